@@ -1,0 +1,62 @@
+# Two commands for a fresh Debian or Ubuntu: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PYTEST := $(PYTHON) -m pytest -q
+PYTHON_FOLDERS := $(wildcard lstm_edge tests examples scripts)
+
+# A stamp: the Python packages are installed again only when their list has changed.
+PACKAGES := $(VENV)/.packages
+
+.PHONY: help
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+.PHONY: setup
+setup: $(PACKAGES) ## install the tools (apt) and a virtual environment in .venv
+
+.PHONY: demo
+demo: $(PACKAGES) ## compile the digits model for Cortex-M4, run it on this computer and in QEMU
+	$(PYTHON) examples/digits/demo.py
+
+.PHONY: test
+test: check ## check, then all tests
+	$(PYTEST) -n 2 tests
+
+.PHONY: qemu-test
+qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates
+	$(PYTEST) tests/qemu
+
+.PHONY: check
+check: $(PACKAGES) ## style, types and the order of imports: a few seconds
+	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)
+	$(PYTHON) -m ruff format --check $(PYTHON_FOLDERS)
+	$(PYTHON) -m mypy
+	$(PYTEST) tests/unit/test_imports.py
+
+.PHONY: golden
+golden: $(PACKAGES) ## write the golden files anew; look at the difference before you commit it
+	$(PYTEST) tests/golden --update-golden
+
+.PHONY: wheel
+wheel: $(PACKAGES) ## build the wheel, in dist/
+	$(PYTHON) -m build --wheel --outdir dist .
+
+.PHONY: clean
+clean: ## remove everything that make has made
+	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(PYTHON_FOLDERS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: tools
+tools:
+	scripts/setup.sh
+
+$(PACKAGES): pyproject.toml | tools
+	"$$(scripts/setup.sh --python)" -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
