@@ -1,0 +1,47 @@
+"""What can go wrong, by whose fault; the command line turns these into a message and a status."""
+
+
+class LstmEdgeError(Exception):
+    """Base of all errors that a user may see: one line, what was found, expected, and to do."""
+
+    exit_status = 1
+
+
+class ModelError(LstmEdgeError):
+    """The model file holds something that cannot be compiled; names the node or array."""
+
+    def __init__(self, node: str, message: str) -> None:
+        super().__init__(f"{node}: {message}")
+        self.node = node
+
+
+class DataError(LstmEdgeError):
+    """Arrays given as calibration data or inputs do not fit the model."""
+
+
+class QuantizationError(LstmEdgeError):
+    """No integer format fits the values of a layer."""
+
+
+class TargetError(LstmEdgeError):
+    """An unknown target, or one that cannot do what was asked."""
+
+
+class ToolchainError(LstmEdgeError):
+    """A compiler or emulator is missing or failed; carries the command and its output."""
+
+
+class BudgetError(LstmEdgeError):
+    """The program does not fit the flash or RAM that it may use."""
+
+    exit_status = 3
+
+
+class VerificationError(LstmEdgeError):
+    """The numbers of two executions differ."""
+
+    exit_status = 3
+
+
+class InternalError(LstmEdgeError):
+    """A fault of lstm-edge itself: please report it."""
