@@ -1,0 +1,69 @@
+"""Fixtures and options that all tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lstm_edge.targets import Target
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden files anew instead of comparing",
+    )
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """True if golden files are to be written, not compared."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The top of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of models and prototypes beside the repository; not everyone has it."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("there is no folder `shared` beside the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tool_or_skip() -> Callable[..., None]:
+    """Call it with the tools that a test needs: without them it skips, or fails where CI=true."""
+
+    def require(*tools: str) -> None:
+        missing = [tool for tool in tools if shutil.which(tool) is None]
+        if not missing:
+            return
+        message = f"not installed: {', '.join(missing)}"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return require
+
+
+@pytest.fixture(scope="session")
+def target_or_skip(tool_or_skip: Callable[..., None]) -> Callable[[Target], None]:
+    """The same for all that is needed to build for a target and to run the result."""
+
+    def require(target: Target) -> None:
+        tool_or_skip(target.compiler, *(() if target.board is None else ("qemu-system-arm",)))
+
+    return require

@@ -1,0 +1,103 @@
+"""Targets are data: each file is read strictly, and a new folder is a new target."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lstm_edge import targets
+from lstm_edge.errors import TargetError
+from lstm_edge.resources import firmware_dir, templates_dir
+from lstm_edge.targets import all_targets, load_target, read_target
+
+CONTRACT = (
+    "host",
+    "cortex-m0",
+    "cortex-m0plus",
+    "cortex-m3",
+    "cortex-m4",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+)
+
+
+def test_targets_are_those_of_the_command_line_in_its_order() -> None:
+    assert tuple(target.name for target in all_targets()) == CONTRACT
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_a_target_loads_by_its_name(name: str) -> None:
+    target = load_target(name)
+    assert target.name == name
+    assert target.kernels[-1] == "portable"
+    assert (target.board is None) == (name == "host")
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_float_flags_keep_float32_exact(name: str) -> None:
+    target = load_target(name)
+    assert "-ffp-contract=off" in target.flags
+    assert not any("fast-math" in flag or "unsafe" in flag for flag in target.flags)
+    assert ("-fno-tree-vectorize" in target.flags) == ("mve" in target.features)
+
+
+@pytest.mark.parametrize("name", ["", "cortex-m85", "../targets/host", ".", "HOST", "host/"])
+def test_an_unknown_target_is_an_error_that_lists_the_known_ones(name: str) -> None:
+    with pytest.raises(TargetError, match=r"unknown target .*cortex-m0plus, cortex-m3") as caught:
+        load_target(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_new_folder_is_a_new_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(templates_dir() / "targets", tmp_path / "targets")
+    mine = tmp_path / "targets" / "my-board"
+    shutil.copytree(tmp_path / "targets" / "cortex-m4", mine)
+    text = (mine / "target.toml").read_text().replace("order = 40", "order = 45")
+    (mine / "target.toml").write_text(text)
+    monkeypatch.setattr(targets, "templates_dir", lambda: tmp_path)
+    assert tuple(target.name for target in all_targets()) == (
+        *CONTRACT[:5],
+        "my-board",
+        *CONTRACT[5:],
+    )
+    assert load_target("my-board").board == load_target("cortex-m4").board
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("order = 40", "order = -1", "order is -1, expected an integer of 32 bits"),
+        ("order = 40", "order = true", "order is True"),
+        ("order = 40", "", "missing key 'order'"),
+        ("order = 40", "order = 40\ncolour = 1", "unknown key 'colour'"),
+        ("order = 40", "order = = 40", "target.toml"),
+        ('title = "', 'title = ""  # "', "title is ''"),
+        ('"dsp",', '"simd",', "features has 'simd'"),
+        ('kernels = ["dsp_pairs", "portable"]', "kernels = []", "kernels is empty"),
+        ('kernels = ["dsp_pairs", "portable"]', 'kernels = "portable"', "expected a list"),
+        ("cpuid_mask = ", "cpuid_mark = ", "unknown key 'board.cpuid_mark'"),
+        ("cpuid = 0x410f_c240", "cpuid = 0x1_0000_0000", "board.cpuid is 4294967296"),
+        ("size = 0x40_0000", "size = 0", "board.flash.size is 0"),
+        ("ram = { origin = 0x2000_0000, ", "ram = { ", "missing key 'board.ram.origin'"),
+        ("ram = { origin = 0x2000_0000, size = 0x40_0000 }", "ram = 3", "expected a table"),
+    ],
+)
+def test_a_mistake_in_a_target_file_names_file_and_key(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    text = (templates_dir() / "targets" / "cortex-m4" / "target.toml").read_text()
+    assert old in text
+    path = tmp_path / "target.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(TargetError) as caught:
+        read_target(path)
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_templates_and_firmware_are_found() -> None:
+    assert (templates_dir() / "targets" / "host" / "target.toml").is_file()
+    assert (firmware_dir() / "common" / "startup.c").is_file()
