@@ -1,0 +1,142 @@
+"""Equations of a layer, written once: every other form of it is derived from these expressions.
+
+An expression stands for a vector over the units of a layer. The textbook line
+
+    i = sigmoid(affine("i", x, h) + param("P_i") * c)
+
+is a Python expression of these objects; it is never evaluated here. `passes/lower_real.py` and
+`passes/lower_integer.py` turn it into operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+FUNCTIONS = ("sigmoid", "tanh", "relu")
+"""Elementwise functions that `apply` accepts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Expr:
+    """One node of an equation; compared by identity, so a shared operand is computed once.
+
+    kind       meaning
+    input      the vector `name` that enters the layer at this step
+    state      the vector `name` that the layer kept from the step before
+    param      a weight vector `name`, one entry per unit
+    constant   `value`, the same for every unit
+    affine     bias + sum of matrix @ operand: `matrices` and `args` in the same order
+    add, sub, mul   elementwise, two operands
+    apply      the function `name` of one operand
+    softmax, log_softmax   over all units of one operand
+    """
+
+    kind: str
+    args: tuple[Expr, ...] = ()
+    name: str = ""
+    value: float = 0.0
+    matrices: tuple[str, ...] = ()
+
+    def __add__(self, other: Expr | float) -> Expr:
+        return Expr("add", (self, _lift(other)))
+
+    def __sub__(self, other: Expr | float) -> Expr:
+        return Expr("sub", (self, _lift(other)))
+
+    def __rsub__(self, other: Expr | float) -> Expr:
+        return Expr("sub", (_lift(other), self))
+
+    def __mul__(self, other: Expr | float) -> Expr:
+        return Expr("mul", (self, _lift(other)))
+
+
+def _lift(operand: Expr | float) -> Expr:
+    return operand if isinstance(operand, Expr) else Expr("constant", value=float(operand))
+
+
+def input_vector(name: str) -> Expr:
+    """The vector that enters the layer at this step."""
+    return Expr("input", name=name)
+
+
+def state(name: str) -> Expr:
+    """The vector that the layer kept from the step before."""
+    return Expr("state", name=name)
+
+
+def param(name: str) -> Expr:
+    """A weight vector with one entry per unit, for instance a peephole."""
+    return Expr("param", name=name)
+
+
+def affine(gate: str, *operands: Expr) -> Expr:
+    """`W x + R h + b` of one gate: W multiplies inputs, R everything else.
+
+    The parameters are named after the gate: `W_i`, `R_i`, `b_i`.
+    """
+    matrices = tuple(f"{'W' if e.kind == 'input' else 'R'}_{gate}" for e in operands)
+    return Expr("affine", operands, name=f"b_{gate}", matrices=matrices)
+
+
+def sigmoid(operand: Expr) -> Expr:
+    """1 / (1 + exp(-x))."""
+    return Expr("apply", (operand,), name="sigmoid")
+
+
+def tanh(operand: Expr) -> Expr:
+    """Hyperbolic tangent."""
+    return Expr("apply", (operand,), name="tanh")
+
+
+def relu(operand: Expr) -> Expr:
+    """max(x, 0)."""
+    return Expr("apply", (operand,), name="relu")
+
+
+def softmax(operand: Expr) -> Expr:
+    """exp(x) / sum(exp(x)) over all units."""
+    return Expr("softmax", (operand,))
+
+
+def log_softmax(operand: Expr) -> Expr:
+    """x - log(sum(exp(x))) over all units."""
+    return Expr("log_softmax", (operand,))
+
+
+def walk(*roots: Expr) -> Iterator[Expr]:
+    """Every node below `roots` once, operands before their users, in a stable order."""
+    seen: dict[int, Expr] = {}
+
+    def visit(node: Expr) -> Iterator[Expr]:
+        if id(node) not in seen:
+            seen[id(node)] = node
+            for operand in node.args:
+                yield from visit(operand)
+            yield node
+
+    for root in roots:
+        yield from visit(root)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The equations of a layer: `results` maps a name to its value at this step.
+
+    A result whose name is also read as a state is kept for the next step: `h` and `c` of an LSTM.
+    """
+
+    name: str
+    results: Mapping[str, Expr]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states, in the order of the results."""
+        read = {e.name for e in walk(*self.results.values()) if e.kind == "state"}
+        return tuple(name for name in self.results if name in read)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the vectors that enter, in the order of their first use."""
+        nodes = walk(*self.results.values())
+        return tuple(dict.fromkeys(e.name for e in nodes if e.kind == "input"))

@@ -1,0 +1,100 @@
+"""The float graph: what a front end makes of a file, before any number is quantized.
+
+Every tensor is one vector: of each step (`per_step`), or of the whole sequence. Batch and layout
+axes are gone; they survive in the ports only, which say how a user's array maps to vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.ir.expr import Cell
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A vector of `features` numbers, one per time step or one per sequence."""
+
+    name: str
+    features: int
+    per_step: bool
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output as the user's file names and shapes it.
+
+    axes: one of "batch" (size 1), "unit" (size 1), "time", "feature" per axis of `shape`, or
+    "time*feature" for the two flattened into one. shape: sizes; -1 for a time axis of any length.
+    """
+
+    name: str
+    tensor: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A cell with its weights, applied to each vector of its inputs.
+
+    inputs: the cell's input name -> tensor. outputs: the cell's result name -> tensor.
+    params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
+    b_g and P_g [units]. initial: state name -> [units], zero where absent.
+    """
+
+    name: str
+    cell: Cell
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    params: Mapping[str, Floats] = field(default_factory=dict)
+    initial: Mapping[str, Floats] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class LastStep:
+    """The vector of the last time step: no work, only a name."""
+
+    name: str
+    input: str
+    output: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class DenseOverTime:
+    """A dense layer over all steps flattened, computed as the steps go by.
+
+    y = bias + sum over t of weights[t] @ x[t]; weights [steps, units, features], bias [units].
+    """
+
+    name: str
+    input: str
+    output: str
+    weights: Floats
+    bias: Floats
+    source: str = ""
+
+
+Node = Layer | LastStep | DenseOverTime
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network: `nodes` in an order of computation. steps: sequence length, None if any."""
+
+    name: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    tensors: Mapping[str, Tensor]
+    nodes: tuple[Node, ...]
+    steps: int | None
+    sha256: str
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,163 @@
+"""The program: a model as a list of operations with one exact meaning, integer or float32.
+
+Every value is a vector with one format; every operation makes one new value. Per-step blocks run
+at each time step, the others once after the last. `interpret/execute.py` runs a program in numpy,
+`interpret/interval.py` bounds it, `emit/` prints it as C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import InternalError
+from lstm_edge.formats import Format
+
+Array = npt.NDArray[Any]
+
+REDUCTIONS = ("max", "sum")
+"""Operations that make a value of length 1 from a vector."""
+MATVECS = ("matvec", "matvec_over_time")
+"""Operations that read all units of their operands."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A named vector of `length` numbers in one format; `comment` says what it is in the cell."""
+
+    name: str
+    length: int
+    format: Format
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Op:
+    """dest = kind(args). What the fields hold beyond that, by kind:
+
+    matvec            bias constant, one matrix constant per operand in args
+    matvec_over_time  the same with matrices [steps, rows, columns], that of the step is used;
+                      args[0] is the running sum, replaced by the bias at the first step
+    shift, round_shift, saturate, at_least   n: the count, the number of bits, the least value
+    table             table: the constant's name, n: log2 of the distance of its entries
+    log               table
+    An operand of length 1 applies to every unit.
+    """
+
+    kind: str
+    dest: str
+    args: tuple[str, ...]
+    n: int = 0
+    table: str = ""
+    bias: str = ""
+    matrices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """The operations of one layer."""
+
+    layer: str
+    per_step: bool
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """`name` is read during a step; `next` becomes its value after the step.
+
+    initial: [length] in the format's integers (or floats). An accumulator belongs to a
+    matvec_over_time, which restarts it itself.
+    """
+
+    name: str
+    next: str
+    initial: Array
+    accumulator: bool = False
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output: how the user's array maps to vectors, and stored numbers to real ones.
+
+    axes, shape: as in `ir/model.py`. Real value of feature k: scale[k] * (q - zero_point[k]).
+    """
+
+    name: str
+    value: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    per_step: bool
+    scale: Array
+    zero_point: Array
+
+
+@dataclass(frozen=True)
+class Program:
+    """A whole model. constants: matrices, biases, tables and vectors by name.
+
+    steps: the sequence length that the model requires, None if any will do.
+    """
+
+    name: str
+    scheme: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    states: tuple[State, ...]
+    values: Mapping[str, Value]
+    constants: Mapping[str, Array]
+    blocks: tuple[Block, ...]
+    steps: int | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_float(self) -> bool:
+        """True for the float32 scheme."""
+        return self.scheme == "float32"
+
+
+def verify(program: Program) -> Program:
+    """Check that every value is made once before it is used, and every name is known."""
+    made = {port.value for port in program.inputs} | {state.name for state in program.states}
+    made |= {name for name in program.values if name in program.constants}
+    for block in program.blocks:
+        for op in block.ops:
+            _check_op(program, op, made)
+            made.add(op.dest)
+    wanted = [port.value for port in program.outputs] + [s.next for s in program.states]
+    for name in wanted:
+        if name not in made:
+            raise InternalError(f"program {program.name}: {name} is never made")
+    return program
+
+
+def _check_op(program: Program, op: Op, made: set[str]) -> None:
+    if op.dest in made:
+        raise InternalError(f"program {program.name}: {op.dest} is made twice")
+    for name in op.args:
+        if name not in made:
+            raise InternalError(f"program {program.name}: {op.dest} reads {name} before it is made")
+    for name in (op.bias, op.table, *op.matrices):
+        if name and name not in program.constants:
+            raise InternalError(f"program {program.name}: {op.dest} names no constant {name}")
+    length = program.values[op.dest].length
+    if op.kind in MATVECS:
+        _check_matvec(program, op, length)
+    elif op.kind in REDUCTIONS:
+        if length != 1:
+            raise InternalError(f"program {program.name}: {op.dest} must have length 1")
+    elif any(program.values[a].length not in (1, length) for a in op.args):
+        raise InternalError(f"program {program.name}: lengths at {op.dest} disagree")
+
+
+def _check_matvec(program: Program, op: Op, rows: int) -> None:
+    operands = op.args[1:] if op.kind == "matvec_over_time" else op.args
+    for matrix, operand in zip(op.matrices, operands, strict=True):
+        expected = (rows, program.values[operand].length)
+        found = np.shape(program.constants[matrix])[-2:]
+        if found != expected:
+            raise InternalError(f"program {program.name}: {matrix} is {found}, needs {expected}")

@@ -1,0 +1,137 @@
+"""A program as bytes and back: one npz file with its arrays and a JSON description."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import DataError
+from lstm_edge.formats import Format
+from lstm_edge.ir.program import Block, Op, Port, Program, State, Value, verify
+
+Array = npt.NDArray[Any]
+
+DESCRIPTION = "program.json"
+
+
+def to_bytes(program: Program) -> bytes:
+    """Deterministic: equal programs give equal bytes."""
+    arrays = {f"constant/{name}": _compact(a) for name, a in program.constants.items()}
+    arrays |= {f"initial/{s.name}": s.initial for s in program.states}
+    for kind, ports in (("input", program.inputs), ("output", program.outputs)):
+        for port in ports:
+            arrays[f"{kind}_scale/{port.name}"] = port.scale
+            arrays[f"{kind}_zero_point/{port.name}"] = port.zero_point
+    description = {
+        "name": program.name,
+        "scheme": program.scheme,
+        "steps": program.steps,
+        "options": dict(program.options),
+        "values": [asdict(v) for v in program.values.values()],
+        "blocks": [asdict(b) for b in program.blocks],
+        "states": [
+            {"name": s.name, "next": s.next, "accumulator": s.accumulator} for s in program.states
+        ],
+        "inputs": [_port(p) for p in program.inputs],
+        "outputs": [_port(p) for p in program.outputs],
+    }
+    text = json.dumps(description, indent=1).encode()
+    arrays = {DESCRIPTION: np.frombuffer(text, np.uint8), **arrays}
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def from_bytes(data: bytes) -> Program:
+    """The program that `to_bytes` wrote; DataError where the bytes are something else."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        description = json.loads(bytes(arrays[DESCRIPTION]))
+        return verify(_program(description, arrays))
+    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+        raise DataError(f"not a program written by this version of lstm-edge: {error}") from None
+
+
+def _compact(array: Array) -> Array:
+    """Integers in the smallest type that holds them; interpreters widen them again."""
+    if array.dtype.kind == "f":
+        return array
+    for kind in (np.int8, np.int16, np.int32):
+        limits = np.iinfo(kind)
+        if array.min(initial=0) >= limits.min and array.max(initial=0) <= limits.max:
+            return array.astype(kind)
+    return array
+
+
+def _port(port: Port) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "value": port.value,
+        "axes": port.axes,
+        "shape": port.shape,
+        "per_step": port.per_step,
+    }
+
+
+def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
+    kind = np.float32 if d["scheme"] == "float32" else np.int64
+
+    def ports(which: str) -> tuple[Port, ...]:
+        return tuple(
+            Port(
+                p["name"],
+                p["value"],
+                tuple(p["axes"]),
+                tuple(p["shape"]),
+                p["per_step"],
+                arrays[f"{which}_scale/{p['name']}"],
+                arrays[f"{which}_zero_point/{p['name']}"],
+            )
+            for p in d[f"{which}s"]
+        )
+
+    def op(o: Mapping[str, Any]) -> Op:
+        return Op(
+            o["kind"],
+            o["dest"],
+            tuple(o["args"]),
+            o["n"],
+            o["table"],
+            o["bias"],
+            tuple(o["matrices"]),
+        )
+
+    values = [
+        Value(v["name"], v["length"], Format(**v["format"]), v["comment"]) for v in d["values"]
+    ]
+    prefix = "constant/"
+    return Program(
+        name=d["name"],
+        scheme=d["scheme"],
+        inputs=ports("input"),
+        outputs=ports("output"),
+        states=tuple(
+            State(
+                s["name"], s["next"], arrays[f"initial/{s['name']}"].astype(kind), s["accumulator"]
+            )
+            for s in d["states"]
+        ),
+        values={v.name: v for v in values},
+        constants={
+            name.removeprefix(prefix): a.astype(kind)
+            for name, a in arrays.items()
+            if name.startswith(prefix)
+        },
+        blocks=tuple(
+            Block(b["layer"], b["per_step"], tuple(op(o) for o in b["ops"])) for b in d["blocks"]
+        ),
+        steps=d["steps"],
+        options=d["options"],
+    )
