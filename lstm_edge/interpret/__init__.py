@@ -1,0 +1,1 @@
+"""What a program means: on numpy arrays, and on intervals."""

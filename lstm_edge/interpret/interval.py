@@ -1,0 +1,119 @@
+"""The integer operations on intervals: for operands within bounds, the bounds of the result.
+
+Bounds are pairs of int64 arrays (low, high), one entry per unit. They hold for every input and
+every state within the declared formats, hence after any number of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge import numerics
+from lstm_edge.ir.program import Op
+
+Ints = npt.NDArray[np.int64]
+Bounds = tuple[Ints, Ints]
+Constants = Mapping[str, Ints]
+BoundsOf = Callable[[Op, list[Bounds], Constants], Bounds]
+
+
+def _products(weights: Ints, x: Bounds) -> Bounds:
+    """Bounds of weights @ x, row by row; weights [..., rows, columns]."""
+    ends = (weights * x[0], weights * x[1])
+    return np.minimum(*ends).sum(axis=-1), np.maximum(*ends).sum(axis=-1)
+
+
+def _matvec(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    low = high = constants[op.bias]
+    for matrix, x in zip(op.matrices, args, strict=True):
+        parts = _products(constants[matrix], x)
+        low, high = low + parts[0], high + parts[1]
+    return low, high
+
+
+def _matvec_over_time(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    """Bounds over all steps: the sum restarts at the bias, so they follow from the weights."""
+    low, high = _products(constants[op.matrices[0]], args[1])
+    bias = constants[op.bias]
+    return bias + low.cumsum(axis=0).min(axis=0), bias + high.cumsum(axis=0).max(axis=0)
+
+
+def _product(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    corners = [a * b for a in args[0] for b in args[1]]
+    return np.minimum.reduce(corners), np.maximum.reduce(corners)
+
+
+def _mulw(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    low, high = _product(op, args, constants)
+    return low >> 16, high >> 16
+
+
+def _increasing(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    """Operations that never fall as their operand rises: apply them to both ends."""
+    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate", "at_least") else ()
+    function = numerics.OPERATIONS[op.kind]
+    return function(args[0][0], *extra), function(args[0][1], *extra)
+
+
+def _table(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    entries = constants[op.table]
+    half = numerics.TABLE_SEGMENTS // 2 << op.n
+    first, last = (np.clip(a, -half, half - 1) >> op.n for a in args[0])
+    offset = numerics.TABLE_SEGMENTS // 2
+    parts = [
+        entries[i + offset : j + offset + 2]
+        for i, j in zip(np.atleast_1d(first), np.atleast_1d(last), strict=True)
+    ]
+    return np.array([p.min() for p in parts]), np.array([p.max() for p in parts])
+
+
+def _log(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    entries = constants[op.table]
+    low, high = (numerics.log(np.maximum(a, 1), entries) for a in args[0])
+    return low, high
+
+
+def _divide(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    (low, high), (least, most) = args
+    return low // most, high // np.maximum(least, 1)
+
+
+def _add(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    return args[0][0] + args[1][0], args[0][1] + args[1][1]
+
+
+def _sub(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    return args[0][0] - args[1][1], args[0][1] - args[1][0]
+
+
+def _max(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = args[0]
+    return low.max(keepdims=True), high.max(keepdims=True)
+
+
+def _sum(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = args[0]
+    return low.sum(keepdims=True), high.sum(keepdims=True)
+
+
+OPERATIONS: dict[str, BoundsOf] = {
+    "matvec": _matvec,
+    "matvec_over_time": _matvec_over_time,
+    "mulw": _mulw,
+    "mul": _product,
+    "add": _add,
+    "sub": _sub,
+    "shift": _increasing,
+    "round_shift": _increasing,
+    "saturate": _increasing,
+    "at_least": _increasing,
+    "table": _table,
+    "max": _max,
+    "sum": _sum,
+    "divide": _divide,
+    "log": _log,
+}
+"""Bounds of every integer operation, by the names of `numerics.OPERATIONS`."""

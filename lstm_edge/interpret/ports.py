@@ -1,0 +1,107 @@
+"""Between a user's arrays and the stored vectors of a program: layout, quantizing, and back.
+
+The float32 arithmetic is the same, operation by operation, as in the generated C helpers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import DataError
+from lstm_edge.ir.program import Port, Program
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+
+LIMIT = np.float32(2.0**30)
+"""Scaled inputs are limited to this before they become integers."""
+
+
+def quantizing_constants(port: Port) -> tuple[Floats, Floats]:
+    """Per feature: the real number at stored 0, and 256 times the stored units per real unit."""
+    centre = (-port.scale * port.zero_point).astype(np.float32)
+    return centre, (256.0 / port.scale).astype(np.float32)
+
+
+def quantize(program: Program, port: Port, real: Array) -> Array:
+    """Stored numbers of real ones [..., features]: to nearest, limited to the stored range."""
+    if program.is_float:
+        return real.astype(np.float32)
+    centre, units = quantizing_constants(port)
+    scaled = (real.astype(np.float32) - centre) * units
+    limited = np.clip(scaled, -LIMIT, LIMIT).astype(np.int32).astype(np.int64)
+    fmt = program.values[port.value].format
+    return np.clip((limited + 128) >> 8, fmt.low, fmt.high)
+
+
+def dequantize(program: Program, port: Port, stored: Array) -> Floats:
+    """Real numbers of stored ones [..., features]."""
+    if program.is_float:
+        return stored.astype(np.float32)
+    return stored.astype(np.float32) * port.scale.astype(np.float32)
+
+
+def to_vectors(port: Port, array: Array) -> Array:
+    """A user's array [samples, *port.shape] as [samples, steps, features].
+
+    Raises DataError, naming port, found and expected shape, where it does not fit.
+    """
+    expected = tuple(port.shape)
+    found = array.shape[1:]
+    fits = len(found) == len(expected) and all(
+        e in (-1, f) for e, f in zip(expected, found, strict=True)
+    )
+    if not fits:
+        shape = ", ".join("any" if n < 0 else str(n) for n in expected)
+        raise DataError(
+            f"array {port.name!r} is {list(array.shape)}, expected [samples, {shape}]: "
+            "one leading axis of samples before the model's input shape"
+        )
+    order = [k + 1 for k, axis in enumerate(port.axes) if axis == "time"]
+    order += [k + 1 for k, axis in enumerate(port.axes) if axis == "feature"]
+    rest = [k + 1 for k, axis in enumerate(port.axes) if axis not in ("time", "feature")]
+    moved = np.transpose(array, [0, *order, *rest])
+    steps = found[port.axes.index("time")] if "time" in port.axes else 1
+    return moved.reshape(len(array), steps, -1)
+
+
+def from_vectors(port: Port, vectors: Array) -> Array:
+    """[samples, steps, features] or [samples, features] as the file shapes it."""
+    shape = list(port.shape)
+    steps = vectors.shape[1] if vectors.ndim == 3 else 1
+    if "time" in port.axes:
+        shape[port.axes.index("time")] = steps
+    time_last = (
+        "time" in port.axes
+        and "feature" in port.axes
+        and port.axes.index("feature") < port.axes.index("time")
+    )
+    if time_last:
+        vectors = np.swapaxes(vectors, 1, 2)
+    return vectors.reshape(len(vectors), *shape)
+
+
+def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Vectors of every model input, checked; DataError names what is missing or does not fit."""
+    found: dict[str, Array] = {}
+    for port in program.inputs:
+        if port.name not in arrays:
+            names = ", ".join(sorted(arrays)) or "nothing"
+            raise DataError(f"no array {port.name!r} for the model's input; the file has {names}")
+        array = arrays[port.name]
+        if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+            raise DataError(f"array {port.name!r} has type {array.dtype}, expected numbers")
+        if not np.all(np.isfinite(array)):
+            raise DataError(f"array {port.name!r} holds NaN or infinite numbers")
+        found[port.name] = to_vectors(port, array.astype(np.float32))
+    sizes = {name: (len(a), a.shape[1]) for name, a in found.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"inputs disagree in samples and steps: {sizes}")
+    samples, steps = next(iter(sizes.values()))
+    if samples == 0 or steps == 0:
+        raise DataError(f"the inputs hold {samples} samples of {steps} steps; at least 1 of each")
+    return found

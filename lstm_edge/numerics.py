@@ -1,0 +1,133 @@
+"""The integer operations: their one exact meaning, which every C target reproduces bit for bit.
+
+Values are int64 arrays whose last axis runs over the units of a layer; `>>` is floor. Results lie
+in int32 because `interpret/interval.py` proves it for each program; nothing here wraps.
+`templates/common/ops.c.j2` spells the same operations in C; a test holds the names together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+TABLE_SEGMENTS = 512
+LOG_FRACTION_BITS = 15
+LN2_Q15 = 22713
+"""round(log(2) * 2**15)."""
+
+
+def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
+    """bias + sum of W @ x: W [rows, columns], x [..., columns]; result [..., rows].
+
+    Exact in any order of summation. Products go through float64, which holds every integer below
+    2**53 and has the fast matrix product.
+    """
+    total = np.asarray(bias, np.float64)
+    for weights, x in terms:
+        total = total + np.matmul(x.astype(np.float64), weights.T.astype(np.float64))
+    return total.astype(np.int64)
+
+
+def mulw(a: Ints, b: Ints) -> Ints:
+    """(a * b) >> 16 for a of 32 and b of 16 bits."""
+    return (a * b) >> 16
+
+
+def mul(a: Ints, b: Ints) -> Ints:
+    """a * b for two 16-bit values."""
+    return a * b
+
+
+def add(a: Ints, b: Ints) -> Ints:
+    """a + b."""
+    return a + b
+
+
+def sub(a: Ints, b: Ints) -> Ints:
+    """a - b."""
+    return a - b
+
+
+def shift(a: Ints, n: int) -> Ints:
+    """a >> n, floor; for a negative n the exact a << -n."""
+    return a >> n if n >= 0 else a << -n
+
+
+def round_shift(a: Ints, n: int) -> Ints:
+    """(a + 2**(n-1)) >> n for n >= 1: to nearest, halves upwards."""
+    return (a + (1 << (n - 1))) >> n
+
+
+def saturate(a: Ints, n: int) -> Ints:
+    """Clamp to a signed integer of n bits."""
+    return np.clip(a, -(1 << (n - 1)), (1 << (n - 1)) - 1)
+
+
+def at_least(a: Ints, n: int) -> Ints:
+    """max(a, n); relu where n = 0."""
+    return np.maximum(a, n)
+
+
+def table(a: Ints, entries: Ints, n: int) -> Ints:
+    """Interpolate linearly in 513 entries that lie 2**n apart, entry 256 at a = 0.
+
+    a is clamped to [-256 * 2**n, 256 * 2**n - 1]; result v[k] + ((v[k+1] - v[k]) * f >> n),
+    the same as (v[k] * (2**n - f) + v[k+1] * f) >> n.
+    """
+    half = TABLE_SEGMENTS // 2 << n
+    a = np.clip(a, -half, half - 1)
+    k = (a >> n) + TABLE_SEGMENTS // 2
+    low = entries[k]
+    return low + ((entries[k + 1] - low) * (a & ((1 << n) - 1)) >> n)
+
+
+def maximum(a: Ints) -> Ints:
+    """Largest unit of a vector; length 1."""
+    return a.max(axis=-1, keepdims=True)
+
+
+def total(a: Ints) -> Ints:
+    """Sum over the units of a vector; length 1."""
+    return a.sum(axis=-1, keepdims=True)
+
+
+def divide(a: Ints, b: Ints) -> Ints:
+    """a // b for a >= 0 and b > 0."""
+    return a // b
+
+
+def log(a: Ints, entries: Ints) -> Ints:
+    """Natural logarithm of a > 0 with 15 fractional bits.
+
+    a = 2**e * (1 + m): e * log(2) plus log(1 + m), interpolated in 513 entries.
+    """
+    exponent = np.floor(np.log2(a.astype(np.float64))).astype(np.int64)
+    mantissa = (a << (30 - exponent)) - (1 << 30)
+    k = mantissa >> 21
+    low = entries[k]
+    step = (entries[k + 1] - low) * ((mantissa >> 6) & 0x7FFF) >> 15
+    return exponent * LN2_Q15 + low + step
+
+
+OPERATIONS: dict[str, Callable[..., Ints]] = {
+    "matvec": matvec,
+    "matvec_over_time": matvec,
+    "mulw": mulw,
+    "mul": mul,
+    "add": add,
+    "sub": sub,
+    "shift": shift,
+    "round_shift": round_shift,
+    "saturate": saturate,
+    "at_least": at_least,
+    "table": table,
+    "max": maximum,
+    "sum": total,
+    "divide": divide,
+    "log": log,
+}
+"""Every integer operation by its name in a program."""

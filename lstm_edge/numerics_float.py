@@ -1,0 +1,146 @@
+"""The float32 operations: one fixed order of IEEE operations, the same in numpy and in C.
+
+Only +, -, *, / on float32, each rounded once; sums run from the first column to the last. Exp and
+log are evaluated as here described, never by a library, so every target gives the same bits.
+`templates/common/ops_float.c.j2` spells the same operations in C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+F = np.float32
+LOG2E = F(1.4426950408889634)
+LN2_HIGH = F(0.693359375)
+"""log(2) to 9 bits: k * LN2_HIGH is exact for the k that occur."""
+LN2_LOW = F(-2.12194440054690583e-4)
+EXP_LIMIT = F(87.0)
+EXP_COEFFICIENTS = tuple(F(1.0 / d) for d in (5040.0, 720.0, 120.0, 24.0, 6.0, 2.0))
+"""Taylor series of exp on |r| <= log(2) / 2: the rest is below 2e-9."""
+TANH_SMALL = F(0.375)
+TANH_COEFFICIENTS = tuple(
+    F(n / d)
+    for n, d in ((-1382.0, 155925.0), (62.0, 2835.0), (-17.0, 315.0), (2.0, 15.0), (-1.0, 3.0))
+)
+"""Taylor series of tanh(x) / x in x**2 without its leading 1, highest power first."""
+LOG_COEFFICIENTS = tuple(F(1.0 / d) for d in (11.0, 9.0, 7.0, 5.0, 3.0))
+"""Series of atanh(s) / s in s**2 without its leading 1, highest power first."""
+SQRT_HALF_BITS = np.int32(0x3F3504F3)
+"""The bits of sqrt(1/2): m lies in [sqrt(1/2), sqrt(2))."""
+
+
+def matvec(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """bias, then plus W[:, k] * x[k] column by column, operand by operand.
+
+    W [rows, columns], x [..., columns], bias [rows] or [..., rows]; result [..., rows].
+    """
+    lead = terms[0][1].shape[:-1]
+    products = [w.T * x[..., :, None] for w, x in terms]
+    first = np.broadcast_to(bias[..., None, :], (*lead, 1, bias.shape[-1]))
+    chain = np.concatenate([first, *products], axis=-2)
+    return np.add.accumulate(chain, axis=-2, dtype=np.float32)[..., -1, :]
+
+
+def polynomial(x: Floats, coefficients: Sequence[np.float32]) -> Floats:
+    """Horner's scheme, highest power first."""
+    result = np.full_like(x, coefficients[0])
+    for coefficient in coefficients[1:]:
+        result = result * x + coefficient
+    return result
+
+
+def exp(x: Floats) -> Floats:
+    """exp(x) = 2**k * exp(r), k the integer nearest to x / log(2); x clamped to +-87."""
+    x = np.minimum(np.maximum(x, -EXP_LIMIT), EXP_LIMIT)
+    scaled = x * LOG2E
+    half = np.where(scaled < F(0), F(-0.5), F(0.5)).astype(np.float32)
+    k = (scaled + half).astype(np.int32)
+    whole = k.astype(np.float32)
+    r = (x - whole * LN2_HIGH) - whole * LN2_LOW
+    value = (polynomial(r, EXP_COEFFICIENTS) * r) * r + r + F(1)
+    power = ((k + np.int32(127)) << np.int32(23)).view(np.float32)
+    return value * power
+
+
+def log(x: Floats) -> Floats:
+    """log(x) for normal x > 0: e * log(2) + 2 * atanh(s), s = (m - 1) / (m + 1), x = 2**e * m."""
+    bits = x.view(np.int32)
+    exponent = (bits - SQRT_HALF_BITS) >> np.int32(23)
+    m = (bits - (exponent << np.int32(23))).view(np.float32)
+    s = (m - F(1)) / (m + F(1))
+    square = s * s
+    twice = s + s
+    series = twice + (polynomial(square, LOG_COEFFICIENTS) * square) * twice
+    whole = exponent.astype(np.float32)
+    return whole * LN2_HIGH + (whole * LN2_LOW + series)
+
+
+def sigmoid(x: Floats) -> Floats:
+    """1 / (1 + exp(-x))."""
+    return F(1) / (F(1) + exp(-x))
+
+
+def tanh(x: Floats) -> Floats:
+    """Taylor series for |x| < 0.375, else 1 - 2 / (exp(2 x) + 1)."""
+    square = x * x
+    small = (polynomial(square, TANH_COEFFICIENTS) * square) * x + x
+    large = F(1) - F(2) / (exp(x + x) + F(1))
+    return np.where(np.abs(x) < TANH_SMALL, small, large).astype(np.float32)
+
+
+def relu(x: Floats) -> Floats:
+    """x if x > 0, else 0."""
+    return np.where(x > F(0), x, F(0)).astype(np.float32)
+
+
+def add(a: Floats, b: Floats) -> Floats:
+    """a + b."""
+    return a + b
+
+
+def sub(a: Floats, b: Floats) -> Floats:
+    """a - b."""
+    return a - b
+
+
+def mul(a: Floats, b: Floats) -> Floats:
+    """a * b."""
+    return a * b
+
+
+def divide(a: Floats, b: Floats) -> Floats:
+    """a / b."""
+    return a / b
+
+
+def maximum(a: Floats) -> Floats:
+    """Largest unit of a vector; length 1."""
+    return a.max(axis=-1, keepdims=True)
+
+
+def total(a: Floats) -> Floats:
+    """Sum over the units of a vector, first to last; length 1."""
+    return np.add.accumulate(a, axis=-1, dtype=np.float32)[..., -1:]
+
+
+OPERATIONS: dict[str, Callable[..., Floats]] = {
+    "matvec": matvec,
+    "matvec_over_time": matvec,
+    "add": add,
+    "sub": sub,
+    "mul": mul,
+    "divide": divide,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "relu": relu,
+    "exp": exp,
+    "log": log,
+    "max": maximum,
+    "sum": total,
+}
+"""Every float operation by its name in a program."""
