@@ -1,0 +1,82 @@
+"""Collects the parts of a program while a pass writes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import InternalError
+from lstm_edge.formats import FLOAT32, Format
+from lstm_edge.ir.program import Block, Op, State, Value
+
+Array = npt.NDArray[Any]
+
+
+class Builder:
+    """The growing program; the only mutable value of the lowering passes."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.constants: dict[str, Array] = {}
+        self.states: list[State] = []
+        self.blocks: list[Block] = []
+        self._ops: list[Op] = []
+
+    def value(self, name: str, length: int, fmt: Format, comment: str = "") -> Value:
+        """Declare a value that no operation makes: an input or a state."""
+        if name in self.values:
+            raise InternalError(f"{name} is declared twice")
+        self.values[name] = Value(name, length, fmt, comment)
+        return self.values[name]
+
+    def emit(
+        self,
+        kind: str,
+        name: str,
+        args: tuple[Value, ...],
+        fmt: Format = FLOAT32,
+        *,
+        length: int | None = None,
+        comment: str = "",
+        **fields: Any,
+    ) -> Value:
+        """Append an operation; its length is that of the longest operand unless given."""
+        size = max(v.length for v in args) if length is None else length
+        value = self.value(self._fresh(name), size, fmt, comment)
+        self._ops.append(Op(kind, value.name, tuple(v.name for v in args), **fields))
+        return value
+
+    def store(self, value: Value, fmt: Format) -> Value:
+        """Declare that memory holds the value as `fmt`, which has its scale and its range."""
+        self.values[value.name] = replace(value, format=fmt)
+        return self.values[value.name]
+
+    def constant(self, name: str, array: Array) -> str:
+        """Store a matrix, bias or table; an equal array under the same name is stored once."""
+        known = self.constants.get(name)
+        if known is not None and not np.array_equal(known, array):
+            raise InternalError(f"constant {name} is defined twice")
+        self.constants[name] = array
+        return name
+
+    def vector(self, name: str, array: Array, fmt: Format) -> Value:
+        """A constant that operations read like any value."""
+        self.constant(name, array)
+        if name not in self.values:
+            self.value(name, len(array), fmt)
+        return self.values[name]
+
+    def close_block(self, layer: str, per_step: bool) -> None:
+        """End the operations of one layer."""
+        if self._ops:
+            self.blocks.append(Block(layer, per_step, tuple(self._ops)))
+        self._ops = []
+
+    def _fresh(self, name: str) -> str:
+        unique, k = name, 2
+        while unique in self.values:
+            unique, k = f"{name}_{k}", k + 1
+        return unique

@@ -1,0 +1,115 @@
+"""Watch the float program on data: ranges of every value, second moments of what is multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.interpret.execute import run
+from lstm_edge.ir.program import MATVECS, Op, Program
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+CHUNK_VALUES = 2**20
+"""Samples are fed in chunks of about this many input numbers."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First two moments of the concatenated operands of a matvec: mean [K], covariance [K, K]."""
+
+    mean: Doubles
+    covariance: Doubles
+
+    def select(self, lengths: list[int], parts: list[int]) -> Moments:
+        """The moments of some of the operands; lengths: of all of them, in order."""
+        ends = np.cumsum(lengths)
+        kept = np.concatenate([np.arange(ends[p] - lengths[p], ends[p]) for p in parts])
+        return Moments(self.mean[kept], self.covariance[np.ix_(kept, kept)])
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What calibration saw. low, high: value name -> [length]; moments: operand names -> Moments.
+
+    `from_data` is False where the inputs were made up: then ranges hint at magnitudes only.
+    """
+
+    low: Mapping[str, Doubles]
+    high: Mapping[str, Doubles]
+    moments: Mapping[tuple[str, ...], Moments]
+    from_data: bool
+
+    def largest(self, name: str) -> float:
+        """Largest magnitude that any unit of the value took."""
+        return float(max(np.abs(self.low[name]).max(), np.abs(self.high[name]).max()))
+
+
+class _Watcher:
+    """Running minima, maxima and sums over all samples and steps."""
+
+    def __init__(self) -> None:
+        self.low: dict[str, Doubles] = {}
+        self.high: dict[str, Doubles] = {}
+        self.sums: dict[tuple[str, ...], tuple[float, Doubles, Doubles]] = {}
+
+    def record(self, name: str, array: Array) -> None:
+        flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
+        low, high = flat.min(axis=0), flat.max(axis=0)
+        self.low[name] = np.minimum(self.low.get(name, low), low)
+        self.high[name] = np.maximum(self.high.get(name, high), high)
+
+    def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
+        self.record(op.dest, result)
+        if op.kind not in MATVECS:
+            return
+        first = 1 if op.kind == "matvec_over_time" else 0
+        key = op.args[first:]
+        joined = np.concatenate(args[first:], axis=-1).astype(np.float64)
+        count, total, square = self.sums.get(key, (0.0, np.zeros(1), np.zeros((1, 1))))
+        self.sums[key] = (
+            count + len(joined),
+            total + joined.sum(axis=0),
+            square + joined.T @ joined,
+        )
+
+    def moments(self) -> dict[tuple[str, ...], Moments]:
+        result = {}
+        for key, (count, total, square) in self.sums.items():
+            mean = total / count
+            result[key] = Moments(mean, square / count - np.outer(mean, mean))
+        return result
+
+
+def calibrate(
+    program: Program,
+    inputs: Mapping[str, Array],
+    *,
+    from_data: bool,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Ranges:
+    """Run the float program over samples [N, steps, features] in chunks and keep the statistics.
+
+    `progress` is told the number of samples after each chunk.
+    """
+    watcher = _Watcher()
+    samples = len(next(iter(inputs.values())))
+    per_sample = sum(a[0].size for a in inputs.values())
+    chunk = max(1, CHUNK_VALUES // max(1, per_sample * 8))
+    for start in range(0, samples, chunk):
+        part = {name: a[start : start + chunk] for name, a in inputs.items()}
+        for port in program.inputs:
+            watcher.record(port.value, part[port.name])
+        for state in program.states:
+            watcher.record(state.name, state.initial[None, :])
+        run(program, part, observe=watcher.observe, exact=False)
+        progress(len(next(iter(part.values()))))
+    for state in program.states:
+        watcher.record(state.name, watcher.low[state.next][None, :])
+        watcher.record(state.name, watcher.high[state.next][None, :])
+    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)

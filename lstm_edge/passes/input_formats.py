@@ -1,0 +1,109 @@
+"""Scales and zero points of the model's inputs, one per feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.ir.expr import walk
+from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model
+
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+HEADROOM = 2.0
+"""How far beyond the calibrated range an input may go before it saturates."""
+MARGIN_8_BITS = 1.1
+"""The same where 8 bits leave little to give away."""
+SATURATING_DRIVE = 32.0
+"""Without data: an input that moves a pre-activation by this much has saturated every gate."""
+DRAWN_RANGE = 8.0
+"""Without data: the range that inputs drawn from a normal distribution stay in."""
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """Real value of feature k: scale[k] * (q - zero_point[k]), q of `bits` bits, stored as int16
+    (int8 where 8 bits).
+    """
+
+    scale: Doubles
+    zero_point: Ints
+    bits: int
+
+
+def drawn_format(columns: Doubles, activations: int) -> InputFormat:
+    """Without calibration data: a range from the weights, so wide that nothing useful clips.
+
+    columns: largest weight of each feature [features].
+    """
+    drive = SATURATING_DRIVE / np.maximum(columns, 2.0**-10)
+    half = np.maximum(drive, DRAWN_RANGE)
+    bits = 8 if activations == 8 else 16
+    if bits == 8:
+        half = np.full_like(half, DRAWN_RANGE)
+    return InputFormat(half / (2 ** (bits - 1) - 1), np.zeros(len(half), np.int64), bits)
+
+
+def calibrated_format(
+    low: Doubles, high: Doubles, columns: Doubles, balanced: float, activations: int
+) -> InputFormat:
+    """From the calibrated range [low, high] per feature.
+
+    columns: largest weight of each feature; balanced: what `columns * scale` should be, so that
+    the input's part of a row has weights as large as the other operand's (0: no other operand).
+    """
+    middle, half = (low + high) / 2.0, (high - low) / 2.0
+    off_centre = np.abs(middle) > 0.25 * half
+    middle = np.where(off_centre, middle, 0.0)
+    half = np.where(off_centre, half, np.maximum(np.abs(low), np.abs(high)))
+    half = np.maximum(half, np.maximum(np.abs(middle) * 2.0**-6, 2.0**-20))
+    if activations == 8:
+        bits, scale = 8, half * MARGIN_8_BITS / 127.0
+    else:
+        extra = 2 if activations == 12 else 0
+        bits = min(activations + extra, 16)
+        finest = half * HEADROOM / (2 ** (bits - 1) - 1)
+        coarsest = half / 2 ** (activations - 3)
+        wanted = balanced / np.maximum(columns, 2.0**-30) if balanced > 0.0 else coarsest
+        scale = np.minimum(np.maximum(wanted, finest), np.maximum(coarsest, finest))
+    return InputFormat(scale, -np.floor(middle / scale + 0.5).astype(np.int64), bits)
+
+
+def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
+    """Largest weight that meets each feature of `tensor`, and the largest recurrent weights
+    of the layers that read it; both empty where no matrix reads it.
+    """
+    columns: list[Doubles] = []
+    recurrent: list[float] = []
+    names = {tensor}
+    for node in model.nodes:
+        if isinstance(node, LastStep) and node.input in names:
+            names.add(node.output)
+        elif isinstance(node, DenseOverTime) and node.input in names:
+            columns.append(np.abs(node.weights).max(axis=(0, 1)).astype(np.float64))
+        elif isinstance(node, Layer):
+            own, other = _layer_weights(node, names)
+            columns += own
+            recurrent += other
+    largest = np.max(columns, axis=0) if columns else np.zeros(0)
+    return largest, np.array(recurrent)
+
+
+def _layer_weights(layer: Layer, names: set[str]) -> tuple[list[Doubles], list[float]]:
+    columns, recurrent = [], []
+    for e in walk(*layer.cell.results.values()):
+        if e.kind != "affine":
+            continue
+        reads = [
+            operand.kind == "input" and layer.inputs[operand.name] in names for operand in e.args
+        ]
+        for matrix, read in zip(e.matrices, reads, strict=True):
+            weights = np.abs(layer.params[matrix]).astype(np.float64)
+            if read:
+                columns.append(weights.max(axis=0))
+            elif any(reads):
+                recurrent.append(float(weights.max()))
+    return columns, recurrent

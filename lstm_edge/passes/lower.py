@@ -1,0 +1,126 @@
+"""Walk the model layer by layer; what an expression becomes is the rules' business.
+
+`lower_real.py` and `lower_integer.py` supply the rules. The names of the values that enter and
+leave a layer are the same in both, so that what calibration saw in the one is found by the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lstm_edge import ir
+from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.model import DenseOverTime, Floats, LastStep, Layer, Model, Port
+from lstm_edge.ir.program import Program, Value, verify
+from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.naming import describe, name_expressions
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an expression stands: its layer, the name of its value, its text, its layer's size."""
+
+    layer: Layer
+    name: str
+    comment: str
+
+
+class Rules(Protocol):
+    """How expressions become operations in one number system."""
+
+    builder: Builder
+    scheme: str
+
+    def input(self, port: Port, features: int) -> Value:
+        """The value of a model input."""
+
+    def state(self, layer: Layer, name: str, units: int) -> Value:
+        """The value that a state has at the start of a step."""
+
+    def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """The value of one node from those of its operands."""
+
+    def result(self, value: Value, result: str, place: Place) -> Value:
+        """The value as the layer keeps or passes it on."""
+
+    def initial(self, layer: Layer, name: str, state: Value) -> Floats:
+        """The stored form of a state's first value."""
+
+    def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
+        """The value of a dense layer over all steps."""
+
+    def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
+        """The description of an input or output."""
+
+
+def lower(model: Model, rules: Rules, options: dict[str, object]) -> Program:
+    """The program of `model` under `rules`, verified."""
+    builder = rules.builder
+    known: dict[str, Value] = {}
+    for port in model.inputs:
+        known[port.tensor] = rules.input(port, model.tensors[port.tensor].features)
+    for node in model.nodes:
+        if isinstance(node, LastStep):
+            known[node.output] = known[node.input]
+        elif isinstance(node, DenseOverTime):
+            known[node.output] = rules.dense_over_time(node, known[node.input])
+        else:
+            _lower_layer(node, known, rules)
+            per_step = all(model.tensors[t].per_step for t in node.inputs.values())
+            builder.close_block(node.name, per_step)
+    per_step_of = {t.name: t.per_step for t in model.tensors.values()}
+    inputs, outputs = (
+        tuple(rules.port(p, known[p.tensor], per_step_of[p.tensor]) for p in ports)
+        for ports in (model.inputs, model.outputs)
+    )
+    return verify(
+        Program(
+            name=model.name,
+            scheme=rules.scheme,
+            inputs=inputs,
+            outputs=outputs,
+            states=tuple(builder.states),
+            values=builder.values,
+            constants=builder.constants,
+            blocks=tuple(builder.blocks),
+            steps=model.steps,
+            options=options,
+        )
+    )
+
+
+def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
+    """Lower the equations result by result; a later one reads what an earlier one stored."""
+    cell = layer.cell
+    names = name_expressions(cell)
+    values: dict[int, Value] = {}
+    states = {name: rules.state(layer, name, layer_units(layer)) for name in cell.states}
+    stored: dict[str, Value] = {}
+    for result, root in cell.results.items():
+        for node in walk(root):
+            if id(node) in values:
+                continue
+            if node.kind == "input":
+                values[id(node)] = known[layer.inputs[node.name]]
+            elif node.kind == "state":
+                values[id(node)] = states[node.name]
+            else:
+                place = Place(layer, f"{layer.name}.{names[id(node)]}", describe(node, names))
+                args = [values[id(e)] for e in node.args]
+                values[id(node)] = rules.expression(node, args, place)
+        place = Place(layer, f"{layer.name}.{names[id(root)]}", "")
+        stored[result] = values[id(root)] = rules.result(values[id(root)], result, place)
+        if result in layer.outputs:
+            known[layer.outputs[result]] = stored[result]
+    for name, value in states.items():
+        initial = rules.initial(layer, name, value)
+        rules.builder.states.append(ir.program.State(value.name, stored[name].name, initial))
+
+
+def layer_units(layer: Layer) -> int:
+    """Number of units of a layer that has states: the rows of any of its biases."""
+    rows = [len(array) for name, array in layer.params.items() if name.startswith("b_")]
+    return int(np.max(rows))

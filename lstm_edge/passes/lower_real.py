@@ -1,0 +1,109 @@
+"""The same equations in float32: the reference, and the program of `--scheme float32`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge import ir
+from lstm_edge.formats import FLOAT32
+from lstm_edge.ir.expr import Expr
+from lstm_edge.ir.model import DenseOverTime, Floats, Layer, Model, Port
+from lstm_edge.ir.program import Program, State, Value
+from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.lower import Place, lower
+
+
+class RealRules:
+    """Every operation in float32; see `numerics_float.py`."""
+
+    scheme = "float32"
+
+    def __init__(self) -> None:
+        self.builder = Builder()
+
+    def input(self, port: Port, features: int) -> Value:
+        return self.builder.value(port.tensor, features, FLOAT32, f"input {port.name}")
+
+    def state(self, layer: Layer, name: str, units: int) -> Value:
+        return self.builder.value(
+            f"{layer.name}.{name}", units, FLOAT32, f"{name} of the last step"
+        )
+
+    def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
+        emit, params = self.builder.emit, place.layer.params
+        name, comment = place.name, place.comment
+        match node.kind:
+            case "affine":
+                bias = self.builder.constant(f"{place.layer.name}.{node.name}", params[node.name])
+                matrices = tuple(
+                    self.builder.constant(f"{place.layer.name}.{m}", params[m])
+                    for m in node.matrices
+                )
+                units = len(params[node.name])
+                return emit(
+                    "matvec",
+                    name,
+                    tuple(args),
+                    length=units,
+                    bias=bias,
+                    matrices=matrices,
+                    comment=comment,
+                )
+            case "param":
+                return self.builder.vector(name, params[node.name], FLOAT32)
+            case "constant":
+                return self.builder.vector(name, np.array([node.value], np.float32), FLOAT32)
+            case "apply":
+                return emit(node.name, name, tuple(args), comment=comment)
+            case "softmax" | "log_softmax":
+                return self._softmax(node.kind, args[0], place)
+            case kind:
+                return emit(kind, name, tuple(args), comment=comment)
+
+    def _softmax(self, kind: str, x: Value, place: Place) -> Value:
+        emit = self.builder.emit
+        layer = place.layer.name
+        largest = emit("max", f"{layer}.largest", (x,), length=1)
+        below = emit("sub", f"{layer}.below_largest", (x, largest))
+        power = emit("exp", f"{layer}.exponential", (below,))
+        total = emit("sum", f"{layer}.total", (power,), length=1)
+        if kind == "softmax":
+            return emit("divide", place.name, (power, total))
+        logarithm = emit("log", f"{layer}.log_total", (total,), length=1)
+        return emit("sub", place.name, (below, logarithm))
+
+    def result(self, value: Value, result: str, place: Place) -> Value:
+        return value
+
+    def initial(self, layer: Layer, name: str, state: Value) -> Floats:
+        given = layer.initial.get(name)
+        return np.zeros(state.length, np.float32) if given is None else given.astype(np.float32)
+
+    def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
+        builder = self.builder
+        units = len(node.bias)
+        before = builder.value(f"{node.name}.sum", units, FLOAT32, "sum over the steps so far")
+        bias = builder.constant(f"{node.name}.b", node.bias)
+        weights = builder.constant(f"{node.name}.W", node.weights)
+        after = builder.emit(
+            "matvec_over_time",
+            f"{node.name}.sum_next",
+            (before, x),
+            length=units,
+            bias=bias,
+            matrices=(weights,),
+            comment="sum += W[step] x",
+        )
+        builder.close_block(node.name, True)
+        initial = np.zeros(units, np.float32)
+        builder.states.append(State(before.name, after.name, initial, accumulator=True))
+        return after
+
+    def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
+        ones, zeros = np.ones(value.length), np.zeros(value.length, np.int64)
+        return ir.program.Port(port.name, value.name, port.axes, port.shape, per_step, ones, zeros)
+
+
+def lower_real(model: Model, options: dict[str, object] | None = None) -> Program:
+    """The float32 program of a model."""
+    return lower(model, RealRules(), options or {})

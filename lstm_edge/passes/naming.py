@@ -1,0 +1,59 @@
+"""Names for the values of a cell, as a person would give them: pre_i, gate_i, c_next."""
+
+from __future__ import annotations
+
+from lstm_edge.ir.expr import Cell, Expr, walk
+
+_WORDS = {"add": "sum", "sub": "difference", "mul": "product"}
+
+
+def name_expressions(cell: Cell) -> dict[int, str]:
+    """A unique name for each expression of the cell, by its identity."""
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    states = cell.states
+    results = {
+        id(e): f"{result}_next" if result in states else result
+        for result, e in cell.results.items()
+    }
+    for node in walk(*cell.results.values()):
+        base = results.get(id(node)) or _base_name(node, names)
+        name, k = base, 2
+        while name in taken:
+            name, k = f"{base}{k}", k + 1
+        taken.add(name)
+        names[id(node)] = name
+    return names
+
+
+def _base_name(node: Expr, names: dict[int, str]) -> str:
+    if node.kind == "affine":
+        return "pre" + node.name.removeprefix("b")
+    if node.kind == "apply":
+        operand = names[id(node.args[0])]
+        gate = _gate_of(node.args[0])
+        return f"gate{gate}" if gate else f"{node.name}_{operand}"
+    if node.kind in ("input", "state", "param"):
+        return node.name
+    return _WORDS.get(node.kind, node.kind)
+
+
+def _gate_of(node: Expr) -> str:
+    """`_i` where the node is the pre-activation of gate i, possibly with a peephole term."""
+    if node.kind == "affine":
+        return node.name.removeprefix("b")
+    return _gate_of(node.args[0]) if node.kind == "add" else ""
+
+
+def describe(node: Expr, names: dict[int, str]) -> str:
+    """The node as text in terms of its operands' names: `gate_f * c`."""
+    operands = [names[id(e)] if e.kind != "constant" else f"{e.value:g}" for e in node.args]
+    signs = {"add": " + ", "sub": " - ", "mul": " * "}
+    if node.kind in signs:
+        return signs[node.kind].join(operands)
+    if node.kind == "affine":
+        products = [f"{m} {o}" for m, o in zip(node.matrices, operands, strict=True)]
+        return " + ".join([*products, node.name])
+    if node.kind == "apply":
+        return f"{node.name}({operands[0]})"
+    return f"{node.kind}({', '.join(operands)})" if operands else node.kind

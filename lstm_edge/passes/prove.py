@@ -1,0 +1,110 @@
+"""Prove that nothing leaves int32: interval analysis over the integer program and its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import InternalError
+from lstm_edge.formats import INT32_MAX, INT32_MIN
+from lstm_edge.interpret.interval import OPERATIONS, Bounds
+from lstm_edge.ir.program import MATVECS, Op, Program
+
+Ints = npt.NDArray[np.int64]
+INT16 = (-(2**15), 2**15 - 1)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """bounds: value -> (smallest, largest) it can take; margin_bits: the least head room to int32.
+
+    Sums of products are bounded in any order of summation: |bias| plus the sum of |w| |x|.
+    """
+
+    bounds: Mapping[str, tuple[int, int]]
+    margin_bits: float
+
+
+def prove(program: Program) -> Proof:
+    """Bounds of every value, or InternalError naming the value that could leave its range.
+
+    Inductive over the steps: states start within their declared formats, and each step is shown
+    to put them back there.
+    """
+    if program.is_float:
+        return Proof({}, 0.0)
+    constants = {name: array.astype(np.int64) for name, array in program.constants.items()}
+    bounds: dict[str, Bounds] = {}
+    for name, value in program.values.items():
+        if name in constants:
+            bounds[name] = (constants[name], constants[name])
+        else:
+            limits = (value.format.low, value.format.high)
+            low, high = (np.full(value.length, limit, np.int64) for limit in limits)
+            bounds[name] = (low, high)
+    largest = 1
+    for block in program.blocks:
+        for op in block.ops:
+            args = [bounds[name] for name in op.args]
+            _check_operands(program, op, args)
+            result = OPERATIONS[op.kind](op, args, constants)
+            if op.kind in MATVECS:
+                _check_any_order(program, op, args, constants)
+            _check_result(program, op, result)
+            length = program.values[op.dest].length
+            low, high = (np.broadcast_to(r, (length,)) for r in result)
+            bounds[op.dest] = (low, high)
+            largest = max(largest, int(-low.min()), int(high.max()))
+    _check_states(program, bounds)
+    ends = {name: (int(b[0].min()), int(b[1].max())) for name, b in bounds.items()}
+    return Proof(ends, 31.0 - float(np.log2(largest)))
+
+
+def _check_operands(program: Program, op: Op, args: list[Bounds]) -> None:
+    """mul takes two 16-bit operands, mulw one; divide and log want positive ones."""
+    narrow = {"mul": args, "mulw": args[1:]}.get(op.kind, [])
+    for low, high in narrow:
+        if low.min() < INT16[0] or high.max() > INT16[1]:
+            raise InternalError(f"{program.name}: {op.dest} needs a 16-bit operand")
+    if op.kind in ("divide", "log") and args[-1][0].min() <= 0:
+        raise InternalError(f"{program.name}: {op.dest} needs a positive operand")
+
+
+def _check_any_order(
+    program: Program, op: Op, args: list[Bounds], constants: Mapping[str, Ints]
+) -> None:
+    operands = args[1:] if op.kind == "matvec_over_time" else args
+    reach = np.abs(constants[op.bias])
+    for matrix, (low, high) in zip(op.matrices, operands, strict=True):
+        weights = np.abs(constants[matrix])
+        columns = (weights * np.maximum(np.abs(low), np.abs(high))).sum(axis=-1)
+        reach = reach + (columns.sum(axis=0) if columns.ndim == 2 else columns)
+    if reach.max() > INT32_MAX:
+        raise InternalError(f"{program.name}: {op.dest} may leave int32 ({int(reach.max())})")
+
+
+def _check_result(program: Program, op: Op, result: Bounds) -> None:
+    low, high = int(result[0].min()), int(result[1].max())
+    if low < INT32_MIN or high > INT32_MAX:
+        raise InternalError(f"{program.name}: {op.dest} may leave int32 ([{low}, {high}])")
+    declared = program.values[op.dest].format
+    if low < declared.low or high > declared.high:
+        raise InternalError(
+            f"{program.name}: {op.dest} reaches [{low}, {high}], "
+            f"declared [{declared.low}, {declared.high}]"
+        )
+
+
+def _check_states(program: Program, bounds: Mapping[str, Bounds]) -> None:
+    for state in program.states:
+        declared = program.values[state.name].format
+        low, high = (int(f(b)) for f, b in zip((np.min, np.max), bounds[state.next], strict=True))
+        inside = declared.low <= min(low, int(state.initial.min()))
+        if not inside or max(high, int(state.initial.max())) > declared.high:
+            raise InternalError(
+                f"{program.name}: state {state.name} reaches [{low}, {high}], "
+                f"declared [{declared.low}, {declared.high}]"
+            )

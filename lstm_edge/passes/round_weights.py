@@ -1,0 +1,42 @@
+"""Round the rows of a matrix to integers: to nearest, or second order on calibration data."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+DAMPING = 0.01
+"""Share of the mean variance added to every column's: keeps unseen columns near their values."""
+
+
+def round_to_nearest(rows: Doubles, largest: int) -> Ints:
+    """Nearest integers within +-largest; rows [rows, columns] in units of their scale."""
+    return np.clip(np.floor(rows + 0.5), -largest, largest).astype(np.int64)
+
+
+def round_second_order(rows: Doubles, largest: int, covariance: Doubles) -> Ints:
+    """Integers whose error on inputs of this covariance [columns, columns] is small.
+
+    GPTQ (Frantar et al. 2022): columns are rounded one after the other, those with the most
+    variance first, and each one's error is pushed into the columns not yet rounded. Rows are in
+    units of their scale, so a row's scale does not matter here.
+    """
+    variance = np.diag(covariance)
+    mean = float(variance.mean())
+    if not mean > 0.0:
+        return round_to_nearest(rows, largest)
+    damped = covariance + DAMPING * mean * np.eye(len(covariance))
+    order = np.argsort(-variance, kind="stable")
+    inverse = np.linalg.inv(damped[np.ix_(order, order)])
+    upper = np.linalg.cholesky((inverse + inverse.T) / 2).T
+    left = rows[:, order].copy()
+    result = np.zeros(rows.shape, np.int64)
+    for k in range(rows.shape[1]):
+        rounded = round_to_nearest(left[:, k], largest)
+        result[:, order[k]] = rounded
+        error = (left[:, k] - rounded) / upper[k, k]
+        left[:, k + 1 :] -= np.outer(error, upper[k, k + 1 :])
+    return result

@@ -1,0 +1,204 @@
+"""Cut a program into phases: loops over the units of a layer that need nothing of each other.
+
+An elementwise operation of unit j needs unit j of its operands only, so it runs in the loop that
+makes them; a matvec needs all of its operand, so it starts a later loop. An LSTM layer is one
+phase, its dense head another, a softmax three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lstm_edge.ir.program import MATVECS, REDUCTIONS, Op, Program
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One loop over `units`: matvecs, then elementwise operations, reductions and stores.
+
+    loads: values read from memory, one per unit. whole: vectors read whole, by matvecs. scalars:
+    results of earlier reductions. stores: values that others, states or outputs need.
+    """
+
+    name: str
+    per_step: bool
+    units: int
+    matvecs: tuple[Op, ...]
+    ops: tuple[Op, ...]
+    reductions: tuple[Op, ...]
+    loads: tuple[str, ...]
+    whole: tuple[str, ...]
+    scalars: tuple[str, ...]
+    stores: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Phases in order of execution, and where each state lives.
+
+    double_buffered: states read whole, or by another phase than the one that renews them; their
+    new value goes to a second buffer. The others are renewed in place.
+    """
+
+    phases: tuple[Phase, ...]
+    double_buffered: frozenset[str]
+
+
+@dataclass
+class _Draft:
+    """A phase while operations are added to it."""
+
+    layer: str
+    per_step: bool
+    level: int
+    units: int
+    ops: list[Op]
+
+
+def schedule(program: Program) -> Schedule:
+    """The phases of a program; the same operations in an order that keeps every dependence."""
+    drafts: list[_Draft] = []
+    made_in: dict[str, _Draft] = {}
+    for block in program.blocks:
+        for op in block.ops:
+            draft = _place(program, op, block.layer, block.per_step, drafts, made_in)
+            draft.ops.append(op)
+            made_in[op.dest] = draft
+    drafts = [d for step in (True, False) for d in drafts if d.per_step == step]
+    phases = _copy_phases(program, made_in, _finish(program, drafts, made_in))
+    return Schedule(phases, _double_buffered(program, phases))
+
+
+def _place(
+    program: Program,
+    op: Op,
+    layer: str,
+    per_step: bool,
+    drafts: list[_Draft],
+    made_in: Mapping[str, _Draft],
+) -> _Draft:
+    """The earliest phase in which all operands are at hand; a new one where there is none."""
+    reduces = op.kind in REDUCTIONS
+    units = program.values[op.args[0] if reduces else op.dest].length
+    level, joins = 0, None
+    for name in op.args:
+        source = made_in.get(name)
+        if source is None or source.per_step != per_step:
+            continue
+        by_unit = op.kind not in MATVECS and program.values[name].length == source.units == units
+        needed = source.level if by_unit else source.level + 1
+        if needed > level or (needed == level and joins is None):
+            joins = source if by_unit else None
+        elif needed == level and by_unit and joins is not source:
+            needed, joins = level + 1, None
+        level = max(level, needed)
+    if joins is not None and joins.level == level:
+        return joins
+    for draft in drafts:
+        same = (draft.layer, draft.per_step, draft.level, draft.units)
+        if same == (layer, per_step, level, units):
+            return draft
+    drafts.append(_Draft(layer, per_step, level, units, []))
+    return drafts[-1]
+
+
+def _finish(
+    program: Program, drafts: list[_Draft], made_in: Mapping[str, _Draft]
+) -> tuple[Phase, ...]:
+    ordered = sorted(drafts, key=lambda d: (not d.per_step, d.level))
+    wanted = {p.value for p in program.outputs} | {s.next for s in program.states}
+    phases: list[Phase] = []
+    names: set[str] = set()
+    for draft in ordered:
+        read_elsewhere = {
+            name for d in drafts if d is not draft for op in d.ops for name in op.args
+        }
+        made = [op.dest for op in draft.ops if op.kind not in REDUCTIONS]
+        stores = tuple(n for n in made if n in wanted or n in read_elsewhere)
+        name, k = draft.layer, 2
+        while name in names:
+            name, k = f"{draft.layer}_{k}", k + 1
+        names.add(name)
+        phases.append(_phase(program, draft, name, stores, made_in))
+    return tuple(phases)
+
+
+def _phase(
+    program: Program,
+    draft: _Draft,
+    name: str,
+    stores: tuple[str, ...],
+    made_in: Mapping[str, _Draft],
+) -> Phase:
+    loads, whole, scalars = [], [], []
+    for op in draft.ops:
+        for k, arg in enumerate(op.args):
+            if made_in.get(arg) is draft or arg in program.constants:
+                continue
+            running_sum = op.kind == "matvec_over_time" and k == 0
+            if op.kind in MATVECS and not running_sum:
+                whole.append(arg)
+            elif program.values[arg].length == 1 and draft.units > 1:
+                scalars.append(arg)
+            else:
+                loads.append(arg)
+    return Phase(
+        name=name,
+        per_step=draft.per_step,
+        units=draft.units,
+        matvecs=tuple(op for op in draft.ops if op.kind in MATVECS),
+        ops=tuple(op for op in draft.ops if op.kind not in (*MATVECS, *REDUCTIONS)),
+        reductions=tuple(op for op in draft.ops if op.kind in REDUCTIONS),
+        loads=tuple(dict.fromkeys(loads)),
+        whole=tuple(dict.fromkeys(whole)),
+        scalars=tuple(dict.fromkeys(scalars)),
+        stores=stores,
+    )
+
+
+def _copy_phases(
+    program: Program, made_in: Mapping[str, _Draft], phases: tuple[Phase, ...]
+) -> tuple[Phase, ...]:
+    """Outputs that exist after the last step only but are made at every step: copied at the end;
+    outputs that no operation makes (an input passed through): copied at each step.
+    """
+    copies = []
+    for port in program.outputs:
+        source = made_in.get(port.value)
+        if source is not None and source.per_step == port.per_step:
+            continue
+        units = program.values[port.value].length
+        copies.append(
+            Phase(
+                f"copy_{port.value.replace('.', '_')}",
+                port.per_step,
+                units,
+                (),
+                (),
+                (),
+                (port.value,),
+                (),
+                (),
+                (port.value,),
+            )
+        )
+    return tuple(
+        [
+            *(p for p in phases if p.per_step),
+            *(p for p in copies if p.per_step),
+            *(p for p in phases if not p.per_step),
+            *(p for p in copies if not p.per_step),
+        ]
+    )
+
+
+def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[str]:
+    renewed = {name: k for k, phase in enumerate(phases) for name in phase.stores}
+    found = set()
+    for state in program.states:
+        for k, phase in enumerate(phases):
+            reads = state.name in phase.loads or state.name in phase.whole
+            if reads and (state.name in phase.whole or k != renewed.get(state.next)):
+                found.add(state.name)
+    return frozenset(found)

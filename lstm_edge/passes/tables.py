@@ -1,0 +1,72 @@
+"""Interpolation tables of the nonlinear functions: 513 int16 entries, made from the function.
+
+A chord lies on one side of a curved function, at most h**2 / 8 * |f''| away; moving the entries by
+half of that centres the error, so it is at most h**2 / 16 * |f''|.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.numerics import LOG_FRACTION_BITS, TABLE_SEGMENTS
+
+Doubles = npt.NDArray[np.float64]
+Entries = npt.NDArray[np.int64]
+
+FRACTION_BITS = 15
+"""Tables hold Q0.15."""
+SIGMOID_RANGE_BITS = 4
+"""The sigmoid's table covers [-16, 16], so that tanh(x) = 2 sigmoid(2x) - 1 has [-8, 8]."""
+EXP_RANGE_BITS = 3
+EXP_OFFSET = 8.0
+"""The exponential's table covers [-16, 0], entered with 8 added."""
+
+
+def _entries(
+    function: Callable[[Doubles], Doubles], second: Callable[[Doubles], Doubles], x: Doubles
+) -> Doubles:
+    step = x[1] - x[0]
+    return np.asarray(function(x) - step**2 / 16 * second(x), np.float64)
+
+
+def _knots(range_bits: int) -> Doubles:
+    return np.linspace(-(2.0**range_bits), 2.0**range_bits, TABLE_SEGMENTS + 1)
+
+
+def _stored(values: Doubles, low: int) -> Entries:
+    scaled = np.floor(values * 2.0**FRACTION_BITS + 0.5)
+    return np.clip(scaled, low, 2**FRACTION_BITS - 1).astype(np.int64)
+
+
+def sigmoid_table() -> Entries:
+    """sigmoid on [-16, 16] in Q0.15, within [1, 32767]: 1 - sigmoid and tanh fit 16 bits too."""
+
+    def sigmoid(x: Doubles) -> Doubles:
+        return np.asarray(1.0 / (1.0 + np.exp(-x)))
+
+    def second(x: Doubles) -> Doubles:
+        s = sigmoid(x)
+        return np.asarray(s * (1.0 - s) * (1.0 - 2.0 * s))
+
+    return _stored(_entries(sigmoid, second, _knots(SIGMOID_RANGE_BITS)), 1)
+
+
+def exp_table() -> Entries:
+    """exp(a - 8) for a in [-8, 8] in Q0.15."""
+
+    def power(a: Doubles) -> Doubles:
+        return np.asarray(np.exp(a - EXP_OFFSET))
+
+    return _stored(_entries(power, power, _knots(EXP_RANGE_BITS)), 0)
+
+
+def log_table() -> Entries:
+    """log(1 + m) for m in [0, 1] in Q0.15, the entries of `numerics.log`."""
+    m = np.linspace(0.0, 1.0, TABLE_SEGMENTS + 1)
+    values = _entries(np.log1p, lambda x: np.asarray(-1.0 / (1.0 + x) ** 2), m)
+    scaled = np.floor(values * 2.0**LOG_FRACTION_BITS + 0.5).astype(np.int64)
+    scaled[0] = 0
+    return scaled
