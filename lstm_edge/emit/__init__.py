@@ -1,0 +1,1 @@
+"""From a scheduled program to C source: memory, packing of weights, views for the templates."""

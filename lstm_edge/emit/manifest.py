@@ -1,0 +1,74 @@
+"""The manifest of a bundle: all that is needed to use or reproduce it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lstm_edge.emit.ports import PortView
+from lstm_edge.emit.render import Rendered
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import Port, Program
+from lstm_edge.passes.prove import Proof
+from lstm_edge.sizes import Sizes
+from lstm_edge.targets import Target
+
+
+def manifest(
+    model: Model,
+    program: Program,
+    target: Target,
+    rendered: Rendered,
+    proof: Proof,
+    sizes: Sizes,
+    options: str,
+) -> dict[str, Any]:
+    """A JSON object; keys in a fixed order."""
+    return {
+        "name": program.name,
+        "model_sha256": model.sha256,
+        "target": target.name,
+        "scheme": program.scheme,
+        "options": options,
+        "steps": program.steps,
+        "inputs": _ports(program, program.inputs, rendered.inputs),
+        "outputs": _ports(program, program.outputs, rendered.outputs),
+        "layers": [
+            {
+                "name": phase.name,
+                "units": phase.units,
+                "per_step": phase.per_step,
+                "kernel": rendered.kernels.get(phase.name),
+            }
+            for phase in rendered.schedule.phases
+        ],
+        "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
+        "ram": {"state": sizes.state, "scratch": sizes.scratch},
+        "proof": None if program.is_float else {"int32_margin_bits": round(proof.margin_bits, 3)},
+    }
+
+
+def _ports(
+    program: Program, ports: tuple[Port, ...], views: tuple[PortView, ...]
+) -> list[dict[str, Any]]:
+    found = []
+    for port, view in zip(ports, views, strict=True):
+        scale: Any = port.scale.astype(np.float32).tolist()
+        zero_point: Any = port.zero_point.tolist()
+        uniform = len(set(scale)) == 1 and len(set(zero_point)) == 1
+        found.append(
+            {
+                "name": port.name,
+                "c_name": view.name,
+                "shape": list(port.shape),
+                "axes": list(port.axes),
+                "per_step": port.per_step,
+                "size": view.length,
+                "type": view.ctype,
+                "format": program.values[port.value].format.describe(),
+                "scale": scale[0] if uniform else scale,
+                "zero_point": zero_point[0] if uniform else zero_point,
+            }
+        )
+    return found

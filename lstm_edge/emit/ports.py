@@ -1,0 +1,91 @@
+"""The generated functions' array arguments: names, types, and how real numbers are stored."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.emit.memory import ctype_of
+from lstm_edge.emit.spell import float_literal
+from lstm_edge.emit.view import Constant
+from lstm_edge.interpret.ports import LIMIT, quantizing_constants
+from lstm_edge.ir.program import Port, Program
+
+Floats = npt.NDArray[np.float32]
+
+_RESERVED = frozenset(
+    ["state", "steps", "now", "next", "t", "k", "real", "stored", "main", "memcpy", "memset", "size_t", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "INT32_MIN"]
+)
+_KEYWORDS = frozenset(
+    ["auto", "break", "case", "char", "class", "const", "continue", "default", "delete", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "new", "operator", "private", "protected", "public", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "bool", "true", "false", "NULL", "namespace", "try", "catch", "and", "or", "not", "xor"]
+)
+
+
+@dataclass(frozen=True)
+class PortView:
+    """An input or output in C. Texts hold literals, or array elements where features differ."""
+
+    name: str
+    ctype: str
+    length: int
+    per_step: bool
+    converts: bool
+    centre: str
+    units_per_256: str
+    scale: str
+    low: int
+    high: int
+    limit: str
+
+
+def port_names(program: Program) -> dict[str, str]:
+    """A C identifier for each input and output, by its name in the file."""
+    names: dict[str, str] = {}
+    taken = set(_RESERVED | _KEYWORDS)
+    for port in (*program.inputs, *program.outputs):
+        base = re.sub(r"\W+", "_", port.name, flags=re.ASCII).strip("_") or "data"
+        if base[0].isdigit():
+            base = f"data_{base}"
+        if base in _RESERVED | _KEYWORDS:
+            base = f"{base}_data"
+        name, k = base, 2
+        while name in taken:
+            name, k = f"{base}_{k}", k + 1
+        taken.add(name)
+        names[port.name] = name
+    return names
+
+
+def port_view(program: Program, port: Port, name: str) -> tuple[PortView, list[Constant]]:
+    """The view of a port, and the arrays that its conversion needs."""
+    fmt = program.values[port.value].format
+    centre, units = quantizing_constants(port)
+    scale = port.scale.astype(np.float32)
+    constants: list[Constant] = []
+
+    def text(numbers: Floats, what: str, comment: str) -> str:
+        if np.all(numbers == numbers[0]):
+            return float_literal(float(numbers[0]))
+        array = f"{program.name}_{name}_{what}"
+        constants.append(Constant(array, "float", numbers.shape, numbers, comment))
+        return f"{array}[k]"
+
+    is_input = port in program.inputs
+    converts = not program.is_float
+    view = PortView(
+        name=name,
+        ctype=ctype_of(program, port.value),
+        length=program.values[port.value].length,
+        per_step=port.per_step,
+        converts=converts,
+        centre=text(centre, "centre", "real number stored as 0, per feature") if is_input else "",
+        units_per_256=text(units, "units", "256 / scale, per feature") if is_input else "",
+        scale=text(scale, "scale", "real value of 1") if not is_input else "",
+        low=fmt.low,
+        high=fmt.high,
+        limit=float_literal(float(LIMIT)),
+    )
+    return view, constants if converts else []

@@ -1,0 +1,263 @@
+"""Render a program as C files for a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from lstm_edge import __version__, numerics, numerics_float
+from lstm_edge.emit.memory import Memory, allocate
+from lstm_edge.emit.ports import PortView, port_names, port_view
+from lstm_edge.emit.spell import float_literal, helpers_used, literal
+from lstm_edge.emit.view import Constant, PhasePrinter, PhaseView
+from lstm_edge.ir.program import Program
+from lstm_edge.passes.schedule import Schedule, schedule
+from lstm_edge.resources import templates_dir
+from lstm_edge.targets import Target
+
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Generated files by name, and what the manifest says about them."""
+
+    files: Mapping[str, str]
+    memory: Memory
+    schedule: Schedule
+    constants: tuple[Constant, ...]
+    inputs: tuple[PortView, ...]
+    outputs: tuple[PortView, ...]
+    kernels: Mapping[str, str]
+
+
+def environment(target: Target) -> jinja2.Environment:
+    """Templates of the target first, then the common ones; an undefined name is an error."""
+    folders = [templates_dir() / "targets" / target.name, templates_dir()]
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([str(f) for f in folders]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    env.filters["initializer"] = initializer
+    return env
+
+
+def initializer(constant: Constant) -> str:
+    """Nested braces, 100 columns wide."""
+    is_float = constant.ctype == "float"
+    return _braces(constant.numbers, is_float, "")
+
+
+def _braces(numbers: Any, is_float: bool, indent: str) -> str:
+    inner = f"{indent}    "
+    if numbers.ndim > 1:
+        rows = (f"{inner}{_braces(row, is_float, inner)},\n" for row in numbers)
+        return "{\n" + "".join(rows) + indent + "}"
+    texts = [literal(n, is_float) for n in numbers]
+    if sum(len(t) + 2 for t in texts) + len(inner) < WIDTH - 4:
+        return "{" + ", ".join(texts) + "}"
+    width = max(len(t) for t in texts)
+    per_line = max(1, (WIDTH - len(inner)) // (width + 2))
+    lines = [
+        inner + ", ".join(t.rjust(width) for t in texts[k : k + per_line]) + ",\n"
+        for k in range(0, len(texts), per_line)
+    ]
+    return "{\n" + "".join(lines) + indent + "}"
+
+
+def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...]) -> Rendered:
+    """The model's header, code and weights. `banner`: the lines of the first comment."""
+    plan = schedule(program)
+    names = port_names(program)
+    memory = allocate(program, plan, names)
+    printer = PhasePrinter(program, memory, target.kernels, unroll)
+    phases = tuple(printer.print(phase) for phase in plan.phases)
+    inputs, outputs, constants = _ports(program, names)
+    constants = [*_tables(program, plan), *(c for p in phases for c in p.constants), *constants]
+    initial, more = _initial(program, memory, plan)
+    constants += more
+    model = _model(program, memory, phases, inputs, outputs)
+    model |= {"constants": constants, "initial": initial, "banner": banner}
+    files = _files(program, target, model, phases)
+    used = {p.name: v.kernel.template for p, v in zip(plan.phases, phases, strict=True) if v.kernel}
+    return Rendered(files, memory, plan, tuple(constants), inputs, outputs, used)
+
+
+def _ports(
+    program: Program, names: Mapping[str, str]
+) -> tuple[tuple[PortView, ...], tuple[PortView, ...], list[Constant]]:
+    constants: list[Constant] = []
+    views: list[list[PortView]] = [[], []]
+    for group, ports in zip(views, (program.inputs, program.outputs), strict=True):
+        for port in ports:
+            view, arrays = port_view(program, port, names[port.name])
+            group.append(view)
+            constants += arrays
+    return tuple(views[0]), tuple(views[1]), constants
+
+
+def _tables(program: Program, plan: Schedule) -> list[Constant]:
+    names = dict.fromkeys(op.table for p in plan.phases for op in p.ops if op.table)
+    return [
+        Constant(
+            f"{program.name}_{name}",
+            "int16_t",
+            program.constants[name].shape,
+            program.constants[name],
+            f"{name.replace('_', ' ')}, Q0.15",
+        )
+        for name in names
+    ]
+
+
+def _initial(
+    program: Program, memory: Memory, plan: Schedule
+) -> tuple[list[dict[str, str]], list[Constant]]:
+    """Arrays that reset copies into states that do not start at zero."""
+    copies, constants = [], []
+    for state, member in zip(program.states, memory.states, strict=True):
+        if state.accumulator or not np.any(state.initial):
+            continue
+        array = f"{program.name}_{member.name}_initial"
+        constants.append(
+            Constant(array, member.ctype, state.initial.shape, state.initial, "initial state")
+        )
+        target = f"state->{member.name}" + ("[0]" if member.buffers == 2 else "")
+        copies.append({"target": target, "source": array})
+    return copies, constants
+
+
+def _model(
+    program: Program,
+    memory: Memory,
+    phases: tuple[PhaseView, ...],
+    inputs: tuple[PortView, ...],
+    outputs: tuple[PortView, ...],
+) -> dict[str, Any]:
+    copied = {
+        member.name
+        for state, member in zip(program.states, memory.states, strict=True)
+        if np.any(state.initial)
+    }
+    state = f"{program.name}_state *state"
+    step = [f"const {p.ctype} *{p.name}" for p in inputs] + [
+        f"{p.ctype} *{p.name}" for p in outputs
+    ]
+    final = [p.name for p in outputs if not p.per_step]
+    arguments = ["state"]
+    arguments += [f"&{p.name}[t * {p.length}]" if p.per_step else p.name for p in inputs]
+    for p in outputs:
+        last = f"t == steps - 1 ? {p.name} : NULL"
+        arguments.append(f"&{p.name}[t * {p.length}]" if p.per_step else last)
+    return {
+        "name": program.name,
+        "upper": program.name.upper(),
+        "is_float": program.is_float,
+        "states": memory.states,
+        "scratch": memory.scratch,
+        "counts_steps": memory.counts_steps,
+        "steps": program.steps,
+        "inputs": inputs,
+        "outputs": outputs,
+        "phases": phases,
+        "kernels": list(dict.fromkeys(p.kernel.template for p in phases if p.kernel)),
+        "final_outputs": final,
+        "double_buffered": any(m.buffers == 2 for m in memory.states),
+        "cleared": [f"state->{m.name}" for m in memory.states if m.name not in copied],
+        "step_parameters": [state, *step],
+        "run_parameters": [state, *step[: len(inputs)], "int32_t steps", *step[len(inputs) :]],
+        "run_arguments": arguments,
+        "step_notes": _step_notes(program, inputs, outputs),
+        "macros": _macros(program, inputs, outputs),
+    }
+
+
+def _step_notes(
+    program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
+) -> list[str]:
+    notes = []
+    for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
+        fmt = program.values[port.value].format.describe()
+        notes.append(f"{view.name}: {view.length} numbers, {fmt}")
+    final = [p.name for p in outputs if not p.per_step]
+    if final:
+        names = " and ".join(final)
+        notes.append(f"{names}: NULL at steps whose result is not wanted, which saves its work")
+    if program.steps is not None and final:
+        notes.append(f"A sequence has {program.steps} steps.")
+    return notes
+
+
+def _macros(
+    program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
+) -> list[tuple[str, str, str]]:
+    upper = program.name.upper()
+    macros = []
+    if program.steps is not None:
+        macros.append((f"{upper}_STEPS", str(program.steps), "time steps of a sequence"))
+    for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
+        base = f"{upper}_{view.name.upper()}"
+        what = "per step" if view.per_step else "after the last step"
+        macros.append((f"{base}_SIZE", str(view.length), f"numbers {what}"))
+        scale = port.scale.astype(np.float32)
+        if view.converts and np.all(scale == scale[0]):
+            macros.append((f"{base}_SCALE", float_literal(float(scale[0])), "real value of 1"))
+    return macros
+
+
+def _files(
+    program: Program, target: Target, model: dict[str, Any], phases: tuple[PhaseView, ...]
+) -> dict[str, str]:
+    env = environment(target)
+    texts = [line.text for p in phases for body in p.bodies[:1] for line in body.lines]
+    operations = "common/ops_float.c.j2" if program.is_float else "common/ops.c.j2"
+    context = {
+        "model": model,
+        "kernels": {k: env.get_template(f"kernels/{k}.c.j2").module for k in model["kernels"]},
+        "operations": env.get_template(operations).render(
+            helpers=helpers_used(texts), ln2_q15=numerics.LN2_Q15, **_float_constants()
+        ),
+    }
+    name = program.name
+    return {
+        f"{name}.h": env.get_template("common/model.h.j2").render(context),
+        f"{name}.c": env.get_template("common/model.c.j2").render(context),
+        f"{name}_weights.c": env.get_template("common/weights.c.j2").render(context),
+    }
+
+
+def _float_constants() -> dict[str, Any]:
+    f = numerics_float
+
+    def text(number: Any) -> str:
+        return float_literal(float(number))
+
+    return {
+        "limit": text(f.EXP_LIMIT),
+        "log2e": text(f.LOG2E),
+        "ln2_high": text(f.LN2_HIGH),
+        "ln2_low": text(f.LN2_LOW),
+        "exp_coefficients": [text(c) for c in f.EXP_COEFFICIENTS],
+        "log_coefficients": [text(c) for c in f.LOG_COEFFICIENTS],
+        "tanh_small": text(f.TANH_SMALL),
+        "tanh_coefficients": [text(c) for c in f.TANH_COEFFICIENTS],
+        "sqrt_half_bits": int(f.SQRT_HALF_BITS),
+    }
+
+
+def banner(program: Program, sha256: str, target: Target, options: str) -> tuple[str, ...]:
+    """The first comment of every file."""
+    return (
+        f"{program.name}: generated by lstm-edge {__version__}; do not edit.",
+        f"model SHA-256 {sha256}",
+        f"target {target.name} ({target.title})",
+        f"options {options}",
+    )

@@ -1,0 +1,114 @@
+"""The programs that check generated code: the self-test, and the harness that `verify` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.emit.memory import ctype_of
+from lstm_edge.emit.ports import port_names
+from lstm_edge.emit.render import environment
+from lstm_edge.ir.program import Port, Program
+from lstm_edge.targets import Target
+
+Array = npt.NDArray[Any]
+
+DTYPES = {"int8_t": "<i1", "int16_t": "<i2", "int32_t": "<i4", "float": "<f4"}
+
+
+@dataclass(frozen=True)
+class TestPort:
+    """An array argument of the step function."""
+
+    name: str
+    ctype: str
+    length: int
+    per_step: bool
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A table of numbers in the self-test."""
+
+    name: str
+    ctype: str
+    dims: tuple[int, ...]
+    numbers: Array
+
+
+def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
+    """Names, types and sizes as the generated code has them."""
+    names = port_names(program)
+    return [
+        TestPort(
+            names[p.name], ctype_of(program, p.value), program.values[p.value].length, p.per_step
+        )
+        for p in ports
+    ]
+
+
+def _context(program: Program) -> dict[str, Any]:
+    outputs = test_ports(program, program.outputs)
+    return {
+        "name": program.name,
+        "inputs": test_ports(program, program.inputs),
+        "outputs": outputs,
+        "final_outputs": [p for p in outputs if not p.per_step],
+    }
+
+
+def render_harness(program: Program, target: Target) -> str:
+    """A main() that reads `input.bin` and writes `output.bin`; see the template for the format."""
+    template = environment(target).get_template("common/harness.c.j2")
+    return template.render(model=_context(program))
+
+
+def render_selftest(
+    program: Program,
+    target: Target,
+    banner: tuple[str, ...],
+    inputs: Mapping[str, Array],
+    outputs: Mapping[str, Array],
+) -> str:
+    """A function that repeats one sample (input [steps, n], output [steps, n] or [n])."""
+    vectors = []
+    for kind, ports, arrays in (
+        ("given", program.inputs, inputs),
+        ("expected", program.outputs, outputs),
+    ):
+        for port, info in zip(ports, test_ports(program, ports), strict=True):
+            numbers = np.atleast_2d(arrays[port.name])
+            vectors.append(Vector(f"{kind}_{info.name}", info.ctype, numbers.shape, numbers))
+    steps = len(next(iter(inputs.values())))
+    template = environment(target).get_template("common/selftest.c.j2")
+    context = _context(program) | {"banner": banner}
+    return template.render(model=context, vectors=vectors, steps=steps)
+
+
+def pack_input(program: Program, inputs: Mapping[str, Array]) -> bytes:
+    """input.bin for stored inputs [streams, calls, steps, features]."""
+    first = next(iter(inputs.values()))
+    columns = [
+        np.ascontiguousarray(inputs[port.name].astype(DTYPES[info.ctype])).view(np.uint8)
+        for port, info in zip(program.inputs, test_ports(program, program.inputs), strict=True)
+    ]
+    head = np.array(first.shape[:3], "<i4").tobytes()
+    return head + np.concatenate(columns, axis=-1).tobytes()
+
+
+def unpack_output(program: Program, data: bytes, shape: tuple[int, int, int]) -> dict[str, Array]:
+    """output.bin as arrays [streams, calls, steps, n] or [streams, calls, n], in stored numbers."""
+    ports = list(zip(program.outputs, test_ports(program, program.outputs), strict=True))
+    streams, calls, steps = shape
+    per_step = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if i.per_step]
+    final = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if not i.per_step]
+    call = np.dtype([("steps", np.dtype(per_step), (steps,)), ("final", np.dtype(final))])
+    records = np.frombuffer(data, call).reshape(streams, calls)
+    found = {name: records["steps"][name] for name, _, _ in per_step}
+    found |= {name: records["final"][name] for name, _, _ in final}
+    kind = np.float32 if program.is_float else np.int64
+    return {p.name: found[p.name].astype(kind) for p, _ in ports}
