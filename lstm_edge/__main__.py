@@ -1,0 +1,5 @@
+"""`python -m lstm_edge` is `lstm-edge`."""
+
+from lstm_edge.cli import main
+
+main()

@@ -1,0 +1,115 @@
+"""The folder that `compile` writes: C files, manifest, and what `run` and `verify` need."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import DataError
+from lstm_edge.ir.program import Program
+from lstm_edge.ir.serialize import from_bytes
+from lstm_edge.targets import Target, load_target
+
+Array = npt.NDArray[Any]
+
+MANIFEST = "manifest.json"
+PROGRAM = "program.npz"
+REFERENCE = "reference.npz"
+HELD_BACK = "held_back.npz"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A compiled model, read back. reference: the float32 program of the same model."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    program: Program
+    reference: Program
+    target: Target
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The model's C files, without the self-test."""
+        name = self.program.name
+        return (self.folder / f"{name}.c", self.folder / f"{name}_weights.c")
+
+
+def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -> None:
+    """Put all files in place, or none: they are written beside their place and moved.
+
+    Files of an earlier bundle that a new one has not are removed; others are left alone.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        listed = _listed_files(folder) if is_bundle else []
+        stale = [name for name in listed if name not in files]
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
+            for name, data in files.items():
+                (Path(temporary) / name).write_bytes(data)
+            for name in files:
+                os.replace(Path(temporary) / name, folder / name)
+        for name in stale:
+            with suppress(FileNotFoundError):
+                (folder / name).unlink()
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written ({error.strerror or error}); choose another with -o"
+        ) from None
+
+
+def _listed_files(folder: Path) -> list[str]:
+    """Files of the bundle that is in the folder now, from its manifest."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        return [name for name in manifest["files"] if Path(name).name == name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def read(folder: Path) -> Bundle:
+    """The bundle in a folder; DataError where there is none or a file of it is damaged."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise DataError(
+            f"{folder} holds no {MANIFEST}; give the folder that `lstm-edge compile` wrote"
+        )
+    try:
+        manifest = json.loads(path.read_text())
+        target = load_target(str(manifest["target"]))
+        programs = [from_bytes((folder / name).read_bytes()) for name in (PROGRAM, REFERENCE)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
+    return Bundle(folder, manifest, programs[0], programs[1], target)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Arrays of an npz file; DataError for anything else. Nothing is ever unpickled."""
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; expected an .npz file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise DataError(f"{path} is no .npz file; save it with np.savez")
+            return {name: file[name] for name in file.files}
+    except DataError:
+        raise
+    except Exception as error:  # numpy and zipfile raise many kinds on damaged files
+        raise DataError(f"{path} cannot be read as .npz ({error})") from None
+
+
+def array_bytes(arrays: Mapping[str, Array]) -> bytes:
+    """An npz file; the same arrays give the same bytes."""
+    stream = BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()

@@ -1,0 +1,188 @@
+"""The pipeline, from a model file to a bundle, as one readable list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge import __version__, bundle, frontend
+from lstm_edge.emit.manifest import manifest
+from lstm_edge.emit.render import Rendered, banner, render
+from lstm_edge.emit.testing import render_selftest
+from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.ports import quantize, read_inputs
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import Program
+from lstm_edge.ir.serialize import to_bytes
+from lstm_edge.passes.calibrate import Ranges, calibrate
+from lstm_edge.passes.lower_integer import Options, lower_integer
+from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.prove import Proof, prove
+from lstm_edge.sizes import check_budgets, measure
+from lstm_edge.targets import Target, load_target
+
+Array = npt.NDArray[Any]
+
+HELD_BACK_SHARE = 5
+"""Every fifth calibration sample is kept for `verify`, and not calibrated on."""
+DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
+SELFTEST_STEPS = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compile and how; the options of the command line."""
+
+    model: Path
+    target: str
+    output: Path | None = None
+    calibration: Path | None = None
+    name: str | None = None
+    scheme: str = "int8"
+    activations: int = 12
+    cell_state: int = 32
+    unroll: str = "gates"
+    steps: int | None = None
+    max_flash: int | None = None
+    max_ram: int | None = None
+
+    def described(self) -> str:
+        """The options that decide what is generated."""
+        parts = [f"scheme={self.scheme}"]
+        if self.scheme != "float32":
+            parts += [f"activations={self.activations}", f"cell_state={self.cell_state}"]
+        parts.append(f"unroll={self.unroll}")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Everything that a compilation found out; `files` is the bundle."""
+
+    model: Model
+    reference: Program
+    program: Program
+    proof: Proof
+    rendered: Rendered
+    manifest: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    folder: Path
+    warnings: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Vectors [samples, steps, features] by input: to calibrate on, and held back to verify."""
+
+    calibration: Mapping[str, Array]
+    held_back: Mapping[str, Array]
+    raw_held_back: Mapping[str, Array]
+    from_file: bool
+
+
+def compile_model(request: Request, progress: Callable[[int, int], None]) -> Compiled:
+    """Compile without writing: load, calibrate, quantize, prove, render, measure.
+
+    `progress(done, total)` is told how many calibration samples were run.
+    """
+    target = load_target(request.target)
+    model = frontend.load(request.model, name=request.name, steps=request.steps)
+    reference = lower_real(model)
+    data = load_data(request, reference)
+    warnings = list(model.warnings)
+    if not data.from_file:
+        warnings.append(
+            "no calibration data: formats are chosen so that nothing clips, and weights are "
+            "rounded to nearest; give --calibration FILE.npz for a more accurate program"
+        )
+    program = reference
+    if request.scheme != "float32":
+        ranges = _calibrate(reference, data, progress)
+        options = Options(request.activations, request.cell_state)
+        program = lower_integer(model, ranges, options)
+    proof = prove(program)
+    lines = banner(program, model.sha256, target, request.described())
+    check_budgets(program, target, request.unroll, request.max_flash)
+    rendered = render(program, target, request.unroll, lines)
+    selftest = _selftest(program, target, lines, data)
+    sources = {**rendered.files, f"{program.name}_selftest.c": selftest}
+    sizes = measure(program, target, rendered, request.max_flash, request.max_ram)
+    described = manifest(model, program, target, rendered, proof, sizes, request.described())
+    files = {name: text.encode() for name, text in sources.items()}
+    files[bundle.PROGRAM] = to_bytes(program)
+    files[bundle.REFERENCE] = to_bytes(reference)
+    files[bundle.HELD_BACK] = bundle.array_bytes(data.raw_held_back)
+    described["files"] = [*files, bundle.MANIFEST]
+    described["tool"] = {"name": "lstm-edge", "version": __version__}
+    described["warnings"] = warnings
+    files[bundle.MANIFEST] = (json.dumps(described, indent=2) + "\n").encode()
+    folder = request.output or Path("build") / program.name
+    return Compiled(
+        model, reference, program, proof, rendered, described, files, folder, tuple(warnings)
+    )
+
+
+def load_data(request: Request, program: Program) -> Data:
+    """Calibration vectors from the file, or drawn from a normal distribution."""
+    if request.calibration is None:
+        arrays = drawn_inputs(program)
+    else:
+        arrays = bundle.read_arrays(request.calibration)
+        arrays = {p.name: arrays[p.name] for p in program.inputs if p.name in arrays} or arrays
+    vectors = read_inputs(program, arrays)
+    samples = len(next(iter(vectors.values())))
+    held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
+    kept = ~held if held.any() else held | True
+    held = held if held.any() else kept
+    return Data(
+        {name: a[kept] for name, a in vectors.items()},
+        {name: a[held] for name, a in vectors.items()},
+        {port.name: np.asarray(arrays[port.name][held], np.float32) for port in program.inputs},
+        request.calibration is not None,
+    )
+
+
+def drawn_inputs(program: Program) -> dict[str, Array]:
+    """Made-up inputs: standard normal, from a fixed seed."""
+    generator = np.random.default_rng(0)
+    arrays = {}
+    for port in program.inputs:
+        shape = [n if n >= 0 else program.steps or DRAWN_STEPS for n in port.shape]
+        numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
+        arrays[port.name] = numbers.astype(np.float32)
+    return arrays
+
+
+def _calibrate(reference: Program, data: Data, progress: Callable[[int, int], None]) -> Ranges:
+    total = len(next(iter(data.calibration.values())))
+    done = 0
+
+    def advance(samples: int) -> None:
+        nonlocal done
+        done += samples
+        progress(done, total)
+
+    return calibrate(reference, data.calibration, from_data=data.from_file, progress=advance)
+
+
+def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Data) -> str:
+    over_time = any(state.accumulator for state in program.states)
+    limit = program.steps if over_time else SELFTEST_STEPS
+    inputs = {
+        port.name: quantize(program, port, data.held_back[port.name][:1, :limit])
+        for port in program.inputs
+    }
+    outputs, _ = run(program, inputs)
+    return render_selftest(
+        program,
+        target,
+        lines,
+        {name: a[0] for name, a in inputs.items()},
+        {name: a[0] for name, a in outputs.items()},
+    )

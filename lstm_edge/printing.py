@@ -1,0 +1,216 @@
+"""What the command line prints: plain text for people, plain values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from lstm_edge.bundle import Bundle
+from lstm_edge.driver import Compiled
+from lstm_edge.errors import DataError
+from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model
+from lstm_edge.ir.program import Program
+from lstm_edge.passes.naming import describe, name_expressions
+from lstm_edge.targets import Target
+from lstm_edge.verify import Verified
+
+DUMPS = ("model", "real", "integer", "schedule")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, shown where stderr is a terminal."""
+    stream = click.get_text_stream("stderr")
+    shown = stream.isatty()
+
+    def show(done: int, total: int) -> None:
+        if shown:
+            filled = 30 * done // max(total, 1)
+            bar = "#" * filled + "." * (30 - filled)
+            stream.write(f"\r{label} [{bar}] {done}/{total}")
+            stream.flush()
+
+    yield show
+    if shown:
+        stream.write("\r\033[K")
+        stream.flush()
+
+
+def compiled(result: Compiled) -> str:
+    """Summary of a compilation."""
+    m = result.manifest
+    flash, ram = m["flash"], m["ram"]
+    code = "unknown (compiler not installed)" if flash["code"] is None else f"{flash['code']:,} B"
+    lines = [
+        f"{m['name']}: {result.folder} for {m['target']}, {m['options']}",
+        f"  flash  code {code}, weights {flash['weights']:,} B, tables {flash['tables']:,} B",
+        f"  RAM    state {ram['state']:,} B, scratch {ram['scratch']:,} B",
+    ]
+    for kind in ("inputs", "outputs"):
+        for port in m[kind]:
+            per = "per step" if port["per_step"] else "after the last step"
+            lines.append(
+                f"  {kind[:-1]:6} {port['name']} {port['shape']}: {port['size']} x {port['type']} "
+                f"{per}, {port['format']}"
+            )
+    if m["proof"]:
+        margin = m["proof"]["int32_margin_bits"]
+        lines.append(f"  proved: nothing leaves int32 for any input ({margin} bits to spare)")
+    return "\n".join(lines)
+
+
+def dump(result: Compiled, which: str) -> str:
+    """The form of the model after a pass."""
+    if which not in DUMPS:
+        raise DataError(f"--dump-ir {which}: expected one of {', '.join(DUMPS)}")
+    if which == "model":
+        return model(result.model)
+    if which == "real":
+        return program(result.reference)
+    if which == "integer":
+        return program(result.program)
+    lines = []
+    for phase in result.rendered.schedule.phases:
+        when = "each step" if phase.per_step else "last step"
+        lines.append(f"{phase.name}: {phase.units} units, {when}")
+        lines.append(f"  matvecs {', '.join(op.dest for op in phase.matvecs) or '-'}")
+        lines.append(f"  reads   {', '.join((*phase.whole, *phase.loads, *phase.scalars)) or '-'}")
+        lines.append(f"  stores  {', '.join(phase.stores) or '-'}")
+    return "\n".join(lines)
+
+
+def program(p: Program) -> str:
+    """Every operation, one a line, with its format."""
+    lines = []
+    for block in p.blocks:
+        lines.append(f"{block.layer}: {'each step' if block.per_step else 'after the last step'}")
+        for op in block.ops:
+            value = p.values[op.dest]
+            extra = [str(op.n)] if op.n or op.kind in ("at_least",) else []
+            args = ", ".join((*op.args, *op.matrices, *((op.table,) if op.table else ()), *extra))
+            text = f"  {op.dest} = {op.kind}({args})"
+            lines.append(f"{text:76} [{value.length}] {value.format.describe()}")
+    for state in p.states:
+        lines.append(f"state {state.name} <- {state.next}")
+    return "\n".join(lines)
+
+
+def model(m: Model) -> str:
+    """Layers, shapes and equations of a model."""
+    lines = [f"{m.name}: SHA-256 {m.sha256}"]
+    lines += [f"  input  {p.name} {_shape(p.shape)} ({', '.join(p.axes)})" for p in m.inputs]
+    for node in m.nodes:
+        if isinstance(node, LastStep):
+            lines.append(f"  {node.name}: last step of {node.input}")
+        elif isinstance(node, DenseOverTime):
+            steps, units, features = node.weights.shape
+            lines.append(
+                f"  {node.name}: dense over all {steps} steps of {features}, {units} units"
+            )
+        else:
+            lines += _layer(node)
+    lines += [f"  output {p.name} {_shape(p.shape)} ({', '.join(p.axes)})" for p in m.outputs]
+    lines.append(f"  steps  {m.steps or 'any number'}")
+    return "\n".join(lines)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "[" + ", ".join("any" if n < 0 else str(n) for n in shape) + "]"
+
+
+def _layer(layer: Layer) -> list[str]:
+    count = sum(a.size for a in layer.params.values())
+    names = name_expressions(layer.cell)
+    lines = [f"  {layer.name}: {layer.cell.name}, {count} parameters, from {layer.source or '-'}"]
+    lines += [f"    {names[id(e)]} = {describe(e, names)}" for e in layer.cell.results.values()]
+    return lines
+
+
+def model_json(m: Model) -> dict[str, Any]:
+    """The same as plain values."""
+    return {
+        "name": m.name,
+        "sha256": m.sha256,
+        "steps": m.steps,
+        "inputs": [{"name": p.name, "shape": p.shape, "axes": p.axes} for p in m.inputs],
+        "outputs": [{"name": p.name, "shape": p.shape, "axes": p.axes} for p in m.outputs],
+        "layers": [_node_json(m, node) for node in m.nodes],
+        "warnings": list(m.warnings),
+    }
+
+
+def _node_json(m: Model, node: Layer | LastStep | DenseOverTime) -> dict[str, Any]:
+    if isinstance(node, Layer):
+        kind, outputs = node.cell.name, list(node.outputs.values())
+        parameters = int(sum(a.size for a in node.params.values()))
+    elif isinstance(node, LastStep):
+        kind, outputs, parameters = "last_step", [node.output], 0
+    else:
+        kind, outputs = "dense_over_time", [node.output]
+        parameters = int(node.weights.size + node.bias.size)
+    units = [m.tensors[t].features for t in outputs]
+    return {
+        "name": node.name,
+        "kind": kind,
+        "units": units[0],
+        "parameters": parameters,
+        "source": node.source,
+    }
+
+
+def verified(bundle: Bundle, result: Verified) -> str:
+    """Bit exactness by place, error by output."""
+    lines = [f"{bundle.program.name} for {bundle.target.name}, {result.samples} samples"]
+    for place, exact in result.exact.items():
+        lines.append(f"  numpy == {place}: {'identical, bit for bit' if exact else 'DIFFERENT'}")
+    for name, figures in result.outputs.items():
+        sqnr = figures["sqnr_db"]
+        ratio = "exact" if sqnr is None else f"{sqnr:.1f} dB"
+        lines.append(
+            f"  {name}: against float SQNR {ratio}, max {figures['max_abs']:.3g}, rms "
+            f"{figures['rms']:.3g}, argmax agreement {figures['argmax_agreement']:.2%}"
+        )
+        if "rms_by_step" in figures:
+            steps = figures["rms_by_step"]
+            text = ", ".join(f"{t}: {e:.2g}" for t, e in steps.items())
+            lines.append(f"    rms error by step {text}")
+    for name, figures in result.inputs.items():
+        if figures["saturations"]:
+            lines.append(
+                f"  input {name}: {figures['saturations']} of {figures['numbers']} numbers at or "
+                "beyond the stored range; calibrate with data that covers them"
+            )
+    for name, count in result.saturations.items():
+        if count:
+            lines.append(f"  {name}: saturated {count} times")
+    return "\n".join(lines)
+
+
+def verified_json(bundle: Bundle, result: Verified) -> dict[str, Any]:
+    """The same as plain values."""
+    return {
+        "name": bundle.program.name,
+        "target": bundle.target.name,
+        "samples": result.samples,
+        "exact": dict(result.exact),
+        "bit_exact": result.ok,
+        "outputs": {name: dict(figures) for name, figures in result.outputs.items()},
+        "inputs": {name: dict(figures) for name, figures in result.inputs.items()},
+        "saturations": dict(result.saturations),
+    }
+
+
+def target_json(target: Target) -> dict[str, Any]:
+    """A target as plain values."""
+    return {
+        "name": target.name,
+        "title": target.title,
+        "compiler": target.compiler,
+        "flags": list(target.flags),
+        "features": list(target.features),
+        "kernels": list(target.kernels),
+        "emulated": target.board is not None,
+    }

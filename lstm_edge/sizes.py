@@ -1,0 +1,108 @@
+"""Flash and RAM of a generated program, and the budgets that a user may set."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstm_edge.emit.render import Rendered
+from lstm_edge.emit.view import Constant
+from lstm_edge.errors import BudgetError, ToolchainError
+from lstm_edge.ir.program import MATVECS, Program
+from lstm_edge.targets import Target
+from lstm_edge.toolchain import gcc, process
+
+BYTES = {"int8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}
+STRAIGHT_BYTES_PER_WEIGHT = 6
+"""Code of a multiply-accumulate with its weight as a literal, measured on Cortex-M4: 5 to 9."""
+STRAIGHT_BYTES_PER_OP = 8
+"""Code of an elementwise operation in straight-line code."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes. code is None where the target's compiler is not installed."""
+
+    code: int | None
+    weights: int
+    tables: int
+    state: int
+    scratch: int
+
+    @property
+    def flash(self) -> int:
+        """Code (where known), weights and tables."""
+        return (self.code or 0) + self.weights + self.tables
+
+
+def check_budgets(program: Program, target: Target, unroll: str, max_flash: int | None) -> None:
+    """Refuse straight-line code that cannot fit, before it is written."""
+    if unroll != "full":
+        return
+    weights = operations = 0
+    for block in program.blocks:
+        for op in block.ops:
+            if op.kind in MATVECS:
+                weights += sum(program.constants[m].size for m in op.matrices)
+            operations += program.values[op.dest].length
+    needed = weights * STRAIGHT_BYTES_PER_WEIGHT + operations * STRAIGHT_BYTES_PER_OP
+    budget = target.default_flash_budget if max_flash is None else max_flash
+    if needed > budget:
+        raise BudgetError(
+            f"--unroll full would take about {needed:,} bytes of flash for {weights:,} weights, "
+            f"more than the budget of {budget:,}; use --unroll gates, or raise --max-flash"
+        )
+
+
+def measure(
+    program: Program,
+    target: Target,
+    rendered: Rendered,
+    max_flash: int | None,
+    max_ram: int | None,
+) -> Sizes:
+    """Sizes of the rendered program; BudgetError where a budget is exceeded."""
+    tables = sum(_bytes(c) for c in rendered.constants if c.name.endswith("_table"))
+    weights = sum(_bytes(c) for c in rendered.constants) - tables
+    memory = rendered.memory
+    words = 8 if memory.counts_steps else 4
+    code = _code_size(program, target, rendered)
+    sizes = Sizes(code, weights, tables, memory.state_bytes + words, memory.scratch_bytes)
+    _check(
+        "flash",
+        "--max-flash",
+        sizes.flash,
+        max_flash,
+        f"code {code}, weights {weights}, tables {tables}",
+    )
+    ram = sizes.state + sizes.scratch
+    _check("RAM", "--max-ram", ram, max_ram, f"state {sizes.state}, scratch {sizes.scratch}")
+    return sizes
+
+
+def _check(what: str, option: str, found: int, budget: int | None, parts: str) -> None:
+    if budget is not None and found > budget:
+        raise BudgetError(
+            f"the program takes {found:,} bytes of {what} ({parts}), more than {option} "
+            f"{budget:,}; use a smaller model, --unroll none or a larger budget"
+        )
+
+
+def _bytes(constant: Constant) -> int:
+    return int(constant.numbers.size) * BYTES[constant.ctype]
+
+
+def _code_size(program: Program, target: Target, rendered: Rendered) -> int | None:
+    """Bytes of instructions at -O2, from the target's own compiler."""
+    try:
+        process.find_tool(target.compiler)
+    except ToolchainError:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in rendered.files.items():
+            (Path(folder) / name).write_text(text)
+        source = Path(folder) / f"{program.name}.c"
+        objects = gcc.compile_objects(target, [source], [Path(folder)], Path(folder))
+        sections = gcc.section_sizes(target, objects)
+    return sections["text"] + sections["rodata"]

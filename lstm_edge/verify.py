@@ -1,0 +1,199 @@
+"""Compare executions of a bundle: bit for bit between numpy and C, in decibels against float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.bundle import HELD_BACK, Bundle, read_arrays
+from lstm_edge.errors import DataError
+from lstm_edge.interpret.ports import (
+    dequantize,
+    from_vectors,
+    quantize,
+    read_inputs,
+    to_vectors,
+)
+from lstm_edge.ir.program import Op, Port, Program
+from lstm_edge.runner import Arrays, run_compiled, run_numpy
+
+Array = npt.NDArray[Any]
+WHERE = ("numpy", "host", "qemu", "float")
+ERROR_POINTS = 16
+"""The error by time step is reported at this many points at most."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Result of a verification: `exact` per place, figures per output, ready for JSON.
+
+    saturations: how often each saturating operation of the program did clip.
+    """
+
+    exact: Mapping[str, bool]
+    differences: Mapping[str, str]
+    outputs: Mapping[str, Mapping[str, Any]]
+    inputs: Mapping[str, Mapping[str, Any]]
+    saturations: Mapping[str, int]
+    samples: int
+
+    @property
+    def ok(self) -> bool:
+        """True where every execution gave the same bits."""
+        return all(self.exact.values())
+
+
+def stored_inputs(program: Program, arrays: Arrays, stream: bool) -> dict[str, Array]:
+    """A user's arrays as stored vectors [streams, calls, steps, n]."""
+    if not stream:
+        vectors = read_inputs(program, arrays)
+        return {
+            port.name: quantize(program, port, vectors[port.name])[:, None]
+            for port in program.inputs
+        }
+    flat = {}
+    calls = set()
+    for port in program.inputs:
+        array = arrays.get(port.name)
+        if array is None or array.ndim != len(port.shape) + 2:
+            found = "missing" if array is None else str(list(array.shape))
+            raise DataError(
+                f"--stream: array {port.name!r} is {found}, expected [streams, calls, "
+                f"{', '.join('any' if n < 0 else str(n) for n in port.shape)}]"
+            )
+        calls.add(array.shape[:2])
+        flat[port.name] = array.reshape(-1, *array.shape[2:])
+    if len(calls) != 1:
+        raise DataError(f"--stream: inputs disagree in streams and calls: {sorted(calls)}")
+    shape = calls.pop()
+    vectors = read_inputs(program, flat)
+    return {
+        port.name: quantize(program, port, vectors[port.name]).reshape(
+            *shape, *vectors[port.name].shape[1:]
+        )
+        for port in program.inputs
+    }
+
+
+def check_steps(program: Program, inputs: Arrays) -> None:
+    """A model that weighs each step differently takes sequences of its own length only."""
+    steps = next(iter(inputs.values())).shape[2]
+    over_time = any(state.accumulator for state in program.states)
+    if over_time and steps != program.steps:
+        raise DataError(f"the inputs have {steps} steps, the model takes {program.steps}")
+
+
+def run_on(bundle: Bundle, where: str, arrays: Arrays, stream: bool) -> dict[str, Array]:
+    """Outputs in stored numbers, [streams, calls, ...]; `where` is one of WHERE."""
+    program = bundle.reference if where == "float" else bundle.program
+    inputs = stored_inputs(program, arrays, stream)
+    check_steps(program, inputs)
+    if where in ("numpy", "float"):
+        return run_numpy(program, inputs)
+    return dict(run_compiled(bundle, where, inputs))
+
+
+def as_user_arrays(
+    bundle: Bundle, where: str, outputs: Arrays, *, stream: bool, raw: bool
+) -> dict[str, Array]:
+    """Outputs named and shaped as in the model file: float32, or stored numbers where `raw`."""
+    program = bundle.reference if where == "float" else bundle.program
+    found = {}
+    for port in program.outputs:
+        stored = outputs[port.name]
+        lead = stored.shape[:2]
+        vectors = stored.reshape(-1, *stored.shape[2:])
+        numbers = vectors if raw else dequantize(program, port, vectors)
+        shaped = from_vectors(port, numbers)
+        found[port.name] = shaped.reshape(*lead, *shaped.shape[1:]) if stream else shaped
+    return found
+
+
+def verify(bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...]) -> Verified:
+    """Run everywhere on the same inputs and compare.
+
+    arrays: the model's inputs; None for the held-back part of the calibration set.
+    """
+    if arrays is None:
+        arrays = read_arrays(bundle.folder / HELD_BACK)
+    clipped: dict[str, int] = {}
+
+    def observe(op: Op, args: tuple[Array, ...], result: Array) -> None:
+        if op.kind == "saturate":
+            clipped[op.dest] = clipped.get(op.dest, 0) + int(np.sum(args[0] != result))
+
+    inputs = stored_inputs(bundle.program, arrays, stream=False)
+    check_steps(bundle.program, inputs)
+    stored = run_numpy(bundle.program, inputs, observe)
+    exact, differences = {}, {}
+    for place in places:
+        other = run_on(bundle, place, arrays, stream=False)
+        found = [_difference(name, stored[name], other[name]) for name in stored]
+        exact[place] = not any(found)
+        if any(found):
+            differences[place] = "; ".join(text for text in found if text)
+    reference = run_on(bundle, "float", arrays, stream=False)
+    outputs = {}
+    for port, real_port in zip(bundle.program.outputs, bundle.reference.outputs, strict=True):
+        real = dequantize(bundle.reference, real_port, reference[port.name][:, 0])
+        ours = dequantize(bundle.program, port, stored[port.name][:, 0])
+        saturations = clipped.get(port.value, 0)
+        outputs[port.name] = _figures(port, real, ours) | {"saturations": saturations}
+    given = {p.name: _input_figures(bundle.program, p, arrays) for p in bundle.program.inputs}
+    samples = len(next(iter(stored.values())))
+    return Verified(exact, differences, outputs, given, clipped, samples)
+
+
+def _difference(name: str, ours: Array, other: Array) -> str:
+    """Where two outputs first differ, as text; empty where they are equal bit for bit."""
+    a, b = ours, other
+    if ours.dtype == np.float32:
+        a, b = ours.view(np.int32), other.view(np.int32)
+    if a.shape == b.shape and np.array_equal(a, b):
+        return ""
+    if a.shape != b.shape:
+        return f"{name}: shape {b.shape} instead of {a.shape}"
+    at = tuple(int(k) for k in np.argwhere(a != b)[0])
+    count = int((a != b).sum())
+    return f"{name}: {count} of {a.size} numbers differ, first at {at}: {other[at]}, not {ours[at]}"
+
+
+def sqnr_db(real: Array, ours: Array) -> float | None:
+    """Signal to quantization noise in dB; None where there is no error, or no signal."""
+    noise = float(np.sum((real.astype(np.float64) - ours) ** 2))
+    signal = float(np.sum(real.astype(np.float64) ** 2))
+    if noise == 0.0 or signal == 0.0:
+        return None
+    return 10.0 * float(np.log10(signal / noise))
+
+
+def _figures(port: Port, real: Array, ours: Array) -> dict[str, Any]:
+    error = ours.astype(np.float64) - real
+    sqnr = sqnr_db(real, ours)
+    agreement = float(np.mean(real.argmax(axis=-1) == ours.argmax(axis=-1)))
+    figures: dict[str, Any] = {
+        "max_abs": float(np.abs(error).max()),
+        "rms": float(np.sqrt(np.mean(error**2))),
+        "sqnr_db": None if sqnr is None else round(sqnr, 2),
+        "argmax_agreement": agreement,
+    }
+    if port.per_step:
+        by_step = np.sqrt(np.mean(error**2, axis=(0, 2)))
+        at = np.unique(np.linspace(0, len(by_step) - 1, ERROR_POINTS).astype(int))
+        figures["rms_by_step"] = {int(t): float(by_step[t]) for t in at}
+    return figures
+
+
+def _input_figures(program: Program, port: Port, arrays: Arrays) -> dict[str, Any]:
+    """How many input numbers lie outside the stored range."""
+    if program.is_float:
+        return {"saturations": 0}
+    vectors = to_vectors(port, np.asarray(arrays[port.name], np.float32))
+    stored = quantize(program, port, vectors)
+    fmt = program.values[port.value].format
+    beyond = (stored == fmt.low) | (stored == fmt.high)
+    return {"saturations": int(beyond.sum()), "numbers": int(beyond.size)}
