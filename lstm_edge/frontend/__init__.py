@@ -1,0 +1,53 @@
+"""Front ends: the file of a trained network becomes a `Model`, or a `ModelError` says why not."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.names import model_name
+from lstm_edge.frontend.npz import load_npz
+from lstm_edge.frontend.onnx import load_onnx
+from lstm_edge.ir.model import Model
+
+_LOADERS = {".onnx": load_onnx, ".npz": load_npz}
+
+
+def load(path: Path, name: str | None = None, steps: int | None = None) -> Model:
+    """Read a model from an ONNX file or from a PyTorch state_dict saved as npz.
+
+    `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
+    name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
+    Raises ModelError, always with one line: what was found, what was expected, what to do.
+    """
+    if steps is not None and steps < 1:
+        raise ModelError(f"steps {steps}", "a sequence has at least one step")
+    loader = _LOADERS.get(path.suffix.lower())
+    if loader is None:
+        raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected .onnx or .npz")
+    chosen = model_name(path.stem, name)
+    _check_readable(path)
+    try:
+        model = loader(path, steps)
+    except OSError as error:
+        raise ModelError(str(path), f"cannot be read: {error.strerror or error}") from error
+    except (MemoryError, RecursionError) as error:
+        raise ModelError(str(path), "too large or nested too deeply to be read") from error
+    return replace(model, name=chosen)
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise ModelError(str(path), "is a folder; give the model file in it")
+        if not path.exists():
+            raise ModelError(str(path), "no such file; check the path")
+        if not path.is_file():
+            raise ModelError(str(path), "is not a regular file")
+        if path.stat().st_size == 0:
+            raise ModelError(str(path), "is empty; export the model again")
+    except (OSError, ValueError) as error:
+        reason = "name too long" if getattr(error, "errno", 0) == errno.ENAMETOOLONG else error
+        raise ModelError(str(path), f"cannot be read: {reason}") from error

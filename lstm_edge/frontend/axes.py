@@ -1,0 +1,107 @@
+"""Symbolic axes: which number of a tensor is which vector's which feature at which step.
+
+The data of a model has few axes that matter: batch rows, time steps, features. Each one that is
+longer than one is an `Atom`. An axis of an ONNX tensor is a tuple of atoms: none for an axis of
+size 1, several where a Reshape merged them, the outermost first. Moving data then is moving atoms,
+and a Reshape is no work exactly when its result is the same sequence of atoms, grouped otherwise.
+That is proved here from sizes alone: a reshape keeps the order of elements, so the grouping by
+products of sizes is the only one. Axes of size 1 have no atom, hence cannot be confused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Atom:
+    """One axis of the model's data, longer than 1. `name` is unique in a model.
+
+    open: the size is a stand-in for any size.
+    """
+
+    name: str
+    size: int
+    open: bool = False
+
+
+Axis = tuple[Atom, ...]
+Axes = tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a reshape would need first: `atom` split into [outer, rest]."""
+
+    atom: Atom
+    outer: int
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """An ONNX tensor that is a model tensor looked at through `axes`.
+
+    Its numbers are `scale * tensor + offset` where these are given, each a scalar or one number
+    per feature: a normalization that waits to be folded into the next weights. `pending` names
+    the node that asked for it.
+    """
+
+    tensor: str
+    axes: Axes
+    scale: Doubles | None = None
+    offset: Doubles | None = None
+    pending: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+        return tuple(size_of(axis) for axis in self.axes)
+
+
+def size_of(axis: Axis) -> int:
+    """Number of elements along an axis."""
+    return math.prod(atom.size for atom in axis)
+
+
+def atom_axis(name: str, size: int) -> Axis:
+    """The axis of one new atom, or of none where the size is 1."""
+    return (Atom(name, size),) if size > 1 else ()
+
+
+def regroup(axes: Axes, shape: Sequence[int]) -> Axes | Cut | None:
+    """`axes` grouped to give `shape`, whose product is theirs.
+
+    Returns a Cut where an atom would have to be split first, None where no grouping exists.
+    """
+    atoms = [atom for axis in axes for atom in axis]
+    result: list[Axis] = []
+    for size in shape:
+        group: list[Atom] = []
+        rest = size
+        while rest > 1 and atoms:
+            if rest % atoms[0].size:
+                return Cut(atoms[0], rest) if atoms[0].size % rest == 0 else None
+            rest //= atoms[0].size
+            group.append(atoms.pop(0))
+        if rest > 1:
+            return None
+        result.append(tuple(group))
+    return tuple(result) if not atoms else None
+
+
+def substitute(axes: Axes, cuts: Callable[[Atom], Axis]) -> Axes:
+    """`axes` with each atom replaced by the atoms that it was cut into."""
+    return tuple(tuple(part for atom in axis for part in cuts(atom)) for axis in axes)
+
+
+def describe(axes: Axes) -> str:
+    """The shape as text for messages: [1, 7, 5], with ? for an open size."""
+    sizes = ("?" if any(a.open for a in axis) else str(size_of(axis)) for axis in axes)
+    return f"[{', '.join(sizes)}]"

@@ -1,0 +1,180 @@
+"""A model while a front end builds it: nodes and tensors get their final names at the end.
+
+What no output needs is dropped, so a front end may add nodes freely: a dense layer whose bias
+comes two ONNX nodes later is simply made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.names import identifier, unique
+from lstm_edge.ir.expr import Cell
+from lstm_edge.ir.model import DenseOverTime, Floats, LastStep, Layer, Model, Node, Port, Tensor
+
+
+@dataclass
+class Draft:
+    """Nodes in an order of computation; tensors are numbered strings until `finish`.
+
+    roots: tensor -> the graph input whose sequence it follows step by step, None for a tensor
+    that exists once per sequence. features: tensor -> size, known at the end for inputs.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    roots: dict[str, str | None] = field(default_factory=dict)
+    features: dict[str, int | None] = field(default_factory=dict)
+    likeness: dict[str, str] = field(default_factory=dict)
+
+    def tensor(self, root: str | None, features: int | None, like: str = "") -> str:
+        """A new tensor; `features` None: as many as tensor `like`."""
+        name = f"{len(self.roots)}"
+        self.roots[name] = root
+        self.features[name] = features
+        self.likeness[name] = like
+        return name
+
+    def input(self, features: int | None) -> str:
+        """A new input, the root of a sequence of its own."""
+        name = self.tensor(None, features)
+        self.roots[name] = name
+        return name
+
+    def layer(
+        self,
+        kind: str,
+        cell: Cell,
+        x: str,
+        features: int | None,
+        params: Mapping[str, Floats],
+        source: str,
+        initial: Mapping[str, Floats] | None = None,
+    ) -> dict[str, str]:
+        """Append a layer of one input; returns its result tensors by the cell's names."""
+        outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
+        layer = Layer(kind, cell, {cell.inputs[0]: x}, outputs, params, initial or {}, source)
+        self.nodes.append(layer)
+        return outputs
+
+    def dense_over_time(self, x: str, weights: Floats, bias: Floats, source: str) -> str:
+        """Append a dense layer over all steps flattened; weights [steps, units, features]."""
+        output = self.tensor(None, len(bias))
+        self.nodes.append(DenseOverTime("fc", x, output, weights, bias, source))
+        return output
+
+    def last_step(self, x: str, source: str) -> str:
+        """The vector of the last step of `x`; one node however often it is asked for."""
+        for node in self.nodes:
+            if isinstance(node, LastStep) and node.input == x:
+                return node.output
+        output = self.tensor(None, self.features[x], like=x)
+        self.nodes.append(LastStep("last", x, output, source))
+        return output
+
+    def producer(self, tensor: str) -> Node | None:
+        """The node that computes `tensor`, None for an input."""
+        return next((n for n in reversed(self.nodes) if tensor in results_of(n)), None)
+
+    def size(self, tensor: str) -> int | None:
+        """Features of a tensor, None while an input's are unknown."""
+        known = self.features[tensor]
+        like = self.likeness[tensor]
+        return self.size(like) if known is None and like else known
+
+
+def operands_of(node: Node) -> tuple[str, ...]:
+    """Tensors that a node reads."""
+    return tuple(node.inputs.values()) if isinstance(node, Layer) else (node.input,)
+
+
+def results_of(node: Node) -> tuple[str, ...]:
+    """Tensors that a node computes."""
+    return tuple(node.outputs.values()) if isinstance(node, Layer) else (node.output,)
+
+
+def finish(
+    draft: Draft,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    timed: frozenset[str],
+    steps: int | None,
+    sha256: str,
+    warnings: Sequence[str] = (),
+) -> Model:
+    """The model of what `outputs` need, with names for people.
+
+    `timed`: inputs that are sequences. The caller names the model.
+    """
+    nodes = _needed(draft.nodes, {port.tensor for port in outputs})
+    if not any(isinstance(n, Layer) and n.cell.states for n in nodes):
+        raise ModelError(
+            "graph", "no recurrent layer leads to an output; lstm-edge compiles LSTM networks"
+        )
+    final, nodes = _named(nodes, inputs)
+    tensors = {}
+    for old, new in final.items():
+        root = draft.roots[old]
+        features = draft.size(old)
+        assert features is not None
+        tensors[new] = Tensor(new, features, root is not None and root in timed)
+    return Model(
+        name="",
+        inputs=tuple(replace(port, tensor=final[port.tensor]) for port in inputs),
+        outputs=tuple(replace(port, tensor=final[port.tensor]) for port in outputs),
+        tensors=tensors,
+        nodes=tuple(nodes),
+        steps=steps,
+        sha256=sha256,
+        warnings=tuple(warnings),
+    )
+
+
+def _needed(nodes: Sequence[Node], wanted: set[str]) -> list[Node]:
+    """Nodes that the `wanted` tensors depend on, without the outputs that nobody reads."""
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        used = [t for t in results_of(node) if t in wanted]
+        if used:
+            wanted |= set(operands_of(node))
+            kept.append(_without_unused(node, wanted))
+    return kept[::-1]
+
+
+def _without_unused(node: Node, wanted: set[str]) -> Node:
+    if not isinstance(node, Layer):
+        return node
+    return replace(node, outputs={r: t for r, t in node.outputs.items() if t in wanted})
+
+
+def _named(nodes: Sequence[Node], inputs: Sequence[Port]) -> tuple[dict[str, str], list[Node]]:
+    """Final names of tensors, and the nodes with final names: lstm, lstm2, fc ..."""
+    taken: set[str] = set()
+    final = {p.tensor: unique(identifier(p.name, "x"), taken) for p in inputs}
+    renamed: list[Node] = []
+    for node in nodes:
+        name = unique(node.name, taken)
+        if isinstance(node, Layer):
+            for result, tensor in node.outputs.items():
+                final[tensor] = unique(f"{name}_{result}", taken)
+            renamed.append(
+                replace(
+                    node,
+                    name=name,
+                    inputs={key: final[t] for key, t in node.inputs.items()},
+                    outputs={key: final[t] for key, t in node.outputs.items()},
+                )
+            )
+            continue
+        base = f"{name}_y" if isinstance(node, DenseOverTime) else f"{final[node.input]}_last"
+        final[node.output] = unique(base, taken)
+        renamed.append(replace(node, name=name, input=final[node.input], output=final[node.output]))
+    return final, renamed
+
+
+def zeros(units: int) -> Floats:
+    """A vector of zeros in float32."""
+    return np.zeros(units, dtype=np.float32)

@@ -1,0 +1,62 @@
+"""Names that C accepts, made from what users call their files, layers and tensors."""
+
+from __future__ import annotations
+
+import re
+
+from lstm_edge.errors import ModelError
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+_WORDS = (
+    "alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t "
+    "char32_t class compl concept const const_cast consteval constexpr constinit continue "
+    "co_await co_return co_yield decltype default delete do double dynamic_cast else enum "
+    "explicit export extern false float for friend goto if inline int long main mutable "
+    "namespace new noexcept not not_eq nullptr operator or or_eq private protected public "
+    "register reinterpret_cast requires restrict return short signed sizeof static "
+    "static_assert static_cast struct switch template this thread_local throw true try typedef "
+    "typeid typename typeof typeof_unqual union unsigned using virtual void volatile wchar_t "
+    "while xor xor_eq"
+)
+
+KEYWORDS = frozenset(_WORDS.split())
+"""Words that C, C++ or a hosted environment keep for themselves."""
+
+LONGEST = 48
+"""Characters of a name that is derived; one that is given may be longer."""
+
+
+def identifier(text: str, default: str) -> str:
+    """The C identifier nearest to `text`: "my-model v2" -> "my_model_v2"."""
+    words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:LONGEST].rstrip("_")
+    if not words:
+        return default
+    if words[0].isdigit():
+        words = f"{default}_{words}"
+    return f"{words}_{default}" if words in KEYWORDS else words
+
+
+def model_name(stem: str, given: str | None) -> str:
+    """The model's name: `given` where there is one, else derived from the file's name.
+
+    Raises ModelError when `given` is no identifier of C and C++.
+    """
+    if given is None:
+        return identifier(stem, "model")
+    if not IDENTIFIER.match(given):
+        raise ModelError(
+            f"name {given!r}", "not a C identifier; use letters, digits and _, no digit first"
+        )
+    if given in KEYWORDS:
+        raise ModelError(f"name {given!r}", "a keyword of C or C++; give another name")
+    return given
+
+
+def unique(base: str, taken: set[str]) -> str:
+    """`base`, or base2, base3 ...: the first that is not in `taken`, to which it is added."""
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}{number}", number + 1
+    taken.add(name)
+    return name

@@ -1,0 +1,111 @@
+"""Add, Sub, Mul and Div of data and a constant: folded into the weights before or after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.axes import View, describe
+from lstm_edge.frontend.onnx_linear import dense_layer
+from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import DenseOverTime, Floats, LastStep, Layer
+
+Doubles = npt.NDArray[np.float64]
+
+
+def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Add, Sub, Mul, Div of data and a constant: into the weights before, or those after."""
+    left, right = node.inputs
+    if isinstance(left, View) and isinstance(right, View):
+        raise ModelError(
+            node.label, f"{node.op} of two computed tensors (a skip connection?) is not supported"
+        )
+    view = left if isinstance(left, View) else right
+    assert isinstance(view, View)
+    constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
+    assert constant is not None
+    number, view = _along_features(walk, node, constant, view)
+    if node.op == "Div" and (not isinstance(left, View) or not np.all(number)):
+        raise ModelError(node.label, "divides by data or by zero: not supported")
+    scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
+    return [_scaled(walk, node, view, scale, offset)]
+
+
+_Affine = tuple[Doubles | None, Doubles | None]
+_AFFINE: dict[tuple[str, bool], Callable[[Doubles], _Affine]] = {
+    ("Add", True): lambda c: (None, c),
+    ("Add", False): lambda c: (None, c),
+    ("Sub", True): lambda c: (None, -c),
+    ("Sub", False): lambda c: (np.full(1, -1.0), c),
+    ("Mul", True): lambda c: (c, None),
+    ("Mul", False): lambda c: (c, None),
+    ("Div", True): lambda c: (1.0 / c, None),
+}
+"""Scale and offset of x op c, by the operator and whether x comes first."""
+
+
+def _along_features(
+    walk: Walk, node: OnnxNode, constant: Doubles, view: View
+) -> tuple[Doubles, View]:
+    """The constant as one number or one per feature, and the view in the result's rank."""
+    if constant.ndim > len(view.axes):
+        view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
+    constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
+    for k, size in enumerate(view.shape):
+        same = constant.shape[k] == size and (constant == constant.take([0], axis=k)).all()
+        if same and walk.role(view.axes[k]) != "feature":
+            constant = constant.take([0], axis=k)
+    longer = [k for k, size in enumerate(constant.shape) if size != 1]
+    if not longer:
+        return constant.reshape(1), view
+    if len(longer) > 1 or constant.size != view.shape[longer[0]]:
+        raise ModelError(
+            node.label,
+            f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
+            "one for each feature is supported",
+        )
+    walk.assign(node, view.axes[longer[0]], "feature")
+    return constant.reshape(-1), view
+
+
+def _scaled(
+    walk: Walk, node: OnnxNode, view: View, scale: Doubles | None, offset: Doubles | None
+) -> View:
+    """`scale * view + offset`: in the dense layer that made it, else left to the next weights."""
+    one, none = np.ones(1), np.zeros(1)
+    factor, shift = (one if scale is None else scale), (none if offset is None else offset)
+    made_by = walk.draft.producer(view.tensor)
+    if isinstance(made_by, LastStep):
+        inner = _scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
+        return replace(inner, tensor=walk.draft.last_step(inner.tensor, made_by.source))
+    if isinstance(made_by, Layer) and made_by.cell.name == "dense" and not view.pending:
+        weights, bias = _affine_rows(made_by.params["W_y"], made_by.params["b_y"], factor, shift)
+        x = made_by.inputs["x"]
+        return replace(view, tensor=dense_layer(walk, x, weights, bias, made_by.source))
+    if isinstance(made_by, DenseOverTime) and not view.pending:
+        rows, bias = _affine_rows(made_by.weights, made_by.bias, factor, shift)
+        tensor = walk.draft.dense_over_time(
+            made_by.input, rows.astype(np.float32), bias.astype(np.float32), made_by.source
+        )
+        return replace(view, tensor=tensor)
+    before = (one if view.scale is None else view.scale, none)
+    before = (before[0], none if view.offset is None else view.offset)
+    return replace(
+        view,
+        scale=before[0] * factor,
+        offset=before[1] * factor + shift,
+        pending=view.pending or node.label,
+    )
+
+
+def _affine_rows(
+    weights: Floats, bias: Floats, factor: Doubles, shift: Doubles
+) -> tuple[Doubles, Doubles]:
+    """Weights [..., units, features] and bias [units] of factor * (W x + b) + shift."""
+    units = len(bias)
+    rows = np.broadcast_to(factor, (units,))
+    return weights.astype(np.float64) * rows[:, None], bias.astype(np.float64) * rows + shift

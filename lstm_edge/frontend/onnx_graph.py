@@ -1,0 +1,241 @@
+"""Visit the nodes of an ONNX graph in order, for one choice of the sizes that the file leaves open.
+
+Every shape is known then: constant folding leaves no Shape or Expand behind, and what remains is
+data, followed axis by axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.axes import Atom, Axis, View
+from lstm_edge.frontend.draft import finish, operands_of
+from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
+from lstm_edge.frontend.onnx_activation import settled
+from lstm_edge.frontend.onnx_file import OnnxFile, tensor_value
+from lstm_edge.frontend.onnx_nodes import run_node, unsupported
+from lstm_edge.frontend.onnx_walk import (
+    Foreign,
+    Joined,
+    OnnxNode,
+    Value,
+    Walk,
+    attributes_of,
+    label_of,
+)
+from lstm_edge.frontend.ports import feature_count, has_time, is_timed, make_port, time_axis
+from lstm_edge.frontend.recurrent import refuse_projection
+from lstm_edge.ir.model import Model, Port
+
+LONGEST_AXIS = 2**24
+"""Elements along one axis of an input."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a visit reads: nodes that outputs need, in order, and the constants that they need."""
+
+    nodes: tuple[NodeProto, ...]
+    constants: Mapping[str, npt.NDArray[Any]]
+    inputs: tuple[ValueInfoProto, ...]
+    outputs: tuple[str, ...]
+    opset: int
+    sha256: str
+
+
+def graph_of(file: OnnxFile) -> Graph:
+    """The part of a file that its outputs depend on.
+
+    Raises ModelError for constants that are damaged or not finite.
+    """
+    graph = file.graph
+    nodes, read = _needed(graph)
+    constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
+    stored = {t.name for t in graph.initializer}
+    for node in nodes:
+        _check_projection(node, constants)
+    return Graph(
+        nodes=tuple(nodes),
+        constants=constants,
+        inputs=tuple(i for i in graph.input if i.name not in stored),
+        outputs=tuple(o.name for o in graph.output),
+        opset=file.opset,
+        sha256=file.sha256,
+    )
+
+
+def _needed(graph: GraphProto) -> tuple[list[NodeProto], set[str]]:
+    """Nodes that outputs depend on, in the file's order, and the names that these read."""
+    read = {output.name for output in graph.output}
+    nodes = []
+    for node in reversed(graph.node):
+        if read.intersection(node.output):
+            nodes.append(node)
+            read.update(node.input)
+    return nodes[::-1], read
+
+
+def _check_projection(node: NodeProto, constants: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Look for a lost projection first: such a file has other faults, which explain less."""
+    hidden = attributes_of(node).get("hidden_size")
+    if node.op_type == "LSTM" and len(node.input) > 6 and isinstance(hidden, int):
+        state = constants.get(node.input[6])
+        if state is not None:
+            refuse_projection(label_of(node), state.shape, hidden)
+
+
+def visit(
+    graph: Graph, walk: Walk, sizes: Mapping[tuple[str, int], int], stand_ins: tuple[int, ...]
+) -> Model:
+    """The model, with `sizes` for axes that they name and `stand_ins` for other open ones.
+
+    `walk` starts empty and shows what became known, also when a ModelError ends the visit.
+    """
+    _bind_inputs(graph, walk, sizes, stand_ins)
+    walk.values.update(graph.constants)
+    for node in graph.nodes:
+        _visit_node(walk, node)
+    return _model(graph, walk)
+
+
+def _bind_inputs(
+    graph: Graph, walk: Walk, sizes: Mapping[tuple[str, int], int], stand_ins: tuple[int, ...]
+) -> None:
+    known_names: dict[str, int] = {}
+    for value in graph.inputs:
+        kind = value.type.tensor_type.elem_type
+        if not value.type.HasField("tensor_type") or kind != TensorProto.FLOAT:
+            names = {v: k for k, v in TensorProto.DataType.items()}
+            walk.values[value.name] = Foreign(value.name, names.get(kind, "unknown").lower())
+            continue
+        if not value.type.tensor_type.HasField("shape"):
+            raise ModelError(f"input {value.name!r}", "has no shape; export it with one")
+        axes: list[Axis] = []
+        for k, dim in enumerate(value.type.tensor_type.shape.dim):
+            size = sizes.get((value.name, k), dim.dim_value)
+            opened = size < 1
+            if opened:
+                key = dim.dim_param or f"{value.name} {k}"
+                at = known_names.setdefault(key, len(known_names))
+                size = stand_ins[at % len(stand_ins)]
+            axes.append(_input_axis(walk, value.name, k, size, opened))
+        walk.values[value.name] = View(walk.draft.input(None), tuple(axes))
+
+
+def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
+    if size > LONGEST_AXIS:
+        raise ModelError(f"input {name!r}", f"axis {k} has {size} elements: too many")
+    if size == 1:
+        return ()
+    atom = Atom(f"{name} {k}", size, opened)
+    walk.input_atoms.add(atom)
+    if opened:
+        walk.open_axes[atom] = (name, k)
+    return (atom,)
+
+
+def _visit_node(walk: Walk, proto: NodeProto) -> None:
+    label = label_of(proto)
+    inputs = tuple(_input(walk, label, name) for name in proto.input)
+    known = [v for v in inputs if isinstance(v, np.ndarray)]
+    present = [v for v in inputs if v is not None]
+    plain = proto.domain in ("", "ai.onnx") and proto.op_type in FOLDABLE
+    shape_only = proto.op_type in SHAPE_ONLY and isinstance(inputs[0], View | Joined)
+    if plain and (shape_only or len(known) == len(present)):
+        arrays = [stand_in(v.shape) if isinstance(v, View | Joined) else v for v in inputs]
+        results: list[Value] = list(fold(label, proto, arrays, walk.opset))  # type: ignore[arg-type]
+    elif len(known) == len(present):
+        raise unsupported(label, proto.op_type, proto.domain)
+    else:
+        node = OnnxNode(
+            proto.op_type,
+            label,
+            inputs,
+            tuple(proto.input),
+            tuple(proto.output),
+            attributes_of(proto),
+            walk.opset,
+        )
+        results = run_node(walk, node, proto.domain)
+    names = (
+        list(proto.output)
+        if len(results) == len(proto.output)
+        else [name for name in proto.output if name]
+    )
+    walk.values.update(pair for pair in zip(names, results, strict=False) if pair[0])
+
+
+def _input(walk: Walk, label: str, name: str) -> Value | None:
+    if not name:
+        return None
+    if name not in walk.values:
+        raise ModelError(label, f"reads {name!r}, which nothing computes")
+    return walk.values[name]
+
+
+def _model(graph: Graph, walk: Walk) -> Model:
+    views = {i.name: walk.values[i.name] for i in graph.inputs}
+    sources = {name: v for name, v in views.items() if isinstance(v, View)}
+    time = time_axis(walk)
+    timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
+    outputs = [_output(walk, name, timed) for name in graph.outputs]
+    read = {t for node in walk.draft.nodes for t in operands_of(node)}
+    read |= {port.tensor for port in outputs}
+    inputs = []
+    for name, view in sources.items():
+        if view.tensor in read:
+            if view.tensor not in timed:
+                raise ModelError(
+                    f"input {name!r}",
+                    "is one vector for a whole sequence; only sequences are supported yet",
+                )
+            walk.draft.features[view.tensor] = feature_count(walk, view)
+            label = f"input {name!r}"
+            inputs.append(make_port(walk, label, name, view, view.tensor in timed))
+    used = {port.name for port in inputs}
+    steps = 1 if time is None else (None if time.open else time.size)
+    return finish(
+        walk.draft,
+        inputs,
+        outputs,
+        timed,
+        steps,
+        graph.sha256,
+        [*_unused(name for name in views if name not in used), *_batch(walk)],
+    )
+
+
+def _unused(names: Any) -> list[str]:
+    return [
+        f"input {name!r} has no influence on any output and was left out; was it meant to have one?"
+        for name in names
+    ]
+
+
+def _batch(walk: Walk) -> list[str]:
+    sizes = {a.size for a, r in walk.roles.items() if r == "batch" and not a.open}
+    return [f"the file has a batch of {size}; the model computes one row" for size in sizes]
+
+
+def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
+    view = walk.values.get(name)
+    label = f"output {name!r}"
+    if isinstance(view, Joined):
+        raise view.refused(label)
+    if not isinstance(view, View):
+        raise ModelError(label, "does not depend on any float32 input; remove it")
+    settled(view, label)
+    root = walk.draft.roots[view.tensor]
+    per_step = root is not None and root in timed
+    port = make_port(walk, label, name, view, per_step)
+    if per_step and not has_time(port):
+        last = replace(view, tensor=walk.draft.last_step(view.tensor, label))
+        return make_port(walk, label, name, last, per_step=False)
+    return port

@@ -1,0 +1,113 @@
+"""The table of ONNX operators: what handles each, and every attribute that it knows.
+
+An operator or attribute that is not here is refused by name. To support one, write its handler
+in the file of its kind and add a line; what only rearranges constants belongs in fold.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import onnx_activation as activation
+from lstm_edge.frontend import onnx_arithmetic as arithmetic
+from lstm_edge.frontend import onnx_join as join
+from lstm_edge.frontend import onnx_linear as linear
+from lstm_edge.frontend import onnx_move as move
+from lstm_edge.frontend import onnx_select as select
+from lstm_edge.frontend import recurrent
+from lstm_edge.frontend.onnx_walk import Foreign, OnnxNode, Value, Walk
+
+
+@dataclass(frozen=True)
+class Operator:
+    """`run` gives the values of a node's outputs; `attributes`: those that it reads."""
+
+    run: Callable[[Walk, OnnxNode], list[Value]]
+    attributes: frozenset[str] = frozenset()
+
+
+def _operator(run: Callable[[Walk, OnnxNode], list[Value]], attributes: str = "") -> Operator:
+    return Operator(run, frozenset(attributes.split()))
+
+
+OPERATORS: Mapping[str, Operator] = {
+    "LSTM": _operator(
+        recurrent.lstm,
+        "activation_alpha activation_beta activations clip direction hidden_size input_forget "
+        "layout",
+    ),
+    "Gemm": _operator(linear.gemm, "alpha beta transA transB"),
+    "MatMul": _operator(linear.matmul),
+    "Add": _operator(arithmetic.arithmetic),
+    "Sub": _operator(arithmetic.arithmetic),
+    "Mul": _operator(arithmetic.arithmetic),
+    "Div": _operator(arithmetic.arithmetic),
+    "Relu": _operator(activation.elementwise),
+    "Tanh": _operator(activation.elementwise),
+    "Sigmoid": _operator(activation.elementwise),
+    "Softmax": _operator(activation.softmax, "axis"),
+    "LogSoftmax": _operator(activation.softmax, "axis"),
+    "Identity": _operator(move.identity),
+    "Dropout": _operator(move.dropout, "ratio seed"),
+    "Cast": _operator(move.cast, "to saturate"),
+    "Expand": _operator(move.expand),
+    "Transpose": _operator(move.transpose, "perm"),
+    "Reshape": _operator(move.reshape, "allowzero"),
+    "Flatten": _operator(move.flatten, "axis"),
+    "Squeeze": _operator(move.squeeze, "axes"),
+    "Unsqueeze": _operator(move.unsqueeze, "axes"),
+    "Split": _operator(join.split, "axis split num_outputs"),
+    "Concat": _operator(join.concat, "axis"),
+    "Gather": _operator(select.gather, "axis"),
+    "Slice": _operator(select.slice_, "starts ends axes"),
+}
+
+INSTEAD: Mapping[str, str] = {
+    "GRU": "use an LSTM",
+    "RNN": "use an LSTM",
+    "Loop": "export the layer as an LSTM node instead of a loop",
+    "Scan": "export the layer as an LSTM node instead of a loop",
+    "If": "export with static shapes, so that no branch is left",
+    "ReduceMean": "take the last step instead of a mean",
+    "ReduceMax": "take the last step instead of a maximum",
+    "QuantizeLinear": "export the float model: lstm-edge quantizes it",
+    "DequantizeLinear": "export the float model: lstm-edge quantizes it",
+    "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
+    "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
+    "Conv": "compute it before the model",
+    "LayerNormalization": "train without it",
+    "BatchNormalization": "fold it into the dense layer before it",
+}
+"""What to do about operators that users bring and that are not supported yet."""
+
+
+def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
+    """The values of a node's outputs; some input of it is data.
+
+    Raises ModelError for an operator, attribute or domain that nothing here knows.
+    """
+    foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
+    if foreign is not None:
+        raise ModelError(
+            node.label,
+            f"reads input {foreign.name!r} of type {foreign.kind}, which is not supported yet; "
+            "only float32 inputs are",
+        )
+    operator = OPERATORS.get(node.op) if domain in ("", "ai.onnx") else None
+    if operator is None:
+        raise unsupported(node.label, node.op, domain)
+    unknown = sorted(set(node.attributes) - operator.attributes)
+    if unknown:
+        raise ModelError(
+            node.label, f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; remove it"
+        )
+    return operator.run(walk, node)
+
+
+def unsupported(label: str, op: str, domain: str) -> ModelError:
+    """The error of an operator that is not in the table."""
+    place = f" of domain {domain}" if domain not in ("", "ai.onnx") else ""
+    way_out = INSTEAD.get(op, "remove it, or compute it outside of the model")
+    return ModelError(label, f"operator {op}{place} is not supported yet; {way_out}")

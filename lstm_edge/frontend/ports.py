@@ -1,0 +1,95 @@
+"""Inputs and outputs of an ONNX graph as ports: what each axis of a user's array means."""
+
+from __future__ import annotations
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.axes import Atom, Axes, Axis, View
+from lstm_edge.frontend.onnx_walk import Walk
+from lstm_edge.ir.model import Port
+
+
+def time_axis(walk: Walk) -> Atom | None:
+    """The time axis that all sequences share, None where sequences have one step or are none.
+
+    Raises ModelError where two inputs are sequences of different lengths.
+    """
+    atoms = [atom for atom, role in walk.roles.items() if role == "time"]
+    sizes = {atom.size for atom in atoms}
+    if len(sizes) > 1:
+        raise ModelError("graph", f"its inputs have sequences of different lengths {sorted(sizes)}")
+    if atoms and walk.one_step:
+        raise ModelError(
+            walk.one_step, f"reads a sequence of one step, the others have {atoms[0].size} steps"
+        )
+    return atoms[0] if atoms else None
+
+
+def is_timed(walk: Walk, view: View) -> bool:
+    """Whether an input is a sequence: it has a time axis, or an LSTM reads its only step."""
+    atoms = (part for axis in view.axes for atom in axis for part in walk.parts(atom))
+    return view.tensor in walk.sequences or any(walk.roles.get(a) == "time" for a in atoms)
+
+
+def make_port(walk: Walk, label: str, name: str, view: View, per_step: bool) -> Port:
+    """The port of an input or output seen through `view`; a batch becomes one row."""
+    axes: Axes = tuple(tuple(p for a in axis for p in walk.parts(a)) for axis in view.axes)
+    kept: Axes = tuple(tuple(a for a in axis if _role(walk, label, a) != "batch") for axis in axes)
+    meanings = [
+        _meaning(walk, label, axis) if axis else ("batch" if full else "")
+        for axis, full in zip(kept, axes, strict=True)
+    ]
+    single_step = per_step and time_axis(walk) is None
+    return Port(name, view.tensor, _name_units(meanings, single_step), _shape(kept))
+
+
+def has_time(port: Port) -> bool:
+    """Whether one of the port's axes is the time axis."""
+    return any(axis.startswith("time") for axis in port.axes)
+
+
+def feature_count(walk: Walk, view: View) -> int:
+    """Features of an input: the size of its feature axis, 1 where it has none."""
+    parts = [p for axis in view.axes for atom in axis for p in walk.parts(atom)]
+    return next((p.size for p in parts if walk.roles.get(p) == "feature"), 1)
+
+
+def _role(walk: Walk, label: str, atom: Atom) -> str:
+    role = walk.roles.get(atom)
+    if role is None and atom.open:
+        return "batch"
+    if role is None:
+        raise ModelError(
+            label, f"an axis of {atom.size} elements that no LSTM or dense layer explains"
+        )
+    return role
+
+
+def _meaning(walk: Walk, label: str, axis: Axis) -> str:
+    meaning = "*".join(walk.roles[atom] for atom in axis)
+    if meaning not in ("time", "feature", "time*feature"):
+        raise ModelError(label, f"an axis made of {meaning} cannot be an input or output")
+    return meaning
+
+
+def _shape(axes: Axes) -> tuple[int, ...]:
+    """Sizes, -1 where the length of the sequence is open."""
+    shape = []
+    for axis in axes:
+        size = 1
+        for atom in axis:
+            size = -1 if atom.open or size < 0 else size * atom.size
+        shape.append(size)
+    return tuple(shape)
+
+
+def _name_units(meanings: list[str], single_step: bool) -> tuple[str, ...]:
+    """Name axes of size 1, which mean nothing, as a reader would expect them."""
+    names = list(meanings)
+    if names and not names[-1] and "feature" not in "".join(names):
+        names[-1] = "feature"
+    free = [k for k, name in enumerate(names) if not name]
+    if single_step and free:
+        names[free.pop(1 if len(free) > 1 and "batch" not in names else 0)] = "time"
+    if free and "batch" not in names:
+        names[free.pop(0)] = "batch"
+    return tuple(name or "unit" for name in names)

@@ -1,0 +1,115 @@
+"""What a `Model` computes, in float64 and by the definitions: an oracle for everything else.
+
+Nothing here is used by the compiler. Ports are applied by moving axes, layers by walking the
+equations of their cells with plain recursion, one step after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.ir.expr import Expr
+from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model, Port
+
+Doubles = npt.NDArray[np.float64]
+
+
+def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Doubles]:
+    """Arrays shaped as the output ports say, from arrays shaped as the input ports say."""
+    values: dict[str, Doubles] = {}
+    for port in model.inputs:
+        features = model.tensors[port.tensor].features
+        values[port.tensor] = vectors(
+            port, inputs[port.name], features, model.tensors[port.tensor].per_step
+        )
+    for node in model.nodes:
+        if isinstance(node, LastStep):
+            values[node.output] = values[node.input][-1]
+        elif isinstance(node, DenseOverTime):
+            pairs = zip(node.weights, values[node.input], strict=True)
+            products = [w.astype(np.float64) @ x for w, x in pairs]
+            values[node.output] = np.sum(products, axis=0) + node.bias
+        else:
+            _run_layer(node, values, model)
+    for name, tensor in model.tensors.items():
+        if name in values:
+            assert values[name].shape[-1] == tensor.features, name
+            assert values[name].ndim == (2 if tensor.per_step else 1), name
+    steps = next(len(values[p.tensor]) for p in model.inputs if model.tensors[p.tensor].per_step)
+    return {port.name: array_of(port, values[port.tensor], steps) for port in model.outputs}
+
+
+def vectors(port: Port, array: npt.NDArray[Any], features: int, per_step: bool) -> Doubles:
+    """[steps, features], or [features] where the tensor is not one of each step."""
+    assert array.ndim == len(port.axes) == len(port.shape)
+    for size, axis, declared in zip(array.shape, port.axes, port.shape, strict=True):
+        assert axis in ("batch", "unit", "time", "feature", "time*feature")
+        assert declared in (-1, size), (port, array.shape)
+        assert size == 1 or axis not in ("batch", "unit")
+    order = [port.axes.index(a) for a in ("time", "feature") if a in port.axes]
+    rest = [k for k in range(array.ndim) if k not in order]
+    flat = np.transpose(array.astype(np.float64), [*rest, *order])
+    return flat.reshape(-1, features) if per_step else flat.reshape(features)
+
+
+def array_of(port: Port, value: Doubles, steps: int) -> Doubles:
+    """The inverse of `vectors`."""
+    shape = []
+    for axis, size in zip(port.axes, port.shape, strict=True):
+        open_size = steps if axis == "time" else value.size
+        shape.append(open_size if size == -1 else size)
+    swapped = "time" in port.axes and "feature" in port.axes
+    if swapped and port.axes.index("time") > port.axes.index("feature"):
+        value = value.T
+    return value.reshape(shape)
+
+
+def _run_layer(layer: Layer, values: dict[str, Doubles], model: Model) -> None:
+    per_step = [model.tensors[t].per_step for t in layer.inputs.values()]
+    assert len(set(per_step)) == 1
+    inputs = {name: np.atleast_2d(values[t]) for name, t in layer.inputs.items()}
+    units = next((len(p) for name, p in layer.params.items() if name.startswith("b_")), 0)
+    state = {
+        name: np.asarray(layer.initial.get(name, np.zeros(units)), dtype=np.float64)
+        for name in layer.cell.states
+    }
+    record: dict[str, list[Doubles]] = {result: [] for result in layer.cell.results}
+    for t in range(len(next(iter(inputs.values())))):
+        step = {name: sequence[t] for name, sequence in inputs.items()}
+        new = {r: _value(e, step, state, layer) for r, e in layer.cell.results.items()}
+        state = {name: new[name] for name in state}
+        for result, value in new.items():
+            record[result].append(value)
+    for result, tensor in layer.outputs.items():
+        values[tensor] = np.stack(record[result]) if per_step[0] else record[result][0]
+
+
+def _value(
+    e: Expr, inputs: Mapping[str, Doubles], state: Mapping[str, Doubles], layer: Layer
+) -> Doubles:
+    args = [_value(a, inputs, state, layer) for a in e.args]
+    if e.kind == "affine":
+        products = [
+            layer.params[m].astype(np.float64) @ a for m, a in zip(e.matrices, args, strict=True)
+        ]
+        return layer.params[e.name] + np.sum(products, axis=0)
+    if args:
+        return OPERATIONS[e.name if e.kind == "apply" else e.kind](*args)
+    leaves: dict[str, Mapping[str, Any]] = {"input": inputs, "state": state, "param": layer.params}
+    return np.asarray(leaves[e.kind][e.name] if e.kind in leaves else e.value, np.float64)
+
+
+OPERATIONS: dict[str, Callable[..., Doubles]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+    "tanh": np.tanh,
+    "relu": lambda v: np.maximum(v, 0.0),
+    "softmax": lambda v: np.exp(v) / np.exp(v).sum(),
+    "log_softmax": lambda v: v - np.log(np.exp(v).sum()),
+}

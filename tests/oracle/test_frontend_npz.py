@@ -1,0 +1,132 @@
+"""A PyTorch state_dict saved as npz, with and without the words that say what forward() does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from tests.oracle.model_reference import run_model
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+EXPECTED = np.load(FIXTURES / "expected.npz")
+STATE = dict(np.load(FIXTURES / "two_layers.npz"))
+
+
+def saved(folder: Path, **arrays: object) -> Path:
+    path = folder / "weights.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def test_state_dict_computes_what_pytorch_did() -> None:
+    model = load(FIXTURES / "two_layers.npz")
+    assert model.steps is None
+    assert model.inputs[0].shape == (1, -1, 3)
+    y = run_model(model, {"x": EXPECTED["two_layers/x"]})["y"]
+    np.testing.assert_allclose(y, EXPECTED["two_layers/steps"], atol=1e-6)
+    assert [n.name for n in model.nodes] == ["lstm", "lstm2", "fc"]
+    assert len(model.warnings) == 2
+
+
+def test_head_on_the_last_step(tmp_path: Path) -> None:
+    words = {"lstm_edge.head": "last", "lstm_edge.activations": "none"}
+    model = load(saved(tmp_path, **STATE, **words), steps=7)
+    y = run_model(model, {"x": EXPECTED["two_layers/x"]})["y"]
+    np.testing.assert_allclose(y, EXPECTED["two_layers/0"], atol=1e-6)
+    assert [n.name for n in model.nodes] == ["lstm", "lstm2", "last", "fc"]
+    assert model.outputs[0].shape == (1, 4)
+    assert model.steps == 7
+    assert not model.warnings
+
+
+def test_activations_follow_the_linears_in_order(tmp_path: Path) -> None:
+    more = {
+        "out.weight": np.eye(2, 4, dtype=np.float32),
+        "lstm_edge.activations": "relu, softmax",
+    }
+    model = load(saved(tmp_path, **STATE, **more))
+    assert [n.name for n in model.nodes] == ["lstm", "lstm2", "fc", "relu", "fc2", "softmax"]
+    y = run_model(model, {"x": EXPECTED["two_layers/x"]})["y"]
+    logits = np.maximum(EXPECTED["two_layers/steps"], 0)[..., :2]
+    expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(y, expected, atol=1e-6)
+
+
+def test_order_of_computation_may_be_given(tmp_path: Path) -> None:
+    first = {k: v for k, v in STATE.items() if k.startswith("fc")}
+    rest = {k: v for k, v in STATE.items() if not k.startswith("fc")}
+    with pytest.raises(ModelError, match=r"lstm_edge\.order"):
+        load(saved(tmp_path, **first, **rest))
+    model = load(saved(tmp_path, **first, **rest, **{"lstm_edge.order": "lstm,fc"}))
+    assert [n.name for n in model.nodes] == ["lstm", "lstm2", "fc"]
+
+
+def test_layers_may_be_stored_in_any_order_and_without_biases(tmp_path: Path) -> None:
+    arrays = {k: v for k, v in reversed(STATE.items()) if "bias" not in k}
+    arrays = {k: v for k, v in arrays.items() if k != "fc.weight"} | {
+        "fc.weight": STATE["fc.weight"]
+    }
+    model = load(saved(tmp_path, **arrays))
+    assert model.nodes[0].source == "array 'lstm.weight_hh_l0'"
+
+
+def test_bare_lstm_without_a_prefix(tmp_path: Path) -> None:
+    arrays = {k.removeprefix("lstm."): v for k, v in STATE.items() if k.startswith("lstm")}
+    model = load(saved(tmp_path, **arrays))
+    assert model.outputs[0].shape == (1, -1, 5)
+    assert not model.warnings
+
+
+R = STATE["lstm.weight_hh_l0"]
+W = STATE["lstm.weight_ih_l0"]
+CHANGES: dict[str, tuple[dict[str, object], str]] = {
+    "gru": ({"lstm.weight_hh_l0": R[:15]}, "weight_hh_l0.*a GRU"),
+    "rnn": ({"lstm.weight_hh_l0": R[:5]}, "weight_hh_l0.*a simple RNN"),
+    "rows": ({"lstm.weight_hh_l0": R[:17]}, r"weight_hh_l0.*\[17, 5\], expected \[20, 5\]"),
+    "input_rows": ({"lstm.weight_ih_l0": W[:19]}, "weight_ih_l0.*19 rows"),
+    "projection": ({"lstm.weight_hr_l0": R}, "weight_hr_l0.*projection"),
+    "reverse": ({"lstm.weight_ih_l0_reverse": W}, "_reverse.*direction"),
+    "nan": ({"fc.bias": np.full(4, np.nan, np.float32)}, "fc.bias.*NaN"),
+    "infinity": ({"fc.bias": np.full(4, -np.inf, np.float32)}, "fc.bias.*infinity"),
+    "too_large": ({"fc.bias": np.full(4, 1e300)}, "fc.bias.*infinity"),
+    "integers": ({"fc.weight": np.ones((4, 5), int)}, "fc.weight.*int64, expected float32"),
+    "rank": ({"fc.weight": np.ones((4, 5, 1), np.float32)}, "fc.weight.*expected 2 axes"),
+    "size": ({"fc.weight": np.ones((4, 6), np.float32)}, "fc.weight.*takes 6.*gives 5"),
+    "bias": ({"fc.bias": np.ones(3, np.float32)}, "fc.bias.*3 entries, expected 4"),
+    "lstm_bias": ({"lstm.bias_hh_l1": np.ones(3, np.float32)}, "bias_hh_l1.*3 entries"),
+    "unknown": ({"emb": np.ones(3, np.float32)}, "array 'emb'"),
+    "keras": ({"lstm/kernel": np.ones((3, 20), np.float32)}, "array 'lstm/kernel'"),
+    "running_mean": ({"bn.running_mean": np.ones(3, np.float32)}, "array 'bn.running_mean'"),
+    "half_layer": ({"lstm.weight_ih_l2": W}, "weight_ih_l2.*no weight_hh"),
+    "lonely_bias": ({"out.bias": np.ones(3, np.float32)}, "out.bias.*no weight"),
+    "pickle": ({"fc.bias": np.array([{}], dtype=object)}, "fc.bias.*Python objects"),
+    "schema": ({"lstm_edge.tail": "last"}, "lstm_edge.tail"),
+    "head": ({"lstm_edge.head": "first"}, "lstm_edge.head.*per_step or last"),
+    "head_type": ({"lstm_edge.head": np.ones(2)}, "lstm_edge.head.*expected a string"),
+    "activations": ({"lstm_edge.activations": "relu,relu"}, "lstm_edge.activations.*expected 1"),
+    "function": ({"lstm_edge.activations": "gelu"}, "lstm_edge.activations.*softmax"),
+    "order": ({"lstm_edge.order": "fc"}, "lstm_edge.order"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_what_does_not_fit_is_refused_by_the_arrays_name(case: str, tmp_path: Path) -> None:
+    change, message = CHANGES[case]
+    with pytest.raises(ModelError, match=message) as caught:
+        load(saved(tmp_path, **{**STATE, **change}))
+    assert "\n" not in str(caught.value)
+
+
+def test_half_the_biases_are_refused(tmp_path: Path) -> None:
+    arrays = {k: v for k, v in STATE.items() if k != "lstm.bias_hh_l0"}
+    with pytest.raises(ModelError, match="no bias_hh"):
+        load(saved(tmp_path, **arrays))
+
+
+def test_a_file_without_an_lstm_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no LSTM"):
+        load(saved(tmp_path, **{"fc.weight": np.ones((2, 2), np.float32)}))
