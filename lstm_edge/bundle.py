@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -58,7 +57,7 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
             for name, data in files.items():
                 (Path(temporary) / name).write_bytes(data)
             for name in files:
-                os.replace(Path(temporary) / name, folder / name)
+                (Path(temporary) / name).replace(folder / name)
         for name in stale:
             with suppress(FileNotFoundError):
                 (folder / name).unlink()

@@ -37,7 +37,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType[int]):
     """A size: 8192, 64K or 1M."""
 
     name = "size"

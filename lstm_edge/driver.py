@@ -21,7 +21,8 @@ from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.passes.calibrate import Ranges, calibrate
-from lstm_edge.passes.lower_integer import Options, lower_integer
+from lstm_edge.passes.choose_formats import Options
+from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.prove import Proof, prove
 from lstm_edge.sizes import check_budgets, measure

@@ -34,7 +34,7 @@ def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
 
 def mulw(a: Ints, b: Ints) -> Ints:
     """(a * b) >> 16 for a of 32 and b of 16 bits."""
-    return (a * b) >> 16
+    return np.asarray((a * b) >> 16)
 
 
 def mul(a: Ints, b: Ints) -> Ints:
@@ -54,22 +54,22 @@ def sub(a: Ints, b: Ints) -> Ints:
 
 def shift(a: Ints, n: int) -> Ints:
     """a >> n, floor; for a negative n the exact a << -n."""
-    return a >> n if n >= 0 else a << -n
+    return np.asarray(a >> n if n >= 0 else a << -n)
 
 
 def round_shift(a: Ints, n: int) -> Ints:
     """(a + 2**(n-1)) >> n for n >= 1: to nearest, halves upwards."""
-    return (a + (1 << (n - 1))) >> n
+    return np.asarray((a + (1 << (n - 1))) >> n)
 
 
 def saturate(a: Ints, n: int) -> Ints:
     """Clamp to a signed integer of n bits."""
-    return np.clip(a, -(1 << (n - 1)), (1 << (n - 1)) - 1)
+    return np.asarray(np.clip(a, -(1 << (n - 1)), (1 << (n - 1)) - 1), np.int64)
 
 
 def at_least(a: Ints, n: int) -> Ints:
     """max(a, n); relu where n = 0."""
-    return np.maximum(a, n)
+    return np.asarray(np.maximum(a, n), np.int64)
 
 
 def table(a: Ints, entries: Ints, n: int) -> Ints:
@@ -82,17 +82,18 @@ def table(a: Ints, entries: Ints, n: int) -> Ints:
     a = np.clip(a, -half, half - 1)
     k = (a >> n) + TABLE_SEGMENTS // 2
     low = entries[k]
-    return low + ((entries[k + 1] - low) * (a & ((1 << n) - 1)) >> n)
+    step = (entries[k + 1] - low) * (a & ((1 << n) - 1)) >> n
+    return np.asarray(low + step)
 
 
 def maximum(a: Ints) -> Ints:
     """Largest unit of a vector; length 1."""
-    return a.max(axis=-1, keepdims=True)
+    return np.asarray(a.max(axis=-1, keepdims=True), np.int64)
 
 
 def total(a: Ints) -> Ints:
     """Sum over the units of a vector; length 1."""
-    return a.sum(axis=-1, keepdims=True)
+    return np.asarray(a.sum(axis=-1, keepdims=True), np.int64)
 
 
 def divide(a: Ints, b: Ints) -> Ints:
@@ -110,7 +111,7 @@ def log(a: Ints, entries: Ints) -> Ints:
     k = mantissa >> 21
     low = entries[k]
     step = (entries[k + 1] - low) * ((mantissa >> 6) & 0x7FFF) >> 15
-    return exponent * LN2_Q15 + low + step
+    return np.asarray(exponent * LN2_Q15 + low + step)
 
 
 OPERATIONS: dict[str, Callable[..., Ints]] = {

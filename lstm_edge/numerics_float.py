@@ -64,7 +64,7 @@ def exp(x: Floats) -> Floats:
     r = (x - whole * LN2_HIGH) - whole * LN2_LOW
     value = (polynomial(r, EXP_COEFFICIENTS) * r) * r + r + F(1)
     power = ((k + np.int32(127)) << np.int32(23)).view(np.float32)
-    return value * power
+    return np.asarray(value * power, np.float32)
 
 
 def log(x: Floats) -> Floats:
@@ -77,7 +77,7 @@ def log(x: Floats) -> Floats:
     twice = s + s
     series = twice + (polynomial(square, LOG_COEFFICIENTS) * square) * twice
     whole = exponent.astype(np.float32)
-    return whole * LN2_HIGH + (whole * LN2_LOW + series)
+    return np.asarray(whole * LN2_HIGH + (whole * LN2_LOW + series), np.float32)
 
 
 def sigmoid(x: Floats) -> Floats:
@@ -120,7 +120,7 @@ def divide(a: Floats, b: Floats) -> Floats:
 
 def maximum(a: Floats) -> Floats:
     """Largest unit of a vector; length 1."""
-    return a.max(axis=-1, keepdims=True)
+    return np.asarray(a.max(axis=-1, keepdims=True), np.float32)
 
 
 def total(a: Floats) -> Floats:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import click
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.driver import Compiled
@@ -23,7 +22,7 @@ DUMPS = ("model", "real", "integer", "schedule")
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, shown where stderr is a terminal."""
-    stream = click.get_text_stream("stderr")
+    stream = sys.stderr
     shown = stream.isatty()
 
     def show(done: int, total: int) -> None:

@@ -28,14 +28,16 @@ class Member:
 class Memory:
     """What a step needs in RAM: states live on, scratch only within a step.
 
-    read, write: value -> C expression of the array that holds it, seen from the step function.
-    A value with two homes (a state that is also an output) is written to both.
+    read: value -> C expression of the array that holds it, seen from the step function. write: all
+    arrays that the phase which makes it must fill, two for a state that is also an output. copied:
+    arrays that a copy phase fills.
     """
 
     states: tuple[Member, ...]
     scratch: tuple[Member, ...]
     read: Mapping[str, str]
     write: Mapping[str, tuple[str, ...]]
+    copied: Mapping[tuple[str, bool], tuple[str, ...]]
     counts_steps: bool
 
     @property
@@ -85,12 +87,22 @@ def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]
         write.setdefault(state.next, []).append(read[state.next])
     for port in program.inputs:
         read.setdefault(port.value, port_names[port.name])
+    copied: dict[tuple[str, bool], list[str]] = {
+        (p.loads[0], p.per_step): [] for p in schedule.phases if p.is_copy
+    }
     for port in program.outputs:
-        write.setdefault(port.value, []).append(port_names[port.name])
+        homes = copied.get((port.value, port.per_step), write.setdefault(port.value, []))
+        homes.append(port_names[port.name])
     scratch = _scratch(program, schedule, read, write)
     over_time = any(op.kind == "matvec_over_time" for b in program.blocks for op in b.ops)
-    frozen = {name: tuple(homes) for name, homes in write.items()}
-    return Memory(tuple(states), scratch, read, frozen, over_time)
+    return Memory(
+        states=tuple(states),
+        scratch=scratch,
+        read=read,
+        write={name: tuple(homes) for name, homes in write.items()},
+        copied={key: tuple(homes) for key, homes in copied.items()},
+        counts_steps=over_time,
+    )
 
 
 def _scratch(

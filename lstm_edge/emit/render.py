@@ -11,9 +11,10 @@ import numpy as np
 
 from lstm_edge import __version__, numerics, numerics_float
 from lstm_edge.emit.memory import Memory, allocate
+from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
 from lstm_edge.emit.spell import float_literal, helpers_used, literal
-from lstm_edge.emit.view import Constant, PhasePrinter, PhaseView
+from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.schedule import Schedule, schedule
 from lstm_edge.resources import templates_dir

@@ -45,9 +45,11 @@ def run(
     `exact=False` lets the matrix library choose the order of float sums: quick, for calibration.
     """
     kind = np.float32 if program.is_float else np.int64
-    table = numerics_float.OPERATIONS if program.is_float else numerics.OPERATIONS
+    table: dict[str, Callable[..., Array]] = dict(
+        numerics_float.OPERATIONS if program.is_float else numerics.OPERATIONS
+    )
     if program.is_float and not exact:
-        table = {**table, "matvec": _fast_matvec, "matvec_over_time": _fast_matvec}
+        table |= {"matvec": _fast_matvec, "matvec_over_time": _fast_matvec}
     execute = partial(_execute_block, program, table, observe)
     samples, steps = next(iter(inputs.values())).shape[:2]
     now = dict(state) if state is not None else initial_state(program, samples)
@@ -97,7 +99,8 @@ def _apply(
 ) -> Array:
     match op.kind:
         case "matvec":
-            return function(values[op.bias], [(values[m], x) for m, x in zip(op.matrices, args)])
+            terms = [(values[m], x) for m, x in zip(op.matrices, args, strict=True)]
+            return function(values[op.bias], terms)
         case "matvec_over_time":
             before = np.broadcast_to(values[op.bias], args[0].shape) if t == 0 else args[0]
             return function(before, [(values[op.matrices[0]][t], args[1])])

@@ -35,7 +35,7 @@ def quantize(program: Program, port: Port, real: Array) -> Array:
     scaled = (real.astype(np.float32) - centre) * units
     limited = np.clip(scaled, -LIMIT, LIMIT).astype(np.int32).astype(np.int64)
     fmt = program.values[port.value].format
-    return np.clip((limited + 128) >> 8, fmt.low, fmt.high)
+    return np.asarray(np.clip((limited + 128) >> 8, fmt.low, fmt.high))
 
 
 def dequantize(program: Program, port: Port, stored: Array) -> Floats:
@@ -48,8 +48,10 @@ def dequantize(program: Program, port: Port, stored: Array) -> Floats:
 def to_vectors(port: Port, array: Array) -> Array:
     """A user's array [samples, *port.shape] as [samples, steps, features].
 
-    Raises DataError, naming port, found and expected shape, where it does not fit.
+    An axis of size 1 may be missing from `port.axes`. Raises DataError, naming port, found and
+    expected shape, where the array does not fit.
     """
+    features = len(port.scale)
     expected = tuple(port.shape)
     found = array.shape[1:]
     fits = len(found) == len(expected) and all(
@@ -61,12 +63,12 @@ def to_vectors(port: Port, array: Array) -> Array:
             f"array {port.name!r} is {list(array.shape)}, expected [samples, {shape}]: "
             "one leading axis of samples before the model's input shape"
         )
-    order = [k + 1 for k, axis in enumerate(port.axes) if axis == "time"]
-    order += [k + 1 for k, axis in enumerate(port.axes) if axis == "feature"]
-    rest = [k + 1 for k, axis in enumerate(port.axes) if axis not in ("time", "feature")]
-    moved = np.transpose(array, [0, *order, *rest])
+    if "time*feature" in port.axes:
+        return array.reshape(len(array), -1, features)
+    order = [k + 1 for axis in ("time", "feature") for k, a in enumerate(port.axes) if a == axis]
+    rest = [k for k in range(1, array.ndim) if k not in order]
     steps = found[port.axes.index("time")] if "time" in port.axes else 1
-    return moved.reshape(len(array), steps, -1)
+    return np.transpose(array, [0, *order, *rest]).reshape(len(array), steps, features)
 
 
 def from_vectors(port: Port, vectors: Array) -> Array:

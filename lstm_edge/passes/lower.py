@@ -6,6 +6,7 @@ leave a layer are the same in both, so that what calibration saw in the one is f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,7 +57,7 @@ class Rules(Protocol):
         """The description of an input or output."""
 
 
-def lower(model: Model, rules: Rules, options: dict[str, object]) -> Program:
+def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
     """The program of `model` under `rules`, verified."""
     builder = rules.builder
     known: dict[str, Value] = {}

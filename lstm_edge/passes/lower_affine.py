@@ -120,9 +120,10 @@ def _fraction(
     left_shift = min(MIN_FRACTION - fraction, max(room, 0))
     fraction += left_shift
     if fraction < 6:
+        most = float((reach * step).max())
         raise QuantizationError(
-            f"{source}: the products of weights and inputs reach {float((reach * step).max()):.3g}, "
-            "which no fixed-point format holds with a useful resolution; "
+            f"{source}: the products of weights and inputs reach {most:.3g}, which "
+            "no fixed-point format holds with a useful resolution; "
             "scale the input or the weights down"
         )
     return fraction, left_shift

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lstm_edge import ir
@@ -22,14 +24,17 @@ class RealRules:
         self.builder = Builder()
 
     def input(self, port: Port, features: int) -> Value:
+        """A model input as it is."""
         return self.builder.value(port.tensor, features, FLOAT32, f"input {port.name}")
 
     def state(self, layer: Layer, name: str, units: int) -> Value:
+        """A state as it is."""
         return self.builder.value(
             f"{layer.name}.{name}", units, FLOAT32, f"{name} of the last step"
         )
 
     def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """One operation for each node, four for a softmax."""
         emit, params = self.builder.emit, place.layer.params
         name, comment = place.name, place.comment
         match node.kind:
@@ -73,13 +78,16 @@ class RealRules:
         return emit("sub", place.name, (below, logarithm))
 
     def result(self, value: Value, result: str, place: Place) -> Value:
+        """Float results are kept as they are."""
         return value
 
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
+        """The given values, or zeros."""
         given = layer.initial.get(name)
         return np.zeros(state.length, np.float32) if given is None else given.astype(np.float32)
 
     def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
+        """A running sum over the steps."""
         builder = self.builder
         units = len(node.bias)
         before = builder.value(f"{node.name}.sum", units, FLOAT32, "sum over the steps so far")
@@ -100,10 +108,11 @@ class RealRules:
         return after
 
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
+        """Real numbers are stored as they are."""
         ones, zeros = np.ones(value.length), np.zeros(value.length, np.int64)
         return ir.program.Port(port.name, value.name, port.axes, port.shape, per_step, ones, zeros)
 
 
-def lower_real(model: Model, options: dict[str, object] | None = None) -> Program:
+def lower_real(model: Model, options: Mapping[str, object] | None = None) -> Program:
     """The float32 program of a model."""
     return lower(model, RealRules(), options or {})

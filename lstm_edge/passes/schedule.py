@@ -32,6 +32,11 @@ class Phase:
     scalars: tuple[str, ...]
     stores: tuple[str, ...]
 
+    @property
+    def is_copy(self) -> bool:
+        """True where values are only moved, to outputs."""
+        return not (self.matvecs or self.ops or self.reductions)
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -163,34 +168,19 @@ def _copy_phases(
     """Outputs that exist after the last step only but are made at every step: copied at the end;
     outputs that no operation makes (an input passed through): copied at each step.
     """
-    copies = []
+    copies: dict[tuple[str, bool], Phase] = {}
     for port in program.outputs:
         source = made_in.get(port.value)
         if source is not None and source.per_step == port.per_step:
             continue
+        value = (port.value,)
+        name = f"copy_{port.value.replace('.', '_')}"
         units = program.values[port.value].length
-        copies.append(
-            Phase(
-                f"copy_{port.value.replace('.', '_')}",
-                port.per_step,
-                units,
-                (),
-                (),
-                (),
-                (port.value,),
-                (),
-                (),
-                (port.value,),
-            )
+        copies[port.value, port.per_step] = Phase(
+            name, port.per_step, units, (), (), (), value, (), (), value
         )
-    return tuple(
-        [
-            *(p for p in phases if p.per_step),
-            *(p for p in copies if p.per_step),
-            *(p for p in phases if not p.per_step),
-            *(p for p in copies if not p.per_step),
-        ]
-    )
+    every = (*phases, *copies.values())
+    return tuple(p for per_step in (True, False) for p in every if p.per_step == per_step)
 
 
 def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[str]:

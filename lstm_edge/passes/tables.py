@@ -16,6 +16,8 @@ from lstm_edge.numerics import LOG_FRACTION_BITS, TABLE_SEGMENTS
 Doubles = npt.NDArray[np.float64]
 Entries = npt.NDArray[np.int64]
 
+HALF_BITS = 8
+"""log2 of the number of segments on either side of 0."""
 FRACTION_BITS = 15
 """Tables hold Q0.15."""
 SIGMOID_RANGE_BITS = 4

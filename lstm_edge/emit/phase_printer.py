@@ -1,0 +1,251 @@
+"""Spells the phases of a program as C functions: names, operands, constants, stores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge.emit.kernels import KERNELS, choose
+from lstm_edge.emit.kernels.block import MatvecBlock, Segment
+from lstm_edge.emit.memory import Memory, c_name, ctype_of
+from lstm_edge.emit.names import LocalNames
+from lstm_edge.emit.spell import literal, spell
+from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
+from lstm_edge.ir.program import Op, Program
+from lstm_edge.passes.schedule import Phase
+
+RECORDS = {"bias": "int32_t", "multiplier": "int16_t", "constant": "int32_t"}
+"""Arrays of per-unit constants, by their integer type."""
+
+
+class PhasePrinter:
+    """Spells one phase of a program as a C function of the model `prefix`."""
+
+    def __init__(
+        self, program: Program, memory: Memory, kernels: tuple[str, ...], unroll: str
+    ) -> None:
+        self.program = program
+        self.memory = memory
+        self.kernels = kernels
+        self.unroll = unroll
+
+    def print(self, phase: Phase) -> PhaseView:
+        """The view of one phase."""
+        program, is_float = self.program, self.program.is_float
+        unroll = self.unroll if phase.matvecs or self.unroll == "full" else "none"
+        names = LocalNames(phase.name)
+        parameters, arguments, pointers, stores = self._parameters(phase, names)
+        function = f"{program.name}_{c_name(phase.name)}_units"
+        block = self._block(phase, names, pointers, unroll)
+        constants, rows, texts = self._constants(phase, names, unroll == "full")
+        kernel = None
+        if block is not None and unroll != "full":
+            chosen = choose(self.kernels, block)
+            packed = KERNELS[chosen].pack(block)
+            array = f"{program.name}_{c_name(phase.name)}_weights"
+            dims = packed.words.shape
+            constants.insert(0, Constant(array, packed.ctype, dims, packed.words, packed.layout))
+            over_time = phase.matvecs[0].kind == "matvec_over_time"
+            weights = f"&{array}[step][0][0]" if over_time else f"&{array}[0][0]"
+            kernel = KernelView(
+                chosen, KERNELS[chosen].view(block), self._sum_type, packed.ctype, weights
+            )
+        units = range(phase.units) if unroll == "full" else ["unit"]
+        bodies = tuple(
+            self._body(phase, block, names, pointers, stores, texts, str(unit)) for unit in units
+        )
+        first = {"max": "-3.402823466e+38f" if is_float else "INT32_MIN"}
+        zero = "0.0f" if is_float else "0"
+        initial = tuple((names.of(op.dest), first.get(op.kind, zero)) for op in phase.reductions)
+        results = tuple((f"{stores[op.dest][0]}[0]", names.of(op.dest)) for op in phase.reductions)
+        return PhaseView(
+            function,
+            self._comment(phase),
+            tuple(parameters),
+            tuple(arguments),
+            phase.per_step,
+            phase.units,
+            self._sum_type,
+            kernel,
+            tuple(rows),
+            initial,
+            bodies,
+            results,
+            tuple(constants),
+        )
+
+    @property
+    def _sum_type(self) -> str:
+        return "float" if self.program.is_float else "int32_t"
+
+    def _comment(self, phase: Phase) -> str:
+        if not phase.matvecs:
+            return f"{phase.name}: elementwise, {phase.units} units"
+        operands = dict.fromkeys(n for op in phase.matvecs for n in self._operands(op))
+        columns = ", ".join(f"{c_name(n)} [{self.program.values[n].length}]" for n in operands)
+        return f"{phase.name}: {phase.units} units, {len(phase.matvecs)} rows each over {columns}"
+
+    @staticmethod
+    def _operands(op: Op) -> tuple[str, ...]:
+        return op.args[1:] if op.kind == "matvec_over_time" else op.args
+
+    def _parameters(
+        self, phase: Phase, names: LocalNames
+    ) -> tuple[list[str], list[str], dict[str, str], dict[str, list[str]]]:
+        """C parameters and arguments, and the pointer names by value: to read, and to write."""
+        read = dict.fromkeys((*phase.whole, *phase.loads, *phase.scalars))
+        homes = {value: self.memory.read[value] for value in read}
+        written: dict[str, list[str]] = {}
+        outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
+        for value in outgoing:
+            homes_of = self.memory.write.get(value, ())
+            if phase.is_copy:
+                homes_of = self.memory.copied[value, phase.per_step]
+            written[value] = list(homes_of)
+        all_written = {h for hs in written.values() for h in hs}
+        pointer_of: dict[str, str] = {}
+        parameters, arguments = [], []
+        for value, home in homes.items():
+            pointer_of[home] = names.pointer(value)
+            const = "" if home in all_written else "const "
+            parameters.append(f"{const}{ctype_of(self.program, value)} *{pointer_of[home]}")
+            arguments.append(home)
+        for value, targets in written.items():
+            for home in targets:
+                if home not in pointer_of:
+                    pointer_of[home] = names.target(home)
+                    parameters.append(f"{ctype_of(self.program, value)} *{pointer_of[home]}")
+                    arguments.append(home)
+        if any(op.kind == "matvec_over_time" for op in phase.matvecs):
+            parameters.append("int32_t step")
+            arguments.append("state->step")
+        pointers = {value: pointer_of[home] for value, home in homes.items()}
+        stores = {v: [pointer_of[h] for h in targets] for v, targets in written.items()}
+        return parameters, arguments, pointers, stores
+
+    def _block(
+        self, phase: Phase, names: LocalNames, pointers: dict[str, str], unroll: str
+    ) -> MatvecBlock | None:
+        """The phase's matvecs, gathered by operand."""
+        if not phase.matvecs:
+            return None
+        program = self.program
+        operands = dict.fromkeys(n for op in phase.matvecs for n in self._operands(op))
+        segments = []
+        for operand in operands:
+            rows, weights = [], []
+            for op in phase.matvecs:
+                for matrix, name in zip(op.matrices, self._operands(op), strict=True):
+                    if name == operand:
+                        rows.append(names.of(op.dest))
+                        weights.append(program.constants[matrix])
+            value = program.values[operand]
+            segments.append(
+                Segment(
+                    pointers[operand],
+                    ctype_of(program, operand),
+                    value.length,
+                    tuple(rows),
+                    np.stack(weights, axis=-2),
+                    0 if program.is_float else value.format.magnitude,
+                )
+            )
+        weight_type = "float" if program.is_float else "int8_t"
+        return MatvecBlock(phase.name, phase.units, tuple(segments), unroll, weight_type)
+
+    def _constants(
+        self, phase: Phase, names: LocalNames, inline: bool
+    ) -> tuple[list[Constant], list[Row], dict[str, list[str]]]:
+        """Per-unit constants: biases and vectors, gathered in one record per type.
+
+        texts: constant -> its text for each unit, or one text for all in a loop.
+        """
+        program, is_float = self.program, self.program.is_float
+        vectors = [n for op in phase.ops for n in op.args if n in program.constants]
+        used = dict.fromkeys([*(op.bias for op in phase.matvecs), *vectors])
+        texts: dict[str, list[str]] = {}
+        records: dict[str, list[str]] = {}
+        for name in used:
+            numbers = program.constants[name]
+            if inline or (len(numbers) == 1 and name in vectors):
+                texts[name] = [literal(v, is_float) for v in numbers]
+            else:
+                records.setdefault(self._record(phase, name), []).append(name)
+        constants, rows = [], []
+        for record, members in records.items():
+            array = f"{program.name}_{c_name(phase.name)}_{record}"
+            ctype = "float" if is_float else RECORDS[record]
+            numbers = np.stack([program.constants[n] for n in members], axis=1)
+            comment = "per unit: " + ", ".join(n.split(".", 1)[-1] for n in members)
+            constants.append(Constant(array, ctype, numbers.shape, numbers, comment))
+            pointer = names.reserve(record)
+            rows.append(Row(pointer, ctype, array))
+            texts |= {name: [f"{pointer}[{k}]"] for k, name in enumerate(members)}
+        return constants, rows, texts
+
+    def _record(self, phase: Phase, name: str) -> str:
+        if any(name == op.bias for op in phase.matvecs):
+            return "bias"
+        return "multiplier" if ctype_of(self.program, name) == "int16_t" else "constant"
+
+    def _body(
+        self,
+        phase: Phase,
+        block: MatvecBlock | None,
+        names: LocalNames,
+        pointers: dict[str, str],
+        stores: dict[str, list[str]],
+        constants: dict[str, list[str]],
+        unit: str,
+    ) -> Body:
+        k = 0 if unit == "unit" else int(unit)
+        texts = {name: t[k if len(t) > 1 else 0] for name, t in constants.items()}
+        texts |= {value: f"{pointers[value]}[{unit}]" for value in phase.loads}
+        texts |= {value: f"{pointers[value]}[0]" for value in phase.scalars}
+        accumulators = []
+        for op in phase.matvecs:
+            start = texts[op.bias]
+            if op.kind == "matvec_over_time":
+                start = f"step == 0 ? {start} : {texts[op.args[0]]}"
+            accumulators.append((names.of(op.dest), start))
+            texts[op.dest] = names.of(op.dest)
+        lines = []
+        for op in phase.ops:
+            text = self._spell(op, texts, "")
+            texts[op.dest] = names.of(op.dest)
+            lines.append(Line(texts[op.dest], text, self._remark(op, text)))
+        for op in phase.reductions:
+            result = names.of(op.dest)
+            lines.append(Line("", f"{result} = {self._spell(op, texts, result)}"))
+        for value in phase.stores:
+            lines += [
+                Line("", f"{pointer}[{unit}] = {self._stored(value, texts[value])}")
+                for pointer in stores[value]
+            ]
+        products = self._products(block, k) if unit != "unit" and block else ()
+        return Body(unit, tuple(accumulators), products, tuple(lines))
+
+    def _remark(self, op: Op, text: str) -> str:
+        """The equation behind a line, where it says more than the line itself and fits."""
+        comment = self.program.values[op.dest].comment
+        return "" if comment == text or len(comment) + len(text) > 50 else comment
+
+    def _spell(self, op: Op, texts: dict[str, str], result: str) -> str:
+        table = f"{self.program.name}_{op.table}" if op.table else ""
+        args = [texts[name] for name in op.args]
+        return spell(op, args, is_float=self.program.is_float, table=table, result=result)
+
+    def _stored(self, value: str, text: str) -> str:
+        ctype = ctype_of(self.program, value)
+        return text if ctype in ("int32_t", "float") else f"({ctype}){text}"
+
+    def _products(self, block: MatvecBlock, unit: int) -> tuple[tuple[str, str, str], ...]:
+        """Straight-line multiply-accumulates of one unit; zero weights are left out (integers)."""
+        found = []
+        for segment in block.segments:
+            weights = segment.weights[unit]
+            for column in range(segment.columns):
+                for row, weight in zip(segment.rows, weights[:, column], strict=True):
+                    if weight != 0 or self.program.is_float:
+                        number = literal(weight, self.program.is_float)
+                        found.append((row, number, f"{segment.operand}[{column}]"))
+        return tuple(found)

@@ -1,0 +1,147 @@
+"""Which format each kept value gets: from a proved bound where one is close, else calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_edge.formats import Format, saturated
+from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model
+from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.input_formats import (
+    InputFormat,
+    calibrated_format,
+    drawn_format,
+    reading_weights,
+)
+
+MARGIN = 1.1
+"""Share by which a calibrated range is widened where nothing bounds a value."""
+BOUND_SLACK = 4.0
+"""A proved bound up to this factor above the calibrated range is used in its place."""
+HEADROOM_BITS = 2
+"""Above 8 bits, a calibrated value may still grow by this many bits before it saturates."""
+SMALLEST = 2.0**-10
+"""Ranges below this are taken for this: a dead unit still needs a format."""
+
+
+@dataclass(frozen=True)
+class CellRange:
+    """How far a cell state may go: a multiple of what was seen, and at least `least`."""
+
+    margin: float
+    least: float
+
+
+CELL_RANGES = {
+    # (bits, calibrated on the user's data)
+    (32, True): CellRange(8.0, 32.0),
+    (32, False): CellRange(8.0, 2048.0),
+    (16, True): CellRange(2.0, 1.0),
+    (16, False): CellRange(4.0, 16.0),
+}
+"""Without data the int32 cell state has room for 2,048 steps that each add 1."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Widths in bits: activations 8, 12 or 16; cell_state 16 or 32."""
+
+    activations: int = 12
+    cell_state: int = 32
+
+
+@dataclass(frozen=True)
+class FormatChoice:
+    """Formats of one model; `multiplied` names the tensors that a matrix product reads."""
+
+    model: Model
+    ranges: Ranges
+    options: Options
+    multiplied: frozenset[str]
+
+    def of_input(self, tensor: str, features: int) -> InputFormat:
+        """Scales and zero points of a model input."""
+        columns, recurrent = reading_weights(self.model, tensor)
+        activations = self.options.activations
+        if not len(columns):
+            columns = np.zeros(features)
+        if not self.ranges.from_data:
+            return drawn_format(columns, activations)
+        hidden_unit = 2.0 ** (1 - activations)
+        balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
+        low, high = self.ranges.low[tensor], self.ranges.high[tensor]
+        return calibrated_format(low, high, columns, balanced, activations)
+
+    def of_state(self, layer: Layer, name: str) -> Format:
+        """A state that enters a matrix product is an activation, any other a cell state."""
+        largest = self.ranges.largest(f"{layer.name}.{name}")
+        if self.is_multiplied(layer, name):
+            first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
+            bound = max(proved_bound(layer.cell.results[name]), first)
+            return self.of_activation(largest, bound)
+        bits = self.options.cell_state
+        room = CELL_RANGES[bits, self.ranges.from_data]
+        reach = max(largest * room.margin, room.least)
+        return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
+
+    def of_activation(self, largest: float, bound: float) -> Format:
+        """A vector that enters a matrix product; `largest` was seen, `bound` is proved."""
+        bits = self.options.activations
+        seen = max(largest, SMALLEST) * MARGIN
+        if bits == 8:
+            return saturated(min(seen, bound) / 127.0, 8)
+        if bound <= BOUND_SLACK * largest or bound <= 1.0:
+            unit = 2.0 ** (bits_above(max(bound, SMALLEST)) + 1 - bits)
+            limit = 2 ** (bits - 1) if bits < 16 else 2 ** (bits - 1) - 1
+            return Format("int16", unit, -limit, limit)
+        if not self.ranges.from_data and np.isfinite(bound):
+            return saturated(2.0 ** (bits_above(bound) - 15), 16)
+        unit = 2.0 ** (bits_above(seen) + 1 - bits)
+        return saturated(unit, min(bits + HEADROOM_BITS, 16), "int16")
+
+    def is_multiplied(self, layer: Layer, result: str) -> bool:
+        """True where a matrix product of this layer or a later one reads the result."""
+        tensor = layer.outputs.get(result)
+        if tensor is not None and tensor in self.multiplied:
+            return True
+        return any(
+            operand.kind == "state" and operand.name == result
+            for e in walk(*layer.cell.results.values())
+            if e.kind == "affine"
+            for operand in e.args
+        )
+
+
+def bits_above(reach: float) -> int:
+    """Smallest n with reach <= 2**n."""
+    return int(np.ceil(np.log2(reach)))
+
+
+def proved_bound(node: Expr) -> float:
+    """A bound from the equation alone: 1 for o * tanh(c), infinite where there is none."""
+    if node.kind == "apply":
+        return 1.0 if node.name in ("sigmoid", "tanh") else float("inf")
+    if node.kind == "mul":
+        return proved_bound(node.args[0]) * proved_bound(node.args[1])
+    if node.kind == "constant":
+        return abs(node.value)
+    return float("inf")
+
+
+def multiplied_tensors(model: Model) -> frozenset[str]:
+    """Tensors that a matrix product reads, directly or as their last step."""
+    found: set[str] = set()
+    for node in reversed(model.nodes):
+        if isinstance(node, DenseOverTime):
+            found.add(node.input)
+        elif isinstance(node, LastStep):
+            if node.output in found:
+                found.add(node.input)
+        else:
+            for e in walk(*node.cell.results.values()):
+                if e.kind == "affine":
+                    found.update(node.inputs[a.name] for a in e.args if a.kind == "input")
+    return frozenset(found)

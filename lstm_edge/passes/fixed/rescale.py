@@ -1,0 +1,99 @@
+"""From one scale to another: inputs to fixed point, values to the format that they are kept in."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import QuantizationError
+from lstm_edge.formats import Format, fixed, fraction_bits, signed_bits
+from lstm_edge.ir.program import Value
+from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.shifts import (
+    fraction_of,
+    saturate,
+    shift_left,
+    shift_right,
+)
+
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def multiplier_for(ratio: float) -> tuple[int, int]:
+    """(m, n) with m / 2**n closest to ratio and 2**14 <= m < 2**15."""
+    n = 0
+    while ratio * 2.0**n < 2**14 and n < 60:
+        n += 1
+    while ratio * 2.0**n >= 2**15 - 0.5 and n > -60:
+        n -= 1
+    return int(ratio * 2.0**n + 0.5), n
+
+
+def as_fixed(b: Builder, value: Value, name: str) -> Value:
+    """The value in a power-of-two format: itself, or scaled by an int16 multiplier."""
+    fmt = value.format
+    if fraction_bits(fmt.scale) is not None:
+        return value
+    lift = max(0, 30 - signed_bits(fmt.low, fmt.high))
+    wide = shift_left(b, value, lift, f"{name}_lifted")
+    m, n = multiplier_for(wide.format.scale)
+    factor = b.vector(f"{name}_m", np.array([m], np.int64), fixed(n, m, m, "int16"))
+    low, high = (wide.format.low * m) >> 16, (wide.format.high * m) >> 16
+    return b.emit("mulw", f"{name}_fixed", (wide, factor), fixed(n - 16, low, high, "int32"))
+
+
+def unpack_input(b: Builder, value: Value, scale: Doubles, zero_point: Ints, name: str) -> Value:
+    """A model input with a scale per feature as fixed point, for elementwise use."""
+    fmt = value.format
+    low, high = fmt.low - int(zero_point.max()), fmt.high - int(zero_point.min())
+    if np.any(zero_point != 0):
+        points = Format("int32", 1.0, int(zero_point.min()), int(zero_point.max()))
+        offset = b.vector(f"{name}_zero_point", zero_point, points)
+        value = b.emit("sub", f"{name}_centred", (value, offset), Format("int32", 1.0, low, high))
+    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
+    wide = shift_left(b, value, lift, f"{name}_lifted")
+    _, n = multiplier_for(float(scale.max()) / 2.0**lift)
+    numbers = np.maximum(np.floor(scale * 2.0 ** (n - lift) + 0.5), 1.0).astype(np.int64)
+    most = int(numbers.max())
+    factor = b.vector(f"{name}_multiplier", numbers, Format("int16", 1.0, 1, most))
+    low, high = (wide.format.low * most) >> 16, (wide.format.high * most) >> 16
+    return b.emit("mulw", name, (wide, factor), fixed(n - 16, low, max(high, 0), "int32"))
+
+
+def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
+    """The value in a format whose scale is no power of two, to nearest, saturated."""
+    value = as_fixed(b, value, name)
+    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
+    wide = shift_left(b, value, lift, f"{name}_lifted")
+    m, n = multiplier_for(wide.format.scale / target.scale)
+    if n < 17:
+        raise QuantizationError(
+            f"{value.name}: one unit of its format is {target.scale:.3g}, too fine for its range; "
+            "calibrate with more representative data or use 12-bit activations"
+        )
+    factor = b.vector(f"{name}_multiplier", np.array([m]), Format("int16", 1.0, m, m))
+    low, high = (wide.format.low * m) >> 16, (wide.format.high * m) >> 16
+    unit = target.scale / 2.0 ** (n - 16)
+    scaled = b.emit("mulw", f"{name}_scaled", (wide, factor), Format("int32", unit, low, high))
+    rounded = shift_right(b, scaled, n - 16, f"{name}_rounded")
+    bits = signed_bits(target.low, target.high)
+    return b.store(saturate(b, rounded, bits, name), target)
+
+
+def convert(b: Builder, value: Value, target: Format, name: str) -> Value:
+    """The value in the target's scale, within its range, in its storage."""
+    fraction = fraction_bits(target.scale)
+    if fraction is None:
+        return rescale(b, value, target, name)
+    value = as_fixed(b, value, name)
+    short = fraction - fraction_of(value)
+    bits = signed_bits(target.low, target.high - 1)
+    if short > 0:
+        value = saturate(b, value, bits - short, f"{name}_sat")
+        value = shift_left(b, value, short, name)
+    else:
+        value = shift_right(b, value, -short, name)
+    if value.format.low < target.low or value.format.high > target.high:
+        value = saturate(b, value, bits, f"{name}_sat")
+    return b.store(value, target)

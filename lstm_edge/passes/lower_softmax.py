@@ -1,0 +1,109 @@
+"""Softmax and its logarithm in integers: a table of exp, one division, or a table of log.
+
+The largest unit is subtracted first, so that exp stays within [0, 1]; below -16 it is 0 in Q0.15.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge import numerics
+from lstm_edge.formats import Format, fixed, signed_bits
+from lstm_edge.ir.program import Value
+from lstm_edge.passes import tables
+from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.arithmetic import add_or_subtract
+from lstm_edge.passes.fixed.shifts import (
+    constant_vector,
+    fraction_of,
+    shift_right,
+    with_fraction,
+)
+
+FRACTION_LIMIT = 18
+"""More fractional bits of the operand than this do not change the result."""
+Q15_ONE = 32767
+
+
+def lower_softmax(b: Builder, kind: str, x: Value, layer: str, name: str) -> Value:
+    """`softmax` or `log_softmax` of the fixed-point vector x; the result is named `name`."""
+    x = with_fraction(b, x, min(fraction_of(x), FRACTION_LIMIT), f"{layer}.in")
+    excess = max(0, signed_bits(x.format.low, x.format.high) - 30)
+    x = shift_right(b, x, excess, f"{layer}.in")
+    low, high = x.format.low, x.format.high
+    largest = b.emit("max", f"{layer}.largest", (x,), x.format, length=1)
+    span = fixed(fraction_of(x), low - high, high - low, "int32")
+    below = b.emit("sub", f"{layer}.below_largest", (x, largest), span)
+    power, top = _exponential(b, below, layer)
+    total = _total(b, power, top, layer)
+    if kind == "softmax":
+        return _divided(b, power, total, layer, name)
+    return _logarithm(b, below, total, layer, name)
+
+
+def _exponential(b: Builder, below: Value, layer: str) -> tuple[Value, int]:
+    """exp(below) in Q0.15, and its value at 0."""
+    offset = constant_vector(b, "exp_offset", np.array([tables.EXP_OFFSET]))
+    argument = add_or_subtract(b, "add", below, offset, f"{layer}.argument", "")
+    entries = tables.exp_table()
+    n = fraction_of(argument) + tables.EXP_RANGE_BITS - tables.HALF_BITS
+    power = b.emit(
+        "table",
+        f"{layer}.exponential",
+        (argument,),
+        fixed(15, 0, Q15_ONE, "int32"),
+        table=b.constant("exp_table", entries),
+        n=n,
+    )
+    half = numerics.TABLE_SEGMENTS // 2
+    return power, int(numerics.table(np.array(half << n), entries, n))
+
+
+def _total(b: Builder, power: Value, top: int, layer: str) -> Value:
+    """The sum, which is at least what the largest unit alone gives: a fact for the proof."""
+    most = Q15_ONE * power.length
+    total = b.emit("sum", f"{layer}.sum", (power,), fixed(15, 0, most, "int32"), length=1)
+    return b.emit(
+        "at_least",
+        f"{layer}.total",
+        (total,),
+        fixed(15, top, max(most, top), "int32"),
+        n=top,
+        comment="the largest unit alone",
+    )
+
+
+def _divided(b: Builder, power: Value, total: Value, layer: str, name: str) -> Value:
+    """power / total with one division: times a reciprocal of 15 bits."""
+    numerator = Q15_ONE * total.format.low
+    top = b.vector(
+        "softmax_numerator", np.array([numerator]), Format("int32", 1.0, numerator, numerator)
+    )
+    least = numerator // total.format.high
+    reciprocal = b.emit(
+        "divide",
+        f"{layer}.reciprocal",
+        (top, total),
+        Format("int32", 1.0, least, Q15_ONE),
+        length=1,
+    )
+    reach = Format("int32", 1.0 / numerator, 0, Q15_ONE * Q15_ONE)
+    product = b.emit("mul", f"{layer}.scaled", (power, reciprocal), reach)
+    return shift_right(b, product, 15, name)
+
+
+def _logarithm(b: Builder, below: Value, total: Value, layer: str, name: str) -> Value:
+    """below - log(total), total counted in units of 1 / 32767."""
+    entries = b.constant("log_table", tables.log_table())
+    high = int(np.log(float(total.format.high)) * 2**15) + 2
+    counted = b.emit(
+        "log",
+        f"{layer}.log_total",
+        (total,),
+        fixed(15, 0, high, "int32"),
+        table=entries,
+        length=1,
+    )
+    unit = constant_vector(b, "log_unit", np.array([np.log(float(Q15_ONE))]))
+    logarithm = add_or_subtract(b, "sub", counted, unit, f"{layer}.log_sum", "")
+    return add_or_subtract(b, "sub", below, logarithm, name, "")
