@@ -96,6 +96,11 @@ def total(a: Ints) -> Ints:
     return np.asarray(a.sum(axis=-1, keepdims=True), np.int64)
 
 
+def concat(*parts: Ints) -> Ints:
+    """Vectors end to end."""
+    return np.concatenate(parts, axis=-1)
+
+
 def divide(a: Ints, b: Ints) -> Ints:
     """a // b for a >= 0 and b > 0."""
     return a // b
@@ -128,6 +133,7 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "table": table,
     "max": maximum,
     "sum": total,
+    "concat": concat,
     "divide": divide,
     "log": log,
 }

@@ -118,6 +118,11 @@ def divide(a: Floats, b: Floats) -> Floats:
     return a / b
 
 
+def concat(*parts: Floats) -> Floats:
+    """Vectors end to end."""
+    return np.concatenate(parts, axis=-1)
+
+
 def maximum(a: Floats) -> Floats:
     """Largest unit of a vector; length 1."""
     return np.asarray(a.max(axis=-1, keepdims=True), np.float32)
@@ -134,6 +139,7 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "add": add,
     "sub": sub,
     "mul": mul,
+    "concat": concat,
     "divide": divide,
     "sigmoid": sigmoid,
     "tanh": tanh,

@@ -10,7 +10,7 @@ from typing import Any
 from lstm_edge.bundle import Bundle
 from lstm_edge.driver import Compiled
 from lstm_edge.errors import DataError
-from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model, Node
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.targets import Target
@@ -56,8 +56,8 @@ def compiled(result: Compiled) -> str:
                 f"{per}, {port['format']}"
             )
     if m["proof"]:
-        margin = m["proof"]["int32_margin_bits"]
-        lines.append(f"  proved: nothing leaves int32 for any input ({margin} bits to spare)")
+        bits = m["proof"]["accumulator_bits"]
+        lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
     return "\n".join(lines)
 
 
@@ -104,6 +104,8 @@ def model(m: Model) -> str:
     for node in m.nodes:
         if isinstance(node, LastStep):
             lines.append(f"  {node.name}: last step of {node.input}")
+        elif isinstance(node, Concat):
+            lines.append(f"  {node.name}: {' and '.join(node.inputs)}, end to end")
         elif isinstance(node, DenseOverTime):
             steps, units, features = node.weights.shape
             lines.append(
@@ -141,12 +143,13 @@ def model_json(m: Model) -> dict[str, Any]:
     }
 
 
-def _node_json(m: Model, node: Layer | LastStep | DenseOverTime) -> dict[str, Any]:
+def _node_json(m: Model, node: Node) -> dict[str, Any]:
     if isinstance(node, Layer):
         kind, outputs = node.cell.name, list(node.outputs.values())
         parameters = int(sum(a.size for a in node.params.values()))
-    elif isinstance(node, LastStep):
-        kind, outputs, parameters = "last_step", [node.output], 0
+    elif isinstance(node, LastStep | Concat):
+        kind = "last_step" if isinstance(node, LastStep) else "concat"
+        outputs, parameters = [node.output], 0
     else:
         kind, outputs = "dense_over_time", [node.output]
         parameters = int(node.weights.size + node.bias.size)

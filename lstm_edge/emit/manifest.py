@@ -45,7 +45,9 @@ def manifest(
         ],
         "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
         "ram": {"state": sizes.state, "scratch": sizes.scratch},
-        "proof": None if program.is_float else {"int32_margin_bits": round(proof.margin_bits, 3)},
+        "proof": None
+        if program.is_float
+        else {"accumulator_bits": round(proof.accumulator_bits, 2)},
     }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.formats import STORAGE_BITS, Format, smallest_storage
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.program import Port, Program
 from lstm_edge.passes.schedule import Schedule
 
 CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
@@ -25,19 +25,32 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Home:
+    """An array that holds a value, as the step function sees it, from `offset` on."""
+
+    array: str
+    ctype: str
+    offset: int = 0
+
+    @property
+    def text(self) -> str:
+        """The C expression of its address."""
+        return f"&{self.array}[{self.offset}]" if self.offset else self.array
+
+
+@dataclass(frozen=True)
 class Memory:
     """What a step needs in RAM: states live on, scratch only within a step.
 
-    read: value -> C expression of the array that holds it, seen from the step function. write: all
-    arrays that the phase which makes it must fill, two for a state that is also an output. copied:
-    arrays that a copy phase fills.
+    read: value -> where it is read. write: value -> all arrays that the phase which makes it must
+    fill, several for a state that is also an output. copied: copy phase -> what it fills.
     """
 
     states: tuple[Member, ...]
     scratch: tuple[Member, ...]
-    read: Mapping[str, str]
-    write: Mapping[str, tuple[str, ...]]
-    copied: Mapping[tuple[str, bool], tuple[str, ...]]
+    read: Mapping[str, Home]
+    write: Mapping[str, tuple[Home, ...]]
+    copied: Mapping[str, tuple[Home, ...]]
     counts_steps: bool
 
     @property
@@ -73,53 +86,83 @@ def ctype_of(program: Program, value: str) -> str:
 
 def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]) -> Memory:
     """A home for every stored value. port_names: port -> the C name of the caller's array."""
-    read: dict[str, str] = {}
-    write: dict[str, list[str]] = {}
-    states = []
-    for state in program.states:
-        name = c_name(state.name)
-        double = state.name in schedule.double_buffered
-        fmt = program.values[state.name].format
-        length = program.values[state.name].length
-        states.append(_member(program, state.name, length, 2 if double else 1, fmt.describe()))
-        read[state.name] = f"state->{name}[now]" if double else f"state->{name}"
-        read[state.next] = f"state->{name}[next]" if double else f"state->{name}"
-        write.setdefault(state.next, []).append(read[state.next])
+    read: dict[str, Home] = {}
+    write: dict[str, list[Home]] = {}
+    states = _states(program, schedule, read, write)
     for port in program.inputs:
-        read.setdefault(port.value, port_names[port.name])
-    copied: dict[tuple[str, bool], list[str]] = {
-        (p.loads[0], p.per_step): [] for p in schedule.phases if p.is_copy
-    }
+        read.setdefault(port.value, _port_home(program, port, port_names))
+    copied_outputs = {m.into for p in schedule.phases for m in p.moves}
+    ports = {p.name: _port_home(program, p, port_names) for p in program.outputs}
     for port in program.outputs:
-        homes = copied.get((port.value, port.per_step), write.setdefault(port.value, []))
-        homes.append(port_names[port.name])
+        if port.name not in copied_outputs:
+            write.setdefault(port.value, []).append(ports[port.name])
     scratch = _scratch(program, schedule, read, write)
-    over_time = any(op.kind == "matvec_over_time" for b in program.blocks for op in b.ops)
+    for move in reversed(schedule.joined):
+        homes = [_inside(home, move.offset) for home in write.get(move.into, [])]
+        write.setdefault(move.value, []).extend(homes)
+    copied = {
+        phase.name: tuple(
+            _inside(home, move.offset)
+            for move in phase.moves
+            for home in ([ports[move.into]] if move.into in ports else write.get(move.into, []))
+        )
+        for phase in schedule.phases
+        if phase.is_copy
+    }
     return Memory(
-        states=tuple(states),
+        states=states,
         scratch=scratch,
         read=read,
         write={name: tuple(homes) for name, homes in write.items()},
-        copied={key: tuple(homes) for key, homes in copied.items()},
-        counts_steps=over_time,
+        copied=copied,
+        counts_steps=any(op.kind == "matvec_over_time" for b in program.blocks for op in b.ops),
     )
 
 
+def _states(
+    program: Program, schedule: Schedule, read: dict[str, Home], write: dict[str, list[Home]]
+) -> tuple[Member, ...]:
+    members = []
+    for state in program.states:
+        double = state.name in schedule.double_buffered
+        value = program.values[state.name]
+        member = _member(
+            program, state.name, value.length, 2 if double else 1, value.format.describe()
+        )
+        before = f"state->{member.name}[now]" if double else f"state->{member.name}"
+        after = f"state->{member.name}[next]" if double else f"state->{member.name}"
+        read[state.name] = Home(before, member.ctype)
+        read[state.next] = Home(after, member.ctype)
+        write.setdefault(state.next, []).append(read[state.next])
+        members.append(member)
+    return tuple(members)
+
+
+def _port_home(program: Program, port: Port, port_names: Mapping[str, str]) -> Home:
+    return Home(port_names[port.name], ctype_of(program, port.value))
+
+
+def _inside(home: Home, offset: int) -> Home:
+    return replace(home, offset=home.offset + offset)
+
+
 def _scratch(
-    program: Program, schedule: Schedule, read: dict[str, str], write: dict[str, list[str]]
+    program: Program, schedule: Schedule, read: dict[str, Home], write: dict[str, list[Home]]
 ) -> tuple[Member, ...]:
     """Values that one phase leaves for another and that have no other home."""
     found = {}
-    for phase in schedule.phases:
-        reductions = tuple(op.dest for op in phase.reductions)
-        read_later = {n for p in schedule.phases for n in (*p.loads, *p.whole, *p.scalars)}
-        for value in (*phase.stores, *reductions):
-            if value in read or value not in read_later:
-                continue
-            info = program.values[value]
-            found[value] = _member(program, value, info.length, 1, info.format.describe())
-            read[value] = f"state->{c_name(value)}"
-            write.setdefault(value, []).append(read[value])
+    read_later = {n for p in schedule.phases for n in (*p.loads, *p.whole, *p.scalars)}
+    made = [n for p in schedule.phases for n in (*p.stores, *(op.dest for op in p.reductions))]
+    made += [m.into for m in schedule.joined]
+    made += [m.into for p in schedule.phases for m in p.moves if m.into in program.values]
+    for value in dict.fromkeys(made):
+        if value in read or value not in read_later:
+            continue
+        info = program.values[value]
+        member = _member(program, value, info.length, 1, info.format.describe())
+        found[value] = member
+        read[value] = Home(f"state->{member.name}", member.ctype)
+        write.setdefault(value, []).append(read[value])
     return tuple(found.values())
 
 

@@ -6,13 +6,15 @@ import numpy as np
 
 from lstm_edge.emit.kernels import KERNELS, choose
 from lstm_edge.emit.kernels.block import MatvecBlock, Segment
-from lstm_edge.emit.memory import Memory, c_name, ctype_of
+from lstm_edge.emit.memory import Home, Memory, c_name, ctype_of
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
 from lstm_edge.ir.program import Op, Program
 from lstm_edge.passes.schedule import Phase
 
+Stores = dict[str, list[tuple[str, str]]]
+"""Value -> the pointers through which a phase stores it, with their types."""
 RECORDS = {"bias": "int32_t", "multiplier": "int16_t", "constant": "int32_t"}
 """Arrays of per-unit constants, by their integer type."""
 
@@ -56,7 +58,9 @@ class PhasePrinter:
         first = {"max": "-3.402823466e+38f" if is_float else "INT32_MIN"}
         zero = "0.0f" if is_float else "0"
         initial = tuple((names.of(op.dest), first.get(op.kind, zero)) for op in phase.reductions)
-        results = tuple((f"{stores[op.dest][0]}[0]", names.of(op.dest)) for op in phase.reductions)
+        results = tuple(
+            (f"{stores[op.dest][0][0]}[0]", names.of(op.dest)) for op in phase.reductions
+        )
         return PhaseView(
             function,
             self._comment(phase),
@@ -90,37 +94,36 @@ class PhasePrinter:
 
     def _parameters(
         self, phase: Phase, names: LocalNames
-    ) -> tuple[list[str], list[str], dict[str, str], dict[str, list[str]]]:
+    ) -> tuple[list[str], list[str], dict[str, str], Stores]:
         """C parameters and arguments, and the pointer names by value: to read, and to write."""
-        read = dict.fromkeys((*phase.whole, *phase.loads, *phase.scalars))
-        homes = {value: self.memory.read[value] for value in read}
-        written: dict[str, list[str]] = {}
+        read = {v: self.memory.read[v] for v in (*phase.whole, *phase.loads, *phase.scalars)}
         outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
-        for value in outgoing:
-            homes_of = self.memory.write.get(value, ())
-            if phase.is_copy:
-                homes_of = self.memory.copied[value, phase.per_step]
-            written[value] = list(homes_of)
-        all_written = {h for hs in written.values() for h in hs}
-        pointer_of: dict[str, str] = {}
+        written = {
+            value: self.memory.copied[phase.name]
+            if phase.is_copy
+            else self.memory.write.get(value, ())
+            for value in outgoing
+        }
+        renewed = {home for homes in written.values() for home in homes}
+        pointers: dict[Home, str] = {}
         parameters, arguments = [], []
-        for value, home in homes.items():
-            pointer_of[home] = names.pointer(value)
-            const = "" if home in all_written else "const "
-            parameters.append(f"{const}{ctype_of(self.program, value)} *{pointer_of[home]}")
-            arguments.append(home)
-        for value, targets in written.items():
-            for home in targets:
-                if home not in pointer_of:
-                    pointer_of[home] = names.target(home)
-                    parameters.append(f"{ctype_of(self.program, value)} *{pointer_of[home]}")
-                    arguments.append(home)
+        for value, home in read.items():
+            if home not in pointers:
+                pointers[home] = names.pointer(value)
+                const = "" if home in renewed else "const "
+                parameters.append(f"{const}{home.ctype} *{pointers[home]}")
+                arguments.append(home.text)
+        for home in dict.fromkeys(h for homes in written.values() for h in homes):
+            if home not in pointers:
+                pointers[home] = names.target(home.array)
+                parameters.append(f"{home.ctype} *{pointers[home]}")
+                arguments.append(home.text)
         if any(op.kind == "matvec_over_time" for op in phase.matvecs):
             parameters.append("int32_t step")
             arguments.append("state->step")
-        pointers = {value: pointer_of[home] for value, home in homes.items()}
-        stores = {v: [pointer_of[h] for h in targets] for v, targets in written.items()}
-        return parameters, arguments, pointers, stores
+        sources = {value: pointers[home] for value, home in read.items()}
+        stores = {v: [(pointers[h], h.ctype) for h in homes] for v, homes in written.items()}
+        return parameters, arguments, sources, stores
 
     def _block(
         self, phase: Phase, names: LocalNames, pointers: dict[str, str], unroll: str
@@ -193,7 +196,7 @@ class PhasePrinter:
         block: MatvecBlock | None,
         names: LocalNames,
         pointers: dict[str, str],
-        stores: dict[str, list[str]],
+        stores: Stores,
         constants: dict[str, list[str]],
         unit: str,
     ) -> Body:
@@ -218,8 +221,8 @@ class PhasePrinter:
             lines.append(Line("", f"{result} = {self._spell(op, texts, result)}"))
         for value in phase.stores:
             lines += [
-                Line("", f"{pointer}[{unit}] = {self._stored(value, texts[value])}")
-                for pointer in stores[value]
+                Line("", f"{pointer}[{unit}] = {_stored(ctype, texts[value])}")
+                for pointer, ctype in stores[value]
             ]
         products = self._products(block, k) if unit != "unit" and block else ()
         return Body(unit, tuple(accumulators), products, tuple(lines))
@@ -234,10 +237,6 @@ class PhasePrinter:
         args = [texts[name] for name in op.args]
         return spell(op, args, is_float=self.program.is_float, table=table, result=result)
 
-    def _stored(self, value: str, text: str) -> str:
-        ctype = ctype_of(self.program, value)
-        return text if ctype in ("int32_t", "float") else f"({ctype}){text}"
-
     def _products(self, block: MatvecBlock, unit: int) -> tuple[tuple[str, str, str], ...]:
         """Straight-line multiply-accumulates of one unit; zero weights are left out (integers)."""
         found = []
@@ -249,3 +248,7 @@ class PhasePrinter:
                         number = literal(weight, self.program.is_float)
                         found.append((row, number, f"{segment.operand}[{column}]"))
         return tuple(found)
+
+
+def _stored(ctype: str, text: str) -> str:
+    return text if ctype in ("int32_t", "float") else f"({ctype}){text}"

@@ -37,10 +37,14 @@ class Rendered:
 
 
 def environment(target: Target) -> jinja2.Environment:
-    """Templates of the target first, then the common ones; an undefined name is an error."""
-    folders = [templates_dir() / "targets" / target.name, templates_dir()]
+    """Templates of the target first, then the common ones; an undefined name is an error.
+
+    A target's template extends the common one of the same name as `default/<name>`.
+    """
+    common = jinja2.FileSystemLoader(templates_dir())
+    own = jinja2.FileSystemLoader(templates_dir() / "targets" / target.name)
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([str(f) for f in folders]),
+        loader=jinja2.ChoiceLoader([own, common, jinja2.PrefixLoader({"default": common})]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -14,7 +14,17 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.names import identifier, unique
 from lstm_edge.ir.expr import Cell
-from lstm_edge.ir.model import DenseOverTime, Floats, LastStep, Layer, Model, Node, Port, Tensor
+from lstm_edge.ir.model import (
+    Concat,
+    DenseOverTime,
+    Floats,
+    LastStep,
+    Layer,
+    Model,
+    Node,
+    Port,
+    Tensor,
+)
 
 
 @dataclass
@@ -75,6 +85,13 @@ class Draft:
         self.nodes.append(LastStep("last", x, output, source))
         return output
 
+    def concat(self, parts: Sequence[str], source: str) -> str:
+        """The vectors `parts`, none of them per step, as one."""
+        sizes = [self.size(part) for part in parts]
+        output = self.tensor(None, sum(size or 0 for size in sizes))
+        self.nodes.append(Concat("join", tuple(parts), output, source))
+        return output
+
     def producer(self, tensor: str) -> Node | None:
         """The node that computes `tensor`, None for an input."""
         return next((n for n in reversed(self.nodes) if tensor in results_of(n)), None)
@@ -88,7 +105,9 @@ class Draft:
 
 def operands_of(node: Node) -> tuple[str, ...]:
     """Tensors that a node reads."""
-    return tuple(node.inputs.values()) if isinstance(node, Layer) else (node.input,)
+    if isinstance(node, Layer):
+        return tuple(node.inputs.values())
+    return node.inputs if isinstance(node, Concat) else (node.input,)
 
 
 def results_of(node: Node) -> tuple[str, ...]:
@@ -168,6 +187,11 @@ def _named(nodes: Sequence[Node], inputs: Sequence[Port]) -> tuple[dict[str, str
                     outputs={key: final[t] for key, t in node.outputs.items()},
                 )
             )
+            continue
+        if isinstance(node, Concat):
+            final[node.output] = unique(f"{name}_y", taken)
+            parts = tuple(final[t] for t in node.inputs)
+            renamed.append(replace(node, name=name, inputs=parts, output=final[node.output]))
             continue
         base = f"{name}_y" if isinstance(node, DenseOverTime) else f"{final[node.input]}_last"
         final[node.output] = unique(base, taken)

@@ -20,6 +20,7 @@ from lstm_edge.frontend.draft import finish, operands_of
 from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_file import OnnxFile, tensor_value
+from lstm_edge.frontend.onnx_join import joined_states
 from lstm_edge.frontend.onnx_nodes import run_node, unsupported
 from lstm_edge.frontend.onnx_walk import (
     Foreign,
@@ -228,7 +229,7 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     view = walk.values.get(name)
     label = f"output {name!r}"
     if isinstance(view, Joined):
-        raise view.refused(label)
+        view = joined_states(walk, view, label)
     if not isinstance(view, View):
         raise ModelError(label, "does not depend on any float32 input; remove it")
     settled(view, label)

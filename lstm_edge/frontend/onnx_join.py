@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.axes import View, describe
+from lstm_edge.frontend.axes import Atom, View, describe
 from lstm_edge.frontend.onnx_walk import Joined, OnnxNode, Value, Walk
 
 
@@ -61,3 +61,22 @@ def pick(node: OnnxNode, source: Joined, axis: int, wanted: list[int], keep: boo
 
 def _without(view: View, axis: int) -> View:
     return replace(view, axes=view.axes[:axis] + view.axes[axis + 1 :])
+
+
+def joined_states(walk: Walk, source: Joined, label: str) -> View:
+    """The last states of several layers as one vector, with an axis that counts the layers."""
+    last = []
+    for part in source.parts:
+        atoms = [p for axis in part.axes for a in axis for p in walk.parts(a)]
+        before = [p for axis in part.axes[: source.axis] for a in axis for p in walk.parts(a)]
+        roles = {walk.roles.get(p) for p in atoms}
+        inside = any(walk.roles.get(p) == "feature" for p in before)
+        if "time" in roles or inside or part.scale is not None or part.offset is not None:
+            raise source.refused(label)
+        follows = walk.draft.roots[part.tensor] is not None
+        last.append(walk.draft.last_step(part.tensor, label) if follows else part.tensor)
+    tensor = walk.draft.concat(last, source.label)
+    atom = Atom(f"layers of {tensor}", len(last))
+    walk.roles[atom] = "layer"
+    axes = source.parts[0].axes
+    return View(tensor, (*axes[: source.axis], (atom,), *axes[source.axis + 1 :]))

@@ -66,7 +66,7 @@ def _role(walk: Walk, label: str, atom: Atom) -> str:
 
 def _meaning(walk: Walk, label: str, axis: Axis) -> str:
     meaning = "*".join(walk.roles[atom] for atom in axis)
-    if meaning not in ("time", "feature", "time*feature"):
+    if meaning not in ("time", "feature", "time*feature", "layer"):
         raise ModelError(label, f"an axis made of {meaning} cannot be an input or output")
     return meaning
 

@@ -89,6 +89,11 @@ def _sub(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return args[0][0] - args[1][1], args[0][1] - args[1][0]
 
 
+def _concat(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = zip(*args, strict=True)
+    return np.concatenate(low), np.concatenate(high)
+
+
 def _max(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     low, high = args[0]
     return low.max(keepdims=True), high.max(keepdims=True)
@@ -111,6 +116,7 @@ OPERATIONS: dict[str, BoundsOf] = {
     "saturate": _increasing,
     "at_least": _increasing,
     "table": _table,
+    "concat": _concat,
     "max": _max,
     "sum": _sum,
     "divide": _divide,

@@ -31,7 +31,9 @@ class Port:
     """An input or output as the user's file names and shapes it.
 
     axes: one of "batch" (size 1), "unit" (size 1), "time", "feature" per axis of `shape`, or
-    "time*feature" for the two flattened into one. shape: sizes; -1 for a time axis of any length.
+    "time*feature" for the two flattened into one; "layer" where the feature vector joins the
+    states of several layers, which have an axis of their own. shape: sizes; -1 for a time axis
+    of any length.
     """
 
     name: str
@@ -83,7 +85,17 @@ class DenseOverTime:
     source: str = ""
 
 
-Node = Layer | LastStep | DenseOverTime
+@dataclass(frozen=True)
+class Concat:
+    """Vectors joined end to end: no work of its own, each is written where it belongs."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    source: str = ""
+
+
+Node = Layer | LastStep | DenseOverTime | Concat
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Op:
     shift, round_shift, saturate, at_least   n: the count, the number of bits, the least value
     table             table: the constant's name, n: log2 of the distance of its entries
     log               table
+    concat            operands of one format, end to end
     An operand of length 1 applies to every unit.
     """
 
@@ -144,14 +145,23 @@ def _check_op(program: Program, op: Op, made: set[str]) -> None:
     for name in (op.bias, op.table, *op.matrices):
         if name and name not in program.constants:
             raise InternalError(f"program {program.name}: {op.dest} names no constant {name}")
+    _check_lengths(program, op)
+
+
+def _check_lengths(program: Program, op: Op) -> None:
     length = program.values[op.dest].length
+    lengths = [program.values[name].length for name in op.args]
     if op.kind in MATVECS:
         _check_matvec(program, op, length)
-    elif op.kind in REDUCTIONS:
-        if length != 1:
-            raise InternalError(f"program {program.name}: {op.dest} must have length 1")
-    elif any(program.values[a].length not in (1, length) for a in op.args):
-        raise InternalError(f"program {program.name}: lengths at {op.dest} disagree")
+        return
+    if op.kind in REDUCTIONS:
+        fits = length == 1
+    elif op.kind == "concat":
+        fits = length == sum(lengths)
+    else:
+        fits = all(n in (1, length) for n in lengths)
+    if not fits:
+        raise InternalError(f"program {program.name}: {op.dest} is {length} long of {lengths}")
 
 
 def _check_matvec(program: Program, op: Op, rows: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.input_formats import (
     InputFormat,
@@ -140,6 +140,9 @@ def multiplied_tensors(model: Model) -> frozenset[str]:
         elif isinstance(node, LastStep):
             if node.output in found:
                 found.add(node.input)
+        elif isinstance(node, Concat):
+            if node.output in found:
+                found.update(node.inputs)
         else:
             for e in walk(*node.cell.results.values()):
                 if e.kind == "affine":

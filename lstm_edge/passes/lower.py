@@ -14,7 +14,7 @@ import numpy as np
 
 from lstm_edge import ir
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import DenseOverTime, Floats, LastStep, Layer, Model, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, Floats, LastStep, Layer, Model, Port
 from lstm_edge.ir.program import Program, Value, verify
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
@@ -50,6 +50,9 @@ class Rules(Protocol):
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The stored form of a state's first value."""
 
+    def concat(self, node: Concat, parts: list[Value]) -> Value:
+        """Vectors joined end to end."""
+
     def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
         """The value of a dense layer over all steps."""
 
@@ -68,6 +71,9 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             known[node.output] = known[node.input]
         elif isinstance(node, DenseOverTime):
             known[node.output] = rules.dense_over_time(node, known[node.input])
+        elif isinstance(node, Concat):
+            known[node.output] = rules.concat(node, [known[t] for t in node.inputs])
+            builder.close_block(node.name, model.tensors[node.output].per_step)
         else:
             _lower_layer(node, known, rules)
             per_step = all(model.tensors[t].per_step for t in node.inputs.values())

@@ -7,14 +7,14 @@ import numpy as np
 from lstm_edge import ir
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import DenseOverTime, Floats, Layer, Model, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
 from lstm_edge.ir.program import Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, multiply
 from lstm_edge.passes.fixed.rescale import as_fixed, convert, unpack_input
-from lstm_edge.passes.fixed.shifts import constant_vector
+from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, with_fraction
 from lstm_edge.passes.input_formats import InputFormat
 from lstm_edge.passes.lower import Place, lower
 from lstm_edge.passes.lower_affine import (
@@ -161,6 +161,20 @@ class IntegerRules:
         real = np.zeros(state.length) if given is None else given.astype(np.float64)
         stored = np.floor(real / state.format.scale + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
+
+    def concat(self, node: Concat, parts: list[Value]) -> Value:
+        """All parts in the coarsest of their formats, which loses nothing that matters."""
+        b = self.builder
+        if len({part.format.scale for part in parts}) > 1:
+            parts = [as_fixed(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
+            coarsest = min(fraction_of(v) for v in parts)
+            parts = [
+                with_fraction(b, v, coarsest, f"{node.name}.part{k}") for k, v in enumerate(parts)
+            ]
+        low, high = min(v.format.low for v in parts), max(v.format.high for v in parts)
+        joined = Format("int32", parts[0].format.scale, low, high)
+        length = sum(part.length for part in parts)
+        return b.emit("concat", f"{node.name}.y", tuple(parts), joined, length=length)
 
     def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
         """A running sum of products, and its requantization after the last step."""

@@ -9,7 +9,7 @@ import numpy as np
 from lstm_edge import ir
 from lstm_edge.formats import FLOAT32
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import DenseOverTime, Floats, Layer, Model, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
 from lstm_edge.ir.program import Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import Place, lower
@@ -85,6 +85,11 @@ class RealRules:
         """The given values, or zeros."""
         given = layer.initial.get(name)
         return np.zeros(state.length, np.float32) if given is None else given.astype(np.float32)
+
+    def concat(self, node: Concat, parts: list[Value]) -> Value:
+        """Nothing to convert."""
+        length = sum(part.length for part in parts)
+        return self.builder.emit("concat", f"{node.name}.y", tuple(parts), length=length)
 
     def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
         """A running sum over the steps."""

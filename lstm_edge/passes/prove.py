@@ -19,13 +19,17 @@ INT16 = (-(2**15), 2**15 - 1)
 
 @dataclass(frozen=True)
 class Proof:
-    """bounds: value -> (smallest, largest) it can take; margin_bits: the least head room to int32.
-
-    Sums of products are bounded in any order of summation: |bias| plus the sum of |w| |x|.
+    """bounds: value -> (smallest, largest) it can take; accumulators: matvec -> bound of any
+    partial sum, in any order of summation: |bias| plus the sum of |w| |x|.
     """
 
     bounds: Mapping[str, tuple[int, int]]
-    margin_bits: float
+    accumulators: Mapping[str, int]
+
+    @property
+    def accumulator_bits(self) -> float:
+        """log2 of the largest accumulator; int32 has 31."""
+        return float(np.log2(max(self.accumulators.values(), default=1)))
 
 
 def prove(program: Program) -> Proof:
@@ -35,7 +39,7 @@ def prove(program: Program) -> Proof:
     to put them back there.
     """
     if program.is_float:
-        return Proof({}, 0.0)
+        return Proof({}, {})
     constants = {name: array.astype(np.int64) for name, array in program.constants.items()}
     bounds: dict[str, Bounds] = {}
     for name, value in program.values.items():
@@ -45,22 +49,21 @@ def prove(program: Program) -> Proof:
             limits = (value.format.low, value.format.high)
             low, high = (np.full(value.length, limit, np.int64) for limit in limits)
             bounds[name] = (low, high)
-    largest = 1
+    accumulators: dict[str, int] = {}
     for block in program.blocks:
         for op in block.ops:
             args = [bounds[name] for name in op.args]
             _check_operands(program, op, args)
             result = OPERATIONS[op.kind](op, args, constants)
             if op.kind in MATVECS:
-                _check_any_order(program, op, args, constants)
+                accumulators[op.dest] = _any_order(program, op, args, constants)
             _check_result(program, op, result)
             length = program.values[op.dest].length
             low, high = (np.broadcast_to(r, (length,)) for r in result)
             bounds[op.dest] = (low, high)
-            largest = max(largest, int(-low.min()), int(high.max()))
     _check_states(program, bounds)
     ends = {name: (int(b[0].min()), int(b[1].max())) for name, b in bounds.items()}
-    return Proof(ends, 31.0 - float(np.log2(largest)))
+    return Proof(ends, accumulators)
 
 
 def _check_operands(program: Program, op: Op, args: list[Bounds]) -> None:
@@ -73,9 +76,8 @@ def _check_operands(program: Program, op: Op, args: list[Bounds]) -> None:
         raise InternalError(f"{program.name}: {op.dest} needs a positive operand")
 
 
-def _check_any_order(
-    program: Program, op: Op, args: list[Bounds], constants: Mapping[str, Ints]
-) -> None:
+def _any_order(program: Program, op: Op, args: list[Bounds], constants: Mapping[str, Ints]) -> int:
+    """Bound of any partial sum of a matvec."""
     operands = args[1:] if op.kind == "matvec_over_time" else args
     reach = np.abs(constants[op.bias])
     for matrix, (low, high) in zip(op.matrices, operands, strict=True):
@@ -84,6 +86,7 @@ def _check_any_order(
         reach = reach + (columns.sum(axis=0) if columns.ndim == 2 else columns)
     if reach.max() > INT32_MAX:
         raise InternalError(f"{program.name}: {op.dest} may leave int32 ({int(reach.max())})")
+    return int(reach.max())
 
 
 def _check_result(program: Program, op: Op, result: Bounds) -> None:

@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lstm_edge.ir.program import MATVECS, REDUCTIONS, Op, Program
+from lstm_edge.ir.program import MATVECS, REDUCTIONS, Block, Op, Program
+
+
+@dataclass(frozen=True)
+class Move:
+    """A vector that is (also) kept inside another one, or in an output: `value` at `offset` of
+    the value or output `into`.
+    """
+
+    value: str
+    into: str
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -18,7 +29,8 @@ class Phase:
     """One loop over `units`: matvecs, then elementwise operations, reductions and stores.
 
     loads: values read from memory, one per unit. whole: vectors read whole, by matvecs. scalars:
-    results of earlier reductions. stores: values that others, states or outputs need.
+    results of earlier reductions. stores: values that others, states or outputs need. moves: of a
+    copy, where its value goes.
     """
 
     name: str
@@ -31,6 +43,7 @@ class Phase:
     whole: tuple[str, ...]
     scalars: tuple[str, ...]
     stores: tuple[str, ...]
+    moves: tuple[Move, ...] = ()
 
     @property
     def is_copy(self) -> bool:
@@ -42,11 +55,14 @@ class Phase:
 class Schedule:
     """Phases in order of execution, and where each state lives.
 
+    joined: parts of a concat that the phases which make them write in place.
+
     double_buffered: states read whole, or by another phase than the one that renews them; their
     new value goes to a second buffer. The others are renewed in place.
     """
 
     phases: tuple[Phase, ...]
+    joined: tuple[Move, ...]
     double_buffered: frozenset[str]
 
 
@@ -65,14 +81,53 @@ def schedule(program: Program) -> Schedule:
     """The phases of a program; the same operations in an order that keeps every dependence."""
     drafts: list[_Draft] = []
     made_in: dict[str, _Draft] = {}
+    joined: list[Move] = []
+    copies: list[Phase] = []
     for block in program.blocks:
         for op in block.ops:
+            if op.kind == "concat":
+                made_in[op.dest] = _join(program, op, block, made_in, joined, copies)
+                continue
             draft = _place(program, op, block.layer, block.per_step, drafts, made_in)
             draft.ops.append(op)
             made_in[op.dest] = draft
     drafts = [d for step in (True, False) for d in drafts if d.per_step == step]
-    phases = _copy_phases(program, made_in, _finish(program, drafts, made_in))
-    return Schedule(phases, _double_buffered(program, phases))
+    made = _finish(program, drafts, made_in)
+    outgoing = _outputs(program, made_in)
+    every = (*copies, *made, *outgoing)
+    phases = tuple(p for step in (True, False) for p in every if p.per_step == step)
+    return Schedule(phases, tuple(joined), _double_buffered(program, phases))
+
+
+def _join(
+    program: Program,
+    op: Op,
+    block: Block,
+    made_in: Mapping[str, _Draft],
+    joined: list[Move],
+    copies: list[Phase],
+) -> _Draft:
+    """A concat is no loop: its parts are written in place, or copied where nothing makes them at
+    the same time (an input, a state, the last step's value). Complete after the last part.
+    """
+    offset, level = 0, 0
+    for part in op.args:
+        source = made_in.get(part)
+        move = Move(part, op.dest, offset)
+        if source is not None and source.per_step == block.per_step:
+            joined.append(move)
+            level = max(level, source.level)
+        else:
+            copies.append(_copy(program, move, block.per_step, f"{op.dest}_{offset}"))
+        offset += program.values[part].length
+    return _Draft(block.layer, block.per_step, level, 0, [])
+
+
+def _copy(program: Program, move: Move, per_step: bool, name: str) -> Phase:
+    units = program.values[move.value].length
+    value = (move.value,)
+    name = f"copy_{name.replace('.', '_')}"
+    return Phase(name, per_step, units, (), (), (), value, (), (), value, (move,))
 
 
 def _place(
@@ -113,6 +168,8 @@ def _finish(
 ) -> tuple[Phase, ...]:
     ordered = sorted(drafts, key=lambda d: (not d.per_step, d.level))
     wanted = {p.value for p in program.outputs} | {s.next for s in program.states}
+    for block in program.blocks:
+        wanted |= {name for op in block.ops if op.kind == "concat" for name in op.args}
     phases: list[Phase] = []
     names: set[str] = set()
     for draft in ordered:
@@ -162,25 +219,17 @@ def _phase(
     )
 
 
-def _copy_phases(
-    program: Program, made_in: Mapping[str, _Draft], phases: tuple[Phase, ...]
-) -> tuple[Phase, ...]:
-    """Outputs that exist after the last step only but are made at every step: copied at the end;
-    outputs that no operation makes (an input passed through): copied at each step.
+def _outputs(program: Program, made_in: Mapping[str, _Draft]) -> list[Phase]:
+    """Copies to outputs that exist after the last step only but are made at every step, and to
+    those that no operation makes (an input passed through).
     """
-    copies: dict[tuple[str, bool], Phase] = {}
+    copies: list[Phase] = []
     for port in program.outputs:
         source = made_in.get(port.value)
-        if source is not None and source.per_step == port.per_step:
-            continue
-        value = (port.value,)
-        name = f"copy_{port.value.replace('.', '_')}"
-        units = program.values[port.value].length
-        copies[port.value, port.per_step] = Phase(
-            name, port.per_step, units, (), (), (), value, (), (), value
-        )
-    every = (*phases, *copies.values())
-    return tuple(p for per_step in (True, False) for p in every if p.per_step == per_step)
+        if source is None or source.per_step != port.per_step:
+            move = Move(port.value, port.name)
+            copies.append(_copy(program, move, port.per_step, f"{port.value}_{len(copies)}"))
+    return copies
 
 
 def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[str]:
