@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model, Port
 
 Doubles = npt.NDArray[np.float64]
 
@@ -27,6 +27,9 @@ def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str,
             port, inputs[port.name], features, model.tensors[port.tensor].per_step
         )
     for node in model.nodes:
+        if isinstance(node, Concat):
+            values[node.output] = np.concatenate([values[t] for t in node.inputs], axis=-1)
+            continue
         if isinstance(node, LastStep):
             values[node.output] = values[node.input][-1]
         elif isinstance(node, DenseOverTime):
@@ -47,7 +50,7 @@ def vectors(port: Port, array: npt.NDArray[Any], features: int, per_step: bool) 
     """[steps, features], or [features] where the tensor is not one of each step."""
     assert array.ndim == len(port.axes) == len(port.shape)
     for size, axis, declared in zip(array.shape, port.axes, port.shape, strict=True):
-        assert axis in ("batch", "unit", "time", "feature", "time*feature")
+        assert axis in ("batch", "unit", "time", "feature", "time*feature", "layer")
         assert declared in (-1, size), (port, array.shape)
         assert size == 1 or axis not in ("batch", "unit")
     order = [port.axes.index(a) for a in ("time", "feature") if a in port.axes]
