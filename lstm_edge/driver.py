@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import __version__, bundle, frontend
-from lstm_edge.emit.manifest import manifest
 from lstm_edge.emit.render import Rendered, banner, render
 from lstm_edge.emit.testing import render_selftest
 from lstm_edge.interpret.execute import run
@@ -20,6 +19,7 @@ from lstm_edge.interpret.ports import quantize, read_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import to_bytes
+from lstm_edge.manifest import manifest
 from lstm_edge.passes.calibrate import Ranges, calibrate
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_integer import lower_integer

@@ -24,6 +24,9 @@ REDUCTIONS = ("max", "sum")
 MATVECS = ("matvec", "matvec_over_time")
 """Operations that read all units of their operands."""
 
+PLACED = ("concat",)
+"""Operations that are no code: their operands are written where the result is."""
+
 
 @dataclass(frozen=True)
 class Value:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lstm_edge.ir.program import MATVECS, REDUCTIONS, Block, Op, Program
+from lstm_edge.ir.program import MATVECS, PLACED, REDUCTIONS, Block, Op, Program
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def schedule(program: Program) -> Schedule:
     copies: list[Phase] = []
     for block in program.blocks:
         for op in block.ops:
-            if op.kind == "concat":
+            if op.kind in PLACED:
                 made_in[op.dest] = _join(program, op, block, made_in, joined, copies)
                 continue
             draft = _place(program, op, block.layer, block.per_step, drafts, made_in)
@@ -169,7 +169,7 @@ def _finish(
     ordered = sorted(drafts, key=lambda d: (not d.per_step, d.level))
     wanted = {p.value for p in program.outputs} | {s.next for s in program.states}
     for block in program.blocks:
-        wanted |= {name for op in block.ops if op.kind == "concat" for name in op.args}
+        wanted |= {name for op in block.ops if op.kind in PLACED for name in op.args}
     phases: list[Phase] = []
     names: set[str] = set()
     for draft in ordered:
