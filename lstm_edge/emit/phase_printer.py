@@ -83,10 +83,11 @@ class PhasePrinter:
 
     def _comment(self, phase: Phase) -> str:
         if not phase.matvecs:
-            return f"{phase.name}: elementwise, {phase.units} units"
+            return f"{phase.name}: {_count(phase.units, 'unit')}, elementwise"
         operands = dict.fromkeys(n for op in phase.matvecs for n in self._operands(op))
         columns = ", ".join(f"{c_name(n)} [{self.program.values[n].length}]" for n in operands)
-        return f"{phase.name}: {phase.units} units, {len(phase.matvecs)} rows each over {columns}"
+        units, rows = _count(phase.units, "unit"), _count(len(phase.matvecs), "row")
+        return f"{phase.name}: {units}, {rows} each over {columns}"
 
     @staticmethod
     def _operands(op: Op) -> tuple[str, ...]:
@@ -252,3 +253,7 @@ class PhasePrinter:
 
 def _stored(ctype: str, text: str) -> str:
     return text if ctype in ("int32_t", "float") else f"({ctype}){text}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
