@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge import archive
 from lstm_edge.errors import DataError
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
@@ -21,6 +22,8 @@ from lstm_edge.targets import Target, load_target
 
 Array = npt.NDArray[Any]
 
+LARGEST_DATA = 2**32
+"""Bytes that calibration or input arrays may unpack to."""
 MANIFEST = "manifest.json"
 PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
@@ -94,17 +97,14 @@ def read(folder: Path) -> Bundle:
 
 def read_arrays(path: Path) -> dict[str, Array]:
     """Arrays of an npz file; DataError for anything else. Nothing is ever unpickled."""
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; expected an .npz file")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise DataError(f"{path} is no .npz file; save it with np.savez")
-            return {name: file[name] for name in file.files}
-    except DataError:
-        raise
-    except Exception as error:  # numpy and zipfile raise many kinds on damaged files
-        raise DataError(f"{path} cannot be read as .npz ({error})") from None
+        return archive.read_arrays(path.read_bytes(), LARGEST_DATA)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror or error}); expected an .npz file"
+        ) from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def array_bytes(arrays: Mapping[str, Array]) -> bytes:

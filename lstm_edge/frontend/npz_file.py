@@ -1,27 +1,21 @@
-"""Arrays of an npz file, read without trusting it: no pickles, sizes are checked first."""
+"""Arrays of an npz model file, and the checks that weights have to pass."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-import struct
-import zipfile
-import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib import format as npy
 
-from lstm_edge.errors import ModelError
+from lstm_edge.archive import read_arrays
+from lstm_edge.errors import DataError, ModelError
 
 Array = npt.NDArray[Any]
 
 LARGEST_CONTENT = 2**28
 """Bytes that all arrays together may declare; a microcontroller holds a few megabytes."""
-
-MOST_ARRAYS = 10_000
 
 
 def read_npz(path: Path) -> tuple[dict[str, Array], str]:
@@ -31,78 +25,12 @@ def read_npz(path: Path) -> tuple[dict[str, Array], str]:
     """
     content = path.read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            _check_members(path, members)
-            arrays = {_name(m): _read_member(archive, m) for m in members}
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        struct.error,
-    ) as error:
-        raise ModelError(
-            path.name, f"not an npz file, or damaged or cut short ({error}); save it again"
-        ) from error
-    return arrays, hashlib.sha256(content).hexdigest()
-
-
-def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    if not members:
+        arrays = read_arrays(content, LARGEST_CONTENT)
+    except DataError as error:
+        raise ModelError(path.name, str(error)) from error
+    if not arrays:
         raise ModelError(path.name, "holds no arrays; save a state_dict with np.savez")
-    if len(members) > MOST_ARRAYS:
-        raise ModelError(path.name, f"holds {len(members)} arrays: too many for a network")
-    total = sum(member.file_size for member in members)
-    if total > LARGEST_CONTENT:
-        raise ModelError(
-            path.name,
-            f"declares {total / 2**20:.0f} MB of arrays, more than the {LARGEST_CONTENT // 2**20} "
-            "MB that are accepted",
-        )
-    names = [_name(member) for member in members]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ModelError(f"array {twice!r}", "is in the file twice; save it again")
-
-
-def _name(member: zipfile.ZipInfo) -> str:
-    return member.filename.removesuffix(".npy")
-
-
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
-    label = f"array {_name(member)!r}"
-    with archive.open(member) as stream:
-        shape, dtype = _header(label, stream)
-        if dtype.hasobject or dtype.names is not None:
-            raise ModelError(label, "holds Python objects or records; save plain numbers")
-        if any(n < 0 for n in shape):
-            raise ModelError(label, f"declares shape {list(shape)}")
-        size = math.prod(shape) * dtype.itemsize
-        if size > member.file_size:
-            raise ModelError(
-                label, f"declares {size} bytes, but the file holds {member.file_size} for it"
-            )
-    with archive.open(member) as stream:
-        array = npy.read_array(stream, allow_pickle=False, max_header_size=10_000)
-    return np.asarray(array)
-
-
-def _header(label: str, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    try:
-        version = npy.read_magic(stream)
-        if version == (1, 0):
-            header = npy.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            header = npy.read_array_header_2_0(stream)
-        else:
-            raise ValueError(f"format {version}")
-    except (ValueError, TypeError, SyntaxError, MemoryError, OverflowError) as error:
-        first = str(error).splitlines()[:1]
-        raise ModelError(label, f"is no numpy array ({''.join(first)}); save it again") from error
-    return header[0], header[2]
+    return arrays, hashlib.sha256(content).hexdigest()
 
 
 def text_of(label: str, array: Array) -> str:

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import DataError
+from lstm_edge.archive import read_arrays
+from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.formats import Format
 from lstm_edge.ir.program import Block, Op, Port, Program, State, Value, verify
 
 Array = npt.NDArray[Any]
 
 DESCRIPTION = "program.json"
+LARGEST_PROGRAM = 2**29
+"""Bytes that the arrays of a program may unpack to."""
 
 
 def to_bytes(program: Program) -> bytes:
@@ -51,11 +54,9 @@ def to_bytes(program: Program) -> bytes:
 def from_bytes(data: bytes) -> Program:
     """The program that `to_bytes` wrote; DataError where the bytes are something else."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        description = json.loads(bytes(arrays[DESCRIPTION]))
-        return verify(_program(description, arrays))
-    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+        arrays = read_arrays(data, LARGEST_PROGRAM)
+        return verify(_program(json.loads(bytes(arrays[DESCRIPTION])), arrays))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, LstmEdgeError) as error:
         raise DataError(f"not a program written by this version of lstm-edge: {error}") from None
 
 

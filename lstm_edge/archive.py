@@ -1,0 +1,104 @@
+"""Arrays of an npz file, read without trusting it: no pickles, sizes are checked first."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zipfile
+import zlib
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from lstm_edge.errors import DataError
+
+Array = npt.NDArray[Any]
+
+MOST_ARRAYS = 10_000
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What zipfile, zlib and numpy raise on files that are no npz, are damaged or cut short."""
+
+
+def read_arrays(content: bytes, largest: int) -> dict[str, Array]:
+    """All arrays by name, in the order of the file; together they may unpack to `largest` bytes.
+
+    Raises DataError for anything that is no npz file of plain arrays.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            _check_members(members, largest)
+            return {_name(member): _read_member(archive, member) for member in members}
+    except _DAMAGES as error:
+        raise DataError(
+            f"not an npz file, or damaged or cut short ({error}); save it again"
+        ) from error
+
+
+def _check_members(members: list[zipfile.ZipInfo], largest: int) -> None:
+    if len(members) > MOST_ARRAYS:
+        raise DataError(f"holds {len(members)} arrays, more than {MOST_ARRAYS}")
+    total = sum(member.file_size for member in members)
+    if total > largest:
+        raise DataError(
+            f"declares {total / 2**20:.0f} MB of arrays, more than the {largest // 2**20} MB that "
+            "are accepted"
+        )
+    names = [_name(member) for member in members]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"array {twice!r} is in the file twice; save it again")
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    return member.filename.removesuffix(".npy")
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    label = f"array {_name(member)!r}"
+    with archive.open(member) as stream:
+        shape, dtype = _header(label, stream)
+        if dtype.hasobject or dtype.names is not None:
+            raise DataError(f"{label} holds Python objects or records; save plain numbers")
+        if any(n < 0 for n in shape):
+            raise DataError(f"{label} declares shape {list(shape)}")
+        size = math.prod(shape) * dtype.itemsize
+        if size > member.file_size:
+            raise DataError(
+                f"{label} declares {size} bytes, but the file holds {member.file_size} for it"
+            )
+    with archive.open(member) as stream:
+        return np.asarray(npy.read_array(stream, allow_pickle=False, max_header_size=10_000))
+
+
+def _header(label: str, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    try:
+        version = npy.read_magic(stream)
+        if version == (1, 0):
+            header = npy.read_array_header_1_0(stream)
+        elif version == (2, 0):
+            header = npy.read_array_header_2_0(stream)
+        else:
+            raise ValueError(f"format {version}")
+    except (ValueError, TypeError, SyntaxError, MemoryError, OverflowError) as error:
+        first = str(error).splitlines()[:1]
+        raise DataError(f"{label} is no numpy array ({''.join(first)}); save it again") from error
+    return header[0], header[2]

@@ -1,0 +1,160 @@
+"""Numpy against compiled C, bit for bit: what to feed, how to build, and the one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_edge.emit.render import Rendered, render
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import Program
+from lstm_edge.passes.lower_integer import Options
+from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.prove import prove
+from lstm_edge.runner import run_numpy, run_sources
+from lstm_edge.targets import Target
+from tests.support.models import random_inputs
+from tests.support.programs import Array, Arrays, extremes, quantized, saturated_state
+
+UNROLLS = ("none", "gates", "full")
+
+Files = Mapping[str, str]
+Edit = Callable[[Files], Files]
+
+
+def integer_program(
+    model: Model, activations: int = 12, cell_state: int = 32, *, from_data: bool = True
+) -> Program:
+    """The integer program, calibrated on a few random sequences, and proved."""
+    options = Options(activations, cell_state)
+    program = quantized(model, random_inputs(model, 6), options, from_data=from_data)
+    prove(program)
+    return program
+
+
+def float_program(model: Model) -> Program:
+    """The program of `--scheme float32`."""
+    return lower_real(model)
+
+
+def with_saturated_state(program: Program, seed: int = 0) -> Program:
+    """The same program, reset to states that lie at either end of their formats."""
+    if program.is_float:
+        rng = np.random.default_rng([seed, 6])
+        ends = {
+            s.name: rng.choice([-1e30, -1.0, 1.0, 1e30], s.initial.shape) for s in _kept(program)
+        }
+    else:
+        drawn = saturated_state(program, 1, seed)
+        ends = {s.name: drawn[s.name][0] for s in _kept(program)}
+    states = [
+        replace(s, initial=ends[s.name].astype(s.initial.dtype)) if s.name in ends else s
+        for s in program.states
+    ]
+    return replace(program, states=tuple(states))
+
+
+def _kept(program: Program) -> list[Any]:
+    return [s for s in program.states if not s.accumulator]
+
+
+def stored_streams(program: Program, steps: int, seed: int = 0) -> dict[str, Array]:
+    """Stored inputs [8 streams, calls, steps of a call, n], about `steps` steps a stream.
+
+    Anything that the format holds, at random, in three streams; both ends of it, held and jumping,
+    in four; zero in one. The state lives on over all calls of a stream.
+    """
+    length = program.steps or 50
+    calls = max(2, steps // length)
+    rng = np.random.default_rng([seed, 7])
+    found = {}
+    for name, ends in _ends(program, calls * length, seed).items():
+        low, high = ends.min(), ends.max()
+        if program.is_float:
+            drawn = rng.normal(size=(3, *ends.shape[1:])) * 10.0 ** rng.uniform(-3, 2)
+        else:
+            drawn = rng.integers(low, high + 1, (3, *ends.shape[1:]))
+        streams = np.concatenate([drawn, ends, np.zeros_like(ends[:1])])
+        kind = np.float32 if program.is_float else np.int64
+        found[name] = streams.astype(kind).reshape(8, calls, length, -1)
+    return found
+
+
+def _ends(program: Program, steps: int, seed: int) -> dict[str, Array]:
+    if not program.is_float:
+        return extremes(program, 4, steps, seed)
+    return {name: a * 1e4 for name, a in extremes(_as_bits(program), 4, steps, seed).items()}
+
+
+def _as_bits(program: Program) -> Program:
+    """Inputs of a float program as numbers of one bit, -1 and 1."""
+    values = dict(program.values)
+    for port in program.inputs:
+        value = values[port.value]
+        values[port.value] = replace(value, format=replace(value.format, low=-1, high=1))
+    return replace(program, values=values)
+
+
+def steps_of(inputs: Arrays) -> int:
+    """Number of time steps in all streams together."""
+    return int(np.prod(next(iter(inputs.values())).shape[:3]))
+
+
+def compiled_outputs(
+    program: Program,
+    target: Target,
+    unroll: str,
+    folder: Path,
+    inputs: Arrays,
+    edit: Edit | None = None,
+    rendered_for: Target | None = None,
+    **options: Any,
+) -> dict[str, Array]:
+    """Outputs of the generated C, built and run in `folder` for `target`.
+
+    rendered_for: the target that the C is generated for, if that is another one: its kernels run
+    on this computer too. edit: changes the files before they are built. options: as for
+    `gcc.build`.
+    """
+    files: Files = rendered(program, rendered_for or target, unroll).files
+    if edit is not None:
+        files = edit(files)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    sources = tuple(folder / name for name in files if name.endswith(".c"))
+    return run_sources(program, target, sources, [folder], folder, inputs, **options)
+
+
+def rendered(program: Program, target: Target, unroll: str) -> Rendered:
+    """The generated C."""
+    return render(program, target, unroll, ("generated for a test",))
+
+
+def assert_bit_exact(
+    program: Program, target: Target, unroll: str, folder: Path, inputs: Arrays, **more: Any
+) -> None:
+    """The generated C gives what numpy gives, in every bit of every output."""
+    expected = run_numpy(program, inputs)
+    assert_same_bits(expected, compiled_outputs(program, target, unroll, folder, inputs, **more))
+
+
+def assert_same_bits(expected: Arrays, found: Arrays) -> None:
+    """Two sets of outputs are one and the same: names, shapes, types and bits."""
+    assert set(found) == set(expected)
+    for name, ours in expected.items():
+        other = found[name]
+        assert (other.shape, other.dtype) == (ours.shape, ours.dtype), name
+        differ = _bits(ours) != _bits(other)
+        where = np.argwhere(differ)[:1].tolist()
+        count = f"{int(differ.sum())} of {differ.size} numbers of {name} differ"
+        assert not differ.any(), f"{count}, first at {where}"
+
+
+def _bits(array: Array) -> Array:
+    """Floats by their bits, so that -0 is not 0 and NaN is itself."""
+    return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")

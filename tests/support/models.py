@@ -1,0 +1,281 @@
+"""Random models, made directly in the IR: every cell, layer and port that a front end can make.
+
+    random_model(7)                                        anything
+    random_model(7, hidden=(4, 3), head=("dense",))        anything with these choices
+
+A choice that is not given is drawn from the seed; the same seed and choices give the same model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lstm_edge.cells import lstm
+from lstm_edge.ir.expr import Cell, walk
+from lstm_edge.ir.model import (
+    Concat,
+    DenseOverTime,
+    Floats,
+    LastStep,
+    Layer,
+    Model,
+    Node,
+    Port,
+    Tensor,
+)
+from lstm_edge.layers.activation import (
+    ELEMENTWISE,
+    activation,
+    log_softmax_layer,
+    softmax_layer,
+)
+from lstm_edge.layers.dense import dense
+
+CELLS = {
+    "plain": lstm(),
+    "peephole": lstm(peephole=True),
+    "coupled": lstm(coupled=True),
+    "peephole_coupled": lstm(peephole=True, coupled=True),
+}
+FRONTS: tuple[tuple[str, ...], ...] = ((), ("dense",), ("tanh",), ("dense", "relu"))
+READS = ("steps", "last", "flat", "joined")
+"""What the head sees: each step, the last one, all of them flattened (a DenseOverTime), or the last
+ones of all layers joined (a Concat).
+"""
+HEADS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("dense",),
+    ("dense", "relu", "dense"),
+    ("dense", "softmax"),
+    ("dense", "log_softmax"),
+    ("dense", "sigmoid"),
+    ("dense", "tanh", "dense"),
+    ("sigmoid",),
+    ("softmax",),
+)
+ALSO: tuple[tuple[str, ...], ...] = ((), ("hidden",), ("cell",), ("hidden", "cell"))
+"""Results of the last LSTM that are outputs beside the head's."""
+LAYOUTS = {
+    "batch_first": ("batch", "time", "feature"),
+    "time_major": ("time", "batch", "feature"),
+    "feature_first": ("batch", "feature", "time"),
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a model is like.
+
+    weights: "normal" (well-behaved), "wide" (rows and columns of very different magnitudes),
+    "tiny", "huge" (saturated gates), "zero". initial: the states start at random values.
+    steps: the sequence length that the model requires; given where `read` is "flat".
+    """
+
+    features: int
+    hidden: tuple[int, ...]
+    cell: str
+    front: tuple[str, ...]
+    read: str
+    head: tuple[str, ...]
+    classes: int
+    also: tuple[str, ...]
+    initial: bool
+    weights: str
+    layout: str
+    steps: int | None
+
+
+@dataclass
+class _Draft:
+    """A model while layers are added to it; `top` is the last tensor."""
+
+    choices: Choices
+    rng: np.random.Generator
+    nodes: list[Node] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    top: str = "x"
+
+    def tensor(self, name: str, features: int, per_step: bool) -> str:
+        self.tensors[name] = Tensor(name, features, per_step)
+        return name
+
+    def layer(self, kind: str, cell: Cell, units: int, **more: Any) -> Layer:
+        """Append a layer that reads `top` and becomes it; its last result is passed on."""
+        below = self.tensors[self.top]
+        name = f"{kind}{sum(isinstance(n, Layer) for n in self.nodes)}"
+        result = list(cell.results)[-1]
+        out = self.tensor(f"{name}_{result}", units, below.per_step)
+        params = self.params(cell, below.features, units)
+        made = Layer(name, cell, {"x": self.top}, {result: out}, params, **more)
+        self.nodes.append(made)
+        self.top = out
+        return made
+
+    def params(self, cell: Cell, features: int, units: int) -> dict[str, Floats]:
+        """Weights and biases of all gates, in a stable order."""
+        found: dict[str, Floats] = {}
+        for e in walk(*cell.results.values()):
+            if e.kind == "param":
+                found[e.name] = self.matrix(units, 1)[:, 0] * np.float32(0.5)
+            for name, operand in zip(e.matrices, e.args, strict=False):
+                found[name] = self.matrix(units, features if operand.kind == "input" else units)
+            if e.kind == "affine":
+                bias = self.rng.normal(size=units) * 0.3 + (1.0 if e.name == "b_f" else 0.0)
+                found[e.name] = (bias * (self.choices.weights != "zero")).astype(np.float32)
+        return found
+
+    def matrix(self, rows: int, columns: int) -> Floats:
+        """Weights of variance 1 / columns, spoiled as the choice of weights says."""
+        numbers = self.rng.normal(size=(rows, columns)) / np.sqrt(columns)
+        match self.choices.weights:
+            case "wide":
+                numbers *= 10.0 ** self.rng.uniform(-3.0, 1.0, (rows, 1))
+                numbers *= 10.0 ** self.rng.uniform(-1.5, 0.5, (1, columns))
+            case "tiny" | "huge" | "zero" as name:
+                numbers *= {"tiny": 1e-4, "huge": 30.0, "zero": 0.0}[name]
+        return np.asarray(numbers, np.float32)
+
+
+def draw_choices(seed: int, **given: Any) -> Choices:
+    """All choices of a random model; those that are given are kept."""
+    rng = np.random.default_rng([seed, 1])
+
+    def one_of(options: Sequence[Any]) -> Any:
+        return options[int(rng.integers(len(options)))]
+
+    drawn: dict[str, Any] = {
+        "features": int(rng.integers(1, 10)),
+        "hidden": tuple(int(n) for n in rng.integers(1, 12, one_of((1, 1, 2, 3)))),
+        "cell": one_of(tuple(CELLS)),
+        "front": one_of((*FRONTS[:1] * 3, *FRONTS[1:])),
+        "read": one_of(READS),
+        "head": one_of(HEADS),
+        "classes": int(rng.integers(1, 7)),
+        "also": one_of(ALSO),
+        "initial": bool(rng.integers(2)),
+        "weights": one_of(("normal", "normal", "normal", "wide", "tiny", "huge", "zero")),
+        "layout": one_of(tuple(LAYOUTS)),
+    }
+    drawn["steps"] = int(rng.integers(1, 7)) if given.get("read", drawn["read"]) == "flat" else None
+    unknown = set(given) - set(drawn)
+    if unknown:
+        raise TypeError(f"unknown choices {sorted(unknown)}")
+    return Choices(**{**drawn, **given})
+
+
+def random_model(seed: int, **choices: Any) -> Model:
+    """A model with all weights drawn from the seed; `choices` are the fields of `Choices`."""
+    c = draw_choices(seed, **choices)
+    draft = _Draft(c, np.random.default_rng([seed, 2]))
+    draft.tensor("x", c.features, True)
+    for kind in c.front:
+        _add(draft, kind)
+    last = _add_recurrent(draft)
+    hidden = draft.top
+    extra = {"hidden": (draft.top, True)} if "hidden" in c.also else {}
+    if "cell" in c.also:
+        cell_state = draft.tensor(f"{last.name}_c", c.hidden[-1], True)
+        draft.nodes[-1] = Layer(
+            last.name,
+            last.cell,
+            last.inputs,
+            {**last.outputs, "c": cell_state},
+            last.params,
+            last.initial,
+        )
+        extra["cell"] = (_last_step(draft, "last_cell", cell_state), False)
+    draft.top = hidden
+    _add_reader(draft)
+    for kind in c.head:
+        _add(draft, kind)
+    per_step = draft.tensors[draft.top].per_step
+    outputs = {"y": (draft.top, per_step), **extra}
+    return Model(
+        name="net",
+        inputs=(_port("x", "x", True, draft),),
+        outputs=tuple(_port(name, t, steps, draft) for name, (t, steps) in outputs.items()),
+        tensors=draft.tensors,
+        nodes=tuple(draft.nodes),
+        steps=c.steps,
+        sha256="0" * 64,
+    )
+
+
+def random_inputs(
+    model: Model, samples: int, steps: int | None = None, seed: int = 0
+) -> dict[str, Floats]:
+    """Normal vectors [samples, steps, features] for every input, correlated over time.
+
+    steps: by default those that the model requires, or 12.
+    """
+    rng = np.random.default_rng([seed, 3])
+    length = steps or model.steps or 12
+    found = {}
+    for port in model.inputs:
+        features = model.tensors[port.tensor].features
+        numbers = rng.normal(size=(samples, length, features))
+        for t in range(1, length):
+            numbers[:, t] = 0.6 * numbers[:, t - 1] + 0.8 * numbers[:, t]
+        found[port.name] = numbers.astype(np.float32)
+    return found
+
+
+def _add_recurrent(draft: _Draft) -> Layer:
+    """The stack of LSTM layers; the last one."""
+    c = draft.choices
+    for units in c.hidden:
+        initial = {}
+        if c.initial:
+            h, state = draft.rng.uniform(-0.9, 0.9, units), draft.rng.normal(size=units)
+            initial = {"h": h.astype(np.float32), "c": state.astype(np.float32)}
+        layer = draft.layer("lstm", CELLS[c.cell], units, initial=initial)
+    return layer
+
+
+def _add_reader(draft: _Draft) -> None:
+    c, below = draft.choices, draft.tensors[draft.top]
+    if c.read == "last":
+        draft.top = _last_step(draft, "last", draft.top)
+    elif c.read == "joined":
+        layers = [n for n in draft.nodes if isinstance(n, Layer) and n.cell.name == "lstm"]
+        parts = [_last_step(draft, f"last_{n.name}", n.outputs["h"]) for n in layers]
+        out = draft.tensor("joined", sum(c.hidden), False)
+        draft.nodes.append(Concat("join", tuple(parts), out))
+        draft.top = out
+    elif c.read == "flat":
+        assert c.steps is not None, "a model with a DenseOverTime needs `steps`"
+        out = draft.tensor("flat_y", c.classes, False)
+        weights = draft.matrix(c.classes, c.steps * below.features)
+        stacked = weights.reshape(c.classes, c.steps, below.features).transpose(1, 0, 2)
+        bias = draft.rng.normal(size=c.classes).astype(np.float32)
+        draft.nodes.append(DenseOverTime("flat", draft.top, out, stacked.copy(), bias))
+        draft.top = out
+
+
+def _last_step(draft: _Draft, name: str, tensor: str) -> str:
+    out = draft.tensor(f"{name}_y", draft.tensors[tensor].features, False)
+    draft.nodes.append(LastStep(name, tensor, out))
+    return out
+
+
+def _add(draft: _Draft, kind: str) -> None:
+    """A dense layer or an activation on top."""
+    features = draft.tensors[draft.top].features
+    if kind == "dense":
+        draft.layer("fc", dense(), draft.choices.classes)
+    elif kind in ELEMENTWISE:
+        draft.layer(kind, activation(kind), features)
+    else:
+        cell = {"softmax": softmax_layer, "log_softmax": log_softmax_layer}[kind]()
+        draft.layer(kind, cell, features)
+
+
+def _port(name: str, tensor: str, per_step: bool, draft: _Draft) -> Port:
+    axes = LAYOUTS[draft.choices.layout] if per_step else ("batch", "feature")
+    sizes = {"batch": 1, "time": draft.choices.steps or -1}
+    sizes["feature"] = draft.tensors[tensor].features
+    return Port(name, tensor, axes, tuple(sizes[axis] for axis in axes))

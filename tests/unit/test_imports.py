@@ -1,0 +1,104 @@
+"""Each module imports from lower floors only, in no circle, and no file grows past reading."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors", "formats", "numerics", "numerics_float"),
+    ("archive", "resources"),
+    ("ir",),
+    ("cells", "layers", "targets"),
+    ("interpret", "toolchain"),
+    ("frontend", "passes"),
+    ("emit", "bundle"),
+    ("sizes", "runner"),
+    ("manifest",),
+    ("driver", "verify"),
+    ("printing",),
+    ("cli",),
+    ("__main__",),
+)
+"""Modules and packages of lstm_edge, lowest first. An entry imports from itself and from lower
+floors, never from its own floor or a higher one. Everybody may import `__version__`.
+"""
+
+MAX_LINES = 400
+FOLDERS = ("lstm_edge", "templates", "firmware")
+SUFFIXES = (".py", ".j2", ".c", ".h", ".S", ".ld")
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted((ROOT / "lstm_edge").rglob("*.py"))}
+FLOOR_OF = {entry: level for level, entries in enumerate(FLOORS) for entry in entries}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Modules of lstm_edge that a file imports anywhere in it, by their full names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "") in MODULES:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else str(node.module)
+
+
+GRAPH = {name: frozenset(imported(path)) - {name} for name, path in MODULES.items()}
+
+
+def entry_of(module: str) -> str:
+    """`ir` of `lstm_edge.ir.program`; empty for the package itself."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def circle(graph: dict[str, frozenset[str]]) -> list[str]:
+    """Modules left when those that import no other one are taken away, again and again."""
+    left = dict(graph)
+    while free := [name for name, uses in left.items() if not uses & left.keys()]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+def test_every_module_has_a_floor_and_every_floor_its_modules() -> None:
+    found = {entry_of(module) for module in MODULES} - {""}
+    assert found == set(FLOOR_OF)
+    assert len(FLOOR_OF) == sum(len(entries) for entries in FLOORS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_from_lower_floors_only(module: str) -> None:
+    entry = entry_of(module)
+    for other in GRAPH[module]:
+        target = entry_of(other)
+        if target not in ("", entry):
+            assert entry, f"{module} is the package itself: it imports nothing of ours"
+            assert FLOOR_OF[target] < FLOOR_OF[entry], f"{module} imports {other}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle(GRAPH) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_are_absolute(module: str) -> None:
+    nodes = ast.walk(ast.parse(MODULES[module].read_text()))
+    assert [n.lineno for n in nodes if isinstance(n, ast.ImportFrom) and n.level] == []
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    files = [p for folder in FOLDERS for p in (ROOT / folder).rglob("*") if p.suffix in SUFFIXES]
+    assert len(files) > len(MODULES)
+    lines = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in files}
+    assert {name: n for name, n in lines.items() if n > MAX_LINES} == {}
