@@ -93,9 +93,34 @@ def tanh(x: Floats) -> Floats:
     return np.where(np.abs(x) < TANH_SMALL, small, large).astype(np.float32)
 
 
-def relu(x: Floats) -> Floats:
-    """x if x > 0, else 0."""
-    return np.where(x > F(0), x, F(0)).astype(np.float32)
+def larger(a: Floats, b: Floats) -> Floats:
+    """b if a < b, else a."""
+    return np.where(a < b, b, a).astype(np.float32)
+
+
+def smaller(a: Floats, b: Floats) -> Floats:
+    """b if b < a, else a."""
+    return np.where(b < a, b, a).astype(np.float32)
+
+
+def above(a: Floats, b: Floats) -> Floats:
+    """a if a > b, else 0."""
+    return np.where(a > b, a, F(0)).astype(np.float32)
+
+
+def elu_tail(x: Floats) -> Floats:
+    """exp(min(x, 0)) - 1."""
+    return exp(smaller(x, np.zeros_like(x))) - F(1)
+
+
+def softplus_tail(x: Floats) -> Floats:
+    """log(1 + exp(-|x|))."""
+    return log(F(1) + exp(smaller(x, -x)))
+
+
+def softsign(x: Floats) -> Floats:
+    """x / (1 + |x|)."""
+    return x / (F(1) + larger(x, -x))
 
 
 def add(a: Floats, b: Floats) -> Floats:
@@ -143,7 +168,12 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "divide": divide,
     "sigmoid": sigmoid,
     "tanh": tanh,
-    "relu": relu,
+    "elu_tail": elu_tail,
+    "softplus_tail": softplus_tail,
+    "softsign": softsign,
+    "larger": larger,
+    "smaller": smaller,
+    "above": above,
     "exp": exp,
     "log": log,
     "max": maximum,

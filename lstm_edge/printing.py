@@ -88,7 +88,7 @@ def program(p: Program) -> str:
         lines.append(f"{block.layer}: {'each step' if block.per_step else 'after the last step'}")
         for op in block.ops:
             value = p.values[op.dest]
-            extra = [str(op.n)] if op.n or op.kind in ("at_least",) else []
+            extra = [str(op.n)] if op.n else []
             args = ", ".join((*op.args, *op.matrices, *((op.table,) if op.table else ()), *extra))
             text = f"  {op.dest} = {op.kind}({args})"
             lines.append(f"{text:76} [{value.length}] {value.format.describe()}")

@@ -104,7 +104,7 @@ def _apply(
         case "matvec_over_time":
             before = np.broadcast_to(values[op.bias], args[0].shape) if t == 0 else args[0]
             return function(before, [(values[op.matrices[0]][t], args[1])])
-        case "shift" | "round_shift" | "saturate" | "at_least":
+        case "shift" | "round_shift" | "saturate":
             return function(args[0], op.n)
         case "table":
             return function(args[0], values[op.table], op.n)

@@ -53,9 +53,21 @@ def _mulw(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
 
 def _increasing(op: Op, args: list[Bounds], _: Constants) -> Bounds:
     """Operations that never fall as their operand rises: apply them to both ends."""
-    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate", "at_least") else ()
+    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
     function = numerics.OPERATIONS[op.kind]
     return function(args[0][0], *extra), function(args[0][1], *extra)
+
+
+def _pairwise(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    """Operations that never fall as either operand rises."""
+    function = numerics.OPERATIONS[op.kind]
+    (low, high), (least, most) = args
+    return function(low, least), function(high, most)
+
+
+def _above(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = args[0]
+    return np.minimum(low, 0), np.maximum(high, 0)
 
 
 def _table(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
@@ -114,7 +126,9 @@ OPERATIONS: dict[str, BoundsOf] = {
     "shift": _increasing,
     "round_shift": _increasing,
     "saturate": _increasing,
-    "at_least": _increasing,
+    "larger": _pairwise,
+    "smaller": _pairwise,
+    "above": _above,
     "table": _table,
     "concat": _concat,
     "max": _max,

@@ -45,7 +45,7 @@ class Op:
     matvec            bias constant, one matrix constant per operand in args
     matvec_over_time  the same with matrices [steps, rows, columns], that of the step is used;
                       args[0] is the running sum, replaced by the bias at the first step
-    shift, round_shift, saturate, at_least   n: the count, the number of bits, the least value
+    shift, round_shift, saturate   n: the count or the number of bits
     table             table: the constant's name, n: log2 of the distance of its entries
     log               table
     concat            operands of one format, end to end

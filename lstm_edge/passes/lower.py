@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from lstm_edge import ir
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, LastStep, Layer, Model, Port
@@ -104,7 +102,7 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
     cell = layer.cell
     names = name_expressions(cell)
     values: dict[int, Value] = {}
-    states = {name: rules.state(layer, name, layer_units(layer)) for name in cell.states}
+    states = {name: rules.state(layer, name, state_units(layer, name)) for name in cell.states}
     stored: dict[str, Value] = {}
     for result, root in cell.results.items():
         for node in walk(root):
@@ -127,7 +125,10 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
         rules.builder.states.append(ir.program.State(value.name, stored[name].name, initial))
 
 
-def layer_units(layer: Layer) -> int:
-    """Number of units of a layer that has states: the rows of any of its biases."""
-    rows = [len(array) for name, array in layer.params.items() if name.startswith("b_")]
-    return int(np.max(rows))
+def state_units(layer: Layer, state: str) -> int:
+    """Length of a state: what its matrix takes, else what the layer's gates give."""
+    for e in walk(*layer.cell.results.values()):
+        for matrix, operand in zip(e.matrices, e.args, strict=False):
+            if operand.kind == "state" and operand.name == state:
+                return int(layer.params[matrix].shape[1])
+    return int(next(len(a) for name, a in layer.params.items() if name.startswith("b_")))
