@@ -106,6 +106,11 @@ def total(a: Ints) -> Ints:
     return np.asarray(a.sum(axis=-1, keepdims=True), np.int64)
 
 
+def step_at(sequence: Ints, n: int) -> Ints:
+    """One step of [samples, steps, length]."""
+    return sequence[..., n, :]
+
+
 def concat(*parts: Ints) -> Ints:
     """Vectors end to end."""
     return np.concatenate(parts, axis=-1)
@@ -146,6 +151,7 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "max": maximum,
     "sum": total,
     "concat": concat,
+    "step_at": step_at,
     "divide": divide,
     "log": log,
 }

@@ -143,6 +143,11 @@ def divide(a: Floats, b: Floats) -> Floats:
     return a / b
 
 
+def step_at(sequence: Floats, n: int) -> Floats:
+    """One step of [samples, steps, length]."""
+    return sequence[..., n, :]
+
+
 def concat(*parts: Floats) -> Floats:
     """Vectors end to end."""
     return np.concatenate(parts, axis=-1)
@@ -165,6 +170,7 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "sub": sub,
     "mul": mul,
     "concat": concat,
+    "step_at": step_at,
     "divide": divide,
     "sigmoid": sigmoid,
     "tanh": tanh,

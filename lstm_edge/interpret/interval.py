@@ -101,6 +101,10 @@ def _sub(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return args[0][0] - args[1][1], args[0][1] - args[1][0]
 
 
+def _unchanged(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    return args[0]
+
+
 def _concat(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     low, high = zip(*args, strict=True)
     return np.concatenate(low), np.concatenate(high)
@@ -131,6 +135,7 @@ OPERATIONS: dict[str, BoundsOf] = {
     "above": _above,
     "table": _table,
     "concat": _concat,
+    "step_at": _unchanged,
     "max": _max,
     "sum": _sum,
     "divide": _divide,

@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.input_formats import (
     InputFormat,
@@ -166,7 +166,7 @@ def multiplied_tensors(model: Model) -> frozenset[str]:
     for node in reversed(model.nodes):
         if isinstance(node, DenseOverTime):
             found.add(node.input)
-        elif isinstance(node, LastStep):
+        elif isinstance(node, LastStep | FirstStep):
             if node.output in found:
                 found.add(node.input)
         elif isinstance(node, Concat):

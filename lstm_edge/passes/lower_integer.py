@@ -8,7 +8,7 @@ from lstm_edge import ir
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
-from lstm_edge.ir.program import Program, State, Value
+from lstm_edge.ir.program import ONCE, Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
@@ -207,6 +207,10 @@ class IntegerRules:
         stored = np.floor(real / state.format.scale + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
 
+    def step_at(self, name: str, value: Value, n: int) -> Value:
+        """The value of one step, unchanged."""
+        return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
+
     def concat(self, node: Concat, parts: list[Value]) -> Value:
         """All parts in the coarsest of their formats, which loses nothing that matters."""
         b = self.builder
@@ -221,7 +225,7 @@ class IntegerRules:
         length = sum(part.length for part in parts)
         return b.emit("concat", f"{node.name}.y", tuple(parts), joined, length=length)
 
-    def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
+    def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """A running sum of products, and its requantization after the last step."""
         b = self.builder
         steps, units, _ = node.weights.shape
@@ -244,10 +248,10 @@ class IntegerRules:
             matrices=(b.constant(f"{node.name}.W", np.stack(rows.matrices)),),
             comment="sum += W[step] x",
         )
-        b.close_block(node.name, True)
+        b.close_block(node.name, sweep)
         b.states.append(State(before.name, after.name, np.zeros(units, np.int64), True))
         result = requantize(b, after, rows, f"{node.name}.y", node.name)
-        b.close_block(node.name, False)
+        b.close_block(node.name, ONCE)
         return result
 
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
