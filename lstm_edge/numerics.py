@@ -67,9 +67,19 @@ def saturate(a: Ints, n: int) -> Ints:
     return np.asarray(np.clip(a, -(1 << (n - 1)), (1 << (n - 1)) - 1), np.int64)
 
 
-def at_least(a: Ints, n: int) -> Ints:
-    """max(a, n); relu where n = 0."""
-    return np.asarray(np.maximum(a, n), np.int64)
+def larger(a: Ints, b: Ints) -> Ints:
+    """The larger of a and b; relu where b = 0."""
+    return np.asarray(np.maximum(a, b), np.int64)
+
+
+def smaller(a: Ints, b: Ints) -> Ints:
+    """The smaller of a and b."""
+    return np.asarray(np.minimum(a, b), np.int64)
+
+
+def above(a: Ints, b: Ints) -> Ints:
+    """a where a > b, else 0."""
+    return np.asarray(np.where(a > b, a, 0), np.int64)
 
 
 def table(a: Ints, entries: Ints, n: int) -> Ints:
@@ -94,6 +104,11 @@ def maximum(a: Ints) -> Ints:
 def total(a: Ints) -> Ints:
     """Sum over the units of a vector; length 1."""
     return np.asarray(a.sum(axis=-1, keepdims=True), np.int64)
+
+
+def step_at(sequence: Ints, n: int) -> Ints:
+    """One step of [samples, steps, length]."""
+    return sequence[..., n, :]
 
 
 def concat(*parts: Ints) -> Ints:
@@ -129,11 +144,14 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "shift": shift,
     "round_shift": round_shift,
     "saturate": saturate,
-    "at_least": at_least,
+    "larger": larger,
+    "smaller": smaller,
+    "above": above,
     "table": table,
     "max": maximum,
     "sum": total,
     "concat": concat,
+    "step_at": step_at,
     "divide": divide,
     "log": log,
 }

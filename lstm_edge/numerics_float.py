@@ -93,9 +93,34 @@ def tanh(x: Floats) -> Floats:
     return np.where(np.abs(x) < TANH_SMALL, small, large).astype(np.float32)
 
 
-def relu(x: Floats) -> Floats:
-    """x if x > 0, else 0."""
-    return np.where(x > F(0), x, F(0)).astype(np.float32)
+def larger(a: Floats, b: Floats) -> Floats:
+    """b if a < b, else a."""
+    return np.where(a < b, b, a).astype(np.float32)
+
+
+def smaller(a: Floats, b: Floats) -> Floats:
+    """b if b < a, else a."""
+    return np.where(b < a, b, a).astype(np.float32)
+
+
+def above(a: Floats, b: Floats) -> Floats:
+    """a if a > b, else 0."""
+    return np.where(a > b, a, F(0)).astype(np.float32)
+
+
+def elu_tail(x: Floats) -> Floats:
+    """exp(min(x, 0)) - 1."""
+    return exp(smaller(x, np.zeros_like(x))) - F(1)
+
+
+def softplus_tail(x: Floats) -> Floats:
+    """log(1 + exp(-|x|))."""
+    return log(F(1) + exp(smaller(x, -x)))
+
+
+def softsign(x: Floats) -> Floats:
+    """x / (1 + |x|)."""
+    return x / (F(1) + larger(x, -x))
 
 
 def add(a: Floats, b: Floats) -> Floats:
@@ -116,6 +141,11 @@ def mul(a: Floats, b: Floats) -> Floats:
 def divide(a: Floats, b: Floats) -> Floats:
     """a / b."""
     return a / b
+
+
+def step_at(sequence: Floats, n: int) -> Floats:
+    """One step of [samples, steps, length]."""
+    return sequence[..., n, :]
 
 
 def concat(*parts: Floats) -> Floats:
@@ -140,10 +170,16 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "sub": sub,
     "mul": mul,
     "concat": concat,
+    "step_at": step_at,
     "divide": divide,
     "sigmoid": sigmoid,
     "tanh": tanh,
-    "relu": relu,
+    "elu_tail": elu_tail,
+    "softplus_tail": softplus_tail,
+    "softsign": softsign,
+    "larger": larger,
+    "smaller": smaller,
+    "above": above,
     "exp": exp,
     "log": log,
     "max": maximum,

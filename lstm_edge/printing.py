@@ -10,12 +10,13 @@ from typing import Any
 from lstm_edge.bundle import Bundle
 from lstm_edge.driver import Compiled
 from lstm_edge.errors import DataError
-from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model, Node
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Node
+from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.targets import Target
 from lstm_edge.verify import Verified
 
+KINDS = {LastStep: "last_step", FirstStep: "first_step", Concat: "concat"}
 DUMPS = ("model", "real", "integer", "schedule")
 
 
@@ -85,10 +86,13 @@ def program(p: Program) -> str:
     """Every operation, one a line, with its format."""
     lines = []
     for block in p.blocks:
-        lines.append(f"{block.layer}: {'each step' if block.per_step else 'after the last step'}")
+        when = (
+            "after the last step" if block.sweep == ONCE else f"each step, {p.sweeps[block.sweep]}"
+        )
+        lines.append(f"{block.layer}: {when}")
         for op in block.ops:
             value = p.values[op.dest]
-            extra = [str(op.n)] if op.n or op.kind in ("at_least",) else []
+            extra = [str(op.n)] if op.n else []
             args = ", ".join((*op.args, *op.matrices, *((op.table,) if op.table else ()), *extra))
             text = f"  {op.dest} = {op.kind}({args})"
             lines.append(f"{text:76} [{value.length}] {value.format.describe()}")
@@ -102,8 +106,9 @@ def model(m: Model) -> str:
     lines = [f"{m.name}: SHA-256 {m.sha256}"]
     lines += [f"  input  {p.name} {_shape(p.shape)} ({', '.join(p.axes)})" for p in m.inputs]
     for node in m.nodes:
-        if isinstance(node, LastStep):
-            lines.append(f"  {node.name}: last step of {node.input}")
+        if isinstance(node, LastStep | FirstStep):
+            which = "last" if isinstance(node, LastStep) else "first"
+            lines.append(f"  {node.name}: {which} step of {node.input}")
         elif isinstance(node, Concat):
             lines.append(f"  {node.name}: {' and '.join(node.inputs)}, end to end")
         elif isinstance(node, DenseOverTime):
@@ -147,8 +152,8 @@ def _node_json(m: Model, node: Node) -> dict[str, Any]:
     if isinstance(node, Layer):
         kind, outputs = node.cell.name, list(node.outputs.values())
         parameters = int(sum(a.size for a in node.params.values()))
-    elif isinstance(node, LastStep | Concat):
-        kind = "last_step" if isinstance(node, LastStep) else "concat"
+    elif isinstance(node, LastStep | FirstStep | Concat):
+        kind = KINDS[type(node)]
         outputs, parameters = [node.output], 0
     else:
         kind, outputs = "dense_over_time", [node.output]

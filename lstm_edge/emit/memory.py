@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lstm_edge.formats import STORAGE_BITS, Format, smallest_storage
-from lstm_edge.ir.program import Port, Program
-from lstm_edge.passes.schedule import Schedule
+from lstm_edge.ir.program import FORWARD, ONCE, Port, Program
+from lstm_edge.passes.schedule import Phase, Schedule
 
+FIRST, LAST = "0", "(steps - 1)"
+"""Indices of a sequence's ends, in the run function."""
 CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 
 
@@ -26,16 +28,20 @@ class Member:
 
 @dataclass(frozen=True)
 class Home:
-    """An array that holds a value, as the step function sees it, from `offset` on."""
+    """An array that holds a value, as the step or run function sees it, from `offset` on."""
 
     array: str
     ctype: str
     offset: int = 0
+    stride: int = 0
+    step: str = "t"
 
     @property
     def text(self) -> str:
-        """The C expression of its address."""
-        return f"&{self.array}[{self.offset}]" if self.offset else self.array
+        """The C expression of its address; `stride` numbers for each step of a sequence."""
+        terms = [f"{self.step} * {self.stride}"] if self.stride else []
+        terms += [str(self.offset)] if self.offset else []
+        return f"&{self.array}[{' + '.join(terms)}]" if terms else self.array
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class Memory:
     """What a step needs in RAM: states live on, scratch only within a step.
 
     read: value -> where it is read. write: value -> all arrays that the phase which makes it must
-    fill, several for a state that is also an output. copied: copy phase -> what it fills.
+    fill, several for a state that is also an output. copied: copy phase -> what it fills. ends:
+    per-step value -> the step that its sweep computes last.
     """
 
     states: tuple[Member, ...]
@@ -51,6 +58,7 @@ class Memory:
     read: Mapping[str, Home]
     write: Mapping[str, tuple[Home, ...]]
     copied: Mapping[str, tuple[Home, ...]]
+    ends: Mapping[str, str]
     counts_steps: bool
 
     @property
@@ -86,84 +94,131 @@ def ctype_of(program: Program, value: str) -> str:
 
 def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]) -> Memory:
     """A home for every stored value. port_names: port -> the C name of the caller's array."""
-    read: dict[str, Home] = {}
-    write: dict[str, list[Home]] = {}
-    states = _states(program, schedule, read, write)
-    for port in program.inputs:
-        read.setdefault(port.value, _port_home(program, port, port_names))
-    copied_outputs = {m.into for p in schedule.phases for m in p.moves}
-    ports = {p.name: _port_home(program, p, port_names) for p in program.outputs}
-    for port in program.outputs:
-        if port.name not in copied_outputs:
-            write.setdefault(port.value, []).append(ports[port.name])
-    scratch = _scratch(program, schedule, read, write)
-    for move in reversed(schedule.joined):
-        homes = [_inside(home, move.offset) for home in write.get(move.into, [])]
-        write.setdefault(move.value, []).extend(homes)
-    copied = {
-        phase.name: tuple(
-            _inside(home, move.offset)
-            for move in phase.moves
-            for home in ([ports[move.into]] if move.into in ports else write.get(move.into, []))
-        )
-        for phase in schedule.phases
-        if phase.is_copy
-    }
+    plan = _Plan(program, schedule, port_names)
+    states = plan.states()
+    plan.ports()
+    scratch = plan.scratch()
+    plan.parts()
     return Memory(
         states=states,
         scratch=scratch,
-        read=read,
-        write={name: tuple(homes) for name, homes in write.items()},
-        copied=copied,
+        read=plan.read,
+        write={name: tuple(homes) for name, homes in plan.write.items()},
+        copied=plan.copied(),
+        ends={
+            value: LAST if program.sweeps[sweep] == FORWARD else FIRST
+            for value, sweep in program.sweep_of().items()
+            if sweep != ONCE
+        },
         counts_steps=any(op.kind == "matvec_over_time" for b in program.blocks for op in b.ops),
     )
 
 
-def _states(
-    program: Program, schedule: Schedule, read: dict[str, Home], write: dict[str, list[Home]]
-) -> tuple[Member, ...]:
-    members = []
-    for state in program.states:
-        double = state.name in schedule.double_buffered
-        value = program.values[state.name]
-        member = _member(
-            program, state.name, value.length, 2 if double else 1, value.format.describe()
-        )
-        before = f"state->{member.name}[now]" if double else f"state->{member.name}"
-        after = f"state->{member.name}[next]" if double else f"state->{member.name}"
-        read[state.name] = Home(before, member.ctype)
-        read[state.next] = Home(after, member.ctype)
-        write.setdefault(state.next, []).append(read[state.next])
-        members.append(member)
-    return tuple(members)
+class _Plan:
+    """Homes while they are found: states first, then ports, then what has none yet."""
+
+    def __init__(self, program: Program, schedule: Schedule, port_names: Mapping[str, str]) -> None:
+        self.program = program
+        self.schedule = schedule
+        self.read: dict[str, Home] = {}
+        self.write: dict[str, list[Home]] = {}
+        self.outputs = {p.name: self._port(p, port_names) for p in program.outputs}
+        self.inputs = {p.value: self._port(p, port_names) for p in program.inputs}
+
+    def _port(self, port: Port, port_names: Mapping[str, str]) -> Home:
+        """The caller's array: one step of it where the program streams, else all of them."""
+        length = self.program.values[port.value].length
+        stride = length if port.per_step and not self.program.streams else 0
+        return Home(port_names[port.name], ctype_of(self.program, port.value), 0, stride)
+
+    def states(self) -> tuple[Member, ...]:
+        """Members for the states."""
+        members = []
+        for state in self.program.states:
+            double = state.name in self.schedule.double_buffered
+            value = self.program.values[state.name]
+            member = _member(
+                self.program, state.name, value.length, 2 if double else 1, value.format.describe()
+            )
+            before = f"state->{member.name}[now]" if double else f"state->{member.name}"
+            after = f"state->{member.name}[next]" if double else f"state->{member.name}"
+            self.read[state.name] = Home(before, member.ctype)
+            self.write.setdefault(state.next, []).append(Home(after, member.ctype))
+            if self.program.streams or not double:
+                self.read[state.next] = Home(after, member.ctype)
+            members.append(member)
+        return tuple(members)
+
+    def ports(self) -> None:
+        """Inputs are read, outputs written where the caller keeps them."""
+        for value, home in self.inputs.items():
+            self.read.setdefault(value, home)
+        copied = {m.into for p in self.schedule.phases for m in p.moves}
+        for port in self.program.outputs:
+            if port.name not in copied:
+                self.write.setdefault(port.value, []).append(self.outputs[port.name])
+
+    def scratch(self) -> tuple[Member, ...]:
+        """Values that one phase leaves for another and that have no other home.
+
+        Of a sequence that several sweeps need, every step is kept.
+        """
+        program, phases = self.program, self.schedule.phases
+        found = {}
+        read_later = {n for p in phases for n in (*p.loads, *p.whole, *p.scalars)}
+        made = [n for p in phases for n in (*p.stores, *(op.dest for op in p.reductions))]
+        made += [m.into for m in self.schedule.joined]
+        made += [m.into for p in phases for m in p.moves if m.into in program.values]
+        sequences = program.sequences()
+        for value in dict.fromkeys(made):
+            whole = value in sequences
+            if value not in read_later or (value in self.read and not whole):
+                continue
+            length = program.values[value].length
+            steps = (program.steps or 0) if whole else 1
+            comment = program.values[value].format.describe()
+            if whole:
+                comment = f"{steps} steps of {length}, {comment}"
+            member = _member(program, value, length * steps, 1, comment)
+            found[value] = member
+            home = Home(f"state->{member.name}", member.ctype, 0, length if whole else 0)
+            self.read[value] = home
+            self.write.setdefault(value, []).append(home)
+        return tuple(found.values())
+
+    def parts(self) -> None:
+        """Parts of a concat are written inside it, too."""
+        for move in reversed(self.schedule.joined):
+            homes = [_inside(home, move.offset) for home in self.write.get(move.into, [])]
+            self.write.setdefault(move.value, []).extend(homes)
+
+    def copied(self) -> dict[str, tuple[Home, ...]]:
+        """What each copy phase fills."""
+        found = {}
+        for phase in self.schedule.phases:
+            homes: list[Home] = []
+            for move in phase.moves:
+                own = self.outputs.get(move.into)
+                targets = [own] if own is not None else self.write.get(move.into, [])
+                homes += [_inside(home, move.offset) for home in targets]
+            if phase.is_copy:
+                found[phase.name] = tuple(homes)
+        return found
 
 
-def _port_home(program: Program, port: Port, port_names: Mapping[str, str]) -> Home:
-    return Home(port_names[port.name], ctype_of(program, port.value))
+def source_of(memory: Memory, phase: Phase, value: str) -> Home:
+    """Where a phase reads a value: a copy may want another step than the current one."""
+    home = memory.read[value]
+    steps = [m.step for m in phase.moves if m.value == value and m.step is not None]
+    if steps and home.stride:
+        return replace(home, step=FIRST if steps[0] == 0 else LAST)
+    if phase.sweep == ONCE and home.stride:
+        return replace(home, step=memory.ends[value])
+    return home
 
 
 def _inside(home: Home, offset: int) -> Home:
     return replace(home, offset=home.offset + offset)
-
-
-def _scratch(
-    program: Program, schedule: Schedule, read: dict[str, Home], write: dict[str, list[Home]]
-) -> tuple[Member, ...]:
-    """Values that one phase leaves for another and that have no other home."""
-    found = {}
-    read_later = {n for p in schedule.phases for n in (*p.loads, *p.whole, *p.scalars)}
-    made = [n for p in schedule.phases for n in (*p.stores, *(op.dest for op in p.reductions))]
-    made += [m.into for m in schedule.joined]
-    made += [m.into for p in schedule.phases for m in p.moves if m.into in program.values]
-    for value in dict.fromkeys(made):
-        if value in read or value not in read_later:
-            continue
-        info = program.values[value]
-        member = _member(program, value, info.length, 1, info.format.describe())
-        found[value] = member
-        read[value] = Home(f"state->{member.name}", member.ctype)
-        write.setdefault(value, []).append(read[value])
-    return tuple(found.values())
 
 
 def _member(program: Program, value: str, length: int, buffers: int, comment: str) -> Member:

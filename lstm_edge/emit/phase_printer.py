@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_edge.emit.kernels import KERNELS, choose
 from lstm_edge.emit.kernels.block import MatvecBlock, Segment
-from lstm_edge.emit.memory import Home, Memory, c_name, ctype_of
+from lstm_edge.emit.memory import Home, Memory, c_name, ctype_of, source_of
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
@@ -66,7 +66,7 @@ class PhasePrinter:
             self._comment(phase),
             tuple(parameters),
             tuple(arguments),
-            phase.per_step,
+            phase.sweep,
             phase.units,
             self._sum_type,
             kernel,
@@ -97,7 +97,8 @@ class PhasePrinter:
         self, phase: Phase, names: LocalNames
     ) -> tuple[list[str], list[str], dict[str, str], Stores]:
         """C parameters and arguments, and the pointer names by value: to read, and to write."""
-        read = {v: self.memory.read[v] for v in (*phase.whole, *phase.loads, *phase.scalars)}
+        values = (*phase.whole, *phase.loads, *phase.scalars)
+        read = {v: source_of(self.memory, phase, v) for v in values}
         outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
         written = {
             value: self.memory.copied[phase.name]
@@ -121,7 +122,7 @@ class PhasePrinter:
                 arguments.append(home.text)
         if any(op.kind == "matvec_over_time" for op in phase.matvecs):
             parameters.append("int32_t step")
-            arguments.append("state->step")
+            arguments.append("state->step" if self.program.streams else "t")
         sources = {value: pointers[home] for value, home in read.items()}
         stores = {v: [(pointers[h], h.ctype) for h in homes] for v, homes in written.items()}
         return parameters, arguments, sources, stores

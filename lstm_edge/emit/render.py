@@ -170,6 +170,8 @@ def _model(
         "scratch": memory.scratch,
         "counts_steps": memory.counts_steps,
         "steps": program.steps,
+        "streams": program.streams,
+        "sweeps": program.sweeps,
         "inputs": inputs,
         "outputs": outputs,
         "phases": phases,
@@ -193,7 +195,7 @@ def _step_notes(
         fmt = program.values[port.value].format.describe()
         notes.append(f"{view.name}: {view.length} numbers, {fmt}")
     final = [p.name for p in outputs if not p.per_step]
-    if final:
+    if final and program.streams:
         names = " and ".join(final)
         notes.append(f"{names}: NULL at steps whose result is not wanted, which saves its work")
     if program.steps is not None and final:

@@ -16,11 +16,13 @@ INTEGER = {
     "shift": "{0} >> {n}",
     "round_shift": "({0} + {half}) >> {n}",
     "saturate": "le_clamp({0}, {low}, {high})",
-    "at_least": "le_at_least({0}, {n})",
+    "larger": "le_larger({0}, {1})",
+    "smaller": "le_smaller({0}, {1})",
+    "above": "le_above({0}, {1})",
     "table": "le_table({table}, {0}, {n})",
     "divide": "{0} / {1}",
     "log": "le_log({table}, {0})",
-    "max": "le_max({result}, {0})",
+    "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
 }
 """Integer operations; matvecs are the kernels'. `result` is a reduction's value so far."""
@@ -32,10 +34,15 @@ FLOAT = {
     "divide": "{0} / {1}",
     "sigmoid": "le_sigmoid({0})",
     "tanh": "le_tanh({0})",
-    "relu": "le_relu({0})",
+    "elu_tail": "le_elu_tail({0})",
+    "softplus_tail": "le_softplus_tail({0})",
+    "softsign": "le_softsign({0})",
+    "larger": "le_larger({0}, {1})",
+    "smaller": "le_smaller({0}, {1})",
+    "above": "le_above({0}, {1})",
     "exp": "le_exp({0})",
     "log": "le_log({0})",
-    "max": "le_max({result}, {0})",
+    "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
 }
 """Float operations."""
@@ -43,6 +50,9 @@ FLOAT = {
 NEEDS = {
     "le_sigmoid": ("le_exp",),
     "le_tanh": ("le_exp",),
+    "le_elu_tail": ("le_exp", "le_smaller"),
+    "le_softplus_tail": ("le_exp", "le_log", "le_smaller"),
+    "le_softsign": ("le_larger",),
 }
 """Helpers that a helper calls."""
 

@@ -55,6 +55,8 @@ def _context(program: Program) -> dict[str, Any]:
     outputs = test_ports(program, program.outputs)
     return {
         "name": program.name,
+        "streams": program.streams,
+        "steps": program.steps,
         "inputs": test_ports(program, program.inputs),
         "outputs": outputs,
         "final_outputs": [p for p in outputs if not p.per_step],

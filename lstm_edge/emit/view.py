@@ -68,7 +68,7 @@ class PhaseView:
     comment: str
     parameters: tuple[str, ...]
     arguments: tuple[str, ...]
-    per_step: bool
+    sweep: int
     units: int
     sum_type: str
     kernel: KernelView | None

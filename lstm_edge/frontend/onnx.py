@@ -15,7 +15,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_file import read_onnx
 from lstm_edge.frontend.onnx_graph import Graph, graph_of, visit
 from lstm_edge.frontend.onnx_walk import SizeNeeded, Walk
-from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Model, Node, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
@@ -140,7 +140,7 @@ def _fingerprint(model: Model) -> object:
 
 
 def _node_fingerprint(node: Node) -> object:
-    if isinstance(node, LastStep | Concat):
+    if isinstance(node, LastStep | FirstStep | Concat):
         return node
     if isinstance(node, DenseOverTime):
         return (node.name, node.input, node.output, node.weights.tobytes(), node.bias.tobytes())

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import numerics, numerics_float
-from lstm_edge.ir.program import Block, Op, Program
+from lstm_edge.ir.program import FORWARD, ONCE, Block, Op, Program
 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
@@ -41,37 +41,63 @@ def run(
     """Feed stored numbers, input name -> [samples, steps, features]; return outputs and state.
 
     Outputs: name -> [samples, steps, features], or [samples, features] for those that exist after
-    the last step only. The state maps state names to [samples, length]; give it back to go on.
+    the last step only. The state maps state names to [samples, length]; give it back to go on
+    (a program that needs whole sequences starts anew with each).
     `exact=False` lets the matrix library choose the order of float sums: quick, for calibration.
     """
     kind = np.float32 if program.is_float else np.int64
+    execute = partial(_execute_block, program, _operations(program, exact), observe)
+    samples, steps = next(iter(inputs.values())).shape[:2]
+    goes_on = state is not None and program.streams
+    now = dict(state) if state is not None and goes_on else initial_state(program, samples)
+    values: dict[str, Array] = {n: a.astype(kind) for n, a in program.constants.items()}
+    kept = _kept(program)
+    sequences: dict[str, Array] = {}
+    made = program.sweep_of()
+    for sweep, direction in enumerate(program.sweeps):
+        rows: dict[str, list[Array]] = {n: [] for n in kept if made.get(n, sweep) == sweep}
+        order = range(steps) if direction == FORWARD else range(steps - 1, -1, -1)
+        for t in order:
+            values.update(now)
+            values.update({p.value: inputs[p.name][:, t].astype(kind) for p in program.inputs})
+            values.update({name: array[:, t] for name, array in sequences.items()})
+            for block in program.blocks:
+                if block.sweep == sweep:
+                    execute(block, values, t)
+            renewed = {s.name: values[s.next] for s in program.states if made[s.next] == sweep}
+            now.update(renewed)
+            for name, row in rows.items():
+                row.append(values[name])
+        ordered = 1 if direction == FORWARD else -1
+        sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
+    for block in program.blocks:
+        if block.sweep == ONCE:
+            execute(block, {**values, **_read_whole(block, sequences)}, steps - 1, values)
+    outputs = {
+        p.name: sequences[p.value] if p.per_step else values[p.value] for p in program.outputs
+    }
+    return outputs, now
+
+
+def _kept(program: Program) -> list[str]:
+    """Per-step values of which every step is wanted: outputs, and what other sweeps read."""
+    wanted = [p.value for p in program.outputs if p.per_step]
+    return list(dict.fromkeys([*wanted, *program.sequences()]))
+
+
+def _read_whole(block: Block, sequences: Mapping[str, Array]) -> dict[str, Array]:
+    """Operands of step_at are whole sequences."""
+    names = [name for op in block.ops if op.kind == "step_at" for name in op.args]
+    return {name: sequences[name] for name in names}
+
+
+def _operations(program: Program, exact: bool) -> dict[str, Callable[..., Array]]:
     table: dict[str, Callable[..., Array]] = dict(
         numerics_float.OPERATIONS if program.is_float else numerics.OPERATIONS
     )
     if program.is_float and not exact:
         table |= {"matvec": _fast_matvec, "matvec_over_time": _fast_matvec}
-    execute = partial(_execute_block, program, table, observe)
-    samples, steps = next(iter(inputs.values())).shape[:2]
-    now = dict(state) if state is not None else initial_state(program, samples)
-    constants = {n: a.astype(kind) for n, a in program.constants.items()}
-    per_step: dict[str, list[Array]] = {p.name: [] for p in program.outputs if p.per_step}
-    values: dict[str, Array] = {}
-    for t in range(steps):
-        values = {**constants, **now}
-        values.update({p.value: inputs[p.name][:, t].astype(kind) for p in program.inputs})
-        for block in program.blocks:
-            if block.per_step:
-                execute(block, values, t)
-        now = {s.name: values[s.next] for s in program.states}
-        for port in program.outputs:
-            if port.per_step:
-                per_step[port.name].append(values[port.value])
-    for block in program.blocks:
-        if not block.per_step:
-            execute(block, values, steps - 1)
-    outputs = {name: np.stack(rows, axis=1) for name, rows in per_step.items()}
-    outputs.update({p.name: values[p.value] for p in program.outputs if not p.per_step})
-    return outputs, now
+    return table
 
 
 def _execute_block(
@@ -81,11 +107,15 @@ def _execute_block(
     block: Block,
     values: dict[str, Array],
     t: int,
+    into: dict[str, Array] | None = None,
 ) -> None:
+    """Run the operations of a block at step t; results go to `values`, and to `into`."""
     for op in block.ops:
         args = tuple(values[name] for name in op.args)
         result = _apply(op, table[op.kind], args, values, t)
         values[op.dest] = result
+        if into is not None:
+            into[op.dest] = result
         if observe is not None:
             observe(op, args, result)
 
@@ -104,7 +134,7 @@ def _apply(
         case "matvec_over_time":
             before = np.broadcast_to(values[op.bias], args[0].shape) if t == 0 else args[0]
             return function(before, [(values[op.matrices[0]][t], args[1])])
-        case "shift" | "round_shift" | "saturate" | "at_least":
+        case "shift" | "round_shift" | "saturate" | "step_at":
             return function(args[0], op.n)
         case "table":
             return function(args[0], values[op.table], op.n)

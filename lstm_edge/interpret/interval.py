@@ -53,9 +53,21 @@ def _mulw(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
 
 def _increasing(op: Op, args: list[Bounds], _: Constants) -> Bounds:
     """Operations that never fall as their operand rises: apply them to both ends."""
-    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate", "at_least") else ()
+    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
     function = numerics.OPERATIONS[op.kind]
     return function(args[0][0], *extra), function(args[0][1], *extra)
+
+
+def _pairwise(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    """Operations that never fall as either operand rises."""
+    function = numerics.OPERATIONS[op.kind]
+    (low, high), (least, most) = args
+    return function(low, least), function(high, most)
+
+
+def _above(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = args[0]
+    return np.minimum(low, 0), np.maximum(high, 0)
 
 
 def _table(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
@@ -89,6 +101,10 @@ def _sub(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return args[0][0] - args[1][1], args[0][1] - args[1][0]
 
 
+def _unchanged(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    return args[0]
+
+
 def _concat(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     low, high = zip(*args, strict=True)
     return np.concatenate(low), np.concatenate(high)
@@ -114,9 +130,12 @@ OPERATIONS: dict[str, BoundsOf] = {
     "shift": _increasing,
     "round_shift": _increasing,
     "saturate": _increasing,
-    "at_least": _increasing,
+    "larger": _pairwise,
+    "smaller": _pairwise,
+    "above": _above,
     "table": _table,
     "concat": _concat,
+    "step_at": _unchanged,
     "max": _max,
     "sum": _sum,
     "divide": _divide,

@@ -11,10 +11,10 @@ is a Python expression of these objects; it is never evaluated here. `passes/low
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-FUNCTIONS = ("sigmoid", "tanh", "relu")
-"""Elementwise functions that `apply` accepts."""
+FUNCTIONS = ("sigmoid", "tanh", "elu_tail", "softplus_tail", "softsign")
+"""Curved functions that `apply` accepts; `functions.py` builds all others from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,8 @@ class Expr:
     param      a weight vector `name`, one entry per unit
     constant   `value`, the same for every unit
     affine     bias + sum of matrix @ operand: `matrices` and `args` in the same order
-    add, sub, mul   elementwise, two operands
+    add, sub, mul, larger, smaller   elementwise, two operands
+    above      the first operand where it is above the second, else 0
     apply      the function `name` of one operand
     softmax, log_softmax   over all units of one operand
     """
@@ -89,9 +90,24 @@ def tanh(operand: Expr) -> Expr:
     return Expr("apply", (operand,), name="tanh")
 
 
-def relu(operand: Expr) -> Expr:
-    """max(x, 0)."""
-    return Expr("apply", (operand,), name="relu")
+def apply(function: str, operand: Expr) -> Expr:
+    """One of `FUNCTIONS`."""
+    return Expr("apply", (operand,), name=function)
+
+
+def larger(a: Expr, b: Expr | float) -> Expr:
+    """max(a, b)."""
+    return Expr("larger", (a, _lift(b)))
+
+
+def smaller(a: Expr, b: Expr | float) -> Expr:
+    """min(a, b)."""
+    return Expr("smaller", (a, _lift(b)))
+
+
+def above(a: Expr, b: Expr | float) -> Expr:
+    """a where a > b, else 0."""
+    return Expr("above", (a, _lift(b)))
 
 
 def softmax(operand: Expr) -> Expr:
@@ -124,10 +140,13 @@ class Cell:
     """The equations of a layer: `results` maps a name to its value at this step.
 
     A result whose name is also read as a state is kept for the next step: `h` and `c` of an LSTM.
+    bounds: magnitudes that results never exceed if they start within, where the equation shows it
+    and its terms do not: a GRU's h is a mean of tanh and the last h.
     """
 
     name: str
     results: Mapping[str, Expr]
+    bounds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ class Layer:
 
     inputs: the cell's input name -> tensor. outputs: the cell's result name -> tensor.
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
-    b_g and P_g [units]. initial: state name -> [units], zero where absent.
+    b_g and P_g [units]. initial: state name -> [units], zero where absent. reverse: the steps are
+    taken from the last to the first, results keep their step's place.
     """
 
     name: str
@@ -58,11 +59,22 @@ class Layer:
     params: Mapping[str, Floats] = field(default_factory=dict)
     initial: Mapping[str, Floats] = field(default_factory=dict)
     source: str = ""
+    reverse: bool = False
 
 
 @dataclass(frozen=True)
 class LastStep:
     """The vector of the last time step: no work, only a name."""
+
+    name: str
+    input: str
+    output: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """The vector of the first time step: where a reverse layer ends."""
 
     name: str
     input: str
@@ -95,7 +107,7 @@ class Concat:
     source: str = ""
 
 
-Node = Layer | LastStep | DenseOverTime | Concat
+Node = Layer | LastStep | FirstStep | DenseOverTime | Concat
 
 
 @dataclass(frozen=True)

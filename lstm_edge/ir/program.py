@@ -1,8 +1,9 @@
 """The program: a model as a list of operations with one exact meaning, integer or float32.
 
-Every value is a vector with one format; every operation makes one new value. Per-step blocks run
-at each time step, the others once after the last. `interpret/execute.py` runs a program in numpy,
-`interpret/interval.py` bounds it, `emit/` prints it as C.
+Every value is a vector with one format; every operation makes one new value. A sweep runs its
+blocks at each time step, from the first to the last or the other way round; blocks of no sweep run
+once, after all of them. A program of one forward sweep can be run step by step.
+`interpret/execute.py` runs a program in numpy, `interpret/interval.py` bounds it, `emit/` prints C.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ REDUCTIONS = ("max", "sum")
 MATVECS = ("matvec", "matvec_over_time")
 """Operations that read all units of their operands."""
 
-PLACED = ("concat",)
+PLACED = ("concat", "step_at")
 """Operations that are no code: their operands are written where the result is."""
 
 
@@ -45,10 +46,11 @@ class Op:
     matvec            bias constant, one matrix constant per operand in args
     matvec_over_time  the same with matrices [steps, rows, columns], that of the step is used;
                       args[0] is the running sum, replaced by the bias at the first step
-    shift, round_shift, saturate, at_least   n: the count, the number of bits, the least value
+    shift, round_shift, saturate   n: the count or the number of bits
     table             table: the constant's name, n: log2 of the distance of its entries
     log               table
     concat            operands of one format, end to end
+    step_at           n: the step of a per-step value, 0 or -1; in a block that runs ONCE
     An operand of length 1 applies to every unit.
     """
 
@@ -61,12 +63,17 @@ class Op:
     matrices: tuple[str, ...] = ()
 
 
+ONCE = -1
+"""The sweep of what runs once, after the last step."""
+FORWARD, REVERSE = "forward", "reverse"
+
+
 @dataclass(frozen=True)
 class Block:
-    """The operations of one layer."""
+    """The operations of one layer in sweep number `sweep`, or ONCE."""
 
     layer: str
-    per_step: bool
+    sweep: int
     ops: tuple[Op, ...]
 
 
@@ -104,7 +111,8 @@ class Port:
 class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
-    steps: the sequence length that the model requires, None if any will do.
+    sweeps: FORWARD or REVERSE for each. steps: the sequence length that the model requires, None
+    if any will do.
     """
 
     name: str
@@ -114,6 +122,7 @@ class Program:
     states: tuple[State, ...]
     values: Mapping[str, Value]
     constants: Mapping[str, Array]
+    sweeps: tuple[str, ...]
     blocks: tuple[Block, ...]
     steps: int | None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -122,6 +131,32 @@ class Program:
     def is_float(self) -> bool:
         """True for the float32 scheme."""
         return self.scheme == "float32"
+
+    @property
+    def streams(self) -> bool:
+        """True where the program can be run step by step; else it needs the whole sequence."""
+        return self.sweeps == (FORWARD,) and not any(
+            op.kind == "step_at" for block in self.blocks for op in block.ops
+        )
+
+    def sweep_of(self) -> dict[str, int]:
+        """The sweep in which each value is made; inputs, states and constants are not listed."""
+        return {op.dest: block.sweep for block in self.blocks for op in block.ops}
+
+    def sequences(self) -> tuple[str, ...]:
+        """Per-step values of which other sweeps need every step, or one that is not the last
+        computed.
+        """
+        made = self.sweep_of()
+        found = []
+        for block in self.blocks:
+            for op in block.ops:
+                for name in op.args:
+                    source = made.get(name, ONCE)
+                    across = block.sweep not in (source, ONCE) or op.kind == "step_at"
+                    if source != ONCE and across:
+                        found.append(name)
+        return tuple(dict.fromkeys(found))
 
 
 def verify(program: Program) -> Program:

@@ -36,6 +36,7 @@ def to_bytes(program: Program) -> bytes:
         "scheme": program.scheme,
         "steps": program.steps,
         "options": dict(program.options),
+        "sweeps": list(program.sweeps),
         "values": [asdict(v) for v in program.values.values()],
         "blocks": [asdict(b) for b in program.blocks],
         "states": [
@@ -130,8 +131,9 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
             for name, a in arrays.items()
             if name.startswith(prefix)
         },
+        sweeps=tuple(d["sweeps"]),
         blocks=tuple(
-            Block(b["layer"], b["per_step"], tuple(op(o) for o in b["ops"])) for b in d["blocks"]
+            Block(b["layer"], b["sweep"], tuple(op(o) for o in b["ops"])) for b in d["blocks"]
         ),
         steps=d["steps"],
         options=d["options"],

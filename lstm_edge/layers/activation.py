@@ -1,13 +1,17 @@
 """Elementwise and vector activations as layers of their own: y = f(x)."""
 
-from lstm_edge.ir.expr import Cell, Expr, input_vector, log_softmax, softmax
+from lstm_edge.functions import ACTIVATIONS
+from lstm_edge.ir.expr import Cell, input_vector, log_softmax, softmax
 
 ELEMENTWISE = ("sigmoid", "tanh", "relu")
+"""Functions without parameters, by the names of their layers."""
 
 
-def activation(function: str) -> Cell:
-    """One of `ELEMENTWISE`, applied to every unit."""
-    return Cell(function, {"y": Expr("apply", (input_vector("x"),), name=function)})
+def activation(function: str, alpha: float = 0.0, beta: float = 0.0) -> Cell:
+    """A function of `ACTIVATIONS`, applied to every unit; its name in any case."""
+    known = {name.lower(): form for name, form in ACTIVATIONS.items()}
+    build = known[function.lower()].build
+    return Cell(function.lower(), {"y": build(input_vector("x"), alpha, beta)})
 
 
 def softmax_layer() -> Cell:

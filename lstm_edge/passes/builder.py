@@ -69,10 +69,10 @@ class Builder:
             self.value(name, len(array), fmt)
         return self.values[name]
 
-    def close_block(self, layer: str, per_step: bool) -> None:
+    def close_block(self, layer: str, sweep: int) -> None:
         """End the operations of one layer."""
         if self._ops:
-            self.blocks.append(Block(layer, per_step, tuple(self._ops)))
+            self.blocks.append(Block(layer, sweep, tuple(self._ops)))
         self._ops = []
 
     def _fresh(self, name: str) -> str:

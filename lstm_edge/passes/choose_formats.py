@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.input_formats import (
     InputFormat,
@@ -21,6 +21,8 @@ MARGIN = 1.1
 """Share by which a calibrated range is widened where nothing bounds a value."""
 BOUND_SLACK = 4.0
 """A proved bound up to this factor above the calibrated range is used in its place."""
+FACTOR_MARGIN = 4.0
+"""How far beyond its calibrated range a 16-bit factor may go: relu gates have no bound."""
 HEADROOM_BITS = 2
 """Above 8 bits, a calibrated value may still grow by this many bits before it saturates."""
 SMALLEST = 2.0**-10
@@ -80,11 +82,29 @@ class FormatChoice:
         largest = self.ranges.largest(f"{layer.name}.{name}")
         if self.is_multiplied(layer, name):
             first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
-            bound = max(proved_bound(layer.cell.results[name]), first)
+            known = layer.cell.bounds.get(name, float("inf"))
+            bound = max(min(proved_bound(layer.cell.results[name]), known), first)
             return self.of_activation(largest, bound)
         bits = self.options.cell_state
         room = CELL_RANGES[bits, self.ranges.from_data]
         reach = max(largest * room.margin, room.least)
+        return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
+
+    def is_mixed(self, layer: Layer, name: str) -> bool:
+        """True where a state enters matrix products and elementwise operations both."""
+        mixed = any(
+            operand.kind == "state" and operand.name == name
+            for e in walk(*layer.cell.results.values())
+            if e.kind != "affine"
+            for operand in e.args
+        )
+        return mixed and self.is_multiplied(layer, name)
+
+    def of_mixed(self, layer: Layer, name: str) -> Format:
+        """The wide form of such a state: errors add up over the steps, so it has more bits."""
+        narrow = self.of_state(layer, name)
+        bits = self.options.cell_state
+        reach = narrow.magnitude * narrow.scale
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
 
     def of_activation(self, largest: float, bound: float) -> Format:
@@ -101,6 +121,10 @@ class FormatChoice:
             return saturated(2.0 ** (bits_above(bound) - 15), 16)
         unit = 2.0 ** (bits_above(seen) + 1 - bits)
         return saturated(unit, min(bits + HEADROOM_BITS, 16), "int16")
+
+    def of_factor(self, largest: float) -> Format:
+        """A 16-bit factor of a product whose other factor is wide, from its calibrated range."""
+        return saturated(2.0 ** (bits_above(max(largest, SMALLEST) * FACTOR_MARGIN) - 15), 16)
 
     def is_multiplied(self, layer: Layer, result: str) -> bool:
         """True where a matrix product of this layer or a later one reads the result."""
@@ -123,11 +147,16 @@ def bits_above(reach: float) -> int:
 def proved_bound(node: Expr) -> float:
     """A bound from the equation alone: 1 for o * tanh(c), infinite where there is none."""
     if node.kind == "apply":
-        return 1.0 if node.name in ("sigmoid", "tanh") else float("inf")
-    if node.kind == "mul":
-        return proved_bound(node.args[0]) * proved_bound(node.args[1])
+        return 1.0
     if node.kind == "constant":
         return abs(node.value)
+    parts = [proved_bound(e) for e in node.args]
+    if node.kind == "mul":
+        return parts[0] * parts[1] if 0.0 not in parts else 0.0
+    if node.kind in ("add", "sub"):
+        return parts[0] + parts[1]
+    if node.kind == "smaller" and node.args[0].kind == "larger":
+        return max(parts[1], proved_bound(node.args[0].args[1]))
     return float("inf")
 
 
@@ -137,7 +166,7 @@ def multiplied_tensors(model: Model) -> frozenset[str]:
     for node in reversed(model.nodes):
         if isinstance(node, DenseOverTime):
             found.add(node.input)
-        elif isinstance(node, LastStep):
+        elif isinstance(node, LastStep | FirstStep):
             if node.output in found:
                 found.add(node.input)
         elif isinstance(node, Concat):

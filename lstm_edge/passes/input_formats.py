@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import walk
-from lstm_edge.ir.model import DenseOverTime, LastStep, Layer, Model
+from lstm_edge.ir.model import DenseOverTime, FirstStep, LastStep, Layer, Model
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -84,7 +84,7 @@ def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
     recurrent: list[float] = []
     names = {tensor}
     for node in model.nodes:
-        if isinstance(node, LastStep) and node.input in names:
+        if isinstance(node, LastStep | FirstStep) and node.input in names:
             names.add(node.output)
         elif isinstance(node, DenseOverTime) and node.input in names:
             columns.append(np.abs(node.weights).max(axis=(0, 1)).astype(np.float64))

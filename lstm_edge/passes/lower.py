@@ -10,14 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from lstm_edge import ir
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, Floats, LastStep, Layer, Model, Port
+from lstm_edge.ir.model import (
+    Concat,
+    DenseOverTime,
+    FirstStep,
+    Floats,
+    LastStep,
+    Layer,
+    Model,
+    Port,
+)
 from lstm_edge.ir.program import Program, Value, verify
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
+from lstm_edge.passes.sweeps import Sweeps
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,10 @@ class Rules(Protocol):
     def concat(self, node: Concat, parts: list[Value]) -> Value:
         """Vectors joined end to end."""
 
-    def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
+    def step_at(self, name: str, value: Value, n: int) -> Value:
+        """One step of a per-step value."""
+
+    def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """The value of a dense layer over all steps."""
 
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
@@ -64,20 +75,23 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
     """The program of `model` under `rules`, verified."""
     builder = rules.builder
     known: dict[str, Value] = {}
+    sweeps = Sweeps(model)
     for port in model.inputs:
         known[port.tensor] = rules.input(port, model.tensors[port.tensor].features)
     for node in model.nodes:
-        if isinstance(node, LastStep):
-            known[node.output] = known[node.input]
+        sweep = sweeps.of(node)
+        if isinstance(node, LastStep | FirstStep):
+            value, wanted = known[node.input], sweeps.ends_with(node)
+            known[node.output] = (
+                value if wanted is None else rules.step_at(node.name, value, wanted)
+            )
         elif isinstance(node, DenseOverTime):
-            known[node.output] = rules.dense_over_time(node, known[node.input])
+            known[node.output] = rules.dense_over_time(node, known[node.input], sweep)
         elif isinstance(node, Concat):
             known[node.output] = rules.concat(node, [known[t] for t in node.inputs])
-            builder.close_block(node.name, model.tensors[node.output].per_step)
         else:
             _lower_layer(node, known, rules)
-            per_step = all(model.tensors[t].per_step for t in node.inputs.values())
-            builder.close_block(node.name, per_step)
+        builder.close_block(node.name, sweep)
     per_step_of = {t.name: t.per_step for t in model.tensors.values()}
     inputs, outputs = (
         tuple(rules.port(p, known[p.tensor], per_step_of[p.tensor]) for p in ports)
@@ -92,6 +106,7 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             states=tuple(builder.states),
             values=builder.values,
             constants=builder.constants,
+            sweeps=sweeps.directions,
             blocks=tuple(builder.blocks),
             steps=model.steps,
             options=options,
@@ -104,7 +119,7 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
     cell = layer.cell
     names = name_expressions(cell)
     values: dict[int, Value] = {}
-    states = {name: rules.state(layer, name, layer_units(layer)) for name in cell.states}
+    states = {name: rules.state(layer, name, state_units(layer, name)) for name in cell.states}
     stored: dict[str, Value] = {}
     for result, root in cell.results.items():
         for node in walk(root):
@@ -127,7 +142,10 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
         rules.builder.states.append(ir.program.State(value.name, stored[name].name, initial))
 
 
-def layer_units(layer: Layer) -> int:
-    """Number of units of a layer that has states: the rows of any of its biases."""
-    rows = [len(array) for name, array in layer.params.items() if name.startswith("b_")]
-    return int(np.max(rows))
+def state_units(layer: Layer, state: str) -> int:
+    """Length of a state: what its matrix takes, else what the layer's gates give."""
+    for e in walk(*layer.cell.results.values()):
+        for matrix, operand in zip(e.matrices, e.args, strict=False):
+            if operand.kind == "state" and operand.name == state:
+                return int(layer.params[matrix].shape[1])
+    return int(next(len(a) for name, a in layer.params.items() if name.startswith("b_")))

@@ -1,4 +1,4 @@
-"""Elementwise functions in integers: tables for the curved ones, one operation for relu."""
+"""Curved functions in integers: interpolated tables, and a division for softsign."""
 
 from __future__ import annotations
 
@@ -9,41 +9,56 @@ from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes import tables
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
+from lstm_edge.passes.fixed.arithmetic import add_or_subtract
+from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, saturate, with_fraction
 
 TABLE_FRACTION = (6, 18)
 """Fractional bits with which a value enters a table: fewer are coarse, more overflow."""
+SOFTSIGN_FRACTION = 15
 
 
 def lower_function(b: Builder, function: str, value: Value, name: str, comment: str) -> Value:
     """`function` of the fixed-point `value`; the result is named `name`."""
     match function:
-        case "relu":
-            return _relu(b, value, name, comment)
         case "sigmoid":
-            q15 = fixed(15, 1, 32767, "int32")
-            return _sigmoid(b, value, 0, name, comment, q15)
+            return _sigmoid(b, value, 0, name, comment, fixed(15, 1, 32767, "int32"))
         case "tanh":
             return _tanh(b, value, name, comment)
+        case "elu_tail":
+            q15 = fixed(15, -32767, 0, "int32")
+            return _table(b, value, ("elu_table", tables.elu_table()), 0, name, comment, q15)
+        case "softplus_tail":
+            q15 = fixed(15, 0, 32767, "int32")
+            entries = ("softplus_table", tables.softplus_table())
+            return _table(b, value, entries, 0, name, comment, q15)
+        case "softsign":
+            return _softsign(b, value, name, comment)
         case _:
             raise InternalError(f"no integer form of the function {function!r}")
 
 
-def _relu(b: Builder, value: Value, name: str, comment: str) -> Value:
-    high = max(value.format.high, 0)
-    fmt = Format("int32", value.format.scale, max(value.format.low, 0), high)
-    return b.emit("at_least", name, (value,), fmt, n=0, comment=comment)
+def _table(
+    b: Builder,
+    value: Value,
+    table: tuple[str, tables.Entries],
+    doubled: int,
+    name: str,
+    comment: str,
+    result: Format,
+) -> Value:
+    """A table over [-16, 16], or half of that where `doubled`: read twice as coarsely."""
+    fraction = min(max(fraction_of(value), TABLE_FRACTION[0]), TABLE_FRACTION[1])
+    p = with_fraction(b, value, fraction, f"{name}_in")
+    entries = b.constant(*table)
+    n = fraction + tables.SIGMOID_RANGE_BITS - tables.HALF_BITS - doubled
+    return b.emit("table", name, (p,), result, table=entries, n=n, comment=comment)
 
 
 def _sigmoid(
     b: Builder, value: Value, doubled: int, name: str, comment: str, result: Format
 ) -> Value:
-    """sigmoid(value * 2**doubled): doubling is reading the table twice as coarsely."""
-    fraction = min(max(fraction_of(value), TABLE_FRACTION[0]), TABLE_FRACTION[1])
-    p = with_fraction(b, value, fraction, f"{name}_in")
-    entries = b.constant("sigmoid_table", tables.sigmoid_table())
-    n = fraction + tables.SIGMOID_RANGE_BITS - tables.HALF_BITS - doubled
-    return b.emit("table", name, (p,), result, table=entries, n=n, comment=comment)
+    table = ("sigmoid_table", tables.sigmoid_table())
+    return _table(b, value, table, doubled, name, comment, result)
 
 
 def _tanh(b: Builder, value: Value, name: str, comment: str) -> Value:
@@ -54,3 +69,32 @@ def _tanh(b: Builder, value: Value, name: str, comment: str) -> Value:
     one = b.vector("one_q15", np.array([32768]), Format("int32", 1.0, 32768, 32768))
     q15 = fixed(15, -32766, 32766, "int32")
     return b.emit("sub", name, (twice, one), q15, comment=comment)
+
+
+def _softsign(b: Builder, value: Value, name: str, comment: str) -> Value:
+    """x / (1 + |x|) = 1 / (1 + max(-x, 0)) - 1 / (1 + max(x, 0))."""
+    x = with_fraction(b, value, min(fraction_of(value), SOFTSIGN_FRACTION), f"{name}_in")
+    x = saturate(b, x, 31, f"{name}_sat")
+    zero = constant_vector(b, "zero", np.zeros(1))
+    negated = add_or_subtract(b, "sub", zero, x, f"{name}_negated", "")
+    parts = [_reciprocal(b, v, f"{name}_{side}") for v, side in ((negated, "below"), (x, "above"))]
+    return add_or_subtract(b, "sub", parts[0], parts[1], name, comment)
+
+
+def _reciprocal(b: Builder, x: Value, name: str) -> Value:
+    """1 / (1 + max(x, 0)) in Q0.15."""
+    fraction = fraction_of(x)
+    zero = b.vector("zero_bound", np.zeros(1, np.int64), Format("int32", 1.0, 0, 0))
+    high = max(x.format.high, 0)
+    positive = b.emit("larger", f"{name}_side", (x, zero), fixed(fraction, 0, high, "int32"))
+    one = constant_vector(b, "one", np.ones(1))
+    more = add_or_subtract(b, "add", positive, one, f"{name}_more", "")
+    unit = fraction_of(more)
+    numerator = 32767 << unit
+    top = b.vector(
+        f"reciprocal_numerator_q{unit}",
+        np.array([numerator]),
+        Format("int32", 1.0, numerator, numerator),
+    )
+    low = numerator // max(more.format.high, 1)
+    return b.emit("divide", name, (top, more), fixed(15, low, 32767, "int32"))

@@ -8,13 +8,13 @@ from lstm_edge import ir
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
-from lstm_edge.ir.program import Program, State, Value
+from lstm_edge.ir.program import ONCE, Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
-from lstm_edge.passes.fixed.arithmetic import add_or_subtract, multiply
+from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.rescale import as_fixed, convert, unpack_input
-from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, with_fraction
+from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
 from lstm_edge.passes.input_formats import InputFormat
 from lstm_edge.passes.lower import Place, lower
 from lstm_edge.passes.lower_affine import (
@@ -41,6 +41,9 @@ class IntegerRules:
         self.inputs: dict[str, InputFormat] = {}
         self.seen_as: dict[str, str] = {}
         """Value name -> its name in the float program, where the two differ."""
+        self.states: set[str] = set()
+        self.narrow: dict[str, Value] = {}
+        """Wide value -> the activation that stands for it in matrix products."""
 
     def input(self, port: Port, features: int) -> Value:
         """A model input in its own scales; elementwise use unpacks it first."""
@@ -51,36 +54,63 @@ class IntegerRules:
         return self.builder.value(port.tensor, features, stored, f"input {port.name}")
 
     def state(self, layer: Layer, name: str, units: int) -> Value:
-        """A state in the format that it is kept in."""
-        chosen = self.choice.of_state(layer, name)
-        return self.builder.value(f"{layer.name}.{name}", units, chosen, f"{name} of the last step")
+        """A state in the format that it is kept in. One that is also mixed unit by unit, as a
+        GRU's h, is kept twice: wide, and as the activation that matrix products read.
+        """
+        seen, comment = f"{layer.name}.{name}", f"{name} of the last step"
+        self.states.add(seen)
+        if not self.choice.is_mixed(layer, name):
+            return self.builder.value(seen, units, self.choice.of_state(layer, name), comment)
+        wide = self.builder.value(seen, units, self.choice.of_mixed(layer, name), comment)
+        activation = self.choice.of_state(layer, name)
+        narrow = self.builder.value(f"{seen}_narrow", units, activation, f"{comment}, rounded")
+        self.narrow[seen] = narrow
+        self.seen_as[narrow.name] = seen
+        return wide
 
     def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Operations of one node."""
         b, name, comment = self.builder, place.name, place.comment
+        if node.kind == "affine":
+            return self._affine(node, args, place)
+        if node.kind == "param":
+            numbers = place.layer.params[node.name].astype(np.float64)
+            return constant_vector(b, name, numbers)
+        if node.kind == "constant":
+            return constant_vector(b, name, np.array([node.value]))
+        args = [self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args)]
         match node.kind:
-            case "affine":
-                return self._affine(node, args, place)
-            case "param":
-                numbers = place.layer.params[node.name].astype(np.float64)
-                return constant_vector(b, name, numbers)
-            case "constant":
-                return constant_vector(b, name, np.array([node.value]))
             case "mul":
-                return multiply(b, args[0], args[1], name, comment)
+                x, y = self._factors(args, name)
+                return multiply(b, x, y, name, comment)
             case "add" | "sub":
                 return add_or_subtract(b, node.kind, args[0], args[1], name, comment)
+            case "larger" | "smaller" | "above":
+                return compare(b, node.kind, args[0], args[1], name, comment)
             case "apply":
-                return lower_function(b, node.name, self._unpacked(args[0], name), name, comment)
+                return lower_function(b, node.name, args[0], name, comment)
             case _:
-                x = self._unpacked(args[0], name)
-                return lower_softmax(b, node.kind, x, place.layer.name, name)
+                return lower_softmax(b, node.kind, args[0], place.layer.name, name)
+
+    def _factors(self, args: list[Value], name: str) -> tuple[Value, Value]:
+        """Two factors of which one has 16 bits: of two wide ones, the one that is no state is cut
+        to its calibrated range.
+        """
+        x, y = args
+        if min(width(x), width(y)) <= 16 or {x.name, y.name} & self.builder.constants.keys():
+            return x, y
+        cut, other = (x, y) if y.name in self.states else (y, x)
+        seen = self.seen_as.get(cut.name, cut.name)
+        if seen not in self.ranges.low:
+            return x, y
+        factor = self.choice.of_factor(self.ranges.largest(seen))
+        return convert(self.builder, cut, factor, f"{name}_factor"), other
 
     def _unpacked(self, value: Value, name: str) -> Value:
         """A model input as fixed point with one scale; anything else as it is."""
         chosen = self.inputs.get(value.name)
         if chosen is None:
-            return as_fixed(self.builder, value, f"{name}_in")
+            return value
         return unpack_input(self.builder, value, chosen.scale, chosen.zero_point, f"{name}_in")
 
     def _affine(self, node: Expr, args: list[Value], place: Place) -> Value:
@@ -130,6 +160,8 @@ class IntegerRules:
 
     def _storable(self, value: Value) -> Value:
         """An operand of a matrix product in at most 16 bits."""
+        if value.name in self.narrow:
+            return self.narrow[value.name]
         if value.name in self.inputs or value.format.storage != "int32":
             return value
         seen = self.seen_as.get(value.name, value.name)
@@ -143,11 +175,12 @@ class IntegerRules:
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """A state, or what a matrix product reads, in its stored format; anything else as it is."""
-        layer = place.layer
+        layer, name = place.layer, f"{place.name}_stored"
+        value = self._unpacked(value, place.name)
+        if result in layer.cell.states and self.choice.is_mixed(layer, result):
+            return self._mixed(value, result, place)
         if result in layer.cell.states:
-            stored = convert(
-                self.builder, value, self.choice.of_state(layer, result), f"{place.name}_stored"
-            )
+            stored = convert(self.builder, value, self.choice.of_state(layer, result), name)
         elif self.choice.is_multiplied(layer, result):
             stored = self._storable(value)
         else:
@@ -155,12 +188,28 @@ class IntegerRules:
         self.seen_as[stored.name] = place.name
         return stored
 
+    def _mixed(self, value: Value, result: str, place: Place) -> Value:
+        """Both forms of a state that is kept twice."""
+        b, layer, seen = self.builder, place.layer, f"{place.layer.name}.{result}"
+        wide = convert(b, value, self.choice.of_mixed(layer, result), f"{place.name}_stored")
+        activation = self.choice.of_state(layer, result)
+        narrow = convert(b, wide, activation, f"{place.name}_narrow")
+        before = self.narrow[seen]
+        self.narrow[wide.name] = narrow
+        self.seen_as |= {wide.name: place.name, narrow.name: place.name}
+        b.states.append(State(before.name, narrow.name, self.initial(layer, result, before)))
+        return wide
+
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values in the state's format, or zeros."""
         given = layer.initial.get(name)
         real = np.zeros(state.length) if given is None else given.astype(np.float64)
         stored = np.floor(real / state.format.scale + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
+
+    def step_at(self, name: str, value: Value, n: int) -> Value:
+        """The value of one step, unchanged."""
+        return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
 
     def concat(self, node: Concat, parts: list[Value]) -> Value:
         """All parts in the coarsest of their formats, which loses nothing that matters."""
@@ -176,7 +225,7 @@ class IntegerRules:
         length = sum(part.length for part in parts)
         return b.emit("concat", f"{node.name}.y", tuple(parts), joined, length=length)
 
-    def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
+    def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """A running sum of products, and its requantization after the last step."""
         b = self.builder
         steps, units, _ = node.weights.shape
@@ -199,10 +248,10 @@ class IntegerRules:
             matrices=(b.constant(f"{node.name}.W", np.stack(rows.matrices)),),
             comment="sum += W[step] x",
         )
-        b.close_block(node.name, True)
+        b.close_block(node.name, sweep)
         b.states.append(State(before.name, after.name, np.zeros(units, np.int64), True))
         result = requantize(b, after, rows, f"{node.name}.y", node.name)
-        b.close_block(node.name, False)
+        b.close_block(node.name, ONCE)
         return result
 
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:

@@ -86,12 +86,16 @@ class RealRules:
         given = layer.initial.get(name)
         return np.zeros(state.length, np.float32) if given is None else given.astype(np.float32)
 
+    def step_at(self, name: str, value: Value, n: int) -> Value:
+        """The value of one step, unchanged."""
+        return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
+
     def concat(self, node: Concat, parts: list[Value]) -> Value:
         """Nothing to convert."""
         length = sum(part.length for part in parts)
         return self.builder.emit("concat", f"{node.name}.y", tuple(parts), length=length)
 
-    def dense_over_time(self, node: DenseOverTime, x: Value) -> Value:
+    def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """A running sum over the steps."""
         builder = self.builder
         units = len(node.bias)
@@ -107,7 +111,7 @@ class RealRules:
             matrices=(weights,),
             comment="sum += W[step] x",
         )
-        builder.close_block(node.name, True)
+        builder.close_block(node.name, sweep)
         initial = np.zeros(units, np.float32)
         builder.states.append(State(before.name, after.name, initial, accumulator=True))
         return after

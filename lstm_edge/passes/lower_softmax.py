@@ -63,12 +63,12 @@ def _total(b: Builder, power: Value, top: int, layer: str) -> Value:
     """The sum, which is at least what the largest unit alone gives: a fact for the proof."""
     most = Q15_ONE * power.length
     total = b.emit("sum", f"{layer}.sum", (power,), fixed(15, 0, most, "int32"), length=1)
+    least = b.vector("softmax_least", np.array([top]), Format("int32", 2.0**-15, top, top))
     return b.emit(
-        "at_least",
+        "larger",
         f"{layer}.total",
-        (total,),
+        (total, least),
         fixed(15, top, max(most, top), "int32"),
-        n=top,
         comment="the largest unit alone",
     )
 

@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lstm_edge.ir.program import MATVECS, PLACED, REDUCTIONS, Block, Op, Program
+from lstm_edge.ir.program import MATVECS, ONCE, PLACED, REDUCTIONS, Block, Op, Program
 
 
 @dataclass(frozen=True)
 class Move:
-    """A vector that is (also) kept inside another one, or in an output: `value` at `offset` of
-    the value or output `into`.
+    """A vector that is (also) kept inside another one, or in an output.
+
+    `value` goes to `offset` of the value or output `into`. step: that of a sequence, 0 or -1; None
+    for the current value.
     """
 
     value: str
     into: str
     offset: int = 0
+    step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Phase:
     """
 
     name: str
-    per_step: bool
+    sweep: int
     units: int
     matvecs: tuple[Op, ...]
     ops: tuple[Op, ...]
@@ -44,6 +47,11 @@ class Phase:
     scalars: tuple[str, ...]
     stores: tuple[str, ...]
     moves: tuple[Move, ...] = ()
+
+    @property
+    def per_step(self) -> bool:
+        """True where the phase runs at each step of its sweep."""
+        return self.sweep != ONCE
 
     @property
     def is_copy(self) -> bool:
@@ -71,7 +79,7 @@ class _Draft:
     """A phase while operations are added to it."""
 
     layer: str
-    per_step: bool
+    sweep: int
     level: int
     units: int
     ops: list[Op]
@@ -88,14 +96,14 @@ def schedule(program: Program) -> Schedule:
             if op.kind in PLACED:
                 made_in[op.dest] = _join(program, op, block, made_in, joined, copies)
                 continue
-            draft = _place(program, op, block.layer, block.per_step, drafts, made_in)
+            draft = _place(program, op, block.layer, block.sweep, drafts, made_in)
             draft.ops.append(op)
             made_in[op.dest] = draft
-    drafts = [d for step in (True, False) for d in drafts if d.per_step == step]
     made = _finish(program, drafts, made_in)
     outgoing = _outputs(program, made_in)
     every = (*copies, *made, *outgoing)
-    phases = tuple(p for step in (True, False) for p in every if p.per_step == step)
+    order = [*range(len(program.sweeps)), ONCE]
+    phases = tuple(p for sweep in order for p in every if p.sweep == sweep)
     return Schedule(phases, tuple(joined), _double_buffered(program, phases))
 
 
@@ -113,28 +121,28 @@ def _join(
     offset, level = 0, 0
     for part in op.args:
         source = made_in.get(part)
-        move = Move(part, op.dest, offset)
-        if source is not None and source.per_step == block.per_step:
+        move = Move(part, op.dest, offset, op.n if op.kind == "step_at" else None)
+        if source is not None and source.sweep == block.sweep and move.step is None:
             joined.append(move)
             level = max(level, source.level)
         else:
-            copies.append(_copy(program, move, block.per_step, f"{op.dest}_{offset}"))
+            copies.append(_copy(program, move, block.sweep, f"{op.dest}_{offset}"))
         offset += program.values[part].length
-    return _Draft(block.layer, block.per_step, level, 0, [])
+    return _Draft(block.layer, block.sweep, level, 0, [])
 
 
-def _copy(program: Program, move: Move, per_step: bool, name: str) -> Phase:
+def _copy(program: Program, move: Move, sweep: int, name: str) -> Phase:
     units = program.values[move.value].length
     value = (move.value,)
     name = f"copy_{name.replace('.', '_')}"
-    return Phase(name, per_step, units, (), (), (), value, (), (), value, (move,))
+    return Phase(name, sweep, units, (), (), (), value, (), (), value, (move,))
 
 
 def _place(
     program: Program,
     op: Op,
     layer: str,
-    per_step: bool,
+    sweep: int,
     drafts: list[_Draft],
     made_in: Mapping[str, _Draft],
 ) -> _Draft:
@@ -144,7 +152,7 @@ def _place(
     level, joins = 0, None
     for name in op.args:
         source = made_in.get(name)
-        if source is None or source.per_step != per_step:
+        if source is None or source.sweep != sweep:
             continue
         by_unit = op.kind not in MATVECS and program.values[name].length == source.units == units
         needed = source.level if by_unit else source.level + 1
@@ -156,17 +164,17 @@ def _place(
     if joins is not None and joins.level == level:
         return joins
     for draft in drafts:
-        same = (draft.layer, draft.per_step, draft.level, draft.units)
-        if same == (layer, per_step, level, units):
+        same = (draft.layer, draft.sweep, draft.level, draft.units)
+        if same == (layer, sweep, level, units):
             return draft
-    drafts.append(_Draft(layer, per_step, level, units, []))
+    drafts.append(_Draft(layer, sweep, level, units, []))
     return drafts[-1]
 
 
 def _finish(
     program: Program, drafts: list[_Draft], made_in: Mapping[str, _Draft]
 ) -> tuple[Phase, ...]:
-    ordered = sorted(drafts, key=lambda d: (not d.per_step, d.level))
+    ordered = sorted(drafts, key=lambda d: (d.sweep == ONCE, d.sweep, d.level))
     wanted = {p.value for p in program.outputs} | {s.next for s in program.states}
     for block in program.blocks:
         wanted |= {name for op in block.ops if op.kind in PLACED for name in op.args}
@@ -207,7 +215,7 @@ def _phase(
                 loads.append(arg)
     return Phase(
         name=name,
-        per_step=draft.per_step,
+        sweep=draft.sweep,
         units=draft.units,
         matvecs=tuple(op for op in draft.ops if op.kind in MATVECS),
         ops=tuple(op for op in draft.ops if op.kind not in (*MATVECS, *REDUCTIONS)),
@@ -226,9 +234,12 @@ def _outputs(program: Program, made_in: Mapping[str, _Draft]) -> list[Phase]:
     copies: list[Phase] = []
     for port in program.outputs:
         source = made_in.get(port.value)
-        if source is None or source.per_step != port.per_step:
-            move = Move(port.value, port.name)
-            copies.append(_copy(program, move, port.per_step, f"{port.value}_{len(copies)}"))
+        sweep = ONCE if source is None else source.sweep
+        if source is not None and (sweep != ONCE) == port.per_step:
+            continue
+        into = max(sweep, 0) if port.per_step else ONCE
+        move = Move(port.value, port.name)
+        copies.append(_copy(program, move, into, f"{port.value}_{len(copies)}"))
     return copies
 
 

@@ -56,6 +56,31 @@ def sigmoid_table() -> Entries:
     return _stored(_entries(sigmoid, second, _knots(SIGMOID_RANGE_BITS)), 1)
 
 
+def elu_table() -> Entries:
+    """exp(min(x, 0)) - 1 on [-16, 16] in Q0.15: 0 from the middle on, where it has a corner."""
+
+    def tail(x: Doubles) -> Doubles:
+        return np.asarray(np.expm1(np.minimum(x, 0.0)))
+
+    def second(x: Doubles) -> Doubles:
+        return np.asarray(np.where(x < 0.0, np.exp(np.minimum(x, 0.0)), 0.0))
+
+    return _stored(_entries(tail, second, _knots(SIGMOID_RANGE_BITS)), -(2**FRACTION_BITS) + 1)
+
+
+def softplus_table() -> Entries:
+    """log(1 + exp(-|x|)) on [-16, 16] in Q0.15; its corner is an entry."""
+
+    def tail(x: Doubles) -> Doubles:
+        return np.asarray(np.log1p(np.exp(-np.abs(x))))
+
+    def second(x: Doubles) -> Doubles:
+        s = 1.0 / (1.0 + np.exp(-np.abs(x)))
+        return np.asarray(np.where(x == 0.0, 0.0, s * (1.0 - s)))
+
+    return _stored(_entries(tail, second, _knots(SIGMOID_RANGE_BITS)), 0)
+
+
 def exp_table() -> Entries:
     """exp(a - 8) for a in [-8, 8] in Q0.15."""
 

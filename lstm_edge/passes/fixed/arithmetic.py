@@ -6,7 +6,7 @@ from lstm_edge.formats import INT32_MAX, INT32_MIN, Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import as_fixed
-from lstm_edge.passes.fixed.shifts import fraction_of, narrow, width, with_fraction
+from lstm_edge.passes.fixed.shifts import bound_at, fraction_of, narrow, width, with_fraction
 
 
 def product_range(a: Format, b: Format) -> tuple[int, int]:
@@ -59,3 +59,19 @@ def _sum_range(kind: str, x: Value, y: Value, fraction: int) -> tuple[int, int] 
 
     low, high = _limits(kind, scaled(x), scaled(y))
     return (low, high) if low >= INT32_MIN and high <= INT32_MAX else None
+
+
+def compare(b: Builder, kind: str, x: Value, y: Value, name: str, comment: str) -> Value:
+    """larger, smaller or above of two values at the coarser of their formats."""
+    x, y = as_fixed(b, x, f"{name}_a"), as_fixed(b, y, f"{name}_b")
+    if y.name in b.constants:
+        y = bound_at(b, y, fraction_of(x))
+    fraction = min(fraction_of(x), fraction_of(y))
+    x = with_fraction(b, x, fraction, f"{name}_a")
+    y = with_fraction(b, y, fraction, f"{name}_b")
+    if kind == "above":
+        low, high = min(x.format.low, 0), max(x.format.high, 0)
+    else:
+        pick = max if kind == "larger" else min
+        low, high = pick(x.format.low, y.format.low), pick(x.format.high, y.format.high)
+    return b.emit(kind, name, (x, y), fixed(fraction, low, high, "int32"), comment=comment)

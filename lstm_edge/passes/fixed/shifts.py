@@ -82,6 +82,17 @@ def _recast(b: Builder, value: Value, fraction: int) -> Value:
     return _constant_at(b, f"{value.name}_q{fraction}", numbers, fraction)
 
 
+def bound_at(b: Builder, value: Value, fraction: int) -> Value:
+    """The constant `value` with this many fractional bits, limited to int32: a bound beyond that
+    bounds nothing.
+    """
+    numbers = b.constants[value.name] * value.format.scale
+    largest = INT32_MAX / 2.0**fraction
+    return _constant_at(
+        b, f"{value.name}_bound_q{fraction}", np.clip(numbers, -largest, largest), fraction
+    )
+
+
 def with_fraction(b: Builder, value: Value, fraction: int, name: str) -> Value:
     """The value with `fraction` fractional bits: exact to the left, rounded to the right."""
     if value.name in b.constants:
