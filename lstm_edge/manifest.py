@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.render import Rendered
+from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.passes.prove import Proof
@@ -68,7 +69,7 @@ def _ports(
                 "per_step": port.per_step,
                 "size": view.length,
                 "type": view.ctype,
-                "format": program.values[port.value].format.describe(),
+                "format": describe_port(program, port),
                 "scale": scale[0] if uniform else scale,
                 "zero_point": zero_point[0] if uniform else zero_point,
             }

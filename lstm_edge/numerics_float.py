@@ -87,10 +87,13 @@ def sigmoid(x: Floats) -> Floats:
 
 def tanh(x: Floats) -> Floats:
     """Taylor series for |x| < 0.375, else 1 - 2 / (exp(2 x) + 1)."""
-    square = x * x
-    small = (polynomial(square, TANH_COEFFICIENTS) * square) * x + x
-    large = F(1) - F(2) / (exp(x + x) + F(1))
-    return np.where(np.abs(x) < TANH_SMALL, small, large).astype(np.float32)
+    is_small = np.abs(x) < TANH_SMALL
+    near = np.where(is_small, x, F(0)).astype(np.float32)
+    square = near * near
+    small = (polynomial(square, TANH_COEFFICIENTS) * square) * near + near
+    limited = np.minimum(np.maximum(x, -EXP_LIMIT), EXP_LIMIT)
+    large = F(1) - F(2) / (exp(limited + limited) + F(1))
+    return np.where(is_small, small, large).astype(np.float32)
 
 
 def larger(a: Floats, b: Floats) -> Floats:

@@ -12,7 +12,7 @@ from lstm_edge.driver import Compiled
 from lstm_edge.errors import DataError
 from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Node
 from lstm_edge.ir.program import ONCE, Program
-from lstm_edge.passes.naming import describe, name_expressions
+from lstm_edge.passes.naming import equation, name_expressions
 from lstm_edge.targets import Target
 from lstm_edge.verify import Verified
 
@@ -131,7 +131,7 @@ def _layer(layer: Layer) -> list[str]:
     count = sum(a.size for a in layer.params.values())
     names = name_expressions(layer.cell)
     lines = [f"  {layer.name}: {layer.cell.name}, {count} parameters, from {layer.source or '-'}"]
-    lines += [f"    {names[id(e)]} = {describe(e, names)}" for e in layer.cell.results.values()]
+    lines += [f"    {names[id(e)]} = {equation(e, names)}" for e in layer.cell.results.values()]
     return lines
 
 
@@ -182,6 +182,9 @@ def verified(bundle: Bundle, result: Verified) -> str:
         )
         if "rms_by_step" in figures:
             steps = figures["rms_by_step"]
+            if len(steps) > 3:
+                few = list(steps)
+                steps = {t: steps[t] for t in (few[0], few[len(few) // 2], few[-1])}
             text = ", ".join(f"{t}: {e:.2g}" for t, e in steps.items())
             lines.append(f"    rms error by step {text}")
     for name, figures in result.inputs.items():

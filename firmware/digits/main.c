@@ -9,9 +9,6 @@
 #include "edge_io.h"
 #include "samples.h"
 
-/* In digits_selftest.c: the number of results that differ from those of the compiler. */
-int digits_selftest(void);
-
 static digits_state states[SAMPLES];
 
 /* A row of pixels 0..16 as the network was trained on them: 0..1. */

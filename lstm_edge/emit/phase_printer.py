@@ -40,13 +40,13 @@ class PhasePrinter:
         block = self._block(phase, names, pointers, unroll)
         constants, rows, texts = self._constants(phase, names, unroll == "full")
         kernel = None
-        if block is not None and unroll != "full":
-            chosen = choose(self.kernels, block)
+        over_time = any(op.kind == "matvec_over_time" for op in phase.matvecs)
+        if block is not None and (unroll != "full" or over_time):
+            chosen = "portable" if unroll == "full" else choose(self.kernels, block)
             packed = KERNELS[chosen].pack(block)
             array = f"{program.name}_{c_name(phase.name)}_weights"
             dims = packed.words.shape
             constants.insert(0, Constant(array, packed.ctype, dims, packed.words, packed.layout))
-            over_time = phase.matvecs[0].kind == "matvec_over_time"
             weights = f"&{array}[step][0][0]" if over_time else f"&{array}[0][0]"
             kernel = KernelView(
                 chosen, KERNELS[chosen].view(block), self._sum_type, packed.ctype, weights
@@ -59,7 +59,9 @@ class PhasePrinter:
         zero = "0.0f" if is_float else "0"
         initial = tuple((names.of(op.dest), first.get(op.kind, zero)) for op in phase.reductions)
         results = tuple(
-            (f"{stores[op.dest][0][0]}[0]", names.of(op.dest)) for op in phase.reductions
+            (f"{pointer}[0]", _stored(ctype, names.of(op.dest)))
+            for op in phase.reductions
+            for pointer, ctype in stores[op.dest]
         )
         return PhaseView(
             function,
@@ -226,7 +228,8 @@ class PhasePrinter:
                 Line("", f"{pointer}[{unit}] = {_stored(ctype, texts[value])}")
                 for pointer, ctype in stores[value]
             ]
-        products = self._products(block, k) if unit != "unit" and block else ()
+        literals = block is not None and unit != "unit" and block.segments[0].weights.ndim == 3
+        products = self._products(block, k) if block is not None and literals else ()
         return Body(unit, tuple(accumulators), products, tuple(lines))
 
     def _remark(self, op: Op, text: str) -> str:
@@ -240,7 +243,10 @@ class PhasePrinter:
         return spell(op, args, is_float=self.program.is_float, table=table, result=result)
 
     def _products(self, block: MatvecBlock, unit: int) -> tuple[tuple[str, str, str], ...]:
-        """Straight-line multiply-accumulates of one unit; zero weights are left out (integers)."""
+        """Straight-line multiply-accumulates of one unit with its weights as literals.
+
+        Zero weights are left out (integers). Weights that change with the step stay in a table.
+        """
         found = []
         for segment in block.segments:
             weights = segment.weights[unit]

@@ -15,6 +15,7 @@ from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
 from lstm_edge.emit.spell import float_literal, helpers_used, literal
 from lstm_edge.emit.view import Constant, PhaseView
+from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.schedule import Schedule, schedule
 from lstm_edge.resources import templates_dir
@@ -192,8 +193,7 @@ def _step_notes(
 ) -> list[str]:
     notes = []
     for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
-        fmt = program.values[port.value].format.describe()
-        notes.append(f"{view.name}: {view.length} numbers, {fmt}")
+        notes.append(f"{view.name}: {view.length} numbers, {describe_port(program, port)}")
     final = [p.name for p in outputs if not p.per_step]
     if final and program.streams:
         names = " and ".join(final)
@@ -214,9 +214,11 @@ def _macros(
         base = f"{upper}_{view.name.upper()}"
         what = "per step" if view.per_step else "after the last step"
         macros.append((f"{base}_SIZE", str(view.length), f"numbers {what}"))
-        scale = port.scale.astype(np.float32)
-        if view.converts and np.all(scale == scale[0]):
+        scale, zero = port.scale.astype(np.float32), port.zero_point
+        if view.converts and np.all(scale == scale[0]) and np.all(zero == zero[0]):
             macros.append((f"{base}_SCALE", float_literal(float(scale[0])), "real value of 1"))
+            if zero[0] != 0:
+                macros.append((f"{base}_ZERO_POINT", str(zero[0]), "stored value of real 0"))
     return macros
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import numerics, numerics_float
-from lstm_edge.ir.program import FORWARD, ONCE, Block, Op, Program
+from lstm_edge.ir.program import FORWARD, NUMBERED, ONCE, Block, Op, Program
 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
@@ -134,7 +134,7 @@ def _apply(
         case "matvec_over_time":
             before = np.broadcast_to(values[op.bias], args[0].shape) if t == 0 else args[0]
             return function(before, [(values[op.matrices[0]][t], args[1])])
-        case "shift" | "round_shift" | "saturate" | "step_at":
+        case kind if kind in NUMBERED:
             return function(args[0], op.n)
         case "table":
             return function(args[0], values[op.table], op.n)

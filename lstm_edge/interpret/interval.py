@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import numerics
-from lstm_edge.ir.program import Op
+from lstm_edge.ir.program import NUMBERED, Op
 
 Ints = npt.NDArray[np.int64]
 Bounds = tuple[Ints, Ints]
@@ -53,7 +53,7 @@ def _mulw(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
 
 def _increasing(op: Op, args: list[Bounds], _: Constants) -> Bounds:
     """Operations that never fall as their operand rises: apply them to both ends."""
-    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
+    extra = (op.n,) if op.kind in NUMBERED else ()
     function = numerics.OPERATIONS[op.kind]
     return function(args[0][0], *extra), function(args[0][1], *extra)
 

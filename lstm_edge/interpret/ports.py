@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import DataError
+from lstm_edge.formats import signed_bits
 from lstm_edge.ir.program import Port, Program
 
 Array = npt.NDArray[Any]
@@ -25,6 +26,16 @@ def quantizing_constants(port: Port) -> tuple[Floats, Floats]:
     """Per feature: the real number at stored 0, and 256 times the stored units per real unit."""
     centre = (-port.scale * port.zero_point).astype(np.float32)
     return centre, (256.0 / port.scale).astype(np.float32)
+
+
+def describe_port(program: Program, port: Port) -> str:
+    """The stored form of an input or output in a few words."""
+    fmt = program.values[port.value].format
+    if program.is_float or not (np.any(port.zero_point) or np.any(port.scale != fmt.scale)):
+        return fmt.describe()
+    bits = signed_bits(fmt.low, fmt.high)
+    uniform = len(set(port.scale)) == 1 and len(set(port.zero_point)) == 1
+    return f"{fmt.storage}, {bits} bits, {'one scale' if uniform else 'a scale per feature'}"
 
 
 def quantize(program: Program, port: Port, real: Array) -> Array:

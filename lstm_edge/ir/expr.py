@@ -48,6 +48,15 @@ class Expr:
     def __rsub__(self, other: Expr | float) -> Expr:
         return Expr("sub", (_lift(other), self))
 
+    def __radd__(self, other: float) -> Expr:
+        return Expr("add", (_lift(other), self))
+
+    def __rmul__(self, other: float) -> Expr:
+        return Expr("mul", (_lift(other), self))
+
+    def __neg__(self) -> Expr:
+        return Expr("sub", (_lift(0.0), self))
+
     def __mul__(self, other: Expr | float) -> Expr:
         return Expr("mul", (self, _lift(other)))
 

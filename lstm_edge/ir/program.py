@@ -25,6 +25,8 @@ REDUCTIONS = ("max", "sum")
 MATVECS = ("matvec", "matvec_over_time")
 """Operations that read all units of their operands."""
 
+NUMBERED = ("shift", "round_shift", "saturate", "step_at")
+"""Operations of one operand and a number n."""
 PLACED = ("concat", "step_at")
 """Operations that are no code: their operands are written where the result is."""
 
@@ -122,9 +124,9 @@ class Program:
     states: tuple[State, ...]
     values: Mapping[str, Value]
     constants: Mapping[str, Array]
-    sweeps: tuple[str, ...]
     blocks: tuple[Block, ...]
     steps: int | None
+    sweeps: tuple[str, ...] = (FORWARD,)
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property

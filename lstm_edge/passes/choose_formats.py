@@ -119,8 +119,9 @@ class FormatChoice:
             return Format("int16", unit, -limit, limit)
         if not self.ranges.from_data and np.isfinite(bound):
             return saturated(2.0 ** (bits_above(bound) - 15), 16)
-        unit = 2.0 ** (bits_above(seen) + 1 - bits)
-        return saturated(unit, min(bits + HEADROOM_BITS, 16), "int16")
+        stored = min(bits + HEADROOM_BITS, 16)
+        unit = 2.0 ** (bits_above(seen) + 1 + HEADROOM_BITS - stored)
+        return saturated(unit, stored, "int16")
 
     def of_factor(self, largest: float) -> Format:
         """A 16-bit factor of a product whose other factor is wide, from its calibrated range."""

@@ -251,6 +251,7 @@ class IntegerRules:
         b.close_block(node.name, sweep)
         b.states.append(State(before.name, after.name, np.zeros(units, np.int64), True))
         result = requantize(b, after, rows, f"{node.name}.y", node.name)
+        self.seen_as[result.name] = after.name
         b.close_block(node.name, ONCE)
         return result
 

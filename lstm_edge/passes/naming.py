@@ -45,6 +45,21 @@ def _gate_of(node: Expr) -> str:
     return _gate_of(node.args[0]) if node.kind == "add" else ""
 
 
+def equation(node: Expr, names: dict[int, str]) -> str:
+    """The node in terms of gates, states and inputs: sums and products written out."""
+    signs = {"add": " + ", "sub": " - ", "mul": " * "}
+    if node.kind not in signs:
+        return describe(node, names)
+
+    def part(operand: Expr) -> str:
+        if operand.kind not in signs:
+            return f"{operand.value:g}" if operand.kind == "constant" else names[id(operand)]
+        text = equation(operand, names)
+        return f"({text})" if node.kind != "add" and operand.kind != "mul" else text
+
+    return signs[node.kind].join(part(e) for e in node.args)
+
+
 def describe(node: Expr, names: dict[int, str]) -> str:
     """The node as text in terms of its operands' names: `gate_f * c`."""
     operands = [names[id(e)] if e.kind != "constant" else f"{e.value:g}" for e in node.args]

@@ -154,7 +154,9 @@ def _place(
         source = made_in.get(name)
         if source is None or source.sweep != sweep:
             continue
-        by_unit = op.kind not in MATVECS and program.values[name].length == source.units == units
+        reduced = any(o.dest == name and o.kind in REDUCTIONS for o in source.ops)
+        same_units = program.values[name].length == source.units == units
+        by_unit = op.kind not in MATVECS and same_units and not reduced
         needed = source.level if by_unit else source.level + 1
         if needed > level or (needed == level and joins is None):
             joins = source if by_unit else None
@@ -209,7 +211,7 @@ def _phase(
             running_sum = op.kind == "matvec_over_time" and k == 0
             if op.kind in MATVECS and not running_sum:
                 whole.append(arg)
-            elif program.values[arg].length == 1 and draft.units > 1:
+            elif program.values[arg].length == 1:
                 scalars.append(arg)
             else:
                 loads.append(arg)

@@ -241,7 +241,7 @@ def _add_reader(draft: _Draft) -> None:
     if c.read == "last":
         draft.top = _last_step(draft, "last", draft.top)
     elif c.read == "joined":
-        layers = [n for n in draft.nodes if isinstance(n, Layer) and n.cell.name == "lstm"]
+        layers = [n for n in draft.nodes if isinstance(n, Layer) and n.cell.states]
         parts = [_last_step(draft, f"last_{n.name}", n.outputs["h"]) for n in layers]
         out = draft.tensor("joined", sum(c.hidden), False)
         draft.nodes.append(Concat("join", tuple(parts), out))

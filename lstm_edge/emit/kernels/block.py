@@ -73,7 +73,7 @@ def runs(columns: int, unroll: str, start: int = 0) -> tuple[Run, ...]:
         return ()
     if unroll == "none":
         return (Run(start, 1, columns),)
-    if columns <= UNROLLED_COLUMNS:
+    if unroll == "full" or columns <= UNROLLED_COLUMNS:
         return (Run(start, columns, 1),)
     times, rest = divmod(columns, UNROLLED_BLOCK)
     blocks = (Run(start, UNROLLED_BLOCK, times),)

@@ -34,13 +34,12 @@ class Stretch:
 
 
 def supports(block: MatvecBlock) -> bool:
-    """int8 weights, int16 operands, an even number of rows, the same in all segments."""
+    """int8 weights, int16 operands, an even number of rows in each segment."""
     return (
         block.weight_type == "int8_t"
         and block.unroll != "full"
         and all(s.operand_type == "int16_t" for s in block.segments)
-        and all(s.rows == block.segments[0].rows for s in block.segments)
-        and len(block.segments[0].rows) % 2 == 0
+        and all(len(s.rows) % 2 == 0 for s in block.segments)
         and all(_largest_step(s) < EXACT_BELOW for s in block.segments)
     )
 
@@ -82,10 +81,15 @@ def view(block: MatvecBlock) -> tuple[Stretch, ...]:
 
 
 def _cuts(block: MatvecBlock) -> list[tuple[Segment, int, int, bool]]:
-    """(segment, first column, columns, flush after): cut where a sum could reach 2**23."""
+    """(segment, first column, columns, flush after): cut where a sum could reach 2**23, and
+    where other rows begin.
+    """
     cuts: list[tuple[Segment, int, int, bool]] = []
     reach: Array = np.zeros(1)
     for segment in block.segments:
+        if cuts and cuts[-1][0].rows != segment.rows:
+            cuts[-1] = (*cuts[-1][:3], True)
+            reach = np.zeros(1)
         upper = np.abs(segment.weights[..., 1::2, :]) * segment.largest
         start = 0
         for k in range(0, segment.columns, 2):
