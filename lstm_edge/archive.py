@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from typing import IO, Any
@@ -22,6 +23,7 @@ _DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
+    tokenize.TokenError,
     EOFError,
     IndexError,
     KeyError,
@@ -98,7 +100,7 @@ def _header(label: str, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[An
             header = npy.read_array_header_2_0(stream)
         else:
             raise ValueError(f"format {version}")
-    except (ValueError, TypeError, SyntaxError, MemoryError, OverflowError) as error:
+    except _DAMAGES as error:
         first = str(error).splitlines()[:1]
         raise DataError(f"{label} is no numpy array ({''.join(first)}); save it again") from error
     return header[0], header[2]

@@ -52,6 +52,7 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
 
     Files of an earlier bundle that a new one has not are removed; others are left alone.
     """
+    created = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         listed = _listed_files(folder) if is_bundle else []
@@ -65,6 +66,9 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
             with suppress(FileNotFoundError):
                 (folder / name).unlink()
     except OSError as error:
+        for empty in created:
+            with suppress(OSError):
+                empty.rmdir()
         raise DataError(
             f"{folder} cannot be written ({error.strerror or error}); choose another with -o"
         ) from None

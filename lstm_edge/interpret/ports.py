@@ -108,9 +108,13 @@ def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Arra
         array = arrays[port.name]
         if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
             raise DataError(f"array {port.name!r} has type {array.dtype}, expected numbers")
-        if not np.all(np.isfinite(array)):
-            raise DataError(f"array {port.name!r} holds NaN or infinite numbers")
-        found[port.name] = to_vectors(port, array.astype(np.float32))
+        with np.errstate(over="ignore"):
+            real = array.astype(np.float32)
+        if not np.all(np.isfinite(real)):
+            raise DataError(
+                f"array {port.name!r} holds NaN, infinite numbers or some too large for float32"
+            )
+        found[port.name] = to_vectors(port, real)
     sizes = {name: (len(a), a.shape[1]) for name, a in found.items()}
     if len(set(sizes.values())) > 1:
         raise DataError(f"inputs disagree in samples and steps: {sizes}")

@@ -57,6 +57,8 @@ class _Watcher:
         self.low: dict[str, Doubles] = {}
         self.high: dict[str, Doubles] = {}
         self.sums: dict[tuple[str, ...], tuple[float, Doubles, Doubles]] = {}
+        self.origins: dict[tuple[str, ...], Doubles] = {}
+        """Sums are taken of differences to the first vector: large means cost no digits."""
 
     def record(self, name: str, array: Array) -> None:
         flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
@@ -71,6 +73,7 @@ class _Watcher:
         first = 1 if op.kind == "matvec_over_time" else 0
         key = op.args[first:]
         joined = np.concatenate(args[first:], axis=-1).astype(np.float64)
+        joined = joined - self.origins.setdefault(key, joined[0].copy())
         count, total, square = self.sums.get(key, (0.0, np.zeros(1), np.zeros((1, 1))))
         self.sums[key] = (
             count + len(joined),
@@ -82,7 +85,8 @@ class _Watcher:
         result = {}
         for key, (count, total, square) in self.sums.items():
             mean = total / count
-            result[key] = Moments(mean, square / count - np.outer(mean, mean))
+            covariance = square / count - np.outer(mean, mean)
+            result[key] = Moments(self.origins[key] + mean, covariance)
         return result
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lstm_edge import ir
+from lstm_edge.errors import ModelError
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import (
     Concat,
@@ -22,7 +23,7 @@ from lstm_edge.ir.model import (
     Model,
     Port,
 )
-from lstm_edge.ir.program import Program, Value, verify
+from lstm_edge.ir.program import FORWARD, Program, Value, verify
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.passes.sweeps import Sweeps
@@ -92,6 +93,13 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
         else:
             _lower_layer(node, known, rules)
         builder.close_block(node.name, sweep)
+    if model.steps is None and sweeps.directions != (FORWARD,):
+        reverse = next(n for n in model.nodes if isinstance(n, Layer) and n.reverse)
+        raise ModelError(
+            reverse.source or reverse.name,
+            "runs backward in time, so the whole sequence is kept and its length must be known; "
+            "say it with --steps",
+        )
     per_step_of = {t.name: t.per_step for t in model.tensors.values()}
     inputs, outputs = (
         tuple(rules.port(p, known[p.tensor], per_step_of[p.tensor]) for p in ports)

@@ -30,8 +30,7 @@ def round_second_order(rows: Doubles, largest: int, covariance: Doubles) -> Ints
         return round_to_nearest(rows, largest)
     damped = covariance + DAMPING * mean * np.eye(len(covariance))
     order = np.argsort(-variance, kind="stable")
-    inverse = np.linalg.inv(damped[np.ix_(order, order)])
-    upper = np.linalg.cholesky((inverse + inverse.T) / 2).T
+    upper = _inverse_factor(damped[np.ix_(order, order)])
     left = rows[:, order].copy()
     result = np.zeros(rows.shape, np.int64)
     for k in range(rows.shape[1]):
@@ -40,3 +39,13 @@ def round_second_order(rows: Doubles, largest: int, covariance: Doubles) -> Ints
         error = (left[:, k] - rounded) / upper[k, k]
         left[:, k + 1 :] -= np.outer(error, upper[k, k + 1 :])
     return result
+
+
+def _inverse_factor(matrix: Doubles) -> Doubles:
+    """The upper triangular U with U.T @ U = inverse of the positive definite `matrix`.
+
+    Its inverse is the triangular factor of the matrix itself, taken from the last column to the
+    first, which is better conditioned than inverting the matrix.
+    """
+    lower = np.linalg.cholesky(matrix[::-1, ::-1])
+    return np.asarray(np.linalg.inv(lower[::-1, ::-1]))
