@@ -22,6 +22,8 @@ LEAST_DRIVE = {8: 0.25, 12: 1.0, 16: 1.0}
 one that stood still there may not elsewhere. By width of the activations; costs 1e-4 at 12 bits."""
 SATURATING_DRIVE = 32.0
 """Without data: an input that moves a pre-activation by this much has saturated every gate."""
+UNREAD_RANGE = 64.0
+"""Without data: the range of an input that no matrix reads, only functions that saturate."""
 DRAWN_RANGE = 8.0
 """Without data: the range that inputs drawn from a normal distribution stay in."""
 
@@ -43,7 +45,7 @@ def drawn_format(columns: Doubles, activations: int) -> InputFormat:
     columns: largest weight of each feature [features].
     """
     drive = SATURATING_DRIVE / np.maximum(columns, 2.0**-10)
-    half = np.maximum(drive, DRAWN_RANGE)
+    half = np.where(columns > 0.0, np.maximum(drive, DRAWN_RANGE), UNREAD_RANGE)
     bits = 8 if activations == 8 else 16
     if bits == 8:
         half = np.full_like(half, DRAWN_RANGE)
