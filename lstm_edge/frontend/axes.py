@@ -50,7 +50,8 @@ class View:
 
     Its numbers are `scale * tensor + offset` where these are given, each a scalar or one number
     per feature: a normalization that waits to be folded into the next weights. `pending` names
-    the node that asked for it.
+    the node that asked for it. grid: the atoms that number the features, the outermost first,
+    where there are others than one of role "feature": directions or layers, then units.
     """
 
     tensor: str
@@ -58,6 +59,7 @@ class View:
     scale: Doubles | None = None
     offset: Doubles | None = None
     pending: str = ""
+    grid: Axis = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

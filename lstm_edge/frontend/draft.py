@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.names import identifier, unique
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
+    FirstStep,
     Floats,
     LastStep,
     Layer,
@@ -63,12 +62,20 @@ class Draft:
         params: Mapping[str, Floats],
         source: str,
         initial: Mapping[str, Floats] | None = None,
+        reverse: bool = False,
     ) -> dict[str, str]:
         """Append a layer of one input; returns its result tensors by the cell's names."""
         outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
-        layer = Layer(kind, cell, {cell.inputs[0]: x}, outputs, params, initial or {}, source)
+        inputs = {cell.inputs[0]: x}
+        layer = Layer(kind, cell, inputs, outputs, params, initial or {}, source, reverse)
         self.nodes.append(layer)
         return outputs
+
+    def pair(self, kind: str, cell: Cell, x: str, y: str, source: str) -> str:
+        """Append a layer of two inputs of the same size and kind; returns its result."""
+        output = self.tensor(self.roots[x], None, like=x)
+        self.nodes.append(Layer(kind, cell, {"x": x, "y": y}, {"y": output}, {}, {}, source))
+        return output
 
     def dense_over_time(self, x: str, weights: Floats, bias: Floats, source: str) -> str:
         """Append a dense layer over all steps flattened; weights [steps, units, features]."""
@@ -78,19 +85,53 @@ class Draft:
 
     def last_step(self, x: str, source: str) -> str:
         """The vector of the last step of `x`; one node however often it is asked for."""
+        return self._step(LastStep, "last", x, source)
+
+    def first_step(self, x: str, source: str) -> str:
+        """The vector of the first step of `x`; one node however often it is asked for."""
+        return self._step(FirstStep, "first", x, source)
+
+    def _step(self, kind: type[LastStep | FirstStep], name: str, x: str, source: str) -> str:
         for node in self.nodes:
-            if isinstance(node, LastStep) and node.input == x:
+            if isinstance(node, kind) and node.input == x:
                 return node.output
         output = self.tensor(None, self.features[x], like=x)
-        self.nodes.append(LastStep("last", x, output, source))
+        self.nodes.append(kind(name, x, output, source))
         return output
 
     def concat(self, parts: Sequence[str], source: str) -> str:
-        """The vectors `parts`, none of them per step, as one."""
-        sizes = [self.size(part) for part in parts]
-        output = self.tensor(None, sum(size or 0 for size in sizes))
-        self.nodes.append(Concat("join", tuple(parts), output, source))
+        """The vectors `parts` as one, whose sizes are known: all per step, or none."""
+        leaves = tuple(leaf for part in parts for leaf in self.parts(part))
+        if len(leaves) == 1:
+            return leaves[0]
+        for node in self.nodes:
+            if isinstance(node, Concat) and node.inputs == leaves:
+                return node.output
+        output = self.tensor(self.roots[leaves[0]], sum(self.size(leaf) or 0 for leaf in leaves))
+        self.nodes.append(Concat("join", leaves, output, source))
         return output
+
+    def parts(self, tensor: str) -> tuple[str, ...]:
+        """What `tensor` joins, itself where that is nothing."""
+        node = self.producer(tensor)
+        if isinstance(node, Concat):
+            return node.inputs
+        if isinstance(node, LastStep | FirstStep):
+            step = self.last_step if isinstance(node, LastStep) else self.first_step
+            whole = self.parts(node.input)
+            return (tensor,) if len(whole) == 1 else tuple(step(p, node.source) for p in whole)
+        return (tensor,)
+
+    def sources(self, tensor: str) -> set[str]:
+        """Inputs that `tensor` is computed from."""
+        found, waiting = set(), [tensor]
+        for name in waiting:
+            node = self.producer(name)
+            if node is None:
+                found.add(name)
+            else:
+                waiting.extend(t for t in operands_of(node) if t not in waiting)
+        return found
 
     def producer(self, tensor: str) -> Node | None:
         """The node that computes `tensor`, None for an input."""
@@ -131,7 +172,7 @@ def finish(
     nodes = _needed(draft.nodes, {port.tensor for port in outputs})
     if not any(isinstance(n, Layer) and n.cell.states for n in nodes):
         raise ModelError(
-            "graph", "no recurrent layer leads to an output; lstm-edge compiles LSTM networks"
+            "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"
         )
     final, nodes = _named(nodes, inputs)
     tensors = {}
@@ -193,12 +234,11 @@ def _named(nodes: Sequence[Node], inputs: Sequence[Port]) -> tuple[dict[str, str
             parts = tuple(final[t] for t in node.inputs)
             renamed.append(replace(node, name=name, inputs=parts, output=final[node.output]))
             continue
-        base = f"{name}_y" if isinstance(node, DenseOverTime) else f"{final[node.input]}_last"
+        if isinstance(node, DenseOverTime):
+            base = f"{name}_y"
+        else:
+            end = "last" if isinstance(node, LastStep) else "first"
+            base = f"{final[node.input]}_{end}"
         final[node.output] = unique(base, taken)
         renamed.append(replace(node, name=name, input=final[node.input], output=final[node.output]))
     return final, renamed
-
-
-def zeros(units: int) -> Floats:
-    """A vector of zeros in float32."""
-    return np.zeros(units, dtype=np.float32)

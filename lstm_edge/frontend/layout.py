@@ -21,7 +21,15 @@ ONNX_LSTM = "iofg"
 ONNX_LSTM_PEEPHOLES = "iof"
 """Gate order of P; P_o acts on the new cell state."""
 
+ONNX_GRU = "zrn"
+"""ONNX calls the candidate n "h"."""
+
 TORCH_LSTM = "ifgo"
+
+TORCH_GRU = "rzn"
+
+RNN = "h"
+"""The one gate of a simple RNN, everywhere."""
 
 
 def split_gates(prefix: str, stacked: Array, order: Sequence[str]) -> dict[str, Floats]:
@@ -35,21 +43,32 @@ def split_gates(prefix: str, stacked: Array, order: Sequence[str]) -> dict[str, 
     }
 
 
-def sum_biases(input_bias: Array | None, recurrent_bias: Array | None, rows: int) -> Floats:
-    """Wb + Rb [rows], added in float64 and rounded once; an absent bias is zero."""
-    total = np.zeros(rows, dtype=np.float64)
-    for bias in (input_bias, recurrent_bias):
-        if bias is not None:
-            total += bias.astype(np.float64)
-    return total.astype(np.float32)
-
-
-def lstm_params(
-    input_weights: Array, recurrent_weights: Array, bias: Floats, order: Sequence[str]
+def layer_params(
+    weights: Array, recurrent: Array, biases: tuple[Array, Array], order: Sequence[str]
 ) -> dict[str, Floats]:
-    """Parameters of `cells.lstm`: W [4H, I], R [4H, H] and the summed bias [4H], split by gate."""
+    """Parameters of `cells.lstm` and `cells.rnn`, and of `cells.gru` with reset before.
+
+    weights [G*H, I], recurrent [G*H, H], biases [G*H] of both in float64: their sum is rounded
+    once.
+    """
     return {
-        **split_gates("W", input_weights, order),
-        **split_gates("R", recurrent_weights, order),
-        **split_gates("b", bias, order),
+        **split_gates("W", weights, order),
+        **split_gates("R", recurrent, order),
+        **split_gates("b", biases[0] + biases[1], order),
     }
+
+
+def gru_params(
+    weights: Array,
+    recurrent: Array,
+    biases: tuple[Array, Array],
+    order: Sequence[str],
+    reset_after: bool,
+) -> dict[str, Floats]:
+    """Parameters of `cells.gru`; the recurrent bias of n stays apart where reset acts after R h."""
+    params = layer_params(weights, recurrent, biases, order)
+    if reset_after:
+        params["R_hn"] = params.pop("R_n")
+        params["b_n"] = split_gates("b", biases[0], order)["b_n"]
+        params["b_hn"] = split_gates("b", biases[1], order)["b_n"]
+    return params

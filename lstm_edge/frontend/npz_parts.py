@@ -1,4 +1,4 @@
-"""Parts of a network that the names of its arrays tell: the layers of an nn.LSTM, an nn.Linear."""
+"""Parts of a network by the names of its arrays: layers of nn.LSTM, nn.GRU, nn.RNN; nn.Linear."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.layout import Array
 from lstm_edge.frontend.npz_file import weights_of
 
-_RECURRENT = re.compile(r"(?P<prefix>.*?)(?P<what>(weight|bias)_(ih|hh|hr))_l(?P<layer>\d{1,3})\Z")
-_REVERSE = re.compile(r".*(weight|bias)_(ih|hh|hr)_l\d+_reverse\Z")
+_RECURRENT = re.compile(
+    r"(?P<prefix>.*?)(?P<what>(weight|bias)_(ih|hh|hr))_l(?P<layer>\d{1,3})(?P<reverse>_reverse)?\Z"
+)
 _LINEAR = re.compile(r"(?P<prefix>.*)\.(?P<what>weight|bias)\Z")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One LSTM layer or one Linear: `arrays` by what they are, `names` for messages."""
+    """One direction of a recurrent layer, or one Linear: `layer` None.
+
+    `arrays` by what they are, `names` for messages.
+    """
 
     prefix: str
     layer: int | None
+    reverse: bool
     arrays: dict[str, Array]
     names: dict[str, str]
 
@@ -27,6 +32,10 @@ class Part:
     def label(self) -> str:
         """How messages name the part."""
         return next(iter(self.names.values()))
+
+    def same_layer(self, other: Part) -> bool:
+        """Whether both are directions of one layer."""
+        return (self.prefix, self.layer) == (other.prefix, other.layer)
 
     def require(self, *whats: str) -> None:
         """Refuse the part unless it has the arrays `whats`."""
@@ -39,41 +48,46 @@ class Part:
 
 def parts_of(arrays: dict[str, Array]) -> list[Part]:
     """Group the arrays into layers, in the order of the file."""
-    parts: dict[tuple[str, int | None], Part] = {}
+    parts: dict[tuple[str, int | None, bool], Part] = {}
     for name, array in arrays.items():
-        prefix, layer, what = _parse_name(name)
-        key = (prefix, layer)
-        part = parts.setdefault(key, Part(prefix, layer, {}, {}))
+        prefix, layer, reverse, what = _parse_name(name)
+        part = parts.setdefault((prefix, layer, reverse), Part(prefix, layer, reverse, {}, {}))
         part.arrays[what] = weights_of(name, array, 2 if what.startswith("weight") else 1)
         part.names[what] = f"array {name!r}"
     return _sorted_layers(list(parts.values()))
 
 
-def _parse_name(name: str) -> tuple[str, int | None, str]:
-    """(prefix, LSTM layer or None, what) of an array's name."""
-    if _REVERSE.match(name):
-        raise ModelError(
-            f"array {name!r}", "a second direction is not supported yet; bidirectional=False"
-        )
+def _parse_name(name: str) -> tuple[str, int | None, bool, str]:
+    """(prefix, recurrent layer or None, reverse, what) of an array's name."""
     match = _RECURRENT.match(name)
     if match:
-        if match["what"] == "weight_hr":
-            raise ModelError(
-                f"array {name!r}", "a projection is not supported yet; train with proj_size=0"
-            )
-        return match["prefix"], int(match["layer"]), match["what"]
+        return match["prefix"], int(match["layer"]), bool(match["reverse"]), match["what"]
     match = _LINEAR.match(name)
     if match:
-        return match["prefix"], None, match["what"]
+        return match["prefix"], None, False, match["what"]
     raise ModelError(
-        f"array {name!r}", "is no weight of an LSTM or Linear of PyTorch; leave it out of the file"
+        f"array {name!r}",
+        "is no weight of an LSTM, GRU, RNN or Linear of PyTorch; leave it out of the file",
     )
 
 
 def _sorted_layers(parts: list[Part]) -> list[Part]:
-    """Layers of one nn.LSTM by number; parts else stay in order."""
+    """Layers of one nn.LSTM by number, forward first; parts else stay in order."""
     first = {part.prefix: k for k, part in reversed(list(enumerate(parts)))}
-    return sorted(parts, key=lambda p: (first[p.prefix], -1 if p.layer is None else p.layer))
+    return sorted(
+        parts, key=lambda p: (first[p.prefix], -1 if p.layer is None else p.layer, p.reverse)
+    )
+
+
+def layers_of(parts: list[Part]) -> list[list[Part]]:
+    """Parts in order, the two directions of a layer together."""
+    layers: list[list[Part]] = []
+    for part in parts:
+        if layers and part.reverse and layers[-1][0].same_layer(part):
+            layers[-1].append(part)
+        else:
+            layers.append([part])
+    return layers
 
 
 def ordered(parts: list[Part], order: str | None) -> list[Part]:

@@ -15,6 +15,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_file import read_onnx
 from lstm_edge.frontend.onnx_graph import Graph, graph_of, visit
 from lstm_edge.frontend.onnx_walk import SizeNeeded, Walk
+from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port
 
 STAND_INS = (
@@ -145,4 +146,6 @@ def _node_fingerprint(node: Node) -> object:
     if isinstance(node, DenseOverTime):
         return (node.name, node.input, node.output, node.weights.tobytes(), node.bias.tobytes())
     arrays = [(k, a.shape, a.tobytes()) for k, a in (*node.params.items(), *node.initial.items())]
-    return (node.name, node.cell.name, dict(node.inputs), dict(node.outputs), arrays)
+    equations = [(e.kind, e.name, e.value) for e in walk_expressions(*node.cell.results.values())]
+    names = (dict(node.inputs), dict(node.outputs))
+    return (node.name, node.cell.name, node.reverse, equations, names, arrays)

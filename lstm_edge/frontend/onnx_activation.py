@@ -1,20 +1,53 @@
-"""Relu, Tanh, Sigmoid, Softmax, LogSoftmax as layers of their own."""
+"""Functions as layers of their own: those of each number alone, Clip, Softmax, LogSoftmax."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+
+import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import View, describe
+from lstm_edge.frontend.onnx_features import grid_of, require_features
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
+from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
+from lstm_edge.layers.elementwise import clip as bounded
+
+LARGEST_BOUND = 1e6
+"""A bound of Clip from here on bounds nothing that a network computes."""
 
 
 def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
     """One of the functions that act on each number alone, whatever the axes."""
-    function = node.op.lower()
-    return [_layer(walk, node, node.view(0), function, activation(function))]
+    form = ACTIVATIONS[node.op]
+    alpha = float(node.attributes.get("alpha", form.alpha))
+    beta = float(node.attributes.get("beta", form.beta))
+    if not math.isfinite(alpha) or not math.isfinite(beta):
+        raise ModelError(node.label, f"attributes alpha = {alpha}, beta = {beta} are not finite")
+    cell = activation(node.op, alpha, beta)
+    return [_layer(walk, node, node.view(0), cell.name, cell)]
+
+
+def clip(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Bounds are attributes before opset 11, then inputs; one that is huge bounds nothing."""
+    view = node.view(0)
+    bounds: list[float | None] = []
+    for k, name in enumerate(("min", "max"), start=1):
+        given = node.attributes.get(name) if node.opset < 11 else node.constant(k, name)
+        array = np.asarray(math.inf if given is None else given, np.float64)
+        if array.size != 1 or math.isnan(array.reshape(-1)[0]):
+            raise ModelError(node.label, f"its {name} is not a number")
+        bound = float(array.reshape(-1)[0])
+        bounds.append(bound if abs(bound) < LARGEST_BOUND else None)
+    low, high = bounds
+    if low is None and high is None:
+        return [view]
+    if low is not None and high is not None and low > high:
+        raise ModelError(node.label, f"its min {low:g} is above its max {high:g}")
+    return [_layer(walk, node, view, "clip", bounded(low, high))]
 
 
 def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -31,13 +64,14 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     last = rank if node.opset < 13 else first + 1
     over = tuple(atom for one in view.axes[first:last] for atom in one)
     features = walk.draft.size(view.tensor)
-    if len(over) > 1 or (not over and features != 1):
+    whole = walk.pieces(over) == grid_of(walk, view)
+    if not whole and (len(over) > 1 or (not over and features != 1)):
         raise ModelError(
             node.label,
             f"attribute axis = {axis}: runs over {[a.size for a in over]} of "
             f"{describe(view.axes)}; only the features alone are supported",
         )
-    walk.assign(node, over, "feature")
+    require_features(walk, node, view, over)
     if node.op == "Softmax":
         return [_layer(walk, node, view, "softmax", softmax_layer())]
     return [_layer(walk, node, view, "log_softmax", log_softmax_layer())]

@@ -1,4 +1,4 @@
-"""Add, Sub, Mul and Div of data and a constant: folded into the weights before or after."""
+"""Add, Sub, Mul and Div: of a constant folded into weights before or after, of two a layer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import View, describe
+from lstm_edge.frontend.onnx_activation import settled
+from lstm_edge.frontend.onnx_features import align, grid_of, of_one_kind, require_features
 from lstm_edge.frontend.onnx_linear import dense_layer
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
-from lstm_edge.ir.model import DenseOverTime, Floats, LastStep, Layer
+from lstm_edge.ir.model import DenseOverTime, FirstStep, Floats, LastStep, Layer
+from lstm_edge.layers.elementwise import PAIRS, pair
 
 Doubles = npt.NDArray[np.float64]
 
@@ -21,9 +24,7 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     """Add, Sub, Mul, Div of data and a constant: into the weights before, or those after."""
     left, right = node.inputs
     if isinstance(left, View) and isinstance(right, View):
-        raise ModelError(
-            node.label, f"{node.op} of two computed tensors (a skip connection?) is not supported"
-        )
+        return [_of_two(walk, node, left, right)]
     view = left if isinstance(left, View) else right
     assert isinstance(view, View)
     constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
@@ -33,6 +34,29 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "divides by data or by zero: not supported")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
     return [_scaled(walk, node, view, scale, offset)]
+
+
+def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """A residual sum, a difference or a gate's product: two tensors of the same shape."""
+    if node.op.lower() not in PAIRS:
+        raise ModelError(node.label, f"{node.op} of two computed tensors is not supported")
+    rank = max(len(left.axes), len(right.axes))
+    views = tuple(
+        replace(settled(v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
+        for v in (left, right)
+    )
+    align(walk, node, views)
+    first, second = of_one_kind(walk, node, views)
+    atoms, others = (walk.pieces(tuple(a for x in v.axes for a in x)) for v in (first, second))
+    partner = dict(zip(atoms, others, strict=True))
+    if tuple(partner.get(a) for a in grid_of(walk, first)) != grid_of(walk, second):
+        raise ModelError(
+            node.label,
+            f"{node.op} pairs vectors of which the features are in different orders; not supported",
+        )
+    name = node.op.lower()
+    tensor = walk.draft.pair(name, pair(name), first.tensor, second.tensor, node.label)
+    return replace(first, tensor=tensor)
 
 
 _Affine = tuple[Doubles | None, Doubles | None]
@@ -68,7 +92,7 @@ def _along_features(
             f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
             "one for each feature is supported",
         )
-    walk.assign(node, view.axes[longer[0]], "feature")
+    require_features(walk, node, view, view.axes[longer[0]])
     return constant.reshape(-1), view
 
 
@@ -79,9 +103,11 @@ def _scaled(
     one, none = np.ones(1), np.zeros(1)
     factor, shift = (one if scale is None else scale), (none if offset is None else offset)
     made_by = walk.draft.producer(view.tensor)
-    if isinstance(made_by, LastStep):
+    if isinstance(made_by, LastStep | FirstStep):
         inner = _scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
-        return replace(inner, tensor=walk.draft.last_step(inner.tensor, made_by.source))
+        last = isinstance(made_by, LastStep)
+        step = walk.draft.last_step if last else walk.draft.first_step
+        return replace(inner, tensor=step(inner.tensor, made_by.source))
     if isinstance(made_by, Layer) and made_by.cell.name == "dense" and not view.pending:
         weights, bias = _affine_rows(made_by.params["W_y"], made_by.params["b_y"], factor, shift)
         x = made_by.inputs["x"]

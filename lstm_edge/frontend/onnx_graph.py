@@ -19,12 +19,11 @@ from lstm_edge.frontend.axes import Atom, Axis, View
 from lstm_edge.frontend.draft import finish, operands_of
 from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.onnx_activation import settled
+from lstm_edge.frontend.onnx_features import settle_roles
 from lstm_edge.frontend.onnx_file import OnnxFile, tensor_value
-from lstm_edge.frontend.onnx_join import joined_states
 from lstm_edge.frontend.onnx_nodes import run_node, unsupported
 from lstm_edge.frontend.onnx_walk import (
     Foreign,
-    Joined,
     OnnxNode,
     Value,
     Walk,
@@ -32,7 +31,7 @@ from lstm_edge.frontend.onnx_walk import (
     label_of,
 )
 from lstm_edge.frontend.ports import feature_count, has_time, is_timed, make_port, time_axis
-from lstm_edge.frontend.recurrent import refuse_projection
+from lstm_edge.frontend.recurrent_weights import refuse_projection
 from lstm_edge.ir.model import Model, Port
 
 LONGEST_AXIS = 2**24
@@ -148,9 +147,9 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
     known = [v for v in inputs if isinstance(v, np.ndarray)]
     present = [v for v in inputs if v is not None]
     plain = proto.domain in ("", "ai.onnx") and proto.op_type in FOLDABLE
-    shape_only = proto.op_type in SHAPE_ONLY and isinstance(inputs[0], View | Joined)
+    shape_only = proto.op_type in SHAPE_ONLY and isinstance(inputs[0], View)
     if plain and (shape_only or len(known) == len(present)):
-        arrays = [stand_in(v.shape) if isinstance(v, View | Joined) else v for v in inputs]
+        arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
         results: list[Value] = list(fold(label, proto, arrays, walk.opset))  # type: ignore[arg-type]
     elif len(known) == len(present):
         raise unsupported(label, proto.op_type, proto.domain)
@@ -182,6 +181,7 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
 
 
 def _model(graph: Graph, walk: Walk) -> Model:
+    settle_roles(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
     sources = {name: v for name, v in views.items() if isinstance(v, View)}
     time = time_axis(walk)
@@ -209,7 +209,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
         timed,
         steps,
         graph.sha256,
-        [*_unused(name for name in views if name not in used), *_batch(walk)],
+        [*_unused(name for name in views if name not in used), *_batch(walk), *walk.warnings],
     )
 
 
@@ -228,8 +228,6 @@ def _batch(walk: Walk) -> list[str]:
 def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     view = walk.values.get(name)
     label = f"output {name!r}"
-    if isinstance(view, Joined):
-        view = joined_states(walk, view, label)
     if not isinstance(view, View):
         raise ModelError(label, "does not depend on any float32 input; remove it")
     settled(view, label)

@@ -1,82 +1,108 @@
-"""Concat, and what takes its parts again: h_n[-1] of a stack, where h_n joins all layers."""
+"""Concat, and Split, which takes its parts again."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.axes import Atom, View, describe
-from lstm_edge.frontend.onnx_walk import Joined, OnnxNode, Value, Walk
+from lstm_edge.frontend.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.onnx_activation import settled
+from lstm_edge.frontend.onnx_features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
+
+
+def axis_of(node: OnnxNode, rank: int, default: int = 0) -> int:
+    """The attribute `axis`, from 0."""
+    axis = int(node.attributes.get("axis", default))
+    if not -rank <= axis < rank:
+        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+    return axis % rank
 
 
 def concat(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Tensors of the same shape, joined along an axis on which each has size 1."""
-    if len(node.inputs) == 1:
-        return [node.view(0)]
-    parts = tuple(node.view(k) for k in range(len(node.inputs)))
-    rank = len(parts[0].axes)
-    axis = int(node.attributes.get("axis", 0))
-    if not -rank <= axis < rank or any(len(part.axes) != rank for part in parts):
-        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
-    axis %= rank
-    for part in parts:
-        if part.axes[axis] or part.shape != parts[0].shape:
-            raise ModelError(
-                node.label,
-                f"joins {' and '.join(describe(p.axes) for p in parts[:4])} along axis {axis}; "
-                "only the states of several layers can be joined yet",
-            )
-    return [Joined(parts, axis, node.label)]
+    """Vectors joined end to end, or counted by an axis of their own: states of several layers."""
+    parts = tuple(settled(node.view(k), node.label) for k in range(len(node.inputs)))
+    if len(parts) == 1:
+        return [parts[0]]
+    axis = axis_of(node, len(parts[0].axes))
+    if any(len(part.axes) != len(parts[0].axes) for part in parts):
+        raise ModelError(node.label, "joins tensors of different ranks")
+    align(walk, node, parts, skip=axis)
+    parts = of_one_kind(walk, node, parts)
+    inner = [_inner_atoms(walk, node, part, axis) for part in parts]
+    if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
+        raise _refused(node, parts, axis)
+    for part, rest in zip(parts, inner, strict=True):
+        _check_size(walk, node, part, size_of(part.axes[axis]) * size_of(rest))
+    tensor = walk.draft.concat([part.tensor for part in parts], node.label)
+    total = sum(size_of(part.axes[axis]) for part in parts)
+    new = walk.new_axis("joined", total, "layer" if inner[0] else "feature")
+    axes = (*parts[0].axes[:axis], new, *parts[0].axes[axis + 1 :])
+    return [View(tensor, axes, grid=(*new, *inner[0]) if inner[0] else ())]
+
+
+def _inner_atoms(walk: Walk, node: OnnxNode, part: View, axis: int) -> Axis:
+    """What numbers the features of a part apart from its atoms along `axis`, which come first."""
+    atoms = walk.pieces(part.axes[axis])
+    roles = [walk.roles.get(atom) for atom in atoms]
+    if roles == [None] and not part.grid:
+        walk.assign(node, atoms, "feature")
+    grid = grid_of(walk, part)
+    everywhere = walk.pieces(tuple(atom for one in part.axes for atom in one))
+    unknown = not grid and any(walk.roles.get(atom) is None for atom in everywhere)
+    if grid[: len(atoms)] != atoms or unknown:
+        raise _refused(node, (part,), axis)
+    return grid[len(atoms) :]
+
+
+def _refused(node: OnnxNode, parts: tuple[View, ...], axis: int) -> ModelError:
+    return ModelError(
+        node.label,
+        f"joins {' and '.join(describe(p.axes) for p in parts[:4])} along axis {axis}: only "
+        "features and the states of several layers or directions can be joined",
+    )
+
+
+def _check_size(walk: Walk, node: OnnxNode, part: View, size: int) -> None:
+    """The features of a part; an input's become known here."""
+    known = walk.draft.size(part.tensor)
+    if known is None:
+        walk.draft.features[part.tensor] = size
+    elif known != size:
+        raise ModelError(node.label, f"joins {describe(part.axes)}, a vector of {known}, as {size}")
 
 
 def split(walk: Walk, node: OnnxNode) -> list[Value]:
-    """The parts of a Concat, or all of a tensor."""
-    source = node.inputs[0]
-    if len(node.outputs) == 1:
-        return [source if isinstance(source, Joined) else node.view(0)]
-    if not isinstance(source, Joined):
-        raise ModelError(
-            node.label,
-            f"Split of data into {len(node.outputs)} parts is not supported yet; if it comes from "
-            "a loop over cells, export nn.LSTM instead",
-        )
-    rank = len(source.parts[0].axes)
-    if node.attributes.get("axis", 0) % rank != source.axis:
-        raise source.refused(node.label)
-    if len(node.outputs) != len(source.parts):
-        raise source.refused(node.label)
-    return list(source.parts)
+    """Whole parts of a Concat or of two directions, or all of a tensor."""
+    view = node.view(0)
+    axis = axis_of(node, len(view.axes))
+    size = size_of(view.axes[axis])
+    sizes = _split_sizes(node, size)
+    if len(sizes) == 1:
+        return [view]
+    results: list[Value] = []
+    settled(view, node.label)
+    for k in range(len(sizes)):
+        begin = sum(sizes[:k])
+        part = select(walk, view, axis, list(range(begin, begin + sizes[k])), keep=True)
+        if part is None or not sizes[k]:
+            raise ModelError(
+                node.label,
+                f"splits an axis of {size} of {describe(view.axes)} into {sizes[:8]}: only the "
+                "parts of a Concat and the directions of a layer can be had apart; if it comes "
+                "from a loop over cells, export nn.LSTM, nn.GRU or nn.RNN instead",
+            )
+        results.append(part)
+    return results
 
 
-def pick(node: OnnxNode, source: Joined, axis: int, wanted: list[int], keep: bool) -> Value:
-    """Parts `wanted` of a Concat, as Gather and Slice ask for them; one where not `keep`."""
-    rank = len(source.parts[0].axes)
-    if axis % rank != source.axis or not wanted:
-        raise source.refused(node.label)
-    parts = tuple(source.parts[k] for k in wanted)
-    if len(parts) > 1:
-        return replace(source, parts=parts)
-    return parts[0] if keep else _without(parts[0], source.axis)
-
-
-def _without(view: View, axis: int) -> View:
-    return replace(view, axes=view.axes[:axis] + view.axes[axis + 1 :])
-
-
-def joined_states(walk: Walk, source: Joined, label: str) -> View:
-    """The last states of several layers as one vector, with an axis that counts the layers."""
-    last = []
-    for part in source.parts:
-        atoms = [p for axis in part.axes for a in axis for p in walk.parts(a)]
-        before = [p for axis in part.axes[: source.axis] for a in axis for p in walk.parts(a)]
-        roles = {walk.roles.get(p) for p in atoms}
-        inside = any(walk.roles.get(p) == "feature" for p in before)
-        if "time" in roles or inside or part.scale is not None or part.offset is not None:
-            raise source.refused(label)
-        follows = walk.draft.roots[part.tensor] is not None
-        last.append(walk.draft.last_step(part.tensor, label) if follows else part.tensor)
-    tensor = walk.draft.concat(last, source.label)
-    atom = Atom(f"layers of {tensor}", len(last))
-    walk.roles[atom] = "layer"
-    axes = source.parts[0].axes
-    return View(tensor, (*axes[: source.axis], (atom,), *axes[source.axis + 1 :]))
+def _split_sizes(node: OnnxNode, size: int) -> list[int]:
+    """Sizes of the parts: given, or as equal as they can be."""
+    count = len(node.outputs)
+    given = node.attributes.get("split") if node.opset < 13 else node.integers(1, "sizes")
+    if given is None:
+        each = math.ceil(size / count)
+        given = [*[each] * (count - 1), size - each * (count - 1)]
+    if len(given) != count or sum(given) != size or min(given) < 0:
+        raise ModelError(node.label, f"splits an axis of {size} into {list(given)[:8]}")
+    return [int(n) for n in given]

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.axes import Axes, View, describe, size_of
+from lstm_edge.frontend.axes import Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.onnx_features import grid_of, require_features
 from lstm_edge.frontend.onnx_file import check_finite
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
@@ -95,10 +96,10 @@ def contract(
         raise _mismatch(walk, node, view, rows)
     check_finite(node.label, weights)
     offsets = np.zeros(units) if bias is None else bias
-    if len(last) > 1:
+    if any(walk.roles.get(atom) == "time" for atom in last) or _unknown_flat(walk, last):
         tensor = _flattened(walk, node, view, weights, offsets)
     else:
-        walk.assign(node, last, "feature")
+        require_features(walk, node, view, last)
         scaled, shifted = fold_pending(view, weights.T, offsets, node.label)
         tensor = dense_layer(walk, view.tensor, scaled, shifted, node.label)
     return View(tensor, (*view.axes[:-1], walk.new_axis("units", units, "feature")))
@@ -121,19 +122,24 @@ def _mismatch(walk: Walk, node: OnnxNode, view: View, rows: int) -> ModelError:
     return walk.need_size(node, last, rows, message)
 
 
+def _unknown_flat(walk: Walk, axis: Axis) -> bool:
+    return len(axis) > 1 and any(atom not in walk.roles for atom in axis)
+
+
 def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
     """A dense layer over an axis of all steps flattened, the step outermost."""
-    last = view.axes[-1]
+    last = walk.pieces(view.axes[-1])
     roles = [walk.roles.get(atom, "") for atom in last]
-    if len(last) != 2 or roles[0] != "time" or roles[1] not in ("feature", ""):
+    whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
+    if roles[0] != "time" or not whole or len(last) < 2:
         raise ModelError(
             node.label,
             f"takes an axis made of {' * '.join(str(a.size) for a in last)} "
             f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported",
         )
-    walk.assign(node, last[1:], "feature")
+    require_features(walk, node, view, last[1:])
     walk.fix_time(node)
-    steps, features = (atom.size for atom in last)
+    steps, features = last[0].size, size_of(last[1:])
     per_step = weights.reshape(steps, features, -1).transpose(0, 2, 1)
     for matrix in per_step:
         _, bias = fold_pending(view, matrix, bias, node.label)

@@ -164,8 +164,9 @@ def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
     return [replace(view, axes=tuple(result))]
 
 
-def last_step(walk: Walk, node: OnnxNode, view: View, axis: int, keep: bool) -> View:
-    """`view` at the last step of its time axis; the axis stays, of size 1, where `keep`."""
-    tensor = walk.draft.last_step(view.tensor, node.label)
+def at_step(walk: Walk, node: OnnxNode, view: View, axis: int, keep: bool, last: bool) -> View:
+    """`view` at an end of its time axis; the axis stays, of size 1, where `keep`."""
+    step = walk.draft.last_step if last else walk.draft.first_step
     kept: Axes = ((),) if keep else ()
-    return replace(view, tensor=tensor, axes=view.axes[:axis] + kept + view.axes[axis + 1 :])
+    axes = view.axes[:axis] + kept + view.axes[axis + 1 :]
+    return replace(view, tensor=step(view.tensor, node.label), axes=axes)

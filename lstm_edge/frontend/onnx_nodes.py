@@ -38,6 +38,15 @@ OPERATORS: Mapping[str, Operator] = {
         "activation_alpha activation_beta activations clip direction hidden_size input_forget "
         "layout",
     ),
+    "GRU": _operator(
+        recurrent.gru,
+        "activation_alpha activation_beta activations clip direction hidden_size layout "
+        "linear_before_reset",
+    ),
+    "RNN": _operator(
+        recurrent.rnn,
+        "activation_alpha activation_beta activations clip direction hidden_size layout",
+    ),
     "Gemm": _operator(linear.gemm, "alpha beta transA transB"),
     "MatMul": _operator(linear.matmul),
     "Add": _operator(arithmetic.arithmetic),
@@ -47,6 +56,13 @@ OPERATORS: Mapping[str, Operator] = {
     "Relu": _operator(activation.elementwise),
     "Tanh": _operator(activation.elementwise),
     "Sigmoid": _operator(activation.elementwise),
+    "Elu": _operator(activation.elementwise, "alpha"),
+    "LeakyRelu": _operator(activation.elementwise, "alpha"),
+    "ThresholdedRelu": _operator(activation.elementwise, "alpha"),
+    "HardSigmoid": _operator(activation.elementwise, "alpha beta"),
+    "Softplus": _operator(activation.elementwise),
+    "Softsign": _operator(activation.elementwise),
+    "Clip": _operator(activation.clip, "min max"),
     "Softmax": _operator(activation.softmax, "axis"),
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "Identity": _operator(move.identity),
@@ -65,8 +81,6 @@ OPERATORS: Mapping[str, Operator] = {
 }
 
 INSTEAD: Mapping[str, str] = {
-    "GRU": "use an LSTM",
-    "RNN": "use an LSTM",
     "Loop": "export the layer as an LSTM node instead of a loop",
     "Scan": "export the layer as an LSTM node instead of a loop",
     "If": "export with static shapes, so that no branch is left",

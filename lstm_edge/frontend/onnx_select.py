@@ -1,4 +1,4 @@
-"""Gather and Slice of data: the last step of a sequence, everything, or a refusal."""
+"""Gather and Slice of data: the first or last step, whole parts, everything, or a refusal."""
 
 from __future__ import annotations
 
@@ -7,91 +7,95 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.axes import View, size_of
-from lstm_edge.frontend.onnx_join import pick
-from lstm_edge.frontend.onnx_move import FOREVER, last_step
-from lstm_edge.frontend.onnx_walk import Joined, OnnxNode, Value, Walk
+from lstm_edge.frontend.axes import View, describe, size_of
+from lstm_edge.frontend.onnx_activation import settled
+from lstm_edge.frontend.onnx_features import select
+from lstm_edge.frontend.onnx_join import axis_of
+from lstm_edge.frontend.onnx_move import FOREVER, at_step
+from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 
 
 def gather(walk: Walk, node: OnnxNode) -> list[Value]:
-    """y[:, -1] and h_n[-1]: one index along time (the last) or along an axis of size 1."""
-    if not isinstance(node.inputs[0], View | Joined):
+    """y[:, -1] and h_n[-1]: steps, directions, layers, or along an axis of size 1."""
+    view = node.inputs[0]
+    if not isinstance(view, View):
         raise ModelError(
             node.label,
             f"looks up {node.input_names[1]!r} in a table (an embedding): not supported yet; feed "
             "the embedded vectors instead",
         )
-    source = node.inputs[0]
-    rank = len(source.shape)
-    axis = int(node.attributes.get("axis", 0))
-    if not -rank <= axis < rank:
-        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
-    axis %= rank
+    axis = axis_of(node, len(view.axes))
     indices = node.constant(1, "indices")
     if indices is None or indices.dtype.kind not in "iu" or indices.ndim > 1:
         raise ModelError(node.label, "its indices are no integer and no list of integers")
-    size = source.shape[axis]
+    size = size_of(view.axes[axis])
     wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
-    keep = indices.ndim == 1
     if not all(0 <= k < size for k in wanted):
         raise ModelError(node.label, f"index {wanted} is outside of an axis of {size}")
-    if isinstance(source, Joined):
-        return [pick(node, source, axis, wanted, keep)]
-    if walk.role(source.axes[axis]) == "time" and min(indices.reshape(-1), default=0) >= 0:
+    positive = min(indices.reshape(-1), default=0) > 0
+    if walk.role(view.axes[axis]) == "time" and positive:
         walk.fix_time(node)
-    return [_gather_view(walk, node, source, axis, wanted, keep)]
-
-
-def _gather_view(
-    walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], keep: bool
-) -> View:
-    size = size_of(view.axes[axis])
-    if keep and wanted == list(range(size)):
-        return view
-    if len(wanted) != 1:
-        raise _refused(node, f"gathers indices {wanted[:8]} of an axis of {size}")
-    return _one(walk, node, view, axis, wanted[0], keep)
-
-
-def _one(walk: Walk, node: OnnxNode, view: View, axis: int, index: int, keep: bool) -> View:
-    """One index of one axis."""
-    picked = view.axes[axis]
-    if not picked:
-        kept = view.axes[: axis + 1] if keep else view.axes[:axis]
-        return replace(view, axes=kept + view.axes[axis + 1 :])
-    if walk.role(picked) == "time" and index == picked[0].size - 1:
-        return last_step(walk, node, view, axis, keep)
-    if walk.role(picked) == "batch":
-        raise walk.need_size(
-            node, picked, 1, f"picks row {index} of the batch; export with a batch of 1"
-        )
-    what = walk.role(picked) or "input"
-    raise _refused(node, f"picks index {index} of the {what} axis of {picked[0].size}")
-
-
-def _refused(node: OnnxNode, what: str) -> ModelError:
-    return ModelError(
-        node.label,
-        f"{what}: not supported yet, only the last step (index -1) of a sequence is; if it comes "
-        "from a loop over cells, export nn.LSTM instead",
-    )
+    return [_take(walk, node, view, axis, wanted, indices.ndim == 1)]
 
 
 def slice_(walk: Walk, node: OnnxNode) -> list[Value]:
-    """y[:, -1:] and slices that keep everything."""
-    source = node.inputs[0]
+    """y[:, -1:], y[..., :H] and slices that keep everything."""
     starts, ends, axes, steps = _arguments(node)
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise ModelError(node.label, "starts, ends, axes and steps differ in length")
-    if isinstance(source, Joined) and len(axes) == 1:
-        kept = _indices(node, len(source.parts), (starts[0], ends[0], steps[0]))
-        return [pick(node, source, axes[0], kept, keep=True)]
     view = node.view(0)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         if not -len(view.axes) <= axis < len(view.axes):
             raise ModelError(node.label, f"axis {axis} does not fit {len(view.axes)} axes")
         view = _slice_axis(walk, node, view, axis % len(view.axes), (start, end, step))
     return [view]
+
+
+def _slice_axis(
+    walk: Walk, node: OnnxNode, view: View, axis: int, bounds: tuple[int, int, int]
+) -> View:
+    start, end, step = bounds
+    if step == 0:
+        raise ModelError(node.label, "steps holds 0")
+    size = size_of(view.axes[axis])
+    limited = slice(*(int(np.clip(b, -FOREVER, FOREVER)) for b in bounds))
+    if walk.role(view.axes[axis]) == "time" and (start > 0 or 1 < end < FOREVER or end < -1):
+        walk.fix_time(node)
+    return _take(walk, node, view, axis, list(range(size))[limited], keep=True)
+
+
+def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], keep: bool) -> View:
+    """Indices of one axis, which goes unless `keep`."""
+    picked = view.axes[axis]
+    if wanted == list(range(size_of(picked))):
+        kept = view.axes[: axis + 1] if keep else view.axes[:axis]
+        return replace(view, axes=kept + view.axes[axis + 1 :])
+    role = walk.role(picked)
+    ends = (0, size_of(picked) - 1)
+    if role == "time" and len(wanted) == 1 and wanted[0] in ends:
+        return at_step(walk, node, view, axis, keep, last=wanted[0] > 0)
+    if role == "batch" and len(wanted) == 1:
+        raise walk.need_size(
+            node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
+        )
+    part = select(walk, settled(view, node.label), axis, wanted, keep) if wanted else None
+    if part is None:
+        raise ModelError(
+            node.label,
+            f"{node.op} takes {_text(wanted)} of the {role or 'input'} axis of {size_of(picked)} "
+            f"of {describe(view.axes)}: not supported; only the first or last step of a sequence, "
+            "and whole parts of a Concat, are; if it comes from a loop over cells, export nn.LSTM, "
+            "nn.GRU or nn.RNN",
+        )
+    return part
+
+
+def _text(wanted: list[int]) -> str:
+    if not wanted:
+        return "nothing"
+    if len(wanted) == 1:
+        return f"index {wanted[0]}"
+    return f"{len(wanted)} indices from {wanted[0]} to {wanted[-1]}"
 
 
 def _arguments(node: OnnxNode) -> tuple[list[int], list[int], list[int], list[int]]:
@@ -110,32 +114,3 @@ def _arguments(node: OnnxNode) -> tuple[list[int], list[int], list[int], list[in
         list(range(len(starts))) if chosen is None else chosen,
         [1] * len(starts) if steps is None else steps,
     )
-
-
-def _slice_axis(
-    walk: Walk, node: OnnxNode, view: View, axis: int, bounds: tuple[int, int, int]
-) -> View:
-    start, end, step = bounds
-    size = size_of(view.axes[axis])
-    kept = _indices(node, size, bounds)
-    timed = walk.role(view.axes[axis]) == "time"
-    if timed and (start > 0 or 0 <= end < FOREVER):
-        walk.fix_time(node)
-    if kept == list(range(size)):
-        return view
-    if timed and kept == [size - 1]:
-        return last_step(walk, node, view, axis, keep=True)
-    what = walk.role(view.axes[axis]) or "first or only"
-    raise ModelError(
-        node.label,
-        f"takes {start}:{end}:{step} of the {what} axis of {size}: not supported yet, only the "
-        "last step of a sequence or all of it is; if it comes from a loop over cells (nn.RNN), "
-        "export nn.LSTM instead",
-    )
-
-
-def _indices(node: OnnxNode, size: int, bounds: tuple[int, int, int]) -> list[int]:
-    """What start:end:step takes of `size` elements."""
-    if bounds[2] == 0:
-        raise ModelError(node.label, "steps holds 0")
-    return list(range(size)[slice(*(int(np.clip(b, -FOREVER, FOREVER)) for b in bounds))])

@@ -28,30 +28,7 @@ class Foreign:
     kind: str
 
 
-@dataclass(frozen=True, eq=False)
-class Joined:
-    """Views of one shape, joined by the Concat `label` along `axis`, on which each has size 1."""
-
-    parts: tuple[View, ...]
-    axis: int
-    label: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes of the axes."""
-        shape = self.parts[0].shape
-        return (*shape[: self.axis], len(self.parts), *shape[self.axis + 1 :])
-
-    def refused(self, reader: str) -> ModelError:
-        """The error of a `reader` that needs all parts as one tensor."""
-        return ModelError(
-            self.label,
-            f"joins {len(self.parts)} states that {reader} reads together: not supported yet; take "
-            "the state of one layer, as in h_n[-1], or return the sequence y alone",
-        )
-
-
-Value = View | Array | Foreign | Joined
+Value = View | Array | Foreign
 """What an ONNX tensor is: data seen through axes, numbers known now, or neither."""
 
 
@@ -82,8 +59,6 @@ class OnnxNode:
     def view(self, k: int) -> View:
         """Input `k`, which must be data that the model computes."""
         value = self.inputs[k] if k < len(self.inputs) else None
-        if isinstance(value, Joined):
-            raise value.refused(self.label)
         if not isinstance(value, View):
             raise ModelError(
                 self.label, f"input {k} of {self.op} is constant or absent: nothing to compile"
@@ -93,7 +68,7 @@ class OnnxNode:
     def constant(self, k: int, what: str) -> Array | None:
         """Input `k`, which must be known now; None where it is absent."""
         value = self.inputs[k] if k < len(self.inputs) else None
-        if isinstance(value, View | Foreign | Joined):
+        if isinstance(value, View | Foreign):
             raise ModelError(
                 self.label,
                 f"its {what} ({self.input_names[k]!r}) is computed from the model's input; only a "
@@ -152,10 +127,11 @@ def _decoded(value: Any) -> Any:
 class Walk:
     """State of one visit of all nodes, for one choice of the sizes of open axes.
 
-    roles: atom -> "time", "batch" or "feature", as far as an operator told. open_axes: atoms of
-    inputs whose size the file leaves open -> (input, axis). cuts: input atoms that a Reshape
-    split. sequences: input tensors that an LSTM reads as a sequence. fixed_by: the first node
-    that is right for this sequence length only.
+    roles: atom -> "time", "batch", "feature", or "layer" for what counts layers or directions, as
+    far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
+    that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
+    cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
+    fixed_by: the first node that is right for this sequence length only.
     """
 
     opset: int
@@ -165,6 +141,8 @@ class Walk:
     open_axes: dict[Atom, tuple[str, int]] = field(default_factory=dict)
     input_atoms: set[Atom] = field(default_factory=set)
     cuts: dict[Atom, Axis] = field(default_factory=dict)
+    alike: list[tuple[Atom, Atom, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     sequences: set[str] = field(default_factory=set)
     one_step: str = ""
     fixed_by: str = ""
@@ -199,14 +177,26 @@ class Walk:
         return self.roles.get(axis[0], "") if len(axis) == 1 else ""
 
     def cut(self, cut: Cut) -> bool:
-        """Split an input's atom where no operator has used it yet; tells whether that was so."""
+        """Split an input's atom where no operator has used it yet, or one that counts layers.
+
+        Tells whether that could be done.
+        """
         atom, outer = cut.atom, cut.outer
-        if atom not in self.input_atoms or atom in self.roles or atom in self.open_axes:
+        layers = self.roles.get(atom) == "layer"
+        untouched = atom in self.input_atoms and atom not in self.roles
+        if not layers and (not untouched or atom in self.open_axes):
             return False
         parts = (Atom(f"{atom.name}a", outer), Atom(f"{atom.name}b", atom.size // outer))
         self.cuts[atom] = parts
-        self.input_atoms |= set(parts)
+        if layers:
+            self.roles.update(dict.fromkeys(parts, "layer"))
+        else:
+            self.input_atoms |= set(parts)
         return True
+
+    def pieces(self, axis: Axis) -> Axis:
+        """An axis with every atom as it was cut."""
+        return tuple(part for atom in axis for part in self.parts(atom))
 
     def parts(self, atom: Atom) -> Axis:
         """The atoms that `atom` was cut into, itself where it was not."""

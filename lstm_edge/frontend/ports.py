@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Atom, Axes, Axis, View
+from lstm_edge.frontend.onnx_features import grid_of
 from lstm_edge.frontend.onnx_walk import Walk
 from lstm_edge.ir.model import Port
 
@@ -32,8 +33,9 @@ def is_timed(walk: Walk, view: View) -> bool:
 
 def make_port(walk: Walk, label: str, name: str, view: View, per_step: bool) -> Port:
     """The port of an input or output seen through `view`; a batch becomes one row."""
-    axes: Axes = tuple(tuple(p for a in axis for p in walk.parts(a)) for axis in view.axes)
+    axes: Axes = tuple(walk.pieces(axis) for axis in view.axes)
     kept: Axes = tuple(tuple(a for a in axis if _role(walk, label, a) != "batch") for axis in axes)
+    _check_order(walk, label, view, kept)
     meanings = [
         _meaning(walk, label, axis) if axis else ("batch" if full else "")
         for axis, full in zip(kept, axes, strict=True)
@@ -65,10 +67,26 @@ def _role(walk: Walk, label: str, atom: Atom) -> str:
 
 
 def _meaning(walk: Walk, label: str, axis: Axis) -> str:
-    meaning = "*".join(walk.roles[atom] for atom in axis)
+    roles = [walk.roles[atom] for atom in axis]
+    if roles[-1] == "feature" and "batch" not in roles:
+        roles = ["time", "feature"] if "time" in roles else ["feature"]
+    meaning = "*".join(dict.fromkeys(roles))
     if meaning not in ("time", "feature", "time*feature", "layer"):
         raise ModelError(label, f"an axis made of {meaning} cannot be an input or output")
     return meaning
+
+
+def _check_order(walk: Walk, label: str, view: View, axes: Axes) -> None:
+    """Vectors must lie in the order of their features, all steps around or within them."""
+    atoms = [atom for axis in axes for atom in axis]
+    grid = [atom for atom in grid_of(walk, view) if atom in atoms]
+    time = [atom for atom in atoms if walk.roles.get(atom) == "time"]
+    if atoms not in ([*time, *grid], [*grid, *time]):
+        raise ModelError(
+            label,
+            f"has its axes in the order {', '.join(walk.roles[a] for a in atoms)}; expected time, "
+            "then directions or layers, then features",
+        )
 
 
 def _shape(axes: Axes) -> tuple[int, ...]:
@@ -85,6 +103,8 @@ def _shape(axes: Axes) -> tuple[int, ...]:
 def _name_units(meanings: list[str], single_step: bool) -> tuple[str, ...]:
     """Name axes of size 1, which mean nothing, as a reader would expect them."""
     names = list(meanings)
+    if "feature" not in "".join(names) and "layer" in names:
+        names[len(names) - 1 - names[::-1].index("layer")] = "feature"
     if names and not names[-1] and "feature" not in "".join(names):
         names[-1] = "feature"
     free = [k for k, name in enumerate(names) if not name]

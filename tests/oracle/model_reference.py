@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Port
 
 Doubles = npt.NDArray[np.float64]
 
@@ -32,6 +32,8 @@ def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str,
             continue
         if isinstance(node, LastStep):
             values[node.output] = values[node.input][-1]
+        elif isinstance(node, FirstStep):
+            values[node.output] = values[node.input][0]
         elif isinstance(node, DenseOverTime):
             pairs = zip(node.weights, values[node.input], strict=True)
             products = [w.astype(np.float64) @ x for w, x in pairs]
@@ -75,20 +77,28 @@ def _run_layer(layer: Layer, values: dict[str, Doubles], model: Model) -> None:
     per_step = [model.tensors[t].per_step for t in layer.inputs.values()]
     assert len(set(per_step)) == 1
     inputs = {name: np.atleast_2d(values[t]) for name, t in layer.inputs.items()}
-    units = next((len(p) for name, p in layer.params.items() if name.startswith("b_")), 0)
     state = {
-        name: np.asarray(layer.initial.get(name, np.zeros(units)), dtype=np.float64)
+        name: np.asarray(layer.initial.get(name, np.zeros(_units(layer, name))), dtype=np.float64)
         for name in layer.cell.states
     }
     record: dict[str, list[Doubles]] = {result: [] for result in layer.cell.results}
-    for t in range(len(next(iter(inputs.values())))):
+    steps = range(len(next(iter(inputs.values()))))
+    for t in reversed(steps) if layer.reverse else steps:
         step = {name: sequence[t] for name, sequence in inputs.items()}
         new = {r: _value(e, step, state, layer) for r, e in layer.cell.results.items()}
         state = {name: new[name] for name in state}
         for result, value in new.items():
             record[result].append(value)
     for result, tensor in layer.outputs.items():
+        record[result] = record[result][:: -1 if layer.reverse else 1]
         values[tensor] = np.stack(record[result]) if per_step[0] else record[result][0]
+
+
+def _units(layer: Layer, state: str) -> int:
+    """Length of a state: columns of a matrix that multiplies it, else as many as gates have."""
+    if state == "h":
+        return next(p.shape[1] for name, p in layer.params.items() if name[:2] == "R_")
+    return next(len(p) for name, p in layer.params.items() if name[:2] == "b_" and name != "b_hr")
 
 
 def _value(
@@ -112,7 +122,12 @@ OPERATIONS: dict[str, Callable[..., Doubles]] = {
     "mul": lambda a, b: a * b,
     "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
     "tanh": np.tanh,
-    "relu": lambda v: np.maximum(v, 0.0),
+    "larger": np.maximum,
+    "smaller": np.minimum,
+    "above": lambda a, b: np.where(a > b, a, 0.0),
+    "softsign": lambda v: v / (1 + abs(v)),
+    "elu_tail": lambda v: np.expm1(np.minimum(v, 0.0)),
+    "softplus_tail": lambda v: np.log1p(np.exp(-abs(v))),
     "softmax": lambda v: np.exp(v) / np.exp(v).sum(),
     "log_softmax": lambda v: v - np.log(np.exp(v).sum()),
 }
