@@ -127,6 +127,23 @@ class FormatChoice:
         """A 16-bit factor of a product whose other factor is wide, from its calibrated range."""
         return saturated(2.0 ** (bits_above(max(largest, SMALLEST) * FACTOR_MARGIN) - 15), 16)
 
+    def only_multiplied(self, tensor: str) -> bool:
+        """True where nothing but matrix products of layers reads the tensor."""
+        if any(port.tensor == tensor for port in self.model.outputs):
+            return False
+        for node in self.model.nodes:
+            if not isinstance(node, Layer):
+                reads = node.inputs if isinstance(node, Concat) else (node.input,)
+                if tensor in reads:
+                    return False
+                continue
+            names = {name for name, read in node.inputs.items() if read == tensor}
+            for e in walk(*node.cell.results.values()):
+                leaves = [a for a in e.args if a.kind == "input" and a.name in names]
+                if e.kind != "affine" and leaves:
+                    return False
+        return True
+
     def is_multiplied(self, layer: Layer, result: str) -> bool:
         """True where a matrix product of this layer or a later one reads the result."""
         tensor = layer.outputs.get(result)

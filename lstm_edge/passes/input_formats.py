@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import walk
-from lstm_edge.ir.model import DenseOverTime, FirstStep, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -82,34 +83,50 @@ def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
     """Largest weight that meets each feature of `tensor`, and the largest recurrent weights
     of the layers that read it; both empty where no matrix reads it.
     """
+    features = model.tensors[tensor].features
     columns: list[Doubles] = []
     recurrent: list[float] = []
-    names = {tensor}
+    places = {tensor: slice(0, features)}
     for node in model.nodes:
-        if isinstance(node, LastStep | FirstStep) and node.input in names:
-            names.add(node.output)
-        elif isinstance(node, DenseOverTime) and node.input in names:
-            columns.append(np.abs(node.weights).max(axis=(0, 1)).astype(np.float64))
+        if isinstance(node, LastStep | FirstStep) and node.input in places:
+            places[node.output] = places[node.input]
+        elif isinstance(node, Concat):
+            places |= _inside(model, node, places)
+        elif isinstance(node, DenseOverTime) and node.input in places:
+            weights = np.abs(node.weights).max(axis=(0, 1)).astype(np.float64)
+            columns.append(weights[places[node.input]])
         elif isinstance(node, Layer):
-            own, other = _layer_weights(node, names)
+            own, other = _layer_weights(node, places)
             columns += own
             recurrent += other
     largest = np.max(columns, axis=0) if columns else np.zeros(0)
     return largest, np.array(recurrent)
 
 
-def _layer_weights(layer: Layer, names: set[str]) -> tuple[list[Doubles], list[float]]:
+def _inside(model: Model, node: Concat, places: Mapping[str, slice]) -> dict[str, slice]:
+    """Where the features lie in a concat, if it has them."""
+    start = 0
+    for part in node.inputs:
+        if part in places:
+            place = places[part]
+            return {node.output: slice(start + place.start, start + place.stop)}
+        start += model.tensors[part].features
+    return {}
+
+
+def _layer_weights(layer: Layer, places: Mapping[str, slice]) -> tuple[list[Doubles], list[float]]:
     columns, recurrent = [], []
     for e in walk(*layer.cell.results.values()):
         if e.kind != "affine":
             continue
         reads = [
-            operand.kind == "input" and layer.inputs[operand.name] in names for operand in e.args
+            places.get(layer.inputs[operand.name]) if operand.kind == "input" else None
+            for operand in e.args
         ]
-        for matrix, read in zip(e.matrices, reads, strict=True):
+        for matrix, place in zip(e.matrices, reads, strict=True):
             weights = np.abs(layer.params[matrix]).astype(np.float64)
-            if read:
-                columns.append(weights.max(axis=0))
+            if place is not None:
+                columns.append(weights.max(axis=0)[place])
             elif any(reads):
                 recurrent.append(float(weights.max()))
     return columns, recurrent

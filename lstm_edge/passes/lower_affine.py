@@ -31,7 +31,7 @@ MIN_FRACTION, MAX_FRACTION = 12, 18
 ACCUMULATOR_LIMIT = INT32_MAX - 2**20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operand:
     """One factor of a matrix product in stored numbers.
 
@@ -60,13 +60,24 @@ class Rows:
 
 
 def sharing_groups(operands: tuple[Operand, ...]) -> list[tuple[Operand, ...]]:
-    """Operands that may share one accumulator per row, those of comparable scaled weights."""
-    largest = [np.abs(o.weights * o.scale).max(axis=1) for o in operands]
-    typical = [float(np.median(v[v > 0])) if np.any(v > 0) else 0.0 for v in largest]
-    present = [t for t in typical if t > 0.0]
-    if len(present) < 2 or max(present) <= SHARING_RATIO * min(present):
-        return [operands]
-    return [(o,) for o in operands]
+    """Operands that may share one accumulator per row, those of comparable scaled weights.
+
+    From the largest down, each joins the group before it while it is within SHARING_RATIO of that
+    group's largest; operands without weights join any.
+    """
+    typical = {id(o): _typical(np.abs(o.weights * o.scale).max(axis=1)) for o in operands}
+    groups: list[list[Operand]] = []
+    for operand in sorted(operands, key=lambda o: -typical[id(o)]):
+        size = typical[id(operand)]
+        if groups and (size == 0.0 or typical[id(groups[-1][0])] <= SHARING_RATIO * size):
+            groups[-1].append(operand)
+        else:
+            groups.append([operand])
+    return [tuple(o for o in operands if o in group) for group in groups]
+
+
+def _typical(largest: Doubles) -> float:
+    return float(np.median(largest[largest > 0])) if np.any(largest > 0) else 0.0
 
 
 def quantize_rows(

@@ -41,6 +41,8 @@ class IntegerRules:
         self.inputs: dict[str, InputFormat] = {}
         self.seen_as: dict[str, str] = {}
         """Value name -> its name in the float program, where the two differ."""
+        self.joined: dict[str, list[Value]] = {}
+        """Value that is only the operand of matrix products -> the parts that stand for it."""
         self.states: set[str] = set()
         self.narrow: dict[str, Value] = {}
         """Wide value -> the activation that stands for it in matrix products."""
@@ -116,11 +118,15 @@ class IntegerRules:
     def _affine(self, node: Expr, args: list[Value], place: Place) -> Value:
         layer = place.layer
         args = [self._storable(v) for v in args]
+        key = tuple(self.seen_as.get(v.name, v.name) for v in args)
         bias = layer.params[node.name].astype(np.float64)
         prefix = f"{layer.name}.{node.name.removeprefix('b_')}"
         operands = tuple(
-            self._operand(v, f"{layer.name}.{m}", layer.params[m].astype(np.float64))
+            operand
             for v, m in zip(args, node.matrices, strict=True)
+            for operand in self._operands(
+                v, f"{layer.name}.{m}", layer.params[m].astype(np.float64)
+            )
         )
         groups = sharing_groups(operands)
         parts = []
@@ -129,7 +135,7 @@ class IntegerRules:
             rows = quantize_rows(
                 group,
                 bias if last else np.zeros_like(bias),
-                self._moments(group, operands),
+                self._moments(key, group, operands),
                 f"{layer.source or layer.name}, gate {node.name.removeprefix('b_')}",
             )
             suffix = "" if len(groups) == 1 else f"_{group[0].matrix.rsplit('.', 1)[1]}"
@@ -140,6 +146,18 @@ class IntegerRules:
             total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
         return total
 
+    def _operands(self, value: Value, matrix: str, weights: Doubles) -> list[Operand]:
+        """A factor, or the parts of a joined one with their columns: each keeps its own scale."""
+        parts = self.joined.get(value.name)
+        if parts is None:
+            return [self._operand(value, matrix, weights)]
+        found, start = [], 0
+        for k, part in enumerate(parts):
+            columns = weights[:, start : start + part.length]
+            found += self._operands(self._storable(part), f"{matrix}_{k}", columns)
+            start += part.length
+        return found
+
     def _operand(self, value: Value, matrix: str, weights: Doubles) -> Operand:
         chosen = self.inputs.get(value.name)
         if chosen is None:
@@ -149,11 +167,12 @@ class IntegerRules:
             scale, zero_point = chosen.scale, chosen.zero_point
         return Operand(value, matrix, weights, scale, zero_point, value.format.magnitude)
 
-    def _moments(self, group: tuple[Operand, ...], operands: tuple[Operand, ...]) -> Moments | None:
+    def _moments(
+        self, key: tuple[str, ...], group: tuple[Operand, ...], operands: tuple[Operand, ...]
+    ) -> Moments | None:
         """Calibrated moments of the group's part of the operands; None without data."""
         if not self.ranges.from_data:
             return None
-        key = tuple(self.seen_as.get(o.value.name, o.value.name) for o in operands)
         return self.ranges.moments[key].select(
             [o.value.length for o in operands], [operands.index(o) for o in group]
         )
@@ -212,8 +231,15 @@ class IntegerRules:
         return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
 
     def concat(self, node: Concat, parts: list[Value]) -> Value:
-        """All parts in the coarsest of their formats, which loses nothing that matters."""
-        b = self.builder
+        """All parts in the coarsest of their formats; where only matrix products read them, no
+        operation at all: each part is an operand of its own.
+        """
+        b, name = self.builder, f"{node.name}.y"
+        length = sum(part.length for part in parts)
+        if self.choice.only_multiplied(node.output):
+            self.joined[name] = parts
+            return Value(name, length, Format("int16"))
+        parts = [self._unpacked(v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
         if len({part.format.scale for part in parts}) > 1:
             parts = [as_fixed(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
             coarsest = min(fraction_of(v) for v in parts)
@@ -222,8 +248,7 @@ class IntegerRules:
             ]
         low, high = min(v.format.low for v in parts), max(v.format.high for v in parts)
         joined = Format("int32", parts[0].format.scale, low, high)
-        length = sum(part.length for part in parts)
-        return b.emit("concat", f"{node.name}.y", tuple(parts), joined, length=length)
+        return b.emit("concat", name, tuple(parts), joined, length=length)
 
     def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """A running sum of products, and its requantization after the last step."""
