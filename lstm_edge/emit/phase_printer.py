@@ -63,6 +63,9 @@ class PhasePrinter:
             for op in phase.reductions
             for pointer, ctype in stores[op.dest]
         )
+        read = {element.partition("[")[0] for body in bodies for *_, element in body.products}
+        operands = [s.operand for s in block.segments] if block is not None else []
+        unused = tuple(n for n in operands if kernel is None and n not in read)
         return PhaseView(
             function,
             self._comment(phase),
@@ -76,6 +79,7 @@ class PhasePrinter:
             initial,
             bodies,
             results,
+            unused,
             tuple(constants),
         )
 

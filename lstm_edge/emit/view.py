@@ -76,6 +76,7 @@ class PhaseView:
     initial: tuple[tuple[str, str], ...]
     bodies: tuple[Body, ...]
     results: tuple[tuple[str, str], ...]
+    unused: tuple[str, ...]
     constants: tuple[Constant, ...]
 
     @property

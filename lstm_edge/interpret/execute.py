@@ -70,6 +70,9 @@ def run(
                 row.append(values[name])
         ordered = 1 if direction == FORWARD else -1
         sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
+    for name, array in sequences.items():
+        ends = program.sweeps[made[name]] if name in made else FORWARD
+        values[name] = array[:, -1 if ends == FORWARD else 0]
     for block in program.blocks:
         if block.sweep == ONCE:
             execute(block, {**values, **_read_whole(block, sequences)}, steps - 1, values)

@@ -115,8 +115,8 @@ class FormatChoice:
             return saturated(min(seen, bound) / 127.0, 8)
         if bound <= BOUND_SLACK * largest or bound <= 1.0:
             unit = 2.0 ** (bits_above(max(bound, SMALLEST)) + 1 - bits)
-            limit = 2 ** (bits - 1) if bits < 16 else 2 ** (bits - 1) - 1
-            return Format("int16", unit, -limit, limit)
+            high = 2 ** (bits - 1) if bits < 16 else 2 ** (bits - 1) - 1
+            return Format("int16", unit, -(2 ** (bits - 1)), high)
         if not self.ranges.from_data and np.isfinite(bound):
             return saturated(2.0 ** (bits_above(bound) - 15), 16)
         stored = min(bits + HEADROOM_BITS, 16)
