@@ -10,7 +10,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.names import model_name
 from lstm_edge.frontend.npz import load_npz
 from lstm_edge.frontend.onnx import load_onnx
-from lstm_edge.ir.model import FirstStep, Layer, Model
+from lstm_edge.ir.model import FirstStep, LastStep, Layer, Model
 
 _LOADERS = {".onnx": load_onnx, ".npz": load_npz}
 
@@ -35,13 +35,20 @@ def load(path: Path, name: str | None = None, steps: int | None = None) -> Model
         raise ModelError(str(path), f"cannot be read: {error.strerror or error}") from error
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
-    _check_length(model)
+    _check_steps(model)
     return replace(model, name=chosen)
 
 
-def _check_length(model: Model) -> None:
+def _check_steps(model: Model) -> None:
     """What runs backward in time, or keeps an early step, needs a buffer of a known length."""
+    inputs = {port.tensor for port in model.inputs}
     for node in model.nodes:
+        if isinstance(node, LastStep | FirstStep) and node.input in inputs:
+            raise ModelError(
+                node.source or node.name,
+                "takes one step of an input, which is not supported yet; feed that step as an "
+                "input of a model without it, or take the step after a layer",
+            )
         backward = isinstance(node, Layer) and node.reverse
         if model.steps is None and (backward or isinstance(node, FirstStep)):
             what = "runs backward in time" if backward else "reads the first step"

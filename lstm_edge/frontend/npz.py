@@ -15,8 +15,8 @@ made its parts; sizes must chain:
 
 A state_dict does not say what `forward` does between and after these. The model is: input x of
 shape [1, T, I], the recurrent layers, then each Linear at each step without an activation, output
-y of shape [1, T, out]. T is open unless `steps` is given. Strings in the same file say otherwise, as in
-`np.savez("w.npz", **weights, **{"lstm_edge.head": "last"})`:
+y of shape [1, T, out]. T is open unless `steps` is given. Strings in the same file say otherwise,
+as in `np.savez("w.npz", **weights, **{"lstm_edge.head": "last"})`:
 
     lstm_edge.head          "per_step" (default), or "last": what follows the last recurrent layer
                             runs on the last step only, y[:, -1], and the result is [1, out]; or

@@ -81,8 +81,8 @@ OPERATORS: Mapping[str, Operator] = {
 }
 
 INSTEAD: Mapping[str, str] = {
-    "Loop": "export the layer as an LSTM node instead of a loop",
-    "Scan": "export the layer as an LSTM node instead of a loop",
+    "Loop": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
+    "Scan": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "If": "export with static shapes, so that no branch is left",
     "ReduceMean": "take the last step instead of a mean",
     "ReduceMax": "take the last step instead of a maximum",

@@ -32,9 +32,8 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
     if not all(0 <= k < size for k in wanted):
         raise ModelError(node.label, f"index {wanted} is outside of an axis of {size}")
-    positive = min(indices.reshape(-1), default=0) > 0
-    if walk.role(view.axes[axis]) == "time" and positive:
-        walk.fix_time(node)
+    if any(int(i) not in (0, -1) for i in indices.reshape(-1)):
+        _fix_time(walk, node, view, axis)
     return [_take(walk, node, view, axis, wanted, indices.ndim == 1)]
 
 
@@ -59,9 +58,16 @@ def _slice_axis(
         raise ModelError(node.label, "steps holds 0")
     size = size_of(view.axes[axis])
     limited = slice(*(int(np.clip(b, -FOREVER, FOREVER)) for b in bounds))
-    if walk.role(view.axes[axis]) == "time" and (start > 0 or 1 < end < FOREVER or end < -1):
-        walk.fix_time(node)
+    forever = end >= FOREVER and (start in (0, -1) or start <= -FOREVER)
+    if not forever and (start, end) != (0, 1):
+        _fix_time(walk, node, view, axis)
     return _take(walk, node, view, axis, list(range(size))[limited], keep=True)
+
+
+def _fix_time(walk: Walk, node: OnnxNode, view: View, axis: int) -> None:
+    """Record that indices are right for this length only, where the axis may be time."""
+    if view.axes[axis] and walk.role(view.axes[axis]) in ("time", ""):
+        walk.fix_time(node)
 
 
 def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], keep: bool) -> View:

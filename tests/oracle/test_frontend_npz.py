@@ -9,11 +9,14 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.interpret.execute import run
+from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.model_reference import run_model
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 EXPECTED = np.load(FIXTURES / "expected.npz")
 STATE = dict(np.load(FIXTURES / "two_layers.npz"))
+STATES = dict(np.load(FIXTURES / "states.npz"))
 
 
 def saved(folder: Path, **arrays: object) -> Path:
@@ -81,15 +84,59 @@ def test_bare_lstm_without_a_prefix(tmp_path: Path) -> None:
     assert not model.warnings
 
 
+MODULES = sorted({key.split(":")[0] for key in STATES if ":" in key})
+
+
+def module_state(name: str) -> dict[str, np.ndarray]:
+    return {k.split("/")[1]: v for k, v in STATES.items() if k.startswith(f"{name}/")}
+
+
+@pytest.mark.parametrize("head", ["per_step", "last", "final"])
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_in_both_directions(name: str, head: str, tmp_path: Path) -> None:
+    words = {"lstm_edge.head": head}
+    if name == "rnn_relu":
+        words["lstm_edge.nonlinearity"] = "relu"
+    path = saved(tmp_path, **module_state(name), **words)
+    model = load(path, steps=7)
+    wanted = {"per_step": STATES[f"{name}:y"], "final": STATES[f"{name}:final"]}
+    wanted["last"] = STATES[f"{name}:y"][:, -1]
+    y = run_model(model, {"x": STATES[f"{name}:x"]})["y"]
+    np.testing.assert_allclose(y, wanted[head], atol=1e-6)
+    real = lower_real(load(path, name="net", steps=7))
+    floats, _ = run(real, {"x": STATES[f"{name}:x"]})
+    np.testing.assert_allclose(floats["y"].reshape(y.shape), wanted[head], atol=1e-5)
+    assert bool(model.warnings) == (name == "rnn_tanh")
+
+
+def test_a_second_direction_needs_a_known_length(tmp_path: Path) -> None:
+    path = saved(tmp_path, **module_state("gru_two_ways"))
+    with pytest.raises(ModelError, match=r"weight_ih_l0_reverse.*--steps"):
+        load(path)
+
+
+def test_a_reverse_direction_alone_is_refused(tmp_path: Path) -> None:
+    arrays = {k: v for k, v in module_state("lstm_two_ways").items() if "_reverse" in k}
+    with pytest.raises(ModelError, match="no forward direction"):
+        load(saved(tmp_path, **arrays), steps=7)
+
+
+def test_layers_have_names_that_tell_kind_and_direction(tmp_path: Path) -> None:
+    model = load(saved(tmp_path, **module_state("gru_two_ways")), steps=7)
+    names = [n.name for n in model.nodes]
+    assert names == ["gru", "gru_reverse", "join", "gru2", "gru_reverse2", "join2"]
+
+
 R = STATE["lstm.weight_hh_l0"]
 W = STATE["lstm.weight_ih_l0"]
 CHANGES: dict[str, tuple[dict[str, object], str]] = {
-    "gru": ({"lstm.weight_hh_l0": R[:15]}, "weight_hh_l0.*a GRU"),
-    "rnn": ({"lstm.weight_hh_l0": R[:5]}, "weight_hh_l0.*a simple RNN"),
+    "gru_rows": ({"lstm.weight_hh_l0": R[:15]}, "weight_ih_l0.*20 rows, expected 15"),
+    "rnn_rows": ({"lstm.weight_hh_l0": R[:5]}, "weight_ih_l0.*20 rows, expected 5"),
     "rows": ({"lstm.weight_hh_l0": R[:17]}, r"weight_hh_l0.*\[17, 5\], expected \[20, 5\]"),
+    "nonlinearity": ({"lstm_edge.nonlinearity": "gelu"}, "lstm_edge.nonlinearity.*tanh or relu"),
     "input_rows": ({"lstm.weight_ih_l0": W[:19]}, "weight_ih_l0.*19 rows"),
-    "projection": ({"lstm.weight_hr_l0": R}, "weight_hr_l0.*projection"),
-    "reverse": ({"lstm.weight_ih_l0_reverse": W}, "_reverse.*direction"),
+    "projection": ({"lstm.weight_hr_l0": R}, r"weight_hr_l0.*expected \[P, H\]"),
+    "reverse": ({"lstm.weight_ih_l0_reverse": W}, "weight_ih_l0_reverse.*no weight_hh"),
     "nan": ({"fc.bias": np.full(4, np.nan, np.float32)}, "fc.bias.*NaN"),
     "infinity": ({"fc.bias": np.full(4, -np.inf, np.float32)}, "fc.bias.*infinity"),
     "too_large": ({"fc.bias": np.full(4, 1e300)}, "fc.bias.*infinity"),
@@ -105,7 +152,7 @@ CHANGES: dict[str, tuple[dict[str, object], str]] = {
     "lonely_bias": ({"out.bias": np.ones(3, np.float32)}, "out.bias.*no weight"),
     "pickle": ({"fc.bias": np.array([{}], dtype=object)}, "fc.bias.*Python objects"),
     "schema": ({"lstm_edge.tail": "last"}, "lstm_edge.tail"),
-    "head": ({"lstm_edge.head": "first"}, "lstm_edge.head.*per_step or last"),
+    "head": ({"lstm_edge.head": "first"}, "lstm_edge.head.*per_step or last or final"),
     "head_type": ({"lstm_edge.head": np.ones(2)}, "lstm_edge.head.*expected a string"),
     "activations": ({"lstm_edge.activations": "relu,relu"}, "lstm_edge.activations.*expected 1"),
     "function": ({"lstm_edge.activations": "gelu"}, "lstm_edge.activations.*softmax"),

@@ -1,0 +1,151 @@
+"""Joins and parts that would be work, or wrong; lengths for which they are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from lstm_edge.ir.model import Layer
+from tests.oracle.graphs import graph, node, saved
+from tests.oracle.join_graphs import (
+    BOTH,
+    CONSTANTS,
+    MERGED,
+    SEQUENCE,
+    H,
+    N,
+    T,
+    X,
+    against_onnxruntime,
+    floats,
+    ints,
+)
+
+REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
+    "dense_on_each_direction": ([BOTH, node("MatMul", "Y wh", "z")], "MatMul.*several axes"),
+    "features_before_directions": (
+        [
+            BOTH,
+            node("Transpose", "Y", "t", perm=[0, 2, 3, 1]),
+            node("Reshape", "t keep", "r"),
+            node("MatMul", "r w2h", "z"),
+        ],
+        "MatMul.*another order",
+    ),
+    "directions_before_time": (
+        [BOTH, node("Transpose", "Y", "z", perm=[1, 0, 2, 3])],
+        "output 'z'.*in the order layer, time",
+    ),
+    "softmax_on_each_direction": ([BOTH, node("Softmax", "Y", "z", axis=-1)], "Softmax"),
+    "part_of_a_part": ([*MERGED, node("Slice", "m one h two", "z")], "Slice.*whole parts"),
+    "features_of_one_layer": ([*SEQUENCE, node("Slice", "s zero two two", "z")], "Slice"),
+    "unequal_split": ([*MERGED, node("Split", "m sizes", "p z", axis=2)], "Split.*parts of a"),
+    "middle_step": ([*SEQUENCE, node("Gather", "s i2", "z", axis=0)], "index 2 of the time axis"),
+    "joined_in_time": ([*SEQUENCE, node("Concat", "s s", "z", axis=0)], "Concat.*along axis 0"),
+    "broadcast": (
+        [*SEQUENCE, node("Gather", "s zero", "g", axis=0), node("Add", "s g", "z")],
+        "Add.*shapes differ",
+    ),
+    "divided": ([*SEQUENCE, node("Div", "s s", "z")], "Div of two computed"),
+    "joined_with_a_constant": ([*SEQUENCE, node("Concat", "s one_row", "z", axis=2)], "constant"),
+    "step_of_the_input": (
+        [
+            *SEQUENCE,
+            node("Gather", "x last", "g", axis=0),
+            node("MatMul", "g wx", "p"),
+            node("Gather", "s last", "q", axis=0),
+            node("Add", "q p", "z"),
+        ],
+        "Gather of 'g'.*one step of an input",
+    ),
+    "clip_crossed": ([*SEQUENCE, node("Clip", "s hi lo", "z")], "Clip.*above"),
+    "elu_nan": ([*SEQUENCE, node("Elu", "s", "z", alpha=float("nan"))], "Elu.*not finite"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_be_work_or_wrong_is_refused(case: str, tmp_path: Path) -> None:
+    nodes, message = REFUSED[case]
+    constants = CONSTANTS | {"sizes": ints(4, 6), "one_row": floats(T, 1, 2)}
+    with pytest.raises(ModelError, match=message) as caught:
+        load(saved(graph(nodes, X, ["z"], constants), tmp_path))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_direction_that_nobody_reads_is_not_computed(tmp_path: Path) -> None:
+    nodes = [BOTH, node("Gather", "Y i0", "z", axis=1)]
+    loaded = load(saved(graph(nodes, X, ["z"], CONSTANTS), tmp_path))
+    assert [n.name for n in loaded.nodes] == ["lstm"]
+
+
+def test_a_reverse_layer_needs_a_known_length(tmp_path: Path) -> None:
+    path = saved(graph([BOTH], {"x": ("t", 1, N)}, ["Yh"], CONSTANTS), tmp_path)
+    with pytest.raises(ModelError, match=r"LSTM of 'Y'.*backward in time.*--steps T"):
+        load(path)
+    assert load(path, steps=9).steps == 9
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        node("Gather", "s back", "z", axis=0),
+        node("Slice", "s back1 end zero", "z"),
+        node("Slice", "s zero seven zero", "z"),
+    ],
+)
+def test_an_index_that_is_right_for_one_length_refuses_another(
+    taken: onnx.NodeProto, tmp_path: Path
+) -> None:
+    more = {"back": np.int64(-T), "back1": ints(-T), "seven": ints(T)}
+    path = saved(graph([*SEQUENCE, taken], X, ["z"], CONSTANTS | more), tmp_path)
+    assert load(path, steps=T).steps == T
+    with pytest.raises(ModelError, match="right for a sequence of length 7 only"):
+        load(path, steps=9)
+
+
+def test_ends_of_a_sequence_are_right_for_every_length(tmp_path: Path) -> None:
+    nodes = [
+        *SEQUENCE,
+        node("Slice", "s zero one zero", "p"),
+        node("Slice", "s neg end zero", "q"),
+        node("Gather", "s i0", "r", axis=0),
+    ]
+    path = saved(graph(nodes, X, ["p", "q", "r"], CONSTANTS), tmp_path)
+    assert load(path, steps=9).steps == 9
+
+
+def test_two_inputs_may_be_added_before_anything_tells_their_axes(tmp_path: Path) -> None:
+    nodes = [node("Add", "x u", "a"), node("GRU", "a gW gR gB", "G", hidden_size=H)]
+    shapes = {"x": (T, 1, N), "u": (T, 1, N)}
+    loaded = against_onnxruntime(graph(nodes, shapes, ["G"], CONSTANTS), tmp_path)
+    assert [p.axes for p in loaded.inputs] == [("time", "batch", "feature")] * 2
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_sizes_of_one_and_two_are_not_confused(steps: int, hidden: int, tmp_path: Path) -> None:
+    nodes = [
+        node("LSTM", "x W R B", "Y Yh", hidden_size=hidden, direction="bidirectional"),
+        node("Transpose", "Y", "t", perm=[0, 2, 1, 3]),
+        node("Reshape", "t keep", "m"),
+        node("LSTM", "m V S B", "Z Zh", hidden_size=hidden, direction="bidirectional"),
+        node("Concat", "Yh Zh", "hn", axis=0),
+        node("Gather", "hn last2", "z", axis=0),
+    ]
+    rows = 4 * hidden
+    more = {
+        "W": floats(2, rows, 2),
+        "R": floats(2, rows, hidden),
+        "B": floats(2, 2 * rows),
+        "V": floats(2, rows, 2 * hidden),
+        "S": floats(2, rows, hidden),
+    }
+    model = graph(nodes, {"x": (steps, 1, 2)}, ["Z", "hn", "z"], CONSTANTS | more)
+    loaded = against_onnxruntime(model, tmp_path)
+    assert sum(isinstance(n, Layer) for n in loaded.nodes) == 4
