@@ -213,7 +213,7 @@ def source_of(memory: Memory, phase: Phase, value: str) -> Home:
     if steps and home.stride:
         return replace(home, step=FIRST if steps[0] == 0 else LAST)
     if phase.sweep == ONCE and home.stride:
-        return replace(home, step=memory.ends[value])
+        return replace(home, step=memory.ends.get(value, LAST))
     return home
 
 

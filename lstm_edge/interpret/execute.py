@@ -54,6 +54,7 @@ def run(
     kept = _kept(program)
     sequences: dict[str, Array] = {}
     made = program.sweep_of()
+    whole = {p.value: inputs[p.name].astype(kind) for p in program.inputs}
     for sweep, direction in enumerate(program.sweeps):
         rows: dict[str, list[Array]] = {n: [] for n in kept if made.get(n, sweep) == sweep}
         order = range(steps) if direction == FORWARD else range(steps - 1, -1, -1)
@@ -70,12 +71,15 @@ def run(
                 row.append(values[name])
         ordered = 1 if direction == FORWARD else -1
         sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
+    values.update({p.value: inputs[p.name][:, -1].astype(kind) for p in program.inputs})
     for name, array in sequences.items():
         ends = program.sweeps[made[name]] if name in made else FORWARD
         values[name] = array[:, -1 if ends == FORWARD else 0]
     for block in program.blocks:
         if block.sweep == ONCE:
-            execute(block, {**values, **_read_whole(block, sequences)}, steps - 1, values)
+            execute(
+                block, {**values, **_read_whole(block, {**whole, **sequences})}, steps - 1, values
+            )
     outputs = {
         p.name: sequences[p.value] if p.per_step else values[p.value] for p in program.outputs
     }

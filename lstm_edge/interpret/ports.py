@@ -43,7 +43,8 @@ def quantize(program: Program, port: Port, real: Array) -> Array:
     if program.is_float:
         return real.astype(np.float32)
     centre, units = quantizing_constants(port)
-    scaled = (real.astype(np.float32) - centre) * units
+    with np.errstate(over="ignore"):
+        scaled = (real.astype(np.float32) - centre) * units
     limited = np.clip(scaled, -LIMIT, LIMIT).astype(np.int32).astype(np.int64)
     fmt = program.values[port.value].format
     return np.asarray(np.clip((limited + 128) >> 8, fmt.low, fmt.high))

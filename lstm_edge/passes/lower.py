@@ -21,12 +21,14 @@ from lstm_edge.ir.model import (
     LastStep,
     Layer,
     Model,
+    Node,
     Port,
 )
-from lstm_edge.ir.program import FORWARD, Program, Value, verify
+from lstm_edge.ir.program import Program, Value, verify
+from lstm_edge.layers.dense import dense
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
-from lstm_edge.passes.sweeps import Sweeps
+from lstm_edge.passes.sweeps import Sweeps, is_plain_dense
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             known[node.output] = (
                 value if wanted is None else rules.step_at(node.name, value, wanted)
             )
+        elif isinstance(node, DenseOverTime) and is_plain_dense(node):
+            _lower_layer(_plain_dense(node), known, rules)
         elif isinstance(node, DenseOverTime):
             known[node.output] = rules.dense_over_time(node, known[node.input], sweep)
         elif isinstance(node, Concat):
@@ -93,19 +97,12 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
         else:
             _lower_layer(node, known, rules)
         builder.close_block(node.name, sweep)
-    if model.steps is None and sweeps.directions != (FORWARD,):
-        reverse = next(n for n in model.nodes if isinstance(n, Layer) and n.reverse)
-        raise ModelError(
-            reverse.source or reverse.name,
-            "runs backward in time, so the whole sequence is kept and its length must be known; "
-            "say it with --steps",
-        )
     per_step_of = {t.name: t.per_step for t in model.tensors.values()}
     inputs, outputs = (
         tuple(rules.port(p, known[p.tensor], per_step_of[p.tensor]) for p in ports)
         for ports in (model.inputs, model.outputs)
     )
-    return verify(
+    program = verify(
         Program(
             name=model.name,
             scheme=rules.scheme,
@@ -120,6 +117,22 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             options=options,
         )
     )
+    if model.steps is None and not program.streams:
+        raise ModelError(
+            next((n.source or n.name for n in model.nodes if _looks_back(n)), model.name),
+            "needs the whole sequence, which is kept in memory, so its length must be known; "
+            "say it with --steps",
+        )
+    return program
+
+
+def _looks_back(node: Node) -> bool:
+    return isinstance(node, FirstStep) or (isinstance(node, Layer) and node.reverse)
+
+
+def _plain_dense(node: DenseOverTime) -> Layer:
+    params = {"W_y": node.weights[0], "b_y": node.bias}
+    return Layer(node.name, dense(), {"x": node.input}, {"y": node.output}, params, {}, node.source)
 
 
 def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:

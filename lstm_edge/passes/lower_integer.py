@@ -90,9 +90,10 @@ class IntegerRules:
             case "larger" | "smaller" | "above":
                 return compare(b, node.kind, args[0], args[1], name, comment)
             case "apply":
-                return lower_function(b, node.name, args[0], name, comment)
+                return lower_function(b, node.name, as_fixed(b, args[0], name), name, comment)
             case _:
-                return lower_softmax(b, node.kind, args[0], place.layer.name, name)
+                x = as_fixed(b, args[0], name)
+                return lower_softmax(b, node.kind, x, place.layer.name, name)
 
     def _factors(self, args: list[Value], name: str) -> tuple[Value, Value]:
         """Two factors of which one has 16 bits: of two wide ones, the one that is no state is cut

@@ -39,14 +39,14 @@ class Sweeps:
         sweep = self._made[node.input]
         last = isinstance(node, LastStep)
         if sweep == ANYWHERE:
-            return -1 if last else 0
+            return None if last else 0
         direction = self._directions[sweep]
         if last == (direction == FORWARD):
             return None
         return -1 if last else 0
 
     def _place(self, node: Node, inputs: tuple[str, ...]) -> int:
-        if isinstance(node, LastStep | FirstStep):
+        if isinstance(node, LastStep | FirstStep) or is_plain_dense(node):
             return ONCE
         if not all(self._model.tensors[t].per_step for t in inputs):
             return ONCE
@@ -61,6 +61,11 @@ class Sweeps:
                 return sweep
         self._directions.append(wanted or FORWARD)
         return len(self._directions) - 1
+
+
+def is_plain_dense(node: Node) -> bool:
+    """True for a dense layer over all steps of a sequence that has one."""
+    return isinstance(node, DenseOverTime) and len(node.weights) == 1
 
 
 def _inputs(node: Node) -> tuple[str, ...]:

@@ -9,16 +9,17 @@ A choice that is not given is drawn from the seed; the same seed and choices giv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from lstm_edge.cells import lstm
-from lstm_edge.ir.expr import Cell, walk
+from lstm_edge.cells import fast_grnn, gru, lstm, rnn
+from lstm_edge.ir.expr import Cell, Expr, walk
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
+    FirstStep,
     Floats,
     LastStep,
     Layer,
@@ -27,12 +28,7 @@ from lstm_edge.ir.model import (
     Port,
     Tensor,
 )
-from lstm_edge.layers.activation import (
-    ELEMENTWISE,
-    activation,
-    log_softmax_layer,
-    softmax_layer,
-)
+from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
 from lstm_edge.layers.dense import dense
 
 CELLS = {
@@ -41,6 +37,16 @@ CELLS = {
     "coupled": lstm(coupled=True),
     "peephole_coupled": lstm(peephole=True, coupled=True),
 }
+"""The LSTMs."""
+OTHER_CELLS = {
+    "gru": gru(),
+    "gru_reset_after": gru(reset_after=True),
+    "rnn": rnn(),
+    "projected": lstm(projected=True),
+    "fast_grnn": fast_grnn(),
+}
+ALL_CELLS = {**CELLS, **OTHER_CELLS}
+DIRECTIONS = ("forward", "reverse", "both")
 FRONTS: tuple[tuple[str, ...], ...] = ((), ("dense",), ("tanh",), ("dense", "relu"))
 READS = ("steps", "last", "flat", "joined")
 """What the head sees: each step, the last one, all of them flattened (a DenseOverTime), or the last
@@ -57,6 +63,21 @@ HEADS: tuple[tuple[str, ...], ...] = (
     ("sigmoid",),
     ("softmax",),
 )
+FUNCTIONS: dict[str, tuple[float, float]] = {
+    "sigmoid": (0.0, 0.0),
+    "tanh": (0.0, 0.0),
+    "relu": (0.0, 0.0),
+    "affine": (1.5, 0.25),
+    "leakyrelu": (0.1, 0.0),
+    "thresholdedrelu": (0.5, 0.0),
+    "scaledtanh": (1.5, 0.7),
+    "hardsigmoid": (0.6, 0.5),
+    "elu": (0.8, 0.0),
+    "softsign": (0.0, 0.0),
+    "softplus": (0.0, 0.0),
+}
+"""Elementwise layers, with their alpha and beta."""
+FUNCTION_HEADS = tuple(("dense", name) for name in list(FUNCTIONS)[3:])
 ALSO: tuple[tuple[str, ...], ...] = ((), ("hidden",), ("cell",), ("hidden", "cell"))
 """Results of the last LSTM that are outputs beside the head's."""
 LAYOUTS = {
@@ -72,12 +93,14 @@ class Choices:
 
     weights: "normal" (well-behaved), "wide" (rows and columns of very different magnitudes),
     "tiny", "huge" (saturated gates), "zero". initial: the states start at random values.
-    steps: the sequence length that the model requires; given where `read` is "flat".
+    steps: the sequence length that the model requires, where it needs whole sequences.
+    direction: "both" joins a forward and a reverse layer at each level.
     """
 
     features: int
     hidden: tuple[int, ...]
     cell: str
+    direction: str
     front: tuple[str, ...]
     read: str
     head: tuple[str, ...]
@@ -116,17 +139,30 @@ class _Draft:
         return made
 
     def params(self, cell: Cell, features: int, units: int) -> dict[str, Floats]:
-        """Weights and biases of all gates, in a stable order."""
+        """Weights and biases of all gates, in a stable order; a projected LSTM has more inner
+        units than results.
+        """
+        inner = units + EXTRA_UNITS * ("hr" in projections(cell))
         found: dict[str, Floats] = {}
         for e in walk(*cell.results.values()):
             if e.kind == "param":
-                found[e.name] = self.matrix(units, 1)[:, 0] * np.float32(0.5)
+                found[e.name] = self.vector(e.name, inner)
+            rows = units if e.name == "b_hr" else inner
             for name, operand in zip(e.matrices, e.args, strict=False):
-                found[name] = self.matrix(units, features if operand.kind == "input" else units)
+                columns = {"input": features, "state": units}.get(operand.kind, inner)
+                found[name] = self.matrix(rows, columns)
             if e.kind == "affine":
-                bias = self.rng.normal(size=units) * 0.3 + (1.0 if e.name == "b_f" else 0.0)
-                found[e.name] = (bias * (self.choices.weights != "zero")).astype(np.float32)
+                found[e.name] = self.vector(e.name, rows)
         return found
+
+    def vector(self, name: str, units: int) -> Floats:
+        """A bias, a peephole, or the shares of a FastGRNN."""
+        if name in ("zeta", "nu"):
+            return self.rng.uniform(0.1, 0.9, units).astype(np.float32)
+        if name.startswith("P_"):
+            return self.matrix(units, 1)[:, 0] * np.float32(0.5)
+        numbers = self.rng.normal(size=units) * 0.3 + (1.0 if name == "b_f" else 0.0)
+        return np.asarray(numbers * (self.choices.weights != "zero"), np.float32)
 
     def matrix(self, rows: int, columns: int) -> Floats:
         """Weights of variance 1 / columns, spoiled as the choice of weights says."""
@@ -140,6 +176,19 @@ class _Draft:
         return np.asarray(numbers, np.float32)
 
 
+EXTRA_UNITS = 2
+"""How many more units the cell state of a projected LSTM has than its h."""
+
+
+def projections(cell: Cell) -> set[str]:
+    """Affine parts of a cell that read none of its inputs and states."""
+
+    def is_inner(e: Expr) -> bool:
+        return e.kind == "affine" and all(a.kind not in ("input", "state") for a in e.args)
+
+    return {e.name.removeprefix("b_") for e in walk(*cell.results.values()) if is_inner(e)}
+
+
 def draw_choices(seed: int, **given: Any) -> Choices:
     """All choices of a random model; those that are given are kept."""
     rng = np.random.default_rng([seed, 1])
@@ -150,17 +199,20 @@ def draw_choices(seed: int, **given: Any) -> Choices:
     drawn: dict[str, Any] = {
         "features": int(rng.integers(1, 10)),
         "hidden": tuple(int(n) for n in rng.integers(1, 12, one_of((1, 1, 2, 3)))),
-        "cell": one_of(tuple(CELLS)),
+        "cell": one_of((*CELLS, *CELLS, *OTHER_CELLS)),
+        "direction": one_of(("forward",) * 4 + DIRECTIONS[1:]),
         "front": one_of((*FRONTS[:1] * 3, *FRONTS[1:])),
         "read": one_of(READS),
-        "head": one_of(HEADS),
+        "head": one_of((*HEADS, *HEADS, *FUNCTION_HEADS)),
         "classes": int(rng.integers(1, 7)),
         "also": one_of(ALSO),
         "initial": bool(rng.integers(2)),
         "weights": one_of(("normal", "normal", "normal", "wide", "tiny", "huge", "zero")),
         "layout": one_of(tuple(LAYOUTS)),
     }
-    drawn["steps"] = int(rng.integers(1, 7)) if given.get("read", drawn["read"]) == "flat" else None
+    now = {**drawn, **given}
+    whole = now["read"] == "flat" or now["direction"] != "forward"
+    drawn["steps"] = int(rng.integers(1, 7)) if whole else None
     unknown = set(given) - set(drawn)
     if unknown:
         raise TypeError(f"unknown choices {sorted(unknown)}")
@@ -175,20 +227,13 @@ def random_model(seed: int, **choices: Any) -> Model:
     for kind in c.front:
         _add(draft, kind)
     last = _add_recurrent(draft)
-    hidden = draft.top
     extra = {"hidden": (draft.top, True)} if "hidden" in c.also else {}
-    if "cell" in c.also:
-        cell_state = draft.tensor(f"{last.name}_c", c.hidden[-1], True)
-        draft.nodes[-1] = Layer(
-            last.name,
-            last.cell,
-            last.inputs,
-            {**last.outputs, "c": cell_state},
-            last.params,
-            last.initial,
-        )
-        extra["cell"] = (_last_step(draft, "last_cell", cell_state), False)
-    draft.top = hidden
+    if "cell" in c.also and "c" in last.cell.results:
+        units = c.hidden[-1] + EXTRA_UNITS * (c.cell == "projected")
+        cell_state = draft.tensor(f"{last.name}_c", units, True)
+        at = draft.nodes.index(last)
+        draft.nodes[at] = replace(last, outputs={**last.outputs, "c": cell_state})
+        extra["cell"] = (_end(draft, draft.nodes[at], cell_state), False)
     _add_reader(draft)
     for kind in c.head:
         _add(draft, kind)
@@ -225,27 +270,46 @@ def random_inputs(
 
 
 def _add_recurrent(draft: _Draft) -> Layer:
-    """The stack of LSTM layers; the last one."""
+    """The stack of recurrent layers; the last one."""
     c = draft.choices
-    for units in c.hidden:
-        initial = {}
-        if c.initial:
-            h, state = draft.rng.uniform(-0.9, 0.9, units), draft.rng.normal(size=units)
-            initial = {"h": h.astype(np.float32), "c": state.astype(np.float32)}
-        layer = draft.layer("lstm", CELLS[c.cell], units, initial=initial)
+    for level, units in enumerate(c.hidden):
+        below = draft.top
+        parts = []
+        for reverse in {"forward": (False,), "reverse": (True,)}.get(c.direction, (False, True)):
+            draft.top = below
+            cell = ALL_CELLS[c.cell]
+            layer = draft.layer(cell.name, cell, units, reverse=reverse)
+            draft.nodes[-1] = layer = replace(layer, initial=_initial(draft, layer, units))
+            parts.append(draft.top)
+        if len(parts) > 1:
+            draft.top = draft.tensor(f"both{level}", units * len(parts), True)
+            draft.nodes.append(Concat(f"both{level}", tuple(parts), draft.top))
     return layer
+
+
+def _initial(draft: _Draft, layer: Layer, units: int) -> dict[str, Floats]:
+    if not draft.choices.initial:
+        return {}
+    extra = EXTRA_UNITS * (draft.choices.cell == "projected")
+    drawn = {
+        "h": draft.rng.uniform(-0.9, 0.9, units),
+        "c": draft.rng.normal(size=units + extra),
+    }
+    return {name: drawn[name].astype(np.float32) for name in layer.cell.states}
 
 
 def _add_reader(draft: _Draft) -> None:
     c, below = draft.choices, draft.tensors[draft.top]
     if c.read == "last":
-        draft.top = _last_step(draft, "last", draft.top)
+        out = draft.tensor("last_y", below.features, False)
+        draft.nodes.append(LastStep("last", draft.top, out))
+        draft.top = out
     elif c.read == "joined":
         layers = [n for n in draft.nodes if isinstance(n, Layer) and n.cell.states]
-        parts = [_last_step(draft, f"last_{n.name}", n.outputs["h"]) for n in layers]
-        out = draft.tensor("joined", sum(c.hidden), False)
-        draft.nodes.append(Concat("join", tuple(parts), out))
-        draft.top = out
+        parts = [_end(draft, n, n.outputs["h"]) for n in layers]
+        width = sum(draft.tensors[part].features for part in parts)
+        draft.top = draft.tensor("joined", width, False)
+        draft.nodes.append(Concat("join", tuple(parts), draft.top))
     elif c.read == "flat":
         assert c.steps is not None, "a model with a DenseOverTime needs `steps`"
         out = draft.tensor("flat_y", c.classes, False)
@@ -256,9 +320,12 @@ def _add_reader(draft: _Draft) -> None:
         draft.top = out
 
 
-def _last_step(draft: _Draft, name: str, tensor: str) -> str:
-    out = draft.tensor(f"{name}_y", draft.tensors[tensor].features, False)
-    draft.nodes.append(LastStep(name, tensor, out))
+def _end(draft: _Draft, layer: Node, tensor: str) -> str:
+    """The vector with which a layer ends: of the first step where it runs in reverse."""
+    assert isinstance(layer, Layer)
+    kind = FirstStep if layer.reverse else LastStep
+    out = draft.tensor(f"end_{tensor}", draft.tensors[tensor].features, False)
+    draft.nodes.append(kind(f"end_{tensor}", tensor, out))
     return out
 
 
@@ -267,8 +334,8 @@ def _add(draft: _Draft, kind: str) -> None:
     features = draft.tensors[draft.top].features
     if kind == "dense":
         draft.layer("fc", dense(), draft.choices.classes)
-    elif kind in ELEMENTWISE:
-        draft.layer(kind, activation(kind), features)
+    elif kind in FUNCTIONS:
+        draft.layer(kind, activation(kind, *FUNCTIONS[kind]), features)
     else:
         cell = {"softmax": softmax_layer, "log_softmax": log_softmax_layer}[kind]()
         draft.layer(kind, cell, features)

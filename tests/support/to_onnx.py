@@ -7,6 +7,7 @@ model's ports and shaped [samples, steps, features], or [samples, features] afte
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,29 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from lstm_edge.ir.model import Concat, DenseOverTime, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model
 
 Array = npt.NDArray[Any]
 
-GATES = "iofg"
-"""The order in which ONNX stacks W, R and B; it calls the candidate c."""
 PEEPHOLES = "iof"
+GATES = {"lstm": "iofg", "gru": "zrn", "rnn": "h"}
+"""The order in which ONNX stacks W, R and B; it calls the candidates c and h."""
+FUNCTIONS = {
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
+    "relu": ("Relu", {}),
+    "leakyrelu": ("LeakyRelu", {"alpha": 0.1}),
+    "thresholdedrelu": ("ThresholdedRelu", {"alpha": 0.5}),
+    "hardsigmoid": ("HardSigmoid", {"alpha": 0.6, "beta": 0.5}),
+    "elu": ("Elu", {"alpha": 0.8}),
+    "softsign": ("Softsign", {}),
+    "softplus": ("Softplus", {}),
+    "softmax": ("Softmax", {"axis": -1}),
+    "log_softmax": ("LogSoftmax", {"axis": -1}),
+}
+"""Layers that are an ONNX operator, with the attributes that `models.FUNCTIONS` gives them."""
+KNOWN_CELLS = ("plain", "peephole", "coupled", "peephole_coupled", "gru", "gru_reset_after", "rnn")
+"""Cells of `models.ALL_CELLS` that ONNX has."""
 
 
 class _Graph:
@@ -43,60 +60,75 @@ class _Graph:
     def layer(self, layer: Layer) -> None:
         x, result = layer.inputs["x"], next(iter(layer.outputs.values()))
         match layer.cell.name:
-            case "lstm":
-                self.lstm(layer)
+            case "lstm" | "gru" | "rnn":
+                self.recurrent(layer)
             case "dense":
                 w = self.weight(f"{layer.name}.W", layer.params["W_y"].T.copy())
                 b = self.weight(f"{layer.name}.b", layer.params["b_y"])
                 self.add("MatMul", [x, w], [f"{layer.name}.product"])
                 self.add("Add", [f"{layer.name}.product", b], [result])
+            case "affine":
+                alpha, beta = (self.weight(f"{layer.name}.{n}", np.float32(n)) for n in (1.5, 0.25))
+                self.add("Mul", [x, alpha], [f"{layer.name}.scaled"])
+                self.add("Add", [f"{layer.name}.scaled", beta], [result])
+            case "scaledtanh":
+                alpha, beta = (self.weight(f"{layer.name}.{n}", np.float32(n)) for n in (1.5, 0.7))
+                self.add("Mul", [x, beta], [f"{layer.name}.inner"])
+                self.add("Tanh", [f"{layer.name}.inner"], [f"{layer.name}.tanh"])
+                self.add("Mul", [f"{layer.name}.tanh", alpha], [result])
             case name:
-                vector = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}
-                plain = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
-                more = {"axis": -1} if name in vector else {}
-                self.add({**vector, **plain}[name], [x], [result], **more)
+                kind, attributes = FUNCTIONS[name]
+                self.add(kind, [x], [result], **attributes)
 
-    def lstm(self, layer: Layer) -> None:
-        """Time major, as ONNX wants it by default; the forget gate of a coupled cell is noise."""
-        p, name, units = layer.params, layer.name, len(layer.params["b_i"])
-        coupled = "W_f" not in p
+    def stack(self, layer: Layer, prefix: str, gates: str) -> Array:
+        """The gates' arrays as ONNX wants them; those that a coupled cell lacks are noise."""
+        like = layer.params[f"{prefix}_{gates[0]}"]
         noise = np.random.default_rng(0)
-
-        def stack(prefix: str, gates: str) -> Array:
-            like = p[f"{prefix}_i"]
-            parts = [
-                p.get(f"{prefix}_{gate}", noise.normal(size=like.shape).astype(np.float32))
-                for gate in gates
-            ]
-            return np.concatenate(parts)[None]
-
-        bias = stack("b", GATES)
-        initial = [
-            np.broadcast_to(
-                layer.initial.get(s, np.zeros(units, np.float32)), (1, self.samples, units)
-            ).copy()
-            for s in ("h", "c")
+        parts = [
+            layer.params.get(f"{prefix}_{gate}", noise.normal(size=like.shape).astype(np.float32))
+            for gate in gates
         ]
+        return np.concatenate(parts)[None]
+
+    def recurrent(self, layer: Layer) -> None:
+        """Time major, as ONNX wants it by default."""
+        p, name, kind = layer.params, layer.name, layer.cell.name
+        gates = GATES[kind]
+        units = len(p[f"b_{gates[0]}"])
+        reset_after = "W_n" in p and "R_n" not in p
+        if reset_after:
+            layer = replace(layer, params={**p, "R_n": p["R_hn"]})
+        bias = self.stack(layer, "b", gates)
+        other = np.zeros_like(bias)
+        if reset_after:
+            other[0, -units:] = p["b_hn"]
         inputs = [
             f"{name}.x",
-            self.weight(f"{name}.W", stack("W", GATES)),
-            self.weight(f"{name}.R", stack("R", GATES)),
-            self.weight(f"{name}.B", np.concatenate([bias, np.zeros_like(bias)], axis=1)),
+            self.weight(f"{name}.W", self.stack(layer, "W", gates)),
+            self.weight(f"{name}.R", self.stack(layer, "R", gates)),
+            self.weight(f"{name}.B", np.concatenate([bias, other], axis=1)),
             "",
-            self.weight(f"{name}.initial_h", initial[0]),
-            self.weight(f"{name}.initial_c", initial[1]),
         ]
+        for state in ("h", "c") if kind == "lstm" else ("h",):
+            start = layer.initial.get(state, np.zeros(units, np.float32))
+            tiled = np.broadcast_to(start, (1, self.samples, units)).copy()
+            inputs.append(self.weight(f"{name}.initial_{state}", tiled))
         if "P_i" in p:
-            inputs.append(self.weight(f"{name}.P", stack("P", PEEPHOLES)))
-        outputs = [f"{name}.Y", f"{name}.Y_h", f"{name}.Y_c"]
+            inputs.append(self.weight(f"{name}.P", self.stack(layer, "P", PEEPHOLES)))
+        more: dict[str, Any] = {"direction": "reverse"} if layer.reverse else {}
+        if kind == "lstm" and "W_f" not in p:
+            more["input_forget"] = 1
+        if kind == "gru":
+            more["linear_before_reset"] = int(reset_after)
+        outputs = [f"{name}.Y", f"{name}.Y_h", *([f"{name}.Y_c"] if kind == "lstm" else [])]
         self.add("Transpose", [layer.inputs["x"]], [f"{name}.x"], perm=[1, 0, 2])
-        more = {"input_forget": 1} if coupled else {}
-        self.add("LSTM", inputs, outputs, hidden_size=units, **more)
+        self.add(kind.upper(), inputs, outputs, hidden_size=units, **more)
         shape = self.weight(f"{name}.shape", np.array([self.steps, self.samples, units]))
         self.add("Reshape", [f"{name}.Y", shape], [f"{name}.time_major"])
         self.add("Transpose", [f"{name}.time_major"], [layer.outputs["h"]], perm=[1, 0, 2])
 
-    def last_step(self, node: LastStep) -> None:
+    def one_step(self, node: LastStep | FirstStep) -> None:
+        """Of the hidden states at that step, or the cell state with which its layer ends."""
         owner = next(
             (
                 n
@@ -109,8 +141,9 @@ class _Graph:
             axes = self.weight(f"{node.name}.axes", np.array([0]))
             self.add("Squeeze", [f"{owner.name}.Y_c", axes], [node.output])
             return
-        last = self.weight(f"{node.name}.index", np.array(self.steps - 1))
-        self.add("Gather", [node.input, last], [node.output], axis=1)
+        step = 0 if isinstance(node, FirstStep) else self.steps - 1
+        index = self.weight(f"{node.name}.index", np.array(step))
+        self.add("Gather", [node.input, index], [node.output], axis=1)
 
     def over_time(self, node: DenseOverTime) -> None:
         steps, units, features = node.weights.shape
@@ -125,8 +158,8 @@ def to_onnx(model: Model, samples: int, steps: int) -> onnx.ModelProto:
     graph = _Graph(model, samples, steps)
     for node in model.nodes:
         match node:
-            case LastStep():
-                graph.last_step(node)
+            case LastStep() | FirstStep():
+                graph.one_step(node)
             case DenseOverTime():
                 graph.over_time(node)
             case Concat():
@@ -145,7 +178,7 @@ def to_onnx(model: Model, samples: int, steps: int) -> onnx.ModelProto:
         helper.make_tensor_value_info(f"out_{p.name}", TensorProto.FLOAT, None)
         for p in model.outputs
     ]
-    weights = [numpy_helper.from_array(a, name) for name, a in graph.weights.items()]
+    weights = [numpy_helper.from_array(np.asarray(a), name) for name, a in graph.weights.items()]
     made = helper.make_graph(graph.nodes, model.name, inputs, outputs, weights)
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 

@@ -1,0 +1,71 @@
+/*
+ * generated for a test
+ */
+#ifndef LOOPS_H
+#define LOOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LOOPS_X_SIZE                         2  /* numbers per step */
+#define LOOPS_X_SCALE                        0.000781273819f  /* real value of 1 */
+#define LOOPS_PROBABILITY_SIZE               2  /* numbers after the last step */
+#define LOOPS_PROBABILITY_SCALE              3.05213034e-05f  /* real value of 1 */
+#define LOOPS_HIDDEN_SIZE                    3  /* numbers per step */
+#define LOOPS_HIDDEN_SCALE                   0.00048828125f  /* real value of 1 */
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    int32_t lstm_c[3]; /* Q11.20 in int32 */
+    int16_t lstm_h[2][4]; /* Q1.11 in int16 */
+    /* scratch */
+    int32_t fc_y[2]; /* Q2.16 in int32 */
+    int32_t softmax_largest[1]; /* Q2.16 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int32 */
+    int32_t softmax_sum[1]; /* Q1.15 in int32 */
+    int16_t softmax_reciprocal[1]; /* Q15.0 in int32 */
+    int32_t current; /* which half of a two-part member is read next */
+} loops_state;
+
+/* Prepare a state for use. */
+void loops_init(loops_state *state);
+
+/* Forget all steps so far. */
+void loops_reset(loops_state *state);
+
+/*
+ * One time step.
+ * x: 2 numbers, int16, 16 bits, one scale
+ * probability: 2 numbers, int32, 16 bits, scale 3.05213038e-05
+ * hidden: 3 numbers, Q1.11 in int16
+ * probability: NULL at steps whose result is not wanted, which saves its work
+ */
+void loops_step(loops_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
+
+/* Several time steps: the arrays hold one step after the other. The state is not reset. */
+void loops_run(loops_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden);
+
+/* Real numbers of one step to stored ones: to nearest, limited to the stored range. */
+void loops_quantize_x(const float *real, int16_t *stored);
+
+/* Stored numbers of one result to real ones. */
+void loops_dequantize_probability(const int16_t *stored, float *real);
+
+/* Stored numbers of one result to real ones. */
+void loops_dequantize_hidden(const int16_t *stored, float *real);
+
+/* Number of results that differ from the compiler's own; in loops_selftest.c. */
+int loops_selftest(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

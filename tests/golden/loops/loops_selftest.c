@@ -1,0 +1,43 @@
+/*
+ * generated for a test
+ *
+ * Self-test: 4 steps with the results that the compiler computed. Build it with the
+ * other files and call loops_selftest(); it returns the number of results that differ.
+ */
+#include "loops.h"
+
+static const int16_t given_x[4][2] = {
+    {80, 0},
+    {1040, -80},
+    {-80, 1040},
+    {0, 80},
+};
+static const int16_t expected_probability[1][2] = {
+    {13350, 19413},
+};
+static const int16_t expected_hidden[4][3] = {
+    {-167, 552, 442},
+    {98, 300, 306},
+    {336, 313, 386},
+    {195, 413, 364},
+};
+
+int loops_selftest(void)
+{
+    static loops_state state;
+    int wrong = 0;
+
+    loops_init(&state);
+    for (int32_t t = 0; t < 4; t++) {
+        int16_t got_probability[2];
+        int16_t got_hidden[3];
+        loops_step(&state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
+        for (int32_t k = 0; t == 3 && k < 2; k++) {
+            wrong += got_probability[k] != expected_probability[0][k];
+        }
+        for (int32_t k = 0; k < 3; k++) {
+            wrong += got_hidden[k] != expected_hidden[t][k];
+        }
+    }
+    return wrong;
+}

@@ -1,0 +1,71 @@
+/*
+ * generated for a test
+ */
+#ifndef PAIRS_H
+#define PAIRS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PAIRS_X_SIZE                         2  /* numbers per step */
+#define PAIRS_X_SCALE                        0.000781273819f  /* real value of 1 */
+#define PAIRS_PROBABILITY_SIZE               2  /* numbers after the last step */
+#define PAIRS_PROBABILITY_SCALE              3.05213034e-05f  /* real value of 1 */
+#define PAIRS_HIDDEN_SIZE                    3  /* numbers per step */
+#define PAIRS_HIDDEN_SCALE                   0.00048828125f  /* real value of 1 */
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    int32_t lstm_c[3]; /* Q11.20 in int32 */
+    int16_t lstm_h[2][4]; /* Q1.11 in int16 */
+    /* scratch */
+    int32_t fc_y[2]; /* Q2.16 in int32 */
+    int32_t softmax_largest[1]; /* Q2.16 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int32 */
+    int32_t softmax_sum[1]; /* Q1.15 in int32 */
+    int16_t softmax_reciprocal[1]; /* Q15.0 in int32 */
+    int32_t current; /* which half of a two-part member is read next */
+} pairs_state;
+
+/* Prepare a state for use. */
+void pairs_init(pairs_state *state);
+
+/* Forget all steps so far. */
+void pairs_reset(pairs_state *state);
+
+/*
+ * One time step.
+ * x: 2 numbers, int16, 16 bits, one scale
+ * probability: 2 numbers, int32, 16 bits, scale 3.05213038e-05
+ * hidden: 3 numbers, Q1.11 in int16
+ * probability: NULL at steps whose result is not wanted, which saves its work
+ */
+void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
+
+/* Several time steps: the arrays hold one step after the other. The state is not reset. */
+void pairs_run(pairs_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden);
+
+/* Real numbers of one step to stored ones: to nearest, limited to the stored range. */
+void pairs_quantize_x(const float *real, int16_t *stored);
+
+/* Stored numbers of one result to real ones. */
+void pairs_dequantize_probability(const int16_t *stored, float *real);
+
+/* Stored numbers of one result to real ones. */
+void pairs_dequantize_hidden(const int16_t *stored, float *real);
+
+/* Number of results that differ from the compiler's own; in pairs_selftest.c. */
+int pairs_selftest(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * generated for a test
+ */
+/* Products and sums are rounded one by one: a fused multiply-add would change the last bit. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off", "no-tree-vectorize")
+#endif
+
+#include "straight.h"
+
+#include <string.h>
+
+/* The code needs a >> that rounds down, as every compiler for these cores has it. */
+typedef char straight_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
+
+extern const float straight_lstm_c_initial[3];
+
+static inline float le_larger(float a, float b)
+{
+    return a < b ? b : a;
+}
+
+/* 2^k * exp(r), k the integer nearest to x / log(2); x is clamped to +-87.0f. */
+static inline float le_exp(float x)
+{
+    const float inside = x < -87.0f ? -87.0f : x > 87.0f ? 87.0f : x;
+    const float scaled = inside * 1.44269502f;
+    const int32_t k = (int32_t)(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
+    const float whole = (float)k;
+    const float r = (inside - whole * 0.693359375f) - whole * -0.000212194442f;
+    float series = 0.000198412701f;
+    series = series * r + 0.00138888892f;
+    series = series * r + 0.00833333377f;
+    series = series * r + 0.0416666679f;
+    series = series * r + 0.166666672f;
+    series = series * r + 0.5f;
+    const float value = (series * r) * r + r + 1.0f;
+    const int32_t bits = (int32_t)((uint32_t)(k + 127) << 23);
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return value * power;
+}
+
+static inline float le_sigmoid(float x)
+{
+    return 1.0f / (1.0f + le_exp(-x));
+}
+
+/* A series below 0.375f, 1 - 2 / (exp(2x) + 1) above. */
+static inline float le_tanh(float x)
+{
+    if ((x < 0.0f ? -x : x) < 0.375f) {
+        const float square = x * x;
+        float series = -0.00886323582f;
+        series = series * square + 0.0218694881f;
+        series = series * square + -0.0539682545f;
+        series = series * square + 0.13333334f;
+        series = series * square + -0.333333343f;
+        return (series * square) * x + x;
+    }
+    return 1.0f - 2.0f / (le_exp(x + x) + 1.0f);
+}
+
+/* lstm: 3 units, 4 rows each over x [2], lstm_h [3] */
+static void straight_lstm_units(
+    const float *x,
+    const float *h,
+    float *c,
+    float *h_out,
+    float *hidden_out)
+{
+    {
+        float pre_f = 0.375f;
+        float pre_i = 1.0625f;
+        float pre_g = 0.0625f;
+        float pre_o = 0.125f;
+        pre_f += 0.8125f * x[0];
+        pre_i += -1.25f * x[0];
+        pre_g += 0.6875f * x[0];
+        pre_o += 0.9375f * x[0];
+        pre_f += -0.0625f * x[1];
+        pre_i += -0.625f * x[1];
+        pre_g += 0.875f * x[1];
+        pre_o += -0.375f * x[1];
+        pre_f += 1.0625f * h[0];
+        pre_i += 0.375f * h[0];
+        pre_g += -0.4375f * h[0];
+        pre_o += 1.0f * h[0];
+        pre_f += 0.5625f * h[1];
+        pre_i += -1.1875f * h[1];
+        pre_g += 0.125f * h[1];
+        pre_o += 0.0625f * h[1];
+        pre_f += 0.9375f * h[2];
+        pre_i += 0.6875f * h[2];
+        pre_g += -1.0f * h[2];
+        pre_o += 0.0f * h[2];
+        const float gate_f = le_sigmoid(pre_f); /* sigmoid(pre_f) */
+        const float product = gate_f * c[0]; /* gate_f * c */
+        const float gate_i = le_sigmoid(pre_i); /* sigmoid(pre_i) */
+        const float gate_g = le_tanh(pre_g); /* tanh(pre_g) */
+        const float product2 = gate_i * gate_g;
+        const float c_next = product + product2;
+        const float gate_o = le_sigmoid(pre_o); /* sigmoid(pre_o) */
+        const float tanh_c_next = le_tanh(c_next); /* tanh(c_next) */
+        const float h_next = gate_o * tanh_c_next;
+        c[0] = c_next;
+        h_out[0] = h_next;
+        hidden_out[0] = h_next;
+    }
+    {
+        float pre_f = 0.25f;
+        float pre_i = -0.125f;
+        float pre_g = 1.0f;
+        float pre_o = -0.4375f;
+        pre_f += -0.0625f * x[0];
+        pre_i += 0.875f * x[0];
+        pre_g += -0.625f * x[0];
+        pre_o += -0.8125f * x[0];
+        pre_f += 0.8125f * x[1];
+        pre_i += 0.6875f * x[1];
+        pre_g += -1.25f * x[1];
+        pre_o += -0.375f * x[1];
+        pre_f += -0.375f * h[0];
+        pre_i += 0.875f * h[0];
+        pre_g += -1.25f * h[0];
+        pre_o += 0.8125f * h[0];
+        pre_f += -0.8125f * h[1];
+        pre_i += -0.625f * h[1];
+        pre_g += -0.625f * h[1];
+        pre_o += -0.0625f * h[1];
+        pre_f += -0.375f * h[2];
+        pre_i += -1.25f * h[2];
+        pre_g += 0.875f * h[2];
+        pre_o += -0.0625f * h[2];
+        const float gate_f = le_sigmoid(pre_f); /* sigmoid(pre_f) */
+        const float product = gate_f * c[1]; /* gate_f * c */
+        const float gate_i = le_sigmoid(pre_i); /* sigmoid(pre_i) */
+        const float gate_g = le_tanh(pre_g); /* tanh(pre_g) */
+        const float product2 = gate_i * gate_g;
+        const float c_next = product + product2;
+        const float gate_o = le_sigmoid(pre_o); /* sigmoid(pre_o) */
+        const float tanh_c_next = le_tanh(c_next); /* tanh(c_next) */
+        const float h_next = gate_o * tanh_c_next;
+        c[1] = c_next;
+        h_out[1] = h_next;
+        hidden_out[1] = h_next;
+    }
+    {
+        float pre_f = 1.0f;
+        float pre_i = -0.4375f;
+        float pre_g = 0.25f;
+        float pre_o = -0.125f;
+        pre_f += 0.0f * x[0];
+        pre_i += -1.1875f * x[0];
+        pre_g += -1.0f * x[0];
+        pre_o += 0.9375f * x[0];
+        pre_f += 0.0625f * x[1];
+        pre_i += 0.375f * x[1];
+        pre_g += 0.125f * x[1];
+        pre_o += 0.5625f * x[1];
+        pre_f += 0.9375f * h[0];
+        pre_i += -1.0f * h[0];
+        pre_g += 0.6875f * h[0];
+        pre_o += 0.8125f * h[0];
+        pre_f += 0.5625f * h[1];
+        pre_i += 0.125f * h[1];
+        pre_g += -1.1875f * h[1];
+        pre_o += 0.0f * h[1];
+        pre_f += 1.0625f * h[2];
+        pre_i += -0.4375f * h[2];
+        pre_g += 0.375f * h[2];
+        pre_o += 0.0625f * h[2];
+        const float gate_f = le_sigmoid(pre_f); /* sigmoid(pre_f) */
+        const float product = gate_f * c[2]; /* gate_f * c */
+        const float gate_i = le_sigmoid(pre_i); /* sigmoid(pre_i) */
+        const float gate_g = le_tanh(pre_g); /* tanh(pre_g) */
+        const float product2 = gate_i * gate_g;
+        const float c_next = product + product2;
+        const float gate_o = le_sigmoid(pre_o); /* sigmoid(pre_o) */
+        const float tanh_c_next = le_tanh(c_next); /* tanh(c_next) */
+        const float h_next = gate_o * tanh_c_next;
+        c[2] = c_next;
+        h_out[2] = h_next;
+        hidden_out[2] = h_next;
+    }
+}
+
+/* fc: 2 units, 1 row each over lstm_h_next [3] */
+static void straight_fc_units(
+    const float *lstm_h_next,
+    float *y_out,
+    float *softmax_largest_out)
+{
+    float softmax_largest = -3.402823466e+38f;
+    {
+        float y = -1.25f;
+        y += 0.8125f * lstm_h_next[0];
+        y += 0.0f * lstm_h_next[1];
+        y += 0.0625f * lstm_h_next[2];
+        softmax_largest = le_larger(softmax_largest, y);
+        y_out[0] = y;
+    }
+    {
+        float y = -1.0f;
+        y += 1.0f * lstm_h_next[0];
+        y += 0.25f * lstm_h_next[1];
+        y += 0.375f * lstm_h_next[2];
+        softmax_largest = le_larger(softmax_largest, y);
+        y_out[1] = y;
+    }
+    softmax_largest_out[0] = softmax_largest;
+}
+
+/* softmax: 2 units, elementwise */
+static void straight_softmax_units(
+    const float *fc_y,
+    const float *largest,
+    float *exponential_out,
+    float *total_out)
+{
+    float total = 0.0f;
+    {
+        const float below_largest = fc_y[0] - largest[0];
+        const float exponential = le_exp(below_largest);
+        total = total + exponential;
+        exponential_out[0] = exponential;
+    }
+    {
+        const float below_largest = fc_y[1] - largest[0];
+        const float exponential = le_exp(below_largest);
+        total = total + exponential;
+        exponential_out[1] = exponential;
+    }
+    total_out[0] = total;
+}
+
+/* softmax_2: 2 units, elementwise */
+static void straight_softmax_2_units(
+    const float *exponential,
+    const float *total,
+    float *probability_out)
+{
+    {
+        const float y = exponential[0] / total[0];
+        probability_out[0] = y;
+    }
+    {
+        const float y = exponential[1] / total[0];
+        probability_out[1] = y;
+    }
+}
+
+void straight_init(straight_state *state)
+{
+    memset(state, 0, sizeof *state);
+    straight_reset(state);
+}
+
+void straight_reset(straight_state *state)
+{
+    memcpy(state->lstm_c, straight_lstm_c_initial, sizeof straight_lstm_c_initial);
+    memset(state->lstm_h, 0, sizeof state->lstm_h);
+    state->current = 0;
+}
+
+void straight_step(straight_state *state, const float *x, float *probability, float *hidden)
+{
+    const int32_t now = state->current;
+    const int32_t next = 1 - now;
+
+    straight_lstm_units(x, state->lstm_h[now], state->lstm_c, state->lstm_h[next], hidden);
+    if (probability != NULL) {
+        straight_fc_units(state->lstm_h[next], state->fc_y, state->softmax_largest);
+        straight_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_total);
+        straight_softmax_2_units(state->softmax_exponential, state->softmax_total, probability);
+    }
+    state->current = next;
+}
+
+void straight_run(straight_state *state, const float *x, int32_t steps, float *probability, float *hidden)
+{
+    for (int32_t t = 0; t < steps; t++) {
+        straight_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);
+    }
+}

@@ -1,0 +1,58 @@
+/*
+ * generated for a test
+ */
+#ifndef STRAIGHT_H
+#define STRAIGHT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STRAIGHT_X_SIZE                      2  /* numbers per step */
+#define STRAIGHT_PROBABILITY_SIZE            2  /* numbers after the last step */
+#define STRAIGHT_HIDDEN_SIZE                 3  /* numbers per step */
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    float lstm_c[3]; /* float32 */
+    float lstm_h[2][3]; /* float32 */
+    /* scratch */
+    float fc_y[2]; /* float32 */
+    float softmax_largest[1]; /* float32 */
+    float softmax_exponential[2]; /* float32 */
+    float softmax_total[1]; /* float32 */
+    int32_t current; /* which half of a two-part member is read next */
+} straight_state;
+
+/* Prepare a state for use. */
+void straight_init(straight_state *state);
+
+/* Forget all steps so far. */
+void straight_reset(straight_state *state);
+
+/*
+ * One time step.
+ * x: 2 numbers, float32
+ * probability: 2 numbers, float32
+ * hidden: 3 numbers, float32
+ * probability: NULL at steps whose result is not wanted, which saves its work
+ */
+void straight_step(straight_state *state, const float *x, float *probability, float *hidden);
+
+/* Several time steps: the arrays hold one step after the other. The state is not reset. */
+void straight_run(straight_state *state, const float *x, int32_t steps, float *probability, float *hidden);
+
+/* Number of results that differ from the compiler's own; in straight_selftest.c. */
+int straight_selftest(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,346 @@
+"""The generated C computes on this computer what numpy computes, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.program import Op, Program
+from lstm_edge.runner import run_numpy
+from lstm_edge.targets import load_target
+from lstm_edge.toolchain import gcc
+from tests.support.exactness import (
+    UNROLLS,
+    assert_bit_exact,
+    assert_same_bits,
+    compiled_outputs,
+    float_program,
+    integer_program,
+    rendered,
+    steps_of,
+    stored_streams,
+    with_saturated_state,
+)
+from tests.support.models import ALL_CELLS, CELLS, DIRECTIONS, FUNCTION_HEADS, HEADS, random_model
+from tests.support.programs import Array
+
+HOST = load_target("host")
+DSP = load_target("cortex-m4")
+KERNELS = {"portable": HOST, "dsp_pairs": DSP}
+WIDTHS = tuple((a, c) for a in (8, 12, 16) for c in (16, 32))
+QUICK = "-O1"
+"""For straight-line code, which takes an optimizing compiler long."""
+
+
+@pytest.fixture(autouse=True)
+def _compiler(tool_or_skip: Callable[..., None]) -> None:
+    tool_or_skip("cc")
+
+
+def grid() -> list[tuple[int, str, str, int, int]]:
+    """(seed, unroll, kernel, activations, cell state): every combination, twice."""
+    combinations = [
+        (unroll, kernel, a, c) for unroll in UNROLLS for kernel in KERNELS for a, c in WIDTHS
+    ]
+    return [(seed, *each) for seed, each in enumerate(combinations * 2)]
+
+
+@pytest.mark.parametrize(("seed", "unroll", "kernel", "activations", "cell_state"), grid())
+def test_a_random_integer_model(
+    seed: int, unroll: str, kernel: str, activations: int, cell_state: int, tmp_path: Path
+) -> None:
+    program = integer_program(random_model(seed), activations, cell_state)
+    inputs = stored_streams(program, 300, seed)
+    assert steps_of(inputs) >= 2000
+    options = {"rendered_for": KERNELS[kernel], "optimize": QUICK}
+    assert_bit_exact(program, HOST, unroll, tmp_path, inputs, **options)
+
+
+@pytest.mark.parametrize("unroll", UNROLLS)
+@pytest.mark.parametrize("seed", range(100, 108))
+def test_a_random_float_model(seed: int, unroll: str, tmp_path: Path) -> None:
+    program = float_program(random_model(seed))
+    inputs = stored_streams(program, 150, seed)
+    assert_bit_exact(program, HOST, unroll, tmp_path, inputs, optimize=QUICK)
+
+
+@pytest.mark.parametrize(
+    "head", [*HEADS, *FUNCTION_HEADS], ids=lambda names: "_".join(names) or "none"
+)
+@pytest.mark.parametrize("read", ["steps", "last", "flat"])
+def test_a_head_of_each_kind(read: str, head: tuple[str, ...], tmp_path: Path) -> None:
+    choices = {"steps": 3} if read == "flat" else {}
+    model = random_model(200, read=read, head=head, hidden=(3,), classes=4, **choices)
+    programs = {"int8": integer_program(model), "float": float_program(model)}
+    for scheme, program in programs.items():
+        inputs = stored_streams(program, 120)
+        assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs, optimize=QUICK)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("cell", ALL_CELLS)
+def test_a_cell_of_each_kind(cell: str, direction: str, tmp_path: Path) -> None:
+    model = random_model(210, cell=cell, direction=direction, hidden=(3, 4), weights="normal")
+    programs = {"int8": integer_program(model), "float": float_program(model)}
+    for scheme, program in programs.items():
+        inputs = stored_streams(program, 120)
+        assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs, optimize=QUICK)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("activations", "cell_state"), WIDTHS)
+def test_states_and_inputs_at_the_ends_of_their_range(
+    cell: str, activations: int, cell_state: int, tmp_path: Path
+) -> None:
+    model = random_model(
+        300, cell=cell, direction="forward", hidden=(5, 4), weights="huge", read="last", head=()
+    )
+    program = with_saturated_state(integer_program(model, activations, cell_state))
+    inputs = stored_streams(program, 300)
+    grows = "coupled" not in cell
+    assert clipped(program, inputs) > 0 or not grows
+    assert_bit_exact(program, HOST, "gates", tmp_path, inputs, rendered_for=DSP, optimize=QUICK)
+
+
+def with_params(model: Model, change: Callable[[str, Array], Array]) -> Model:
+    """The model with other weights and biases in its first layer."""
+    layer = model.nodes[0]
+    assert isinstance(layer, Layer)
+    params = {name: change(name, array) for name, array in layer.params.items()}
+    return replace(model, nodes=(replace(layer, params=params), *model.nodes[1:]))
+
+
+def clipped(program: Program, inputs: dict[str, Array]) -> int:
+    """How often a saturating operation changed its operand."""
+    count = 0
+
+    def observe(op: Op, args: tuple[Array, ...], result: Array) -> None:
+        nonlocal count
+        if op.kind == "saturate":
+            count += int(np.sum(args[0] != result))
+
+    run_numpy(program, inputs, observe)
+    return count
+
+
+def test_a_cell_state_that_its_inputs_drive_into_saturation_stays_exact(tmp_path: Path) -> None:
+    """The forget gate is open and the candidate at its end: c grows at every step."""
+    model = random_model(
+        310, cell="plain", direction="forward", hidden=(4,), initial=False, read="steps", front=()
+    )
+    biases = {"b_f": 20.0, "b_i": 20.0, "b_g": 20.0}
+    model = with_params(model, lambda name, a: np.full_like(a, biases.get(name, 1e-3)))
+    for cell_state in (16, 32):
+        program = integer_program(model, 12, cell_state)
+        inputs = stored_streams(program, 1000)
+        assert clipped(program, inputs) > 1000
+        assert_bit_exact(program, HOST, "none", tmp_path / str(cell_state), inputs)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("scheme", ["int8", "float32"])
+def test_sizes_around_the_unrolled_blocks(kernel: str, scheme: str, tmp_path: Path) -> None:
+    """1 unit, 1 feature, odd numbers, and columns on both sides of 16 and 32."""
+    if scheme == "float32" and kernel != "portable":
+        pytest.skip("float32 has one kernel")
+    for features, hidden in ((1, (1,)), (33, (1, 1)), (17, (31,)), (1, (32, 33)), (47, (49,))):
+        name = f"{features}_{'_'.join(map(str, hidden))}"
+        model = random_model(
+            320,
+            features=features,
+            hidden=hidden,
+            cell="peephole",
+            direction="forward",
+            read="last",
+            head=("dense",),
+            weights="normal",
+        )
+        program = integer_program(model) if scheme == "int8" else float_program(model)
+        inputs = stored_streams(program, 100)
+        for unroll in ("none", "gates"):
+            folder = tmp_path / f"{name}_{unroll}"
+            options = {"rendered_for": KERNELS[kernel], "optimize": QUICK}
+            assert_bit_exact(program, HOST, unroll, folder, inputs, **options)
+
+
+@pytest.mark.parametrize("unroll", ["none", "gates"])
+@pytest.mark.parametrize("hidden", [5, 34, 67])
+def test_pairs_whose_sums_are_cut_into_stretches(hidden: int, unroll: str, tmp_path: Path) -> None:
+    """All recurrent weights of a gate at +-127: the upper rows reach 2**23 after few columns."""
+    model = with_params(
+        random_model(
+            330, features=3, hidden=(hidden,), cell="plain", direction="forward", front=()
+        ),
+        lambda name, a: np.copysign({"W": 0.25, "R": 1.0}.get(name[0], a), a).astype(np.float32),
+    )
+    cuts = {}
+    for activations in (12, 16):
+        program = integer_program(model, activations)
+        code = rendered(program, DSP, unroll)
+        assert "dsp_pairs" in code.kernels.values()
+        cuts[activations] = code.files["net.c"].count("+= le_upper_sum(pair_0")
+        folder = tmp_path / str(activations)
+        inputs = stored_streams(program, 150)
+        assert_bit_exact(program, HOST, unroll, folder, inputs, rendered_for=DSP)
+    assert cuts[16] > 1
+    assert hidden < 60 or cuts[12] > 1
+
+
+def builds() -> list[tuple[str, str]]:
+    return [(c, o) for c in ("gcc", "clang") for o in ("-O0", "-O2", "-Os", "-O3")]
+
+
+def samples() -> list[tuple[str, Program, str]]:
+    """Programs that hold every operation between them, each with an unrolling."""
+    deep = random_model(
+        400,
+        hidden=(5, 3),
+        cell="peephole_coupled",
+        direction="forward",
+        front=("dense", "relu"),
+        read="steps",
+        head=("dense", "log_softmax"),
+        also=("hidden", "cell"),
+        initial=True,
+        weights="normal",
+    )
+    flat = random_model(
+        401,
+        hidden=(4,),
+        cell="plain",
+        direction="forward",
+        read="flat",
+        head=("softmax",),
+        steps=3,
+        front=("tanh",),
+        weights="normal",
+    )
+    both = random_model(
+        402,
+        hidden=(3, 2),
+        cell="gru",
+        direction="both",
+        read="joined",
+        steps=5,
+        front=(),
+        head=("dense", "elu"),
+        also=("hidden",),
+        weights="normal",
+    )
+    return [
+        ("deep8", integer_program(deep, 8, 16), "none"),
+        ("deep12", integer_program(deep, 12, 32), "gates"),
+        ("flat16", integer_program(flat, 16, 16), "full"),
+        ("both12", integer_program(both, 12, 32), "gates"),
+        ("deepfloat", float_program(deep), "gates"),
+        ("flatfloat", float_program(flat), "full"),
+    ]
+
+
+@pytest.mark.parametrize(("compiler", "optimize"), builds())
+def test_every_compiler_and_optimization_gives_the_same_bits(
+    compiler: str, optimize: str, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    tool_or_skip(compiler)
+    for name, program, unroll in samples():
+        inputs = stored_streams(program, 60)
+        options = {"compiler": compiler, "optimize": optimize, "rendered_for": DSP}
+        assert_bit_exact(program, HOST, unroll, tmp_path / name, inputs, **options)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_access_out_of_bounds_and_no_undefined_behaviour(
+    compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    """Under AddressSanitizer and UndefinedBehaviorSanitizer, which end the program at a finding."""
+    tool_or_skip(compiler)
+    flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+    needs_sanitizer(compiler, flags, tmp_path)
+    for name, program, unroll in samples():
+        saturated = with_saturated_state(program)
+        inputs = stored_streams(saturated, 60)
+        options = {"compiler": compiler, "optimize": QUICK, "extra_flags": flags}
+        assert_bit_exact(
+            saturated, HOST, unroll, tmp_path / name, inputs, rendered_for=DSP, **options
+        )
+
+
+def needs_sanitizer(compiler: str, flags: tuple[str, ...], folder: Path) -> None:
+    """Skip where the compiler comes without the libraries that a sanitizer needs."""
+    source = folder / "empty.c"
+    source.write_text("int main(void) { return 0; }\n", encoding="utf-8")
+    try:
+        gcc.build(HOST, [source], [], folder / "empty", compiler=compiler, extra_flags=flags)
+    except gcc.ToolchainError as error:
+        pytest.skip(f"{compiler} cannot build with sanitizers: {str(error).splitlines()[0]}")
+
+
+@pytest.mark.parametrize(("compiler", "more"), [("g++", ()), ("clang++", ("-Wno-deprecated",))])
+def test_the_same_code_is_cpp(
+    compiler: str,
+    more: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tool_or_skip: Callable[..., None],
+) -> None:
+    """These compilers take a .c file as C++; clang++ says that it does."""
+    tool_or_skip(compiler)
+    warnings = tuple(w for w in gcc.WARNINGS if not w.startswith("-std="))
+    monkeypatch.setattr(gcc, "WARNINGS", ("-std=c++11", *warnings, *more))
+    for name, program, unroll in samples():
+        inputs = stored_streams(program, 60)
+        options = {"compiler": compiler, "optimize": QUICK, "rendered_for": DSP}
+        assert_bit_exact(program, HOST, unroll, tmp_path / name, inputs, **options)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flags"), [("gcc", "-ffp-contract=fast"), ("clang", "-ffp-contract=on")]
+)
+def test_float_code_protects_itself_against_fused_multiply_adds(
+    compiler: str, flags: str, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    """A user's own build need not pass -ffp-contract=off: what a compiler does unasked is safe."""
+    tool_or_skip(compiler)
+    if " fma " not in cpu_features():
+        pytest.skip("this computer has no fused multiply-add")
+    program = float_program(
+        random_model(410, hidden=(9,), cell="plain", read="steps", weights="normal")
+    )
+    inputs = stored_streams(program, 100)
+    options = {"compiler": compiler, "optimize": "-O3", "extra_flags": ("-mfma", flags)}
+    assert_bit_exact(program, HOST, "gates", tmp_path, inputs, **options)
+
+
+def cpu_features() -> str:
+    info = Path("/proc/cpuinfo")
+    return info.read_text(encoding="utf-8") if info.is_file() else ""
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_ten_thousand_steps_without_a_reset(kernel: str, tmp_path: Path) -> None:
+    program = integer_program(
+        random_model(
+            420,
+            hidden=(6,),
+            cell="plain",
+            direction="forward",
+            read="steps",
+            head=("dense",),
+            weights="normal",
+        )
+    )
+    port = program.inputs[0]
+    value = program.values[port.value]
+    rng = np.random.default_rng(0)
+    shape = (2, 1, 10_000, value.length)
+    inputs = {port.name: rng.integers(value.format.low, value.format.high + 1, shape)}
+    expected = run_numpy(program, inputs)
+    options = {"rendered_for": KERNELS[kernel]}
+    found = compiled_outputs(program, HOST, "gates", tmp_path, inputs, **options)
+    assert_same_bits(expected, found)
+    assert found["y"].shape[2] == 10_000

@@ -1,0 +1,241 @@
+"""Bounds hold: of each operation for all operands, of a program for all inputs and states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstm_edge import numerics
+from lstm_edge.errors import InternalError
+from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
+from lstm_edge.interpret import interval
+from lstm_edge.interpret.execute import run
+from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, Value
+from lstm_edge.passes.choose_formats import Options
+from lstm_edge.passes.prove import prove
+from tests.support.models import random_inputs, random_model
+from tests.support.programs import WIDTHS, extremes, quantized, saturated_state, stored
+
+Ints = npt.NDArray[np.int64]
+
+INT16 = (-(2**15), 2**15 - 1)
+INT32 = (INT32_MIN, INT32_MAX)
+UNITS, COLUMNS, STEPS = 3, 4, 2
+POINTS = 16
+
+TABLES = {
+    "sigmoid": np.sort(np.random.default_rng(0).integers(0, 32768, 513)),
+    "any": np.random.default_rng(1).integers(*INT16, 513),
+}
+
+
+@st.composite
+def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
+    """An operation, bounds of its operands, constants, and a seed for points within."""
+    kind = draw(st.sampled_from(sorted(interval.OPERATIONS)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n = {
+        "shift": draw(st.integers(-4, 31)),
+        "round_shift": draw(st.integers(1, 30)),
+        "saturate": draw(st.integers(2, 31)),
+        "table": draw(st.integers(0, 12)),
+    }.get(kind, 0)
+    limits = {
+        "mulw": [INT32, INT16],
+        "mul": [INT16, INT16],
+        "add": [INT32, INT32],
+        "sub": [INT32, INT32],
+        "divide": [(0, INT32_MAX), (1, INT32_MAX)],
+        "log": [(1, INT32_MAX)],
+        "matvec": [INT16, INT16],
+        "matvec_over_time": [INT32, INT16],
+        "concat": [INT32, INT32],
+        "larger": [INT32, INT32],
+        "smaller": [INT32, INT32],
+        "above": [INT32, INT32],
+    }.get(kind, [INT32])
+    magnitude = 2.0 ** draw(st.integers(0, 31))
+    bounds = []
+    for k, (least, most) in enumerate(limits):
+        length = COLUMNS if kind == "matvec" or (kind == "matvec_over_time" and k) else UNITS
+        ends = np.clip(np.floor(rng.normal(size=(2, length)) * magnitude), least, most)
+        ends = np.sort(ends.astype(np.int64), axis=0)
+        bounds.append((ends[0], ends[1]))
+    shape = {"matvec": (UNITS, COLUMNS), "matvec_over_time": (STEPS, UNITS, COLUMNS)}
+    constants = {
+        "b": rng.integers(-(2**20), 2**20, UNITS),
+        "log": np.floor(np.log1p(np.linspace(0.0, 1.0, 513)) * 2**15 + 0.5).astype(np.int64),
+        **TABLES,
+    }
+    for name in ("W", "R"):
+        constants[name] = rng.integers(-127, 128, shape.get(kind, (1,)))
+    table = {"table": draw(st.sampled_from(sorted(TABLES))), "log": "log"}.get(kind, "")
+    matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",)}.get(kind, ())
+    op = Op(kind, "dest", ("a", "b")[: len(limits)], n, table, "b" if matrices else "", matrices)
+    return op, bounds, constants, int(rng.integers(2**32))
+
+
+def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
+    """The operation on points [points, units] (for a matvec over time, its last running sum)."""
+    function = numerics.OPERATIONS[op.kind]
+    if op.kind == "matvec":
+        pairs = zip(op.matrices, args, strict=True)
+        return function(constants[op.bias], [(constants[m], x) for m, x in pairs])
+    if op.kind == "matvec_over_time":
+        total = constants[op.bias]
+        for weights in constants[op.matrices[0]]:
+            total = function(total, [(weights, args[1])])
+        return total
+    if op.kind == "log":
+        return function(args[0], constants[op.table])
+    if op.kind == "step_at":
+        return args[0]
+    if op.kind == "table":
+        return function(args[0], constants[op.table], op.n)
+    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
+    return function(*args, *extra)
+
+
+def points(bounds: interval.Bounds, rng: np.random.Generator) -> Ints:
+    """Random numbers within the bounds, both ends among them, unit by unit."""
+    low, high = bounds
+    inside = rng.integers(low, high, (POINTS, len(low)), endpoint=True)
+    ends = np.where(rng.integers(0, 2, (POINTS, len(low))) == 1, high, low)
+    return np.concatenate([inside, ends, low[None], high[None]])
+
+
+@settings(max_examples=600)
+@given(cases())
+def test_the_bounds_of_an_operation_hold_for_all_operands_within_theirs(
+    case: tuple[Op, list[interval.Bounds], dict[str, Ints], int],
+) -> None:
+    op, bounds, constants, seed = case
+    rng = np.random.default_rng(seed)
+    low, high = interval.OPERATIONS[op.kind](op, bounds, constants)
+    result = apply(op, [points(b, rng) for b in bounds], constants)
+    assert np.all(low <= result)
+    assert np.all(result <= high)
+
+
+@settings(max_examples=300)
+@given(cases())
+def test_the_bounds_of_points_are_the_result_itself(
+    case: tuple[Op, list[interval.Bounds], dict[str, Ints], int],
+) -> None:
+    """Except for a table, bounded by its entries, above, by 0, and sums over all steps."""
+    op, bounds, constants, _ = case
+    args = [b[0] for b in bounds]
+    low, high = interval.OPERATIONS[op.kind](op, [(a, a) for a in args], constants)
+    result = apply(op, [a[None] for a in args], constants)[0]
+    if op.kind == "table":
+        half = 256 << op.n
+        k = (np.clip(args[0], -half, half - 1) >> op.n) + 256
+        entries = constants[op.table]
+        assert np.array_equal(low, np.minimum(entries[k], entries[k + 1]))
+        assert np.array_equal(high, np.maximum(entries[k], entries[k + 1]))
+    elif op.kind not in ("matvec_over_time", "above"):
+        assert np.array_equal(low, result)
+        assert np.array_equal(high, result)
+
+
+seeds = st.integers(0, 2**16)
+widths = st.sampled_from(WIDTHS)
+
+
+def compiled(seed: int, width: Options, from_data: bool) -> Program:
+    model = random_model(seed)
+    return quantized(model, random_inputs(model, 4, None, seed), width, from_data=from_data)
+
+
+def any_order(program: Program, op: Op, args: tuple[Ints, ...]) -> Ints:
+    """The largest partial sum of a matvec whatever comes first: magnitudes only."""
+    pairs = zip(op.matrices, args, strict=True)
+    terms = [(np.abs(program.constants[m]), np.abs(x)) for m, x in pairs]
+    return numerics.matvec(np.abs(program.constants[op.bias]), terms)
+
+
+@settings(max_examples=150)
+@given(seeds, widths, st.booleans())
+def test_every_lowered_program_is_proved(seed: int, width: Options, from_data: bool) -> None:
+    """Of any cell, head and width, with data and without; weights of any magnitude."""
+    proof = prove(compiled(seed, width, from_data))
+    assert all(0 <= bound <= INT32_MAX for bound in proof.accumulators.values())
+    for name, (low, high) in proof.bounds.items():
+        assert INT32_MIN <= low <= high <= INT32_MAX, name
+
+
+@settings(max_examples=100)
+@given(seeds, widths, st.booleans())
+def test_nothing_leaves_its_proved_bounds_in_any_execution(
+    seed: int, width: Options, from_data: bool
+) -> None:
+    """Random and extreme inputs, from the initial state and from saturated ones."""
+    program = compiled(seed, width, from_data)
+    proof = prove(program)
+
+    def observe(op: Op, args: tuple[Ints, ...], result: Ints) -> None:
+        low, high = proof.bounds[op.dest]
+        if op.kind == "matvec":
+            assert any_order(program, op, args).max() <= proof.accumulators[op.dest], op
+        assert low <= result.min(), op
+        assert result.max() <= high, op
+        fmt = program.values[op.dest].format
+        assert INT32_MIN <= fmt.low <= low, op
+        assert high <= fmt.high <= INT32_MAX, op
+
+    steps = program.steps or 6
+    rng = np.random.default_rng(seed)
+    real = {p.name: rng.normal(size=(4, steps, len(p.scale))) * 3.0 for p in program.inputs}
+    ends = extremes(program, 6, steps, seed)
+    run(program, stored(program, real), observe=observe)
+    run(program, ends, observe=observe)
+    run(program, ends, saturated_state(program, 6, seed), observe=observe)
+
+
+@settings(max_examples=50)
+@given(seeds, widths, st.booleans())
+def test_a_state_stays_within_its_format_from_step_to_step(
+    seed: int, width: Options, from_data: bool
+) -> None:
+    program = compiled(seed, width, from_data)
+    state = saturated_state(program, 4, seed)
+    for call in range(3):
+        _, state = run(program, extremes(program, 4, program.steps or 3, seed + call), state)
+        for name, numbers in state.items():
+            fmt = program.values[name].format
+            assert fmt.low <= numbers.min(), name
+            assert numbers.max() <= fmt.high, name
+
+
+def one_product(low: int, high: int, weight: int, columns: int) -> Program:
+    """x in [low, high], y = weight * sum of x."""
+    ones, zeros = np.ones(columns), np.zeros(columns, np.int64)
+    return Program(
+        name="net",
+        scheme="int8",
+        inputs=(Port("x", "x", ("time", "feature"), (-1, columns), True, ones, zeros),),
+        outputs=(Port("y", "y", ("time", "feature"), (-1, 1), True, ones[:1], zeros[:1]),),
+        states=(),
+        values={
+            "x": Value("x", columns, Format("int16", 1.0, low, high)),
+            "y": Value("y", 1, Format("int32", 1.0, INT32_MIN, INT32_MAX)),
+        },
+        constants={"W": np.full((1, columns), weight), "b": np.zeros(1, np.int64)},
+        sweeps=(FORWARD,),
+        blocks=(Block("fc", 0, (Op("matvec", "y", ("x",), bias="b", matrices=("W",)),)),),
+        steps=None,
+    )
+
+
+def test_a_sum_that_just_fits_is_proved_and_one_more_column_is_refused() -> None:
+    columns = INT32_MAX // (127 * 32767)
+    proof = prove(one_product(-32767, 32767, 127, columns))
+    assert proof.bounds["y"] == (-columns * 127 * 32767, columns * 127 * 32767)
+    assert proof.accumulators == {"y": columns * 127 * 32767}
+    with pytest.raises(InternalError, match="y may leave int32"):
+        prove(one_product(-32767, 32767, 127, columns + 1))

@@ -1,0 +1,202 @@
+"""Every core computes what numpy computes, bit for bit, under QEMU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import Program
+from lstm_edge.runner import run_numpy
+from lstm_edge.targets import Target, all_targets, load_target
+from tests.support.exactness import (
+    UNROLLS,
+    assert_bit_exact,
+    assert_same_bits,
+    compiled_outputs,
+    float_program,
+    integer_program,
+    rendered,
+    steps_of,
+    stored_streams,
+    with_saturated_state,
+)
+from tests.support.models import ALL_CELLS, FUNCTION_HEADS, HEADS, random_model
+
+BOARDS = tuple(target for target in all_targets() if target.board is not None)
+every_board = pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
+WIDTHS = tuple((a, c) for a in (8, 12, 16) for c in (16, 32))
+
+
+def cases() -> list[tuple[int, Target, str, int, int]]:
+    """(seed, target, unroll, activations, cell state): all of them."""
+    every = [(t, u, a, c) for t in BOARDS for u in UNROLLS for a, c in WIDTHS]
+    return [(seed, *case) for seed, case in enumerate(every)]
+
+
+def named(case: object) -> str | None:
+    return case.name if isinstance(case, Target) else None
+
+
+def small_model(seed: int, **choices: object) -> Model:
+    """A model of a few units, so that straight-line code compiles in a second: all cells and heads
+    come by as the seed goes on.
+    """
+    rng = np.random.default_rng([seed, 8])
+    drawn = {
+        "hidden": tuple(int(n) for n in rng.integers(1, 6, 1 + seed % 2)),
+        "features": int(rng.integers(1, 6)),
+        "cell": list(ALL_CELLS)[(seed + seed // 6) % len(ALL_CELLS)],
+        "head": (*HEADS, *FUNCTION_HEADS)[seed % (len(HEADS) + len(FUNCTION_HEADS))],
+        "classes": int(rng.integers(1, 5)),
+        "weights": "normal" if seed % 3 else "huge",
+    }
+    return random_model(seed, **{**drawn, **choices})
+
+
+@pytest.mark.parametrize(
+    ("seed", "target", "unroll", "activations", "cell_state"), cases(), ids=named
+)
+def test_an_integer_model(
+    seed: int,
+    target: Target,
+    unroll: str,
+    activations: int,
+    cell_state: int,
+    tmp_path: Path,
+    target_or_skip: Callable[[Target], None],
+) -> None:
+    """Thousands of steps: random numbers, both ends of the inputs' range, a saturated state."""
+    target_or_skip(target)
+    program = integer_program(small_model(seed), activations, cell_state)
+    if seed % 2:
+        program = with_saturated_state(program, seed)
+    inputs = stored_streams(program, 400, seed)
+    assert steps_of(inputs) >= 3000
+    assert_bit_exact(program, target, unroll, tmp_path, inputs)
+
+
+@every_board
+@pytest.mark.parametrize("unroll", UNROLLS)
+def test_a_float_model(
+    unroll: str, target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target_or_skip(target)
+    seed = UNROLLS.index(unroll) * len(BOARDS) + BOARDS.index(target)
+    program = float_program(small_model(500 + seed))
+    inputs = stored_streams(program, 200, seed)
+    assert_bit_exact(program, target, unroll, tmp_path, inputs)
+
+
+def long_run() -> tuple[Program, dict[str, np.ndarray]]:
+    """A stack of two layers and 10,000 random steps."""
+    program = integer_program(
+        random_model(
+            600,
+            hidden=(5, 4),
+            features=3,
+            cell="plain",
+            direction="forward",
+            read="steps",
+            head=("dense",),
+            front=(),
+            weights="normal",
+        )
+    )
+    port = program.inputs[0]
+    value = program.values[port.value]
+    rng = np.random.default_rng(0)
+    shape = (1, 1, 10_000, value.length)
+    return program, {port.name: rng.integers(value.format.low, value.format.high + 1, shape)}
+
+
+@pytest.fixture(scope="module")
+def ten_thousand() -> tuple[Program, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    program, inputs = long_run()
+    return program, inputs, run_numpy(program, inputs)
+
+
+@every_board
+def test_ten_thousand_steps_without_a_reset(
+    target: Target,
+    ten_thousand: tuple[Program, dict[str, np.ndarray], dict[str, np.ndarray]],
+    tmp_path: Path,
+    target_or_skip: Callable[[Target], None],
+) -> None:
+    target_or_skip(target)
+    program, inputs, expected = ten_thousand
+    found = compiled_outputs(program, target, "gates", tmp_path, inputs)
+    assert found["y"].shape[2] == 10_000
+    assert_same_bits(expected, found)
+
+
+DSP_BOARDS = [target for target in BOARDS if "dsp_pairs" in target.kernels]
+
+
+@pytest.mark.parametrize("target", DSP_BOARDS, ids=named)
+@pytest.mark.parametrize("columns", [(3, 5), (1, 34), (8, 49)], ids=str)
+def test_pairs_of_columns(
+    columns: tuple[int, int],
+    target: Target,
+    tmp_path: Path,
+    target_or_skip: Callable[[Target], None],
+) -> None:
+    """Odd numbers of columns, and so many that sums are cut into stretches and walked in blocks."""
+    target_or_skip(target)
+    features, hidden = columns
+    model = random_model(
+        700,
+        features=features,
+        hidden=(hidden,),
+        cell="plain",
+        direction="forward",
+        read="steps",
+        head=(),
+        weights="normal",
+        front=(),
+    )
+    program = integer_program(model)
+    assert "dsp_pairs" in rendered(program, target, "gates").kernels.values()
+    for unroll in ("none", "gates"):
+        inputs = stored_streams(program, 150)
+        assert_bit_exact(program, target, unroll, tmp_path / unroll, inputs)
+
+
+@pytest.mark.parametrize("optimize", ["-O0", "-Os", "-O3"])
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "cortex-m55"])
+def test_the_optimization_does_not_matter(
+    name: str, optimize: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target = load_target(name)
+    target_or_skip(target)
+    model = small_model(
+        800,
+        hidden=(4,),
+        cell="plain",
+        direction="forward",
+        read="steps",
+        head=("dense", "softmax"),
+        weights="normal",
+    )
+    for scheme, program in (("int8", integer_program(model)), ("float", float_program(model))):
+        inputs = stored_streams(program, 100)
+        folder = tmp_path / scheme
+        assert_bit_exact(program, target, "gates", folder, inputs, optimize=optimize)
+
+
+@pytest.mark.parametrize("name", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"])
+def test_float_code_protects_itself_against_fused_multiply_adds(
+    name: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    """A user's own build need not pass -ffp-contract=off; gcc fuses unless told not to."""
+    target = load_target(name)
+    target_or_skip(target)
+    program = float_program(
+        small_model(810, hidden=(5,), cell="plain", read="steps", weights="normal")
+    )
+    inputs = stored_streams(program, 150)
+    options = {"extra_flags": ("-ffp-contract=fast",), "optimize": "-O2"}
+    assert_bit_exact(program, target, "gates", tmp_path, inputs, **options)

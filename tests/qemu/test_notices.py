@@ -1,0 +1,207 @@
+"""The comparison of `test_bit_exact.py` notices one wrong bit in the generated C."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_edge.ir.program import Program
+from lstm_edge.targets import Target, load_target
+from tests.support.exactness import (
+    Files,
+    assert_bit_exact,
+    assert_same_bits,
+    float_program,
+    integer_program,
+    stored_streams,
+)
+from tests.support.models import random_model
+
+BUILDS = [("cortex-m4", "gates"), ("cortex-m0", "none"), ("cortex-m55", "gates")]
+"""Pairs of rows in one word, plain loops, and unrolled columns."""
+NUMBER = re.compile(r"-?\b\d[\d.e+-]*f?")
+
+
+def model(float32: bool = False) -> Program:
+    """Every output of a layer, so that nothing that it computes is lost."""
+    network = random_model(
+        900,
+        hidden=(4,),
+        features=3,
+        cell="peephole",
+        direction="forward",
+        front=(),
+        read="steps",
+        head=(),
+        also=("hidden", "cell"),
+        initial=True,
+        weights="normal",
+        layout="batch_first",
+    )
+    return float_program(network) if float32 else integer_program(network)
+
+
+def differs(
+    program: Program, target: Target, unroll: str, folder: Path, edit: Callable[[Files], Files]
+) -> None:
+    """The edited C runs, and its numbers differ."""
+    with pytest.raises(AssertionError, match=r"^\d+ of \d+ numbers of \w+ differ"):
+        assert_bit_exact(program, target, unroll, folder, stored_streams(program, 300), edit=edit)
+
+
+@pytest.mark.parametrize(
+    ("name", "unroll"), [*BUILDS, ("cortex-m3", "gates"), ("cortex-m7", "full")]
+)
+@pytest.mark.parametrize("float32", [False, True])
+def test_nothing_is_noticed_where_nothing_is_wrong(
+    float32: bool, name: str, unroll: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target = load_target(name)
+    target_or_skip(target)
+    program = model(float32)
+    assert_bit_exact(program, target, unroll, tmp_path, stored_streams(program, 300))
+
+
+def changed(files: Files, name: str, pattern: str, change: Callable[[re.Match[str]], str]) -> Files:
+    """One replacement in one file: the first match of a pattern."""
+    text, count = re.subn(pattern, change, files[name], count=1)
+    assert count == 1, f"{name} has no {pattern}"
+    assert text != files[name]
+    return {**files, name: text}
+
+
+def flipped(files: Files, array: str, bit: int = 0) -> Files:
+    """One bit of one number of a constant array: the middle one of integers, the largest float."""
+
+    def change(match: re.Match[str]) -> str:
+        numbers = list(NUMBER.finditer(match[2]))
+        chosen = numbers[len(numbers) // 2]
+        if chosen[0].endswith("f"):
+            chosen = max(numbers, key=lambda number: abs(float(number[0][:-1])))
+        start, end = chosen.span()
+        return match[1] + match[2][:start] + next_to(chosen[0], bit) + match[2][end:]
+
+    return changed(files, "net_weights.c", rf"(net_{array}(?:\[\d+\])+ = )(\{{[^;]*\}};)", change)
+
+
+def next_to(number: str, bit: int = 0) -> str:
+    """The number with one bit flipped; the next float."""
+    if not number.endswith("f"):
+        return str(int(number) ^ (1 << bit))
+    value = np.nextafter(np.float32(number[:-1]), np.float32(np.inf))
+    return f"{value:.9g}f"
+
+
+@pytest.mark.parametrize(("name", "unroll"), BUILDS)
+@pytest.mark.parametrize(
+    ("array", "bit"),
+    [
+        ("lstm0_weights", 0),
+        ("lstm0_bias", 0),
+        ("lstm0_multiplier", 0),
+        ("sigmoid_table", 0),
+        ("lstm0_c_initial", 16),
+    ],
+)
+def test_one_bit_of_one_constant(
+    array: str,
+    bit: int,
+    name: str,
+    unroll: str,
+    tmp_path: Path,
+    target_or_skip: Callable[[Target], None],
+) -> None:
+    """The lowest bit, but of the cell state, which has more than an output shows. The middle
+    entry of a table stands for zero, which every gate comes near.
+    """
+    target = load_target(name)
+    target_or_skip(target)
+    differs(model(), target, unroll, tmp_path, lambda files: flipped(files, array, bit))
+
+
+@pytest.mark.parametrize(("name", "unroll"), BUILDS)
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(h_next_stored = [^;]* >> )(\d+)",
+        r"(tanh_c_next_half_in = [^;]* >> )(\d+)",
+        r"(gate_f = le_table\([^;]*, )(\d+)",
+    ],
+    ids=["rounding", "alignment", "table"],
+)
+def test_one_shift(
+    pattern: str, name: str, unroll: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target = load_target(name)
+    target_or_skip(target)
+
+    def edit(files: Files) -> Files:
+        return changed(files, "net.c", pattern, lambda m: f"{m[1]}{int(m[2]) + 1}")
+
+    differs(model(), target, unroll, tmp_path, edit)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        (r"gate_i \* gate_g;", "gate_f * gate_g + (gate_i - gate_i);"),
+        (r"(h_next \+ )(\d+)\)", r"\1 0)"),
+        (r"state->current = next;", "state->current = now;"),
+        (r"memcpy\(state->lstm0_h\[0\], [^;]*;", ""),
+        (r"\(\(int32_t\)1 << n\) - 1", "((int32_t)1 << n) - 2"),
+    ],
+    ids=["operand", "half", "buffer", "reset", "fraction"],
+)
+def test_one_line_of_the_code(
+    pattern: str, replacement: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target = load_target("cortex-m3")
+    target_or_skip(target)
+
+    def edit(files: Files) -> Files:
+        return changed(files, "net.c", pattern, lambda match: match.expand(replacement))
+
+    differs(model(), target, "gates", tmp_path, edit)
+
+
+def test_one_literal_of_straight_line_code(
+    tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target = load_target("cortex-m7")
+    target_or_skip(target)
+
+    def edit(files: Files) -> Files:
+        pattern = r"(pre_f_acc \+= )(-?\d+)( \* h\[1\])"
+        return changed(files, "net.c", pattern, lambda m: m[1] + next_to(m[2]) + m[3])
+
+    differs(model(), target, "full", tmp_path, edit)
+
+
+@pytest.mark.parametrize("array", ["lstm0_weights", "lstm0_bias", "lstm0_constant"])
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4"])
+def test_the_last_bit_of_one_float(
+    name: str, array: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target = load_target(name)
+    target_or_skip(target)
+    program = model(float32=True)
+    differs(program, target, "gates", tmp_path, lambda files: flipped(files, array))
+
+
+@pytest.mark.parametrize("kind", ["shape", "sign of zero", "not a number", "missing", "type"])
+def test_the_comparison_itself(kind: str) -> None:
+    zeros = {"y": np.zeros((2, 3), np.float32)}
+    other = {
+        "shape": {"y": np.zeros((3, 2), np.float32)},
+        "sign of zero": {"y": -zeros["y"]},
+        "not a number": {"y": zeros["y"] * np.float32(np.nan)},
+        "missing": {},
+        "type": {"y": np.zeros((2, 3), np.int64)},
+    }
+    assert_same_bits(zeros, {"y": zeros["y"].copy()})
+    with pytest.raises(AssertionError):
+        assert_same_bits(zeros, other[kind])

@@ -1,0 +1,110 @@
+"""How numbers are stored: borders of bit counts, power-of-two scales, and their descriptions."""
+
+from __future__ import annotations
+
+import pytest
+
+from lstm_edge.formats import (
+    FLOAT32,
+    INT32_MAX,
+    INT32_MIN,
+    STORAGE_BITS,
+    Format,
+    fixed,
+    fraction_bits,
+    saturated,
+    signed_bits,
+    smallest_storage,
+)
+
+
+@pytest.mark.parametrize("n", [-40, -1, 0, 1, 15, 31, 60])
+def test_a_power_of_two_has_its_exponent_as_fraction_bits(n: int) -> None:
+    assert fraction_bits(2.0**-n) == n
+
+
+@pytest.mark.parametrize("scale", [3.0, 0.75, 2.0**-15 * (1 + 2**-52), 1.0 / 127.0])
+def test_any_other_scale_has_no_fraction_bits(scale: float) -> None:
+    assert fraction_bits(scale) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bits"),
+    [
+        (0, 0, 1),
+        (-1, 0, 1),
+        (0, 1, 2),
+        (-2, 1, 2),
+        (-127, 127, 8),
+        (-128, 127, 8),
+        (-129, 0, 9),
+        (0, 128, 9),
+        (-32768, 32767, 16),
+        (0, 32768, 17),
+        (INT32_MIN, INT32_MAX, 32),
+        (0, INT32_MAX + 1, 33),
+    ],
+)
+def test_signed_bits_are_the_fewest_that_hold_both_ends(low: int, high: int, bits: int) -> None:
+    assert signed_bits(low, high) == bits
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "storage"),
+    [
+        (-128, 127, "int8"),
+        (-129, 127, "int16"),
+        (0, 128, "int16"),
+        (-32768, 32767, "int16"),
+        (0, 32768, "int32"),
+        (INT32_MIN, INT32_MAX, "int32"),
+    ],
+)
+def test_the_smallest_storage_changes_at_its_border(low: int, high: int, storage: str) -> None:
+    assert smallest_storage(low, high) == storage
+
+
+@pytest.mark.parametrize("bits", [2, 8, 12, 16, 32])
+def test_a_saturated_format_holds_every_integer_of_its_bits(bits: int) -> None:
+    fmt = saturated(0.1, bits)
+    assert (fmt.low, fmt.high) == (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    assert signed_bits(fmt.low, fmt.high) == bits
+    assert STORAGE_BITS[fmt.storage] >= bits
+
+
+def test_a_given_storage_is_kept() -> None:
+    assert saturated(1.0, 12, "int32").storage == "int32"
+    assert fixed(3, 0, 1, "int16").storage == "int16"
+
+
+def test_a_fixed_format_counts_in_its_fraction() -> None:
+    fmt = fixed(12, -4096, 4096)
+    assert fmt == Format("int16", 2.0**-12, -4096, 4096)
+    assert fixed(-2, 0, 1).scale == 4.0
+
+
+def test_magnitude_is_that_of_the_larger_end() -> None:
+    assert Format("int8", 1.0, -128, 127).magnitude == 128
+    assert Format("int8", 1.0, -3, 100).magnitude == 100
+
+
+@pytest.mark.parametrize(
+    ("fmt", "text"),
+    [
+        (saturated(2.0**-12, 16), "Q3.12 in int16"),
+        (saturated(2.0**-15, 16), "Q0.15 in int16"),
+        (saturated(2.0**-26, 32), "Q5.26 in int32"),
+        (fixed(30, -(2**20), 2**20, "int32"), "Q0.30 in int32"),
+        (saturated(1.0, 8), "Q7.0 in int8"),
+        (saturated(0.25 / 127, 8), "int8, 8 bits, scale 0.00196850394"),
+        (saturated(4.0, 8), "int8, 8 bits, scale 4"),
+        (FLOAT32, "float32"),
+    ],
+)
+def test_a_format_describes_itself(fmt: Format, text: str) -> None:
+    assert fmt.describe() == text
+
+
+def test_only_float32_is_float() -> None:
+    assert FLOAT32.is_float
+    assert not saturated(1.0, 8).is_float

@@ -1,0 +1,346 @@
+"""Every operation at its edges, against Python's own integers and against float64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lstm_edge import numerics, numerics_float
+from lstm_edge.passes.tables import exp_table, log_table, sigmoid_table
+
+Doubles = npt.NDArray[np.float64]
+
+INT32 = (-(2**31), 2**31 - 1)
+INT16 = (-(2**15), 2**15 - 1)
+EDGES_32 = (*INT32, -(2**31) + 1, -65537, -65536, -65535, -2, -1, 0, 1, 2, 65535, 65536, 2**30)
+EDGES_16 = (*INT16, -(2**15) + 1, -2, -1, 0, 1, 2, 2**14)
+
+
+def ints(*numbers: int) -> numerics.Ints:
+    return np.array(numbers, np.int64)
+
+
+def floats(*numbers: float) -> numerics_float.Floats:
+    return np.array(numbers, np.float32)
+
+
+# Integers
+
+
+@pytest.mark.parametrize("a", EDGES_32)
+def test_mulw_is_the_floor_of_the_exact_product(a: int) -> None:
+    expected = [math.floor(Fraction(a * b, 65536)) for b in EDGES_16]
+    assert numerics.mulw(ints(a), ints(*EDGES_16)).tolist() == expected
+
+
+def test_mulw_rounds_negatives_down() -> None:
+    assert numerics.mulw(ints(-1, 1, -65536, -65537), ints(1)).tolist() == [-1, 0, -1, -2]
+
+
+def test_mulw_of_the_two_smallest_numbers_is_exact() -> None:
+    assert numerics.mulw(ints(INT32[0]), ints(INT16[0])).tolist() == [2**30]
+
+
+def test_mul_is_exact_at_the_ends_of_16_bits() -> None:
+    low, high = INT16
+    products = numerics.mul(ints(low, low, high, -1), ints(low, high, high, low))
+    assert products.tolist() == [2**30, -(2**30) + 2**15, (2**15 - 1) ** 2, 2**15]
+
+
+def test_add_and_sub_do_not_wrap_in_their_own_right() -> None:
+    assert numerics.add(ints(INT32[1], INT32[0]), ints(1, -1)).tolist() == [2**31, -(2**31) - 1]
+    assert numerics.sub(ints(INT32[0], INT32[1]), ints(1, -1)).tolist() == [-(2**31) - 1, 2**31]
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 30, 31])
+def test_shift_right_is_floor(n: int) -> None:
+    expected = [math.floor(Fraction(a, 2**n)) for a in EDGES_32]
+    assert numerics.shift(ints(*EDGES_32), n).tolist() == expected
+
+
+def test_shift_by_a_negative_count_is_an_exact_product() -> None:
+    assert numerics.shift(ints(-3, 0, 5), -4).tolist() == [-48, 0, 80]
+    assert numerics.shift(ints(-3, 0, 5), 0).tolist() == [-3, 0, 5]
+
+
+@pytest.mark.parametrize("n", [1, 2, 8, 30])
+def test_round_shift_is_the_nearest_integer_and_halves_go_up(n: int) -> None:
+    half = 1 << (n - 1)
+    near = [k * half + d for k in range(-5, 6) for d in (-1, 0, 1)]
+    expected = [math.floor(Fraction(a, 2**n) + Fraction(1, 2)) for a in (*near, *EDGES_32)]
+    assert numerics.round_shift(ints(*near, *EDGES_32), n).tolist() == expected
+
+
+def test_round_shift_takes_halves_upwards_on_both_sides_of_zero() -> None:
+    assert numerics.round_shift(ints(-6, -2, 2, 6), 2).tolist() == [-1, 0, 1, 2]
+
+
+@pytest.mark.parametrize("n", [2, 8, 12, 16, 31])
+def test_saturate_clamps_just_outside_n_bits_and_nowhere_else(n: int) -> None:
+    low, high = -(2 ** (n - 1)), 2 ** (n - 1) - 1
+    inside = [low, low + 1, -1, 0, 1, high - 1, high]
+    assert numerics.saturate(ints(*inside), n).tolist() == inside
+    assert numerics.saturate(ints(low - 1, high + 1, *INT32), n).tolist() == [low, high, low, high]
+
+
+def test_larger_and_smaller_keep_their_borders() -> None:
+    a, zero = ints(-1, 0, 1, *INT32), ints(0)
+    assert numerics.larger(a, zero).tolist() == [0, 0, 1, 0, INT32[1]]
+    assert numerics.smaller(a, zero).tolist() == [-1, 0, 0, INT32[0], 0]
+
+
+def test_above_is_zero_at_its_border_and_below() -> None:
+    assert numerics.above(ints(6, 7, 8, *INT32), ints(7)).tolist() == [0, 0, 8, 0, INT32[1]]
+    assert numerics.above(ints(-9, -8, -7), ints(-8)).tolist() == [0, 0, -7]
+
+
+def test_concat_and_step_at_move_numbers_only() -> None:
+    a, b = np.array([[1, 2]]), np.array([[3]])
+    assert numerics.concat(a, b).tolist() == [[1, 2, 3]]
+    sequence = np.arange(12).reshape(2, 3, 2)
+    assert numerics.step_at(sequence, 0).tolist() == [[0, 1], [6, 7]]
+    assert numerics.step_at(sequence, -1).tolist() == [[4, 5], [10, 11]]
+
+
+def test_reductions_run_over_the_last_axis_and_keep_it() -> None:
+    a = np.array([[[3, -1], [INT32[1], INT32[1]]], [[-7, -9], [0, 0]]])
+    assert numerics.maximum(a).tolist() == [[[3], [INT32[1]]], [[-7], [0]]]
+    assert numerics.total(a).tolist() == [[[2], [2 * INT32[1]]], [[-16], [0]]]
+
+
+def test_divide_rounds_towards_zero_as_c_does() -> None:
+    a, b = ints(0, 1, 7, 8, INT32[1], INT32[1]), ints(1, 2, 8, 8, 1, INT32[1])
+    assert numerics.divide(a, b).tolist() == [0, 0, 0, 1, INT32[1], 1]
+
+
+def test_matvec_adds_all_terms_to_the_bias_exactly() -> None:
+    rng = np.random.default_rng(0)
+    bias = rng.integers(*INT32, 5)
+    weights = [rng.integers(-127, 128, (5, n)) for n in (3, 1, 40)]
+    x = [rng.integers(*INT16, (2, 4, n)) for n in (3, 1, 40)]
+    found = numerics.matvec(bias, list(zip(weights, x, strict=True)))
+    assert found.shape == (2, 4, 5)
+    for sample in np.ndindex(2, 4):
+        for row in range(5):
+            total = int(bias[row])
+            for w, v in zip(weights, x, strict=True):
+                total += sum(int(a) * int(b) for a, b in zip(w[row], v[sample], strict=True))
+            assert int(found[*sample, row]) == total
+
+
+def test_matvec_is_exact_where_int32_is_almost_full() -> None:
+    weights, x = np.full((1, 516), 127), np.full((1, 516), INT16[0])
+    assert numerics.matvec(ints(1), [(weights, x)]).tolist() == [[1 - 516 * 127 * 2**15]]
+    assert numerics.matvec(ints(-1), [(-weights, x)]).tolist() == [[516 * 127 * 2**15 - 1]]
+
+
+def random_entries() -> numerics.Ints:
+    return np.random.default_rng(1).integers(*INT16, 513, endpoint=True)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 7])
+def test_the_two_formulas_of_table_are_the_same(n: int) -> None:
+    entries = random_entries()
+    half = 256 << n
+    a = np.arange(-half, half)
+    k, f = (a >> n) + 256, a & ((1 << n) - 1)
+    weighted = (entries[k] * (2**n - f) + entries[k + 1] * f) >> n
+    assert np.array_equal(numerics.table(a, entries, n), weighted)
+
+
+@pytest.mark.parametrize("n", [0, 3, 13])
+def test_table_gives_its_entries_where_they_lie(n: int) -> None:
+    entries = random_entries()
+    knots = np.arange(-256, 256) << n
+    assert np.array_equal(numerics.table(knots, entries, n), entries[:512])
+
+
+@pytest.mark.parametrize("n", [0, 3, 13])
+def test_table_holds_its_argument_within_its_range(n: int) -> None:
+    entries = random_entries()
+    half = 256 << n
+    low = numerics.table(ints(-half - 1, -half, INT32[0]), entries, n)
+    high = numerics.table(ints(half - 1, half, INT32[1]), entries, n)
+    assert set(low.tolist()) == {int(entries[0])}
+    assert len(set(high.tolist())) == 1
+    before, last = int(entries[511]), int(entries[512])
+    assert int(high[0]) == before + (last - before) * ((1 << n) - 1) // 2**n
+
+
+def test_log_of_a_power_of_two_is_a_multiple_of_log_2() -> None:
+    powers = 1 << np.arange(31, dtype=np.int64)
+    expected = np.arange(31) * numerics.LN2_Q15
+    assert np.array_equal(numerics.log(powers, log_table()), expected)
+    assert abs(numerics.LN2_Q15 - math.log(2) * 2**15) <= 0.5
+
+
+def log_arguments() -> numerics.Ints:
+    around = [(1 << e) + d for e in range(2, 31) for d in (-1, 0, 1)]
+    drawn = np.random.default_rng(2).integers(1, 2**31, 20000)
+    return np.concatenate([np.arange(1, 20000), around, drawn, ints(INT32[1])])
+
+
+def test_log_is_within_3_units_of_the_logarithm() -> None:
+    """Up to 30 times the rounding of log(2), 0.047 units; the rest is floor."""
+    a = log_arguments()
+    error = numerics.log(a, log_table()) - np.log(a.astype(np.float64)) * 2**15
+    assert -3.0 < error.min() < error.max() < 0.5
+
+
+def test_log_never_falls() -> None:
+    a = np.unique(log_arguments())
+    assert np.all(np.diff(numerics.log(a, log_table())) >= 0)
+
+
+@pytest.mark.parametrize("entries", [sigmoid_table(), exp_table()], ids=["sigmoid", "exp"])
+def test_interpolation_never_falls_on_the_project_s_tables(entries: numerics.Ints) -> None:
+    a = np.arange(-(256 << 6) - 3, (256 << 6) + 3)
+    assert np.all(np.diff(numerics.table(a, entries, 6)) >= 0)
+
+
+# Floats
+
+
+def relative_error(found: npt.NDArray[np.float32], exact: Doubles) -> float:
+    return float(np.max(np.abs(found.astype(np.float64) - exact) / np.abs(exact)))
+
+
+ULP = 2.0**-23
+"""Relative distance of neighbouring float32 numbers, at most."""
+
+
+def test_exp_is_within_one_ulp() -> None:
+    x = np.linspace(-87.0, 87.0, 300001).astype(np.float32)
+    assert relative_error(numerics_float.exp(x), np.exp(x.astype(np.float64))) < ULP
+
+
+def test_exp_is_clamped_where_float32_ends() -> None:
+    ends = numerics_float.exp(floats(-87, 87))
+    assert np.array_equal(numerics_float.exp(floats(-88, 88)), ends)
+    assert np.array_equal(numerics_float.exp(floats(-3e38, 3e38)), ends)
+    assert numerics_float.exp(floats(0.0, -0.0)).tolist() == [1.0, 1.0]
+
+
+def test_log_of_floats_is_within_two_ulp() -> None:
+    x = np.exp(np.linspace(-85.0, 88.0, 300001)).astype(np.float32)
+    exact = np.log(x.astype(np.float64))
+    error = np.abs(numerics_float.log(x) - exact)
+    assert np.all(error <= 2.0 * np.spacing(np.abs(exact.astype(np.float32))))
+    assert numerics_float.log(floats(1.0)).tolist() == [0.0]
+
+
+def test_sigmoid_is_within_two_ulp() -> None:
+    x = np.linspace(-30.0, 30.0, 300001).astype(np.float32)
+    exact = 1.0 / (1.0 + np.exp(-x.astype(np.float64)))
+    assert relative_error(numerics_float.sigmoid(x), exact) < 1.5 * ULP
+    assert numerics_float.sigmoid(floats(0.0, -0.0)).tolist() == [0.5, 0.5]
+
+
+def test_tanh_is_within_three_ulp() -> None:
+    x = np.concatenate([np.linspace(-12.0, 12.0, 300000), np.geomspace(1e-30, 1.0, 30000)])
+    x = x.astype(np.float32)
+    assert relative_error(numerics_float.tanh(x), np.tanh(x.astype(np.float64))) < 3.0 * ULP
+
+
+def test_tanh_near_zero_is_within_one_ulp() -> None:
+    """The series; no cancellation as in 1 - 2 / (exp(2 x) + 1)."""
+    x = np.concatenate([np.linspace(-0.374, 0.374, 99999), np.geomspace(1e-30, 0.374, 9999)])
+    x = x[x != 0.0].astype(np.float32)
+    assert relative_error(numerics_float.tanh(x), np.tanh(x.astype(np.float64))) < 1.1 * ULP
+
+
+def test_tanh_joins_its_two_forms_without_a_step_back() -> None:
+    at = np.float32(numerics_float.TANH_SMALL)
+    x = at + np.arange(-2000, 2000).astype(np.float32) * np.spacing(at)
+    error = numerics_float.tanh(x).astype(np.float64) - np.tanh(x.astype(np.float64))
+    assert np.abs(error).max() < 3.0 * ULP * float(np.tanh(at))
+
+
+def test_tanh_is_odd_to_one_ulp_of_one() -> None:
+    x = np.linspace(0.0, 20.0, 50001).astype(np.float32)
+    assert np.abs(numerics_float.tanh(x) + numerics_float.tanh(-x)).max() <= 2.0 * ULP
+
+
+@pytest.mark.parametrize(
+    "function", ["sigmoid", "tanh", "exp", "elu_tail", "softplus_tail", "softsign"]
+)
+def test_float_functions_are_finite_and_silent_at_extremes(function: str) -> None:
+    """A cell state reaches thousands when its gates stay open; numpy must not warn about it."""
+    x = floats(-3e38, -1e10, -1e4, -100.0, -1e-38, 0.0, 1e-45, 100.0, 1e4, 1e10, 3e38)
+    operation = numerics_float.OPERATIONS[function]
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        assert np.all(np.isfinite(operation(x)))
+
+
+@pytest.mark.parametrize(("function", "low", "high"), [("sigmoid", 0.0, 1.0), ("tanh", -1.0, 1.0)])
+def test_float_gates_reach_their_limits_and_stay_within(
+    function: str, low: float, high: float
+) -> None:
+    y = numerics_float.OPERATIONS[function](floats(-300, -90, -20, 20, 90, 300))
+    assert low <= float(y.min()) < low + 1e-8
+    assert float(y.max()) == high
+
+
+def test_float_comparisons_keep_their_borders() -> None:
+    a, zero = floats(-1.0, -0.0, 0.0, 1e-45, 2.5), floats(0.0)
+    assert numerics_float.larger(a, zero).tolist() == floats(0.0, 0.0, 0.0, 1e-45, 2.5).tolist()
+    assert numerics_float.smaller(a, zero).tolist() == [-1.0, 0.0, 0.0, 0.0, 0.0]
+    assert numerics_float.above(a, floats(1e-45)).tolist() == [0.0, 0.0, 0.0, 0.0, 2.5]
+
+
+CURVES: dict[str, Callable[[Doubles], Doubles]] = {
+    "elu_tail": lambda x: np.expm1(np.minimum(x, 0.0)),
+    "softplus_tail": lambda x: np.log1p(np.exp(-np.abs(x))),
+    "softsign": lambda x: x / (1.0 + np.abs(x)),
+}
+
+
+@pytest.mark.parametrize("function", CURVES)
+def test_the_tails_of_functions_are_within_two_units_of_one(function: str) -> None:
+    """They are added to numbers near 1 or multiplied by them: absolute, in 2**-24."""
+    x = np.linspace(-30.0, 30.0, 200001).astype(np.float32)
+    found = numerics_float.OPERATIONS[function](x).astype(np.float64)
+    assert np.abs(found - CURVES[function](x.astype(np.float64))).max() < 2.0**-23
+
+
+def sequential(start: np.float32, numbers: Callable[[int], np.float32], count: int) -> np.float32:
+    """Sum in float32 from the first to the last."""
+    for k in range(count):
+        start = np.float32(start + numbers(k))
+    return start
+
+
+def test_float_matvec_sums_column_by_column_from_the_bias() -> None:
+    rng = np.random.default_rng(3)
+    bias = rng.normal(size=4).astype(np.float32)
+    weights = [rng.normal(size=(4, n)).astype(np.float32) for n in (7, 33)]
+    x = [(rng.normal(size=(3, n)) * 100).astype(np.float32) for n in (7, 33)]
+    found = numerics_float.matvec(bias, list(zip(weights, x, strict=True)))
+    w = np.concatenate(weights, axis=1)
+    for sample in range(3):
+        v = np.concatenate([part[sample] for part in x])
+        for row in range(4):
+            products = w[row] * v
+            assert found[sample, row] == sequential(bias[row], products.__getitem__, 40)
+
+
+def test_float_sum_runs_from_the_first_unit_to_the_last() -> None:
+    a = (np.random.default_rng(4).normal(size=(2, 50)) * 1e3).astype(np.float32)
+    found = numerics_float.total(a)
+    assert found.shape == (2, 1)
+    for sample in range(2):
+        assert found[sample, 0] == sequential(np.float32(0.0), a[sample].__getitem__, 50)
+
+
+def test_float_elementwise_operations_are_those_of_ieee_754() -> None:
+    a, b = floats(1.0, -7.0, 1e20), floats(3.0, 0.1, 1e-10)
+    for name, function in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply)):
+        assert np.array_equal(numerics_float.OPERATIONS[name](a, b), function(a, b))
+    quotient = numerics_float.OPERATIONS["divide"](a, b)
+    assert quotient.dtype == np.float32
+    assert np.array_equal(quotient, np.divide(a, b))

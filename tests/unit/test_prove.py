@@ -1,0 +1,136 @@
+"""The proof refuses what it should: sums, operands, formats and states that do not hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lstm_edge.errors import InternalError
+from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
+from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, State, Value
+from lstm_edge.passes.prove import prove
+
+WIDE = (INT32_MIN, INT32_MAX)
+
+
+def program(
+    op: Op,
+    operands: dict[str, tuple[int, int]],
+    result: tuple[int, int] = WIDE,
+    *,
+    constants: dict[str, Any] | None = None,
+    states: tuple[State, ...] = (),
+) -> Program:
+    """One operation on values of one unit; operands are inputs unless they are states."""
+    names = {s.name for s in states}
+    one, zero = np.ones(1), np.zeros(1, np.int64)
+    axes, shape = ("time", "feature"), (-1, 1)
+    values = {n: Value(n, 1, Format("int32", 1.0, *ends)) for n, ends in operands.items()}
+    values["y"] = Value("y", 1, Format("int32", 1.0, *result))
+    return Program(
+        name="net",
+        scheme="int8",
+        inputs=tuple(Port(n, n, axes, shape, True, one, zero) for n in operands if n not in names),
+        outputs=(Port("y", "y", axes, shape, True, one, zero),),
+        states=states,
+        values=values,
+        constants=constants or {},
+        sweeps=(FORWARD,),
+        blocks=(Block("layer", 0, (op,)),),
+        steps=None,
+    )
+
+
+def binary(kind: str) -> Op:
+    return Op(kind, "y", ("a", "b"))
+
+
+def test_bounds_of_a_result_are_those_of_its_operands() -> None:
+    proof = prove(program(binary("add"), {"a": (-5, 7), "b": (-1, 2)}))
+    assert proof.bounds == {"a": (-5, 7), "b": (-1, 2), "y": (-6, 9)}
+
+
+@pytest.mark.parametrize("kind", ["add", "sub"])
+def test_a_sum_may_fill_int32_and_not_one_more(kind: str) -> None:
+    most = 2**30 - 1
+    prove(program(binary(kind), {"a": (-most, most), "b": (-most, most)}))
+    wide = {"a": (-(2**30), 2**30), "b": (-(2**30) - 1, 2**30)}
+    with pytest.raises(InternalError, match="y may leave int32"):
+        prove(program(binary(kind), wide))
+
+
+def test_a_result_outside_its_declared_format_is_refused() -> None:
+    operands = {"a": (0, 10), "b": (0, 10)}
+    prove(program(binary("add"), operands, (0, 20)))
+    for declared in ((1, 20), (0, 19)):
+        with pytest.raises(InternalError, match=r"y reaches \[0, 20\], declared"):
+            prove(program(binary("add"), operands, declared))
+
+
+@pytest.mark.parametrize("wide", ["a", "b"])
+def test_mul_takes_16_bits_on_both_sides(wide: str) -> None:
+    fitting = {"a": (-32768, 32767), "b": (-32768, 32767)}
+    prove(program(binary("mul"), fitting))
+    for ends in ((-32769, 0), (0, 32768)):
+        with pytest.raises(InternalError, match="16-bit operand"):
+            prove(program(binary("mul"), {**fitting, wide: ends}))
+
+
+def test_mulw_takes_16_bits_on_the_right_and_32_on_the_left() -> None:
+    prove(program(binary("mulw"), {"a": WIDE, "b": (-32768, 32767)}))
+    with pytest.raises(InternalError, match="16-bit operand"):
+        prove(program(binary("mulw"), {"a": (0, 1), "b": (0, 32768)}))
+
+
+def test_divide_wants_a_positive_divisor() -> None:
+    prove(program(binary("divide"), {"a": (0, 100), "b": (1, 9)}))
+    with pytest.raises(InternalError, match="positive"):
+        prove(program(binary("divide"), {"a": (0, 100), "b": (0, 9)}))
+
+
+def test_log_wants_a_positive_operand() -> None:
+    table = {"t": np.zeros(513, np.int64)}
+    op = Op("log", "y", ("a",), table="t")
+    prove(program(op, {"a": (1, 9)}, constants=table))
+    with pytest.raises(InternalError, match="positive"):
+        prove(program(op, {"a": (0, 9)}, constants=table))
+
+
+def state(initial: int = 0) -> tuple[State, ...]:
+    return (State("s", "y", np.array([initial])),)
+
+
+def test_a_state_that_grows_is_refused_whatever_its_first_steps_do() -> None:
+    """s + 1 leaves any format after enough steps."""
+    op = Op("add", "y", ("s", "one"))
+    operands = {"s": (0, 1000), "one": (1, 1)}
+    with pytest.raises(InternalError, match="state s reaches"):
+        prove(program(op, operands, states=state()))
+
+
+def test_a_state_that_saturates_is_proved() -> None:
+    op = Op("saturate", "y", ("s",), n=8)
+    assert prove(program(op, {"s": (-128, 127)}, states=state())).bounds["y"] == (-128, 127)
+
+
+def test_a_state_that_starts_outside_its_format_is_refused() -> None:
+    op = Op("saturate", "y", ("s",), n=8)
+    for initial in (-129, 128):
+        with pytest.raises(InternalError, match="state s"):
+            prove(program(op, {"s": (-128, 127)}, states=state(initial)))
+
+
+def test_partial_sums_count_in_any_order() -> None:
+    """The two products cancel; a kernel may sum either of them first."""
+    weights = {"W": np.array([[2**15, -(2**15)]]), "b": np.zeros(1, np.int64)}
+    op = Op("matvec", "y", ("x",), bias="b", matrices=("W",))
+    made = program(op, {"x": (2**15 - 1, 2**15 - 1)}, constants=weights)
+    values = {**made.values, "x": Value("x", 2, made.values["x"].format)}
+    small = Program(**{**vars(made), "values": values})
+    assert prove(small).bounds["y"] == (0, 0)
+    assert prove(small).accumulators == {"y": 2**31 - 2**16}
+    wide = Program(**{**vars(small), "constants": {**weights, "b": np.array([2**16])}})
+    with pytest.raises(InternalError, match="y may leave int32"):
+        prove(wide)
