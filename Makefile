@@ -9,13 +9,16 @@ PYTHON := $(VENV)/bin/python
 PYTEST := $(PYTHON) -m pytest -q
 PYTHON_FOLDERS := $(wildcard lstm_edge tests examples scripts)
 
+# A folder with ONNX's own node tests, for `make conformance`; without it their table is left out.
+NODE_TESTS ?=
+
 # A stamp: the Python packages are installed again only when their list has changed.
 PACKAGES := $(VENV)/.packages
 
 .PHONY: help
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-	    while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	    while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup: $(PACKAGES) ## install the tools (apt) and a virtual environment in .venv
@@ -42,6 +45,10 @@ check: $(PACKAGES) ## style, types and the order of imports: a few seconds
 .PHONY: golden
 golden: $(PACKAGES) ## write the golden files anew; look at the difference before you commit it
 	$(PYTEST) tests/golden --update-golden
+
+.PHONY: conformance
+conformance: $(PACKAGES) ## write docs/conformance.md anew
+	$(PYTHON) -m tests.oracle.conformance_table $(NODE_TESTS)
 
 .PHONY: wheel
 wheel: $(PACKAGES) ## build the wheel, in dist/

@@ -55,7 +55,7 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
     created = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        listed = _listed_files(folder) if is_bundle else []
+        listed = _listed_files(folder, files) if is_bundle else []
         stale = [name for name in listed if name not in files]
         with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
             for name, data in files.items():
@@ -74,10 +74,12 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
         ) from None
 
 
-def _listed_files(folder: Path) -> list[str]:
-    """Files of the bundle that is in the folder now, from its manifest."""
+def _listed_files(folder: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Files of the folder's present bundle, from its manifest, if it is of the same name."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
+        if f"{manifest['name']}.h" not in files:
+            return []
         return [name for name in manifest["files"] if Path(name).name == name]
     except (OSError, ValueError, KeyError, TypeError):
         return []

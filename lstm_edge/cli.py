@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from lstm_edge import __version__, bundle, frontend, printing
 from lstm_edge.driver import Request, compile_model
@@ -30,6 +31,10 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except LstmEdgeError as error:
             click.echo(f"Error: {' '.join(str(error).splitlines()[:1])}", err=True)
             sys.exit(error.exit_status)
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
+            click.echo(f"Error: {error.strerror or error}{place}: free some space", err=True)
+            sys.exit(1)
         except MemoryError:
             click.echo("Error: not enough memory for this model or data", err=True)
             sys.exit(1)
@@ -66,11 +71,41 @@ def main() -> None:
 @click.option("-o", "--output", type=FOLDER, help="Folder to write; default build/<name>.")
 @click.option("--calibration", type=FOLDER, help="npz with arrays named like the inputs.")
 @click.option("--name", help="C identifier that prefixes everything; default from the file.")
-@click.option("--scheme", type=click.Choice(["int8", "fixed", "float32"]), default="int8")
-@click.option("--weights", type=click.Choice(["int4", "int8", "int16"]), default="int8")
-@click.option("--activations", type=click.Choice(["8", "12", "16", "auto"]), default="12")
-@click.option("--cell-state", type=click.Choice(["16", "32"]), default="32")
-@click.option("--unroll", type=click.Choice(["none", "gates", "full"]), default="gates")
+@click.option(
+    "--scheme",
+    type=click.Choice(["int8", "fixed", "float32"]),
+    default="int8",
+    show_default=True,
+    help="Number system; fixed is not there yet.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["int4", "int8", "int16"]),
+    default="int8",
+    show_default=True,
+    help="Width of weights; int8 only so far.",
+)
+@click.option(
+    "--activations",
+    type=click.Choice(["8", "12", "16", "auto"]),
+    default="12",
+    show_default=True,
+    help="Bits of inputs and hidden states; auto is not there yet.",
+)
+@click.option(
+    "--cell-state",
+    type=click.Choice(["16", "32"]),
+    default="32",
+    show_default=True,
+    help="Bits of the cell state.",
+)
+@click.option(
+    "--unroll",
+    type=click.Choice(["none", "gates", "full"]),
+    default="gates",
+    show_default=True,
+    help="Loops, unrolled columns, or straight-line code.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Sequence length, where it is open.")
 @click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
@@ -101,6 +136,12 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     for name, asked in later.items():
         if asked:
             raise DataError(f"{name} is not supported yet; leave it out for the default")
+    context = click.get_current_context()
+    for option in ("activations", "cell_state"):
+        given = context.get_parameter_source(option) is ParameterSource.COMMANDLINE
+        if options["scheme"] == "float32" and given:
+            name = option.replace("_", "-")
+            raise DataError(f"--{name} has no meaning with --scheme float32; leave it out")
     options["activations"] = int(options["activations"])
     options["cell_state"] = int(options["cell_state"])
     return Request(model=model, **options)

@@ -30,6 +30,11 @@ from lstm_edge.targets import Target, load_target
 
 Array = npt.NDArray[Any]
 
+NO_DATA = (
+    "no calibration data, so inputs were drawn from a normal distribution: formats are wide, "
+    "weights are rounded to nearest, and inputs beyond {ranges} saturate; "
+    "give --calibration FILE.npz"
+)
 HELD_BACK_SHARE = 5
 """Every fifth calibration sample is kept for `verify`, and not calibrated on."""
 DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
@@ -97,16 +102,13 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
     reference = lower_real(model)
     data = load_data(request, reference)
     warnings = list(model.warnings)
-    if not data.from_file:
-        warnings.append(
-            "no calibration data: formats are chosen so that nothing clips, and weights are "
-            "rounded to nearest; give --calibration FILE.npz for a more accurate program"
-        )
     program = reference
     if request.scheme != "float32":
         ranges = _calibrate(reference, data, progress)
         options = Options(request.activations, request.cell_state)
         program = lower_integer(model, ranges, options)
+    if not data.from_file and not program.is_float:
+        warnings.append(NO_DATA.format(ranges=_input_ranges(program)))
     proof = prove(program)
     lines = banner(program, model.sha256, target, request.described())
     check_budgets(program, target, request.unroll, request.max_flash)
@@ -121,6 +123,7 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
     files[bundle.HELD_BACK] = bundle.array_bytes(data.raw_held_back)
     described["files"] = [*files, bundle.MANIFEST]
     described["tool"] = {"name": "lstm-edge", "version": __version__}
+    described["calibration"] = "file" if data.from_file else "drawn"
     described["warnings"] = warnings
     files[bundle.MANIFEST] = (json.dumps(described, indent=2) + "\n").encode()
     folder = request.output or Path("build") / program.name
@@ -187,3 +190,12 @@ def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Da
         {name: a[0] for name, a in inputs.items()},
         {name: a[0] for name, a in outputs.items()},
     )
+
+
+def _input_ranges(program: Program) -> str:
+    """The smallest range of a feature, for each input: `x +-64`."""
+    found = []
+    for port in program.inputs:
+        reach = float(port.scale.min()) * program.values[port.value].format.high
+        found.append(f"{port.name} +-{reach:.3g}")
+    return ", ".join(found)

@@ -36,15 +36,20 @@ class Format:
         """Largest absolute integer."""
         return max(abs(self.low), abs(self.high))
 
+    @property
+    def stored_as(self) -> str:
+        """The type in memory: as declared, or the smallest that holds the range of a wide value."""
+        return smallest_storage(self.low, self.high) if self.storage == "int32" else self.storage
+
     def describe(self) -> str:
-        """Short text for headers and dumps: `Q3.12 int16`, or storage, scale and range."""
+        """Short text for headers and dumps: `Q3.12 in int16`, or storage, scale and range."""
         if self.is_float:
             return "float32"
         fraction = fraction_bits(self.scale)
         bits = signed_bits(self.low, self.high)
         if fraction is None or fraction < 0:
-            return f"{self.storage}, {bits} bits, scale {self.scale:.9g}"
-        return f"Q{max(bits - 1 - fraction, 0)}.{fraction} in {self.storage}"
+            return f"{self.stored_as}, {bits} bits, scale {self.scale:.9g}"
+        return f"Q{max(bits - 1 - fraction, 0)}.{fraction} in {self.stored_as}"
 
 
 FLOAT32 = Format("float32")

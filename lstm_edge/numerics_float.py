@@ -55,8 +55,11 @@ def polynomial(x: Floats, coefficients: Sequence[np.float32]) -> Floats:
 
 
 def exp(x: Floats) -> Floats:
-    """exp(x) = 2**k * exp(r), k the integer nearest to x / log(2); x clamped to +-87."""
-    x = np.minimum(np.maximum(x, -EXP_LIMIT), EXP_LIMIT)
+    """exp(x) = 2**k * exp(r), k the integer nearest to x / log(2).
+
+    x is clamped to +-87, NaN to -87.
+    """
+    x = np.where(x > -EXP_LIMIT, np.where(x < EXP_LIMIT, x, EXP_LIMIT), -EXP_LIMIT)
     scaled = x * LOG2E
     half = np.where(scaled < F(0), F(-0.5), F(0.5)).astype(np.float32)
     k = (scaled + half).astype(np.int32)

@@ -52,10 +52,9 @@ def compiled(result: Compiled) -> str:
     for kind in ("inputs", "outputs"):
         for port in m[kind]:
             per = "per step" if port["per_step"] else "after the last step"
-            lines.append(
-                f"  {kind[:-1]:6} {port['name']} {port['shape']}: {port['size']} x {port['type']} "
-                f"{per}, {port['format']}"
-            )
+            numbers = f"{port['size']} x {port['type']} {per}, {port['format']}"
+            shape = _shape(tuple(port["shape"]))
+            lines.append(f"  {kind[:-1]:6} {port['name']} {shape}: {numbers}")
     if m["proof"]:
         bits = m["proof"]["accumulator_bits"]
         lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
@@ -170,22 +169,23 @@ def _node_json(m: Model, node: Node) -> dict[str, Any]:
 
 def verified(bundle: Bundle, result: Verified) -> str:
     """Bit exactness by place, error by output."""
-    lines = [f"{bundle.program.name} for {bundle.target.name}, {result.samples} samples"]
+    made_up = " of made-up inputs" if result.made_up else ""
+    lines = [f"{bundle.program.name} for {bundle.target.name}, {result.samples} samples{made_up}"]
     for place, exact in result.exact.items():
         lines.append(f"  numpy == {place}: {'identical, bit for bit' if exact else 'DIFFERENT'}")
     for name, figures in result.outputs.items():
         sqnr = figures["sqnr_db"]
         ratio = "exact" if sqnr is None else f"{sqnr:.1f} dB"
         lines.append(
-            f"  {name}: against float SQNR {ratio}, max {figures['max_abs']:.3g}, rms "
-            f"{figures['rms']:.3g}, argmax agreement {figures['argmax_agreement']:.2%}"
+            f"  {name}: against float SQNR {ratio}, max {_number(figures['max_abs'])}, rms "
+            f"{_number(figures['rms'])}, argmax agreement {figures['argmax_agreement']:.2%}"
         )
         if "rms_by_step" in figures:
             steps = figures["rms_by_step"]
             if len(steps) > 3:
                 few = list(steps)
                 steps = {t: steps[t] for t in (few[0], few[len(few) // 2], few[-1])}
-            text = ", ".join(f"{t}: {e:.2g}" for t, e in steps.items())
+            text = ", ".join(f"{t}: {_number(e)}" for t, e in steps.items())
             lines.append(f"    rms error by step {text}")
     for name, figures in result.inputs.items():
         if figures["saturations"]:
@@ -199,12 +199,17 @@ def verified(bundle: Bundle, result: Verified) -> str:
     return "\n".join(lines)
 
 
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.3g}"
+
+
 def verified_json(bundle: Bundle, result: Verified) -> dict[str, Any]:
     """The same as plain values."""
     return {
         "name": bundle.program.name,
         "target": bundle.target.name,
         "samples": result.samples,
+        "made_up_inputs": result.made_up,
         "exact": dict(result.exact),
         "bit_exact": result.ok,
         "outputs": {name: dict(figures) for name, figures in result.outputs.items()},

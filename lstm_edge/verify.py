@@ -31,7 +31,8 @@ ERROR_POINTS = 16
 class Verified:
     """Result of a verification: `exact` per place, figures per output, ready for JSON.
 
-    saturations: how often each saturating operation of the program did clip.
+    saturations: how often each saturating operation of the program did clip. made_up: the inputs
+    were drawn, not given by the user.
     """
 
     exact: Mapping[str, bool]
@@ -40,6 +41,7 @@ class Verified:
     inputs: Mapping[str, Mapping[str, Any]]
     saturations: Mapping[str, int]
     samples: int
+    made_up: bool
 
     @property
     def ok(self) -> bool:
@@ -49,6 +51,11 @@ class Verified:
 
 def stored_inputs(program: Program, arrays: Arrays, stream: bool) -> dict[str, Array]:
     """A user's arrays as stored vectors [streams, calls, steps, n]."""
+    if stream and not program.streams:
+        raise DataError(
+            "--stream: this model needs whole sequences, so nothing lives on from call to call; "
+            "run it without --stream"
+        )
     if not stream:
         vectors = read_inputs(program, arrays)
         return {
@@ -118,6 +125,7 @@ def verify(bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...]) -> Ve
 
     arrays: the model's inputs; None for the held-back part of the calibration set.
     """
+    made_up = arrays is None and bundle.manifest.get("calibration") == "drawn"
     if arrays is None:
         arrays = read_arrays(bundle.folder / HELD_BACK)
     clipped: dict[str, int] = {}
@@ -145,14 +153,14 @@ def verify(bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...]) -> Ve
         outputs[port.name] = _figures(port, real, ours) | {"saturations": saturations}
     given = {p.name: _input_figures(bundle.program, p, arrays) for p in bundle.program.inputs}
     samples = len(next(iter(stored.values())))
-    return Verified(exact, differences, outputs, given, clipped, samples)
+    return Verified(exact, differences, outputs, given, clipped, samples, made_up)
 
 
 def _difference(name: str, ours: Array, other: Array) -> str:
     """Where two outputs first differ, as text; empty where they are equal bit for bit."""
     a, b = ours, other
     if ours.dtype == np.float32:
-        a, b = ours.view(np.int32), other.view(np.int32)
+        a, b = _float_bits(ours), _float_bits(other)
     if a.shape == b.shape and np.array_equal(a, b):
         return ""
     if a.shape != b.shape:
@@ -162,11 +170,17 @@ def _difference(name: str, ours: Array, other: Array) -> str:
     return f"{name}: {count} of {a.size} numbers differ, first at {at}: {other[at]}, not {ours[at]}"
 
 
+def _float_bits(array: Array) -> Array:
+    """The bits of float32 numbers; every NaN counts as the same, its sign says nothing."""
+    bits = np.ascontiguousarray(array).view(np.int32)
+    return np.where(np.isnan(array), np.int32(0x7FC00000), bits)
+
+
 def sqnr_db(real: Array, ours: Array) -> float | None:
     """Signal to quantization noise in dB; None where there is no error, or no signal."""
     noise = float(np.sum((real.astype(np.float64) - ours) ** 2))
     signal = float(np.sum(real.astype(np.float64) ** 2))
-    if noise == 0.0 or signal == 0.0:
+    if noise == 0.0 or signal == 0.0 or not np.isfinite(noise + signal):
         return None
     return 10.0 * float(np.log10(signal / noise))
 
@@ -176,16 +190,21 @@ def _figures(port: Port, real: Array, ours: Array) -> dict[str, Any]:
     sqnr = sqnr_db(real, ours)
     agreement = float(np.mean(real.argmax(axis=-1) == ours.argmax(axis=-1)))
     figures: dict[str, Any] = {
-        "max_abs": float(np.abs(error).max()),
-        "rms": float(np.sqrt(np.mean(error**2))),
+        "max_abs": _finite(np.abs(error).max()),
+        "rms": _finite(np.sqrt(np.mean(error**2))),
         "sqnr_db": None if sqnr is None else round(sqnr, 2),
         "argmax_agreement": agreement,
     }
     if port.per_step:
         by_step = np.sqrt(np.mean(error**2, axis=(0, 2)))
         at = np.unique(np.linspace(0, len(by_step) - 1, ERROR_POINTS).astype(int))
-        figures["rms_by_step"] = {int(t): float(by_step[t]) for t in at}
+        figures["rms_by_step"] = {int(t): _finite(by_step[t]) for t in at}
     return figures
+
+
+def _finite(number: Any) -> float | None:
+    """None for NaN and infinity, which JSON has not."""
+    return float(number) if np.isfinite(number) else None
 
 
 def _input_figures(program: Program, port: Port, arrays: Arrays) -> dict[str, Any]:

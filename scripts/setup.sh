@@ -27,12 +27,21 @@ arm_library_is_there() {
     [[ $file == */* ]]
 }
 
+# Some releases pack the libraries of clang's sanitizers apart; there is no command to look for.
+# Without clang this says nothing: whether they come with it shows once it is installed.
+clang_sanitizers_are_there() {
+    command -v clang >/dev/null || return 0
+    echo 'int main(void){return 0;}' |
+        clang -fsanitize=address,undefined -x c -o /dev/null - 2>/dev/null
+}
+
 # Debian packages of the tools that are not there.
 missing_packages() {
     usable_python >/dev/null || echo python3 python3-venv
     command -v gcc >/dev/null && command -v cc >/dev/null || echo gcc libc6-dev
     command -v g++ >/dev/null || echo g++
     command -v clang >/dev/null || echo clang
+    clang_sanitizers_are_there || echo libclang-rt-dev
     command -v arm-none-eabi-gcc >/dev/null || echo gcc-arm-none-eabi
     command -v arm-none-eabi-size >/dev/null || echo binutils-arm-none-eabi
     arm_library_is_there || echo libnewlib-arm-none-eabi
@@ -69,6 +78,7 @@ by_hand() {
             python3) echo "  Python 3.11 or newer, with the modules venv and ensurepip" ;;
             gcc) echo "  gcc, also as cc" ;;
             g++ | clang) echo "  $package" ;;
+            libclang-rt-dev) echo "  the sanitizers of clang: its compiler-rt libraries" ;;
             gcc-arm-none-eabi) echo "  the GNU Arm Embedded toolchain: arm-none-eabi-gcc" ;;
             binutils-arm-none-eabi) echo "  its binutils: arm-none-eabi-size" ;;
             libnewlib-arm-none-eabi) echo "  its C library: newlib and newlib-nano" ;;
@@ -93,11 +103,13 @@ main() {
         usable_python
         return
     fi
-    local packages
-    read -ra packages <<<"$(missing_packages | tr '\n' ' ')"
-    if [[ ${#packages[@]} -gt 0 ]]; then
-        install_packages "${packages[@]}"
-    fi
+    local packages _
+    for _ in 1 2; do # the second time for what only shows once the first is installed
+        read -ra packages <<<"$(missing_packages | tr '\n' ' ')"
+        if [[ ${#packages[@]} -gt 0 ]]; then
+            install_packages "${packages[@]}"
+        fi
+    done
     if ! usable_python >/dev/null && command -v apt-cache >/dev/null; then
         install_newer_python
     fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -34,6 +35,17 @@ def project_root() -> Path:
     return ROOT
 
 
+def pytest_sessionstart() -> None:
+    """Oracles are optional on a laptop; where CI=true their absence is an error."""
+    if in_ci() and importlib.util.find_spec("onnxruntime") is None:
+        pytest.exit("onnxruntime is not installed: make setup installs it", returncode=1)
+
+
+def in_ci() -> bool:
+    """True where a missing tool is a failure."""
+    return os.environ.get("CI", "").lower() in ("1", "true")
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The folder of models and prototypes beside the repository; not everyone has it."""
@@ -52,7 +64,7 @@ def tool_or_skip() -> Callable[..., None]:
         if not missing:
             return
         message = f"not installed: {', '.join(missing)}"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
+        if in_ci():
             pytest.fail(message)
         pytest.skip(message)
 

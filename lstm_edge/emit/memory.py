@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from lstm_edge.formats import STORAGE_BITS, Format, smallest_storage
+from lstm_edge.formats import STORAGE_BITS
 from lstm_edge.ir.program import FORWARD, ONCE, Port, Program
 from lstm_edge.passes.schedule import Phase, Schedule
 
@@ -77,19 +77,12 @@ def c_name(value: str) -> str:
     return value.replace(".", "_")
 
 
-def storage_of(fmt: Format) -> str:
-    """The type in memory: as declared, or the smallest that holds the range of a wide value."""
-    if fmt.storage == "int32":
-        return smallest_storage(fmt.low, fmt.high)
-    return fmt.storage
-
-
 def ctype_of(program: Program, value: str) -> str:
     """The C type of a stored value; a state's new value has the state's type."""
     for state in program.states:
         if value in (state.name, state.next):
             return CTYPES[program.values[state.name].format.storage]
-    return CTYPES[storage_of(program.values[value].format)]
+    return CTYPES[program.values[value].format.stored_as]
 
 
 def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]) -> Memory:

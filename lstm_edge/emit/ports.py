@@ -40,6 +40,8 @@ _RESERVED = frozenset(
         "INT32_MIN",
     ]
 )
+_GENERATED = re.compile(r"value\d*|pair_\d+|low_\d+|U?INT\w*_(MIN|MAX)|u?int\w*_t|[ptw]")
+"""Names of the kernels' variables and of <stdint.h>."""
 _KEYWORDS = frozenset(
     [
         "auto",
@@ -115,6 +117,7 @@ class PortView:
     centre: str
     units_per_256: str
     scale: str
+    stored: str
     low: int
     high: int
     limit: str
@@ -123,17 +126,18 @@ class PortView:
 def port_names(program: Program) -> dict[str, str]:
     """A C identifier for each input and output, by its name in the file."""
     names: dict[str, str] = {}
-    taken = set(_RESERVED | _KEYWORDS)
+    taken: set[str] = set()
     for port in (*program.inputs, *program.outputs):
         base = re.sub(r"\W+", "_", port.name, flags=re.ASCII).strip("_") or "data"
         if base[0].isdigit():
             base = f"data_{base}"
-        if base in _RESERVED | _KEYWORDS:
-            base = f"{base}_data"
+        own = base.startswith((f"{program.name}_", "le_"))
+        if own or base in _RESERVED | _KEYWORDS or _GENERATED.fullmatch(base):
+            base = f"port_{base}"
         name, k = base, 2
-        while name in taken:
+        while name.upper() in taken:
             name, k = f"{base}_{k}", k + 1
-        taken.add(name)
+        taken.add(name.upper())
         names[port.name] = name
     return names
 
@@ -152,7 +156,7 @@ def port_view(program: Program, port: Port, name: str) -> tuple[PortView, list[C
         constants.append(Constant(array, "float", numbers.shape, numbers, comment))
         return f"{array}[k]"
 
-    is_input = port in program.inputs
+    is_input = any(p is port for p in program.inputs)
     converts = not program.is_float
     view = PortView(
         name=name,
@@ -163,8 +167,19 @@ def port_view(program: Program, port: Port, name: str) -> tuple[PortView, list[C
         centre=text(centre, "centre", "real number stored as 0, per feature") if is_input else "",
         units_per_256=text(units, "units", "256 / scale, per feature") if is_input else "",
         scale=text(scale, "scale", "real value of 1") if not is_input else "",
+        stored="" if is_input else _stored_text(program, port, name, constants),
         low=fmt.low,
         high=fmt.high,
         limit=float_literal(float(LIMIT)),
     )
     return view, constants if converts else []
+
+
+def _stored_text(program: Program, port: Port, name: str, constants: list[Constant]) -> str:
+    """A stored number of an output less its zero point: only an input passed through has one."""
+    points = port.zero_point
+    if not np.any(points):
+        return "stored[k]"
+    array = f"{program.name}_{name}_zero_point"
+    constants.append(Constant(array, "int32_t", points.shape, points, "stored value of real 0"))
+    return f"(stored[k] - {array}[k])"

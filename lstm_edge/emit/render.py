@@ -197,7 +197,8 @@ def _step_notes(
     final = [p.name for p in outputs if not p.per_step]
     if final and program.streams:
         names = " and ".join(final)
-        notes.append(f"{names}: NULL at steps whose result is not wanted, which saves its work")
+        both = ", all or none of them" if len(final) > 1 else ""
+        notes.append(f"{names}: NULL{both} at steps whose result is not wanted, to save its work")
     if program.steps is not None and final:
         notes.append(f"A sequence has {program.steps} steps.")
     return notes

@@ -45,6 +45,17 @@ def run(
     (a program that needs whole sequences starts anew with each).
     `exact=False` lets the matrix library choose the order of float sums: quick, for calibration.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _run(program, inputs, state, observe, exact)
+
+
+def _run(
+    program: Program,
+    inputs: Mapping[str, Array],
+    state: Mapping[str, Array] | None,
+    observe: Observer | None,
+    exact: bool,
+) -> tuple[dict[str, Array], dict[str, Array]]:
     kind = np.float32 if program.is_float else np.int64
     execute = partial(_execute_block, program, _operations(program, exact), observe)
     samples, steps = next(iter(inputs.values())).shape[:2]

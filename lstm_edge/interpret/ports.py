@@ -54,7 +54,8 @@ def dequantize(program: Program, port: Port, stored: Array) -> Floats:
     """Real numbers of stored ones [..., features]."""
     if program.is_float:
         return stored.astype(np.float32)
-    return stored.astype(np.float32) * port.scale.astype(np.float32)
+    centred = (stored - port.zero_point).astype(np.float32)
+    return np.asarray(centred * port.scale.astype(np.float32))
 
 
 def to_vectors(port: Port, array: Array) -> Array:

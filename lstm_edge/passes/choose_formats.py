@@ -14,6 +14,7 @@ from lstm_edge.passes.input_formats import (
     InputFormat,
     calibrated_format,
     drawn_format,
+    only_gates_read,
     reading_weights,
 )
 
@@ -22,7 +23,7 @@ MARGIN = 1.1
 BOUND_SLACK = 4.0
 """A proved bound up to this factor above the calibrated range is used in its place."""
 FACTOR_MARGIN = 4.0
-"""How far beyond its calibrated range a 16-bit factor may go: relu gates have no bound."""
+"""How far beyond its calibrated range a 16-bit factor may go: a relu has no bound."""
 HEADROOM_BITS = 2
 """Above 8 bits, a calibrated value may still grow by this many bits before it saturates."""
 SMALLEST = 2.0**-10
@@ -39,12 +40,12 @@ class CellRange:
 
 CELL_RANGES = {
     # (bits, calibrated on the user's data)
-    (32, True): CellRange(8.0, 32.0),
+    (32, True): CellRange(8.0, 2048.0),
     (32, False): CellRange(8.0, 2048.0),
     (16, True): CellRange(2.0, 1.0),
     (16, False): CellRange(4.0, 16.0),
 }
-"""Without data the int32 cell state has room for 2,048 steps that each add 1."""
+"""The int32 cell state has room for 2,048 steps that each add 1."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class FormatChoice:
         if not len(columns):
             columns = np.zeros(features)
         if not self.ranges.from_data:
-            return drawn_format(columns, activations)
+            return drawn_format(columns, only_gates_read(self.model, tensor), activations)
         hidden_unit = 2.0 ** (1 - activations)
         balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
         low, high = self.ranges.low[tensor], self.ranges.high[tensor]

@@ -18,15 +18,17 @@ HEADROOM = 2.0
 """How far beyond the calibrated range an input may go before it saturates."""
 MARGIN_8_BITS = 1.1
 """The same where 8 bits leave little to give away."""
-LEAST_DRIVE = {8: 0.25, 12: 1.0, 16: 1.0}
-"""A feature may at least move a pre-activation by this much, however little calibration moved it:
-one that stood still there may not elsewhere. By width of the activations; costs 1e-4 at 12 bits."""
-SATURATING_DRIVE = 32.0
+LEAST_DRIVE = {8: 0.125, 12: 0.5, 16: 0.5}
+"""A feature may move a pre-activation at least this share of what the strongest one does, however
+still it stood in calibration; its noise is then no larger than the strongest one's. By width of the
+activations."""
+SATURATING_DRIVE = 64.0
 """Without data: an input that moves a pre-activation by this much has saturated every gate."""
-UNREAD_RANGE = 64.0
-"""Without data: the range of an input that no matrix reads, only functions that saturate."""
+OPEN_RANGE = 256.0
+"""Without data: the range of an input that something else than gates reads."""
 DRAWN_RANGE = 8.0
-"""Without data: the range that inputs drawn from a normal distribution stay in."""
+"""Without data: the least range; inputs drawn from a normal distribution stay in it."""
+DRAWN_RANGE_8_BITS = 16.0
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,18 @@ class InputFormat:
     bits: int
 
 
-def drawn_format(columns: Doubles, activations: int) -> InputFormat:
-    """Without calibration data: a range from the weights, so wide that nothing useful clips.
+def drawn_format(columns: Doubles, only_gates: bool, activations: int) -> InputFormat:
+    """Without calibration data: a range so wide that useful inputs stay within.
 
-    columns: largest weight of each feature [features].
+    columns: largest weight of each feature [features]; only_gates: nothing else reads the input.
     """
-    drive = SATURATING_DRIVE / np.maximum(columns, 2.0**-10)
-    half = np.where(columns > 0.0, np.maximum(drive, DRAWN_RANGE), UNREAD_RANGE)
-    bits = 8 if activations == 8 else 16
-    if bits == 8:
-        half = np.full_like(half, DRAWN_RANGE)
+    if activations == 8:
+        bits, half = 8, np.full(len(columns), DRAWN_RANGE_8_BITS)
+    else:
+        bits, half = 16, np.full(len(columns), OPEN_RANGE)
+        if only_gates:
+            drive = SATURATING_DRIVE / np.maximum(columns, 2.0**-10)
+            half = np.where(columns > 0.0, np.maximum(drive, DRAWN_RANGE), half)
     return InputFormat(half / (2 ** (bits - 1) - 1), np.zeros(len(half), np.int64), bits)
 
 
@@ -65,8 +69,9 @@ def calibrated_format(
     off_centre = np.abs(middle) > 0.25 * half
     middle = np.where(off_centre, middle, 0.0)
     half = np.where(off_centre, half, np.maximum(np.abs(low), np.abs(high)))
-    least = LEAST_DRIVE[activations] / np.maximum(columns, 2.0**-10)
-    half = np.maximum(half, np.where(columns > 0.0, least, 1.0))
+    drive = float((half * columns).max()) if np.any(half * columns > 0.0) else 1.0
+    least = LEAST_DRIVE[activations] * drive / np.maximum(columns, 2.0**-10)
+    half = np.maximum(half, np.where(columns > 0.0, least, np.maximum(half.max(), 2.0**-10)))
     if activations == 8:
         bits, scale = 8, half * MARGIN_8_BITS / 127.0
     else:
@@ -86,15 +91,15 @@ def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
     features = model.tensors[tensor].features
     columns: list[Doubles] = []
     recurrent: list[float] = []
-    places = {tensor: slice(0, features)}
+    places = {tensor: [slice(0, features)]}
     for node in model.nodes:
         if isinstance(node, LastStep | FirstStep) and node.input in places:
             places[node.output] = places[node.input]
         elif isinstance(node, Concat):
-            places |= _inside(model, node, places)
-        elif isinstance(node, DenseOverTime) and node.input in places:
+            places[node.output] = _inside(model, node, places)
+        elif isinstance(node, DenseOverTime):
             weights = np.abs(node.weights).max(axis=(0, 1)).astype(np.float64)
-            columns.append(weights[places[node.input]])
+            columns += [weights[place] for place in places.get(node.input, [])]
         elif isinstance(node, Layer):
             own, other = _layer_weights(node, places)
             columns += own
@@ -103,30 +108,42 @@ def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
     return largest, np.array(recurrent)
 
 
-def _inside(model: Model, node: Concat, places: Mapping[str, slice]) -> dict[str, slice]:
-    """Where the features lie in a concat, if it has them."""
-    start = 0
+def only_gates_read(model: Model, tensor: str) -> bool:
+    """True where all that reads a tensor are the matrices of recurrent layers."""
+    if any(port.tensor == tensor for port in model.outputs):
+        return False
+    for node in model.nodes:
+        if not isinstance(node, Layer):
+            if tensor in (node.inputs if isinstance(node, Concat) else (node.input,)):
+                return False
+        elif tensor in node.inputs.values() and not node.cell.states:
+            return False
+    return True
+
+
+def _inside(model: Model, node: Concat, places: Mapping[str, list[slice]]) -> list[slice]:
+    """Where the features lie in a concat, once for each part that has them."""
+    start, found = 0, []
     for part in node.inputs:
-        if part in places:
-            place = places[part]
-            return {node.output: slice(start + place.start, start + place.stop)}
+        found += [slice(start + p.start, start + p.stop) for p in places.get(part, [])]
         start += model.tensors[part].features
-    return {}
+    return found
 
 
-def _layer_weights(layer: Layer, places: Mapping[str, slice]) -> tuple[list[Doubles], list[float]]:
+def _layer_weights(
+    layer: Layer, places: Mapping[str, list[slice]]
+) -> tuple[list[Doubles], list[float]]:
     columns, recurrent = [], []
     for e in walk(*layer.cell.results.values()):
         if e.kind != "affine":
             continue
         reads = [
-            places.get(layer.inputs[operand.name]) if operand.kind == "input" else None
+            places.get(layer.inputs[operand.name], []) if operand.kind == "input" else []
             for operand in e.args
         ]
-        for matrix, place in zip(e.matrices, reads, strict=True):
+        for matrix, found in zip(e.matrices, reads, strict=True):
             weights = np.abs(layer.params[matrix]).astype(np.float64)
-            if place is not None:
-                columns.append(weights.max(axis=0)[place])
-            elif any(reads):
+            columns += [weights.max(axis=0)[place] for place in found]
+            if not found and any(reads):
                 recurrent.append(float(weights.max()))
     return columns, recurrent

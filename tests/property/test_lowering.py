@@ -220,7 +220,7 @@ def test_the_cell_state_saturates_at_its_format(cell_state: int) -> None:
     program = quantized(model, random_inputs(model, 4, 6), Options(12, cell_state))
     fmt = program.values["lstm0.c"].format
     limit = fmt.high * fmt.scale
-    inputs = stored(program, random_inputs(model, 1, int(limit) + 50))
+    inputs = stored(program, random_inputs(model, 1, int(1.1 * limit) + 50))
     seen = []
     state = None
     for t in range(inputs["x"].shape[1]):

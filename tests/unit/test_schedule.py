@@ -11,7 +11,7 @@ import pytest
 
 from lstm_edge import numerics, numerics_float
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.program import FORWARD, ONCE, PLACED, REDUCTIONS, Op, Program, State
+from lstm_edge.ir.program import FORWARD, NUMBERED, ONCE, PLACED, REDUCTIONS, Op, Program, State
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.schedule import Phase, schedule
 from tests.support.models import random_inputs, random_model
@@ -211,7 +211,7 @@ class Machine:
             return
         args = [local[a] if a in local else self.element(a, unit) for a in op.args]
         extra: list[Any] = [constants[op.table]] if op.table else []
-        if op.kind in ("shift", "round_shift", "saturate", "at_least", "table"):
+        if op.kind in (*NUMBERED, "table"):
             extra.append(op.n)
         local[op.dest] = function(*args, *extra)
 

@@ -89,6 +89,11 @@ def convert(b: Builder, value: Value, target: Format, name: str) -> Value:
     value = as_fixed(b, value, name)
     short = fraction - fraction_of(value)
     bits = signed_bits(target.low, target.high - 1)
+    if short > bits - 2:
+        raise QuantizationError(
+            f"{value.name}: its products are so much larger than itself that no resolution is left "
+            "for it; normalize the input, or combine features that cancel before the model"
+        )
     if short > 0:
         value = saturate(b, value, bits - short, f"{name}_sat")
         value = shift_left(b, value, short, name)

@@ -81,12 +81,12 @@ static void loops_lstm_units(
         }
 
         const int32_t pre_f = le_mulw(pre_f_acc, multiplier[0]);
-        const int32_t gate_f = le_table(loops_sigmoid_table, pre_f, 12);
+        const int32_t gate_f = le_table(loops_sigmoid_table, pre_f, 11);
         const int32_t product = le_mulw(c[unit], gate_f); /* gate_f * c */
         const int32_t pre_i = le_mulw(pre_i_acc, multiplier[1]);
-        const int32_t gate_i = le_table(loops_sigmoid_table, pre_i, 11);
+        const int32_t gate_i = le_table(loops_sigmoid_table, pre_i, 10);
         const int32_t pre_g = le_mulw(pre_g_acc, multiplier[2]);
-        const int32_t gate_g_half = le_table(loops_sigmoid_table, pre_g, 10);
+        const int32_t gate_g_half = le_table(loops_sigmoid_table, pre_g, 9);
         const int32_t gate_g_twice = gate_g_half * 2;
         const int32_t gate_g = gate_g_twice - 32768; /* tanh(pre_g) */
         const int32_t product2 = gate_i * gate_g;
@@ -95,7 +95,7 @@ static void loops_lstm_units(
         const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
         const int32_t c_next_stored = c_next_stored_sat * 2;
         const int32_t pre_o = le_mulw(pre_o_acc, multiplier[3]);
-        const int32_t gate_o = le_table(loops_sigmoid_table, pre_o, 12);
+        const int32_t gate_o = le_table(loops_sigmoid_table, pre_o, 11);
         const int32_t tanh_c_next_half_in = c_next_stored >> 2;
         const int32_t tanh_c_next_half = le_table(loops_sigmoid_table, tanh_c_next_half_in, 13);
         const int32_t tanh_c_next_twice = tanh_c_next_half * 2;
@@ -216,7 +216,7 @@ void loops_quantize_x(const float *real, int16_t *stored)
 {
     for (int32_t k = 0; k < 2; k++) {
         const float centred = real[k] - -0.0f;
-        float scaled = centred * 327670.0f;
+        float scaled = centred * 163835.0f;
 
         if (!(scaled > -1.07374182e+09f)) { /* NaN, too */
             scaled = -1.07374182e+09f;

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 #define LOOPS_X_SIZE                         2  /* numbers per step */
-#define LOOPS_X_SCALE                        0.000781273819f  /* real value of 1 */
+#define LOOPS_X_SCALE                        0.00156254764f  /* real value of 1 */
 #define LOOPS_PROBABILITY_SIZE               2  /* numbers after the last step */
 #define LOOPS_PROBABILITY_SCALE              3.05213034e-05f  /* real value of 1 */
 #define LOOPS_HIDDEN_SIZE                    3  /* numbers per step */
@@ -28,9 +28,9 @@ typedef struct {
     /* scratch */
     int32_t fc_y[2]; /* Q2.16 in int32 */
     int32_t softmax_largest[1]; /* Q2.16 in int32 */
-    int16_t softmax_exponential[2]; /* Q0.15 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
     int32_t softmax_sum[1]; /* Q1.15 in int32 */
-    int16_t softmax_reciprocal[1]; /* Q15.0 in int32 */
+    int16_t softmax_reciprocal[1]; /* Q15.0 in int16 */
     int32_t current; /* which half of a two-part member is read next */
 } loops_state;
 
@@ -43,9 +43,9 @@ void loops_reset(loops_state *state);
 /*
  * One time step.
  * x: 2 numbers, int16, 16 bits, one scale
- * probability: 2 numbers, int32, 16 bits, scale 3.05213038e-05
+ * probability: 2 numbers, int16, 16 bits, scale 3.05213038e-05
  * hidden: 3 numbers, Q1.11 in int16
- * probability: NULL at steps whose result is not wanted, which saves its work
+ * probability: NULL at steps whose result is not wanted, to save its work
  */
 void loops_step(loops_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
 

@@ -94,23 +94,23 @@ const int16_t pairs_exp_table[513] = {
 /* per unit and column pair: a word for each two rows: 3 x 6 int32_t */
 extern const int32_t pairs_lstm_weights[3][6];
 const int32_t pairs_lstm_weights[3][6] = {
-    {-1057586817, -847282332, -1254680472, 84628696, 11356, 65445},
-    {1686077174, -998145855, -961458469, -103264591, 36571, 64056},
-    {671908096, 1276149377, 138657136, -6142665, 58239, 1310},
+    {-1057586817, -847282332, -635761612, 50735596, 5678, 65491},
+    {1686077174, -998145855, -472373266, -51632168, 50926, 64796},
+    {672694528, 1276149377, 71556976, -3071461, 61823, 783},
 };
 /* per unit: f_bias, i_bias, g_bias, o_bias: 3 x 4 int32_t */
 extern const int32_t pairs_lstm_bias[3][4];
 const int32_t pairs_lstm_bias[3][4] = {
-    {75025, 138170, 11613, 21675},
-    {50017, -23218, 130042, -87526},
-    {244785, -59886, 40641, -21672},
+    {37513, 69086, 5808, 10838},
+    {25009, -11608, 65022, -43762},
+    {244787, -29942, 20322, -10835},
 };
 /* per unit: f_multiplier, i_multiplier, g_multiplier, o_multiplier: 3 x 4 int16_t */
 extern const int16_t pairs_lstm_multiplier[3][4];
 const int16_t pairs_lstm_multiplier[3][4] = {
     {21468, 16514, 11560, 24771},
     {21468, 11560, 16514, 21468},
-    {17546, 15688, 13211, 24771},
+    {8773, 15688, 13211, 24771},
 };
 /* per unit: 3 columns x 1 rows: 2 x 3 int8_t */
 extern const int8_t pairs_fc_weights[2][3];

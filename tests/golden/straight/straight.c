@@ -22,10 +22,10 @@ static inline float le_larger(float a, float b)
     return a < b ? b : a;
 }
 
-/* 2^k * exp(r), k the integer nearest to x / log(2); x is clamped to +-87.0f. */
+/* 2^k * exp(r), k the integer nearest to x / log(2); x is clamped to +-87.0f, NaN to the lower. */
 static inline float le_exp(float x)
 {
-    const float inside = x < -87.0f ? -87.0f : x > 87.0f ? 87.0f : x;
+    const float inside = x > -87.0f ? (x < 87.0f ? x : 87.0f) : -87.0f;
     const float scaled = inside * 1.44269502f;
     const int32_t k = (int32_t)(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
     const float whole = (float)k;

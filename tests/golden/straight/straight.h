@@ -41,7 +41,7 @@ void straight_reset(straight_state *state);
  * x: 2 numbers, float32
  * probability: 2 numbers, float32
  * hidden: 3 numbers, float32
- * probability: NULL at steps whose result is not wanted, which saves its work
+ * probability: NULL at steps whose result is not wanted, to save its work
  */
 void straight_step(straight_state *state, const float *x, float *probability, float *hidden);
 

@@ -1,0 +1,103 @@
+"""Without calibration data ordinary inputs stay in range, and the tool says what the range is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from lstm_edge.driver import Request, compile_model
+from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.ports import dequantize, quantize, read_inputs
+from tests.support.programs import sqnr_db
+
+ort = pytest.importorskip("onnxruntime")
+STEPS, FEATURES, HIDDEN = 9, 4, 6
+
+
+def lstm_graph(front: list[onnx.NodeProto], reads: str, back: list[onnx.NodeProto]) -> Any:
+    """x [T, 1, I] -> front -> LSTM -> y [T, 1, H] -> back."""
+    rng = np.random.default_rng(4)
+    arrays = {
+        "W": rng.standard_normal((1, 4 * HIDDEN, FEATURES)) / 2,
+        "R": rng.standard_normal((1, 4 * HIDDEN, HIDDEN)) / 2,
+        "A": np.eye(FEATURES),
+        "S": rng.standard_normal((FEATURES, HIDDEN)),
+    }
+    node = helper.make_node("LSTM", [reads, "W", "R"], ["Y"], hidden_size=HIDDEN)
+    squeeze = helper.make_node("Squeeze", ["Y", "axes"], ["h"])
+    initializers = [numpy_helper.from_array(a.astype(np.float32), n) for n, a in arrays.items()]
+    initializers.append(numpy_helper.from_array(np.array([1]), "axes"))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [STEPS, 1, FEATURES])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [STEPS, 1, HIDDEN])
+    graph = helper.make_graph([*front, node, squeeze, *back], "g", [x], [y], initializers)
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8)
+
+
+def plain() -> Any:
+    return lstm_graph([], "x", [helper.make_node("Identity", ["h"], ["y"])])
+
+
+def dense_front() -> Any:
+    front = [
+        helper.make_node("MatMul", ["x", "A"], ["m"]),
+        helper.make_node("Relu", ["m"], ["r"]),
+    ]
+    return lstm_graph(front, "r", [helper.make_node("Identity", ["h"], ["y"])])
+
+
+def skip() -> Any:
+    back = [
+        helper.make_node("MatMul", ["x", "S"], ["s"]),
+        helper.make_node("Add", ["h", "s"], ["y"]),
+    ]
+    return lstm_graph([], "x", back)
+
+
+CASES = {
+    "plain_1": (plain, 1.0),
+    "plain_20": (plain, 20.0),
+    "pixels_behind_a_dense_layer": (dense_front, 200.0),
+    "skip_100": (skip, 100.0),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_inputs_of_ordinary_size_do_not_clip(case: str, tmp_path: Path) -> None:
+    make, size = CASES[case]
+    path = tmp_path / "m.onnx"
+    onnx.save(make(), path)
+    compiled = compile_model(Request(path, "host"), lambda done, total: None)
+    rng = np.random.default_rng(5)
+    x = (rng.uniform(-size, size, (24, STEPS, 1, FEATURES))).astype(np.float32)
+    session = ort.InferenceSession(path.read_bytes())
+    wanted = np.stack([session.run(None, {"x": sample})[0] for sample in x])[:, :, 0]
+    program = compiled.program
+    port, out = program.inputs[0], program.outputs[0]
+    stored = quantize(program, port, read_inputs(program, {"x": x})["x"])
+    found, _ = run(program, {"x": stored})
+    assert sqnr_db(wanted, dequantize(program, out, found["y"])) >= 30.0
+    assert any("saturate" in w and "x +-" in w for w in compiled.warnings)
+
+
+def test_an_input_passed_through_keeps_its_zero_point(tmp_path: Path) -> None:
+    model = plain()
+    model.graph.node.append(helper.make_node("Identity", ["x"], ["copy"]))
+    shape = [STEPS, 1, FEATURES]
+    model.graph.output.append(helper.make_tensor_value_info("copy", TensorProto.FLOAT, shape))
+    onnx.save(model, tmp_path / "m.onnx")
+    offset = np.array([0.0, 5.0, 100.0, -3000.0], np.float32)
+    x = np.random.default_rng(6).standard_normal((20, *shape)).astype(np.float32) + offset
+    np.savez(tmp_path / "c.npz", x=x)
+    request = Request(tmp_path / "m.onnx", "host", calibration=tmp_path / "c.npz")
+    program = compile_model(request, lambda done, total: None).program
+    stored = quantize(program, program.inputs[0], read_inputs(program, {"x": x})["x"])
+    found, _ = run(program, {"x": stored})
+    port = next(p for p in program.outputs if p.name == "copy")
+    back = dequantize(program, port, found["copy"])
+    assert np.abs(back - x[:, :, 0]).max() <= float(port.scale.max())
