@@ -2,15 +2,113 @@
 
 from __future__ import annotations
 
-_RESERVED = ("unit", "w", "k", "step", "state", "now", "next", "values", "value")
+import re
+
+_RESERVED = frozenset(
+    [
+        "state",
+        "steps",
+        "now",
+        "next",
+        "t",
+        "k",
+        "unit",
+        "step",
+        "values",
+        "real",
+        "stored",
+        "main",
+        "memcpy",
+        "memset",
+        "size_t",
+        "int8_t",
+        "int16_t",
+        "int32_t",
+        "int64_t",
+        "uint8_t",
+        "uint16_t",
+        "uint32_t",
+        "INT32_MIN",
+    ]
+)
+_GENERATED = re.compile(r"value\d*|pair_\d+|low_\d+|U?INT\w*_(MIN|MAX)|u?int\w*_t|[ptw]")
+"""Names of the kernels' variables and of <stdint.h>."""
+_KEYWORDS = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "class",
+        "const",
+        "continue",
+        "default",
+        "delete",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "new",
+        "operator",
+        "private",
+        "protected",
+        "public",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "template",
+        "this",
+        "throw",
+        "typedef",
+        "union",
+        "unsigned",
+        "using",
+        "virtual",
+        "void",
+        "volatile",
+        "while",
+        "bool",
+        "true",
+        "false",
+        "NULL",
+        "namespace",
+        "try",
+        "catch",
+        "and",
+        "or",
+        "not",
+        "xor",
+    ]
+)
+
+
+def is_reserved(name: str) -> bool:
+    """True for C keywords, names of <stdint.h>, and those that generated code uses itself."""
+    known = name in _RESERVED or name in _KEYWORDS or name.startswith("le_")
+    return known or _GENERATED.fullmatch(name) is not None
 
 
 class LocalNames:
     """Names of one phase's values: without the layer's name where that is clear."""
 
-    def __init__(self, phase: str) -> None:
+    def __init__(self, phase: str, model: str) -> None:
         self._layer = phase
-        self._taken = set(_RESERVED)
+        self._model = model
+        self._taken: set[str] = set()
         self._of: dict[str, str] = {}
 
     def of(self, value: str) -> str:
@@ -37,8 +135,10 @@ class LocalNames:
         return rest if rest and self._layer.startswith(layer) else value.replace(".", "_")
 
     def _unique(self, name: str) -> str:
-        unique, k = name, 2
+        own = is_reserved(name) or name.startswith(f"{self._model}_")
+        base = f"v_{name}" if own else name
+        unique, k = base, 2
         while unique in self._taken:
-            unique, k = f"{name}_{k}", k + 1
+            unique, k = f"{base}_{k}", k + 1
         self._taken.add(unique)
         return unique

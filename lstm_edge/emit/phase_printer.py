@@ -34,7 +34,7 @@ class PhasePrinter:
         """The view of one phase."""
         program, is_float = self.program, self.program.is_float
         unroll = self.unroll if phase.matvecs or self.unroll == "full" else "none"
-        names = LocalNames(phase.name)
+        names = LocalNames(phase.name, program.name)
         parameters, arguments, pointers, stores = self._parameters(phase, names)
         function = f"{program.name}_{c_name(phase.name)}_units"
         block = self._block(phase, names, pointers, unroll)

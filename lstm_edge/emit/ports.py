@@ -9,100 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.emit.memory import ctype_of
+from lstm_edge.emit.names import is_reserved
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import Constant
 from lstm_edge.interpret.ports import LIMIT, quantizing_constants
 from lstm_edge.ir.program import Port, Program
 
 Floats = npt.NDArray[np.float32]
-
-_RESERVED = frozenset(
-    [
-        "state",
-        "steps",
-        "now",
-        "next",
-        "t",
-        "k",
-        "real",
-        "stored",
-        "main",
-        "memcpy",
-        "memset",
-        "size_t",
-        "int8_t",
-        "int16_t",
-        "int32_t",
-        "int64_t",
-        "uint8_t",
-        "uint16_t",
-        "uint32_t",
-        "INT32_MIN",
-    ]
-)
-_GENERATED = re.compile(r"value\d*|pair_\d+|low_\d+|U?INT\w*_(MIN|MAX)|u?int\w*_t|[ptw]")
-"""Names of the kernels' variables and of <stdint.h>."""
-_KEYWORDS = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "class",
-        "const",
-        "continue",
-        "default",
-        "delete",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "new",
-        "operator",
-        "private",
-        "protected",
-        "public",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "template",
-        "this",
-        "throw",
-        "typedef",
-        "union",
-        "unsigned",
-        "using",
-        "virtual",
-        "void",
-        "volatile",
-        "while",
-        "bool",
-        "true",
-        "false",
-        "NULL",
-        "namespace",
-        "try",
-        "catch",
-        "and",
-        "or",
-        "not",
-        "xor",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -131,8 +44,7 @@ def port_names(program: Program) -> dict[str, str]:
         base = re.sub(r"\W+", "_", port.name, flags=re.ASCII).strip("_") or "data"
         if base[0].isdigit():
             base = f"data_{base}"
-        own = base.startswith((f"{program.name}_", "le_"))
-        if own or base in _RESERVED | _KEYWORDS or _GENERATED.fullmatch(base):
+        if is_reserved(base) or base.startswith(f"{program.name}_"):
             base = f"port_{base}"
         name, k = base, 2
         while name.upper() in taken:

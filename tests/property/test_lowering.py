@@ -215,7 +215,8 @@ def well_behaved_units(model: Model) -> int:
 def test_the_cell_state_saturates_at_its_format(cell_state: int) -> None:
     """All gates open for ever: the state grows by almost 1 in each step, and never wraps."""
     model = well_behaved(2, read="steps", head=(), front=(), also=(), cell="plain", hidden=(4,))
-    open_gates = {f"b_{gate}": np.full(4, 12.0, np.float32) for gate in "ifgo"}
+    open_gates = {f"b_{gate}": np.full(4, 20.0, np.float32) for gate in "ifgo"}
+    open_gates |= {f"R_{gate}": np.full((4, 4), 1e-3, np.float32) for gate in "ifgo"}
     model = with_params(model, "lstm", **open_gates)
     program = quantized(model, random_inputs(model, 4, 6), Options(12, cell_state))
     fmt = program.values["lstm0.c"].format

@@ -1,4 +1,4 @@
-"""Without calibration data ordinary inputs stay in range, and the tool says what the range is."""
+"""Inputs that users have: of any size, without calibration data, under any name."""
 
 from __future__ import annotations
 
@@ -101,3 +101,17 @@ def test_an_input_passed_through_keeps_its_zero_point(tmp_path: Path) -> None:
     port = next(p for p in program.outputs if p.name == "copy")
     back = dequantize(program, port, found["copy"])
     assert np.abs(back - x[:, :, 0]).max() <= float(port.scale.max())
+
+
+@pytest.mark.parametrize("name", ["le_table", "INT32_MAX", "pair_0", "low_1", "unit", "m_state"])
+@pytest.mark.parametrize("target", ["host", "cortex-m4"])
+def test_a_port_may_have_the_name_of_something_in_the_generated_code(
+    name: str, target: str, tmp_path: Path, tool_or_skip: Any
+) -> None:
+    tool_or_skip("cc", "arm-none-eabi-gcc")
+    model = plain()
+    model.graph.input[0].name = name
+    model.graph.node[0].input[0] = name
+    onnx.save(model, tmp_path / "m.onnx")
+    request = Request(tmp_path / "m.onnx", target, name="m")
+    assert compile_model(request, lambda done, total: None).manifest["flash"]["code"] > 0
