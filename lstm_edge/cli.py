@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from lstm_edge.targets import all_targets
 from lstm_edge.verify import WHERE, as_user_arrays, run_on, verify
 
 FOLDER = click.Path(path_type=Path)
+NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,7 +35,8 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             sys.exit(error.exit_status)
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
-            click.echo(f"Error: {error.strerror or error}{place}: free some space", err=True)
+            remedy = "free some space" if error.errno in NO_SPACE else "check its permissions"
+            click.echo(f"Error: {error.strerror or error}{place}: {remedy}", err=True)
             sys.exit(1)
         except MemoryError:
             click.echo("Error: not enough memory for this model or data", err=True)

@@ -143,12 +143,11 @@ def test_a_cell_state_that_its_inputs_drive_into_saturation_stays_exact(tmp_path
         assert_bit_exact(program, HOST, "none", tmp_path / str(cell_state), inputs)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("scheme", ["int8", "float32"])
+@pytest.mark.parametrize(
+    ("scheme", "kernel"), [*(("int8", kernel) for kernel in KERNELS), ("float32", "portable")]
+)
 def test_sizes_around_the_unrolled_blocks(kernel: str, scheme: str, tmp_path: Path) -> None:
     """1 unit, 1 feature, odd numbers, and columns on both sides of 16 and 32."""
-    if scheme == "float32" and kernel != "portable":
-        pytest.skip("float32 has one kernel")
     for features, hidden in ((1, (1,)), (33, (1, 1)), (17, (31,)), (1, (32, 33)), (47, (49,))):
         name = f"{features}_{'_'.join(map(str, hidden))}"
         model = random_model(

@@ -392,10 +392,9 @@ def test_stacked_lstms_with_dropout_between(tmp_path: Path) -> None:
     weights = lstm_weights(N, H) | lstm_weights(H, 4, 2, "k") | {"one": ints(1)}
     nodes = [
         LSTM,
-        node("Squeeze", "Y one", "s"),
-        node("Dropout", "s", "d"),
+        *(node("Squeeze", "Y one", "s"), node("Dropout", "s", "d")),
         node("LSTM", "d kW kR kB", "Z Zh", hidden_size=4),
         node("LSTM", "d kW kR kB", "- - Zc", hidden_size=4),
     ]
-    loaded = against_onnxruntime(graph(nodes, X, ["Z", "Zh", "Zc"], weights), tmp_path)
-    assert [n.name for n in loaded.nodes][:2] == ["lstm", "lstm2"]
+    loaded = against_onnxruntime(graph(nodes, X, ["Z", "Zh", "Zc"], weights), tmp_path).nodes
+    assert [n.name for n in loaded][:2] == ["lstm", "lstm2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -372,3 +373,15 @@ def test_what_is_no_bundle_is_refused(kind: str, rows: Path, tmp_path: Path) -> 
         path.mkdir()
     assert "manifest.json" in refused(1, "verify", path)
     assert "thing" in refused(1, "run", path, "--inputs", rows, "-o", tmp_path / "y.npz")
+
+
+def test_a_full_temporary_folder_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "scratch.c")
+
+    monkeypatch.setattr("lstm_edge.sizes._code_size", full)
+    message = refused(1, "compile", MODEL, "--target", "host", "-o", tmp_path / "full")
+    assert "No space left on device (scratch.c): free some space" in message
+    assert tree(tmp_path) == {}
