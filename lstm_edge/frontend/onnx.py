@@ -15,6 +15,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_file import read_onnx
 from lstm_edge.frontend.onnx_graph import Graph, graph_of, visit
 from lstm_edge.frontend.onnx_walk import SizeNeeded, Walk
+from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port
 
@@ -30,7 +31,7 @@ Sizes = dict[tuple[str, int], int]
 
 def load_onnx(path: Path, steps: int | None) -> Model:
     """Read an ONNX file; see `frontend.load`. The model has no name yet."""
-    graph = graph_of(read_onnx(path))
+    graph = graph_of(rewrite(read_onnx(path)))
     sizes: Sizes = {}
     model, walk = _solve(graph, sizes, steps, STAND_INS[0])
     if walk.open_axes:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Atom, Axis, View
@@ -32,6 +32,7 @@ from lstm_edge.frontend.onnx_walk import (
 )
 from lstm_edge.frontend.ports import feature_count, has_time, is_timed, make_port, time_axis
 from lstm_edge.frontend.recurrent_weights import refuse_projection
+from lstm_edge.frontend.rewrite.sketch import needed
 from lstm_edge.ir.model import Model, Port
 
 LONGEST_AXIS = 2**24
@@ -56,7 +57,7 @@ def graph_of(file: OnnxFile) -> Graph:
     Raises ModelError for constants that are damaged or not finite.
     """
     graph = file.graph
-    nodes, read = _needed(graph)
+    nodes, read = needed(graph.node, [o.name for o in graph.output])
     constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
     stored = {t.name for t in graph.initializer}
     for node in nodes:
@@ -69,17 +70,6 @@ def graph_of(file: OnnxFile) -> Graph:
         opset=file.opset,
         sha256=file.sha256,
     )
-
-
-def _needed(graph: GraphProto) -> tuple[list[NodeProto], set[str]]:
-    """Nodes that outputs depend on, in the file's order, and the names that these read."""
-    read = {output.name for output in graph.output}
-    nodes = []
-    for node in reversed(graph.node):
-        if read.intersection(node.output):
-            nodes.append(node)
-            read.update(node.input)
-    return nodes[::-1], read
 
 
 def _check_projection(node: NodeProto, constants: Mapping[str, npt.NDArray[Any]]) -> None:

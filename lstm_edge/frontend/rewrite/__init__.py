@@ -1,0 +1,24 @@
+"""Graph to graph: what exporters write out at length becomes the operator that it stands for.
+
+A rewrite is a function in a file of its own that takes a `Sketch`, changes it where it recognises
+its form beyond doubt, and leaves everything else as it is: what no rewrite knows is then refused by
+the table of operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lstm_edge.frontend.onnx_file import OnnxFile
+from lstm_edge.frontend.rewrite.sketch import Sketch
+
+REWRITES: tuple[Callable[[Sketch], None], ...] = ()
+"""In the order in which they are tried: formats of numbers first, then loops, then layers."""
+
+
+def rewrite(file: OnnxFile) -> OnnxFile:
+    """The same network with every known form replaced. Raises ModelError by the node's name."""
+    sketch = Sketch.of(file)
+    for change in REWRITES:
+        change(sketch)
+    return sketch.file()
