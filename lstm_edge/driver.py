@@ -17,7 +17,7 @@ from lstm_edge.emit.testing import render_selftest
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import quantize, read_inputs
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import manifest
 from lstm_edge.passes.calibrate import Ranges, calibrate
@@ -147,17 +147,25 @@ def load_data(request: Request, program: Program) -> Data:
     return Data(
         {name: a[kept] for name, a in vectors.items()},
         {name: a[held] for name, a in vectors.items()},
-        {port.name: np.asarray(arrays[port.name][held], np.float32) for port in program.inputs},
+        {port.name: _kept(port, arrays[port.name][held]) for port in program.inputs},
         request.calibration is not None,
     )
 
 
+def _kept(port: Port, array: Array) -> Array:
+    """An input array in the type in which it is stored for `verify`."""
+    return np.asarray(array, np.int32 if port.limit else np.float32)
+
+
 def drawn_inputs(program: Program) -> dict[str, Array]:
-    """Made-up inputs: standard normal, from a fixed seed."""
+    """Made-up inputs: standard normal, or any of the integers, from a fixed seed."""
     generator = np.random.default_rng(0)
     arrays = {}
     for port in program.inputs:
         shape = [n if n >= 0 else program.steps or DRAWN_STEPS for n in port.shape]
+        if port.limit:
+            arrays[port.name] = generator.integers(0, port.limit, (DRAWN_SAMPLES, *shape))
+            continue
         numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
         arrays[port.name] = numbers.astype(np.float32)
     return arrays
@@ -196,6 +204,8 @@ def _input_ranges(program: Program) -> str:
     """The smallest range of a feature, for each input: `x +-64`."""
     found = []
     for port in program.inputs:
+        if port.limit:
+            continue
         reach = float(port.scale.min()) * program.values[port.value].format.high
         found.append(f"{port.name} +-{reach:.3g}")
     return ", ".join(found)

@@ -24,8 +24,12 @@ INTEGER = {
     "log": "le_log({table}, {0})",
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
+    "argmax": "{0} > {best} ? {unit} : {result}",
+    "lookup": "le_row({0}, {rows})",
 }
-"""Integer operations; matvecs are the kernels'. `result` is a reduction's value so far."""
+"""Integer operations; matvecs are the kernels'. `result` is a reduction's value so far, `best` the
+largest unit so far. Of a lookup, the number of the row: the rest is `opening.py`'s.
+"""
 
 FLOAT = {
     "add": "{0} + {1}",
@@ -44,6 +48,8 @@ FLOAT = {
     "log": "le_log({0})",
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
+    "argmax": "{0} > {best} ? {unit} : {result}",
+    "lookup": "le_row({0}, {rows})",
 }
 """Float operations."""
 
@@ -57,8 +63,11 @@ NEEDS = {
 """Helpers that a helper calls."""
 
 
-def spell(op: Op, args: Sequence[str], *, is_float: bool, table: str = "", result: str = "") -> str:
-    """The C expression of `op` on the texts of its operands."""
+def spell(op: Op, args: Sequence[str], *, is_float: bool, **names: object) -> str:
+    """The C expression of `op` on the texts of its operands.
+
+    names: what the expressions above name in braces beside operands and what `op.n` gives.
+    """
     if op.kind == "shift" and op.n < 0:
         return f"{args[0]} * {1 << -op.n}"
     text = (FLOAT if is_float else INTEGER)[op.kind]
@@ -68,8 +77,7 @@ def spell(op: Op, args: Sequence[str], *, is_float: bool, table: str = "", resul
         half=1 << max(op.n - 1, 0),
         low=-(1 << max(op.n - 1, 0)),
         high=(1 << max(op.n - 1, 0)) - 1,
-        table=table,
-        result=result,
+        **names,
     )
 
 

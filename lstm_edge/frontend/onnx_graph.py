@@ -21,6 +21,7 @@ from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import settle_roles
 from lstm_edge.frontend.onnx_file import OnnxFile, tensor_value
+from lstm_edge.frontend.onnx_ids import INTEGERS, check_ids, integers
 from lstm_edge.frontend.onnx_nodes import run_node, unsupported
 from lstm_edge.frontend.onnx_walk import (
     Foreign,
@@ -33,7 +34,7 @@ from lstm_edge.frontend.onnx_walk import (
 from lstm_edge.frontend.ports import feature_count, has_time, is_timed, make_port, time_axis
 from lstm_edge.frontend.recurrent_weights import refuse_projection
 from lstm_edge.frontend.rewrite.sketch import needed
-from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.model import Layer, Model, Port
 
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""
@@ -101,7 +102,8 @@ def _bind_inputs(
     known_names: dict[str, int] = {}
     for value in graph.inputs:
         kind = value.type.tensor_type.elem_type
-        if not value.type.HasField("tensor_type") or kind != TensorProto.FLOAT:
+        known = kind == TensorProto.FLOAT or kind in INTEGERS
+        if not value.type.HasField("tensor_type") or not known:
             names = {v: k for k, v in TensorProto.DataType.items()}
             walk.values[value.name] = Foreign(value.name, names.get(kind, "unknown").lower())
             continue
@@ -116,7 +118,8 @@ def _bind_inputs(
                 at = known_names.setdefault(key, len(known_names))
                 size = stand_ins[at % len(stand_ins)]
             axes.append(_input_axis(walk, value.name, k, size, opened))
-        walk.values[value.name] = View(walk.draft.input(None), tuple(axes))
+        shown = integers(kind) if kind in INTEGERS else None
+        walk.values[value.name] = View(walk.draft.input(None), tuple(axes), ids=shown)
 
 
 def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
@@ -189,7 +192,8 @@ def _model(graph: Graph, walk: Walk) -> Model:
                 )
             walk.draft.features[view.tensor] = feature_count(walk, view)
             label = f"input {name!r}"
-            inputs.append(make_port(walk, label, name, view, view.tensor in timed))
+            port = make_port(walk, label, name, view, view.tensor in timed)
+            inputs.append(replace(port, limit=_limit(walk, label, view)))
     used = {port.name for port in inputs}
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(
@@ -201,6 +205,19 @@ def _model(graph: Graph, walk: Walk) -> Model:
         graph.sha256,
         [*_unused(name for name in views if name not in used), *_batch(walk), *walk.warnings],
     )
+
+
+def _limit(walk: Walk, label: str, view: View) -> int:
+    """The limit of an input of integers, 0 for real numbers; refuses one that is both."""
+    limit = walk.limits.get(view.tensor, 0)
+    readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
+    looked_up = [isinstance(n, Layer) and n.cell.name == "embedding" for n in readers]
+    if limit and not all(looked_up):
+        other = readers[looked_up.index(False)]
+        raise ModelError(
+            label, f"is looked up in a table, but {other.source} computes with it; not supported"
+        )
+    return limit
 
 
 def _unused(names: Any) -> list[str]:
@@ -223,8 +240,9 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     settled(view, label)
     root = walk.draft.roots[view.tensor]
     per_step = root is not None and root in timed
-    port = make_port(walk, label, name, view, per_step)
+    limit = 0 if view.ids is None else check_ids(walk, label, view)
+    port = replace(make_port(walk, label, name, view, per_step), limit=limit)
     if per_step and not has_time(port):
         last = replace(view, tensor=walk.draft.last_step(view.tensor, label))
-        return make_port(walk, label, name, last, per_step=False)
+        return replace(make_port(walk, label, name, last, per_step=False), limit=limit)
     return port

@@ -22,7 +22,7 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Foreign:
-    """A graph input that no supported operator takes, for instance int64."""
+    """A graph input that no supported operator takes, for instance bool."""
 
     name: str
     kind: str
@@ -131,7 +131,8 @@ class Walk:
     far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
     that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
     cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
-    fixed_by: the first node that is right for this sequence length only.
+    fixed_by: the first node that is right for this sequence length only. limits: tensor of integers
+    -> n where they must be 0 .. n - 1.
     """
 
     opset: int
@@ -144,6 +145,7 @@ class Walk:
     alike: list[tuple[Atom, Atom, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     sequences: set[str] = field(default_factory=set)
+    limits: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0
