@@ -31,9 +31,8 @@ from lstm_edge.targets import Target, load_target
 Array = npt.NDArray[Any]
 
 NO_DATA = (
-    "no calibration data, so inputs were drawn from a normal distribution: formats are wide, "
-    "weights are rounded to nearest, and inputs beyond {ranges} saturate; "
-    "give --calibration FILE.npz"
+    "no calibration data, so inputs were drawn from {drawn}: formats are wide, weights are rounded "
+    "to nearest{saturate}; give --calibration FILE.npz"
 )
 HELD_BACK_SHARE = 5
 """Every fifth calibration sample is kept for `verify`, and not calibrated on."""
@@ -108,7 +107,7 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
         options = Options(request.activations, request.cell_state)
         program = lower_integer(model, ranges, options)
     if not data.from_file and not program.is_float:
-        warnings.append(NO_DATA.format(ranges=_input_ranges(program)))
+        warnings.append(_no_data(program))
     proof = prove(program)
     lines = banner(program, model.sha256, target, request.described())
     check_budgets(program, target, request.unroll, request.max_flash)
@@ -200,8 +199,17 @@ def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Da
     )
 
 
+def _no_data(program: Program) -> str:
+    """The warning of a compilation without calibration data."""
+    ranges = _input_ranges(program)
+    if not ranges:
+        return NO_DATA.format(drawn="all integers alike", saturate="")
+    saturate = f", and inputs beyond {ranges} saturate"
+    return NO_DATA.format(drawn="a normal distribution", saturate=saturate)
+
+
 def _input_ranges(program: Program) -> str:
-    """The smallest range of a feature, for each input: `x +-64`."""
+    """The smallest range of a feature, for each input of real numbers: `x +-64`."""
     found = []
     for port in program.inputs:
         if port.limit:

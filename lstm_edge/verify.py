@@ -198,6 +198,8 @@ def _figures(port: Port, real: Array, ours: Array) -> dict[str, Any]:
         "sqnr_db": None if sqnr is None else round(sqnr, 2),
         "argmax_agreement": agreement,
     }
+    if port.limit:
+        figures["agreement"] = agreement
     if port.per_step:
         by_step = np.sqrt(np.mean(error**2, axis=(0, 2)))
         at = np.unique(np.linspace(0, len(by_step) - 1, ERROR_POINTS).astype(int))

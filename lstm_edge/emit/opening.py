@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.spell import spell
@@ -52,18 +54,22 @@ def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str
         text = spell(op, [number], is_float=program.is_float, rows=rows)
         lines.append(("const int32_t", row, text))
         row_type = ROW_TYPES[program.is_float]
-        lines.append((f"const {row_type} *const", entries, f"{array_name(program, matrix)}[{row}]"))
+        lines.append((f"const {row_type} *const", entries, f"{_array(program, matrix)}[{row}]"))
         elements[op.dest] = f"{entries}[{{unit}}]"
         if op.bias:
             factor = names.reserve("factor")
-            lines.append(("const int32_t", factor, f"{array_name(program, op.bias)}[{row}]"))
+            lines.append(("const int32_t", factor, f"{_array(program, op.bias)}[{row}]"))
             elements[op.dest] += f" * {factor}"
     return Opening(tuple(lines), best, elements)
 
 
-def array_name(program: Program, constant: str) -> str:
-    """The C name of a constant that all units share."""
-    return f"{program.name}_{c_name(constant)}"
+def _array(program: Program, constant: str) -> str:
+    """The C array of a table or of its factors: several lookups in equal tables share one."""
+    numbers = program.constants[constant]
+    lookups = (op for block in program.blocks for op in block.ops if op.kind == "lookup")
+    names = (name for op in lookups for name in (*op.matrices, op.bias) if name)
+    first = next(name for name in names if np.array_equal(program.constants[name], numbers))
+    return f"{program.name}_{c_name(first)}"
 
 
 def looked_up(program: Program, plan: Schedule) -> list[Constant]:
@@ -71,11 +77,10 @@ def looked_up(program: Program, plan: Schedule) -> list[Constant]:
     found: dict[str, Constant] = {}
     for op in (op for phase in plan.phases for op in phase.ops if op.kind == "lookup"):
         for name, ctype, what in (
-            (op.matrices[0], ROW_TYPES[program.is_float], "rows"),
-            (op.bias, "int16_t", "per row: multiplier"),
+            (op.matrices[0], ROW_TYPES[program.is_float], "table of an embedding, row by row"),
+            (op.bias, "int16_t", "per row of the table: multiplier"),
         ):
             if name:
-                numbers = program.constants[name]
-                array = array_name(program, name)
-                found[name] = Constant(array, ctype, numbers.shape, numbers, what)
+                array, numbers = _array(program, name), program.constants[name]
+                found[array] = Constant(array, ctype, numbers.shape, numbers, what)
     return list(found.values())

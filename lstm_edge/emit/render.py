@@ -195,7 +195,10 @@ def _step_notes(
 ) -> list[str]:
     notes = []
     for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
-        notes.append(f"{view.name}: {view.length} numbers, {describe_port(program, port)}")
+        form = describe_port(program, port)
+        if port.limit and view in inputs:
+            form += "; any other counts as the nearest"
+        notes.append(f"{view.name}: {view.length} numbers, {form}")
     final = [p.name for p in outputs if not p.per_step]
     if final and program.streams:
         names = " and ".join(final)

@@ -176,7 +176,11 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
 def _model(graph: Graph, walk: Walk) -> Model:
     settle_roles(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
-    sources = {name: v for name, v in views.items() if isinstance(v, View)}
+    sources = {
+        name: replace(v, grid=walk.columns.get(v.tensor, v.grid))
+        for name, v in views.items()
+        if isinstance(v, View)
+    }
     time = time_axis(walk)
     timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
     outputs = [_output(walk, name, timed) for name in graph.outputs]

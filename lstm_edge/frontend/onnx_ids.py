@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import onnx_move as move
-from lstm_edge.frontend.axes import View, describe
+from lstm_edge.frontend.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.fold import fold
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import require_features
@@ -119,11 +119,32 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     rows = _rows(node, ids, len(table), walk.limits.get(ids.tensor))
     known = walk.limits.get(ids.tensor, len(rows))
     walk.limits[ids.tensor] = min(known, len(rows))
-    params = {"E": np.ascontiguousarray(numbers[rows], np.float32)}
-    units = table.shape[1]
-    tensor = walk.draft.layer("embedding", embedding(), ids.tensor, units, params, node.label)["y"]
-    feature = walk.new_axis("embedding", units, "feature")
-    return [View(tensor, (*ids.axes, feature))]
+    entries = np.ascontiguousarray(numbers[rows], np.float32)
+    columns = _columns(walk, node, ids)
+    results = [
+        walk.draft.layer(
+            "embedding", embedding(k), ids.tensor, entries.shape[1], {"E": entries}, node.label
+        )["y"]
+        for k in range(size_of(columns))
+    ]
+    feature = walk.new_axis("embedding", entries.shape[1], "feature")
+    grid = (*columns, *feature) if columns else ()
+    return [View(walk.draft.concat(results, node.label), (*ids.axes, feature), grid=grid)]
+
+
+def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
+    """The axis that counts the ids of one step: the third, where there is one."""
+    axis = walk.pieces(ids.axes[-1]) if len(ids.axes) == 3 else ()
+    if len(axis) == 1 and not axis[0].open:
+        walk.roles.setdefault(axis[0], "layer")
+        axis = axis if walk.roles[axis[0]] == "layer" else ()
+    else:
+        axis = ()
+    if walk.columns.setdefault(ids.tensor, axis) != axis:
+        raise ModelError(
+            node.label, f"looks up {describe(ids.axes)}, of which another node looks up other parts"
+        )
+    return axis
 
 
 def _rows(node: OnnxNode, view: View, count: int, limit: int | None) -> Array:

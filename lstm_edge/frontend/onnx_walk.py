@@ -132,7 +132,8 @@ class Walk:
     that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
     cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
     fixed_by: the first node that is right for this sequence length only. limits: tensor of integers
-    -> n where they must be 0 .. n - 1.
+    -> n where they must be 0 .. n - 1. columns: tensor of integers -> the axis that counts those of
+    one step.
     """
 
     opset: int
@@ -146,6 +147,7 @@ class Walk:
     warnings: list[str] = field(default_factory=list)
     sequences: set[str] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, Axis] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.axes import Atom, Axes, Axis, View
+from lstm_edge.frontend.axes import Atom, Axes, Axis, View, size_of
 from lstm_edge.frontend.onnx_features import grid_of
 from lstm_edge.frontend.onnx_walk import Walk
 from lstm_edge.ir.model import Port
@@ -41,7 +41,7 @@ def make_port(walk: Walk, label: str, name: str, view: View, per_step: bool) -> 
         for axis, full in zip(kept, axes, strict=True)
     ]
     single_step = per_step and time_axis(walk) is None
-    scalar = view.ids is not None and "feature" not in "".join(meanings)
+    scalar = view.ids is not None and not view.grid
     return Port(name, view.tensor, _name_units(meanings, single_step, scalar), _shape(kept))
 
 
@@ -52,6 +52,8 @@ def has_time(port: Port) -> bool:
 
 def feature_count(walk: Walk, view: View) -> int:
     """Features of an input: the size of its feature axis, 1 where it has none."""
+    if view.grid:
+        return size_of(walk.pieces(view.grid))
     parts = [p for axis in view.axes for atom in axis for p in walk.parts(atom)]
     return next((p.size for p in parts if walk.roles.get(p) == "feature"), 1)
 

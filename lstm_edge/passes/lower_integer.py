@@ -107,7 +107,7 @@ class IntegerRules:
         """A row of a table in the activation format that holds all of the table."""
         table = place.layer.params[node.name].astype(np.float64)
         largest = float(np.abs(table).max())
-        target = self.choice.of_activation(largest, largest)
+        target = self.choice.of_embedding(place.layer.outputs["y"], largest)
         matrix = f"{place.layer.name}.{node.name}"
         value = lower_lookup(self.builder, ids, int(node.value), table, target, place.name, matrix)
         self.seen_as[value.name] = place.name
