@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -178,7 +178,6 @@ def network(form: Form, head: Sequence[NodeProto], outputs: Mapping[str, int]) -
         "fw": table(5, H, C),
         "fb": table(6, 1, C)[0],
         "front": ints(0),
-        "tied": table(1)[:, :H].T.copy(),
     }
     return helper.make_model(
         helper.make_graph(
@@ -218,6 +217,3 @@ def feeds(form: Form, seed: int = 0, steps: int = T) -> dict[str, np.ndarray]:
         real = rng.normal(size=sizes)
         found[name] = (real if kind == "f4" and name == "x" else integers).astype(kind)
     return found
-
-
-Change = Callable[[onnx.ModelProto], None]

@@ -14,12 +14,27 @@ from lstm_edge.errors import DataError, ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, read_inputs
-from lstm_edge.ir.model import Layer, Model
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.model import Layer
+from lstm_edge.ir.program import Op, Program
+from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
-from tests.oracle.embedding_graphs import FORMS, LAST, C, E, Form, T, V, feeds, network, swapped, table
+from lstm_edge.targets import load_target
+from tests.oracle.embedding_graphs import (
+    FORMS,
+    LAST,
+    C,
+    E,
+    Form,
+    T,
+    V,
+    feeds,
+    network,
+    swapped,
+    table,
+)
 from tests.oracle.graphs import node, saved
 from tests.oracle.model_reference import run_model
+from tests.support.exactness import rendered
 from tests.support.programs import quantized, sqnr_db
 
 LOGITS = {"logits": TensorProto.FLOAT}
@@ -83,8 +98,6 @@ def test_range_of_ids_is_that_of_the_tables_rows(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("activations", [8, 12, 16])
 @pytest.mark.parametrize("name", FORMS)
 def test_int8_rows_cost_little(name: str, activations: int, tmp_path: Path) -> None:
-    from lstm_edge.passes.choose_formats import Options
-
     form = FORMS[name]
     model = load(saved(network(form, LAST, LOGITS), tmp_path))
     program = lower_real(model)
@@ -111,35 +124,38 @@ def test_rows_alone_have_forty_decibels(width: int, tmp_path: Path) -> None:
     model = load(saved(network(form, LAST, LOGITS), tmp_path))
     ids = np.arange(200)[None, :, None]
     program = quantized(model, {"ids": ids})
-    value = next(n for n in program.values if n == "embedding.y")
     rows: list[np.ndarray] = []
-    run(program, {"ids": ids}, observe=lambda op, _, y: rows.append(y) if op.dest == value else None)
-    found = np.concatenate(rows) * program.values[value].format.scale
+
+    def observe(op: Op, _: tuple[np.ndarray, ...], y: np.ndarray) -> None:
+        if op.dest == "embedding.y":
+            rows.append(y)
+
+    run(program, {"ids": ids}, observe=observe)
+    found = np.concatenate(rows) * program.values["embedding.y"].format.scale
     layer = next(n for n in model.nodes if isinstance(n, Layer) and n.cell.name == "embedding")
     assert sqnr_db(layer.params["E"], found) >= 40.0
 
 
 def test_equal_tables_are_stored_once(tmp_path: Path) -> None:
-    from lstm_edge.targets import load_target
-    from tests.support.exactness import rendered
-
     form = FORMS["three ids"]
     model = load(saved(network(form, LAST, LOGITS), tmp_path))
     program = quantized(model, {"ids": np.arange(3 * V).reshape(1, V, 3) % V})
-    arrays = [c for c in rendered(program, load_target("host"), "gates").constants]
+    arrays = rendered(program, load_target("host"), "gates").constants
     assert [c.dims for c in arrays if c.ctype == "int8_t"].count((V, E)) == 1
 
 
 def test_table_shared_with_the_output_is_read_by_both(tmp_path: Path) -> None:
-    head = (node("Squeeze", "h front", "v"), node("MatMul", "v tied", "logits0"))
-    head = (*head[:1], node("Gemm", "v2 tied", "logits"))
-    squeeze = node("Squeeze", "h both", "v2")
-    form = Form(
-        (*FORMS["int64"].nodes[:1], swapped()),
-        constants={"both": np.array([0])},
+    """Weights of the output are the transposed table."""
+    head = (
+        node("Squeeze", "h front", "v"),
+        node("Transpose", "E", "Et", perm=[1, 0]),
+        node("MatMul", "v D", "d"),
+        node("MatMul", "d Et", "logits"),
     )
-    path = saved(network(form, (squeeze, head[1]), LOGITS), tmp_path)
+    form = Form(FORMS["int64"].nodes, constants={"D": table(7, 5, E)})
+    path = saved(network(form, head, LOGITS), tmp_path)
     model = load(path)
+    assert model.outputs[0].shape == (1, V)
     inputs = feeds(form)
     np.testing.assert_allclose(
         computed(lower_real(model), inputs)["logits"], expected(path, inputs)["logits"], atol=1e-5
@@ -201,7 +217,12 @@ def test_argmax_of_each_step(keepdims: int, tmp_path: Path) -> None:
     assert np.array_equal(run_model(model, inputs)["best"], wanted)
 
 
-def refusal(tmp_path: Path, *nodes: onnx.NodeProto, head: tuple[onnx.NodeProto, ...] = LAST, **constants: np.ndarray) -> str:
+def refusal(
+    tmp_path: Path,
+    *nodes: onnx.NodeProto,
+    head: tuple[onnx.NodeProto, ...] = LAST,
+    **constants: np.ndarray,
+) -> str:
     form = Form(nodes or FORMS["int64"].nodes, constants=constants)
     outputs = LOGITS if head is LAST else {"best": TensorProto.INT64}
     with pytest.raises(ModelError) as caught:
@@ -229,7 +250,9 @@ def test_table_without_rows_is_refused(tmp_path: Path) -> None:
 
 def test_lookup_along_columns_is_refused(tmp_path: Path) -> None:
     nodes = (node("Gather", "Et ids", "g", axis=1), node("Transpose", "g", "e", perm=[2, 1, 0]))
-    assert re.search("Gather.*axis 1.*expected rows", refusal(tmp_path, *nodes, Et=table(1).T.copy()))
+    assert re.search(
+        "Gather.*axis 1.*expected rows", refusal(tmp_path, *nodes, Et=table(1).T.copy())
+    )
 
 
 def test_arithmetic_with_ids_is_refused(tmp_path: Path) -> None:
@@ -287,8 +310,3 @@ def test_other_searches_are_refused_by_name(
     nodes: tuple[onnx.NodeProto, ...], words: str, tmp_path: Path
 ) -> None:
     assert re.search(words, refusal(tmp_path, head=(*LAST, *nodes), k=np.array([1])))
-
-
-def test_model_is_a_model(tmp_path: Path) -> None:
-    model = load(saved(network(FORMS["int64"], LAST, LOGITS), tmp_path))
-    assert isinstance(model, Model)
