@@ -8,9 +8,21 @@ called gate, candidate and output; `clip` bounds every pre-activation, 0 means n
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from lstm_edge.functions import Function, clamp
-from lstm_edge.ir.expr import Cell, Expr, affine, input_vector, param, sigmoid, state, tanh
+from lstm_edge.ir.expr import (
+    Cell,
+    Expr,
+    affine,
+    constant,
+    input_vector,
+    param,
+    sigmoid,
+    state,
+    tanh,
+    within,
+)
 
 
 def _clipped(clip: float) -> Callable[[Expr], Expr]:
@@ -86,3 +98,12 @@ def fast_grnn() -> Cell:
     z = sigmoid(shared + param("b_z"))
     n = tanh(shared + param("b_n"))
     return Cell("fast_grnn", {"h": (param("zeta") * (1.0 - z) + param("nu")) * n + z * h})
+
+
+def until(cell: Cell, length: int | None = None) -> Cell:
+    """The cell stopped after `length` steps, or as many as the input `length` says, the first of
+    the sequence in either direction: its states stay, and y, which is h until then, is 0.
+    """
+    steps = input_vector("length") if length is None else constant(length)
+    results = {name: within(steps, result, state(name)) for name, result in cell.results.items()}
+    return replace(cell, results=results | {"y": within(steps, cell.results["h"], 0.0)})

@@ -19,7 +19,7 @@ from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.feed import Feed, feed_of
 from lstm_edge.interpret.ports import quantize
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import manifest
 from lstm_edge.passes.calibrate import Ranges, calibrate
@@ -209,7 +209,7 @@ def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Da
     over_time = any(state.accumulator for state in program.states)
     limit = program.steps if over_time else SELFTEST_STEPS
     inputs = {
-        port.name: quantize(program, port, data.held_back.inputs[port.name][:1, 0, :limit])
+        port.name: quantize(program, port, _one_call(port, data.held_back, limit))
         for port in program.inputs
     }
     outputs, _ = run(program, inputs)
@@ -229,6 +229,12 @@ def _no_data(program: Program) -> str:
         return NO_DATA.format(drawn="all integers alike", saturate="")
     saturate = f", and inputs beyond {ranges} saturate"
     return NO_DATA.format(drawn="a normal distribution", saturate=saturate)
+
+
+def _one_call(port: Port, feed: Feed, limit: int | None) -> Array:
+    """The first sample of an input, cut to a number of steps."""
+    call = feed.inputs[port.name][:1, 0]
+    return call[:, :limit] if port.per_step else call
 
 
 def _input_ranges(program: Program) -> str:

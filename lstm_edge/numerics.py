@@ -127,6 +127,21 @@ def slice_features(a: Ints, n: int, count: int) -> Ints:
     return a[..., n : n + count]
 
 
+def restart(a: Ints, first: Ints, is_first: bool) -> Ints:
+    """`first` at the first step of a window, else a."""
+    return np.broadcast_to(first, a.shape) if is_first else a
+
+
+def within(a: Ints, b: Ints, length: Ints, step: int) -> Ints:
+    """a where the step is below the length, else b."""
+    return np.where(length > step, a, b)
+
+
+def mean_over_steps(a: Ints, step: int) -> Ints:
+    """a // (step + 1), floor."""
+    return a // (step + 1)
+
+
 def concat(*parts: Ints) -> Ints:
     """Vectors end to end."""
     return np.concatenate(parts, axis=-1)
@@ -166,6 +181,9 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "table": table,
     "max": maximum,
     "sum": total,
+    "restart": restart,
+    "within": within,
+    "mean_over_steps": mean_over_steps,
     "concat": concat,
     "slice": slice_features,
     "step_at": step_at,

@@ -161,6 +161,21 @@ def slice_features(a: Floats, n: int, count: int) -> Floats:
     return a[..., n : n + count]
 
 
+def restart(a: Floats, first: Floats, is_first: bool) -> Floats:
+    """`first` at the first step of a window, else a."""
+    return np.broadcast_to(first, a.shape) if is_first else a
+
+
+def within(a: Floats, b: Floats, length: Floats, step: int) -> Floats:
+    """a where the step is below the length, else b."""
+    return np.where(length > step, a, b)
+
+
+def mean_over_steps(a: Floats, step: int) -> Floats:
+    """a / (step + 1)."""
+    return a / np.float32(step + 1)
+
+
 def concat(*parts: Floats) -> Floats:
     """Vectors end to end."""
     return np.concatenate(parts, axis=-1)
@@ -193,6 +208,9 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "add": add,
     "sub": sub,
     "mul": mul,
+    "restart": restart,
+    "within": within,
+    "mean_over_steps": mean_over_steps,
     "concat": concat,
     "slice": slice_features,
     "step_at": step_at,

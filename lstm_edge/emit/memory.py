@@ -110,7 +110,7 @@ def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]
             for value, sweep in program.sweep_of().items()
             if sweep >= 0
         },
-        counts_steps=any(op.kind == "matvec_over_time" for b in program.blocks for op in b.ops),
+        counts_steps=program.counts_steps,
     )
 
 

@@ -13,7 +13,7 @@ from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.opening import Opening, opening
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import ONCE, REVERSE, STEPPED, Op, Program
 from lstm_edge.passes.schedule import Phase
 
 Stores = dict[str, list[tuple[str, str]]]
@@ -128,12 +128,23 @@ class PhasePrinter:
                 pointers[home] = names.target(home.array)
                 parameters.append(f"{home.ctype} *{pointers[home]}")
                 arguments.append(home.text)
-        if any(op.kind == "matvec_over_time" for op in phase.matvecs):
+        stepped = [op for op in (*phase.matvecs, *phase.ops) if op.kind in STEPPED]
+        if stepped:
             parameters.append("int32_t step")
-            arguments.append("state->step" if self.program.streams else "t")
+            arguments.append(self._step(phase, stepped))
         sources = {value: pointers[home] for value, home in read.items()}
         stores = {v: [(pointers[h], h.ctype) for h in homes] for v, homes in written.items()}
         return parameters, arguments, sources, stores
+
+    def _step(self, phase: Phase, stepped: list[Op]) -> str:
+        """The number of the step; of a backward sweep counted from its start for a restart."""
+        if self.program.streams:
+            return "state->step"
+        if phase.sweep == ONCE:
+            return "steps - 1"
+        backward = self.program.sweeps[phase.sweep] == REVERSE
+        restarts = any(op.kind == "restart" for op in stepped)
+        return "steps - 1 - t" if backward and restarts else "t"
 
     def _block(
         self, phase: Phase, names: LocalNames, pointers: dict[str, str], unroll: str

@@ -176,6 +176,7 @@ def _model(
         "states": memory.states,
         "scratch": memory.scratch,
         "counts_steps": memory.counts_steps,
+        "open_window": memory.counts_steps and program.streams and program.steps is None,
         "steps": program.steps,
         "streams": program.streams,
         "sweeps": program.sweeps,

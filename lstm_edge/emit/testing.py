@@ -53,6 +53,7 @@ def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
 
 
 def _context(program: Program) -> dict[str, Any]:
+    inputs = test_ports(program, program.inputs)
     outputs = test_ports(program, program.outputs)
     kept = [
         TestPort(c_name(s.name), ctype_of(program, s.name), program.values[s.name].length, False)
@@ -62,10 +63,13 @@ def _context(program: Program) -> dict[str, Any]:
         "name": program.name,
         "streams": program.streams,
         "steps": program.steps,
-        "inputs": test_ports(program, program.inputs),
+        "inputs": inputs,
         "outputs": outputs,
         "final_outputs": [p for p in outputs if not p.per_step],
         "kept": kept,
+        "open_window": program.counts_steps and program.streams and program.steps is None,
+        "step_inputs": [p for p in inputs if p.per_step],
+        "once_inputs": [p for p in inputs if not p.per_step],
         "explicit": program.explicit,
         "states_given": "".join(f", state_{s.name}" for s in kept if program.explicit),
         "no_states": ", NULL" * len(kept) if program.explicit else "",
@@ -94,7 +98,7 @@ def render_selftest(
         for port, info in zip(ports, test_ports(program, ports), strict=True):
             numbers = np.atleast_2d(arrays[port.name])
             vectors.append(Vector(f"{kind}_{info.name}", info.ctype, numbers.shape, numbers))
-    steps = len(next(iter(inputs.values())))
+    steps = next(len(inputs[p.name]) for p in program.inputs if p.per_step)
     template = environment(target).get_template("common/selftest.c.j2")
     context = _context(program) | {"banner": banner}
     return template.render(model=context, vectors=vectors, steps=steps)
@@ -103,8 +107,15 @@ def render_selftest(
 def pack_input(program: Program, feed: Feed) -> bytes:
     """input.bin for what is fed."""
     streams, calls, steps = feed.shape
-    columns = [_stored(program, port.value, feed.inputs[port.name]) for port in program.inputs]
-    per_call = np.concatenate(columns, axis=-1).reshape(streams, calls, -1)
+    columns = [
+        _stored(program, port.value, feed.inputs[port.name])
+        for per_step in (False, True)
+        for port in program.inputs
+        if port.per_step is per_step
+    ]
+    once = sum(not port.per_step for port in program.inputs)
+    each = np.concatenate(columns[once:], axis=-1).reshape(streams, calls, -1)
+    per_call = np.concatenate([*columns[:once], each], axis=-1)
     given = {s.name: feed.states[s.name] for s in program.settable if s.name in feed.states}
     states = {name: _stored(program, name, array) for name, array in given.items()}
     flags = [min(states[s.name].shape[1], 2) if s.name in states else 0 for s in program.settable]

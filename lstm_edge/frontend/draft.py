@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.names import identifier, unique
 from lstm_edge.ir.expr import Cell
@@ -27,6 +29,7 @@ from lstm_edge.ir.model import (
     StatePort,
     Tensor,
 )
+from lstm_edge.layers.over_time import REDUCTIONS, mean, running
 
 
 @dataclass
@@ -65,11 +68,12 @@ class Draft:
         params: Mapping[str, Floats],
         source: str,
         initial: Mapping[str, Floats] | None = None,
-        reverse: bool = False,
+        reverse: bool | None = False,
+        more: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Append a layer of one input; returns its result tensors by the cell's names."""
+        """Append a layer of the input x, and `more`; its result tensors by the cell's names."""
         outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
-        inputs = {cell.inputs[0]: x}
+        inputs = {"x": x, **(more or {})}
         layer = Layer(kind, cell, inputs, outputs, params, initial or {}, source, reverse)
         self.nodes.append(layer)
         return outputs
@@ -93,6 +97,20 @@ class Draft:
     def first_step(self, x: str, source: str) -> str:
         """The vector of the first step of `x`; one node however often it is asked for."""
         return self._step(FirstStep, "first", x, source)
+
+    def reduce(self, reduction: str, x: str, source: str) -> str:
+        """`x` reduced over time: sum, mean, max or min; part by part where it joins several."""
+        kind = "sum" if reduction == "mean" else reduction
+        results = []
+        for part in self.parts(x):
+            start = {"y": np.full(1, REDUCTIONS[kind][1], np.float32)}
+            features = self.features[part]
+            so_far = self.layer(kind, running(kind), part, features, {}, source, start, None)["y"]
+            last = self.last_step(so_far, source)
+            if reduction == "mean":
+                last = self.layer("mean", mean(), last, features, {}, source)["y"]
+            results.append(last)
+        return self.concat(results, source)
 
     def _step(self, kind: type[LastStep | FirstStep], name: str, x: str, source: str) -> str:
         for node in self.nodes:
@@ -195,6 +213,7 @@ def finish(
 
     `timed`: inputs that are sequences. The caller names the model.
     """
+    draft, outputs = _without_steps(draft, outputs, timed)
     wanted = {port.tensor for port in outputs}
     wanted |= {tensor for port in states[1] for tensor, _, _ in port.parts}
     nodes = _needed(draft.nodes, wanted)
@@ -211,11 +230,11 @@ def finish(
         for tensor in n.outputs.values()
     }
     tensors = {}
+    per_step = _per_step(nodes, {final[t] for t in timed if t in final})
     for old, new in final.items():
-        root = draft.roots[old]
         features = draft.size(old)
         assert features is not None
-        tensors[new] = Tensor(new, features, root is not None and root in timed)
+        tensors[new] = Tensor(new, features, new in per_step)
     return Model(
         name="",
         inputs=tuple(replace(port, tensor=final[port.tensor]) for port in inputs),
@@ -238,6 +257,43 @@ def _state_ports(ports: Sequence[DraftState], layers: Mapping[str, str]) -> tupl
         if parts:
             found.append(StatePort(port.name, port.shape, parts, port.partner))
     return tuple(found)
+
+
+def _without_steps(
+    draft: Draft, outputs: Sequence[Port], timed: frozenset[str]
+) -> tuple[Draft, list[Port]]:
+    """The draft without the last or first steps of what is no sequence: they are the vector."""
+    same: dict[str, str] = {}
+    kept: list[Node] = []
+    for node in draft.nodes:
+        node = _reading(node, same)
+        if isinstance(node, LastStep | FirstStep) and draft.roots[node.input] not in timed:
+            same[node.output] = node.input
+        else:
+            kept.append(node)
+    ports = [replace(port, tensor=same.get(port.tensor, port.tensor)) for port in outputs]
+    return replace(draft, nodes=kept), ports
+
+
+def _reading(node: Node, same: Mapping[str, str]) -> Node:
+    """The node with its inputs replaced by what they are the same as."""
+    if not any(t in same for t in operands_of(node)):
+        return node
+    if isinstance(node, Layer):
+        return replace(node, inputs={k: same.get(t, t) for k, t in node.inputs.items()})
+    if isinstance(node, Concat):
+        return replace(node, inputs=tuple(same.get(t, t) for t in node.inputs))
+    return replace(node, input=same.get(node.input, node.input))
+
+
+def _per_step(nodes: Sequence[Node], timed: set[str]) -> set[str]:
+    """Tensors that exist at each step, of nodes with their final names; `timed`: such inputs."""
+    found = set(timed)
+    for node in nodes:
+        moving = isinstance(node, Layer | Concat | Slice)
+        if moving and found.intersection(operands_of(node)):
+            found.update(results_of(node))
+    return found
 
 
 def _needed(nodes: Sequence[Node], wanted: set[str]) -> list[Node]:

@@ -195,11 +195,6 @@ def _model(graph: Graph, walk: Walk) -> Model:
         if name in set_by:
             _check_state_only(name, view, read)
         elif view.tensor in read:
-            if view.tensor not in timed:
-                raise ModelError(
-                    f"input {name!r}",
-                    "is one vector for a whole sequence; only sequences are supported yet",
-                )
             walk.draft.features[view.tensor] = feature_count(walk, view)
             label = f"input {name!r}"
             port = make_port(walk, label, name, view, view.tensor in timed)
@@ -255,7 +250,11 @@ def _limit(walk: Walk, label: str, view: View) -> int:
     """The limit of an input of integers, 0 for real numbers; refuses one that is both."""
     limit = walk.limits.get(view.tensor, 0)
     readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
-    looked_up = [isinstance(n, Layer) and n.cell.name == "embedding" for n in readers]
+    looked_up = [
+        isinstance(n, Layer)
+        and (n.cell.name == "embedding" or n.inputs.get("length") == view.tensor)
+        for n in readers
+    ]
     if limit and not all(looked_up):
         other = readers[looked_up.index(False)]
         raise ModelError(

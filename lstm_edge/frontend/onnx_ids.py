@@ -44,6 +44,8 @@ _NUMBERWISE = (
 
 MOVES = frozenset(_MOVES.split())
 """Operators that move integers as they move any data."""
+RECURRENT = ("LSTM", "GRU", "RNN")
+"""Operators that take integers as lengths of sequences."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
 """Operators that act on each integer alone, with constants that are one number."""
 
@@ -180,7 +182,8 @@ def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
 def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
     """What a node makes of integers; None where it reads none, or moves them like any data."""
     view = next((v for v in node.inputs if isinstance(v, View) and v.ids is not None), None)
-    if view is None or node.op in MOVES:
+    lengths = node.op in RECURRENT and node.inputs[0] is not view
+    if view is None or node.op in MOVES or lengths:
         return None
     if node.op == "Gather" and node.inputs[0] is not view:
         return lookup(walk, node)

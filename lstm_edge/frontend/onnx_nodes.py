@@ -16,6 +16,7 @@ from lstm_edge.frontend import onnx_ids as ids
 from lstm_edge.frontend import onnx_join as join
 from lstm_edge.frontend import onnx_linear as linear
 from lstm_edge.frontend import onnx_move as move
+from lstm_edge.frontend import onnx_reduce as reduction
 from lstm_edge.frontend import onnx_select as select
 from lstm_edge.frontend import recurrent
 from lstm_edge.frontend.onnx_ids import run_ids
@@ -81,14 +82,18 @@ OPERATORS: Mapping[str, Operator] = {
     "Concat": _operator(join.concat, "axis"),
     "Gather": _operator(select.gather, "axis"),
     "Slice": _operator(select.slice_, "starts ends axes"),
+    "ReduceMean": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "ReduceSum": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "ReduceMax": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "ReduceMin": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "GlobalAveragePool": _operator(reduction.global_pool),
+    "GlobalMaxPool": _operator(reduction.global_pool),
 }
 
 INSTEAD: Mapping[str, str] = {
     "Loop": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "Scan": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "If": "export with static shapes, so that no branch is left",
-    "ReduceMean": "take the last step instead of a mean",
-    "ReduceMax": "take the last step instead of a maximum",
     "QuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",

@@ -21,10 +21,10 @@ from lstm_edge.frontend.layout import (
 from lstm_edge.frontend.onnx_linear import fold_pending
 from lstm_edge.frontend.onnx_walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.frontend.recurrent_attributes import Kind, Settings, settings_of
+from lstm_edge.frontend.recurrent_lengths import length_of
 from lstm_edge.frontend.recurrent_weights import (
     Sequence,
     Weights,
-    check_lengths,
     initial_states,
     sequence_of,
     weights_of,
@@ -56,7 +56,7 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     settings = settings_of(walk, node, kind)
     x = sequence_of(walk, node, settings.batch_first)
     weights = weights_of(walk, node, x, kind, len(settings.directions))
-    check_lengths(walk, node, x)
+    length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)
     results = []
     for d, reverse in enumerate(settings.directions):
@@ -64,13 +64,14 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
         name = f"{kind.name}_reverse" if reverse else kind.name
         made = walk.draft.layer(
             name,
-            cell,
+            length.stop(cell),
             x.view.tensor,
             weights.hidden,
             params,
             node.label,
             initial.constant[d],
             reverse,
+            length.inputs,
         )
         for state, (given, places) in initial.given[d].items():
             walk.given_states.append(GivenState(given, made[state], state, places))
@@ -120,7 +121,7 @@ def _outputs(
         y, last = (x.time, direction, x.batch, units), (direction, x.batch, units)
 
     def whole() -> View:
-        tensors = [result["h"] for result in results]
+        tensors = [result.get("y", result["h"]) for result in results]
         return View(draft.concat(tensors, node.label), y, grid=grid)
 
     def final(state: str) -> View:

@@ -113,20 +113,6 @@ def _check_shape(node: OnnxNode, name: str, array: Doubles, expected: tuple[int,
     )
 
 
-def check_lengths(walk: Walk, node: OnnxNode, x: Sequence) -> None:
-    """A constant sequence_lens that says "all steps" is no restriction."""
-    if len(node.inputs) <= 4 or node.inputs[4] is None:
-        return
-    lengths = node.integers(4, "input sequence_lens") or []
-    if any(length != size_of(x.time) for length in lengths):
-        raise ModelError(
-            node.label,
-            f"input sequence_lens = {lengths[:8]} is not supported yet; feed sequences of full "
-            "length",
-        )
-    walk.fix_time(node)
-
-
 @dataclass(frozen=True)
 class FirstStates:
     """For each direction, by the cell's names: states that do not start at zero, and those that
@@ -172,7 +158,9 @@ def _state_axes(
     expected = (len(settings.directions), size_of(x.batch), hidden)
     if len(axes) == 3 and size_of(axes[1]) != expected[1]:
         message = f"input {name} has {size_of(axes[1])} batch rows, but X has {expected[1]}"
-        raise walk.need_size(node, x.batch or axes[1], size_of(axes[1]) if x.batch else 1, message)
+        both_open = all(atom.open for atom in (*x.batch, *axes[1]))
+        rows = 1 if both_open else size_of(axes[1])
+        raise walk.need_size(node, x.batch or axes[1], rows, message)
     if tuple(size_of(a) for a in axes) != expected:
         message = f"input {name} is {describe(view.axes)}, expected {list(expected)}"
         raise walk.need_size(node, axes[-1] if axes else (), hidden, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,14 @@ from lstm_edge.ir.program import FORWARD, LOAD, NUMBERED, ONCE, Block, Op, Progr
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
 """Called after each operation with its operands [samples, length] and its result."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When an operation runs: the step within the sequence, and whether its sweep starts there."""
+
+    step: int
+    first: bool
 
 
 def _fast_matvec(bias: Array, terms: list[tuple[Array, Array]]) -> Array:
@@ -47,7 +56,7 @@ def set_state(
     table = _operations(program, exact=True)
     for block in program.blocks:
         if block.sweep == LOAD:
-            _execute_block(program, table, None, block, values, 0)
+            _execute_block(program, table, None, block, values, Moment(0, True))
     return {s.name: values[s.given] if s.given else state[s.name] for s in program.states}
 
 
@@ -79,37 +88,42 @@ def _run(
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     kind = np.float32 if program.is_float else np.int64
     execute = partial(_execute_block, program, _operations(program, exact), observe)
-    samples, steps = next(iter(inputs.values())).shape[:2]
+    samples, steps = next(a for p in program.inputs if p.per_step for a in [inputs[p.name]]).shape[
+        :2
+    ]
+    each_step = {p.value: inputs[p.name].astype(kind) for p in program.inputs if p.per_step}
     now = initial_state(program, samples) if state is None else dict(state)
     values: dict[str, Array] = {n: a.astype(kind) for n, a in program.constants.items()}
     kept = _kept(program)
     sequences: dict[str, Array] = {}
     made = program.sweep_of()
-    whole = {p.value: inputs[p.name].astype(kind) for p in program.inputs}
+    values.update({p.value: inputs[p.name].astype(kind) for p in program.inputs if not p.per_step})
     for sweep, direction in enumerate(program.sweeps):
         rows: dict[str, list[Array]] = {n: [] for n in kept if made.get(n, sweep) == sweep}
         order = range(steps) if direction == FORWARD else range(steps - 1, -1, -1)
         for t in order:
             values.update(now)
-            values.update({p.value: inputs[p.name][:, t].astype(kind) for p in program.inputs})
-            values.update({name: array[:, t] for name, array in sequences.items()})
+            values.update({name: array[:, t] for name, array in (each_step | sequences).items()})
             for block in program.blocks:
                 if block.sweep == sweep:
-                    execute(block, values, t)
+                    execute(block, values, Moment(t, t == order[0]))
             renewed = {s.name: values[s.next] for s in program.states if made[s.next] == sweep}
             now.update(renewed)
             for name, row in rows.items():
                 row.append(values[name])
         ordered = 1 if direction == FORWARD else -1
         sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
-    values.update({p.value: inputs[p.name][:, -1].astype(kind) for p in program.inputs})
+    values.update({name: array[:, -1] for name, array in each_step.items()})
     for name, array in sequences.items():
         ends = program.sweeps[made[name]] if name in made else FORWARD
         values[name] = array[:, -1 if ends == FORWARD else 0]
     for block in program.blocks:
         if block.sweep == ONCE:
             execute(
-                block, {**values, **_read_whole(block, {**whole, **sequences})}, steps - 1, values
+                block,
+                {**values, **_read_whole(block, each_step | sequences)},
+                Moment(steps - 1, steps == 1),
+                values,
             )
     outputs = {
         p.name: sequences[p.value] if p.per_step else values[p.value] for p in program.outputs
@@ -144,13 +158,13 @@ def _execute_block(
     observe: Observer | None,
     block: Block,
     values: dict[str, Array],
-    t: int,
+    moment: Moment,
     into: dict[str, Array] | None = None,
 ) -> None:
-    """Run the operations of a block at step t; results go to `values`, and to `into`."""
+    """Run the operations of a block; results go to `values`, and to `into`."""
     for op in block.ops:
         args = tuple(values[name] for name in op.args)
-        result = _apply(op, table[op.kind], args, values, t)
+        result = _apply(op, table[op.kind], args, values, moment)
         values[op.dest] = result
         if into is not None:
             into[op.dest] = result
@@ -163,15 +177,20 @@ def _apply(
     function: Callable[..., Array],
     args: tuple[Array, ...],
     values: Mapping[str, Array],
-    t: int,
+    moment: Moment,
 ) -> Array:
     match op.kind:
         case "matvec":
             terms = [(values[m], x) for m, x in zip(op.matrices, args, strict=True)]
             return function(values[op.bias], terms)
         case "matvec_over_time":
-            before = np.broadcast_to(values[op.bias], args[0].shape) if t == 0 else args[0]
-            return function(before, [(values[op.matrices[0]][t], args[1])])
+            bias = values[op.bias]
+            before = np.broadcast_to(bias, args[0].shape) if moment.first else args[0]
+            return function(before, [(values[op.matrices[0]][moment.step], args[1])])
+        case "restart":
+            return function(*args, moment.first)
+        case "within" | "mean_over_steps":
+            return function(*args, moment.step)
         case kind if kind in NUMBERED:
             return function(args[0], op.n)
         case "slice":

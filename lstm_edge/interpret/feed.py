@@ -20,9 +20,10 @@ Arrays = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Feed:
-    """inputs: name -> [streams, calls, steps, n]. states: settable state -> [streams, k, n], given
-    before the first call (k = 1) or before each of them. The state lives on over the calls of a
-    stream where the program can be run step by step.
+    """inputs: name -> [streams, calls, steps, n], or [streams, calls, n] for one vector of a whole
+    call. states: settable state -> [streams, k, n], given before the first call (k = 1) or before
+    each of them. The state lives on over the calls of a stream where the program can be run step
+    by step.
     """
 
     inputs: Arrays
@@ -31,7 +32,8 @@ class Feed:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Streams, calls, and steps of a call."""
-        streams, calls, steps = next(iter(self.inputs.values())).shape[:3]
+        shapes = (a.shape for a in self.inputs.values() if a.ndim == 4)
+        streams, calls, steps, _ = next(shapes)
         return streams, calls, steps
 
     @classmethod

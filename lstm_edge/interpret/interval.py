@@ -105,6 +105,16 @@ def _unchanged(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return args[0]
 
 
+def _restart(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    (low, high), (least, most) = args[:2]
+    return np.minimum(low, least), np.maximum(high, most)
+
+
+def _mean_over_steps(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = args[0]
+    return np.minimum(low, 0), np.maximum(high, 0)
+
+
 def _slice(op: Op, args: list[Bounds], _: Constants) -> Bounds:
     low, high = args[0]
     end = op.n + op.count
@@ -150,6 +160,9 @@ OPERATIONS: dict[str, BoundsOf] = {
     "smaller": _pairwise,
     "above": _above,
     "table": _table,
+    "restart": _restart,
+    "within": _restart,
+    "mean_over_steps": _mean_over_steps,
     "concat": _concat,
     "slice": _slice,
     "step_at": _unchanged,

@@ -147,7 +147,9 @@ def _integers(port: Port, array: Array) -> Array:
 
 
 def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Vectors of every model input, checked; DataError names what is missing or does not fit."""
+    """Vectors of every model input, [samples, steps, features], or [samples, features] of one that
+    is a vector for a whole sequence; DataError names what is missing or does not fit.
+    """
     found: dict[str, Array] = {}
     for port in program.inputs:
         if port.name not in arrays:
@@ -157,10 +159,13 @@ def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Arra
         if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
             raise DataError(f"array {port.name!r} has type {array.dtype}, expected numbers")
         read = _integers if port.limit else _reals
-        found[port.name] = to_vectors(port, read(port, array))
-    sizes = {name: (len(a), a.shape[1]) for name, a in found.items()}
-    if len(set(sizes.values())) > 1:
-        raise DataError(f"inputs disagree in samples and steps: {sizes}")
+        vectors = to_vectors(port, read(port, array))
+        found[port.name] = vectors if port.per_step else vectors[:, 0]
+    each_step = {port.name for port in program.inputs if port.per_step}
+    sizes = {name: (len(a), a.shape[1]) for name, a in found.items() if name in each_step}
+    if len(set(sizes.values())) > 1 or len({len(a) for a in found.values()}) > 1:
+        counts = {name: len(a) for name, a in found.items()}
+        raise DataError(f"inputs disagree in samples or steps: {counts | sizes}")
     samples, steps = next(iter(sizes.values()))
     if samples == 0 or steps == 0:
         raise DataError(f"the inputs hold {samples} samples of {steps} steps; at least 1 of each")

@@ -31,6 +31,8 @@ class Expr:
     above      the first operand where it is above the second, else 0
     apply      the function `name` of one operand
     softmax, log_softmax   over all units of one operand
+    within   the first operand at steps below the third, a length, else the second
+    mean_over_steps   one operand divided by the number of steps of the window so far
     lookup     row args[0][`value`] of the matrix `name`: the operand holds integers
     argmax     index of the largest unit of one operand, the first of several
     """
@@ -80,6 +82,11 @@ def state(name: str) -> Expr:
 def param(name: str) -> Expr:
     """A weight vector with one entry per unit, for instance a peephole."""
     return Expr("param", name=name)
+
+
+def constant(value: float) -> Expr:
+    """The same number for every unit."""
+    return Expr("constant", value=float(value))
 
 
 def affine(gate: str, *operands: Expr) -> Expr:
@@ -141,6 +148,16 @@ def argmax(operand: Expr) -> Expr:
     return Expr("argmax", (operand,))
 
 
+def within(length: Expr, a: Expr, b: Expr | float) -> Expr:
+    """a at steps 0 .. length - 1, b at all others."""
+    return Expr("within", (a, _lift(b), length))
+
+
+def mean_over_steps(total: Expr) -> Expr:
+    """A sum over the steps of the window so far, divided by their number."""
+    return Expr("mean_over_steps", (total,))
+
+
 def walk(*roots: Expr) -> Iterator[Expr]:
     """Every node below `roots` once, operands before their users, in a stable order."""
     seen: dict[int, Expr] = {}
@@ -162,12 +179,14 @@ class Cell:
 
     A result whose name is also read as a state is kept for the next step: `h` and `c` of an LSTM.
     bounds: magnitudes that results never exceed if they start within, where the equation shows it
-    and its terms do not: a GRU's h is a mean of tanh and the last h.
+    and its terms do not: a GRU's h is a mean of tanh and the last h. windowed: the states start
+    anew with each window, a sequence of the model's length or what one run call is given.
     """
 
     name: str
     results: Mapping[str, Expr]
     bounds: Mapping[str, float] = field(default_factory=dict)
+    windowed: bool = False
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class Layer:
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
     b_g and P_g [units], the table E [rows, units] of an embedding. initial: state name -> [units],
     zero where absent. reverse: the steps are taken from the last to the first, results keep their
-    step's place.
+    step's place; None where either order will do.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Layer:
     params: Mapping[str, Floats] = field(default_factory=dict)
     initial: Mapping[str, Floats] = field(default_factory=dict)
     source: str = ""
-    reverse: bool = False
+    reverse: bool | None = False
 
 
 @dataclass(frozen=True)

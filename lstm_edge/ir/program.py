@@ -27,6 +27,9 @@ MATVECS = ("matvec", "matvec_over_time")
 WHOLE = (*MATVECS, "lookup")
 """Operations that read all units of their operands."""
 
+STEPPED = ("matvec_over_time", "restart", "within", "mean_over_steps")
+"""Operations that depend on the number of the step within the window."""
+
 NUMBERED = ("shift", "round_shift", "saturate", "step_at")
 """Operations of one operand and a number n."""
 PLACED = ("concat", "step_at")
@@ -58,6 +61,9 @@ class Op:
     concat            operands of one format, end to end
     step_at           n: the step of a per-step value, 0 or -1; in a block that runs ONCE
     slice             features n .. n + count - 1 of the operand
+    restart           the second operand at the first step of a window, else the first
+    within            the first operand at steps below the third, an integer, else the second
+    mean_over_steps   the operand divided by the number of steps of the window so far
     An operand of length 1 applies to every unit.
     """
 
@@ -92,7 +98,7 @@ class State:
     """`name` is read during a step; `next` becomes its value after the step.
 
     initial: [length] in the format's integers (or floats). An accumulator belongs to a
-    matvec_over_time, which restarts it itself. given: the value that becomes the state when a
+    window, with which it starts anew. given: the value that becomes the state when a
     caller sets it, "" where none may: it comes from the caller, or from a block of LOAD.
     """
 
@@ -180,6 +186,11 @@ class Program:
         return bool(self.state_inputs) and (
             self.options.get("state") == "explicit" or not self.streams
         )
+
+    @property
+    def counts_steps(self) -> bool:
+        """True where the number of a step within its window matters."""
+        return any(op.kind in STEPPED for block in self.blocks for op in block.ops)
 
     def sweep_of(self) -> dict[str, int]:
         """The sweep in which each value is made; inputs, states and constants are not listed."""

@@ -26,6 +26,8 @@ FACTOR_MARGIN = 4.0
 """How far beyond its calibrated range a 16-bit factor may go: a relu has no bound."""
 HEADROOM_BITS = 2
 """Above 8 bits, a calibrated value may still grow by this many bits before it saturates."""
+OPEN_STEPS = 2**12
+"""Steps of a sequence of any length that a sum over time has room for before it saturates."""
 SMALLEST = 2.0**-10
 """Ranges below this are taken for this: a dead unit still needs a format."""
 
@@ -84,12 +86,27 @@ class FormatChoice:
         if self.is_multiplied(layer, name):
             first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
             known = layer.cell.bounds.get(name, float("inf"))
-            bound = max(min(proved_bound(layer.cell.results[name]), known), first)
-            return self.of_activation(largest, bound)
+            bound = min(proved_bound(layer.cell.results[name]), known)
+            if self.is_given(layer, name) and self.options.activations < 16:
+                return self.of_given(largest, max(bound, first))
+            return self.of_activation(largest, max(bound, first))
         bits = self.options.cell_state
         room = CELL_RANGES[bits, self.ranges.from_data]
         reach = max(largest * room.margin, room.least)
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
+
+    def is_given(self, layer: Layer, name: str) -> bool:
+        """True where an input of the model sets the state."""
+        parts = [part for port in self.model.state_inputs for part in port.parts]
+        return any((part.layer, part.state) == (layer.name, name) for part in parts)
+
+    def of_given(self, largest: float, bound: float) -> Format:
+        """A state that stays within `bound` by itself and that a caller may set beyond it."""
+        fmt = self.of_activation(largest, max(bound, largest) if np.isfinite(bound) else bound)
+        if fmt.storage == "int8":
+            return fmt
+        bits = min(self.options.activations + HEADROOM_BITS, 16)
+        return saturated(fmt.scale, bits, "int16")
 
     def is_mixed(self, layer: Layer, name: str) -> bool:
         """True where a state enters matrix products and elementwise operations both."""
@@ -107,6 +124,15 @@ class FormatChoice:
         bits = self.options.cell_state
         reach = narrow.magnitude * narrow.scale
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
+
+    def of_running(self, reach: float, scale: float, grows: bool) -> Format:
+        """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
+
+        A sum has room for all steps of the model, or for OPEN_STEPS of them.
+        """
+        steps = (self.model.steps or OPEN_STEPS) if grows else 1
+        coarse = bits_above(max(reach, SMALLEST) * steps) - 31
+        return saturated(2.0 ** max(coarse, int(np.floor(np.log2(scale)))), 32)
 
     def of_activation(self, largest: float, bound: float) -> Format:
         """A vector that enters a matrix product; `largest` was seen, `bound` is proved."""
@@ -192,6 +218,9 @@ def proved_bound(node: Expr) -> float:
         return parts[0] * parts[1] if 0.0 not in parts else 0.0
     if node.kind in ("add", "sub"):
         return parts[0] + parts[1]
+    if node.kind == "within":
+        held = node.args[1].kind == "state"  # by an earlier step within the same bound
+        return parts[0] if held else max(parts[:2])
     if node.kind == "smaller" and node.args[0].kind == "larger":
         return max(parts[1], proved_bound(node.args[0].args[1]))
     return float("inf")

@@ -51,8 +51,8 @@ class Rules(Protocol):
     def input(self, port: Port, features: int) -> Value:
         """The value of a model input."""
 
-    def state(self, layer: Layer, name: str, units: int) -> Value:
-        """The value that a state has at the start of a step."""
+    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
+        """The value that a state has at the start of a step; `inputs`: those of the cell."""
 
     def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
         """The value of one node from those of its operands."""
@@ -156,7 +156,7 @@ def integers(port: Port) -> Format:
 
 
 def _looks_back(node: Node) -> bool:
-    return isinstance(node, FirstStep) or (isinstance(node, Layer) and node.reverse)
+    return isinstance(node, FirstStep) or (isinstance(node, Layer) and bool(node.reverse))
 
 
 def _plain_dense(node: DenseOverTime) -> Layer:
@@ -169,16 +169,21 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
     cell = layer.cell
     names = name_expressions(cell)
     values: dict[int, Value] = {}
-    states = {name: rules.state(layer, name, state_units(layer, name)) for name in cell.states}
+    inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
+    states = {
+        name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
+        for name in cell.states
+    }
+    begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, Value] = {}
     for result, root in cell.results.items():
         for node in walk(root):
             if id(node) in values:
                 continue
             if node.kind == "input":
-                values[id(node)] = known[layer.inputs[node.name]]
+                values[id(node)] = inputs[node.name]
             elif node.kind == "state":
-                values[id(node)] = states[node.name]
+                values[id(node)] = begun[node.name]
             else:
                 place = Place(layer, f"{layer.name}.{names[id(node)]}", describe(node, names))
                 args = [values[id(e)] for e in node.args]
@@ -189,15 +194,25 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
             known[layer.outputs[result]] = stored[result]
     for name, value in states.items():
         initial = rules.initial(layer, name, value)
-        given = rules.given(layer, name, value)
-        state = ir.program.State(value.name, stored[name].name, initial, given=given)
+        given = "" if cell.windowed else rules.given(layer, name, value)
+        state = ir.program.State(value.name, stored[name].name, initial, cell.windowed, given)
         rules.builder.states.append(state)
 
 
-def state_units(layer: Layer, state: str) -> int:
-    """Length of a state: what its matrix takes, else what the layer's gates give."""
+def _begun(layer: Layer, name: str, value: Value, rules: Rules) -> Value:
+    """A state that starts anew with each window, at its first step what it starts from."""
+    if not layer.cell.windowed:
+        return value
+    b, first = rules.builder, rules.initial(layer, name, value)
+    start = b.vector(f"{value.name}_start", first[:1], value.format)
+    return b.emit("restart", f"{value.name}_so_far", (value, start), value.format)
+
+
+def state_units(layer: Layer, state: str, inputs: Mapping[str, Value]) -> int:
+    """Length of a state: what its matrix takes, what the layer's gates give, or its input's."""
     for e in walk(*layer.cell.results.values()):
         for matrix, operand in zip(e.matrices, e.args, strict=False):
             if operand.kind == "state" and operand.name == state:
                 return int(layer.params[matrix].shape[1])
-    return int(next(len(a) for name, a in layer.params.items() if name.startswith("b_")))
+    biases = [len(a) for name, a in layer.params.items() if name.startswith("b_")]
+    return biases[0] if biases else next(iter(inputs.values())).length

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lstm_edge import ir
@@ -58,12 +60,16 @@ class IntegerRules:
         stored = saturated(1.0, chosen.bits, storage)
         return self.builder.value(port.tensor, features, stored, f"input {port.name}")
 
-    def state(self, layer: Layer, name: str, units: int) -> Value:
+    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
         """A state in the format that it is kept in. One that is also mixed unit by unit, as a
         GRU's h, is kept twice: wide, and as the activation that matrix products read.
         """
         seen, comment = f"{layer.name}.{name}", f"{name} of the last step"
         self.states.add(seen)
+        if layer.cell.windowed:
+            x = next(iter(inputs.values()))
+            grows = layer.cell.results[name].kind == "add"
+            return self.builder.value(seen, units, self._running(x, grows), f"{name} so far")
         if not self.choice.is_mixed(layer, name):
             return self.builder.value(seen, units, self.choice.of_state(layer, name), comment)
         wide = self.builder.value(seen, units, self.choice.of_mixed(layer, name), comment)
@@ -85,6 +91,13 @@ class IntegerRules:
             return self._lookup(node, args[0], place)
         if node.kind == "constant":
             return constant_vector(b, name, np.array([node.value]))
+        if node.kind == "within":
+            return self._within(args, name, comment)
+        return self._computed(node, args, place)
+
+    def _computed(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """Operations of one node that computes with numbers."""
+        b, name, comment = self.builder, place.name, place.comment
         args = [self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args)]
         match node.kind:
             case "mul":
@@ -97,6 +110,10 @@ class IntegerRules:
             case "argmax":
                 indices = fixed(0, 0, args[0].length - 1, "int32")
                 return b.emit("argmax", name, (args[0],), indices, length=1, comment=comment)
+            case "mean_over_steps":
+                low, high = min(args[0].format.low, 0), max(args[0].format.high, 0)
+                mean = Format("int32", args[0].format.scale, low, high)
+                return b.emit(node.kind, name, (args[0],), mean, comment=comment)
             case "apply":
                 return lower_function(b, node.name, as_fixed(b, args[0], name), name, comment)
             case _:
@@ -112,6 +129,19 @@ class IntegerRules:
         value = lower_lookup(self.builder, ids, int(node.value), table, target, place.name, matrix)
         self.seen_as[value.name] = place.name
         return value
+
+    def _within(self, args: list[Value], name: str, comment: str) -> Value:
+        """One of two values at the coarser of their formats; the length is an integer."""
+        b, length = self.builder, args[2]
+        if length.name in b.constants:
+            length = with_fraction(b, length, 0, f"{name}_length")
+        x, y = (self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args[:2]))
+        x, y = as_fixed(b, x, f"{name}_a"), as_fixed(b, y, f"{name}_b")
+        fraction = fraction_of(x) if y.name in b.constants else min(fraction_of(x), fraction_of(y))
+        x, y = (with_fraction(b, v, fraction, f"{name}_{k}") for v, k in ((x, "a"), (y, "b")))
+        low, high = min(x.format.low, y.format.low), max(x.format.high, y.format.high)
+        both = fixed(fraction, low, high, "int32")
+        return b.emit("within", name, (x, y, length), both, comment=comment)
 
     def _factors(self, args: list[Value], name: str) -> tuple[Value, Value]:
         """Two factors of which one has 16 bits: of two wide ones, the one that is no state is cut
@@ -215,6 +245,10 @@ class IntegerRules:
         """A state, or what a matrix product reads, in its stored format; anything else as it is."""
         layer, name = place.layer, f"{place.name}_stored"
         value = self._unpacked(value, place.name)
+        if layer.cell.windowed:
+            stored = convert(self.builder, value, self._format_of(layer, result), name)
+            self.seen_as[stored.name] = place.name
+            return stored
         if result in layer.cell.states and self.choice.is_mixed(layer, result):
             return self._mixed(value, result, place)
         if result in layer.cell.states:
@@ -240,6 +274,18 @@ class IntegerRules:
         b.states.append(State(before.name, narrow.name, initial, given=given))
         return wide
 
+    def _format_of(self, layer: Layer, state: str) -> Format:
+        return self.builder.values[f"{layer.name}.{state}"].format
+
+    def _running(self, x: Value, grows: bool) -> Format:
+        """The format of a reduction over time of x: as fine as x where int32 holds all steps."""
+        reach, scale = x.format.magnitude * x.format.scale, x.format.scale
+        if x.name in self.inputs:
+            chosen = self.inputs[x.name]
+            most = x.format.magnitude + np.abs(chosen.zero_point)
+            reach, scale = float((most * chosen.scale).max()), float(chosen.scale.min())
+        return self.choice.of_running(reach, scale, grows)
+
     def _narrow_given(self, layer: Layer, wide: Value, narrow: Value) -> str:
         """The narrow form of a state that a caller sets by the wide one."""
         b = self.builder
@@ -254,7 +300,8 @@ class IntegerRules:
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values in the state's format, or zeros."""
         given = layer.initial.get(name)
-        real = np.zeros(state.length) if given is None else given.astype(np.float64)
+        numbers = np.zeros(1) if given is None else given.astype(np.float64)
+        real = np.broadcast_to(numbers, (state.length,))
         stored = np.floor(real / state.format.scale + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
 

@@ -28,7 +28,7 @@ class RealRules:
         fmt = integers(port) if port.limit else FLOAT32
         return self.builder.value(port.tensor, features, fmt, f"input {port.name}")
 
-    def state(self, layer: Layer, name: str, units: int) -> Value:
+    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
         """A state as it is."""
         return self.builder.value(
             f"{layer.name}.{name}", units, FLOAT32, f"{name} of the last step"
@@ -98,7 +98,8 @@ class RealRules:
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values, or zeros."""
         given = layer.initial.get(name)
-        return np.zeros(state.length, np.float32) if given is None else given.astype(np.float32)
+        numbers = np.zeros(1) if given is None else given
+        return np.array(np.broadcast_to(numbers, (state.length,)), np.float32)
 
     def given(self, layer: Layer, name: str, state: Value) -> str:
         """A state is set as it is."""

@@ -4,6 +4,7 @@ is reversed, forward again where a layer needs what a reversed one makes.
 
 from __future__ import annotations
 
+from lstm_edge.errors import ModelError
 from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Node
 from lstm_edge.ir.program import FORWARD, ONCE, REVERSE
 
@@ -18,6 +19,8 @@ class Sweeps:
         self._model = model
         self._directions: list[str] = []
         self._made = {port.tensor: ANYWHERE for port in model.inputs}
+        self._either: set[str] = set()
+        self._once_inputs = {t for t in self._made if not model.tensors[t].per_step}
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -29,6 +32,8 @@ class Sweeps:
         inputs = node.inputs if isinstance(node, Concat) else _inputs(node)
         results = node.outputs.values() if isinstance(node, Layer) else (node.output,)
         sweep = self._place(node, inputs)
+        if isinstance(node, Layer) and node.reverse is None:
+            self._either.update(results)
         for tensor in results:
             per_step = self._model.tensors[tensor].per_step
             self._made[tensor] = sweep if per_step else ONCE
@@ -36,6 +41,8 @@ class Sweeps:
 
     def ends_with(self, node: LastStep | FirstStep) -> int | None:
         """None where the wanted step is the last that the sweep computes, else its index."""
+        if node.input in self._either:
+            return None
         sweep = self._made[node.input]
         last = isinstance(node, LastStep)
         if sweep == ANYWHERE:
@@ -48,13 +55,22 @@ class Sweeps:
     def _place(self, node: Node, inputs: tuple[str, ...]) -> int:
         if isinstance(node, LastStep | FirstStep) or is_plain_dense(node):
             return ONCE
-        if not all(self._model.tensors[t].per_step for t in inputs):
+        vectors = [t for t in inputs if not self._model.tensors[t].per_step]
+        inputs = tuple(t for t in inputs if t not in vectors)
+        if not inputs:
             return ONCE
+        computed = [t for t in vectors if t not in self._once_inputs]
+        if computed:
+            raise ModelError(
+                node.source or node.name,
+                "reads at each step a vector that is computed after the last one (a decoder behind "
+                "an encoder): not supported yet; compile the two as models of their own",
+            )
         earliest = max((self._made[t] for t in inputs), default=ANYWHERE)
         wanted = None
         if isinstance(node, Layer) and node.cell.states:
-            wanted = REVERSE if node.reverse else FORWARD
-        elif earliest == ANYWHERE or isinstance(node, DenseOverTime):
+            wanted = None if node.reverse is None else REVERSE if node.reverse else FORWARD
+        if wanted is None and (earliest == ANYWHERE or isinstance(node, DenseOverTime)):
             wanted = FORWARD
         for sweep in range(max(earliest, 0), len(self._directions)):
             if wanted in (None, self._directions[sweep]):

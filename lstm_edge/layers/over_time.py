@@ -1,0 +1,40 @@
+"""Reductions over time, computed as the steps go by: of the last step's y is what they reduce to.
+
+Each is a cell that keeps its result so far; its state starts anew with each window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lstm_edge.ir.expr import (
+    Cell,
+    Expr,
+    input_vector,
+    larger,
+    mean_over_steps,
+    smaller,
+    state,
+)
+
+LARGEST = 3.4028235e38
+"""The largest float32: what a minimum starts from."""
+
+REDUCTIONS: dict[str, tuple[Callable[[Expr, Expr], Expr], float]] = {
+    "sum": (lambda x, y: y + x, 0.0),
+    "max": (larger, -LARGEST),
+    "min": (smaller, LARGEST),
+}
+"""By name: the next result from the step's x and the result so far, and what it starts from."""
+
+
+def running(reduction: str) -> Cell:
+    """One of `REDUCTIONS` of x over the steps so far."""
+    combine, _ = REDUCTIONS[reduction]
+    y = combine(input_vector("x"), state("y"))
+    return Cell(f"running_{reduction}", {"y": y}, windowed=True)
+
+
+def mean() -> Cell:
+    """The mean of the steps of a window, x being their sum."""
+    return Cell("mean", {"y": mean_over_steps(input_vector("x"))})
