@@ -1,0 +1,269 @@
+"""What is known while the nodes of a quantized graph are read in order.
+
+A tensor of integers stands for a float tensor at some grid. Nodes that compute on integers become
+the float operator that they stand for; what they leave unread is dropped at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from onnx import AttributeProto, NodeProto, helper
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.fold import FOLDABLE
+from lstm_edge.frontend.onnx_walk import attributes_of, label_of
+from lstm_edge.frontend.rewrite.grids import RANGES, Array, Grid, dequantize, make_grid
+from lstm_edge.frontend.rewrite.sketch import Sketch, needed
+
+_MOVES = "Transpose Reshape Squeeze Unsqueeze Flatten Gather Slice Split Identity Expand MaxPool"
+MOVES = frozenset(_MOVES.split())
+"""Operators that give numbers of their first input as they are, in other places."""
+
+_ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div"))
+
+_INTERVALS: Mapping[str, tuple[float, float]] = {
+    "Sigmoid": (0.0, 1.0),
+    "HardSigmoid": (0.0, 1.0),
+    "Softmax": (0.0, 1.0),
+    "Tanh": (-1.0, 1.0),
+    "Softsign": (-1.0, 1.0),
+    "Relu": (0.0, math.inf),
+}
+"""Where the results of some operators lie."""
+
+_EVERYWHERE = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A grid that DynamicQuantizeLinear chooses as the model runs: names of its two tensors."""
+
+    scale: str
+    zero: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor of integers: the float tensor `value`, at a grid."""
+
+    value: str
+    grid: Grid | Live
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A number known as the model runs: the tensor `scale` of a Live grid times constants."""
+
+    scale: str
+    factor: Array
+
+
+@dataclass(frozen=True)
+class Product:
+    """A sum of integer products that its scales are still to be multiplied with.
+
+    op: the operator on floats, "MatMul" or "Conv", which reads `value` and weights; it must be
+    multiplied with `scale` (of a Live grid, or a number) and is with `factor`.
+    """
+
+    op: str
+    value: str
+    weights: Array
+    scale: str | Array
+    factor: Array
+    attributes: tuple[AttributeProto, ...] = ()
+
+
+@dataclass
+class Flow:
+    """`nodes`: the new graph so far. `names`: tensors that are now known under another name.
+
+    raw: tensors that are a graph input but for their places and constant arithmetic. left_out: a
+    range that the file saturates at and the new graph does not, and the tensor's name.
+    """
+
+    sketch: Sketch
+    varying: set[str]
+    raw: set[str]
+    nodes: list[NodeProto] = field(default_factory=list)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    factors: dict[str, Factor] = field(default_factory=dict)
+    products: dict[str, Product] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    left_out: tuple[str, float, float] | None = None
+    rounded: bool = False
+
+    @classmethod
+    def of(cls, sketch: Sketch) -> Flow:
+        """The start of a reading."""
+        inputs = {i.name for i in sketch.inputs}
+        return cls(sketch, set(inputs), inputs)
+
+    def constant(self, node: NodeProto, k: int) -> Array | None:
+        """Input `k` where it depends on constants only."""
+        name = input_of(node, k)
+        return None if not name or name in self.varying else self.sketch.constant(name)
+
+    def keep(self, node: NodeProto) -> None:
+        """Take a node over as it is, but for tensors that are known under another name."""
+        copy = NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = [self.names.get(name, name) for name in node.input]
+        plain = node.domain in ("", "ai.onnx") and node.op_type in FOLDABLE
+        if not plain or not self.varying.isdisjoint(node.input):
+            self.varying.update(node.output)
+        self._put(copy)
+
+    def emit(
+        self,
+        source: NodeProto,
+        op: str,
+        inputs: Iterable[str],
+        outputs: Iterable[str] = (),
+        copied: Iterable[AttributeProto] = (),
+    ) -> str:
+        """Add a node in the place of `source`; returns the name of its first output."""
+        names = list(outputs) or [self.sketch.fresh(op.lower())]
+        read = [self.names.get(name, name) for name in inputs]
+        label = source.name or next(iter(source.output))
+        self.varying.update(names)
+        node = helper.make_node(op, read, names, name=label)
+        node.attribute.extend(copied)
+        self._put(node)
+        return names[0]
+
+    def rename(self, source: NodeProto, value: str) -> None:
+        """The output of `source` is the tensor `value`."""
+        self.emit(source, "Identity", [value], [source.output[0]])
+        self.names[source.output[0]] = self.names.get(value, value)
+
+    def _put(self, node: NodeProto) -> None:
+        self.nodes.append(node)
+        outputs = [name for name in node.output if name]
+        if node.op_type in _INTERVALS:
+            self.intervals[outputs[0]] = _INTERVALS[node.op_type]
+        elif node.op_type == "LSTM" and "activations" not in attributes_of(node):
+            self.intervals.update(dict.fromkeys(node.output[:2], (-1.0, 1.0)))
+        elif node.op_type in MOVES and node.input[0] in self.intervals:
+            self.intervals.update(dict.fromkeys(outputs, self.intervals[node.input[0]]))
+        computed = [name for name in node.input if name in self.varying]
+        if node.op_type in MOVES | _ARITHMETIC and len(computed) == 1 and computed[0] in self.raw:
+            self.raw.update(outputs)
+
+    def saturate(self, source: NodeProto, value: str, grid: Grid) -> str:
+        """`value` within the range of a grid, where the network may rely on that.
+
+        Exporters leave out a Relu or Clip before a range that does the same, which then has 0 at
+        an end. A range with both signs tells what calibration data did and is left out.
+        """
+        self.rounded = True
+        value = self.names.get(value, value)
+        low, high = grid.bounds()
+        least, largest = self.intervals.get(value, _EVERYWHERE)
+        step = float(grid.scale.reshape(()))
+        below, above = least < low - step, largest > high + step
+        if not below and not above:
+            return value
+        if value in self.raw or low < 0 < high:
+            self.left_out = self.left_out or (value, low, high)
+            return value
+        bounds = {"min": low if below else None, "max": high if above else None}
+        clipped = self._clip(source, value, bounds)
+        self.intervals[clipped] = (max(low, least), min(high, largest))
+        return clipped
+
+    def _clip(self, source: NodeProto, value: str, bounds: Mapping[str, float | None]) -> str:
+        if self.sketch.opset < 11:
+            given = [(name, bound) for name, bound in bounds.items() if bound is not None]
+            attributes = [helper.make_attribute(name, bound) for name, bound in given]
+            return self.emit(source, "Clip", [value], copied=attributes)
+        names = [
+            "" if bound is None else self.sketch.add_constant(np.asarray(bound, np.float32))
+            for bound in bounds.values()
+        ]
+        return self.emit(source, "Clip", [value, *names])
+
+    def grid(
+        self, node: NodeProto, scale: int, zero: int, default: str = "", axis: int = 1
+    ) -> Grid | Live | None:
+        """The grid in two inputs of a node; None where it is neither constant nor Live.
+
+        default: numpy's name of the type of an absent zero point.
+        """
+        numbers = self.constant(node, scale)
+        if numbers is None:
+            name = input_of(node, scale)
+            return Live(name, input_of(node, zero)) if name in self.factors else None
+        zeros = self.constant(node, zero)
+        if zeros is None:
+            if input_of(node, zero):
+                return None
+            zeros = np.zeros(numbers.shape, default or "uint8")
+        block = int(attributes_of(node).get("block_size", 0))
+        return make_grid(label_of(node), numbers, zeros, axis, block)
+
+    def real(self, node: NodeProto, at: tuple[int, int, int], axis: int = 1) -> str | None:
+        """The float tensor in inputs (integers, scale, zero point) of a node; None if unknown.
+
+        Raises ModelError where the integers were stored at another grid than they are read at.
+        """
+        name = input_of(node, at[0])
+        array = self.numbers(node, at, axis)
+        if array is not None:
+            return self.sketch.add_constant(array)
+        stored = self.stored.get(name)
+        if stored is None:
+            return None
+        known = stored.grid.zero.dtype.name if isinstance(stored.grid, Grid) else ""
+        if not alike(stored.grid, self.grid(node, at[1], at[2], known, axis)):
+            raise ModelError(
+                label_of(node),
+                f"reads {name!r} with another scale or zero point than it was stored with; "
+                "quantize the model again, or export the float model",
+            )
+        return stored.value
+
+    def numbers(self, node: NodeProto, at: tuple[int, int, int], axis: int = 1) -> Array | None:
+        """What constant integers in inputs (integers, scale, zero point) stand for."""
+        array = self.constant(node, at[0])
+        if array is None:
+            return None
+        grid = self.grid(node, at[1], at[2], array.dtype.name, axis)
+        return dequantize(label_of(node), array, grid) if isinstance(grid, Grid) else None
+
+    def finish(self) -> None:
+        """Give the new graph to the sketch, without what nothing reads, and warn."""
+        self.sketch.nodes = needed(self.nodes, [o.name for o in self.sketch.outputs])[0]
+        if self.rounded:
+            self.sketch.warnings.append(
+                "the file is quantized: its weights keep their values, its activations are rounded "
+                "by lstm-edge and not as in the file"
+            )
+        if self.left_out is not None:
+            name, low, high = self.left_out
+            self.sketch.warnings.append(
+                "ranges at which the file's quantized activations saturate are left out, as "
+                f"[{low:.3g}, {high:.3g}] of {name!r}: they tell what the calibration data did"
+            )
+
+
+def alike(one: Grid | Live, other: Grid | Live | None) -> bool:
+    """True where the same integers mean the same numbers."""
+    if isinstance(one, Grid) and isinstance(other, Grid):
+        return one.same(other)
+    return one == other if isinstance(one, Live) and isinstance(other, Live) else False
+
+
+def input_of(node: NodeProto, k: int) -> str:
+    """The name of input `k`, "" where it is absent."""
+    return node.input[k] if k < len(node.input) else ""
+
+
+def storable(grid: Grid | Live | None) -> bool:
+    """True for a constant grid of a whole tensor in integers that activations are stored in."""
+    return isinstance(grid, Grid) and grid.single and grid.zero.dtype.name in RANGES
