@@ -340,6 +340,28 @@ def test_operator_on_integers_is_the_float_operator(name: str, tmp_path: Path) -
     assert np.abs(wanted).max() > 0.2
 
 
+@pytest.mark.parametrize(("transposed", "axis"), [(0, None), (0, 1), (1, None), (1, 0)])
+def test_qgemm_without_an_output_scale_gives_floats(
+    transposed: int, axis: int | None, tmp_path: Path
+) -> None:
+    """Its scales are one number or one per output, its bias has those of data and weights."""
+    weights = quantized((4, INPUTS) if transposed else (INPUTS, 4), "int8", axis, symmetric=True)
+    bias = np.int32([3000, -4000, 100, 0])
+    attributes = {"transB": transposed, "alpha": 0.5}
+    nodes = [
+        node("QuantizeLinear", "x xs xz", "xq"),
+        microsoft("QGemm", "xq xs xz w_q w_s w_z b", "y", **attributes),
+    ]
+    named: dict[str, Any] = {"xs": np.float32(0.03), "xz": np.int8(-3), **weights.named("w")}
+    model = network(nodes, {"x": ROWS.shape}, ["y"], {**named, "b": bias}, opset=17)
+    found = run_onnx(as_model(rewritten(model, tmp_path)), {"x": ROWS})[0]
+    matrix = weights.floats.T if transposed else weights.floats
+    exact = 0.5 * (ROWS @ matrix + bias * np.float32(0.03) * weights.s)
+    np.testing.assert_allclose(found, exact, atol=1e-5)
+    # Rounding three numbers to steps of 0.03 and times weights of at most 1, halved by alpha.
+    np.testing.assert_allclose(found, run_onnx(model, {"x": ROWS})[0], atol=0.5 * 3 * 0.015)
+
+
 CONVOLUTIONS = {
     "QLinearConv": ("", "xq xs xz w_q w_s w_z ys yz b", {"strides": [2]}),
     "QLinearGlobalAveragePool": ("m", "xq xs xz ys yz", {"channels_last": 0}),

@@ -13,7 +13,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoPr
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.fold import SHAPE_ONLY
-from lstm_edge.frontend.onnx_file import check_finite, tensor_value
+from lstm_edge.frontend.onnx_file import tensor_value
 from lstm_edge.frontend.onnx_walk import attributes_of
 from lstm_edge.frontend.rewrite.sketch import Array, Sketch
 
@@ -108,10 +108,10 @@ def _single(name: str, array: Array, kinds: Kinds) -> Array:
         return array
     with np.errstate(over="ignore"):
         result = array.astype(np.float32)
-    label = f"initializer {name!r}"
     if array.dtype == np.float64 and np.isfinite(array).all() and not np.isfinite(result).all():
-        raise ModelError(label, "holds numbers that float32 cannot hold; export in float32")
-    check_finite(label, result)
+        raise ModelError(
+            f"initializer {name!r}", "holds numbers that float32 cannot hold; export in float32"
+        )
     return result
 
 
