@@ -25,9 +25,8 @@ networks with random weights; do not edit. A file's name tells the module: `bf` 
 `state` h0 and c0 as inputs, `q...` quantized.
 
 A number is the largest difference of any output from onnxruntime's, for random inputs: the model
-in float64 against the file as it is. Quantized files differ by their activations, which
-onnxruntime rounds to 8 bits and saturates where calibration data ended, and lstm-edge does not. A
-text says why a file is refused.
+in float64 against the file as it is. Quantized files differ by the rounding of their activations,
+which onnxruntime does as the file says and lstm-edge on its own. A text says why a file is refused.
 """
 
 

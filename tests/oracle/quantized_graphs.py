@@ -110,3 +110,17 @@ def run_onnx(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> list[Array]:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), options)
     return list(session.run(None, dict(feeds)))
+
+
+def check_equal(
+    model: onnx.ModelProto,
+    nodes: Sequence[onnx.NodeProto],
+    floats: Mapping[str, Array],
+    folder: Path,
+    x: Array,
+) -> None:
+    """The rewritten model gives the bits of a float model made by hand."""
+    by_hand = network(nodes, {"x": x.shape}, ["y"], floats, model.opset_import[0].version)
+    found = run_onnx(as_model(rewritten(model, folder)), {"x": x})[0]
+    np.testing.assert_array_equal(found, run_onnx(by_hand, {"x": x})[0])
+    assert np.abs(found).max() > 0.1

@@ -41,13 +41,13 @@ def agrees(found: Verdict, said: str) -> bool:
 
 
 def test_every_file_that_compiles_agrees_with_onnxruntime() -> None:
-    """To float32; to 8 bits of a calibrated range, or half precision, where the file has these."""
+    """To float32; to 8 bits or half precision where the file computes so."""
     found = {key: said for key, said in sections().items() if not said.startswith("refused: ")}
     assert len(found) > 150
     for (_, name), said in found.items():
         coarse = re.search(r"\.(q|fp16)", name)
         assert said.startswith("below "), f"{name}: {said}"
-        assert float(said.removeprefix("below ")) <= (1e-1 if coarse else 1e-5), name
+        assert float(said.removeprefix("below ")) <= (1e-2 if coarse else 1e-5), name
 
 
 def test_the_table_names_no_folder_of_a_machine() -> None:

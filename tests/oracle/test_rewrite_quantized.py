@@ -16,6 +16,7 @@ from tests.oracle.model_reference import run_model
 from tests.oracle.quantized_graphs import (
     Quantized,
     as_model,
+    check_equal,
     microsoft,
     network,
     quantized,
@@ -115,17 +116,7 @@ def test_dequantized_weights_and_biases_are_constants(
     ]
     named = {**weights.named("W"), **bias.named("b")}
     model = network(nodes, {"x": ROWS.shape}, ["y"], named)
-    check_equal(model, nodes[2:], {"W": weights.floats, "b": bias.floats}, tmp_path)
-
-
-def check_equal(
-    model: onnx.ModelProto, nodes: list[onnx.NodeProto], floats: dict, folder: Path, x: Any = ROWS
-) -> None:
-    """The rewritten model gives the bits of a float model made by hand."""
-    by_hand = network(nodes, {"x": x.shape}, ["y"], floats, model.opset_import[0].version)
-    found = run_onnx(as_model(rewritten(model, folder)), {"x": x})[0]
-    np.testing.assert_array_equal(found, run_onnx(by_hand, {"x": x})[0])
-    assert np.abs(found).max() > 0.1
+    check_equal(model, nodes[2:], {"W": weights.floats, "b": bias.floats}, tmp_path, ROWS)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
@@ -142,7 +133,7 @@ def test_blocks_of_weights_have_scales_of_their_own(size: int, tmp_path: Path) -
         node("Gemm", "x W", "y", transB=1),
     ]
     model = network(nodes, {"x": ROWS.shape}, ["y"], {"q": q, "s": scales})
-    check_equal(model, nodes[1:], {"W": floats}, tmp_path)
+    check_equal(model, nodes[1:], {"W": floats}, tmp_path, ROWS)
 
 
 def test_weights_of_four_bits_are_read(tmp_path: Path) -> None:
@@ -156,7 +147,7 @@ def test_weights_of_four_bits_are_read(tmp_path: Path) -> None:
     )
     model.graph.initializer.append(helper.make_tensor("q", TensorProto.INT4, (4, 3), values))
     floats = np.asarray(values, np.float32).reshape(4, 3) * np.float32(0.11)
-    check_equal(model, [node("Gemm", "x W", "y", transB=1)], {"W": floats}, tmp_path)
+    check_equal(model, [node("Gemm", "x W", "y", transB=1)], {"W": floats}, tmp_path, ROWS)
 
 
 def test_float_weights_that_the_file_rounds_are_rounded(tmp_path: Path) -> None:
@@ -174,85 +165,7 @@ def test_float_weights_that_the_file_rounds_are_rounded(tmp_path: Path) -> None:
     steps = np.clip(np.rint(weights / scales[:, None]), -128, 127)
     assert steps[0, 0] == -128
     floats = (steps * scales[:, None]).astype(np.float32)
-    check_equal(model, nodes[2:], {"d": floats}, tmp_path)
-
-
-SEQUENCES = np.random.default_rng(9).normal(size=(STEPS, 4, INPUTS)).astype(np.float32)
-HEAD = [
-    node("LSTM", "x L_W L_R", "- h", hidden_size=HIDDEN),
-    node("Squeeze", "h axes", "last"),
-    node("Gemm", "last W", "g", transB=1),
-]
-
-
-def pair(scale: float, zero: Any, between: list[onnx.NodeProto]) -> onnx.ModelProto:
-    """LSTM, Gemm, Q, `between` from q to m, DQ."""
-    nodes = [
-        *HEAD,
-        node("QuantizeLinear", "g s z", "q"),
-        *between,
-        node("DequantizeLinear", f"{'m' if between else 'q'} s z", "y"),
-    ]
-    return network(
-        nodes, {"x": SEQUENCES.shape}, ["y"], {**head_weights(), "s": np.float32(scale), "z": zero}
-    )
-
-
-def head_weights() -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(3)
-    shapes = {"L_W": (1, 4 * HIDDEN, INPUTS), "L_R": (1, 4 * HIDDEN, HIDDEN), "W": (4, HIDDEN)}
-    weights = {name: rng.normal(size=s).astype(np.float32) for name, s in shapes.items()}
-    return {**weights, "axes": np.int64([0]), "shape": np.int64([2, 2, 4])}
-
-
-def test_a_range_with_both_signs_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    model = pair(0.004, np.int8(3), [])
-    plain = [*HEAD[:-1], node("Gemm", "last W", "y", transB=1)]
-    check_equal(model, plain, head_weights(), tmp_path, SEQUENCES)
-    warnings = " ".join(load(saved(model, tmp_path)).warnings)
-    assert "[-0.524, 0.496] of 'g'" in warnings
-    assert "is quantized" in warnings
-
-
-@pytest.mark.parametrize("zero", [np.int8(-128), np.uint8(0), np.uint16(0), np.int8(127)])
-def test_a_range_with_zero_at_an_end_may_be_a_relu_and_stays(zero: Any, tmp_path: Path) -> None:
-    """onnxruntime's quantizer leaves out a Relu or Clip before such a range."""
-    scale = 0.5 / np.iinfo(zero.dtype).max
-    model = pair(scale, zero, [])
-    found = run_onnx(as_model(rewritten(model, tmp_path)), {"x": SEQUENCES})[0]
-    wanted = run_onnx(model, {"x": SEQUENCES})[0]
-    np.testing.assert_allclose(found, wanted, atol=0.51 * scale)
-    assert (found == 0).any()
-    loaded = load(saved(model, tmp_path))
-    for row in range(4):
-        result = run_model(loaded, {"x": SEQUENCES[:, row : row + 1]})["y"]
-        np.testing.assert_allclose(result, wanted[row : row + 1], atol=0.51 * scale)
-
-
-def test_integers_may_move_between_q_and_dq(tmp_path: Path) -> None:
-    moves = [node("Transpose", "q", "t", perm=[1, 0]), node("Transpose", "t", "u", perm=[1, 0])]
-    model = pair(0.05, np.int8(3), [*moves, node("Reshape", "u shape", "m")])
-    found = run_onnx(as_model(rewritten(model, tmp_path)), {"x": SEQUENCES})[0]
-    wanted = run_onnx(model, {"x": SEQUENCES})[0]
-    assert found.shape == (2, 2, 4)
-    np.testing.assert_allclose(found, wanted, atol=0.026)
-
-
-def test_input_scaled_before_its_range_is_taken_as_it_is(tmp_path: Path) -> None:
-    """What comes from an input by arithmetic alone has no Relu to lose."""
-    names = {"s": np.float32(1 / 255), "z": np.uint8(0), "k": np.float32(0.01)}
-    weights = quantized((1, 4 * HIDDEN, INPUTS), "int8"), quantized((1, 4 * HIDDEN, HIDDEN), "int8")
-    names |= {"W": weights[0].floats, "R": weights[1].floats}
-    nodes = [
-        node("Mul", "x k", "scaled"),
-        node("QuantizeLinear", "scaled s z", "q"),
-        node("DequantizeLinear", "q s z", "d"),
-        node("LSTM", "d W R", "y", hidden_size=HIDDEN),
-    ]
-    model = load(saved(network(nodes, {"x": X.shape}, ["y"], names), tmp_path))
-    plain = [node("Mul", "x k", "d"), nodes[-1]]
-    wanted = run_onnx(network(plain, {"x": X.shape}, ["y"], names), {"x": X})[0]
-    np.testing.assert_allclose(run_model(model, {"x": X})["y"], wanted, atol=1e-5)
+    check_equal(model, nodes[2:], {"d": floats}, tmp_path, ROWS)
 
 
 MULTIPLIED = {
@@ -278,7 +191,7 @@ def test_matmul_integer_with_its_scales_is_a_matmul(
     ]
     named = {**weights.named("w"), "one": np.float32(1)}
     model = network(nodes, {"x": ROWS.shape}, ["y"], named, opset=17)
-    check_equal(model, [node("MatMul", "x w", "y")], {"w": weights.floats}, tmp_path)
+    check_equal(model, [node("MatMul", "x w", "y")], {"w": weights.floats}, tmp_path, ROWS)
 
 
 @pytest.mark.parametrize("axis", [None, 0])
@@ -404,7 +317,7 @@ def test_matmul_of_one_node_is_a_matmul_and_an_addition(
         ]
     model = network(nodes, {"x": ROWS.shape}, ["y"], {**weights.named("w"), "b": bias}, opset=17)
     by_hand = [node("MatMul", "x w", "p"), node("Add", "p b", "y")]
-    check_equal(model, by_hand, {"w": weights.floats, "b": bias}, tmp_path)
+    check_equal(model, by_hand, {"w": weights.floats, "b": bias}, tmp_path, ROWS)
 
 
 QUANT = Path(__file__).resolve().parents[3] / "shared" / "onnx_patterns" / "quant"
@@ -420,5 +333,5 @@ def test_file_of_a_quantizer_computes_what_onnxruntime_does(file: Path) -> None:
     (port,) = model.outputs
     for row in range(2):
         found = run_model(model, {"x": x[row : row + 1]})[port.name]
-        np.testing.assert_allclose(found, wanted[row : row + 1], atol=5e-3)
+        np.testing.assert_allclose(found, wanted[row : row + 1], atol=1e-2)
     assert "is quantized" in " ".join(model.warnings)

@@ -14,19 +14,11 @@ from onnx import NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.grids import Array, Grid, dequantize, make_grid, quantize
-from lstm_edge.frontend.rewrite.quantized_flow import (
-    MOVES,
-    Factor,
-    Flow,
-    Live,
-    Stored,
-    alike,
-    input_of,
-    storable,
-)
+from lstm_edge.frontend.rewrite.quantized_flow import MOVES, Flow, input_of
 from lstm_edge.frontend.rewrite.quantized_linear import LINEAR
 from lstm_edge.frontend.rewrite.quantized_products import PRODUCTS
 from lstm_edge.frontend.rewrite.quantized_simple import SIMPLE
+from lstm_edge.frontend.rewrite.quantized_values import Factor, Live, Stored, alike, storable
 from lstm_edge.frontend.rewrite.sketch import Sketch
 
 Reader = Callable[[Flow, NodeProto], bool]

@@ -16,7 +16,8 @@ from onnx import AttributeProto, NodeProto, helper
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.fold import FOLDABLE
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
-from lstm_edge.frontend.rewrite.grids import RANGES, Array, Grid, dequantize, make_grid
+from lstm_edge.frontend.rewrite.grids import Array, Grid, dequantize, make_grid
+from lstm_edge.frontend.rewrite.quantized_values import Factor, Live, Product, Stored, alike
 from lstm_edge.frontend.rewrite.sketch import Sketch, needed
 
 _MOVES = "Transpose Reshape Squeeze Unsqueeze Flatten Gather Slice Split Identity Expand MaxPool"
@@ -24,6 +25,7 @@ MOVES = frozenset(_MOVES.split())
 """Operators that give numbers of their first input as they are, in other places."""
 
 _ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div"))
+_LINEAR = frozenset(("MatMul", "Gemm", "Conv"))
 
 _INTERVALS: Mapping[str, tuple[float, float]] = {
     "Sigmoid": (0.0, 1.0),
@@ -38,57 +40,22 @@ _INTERVALS: Mapping[str, tuple[float, float]] = {
 _EVERYWHERE = (-math.inf, math.inf)
 
 
-@dataclass(frozen=True)
-class Live:
-    """A grid that DynamicQuantizeLinear chooses as the model runs: names of its two tensors."""
-
-    scale: str
-    zero: str
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A tensor of integers: the float tensor `value`, at a grid."""
-
-    value: str
-    grid: Grid | Live
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A number known as the model runs: the tensor `scale` of a Live grid times constants."""
-
-    scale: str
-    factor: Array
-
-
-@dataclass(frozen=True)
-class Product:
-    """A sum of integer products that its scales are still to be multiplied with.
-
-    op: the operator on floats, "MatMul" or "Conv", which reads `value` and weights; it must be
-    multiplied with `scale` (of a Live grid, or a number) and is with `factor`.
-    """
-
-    op: str
-    value: str
-    weights: Array
-    scale: str | Array
-    factor: Array
-    attributes: tuple[AttributeProto, ...] = ()
-
-
 @dataclass
 class Flow:
     """`nodes`: the new graph so far. `names`: tensors that are now known under another name.
 
-    raw: tensors that are a graph input but for their places and constant arithmetic. left_out: a
-    range that the file saturates at and the new graph does not, and the tensor's name.
+    data: tensors that depend on an input of the graph. raw: those that are an input but for
+    their places and constant arithmetic; linear: those that are a product with weights but for the
+    same; waiting: other results of constant arithmetic, for which weights that follow are needed.
+    left_out: a range at which the file saturates and the new graph does not, and the tensor's name.
     """
 
     sketch: Sketch
     varying: set[str]
+    data: frozenset[str]
     raw: set[str]
+    linear: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
     nodes: list[NodeProto] = field(default_factory=list)
     stored: dict[str, Stored] = field(default_factory=dict)
     factors: dict[str, Factor] = field(default_factory=dict)
@@ -102,7 +69,11 @@ class Flow:
     def of(cls, sketch: Sketch) -> Flow:
         """The start of a reading."""
         inputs = {i.name for i in sketch.inputs}
-        return cls(sketch, set(inputs), inputs)
+        data = set(inputs)
+        for node in sketch.nodes:
+            if not data.isdisjoint(node.input):
+                data.update(node.output)
+        return cls(sketch, set(inputs), frozenset(data), inputs)
 
     def constant(self, node: NodeProto, k: int) -> Array | None:
         """Input `k` where it depends on constants only."""
@@ -151,15 +122,21 @@ class Flow:
             self.intervals.update(dict.fromkeys(node.output[:2], (-1.0, 1.0)))
         elif node.op_type in MOVES and node.input[0] in self.intervals:
             self.intervals.update(dict.fromkeys(outputs, self.intervals[node.input[0]]))
+        if node.op_type in _LINEAR:
+            self.linear.update(outputs)
         computed = [name for name in node.input if name in self.varying]
-        if node.op_type in MOVES | _ARITHMETIC and len(computed) == 1 and computed[0] in self.raw:
-            self.raw.update(outputs)
+        if node.op_type in MOVES | _ARITHMETIC and len(computed) == 1:
+            for kind in (self.raw, self.linear, self.waiting):
+                kind.update(outputs if computed[0] in kind else ())
+            if node.op_type in _ARITHMETIC and computed[0] not in self.linear:
+                self.waiting.update(outputs)
 
     def saturate(self, source: NodeProto, value: str, grid: Grid) -> str:
-        """`value` within the range of a grid, where the network may rely on that.
+        """`value` within the range of a grid, unless it is known to be.
 
-        Exporters leave out a Relu or Clip before a range that does the same, which then has 0 at
-        an end. A range with both signs tells what calibration data did and is left out.
+        onnxruntime's quantizer leaves out a Relu or a Clip before a range that does the same, so a
+        range may be the only trace of one. Left out is what would part a product from its bias, or
+        arithmetic from the weights that it is folded into: no activation is lost there.
         """
         self.rounded = True
         value = self.names.get(value, value)
@@ -169,13 +146,26 @@ class Flow:
         below, above = least < low - step, largest > high + step
         if not below and not above:
             return value
-        if value in self.raw or low < 0 < high:
+        parts = value in self.waiting or self._before_bias(source)
+        if parts and (low < 0 < high or value in self.raw):
             self.left_out = self.left_out or (value, low, high)
             return value
         bounds = {"min": low if below else None, "max": high if above else None}
         clipped = self._clip(source, value, bounds)
         self.intervals[clipped] = (max(low, least), min(high, largest))
         return clipped
+
+    def _before_bias(self, source: NodeProto) -> bool:
+        """True where all that is done with the result of a node is arithmetic with constants."""
+        users = self.sketch.users(source.output[0])
+        while users and all(user.op_type == "DequantizeLinear" for user in users):
+            users = [u for user in users for u in self.sketch.users(user.output[0])]
+        return bool(users) and all(self._with_constant(user) for user in users)
+
+    def _with_constant(self, node: NodeProto) -> bool:
+        computed = [name for name in node.input if name in self.data]
+        known = node.op_type.removeprefix("QLinear") in _ARITHMETIC
+        return known and len(computed) == 1
 
     def _clip(self, source: NodeProto, value: str, bounds: Mapping[str, float | None]) -> str:
         if self.sketch.opset < 11:
@@ -248,22 +238,10 @@ class Flow:
             name, low, high = self.left_out
             self.sketch.warnings.append(
                 "ranges at which the file's quantized activations saturate are left out, as "
-                f"[{low:.3g}, {high:.3g}] of {name!r}: they tell what the calibration data did"
+                f"[{low:.3g}, {high:.3g}] of {name!r}, which arithmetic with constants goes on with"
             )
-
-
-def alike(one: Grid | Live, other: Grid | Live | None) -> bool:
-    """True where the same integers mean the same numbers."""
-    if isinstance(one, Grid) and isinstance(other, Grid):
-        return one.same(other)
-    return one == other if isinstance(one, Live) and isinstance(other, Live) else False
 
 
 def input_of(node: NodeProto, k: int) -> str:
     """The name of input `k`, "" where it is absent."""
     return node.input[k] if k < len(node.input) else ""
-
-
-def storable(grid: Grid | Live | None) -> bool:
-    """True for a constant grid of a whole tensor in integers that activations are stored in."""
-    return isinstance(grid, Grid) and grid.single and grid.zero.dtype.name in RANGES

@@ -10,7 +10,8 @@ from onnx import AttributeProto, NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.grids import Grid
-from lstm_edge.frontend.rewrite.quantized_flow import Flow, Live, Stored, input_of, storable
+from lstm_edge.frontend.rewrite.quantized_flow import Flow, input_of
+from lstm_edge.frontend.rewrite.quantized_values import Live, Stored, storable
 
 
 def requantized(

@@ -15,7 +15,8 @@ from onnx import NodeProto, TensorProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.grids import STORED, Array
-from lstm_edge.frontend.rewrite.quantized_flow import Factor, Flow, Live, Product, Stored, input_of
+from lstm_edge.frontend.rewrite.quantized_flow import Flow, input_of
+from lstm_edge.frontend.rewrite.quantized_values import Factor, Live, Product, Stored
 
 
 def _product(flow: Flow, node: NodeProto) -> bool:
