@@ -11,12 +11,14 @@ import pytest
 from onnx import TensorProto
 
 from lstm_edge.driver import Request, compile_model
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from tests.oracle.graphs import node, saved
 from tests.oracle.model_reference import run_model
 from tests.oracle.quantized_graphs import (
     as_model,
     check_equal,
+    microsoft,
     network,
     quantized,
     rewritten,
@@ -24,6 +26,7 @@ from tests.oracle.quantized_graphs import (
 )
 
 INPUTS, HIDDEN, STEPS = 3, 5, 6
+LSTM_SHAPES = {"V": (1, INPUTS, 4 * HIDDEN), "U": (1, HIDDEN, 4 * HIDDEN)}
 X = np.random.default_rng(7).normal(size=(STEPS, 1, INPUTS)).astype(np.float32)
 SEQUENCES = np.random.default_rng(9).normal(size=(STEPS, 4, INPUTS)).astype(np.float32)
 HEAD = [
@@ -138,6 +141,55 @@ def test_a_range_of_a_scaled_input_is_left_out(tmp_path: Path) -> None:
     plain = [node("Mul", "x k", "d"), nodes[-1]]
     wanted = run_onnx(network(plain, {"x": X.shape}, ["y"], names), {"x": X})[0]
     np.testing.assert_allclose(run_model(model, {"x": X})["y"], wanted, atol=1e-5)
+
+
+def test_an_activation_that_nothing_can_stand_for_is_refused(tmp_path: Path) -> None:
+    """Relu after a scaled state: the range is its only trace, and cannot be kept there."""
+    arrays = {**head_weights(), "s": np.float32(0.01), "z": np.int8(-128), "k": np.float32(0.5)}
+    nodes = [
+        *HEAD[:-1],
+        node("Mul", "last k", "scaled"),
+        node("QuantizeLinear", "scaled s z", "q"),
+        node("DequantizeLinear", "q s z", "d"),
+        node("Gemm", "d W", "y", transB=1),
+    ]
+    model = network(nodes, {"x": SEQUENCES.shape}, ["y"], arrays)
+    with pytest.raises(ModelError, match="arithmetic with a constant right before Clip"):
+        load(saved(model, tmp_path))
+
+
+def test_a_layer_without_its_first_output_is_read_with_what_follows(tmp_path: Path) -> None:
+    """An absent output is no tensor that the absent inputs of other nodes depend on."""
+    rng = np.random.default_rng(2)
+    integers = {name: rng.integers(-99, 99, s).astype(np.int8) for name, s in LSTM_SHAPES.items()}
+    scales = {"ws": np.float32([0.01]), "rs": np.float32([0.005]), "none": np.zeros(1, np.int8)}
+    arrays: dict[str, Any] = {**head_weights(), **integers, **scales, "k": np.float32(0.01)}
+    first = microsoft(
+        "DynamicQuantizeLSTM", "x V U - - - - - ws none rs none", "- h", hidden_size=HIDDEN
+    )
+    arrays |= {"W8": np.ones((4, HIDDEN), np.int8)}
+    nodes = [
+        first,
+        HEAD[1],
+        node("DequantizeLinear", "W8 k", "W_d"),
+        node("Clip", "last - k", "low"),
+        node("Gemm", "low W_d", "y", transB=1),
+    ]
+    model = network(nodes, {"x": SEQUENCES.shape}, ["y"], arrays)
+    floats = {
+        "L_W": (integers["V"] * np.float32(0.01)).transpose(0, 2, 1),
+        "L_R": (integers["U"] * np.float32(0.005)).transpose(0, 2, 1),
+        "W_d": np.full((4, HIDDEN), 0.01, np.float32),
+        "axes": np.int64([0]),
+        "k": np.float32(0.01),
+    }
+    wanted = run_onnx(
+        network([HEAD[0], HEAD[1], *nodes[3:]], {"x": SEQUENCES.shape}, ["y"], floats),
+        {"x": SEQUENCES},
+    )[0]
+    found = run_onnx(as_model(rewritten(model, tmp_path)), {"x": SEQUENCES})[0]
+    np.testing.assert_array_equal(found, wanted)
+    assert load(saved(model, tmp_path)).outputs
 
 
 def test_integers_of_a_row_stay_the_same_integers(tmp_path: Path) -> None:

@@ -159,3 +159,36 @@ def test_integer_product_without_its_scales_is_refused(name: str, tmp_path: Path
     named = {"w": Q.T.copy(), "none": np.float32(0)}
     message = refused(network(nodes, {"x": [1, 3]}, ["y"], named), tmp_path)
     assert re.search(words, message), message
+
+
+DAMAGED = [
+    microsoft("DynamicQuantizeMatMul", "", "y"),
+    microsoft("DynamicQuantizeLSTM", "x", "y"),
+    microsoft("QLinearConcat", "s z x", "y"),
+    microsoft("QLinearSoftmax", "n s z s z", "y", opset="new", axis=0),
+    microsoft("DequantizeLinear", "q s z", "y", axis="first"),
+    microsoft("QGemm", "n s z q three z b three z", "y", transB=1),
+    microsoft("QLinearAdd", "n s z", "y"),
+    node("DequantizeLinear", "q s z", "y", axis=1, block_size=-2),
+    node("QuantizeLinear", "q s z", "y"),
+    node("ConvInteger", "n one z zeros", "y"),
+]
+
+
+@pytest.mark.parametrize("made", DAMAGED, ids=lambda n: n.op_type)
+def test_damaged_node_is_refused_in_one_line(made: Any, tmp_path: Path) -> None:
+    named = {"q": Q, **ZEROS, "b": np.zeros(4, np.int32), "three": np.float32([0.1] * 3)}
+    named |= {"one": np.ones((), np.int8), "zeros": np.zeros(2, np.int8)}
+    nodes = [node("QuantizeLinear", "x s z", "n"), made]
+    refused(network(nodes, {"x": [1, 3]}, ["y"], named), tmp_path)
+
+
+def test_scales_that_cannot_be_multiplied_are_refused(tmp_path: Path) -> None:
+    nodes = [
+        node("DynamicQuantizeLinear", "x", "xq xs xz"),
+        node("Mul", "xs four", "a"),
+        node("Mul", "a three", "b"),
+        node("Neg", "b", "y"),
+    ]
+    named = {"three": np.float32([0.1] * 3), "four": np.float32([0.1] * 4)}
+    refused(network(nodes, {"x": [1, 3]}, ["y"], named), tmp_path)

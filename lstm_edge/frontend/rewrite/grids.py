@@ -62,6 +62,8 @@ def make_grid(label: str, scale: Array, zero: Array, axis: int = 1, block: int =
     """A checked grid. Raises ModelError by `label` for scales that cannot be."""
     if scale.dtype.kind != "f":
         raise ModelError(label, f"its scale is of type {scale.dtype}, expected float32")
+    if block < 0:
+        raise ModelError(label, f"attribute block_size = {block}, expected 0 or more")
     scale = scale.astype(np.float32)
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         bad = scale[~(np.isfinite(scale) & (scale > 0))].reshape(-1)[0]
@@ -100,6 +102,8 @@ def dequantize(label: str, stored: Array, grid: Grid) -> Array:
 def quantize(label: str, values: Array, grid: Grid) -> Array:
     """The nearest stored integers, ties to even, saturated."""
     name = grid.zero.dtype.name
+    if values.dtype.kind not in "fiu":
+        raise ModelError(label, f"quantizes numbers of type {values.dtype}, expected float32")
     if name not in RANGES:
         raise ModelError(label, f"quantizes to {name}, expected integers of 4 to 16 bits")
     scale, zero = (spread(label, part, values.shape, grid) for part in (grid.scale, grid.zero))
@@ -122,7 +126,8 @@ def spread(label: str, part: Array, shape: tuple[int, ...], grid: Grid) -> Array
         blocks = -(-shape[axis] // grid.block)
         expected = (*shape[:axis], blocks, *shape[axis + 1 :])
         _check_shape(label, part.shape, expected, f"blocks of {grid.block} along axis {axis}")
-        return part.repeat(grid.block, axis=axis).take(range(shape[axis]), axis=axis)
+        block = min(grid.block, shape[axis])
+        return part.repeat(block, axis=axis).take(range(shape[axis]), axis=axis)
     _check_shape(label, part.shape, (shape[axis],), f"one number per index of axis {axis}")
     return part.reshape((1,) * axis + (-1,) + (1,) * (rank - axis - 1))
 

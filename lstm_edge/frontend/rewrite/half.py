@@ -63,7 +63,7 @@ def _computes_in_double(sketch: Sketch) -> bool:
             continue
         if node.op_type == "Cast" and attributes_of(node).get("to") == TensorProto.DOUBLE:
             return True
-        data.update(node.output)
+        data.update(name for name in node.output if name)
     return False
 
 

@@ -14,7 +14,7 @@ from onnx import NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.grids import Array, Grid, dequantize, make_grid, quantize
-from lstm_edge.frontend.rewrite.quantized_flow import MOVES, Flow, input_of
+from lstm_edge.frontend.rewrite.quantized_flow import MOVES, Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized_linear import LINEAR
 from lstm_edge.frontend.rewrite.quantized_products import PRODUCTS
 from lstm_edge.frontend.rewrite.quantized_simple import SIMPLE
@@ -41,13 +41,16 @@ def read_quantized(sketch: Sketch) -> None:
 
 
 def _reader(node: NodeProto) -> Reader | None:
+    first = node.output[0] if node.output else ""
+    if not node.input or not (first or node.op_type == "DynamicQuantizeLSTM"):
+        return None
     if node.domain == "com.microsoft":
         return MICROSOFT.get(node.op_type)
     return READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
 
 
 def _quantize(flow: Flow, node: NodeProto) -> bool:
-    axis = int(attributes_of(node).get("axis", 1))
+    axis = int(number_of(node, "axis", 1))
     grid = flow.grid(node, 1, 2, axis=axis)
     kind = attributes_of(node).get("output_dtype", 0)
     if not isinstance(grid, Grid) or (kind not in (0, 2) and not input_of(node, 2)):
@@ -63,7 +66,7 @@ def _quantize(flow: Flow, node: NodeProto) -> bool:
 
 
 def _dequantize(flow: Flow, node: NodeProto) -> bool:
-    axis = int(attributes_of(node).get("axis", 1))
+    axis = int(number_of(node, "axis", 1))
     numbers = flow.numbers(node, (0, 1, 2), axis)
     if numbers is not None:
         flow.sketch.constants[node.output[0]] = numbers

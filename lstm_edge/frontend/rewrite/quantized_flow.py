@@ -72,7 +72,7 @@ class Flow:
         data = set(inputs)
         for node in sketch.nodes:
             if not data.isdisjoint(node.input):
-                data.update(node.output)
+                data.update(name for name in node.output if name)
         return cls(sketch, set(inputs), frozenset(data), inputs)
 
     def constant(self, node: NodeProto, k: int) -> Array | None:
@@ -87,7 +87,7 @@ class Flow:
         copy.input[:] = [self.names.get(name, name) for name in node.input]
         plain = node.domain in ("", "ai.onnx") and node.op_type in FOLDABLE
         if not plain or not self.varying.isdisjoint(node.input):
-            self.varying.update(node.output)
+            self.varying.update(name for name in node.output if name)
         self._put(copy)
 
     def emit(
@@ -102,7 +102,7 @@ class Flow:
         names = list(outputs) or [self.sketch.fresh(op.lower())]
         read = [self.names.get(name, name) for name in inputs]
         label = source.name or next(iter(source.output))
-        self.varying.update(names)
+        self.varying.update(name for name in names if name)
         node = helper.make_node(op, read, names, name=label)
         node.attribute.extend(copied)
         self._put(node)
@@ -194,7 +194,7 @@ class Flow:
             if input_of(node, zero):
                 return None
             zeros = np.zeros(numbers.shape, default or "uint8")
-        block = int(attributes_of(node).get("block_size", 0))
+        block = int(number_of(node, "block_size", 0))
         return make_grid(label_of(node), numbers, zeros, axis, block)
 
     def real(self, node: NodeProto, at: tuple[int, int, int], axis: int = 1) -> str | None:
@@ -245,3 +245,11 @@ class Flow:
 def input_of(node: NodeProto, k: int) -> str:
     """The name of input `k`, "" where it is absent."""
     return node.input[k] if k < len(node.input) else ""
+
+
+def number_of(node: NodeProto, name: str, default: float) -> float:
+    """An attribute that is one number; onnx's checker does not know onnxruntime's operators."""
+    value = attributes_of(node).get(name, default)
+    if not isinstance(value, int | float):
+        raise ModelError(label_of(node), f"attribute {name} is no number")
+    return value

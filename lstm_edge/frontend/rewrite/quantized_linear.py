@@ -10,7 +10,7 @@ from onnx import AttributeProto, NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.grids import Grid
-from lstm_edge.frontend.rewrite.quantized_flow import Flow, input_of
+from lstm_edge.frontend.rewrite.quantized_flow import Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized_values import Live, Stored, storable
 
 
@@ -58,14 +58,13 @@ def _conv(flow: Flow, node: NodeProto) -> bool:
 
 def _gemm(flow: Flow, node: NodeProto) -> bool:
     """QGemm: the bias is int32 at alpha times both scales; without an output scale Y is float."""
-    attributes = attributes_of(node)
-    over = 0 if attributes.get("transB", 0) else 1
+    over = 0 if attributes_of(node).get("transB", 0) else 1
     data, weights = flow.real(node, (0, 1, 2)), flow.real(node, (3, 4, 5), axis=over)
     if data is None or weights is None:
         return False
     inputs = [data, weights]
     if input_of(node, 6):
-        bias = _bias(flow, node, 6, (1, 4), float(attributes.get("alpha", 1.0)))
+        bias = _bias(flow, node, 6, (1, 4), number_of(node, "alpha", 1.0))
         if bias is None:
             return False
         inputs.append(bias)
@@ -79,12 +78,14 @@ def _bias(flow: Flow, node: NodeProto, k: int, scales: tuple[int, int], alpha: f
     """A bias of int32 at alpha times both scales, as a float constant."""
     stored = flow.constant(node, k)
     parts = [flow.constant(node, at) for at in scales]
-    if stored is None or parts[0] is None or parts[1] is None:
+    if stored is None or parts[0] is None or parts[1] is None or parts[0].size != 1:
         return None
     label = label_of(node)
     if stored.dtype != np.int32:
         raise ModelError(label, f"its bias is of type {stored.dtype}, expected int32")
-    scale = alpha * parts[0].astype(np.float64).reshape(-1) * parts[1].astype(np.float64)
+    scale = (
+        alpha * parts[0].astype(np.float64).reshape(()) * parts[1].astype(np.float64).reshape(-1)
+    )
     if scale.size not in (1, stored.shape[-1] if stored.ndim else 1):
         raise ModelError(
             label, f"its bias {list(stored.shape)} does not fit scales of {scale.size} numbers"

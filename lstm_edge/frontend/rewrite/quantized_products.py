@@ -58,11 +58,11 @@ def _along_outputs(label: str, op: str, part: Array, shape: tuple[int, ...]) -> 
     if part.size == 1:
         return part.reshape(())
     at = len(shape) - 1 if op == "MatMul" else 0
-    if part.size != shape[at] or max(part.shape) != part.size:
+    if not shape or part.size != shape[at] or max(part.shape) != part.size:
         raise ModelError(
             label,
             f"a zero point or scale of {list(part.shape)} does not fit weights {list(shape)}; "
-            f"expected one number, or {shape[at]}",
+            "expected one number, or one for each output",
         )
     return part.reshape((-1,) + (1,) * (len(shape) - 1 - at))
 
@@ -82,7 +82,8 @@ def _multiply(flow: Flow, node: NodeProto) -> bool:
             return _scaled(flow, node, flow.products[one], flow.factors.get(other), constant)
         if one in flow.factors and constant is not None and constant.dtype.kind == "f":
             factor = flow.factors[one]
-            flow.factors[node.output[0]] = replace(factor, factor=factor.factor * constant)
+            both = _times(label_of(node), factor.factor, constant)
+            flow.factors[node.output[0]] = replace(factor, factor=both)
             return False
     return False
 
@@ -97,7 +98,7 @@ def _scaled(
         done = not isinstance(product.scale, str)
     if constant is None or not _placed(product, constant):
         return False
-    product = replace(product, factor=product.factor * constant.astype(np.float64))
+    product = replace(product, factor=_times(label_of(node), product.factor, constant))
     if not done:
         flow.products[node.output[0]] = product
         return False
@@ -111,6 +112,14 @@ def _scaled(
     return True
 
 
+def _times(label: str, one: Array, other: Array) -> Array:
+    try:
+        return np.asarray(one * other.astype(np.float64))
+    except ValueError as error:
+        shapes = f"{list(one.shape)} and {list(other.shape)}"
+        raise ModelError(label, f"scales of {shapes} cannot be multiplied") from error
+
+
 def _placed(product: Product, constant: Array) -> bool:
     """True where a constant has one number, or lies along the axis of the product's outputs."""
     if constant.size == 1:
@@ -118,7 +127,11 @@ def _placed(product: Product, constant: Array) -> bool:
     if product.op == "MatMul":
         return constant.ndim == 1
     rank = product.weights.ndim
-    return constant.ndim in (rank - 1, rank) and constant.shape[-(rank - 1)] == constant.size
+    return (
+        rank > 1
+        and constant.ndim in (rank - 1, rank)
+        and constant.shape[-(rank - 1)] == constant.size
+    )
 
 
 def _check_scale(label: str, scale: Array) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.frontend.onnx_walk import attributes_of
-from lstm_edge.frontend.rewrite.quantized_flow import Flow, input_of
+from lstm_edge.frontend.rewrite.quantized_flow import Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized_linear import requantized
 
 _ONE = ((0, 1, 2),)
@@ -38,7 +38,7 @@ def _simple(
 def _softmax(flow: Flow, node: NodeProto) -> bool:
     """QLinearSoftmax: its attribute opset says over which axes, as that of Softmax does."""
     value = flow.real(node, _ONE[0])
-    given = int(attributes_of(node).get("opset", 0))
+    given = number_of(node, "opset", 0)
     if value is None or (given < 13) != (flow.sketch.opset < 13):
         return False
     kept = [a for a in node.attribute if a.name == "axis"]
@@ -59,7 +59,7 @@ def _mean(flow: Flow, node: NodeProto) -> bool:
     """QLinearReduceMean: its axes are an attribute at every opset."""
     value = flow.real(node, _ONE[0])
     axes = attributes_of(node).get("axes")
-    if value is None or axes is None or not input_of(node, 3):
+    if value is None or not isinstance(axes, list) or not input_of(node, 3):
         return False
     if flow.sketch.opset < 18:
         return requantized(flow, node, 3, "ReduceMean", [value], copied=node.attribute)
