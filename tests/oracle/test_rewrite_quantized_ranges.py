@@ -167,11 +167,12 @@ def test_a_layer_without_its_first_output_is_read_with_what_follows(tmp_path: Pa
     first = microsoft(
         "DynamicQuantizeLSTM", "x V U - - - - - ws none rs none", "- h", hidden_size=HIDDEN
     )
-    arrays |= {"W8": np.ones((4, HIDDEN), np.int8)}
+    arrays |= {"W8": np.ones((4, HIDDEN), np.int8), "large": np.float32(7)}
     nodes = [
         first,
         HEAD[1],
-        node("DequantizeLinear", "W8 k", "W_d"),
+        node("Clip", "large - k", "scale"),
+        node("DequantizeLinear", "W8 scale", "W_d"),
         node("Clip", "last - k", "low"),
         node("Gemm", "low W_d", "y", transB=1),
     ]
@@ -184,7 +185,7 @@ def test_a_layer_without_its_first_output_is_read_with_what_follows(tmp_path: Pa
         "k": np.float32(0.01),
     }
     wanted = run_onnx(
-        network([HEAD[0], HEAD[1], *nodes[3:]], {"x": SEQUENCES.shape}, ["y"], floats),
+        network([HEAD[0], HEAD[1], *nodes[4:]], {"x": SEQUENCES.shape}, ["y"], floats),
         {"x": SEQUENCES},
     )[0]
     found = run_onnx(as_model(rewritten(model, tmp_path)), {"x": SEQUENCES})[0]
