@@ -12,6 +12,9 @@ PYTHON_FOLDERS := $(wildcard lstm_edge tests examples scripts)
 # A folder with ONNX's own node tests, for `make conformance`; without it their table is left out.
 NODE_TESTS ?=
 
+# A folder with files that exporters wrote, for `make exporters`; ../shared/onnx_patterns by default.
+PATTERNS ?=
+
 # A stamp: the Python packages are installed again only when their list has changed.
 PACKAGES := $(VENV)/.packages
 
@@ -49,6 +52,10 @@ golden: $(PACKAGES) ## write the golden files anew; look at the difference befor
 .PHONY: conformance
 conformance: $(PACKAGES) ## write docs/conformance.md anew
 	$(PYTHON) -m tests.oracle.conformance_table $(NODE_TESTS)
+
+.PHONY: exporters
+exporters: $(PACKAGES) ## write docs/exporters.md anew
+	$(PYTHON) -m tests.oracle.exporter_table $(PATTERNS)
 
 .PHONY: wheel
 wheel: $(PACKAGES) ## build the wheel, in dist/

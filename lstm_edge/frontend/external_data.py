@@ -115,7 +115,9 @@ def byte_size(tensor: TensorProto) -> int:
         raise ModelError(label, f"unknown data type {tensor.data_type}") from error
     if any(d < 0 for d in tensor.dims):
         raise ModelError(label, f"negative dimension in shape {list(tensor.dims)}")
-    size = math.prod(int(d) for d in tensor.dims) * itemsize
+    count = math.prod(int(d) for d in tensor.dims)
+    packed = tensor.data_type in (TensorProto.INT4, TensorProto.UINT4)
+    size = (count + 1) // 2 if packed else count * itemsize
     if size > LARGEST_TENSOR:
         raise ModelError(label, f"shape {list(tensor.dims)} is too large for a microcontroller")
     return size

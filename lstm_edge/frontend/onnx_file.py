@@ -37,6 +37,8 @@ _RAW_TYPES = frozenset(
         TensorProto.UINT32,
         TensorProto.UINT16,
         TensorProto.UINT8,
+        TensorProto.INT4,
+        TensorProto.UINT4,
         TensorProto.BOOL,
     )
 )
@@ -50,6 +52,7 @@ class OnnxFile:
     graph: GraphProto
     opset: int
     sha256: str
+    warnings: tuple[str, ...] = ()
 
 
 def read_onnx(path: Path) -> OnnxFile:

@@ -51,6 +51,7 @@ class Graph:
     outputs: tuple[str, ...]
     opset: int
     sha256: str
+    warnings: tuple[str, ...] = ()
 
 
 def graph_of(file: OnnxFile) -> Graph:
@@ -71,6 +72,7 @@ def graph_of(file: OnnxFile) -> Graph:
         outputs=tuple(o.name for o in graph.output),
         opset=file.opset,
         sha256=file.sha256,
+        warnings=file.warnings,
     )
 
 
@@ -208,7 +210,12 @@ def _model(graph: Graph, walk: Walk) -> Model:
         timed,
         steps,
         graph.sha256,
-        [*_unused(name for name in views if name not in used), *_batch(walk), *walk.warnings],
+        [
+            *graph.warnings,
+            *_unused(name for name in views if name not in used),
+            *_batch(walk),
+            *walk.warnings,
+        ],
         (state_ins, state_outs),
     )
 

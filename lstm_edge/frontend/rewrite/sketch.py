@@ -22,7 +22,8 @@ Array = npt.NDArray[Any]
 class Sketch:
     """`nodes` in an order of computation; the rest of a file that its outputs depend on.
 
-    Rewrites change `nodes` and `constants`; nodes that nobody needs any more may stay.
+    Rewrites change `nodes` and `constants`; nodes that nobody needs any more may stay. `warnings`
+    are for the user: what a rewrite left out that the file says.
     """
 
     opened: OnnxFile
@@ -31,6 +32,7 @@ class Sketch:
     outputs: list[ValueInfoProto]
     constants: dict[str, Array] = field(default_factory=dict)
     count: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, file: OnnxFile) -> Sketch:
@@ -75,6 +77,15 @@ class Sketch:
         self.constants.update(zip([o for o in node.output if o], results, strict=True))
         return self.constants[name]
 
+    def varying(self) -> set[str]:
+        """Names of tensors that constants alone do not decide."""
+        found = {i.name for i in self.inputs}
+        for node in self.nodes:
+            known = node.domain in ("", "ai.onnx") and node.op_type in FOLDABLE
+            if not known or not found.isdisjoint(node.input):
+                found.update(o for o in node.output if o and o not in self.constants)
+        return found
+
     def add_constant(self, array: Array) -> str:
         """A new constant; returns its name."""
         name = self.fresh("constant")
@@ -110,7 +121,7 @@ class Sketch:
             for name, array in self.constants.items()
             if name in read and name not in made
         )
-        return replace(self.opened, graph=graph)
+        return replace(self.opened, graph=graph, warnings=tuple(self.warnings))
 
 
 def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:

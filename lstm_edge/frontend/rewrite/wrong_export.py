@@ -1,0 +1,70 @@
+"""Files of which the graph shows that the exporter wrote another network than it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnx import NodeProto, ValueInfoProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.onnx_walk import label_of
+from lstm_edge.frontend.rewrite.sketch import Sketch, needed
+
+Source = tuple[object, ...]
+"""How a tensor comes about: equal for tensors that hold the same numbers."""
+
+
+def refuse_shared_states(sketch: Sketch) -> None:
+    """Refuse an LSTM whose h0 and c0 are one input while a second such input is left unread.
+
+    torch's dynamo exporter writes that where one tensor was given for both when it traced.
+    """
+    unread = _unread(sketch)
+    if not unread:
+        return
+    makers = {name: node for node in sketch.nodes for name in node.output if name}
+    inputs = {value.name: value for value in sketch.inputs}
+    for node in sketch.nodes:
+        if node.op_type != "LSTM" or len(node.input) < 7 or not all(node.input[5:7]):
+            continue
+        states = [_source(sketch, name, makers) for name in node.input[5:7]]
+        root = str(states[0][-1])
+        if states[0] != states[1] or root not in inputs:
+            continue
+        twin = next((v for v in unread if _shape(v) == _shape(inputs[root])), None)
+        if twin is not None:
+            raise ModelError(
+                label_of(node),
+                f"input {root!r} is both its initial_h and its initial_c, and input {twin.name!r} "
+                "is not read at all: the exporter took h0 and c0 for one tensor; export again "
+                "with two different tensors for them",
+            )
+
+
+def _unread(sketch: Sketch) -> list[ValueInfoProto]:
+    """Inputs that nothing reads that an output depends on."""
+    _, read = needed(sketch.nodes, [value.name for value in sketch.outputs])
+    return [value for value in sketch.inputs if value.name not in read]
+
+
+def _shape(value: ValueInfoProto) -> list[int | str]:
+    dims = value.type.tensor_type.shape.dim
+    return [dim.dim_param or dim.dim_value for dim in dims]
+
+
+def _source(sketch: Sketch, name: str, makers: Mapping[str, NodeProto]) -> Source:
+    """The chain of first inputs that a tensor comes from, its origin last."""
+    steps: list[object] = []
+    while name in makers:
+        node = makers[name]
+        attributes = tuple(a.SerializeToString(deterministic=True) for a in node.attribute)
+        rest = tuple(_content(sketch, other) for other in node.input[1:])
+        steps.append((node.op_type, attributes, rest, list(node.output).index(name)))
+        name = node.input[0] if node.input else ""
+    return (*steps, name)
+
+
+def _content(sketch: Sketch, name: str) -> object:
+    """What tells two tensors apart: numbers where they are known, else the name."""
+    array = sketch.constant(name) if name else None
+    return name if array is None else (array.shape, array.dtype.name, array.tobytes())
