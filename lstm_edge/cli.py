@@ -110,6 +110,13 @@ def main() -> None:
     help="Loops, unrolled columns, or straight-line code.",
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Sequence length, where it is open.")
+@click.option(
+    "--state",
+    type=click.Choice(["kept", "explicit"]),
+    default="kept",
+    show_default=True,
+    help="States that the model takes and gives: kept by the code, or arguments of each call.",
+)
 @click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
@@ -163,8 +170,8 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
 def run(folder: Path, inputs: Path, where: str, stream: bool, raw: bool, output: Path) -> None:
     """Run a compiled model on arrays."""
     compiled = bundle.read(folder)
-    outputs = run_on(compiled, where, bundle.read_arrays(inputs), stream)
-    arrays = as_user_arrays(compiled, where, outputs, stream=stream, raw=raw)
+    results = run_on(compiled, where, bundle.read_arrays(inputs), stream)
+    arrays = as_user_arrays(compiled, where, results, stream=stream, raw=raw)
     bundle.write(output.parent, {output.name: bundle.array_bytes(arrays)}, is_bundle=False)
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
     click.echo(f"{output}: {shapes}, computed on {where}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy.typing as npt
 from lstm_edge import __version__, bundle, frontend
 from lstm_edge.emit.render import Rendered, banner, render
 from lstm_edge.emit.testing import render_selftest
+from lstm_edge.errors import DataError
 from lstm_edge.interpret.execute import run
-from lstm_edge.interpret.ports import quantize, read_inputs
+from lstm_edge.interpret.feed import Feed, feed_of
+from lstm_edge.interpret.ports import quantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import to_bytes
@@ -36,7 +38,9 @@ NO_DATA = (
     "give --calibration FILE.npz"
 )
 HELD_BACK_SHARE = 5
-"""Every fifth calibration sample is kept for `verify`, and not calibrated on."""
+"""Every fifth calibration sample is kept for `verify`, and not calibrated on: the last fifth of
+samples that follow each other.
+"""
 DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
 SELFTEST_STEPS = 16
 
@@ -55,6 +59,7 @@ class Request:
     cell_state: int = 32
     unroll: str = "gates"
     steps: int | None = None
+    state: str = "kept"
     max_flash: int | None = None
     max_ram: int | None = None
 
@@ -64,6 +69,7 @@ class Request:
         if self.scheme != "float32":
             parts += [f"activations={self.activations}", f"cell_state={self.cell_state}"]
         parts.append(f"unroll={self.unroll}")
+        parts += ["state=explicit"] if self.state == "explicit" else []
         return " ".join(parts)
 
 
@@ -84,10 +90,12 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Data:
-    """Vectors [samples, steps, features] by input: to calibrate on, and held back to verify."""
+    """What to calibrate on, and what is held back to verify: fed to the float program, and as the
+    user's arrays.
+    """
 
-    calibration: Mapping[str, Array]
-    held_back: Mapping[str, Array]
+    calibration: Feed
+    held_back: Feed
     raw_held_back: Mapping[str, Array]
     from_file: bool
 
@@ -99,7 +107,8 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
     """
     target = load_target(request.target)
     model = frontend.load(request.model, name=request.name, steps=request.steps)
-    reference = lower_real(model)
+    reference = lower_real(model, {"state": request.state})
+    check_state_option(request, reference)
     data = load_data(request, reference)
     warnings = list(model.warnings)
     program = reference
@@ -107,6 +116,7 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
         ranges = _calibrate(reference, data, progress)
         options = Options(request.activations, request.cell_state)
         program = lower_integer(model, ranges, options)
+        program = replace(program, options={**program.options, "state": request.state})
     if not data.from_file and not program.is_float:
         warnings.append(NO_DATA.format(ranges=_input_ranges(program)))
     proof = prove(program)
@@ -134,20 +144,24 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
 
 def load_data(request: Request, program: Program) -> Data:
     """Calibration vectors from the file, or drawn from a normal distribution."""
+    names = [port.name for port in program.inputs]
+    names += [port.name for port in program.state_inputs]
     if request.calibration is None:
         arrays = drawn_inputs(program)
     else:
         arrays = bundle.read_arrays(request.calibration)
-        arrays = {p.name: arrays[p.name] for p in program.inputs if p.name in arrays} or arrays
-    vectors = read_inputs(program, arrays)
-    samples = len(next(iter(vectors.values())))
+        arrays = {name: arrays[name] for name in names if name in arrays} or arrays
+    feed = feed_of(program, arrays, stream=False)
+    samples, _, _ = feed.shape
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
+    if any(port.partner for port in program.state_inputs):
+        held = np.arange(samples) >= samples - samples // HELD_BACK_SHARE
     kept = ~held if held.any() else held | True
     held = held if held.any() else kept
     return Data(
-        {name: a[kept] for name, a in vectors.items()},
-        {name: a[held] for name, a in vectors.items()},
-        {port.name: np.asarray(arrays[port.name][held], np.float32) for port in program.inputs},
+        feed.pick(kept),
+        feed.pick(held),
+        {name: np.asarray(arrays[name][held], np.float32) for name in names if name in arrays},
         request.calibration is not None,
     )
 
@@ -160,11 +174,15 @@ def drawn_inputs(program: Program) -> dict[str, Array]:
         shape = [n if n >= 0 else program.steps or DRAWN_STEPS for n in port.shape]
         numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
         arrays[port.name] = numbers.astype(np.float32)
+    for state in program.state_inputs:
+        if not state.partner or program.options.get("state") == "explicit":
+            numbers = generator.uniform(-1.0, 1.0, (DRAWN_SAMPLES, *state.shape))
+            arrays[state.name] = numbers.astype(np.float32)
     return arrays
 
 
 def _calibrate(reference: Program, data: Data, progress: Callable[[int, int], None]) -> Ranges:
-    total = len(next(iter(data.calibration.values())))
+    total, _, _ = data.calibration.shape
     done = 0
 
     def advance(samples: int) -> None:
@@ -175,11 +193,20 @@ def _calibrate(reference: Program, data: Data, progress: Callable[[int, int], No
     return calibrate(reference, data.calibration, from_data=data.from_file, progress=advance)
 
 
+def check_state_option(request: Request, program: Program) -> None:
+    """`--state explicit` needs states that come from inputs."""
+    if request.state == "explicit" and not program.state_inputs:
+        raise DataError(
+            "--state explicit: no input of this model sets a state, so there is none to be an "
+            "argument; leave it out, or export the model with h0 and c0 as inputs"
+        )
+
+
 def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Data) -> str:
     over_time = any(state.accumulator for state in program.states)
     limit = program.steps if over_time else SELFTEST_STEPS
     inputs = {
-        port.name: quantize(program, port, data.held_back[port.name][:1, :limit])
+        port.name: quantize(program, port, data.held_back.inputs[port.name][:1, 0, :limit])
         for port in program.inputs
     }
     outputs, _ = run(program, inputs)

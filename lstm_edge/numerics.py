@@ -111,6 +111,11 @@ def step_at(sequence: Ints, n: int) -> Ints:
     return sequence[..., n, :]
 
 
+def slice_features(a: Ints, n: int, count: int) -> Ints:
+    """Features n .. n + count - 1."""
+    return a[..., n : n + count]
+
+
 def concat(*parts: Ints) -> Ints:
     """Vectors end to end."""
     return np.concatenate(parts, axis=-1)
@@ -151,6 +156,7 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "max": maximum,
     "sum": total,
     "concat": concat,
+    "slice": slice_features,
     "step_at": step_at,
     "divide": divide,
     "log": log,

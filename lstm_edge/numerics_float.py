@@ -154,6 +154,11 @@ def step_at(sequence: Floats, n: int) -> Floats:
     return sequence[..., n, :]
 
 
+def slice_features(a: Floats, n: int, count: int) -> Floats:
+    """Features n .. n + count - 1."""
+    return a[..., n : n + count]
+
+
 def concat(*parts: Floats) -> Floats:
     """Vectors end to end."""
     return np.concatenate(parts, axis=-1)
@@ -176,6 +181,7 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "sub": sub,
     "mul": mul,
     "concat": concat,
+    "slice": slice_features,
     "step_at": step_at,
     "divide": divide,
     "sigmoid": sigmoid,

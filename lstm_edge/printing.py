@@ -10,13 +10,22 @@ from typing import Any
 from lstm_edge.bundle import Bundle
 from lstm_edge.driver import Compiled
 from lstm_edge.errors import DataError
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Node
+from lstm_edge.ir.model import (
+    Concat,
+    DenseOverTime,
+    FirstStep,
+    LastStep,
+    Layer,
+    Model,
+    Node,
+    Slice,
+)
 from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.passes.naming import equation, name_expressions
 from lstm_edge.targets import Target
 from lstm_edge.verify import Verified
 
-KINDS = {LastStep: "last_step", FirstStep: "first_step", Concat: "concat"}
+KINDS = {LastStep: "last_step", FirstStep: "first_step", Concat: "concat", Slice: "slice"}
 DUMPS = ("model", "real", "integer", "schedule")
 
 
@@ -110,6 +119,8 @@ def model(m: Model) -> str:
             lines.append(f"  {node.name}: {which} step of {node.input}")
         elif isinstance(node, Concat):
             lines.append(f"  {node.name}: {' and '.join(node.inputs)}, end to end")
+        elif isinstance(node, Slice):
+            lines.append(f"  {node.name}: features {node.begin} to {node.end - 1} of {node.input}")
         elif isinstance(node, DenseOverTime):
             steps, units, features = node.weights.shape
             lines.append(
@@ -151,7 +162,7 @@ def _node_json(m: Model, node: Node) -> dict[str, Any]:
     if isinstance(node, Layer):
         kind, outputs = node.cell.name, list(node.outputs.values())
         parameters = int(sum(a.size for a in node.params.values()))
-    elif isinstance(node, LastStep | FirstStep | Concat):
+    elif isinstance(node, LastStep | FirstStep | Concat | Slice):
         kind = KINDS[type(node)]
         outputs, parameters = [node.output], 0
     else:

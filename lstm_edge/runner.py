@@ -1,26 +1,19 @@
-"""Run a bundle on stored numbers: the program in numpy, or its C code on host or QEMU."""
+"""Run a bundle's C code on stored numbers, on the host or in QEMU."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.emit.testing import pack_input, render_harness, unpack_output
 from lstm_edge.errors import TargetError, ToolchainError
-from lstm_edge.interpret.execute import Observer, run
+from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.ir.program import Program
 from lstm_edge.resources import firmware_dir
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import execute, gcc
-
-Array = npt.NDArray[Any]
-Arrays = Mapping[str, Array]
 
 TIMEOUT = 600.0
 """Seconds that a program may run."""
@@ -28,26 +21,8 @@ HOST_DEFINES = ("__ARM_FEATURE_DSP=1",)
 """What `firmware/host/arm_acle.h` stands in for."""
 
 
-def run_numpy(
-    program: Program, inputs: Arrays, observe: Observer | None = None
-) -> dict[str, Array]:
-    """Stored inputs [streams, calls, steps, n] through the program.
-
-    Outputs [streams, calls, steps, n], or [streams, calls, n] where they exist after the last step
-    of a call. The state lives on over the calls of a stream.
-    """
-    calls = next(iter(inputs.values())).shape[1]
-    state = None
-    parts = []
-    for call in range(calls):
-        part = {name: a[:, call] for name, a in inputs.items()}
-        outputs, state = run(program, part, state, observe=observe)
-        parts.append(outputs)
-    return {name: np.stack([p[name] for p in parts], axis=1) for name in parts[0]}
-
-
-def run_compiled(bundle: Bundle, where: str, inputs: Arrays, optimize: str = "-O2") -> Arrays:
-    """The same by the bundle's C code: `where` is "host" or "qemu"."""
+def run_compiled(bundle: Bundle, where: str, feed: Feed, optimize: str = "-O2") -> Results:
+    """What the bundle's C code makes of `feed`: `where` is "host" or "qemu"."""
     target = bundle.target
     if where == "qemu" and target.board is None:
         raise TargetError(
@@ -63,7 +38,7 @@ def run_compiled(bundle: Bundle, where: str, inputs: Arrays, optimize: str = "-O
             bundle.sources,
             [bundle.folder],
             Path(temporary),
-            inputs,
+            feed,
             optimize,
         )
 
@@ -74,10 +49,10 @@ def run_sources(
     sources: tuple[Path, ...],
     includes: list[Path],
     folder: Path,
-    inputs: Arrays,
+    feed: Feed,
     optimize: str = "-O2",
     **options: Any,
-) -> dict[str, Array]:
+) -> Results:
     """Build generated sources with the harness in `folder`, run them there, read the outputs."""
     harness = folder / "harness.c"
     harness.write_text(render_harness(program, target))
@@ -85,9 +60,9 @@ def run_sources(
         includes = [*includes, firmware_dir() / "host"]
         options["defines"] = (*options.get("defines", ()), *HOST_DEFINES)
     built = gcc.build(target, [*sources, harness], includes, folder, optimize=optimize, **options)
-    (folder / "input.bin").write_bytes(pack_input(program, inputs))
+    (folder / "input.bin").write_bytes(pack_input(program, feed))
     execute(target, built, folder, TIMEOUT)
-    shape = next(iter(inputs.values())).shape[:3]
+    shape = feed.shape
     data = (folder / "output.bin").read_bytes()
     try:
         return unpack_output(program, data, shape)

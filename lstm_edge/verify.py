@@ -11,17 +11,13 @@ import numpy.typing as npt
 
 from lstm_edge.bundle import HELD_BACK, Bundle, read_arrays
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.ports import (
-    dequantize,
-    from_vectors,
-    quantize,
-    read_inputs,
-    to_vectors,
-)
+from lstm_edge.interpret.feed import Feed, Results, feed_of, run_numpy, state_arrays
+from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, to_vectors
 from lstm_edge.ir.program import Op, Port, Program
-from lstm_edge.runner import Arrays, run_compiled, run_numpy
+from lstm_edge.runner import run_compiled
 
 Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
 WHERE = ("numpy", "host", "qemu", "float")
 ERROR_POINTS = 16
 """The error by time step is reported at this many points at most."""
@@ -49,74 +45,39 @@ class Verified:
         return all(self.exact.values())
 
 
-def stored_inputs(program: Program, arrays: Arrays, stream: bool) -> dict[str, Array]:
-    """A user's arrays as stored vectors [streams, calls, steps, n]."""
-    if stream and not program.streams:
-        raise DataError(
-            "--stream: this model needs whole sequences, so nothing lives on from call to call; "
-            "run it without --stream"
-        )
-    if not stream:
-        vectors = read_inputs(program, arrays)
-        return {
-            port.name: quantize(program, port, vectors[port.name])[:, None]
-            for port in program.inputs
-        }
-    flat = {}
-    calls = set()
-    for port in program.inputs:
-        array = arrays.get(port.name)
-        if array is None or array.ndim != len(port.shape) + 2:
-            found = "missing" if array is None else str(list(array.shape))
-            raise DataError(
-                f"--stream: array {port.name!r} is {found}, expected [streams, calls, "
-                f"{', '.join('any' if n < 0 else str(n) for n in port.shape)}]"
-            )
-        calls.add(array.shape[:2])
-        flat[port.name] = array.reshape(-1, *array.shape[2:])
-    if len(calls) != 1:
-        raise DataError(f"--stream: inputs disagree in streams and calls: {sorted(calls)}")
-    shape = calls.pop()
-    vectors = read_inputs(program, flat)
-    return {
-        port.name: quantize(program, port, vectors[port.name]).reshape(
-            *shape, *vectors[port.name].shape[1:]
-        )
-        for port in program.inputs
-    }
-
-
-def check_steps(program: Program, inputs: Arrays) -> None:
+def check_steps(program: Program, feed: Feed) -> None:
     """A model that weighs each step differently takes sequences of its own length only."""
-    steps = next(iter(inputs.values())).shape[2]
+    _, _, steps = feed.shape
     over_time = any(state.accumulator for state in program.states)
     if over_time and steps != program.steps:
         raise DataError(f"the inputs have {steps} steps, the model takes {program.steps}")
 
 
-def run_on(bundle: Bundle, where: str, arrays: Arrays, stream: bool) -> dict[str, Array]:
-    """Outputs in stored numbers, [streams, calls, ...]; `where` is one of WHERE."""
+def run_on(bundle: Bundle, where: str, arrays: Arrays, stream: bool) -> Results:
+    """Outputs and states in stored numbers, [streams, calls, ...]; `where` is one of WHERE."""
     program = bundle.reference if where == "float" else bundle.program
-    inputs = stored_inputs(program, arrays, stream)
-    check_steps(program, inputs)
+    feed = feed_of(program, arrays, stream)
+    check_steps(program, feed)
     if where in ("numpy", "float"):
-        return run_numpy(program, inputs)
-    return dict(run_compiled(bundle, where, inputs))
+        return run_numpy(program, feed)
+    return run_compiled(bundle, where, feed)
 
 
 def as_user_arrays(
-    bundle: Bundle, where: str, outputs: Arrays, *, stream: bool, raw: bool
+    bundle: Bundle, where: str, results: Results, *, stream: bool, raw: bool
 ) -> dict[str, Array]:
     """Outputs named and shaped as in the model file: float32, or stored numbers where `raw`."""
     program = bundle.reference if where == "float" else bundle.program
     found = {}
     for port in program.outputs:
-        stored = outputs[port.name]
+        stored = results.outputs[port.name]
         lead = stored.shape[:2]
         vectors = stored.reshape(-1, *stored.shape[2:])
         numbers = vectors if raw else dequantize(program, port, vectors)
         shaped = from_vectors(port, numbers)
         found[port.name] = shaped.reshape(*lead, *shaped.shape[1:]) if stream else shaped
+    for name, array in state_arrays(program, results, raw).items():
+        found[name] = array if stream else array[:, 0]
     return found
 
 
@@ -134,23 +95,27 @@ def verify(bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...]) -> Ve
         if op.kind == "saturate":
             clipped[op.dest] = clipped.get(op.dest, 0) + int(np.sum(args[0] != result))
 
-    inputs = stored_inputs(bundle.program, arrays, stream=False)
-    check_steps(bundle.program, inputs)
-    stored = run_numpy(bundle.program, inputs, observe)
-    exact, differences = {}, {}
+    feed = feed_of(bundle.program, arrays, stream=False)
+    check_steps(bundle.program, feed)
+    ours = run_numpy(bundle.program, feed, observe)
+    stored, exact, differences = ours.outputs, {}, {}
     for place in places:
         other = run_on(bundle, place, arrays, stream=False)
-        found = [_difference(name, stored[name], other[name]) for name in stored]
+        found = [
+            _difference(name, numbers, theirs[name])
+            for mine, theirs in ((stored, other.outputs), (ours.states, other.states))
+            for name, numbers in mine.items()
+        ]
         exact[place] = not any(found)
         if any(found):
             differences[place] = "; ".join(text for text in found if text)
-    reference = run_on(bundle, "float", arrays, stream=False)
+    reference = run_on(bundle, "float", arrays, stream=False).outputs
     outputs = {}
     for port, real_port in zip(bundle.program.outputs, bundle.reference.outputs, strict=True):
         real = dequantize(bundle.reference, real_port, reference[port.name][:, 0])
-        ours = dequantize(bundle.program, port, stored[port.name][:, 0])
+        computed = dequantize(bundle.program, port, stored[port.name][:, 0])
         saturations = clipped.get(port.value, 0)
-        outputs[port.name] = _figures(port, real, ours) | {"saturations": saturations}
+        outputs[port.name] = _figures(port, real, computed) | {"saturations": saturations}
     given = {p.name: _input_figures(bundle.program, p, arrays) for p in bundle.program.inputs}
     samples = len(next(iter(stored.values())))
     return Verified(exact, differences, outputs, given, clipped, samples, made_up)

@@ -25,6 +25,11 @@ class Member:
     comment: str
     bytes: int
 
+    @property
+    def current(self) -> str:
+        """The C expression of the array that holds the value between two steps."""
+        return f"state->{self.name}" + ("[state->current]" if self.buffers == 2 else "")
+
 
 @dataclass(frozen=True)
 class Home:
@@ -80,7 +85,7 @@ def c_name(value: str) -> str:
 def ctype_of(program: Program, value: str) -> str:
     """The C type of a stored value; a state's new value has the state's type."""
     for state in program.states:
-        if value in (state.name, state.next):
+        if value in (state.name, state.next, state.given):
             return CTYPES[program.values[state.name].format.storage]
     return CTYPES[program.values[value].format.stored_as]
 
@@ -101,7 +106,7 @@ def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]
         ends={
             value: LAST if program.sweeps[sweep] == FORWARD else FIRST
             for value, sweep in program.sweep_of().items()
-            if sweep != ONCE
+            if sweep >= 0
         },
         counts_steps=any(op.kind == "matvec_over_time" for b in program.blocks for op in b.ops),
     )
@@ -136,6 +141,10 @@ class _Plan:
             before = f"state->{member.name}[now]" if double else f"state->{member.name}"
             after = f"state->{member.name}[next]" if double else f"state->{member.name}"
             self.read[state.name] = Home(before, member.ctype)
+            if state.given:
+                current = Home(member.current, member.ctype)
+                self.read[state.given] = current
+                self.write.setdefault(state.given, []).append(current)
             self.write.setdefault(state.next, []).append(Home(after, member.ctype))
             if self.program.streams or not double:
                 self.read[state.next] = Home(after, member.ctype)

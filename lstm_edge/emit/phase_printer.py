@@ -221,6 +221,8 @@ class PhasePrinter:
             texts[op.dest] = names.of(op.dest)
         lines = []
         for op in phase.ops:
+            if op.kind == "slice":
+                texts |= {op.args[0]: _element(pointers[op.args[0]], unit, op.n)}
             text = self._spell(op, texts, "")
             texts[op.dest] = names.of(op.dest)
             lines.append(Line(texts[op.dest], text, self._remark(op, text)))
@@ -260,6 +262,12 @@ class PhasePrinter:
                         number = literal(weight, self.program.is_float)
                         found.append((row, number, f"{segment.operand}[{column}]"))
         return tuple(found)
+
+
+def _element(pointer: str, unit: str, offset: int) -> str:
+    if unit.isdecimal():
+        return f"{pointer}[{int(unit) + offset}]"
+    return f"{pointer}[{unit} + {offset}]" if offset else f"{pointer}[{unit}]"
 
 
 def _stored(ctype: str, text: str) -> str:

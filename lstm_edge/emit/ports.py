@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.emit.memory import ctype_of
+from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.emit.names import is_reserved
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import Constant
@@ -39,7 +39,7 @@ class PortView:
 def port_names(program: Program) -> dict[str, str]:
     """A C identifier for each input and output, by its name in the file."""
     names: dict[str, str] = {}
-    taken: set[str] = set()
+    taken = {c_name(f"{s.name}_{end}").upper() for s in program.settable for end in ("in", "out")}
     for port in (*program.inputs, *program.outputs):
         base = re.sub(r"\W+", "_", port.name, flags=re.ASCII).strip("_") or "data"
         if base[0].isdigit():

@@ -14,6 +14,7 @@ from lstm_edge.emit.memory import Memory, allocate
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
 from lstm_edge.emit.spell import float_literal, helpers_used, literal
+from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import Program
@@ -90,7 +91,8 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     constants = [*_tables(program, plan), *(c for p in phases for c in p.constants), *constants]
     initial, more = _initial(program, memory, plan)
     constants += more
-    model = _model(program, memory, phases, inputs, outputs)
+    kept = kept_states(program, memory, plan, phases)
+    model = _model(program, memory, phases, (inputs, outputs), kept)
     model |= {"constants": constants, "initial": initial, "banner": banner}
     files = _files(program, target, model, phases)
     used = {p.name: v.kernel.template for p, v in zip(plan.phases, phases, strict=True) if v.kernel}
@@ -145,18 +147,20 @@ def _model(
     program: Program,
     memory: Memory,
     phases: tuple[PhaseView, ...],
-    inputs: tuple[PortView, ...],
-    outputs: tuple[PortView, ...],
+    ports: tuple[tuple[PortView, ...], tuple[PortView, ...]],
+    kept: list[KeptState],
 ) -> dict[str, Any]:
+    inputs, outputs = ports
     copied = {
         member.name
         for state, member in zip(program.states, memory.states, strict=True)
         if np.any(state.initial)
     }
     state = f"{program.name}_state *state"
-    step = [f"const {p.ctype} *{p.name}" for p in inputs] + [
-        f"{p.ctype} *{p.name}" for p in outputs
-    ]
+    given = [f"const {p.ctype} *{p.name}" for p in inputs]
+    taken = [f"{p.ctype} *{p.name}" for p in outputs]
+    given_states = [f"const {s.ctype} *{s.name}_in" for s in kept if program.explicit]
+    taken_states = [f"{s.ctype} *{s.name}_out" for s in kept if program.explicit]
     final = [p.name for p in outputs if not p.per_step]
     arguments = ["state"]
     arguments += [f"&{p.name}[t * {p.length}]" if p.per_step else p.name for p in inputs]
@@ -180,8 +184,12 @@ def _model(
         "final_outputs": final,
         "double_buffered": any(m.buffers == 2 for m in memory.states),
         "cleared": [f"state->{m.name}" for m in memory.states if m.name not in copied],
-        "step_parameters": [state, *step],
-        "run_parameters": [state, *step[: len(inputs)], "int32_t steps", *step[len(inputs) :]],
+        "kept": kept,
+        "explicit": program.explicit,
+        "advance_parameters": [state, *given, *taken],
+        "step_parameters": [state, *given, *given_states, *taken, *taken_states],
+        "run_parameters": [state, *given, *given_states, "int32_t steps", *taken, *taken_states],
+        "advance_arguments": ["state", *(p.name for p in (*inputs, *outputs))],
         "run_arguments": arguments,
         "step_notes": _step_notes(program, inputs, outputs),
         "macros": _macros(program, inputs, outputs),

@@ -24,8 +24,11 @@ INTEGER = {
     "log": "le_log({table}, {0})",
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
+    "slice": "{0}",
 }
-"""Integer operations; matvecs are the kernels'. `result` is a reduction's value so far."""
+"""Integer operations; matvecs are the kernels'. `result` is a reduction's value so far; the operand
+of a slice is the element that it takes.
+"""
 
 FLOAT = {
     "add": "{0} + {1}",
@@ -44,6 +47,7 @@ FLOAT = {
     "log": "le_log({0})",
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
+    "slice": "{0}",
 }
 """Float operations."""
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.emit.memory import ctype_of
+from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.emit.ports import port_names
 from lstm_edge.emit.render import environment
+from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.targets import Target
 
@@ -53,6 +54,10 @@ def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
 
 def _context(program: Program) -> dict[str, Any]:
     outputs = test_ports(program, program.outputs)
+    kept = [
+        TestPort(c_name(s.name), ctype_of(program, s.name), program.values[s.name].length, False)
+        for s in program.settable
+    ]
     return {
         "name": program.name,
         "streams": program.streams,
@@ -60,6 +65,10 @@ def _context(program: Program) -> dict[str, Any]:
         "inputs": test_ports(program, program.inputs),
         "outputs": outputs,
         "final_outputs": [p for p in outputs if not p.per_step],
+        "kept": kept,
+        "explicit": program.explicit,
+        "states_given": "".join(f", state_{s.name}" for s in kept if program.explicit),
+        "no_states": ", NULL" * len(kept) if program.explicit else "",
     }
 
 
@@ -91,26 +100,50 @@ def render_selftest(
     return template.render(model=context, vectors=vectors, steps=steps)
 
 
-def pack_input(program: Program, inputs: Mapping[str, Array]) -> bytes:
-    """input.bin for stored inputs [streams, calls, steps, features]."""
-    first = next(iter(inputs.values()))
-    columns = [
-        np.ascontiguousarray(inputs[port.name].astype(DTYPES[info.ctype])).view(np.uint8)
-        for port, info in zip(program.inputs, test_ports(program, program.inputs), strict=True)
-    ]
-    head = np.array(first.shape[:3], "<i4").tobytes()
-    return head + np.concatenate(columns, axis=-1).tobytes()
+def pack_input(program: Program, feed: Feed) -> bytes:
+    """input.bin for what is fed."""
+    streams, calls, steps = feed.shape
+    columns = [_stored(program, port.value, feed.inputs[port.name]) for port in program.inputs]
+    per_call = np.concatenate(columns, axis=-1).reshape(streams, calls, -1)
+    given = {s.name: feed.states[s.name] for s in program.settable if s.name in feed.states}
+    states = {name: _stored(program, name, array) for name, array in given.items()}
+    flags = [min(states[s.name].shape[1], 2) if s.name in states else 0 for s in program.settable]
+    parts = [np.array([streams, calls, steps, *flags], "<i4").tobytes()]
+    for stream in range(streams):
+        for call in range(calls):
+            parts += [a[stream, call].tobytes() for a in states.values() if call < a.shape[1]]
+            parts.append(per_call[stream, call].tobytes())
+    return b"".join(parts)
 
 
-def unpack_output(program: Program, data: bytes, shape: tuple[int, int, int]) -> dict[str, Array]:
-    """output.bin as arrays [streams, calls, steps, n] or [streams, calls, n], in stored numbers."""
+def _stored(program: Program, value: str, numbers: Array) -> Array:
+    """The bytes of numbers as C stores a value, [..., bytes]."""
+    kind = DTYPES[ctype_of(program, value)]
+    return np.ascontiguousarray(numbers.astype(kind)).view(np.uint8)
+
+
+def unpack_output(program: Program, data: bytes, shape: tuple[int, int, int]) -> Results:
+    """output.bin as arrays, in stored numbers."""
     ports = list(zip(program.outputs, test_ports(program, program.outputs), strict=True))
     streams, calls, steps = shape
     per_step = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if i.per_step]
     final = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if not i.per_step]
-    call = np.dtype([("steps", np.dtype(per_step), (steps,)), ("final", np.dtype(final))])
+    states = [
+        (s.name, DTYPES[ctype_of(program, s.name)], (program.values[s.name].length,))
+        for s in program.settable
+    ]
+    call = np.dtype(
+        [
+            ("steps", np.dtype(per_step), (steps,)),
+            ("final", np.dtype(final)),
+            ("states", np.dtype(states)),
+        ]
+    )
     records = np.frombuffer(data, call).reshape(streams, calls)
     found = {name: records["steps"][name] for name, _, _ in per_step}
     found |= {name: records["final"][name] for name, _, _ in final}
     kind = np.float32 if program.is_float else np.int64
-    return {p.name: found[p.name].astype(kind) for p, _ in ports}
+    return Results(
+        {p.name: found[p.name].astype(kind) for p, _ in ports},
+        {name: records["states"][name].astype(kind) for name, _, _ in states},
+    )

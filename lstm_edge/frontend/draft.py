@@ -22,6 +22,9 @@ from lstm_edge.ir.model import (
     Model,
     Node,
     Port,
+    Slice,
+    StatePart,
+    StatePort,
     Tensor,
 )
 
@@ -111,6 +114,15 @@ class Draft:
         self.nodes.append(Concat("join", leaves, output, source))
         return output
 
+    def slice(self, x: str, begin: int, end: int, source: str) -> str:
+        """Features [begin, end) of `x`; one node however often it is asked for."""
+        for node in self.nodes:
+            if isinstance(node, Slice) and (node.input, node.begin, node.end) == (x, begin, end):
+                return node.output
+        output = self.tensor(self.roots[x], end - begin)
+        self.nodes.append(Slice("part", x, output, begin, end, source))
+        return output
+
     def parts(self, tensor: str) -> tuple[str, ...]:
         """What `tensor` joins, itself where that is nothing."""
         node = self.producer(tensor)
@@ -156,6 +168,19 @@ def results_of(node: Node) -> tuple[str, ...]:
     return tuple(node.outputs.values()) if isinstance(node, Layer) else (node.output,)
 
 
+@dataclass(frozen=True)
+class DraftState:
+    """An input that sets states, or an output that shows them, before layers have names.
+
+    parts: (tensor of the layer's result, the state's name, places).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    parts: tuple[tuple[str, str, tuple[int, ...]], ...]
+    partner: str = ""
+
+
 def finish(
     draft: Draft,
     inputs: Sequence[Port],
@@ -164,17 +189,27 @@ def finish(
     steps: int | None,
     sha256: str,
     warnings: Sequence[str] = (),
+    states: tuple[Sequence[DraftState], Sequence[DraftState]] = ((), ()),
 ) -> Model:
-    """The model of what `outputs` need, with names for people.
+    """The model of what `outputs` and state outputs need, with names for people.
 
     `timed`: inputs that are sequences. The caller names the model.
     """
-    nodes = _needed(draft.nodes, {port.tensor for port in outputs})
+    wanted = {port.tensor for port in outputs}
+    wanted |= {tensor for port in states[1] for tensor, _, _ in port.parts}
+    nodes = _needed(draft.nodes, wanted)
     if not any(isinstance(n, Layer) and n.cell.states for n in nodes):
         raise ModelError(
             "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"
         )
     final, nodes = _named(nodes, inputs)
+    owners = {id(n.cell): n.name for n in nodes if isinstance(n, Layer)}
+    layers = {
+        tensor: owners.get(id(n.cell), "")
+        for n in draft.nodes
+        if isinstance(n, Layer)
+        for tensor in n.outputs.values()
+    }
     tensors = {}
     for old, new in final.items():
         root = draft.roots[old]
@@ -190,7 +225,19 @@ def finish(
         steps=steps,
         sha256=sha256,
         warnings=tuple(warnings),
+        state_inputs=_state_ports(states[0], layers),
+        state_outputs=_state_ports(states[1], layers),
     )
+
+
+def _state_ports(ports: Sequence[DraftState], layers: Mapping[str, str]) -> tuple[StatePort, ...]:
+    """With the layers' names, those that nothing needs left out."""
+    found = []
+    for port in ports:
+        parts = tuple(StatePart(layers[t], state, at) for t, state, at in port.parts if layers[t])
+        if parts:
+            found.append(StatePort(port.name, port.shape, parts, port.partner))
+    return tuple(found)
 
 
 def _needed(nodes: Sequence[Node], wanted: set[str]) -> list[Node]:
@@ -234,7 +281,7 @@ def _named(nodes: Sequence[Node], inputs: Sequence[Port]) -> tuple[dict[str, str
             parts = tuple(final[t] for t in node.inputs)
             renamed.append(replace(node, name=name, inputs=parts, output=final[node.output]))
             continue
-        if isinstance(node, DenseOverTime):
+        if isinstance(node, DenseOverTime | Slice):
             base = f"{name}_y"
         else:
             end = "last" if isinstance(node, LastStep) else "first"

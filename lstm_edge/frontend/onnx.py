@@ -17,7 +17,7 @@ from lstm_edge.frontend.onnx_graph import Graph, graph_of, visit
 from lstm_edge.frontend.onnx_walk import SizeNeeded, Walk
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port, Slice
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
@@ -138,11 +138,13 @@ def _fingerprint(model: Model) -> object:
         sorted((t.name, t.features, t.per_step) for t in model.tensors.values()),
         [_node_fingerprint(node) for node in model.nodes],
         model.steps,
+        model.state_inputs,
+        model.state_outputs,
     )
 
 
 def _node_fingerprint(node: Node) -> object:
-    if isinstance(node, LastStep | FirstStep | Concat):
+    if isinstance(node, LastStep | FirstStep | Concat | Slice):
         return node
     if isinstance(node, DenseOverTime):
         return (node.name, node.input, node.output, node.weights.tobytes(), node.bias.tobytes())

@@ -38,7 +38,7 @@ def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None
 
 
 def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> View | None:
-    """Indices of an axis of directions, layers or features, or None where they cut a part.
+    """Indices of an axis of directions, layers or features, None where it numbers none of them.
 
     The axis goes where one index is wanted and not `keep`.
     """
@@ -47,9 +47,7 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     if at is None:
         return None
     inner = grid[at + len(atoms) :]
-    tensors = _whole_parts(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
-    if tensors is None:
-        return None
+    tensors = _parts(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     tensor = walk.draft.concat(tensors, "")
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)
@@ -73,16 +71,19 @@ def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tupl
     return result
 
 
-def _whole_parts(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> tuple[str, ...] | None:
-    """The parts of a tensor that `ranges` of its features consist of."""
+def _parts(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> tuple[str, ...]:
+    """The vectors that `ranges` of a tensor's features consist of: whole parts, or slices."""
     parts = walk.draft.parts(tensor)
     ends = list(accumulate(walk.draft.size(part) or 0 for part in parts))
-    begins = [0, *ends[:-1]]
     chosen: list[str] = []
     for begin, end in ranges:
-        if begin not in begins or end not in ends:
-            return None
-        chosen += parts[begins.index(begin) : ends.index(end) + 1]
+        for part, stop in zip(parts, ends, strict=True):
+            start = stop - (walk.draft.size(part) or 0)
+            low, high = max(begin, start), min(end, stop)
+            if (low, high) == (start, stop):
+                chosen.append(part)
+            elif low < high:
+                chosen.append(walk.draft.slice(part, low - start, high - start, ""))
     return tuple(chosen)
 
 

@@ -16,12 +16,13 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Atom, Axis, View
-from lstm_edge.frontend.draft import finish, operands_of
+from lstm_edge.frontend.draft import DraftState, finish, operands_of, results_of
 from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import settle_roles
 from lstm_edge.frontend.onnx_file import OnnxFile, tensor_value
 from lstm_edge.frontend.onnx_nodes import run_node, unsupported
+from lstm_edge.frontend.onnx_state import check_parts, pair, state_inputs, state_output
 from lstm_edge.frontend.onnx_walk import (
     Foreign,
     OnnxNode,
@@ -176,12 +177,17 @@ def _model(graph: Graph, walk: Walk) -> Model:
     sources = {name: v for name, v in views.items() if isinstance(v, View)}
     time = time_axis(walk)
     timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
-    outputs = [_output(walk, name, timed) for name in graph.outputs]
-    read = {t for node in walk.draft.nodes for t in operands_of(node)}
-    read |= {port.tensor for port in outputs}
+    state_ins, state_outs = _states(walk, graph, sources)
+    shown = {port.name for port in state_outs}
+    outputs = [_output(walk, name, timed) for name in graph.outputs if name not in shown]
+    read = _read(walk, outputs)
+    check_parts(walk, read)
+    set_by = {port.name for port in state_ins}
     inputs = []
     for name, view in sources.items():
-        if view.tensor in read:
+        if name in set_by:
+            _check_state_only(walk, name, view, read)
+        elif view.tensor in read:
             if view.tensor not in timed:
                 raise ModelError(
                     f"input {name!r}",
@@ -190,7 +196,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
             walk.draft.features[view.tensor] = feature_count(walk, view)
             label = f"input {name!r}"
             inputs.append(make_port(walk, label, name, view, view.tensor in timed))
-    used = {port.name for port in inputs}
+    used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(
         walk.draft,
@@ -200,7 +206,47 @@ def _model(graph: Graph, walk: Walk) -> Model:
         steps,
         graph.sha256,
         [*_unused(name for name in views if name not in used), *_batch(walk), *walk.warnings],
+        (state_ins, state_outs),
     )
+
+
+def _states(
+    walk: Walk, graph: Graph, sources: Mapping[str, View]
+) -> tuple[list[DraftState], list[DraftState]]:
+    """Inputs that set states, and the outputs that are their partners."""
+    one_step = time_axis(walk) is None
+    shown = []
+    for name in graph.outputs:
+        view = walk.values.get(name)
+        port = state_output(walk, name, view, one_step) if isinstance(view, View) else None
+        shown += [] if port is None else [port]
+    inputs = pair(state_inputs(walk, dict(sources)), shown)
+    partners = {port.partner for port in inputs}
+    return inputs, [port for port in shown if port.name in partners]
+
+
+def _read(walk: Walk, outputs: list[Port]) -> set[str]:
+    """Tensors that the outputs are computed from, directly or not."""
+    read = {port.tensor for port in outputs}
+    read |= {given.result for given in walk.given_states}
+    for node in reversed(walk.draft.nodes):
+        if read.intersection(results_of(node)):
+            read.update(operands_of(node))
+    return read
+
+
+def _check_state_only(walk: Walk, name: str, view: View, read: set[str]) -> None:
+    if view.tensor in read or any(
+        walk.input_parts[t].source == view.tensor for t in _parts_in(walk, read)
+    ):
+        raise ModelError(
+            f"input {name!r}",
+            "gives a state its first value and is read as data, too: not supported",
+        )
+
+
+def _parts_in(walk: Walk, read: set[str]) -> list[str]:
+    return [tensor for tensor in walk.input_parts if tensor in read]
 
 
 def _unused(names: Any) -> list[str]:

@@ -12,6 +12,7 @@ from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import select
 from lstm_edge.frontend.onnx_join import axis_of
 from lstm_edge.frontend.onnx_move import FOREVER, at_step
+from lstm_edge.frontend.onnx_state import input_part
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 
 
@@ -85,6 +86,10 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], 
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
         )
     part = select(walk, settled(view, node.label), axis, wanted, keep) if wanted else None
+    if part is None and wanted and not view.pending:
+        part = input_part(walk, view, axis, wanted, node.label)
+        if part is not None and not keep:
+            part = replace(part, axes=part.axes[:axis] + part.axes[axis + 1 :])
     if part is None:
         raise ModelError(
             node.label,

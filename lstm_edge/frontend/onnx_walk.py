@@ -123,6 +123,32 @@ def _decoded(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True)
+class InputPart:
+    """Indices [begin, begin + size) of one axis of an input, of which the meaning is not known yet.
+
+    atom: of the input. kept: the atom that numbers the part, None where it has one element.
+    """
+
+    source: str
+    atom: Atom
+    begin: int
+    kept: Atom | None
+
+
+@dataclass(frozen=True)
+class GivenState:
+    """A state that starts from numbers of input tensor `input`, flattened, at `places`.
+
+    result: the tensor of the layer's result of the same name.
+    """
+
+    input: str
+    result: str
+    state: str
+    places: tuple[int, ...]
+
+
 @dataclass
 class Walk:
     """State of one visit of all nodes, for one choice of the sizes of open axes.
@@ -131,7 +157,9 @@ class Walk:
     far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
     that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
     cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
-    fixed_by: the first node that is right for this sequence length only.
+    fixed_by: the first node that is right for this sequence length only. input_parts: tensor -> the
+    part of an input that it is. ends: tensor -> the layer's result and the state that it shows
+    after the last step.
     """
 
     opset: int
@@ -142,6 +170,9 @@ class Walk:
     input_atoms: set[Atom] = field(default_factory=set)
     cuts: dict[Atom, Axis] = field(default_factory=dict)
     alike: list[tuple[Atom, Atom, str]] = field(default_factory=list)
+    input_parts: dict[str, InputPart] = field(default_factory=dict)
+    given_states: list[GivenState] = field(default_factory=list)
+    ends: dict[str, tuple[str, str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     sequences: set[str] = field(default_factory=set)
     one_step: str = ""

@@ -19,7 +19,7 @@ from lstm_edge.frontend.layout import (
     split_gates,
 )
 from lstm_edge.frontend.onnx_linear import fold_pending
-from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
+from lstm_edge.frontend.onnx_walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.frontend.recurrent_attributes import Kind, Settings, settings_of
 from lstm_edge.frontend.recurrent_weights import (
     Sequence,
@@ -63,8 +63,17 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
         cell, params = _cell(node, kind, settings, weights, d, x)
         name = f"{kind.name}_reverse" if reverse else kind.name
         made = walk.draft.layer(
-            name, cell, x.view.tensor, weights.hidden, params, node.label, initial[d], reverse
+            name,
+            cell,
+            x.view.tensor,
+            weights.hidden,
+            params,
+            node.label,
+            initial.constant[d],
+            reverse,
         )
+        for state, (given, places) in initial.given[d].items():
+            walk.given_states.append(GivenState(given, made[state], state, places))
         results.append(made)
     return _outputs(walk, node, x, settings, results, weights.hidden)
 
@@ -117,6 +126,8 @@ def _outputs(
     def final(state: str) -> View:
         pairs = zip(ends, results, strict=True)
         tensors = [end(result[state], node.label) for end, result in pairs]
+        for tensor, result in zip(tensors, results, strict=True):
+            walk.ends |= {tensor: (result[state], state), result[state]: (result[state], state)}
         return View(draft.concat(tensors, node.label), last, grid=grid)
 
     make: tuple[Callable[[], Value], ...] = (whole, lambda: final("h"), lambda: final("c"))

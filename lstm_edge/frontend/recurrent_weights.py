@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.onnx_features import require_features
+from lstm_edge.frontend.onnx_state import given_places
 from lstm_edge.frontend.onnx_walk import OnnxNode, Walk
 from lstm_edge.frontend.recurrent_attributes import Kind, Settings
 from lstm_edge.ir.model import Floats
@@ -126,28 +127,56 @@ def check_lengths(walk: Walk, node: OnnxNode, x: Sequence) -> None:
     walk.fix_time(node)
 
 
+@dataclass(frozen=True)
+class FirstStates:
+    """For each direction, by the cell's names: states that do not start at zero, and those that
+    an input gives, as (input tensor, places of the units).
+    """
+
+    constant: list[dict[str, Floats]]
+    given: list[dict[str, tuple[str, tuple[int, ...]]]]
+
+
 def initial_states(
     walk: Walk, node: OnnxNode, x: Sequence, kind: Kind, settings: Settings, hidden: int
-) -> list[dict[str, Floats]]:
-    """For each direction the states that do not start at zero, by the cell's names."""
+) -> FirstStates:
+    """Initial states of every direction."""
+    given: list[dict[str, tuple[str, tuple[int, ...]]]] = [{} for _ in settings.directions]
     found: list[dict[str, Floats]] = [{} for _ in settings.directions]
     for k, state in enumerate(kind.states, start=5):
         name = f"initial_{state}"
         value = node.inputs[k] if k < len(node.inputs) else None
         if isinstance(value, View):
-            raise ModelError(
-                node.label,
-                f"input {name} comes from the model's input ({node.input_names[k]!r}), which is "
-                "not supported yet; export without h0 and c0: the generated code keeps the state "
-                "itself",
-            )
+            axes = _state_axes(walk, node, x, name, value, (settings, hidden))
+            root, places = given_places(walk, node, value, name, axes)
+            for from_input, units in zip(given, places, strict=True):
+                from_input[state] = (root, units)
+            continue
         array = node.weights(k, f"input {name}")
         if array is not None:
             vectors = _state_vectors(walk, node, x, name, array, (settings, hidden))
             for states, vector in zip(found, vectors, strict=True):
                 if vector.any():
                     states[state] = vector.astype(np.float32)
-    return found
+    return FirstStates(found, given)
+
+
+def _state_axes(
+    walk: Walk, node: OnnxNode, x: Sequence, name: str, view: View, shape: tuple[Settings, int]
+) -> tuple[Axis, Axis, Axis]:
+    """The axes of an initial state: directions, batch, units."""
+    settings, hidden = shape
+    axes = view.axes
+    if len(axes) == 3 and settings.batch_first:
+        axes = (axes[1], axes[0], axes[2])
+    expected = (len(settings.directions), size_of(x.batch), hidden)
+    if len(axes) == 3 and size_of(axes[1]) != expected[1]:
+        message = f"input {name} has {size_of(axes[1])} batch rows, but X has {expected[1]}"
+        raise walk.need_size(node, x.batch or axes[1], size_of(axes[1]) if x.batch else 1, message)
+    if tuple(size_of(a) for a in axes) != expected:
+        message = f"input {name} is {describe(view.axes)}, expected {list(expected)}"
+        raise walk.need_size(node, axes[-1] if axes else (), hidden, message)
+    return axes[0], axes[1], axes[2]
 
 
 def _state_vectors(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import numerics, numerics_float
-from lstm_edge.ir.program import FORWARD, NUMBERED, ONCE, Block, Op, Program
+from lstm_edge.ir.program import FORWARD, LOAD, NUMBERED, ONCE, Block, Op, Program
 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
@@ -30,6 +30,27 @@ def initial_state(program: Program, samples: int) -> dict[str, Array]:
     return {s.name: np.tile(s.initial, (samples, 1)) for s in program.states}
 
 
+def set_state(
+    program: Program, state: Mapping[str, Array], given: Mapping[str, Array]
+) -> dict[str, Array]:
+    """`state` with those of `given`, settable state -> stored numbers [samples, length], and what
+    follows from them. Numbers beyond a state's format are limited to it.
+    """
+    values: dict[str, Array] = dict(program.constants)
+    for each in program.settable:
+        numbers = state[each.name]
+        if each.name in given:
+            fmt = program.values[each.name].format
+            numbers = given[each.name]
+            numbers = numbers if program.is_float else np.clip(numbers, fmt.low, fmt.high)
+        values[each.given] = numbers
+    table = _operations(program, exact=True)
+    for block in program.blocks:
+        if block.sweep == LOAD:
+            _execute_block(program, table, None, block, values, 0)
+    return {s.name: values[s.given] if s.given else state[s.name] for s in program.states}
+
+
 def run(
     program: Program,
     inputs: Mapping[str, Array],
@@ -42,7 +63,7 @@ def run(
 
     Outputs: name -> [samples, steps, features], or [samples, features] for those that exist after
     the last step only. The state maps state names to [samples, length]; give it back to go on
-    (a program that needs whole sequences starts anew with each).
+    (where a program needs whole sequences, its caller starts anew with each).
     `exact=False` lets the matrix library choose the order of float sums: quick, for calibration.
     """
     with np.errstate(over="ignore", invalid="ignore"):
@@ -59,8 +80,7 @@ def _run(
     kind = np.float32 if program.is_float else np.int64
     execute = partial(_execute_block, program, _operations(program, exact), observe)
     samples, steps = next(iter(inputs.values())).shape[:2]
-    goes_on = state is not None and program.streams
-    now = dict(state) if state is not None and goes_on else initial_state(program, samples)
+    now = initial_state(program, samples) if state is None else dict(state)
     values: dict[str, Array] = {n: a.astype(kind) for n, a in program.constants.items()}
     kept = _kept(program)
     sequences: dict[str, Array] = {}
@@ -154,6 +174,8 @@ def _apply(
             return function(before, [(values[op.matrices[0]][t], args[1])])
         case kind if kind in NUMBERED:
             return function(args[0], op.n)
+        case "slice":
+            return function(args[0], op.n, op.count)
         case "table":
             return function(args[0], values[op.table], op.n)
         case "log" if op.table:

@@ -105,6 +105,12 @@ def _unchanged(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return args[0]
 
 
+def _slice(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    low, high = args[0]
+    end = op.n + op.count
+    return low[op.n : end], high[op.n : end]
+
+
 def _concat(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     low, high = zip(*args, strict=True)
     return np.concatenate(low), np.concatenate(high)
@@ -135,6 +141,7 @@ OPERATIONS: dict[str, BoundsOf] = {
     "above": _above,
     "table": _table,
     "concat": _concat,
+    "slice": _slice,
     "step_at": _unchanged,
     "max": _max,
     "sum": _sum,

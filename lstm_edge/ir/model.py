@@ -43,6 +43,31 @@ class Port:
 
 
 @dataclass(frozen=True)
+class StatePart:
+    """Numbers of a state port that are one state: unit k of `state` is number `places[k]` of the
+    user's array, flattened.
+    """
+
+    layer: str
+    state: str
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StatePort:
+    """An input of the file that sets states, or an output that shows them.
+
+    partner: for an input, the output that shows the same states in the same places; fed back, it
+    makes the network go on. "" where there is none: then each call brings its own.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    parts: tuple[StatePart, ...]
+    partner: str = ""
+
+
+@dataclass(frozen=True)
 class Layer:
     """A cell with its weights, applied to each vector of its inputs.
 
@@ -107,7 +132,19 @@ class Concat:
     source: str = ""
 
 
-Node = Layer | LastStep | FirstStep | DenseOverTime | Concat
+@dataclass(frozen=True)
+class Slice:
+    """Features [begin, end) of a vector: no work, they are read where they are."""
+
+    name: str
+    input: str
+    output: str
+    begin: int
+    end: int
+    source: str = ""
+
+
+Node = Layer | LastStep | FirstStep | DenseOverTime | Concat | Slice
 
 
 @dataclass(frozen=True)
@@ -122,3 +159,5 @@ class Model:
     steps: int | None
     sha256: str
     warnings: tuple[str, ...] = ()
+    state_inputs: tuple[StatePort, ...] = ()
+    state_outputs: tuple[StatePort, ...] = ()

@@ -53,6 +53,7 @@ class Op:
     log               table
     concat            operands of one format, end to end
     step_at           n: the step of a per-step value, 0 or -1; in a block that runs ONCE
+    slice             features n .. n + count - 1 of the operand
     An operand of length 1 applies to every unit.
     """
 
@@ -63,16 +64,19 @@ class Op:
     table: str = ""
     bias: str = ""
     matrices: tuple[str, ...] = ()
+    count: int = 0
 
 
 ONCE = -1
 """The sweep of what runs once, after the last step."""
+LOAD = -2
+"""The sweep of what runs when a caller sets a state."""
 FORWARD, REVERSE = "forward", "reverse"
 
 
 @dataclass(frozen=True)
 class Block:
-    """The operations of one layer in sweep number `sweep`, or ONCE."""
+    """The operations of one layer in sweep number `sweep`, ONCE or LOAD."""
 
     layer: str
     sweep: int
@@ -84,13 +88,28 @@ class State:
     """`name` is read during a step; `next` becomes its value after the step.
 
     initial: [length] in the format's integers (or floats). An accumulator belongs to a
-    matvec_over_time, which restarts it itself.
+    matvec_over_time, which restarts it itself. given: the value that becomes the state when a
+    caller sets it, "" where none may: it comes from the caller, or from a block of LOAD.
     """
 
     name: str
     next: str
     initial: Array
     accumulator: bool = False
+    given: str = ""
+
+
+@dataclass(frozen=True)
+class StatePort:
+    """An array of the user's that holds states: unit k of a state is number places[k] of it.
+
+    places: state -> positions in the flattened array. partner: as in `ir/model.py`.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    places: Mapping[str, tuple[int, ...]]
+    partner: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +147,8 @@ class Program:
     steps: int | None
     sweeps: tuple[str, ...] = (FORWARD,)
     options: Mapping[str, Any] = field(default_factory=dict)
+    state_inputs: tuple[StatePort, ...] = ()
+    state_outputs: tuple[StatePort, ...] = ()
 
     @property
     def is_float(self) -> bool:
@@ -139,6 +160,19 @@ class Program:
         """True where the program can be run step by step; else it needs the whole sequence."""
         return self.sweeps == (FORWARD,) and not any(
             op.kind == "step_at" for block in self.blocks for op in block.ops
+        )
+
+    @property
+    def settable(self) -> tuple[State, ...]:
+        """States that a caller may read and set; others follow from these."""
+        made = {op.dest for block in self.blocks for op in block.ops}
+        return tuple(s for s in self.states if s.given and s.given not in made)
+
+    @property
+    def explicit(self) -> bool:
+        """True where each call brings the states and takes them away again."""
+        return bool(self.state_inputs) and (
+            self.options.get("state") == "explicit" or not self.streams
         )
 
     def sweep_of(self) -> dict[str, int]:
@@ -156,7 +190,7 @@ class Program:
                 for name in op.args:
                     source = made.get(name, ONCE)
                     across = block.sweep not in (source, ONCE) or op.kind == "step_at"
-                    if source != ONCE and across:
+                    if source >= 0 and across:
                         found.append(name)
         return tuple(dict.fromkeys(found))
 
@@ -165,11 +199,13 @@ def verify(program: Program) -> Program:
     """Check that every value is made once before it is used, and every name is known."""
     made = {port.value for port in program.inputs} | {state.name for state in program.states}
     made |= {name for name in program.values if name in program.constants}
+    made |= {state.given for state in program.settable}
     for block in program.blocks:
         for op in block.ops:
             _check_op(program, op, made)
             made.add(op.dest)
     wanted = [port.value for port in program.outputs] + [s.next for s in program.states]
+    wanted += [s.given for s in program.states if s.given]
     for name in wanted:
         if name not in made:
             raise InternalError(f"program {program.name}: {name} is never made")
@@ -196,6 +232,8 @@ def _check_lengths(program: Program, op: Op) -> None:
         return
     if op.kind in REDUCTIONS:
         fits = length == 1
+    elif op.kind == "slice":
+        fits = length == op.count and 0 <= op.n <= op.n + op.count <= lengths[0]
     elif op.kind == "concat":
         fits = length == sum(lengths)
     else:

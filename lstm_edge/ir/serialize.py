@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lstm_edge.archive import read_arrays
 from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.formats import Format
-from lstm_edge.ir.program import Block, Op, Port, Program, State, Value, verify
+from lstm_edge.ir.program import Block, Op, Port, Program, State, StatePort, Value, verify
 
 Array = npt.NDArray[Any]
 
@@ -40,8 +40,11 @@ def to_bytes(program: Program) -> bytes:
         "values": [asdict(v) for v in program.values.values()],
         "blocks": [asdict(b) for b in program.blocks],
         "states": [
-            {"name": s.name, "next": s.next, "accumulator": s.accumulator} for s in program.states
+            {"name": s.name, "next": s.next, "accumulator": s.accumulator, "given": s.given}
+            for s in program.states
         ],
+        "state_inputs": [asdict(p) for p in program.state_inputs],
+        "state_outputs": [asdict(p) for p in program.state_outputs],
         "inputs": [_port(p) for p in program.inputs],
         "outputs": [_port(p) for p in program.outputs],
     }
@@ -108,6 +111,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
             o["table"],
             o["bias"],
             tuple(o["matrices"]),
+            o["count"],
         )
 
     values = [
@@ -121,7 +125,11 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         outputs=ports("output"),
         states=tuple(
             State(
-                s["name"], s["next"], arrays[f"initial/{s['name']}"].astype(kind), s["accumulator"]
+                s["name"],
+                s["next"],
+                arrays[f"initial/{s['name']}"].astype(kind),
+                s["accumulator"],
+                s["given"],
             )
             for s in d["states"]
         ),
@@ -137,4 +145,18 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         ),
         steps=d["steps"],
         options=d["options"],
+        state_inputs=_state_ports(d["state_inputs"]),
+        state_outputs=_state_ports(d["state_outputs"]),
+    )
+
+
+def _state_ports(found: list[Mapping[str, Any]]) -> tuple[StatePort, ...]:
+    return tuple(
+        StatePort(
+            p["name"],
+            tuple(p["shape"]),
+            {state: tuple(places) for state, places in p["places"].items()},
+            p["partner"],
+        )
+        for p in found
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +76,14 @@ class Builder:
         if self._ops:
             self.blocks.append(Block(layer, sweep, tuple(self._ops)))
         self._ops = []
+
+    @contextmanager
+    def apart(self, layer: str, sweep: int) -> Iterator[None]:
+        """Operations that are a block of their own, in the middle of another."""
+        outer, self._ops = self._ops, []
+        yield
+        self.close_block(layer, sweep)
+        self._ops = outer
 
     def _fresh(self, name: str) -> str:
         unique, k = name, 2

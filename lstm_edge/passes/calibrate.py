@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.program import MATVECS, Op, Program
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
+CHAIN = 64
+"""Samples in a row that a stateful network is calibrated on."""
 CHUNK_VALUES = 2**20
 """Samples are fed in chunks of about this many input numbers."""
 
@@ -90,29 +92,47 @@ class _Watcher:
         return result
 
 
+def chained(program: Program, feed: Feed) -> Feed:
+    """Samples of a network that is fed its own states, one after the other as calls of a stream:
+    from a reset state alone, no call would show what states are like later.
+    """
+    samples, calls, _ = feed.shape
+    fed_back = any(port.partner for port in program.state_inputs)
+    if calls > 1 or feed.states or not fed_back or not program.streams:
+        return feed
+    streams = max(1, samples // CHAIN)
+    used = streams * (samples // streams)
+    inputs = {name: a[:used].reshape(streams, -1, *a.shape[2:]) for name, a in feed.inputs.items()}
+    return Feed(inputs)
+
+
 def calibrate(
     program: Program,
-    inputs: Mapping[str, Array],
+    feed: Feed,
     *,
     from_data: bool,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Ranges:
-    """Run the float program over samples [N, steps, features] in chunks and keep the statistics.
+    """Run the float program over what is fed, in chunks of streams, and keep the statistics.
 
-    `progress` is told the number of samples after each chunk.
+    Where an output feeds a state back, samples are calls of a stream: see `chained`. `progress` is
+    told the number of samples after each chunk.
     """
     watcher = _Watcher()
-    samples = len(next(iter(inputs.values())))
-    per_sample = sum(a[0].size for a in inputs.values())
-    chunk = max(1, CHUNK_VALUES // max(1, per_sample * 8))
-    for start in range(0, samples, chunk):
-        part = {name: a[start : start + chunk] for name, a in inputs.items()}
+    feed = chained(program, feed)
+    streams, calls, _ = feed.shape
+    per_stream = sum(a[0].size for a in feed.inputs.values())
+    chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8))
+    for state in program.states:
+        watcher.record(state.name, state.initial[None, :])
+    for start in range(0, streams, chunk):
+        part = feed.pick(np.arange(start, min(start + chunk, streams)))
         for port in program.inputs:
-            watcher.record(port.value, part[port.name])
-        for state in program.states:
-            watcher.record(state.name, state.initial[None, :])
-        run(program, part, observe=watcher.observe, exact=False)
-        progress(len(next(iter(part.values()))))
+            watcher.record(port.value, part.inputs[port.name])
+        for name, given in part.states.items():
+            watcher.record(name, given)
+        run_numpy(program, part, watcher.observe, exact=False)
+        progress(part.shape[0] * calls)
     for state in program.states:
         watcher.record(state.name, watcher.low[state.next][None, :])
         watcher.record(state.name, watcher.high[state.next][None, :])

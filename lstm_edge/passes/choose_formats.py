@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.input_formats import (
     InputFormat,
@@ -145,6 +145,10 @@ class FormatChoice:
                     return False
         return True
 
+    def is_read_by_matrix(self, tensor: str) -> bool:
+        """True where a matrix product reads the tensor, at once or as a part or a step of it."""
+        return tensor in self.multiplied
+
     def is_multiplied(self, layer: Layer, result: str) -> bool:
         """True where a matrix product of this layer or a later one reads the result."""
         tensor = layer.outputs.get(result)
@@ -185,7 +189,7 @@ def multiplied_tensors(model: Model) -> frozenset[str]:
     for node in reversed(model.nodes):
         if isinstance(node, DenseOverTime):
             found.add(node.input)
-        elif isinstance(node, LastStep | FirstStep):
+        elif isinstance(node, LastStep | FirstStep | Slice):
             if node.output in found:
                 found.add(node.input)
         elif isinstance(node, Concat):

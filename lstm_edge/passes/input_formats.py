@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import walk
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -88,18 +88,20 @@ def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
     """Largest weight that meets each feature of `tensor`, and the largest recurrent weights
     of the layers that read it; both empty where no matrix reads it.
     """
-    features = model.tensors[tensor].features
+    features = model.tensors[tensor].features  # places: feature -> where it is, -1 where it is not
     columns: list[Doubles] = []
     recurrent: list[float] = []
-    places = {tensor: [slice(0, features)]}
+    places = {tensor: [np.arange(features)]}
     for node in model.nodes:
         if isinstance(node, LastStep | FirstStep) and node.input in places:
             places[node.output] = places[node.input]
+        elif isinstance(node, Slice):
+            places[node.output] = _part(node, places)
         elif isinstance(node, Concat):
             places[node.output] = _inside(model, node, places)
         elif isinstance(node, DenseOverTime):
             weights = np.abs(node.weights).max(axis=(0, 1)).astype(np.float64)
-            columns += [weights[place] for place in places.get(node.input, [])]
+            columns += [_at(weights, place) for place in places.get(node.input, [])]
         elif isinstance(node, Layer):
             own, other = _layer_weights(node, places)
             columns += own
@@ -121,17 +123,30 @@ def only_gates_read(model: Model, tensor: str) -> bool:
     return True
 
 
-def _inside(model: Model, node: Concat, places: Mapping[str, list[slice]]) -> list[slice]:
+def _at(weights: Doubles, place: Ints) -> Doubles:
+    """The weight that meets each feature, 0 where none does."""
+    return np.where(place >= 0, weights[place], 0.0)
+
+
+def _inside(model: Model, node: Concat, places: Mapping[str, list[Ints]]) -> list[Ints]:
     """Where the features lie in a concat, once for each part that has them."""
     start, found = 0, []
     for part in node.inputs:
-        found += [slice(start + p.start, start + p.stop) for p in places.get(part, [])]
+        found += [np.where(p >= 0, p + start, -1) for p in places.get(part, [])]
         start += model.tensors[part].features
     return found
 
 
+def _part(node: Slice, places: Mapping[str, list[Ints]]) -> list[Ints]:
+    """Where the features lie in a slice."""
+    return [
+        np.where((p >= node.begin) & (p < node.end), p - node.begin, -1)
+        for p in places.get(node.input, [])
+    ]
+
+
 def _layer_weights(
-    layer: Layer, places: Mapping[str, list[slice]]
+    layer: Layer, places: Mapping[str, list[Ints]]
 ) -> tuple[list[Doubles], list[float]]:
     columns, recurrent = [], []
     for e in walk(*layer.cell.results.values()):
@@ -143,7 +158,7 @@ def _layer_weights(
         ]
         for matrix, found in zip(e.matrices, reads, strict=True):
             weights = np.abs(layer.params[matrix]).astype(np.float64)
-            columns += [weights.max(axis=0)[place] for place in found]
+            columns += [_at(weights.max(axis=0), place) for place in found]
             if not found and any(reads):
                 recurrent.append(float(weights.max()))
     return columns, recurrent

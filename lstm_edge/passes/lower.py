@@ -23,6 +23,7 @@ from lstm_edge.ir.model import (
     Model,
     Node,
     Port,
+    Slice,
 )
 from lstm_edge.ir.program import Program, Value, verify
 from lstm_edge.layers.dense import dense
@@ -61,11 +62,17 @@ class Rules(Protocol):
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The stored form of a state's first value."""
 
+    def given(self, layer: Layer, name: str, state: Value) -> str:
+        """The value that a caller sets a state by, with the operations that this takes."""
+
     def concat(self, node: Concat, parts: list[Value]) -> Value:
         """Vectors joined end to end."""
 
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """One step of a per-step value."""
+
+    def slice(self, node: Slice, x: Value) -> Value:
+        """Some features of a vector."""
 
     def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """The value of a dense layer over all steps."""
@@ -92,6 +99,8 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             _lower_layer(_plain_dense(node), known, rules)
         elif isinstance(node, DenseOverTime):
             known[node.output] = rules.dense_over_time(node, known[node.input], sweep)
+        elif isinstance(node, Slice):
+            known[node.output] = rules.slice(node, known[node.input])
         elif isinstance(node, Concat):
             known[node.output] = rules.concat(node, [known[t] for t in node.inputs])
         else:
@@ -115,6 +124,8 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             blocks=tuple(builder.blocks),
             steps=model.steps,
             options=options,
+            state_inputs=_state_ports(model.state_inputs),
+            state_outputs=_state_ports(model.state_outputs),
         )
     )
     if model.steps is None and not program.streams:
@@ -124,6 +135,18 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             "say it with --steps",
         )
     return program
+
+
+def _state_ports(ports: tuple[ir.model.StatePort, ...]) -> tuple[ir.program.StatePort, ...]:
+    return tuple(
+        ir.program.StatePort(
+            port.name,
+            port.shape,
+            {f"{part.layer}.{part.state}": part.places for part in port.parts},
+            port.partner,
+        )
+        for port in ports
+    )
 
 
 def _looks_back(node: Node) -> bool:
@@ -160,7 +183,9 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
             known[layer.outputs[result]] = stored[result]
     for name, value in states.items():
         initial = rules.initial(layer, name, value)
-        rules.builder.states.append(ir.program.State(value.name, stored[name].name, initial))
+        given = rules.given(layer, name, value)
+        state = ir.program.State(value.name, stored[name].name, initial, given=given)
+        rules.builder.states.append(state)
 
 
 def state_units(layer: Layer, state: str) -> int:

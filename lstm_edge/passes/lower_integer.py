@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_edge import ir
-from lstm_edge.formats import Format, saturated
+from lstm_edge.formats import Format, saturated, signed_bits
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
-from lstm_edge.ir.program import ONCE, Program, State, Value
+from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
+from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
@@ -217,8 +217,21 @@ class IntegerRules:
         before = self.narrow[seen]
         self.narrow[wide.name] = narrow
         self.seen_as |= {wide.name: place.name, narrow.name: place.name}
-        b.states.append(State(before.name, narrow.name, self.initial(layer, result, before)))
+        initial = self.initial(layer, result, before)
+        given = self._narrow_given(layer, b.values[seen], before)
+        b.states.append(State(before.name, narrow.name, initial, given=given))
         return wide
+
+    def _narrow_given(self, layer: Layer, wide: Value, narrow: Value) -> str:
+        """The narrow form of a state that a caller sets by the wide one."""
+        b = self.builder
+        given = Value(given_name(wide), wide.length, wide.format)
+        with b.apart(layer.name, LOAD):
+            if wide.format == narrow.format:
+                bits = signed_bits(wide.format.low, wide.format.high)
+                name, fmt = given_name(narrow), narrow.format
+                return b.emit("saturate", name, (given,), fmt, n=bits).name
+            return convert(b, given, narrow.format, given_name(narrow)).name
 
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values in the state's format, or zeros."""
@@ -226,6 +239,11 @@ class IntegerRules:
         real = np.zeros(state.length) if given is None else given.astype(np.float64)
         stored = np.floor(real / state.format.scale + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
+
+    def given(self, layer: Layer, name: str, state: Value) -> str:
+        """A state is set in its own format."""
+        comment = f"{name}, set by the caller"
+        return self.builder.value(given_name(state), state.length, state.format, comment).name
 
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """The value of one step, unchanged."""
@@ -250,6 +268,24 @@ class IntegerRules:
         low, high = min(v.format.low for v in parts), max(v.format.high for v in parts)
         joined = Format("int32", parts[0].format.scale, low, high)
         return b.emit("concat", name, tuple(parts), joined, length=length)
+
+    def slice(self, node: Slice, x: Value) -> Value:
+        """In the operand's own format, or scales; of a value that is kept twice, both forms."""
+        name = f"{node.name}.y"
+        value = self._cut(node, x, name)
+        if x.name in self.inputs:
+            whole, part = self.inputs[x.name], slice(node.begin, node.end)
+            self.inputs[name] = InputFormat(whole.scale[part], whole.zero_point[part], whole.bits)
+        if x.name in self.narrow and self.choice.is_read_by_matrix(node.output):
+            self.narrow[name] = self._cut(node, self.narrow[x.name], f"{name}_narrow")
+            self.seen_as[self.narrow[name].name] = name
+        return value
+
+    def _cut(self, node: Slice, x: Value, name: str) -> Value:
+        count = node.end - node.begin
+        return self.builder.emit(
+            "slice", name, (x,), x.format, length=count, n=node.begin, count=count
+        )
 
     def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """A running sum of products, and its requantization after the last step."""
@@ -292,6 +328,11 @@ class IntegerRules:
         return ir.program.Port(
             port.name, value.name, port.axes, port.shape, per_step, scale, zero_point
         )
+
+
+def given_name(state: Value) -> str:
+    """The name of the value that sets a state."""
+    return f"{state.name}_given"
 
 
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:

@@ -9,7 +9,7 @@ import numpy as np
 from lstm_edge import ir
 from lstm_edge.formats import FLOAT32
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
+from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import Place, lower
@@ -86,6 +86,10 @@ class RealRules:
         given = layer.initial.get(name)
         return np.zeros(state.length, np.float32) if given is None else given.astype(np.float32)
 
+    def given(self, layer: Layer, name: str, state: Value) -> str:
+        """A state is set as it is."""
+        return self.builder.value(f"{state.name}_given", state.length, FLOAT32, "set").name
+
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """The value of one step, unchanged."""
         return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
@@ -94,6 +98,12 @@ class RealRules:
         """Nothing to convert."""
         length = sum(part.length for part in parts)
         return self.builder.emit("concat", f"{node.name}.y", tuple(parts), length=length)
+
+    def slice(self, node: Slice, x: Value) -> Value:
+        """Nothing to convert."""
+        count = node.end - node.begin
+        name = f"{node.name}.y"
+        return self.builder.emit("slice", name, (x,), length=count, n=node.begin, count=count)
 
     def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
         """A running sum over the steps."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lstm_edge.ir.program import MATVECS, ONCE, PLACED, REDUCTIONS, Block, Op, Program
+from lstm_edge.ir.program import LOAD, MATVECS, ONCE, PLACED, REDUCTIONS, Block, Op, Program
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Phase:
     @property
     def per_step(self) -> bool:
         """True where the phase runs at each step of its sweep."""
-        return self.sweep != ONCE
+        return self.sweep >= 0
 
     @property
     def is_copy(self) -> bool:
@@ -102,7 +102,7 @@ def schedule(program: Program) -> Schedule:
     made = _finish(program, drafts, made_in)
     outgoing = _outputs(program, made_in)
     every = (*copies, *made, *outgoing)
-    order = [*range(len(program.sweeps)), ONCE]
+    order = [*range(len(program.sweeps)), ONCE, LOAD]
     phases = tuple(p for sweep in order for p in every if p.sweep == sweep)
     return Schedule(phases, tuple(joined), _double_buffered(program, phases))
 
@@ -156,7 +156,7 @@ def _place(
             continue
         reduced = any(o.dest == name and o.kind in REDUCTIONS for o in source.ops)
         same_units = program.values[name].length == source.units == units
-        by_unit = op.kind not in MATVECS and same_units and not reduced
+        by_unit = op.kind not in (*MATVECS, "slice") and same_units and not reduced
         needed = source.level if by_unit else source.level + 1
         if needed > level or (needed == level and joins is None):
             joins = source if by_unit else None
@@ -176,8 +176,9 @@ def _place(
 def _finish(
     program: Program, drafts: list[_Draft], made_in: Mapping[str, _Draft]
 ) -> tuple[Phase, ...]:
-    ordered = sorted(drafts, key=lambda d: (d.sweep == ONCE, d.sweep, d.level))
-    wanted = {p.value for p in program.outputs} | {s.next for s in program.states}
+    ordered = sorted(drafts, key=lambda d: (d.sweep < 0, abs(d.sweep), d.level))
+    wanted = {p.value for p in program.outputs}
+    wanted |= {name for s in program.states for name in (s.next, s.given)}
     for block in program.blocks:
         wanted |= {name for op in block.ops if op.kind in PLACED for name in op.args}
     phases: list[Phase] = []
@@ -211,7 +212,7 @@ def _phase(
             running_sum = op.kind == "matvec_over_time" and k == 0
             if op.kind in MATVECS and not running_sum:
                 whole.append(arg)
-            elif program.values[arg].length == 1:
+            elif program.values[arg].length == 1 and op.kind != "slice":
                 scalars.append(arg)
             else:
                 loads.append(arg)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Op, Program
-from lstm_edge.runner import run_numpy
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc
 from tests.support.exactness import (
@@ -20,6 +20,7 @@ from tests.support.exactness import (
     assert_bit_exact,
     assert_same_bits,
     compiled_outputs,
+    every,
     float_program,
     integer_program,
     rendered,
@@ -125,7 +126,7 @@ def clipped(program: Program, inputs: dict[str, Array]) -> int:
         if op.kind == "saturate":
             count += int(np.sum(args[0] != result))
 
-    run_numpy(program, inputs, observe)
+    run_numpy(program, Feed(inputs), observe)
     return count
 
 
@@ -342,7 +343,7 @@ def test_ten_thousand_steps_without_a_reset(kernel: str, tmp_path: Path) -> None
     rng = np.random.default_rng(0)
     shape = (2, 1, 10_000, value.length)
     inputs = {port.name: rng.integers(value.format.low, value.format.high + 1, shape)}
-    expected = run_numpy(program, inputs)
+    expected = every(run_numpy(program, Feed(inputs)))
     options = {"rendered_for": KERNELS[kernel]}
     found = compiled_outputs(program, HOST, "gates", tmp_path, inputs, **options)
     assert_same_bits(expected, found)

@@ -16,6 +16,7 @@ import onnx
 
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.ports import dequantize, quantize
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import calibrate
@@ -204,7 +205,7 @@ def check(case: Case, folder: Path) -> Result:
     floats, _ = run(real, vectors)
     wanted = expected_of(case, model, weights, x)
     error = max(float(np.abs(floats[n] - wanted[n]).max()) for n in case.outputs)
-    ranges = calibrate(real, {"x": samples(2).transpose(1, 0, 2)}, from_data=True)
+    ranges = calibrate(real, Feed.of_samples({"x": samples(2).transpose(1, 0, 2)}), from_data=True)
     program = lower_integer(loaded, ranges, Options())
     prove(program)
     stored = {"x": quantize(program, program.inputs[0], vectors["x"])}

@@ -10,6 +10,7 @@ import pytest
 
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, read_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.passes.calibrate import calibrate
@@ -91,7 +92,9 @@ def program_results(loaded: Model, feeds: dict[str, np.ndarray], seed: int) -> d
         {n: rng.normal(size=(16, *a.shape[1:])).astype(np.float32) for n, a in inputs.items()}
         for _ in range(2)
     )
-    program = lower_integer(loaded, calibrate(real, data, from_data=True), Options())
+    program = lower_integer(
+        loaded, calibrate(real, Feed.of_samples(data), from_data=True), Options()
+    )
     prove(program)
     wanted, _ = run(real, test)
     stored = {p.name: quantize(program, p, test[p.name]) for p in program.inputs}

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from lstm_edge.emit.render import banner, render
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.runner import run_sources
 from lstm_edge.targets import load_target
 from tests.oracle.conformance import Case, cases, check
@@ -51,7 +52,7 @@ def test_both_directions_are_exact_in_c(case: Case, tmp_path: Path, target_or_sk
         (tmp_path / name).write_text(text)
     sources = (tmp_path / "net.c", tmp_path / "net_weights.c")
     calls = {name: array[:, None] for name, array in result.stored.items()}
-    found = run_sources(result.program, target, sources, [tmp_path], tmp_path, calls)
+    found = run_sources(result.program, target, sources, [tmp_path], tmp_path, Feed(calls)).outputs
     for name, array in result.outputs.items():
         np.testing.assert_array_equal(found[name][:, 0], array, err_msg=name)
 

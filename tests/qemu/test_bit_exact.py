@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
-from lstm_edge.runner import run_numpy
 from lstm_edge.targets import Target, all_targets, load_target
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
     assert_same_bits,
     compiled_outputs,
+    every,
     float_program,
     integer_program,
     rendered,
@@ -116,7 +117,7 @@ def long_run() -> tuple[Program, dict[str, np.ndarray]]:
 @pytest.fixture(scope="module")
 def ten_thousand() -> tuple[Program, dict[str, np.ndarray], dict[str, np.ndarray]]:
     program, inputs = long_run()
-    return program, inputs, run_numpy(program, inputs)
+    return program, inputs, every(run_numpy(program, Feed(inputs)))
 
 
 @every_board

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.emit.render import Rendered, render
+from lstm_edge.interpret.feed import Feed, Results, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.lower_integer import Options
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.prove import prove
-from lstm_edge.runner import run_numpy, run_sources
+from lstm_edge.runner import run_sources
 from lstm_edge.targets import Target
 from tests.support.models import random_inputs
 from tests.support.programs import Array, Arrays, extremes, quantized, saturated_state
@@ -127,7 +128,13 @@ def compiled_outputs(
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = tuple(folder / name for name in files if name.endswith(".c"))
-    return run_sources(program, target, sources, [folder], folder, inputs, **options)
+    feed = Feed(inputs)
+    return every(run_sources(program, target, sources, [folder], folder, feed, **options))
+
+
+def every(results: Results) -> dict[str, Array]:
+    """All that was computed: outputs, and the states after each call."""
+    return {**results.outputs, **results.states}
 
 
 def rendered(program: Program, target: Target, unroll: str) -> Rendered:
@@ -139,7 +146,7 @@ def assert_bit_exact(
     program: Program, target: Target, unroll: str, folder: Path, inputs: Arrays, **more: Any
 ) -> None:
     """The generated C gives what numpy gives, in every bit of every output."""
-    expected = run_numpy(program, inputs)
+    expected = every(run_numpy(program, Feed(inputs)))
     assert_same_bits(expected, compiled_outputs(program, target, unroll, folder, inputs, **more))
 
 

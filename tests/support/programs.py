@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.ports import dequantize, quantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
@@ -32,7 +33,7 @@ def quantized(
 
     `from_data=False` treats them as made up, as a compilation without calibration data does.
     """
-    ranges = calibrate(lower_real(model), inputs, from_data=from_data)
+    ranges = calibrate(lower_real(model), Feed.of_samples(inputs), from_data=from_data)
     return lower_integer(model, ranges, options or Options())
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from lstm_edge.driver import Request, compile_model
 from lstm_edge.emit import testing
+from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.interpret.ports import dequantize, quantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.passes.lower_integer import Options
-from lstm_edge.runner import run_numpy
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import execute, gcc
 from tests.support.exactness import (
@@ -257,7 +257,7 @@ def test_states_are_independent_and_reset_run_and_init_agree(
         port: a.reshape(8, -1, a.shape[-1])[:2, None, :steps]
         for port, a in stored_streams(program, 50).items()
     }
-    expected = run_numpy(program, x)
+    expected = run_numpy(program, Feed(x)).outputs
     outputs = {p.name: p for p in program.outputs}
     (every,) = (n for n, p in outputs.items() if p.per_step)
     (last,) = (n for n, p in outputs.items() if not p.per_step)

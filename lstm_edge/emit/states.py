@@ -1,0 +1,66 @@
+"""The states that a caller may read and set, as the templates print them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lstm_edge.emit.memory import Memory, c_name, ctype_of
+from lstm_edge.emit.view import PhaseView
+from lstm_edge.formats import STORAGE_BITS
+from lstm_edge.ir.program import LOAD, Program
+from lstm_edge.passes.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class KeptState:
+    """One state. current: the array that holds it between steps. follow: the phases that renew
+    what follows from it. low, high: texts of the bounds, "" where the type has none narrower.
+    """
+
+    name: str
+    ctype: str
+    length: int
+    current: str
+    comment: str
+    low: str
+    high: str
+    follow: tuple[PhaseView, ...]
+
+
+def kept_states(
+    program: Program, memory: Memory, plan: Schedule, phases: tuple[PhaseView, ...]
+) -> list[KeptState]:
+    """In the order of the program's states; `phases`: the views of the plan's."""
+    members = {m.name: m for m in memory.states}
+    found = []
+    for state in program.settable:
+        value = program.values[state.name]
+        ctype = ctype_of(program, state.name)
+        narrower = ctype != "float" and _is_narrower(value.format.low, value.format.high, ctype)
+        found.append(
+            KeptState(
+                c_name(state.name),
+                ctype,
+                value.length,
+                members[c_name(state.name)].current,
+                f"{value.length} numbers, {value.format.describe()}{_ports(program, state.name)}",
+                str(value.format.low) if narrower else "",
+                str(value.format.high) if narrower else "",
+                tuple(
+                    view
+                    for phase, view in zip(plan.phases, phases, strict=True)
+                    if phase.sweep == LOAD and state.given in (*phase.loads, *phase.scalars)
+                ),
+            )
+        )
+    return found
+
+
+def _is_narrower(low: int, high: int, ctype: str) -> bool:
+    bits = STORAGE_BITS[ctype.removesuffix("_t")]
+    return (low, high) != (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def _ports(program: Program, state: str) -> str:
+    names = [p.name for p in (*program.state_inputs, *program.state_outputs) if state in p.places]
+    return f"; {' and '.join(names)} of the model" if names else ""

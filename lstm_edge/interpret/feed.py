@@ -1,0 +1,174 @@
+"""What a program is fed and what it gives, in stored numbers: streams, calls, steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import DataError
+from lstm_edge.interpret.execute import Observer, initial_state, run, set_state
+from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state, read_inputs
+from lstm_edge.ir.program import Program, StatePort
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """inputs: name -> [streams, calls, steps, n]. states: settable state -> [streams, k, n], given
+    before the first call (k = 1) or before each of them. The state lives on over the calls of a
+    stream where the program can be run step by step.
+    """
+
+    inputs: Arrays
+    states: Arrays = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Streams, calls, and steps of a call."""
+        streams, calls, steps = next(iter(self.inputs.values())).shape[:3]
+        return streams, calls, steps
+
+    @classmethod
+    def of_samples(cls, inputs: Arrays) -> Feed:
+        """Inputs [samples, steps, n], each sample a stream of one call."""
+        return cls({name: a[:, None] for name, a in inputs.items()})
+
+    def pick(self, samples: Array) -> Feed:
+        """Some of the streams."""
+        return Feed(
+            {name: a[samples] for name, a in self.inputs.items()},
+            {name: a[samples] for name, a in self.states.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Results:
+    """outputs: name -> [streams, calls, steps, n], or [streams, calls, n] for what exists after the
+    last step of a call. states: settable state -> [streams, calls, n] after each call.
+    """
+
+    outputs: Arrays
+    states: Arrays
+
+
+def run_numpy(
+    program: Program, feed: Feed, observe: Observer | None = None, *, exact: bool = True
+) -> Results:
+    """The program in numpy, call by call; `exact` as for `execute.run`."""
+    streams, calls, _ = feed.shape
+    state = initial_state(program, streams)
+    parts, after = [], []
+    for call in range(calls):
+        if not program.streams:
+            state = initial_state(program, streams)
+        given = {name: a[:, call] for name, a in feed.states.items() if call < a.shape[1]}
+        if given:
+            state = set_state(program, state, given)
+        inputs = {name: a[:, call] for name, a in feed.inputs.items()}
+        outputs, state = run(program, inputs, state, observe=observe, exact=exact)
+        parts.append(outputs)
+        after.append(state)
+    return Results(
+        {name: np.stack([p[name] for p in parts], axis=1) for name in parts[0]},
+        {s.name: np.stack([p[s.name] for p in after], axis=1) for s in program.settable},
+    )
+
+
+def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
+    """A user's arrays as stored numbers; DataError names what is missing or does not fit."""
+    if stream and not program.streams:
+        raise DataError(
+            "--stream: this model needs whole sequences, so nothing lives on from call to call; "
+            "run it without --stream"
+        )
+    shape = _calls(program, arrays) if stream else None
+    flat = _flattened(program, arrays) if stream else arrays
+    vectors = read_inputs(program, flat)
+    stored = {port.name: quantize(program, port, vectors[port.name]) for port in program.inputs}
+    samples = len(next(iter(stored.values())))
+    lead = shape or (samples, 1)
+    inputs = {name: a.reshape(*lead, *a.shape[1:]) for name, a in stored.items()}
+    states: dict[str, Array] = {}
+    for port in program.state_inputs:
+        states |= _states(program, port, arrays, lead if stream else (samples,))
+    return Feed(inputs, states)
+
+
+def _calls(program: Program, arrays: Arrays) -> tuple[int, int]:
+    """Streams and calls, which all inputs share."""
+    calls = set()
+    for port in program.inputs:
+        array = arrays.get(port.name)
+        if array is None or array.ndim != len(port.shape) + 2:
+            found = "missing" if array is None else str(list(array.shape))
+            raise DataError(
+                f"--stream: array {port.name!r} is {found}, expected [streams, calls, "
+                f"{_sizes(port.shape)}]"
+            )
+        calls.add(array.shape[:2])
+    if len(calls) != 1:
+        raise DataError(f"--stream: inputs disagree in streams and calls: {sorted(calls)}")
+    streams, count = calls.pop()
+    return streams, count
+
+
+def _flattened(program: Program, arrays: Arrays) -> dict[str, Array]:
+    """[streams, calls, ...] as [samples, ...]."""
+    return {p.name: arrays[p.name].reshape(-1, *arrays[p.name].shape[2:]) for p in program.inputs}
+
+
+def _states(
+    program: Program, port: StatePort, arrays: Arrays, lead: tuple[int, ...]
+) -> dict[str, Array]:
+    """What an input gives to states: before each call, or `init__<name>` before the first."""
+    first = f"init__{port.name}"
+    once = len(lead) == 2 and first in arrays
+    name = first if once else port.name
+    needed = not port.partner or program.options.get("state") == "explicit"
+    if name not in arrays:
+        if needed:
+            raise DataError(
+                f"no array {port.name!r} for the model's state input, which no output feeds back"
+                if not port.partner
+                else f"no array {port.name!r}: the model was compiled with --state explicit"
+            )
+        return {}
+    lead = lead[:1] if once else lead
+    array = arrays[name]
+    if array.shape != (*lead, *port.shape) or not np.issubdtype(array.dtype, np.floating):
+        raise DataError(
+            f"array {name!r} is {list(array.shape)} of {array.dtype}, expected "
+            f"{[*lead, *port.shape]} of float32"
+        )
+    if not np.isfinite(array).all():
+        raise DataError(f"array {name!r} holds NaN or infinite numbers")
+    rows = array.reshape(lead[0], -1, int(np.prod(port.shape)))
+    return {
+        state: quantize_state(program, state, rows[..., list(places)])
+        for state, places in port.places.items()
+    }
+
+
+def state_arrays(program: Program, results: Results, raw: bool) -> dict[str, Array]:
+    """The state outputs as the file shapes them, [streams, calls, *shape]."""
+    found = {}
+    for port in program.state_outputs:
+        first = next(iter(results.states.values()))
+        kind = np.float32 if not raw or program.is_float else np.int64
+        flat = np.zeros((*first.shape[:2], int(np.prod(port.shape))), kind)
+        for state, places in port.places.items():
+            stored = results.states[state]
+            numbers = stored if raw else dequantize_state(program, state, stored)
+            flat[..., list(places)] = numbers
+        found[port.name] = flat.reshape(*first.shape[:2], *port.shape)
+    return found
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return ", ".join("any" if n < 0 else str(n) for n in shape)
