@@ -7,16 +7,16 @@ words.txt or characters.txt, that is written as well, and samples of words as te
 """
 
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from examples.catalogue import HERE, ROOT, find
+
 Array = npt.NDArray[Any]
 
-HERE = Path(__file__).resolve().parent
 COLUMNS = 100
 HEAD = """\
 /* Written by examples/samples.py from examples/{name}; do not edit. */
@@ -31,7 +31,7 @@ CTYPES = {"float32": "float", "float16": "float"}
 
 def path_of(name: str) -> Path:
     """The file that this writes."""
-    return HERE.parent / "firmware" / name / "samples.h"
+    return ROOT / "firmware" / name / "samples.h"
 
 
 def wrapped(items: list[str]) -> list[str]:
@@ -88,9 +88,9 @@ def strings(name: str, size: str, texts: list[str]) -> list[str]:
 def source(name: str) -> str:
     """The text of samples.h."""
     folder = HERE / name
-    rows = tomllib.loads((folder / "example.toml").read_text())["firmware_samples"]
-    with np.load(folder / "test.npz") as saved:
-        chosen = {key: saved[key][rows] for key in saved.files}
+    example = find(name)
+    rows = list(example.firmware_samples)
+    chosen = {key: values[rows] for key, values in example.test.items()}
     lines = [f"enum {{ SAMPLES = {len(rows)} }};", ""] if rows else []
     if (folder / "characters.txt").exists():
         characters = (folder / "characters.txt").read_text()

@@ -9,20 +9,23 @@ numpy and C agree and int8 is as good as float, to a point of percent or to 5 % 
 """
 
 import argparse
+import contextlib
+import io
+import json
 import re
 import sys
 import tempfile
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from examples.metrics import METRICS, Metric
-from lstm_edge import bundle, verify
-from lstm_edge.driver import Request, compile_model
+from examples.catalogue import HERE, ROOT, Example, find_all, load
+from examples.metrics import Metric
+from lstm_edge import cli
 from lstm_edge.errors import LstmEdgeError
 from lstm_edge.runner import HOST_DEFINES
 from lstm_edge.targets import load_target
@@ -30,8 +33,6 @@ from lstm_edge.toolchain import execute, gcc
 
 Array = npt.NDArray[Any]
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 README = HERE / "README.md"
 TARGET = "cortex-m4"
 LARGEST_LOSS = 1.0
@@ -45,29 +46,8 @@ HEAD = """\
 """
 
 
-@dataclass(frozen=True)
-class Example:
-    """What example.toml says.
-
-    figures: metrics, each with what float must reach. prints: a regular expression that the output
-    of the firmware matches.
-    """
-
-    name: str
-    order: int
-    shows: str
-    network: str
-    figures: tuple[tuple[Metric, float], ...]
-    prints: str
-
-    @property
-    def folder(self) -> Path:
-        return HERE / self.name
-
-    @property
-    def test(self) -> dict[str, Array]:
-        """The arrays of test.npz."""
-        return bundle.read_arrays(self.folder / "test.npz")
+class ScoreError(Exception):
+    """The command line failed: its message."""
 
 
 @dataclass(frozen=True)
@@ -117,79 +97,67 @@ class Score:
         return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def find(name: str) -> Example:
-    """The example in a folder."""
-    said = tomllib.loads((HERE / name / "example.toml").read_text())
-    figures = tuple((METRICS[metric], bound) for metric, bound in said["figures"].items())
-    return Example(
-        name, said["order"], said["shows"], said["network"], figures, said["firmware_prints"]
-    )
+def lstm_edge(*words: object) -> None:
+    """Call the command line, in this process; ScoreError where it fails."""
+    messages = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(messages):
+        try:
+            cli.main([str(word) for word in words], standalone_mode=False)
+        except SystemExit:
+            raise ScoreError(messages.getvalue().strip()) from None
 
 
-def find_all() -> list[Example]:
-    """All examples, in the order of the table."""
-    found = [find(path.parent.name) for path in HERE.glob("*/example.toml")]
-    return sorted(found, key=lambda example: example.order)
+def compile_example(example: Example, folder: Path, target: str = TARGET) -> Path:
+    """Compile into a folder; the folder."""
+    source = example.folder / f"{example.name}.onnx"
+    data = ("--calibration", example.folder / "calibration.npz")
+    lstm_edge("compile", source, "--target", target, *data, "-o", folder)
+    return folder
 
 
-def compile_example(example: Example, folder: Path, target: str = TARGET) -> bundle.Bundle:
-    """Compile into a folder, as `lstm-edge compile --calibration` does."""
-    request = Request(
-        model=example.folder / f"{example.name}.onnx",
-        target=target,
-        calibration=example.folder / "calibration.npz",
-        output=folder,
-    )
-    bundle.write(folder, compile_model(request, lambda done, total: None).files)
-    return bundle.read(folder)
+def run(compiled: Path, where: str, arrays: Mapping[str, Array], *options: str) -> Array:
+    """The only output, [N, *output shape], of arrays as in test.npz."""
+    with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
+        inputs, outputs = Path(temporary) / "inputs.npz", Path(temporary) / "outputs.npz"
+        np.savez(inputs, **arrays)  # type: ignore[arg-type]
+        lstm_edge("run", compiled, "--inputs", inputs, "--on", where, *options, "-o", outputs)
+        (found,) = load(outputs).values()
+    return found
 
 
-def run_stored(compiled: bundle.Bundle, where: str, arrays: dict[str, Array]) -> Array:
-    """The only output, in stored numbers, [N, 1, ...]; arrays: of test.npz."""
-    (port,) = compiled.program.outputs
-    return verify.run_on(compiled, where, arrays, stream=False)[port.name]
-
-
-def score(example: Example, compiled: bundle.Bundle) -> Score:
+def score(example: Example, compiled: Path) -> Score:
     """The figures of the whole test set, by the float and by the integer program."""
     arrays = example.test
-    outputs = []
-    (port,) = compiled.program.outputs
-    for where in ("float", "numpy"):
-        named = {port.name: run_stored(compiled, where, arrays)}
-        real = verify.as_user_arrays(compiled, where, named, stream=False, raw=False)
-        outputs.append(real[port.name])
+    outputs = [run(compiled, where, arrays) for where in ("float", "numpy")]
     figures = tuple(
         Figure(metric, bound, *(metric.of(output, arrays) for output in outputs))
         for metric, bound in example.figures
     )
-    flash, ram = (sum(compiled.manifest[kind].values()) for kind in ("flash", "ram"))
+    manifest = json.loads((compiled / "manifest.json").read_text())
+    flash, ram = (sum(manifest[kind].values()) for kind in ("flash", "ram"))
     return Score(example, figures, flash, ram)
 
 
-def different(compiled: bundle.Bundle, arrays: dict[str, Array]) -> dict[str, int]:
+def different(compiled: Path, arrays: Mapping[str, Array]) -> dict[str, int]:
     """How many stored numbers of the C on this computer and in QEMU are not those of numpy."""
-    expected = run_stored(compiled, "numpy", arrays)
+    expected = run(compiled, "numpy", arrays, "--raw")
     return {
-        where: int((run_stored(compiled, where, arrays) != expected).sum())
+        where: int((run(compiled, where, arrays, "--raw") != expected).sum())
         for where in ("host", "qemu")
     }
 
 
-def run_firmware(
-    example: Example, compiled: bundle.Bundle, folder: Path, target: str = TARGET
-) -> str:
+def run_firmware(example: Example, compiled: Path, folder: Path, target: str = TARGET) -> str:
     """Build firmware/<name> with the generated C and run it: what it prints.
 
     Raises ToolchainError where the compiler warns, or the program does not end with status 0.
     """
     sources = [
         *sorted((ROOT / "firmware" / example.name).glob("*.c")),
-        *compiled.sources,
-        compiled.folder / f"{example.name}_selftest.c",
+        *(compiled / f"{example.name}{end}.c" for end in ("", "_weights", "_selftest")),
     ]
     place = load_target(target)
-    includes = [ROOT / "firmware" / example.name, compiled.folder]
+    includes = [ROOT / "firmware" / example.name, compiled]
     defines: tuple[str, ...] = ()
     if place.board is None:
         includes.append(ROOT / "firmware" / "host")
@@ -226,8 +194,8 @@ def report(example: Example, folder: Path) -> tuple[Score, list[str]]:
         if not figure.int8_is_good:
             wrong.append(f"{name}: int8 is worse than float32 by more than it may be")
     printed = run_firmware(example, compiled, folder / "firmware")
-    if not re.search(example.prints, printed):
-        wrong.append(f"{example.name}: the firmware does not print {example.prints!r}")
+    if not re.search(example.firmware_prints, printed):
+        wrong.append(f"{example.name}: the firmware does not print {example.firmware_prints!r}")
     return found, wrong
 
 
@@ -239,15 +207,19 @@ def main() -> int:
     options = parser.parse_args()
     if options.names and options.write:
         parser.error("--write needs the scores of all examples")
-    chosen = [find(name) for name in options.names] or find_all()
+    known = {example.name: example for example in find_all()}
+    unknown = [name for name in options.names if name not in known]
+    if unknown:
+        parser.error(f"no example {unknown[0]!r}; there are {', '.join(known)}")
+    chosen = [known[name] for name in options.names or known]
     scores, wrong = [], []
     for example in chosen:
         with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
             try:
                 found, messages = report(example, Path(temporary))
-            except LstmEdgeError as error:
+            except (ScoreError, LstmEdgeError) as error:
                 print(f"Error: {example.name}: {error}", file=sys.stderr)
-                return error.exit_status
+                return 1
         scores.append(found)
         wrong += messages
         print(found.rows(), end="", flush=True)

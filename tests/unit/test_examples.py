@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from examples import samples, score
+from examples.catalogue import ROOT, Example, find_all
 from examples.digits import samples as digits_samples
 from examples.metrics import METRICS
-from lstm_edge.bundle import Bundle
 from tests.support.command import DIGITS, done, load, save
 from tests.support.programs import Array
 
-EXAMPLES = score.find_all()
+EXAMPLES = find_all()
 TOOLS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 3000
 """Time steps that are compared between numpy, host and QEMU: all of some test sets."""
@@ -26,23 +26,23 @@ LARGEST_EXAMPLE = 200_000
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: str(example.name))
-def example(request: pytest.FixtureRequest) -> score.Example:
+def example(request: pytest.FixtureRequest) -> Example:
     found = request.param
-    assert isinstance(found, score.Example)
+    assert isinstance(found, Example)
     return found
 
 
 @pytest.fixture(scope="module")
-def compiled(example: score.Example, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def compiled(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return score.compile_example(example, tmp_path_factory.mktemp(example.name) / "bundle")
 
 
 @pytest.fixture(scope="module")
-def scored(example: score.Example, compiled: Bundle) -> score.Score:
+def scored(example: Example, compiled: Path) -> score.Score:
     return score.score(example, compiled)
 
 
-def first_of_test(example: score.Example) -> dict[str, Array]:
+def first_of_test(example: Example) -> dict[str, Array]:
     """So many samples that they have STEPS steps together, or all."""
     (inputs,) = (a for name, a in example.test.items() if name != "label")
     count = max(1, STEPS // inputs.shape[2])
@@ -56,22 +56,22 @@ def test_integers_are_as_good_as_float(scored: score.Score) -> None:
 
 
 def test_numpy_host_and_cortex_m4_give_the_same_bits(
-    example: score.Example, compiled: Bundle, tool_or_skip: Callable[..., None]
+    example: Example, compiled: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip(*TOOLS)
     assert score.different(compiled, first_of_test(example)) == {"host": 0, "qemu": 0}
 
 
-def test_the_float_program_is_not_the_integer_one(example: score.Example, compiled: Bundle) -> None:
+def test_the_float_program_is_not_the_integer_one(example: Example, compiled: Path) -> None:
     arrays = first_of_test(example)
-    real, ours = (score.run_stored(compiled, where, arrays) for where in ("float", "numpy"))
+    real, ours = (score.run(compiled, where, arrays) for where in ("float", "numpy"))
     assert real.shape == ours.shape
     assert not np.array_equal(real, ours)
 
 
 def test_the_firmware_prints_the_same_on_host_and_cortex_m4(
-    example: score.Example,
-    compiled: Bundle,
+    example: Example,
+    compiled: Path,
     tmp_path: Path,
     tool_or_skip: Callable[..., None],
 ) -> None:
@@ -81,7 +81,7 @@ def test_the_firmware_prints_the_same_on_host_and_cortex_m4(
         for target in ("host", score.TARGET)
     }
     assert printed["host"] == printed[score.TARGET]
-    assert re.search(example.prints, printed["host"]), printed["host"]
+    assert re.search(example.firmware_prints, printed["host"]), printed["host"]
 
 
 def test_the_table_has_the_figures_that_are_computed(
@@ -134,7 +134,7 @@ def test_writing_the_table_leaves_the_rest_of_the_file(
     assert "old" not in path.read_text()
 
 
-def test_calibration_and_test_inputs_are_different_ones(example: score.Example) -> None:
+def test_calibration_and_test_inputs_are_different_ones(example: Example) -> None:
     calibration = load(example.folder / "calibration.npz")
     for name, given in calibration.items():
         seen = {sample.tobytes() for sample in given}
@@ -153,7 +153,7 @@ def test_examples_are_small() -> None:
     sizes = {
         example.name: sum(
             path.stat().st_size
-            for folder in (example.folder, score.ROOT / "firmware" / example.name)
+            for folder in (example.folder, ROOT / "firmware" / example.name)
             for path in folder.glob("*")
             if path.is_file()
         )
