@@ -33,9 +33,8 @@ from lstm_edge.targets import Target, load_target
 Array = npt.NDArray[Any]
 
 NO_DATA = (
-    "no calibration data, so inputs were drawn from a normal distribution: formats are wide, "
-    "weights are rounded to nearest, and inputs beyond {ranges} saturate; "
-    "give --calibration FILE.npz"
+    "no calibration data, so inputs were drawn from {drawn}: formats are wide, weights are rounded "
+    "to nearest{saturate}; give --calibration FILE.npz"
 )
 HELD_BACK_SHARE = 5
 """Every fifth calibration sample is kept for `verify`, and not calibrated on: the last fifth of
@@ -118,7 +117,7 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
         program = lower_integer(model, ranges, options)
         program = replace(program, options={**program.options, "state": request.state})
     if not data.from_file and not program.is_float:
-        warnings.append(NO_DATA.format(ranges=_input_ranges(program)))
+        warnings.append(_no_data(program))
     proof = prove(program)
     lines = banner(program, model.sha256, target, request.described())
     check_budgets(program, target, request.unroll, request.max_flash)
@@ -144,8 +143,9 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
 
 def load_data(request: Request, program: Program) -> Data:
     """Calibration vectors from the file, or drawn from a normal distribution."""
-    names = [port.name for port in program.inputs]
-    names += [port.name for port in program.state_inputs]
+    kinds = {port.name: np.int32 if port.limit else np.float32 for port in program.inputs}
+    kinds |= {port.name: np.float32 for port in program.state_inputs}
+    names = list(kinds)
     if request.calibration is None:
         arrays = drawn_inputs(program)
     else:
@@ -161,17 +161,20 @@ def load_data(request: Request, program: Program) -> Data:
     return Data(
         feed.pick(kept),
         feed.pick(held),
-        {name: np.asarray(arrays[name][held], np.float32) for name in names if name in arrays},
+        {name: np.asarray(arrays[name][held], kinds[name]) for name in names if name in arrays},
         request.calibration is not None,
     )
 
 
 def drawn_inputs(program: Program) -> dict[str, Array]:
-    """Made-up inputs: standard normal, from a fixed seed."""
+    """Made-up inputs: standard normal, or any of the integers, from a fixed seed."""
     generator = np.random.default_rng(0)
     arrays = {}
     for port in program.inputs:
         shape = [n if n >= 0 else program.steps or DRAWN_STEPS for n in port.shape]
+        if port.limit:
+            arrays[port.name] = generator.integers(0, port.limit, (DRAWN_SAMPLES, *shape))
+            continue
         numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
         arrays[port.name] = numbers.astype(np.float32)
     for state in program.state_inputs:
@@ -219,10 +222,21 @@ def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Da
     )
 
 
+def _no_data(program: Program) -> str:
+    """The warning of a compilation without calibration data."""
+    ranges = _input_ranges(program)
+    if not ranges:
+        return NO_DATA.format(drawn="all integers alike", saturate="")
+    saturate = f", and inputs beyond {ranges} saturate"
+    return NO_DATA.format(drawn="a normal distribution", saturate=saturate)
+
+
 def _input_ranges(program: Program) -> str:
-    """The smallest range of a feature, for each input: `x +-64`."""
+    """The smallest range of a feature, for each input of real numbers: `x +-64`."""
     found = []
     for port in program.inputs:
+        if port.limit:
+            continue
         reach = float(port.scale.min()) * program.values[port.value].format.high
         found.append(f"{port.name} +-{reach:.3g}")
     return ", ".join(found)

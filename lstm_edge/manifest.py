@@ -70,6 +70,8 @@ def _ports(
                 "size": view.length,
                 "type": view.ctype,
                 "format": describe_port(program, port),
+                "kind": "integer" if port.limit else "real",
+                "range": [0, port.limit - 1] if port.limit else None,
                 "scale": scale[0] if uniform else scale,
                 "zero_point": zero_point[0] if uniform else zero_point,
             }

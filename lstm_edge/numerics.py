@@ -106,6 +106,17 @@ def total(a: Ints) -> Ints:
     return np.asarray(a.sum(axis=-1, keepdims=True), np.int64)
 
 
+def argmax(a: Ints) -> Ints:
+    """Index of the largest unit of a vector, the first of several; length 1."""
+    return np.asarray(a.argmax(axis=-1)[..., None], np.int64)
+
+
+def lookup(a: Ints, rows: Ints, factors: Ints, n: int) -> Ints:
+    """Row a[n] of `rows` [count, length] times factors [count]; the nearest where there is none."""
+    at = np.clip(a[..., n], 0, len(rows) - 1)
+    return np.asarray(rows[at] * factors[at][..., None])
+
+
 def step_at(sequence: Ints, n: int) -> Ints:
     """One step of [samples, steps, length]."""
     return sequence[..., n, :]
@@ -158,6 +169,8 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "concat": concat,
     "slice": slice_features,
     "step_at": step_at,
+    "argmax": argmax,
+    "lookup": lookup,
     "divide": divide,
     "log": log,
 }

@@ -30,6 +30,8 @@ TANH_COEFFICIENTS = tuple(
 """Taylor series of tanh(x) / x in x**2 without its leading 1, highest power first."""
 LOG_COEFFICIENTS = tuple(F(1.0 / d) for d in (11.0, 9.0, 7.0, 5.0, 3.0))
 """Series of atanh(s) / s in s**2 without its leading 1, highest power first."""
+LOWEST = np.finfo(np.float32).min
+"""The search for the largest number starts here."""
 SQRT_HALF_BITS = np.int32(0x3F3504F3)
 """The bits of sqrt(1/2): m lies in [sqrt(1/2), sqrt(2))."""
 
@@ -174,6 +176,17 @@ def total(a: Floats) -> Floats:
     return np.add.accumulate(a, axis=-1, dtype=np.float32)[..., -1:]
 
 
+def argmax(a: Floats) -> Floats:
+    """Index of the largest unit of a vector, the first of several; length 1. NaN is never it."""
+    return np.asarray(np.fmax(a, LOWEST).argmax(axis=-1)[..., None], np.float32)
+
+
+def lookup(a: Floats, rows: Floats, n: int) -> Floats:
+    """Row a[n] of `rows` [count, length]; the nearest where there is none."""
+    at = np.clip(a[..., n], 0, len(rows) - 1).astype(np.int64)
+    return np.asarray(rows[at])
+
+
 OPERATIONS: dict[str, Callable[..., Floats]] = {
     "matvec": matvec,
     "matvec_over_time": matvec,
@@ -183,6 +196,8 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "concat": concat,
     "slice": slice_features,
     "step_at": step_at,
+    "argmax": argmax,
+    "lookup": lookup,
     "divide": divide,
     "sigmoid": sigmoid,
     "tanh": tanh,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from lstm_edge.ir.model import (
     Layer,
     Model,
     Node,
+    Port,
     Slice,
 )
 from lstm_edge.ir.program import ONCE, Program
@@ -112,7 +113,7 @@ def program(p: Program) -> str:
 def model(m: Model) -> str:
     """Layers, shapes and equations of a model."""
     lines = [f"{m.name}: SHA-256 {m.sha256}"]
-    lines += [f"  input  {p.name} {_shape(p.shape)} ({', '.join(p.axes)})" for p in m.inputs]
+    lines += [f"  input  {_port(p)}" for p in m.inputs]
     for node in m.nodes:
         if isinstance(node, LastStep | FirstStep):
             which = "last" if isinstance(node, LastStep) else "first"
@@ -128,9 +129,14 @@ def model(m: Model) -> str:
             )
         else:
             lines += _layer(node)
-    lines += [f"  output {p.name} {_shape(p.shape)} ({', '.join(p.axes)})" for p in m.outputs]
+    lines += [f"  output {_port(p)}" for p in m.outputs]
     lines.append(f"  steps  {m.steps or 'any number'}")
     return "\n".join(lines)
+
+
+def _port(port: Port) -> str:
+    integers = f", integers 0 .. {port.limit - 1}" if port.limit else ""
+    return f"{port.name} {_shape(port.shape)} ({', '.join(port.axes)}){integers}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -151,11 +157,15 @@ def model_json(m: Model) -> dict[str, Any]:
         "name": m.name,
         "sha256": m.sha256,
         "steps": m.steps,
-        "inputs": [{"name": p.name, "shape": p.shape, "axes": p.axes} for p in m.inputs],
-        "outputs": [{"name": p.name, "shape": p.shape, "axes": p.axes} for p in m.outputs],
+        "inputs": [_port_json(p) for p in m.inputs],
+        "outputs": [_port_json(p) for p in m.outputs],
         "layers": [_node_json(m, node) for node in m.nodes],
         "warnings": list(m.warnings),
     }
+
+
+def _port_json(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "shape": port.shape, "axes": port.axes, "limit": port.limit}
 
 
 def _node_json(m: Model, node: Node) -> dict[str, Any]:
@@ -185,12 +195,7 @@ def verified(bundle: Bundle, result: Verified) -> str:
     for place, exact in result.exact.items():
         lines.append(f"  numpy == {place}: {'identical, bit for bit' if exact else 'DIFFERENT'}")
     for name, figures in result.outputs.items():
-        sqnr = figures["sqnr_db"]
-        ratio = "exact" if sqnr is None else f"{sqnr:.1f} dB"
-        lines.append(
-            f"  {name}: against float SQNR {ratio}, max {_number(figures['max_abs'])}, rms "
-            f"{_number(figures['rms'])}, argmax agreement {figures['argmax_agreement']:.2%}"
-        )
+        lines.append(f"  {name}: against float {_error(figures)}")
         if "rms_by_step" in figures:
             steps = figures["rms_by_step"]
             if len(steps) > 3:
@@ -208,6 +213,18 @@ def verified(bundle: Bundle, result: Verified) -> str:
         if count:
             lines.append(f"  {name}: saturated {count} times")
     return "\n".join(lines)
+
+
+def _error(figures: Mapping[str, Any]) -> str:
+    """The error of an output: of integers, how many are the same."""
+    if "agreement" in figures:
+        return f"agreement {figures['agreement']:.2%}"
+    sqnr = figures["sqnr_db"]
+    ratio = "exact" if sqnr is None else f"{sqnr:.1f} dB"
+    return (
+        f"SQNR {ratio}, max {_number(figures['max_abs'])}, rms {_number(figures['rms'])}, argmax "
+        f"agreement {figures['argmax_agreement']:.2%}"
+    )
 
 
 def _number(value: float | None) -> str:

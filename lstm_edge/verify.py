@@ -153,13 +153,18 @@ def sqnr_db(real: Array, ours: Array) -> float | None:
 def _figures(port: Port, real: Array, ours: Array) -> dict[str, Any]:
     error = ours.astype(np.float64) - real
     sqnr = sqnr_db(real, ours)
-    agreement = float(np.mean(real.argmax(axis=-1) == ours.argmax(axis=-1)))
+    if port.limit:
+        sqnr, agreement = None, float(np.mean(real == ours))
+    else:
+        agreement = float(np.mean(real.argmax(axis=-1) == ours.argmax(axis=-1)))
     figures: dict[str, Any] = {
         "max_abs": _finite(np.abs(error).max()),
         "rms": _finite(np.sqrt(np.mean(error**2))),
         "sqnr_db": None if sqnr is None else round(sqnr, 2),
         "argmax_agreement": agreement,
     }
+    if port.limit:
+        figures["agreement"] = agreement
     if port.per_step:
         by_step = np.sqrt(np.mean(error**2, axis=(0, 2)))
         at = np.unique(np.linspace(0, len(by_step) - 1, ERROR_POINTS).astype(int))
@@ -174,7 +179,7 @@ def _finite(number: Any) -> float | None:
 
 def _input_figures(program: Program, port: Port, arrays: Arrays) -> dict[str, Any]:
     """How many input numbers lie outside the stored range."""
-    if program.is_float:
+    if program.is_float or port.limit:
         return {"saturations": 0}
     vectors = to_vectors(port, np.asarray(arrays[port.name], np.float32))
     stored = quantize(program, port, vectors)

@@ -84,6 +84,8 @@ def c_name(value: str) -> str:
 
 def ctype_of(program: Program, value: str) -> str:
     """The C type of a stored value; a state's new value has the state's type."""
+    if any(port.limit for port in (*program.inputs, *program.outputs) if port.value == value):
+        return "int32_t"
     for state in program.states:
         if value in (state.name, state.next, state.given):
             return CTYPES[program.values[state.name].format.storage]

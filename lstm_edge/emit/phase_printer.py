@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lstm_edge.emit.kernels import KERNELS, choose
 from lstm_edge.emit.kernels.block import MatvecBlock, Segment
 from lstm_edge.emit.memory import Home, Memory, c_name, ctype_of, source_of
 from lstm_edge.emit.names import LocalNames
+from lstm_edge.emit.opening import Opening, opening
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
 from lstm_edge.ir.program import Op, Program
@@ -32,7 +35,7 @@ class PhasePrinter:
 
     def print(self, phase: Phase) -> PhaseView:
         """The view of one phase."""
-        program, is_float = self.program, self.program.is_float
+        program = self.program
         unroll = self.unroll if phase.matvecs or self.unroll == "full" else "none"
         names = LocalNames(phase.name, program.name)
         parameters, arguments, pointers, stores = self._parameters(phase, names)
@@ -52,12 +55,11 @@ class PhasePrinter:
                 chosen, KERNELS[chosen].view(block), self._sum_type, packed.ctype, weights
             )
         units = range(phase.units) if unroll == "full" else ["unit"]
+        opened = opening(program, phase, names, pointers)
         bodies = tuple(
-            self._body(phase, block, names, pointers, stores, texts, str(unit)) for unit in units
+            self._body(phase, block, names, pointers, stores, texts, str(unit), opened)
+            for unit in units
         )
-        first = {"max": "-3.402823466e+38f" if is_float else "INT32_MIN"}
-        zero = "0.0f" if is_float else "0"
-        initial = tuple((names.of(op.dest), first.get(op.kind, zero)) for op in phase.reductions)
         results = tuple(
             (f"{pointer}[0]", _stored(ctype, names.of(op.dest)))
             for op in phase.reductions
@@ -76,7 +78,7 @@ class PhasePrinter:
             self._sum_type,
             kernel,
             tuple(rows),
-            initial,
+            opened.lines,
             bodies,
             results,
             unused,
@@ -207,6 +209,7 @@ class PhasePrinter:
         stores: Stores,
         constants: dict[str, list[str]],
         unit: str,
+        opened: Opening,
     ) -> Body:
         k = 0 if unit == "unit" else int(unit)
         texts = {name: t[k if len(t) > 1 else 0] for name, t in constants.items()}
@@ -223,12 +226,20 @@ class PhasePrinter:
         for op in phase.ops:
             if op.kind == "slice":
                 texts |= {op.args[0]: _element(pointers[op.args[0]], unit, op.n)}
-            text = self._spell(op, texts, "")
+            if op.kind == "lookup":
+                text = opened.elements[op.dest].format(unit=unit)
+            else:
+                text = self._spell(op, texts)
             texts[op.dest] = names.of(op.dest)
             lines.append(Line(texts[op.dest], text, self._remark(op, text)))
         for op in phase.reductions:
             result = names.of(op.dest)
-            lines.append(Line("", f"{result} = {self._spell(op, texts, result)}"))
+            best = opened.best.get(op.dest, "")
+            text = self._spell(op, texts, result=result, best=best, unit=unit)
+            lines.append(Line("", f"{result} = {text}"))
+            if best:
+                text = self._spell(replace(op, kind="max"), texts, result=best)
+                lines.append(Line("", f"{best} = {text}"))
         for value in phase.stores:
             lines += [
                 Line("", f"{pointer}[{unit}] = {_stored(ctype, texts[value])}")
@@ -243,10 +254,10 @@ class PhasePrinter:
         comment = self.program.values[op.dest].comment
         return "" if comment == text or len(comment) + len(text) > 50 else comment
 
-    def _spell(self, op: Op, texts: dict[str, str], result: str) -> str:
+    def _spell(self, op: Op, texts: dict[str, str], **more: str) -> str:
         table = f"{self.program.name}_{op.table}" if op.table else ""
         args = [texts[name] for name in op.args]
-        return spell(op, args, is_float=self.program.is_float, table=table, result=result)
+        return spell(op, args, is_float=self.program.is_float, table=table, **more)
 
     def _products(self, block: MatvecBlock, unit: int) -> tuple[tuple[str, str, str], ...]:
         """Straight-line multiply-accumulates of one unit with its weights as literals.

@@ -69,7 +69,7 @@ def port_view(program: Program, port: Port, name: str) -> tuple[PortView, list[C
         return f"{array}[k]"
 
     is_input = any(p is port for p in program.inputs)
-    converts = not program.is_float
+    converts = not (program.is_float or port.limit)
     view = PortView(
         name=name,
         ctype=ctype_of(program, port.value),

@@ -11,6 +11,7 @@ import numpy as np
 
 from lstm_edge import __version__, numerics, numerics_float
 from lstm_edge.emit.memory import Memory, allocate
+from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
 from lstm_edge.emit.spell import float_literal, helpers_used, literal
@@ -88,7 +89,8 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     printer = PhasePrinter(program, memory, target.kernels, unroll)
     phases = tuple(printer.print(phase) for phase in plan.phases)
     inputs, outputs, constants = _ports(program, names)
-    constants = [*_tables(program, plan), *(c for p in phases for c in p.constants), *constants]
+    tables = (*_tables(program, plan), *looked_up(program, plan))
+    constants = [*tables, *(c for p in phases for c in p.constants), *constants]
     initial, more = _initial(program, memory, plan)
     constants += more
     kept = kept_states(program, memory, plan, phases)
@@ -201,7 +203,10 @@ def _step_notes(
 ) -> list[str]:
     notes = []
     for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
-        notes.append(f"{view.name}: {view.length} numbers, {describe_port(program, port)}")
+        form = describe_port(program, port)
+        if port.limit and view in inputs:
+            form += "; any other counts as the nearest"
+        notes.append(f"{view.name}: {view.length} numbers, {form}")
     final = [p.name for p in outputs if not p.per_step]
     if final and program.streams:
         names = " and ".join(final)
@@ -224,6 +229,8 @@ def _macros(
         what = "per step" if view.per_step else "after the last step"
         macros.append((f"{base}_SIZE", str(view.length), f"numbers {what}"))
         scale, zero = port.scale.astype(np.float32), port.zero_point
+        if port.limit:
+            macros.append((f"{base}_LIMIT", str(port.limit), "integers from 0 to below this"))
         if view.converts and np.all(scale == scale[0]) and np.all(zero == zero[0]):
             macros.append((f"{base}_SCALE", float_literal(float(scale[0])), "real value of 1"))
             if zero[0] != 0:
@@ -236,6 +243,7 @@ def _files(
 ) -> dict[str, str]:
     env = environment(target)
     texts = [line.text for p in phases for body in p.bodies[:1] for line in body.lines]
+    texts += [text for p in phases for _, _, text in p.initial]
     operations = "common/ops_float.c.j2" if program.is_float else "common/ops.c.j2"
     context = {
         "model": model,

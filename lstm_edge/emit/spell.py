@@ -25,9 +25,12 @@ INTEGER = {
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
     "slice": "{0}",
+    "argmax": "{0} > {best} ? {unit} : {result}",
+    "lookup": "le_row({0}, {rows})",
 }
-"""Integer operations; matvecs are the kernels'. `result` is a reduction's value so far; the operand
-of a slice is the element that it takes.
+"""Integer operations; matvecs are the kernels'. `result` is a reduction's value so far, `best` the
+largest unit so far. The operand of a slice is the element that it takes. Of a lookup, the number of
+the row: the rest is `opening.py`'s.
 """
 
 FLOAT = {
@@ -48,6 +51,8 @@ FLOAT = {
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
     "slice": "{0}",
+    "argmax": "{0} > {best} ? {unit} : {result}",
+    "lookup": "le_row({0}, {rows})",
 }
 """Float operations."""
 
@@ -61,8 +66,11 @@ NEEDS = {
 """Helpers that a helper calls."""
 
 
-def spell(op: Op, args: Sequence[str], *, is_float: bool, table: str = "", result: str = "") -> str:
-    """The C expression of `op` on the texts of its operands."""
+def spell(op: Op, args: Sequence[str], *, is_float: bool, **names: object) -> str:
+    """The C expression of `op` on the texts of its operands.
+
+    names: what the expressions above name in braces beside operands and what `op.n` gives.
+    """
     if op.kind == "shift" and op.n < 0:
         return f"{args[0]} * {1 << -op.n}"
     text = (FLOAT if is_float else INTEGER)[op.kind]
@@ -72,8 +80,7 @@ def spell(op: Op, args: Sequence[str], *, is_float: bool, table: str = "", resul
         half=1 << max(op.n - 1, 0),
         low=-(1 << max(op.n - 1, 0)),
         high=(1 << max(op.n - 1, 0)) - 1,
-        table=table,
-        result=result,
+        **names,
     )
 
 

@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True)
 class PhaseView:
-    """One static C function."""
+    """One static C function. initial: (type, name, value) of variables outside of its loop."""
 
     function: str
     comment: str
@@ -73,7 +73,7 @@ class PhaseView:
     sum_type: str
     kernel: KernelView | None
     rows: tuple[Row, ...]
-    initial: tuple[tuple[str, str], ...]
+    initial: tuple[tuple[str, str, str], ...]
     bodies: tuple[Body, ...]
     results: tuple[tuple[str, str], ...]
     unused: tuple[str, ...]

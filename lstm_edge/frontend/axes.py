@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,8 @@ class View:
     Its numbers are `scale * tensor + offset` where these are given, each a scalar or one number
     per feature: a normalization that waits to be folded into the next weights. `pending` names
     the node that asked for it. grid: the atoms that number the features, the outermost first,
-    where there are others than one of role "feature": directions or layers, then units.
+    where there are others than one of role "feature": directions or layers, then units. ids: for a
+    tensor of integers, what the view shows of them, number by number; see `onnx_ids.py`.
     """
 
     tensor: str
@@ -60,6 +62,7 @@ class View:
     offset: Doubles | None = None
     pending: str = ""
     grid: Axis = ()
+    ids: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -12,11 +12,15 @@ made its parts; sizes must chain:
     <prefix>weight_hr_l<k> [P, H]    with weight_hh [4H, P]            nn.LSTM with proj_size=P
     all of them with _reverse                                          the other direction
     <prefix>.weight [out, in]        <prefix>.bias [out]               nn.Linear, bias optional
+    <prefix>.weight [V, E]           first in the file, without bias   nn.Embedding, where its sizes
+                                     fit the next layer or, if those of a Linear fit as well, its
+                                     name has "emb" in it
 
 A state_dict does not say what `forward` does between and after these. The model is: input x of
-shape [1, T, I], the recurrent layers, then each Linear at each step without an activation, output
-y of shape [1, T, out]. T is open unless `steps` is given. Strings in the same file say otherwise,
-as in `np.savez("w.npz", **weights, **{"lstm_edge.head": "last"})`:
+shape [1, T, I], or `tokens` of shape [1, T], integers 0 .. V - 1; the recurrent layers, then each
+Linear at each step without an activation; output y of shape [1, T, out]. T is open unless `steps`
+is given. Strings in the same file say otherwise, as in
+`np.savez("w.npz", **weights, **{"lstm_edge.head": "last"})`:
 
     lstm_edge.head          "per_step" (default), or "last": what follows the last recurrent layer
                             runs on the last step only, y[:, -1], and the result is [1, out]; or
@@ -24,6 +28,8 @@ as in `np.savez("w.npz", **weights, **{"lstm_edge.head": "last"})`:
     lstm_edge.activations   one word for each Linear, in order, after which it runs: "relu,softmax"
                             of relu, tanh, sigmoid, softmax, log_softmax, none
     lstm_edge.nonlinearity  of nn.RNN: "tanh" (default) or "relu"
+    lstm_edge.input         "real" or "ids": whether the first array is a Linear or an Embedding,
+                            where its sizes fit both
     lstm_edge.order         prefixes in the order of computation, where the file has another one:
                             "lstm,fc1,fc2"
 
@@ -41,7 +47,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.draft import Draft, finish
 from lstm_edge.frontend.layout import Array
 from lstm_edge.frontend.npz_file import read_npz, text_of
-from lstm_edge.frontend.npz_parts import Part, layers_of, ordered, parts_of
+from lstm_edge.frontend.npz_parts import Part, is_embedding, layers_of, ordered, parts_of
 from lstm_edge.frontend.npz_recurrent import kind_of, recurrent_layer
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Model, Port
@@ -52,10 +58,12 @@ from lstm_edge.layers.activation import (
     softmax_layer,
 )
 from lstm_edge.layers.dense import dense
+from lstm_edge.layers.embedding import embedding
 
 _CHOICES = {
     "lstm_edge.head": ("per_step", "last", "final"),
     "lstm_edge.nonlinearity": ("tanh", "relu"),
+    "lstm_edge.input": ("real", "ids"),
 }
 _SCHEMA = (*_CHOICES, "lstm_edge.activations", "lstm_edge.order")
 
@@ -76,13 +84,18 @@ def load_npz(path: Path, steps: int | None) -> Model:
         )
     draft = Draft()
     x = draft.input(None)
-    tensor, features = _chain(draft, layers, x, words)
+    looked_up = is_embedding(layers, words.get("lstm_edge.input"))
+    tensor, features = _chain(draft, layers, x, words, looked_up)
     first = layers[0][0].arrays.get("weight_ih", layers[0][0].arrays.get("weight"))
     assert first is not None
-    draft.features[x] = first.shape[1]
     length = -1 if steps is None else steps
     sequence = ("batch", "time", "feature")
-    port_x = Port("x", x, sequence, (1, length, first.shape[1]))
+    if looked_up:
+        draft.features[x] = 1
+        port_x = Port("tokens", x, ("batch", "time"), (1, length), limit=len(first))
+    else:
+        draft.features[x] = first.shape[1]
+        port_x = Port("x", x, sequence, (1, length, first.shape[1]))
     port_y = Port("y", tensor, sequence, (1, length, features))
     if draft.roots[tensor] is None:
         port_y = Port("y", tensor, ("batch", "feature"), (1, features))
@@ -91,14 +104,20 @@ def load_npz(path: Path, steps: int | None) -> Model:
 
 
 def _chain(
-    draft: Draft, layers: list[list[Part]], x: str, words: dict[str, str]
+    draft: Draft, layers: list[list[Part]], x: str, words: dict[str, str], looked_up: bool
 ) -> tuple[str, int]:
-    """Append all layers, each to the one before; returns the result and its features."""
+    """Append all layers, each to the one before; returns the result and its features.
+
+    looked_up: the first one is an Embedding.
+    """
     head = words.get("lstm_edge.head", "per_step")
+    tensor, features = x, None
+    if looked_up:
+        tensor, features = _embedding(draft, layers[0][0], x)
+        layers = layers[1:]
     linears = [parts[0] for parts in layers if parts[0].layer is None]
     functions = _functions(words.get("lstm_edge.activations"), linears)
     last = max(k for k, parts in enumerate(layers) if parts[0].layer is not None)
-    tensor, features = x, None
     for k, parts in enumerate(layers):
         if parts[0].layer is None:
             tensor, features = _linear(draft, parts[0], tensor, features, functions.pop(0))
@@ -124,9 +143,13 @@ def _check_schema(arrays: dict[str, Array]) -> None:
 
 def _guesses(words: dict[str, str], layers: list[list[Part]]) -> list[str]:
     """What the file does not say and had to be assumed."""
-    linear = any(parts[0].layer is None for parts in layers)
+    looked_up = is_embedding(layers, words.get("lstm_edge.input"))
+    linear = any(parts[0].layer is None for parts in layers[looked_up:])
     simple = any(parts[0].layer is not None and kind_of(parts[0]) == "rnn" for parts in layers)
     guesses = []
+    table = layers[0][0]
+    if looked_up and "lstm_edge.input" not in words and "emb" not in table.prefix.lower():
+        guesses.append(f'{table.label} is taken for an Embedding (lstm_edge.input = "ids")')
     if linear and "lstm_edge.head" not in words:
         guesses.append('each Linear is taken to run at every step (lstm_edge.head = "per_step")')
     if linear and "lstm_edge.activations" not in words:
@@ -158,6 +181,12 @@ def _check_features(part: Part, what: str, features: int | None) -> None:
             f"takes {takes} features, but the layer before it gives {features}; if layers run in "
             "another order than in the file, say so in lstm_edge.order",
         )
+
+
+def _embedding(draft: Draft, part: Part, x: str) -> tuple[str, int]:
+    table = np.ascontiguousarray(part.arrays["weight"], np.float32)
+    units = table.shape[1]
+    return draft.layer("embedding", embedding(), x, units, {"E": table}, part.label)["y"], units
 
 
 def _linear(

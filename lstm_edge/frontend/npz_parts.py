@@ -99,3 +99,25 @@ def ordered(parts: list[Part], order: str | None) -> list[Part]:
     if sorted(prefixes) != sorted(found):
         raise ModelError("array 'lstm_edge.order'", f"names {prefixes}, but the file holds {found}")
     return sorted(parts, key=lambda p: prefixes.index(p.prefix.rstrip(".")))
+
+
+def is_embedding(layers: list[list[Part]], said: str | None) -> bool:
+    """Whether the first layer is a table that ids are looked up in; `said`: "ids", "real", None.
+
+    Its rows must be what the next layer takes. Raises ModelError where `said` contradicts that.
+    """
+    first = layers[0][0]
+    following = layers[1][0].arrays if len(layers) > 1 else {}
+    table = first.arrays.get("weight")
+    matrix = following.get("weight_ih", following.get("weight"))
+    takes = 0 if matrix is None else matrix.shape[1]
+    rows, units = (0, 0) if table is None or "bias" in first.arrays else table.shape
+    fits = units == takes > 0
+    if said == "ids" and not fits:
+        raise ModelError(
+            "array 'lstm_edge.input'",
+            f"is 'ids', but {first.label} is no table with rows that the next layer takes",
+        )
+    if said is not None:
+        return said == "ids"
+    return fits and (rows != takes or "emb" in first.prefix.lower())

@@ -112,6 +112,12 @@ def _scaled(
         weights, bias = _affine_rows(made_by.params["W_y"], made_by.params["b_y"], factor, shift)
         x = made_by.inputs["x"]
         return replace(view, tensor=dense_layer(walk, x, weights, bias, made_by.source))
+    if isinstance(made_by, Layer) and made_by.cell.name == "embedding" and not view.pending:
+        entries = made_by.params["E"] * factor + shift
+        params = {"E": np.ascontiguousarray(entries, np.float32)}
+        x, units = made_by.inputs["x"], entries.shape[1]
+        made = walk.draft.layer("embedding", made_by.cell, x, units, params, made_by.source)
+        return replace(view, tensor=made["y"])
     if isinstance(made_by, DenseOverTime) and not view.pending:
         rows, bias = _affine_rows(made_by.weights, made_by.bias, factor, shift)
         tensor = walk.draft.dense_over_time(

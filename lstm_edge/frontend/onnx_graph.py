@@ -21,6 +21,7 @@ from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import settle_roles
 from lstm_edge.frontend.onnx_file import OnnxFile, tensor_value
+from lstm_edge.frontend.onnx_ids import INTEGERS, check_ids, integers
 from lstm_edge.frontend.onnx_nodes import run_node, unsupported
 from lstm_edge.frontend.onnx_state import check_parts, pair, state_inputs, state_output
 from lstm_edge.frontend.onnx_walk import (
@@ -34,7 +35,7 @@ from lstm_edge.frontend.onnx_walk import (
 from lstm_edge.frontend.ports import feature_count, has_time, is_timed, make_port, time_axis
 from lstm_edge.frontend.recurrent_weights import refuse_projection
 from lstm_edge.frontend.rewrite.sketch import needed
-from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.model import Layer, Model, Port
 
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""
@@ -102,7 +103,8 @@ def _bind_inputs(
     known_names: dict[str, int] = {}
     for value in graph.inputs:
         kind = value.type.tensor_type.elem_type
-        if not value.type.HasField("tensor_type") or kind != TensorProto.FLOAT:
+        known = kind == TensorProto.FLOAT or kind in INTEGERS
+        if not value.type.HasField("tensor_type") or not known:
             names = {v: k for k, v in TensorProto.DataType.items()}
             walk.values[value.name] = Foreign(value.name, names.get(kind, "unknown").lower())
             continue
@@ -117,7 +119,8 @@ def _bind_inputs(
                 at = known_names.setdefault(key, len(known_names))
                 size = stand_ins[at % len(stand_ins)]
             axes.append(_input_axis(walk, value.name, k, size, opened))
-        walk.values[value.name] = View(walk.draft.input(None), tuple(axes))
+        shown = integers(kind) if kind in INTEGERS else None
+        walk.values[value.name] = View(walk.draft.input(None), tuple(axes), ids=shown)
 
 
 def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
@@ -174,7 +177,11 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
 def _model(graph: Graph, walk: Walk) -> Model:
     settle_roles(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
-    sources = {name: v for name, v in views.items() if isinstance(v, View)}
+    sources = {
+        name: replace(v, grid=walk.columns.get(v.tensor, v.grid))
+        for name, v in views.items()
+        if isinstance(v, View)
+    }
     time = time_axis(walk)
     timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
     state_ins, state_outs = _states(walk, graph, sources)
@@ -186,7 +193,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
     inputs = []
     for name, view in sources.items():
         if name in set_by:
-            _check_state_only(walk, name, view, read)
+            _check_state_only(name, view, read)
         elif view.tensor in read:
             if view.tensor not in timed:
                 raise ModelError(
@@ -195,7 +202,8 @@ def _model(graph: Graph, walk: Walk) -> Model:
                 )
             walk.draft.features[view.tensor] = feature_count(walk, view)
             label = f"input {name!r}"
-            inputs.append(make_port(walk, label, name, view, view.tensor in timed))
+            port = make_port(walk, label, name, view, view.tensor in timed)
+            inputs.append(replace(port, limit=_limit(walk, label, view)))
     used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(
@@ -235,18 +243,25 @@ def _read(walk: Walk, outputs: list[Port]) -> set[str]:
     return read
 
 
-def _check_state_only(walk: Walk, name: str, view: View, read: set[str]) -> None:
-    if view.tensor in read or any(
-        walk.input_parts[t].source == view.tensor for t in _parts_in(walk, read)
-    ):
+def _check_state_only(name: str, view: View, read: set[str]) -> None:
+    if view.tensor in read:
         raise ModelError(
             f"input {name!r}",
-            "gives a state its first value and is read as data, too: not supported",
+            "gives a state its first value and is read as data, too: not supported; give it twice",
         )
 
 
-def _parts_in(walk: Walk, read: set[str]) -> list[str]:
-    return [tensor for tensor in walk.input_parts if tensor in read]
+def _limit(walk: Walk, label: str, view: View) -> int:
+    """The limit of an input of integers, 0 for real numbers; refuses one that is both."""
+    limit = walk.limits.get(view.tensor, 0)
+    readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
+    looked_up = [isinstance(n, Layer) and n.cell.name == "embedding" for n in readers]
+    if limit and not all(looked_up):
+        other = readers[looked_up.index(False)]
+        raise ModelError(
+            label, f"is looked up in a table, but {other.source} computes with it; not supported"
+        )
+    return limit
 
 
 def _unused(names: Any) -> list[str]:
@@ -269,8 +284,9 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     settled(view, label)
     root = walk.draft.roots[view.tensor]
     per_step = root is not None and root in timed
-    port = make_port(walk, label, name, view, per_step)
+    limit = 0 if view.ids is None else check_ids(walk, label, view)
+    port = replace(make_port(walk, label, name, view, per_step), limit=limit)
     if per_step and not has_time(port):
         last = replace(view, tensor=walk.draft.last_step(view.tensor, label))
-        return make_port(walk, label, name, last, per_step=False)
+        return replace(make_port(walk, label, name, last, per_step=False), limit=limit)
     return port

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import onnx_activation as activation
 from lstm_edge.frontend import onnx_arithmetic as arithmetic
+from lstm_edge.frontend import onnx_ids as ids
 from lstm_edge.frontend import onnx_join as join
 from lstm_edge.frontend import onnx_linear as linear
 from lstm_edge.frontend import onnx_move as move
 from lstm_edge.frontend import onnx_select as select
 from lstm_edge.frontend import recurrent
+from lstm_edge.frontend.onnx_ids import run_ids
 from lstm_edge.frontend.onnx_walk import Foreign, OnnxNode, Value, Walk
 
 
@@ -65,9 +67,10 @@ OPERATORS: Mapping[str, Operator] = {
     "Clip": _operator(activation.clip, "min max"),
     "Softmax": _operator(activation.softmax, "axis"),
     "LogSoftmax": _operator(activation.softmax, "axis"),
+    "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "Identity": _operator(move.identity),
     "Dropout": _operator(move.dropout, "ratio seed"),
-    "Cast": _operator(move.cast, "to saturate"),
+    "Cast": _operator(ids.cast, "to saturate"),
     "Expand": _operator(move.expand),
     "Transpose": _operator(move.transpose, "perm"),
     "Reshape": _operator(move.reshape, "allowzero"),
@@ -90,6 +93,7 @@ INSTEAD: Mapping[str, str] = {
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
+    "TopK": "use ArgMax, or take the scores as the output",
     "Conv": "compute it before the model",
     "LayerNormalization": "train without it",
     "BatchNormalization": "fold it into the dense layer before it",
@@ -109,6 +113,9 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
             f"reads input {foreign.name!r} of type {foreign.kind}, which is not supported yet; "
             "only float32 inputs are",
         )
+    integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
+    if integers is not None:
+        return integers
     operator = OPERATORS.get(node.op) if domain in ("", "ai.onnx") else None
     if operator is None:
         raise unsupported(node.label, node.op, domain)

@@ -22,7 +22,7 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Foreign:
-    """A graph input that no supported operator takes, for instance int64."""
+    """A graph input that no supported operator takes, for instance bool."""
 
     name: str
     kind: str
@@ -159,7 +159,8 @@ class Walk:
     cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
     fixed_by: the first node that is right for this sequence length only. input_parts: tensor -> the
     part of an input that it is. ends: tensor -> the layer's result and the state that it shows
-    after the last step.
+    after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
+    tensor of integers -> the axis that counts those of one step.
     """
 
     opset: int
@@ -175,6 +176,8 @@ class Walk:
     ends: dict[str, tuple[str, str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     sequences: set[str] = field(default_factory=set)
+    limits: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, Axis] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0

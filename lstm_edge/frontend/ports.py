@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.axes import Atom, Axes, Axis, View
+from lstm_edge.frontend.axes import Atom, Axes, Axis, View, size_of
 from lstm_edge.frontend.onnx_features import grid_of
 from lstm_edge.frontend.onnx_walk import Walk
 from lstm_edge.ir.model import Port
@@ -41,7 +41,8 @@ def make_port(walk: Walk, label: str, name: str, view: View, per_step: bool) -> 
         for axis, full in zip(kept, axes, strict=True)
     ]
     single_step = per_step and time_axis(walk) is None
-    return Port(name, view.tensor, _name_units(meanings, single_step), _shape(kept))
+    scalar = view.ids is not None and not view.grid
+    return Port(name, view.tensor, _name_units(meanings, single_step, scalar), _shape(kept))
 
 
 def has_time(port: Port) -> bool:
@@ -51,6 +52,8 @@ def has_time(port: Port) -> bool:
 
 def feature_count(walk: Walk, view: View) -> int:
     """Features of an input: the size of its feature axis, 1 where it has none."""
+    if view.grid:
+        return size_of(walk.pieces(view.grid))
     parts = [p for axis in view.axes for atom in axis for p in walk.parts(atom)]
     return next((p.size for p in parts if walk.roles.get(p) == "feature"), 1)
 
@@ -100,12 +103,15 @@ def _shape(axes: Axes) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _name_units(meanings: list[str], single_step: bool) -> tuple[str, ...]:
-    """Name axes of size 1, which mean nothing, as a reader would expect them."""
+def _name_units(meanings: list[str], single_step: bool, scalar: bool) -> tuple[str, ...]:
+    """Name axes of size 1, which mean nothing, as a reader would expect them.
+
+    scalar: a step has one number, and no axis for it.
+    """
     names = list(meanings)
     if "feature" not in "".join(names) and "layer" in names:
         names[len(names) - 1 - names[::-1].index("layer")] = "feature"
-    if names and not names[-1] and "feature" not in "".join(names):
+    if names and not scalar and not names[-1] and "feature" not in "".join(names):
         names[-1] = "feature"
     free = [k for k, name in enumerate(names) if not name]
     if single_step and free:

@@ -178,6 +178,9 @@ def _apply(
             return function(args[0], op.n, op.count)
         case "table":
             return function(args[0], values[op.table], op.n)
+        case "lookup":
+            constants = [values[name] for name in (*op.matrices, op.bias) if name]
+            return function(args[0], *constants, op.n)
         case "log" if op.table:
             return function(args[0], values[op.table])
         case _:

@@ -126,6 +126,16 @@ def _sum(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return low.sum(keepdims=True), high.sum(keepdims=True)
 
 
+def _argmax(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    return np.zeros(1, np.int64), np.full(1, len(args[0][0]) - 1)
+
+
+def _lookup(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    """Any row may be taken, whatever the operand."""
+    rows = constants[op.matrices[0]] * constants[op.bias][:, None]
+    return rows.min(axis=0), rows.max(axis=0)
+
+
 OPERATIONS: dict[str, BoundsOf] = {
     "matvec": _matvec,
     "matvec_over_time": _matvec_over_time,
@@ -145,6 +155,8 @@ OPERATIONS: dict[str, BoundsOf] = {
     "step_at": _unchanged,
     "max": _max,
     "sum": _sum,
+    "argmax": _argmax,
+    "lookup": _lookup,
     "divide": _divide,
     "log": _log,
 }

@@ -30,6 +30,8 @@ def quantizing_constants(port: Port) -> tuple[Floats, Floats]:
 
 def describe_port(program: Program, port: Port) -> str:
     """The stored form of an input or output in a few words."""
+    if port.limit:
+        return f"int32, 0 .. {port.limit - 1}"
     fmt = program.values[port.value].format
     if program.is_float or not (np.any(port.zero_point) or np.any(port.scale != fmt.scale)):
         return fmt.describe()
@@ -39,7 +41,12 @@ def describe_port(program: Program, port: Port) -> str:
 
 
 def quantize(program: Program, port: Port, real: Array) -> Array:
-    """Stored numbers of real ones [..., features]: to nearest, limited to the stored range."""
+    """Stored numbers of real ones [..., features]: to nearest, limited to the stored range.
+
+    Integers are stored as they are.
+    """
+    if port.limit:
+        return real.astype(np.int64)
     if program.is_float:
         return real.astype(np.float32)
     centre, units = quantizing_constants(port)
@@ -50,8 +57,10 @@ def quantize(program: Program, port: Port, real: Array) -> Array:
     return np.asarray(np.clip((limited + 128) >> 8, fmt.low, fmt.high))
 
 
-def dequantize(program: Program, port: Port, stored: Array) -> Floats:
-    """Real numbers of stored ones [..., features]."""
+def dequantize(program: Program, port: Port, stored: Array) -> Array:
+    """Real numbers of stored ones [..., features] in float32; integers as int64."""
+    if port.limit:
+        return stored.astype(np.int64)
     if program.is_float:
         return stored.astype(np.float32)
     centred = (stored - port.zero_point).astype(np.float32)
@@ -115,6 +124,28 @@ def from_vectors(port: Port, vectors: Array) -> Array:
     return vectors.reshape(len(vectors), *shape)
 
 
+def _reals(port: Port, array: Array) -> Array:
+    with np.errstate(over="ignore"):
+        real = array.astype(np.float32)
+    if not np.all(np.isfinite(real)):
+        raise DataError(
+            f"array {port.name!r} holds NaN, infinite numbers or some too large for float32"
+        )
+    return real
+
+
+def _integers(port: Port, array: Array) -> Array:
+    """Whole numbers from 0 to below the port's limit, of any numeric type."""
+    wrong = ~((array >= 0) & (array < port.limit) & (array == np.trunc(array)))
+    if np.any(wrong):
+        at = tuple(int(k) for k in np.argwhere(wrong)[0])
+        raise DataError(
+            f"array {port.name!r} holds {array[at]} at {list(at)}, expected whole numbers from 0 "
+            f"to {port.limit - 1}: they are the numbers of rows of a table"
+        )
+    return array.astype(np.int64)
+
+
 def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Array]:
     """Vectors of every model input, checked; DataError names what is missing or does not fit."""
     found: dict[str, Array] = {}
@@ -125,13 +156,8 @@ def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Arra
         array = arrays[port.name]
         if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
             raise DataError(f"array {port.name!r} has type {array.dtype}, expected numbers")
-        with np.errstate(over="ignore"):
-            real = array.astype(np.float32)
-        if not np.all(np.isfinite(real)):
-            raise DataError(
-                f"array {port.name!r} holds NaN, infinite numbers or some too large for float32"
-            )
-        found[port.name] = to_vectors(port, real)
+        read = _integers if port.limit else _reals
+        found[port.name] = to_vectors(port, read(port, array))
     sizes = {name: (len(a), a.shape[1]) for name, a in found.items()}
     if len(set(sizes.values())) > 1:
         raise DataError(f"inputs disagree in samples and steps: {sizes}")

@@ -31,6 +31,8 @@ class Expr:
     above      the first operand where it is above the second, else 0
     apply      the function `name` of one operand
     softmax, log_softmax   over all units of one operand
+    lookup     row args[0][`value`] of the matrix `name`: the operand holds integers
+    argmax     index of the largest unit of one operand, the first of several
     """
 
     kind: str
@@ -127,6 +129,16 @@ def softmax(operand: Expr) -> Expr:
 def log_softmax(operand: Expr) -> Expr:
     """x - log(sum(exp(x))) over all units."""
     return Expr("log_softmax", (operand,))
+
+
+def lookup(table: str, ids: Expr, column: int = 0) -> Expr:
+    """The row of the matrix `table` that number `column` of `ids` names."""
+    return Expr("lookup", (ids,), name=table, value=float(column))
+
+
+def argmax(operand: Expr) -> Expr:
+    """Index of the largest unit, the first of several; one number."""
+    return Expr("argmax", (operand,))
 
 
 def walk(*roots: Expr) -> Iterator[Expr]:

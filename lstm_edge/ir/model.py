@@ -33,13 +33,14 @@ class Port:
     axes: one of "batch" (size 1), "unit" (size 1), "time", "feature" per axis of `shape`, or
     "time*feature" for the two flattened into one; "layer" where the feature vector joins the
     states of several layers, which have an axis of their own. shape: sizes; -1 for a time axis
-    of any length.
+    of any length. limit: 0 for real numbers; n > 0 for integers 0 .. n - 1.
     """
 
     name: str
     tensor: str
     axes: tuple[str, ...]
     shape: tuple[int, ...]
+    limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ class Layer:
 
     inputs: the cell's input name -> tensor. outputs: the cell's result name -> tensor.
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
-    b_g and P_g [units]. initial: state name -> [units], zero where absent. reverse: the steps are
-    taken from the last to the first, results keep their step's place.
+    b_g and P_g [units], the table E [rows, units] of an embedding. initial: state name -> [units],
+    zero where absent. reverse: the steps are taken from the last to the first, results keep their
+    step's place.
     """
 
     name: str

@@ -20,9 +20,11 @@ from lstm_edge.formats import Format
 
 Array = npt.NDArray[Any]
 
-REDUCTIONS = ("max", "sum")
+REDUCTIONS = ("max", "sum", "argmax")
 """Operations that make a value of length 1 from a vector."""
 MATVECS = ("matvec", "matvec_over_time")
+"""Sums of products with a matrix."""
+WHOLE = (*MATVECS, "lookup")
 """Operations that read all units of their operands."""
 
 NUMBERED = ("shift", "round_shift", "saturate", "step_at")
@@ -51,6 +53,8 @@ class Op:
     shift, round_shift, saturate   n: the count or the number of bits
     table             table: the constant's name, n: log2 of the distance of its entries
     log               table
+    lookup            matrices: one constant [rows, length], of which row args[0][n] is taken, the
+                      nearest where there is none; bias: [rows] by which that row is multiplied
     concat            operands of one format, end to end
     step_at           n: the step of a per-step value, 0 or -1; in a block that runs ONCE
     slice             features n .. n + count - 1 of the operand
@@ -116,7 +120,8 @@ class StatePort:
 class Port:
     """An input or output: how the user's array maps to vectors, and stored numbers to real ones.
 
-    axes, shape: as in `ir/model.py`. Real value of feature k: scale[k] * (q - zero_point[k]).
+    axes, shape, limit: as in `ir/model.py`. Integers are stored as they are; the real value of
+    feature k is scale[k] * (q - zero_point[k]).
     """
 
     name: str
@@ -126,6 +131,7 @@ class Port:
     per_step: bool
     scale: Array
     zero_point: Array
+    limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -234,6 +240,8 @@ def _check_lengths(program: Program, op: Op) -> None:
         fits = length == 1
     elif op.kind == "slice":
         fits = length == op.count and 0 <= op.n <= op.n + op.count <= lengths[0]
+    elif op.kind == "lookup":
+        fits = length == program.constants[op.matrices[0]].shape[-1] and op.n < lengths[0]
     elif op.kind == "concat":
         fits = length == sum(lengths)
     else:

@@ -82,6 +82,7 @@ def _port(port: Port) -> dict[str, Any]:
         "axes": port.axes,
         "shape": port.shape,
         "per_step": port.per_step,
+        "limit": port.limit,
     }
 
 
@@ -98,6 +99,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 p["per_step"],
                 arrays[f"{which}_scale/{p['name']}"],
                 arrays[f"{which}_zero_point/{p['name']}"],
+                p["limit"],
             )
             for p in d[f"{which}s"]
         )

@@ -1,7 +1,7 @@
 """Elementwise and vector activations as layers of their own: y = f(x)."""
 
 from lstm_edge.functions import ACTIVATIONS
-from lstm_edge.ir.expr import Cell, input_vector, log_softmax, softmax
+from lstm_edge.ir.expr import Cell, argmax, input_vector, log_softmax, softmax
 
 ELEMENTWISE = ("sigmoid", "tanh", "relu")
 """Functions without parameters, by the names of their layers."""
@@ -22,3 +22,8 @@ def softmax_layer() -> Cell:
 def log_softmax_layer() -> Cell:
     """Logarithm of softmax over the features."""
     return Cell("log_softmax", {"y": log_softmax(input_vector("x"))})
+
+
+def argmax_layer() -> Cell:
+    """Index of the largest feature."""
+    return Cell("argmax", {"y": argmax(input_vector("x"))})

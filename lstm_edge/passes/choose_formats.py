@@ -124,6 +124,20 @@ class FormatChoice:
         unit = 2.0 ** (bits_above(seen) + 1 + HEADROOM_BITS - stored)
         return saturated(unit, stored, "int16")
 
+    def of_embedding(self, tensor: str, largest: float) -> Format:
+        """Rows of a table whose entries are up to `largest`: all of them fit, nothing is clipped.
+
+        Finer by up to HEADROOM_BITS where that lets the tensor share accumulators with a state.
+        """
+        coarsest = self.of_activation(largest, largest)
+        columns, recurrent = reading_weights(self.model, tensor)
+        bits = self.options.activations
+        if bits != 12 or not len(recurrent) or not columns.max() > 0.0 or not recurrent.max() > 0.0:
+            return coarsest
+        balanced = 2.0 ** (1 - bits) * float(recurrent.max()) / float(columns.max())
+        steps = int(np.clip(np.rint(np.log2(coarsest.scale / balanced)), 0, HEADROOM_BITS))
+        return saturated(coarsest.scale * 2.0**-steps, bits + steps, "int16")
+
     def of_factor(self, largest: float) -> Format:
         """A 16-bit factor of a product whose other factor is wide, from its calibrated range."""
         return saturated(2.0 ** (bits_above(max(largest, SMALLEST) * FACTOR_MARGIN) - 15), 16)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from lstm_edge import ir
 from lstm_edge.errors import ModelError
+from lstm_edge.formats import Format
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import (
     Concat,
@@ -147,6 +148,11 @@ def _state_ports(ports: tuple[ir.model.StatePort, ...]) -> tuple[ir.program.Stat
         )
         for port in ports
     )
+
+
+def integers(port: Port) -> Format:
+    """The format of a port of integers, the same in both number systems."""
+    return Format("int32", 1.0, 0, port.limit - 1)
 
 
 def _looks_back(node: Node) -> bool:

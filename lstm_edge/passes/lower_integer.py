@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_edge import ir
-from lstm_edge.formats import Format, saturated, signed_bits
+from lstm_edge.formats import Format, fixed, saturated, signed_bits
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
@@ -16,7 +16,7 @@ from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.rescale import as_fixed, convert, unpack_input
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
 from lstm_edge.passes.input_formats import InputFormat
-from lstm_edge.passes.lower import Place, lower
+from lstm_edge.passes.lower import Place, integers, lower
 from lstm_edge.passes.lower_affine import (
     Doubles,
     Operand,
@@ -26,6 +26,7 @@ from lstm_edge.passes.lower_affine import (
     sharing_groups,
 )
 from lstm_edge.passes.lower_function import lower_function
+from lstm_edge.passes.lower_lookup import lower_lookup
 from lstm_edge.passes.lower_softmax import lower_softmax
 
 
@@ -49,6 +50,8 @@ class IntegerRules:
 
     def input(self, port: Port, features: int) -> Value:
         """A model input in its own scales; elementwise use unpacks it first."""
+        if port.limit:
+            return self.builder.value(port.tensor, features, integers(port), f"input {port.name}")
         chosen = self.choice.of_input(port.tensor, features)
         self.inputs[port.tensor] = chosen
         storage = "int8" if chosen.bits == 8 else "int16"
@@ -78,6 +81,8 @@ class IntegerRules:
         if node.kind == "param":
             numbers = place.layer.params[node.name].astype(np.float64)
             return constant_vector(b, name, numbers)
+        if node.kind == "lookup":
+            return self._lookup(node, args[0], place)
         if node.kind == "constant":
             return constant_vector(b, name, np.array([node.value]))
         args = [self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args)]
@@ -89,11 +94,24 @@ class IntegerRules:
                 return add_or_subtract(b, node.kind, args[0], args[1], name, comment)
             case "larger" | "smaller" | "above":
                 return compare(b, node.kind, args[0], args[1], name, comment)
+            case "argmax":
+                indices = fixed(0, 0, args[0].length - 1, "int32")
+                return b.emit("argmax", name, (args[0],), indices, length=1, comment=comment)
             case "apply":
                 return lower_function(b, node.name, as_fixed(b, args[0], name), name, comment)
             case _:
                 x = as_fixed(b, args[0], name)
                 return lower_softmax(b, node.kind, x, place.layer.name, name)
+
+    def _lookup(self, node: Expr, ids: Value, place: Place) -> Value:
+        """A row of a table in the activation format that holds all of the table."""
+        table = place.layer.params[node.name].astype(np.float64)
+        largest = float(np.abs(table).max())
+        target = self.choice.of_embedding(place.layer.outputs["y"], largest)
+        matrix = f"{place.layer.name}.{node.name}"
+        value = lower_lookup(self.builder, ids, int(node.value), table, target, place.name, matrix)
+        self.seen_as[value.name] = place.name
+        return value
 
     def _factors(self, args: list[Value], name: str) -> tuple[Value, Value]:
         """Two factors of which one has 16 bits: of two wide ones, the one that is no state is cut
@@ -326,7 +344,7 @@ class IntegerRules:
         else:
             scale, zero_point = chosen.scale, chosen.zero_point
         return ir.program.Port(
-            port.name, value.name, port.axes, port.shape, per_step, scale, zero_point
+            port.name, value.name, port.axes, port.shape, per_step, scale, zero_point, port.limit
         )
 
 

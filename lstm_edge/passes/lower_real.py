@@ -12,7 +12,7 @@ from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import Program, State, Value
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.lower import Place, lower
+from lstm_edge.passes.lower import Place, integers, lower
 
 
 class RealRules:
@@ -25,7 +25,8 @@ class RealRules:
 
     def input(self, port: Port, features: int) -> Value:
         """A model input as it is."""
-        return self.builder.value(port.tensor, features, FLOAT32, f"input {port.name}")
+        fmt = integers(port) if port.limit else FLOAT32
+        return self.builder.value(port.tensor, features, fmt, f"input {port.name}")
 
     def state(self, layer: Layer, name: str, units: int) -> Value:
         """A state as it is."""
@@ -60,6 +61,19 @@ class RealRules:
                 return self.builder.vector(name, np.array([node.value], np.float32), FLOAT32)
             case "apply":
                 return emit(node.name, name, tuple(args), comment=comment)
+            case "lookup":
+                table = params[node.name]
+                return emit(
+                    "lookup",
+                    name,
+                    tuple(args),
+                    length=table.shape[1],
+                    n=int(node.value),
+                    matrices=(self.builder.constant(f"{place.layer.name}.{node.name}", table),),
+                    comment=comment,
+                )
+            case "argmax":
+                return emit("argmax", name, tuple(args), length=1, comment=comment)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
             case kind:
@@ -129,7 +143,9 @@ class RealRules:
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
         """Real numbers are stored as they are."""
         ones, zeros = np.ones(value.length), np.zeros(value.length, np.int64)
-        return ir.program.Port(port.name, value.name, port.axes, port.shape, per_step, ones, zeros)
+        return ir.program.Port(
+            port.name, value.name, port.axes, port.shape, per_step, ones, zeros, port.limit
+        )
 
 
 def lower_real(model: Model, options: Mapping[str, object] | None = None) -> Program:

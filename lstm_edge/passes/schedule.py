@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lstm_edge.ir.program import LOAD, MATVECS, ONCE, PLACED, REDUCTIONS, Block, Op, Program
+from lstm_edge.ir.program import LOAD, MATVECS, ONCE, PLACED, REDUCTIONS, WHOLE, Block, Op, Program
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Move:
 class Phase:
     """One loop over `units`: matvecs, then elementwise operations, reductions and stores.
 
-    loads: values read from memory, one per unit. whole: vectors read whole, by matvecs. scalars:
-    results of earlier reductions. stores: values that others, states or outputs need. moves: of a
-    copy, where its value goes.
+    loads: values read from memory, one per unit. whole: vectors read whole, by matvecs and
+    lookups. scalars: results of earlier reductions. stores: values that others, states or outputs
+    need. moves: of a copy, where its value goes.
     """
 
     name: str
@@ -156,7 +156,7 @@ def _place(
             continue
         reduced = any(o.dest == name and o.kind in REDUCTIONS for o in source.ops)
         same_units = program.values[name].length == source.units == units
-        by_unit = op.kind not in (*MATVECS, "slice") and same_units and not reduced
+        by_unit = op.kind not in (*WHOLE, "slice") and same_units and not reduced
         needed = source.level if by_unit else source.level + 1
         if needed > level or (needed == level and joins is None):
             joins = source if by_unit else None
@@ -210,7 +210,7 @@ def _phase(
             if made_in.get(arg) is draft or arg in program.constants:
                 continue
             running_sum = op.kind == "matvec_over_time" and k == 0
-            if op.kind in MATVECS and not running_sum:
+            if op.kind in WHOLE and not running_sum:
                 whole.append(arg)
             elif program.values[arg].length == 1 and op.kind != "slice":
                 scalars.append(arg)

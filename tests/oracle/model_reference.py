@@ -110,6 +110,8 @@ def _value(
             layer.params[m].astype(np.float64) @ a for m, a in zip(e.matrices, args, strict=True)
         ]
         return layer.params[e.name] + np.sum(products, axis=0)
+    if e.kind == "lookup":
+        return layer.params[e.name][int(args[0][int(e.value)])].astype(np.float64)
     if args:
         return OPERATIONS[e.name if e.kind == "apply" else e.kind](*args)
     leaves: dict[str, Mapping[str, Any]] = {"input": inputs, "state": state, "param": layer.params}
@@ -128,6 +130,7 @@ OPERATIONS: dict[str, Callable[..., Doubles]] = {
     "softsign": lambda v: v / (1 + abs(v)),
     "elu_tail": lambda v: np.expm1(np.minimum(v, 0.0)),
     "softplus_tail": lambda v: np.log1p(np.exp(-abs(v))),
+    "argmax": lambda v: np.array([float(max(range(len(v)), key=lambda k: (v[k], -k)))]),
     "softmax": lambda v: np.exp(v) / np.exp(v).sum(),
     "log_softmax": lambda v: v - np.log(np.exp(v).sum()),
 }

@@ -28,7 +28,7 @@ MODULES = """
 """
 KERAS = """
     LSTM LSTM_seq LSTM_dynT LSTM_2l_dense LSTM_nobias LSTM_nocudnn LSTM_relu Bi_LSTM Bi_LSTM_seq
-    RNN_LSTMCell LSTM_bs1.export
+    RNN_LSTMCell LSTM_bs1.export Emb_LSTM
 """
 KERAS2 = """
     LSTM LSTM_bs1 LSTM_seq_dynT LSTM_stateful LSTM_hardsig TD_Dense GRU_after GRU_after_seq Bi_GRU
@@ -41,6 +41,9 @@ LOADED = {
         *(f"LSTM_head_{h}{k}" for h in HEADS for k in ("", "_dynBT")),
         "LSTM_dropout_2l",
         "LSTM_head_last_tm",
+        "LSTM_emb_last",
+        "GRU_emb_hn_2l",
+        "LSTM_emb_bi_seq_dynBT.dynamo",
     ],
     "keras2": KERAS2.split(),
     "keras_tensorflow": KERAS.split(),
@@ -52,7 +55,9 @@ LOADED = {
 NAMED = (
     (r"Cell_loop|_unroll", "Gather|Split"),
     (r"LSTM_proj", "proj_size"),
-    (r"emb_|Emb_|packed", "type int"),
+    (r"emb_bi", "runs backward"),
+    (r"packed", "type int"),
+    (r"Emb_mask", "Slice"),
     (r"mean|gap", "ReduceMean"),
     (r"max", "ReduceMax"),
     (r"torch/(LSTM|GRU)_state|RNN_state.*legacy|LSTM_state_io.export", "initial_h"),
@@ -103,7 +108,7 @@ def test_pattern_is_refused_by_name(file: Path) -> None:
 
 def test_every_pattern_file_was_seen(shared_dir: Path) -> None:
     assert len(FILES) > 150
-    assert sum(map(is_loaded, FILES)) == 143
+    assert sum(map(is_loaded, FILES)) == 150
 
 
 def test_mnist_lstm_gives_the_stored_probabilities(shared_dir: Path) -> None:
@@ -140,6 +145,9 @@ def compare_with_onnxruntime(file: Path, model: Model, steps: int) -> None:
         rows = [s for s, a in zip(shape, ports[value.name].axes, strict=True) if a == "batch"]
         batch = max(batch, *rows, 1)
         feeds[value.name] = rng.normal(size=shape).astype(np.float32)
+        if limit := ports[value.name].limit:
+            kind = np.int32 if value.type == "tensor(int32)" else np.int64
+            feeds[value.name] = rng.integers(0, limit, shape).astype(kind)
     names = [value.name for value in session.get_outputs()]
     expected = dict(zip(names, session.run(names, feeds), strict=True))
     for row in range(batch):

@@ -82,7 +82,17 @@ def stored_streams(program: Program, steps: int, seed: int = 0) -> dict[str, Arr
         streams = np.concatenate([drawn, ends, np.zeros_like(ends[:1])])
         kind = np.float32 if program.is_float else np.int64
         found[name] = streams.astype(kind).reshape(8, calls, length, -1)
+    for port in program.inputs:
+        if port.limit:
+            found[port.name] = _ids(rng, port.limit, found[port.name].shape)
     return found
+
+
+def _ids(rng: np.random.Generator, limit: int, shape: tuple[int, ...]) -> Array:
+    """Integers of which some lie just, or far, outside of their range."""
+    drawn = rng.integers(-3, limit + 3, shape)
+    far = rng.choice([-(2**24), 2**24], shape)
+    return np.where(rng.random(shape) < 0.05, far, drawn)
 
 
 def _ends(program: Program, steps: int, seed: int) -> dict[str, Array]:

@@ -28,8 +28,14 @@ from lstm_edge.ir.model import (
     Port,
     Tensor,
 )
-from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
+from lstm_edge.layers.activation import (
+    activation,
+    argmax_layer,
+    log_softmax_layer,
+    softmax_layer,
+)
 from lstm_edge.layers.dense import dense
+from lstm_edge.layers.embedding import embedding
 
 CELLS = {
     "plain": lstm(),
@@ -78,6 +84,12 @@ FUNCTIONS: dict[str, tuple[float, float]] = {
 }
 """Elementwise layers, with their alpha and beta."""
 FUNCTION_HEADS = tuple(("dense", name) for name in list(FUNCTIONS)[3:])
+ARGMAX_HEADS: tuple[tuple[str, ...], ...] = (
+    ("argmax",),
+    ("dense", "argmax"),
+    ("dense", "softmax", "argmax"),
+)
+"""Heads of which the result is an integer; never drawn."""
 ALSO: tuple[tuple[str, ...], ...] = ((), ("hidden",), ("cell",), ("hidden", "cell"))
 """Results of the last LSTM that are outputs beside the head's."""
 LAYOUTS = {
@@ -94,7 +106,9 @@ class Choices:
     weights: "normal" (well-behaved), "wide" (rows and columns of very different magnitudes),
     "tiny", "huge" (saturated gates), "zero". initial: the states start at random values.
     steps: the sequence length that the model requires, where it needs whole sequences.
-    direction: "both" joins a forward and a reverse layer at each level.
+    direction: "both" joins a forward and a reverse layer at each level. rows: 0 for an input of
+    real numbers; else that of a table in which each input is looked up, `ids` of them at a step,
+    never drawn.
     """
 
     features: int
@@ -110,6 +124,8 @@ class Choices:
     weights: str
     layout: str
     steps: int | None
+    rows: int
+    ids: int
 
 
 @dataclass
@@ -213,6 +229,7 @@ def draw_choices(seed: int, **given: Any) -> Choices:
     now = {**drawn, **given}
     whole = now["read"] == "flat" or now["direction"] != "forward"
     drawn["steps"] = int(rng.integers(1, 7)) if whole else None
+    drawn |= {"rows": 0, "ids": 1}
     unknown = set(given) - set(drawn)
     if unknown:
         raise TypeError(f"unknown choices {sorted(unknown)}")
@@ -223,7 +240,9 @@ def random_model(seed: int, **choices: Any) -> Model:
     """A model with all weights drawn from the seed; `choices` are the fields of `Choices`."""
     c = draw_choices(seed, **choices)
     draft = _Draft(c, np.random.default_rng([seed, 2]))
-    draft.tensor("x", c.features, True)
+    draft.tensor("x", c.ids if c.rows else c.features, True)
+    if c.rows:
+        _add_embedding(draft)
     for kind in c.front:
         _add(draft, kind)
     last = _add_recurrent(draft)
@@ -262,11 +281,29 @@ def random_inputs(
     found = {}
     for port in model.inputs:
         features = model.tensors[port.tensor].features
+        if port.limit:
+            found[port.name] = rng.integers(0, port.limit, (samples, length, features))
+            continue
         numbers = rng.normal(size=(samples, length, features))
         for t in range(1, length):
             numbers[:, t] = 0.6 * numbers[:, t - 1] + 0.8 * numbers[:, t]
         found[port.name] = numbers.astype(np.float32)
     return found
+
+
+def _add_embedding(draft: _Draft) -> None:
+    """A vector of `features` numbers for each id of a step, end to end."""
+    c, parts = draft.choices, []
+    table = draft.matrix(c.rows, c.features) * np.float32(np.sqrt(c.features))
+    for k in range(c.ids):
+        name = f"embedding{k}"
+        parts.append(draft.tensor(f"{name}_y", c.features, True))
+        outputs, params = {"y": parts[-1]}, {"E": table}
+        draft.nodes.append(Layer(name, embedding(k), {"x": "x"}, outputs, params))
+    draft.top = parts[0]
+    if c.ids > 1:
+        draft.top = draft.tensor("embedded", c.features * c.ids, True)
+        draft.nodes.append(Concat("embedded", tuple(parts), draft.top))
 
 
 def _add_recurrent(draft: _Draft) -> Layer:
@@ -336,6 +373,8 @@ def _add(draft: _Draft, kind: str) -> None:
         draft.layer("fc", dense(), draft.choices.classes)
     elif kind in FUNCTIONS:
         draft.layer(kind, activation(kind, *FUNCTIONS[kind]), features)
+    elif kind == "argmax":
+        draft.layer(kind, argmax_layer(), 1)
     else:
         cell = {"softmax": softmax_layer, "log_softmax": log_softmax_layer}[kind]()
         draft.layer(kind, cell, features)
@@ -345,4 +384,15 @@ def _port(name: str, tensor: str, per_step: bool, draft: _Draft) -> Port:
     axes = LAYOUTS[draft.choices.layout] if per_step else ("batch", "feature")
     sizes = {"batch": 1, "time": draft.choices.steps or -1}
     sizes["feature"] = draft.tensors[tensor].features
-    return Port(name, tensor, axes, tuple(sizes[axis] for axis in axes))
+    return Port(name, tensor, axes, tuple(sizes[a] for a in axes), _limit(name, tensor, draft))
+
+
+def _limit(name: str, tensor: str, draft: _Draft) -> int:
+    """What the integers of a port are below, 0 for real numbers."""
+    if name == "x":
+        return draft.choices.rows
+    makers = {t: n for n in draft.nodes if isinstance(n, Layer) for t in n.outputs.values()}
+    maker = makers.get(tensor)
+    if maker is None or maker.cell.name != "argmax":
+        return 0
+    return draft.tensors[maker.inputs["x"]].features

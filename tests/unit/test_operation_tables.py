@@ -75,5 +75,8 @@ def test_programs_use_every_operation() -> None:
     model = random_model(0, read="flat", steps=3, head=(), weights="normal")
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
+    model = random_model(0, read="steps", rows=5, head=("argmax",), weights="normal")
+    integer |= kinds(quantized(model, random_inputs(model, 4)))
+    real |= kinds(lower_real(model))
     assert integer == set(numerics.OPERATIONS)
     assert real == set(numerics_float.OPERATIONS)

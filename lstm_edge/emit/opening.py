@@ -1,0 +1,86 @@
+"""What a phase does before its loop: reductions start, and rows of tables are looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_edge.emit.memory import c_name
+from lstm_edge.emit.names import LocalNames
+from lstm_edge.emit.spell import spell
+from lstm_edge.emit.view import Constant
+from lstm_edge.ir.program import Program
+from lstm_edge.passes.schedule import Phase, Schedule
+
+LEAST = {True: "-3.402823466e+38f", False: "INT32_MIN"}
+"""Where the search for a largest number starts, for float and integers."""
+ROW_TYPES = {True: "float", False: "int8_t"}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """lines: (type, name, value) of each variable. best: argmax -> the largest unit so far.
+    elements: lookup -> its value for one unit, {unit} in braces.
+    """
+
+    lines: tuple[tuple[str, str, str], ...]
+    best: Mapping[str, str]
+    elements: Mapping[str, str]
+
+
+def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str, str]) -> Opening:
+    """The variables of `phase`; read: value -> the pointer to it."""
+    lines: list[tuple[str, str, str]] = []
+    sum_type = "float" if program.is_float else "int32_t"
+    best = {}
+    for op in phase.reductions:
+        zero = "0.0f" if program.is_float and op.kind == "sum" else "0"
+        kind = "int32_t" if op.kind == "argmax" else sum_type
+        start = LEAST[program.is_float] if op.kind == "max" else zero
+        lines.append((kind, names.of(op.dest), start))
+        if op.kind == "argmax":
+            best[op.dest] = names.reserve("best")
+            lines.append((sum_type, best[op.dest], LEAST[program.is_float]))
+    elements = {}
+    for op in phase.ops:
+        if op.kind != "lookup":
+            continue
+        matrix = op.matrices[0]
+        row, entries = names.reserve("row"), names.reserve("entries")
+        number = f"{read[op.args[0]]}[{op.n}]"
+        rows = len(program.constants[matrix])
+        text = spell(op, [number], is_float=program.is_float, rows=rows)
+        lines.append(("const int32_t", row, text))
+        row_type = ROW_TYPES[program.is_float]
+        lines.append((f"const {row_type} *const", entries, f"{_array(program, matrix)}[{row}]"))
+        elements[op.dest] = f"{entries}[{{unit}}]"
+        if op.bias:
+            factor = names.reserve("factor")
+            lines.append(("const int32_t", factor, f"{_array(program, op.bias)}[{row}]"))
+            elements[op.dest] += f" * {factor}"
+    return Opening(tuple(lines), best, elements)
+
+
+def _array(program: Program, constant: str) -> str:
+    """The C array of a table or of its factors: several lookups in equal tables share one."""
+    numbers = program.constants[constant]
+    lookups = (op for block in program.blocks for op in block.ops if op.kind == "lookup")
+    names = (name for op in lookups for name in (*op.matrices, op.bias) if name)
+    first = next(name for name in names if np.array_equal(program.constants[name], numbers))
+    return f"{program.name}_{c_name(first)}"
+
+
+def looked_up(program: Program, plan: Schedule) -> list[Constant]:
+    """Tables of the lookups, and the factors of their rows."""
+    found: dict[str, Constant] = {}
+    for op in (op for phase in plan.phases for op in phase.ops if op.kind == "lookup"):
+        for name, ctype, what in (
+            (op.matrices[0], ROW_TYPES[program.is_float], "table of an embedding, row by row"),
+            (op.bias, "int16_t", "per row of the table: multiplier"),
+        ):
+            if name:
+                array, numbers = _array(program, name), program.constants[name]
+                found[array] = Constant(array, ctype, numbers.shape, numbers, what)
+    return list(found.values())

@@ -1,0 +1,208 @@
+"""Integers: ids that an embedding looks up, and the index that ArgMax finds.
+
+A view of integers shows a function of them, number by number, that the graph computes before it
+looks something up: exporters wrap negative ids, for instance. What matters is what the function
+gives for the few ids that a table has rows for, and that is computed here, for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto, helper
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import onnx_move as move
+from lstm_edge.frontend.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.fold import fold
+from lstm_edge.frontend.onnx_activation import settled
+from lstm_edge.frontend.onnx_features import require_features
+from lstm_edge.frontend.onnx_file import check_finite
+from lstm_edge.frontend.onnx_join import axis_of
+from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
+from lstm_edge.layers.activation import argmax_layer
+from lstm_edge.layers.embedding import embedding
+
+Array = npt.NDArray[Any]
+
+INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
+    TensorProto.INT32: np.int32,
+    TensorProto.INT64: np.int64,
+}
+"""Element types of integers that can be looked up."""
+MOST_ROWS = 2**20
+"""Rows of a table."""
+_MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout"
+_NUMBERWISE = (
+    "Abs Add And Cast Clip Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mod Mul Neg Not "
+    "Or Sub Where Xor"
+)
+
+MOVES = frozenset(_MOVES.split())
+"""Operators that move integers as they move any data."""
+NUMBERWISE = frozenset(_NUMBERWISE.split())
+"""Operators that act on each integer alone, with constants that are one number."""
+
+
+def integers(kind: int) -> Callable[[Array], Array]:
+    """The integers themselves, of an ONNX element type."""
+    return lambda ids: ids.astype(INTEGERS[kind])
+
+
+def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
+    """An operator on each integer of one tensor alone: computed once it is known for which."""
+    views = [v for v in node.inputs if isinstance(v, View)]
+    first = views[0]
+    for value in node.inputs:
+        if isinstance(value, View):
+            fits = value.ids is not None and (value.tensor, value.axes) == (
+                first.tensor,
+                first.axes,
+            )
+        elif isinstance(value, np.ndarray):
+            fits = value.size == 1 and value.ndim <= len(first.axes)
+        else:
+            fits = value is None
+        if not fits:
+            raise _not_ids(walk, node, first)
+    proto = helper.make_node(
+        node.op, list(node.input_names), [node.outputs[0]], **dict(node.attributes)
+    )
+
+    def compute(ids: Array) -> Array:
+        inputs = [
+            v.ids(ids)
+            if isinstance(v, View) and v.ids
+            else np.reshape(v, -1)
+            if isinstance(v, np.ndarray)
+            else None
+            for v in node.inputs
+        ]
+        return fold(node.label, proto, inputs, node.opset)[0]
+
+    return [replace(first, ids=compute)]
+
+
+def cast(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A Cast to float32, which data are; an input that is cast to integers holds them."""
+    view = node.view(0)
+    computed = walk.draft.producer(view.tensor) is not None
+    if node.attributes.get("to") not in INTEGERS or computed or view.pending:
+        return move.cast(walk, node)
+    return [replace(view, ids=integers(node.attributes["to"]))]
+
+
+def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Gather of rows of a constant table: an embedding."""
+    ids, table = node.inputs[1], node.inputs[0]
+    assert isinstance(ids, View)
+    if not isinstance(table, np.ndarray) or ids.ids is None:
+        raise ModelError(
+            node.label,
+            f"looks up {node.input_names[1]!r} in {node.input_names[0]!r}: only integers from an "
+            "input of the model can be looked up, in a constant table",
+        )
+    if table.ndim != 2 or axis_of(node, table.ndim) != 0 or not table.size:
+        raise ModelError(
+            node.label,
+            f"looks up along axis {node.attributes.get('axis', 0)} of a table "
+            f"{list(table.shape)}; expected rows of a table [rows, units], axis 0",
+        )
+    if len(table) > MOST_ROWS:
+        raise ModelError(node.label, f"its table has {len(table)} rows, more than {MOST_ROWS}")
+    numbers = node.numbers(table, "table")
+    check_finite(f"{node.label}, table", numbers.astype(np.float32))
+    rows = _rows(node, ids, len(table), walk.limits.get(ids.tensor))
+    known = walk.limits.get(ids.tensor, len(rows))
+    walk.limits[ids.tensor] = min(known, len(rows))
+    entries = np.ascontiguousarray(numbers[rows], np.float32)
+    columns = _columns(walk, node, ids)
+    results = [
+        walk.draft.layer(
+            "embedding", embedding(k), ids.tensor, entries.shape[1], {"E": entries}, node.label
+        )["y"]
+        for k in range(size_of(columns))
+    ]
+    feature = walk.new_axis("embedding", entries.shape[1], "feature")
+    grid = (*columns, *feature) if columns else ()
+    return [View(walk.draft.concat(results, node.label), (*ids.axes, feature), grid=grid)]
+
+
+def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
+    """The axis that counts the ids of one step: the third, where there is one."""
+    axis = walk.pieces(ids.axes[-1]) if len(ids.axes) == 3 else ()
+    if len(axis) == 1 and not axis[0].open:
+        walk.roles.setdefault(axis[0], "layer")
+        axis = axis if walk.roles[axis[0]] == "layer" else ()
+    else:
+        axis = ()
+    if walk.columns.setdefault(ids.tensor, axis) != axis:
+        raise ModelError(
+            node.label, f"looks up {describe(ids.axes)}, of which another node looks up other parts"
+        )
+    return axis
+
+
+def _rows(node: OnnxNode, view: View, count: int, limit: int | None) -> Array:
+    """The row for each id from 0 on, as many as lead to rows of the table."""
+    assert view.ids is not None
+    found = view.ids(np.arange(2 * count, dtype=np.int64))
+    inside = (found >= -count) & (found < count)
+    valid = count if inside.all() else int(inside.argmin())
+    if found.dtype.kind not in "iu" or valid == 0:
+        raise ModelError(
+            node.label, f"looks up {node.input_names[1]!r}, which is no number of a row for id 0"
+        )
+    return found[:valid]
+
+
+def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
+    """ArgMax over the features; the first of several equal ones."""
+    view = settled(node.view(0), node.label)
+    if node.attributes.get("select_last_index", 0):
+        raise ModelError(
+            node.label, "attribute select_last_index = 1 is not supported; export it with 0"
+        )
+    axis = axis_of(node, len(view.axes))
+    require_features(walk, node, view, view.axes[axis])
+    count = view.shape[axis]
+    tensor = walk.draft.layer("argmax", argmax_layer(), view.tensor, 1, {}, node.label)["y"]
+    walk.limits[tensor] = count
+    kept = ((),) if node.attributes.get("keepdims", 1) else ()
+    axes = (*view.axes[:axis], *kept, *view.axes[axis + 1 :])
+    return [View(tensor, axes, ids=integers(TensorProto.INT64))]
+
+
+def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
+    """What a node makes of integers; None where it reads none, or moves them like any data."""
+    view = next((v for v in node.inputs if isinstance(v, View) and v.ids is not None), None)
+    if view is None or node.op in MOVES:
+        return None
+    if node.op == "Gather" and node.inputs[0] is not view:
+        return lookup(walk, node)
+    if node.op in NUMBERWISE:
+        return numberwise(walk, node)
+    raise _not_ids(walk, node, view)
+
+
+def _not_ids(walk: Walk, node: OnnxNode, view: View) -> ModelError:
+    return ModelError(
+        node.label,
+        f"{node.op} reads {describe(view.axes)}, which is of type integer; not supported: integers "
+        "can be looked up in a constant table (Gather, an embedding) and be an output of ArgMax",
+    )
+
+
+def check_ids(walk: Walk, label: str, view: View) -> int:
+    """The limit of an output of integers, which must be those of ArgMax."""
+    assert view.ids is not None
+    limit = walk.limits.get(view.tensor)
+    if walk.draft.producer(view.tensor) is None or limit is None:
+        raise ModelError(label, "is computed from integers alone; remove it")
+    if not np.array_equal(view.ids(np.arange(limit, dtype=np.int64)), np.arange(limit)):
+        raise ModelError(label, "is computed from an index of ArgMax; only the index itself can be")
+    return limit
