@@ -30,24 +30,24 @@ static const char *const words[WORDS] = {
 
 static const char *const texts[SAMPLES] = {
     "the road to mount stanley is closed", "in the end , devon was born in mount austin",
-    "kent , the maker of the film , mentioned devon", "stanley , a quiet town , has a film",
-    "investors sold washington after the famous film",
+    "stanley , a quiet town , has a film", "investors sold washington after the famous film",
     "washington , a captain , found a large bridge", "wells hired a teacher near florence",
     "kent works for morgan airlines", "washington , a captain , found a small film",
-    "mount orlando , a large town , has a report",
+    "jackson and her brother met sofia victoria on friday",
+    "tourists visit windsor for its famous houses",
 };
 
 static const int8_t label[10][20] = {
     {0, 0, 0, 3, 4, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
     {0, 0, 0, 0, 1, 0, 0, 0, 3, 4, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
-    {5, 0, 0, 0, 0, 0, 0, 0, 0, 5, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
     {3, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
     {0, 0, 5, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
     {1, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
     {5, 0, 0, 0, 0, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
     {1, 0, 0, 5, 6, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
     {1, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
-    {3, 4, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+    {1, 0, 0, 0, 0, 1, 2, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+    {0, 0, 3, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
 };
 
 #endif
