@@ -30,6 +30,10 @@ setup: $(PACKAGES) ## install the tools (apt) and a virtual environment in .venv
 demo: $(PACKAGES) ## compile the digits model for Cortex-M4, run it on this computer and in QEMU
 	$(PYTHON) examples/digits/demo.py
 
+.PHONY: examples
+examples: $(PACKAGES) ## score all examples, in float and in integers; write examples/README.md anew
+	$(PYTHON) -m examples.score --write
+
 .PHONY: test
 test: check ## check, then all tests
 	$(PYTEST) -n 2 tests

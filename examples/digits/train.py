@@ -12,7 +12,7 @@ Nobody needs this script to use the example: the files that it writes are in the
 write them again:
 
     pip install torch onnx onnxscript onnxruntime scikit-learn
-    python examples/digits/train.py [DIR]
+    python -m examples.digits.train [DIR]
 
 DIR is the folder of the script unless given. One thread and a fixed seed make the same files in
 every run on one machine; another processor or another version of PyTorch may round differently
@@ -28,10 +28,11 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
-from google.protobuf.message import Message
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
+
+from examples import training
 
 SEED = 0
 CLASSES = 10
@@ -113,21 +114,6 @@ def train_model(images: Floats, labels: Labels) -> DigitsLstm:
     return model.eval()
 
 
-def strip_metadata(message: Message) -> None:
-    """Remove doc strings and metadata from an ONNX message and everything inside it.
-
-    The exporter records stack traces there, with the paths of the machine that it ran on.
-    """
-    names = {field.name for field in message.DESCRIPTOR.fields}
-    for name in names & {"doc_string", "metadata_props"}:
-        message.ClearField(name)
-    for field, value in message.ListFields():
-        if field.message_type is None:
-            continue
-        for item in [value] if isinstance(value, Message) else value:
-            strip_metadata(item)
-
-
 def export_onnx(model: DigitsLstm, path: Path) -> None:
     """Write `model` for one sequence at a time: `rows` [1, 8, 8] to `logits` [1, 10]."""
     torch.onnx.export(
@@ -140,10 +126,7 @@ def export_onnx(model: DigitsLstm, path: Path) -> None:
         external_data=False,
         verbose=False,
     )
-    exported = onnx.load(path)
-    strip_metadata(exported)
-    onnx.checker.check_model(exported, full_check=True)
-    path.write_bytes(exported.SerializeToString(deterministic=True))
+    training.save_model(onnx.load(path), path)
 
 
 def accuracy(logits: Floats, labels: Labels) -> str:

@@ -1,0 +1,1 @@
+"""Trained models from several fields, and what scores them: see README.md."""
