@@ -207,7 +207,7 @@ def check_state_option(request: Request, program: Program) -> None:
 
 def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Data) -> str:
     over_time = any(state.accumulator for state in program.states)
-    limit = program.steps if over_time else SELFTEST_STEPS
+    limit = program.steps if over_time else max(SELFTEST_STEPS, program.least_steps)
     inputs = {
         port.name: quantize(program, port, _one_call(port, data.held_back, limit))
         for port in program.inputs

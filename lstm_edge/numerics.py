@@ -137,9 +137,17 @@ def within(a: Ints, b: Ints, length: Ints, step: int) -> Ints:
     return np.where(length > step, a, b)
 
 
-def mean_over_steps(a: Ints, step: int) -> Ints:
-    """a // (step + 1), floor."""
-    return a // (step + 1)
+def mean_over_steps(a: Ints, count: int) -> Ints:
+    """a // count, floor."""
+    return a // count
+
+
+def slide(window: Ints, x: Ints, pad: Ints, is_first: bool, is_past: bool) -> Ints:
+    """The window moved by one vector, x behind it; `pad` is what lies before and behind all x."""
+    size = x.shape[-1]
+    full = np.broadcast_to(pad, window.shape)
+    before = full if is_first else window
+    return np.concatenate([before[..., size:], full[..., -size:] if is_past else x], axis=-1)
 
 
 def concat(*parts: Ints) -> Ints:
@@ -184,6 +192,7 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "restart": restart,
     "within": within,
     "mean_over_steps": mean_over_steps,
+    "slide": slide,
     "concat": concat,
     "slice": slice_features,
     "step_at": step_at,

@@ -171,9 +171,17 @@ def within(a: Floats, b: Floats, length: Floats, step: int) -> Floats:
     return np.where(length > step, a, b)
 
 
-def mean_over_steps(a: Floats, step: int) -> Floats:
-    """a / (step + 1)."""
-    return a / np.float32(step + 1)
+def mean_over_steps(a: Floats, count: int) -> Floats:
+    """a / count."""
+    return a / np.float32(count)
+
+
+def slide(window: Floats, x: Floats, pad: Floats, is_first: bool, is_past: bool) -> Floats:
+    """The window moved by one vector, x behind it; `pad` is what lies before and behind all x."""
+    size = x.shape[-1]
+    full = np.broadcast_to(pad, window.shape)
+    before = full if is_first else window
+    return np.concatenate([before[..., size:], full[..., -size:] if is_past else x], axis=-1)
 
 
 def concat(*parts: Floats) -> Floats:
@@ -211,6 +219,7 @@ OPERATIONS: dict[str, Callable[..., Floats]] = {
     "restart": restart,
     "within": within,
     "mean_over_steps": mean_over_steps,
+    "slide": slide,
     "concat": concat,
     "slice": slice_features,
     "step_at": step_at,

@@ -49,7 +49,9 @@ def check_steps(program: Program, feed: Feed) -> None:
     """A model that weighs each step differently takes sequences of its own length only."""
     _, _, steps = feed.shape
     over_time = any(state.accumulator for state in program.states)
-    if over_time and steps != program.steps:
+    if steps < program.least_steps:
+        raise DataError(f"the inputs have {steps} steps, the model needs {program.least_steps}")
+    if over_time and program.steps is not None and steps != program.steps:
         raise DataError(f"the inputs have {steps} steps, the model takes {program.steps}")
 
 

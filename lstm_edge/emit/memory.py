@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from lstm_edge.emit.clocks import length_text, suffix_of
 from lstm_edge.formats import STORAGE_BITS
+from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import FORWARD, ONCE, Port, Program
 from lstm_edge.passes.schedule import Phase, Schedule
 
@@ -24,11 +26,14 @@ class Member:
     buffers: int
     comment: str
     bytes: int
+    suffix: str = ""
 
     @property
     def current(self) -> str:
         """The C expression of the array that holds the value between two steps."""
-        return f"state->{self.name}" + ("[state->current]" if self.buffers == 2 else "")
+        return f"state->{self.name}" + (
+            f"[state->current{self.suffix}]" if self.buffers == 2 else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]
         write={name: tuple(homes) for name, homes in plan.write.items()},
         copied=plan.copied(),
         ends={
-            value: LAST if program.sweeps[sweep] == FORWARD else FIRST
+            value: _last(program, value) if program.sweeps[sweep] == FORWARD else FIRST
             for value, sweep in program.sweep_of().items()
             if sweep >= 0
         },
@@ -120,6 +125,10 @@ class _Plan:
     def __init__(self, program: Program, schedule: Schedule, port_names: Mapping[str, str]) -> None:
         self.program = program
         self.schedule = schedule
+        self.suffixes = {
+            value: suffix_of(program, sweep, clock)
+            for value, (sweep, clock) in program.clock_of().items()
+        }
         self.read: dict[str, Home] = {}
         self.write: dict[str, list[Home]] = {}
         self.outputs = {p.name: self._port(p, port_names) for p in program.outputs}
@@ -140,8 +149,10 @@ class _Plan:
             member = _member(
                 self.program, state.name, value.length, 2 if double else 1, value.format.describe()
             )
-            before = f"state->{member.name}[now]" if double else f"state->{member.name}"
-            after = f"state->{member.name}[next]" if double else f"state->{member.name}"
+            member = replace(member, suffix=self.suffixes.get(state.next, ""))
+            side = member.suffix
+            before = f"state->{member.name}" + (f"[now{side}]" if double else "")
+            after = f"state->{member.name}" + (f"[next{side}]" if double else "")
             self.read[state.name] = Home(before, member.ctype)
             if state.given:
                 current = Home(member.current, member.ctype)
@@ -179,7 +190,7 @@ class _Plan:
             if value not in read_later or (value in self.read and not whole):
                 continue
             length = program.values[value].length
-            steps = (program.steps or 0) if whole else 1
+            steps = program.length_of(value).of(program.steps or 0) if whole else 1
             comment = program.values[value].format.describe()
             if whole:
                 comment = f"{steps} steps of {length}, {comment}"
@@ -210,12 +221,18 @@ class _Plan:
         return found
 
 
-def source_of(memory: Memory, phase: Phase, value: str) -> Home:
+def _last(program: Program, value: str) -> str:
+    """The index of the last step of a sequence."""
+    length = program.length_of(value)
+    return LAST if length == Length() else f"({length_text(length, 'steps')} - 1)"
+
+
+def source_of(program: Program, memory: Memory, phase: Phase, value: str) -> Home:
     """Where a phase reads a value: a copy may want another step than the current one."""
     home = memory.read[value]
     steps = [m.step for m in phase.moves if m.value == value and m.step is not None]
     if steps and home.stride:
-        return replace(home, step=FIRST if steps[0] == 0 else LAST)
+        return replace(home, step=FIRST if steps[0] == 0 else _last(program, value))
     if phase.sweep == ONCE and home.stride:
         return replace(home, step=memory.ends.get(value, LAST))
     return home

@@ -14,6 +14,7 @@ _RESERVED = frozenset(
         "k",
         "unit",
         "step",
+        "behind",
         "values",
         "real",
         "stored",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lstm_edge.emit.clocks import has_clocks, length_text, step_text
 from lstm_edge.emit.kernels import KERNELS, choose
 from lstm_edge.emit.kernels.block import MatvecBlock, Segment
 from lstm_edge.emit.memory import Home, Memory, c_name, ctype_of, source_of
@@ -13,8 +14,9 @@ from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.opening import Opening, opening
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
+from lstm_edge.ir.clock import EVERY_TICK, Length
 from lstm_edge.ir.program import ONCE, REVERSE, STEPPED, Op, Program
-from lstm_edge.passes.schedule import Phase
+from lstm_edge.passes.schedule import SHIFTED, Phase
 
 Stores = dict[str, list[tuple[str, str]]]
 """Value -> the pointers through which a phase stores it, with their types."""
@@ -106,13 +108,19 @@ class PhasePrinter:
     ) -> tuple[list[str], list[str], dict[str, str], Stores]:
         """C parameters and arguments, and the pointer names by value: to read, and to write."""
         values = (*phase.whole, *phase.loads, *phase.scalars)
-        read = {v: source_of(self.memory, phase, v) for v in values}
+        read = {
+            v: self._at_step(source_of(self.program, self.memory, phase, v), phase) for v in values
+        }
         outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
         written = {
             value: self.memory.copied[phase.name]
             if phase.is_copy
             else self.memory.write.get(value, ())
             for value in outgoing
+        }
+        written = {
+            value: tuple(self._at_step(home, phase) for home in homes)
+            for value, homes in written.items()
         }
         renewed = {home for homes in written.values() for home in homes}
         pointers: dict[Home, str] = {}
@@ -132,19 +140,40 @@ class PhasePrinter:
         if stepped:
             parameters.append("int32_t step")
             arguments.append(self._step(phase, stepped))
+        for op in stepped:
+            if op.kind == "slide" and phase.clock.extra > op.n:
+                parameters.append("int behind")
+                arguments.append(self._behind(phase, op.n))
         sources = {value: pointers[home] for value, home in read.items()}
         stores = {v: [(pointers[h], h.ctype) for h in homes] for v, homes in written.items()}
         return parameters, arguments, sources, stores
 
+    def _at_step(self, home: Home, phase: Phase) -> Home:
+        """A step of a sequence is counted by the phase's clock."""
+        if not home.stride or home.step != "t":
+            return home
+        return replace(home, step=step_text(phase.clock))
+
     def _step(self, phase: Phase, stepped: list[Op]) -> str:
         """The number of the step; of a backward sweep counted from its start for a restart."""
-        if self.program.streams:
-            return "state->step"
         if phase.sweep == ONCE:
-            return "steps - 1"
+            return "state->step" if self.program.streams else "steps - 1"
+        if phase.clock != EVERY_TICK:
+            return step_text(phase.clock)
+        if self.program.streams:
+            return "state->step" if not has_clocks(self.program) else "t"
         backward = self.program.sweeps[phase.sweep] == REVERSE
         restarts = any(op.kind == "restart" for op in stepped)
-        return "steps - 1 - t" if backward and restarts else "t"
+        return f"{self._length(phase)} - 1 - t" if backward and restarts else "t"
+
+    def _length(self, phase: Phase) -> str:
+        """How many steps the phase's sweep has, as the run function names it."""
+        return "steps" if self.program.lengths[phase.sweep] == Length() else f"steps_{phase.sweep}"
+
+    def _behind(self, phase: Phase, ends: int) -> str:
+        """Whether the sequence that enters a window has ended."""
+        length = str(self.program.steps) if self.program.streams else self._length(phase)
+        return f"t >= {length} + {ends}" if ends else f"t >= {length}"
 
     def _block(
         self, phase: Phase, names: LocalNames, pointers: dict[str, str], unroll: str
@@ -235,12 +264,13 @@ class PhasePrinter:
             texts[op.dest] = names.of(op.dest)
         lines = []
         for op in phase.ops:
-            if op.kind == "slice":
-                texts |= {op.args[0]: _element(pointers[op.args[0]], unit, op.n)}
+            if op.kind in SHIFTED:
+                texts |= self._shifted(op, pointers, unit)
+            more = self._timing(phase, op, texts, unit)
             if op.kind == "lookup":
                 text = opened.elements[op.dest].format(unit=unit)
             else:
-                text = self._spell(op, texts)
+                text = self._spell(op, texts, **more)
             texts[op.dest] = names.of(op.dest)
             lines.append(Line(texts[op.dest], text, self._remark(op, text)))
         for op in phase.reductions:
@@ -259,6 +289,29 @@ class PhasePrinter:
         literals = block is not None and unit != "unit" and block.segments[0].weights.ndim == 3
         products = self._products(block, k) if block is not None and literals else ()
         return Body(unit, tuple(accumulators), products, tuple(lines))
+
+    def _timing(self, phase: Phase, op: Op, texts: dict[str, str], unit: str) -> dict[str, str]:
+        """What the text of a slide or a mean says besides its operands."""
+        if op.kind == "mean_over_steps":
+            return {"steps": length_text(Length(op.n, op.count), "(step + 1)")}
+        if op.kind != "slide":
+            return {}
+        kept = self.program.values[op.args[0]].length - self.program.values[op.args[1]].length
+        ends = phase.clock.extra > op.n
+        behind = f"behind ? {texts[op.args[2]]} : " if ends else ""
+        return {"unit": unit, "kept": str(kept), "behind": behind}
+
+    def _shifted(self, op: Op, pointers: dict[str, str], unit: str) -> dict[str, str]:
+        """The elements that an operation reads which moves vectors."""
+        if op.kind == "slice":
+            return {op.args[0]: _element(pointers[op.args[0]], unit, op.n)}
+        window, x, _ = op.args
+        size = self.program.values[x].length
+        kept = self.program.values[window].length - size
+        return {
+            window: _element(pointers[window], unit, size),
+            x: _element(pointers[x], unit, -kept),
+        }
 
     def _remark(self, op: Op, text: str) -> str:
         """The equation behind a line, where it says more than the line itself and fits."""
@@ -288,8 +341,9 @@ class PhasePrinter:
 
 def _element(pointer: str, unit: str, offset: int) -> str:
     if unit.isdecimal():
-        return f"{pointer}[{int(unit) + offset}]"
-    return f"{pointer}[{unit} + {offset}]" if offset else f"{pointer}[{unit}]"
+        return f"{pointer}[{max(int(unit) + offset, 0)}]"
+    sign = "-" if offset < 0 else "+"
+    return f"{pointer}[{unit} {sign} {abs(offset)}]" if offset else f"{pointer}[{unit}]"
 
 
 def _stored(ctype: str, text: str) -> str:

@@ -10,15 +10,17 @@ import jinja2
 import numpy as np
 
 from lstm_edge import __version__, numerics, numerics_float
+from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.memory import Memory, allocate
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
 from lstm_edge.emit.spell import float_literal, helpers_used, literal
 from lstm_edge.emit.states import KeptState, kept_states
+from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.interpret.ports import describe_port
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.passes.schedule import Schedule, schedule
 from lstm_edge.resources import templates_dir
 from lstm_edge.targets import Target
@@ -95,6 +97,7 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     constants += more
     kept = kept_states(program, memory, plan, phases)
     model = _model(program, memory, phases, (inputs, outputs), kept)
+    model |= _ticking(program, memory, plan, phases)
     model |= {"constants": constants, "initial": initial, "banner": banner}
     files = _files(program, target, model, phases)
     used = {p.name: v.kernel.template for p, v in zip(plan.phases, phases, strict=True) if v.kernel}
@@ -145,6 +148,31 @@ def _initial(
     return copies, constants
 
 
+def _ticking(
+    program: Program, memory: Memory, plan: Schedule, phases: tuple[PhaseView, ...]
+) -> dict[str, Any]:
+    """What the templates need to know of sweeps and clocks."""
+    passes = sweep_views(program, plan.phases, phases)
+    return {
+        "passes": passes,
+        "ticking": has_clocks(program),
+        "extra_ticks": passes[0].extra if program.streams else 0,
+        "sides": sorted({m.suffix for m in memory.states if m.buffers == 2}),
+        "final_sides": _final_sides(memory, phases),
+        "other_sides": sorted({m.suffix for m in memory.states} - {""}),
+        "emits": emits(program),
+        "least_steps": program.least_steps,
+        "wrap": wrap(program),
+    }
+
+
+def _final_sides(memory: Memory, phases: tuple[PhaseView, ...]) -> list[str]:
+    """Suffixes of the sides that the phases after the last step read."""
+    texts = [text for phase in phases if phase.sweep == ONCE for text in phase.arguments]
+    sides = sorted({m.suffix for m in memory.states if m.buffers == 2})
+    return [side for side in sides if any(f"[next{side}]" in text for text in texts)]
+
+
 def _model(
     program: Program,
     memory: Memory,
@@ -166,9 +194,10 @@ def _model(
     final = [p.name for p in outputs if not p.per_step]
     arguments = ["state"]
     arguments += [f"&{p.name}[t * {p.length}]" if p.per_step else p.name for p in inputs]
+    place = "written" if emits(program) else "t"
     for p in outputs:
         last = f"t == steps - 1 ? {p.name} : NULL"
-        arguments.append(f"&{p.name}[t * {p.length}]" if p.per_step else last)
+        arguments.append(f"&{p.name}[{place} * {p.length}]" if p.per_step else last)
     return {
         "name": program.name,
         "upper": program.name.upper(),
@@ -179,7 +208,6 @@ def _model(
         "open_window": memory.counts_steps and program.streams and program.steps is None,
         "steps": program.steps,
         "streams": program.streams,
-        "sweeps": program.sweeps,
         "inputs": inputs,
         "outputs": outputs,
         "phases": phases,

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.emit.clocks import length_text
 from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.emit.ports import port_names
 from lstm_edge.emit.render import environment
+from lstm_edge.emit.ticks import emits
 from lstm_edge.interpret.feed import Feed, Results
+from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.targets import Target
 
@@ -52,6 +55,11 @@ def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
     ]
 
 
+def _most_steps(program: Program) -> int:
+    """Steps that an output has room for, of a program that needs whole sequences."""
+    return max(program.steps or 1, steps_made(program, program.steps or 1))
+
+
 def _context(program: Program) -> dict[str, Any]:
     inputs = test_ports(program, program.inputs)
     outputs = test_ports(program, program.outputs)
@@ -71,6 +79,9 @@ def _context(program: Program) -> dict[str, Any]:
         "step_inputs": [p for p in inputs if p.per_step],
         "once_inputs": [p for p in inputs if not p.per_step],
         "explicit": program.explicit,
+        "emits": emits(program),
+        "made": length_text(_made(program), "size[2]"),
+        "most": _most_steps(program),
         "states_given": "".join(f", state_{s.name}" for s in kept if program.explicit),
         "no_states": ", NULL" * len(kept) if program.explicit else "",
     }
@@ -101,7 +112,19 @@ def render_selftest(
     steps = next(len(inputs[p.name]) for p in program.inputs if p.per_step)
     template = environment(target).get_template("common/selftest.c.j2")
     context = _context(program) | {"banner": banner}
-    return template.render(model=context, vectors=vectors, steps=steps)
+    return template.render(
+        model=context, vectors=vectors, steps=steps, made=steps_made(program, steps)
+    )
+
+
+def _made(program: Program) -> Length:
+    """How many steps the outputs of a sequence have."""
+    return next((program.length_of(p.value) for p in program.outputs if p.per_step), Length())
+
+
+def steps_made(program: Program, steps: int) -> int:
+    """Steps of the outputs of a sequence: fewer than it has where a convolution has a stride."""
+    return _made(program).of(steps)
 
 
 def pack_input(program: Program, feed: Feed) -> bytes:
@@ -137,6 +160,7 @@ def unpack_output(program: Program, data: bytes, shape: tuple[int, int, int]) ->
     """output.bin as arrays, in stored numbers."""
     ports = list(zip(program.outputs, test_ports(program, program.outputs), strict=True))
     streams, calls, steps = shape
+    made = steps_made(program, steps)
     per_step = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if i.per_step]
     final = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if not i.per_step]
     states = [
@@ -145,7 +169,7 @@ def unpack_output(program: Program, data: bytes, shape: tuple[int, int, int]) ->
     ]
     call = np.dtype(
         [
-            ("steps", np.dtype(per_step), (steps,)),
+            ("steps", np.dtype(per_step), (made,)),
             ("final", np.dtype(final)),
             ("states", np.dtype(states)),
         ]

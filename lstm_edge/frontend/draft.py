@@ -13,6 +13,7 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.names import identifier, unique
+from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import (
     Concat,
@@ -70,11 +71,12 @@ class Draft:
         initial: Mapping[str, Floats] | None = None,
         reverse: bool | None = False,
         more: Mapping[str, str] | None = None,
+        window: Window | None = None,
     ) -> dict[str, str]:
         """Append a layer of the input x, and `more`; its result tensors by the cell's names."""
         outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
         inputs = {"x": x, **(more or {})}
-        layer = Layer(kind, cell, inputs, outputs, params, initial or {}, source, reverse)
+        layer = Layer(kind, cell, inputs, outputs, params, initial or {}, source, reverse, window)
         self.nodes.append(layer)
         return outputs
 

@@ -151,4 +151,4 @@ def _node_fingerprint(node: Node) -> object:
     arrays = [(k, a.shape, a.tobytes()) for k, a in (*node.params.items(), *node.initial.items())]
     equations = [(e.kind, e.name, e.value) for e in walk_expressions(*node.cell.results.values())]
     names = (dict(node.inputs), dict(node.outputs))
-    return (node.name, node.cell.name, node.reverse, equations, names, arrays)
+    return (node.name, node.cell.name, node.reverse, node.window, equations, names, arrays)

@@ -18,6 +18,7 @@ from lstm_edge.frontend import onnx_linear as linear
 from lstm_edge.frontend import onnx_move as move
 from lstm_edge.frontend import onnx_reduce as reduction
 from lstm_edge.frontend import onnx_select as select
+from lstm_edge.frontend import onnx_window as window
 from lstm_edge.frontend import recurrent
 from lstm_edge.frontend.onnx_ids import run_ids
 from lstm_edge.frontend.onnx_walk import Foreign, OnnxNode, Value, Walk
@@ -82,6 +83,13 @@ OPERATORS: Mapping[str, Operator] = {
     "Concat": _operator(join.concat, "axis"),
     "Gather": _operator(select.gather, "axis"),
     "Slice": _operator(select.slice_, "starts ends axes"),
+    "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
+    "MaxPool": _operator(
+        window.pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"
+    ),
+    "AveragePool": _operator(
+        window.pool, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"
+    ),
     "ReduceMean": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
     "ReduceSum": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
     "ReduceMax": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
@@ -99,7 +107,6 @@ INSTEAD: Mapping[str, str] = {
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
     "TopK": "use ArgMax, or take the scores as the output",
-    "Conv": "compute it before the model",
     "LayerNormalization": "train without it",
     "BatchNormalization": "fold it into the dense layer before it",
 }

@@ -160,7 +160,8 @@ class Walk:
     fixed_by: the first node that is right for this sequence length only. input_parts: tensor -> the
     part of an input that it is. ends: tensor -> the layer's result and the state that it shows
     after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
-    tensor of integers -> the axis that counts those of one step.
+    tensor of integers -> the axis that counts those of one step. derived: time axes of
+    which the length follows from that of an input.
     """
 
     opset: int
@@ -174,6 +175,7 @@ class Walk:
     input_parts: dict[str, InputPart] = field(default_factory=dict)
     given_states: list[GivenState] = field(default_factory=list)
     ends: dict[str, tuple[str, str]] = field(default_factory=dict)
+    derived: set[Atom] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     sequences: set[str] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)

@@ -14,7 +14,8 @@ def time_axis(walk: Walk) -> Atom | None:
 
     Raises ModelError where two inputs are sequences of different lengths.
     """
-    atoms = [atom for atom, role in walk.roles.items() if role == "time"]
+    times = [atom for atom, role in walk.roles.items() if role == "time"]
+    atoms = [atom for atom in times if atom not in walk.derived]
     sizes = {atom.size for atom in atoms}
     if len(sizes) > 1:
         raise ModelError("graph", f"its inputs have sequences of different lengths {sorted(sizes)}")

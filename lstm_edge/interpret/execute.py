@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import numerics, numerics_float
-from lstm_edge.ir.program import FORWARD, LOAD, NUMBERED, ONCE, Block, Op, Program
+from lstm_edge.ir.clock import Length
+from lstm_edge.ir.program import FORWARD, LOAD, NUMBERED, ONCE, STEPPED, Block, Op, Program
 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
@@ -20,10 +21,14 @@ Observer = Callable[[Op, tuple[Array, ...], Array], None]
 
 @dataclass(frozen=True)
 class Moment:
-    """When an operation runs: the step within the sequence, and whether its sweep starts there."""
+    """When an operation runs: its step within its sequence, whether its sweep starts there, how far
+    the tick lies behind the end of the sweep's sequence, and the steps of the model's.
+    """
 
     step: int
     first: bool
+    behind: int
+    steps: int
 
 
 def _fast_matvec(bias: Array, terms: list[tuple[Array, Array]]) -> Array:
@@ -56,7 +61,7 @@ def set_state(
     table = _operations(program, exact=True)
     for block in program.blocks:
         if block.sweep == LOAD:
-            _execute_block(program, table, None, block, values, Moment(0, True))
+            _execute_block(program, table, None, block, values, Moment(0, True, -1, 1))
     return {s.name: values[s.given] if s.given else state[s.name] for s in program.states}
 
 
@@ -88,10 +93,8 @@ def _run(
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     kind = np.float32 if program.is_float else np.int64
     execute = partial(_execute_block, program, _operations(program, exact), observe)
-    samples, steps = next(a for p in program.inputs if p.per_step for a in [inputs[p.name]]).shape[
-        :2
-    ]
     each_step = {p.value: inputs[p.name].astype(kind) for p in program.inputs if p.per_step}
+    samples, steps = next(iter(each_step.values())).shape[:2]
     now = initial_state(program, samples) if state is None else dict(state)
     values: dict[str, Array] = {n: a.astype(kind) for n, a in program.constants.items()}
     kept = _kept(program)
@@ -99,18 +102,28 @@ def _run(
     made = program.sweep_of()
     values.update({p.value: inputs[p.name].astype(kind) for p in program.inputs if not p.per_step})
     for sweep, direction in enumerate(program.sweeps):
+        blocks = [block for block in program.blocks if block.sweep == sweep]
         rows: dict[str, list[Array]] = {n: [] for n in kept if made.get(n, sweep) == sweep}
-        order = range(steps) if direction == FORWARD else range(steps - 1, -1, -1)
-        for t in order:
+        read = {name for block in blocks for op in block.ops for name in op.args} | rows.keys()
+        given = {n: a for n, a in (each_step | sequences).items() if n in read}
+        length = program.lengths[sweep].of(steps)
+        ticks = range(length + max((b.clock.extra for b in blocks), default=0))
+        for t in ticks if direction == FORWARD else reversed(ticks):
             values.update(now)
-            values.update({name: array[:, t] for name, array in (each_step | sequences).items()})
-            for block in program.blocks:
-                if block.sweep == sweep:
-                    execute(block, values, Moment(t, t == order[0]))
-            renewed = {s.name: values[s.next] for s in program.states if made[s.next] == sweep}
-            now.update(renewed)
+            if t < length:
+                values.update({name: array[:, t] for name, array in given.items()})
+            running = [block for block in blocks if block.clock.runs(t, length)]
+            for block in running:
+                step = block.clock.step(t)
+                starts = step == 0 if direction == FORWARD else t == length - 1
+                execute(block, values, Moment(step, starts, t - length, steps))
+            ran = {op.dest for block in running for op in block.ops}
+            now.update(
+                {s.name: values[s.next] for s in program.states if s.next in ran | given.keys()}
+            )
             for name, row in rows.items():
-                row.append(values[name])
+                if name in ran or (name in given and t < length):
+                    row.append(values[name])
         ordered = 1 if direction == FORWARD else -1
         sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
     values.update({name: array[:, -1] for name, array in each_step.items()})
@@ -122,7 +135,7 @@ def _run(
             execute(
                 block,
                 {**values, **_read_whole(block, each_step | sequences)},
-                Moment(steps - 1, steps == 1),
+                Moment(steps - 1, steps == 1, -1, steps),
                 values,
             )
     outputs = {
@@ -172,6 +185,19 @@ def _execute_block(
             observe(op, args, result)
 
 
+def _stepped(op: Op, args: tuple[Array, ...], moment: Moment) -> tuple[Any, ...]:
+    """The arguments of an operation that depends on when it runs."""
+    match op.kind:
+        case "restart":
+            return *args, moment.first
+        case "within":
+            return *args, moment.step
+        case "slide":
+            return *args, moment.first, moment.behind >= op.n
+        case _:
+            return args[0], max(1, Length(op.n, op.count).of(moment.steps))
+
+
 def _apply(
     op: Op,
     function: Callable[..., Array],
@@ -187,10 +213,8 @@ def _apply(
             bias = values[op.bias]
             before = np.broadcast_to(bias, args[0].shape) if moment.first else args[0]
             return function(before, [(values[op.matrices[0]][moment.step], args[1])])
-        case "restart":
-            return function(*args, moment.first)
-        case "within" | "mean_over_steps":
-            return function(*args, moment.step)
+        case kind if kind in STEPPED:
+            return function(*_stepped(op, args, moment))
         case kind if kind in NUMBERED:
             return function(args[0], op.n)
         case "slice":

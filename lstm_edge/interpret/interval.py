@@ -110,6 +110,15 @@ def _restart(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return np.minimum(low, least), np.maximum(high, most)
 
 
+def _slide(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    """Each place of the window may hold what any of its vectors can."""
+    (low, high), (least, most), (before, behind) = args
+    times = len(low) // len(least)
+    lows = (low, np.tile(least, times), np.broadcast_to(before, low.shape))
+    highs = (high, np.tile(most, times), np.broadcast_to(behind, low.shape))
+    return np.minimum.reduce(lows), np.maximum.reduce(highs)
+
+
 def _mean_over_steps(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     low, high = args[0]
     return np.minimum(low, 0), np.maximum(high, 0)
@@ -163,6 +172,7 @@ OPERATIONS: dict[str, BoundsOf] = {
     "restart": _restart,
     "within": _restart,
     "mean_over_steps": _mean_over_steps,
+    "slide": _slide,
     "concat": _concat,
     "slice": _slice,
     "step_at": _unchanged,

@@ -30,6 +30,8 @@ class Expr:
     add, sub, mul, larger, smaller   elementwise, two operands
     above      the first operand where it is above the second, else 0
     apply      the function `name` of one operand
+    recent   the last vectors of the operand end to end, the newest last: the layer's window
+    tap      vector number `value` of `recent`
     softmax, log_softmax   over all units of one operand
     within   the first operand at steps below the third, a length, else the second
     mean_over_steps   one operand divided by the number of steps of the window so far
@@ -94,7 +96,7 @@ def affine(gate: str, *operands: Expr) -> Expr:
 
     The parameters are named after the gate: `W_i`, `R_i`, `b_i`.
     """
-    matrices = tuple(f"{'W' if e.kind == 'input' else 'R'}_{gate}" for e in operands)
+    matrices = tuple(f"{'W' if e.kind in ('input', 'recent') else 'R'}_{gate}" for e in operands)
     return Expr("affine", operands, name=f"b_{gate}", matrices=matrices)
 
 
@@ -156,6 +158,16 @@ def within(length: Expr, a: Expr, b: Expr | float) -> Expr:
 def mean_over_steps(total: Expr) -> Expr:
     """A sum over the steps of the window so far, divided by their number."""
     return Expr("mean_over_steps", (total,))
+
+
+def recent(x: Expr) -> Expr:
+    """The vectors of x that the layer's window sees, end to end, the newest last."""
+    return Expr("recent", (x,))
+
+
+def tap(vectors: Expr, k: int) -> Expr:
+    """Vector k of `recent`, 0 the oldest."""
+    return Expr("tap", (vectors,), value=float(k))
 
 
 def walk(*roots: Expr) -> Iterator[Expr]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
 
 Floats = npt.NDArray[np.float32]
@@ -76,7 +77,8 @@ class Layer:
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
     b_g and P_g [units], the table E [rows, units] of an embedding. initial: state name -> [units],
     zero where absent. reverse: the steps are taken from the last to the first, results keep their
-    step's place; None where either order will do.
+    step's place; None where either order will do. window: what an expression of
+    kind recent sees.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Layer:
     initial: Mapping[str, Floats] = field(default_factory=dict)
     source: str = ""
     reverse: bool | None = False
+    window: Window | None = None
 
 
 @dataclass(frozen=True)

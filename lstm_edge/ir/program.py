@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
+from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +28,7 @@ MATVECS = ("matvec", "matvec_over_time")
 WHOLE = (*MATVECS, "lookup")
 """Operations that read all units of their operands."""
 
-STEPPED = ("matvec_over_time", "restart", "within", "mean_over_steps")
+STEPPED = ("matvec_over_time", "restart", "within", "mean_over_steps", "slide")
 """Operations that depend on the number of the step within the window."""
 
 NUMBERED = ("shift", "round_shift", "saturate", "step_at")
@@ -63,7 +64,11 @@ class Op:
     slice             features n .. n + count - 1 of the operand
     restart           the second operand at the first step of a window, else the first
     within            the first operand at steps below the third, an integer, else the second
-    mean_over_steps   the operand divided by the number of steps of the window so far
+    mean_over_steps   the operand divided by the number of steps of the window so far, counted
+                      as a Length with offset n and stride count
+    slide             the first operand moved by one vector, the second behind it; at the first step
+                      the third, what pads, in place of the first; n ticks after the last step it
+                      takes the place of the second
     An operand of length 1 applies to every unit.
     """
 
@@ -91,6 +96,7 @@ class Block:
     layer: str
     sweep: int
     ops: tuple[Op, ...]
+    clock: Clock = EVERY_TICK
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,8 @@ class Port:
 class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
-    sweeps: FORWARD or REVERSE for each. steps: the sequence length that the model requires, None
+    sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
+    sequence length that the model requires, None
     if any will do.
     """
 
@@ -159,6 +166,7 @@ class Program:
     steps: int | None
     sweeps: tuple[str, ...] = (FORWARD,)
     options: Mapping[str, Any] = field(default_factory=dict)
+    lengths: tuple[Length, ...] = (Length(),)
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
 
@@ -170,9 +178,10 @@ class Program:
     @property
     def streams(self) -> bool:
         """True where the program can be run step by step; else it needs the whole sequence."""
-        return self.sweeps == (FORWARD,) and not any(
-            op.kind == "step_at" for block in self.blocks for op in block.ops
-        )
+        looks_back = any(op.kind == "step_at" for block in self.blocks for op in block.ops)
+        ahead = any(block.clock.extra for block in self.blocks)
+        flushed = self.steps is not None and not any(port.per_step for port in self.outputs)
+        return self.sweeps == (FORWARD,) and not looks_back and (not ahead or flushed)
 
     @property
     def settable(self) -> tuple[State, ...]:
@@ -187,10 +196,29 @@ class Program:
             self.options.get("state") == "explicit" or not self.streams
         )
 
+    def clock_of(self) -> dict[str, tuple[int, Clock]]:
+        """The sweep and the clock by which each value is made."""
+        return {op.dest: (block.sweep, block.clock) for block in self.blocks for op in block.ops}
+
+    def length_of(self, value: str) -> Length:
+        """The length of a per-step value's sequence."""
+        sweep, clock = self.clock_of().get(value, (ONCE, EVERY_TICK))
+        return Length() if sweep < 0 else self.lengths[sweep].then(clock.length)
+
+    @property
+    def least_steps(self) -> int:
+        """The shortest sequence of which every block computes something."""
+        found = [
+            self.lengths[b.sweep].then(b.clock.length).least for b in self.blocks if b.sweep >= 0
+        ]
+        return max(found, default=1)
+
     @property
     def counts_steps(self) -> bool:
         """True where the number of a step within its window matters."""
-        return any(op.kind in STEPPED for block in self.blocks for op in block.ops)
+        return any(b.clock != EVERY_TICK for b in self.blocks) or any(
+            op.kind in STEPPED for block in self.blocks for op in block.ops
+        )
 
     def sweep_of(self) -> dict[str, int]:
         """The sweep in which each value is made; inputs, states and constants are not listed."""
@@ -251,6 +279,8 @@ def _check_lengths(program: Program, op: Op) -> None:
         fits = length == 1
     elif op.kind == "slice":
         fits = length == op.count and 0 <= op.n <= op.n + op.count <= lengths[0]
+    elif op.kind == "slide":
+        fits = length == lengths[0] and length % lengths[1] == 0 and lengths[2] in (1, length)
     elif op.kind == "lookup":
         fits = length == program.constants[op.matrices[0]].shape[-1] and op.n < lengths[0]
     elif op.kind == "concat":

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lstm_edge.archive import read_arrays
 from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.formats import Format
+from lstm_edge.ir.clock import Clock, Length
 from lstm_edge.ir.program import Block, Op, Port, Program, State, StatePort, Value, verify
 
 Array = npt.NDArray[Any]
@@ -37,6 +38,7 @@ def to_bytes(program: Program) -> bytes:
         "steps": program.steps,
         "options": dict(program.options),
         "sweeps": list(program.sweeps),
+        "lengths": [asdict(length) for length in program.lengths],
         "values": [asdict(v) for v in program.values.values()],
         "blocks": [asdict(b) for b in program.blocks],
         "states": [
@@ -142,8 +144,10 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
             if name.startswith(prefix)
         },
         sweeps=tuple(d["sweeps"]),
+        lengths=tuple(Length(**length) for length in d["lengths"]),
         blocks=tuple(
-            Block(b["layer"], b["sweep"], tuple(op(o) for o in b["ops"])) for b in d["blocks"]
+            Block(b["layer"], b["sweep"], tuple(op(o) for o in b["ops"]), Clock(**b["clock"]))
+            for b in d["blocks"]
         ),
         steps=d["steps"],
         options=d["options"],

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import FLOAT32, Format
+from lstm_edge.ir.clock import EVERY_TICK, Clock
 from lstm_edge.ir.program import Block, Op, State, Value
 
 Array = npt.NDArray[Any]
@@ -71,10 +72,10 @@ class Builder:
             self.value(name, len(array), fmt)
         return self.values[name]
 
-    def close_block(self, layer: str, sweep: int) -> None:
+    def close_block(self, layer: str, sweep: int, clock: Clock = EVERY_TICK) -> None:
         """End the operations of one layer."""
         if self._ops:
-            self.blocks.append(Block(layer, sweep, tuple(self._ops)))
+            self.blocks.append(Block(layer, sweep, tuple(self._ops), clock))
         self._ops = []
 
     @contextmanager

@@ -241,5 +241,11 @@ def multiplied_tensors(model: Model) -> frozenset[str]:
         else:
             for e in walk(*node.cell.results.values()):
                 if e.kind == "affine":
-                    found.update(node.inputs[a.name] for a in e.args if a.kind == "input")
+                    found.update(node.inputs[name] for name in inputs_among(e.args))
     return frozenset(found)
+
+
+def inputs_among(operands: tuple[Expr, ...]) -> list[str]:
+    """The cell's inputs that are operands, at once or through a window."""
+    leaves = [e.args[0] if e.kind == "recent" else e for e in operands]
+    return [e.name for e in leaves if e.kind == "input"]

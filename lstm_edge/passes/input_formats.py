@@ -152,13 +152,16 @@ def _layer_weights(
     for e in walk(*layer.cell.results.values()):
         if e.kind != "affine":
             continue
+        leaves = [a.args[0] if a.kind == "recent" else a for a in e.args]
         reads = [
-            places.get(layer.inputs[operand.name], []) if operand.kind == "input" else []
-            for operand in e.args
+            places.get(layer.inputs[leaf.name], []) if leaf.kind == "input" else []
+            for leaf in leaves
         ]
         for matrix, found in zip(e.matrices, reads, strict=True):
             weights = np.abs(layer.params[matrix]).astype(np.float64)
-            columns += [_at(weights.max(axis=0), place) for place in found]
+            kernel = 1 if layer.window is None else layer.window.kernel
+            largest = weights.max(axis=0).reshape(kernel, -1).max(axis=0)
+            columns += [_at(largest, place) for place in found]
             if not found and any(reads):
                 recurrent.append(float(weights.max()))
     return columns, recurrent

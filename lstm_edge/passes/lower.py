@@ -13,6 +13,7 @@ from typing import Protocol
 from lstm_edge import ir
 from lstm_edge.errors import ModelError
 from lstm_edge.formats import Format
+from lstm_edge.ir.clock import Length
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import (
     Concat,
@@ -26,20 +27,23 @@ from lstm_edge.ir.model import (
     Port,
     Slice,
 )
-from lstm_edge.ir.program import Program, Value, verify
+from lstm_edge.ir.program import ONCE, Program, Value, verify
 from lstm_edge.layers.dense import dense
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
-from lstm_edge.passes.sweeps import Sweeps, is_plain_dense
+from lstm_edge.passes.sweeps import Sweeps, Turn, is_plain_dense
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an expression stands: its layer, the name of its value, its text, its layer's size."""
+    """Where an expression stands: its layer, the name of its value, its text; length: of the
+    sequence that the layer reads.
+    """
 
     layer: Layer
     name: str
     comment: str
+    length: Length = Length()  # noqa: RUF009
 
 
 class Rules(Protocol):
@@ -72,10 +76,13 @@ class Rules(Protocol):
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """One step of a per-step value."""
 
-    def slice(self, node: Slice, x: Value) -> Value:
+    def part(self, node: Slice, x: Value) -> Value:
         """Some features of a vector."""
 
-    def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
+    def recent(self, layer: Layer, x: Value, kernel: int, ends: int) -> Value:
+        """The last vectors of x end to end, kept in a state; x ends `ends` ticks after the last."""
+
+    def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
         """The value of a dense layer over all steps."""
 
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
@@ -90,7 +97,7 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
     for port in model.inputs:
         known[port.tensor] = rules.input(port, model.tensors[port.tensor].features)
     for node in model.nodes:
-        sweep = sweeps.of(node)
+        turn = sweeps.of(node)
         if isinstance(node, LastStep | FirstStep):
             value, wanted = known[node.input], sweeps.ends_with(node)
             known[node.output] = (
@@ -99,14 +106,14 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
         elif isinstance(node, DenseOverTime) and is_plain_dense(node):
             _lower_layer(_plain_dense(node), known, rules)
         elif isinstance(node, DenseOverTime):
-            known[node.output] = rules.dense_over_time(node, known[node.input], sweep)
+            known[node.output] = rules.dense_over_time(node, known[node.input], turn)
         elif isinstance(node, Slice):
-            known[node.output] = rules.slice(node, known[node.input])
+            known[node.output] = rules.part(node, known[node.input])
         elif isinstance(node, Concat):
             known[node.output] = rules.concat(node, [known[t] for t in node.inputs])
         else:
-            _lower_layer(node, known, rules)
-        builder.close_block(node.name, sweep)
+            _lower_layer(node, known, rules, turn, sweeps.length_of(node))
+        builder.close_block(node.name, turn.sweep, turn.clock)
     per_step_of = {t.name: t.per_step for t in model.tensors.values()}
     inputs, outputs = (
         tuple(rules.port(p, known[p.tensor], per_step_of[p.tensor]) for p in ports)
@@ -122,6 +129,7 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             values=builder.values,
             constants=builder.constants,
             sweeps=sweeps.directions,
+            lengths=sweeps.lengths,
             blocks=tuple(builder.blocks),
             steps=model.steps,
             options=options,
@@ -164,7 +172,13 @@ def _plain_dense(node: DenseOverTime) -> Layer:
     return Layer(node.name, dense(), {"x": node.input}, {"y": node.output}, params, {}, node.source)
 
 
-def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
+def _lower_layer(
+    layer: Layer,
+    known: dict[str, Value],
+    rules: Rules,
+    turn: Turn = Turn(ONCE),  # noqa: B008
+    length: Length = Length(),  # noqa: B008
+) -> None:
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.cell
     names = name_expressions(cell)
@@ -174,6 +188,10 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
         name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
         for name in cell.states
     }
+    if layer.window is not None:
+        ends = turn.taking.extra - turn.taking.stride * layer.window.right
+        vectors = rules.recent(layer, next(iter(inputs.values())), layer.window.kernel, ends)
+        rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, Value] = {}
     for result, root in cell.results.items():
@@ -184,8 +202,12 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
                 values[id(node)] = inputs[node.name]
             elif node.kind == "state":
                 values[id(node)] = begun[node.name]
+            elif node.kind == "recent":
+                values[id(node)] = vectors
             else:
-                place = Place(layer, f"{layer.name}.{names[id(node)]}", describe(node, names))
+                place = Place(
+                    layer, f"{layer.name}.{names[id(node)]}", describe(node, names), length
+                )
                 args = [values[id(e)] for e in node.args]
                 values[id(node)] = rules.expression(node, args, place)
         place = Place(layer, f"{layer.name}.{names[id(root)]}", "")
@@ -197,6 +219,20 @@ def _lower_layer(layer: Layer, known: dict[str, Value], rules: Rules) -> None:
         given = "" if cell.windowed else rules.given(layer, name, value)
         state = ir.program.State(value.name, stored[name].name, initial, cell.windowed, given)
         rules.builder.states.append(state)
+
+
+def tapped(node: Expr, place: Place, vectors: Value) -> range:
+    """The numbers of a window that are one vector."""
+    window = place.layer.window
+    assert window is not None
+    count = vectors.length // window.kernel
+    return range(int(node.value) * count, (int(node.value) + 1) * count)
+
+
+def cut(b: Builder, x: Value, features: range, name: str) -> Value:
+    """Neighbouring features of a vector."""
+    count = len(features)
+    return b.emit("slice", name, (x,), x.format, length=count, n=features.start, count=count)
 
 
 def _begun(layer: Layer, name: str, value: Value, rules: Rules) -> Value:

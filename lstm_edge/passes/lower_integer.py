@@ -8,17 +8,18 @@ import numpy as np
 
 from lstm_edge import ir
 from lstm_edge.formats import Format, fixed, saturated, signed_bits
-from lstm_edge.ir.expr import Expr
+from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
+from lstm_edge.passes.fixed.over_time import mean, slide, within
 from lstm_edge.passes.fixed.rescale import as_fixed, convert, unpack_input
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
 from lstm_edge.passes.input_formats import InputFormat
-from lstm_edge.passes.lower import Place, integers, lower
+from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
 from lstm_edge.passes.lower_affine import (
     Doubles,
     Operand,
@@ -30,6 +31,7 @@ from lstm_edge.passes.lower_affine import (
 from lstm_edge.passes.lower_function import lower_function
 from lstm_edge.passes.lower_lookup import lower_lookup
 from lstm_edge.passes.lower_softmax import lower_softmax
+from lstm_edge.passes.sweeps import Turn
 
 
 class IntegerRules:
@@ -92,7 +94,10 @@ class IntegerRules:
         if node.kind == "constant":
             return constant_vector(b, name, np.array([node.value]))
         if node.kind == "within":
-            return self._within(args, name, comment)
+            args = [self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args)]
+            return within(b, args, name, comment)
+        if node.kind == "tap":
+            return self._cut(args[0], tapped(node, place, args[0]), name)
         return self._computed(node, args, place)
 
     def _computed(self, node: Expr, args: list[Value], place: Place) -> Value:
@@ -111,9 +116,7 @@ class IntegerRules:
                 indices = fixed(0, 0, args[0].length - 1, "int32")
                 return b.emit("argmax", name, (args[0],), indices, length=1, comment=comment)
             case "mean_over_steps":
-                low, high = min(args[0].format.low, 0), max(args[0].format.high, 0)
-                mean = Format("int32", args[0].format.scale, low, high)
-                return b.emit(node.kind, name, (args[0],), mean, comment=comment)
+                return mean(b, args[0], place.length, name, comment)
             case "apply":
                 return lower_function(b, node.name, as_fixed(b, args[0], name), name, comment)
             case _:
@@ -129,19 +132,6 @@ class IntegerRules:
         value = lower_lookup(self.builder, ids, int(node.value), table, target, place.name, matrix)
         self.seen_as[value.name] = place.name
         return value
-
-    def _within(self, args: list[Value], name: str, comment: str) -> Value:
-        """One of two values at the coarser of their formats; the length is an integer."""
-        b, length = self.builder, args[2]
-        if length.name in b.constants:
-            length = with_fraction(b, length, 0, f"{name}_length")
-        x, y = (self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args[:2]))
-        x, y = as_fixed(b, x, f"{name}_a"), as_fixed(b, y, f"{name}_b")
-        fraction = fraction_of(x) if y.name in b.constants else min(fraction_of(x), fraction_of(y))
-        x, y = (with_fraction(b, v, fraction, f"{name}_{k}") for v, k in ((x, "a"), (y, "b")))
-        low, high = min(x.format.low, y.format.low), max(x.format.high, y.format.high)
-        both = fixed(fraction, low, high, "int32")
-        return b.emit("within", name, (x, y, length), both, comment=comment)
 
     def _factors(self, args: list[Value], name: str) -> tuple[Value, Value]:
         """Two factors of which one has 16 bits: of two wide ones, the one that is no state is cut
@@ -334,25 +324,38 @@ class IntegerRules:
         joined = Format("int32", parts[0].format.scale, low, high)
         return b.emit("concat", name, tuple(parts), joined, length=length)
 
-    def slice(self, node: Slice, x: Value) -> Value:
+    def part(self, node: Slice, x: Value) -> Value:
         """In the operand's own format, or scales; of a value that is kept twice, both forms."""
-        name = f"{node.name}.y"
-        value = self._cut(node, x, name)
-        if x.name in self.inputs:
-            whole, part = self.inputs[x.name], slice(node.begin, node.end)
-            self.inputs[name] = InputFormat(whole.scale[part], whole.zero_point[part], whole.bits)
+        name, features = f"{node.name}.y", range(node.begin, node.end)
+        value = self._cut(x, features, name)
         if x.name in self.narrow and self.choice.is_read_by_matrix(node.output):
-            self.narrow[name] = self._cut(node, self.narrow[x.name], f"{name}_narrow")
+            self.narrow[name] = self._cut(self.narrow[x.name], features, f"{name}_narrow")
             self.seen_as[self.narrow[name].name] = name
         return value
 
-    def _cut(self, node: Slice, x: Value, name: str) -> Value:
-        count = node.end - node.begin
-        return self.builder.emit(
-            "slice", name, (x,), x.format, length=count, n=node.begin, count=count
-        )
+    def _cut(self, x: Value, features: range, name: str) -> Value:
+        """Some features of a vector; of a model input, with their scales."""
+        if x.name in self.inputs:
+            whole, part = self.inputs[x.name], slice(features.start, features.stop)
+            self.inputs[name] = InputFormat(whole.scale[part], whole.zero_point[part], whole.bits)
+        return cut(self.builder, x, features, name)
 
-    def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
+    def recent(self, layer: Layer, x: Value, kernel: int, ends: int) -> Value:
+        """Vectors as they are stored, what pads them before the first."""
+        if any(e.kind == "affine" for e in walk(*layer.cell.results.values())):
+            x = self._storable(x)
+        real = float(layer.initial.get("recent", np.zeros(1))[0])
+        pad = int(np.clip(np.floor(real / x.format.scale + 0.5), x.format.low, x.format.high))
+        first = np.full(x.length * kernel, pad, np.int64)
+        if x.name in self.inputs:
+            chosen = self.inputs[x.name]
+            scale, zero_point = np.tile(chosen.scale, kernel), np.tile(chosen.zero_point, kernel)
+            self.inputs[f"{layer.name}.recent_next"] = InputFormat(scale, zero_point, chosen.bits)
+            limits = (x.format.low, x.format.high)
+            first = np.clip(np.floor(real / scale + 0.5).astype(np.int64) + zero_point, *limits)
+        return slide(self.builder, layer.name, x, first, ends)
+
+    def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
         """A running sum of products, and its requantization after the last step."""
         b = self.builder
         steps, units, _ = node.weights.shape
@@ -375,7 +378,7 @@ class IntegerRules:
             matrices=(b.constant(f"{node.name}.W", np.stack(rows.matrices)),),
             comment="sum += W[step] x",
         )
-        b.close_block(node.name, sweep)
+        b.close_block(node.name, turn.sweep, turn.clock)
         b.states.append(State(before.name, after.name, np.zeros(units, np.int64), True))
         result = requantize(b, after, rows, f"{node.name}.y", node.name)
         self.seen_as[result.name] = after.name

@@ -12,7 +12,8 @@ from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import Program, State, Value
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.lower import Place, integers, lower
+from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
+from lstm_edge.passes.sweeps import Turn
 
 
 class RealRules:
@@ -59,6 +60,11 @@ class RealRules:
                 return self.builder.vector(name, params[node.name], FLOAT32)
             case "constant":
                 return self.builder.vector(name, np.array([node.value], np.float32), FLOAT32)
+            case "tap":
+                return cut(self.builder, args[0], tapped(node, place, args[0]), name)
+            case "mean_over_steps":
+                over = place.length
+                return emit(node.kind, name, tuple(args), n=over.offset, count=over.stride)
             case "apply":
                 return emit(node.name, name, tuple(args), comment=comment)
             case "lookup":
@@ -114,13 +120,22 @@ class RealRules:
         length = sum(part.length for part in parts)
         return self.builder.emit("concat", f"{node.name}.y", tuple(parts), length=length)
 
-    def slice(self, node: Slice, x: Value) -> Value:
+    def part(self, node: Slice, x: Value) -> Value:
         """Nothing to convert."""
-        count = node.end - node.begin
-        name = f"{node.name}.y"
-        return self.builder.emit("slice", name, (x,), length=count, n=node.begin, count=count)
+        return cut(self.builder, x, range(node.begin, node.end), f"{node.name}.y")
 
-    def dense_over_time(self, node: DenseOverTime, x: Value, sweep: int) -> Value:
+    def recent(self, layer: Layer, x: Value, kernel: int, ends: int) -> Value:
+        """Vectors as they are, what pads them before the first."""
+        b, length = self.builder, x.length * kernel
+        before = b.value(f"{layer.name}.recent", length, FLOAT32, "the last vectors")
+        first = self.initial(layer, "recent", before)
+        pad = b.vector(f"{layer.name}.pad", first[:1], FLOAT32)
+        name = f"{layer.name}.recent_next"
+        after = b.emit("slide", name, (before, x, pad), length=length, n=ends)
+        b.states.append(State(before.name, after.name, first, accumulator=True))
+        return after
+
+    def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
         """A running sum over the steps."""
         builder = self.builder
         units = len(node.bias)
@@ -136,7 +151,7 @@ class RealRules:
             matrices=(weights,),
             comment="sum += W[step] x",
         )
-        builder.close_block(node.name, sweep)
+        builder.close_block(node.name, turn.sweep, turn.clock)
         initial = np.zeros(units, np.float32)
         builder.states.append(State(before.name, after.name, initial, accumulator=True))
         return after

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lstm_edge.ir.clock import EVERY_TICK, Clock
 from lstm_edge.ir.program import LOAD, MATVECS, ONCE, PLACED, REDUCTIONS, WHOLE, Block, Op, Program
+
+SHIFTED = ("slice", "slide")
+"""Operations of which unit j reads other units than j of its operands."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Phase:
     scalars: tuple[str, ...]
     stores: tuple[str, ...]
     moves: tuple[Move, ...] = ()
+    clock: Clock = EVERY_TICK
 
     @property
     def per_step(self) -> bool:
@@ -80,6 +85,7 @@ class _Draft:
 
     layer: str
     sweep: int
+    clock: Clock
     level: int
     units: int
     ops: list[Op]
@@ -96,7 +102,7 @@ def schedule(program: Program) -> Schedule:
             if op.kind in PLACED:
                 made_in[op.dest] = _join(program, op, block, made_in, joined, copies)
                 continue
-            draft = _place(program, op, block.layer, block.sweep, drafts, made_in)
+            draft = _place(program, op, block, drafts, made_in)
             draft.ops.append(op)
             made_in[op.dest] = draft
     made = _finish(program, drafts, made_in)
@@ -126,23 +132,23 @@ def _join(
             joined.append(move)
             level = max(level, source.level)
         else:
-            copies.append(_copy(program, move, block.sweep, f"{op.dest}_{offset}"))
+            copies.append(_copy(program, move, block, f"{op.dest}_{offset}"))
         offset += program.values[part].length
-    return _Draft(block.layer, block.sweep, level, 0, [])
+    return _Draft(block.layer, block.sweep, block.clock, level, 0, [])
 
 
-def _copy(program: Program, move: Move, sweep: int, name: str) -> Phase:
+def _copy(program: Program, move: Move, block: Block, name: str) -> Phase:
     units = program.values[move.value].length
     value = (move.value,)
     name = f"copy_{name.replace('.', '_')}"
-    return Phase(name, sweep, units, (), (), (), value, (), (), value, (move,))
+    fields = ((), (), (), value, (), (), value, (move,), block.clock)
+    return Phase(name, block.sweep, units, *fields)
 
 
 def _place(
     program: Program,
     op: Op,
-    layer: str,
-    sweep: int,
+    block: Block,
     drafts: list[_Draft],
     made_in: Mapping[str, _Draft],
 ) -> _Draft:
@@ -152,11 +158,12 @@ def _place(
     level, joins = 0, None
     for name in op.args:
         source = made_in.get(name)
-        if source is None or source.sweep != sweep:
+        if source is None or source.sweep != block.sweep:
             continue
         reduced = any(o.dest == name and o.kind in REDUCTIONS for o in source.ops)
         same_units = program.values[name].length == source.units == units
-        by_unit = op.kind not in (*WHOLE, "slice") and same_units and not reduced
+        same_time = source.clock == block.clock and op.kind not in (*WHOLE, *SHIFTED)
+        by_unit = same_time and same_units and not reduced
         needed = source.level if by_unit else source.level + 1
         if needed > level or (needed == level and joins is None):
             joins = source if by_unit else None
@@ -166,10 +173,10 @@ def _place(
     if joins is not None and joins.level == level:
         return joins
     for draft in drafts:
-        same = (draft.layer, draft.sweep, draft.level, draft.units)
-        if same == (layer, sweep, level, units):
+        same = (draft.layer, draft.sweep, draft.clock, draft.level, draft.units)
+        if same == (block.layer, block.sweep, block.clock, level, units):
             return draft
-    drafts.append(_Draft(layer, sweep, level, units, []))
+    drafts.append(_Draft(block.layer, block.sweep, block.clock, level, units, []))
     return drafts[-1]
 
 
@@ -212,7 +219,7 @@ def _phase(
             running_sum = op.kind == "matvec_over_time" and k == 0
             if op.kind in WHOLE and not running_sum:
                 whole.append(arg)
-            elif program.values[arg].length == 1 and op.kind != "slice":
+            elif program.values[arg].length == 1 and op.kind not in SHIFTED:
                 scalars.append(arg)
             else:
                 loads.append(arg)
@@ -227,6 +234,7 @@ def _phase(
         whole=tuple(dict.fromkeys(whole)),
         scalars=tuple(dict.fromkeys(scalars)),
         stores=stores,
+        clock=draft.clock,
     )
 
 
@@ -238,16 +246,18 @@ def _outputs(program: Program, made_in: Mapping[str, _Draft]) -> list[Phase]:
     for port in program.outputs:
         source = made_in.get(port.value)
         sweep = ONCE if source is None else source.sweep
+        clock = EVERY_TICK if source is None else source.clock
         if source is not None and (sweep != ONCE) == port.per_step:
             continue
         into = max(sweep, 0) if port.per_step else ONCE
         move = Move(port.value, port.name)
-        copies.append(_copy(program, move, into, f"{port.value}_{len(copies)}"))
+        block = Block("", into, (), clock if port.per_step else EVERY_TICK)
+        copies.append(_copy(program, move, block, f"{port.value}_{len(copies)}"))
     return copies
 
 
 def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[str]:
-    renewed = {name: k for k, phase in enumerate(phases) for name in phase.stores}
+    renewed = {n: k for k, phase in enumerate(phases) if not phase.is_copy for n in phase.stores}
     found = set()
     for state in program.states:
         for k, phase in enumerate(phases):

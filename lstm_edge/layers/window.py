@@ -1,0 +1,26 @@
+"""Layers that see several steps at once: 1-d convolution and pooling over time."""
+
+from functools import reduce
+
+from lstm_edge.ir.expr import Cell, affine, input_vector, larger, recent, tap
+
+LOWEST = -3.4028235e38
+"""What lies around a sequence for a maximum: the most negative float32."""
+
+
+def conv1d() -> Cell:
+    """W_y [units, kernel * features], the oldest vector first, and b_y [units]."""
+    return Cell("conv1d", {"y": affine("y", recent(input_vector("x")))})
+
+
+def max_pool(kernel: int) -> Cell:
+    """The largest of the last `kernel` vectors, feature by feature."""
+    vectors = recent(input_vector("x"))
+    return Cell("max_pool", {"y": reduce(larger, (tap(vectors, k) for k in range(kernel)))})
+
+
+def average_pool(kernel: int) -> Cell:
+    """The mean of the last `kernel` vectors, feature by feature."""
+    vectors = recent(input_vector("x"))
+    total = reduce(lambda a, b: a + b, (tap(vectors, k) for k in range(kernel)))
+    return Cell("average_pool", {"y": total * (1.0 / kernel)})
