@@ -116,8 +116,12 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"its table has {len(table)} rows, more than {MOST_ROWS}")
     numbers = node.numbers(table, "table")
     check_finite(f"{node.label}, table", numbers.astype(np.float32))
-    rows = _rows(node, ids, len(table), walk.limits.get(ids.tensor))
+    rows = _rows(node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
+    if walk.draft.producer(ids.tensor) is not None and known > len(rows):
+        raise ModelError(
+            node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
+        )
     walk.limits[ids.tensor] = min(known, len(rows))
     entries = np.ascontiguousarray(numbers[rows], np.float32)
     columns = _columns(walk, node, ids)
@@ -147,7 +151,7 @@ def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
     return axis
 
 
-def _rows(node: OnnxNode, view: View, count: int, limit: int | None) -> Array:
+def _rows(node: OnnxNode, view: View, count: int) -> Array:
     """The row for each id from 0 on, as many as lead to rows of the table."""
     assert view.ids is not None
     found = view.ids(np.arange(2 * count, dtype=np.int64))

@@ -51,7 +51,7 @@ class Layer:
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
     b_g and P_g [units], the table E [rows, units] of an embedding. initial: state name -> [units],
     zero where absent. reverse: the steps are taken from the last to the first, results keep their
-    step's place.
+    step's place; of a layer without states that is only when its work is done.
     """
 
     name: str

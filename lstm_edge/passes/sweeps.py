@@ -55,7 +55,7 @@ class Sweeps:
         if isinstance(node, Layer) and node.cell.states:
             wanted = REVERSE if node.reverse else FORWARD
         elif earliest == ANYWHERE or isinstance(node, DenseOverTime):
-            wanted = FORWARD
+            wanted = REVERSE if isinstance(node, Layer) and node.reverse else FORWARD
         for sweep in range(max(earliest, 0), len(self._directions)):
             if wanted in (None, self._directions[sweep]):
                 return sweep

@@ -86,6 +86,10 @@ FORMS: dict[str, Form] = {
         [node("Cast", "ids", "i", to=TensorProto.INT32), node("Gather", "E i", "g"), swapped()],
         {"ids": ("f4", (1, "T"))},
     ),
+    "real numbers, time first": Form(
+        [node("Cast", "ids", "i", to=TensorProto.INT64), node("Gather", "E i", "e")],
+        {"ids": ("f4", ("T", 1))},
+    ),
     "moved first": Form(
         [node("Transpose", "ids", "i", perm=[1, 0]), node("Gather", "E i", "e")],
     ),

@@ -25,6 +25,7 @@ from tests.oracle.embedding_graphs import (
     C,
     E,
     Form,
+    H,
     T,
     V,
     feeds,
@@ -32,9 +33,9 @@ from tests.oracle.embedding_graphs import (
     swapped,
     table,
 )
-from tests.oracle.graphs import node, saved
+from tests.oracle.graphs import lstm_weights, node, saved
 from tests.oracle.model_reference import run_model
-from tests.support.exactness import rendered
+from tests.support.exactness import assert_bit_exact, rendered, stored_streams
 from tests.support.programs import quantized, sqnr_db
 
 LOGITS = {"logits": TensorProto.FLOAT}
@@ -215,6 +216,68 @@ def test_argmax_of_each_step(keepdims: int, tmp_path: Path) -> None:
     assert wanted.shape[:2] == (T, 1)
     assert np.array_equal(computed(lower_real(model), inputs)["best"], wanted)
     assert np.array_equal(run_model(model, inputs)["best"], wanted)
+
+
+def test_an_index_may_be_looked_up_again(tmp_path: Path) -> None:
+    """A second network behind the index that the first one finds at each step."""
+    head = (
+        node("Squeeze", "y one", "v"),
+        node("MatMul", "v fw", "logits"),
+        node("ArgMax", "logits", "i", axis=2, keepdims=0),
+        node("Gather", "F i", "again"),
+        node("LSTM", "again W2 R2 B2", "y2 h2", hidden_size=H),
+    )
+    second = lstm_weights(3, H, seed=1)
+    constants = {"one": np.array([1]), "F": table(9, C, 3)}
+    constants |= {f"{name}2": array for name, array in second.items()}
+    form = Form(FORMS["int64"].nodes, constants=constants)
+    path = saved(network(form, head, {"h2": TensorProto.FLOAT}), tmp_path)
+    model = load(path)
+    inputs = feeds(form)
+    wanted = expected(path, inputs)["h2"]
+    np.testing.assert_allclose(computed(lower_real(model), inputs)["h2"], wanted, atol=1e-5)
+    program = quantized(model, {"ids": np.arange(80).reshape(4, 20, 1) % V})
+    streams = stored_streams(program, 60)
+    assert_bit_exact(program, load_target("host"), "gates", tmp_path / "c", streams)
+    form = Form(form.nodes, constants=constants | {"F": table(9, C - 1, 3)})
+    with pytest.raises(ModelError, match="index of ArgMax below 4 in a table of 3 rows"):
+        load(saved(network(form, head, {"h2": TensorProto.FLOAT}), tmp_path))
+
+
+def test_what_runs_backward_looks_up_again(tmp_path: Path) -> None:
+    """No embedded vector is kept for all steps."""
+    lstm = node("LSTM", "e Wb Rb Bb", "yb", hidden_size=H, direction="bidirectional")
+    constants = {
+        f"{name}b": np.concatenate([array, array[:, ::-1] * 0.9])
+        for name, array in lstm_weights(E, H).items()
+    }
+    form = Form(FORMS["fixed length"].nodes, FORMS["fixed length"].inputs, constants)
+    path = saved(network(form, (lstm,), {"yb": TensorProto.FLOAT}), tmp_path)
+    model = load(path)
+    inputs = feeds(form)
+    wanted = expected(path, inputs)["yb"]
+    np.testing.assert_allclose(computed(lower_real(model), inputs)["yb"], wanted, atol=1e-5)
+    program = quantized(model, {"ids": np.arange(4 * T).reshape(4, T, 1) % V})
+    assert not [name for name in program.sequences() if "embedding" in name]
+    arrays = rendered(program, load_target("host"), "gates").constants
+    assert [c.dims for c in arrays if c.ctype == "int8_t"].count((V, E)) == 1
+    assert_bit_exact(
+        program, load_target("host"), "gates", tmp_path / "c", stored_streams(program, 60)
+    )
+
+
+@pytest.mark.parametrize("name", ["fixed length", "flat", "three ids"])
+def test_another_length_of_the_sequence(name: str, tmp_path: Path) -> None:
+    form = FORMS[name]
+    path = saved(network(form, LAST, LOGITS), tmp_path)
+    model = load(path, steps=19)
+    assert model.steps == 19
+    assert model.inputs[0].shape[1] == 19
+    longer = FORMS["int64"] if name == "fixed length" else form
+    inputs = feeds(longer, steps=19)
+    path = saved(network(longer, LAST, LOGITS), tmp_path)
+    found = computed(lower_real(model), inputs)["logits"]
+    np.testing.assert_allclose(found, expected(path, inputs)["logits"], atol=1e-5)
 
 
 def refusal(
