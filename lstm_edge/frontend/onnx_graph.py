@@ -216,7 +216,7 @@ def _limit(walk: Walk, label: str, view: View) -> int:
     limit = walk.limits.get(view.tensor, 0)
     readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
     looked_up = [isinstance(n, Layer) and n.cell.name == "embedding" for n in readers]
-    if limit and not all(looked_up):
+    if (limit or view.ids is not None) and not all(looked_up):
         other = readers[looked_up.index(False)]
         raise ModelError(
             label, f"is looked up in a table, but {other.source} computes with it; not supported"

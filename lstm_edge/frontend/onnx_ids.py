@@ -24,6 +24,7 @@ from lstm_edge.frontend.onnx_features import require_features
 from lstm_edge.frontend.onnx_file import check_finite
 from lstm_edge.frontend.onnx_join import axis_of
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import FirstStep, LastStep
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import embedding
 
@@ -36,14 +37,14 @@ INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
 """Element types of integers that can be looked up."""
 MOST_ROWS = 2**20
 """Rows of a table."""
-_MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout"
+_MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout Slice"
 _NUMBERWISE = (
     "Abs Add And Cast Clip Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mod Mul Neg Not "
     "Or Sub Where Xor"
 )
 
 MOVES = frozenset(_MOVES.split())
-"""Operators that move integers as they move any data."""
+"""Operators that move integers, or take some of them, as they do with any data."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
 """Operators that act on each integer alone, with constants that are one number."""
 
@@ -118,6 +119,8 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     check_finite(f"{node.label}, table", numbers.astype(np.float32))
     rows = _rows(node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
+    if isinstance(walk.draft.producer(ids.tensor), LastStep | FirstStep):
+        raise ModelError(node.label, "looks up an id of one step of a sequence; not supported yet")
     if walk.draft.producer(ids.tensor) is not None and known > len(rows):
         raise ModelError(
             node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
@@ -155,13 +158,14 @@ def _rows(node: OnnxNode, view: View, count: int) -> Array:
     """The row for each id from 0 on, as many as lead to rows of the table."""
     assert view.ids is not None
     found = view.ids(np.arange(2 * count, dtype=np.int64))
-    inside = (found >= -count) & (found < count)
-    valid = count if inside.all() else int(inside.argmin())
-    if found.dtype.kind not in "iu" or valid == 0:
-        raise ModelError(
-            node.label, f"looks up {node.input_names[1]!r}, which is no number of a row for id 0"
-        )
-    return found[:valid]
+    if found.dtype.kind in "iu":
+        inside = (found >= -count) & (found < count)
+        valid = count if inside.all() else int(inside.argmin())
+        if valid > 0:
+            return found[:valid]
+    raise ModelError(
+        node.label, f"looks up {node.input_names[1]!r}, which is no number of a row for id 0"
+    )
 
 
 def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -184,9 +188,10 @@ def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
 def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
     """What a node makes of integers; None where it reads none, or moves them like any data."""
     view = next((v for v in node.inputs if isinstance(v, View) and v.ids is not None), None)
-    if view is None or node.op in MOVES:
+    selects = node.op == "Gather" and node.inputs[0] is view
+    if view is None or selects or node.op in MOVES:
         return None
-    if node.op == "Gather" and node.inputs[0] is not view:
+    if node.op == "Gather":
         return lookup(walk, node)
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
@@ -204,8 +209,10 @@ def _not_ids(walk: Walk, node: OnnxNode, view: View) -> ModelError:
 def check_ids(walk: Walk, label: str, view: View) -> int:
     """The limit of an output of integers, which must be those of ArgMax."""
     assert view.ids is not None
-    limit = walk.limits.get(view.tensor)
-    if walk.draft.producer(view.tensor) is None or limit is None:
+    maker = walk.draft.producer(view.tensor)
+    whole = maker.input if isinstance(maker, LastStep | FirstStep) else view.tensor
+    limit = walk.limits.get(whole)
+    if walk.draft.producer(whole) is None or limit is None:
         raise ModelError(label, "is computed from integers alone; remove it")
     if not np.array_equal(view.ids(np.arange(limit, dtype=np.int64)), np.arange(limit)):
         raise ModelError(label, "is computed from an index of ArgMax; only the index itself can be")

@@ -29,6 +29,7 @@ from tests.oracle.embedding_graphs import (
     T,
     V,
     feeds,
+    ints,
     network,
     swapped,
     table,
@@ -218,6 +219,30 @@ def test_argmax_of_each_step(keepdims: int, tmp_path: Path) -> None:
     assert np.array_equal(run_model(model, inputs)["best"], wanted)
 
 
+@pytest.mark.parametrize("op", ["Gather", "Slice"])
+def test_argmax_of_the_last_step(op: str, tmp_path: Path) -> None:
+    take = {
+        "Gather": node("Gather", "i last", "best", axis=0),
+        "Slice": node("Slice", "i end forever zero", "best"),
+    }
+    head = (
+        node("Squeeze", "y one", "v"),
+        node("MatMul", "v fw", "logits"),
+        node("ArgMax", "logits", "i", axis=2, keepdims=0),
+        take[op],
+    )
+    constants = {"one": ints(1), "last": np.int64(-1), "end": ints(-1)}
+    constants |= {"forever": ints(2**31 - 1), "zero": ints(0)}
+    form = Form(FORMS["int64"].nodes, constants=constants)
+    path = saved(network(form, head, {"best": TensorProto.INT64}), tmp_path)
+    model = load(path)
+    assert model.outputs[0].limit == C
+    for seed in range(6):
+        inputs = feeds(form, seed)
+        wanted = expected(path, inputs)["best"]
+        assert np.array_equal(computed(lower_real(model), inputs)["best"], wanted)
+
+
 def test_an_index_may_be_looked_up_again(tmp_path: Path) -> None:
     """A second network behind the index that the first one finds at each step."""
     head = (
@@ -343,6 +368,24 @@ def test_ids_as_numbers_beside_their_embedding_are_refused(tmp_path: Path) -> No
 def test_ids_that_name_no_row_are_refused(tmp_path: Path) -> None:
     nodes = (node("Add", "ids hundred", "at"), node("Gather", "E at", "g"), swapped())
     assert "no number of a row" in refusal(tmp_path, *nodes, hundred=np.int64(100))
+
+
+@pytest.mark.parametrize("kind", [TensorProto.STRING, TensorProto.BOOL, TensorProto.FLOAT])
+def test_ids_that_become_something_else_are_refused(kind: int, tmp_path: Path) -> None:
+    nodes = (node("Cast", "ids", "at", to=kind), node("Gather", "E at", "g"), swapped())
+    assert "no number of a row" in refusal(tmp_path, *nodes)
+
+
+def test_one_step_of_the_ids_is_refused(tmp_path: Path) -> None:
+    nodes = (
+        *FORMS["int64"].nodes[:1],
+        node("Gather", "ids minus", "last", axis=1),
+        node("Gather", "E last", "f"),
+        node("Add", "g f", "s"),
+        swapped("s"),
+    )
+    message = refusal(tmp_path, *nodes, minus=np.array([-1]))
+    assert re.search("Gather|Add", message)
 
 
 def test_computed_table_is_refused(tmp_path: Path) -> None:
