@@ -29,6 +29,7 @@ from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import embedding
 
 Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
 
 INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
     TensorProto.INT32: np.int32,
@@ -37,6 +38,8 @@ INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
 """Element types of integers that can be looked up."""
 MOST_ROWS = 2**20
 """Rows of a table."""
+MOST_CLASSES = 2**10
+"""Depth of a OneHot, whose table has the square of it."""
 _MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout Slice"
 _NUMBERWISE = (
     "Abs Add And Cast Clip Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mod Mul Neg Not "
@@ -113,10 +116,30 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
             f"looks up along axis {node.attributes.get('axis', 0)} of a table "
             f"{list(table.shape)}; expected rows of a table [rows, units], axis 0",
         )
+    return [_embedded(walk, node, ids, node.numbers(table, "table"))]
+
+
+def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
+    """OneHot along a new last axis: a lookup in a table that is on along its diagonal."""
+    ids = node.view(0)
+    depth, values = node.constant(1, "depth"), node.constant(2, "values")
+    if depth is None or values is None or depth.size != 1 or values.shape != (2,):
+        raise ModelError(node.label, "expected a depth and two values, off and on")
+    count = int(depth.reshape(-1)[0])
+    if node.attributes.get("axis", -1) not in (-1, len(ids.axes)):
+        raise ModelError(node.label, "attribute axis: only the last axis, -1, is supported")
+    if not 0 < count <= MOST_CLASSES:
+        raise ModelError(node.label, f"its depth is {count}, expected 1 to {MOST_CLASSES}")
+    off, on = values.astype(np.float64)
+    return [_embedded(walk, node, ids, np.eye(count) * (on - off) + off)]
+
+
+def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
+    """Rows of a table [rows, units] in place of the ids."""
     if len(table) > MOST_ROWS:
         raise ModelError(node.label, f"its table has {len(table)} rows, more than {MOST_ROWS}")
-    numbers = node.numbers(table, "table")
-    check_finite(f"{node.label}, table", numbers.astype(np.float32))
+    with np.errstate(over="ignore"):
+        check_finite(f"{node.label}, table", table.astype(np.float32))
     rows = _rows(node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
     if isinstance(walk.draft.producer(ids.tensor), LastStep | FirstStep):
@@ -126,7 +149,7 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
             node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
         )
     walk.limits[ids.tensor] = min(known, len(rows))
-    entries = np.ascontiguousarray(numbers[rows], np.float32)
+    entries = np.ascontiguousarray(table[rows], np.float32)
     columns = _columns(walk, node, ids)
     results = [
         walk.draft.layer(
@@ -136,7 +159,7 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     ]
     feature = walk.new_axis("embedding", entries.shape[1], "feature")
     grid = (*columns, *feature) if columns else ()
-    return [View(walk.draft.concat(results, node.label), (*ids.axes, feature), grid=grid)]
+    return View(walk.draft.concat(results, node.label), (*ids.axes, feature), grid=grid)
 
 
 def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
@@ -193,6 +216,8 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return None
     if node.op == "Gather":
         return lookup(walk, node)
+    if node.op == "OneHot" and node.inputs[0] is view:
+        return one_hot(walk, node)
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
     raise _not_ids(walk, node, view)
@@ -202,7 +227,8 @@ def _not_ids(walk: Walk, node: OnnxNode, view: View) -> ModelError:
     return ModelError(
         node.label,
         f"{node.op} reads {describe(view.axes)}, which is of type integer; not supported: integers "
-        "can be looked up in a constant table (Gather, an embedding) and be an output of ArgMax",
+        "can be looked up in a constant table (Gather, an embedding; OneHot) and be an output of "
+        "ArgMax",
     )
 
 

@@ -145,6 +145,20 @@ FORMS: dict[str, Form] = {
         {"shape": ints(1, -1, 3 * E)},
         width=3 * E,
     ),
+    "one hot": Form(
+        [node("OneHot", "ids depth values", "g"), swapped()],
+        constants={"depth": np.int64(V), "values": np.array([0, 1], np.float32)},
+        width=V,
+    ),
+    "one hot of integers, dense behind": Form(
+        [
+            node("OneHot", "ids depth values", "o"),
+            node("Cast", "o", "f", to=TensorProto.FLOAT),
+            node("MatMul", "f E", "g"),
+            swapped(),
+        ],
+        constants={"depth": ints(V), "values": ints(0, 1)},
+    ),
     "two tables": Form(
         [
             node("Gather", "E ids", "g"),

@@ -388,6 +388,17 @@ def test_one_step_of_the_ids_is_refused(tmp_path: Path) -> None:
     assert re.search("Gather|Add", message)
 
 
+def test_one_hot_along_another_axis_is_refused(tmp_path: Path) -> None:
+    nodes = (
+        node("OneHot", "ids depth values", "g", axis=1),
+        node("Transpose", "g", "e", perm=[2, 0, 1]),
+    )
+    more = {"depth": np.int64(E), "values": np.array([0, 1], np.float32)}
+    assert re.search("OneHot.*last axis", refusal(tmp_path, *nodes, **more))
+    nodes = (node("OneHot", "ids depth values", "g"), swapped())
+    assert re.search("OneHot.*depth is -1", refusal(tmp_path, *nodes, **more | {"depth": ints(-1)}))
+
+
 def test_computed_table_is_refused(tmp_path: Path) -> None:
     nodes = (
         *FORMS["int64"].nodes[:1],
