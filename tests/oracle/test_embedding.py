@@ -138,6 +138,21 @@ def test_rows_alone_have_forty_decibels(width: int, tmp_path: Path) -> None:
     assert sqnr_db(layer.params["E"], found) >= 40.0
 
 
+def test_one_hot_vectors_are_exact(tmp_path: Path) -> None:
+    model = load(saved(network(FORMS["one hot"], LAST, LOGITS), tmp_path))
+    ids = np.arange(V)[None, :, None]
+    program = quantized(model, {"ids": ids})
+    rows: list[np.ndarray] = []
+
+    def observe(op: Op, _: tuple[np.ndarray, ...], y: np.ndarray) -> None:
+        if op.dest == "embedding.y":
+            rows.append(y)
+
+    run(program, {"ids": ids}, observe=observe)
+    found = np.concatenate(rows) * program.values["embedding.y"].format.scale
+    assert np.array_equal(found, np.eye(V))
+
+
 def test_equal_tables_are_stored_once(tmp_path: Path) -> None:
     form = FORMS["three ids"]
     model = load(saved(network(form, LAST, LOGITS), tmp_path))
