@@ -59,8 +59,7 @@ def integers(kind: int) -> Callable[[Array], Array]:
 
 def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
     """An operator on each integer of one tensor alone: computed once it is known for which."""
-    views = [v for v in node.inputs if isinstance(v, View)]
-    first = views[0]
+    first = next(v for v in node.inputs if isinstance(v, View) and v.ids is not None)
     for value in node.inputs:
         if isinstance(value, View):
             fits = value.ids is not None and (value.tensor, value.axes) == (
@@ -72,7 +71,7 @@ def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
         else:
             fits = value is None
         if not fits:
-            raise _not_ids(walk, node, first)
+            raise _not_ids(node, first)
     proto = helper.make_node(
         node.op, list(node.input_names), [node.outputs[0]], **dict(node.attributes)
     )
@@ -220,15 +219,18 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return one_hot(walk, node)
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
-    raise _not_ids(walk, node, view)
+    raise _not_ids(node, view)
 
 
-def _not_ids(walk: Walk, node: OnnxNode, view: View) -> ModelError:
+def _not_ids(node: OnnxNode, view: View) -> ModelError:
+    assert view.ids is not None
+    name = node.input_names[next(k for k, v in enumerate(node.inputs) if v is view)]
+    kind = view.ids(np.zeros(1, np.int64)).dtype
     return ModelError(
         node.label,
-        f"{node.op} reads {describe(view.axes)}, which is of type integer; not supported: integers "
-        "can be looked up in a constant table (Gather, an embedding; OneHot) and be an output of "
-        "ArgMax",
+        f"{node.op} reads {name!r} of type {kind}, which holds integers or is computed from them; "
+        "not supported: integers can be looked up in a constant table (Gather, an embedding; "
+        "OneHot) and be an output of ArgMax",
     )
 
 
