@@ -49,7 +49,7 @@ def _check_steps(model: Model) -> None:
                 "takes one step of an input, which is not supported yet; feed that step as an "
                 "input of a model without it, or take the step after a layer",
             )
-        backward = isinstance(node, Layer) and node.reverse
+        backward = isinstance(node, Layer) and node.reverse and node.cell.states
         if model.steps is None and (backward or isinstance(node, FirstStep)):
             what = "runs backward in time" if backward else "reads the first step"
             raise ModelError(

@@ -218,7 +218,7 @@ def finish(
     draft, outputs = _without_steps(draft, outputs, timed)
     wanted = {port.tensor for port in outputs}
     wanted |= {tensor for port in states[1] for tensor, _, _ in port.parts}
-    nodes = _needed(draft.nodes, wanted)
+    nodes = _needed(_looked_up_again(draft, {port.tensor for port in inputs}), wanted)
     if not any(isinstance(n, Layer) and n.cell.states for n in nodes):
         raise ModelError(
             "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"
@@ -313,6 +313,33 @@ def _without_unused(node: Node, wanted: set[str]) -> Node:
     if not isinstance(node, Layer):
         return node
     return replace(node, outputs={r: t for r, t in node.outputs.items() if t in wanted})
+
+
+def _looked_up_again(draft: Draft, inputs: set[str]) -> list[Node]:
+    """All nodes, where layers that run backward have embeddings of their own that do, too: to look
+    a vector up again takes less than to keep those of all steps.
+    """
+    again: dict[str, str] = {}
+    result: list[Node] = []
+    for node in draft.nodes:
+        if not isinstance(node, Layer) or not node.reverse:
+            result.append(node)
+            continue
+        for tensor in node.inputs.values():
+            source = draft.producer(tensor)
+            if tensor not in again and _looks_up(source, inputs):
+                assert isinstance(source, Layer)
+                again[tensor] = draft.tensor(draft.roots[tensor], None, like=tensor)
+                result.append(replace(source, outputs={"y": again[tensor]}, reverse=True))
+        read = {name: again.get(tensor, tensor) for name, tensor in node.inputs.items()}
+        result.append(replace(node, inputs=read))
+    return result
+
+
+def _looks_up(node: Node | None, inputs: set[str]) -> bool:
+    """Whether a node is an embedding of one of `inputs`."""
+    embedding = isinstance(node, Layer) and node.cell.name == "embedding"
+    return embedding and isinstance(node, Layer) and inputs.issuperset(node.inputs.values())
 
 
 def _named(nodes: Sequence[Node], inputs: Sequence[Port]) -> tuple[dict[str, str], list[Node]]:

@@ -262,10 +262,11 @@ def _limit(walk: Walk, label: str, view: View) -> int:
         and (n.cell.name == "embedding" or n.inputs.get("length") == view.tensor)
         for n in readers
     ]
-    if limit and not all(looked_up):
+    if (limit or view.ids is not None) and not all(looked_up):
         other = readers[looked_up.index(False)]
         raise ModelError(
-            label, f"is looked up in a table, but {other.source} computes with it; not supported"
+            label,
+            f"holds integers for an embedding, but {other.source} reads it, too; not supported",
         )
     return limit
 

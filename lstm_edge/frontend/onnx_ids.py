@@ -24,10 +24,12 @@ from lstm_edge.frontend.onnx_features import require_features
 from lstm_edge.frontend.onnx_file import check_finite
 from lstm_edge.frontend.onnx_join import axis_of
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import FirstStep, LastStep
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import embedding
 
 Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
 
 INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
     TensorProto.INT32: np.int32,
@@ -36,14 +38,16 @@ INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
 """Element types of integers that can be looked up."""
 MOST_ROWS = 2**20
 """Rows of a table."""
-_MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout"
+MOST_CLASSES = 2**10
+"""Depth of a OneHot, whose table has the square of it."""
+_MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout Slice"
 _NUMBERWISE = (
     "Abs Add And Cast Clip Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mod Mul Neg Not "
     "Or Sub Where Xor"
 )
 
 MOVES = frozenset(_MOVES.split())
-"""Operators that move integers as they move any data."""
+"""Operators that move integers, or take some of them, as they do with any data."""
 RECURRENT = ("LSTM", "GRU", "RNN")
 """Operators that take integers as lengths of sequences."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
@@ -57,8 +61,7 @@ def integers(kind: int) -> Callable[[Array], Array]:
 
 def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
     """An operator on each integer of one tensor alone: computed once it is known for which."""
-    views = [v for v in node.inputs if isinstance(v, View)]
-    first = views[0]
+    first = next(v for v in node.inputs if isinstance(v, View) and v.ids is not None)
     for value in node.inputs:
         if isinstance(value, View):
             fits = value.ids is not None and (value.tensor, value.axes) == (
@@ -70,7 +73,7 @@ def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
         else:
             fits = value is None
         if not fits:
-            raise _not_ids(walk, node, first)
+            raise _not_ids(node, first)
     proto = helper.make_node(
         node.op, list(node.input_names), [node.outputs[0]], **dict(node.attributes)
     )
@@ -114,14 +117,40 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
             f"looks up along axis {node.attributes.get('axis', 0)} of a table "
             f"{list(table.shape)}; expected rows of a table [rows, units], axis 0",
         )
+    return [_embedded(walk, node, ids, node.numbers(table, "table"))]
+
+
+def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
+    """OneHot along a new last axis: a lookup in a table that is on along its diagonal."""
+    ids = node.view(0)
+    depth, values = node.constant(1, "depth"), node.constant(2, "values")
+    if depth is None or values is None or depth.size != 1 or values.shape != (2,):
+        raise ModelError(node.label, "expected a depth and two values, off and on")
+    count = int(depth.reshape(-1)[0])
+    if node.attributes.get("axis", -1) not in (-1, len(ids.axes)):
+        raise ModelError(node.label, "attribute axis: only the last axis, -1, is supported")
+    if not 0 < count <= MOST_CLASSES:
+        raise ModelError(node.label, f"its depth is {count}, expected 1 to {MOST_CLASSES}")
+    off, on = values.astype(np.float64)
+    return [_embedded(walk, node, ids, np.eye(count) * (on - off) + off)]
+
+
+def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
+    """Rows of a table [rows, units] in place of the ids."""
     if len(table) > MOST_ROWS:
         raise ModelError(node.label, f"its table has {len(table)} rows, more than {MOST_ROWS}")
-    numbers = node.numbers(table, "table")
-    check_finite(f"{node.label}, table", numbers.astype(np.float32))
-    rows = _rows(node, ids, len(table), walk.limits.get(ids.tensor))
+    with np.errstate(over="ignore"):
+        check_finite(f"{node.label}, table", table.astype(np.float32))
+    rows = _rows(node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
+    if isinstance(walk.draft.producer(ids.tensor), LastStep | FirstStep):
+        raise ModelError(node.label, "looks up an id of one step of a sequence; not supported yet")
+    if walk.draft.producer(ids.tensor) is not None and known > len(rows):
+        raise ModelError(
+            node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
+        )
     walk.limits[ids.tensor] = min(known, len(rows))
-    entries = np.ascontiguousarray(numbers[rows], np.float32)
+    entries = np.ascontiguousarray(table[rows], np.float32)
     columns = _columns(walk, node, ids)
     results = [
         walk.draft.layer(
@@ -131,7 +160,7 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     ]
     feature = walk.new_axis("embedding", entries.shape[1], "feature")
     grid = (*columns, *feature) if columns else ()
-    return [View(walk.draft.concat(results, node.label), (*ids.axes, feature), grid=grid)]
+    return View(walk.draft.concat(results, node.label), (*ids.axes, feature), grid=grid)
 
 
 def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
@@ -149,17 +178,18 @@ def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
     return axis
 
 
-def _rows(node: OnnxNode, view: View, count: int, limit: int | None) -> Array:
+def _rows(node: OnnxNode, view: View, count: int) -> Array:
     """The row for each id from 0 on, as many as lead to rows of the table."""
     assert view.ids is not None
     found = view.ids(np.arange(2 * count, dtype=np.int64))
-    inside = (found >= -count) & (found < count)
-    valid = count if inside.all() else int(inside.argmin())
-    if found.dtype.kind not in "iu" or valid == 0:
-        raise ModelError(
-            node.label, f"looks up {node.input_names[1]!r}, which is no number of a row for id 0"
-        )
-    return found[:valid]
+    if found.dtype.kind in "iu":
+        inside = (found >= -count) & (found < count)
+        valid = count if inside.all() else int(inside.argmin())
+        if valid > 0:
+            return found[:valid]
+    raise ModelError(
+        node.label, f"looks up {node.input_names[1]!r}, which is no number of a row for id 0"
+    )
 
 
 def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -183,28 +213,37 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
     """What a node makes of integers; None where it reads none, or moves them like any data."""
     view = next((v for v in node.inputs if isinstance(v, View) and v.ids is not None), None)
     lengths = node.op in RECURRENT and node.inputs[0] is not view
-    if view is None or node.op in MOVES or lengths:
+    selects = node.op == "Gather" and node.inputs[0] is view
+    if view is None or selects or lengths or node.op in MOVES:
         return None
-    if node.op == "Gather" and node.inputs[0] is not view:
+    if node.op == "Gather":
         return lookup(walk, node)
+    if node.op == "OneHot" and node.inputs[0] is view:
+        return one_hot(walk, node)
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
-    raise _not_ids(walk, node, view)
+    raise _not_ids(node, view)
 
 
-def _not_ids(walk: Walk, node: OnnxNode, view: View) -> ModelError:
+def _not_ids(node: OnnxNode, view: View) -> ModelError:
+    assert view.ids is not None
+    name = node.input_names[next(k for k, v in enumerate(node.inputs) if v is view)]
+    kind = view.ids(np.zeros(1, np.int64)).dtype
     return ModelError(
         node.label,
-        f"{node.op} reads {describe(view.axes)}, which is of type integer; not supported: integers "
-        "can be looked up in a constant table (Gather, an embedding) and be an output of ArgMax",
+        f"{node.op} reads {name!r} of type {kind}, which holds integers or is computed from them; "
+        "not supported: integers can be looked up in a constant table (Gather, an embedding; "
+        "OneHot) and be an output of ArgMax",
     )
 
 
 def check_ids(walk: Walk, label: str, view: View) -> int:
     """The limit of an output of integers, which must be those of ArgMax."""
     assert view.ids is not None
-    limit = walk.limits.get(view.tensor)
-    if walk.draft.producer(view.tensor) is None or limit is None:
+    maker = walk.draft.producer(view.tensor)
+    whole = maker.input if isinstance(maker, LastStep | FirstStep) else view.tensor
+    limit = walk.limits.get(whole)
+    if walk.draft.producer(whole) is None or limit is None:
         raise ModelError(label, "is computed from integers alone; remove it")
     if not np.array_equal(view.ids(np.arange(limit, dtype=np.int64)), np.arange(limit)):
         raise ModelError(label, "is computed from an index of ArgMax; only the index itself can be")

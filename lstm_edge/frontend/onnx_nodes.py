@@ -123,7 +123,7 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise ModelError(
             node.label,
             f"reads input {foreign.name!r} of type {foreign.kind}, which is not supported yet; "
-            "only float32 inputs are",
+            "only inputs of float32, and of int32 or int64 that are looked up, are",
         )
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
     if integers is not None:

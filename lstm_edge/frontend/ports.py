@@ -42,7 +42,7 @@ def make_port(walk: Walk, label: str, name: str, view: View, per_step: bool) -> 
         for axis, full in zip(kept, axes, strict=True)
     ]
     single_step = per_step and time_axis(walk) is None
-    scalar = view.ids is not None and not view.grid
+    scalar = view.tensor in walk.limits and not view.grid
     return Port(name, view.tensor, _name_units(meanings, single_step, scalar), _shape(kept))
 
 

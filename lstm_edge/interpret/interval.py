@@ -150,9 +150,11 @@ def _argmax(_: Op, args: list[Bounds], __: Constants) -> Bounds:
 
 
 def _lookup(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
-    """Any row may be taken, whatever the operand."""
+    """Of the rows that the operand may name."""
     rows = constants[op.matrices[0]] * constants[op.bias][:, None]
-    return rows.min(axis=0), rows.max(axis=0)
+    first, last = (int(np.clip(a[op.n], 0, len(rows) - 1)) for a in args[0])
+    found = rows[first : last + 1]
+    return found.min(axis=0), found.max(axis=0)
 
 
 OPERATIONS: dict[str, BoundsOf] = {

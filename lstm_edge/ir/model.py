@@ -77,8 +77,8 @@ class Layer:
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
     b_g and P_g [units], the table E [rows, units] of an embedding. initial: state name -> [units],
     zero where absent. reverse: the steps are taken from the last to the first, results keep their
-    step's place; None where either order will do. window: what an expression of
-    kind recent sees.
+    step's place; None where either order will do; of a layer without states that is only when its
+    work is done. window: what an expression of kind recent sees.
     """
 
     name: str

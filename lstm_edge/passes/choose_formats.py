@@ -162,7 +162,8 @@ class FormatChoice:
             return coarsest
         balanced = 2.0 ** (1 - bits) * float(recurrent.max()) / float(columns.max())
         steps = int(np.clip(np.rint(np.log2(coarsest.scale / balanced)), 0, HEADROOM_BITS))
-        return saturated(coarsest.scale * 2.0**-steps, bits + steps, "int16")
+        unit = coarsest.scale * 2.0**-steps
+        return Format("int16", unit, coarsest.low << steps, coarsest.high << steps)
 
     def of_factor(self, largest: float) -> Format:
         """A 16-bit factor of a product whose other factor is wide, from its calibrated range."""

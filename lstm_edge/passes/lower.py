@@ -164,7 +164,9 @@ def integers(port: Port) -> Format:
 
 
 def _looks_back(node: Node) -> bool:
-    return isinstance(node, FirstStep) or (isinstance(node, Layer) and bool(node.reverse))
+    if isinstance(node, FirstStep):
+        return True
+    return isinstance(node, Layer) and bool(node.reverse) and bool(node.cell.states)
 
 
 def _plain_dense(node: DenseOverTime) -> Layer:

@@ -48,6 +48,7 @@ def lower_lookup(
         comment=f"row {ids.name} of {matrix}",
     )
     value = shift_right(b, value, n, name)
-    value = saturate(b, value, signed_bits(target.low, target.high - 1), name)
+    if value.format.low < target.low or value.format.high > target.high:
+        value = saturate(b, value, signed_bits(target.low, target.high - 1), f"{name}_sat")
     fmt = replace(value.format, storage=target.storage, scale=target.scale)
     return b.store(value, fmt)

@@ -71,4 +71,6 @@ def describe(node: Expr, names: dict[int, str]) -> str:
         return " + ".join([*products, node.name])
     if node.kind == "apply":
         return f"{node.name}({operands[0]})"
+    if node.kind == "lookup":
+        return f"{node.name}[{operands[0]}[{node.value:g}]]"
     return f"{node.kind}({', '.join(operands)})" if operands else node.kind

@@ -125,8 +125,9 @@ class Sweeps:
             return REVERSE if node.reverse else FORWARD
         from_inputs = all(self._made[t].sweep == ANYWHERE for t in inputs)
         moving = isinstance(node, Layer) and node.window is not None
-        forward = from_inputs or moving or isinstance(node, DenseOverTime)
-        return FORWARD if forward else None
+        if not (from_inputs or moving or isinstance(node, DenseOverTime)):
+            return None
+        return REVERSE if isinstance(node, Layer) and node.reverse else FORWARD
 
     def _clock_in(self, sweep: int, inputs: list[str]) -> Clock | None:
         """The ticks of a sweep at which all inputs are at hand; None where there are none."""

@@ -86,6 +86,10 @@ FORMS: dict[str, Form] = {
         [node("Cast", "ids", "i", to=TensorProto.INT32), node("Gather", "E i", "g"), swapped()],
         {"ids": ("f4", (1, "T"))},
     ),
+    "real numbers, time first": Form(
+        [node("Cast", "ids", "i", to=TensorProto.INT64), node("Gather", "E i", "e")],
+        {"ids": ("f4", ("T", 1))},
+    ),
     "moved first": Form(
         [node("Transpose", "ids", "i", perm=[1, 0]), node("Gather", "E i", "e")],
     ),
@@ -140,6 +144,20 @@ FORMS: dict[str, Form] = {
         {"ids": ("i8", (1, "T", 3))},
         {"shape": ints(1, -1, 3 * E)},
         width=3 * E,
+    ),
+    "one hot": Form(
+        [node("OneHot", "ids depth values", "g"), swapped()],
+        constants={"depth": np.int64(V), "values": np.array([0, 1], np.float32)},
+        width=V,
+    ),
+    "one hot of integers, dense behind": Form(
+        [
+            node("OneHot", "ids depth values", "o"),
+            node("Cast", "o", "f", to=TensorProto.FLOAT),
+            node("MatMul", "f E", "g"),
+            swapped(),
+        ],
+        constants={"depth": ints(V), "values": ints(0, 1)},
     ),
     "two tables": Form(
         [

@@ -25,16 +25,18 @@ from tests.oracle.embedding_graphs import (
     C,
     E,
     Form,
+    H,
     T,
     V,
     feeds,
+    ints,
     network,
     swapped,
     table,
 )
-from tests.oracle.graphs import node, saved
+from tests.oracle.graphs import lstm_weights, node, saved
 from tests.oracle.model_reference import run_model
-from tests.support.exactness import rendered
+from tests.support.exactness import assert_bit_exact, rendered, stored_streams
 from tests.support.programs import quantized, sqnr_db
 
 LOGITS = {"logits": TensorProto.FLOAT}
@@ -136,6 +138,21 @@ def test_rows_alone_have_forty_decibels(width: int, tmp_path: Path) -> None:
     assert sqnr_db(layer.params["E"], found) >= 40.0
 
 
+def test_one_hot_vectors_are_exact(tmp_path: Path) -> None:
+    model = load(saved(network(FORMS["one hot"], LAST, LOGITS), tmp_path))
+    ids = np.arange(V)[None, :, None]
+    program = quantized(model, {"ids": ids})
+    rows: list[np.ndarray] = []
+
+    def observe(op: Op, _: tuple[np.ndarray, ...], y: np.ndarray) -> None:
+        if op.dest == "embedding.y":
+            rows.append(y)
+
+    run(program, {"ids": ids}, observe=observe)
+    found = np.concatenate(rows) * program.values["embedding.y"].format.scale
+    assert np.array_equal(found, np.eye(V))
+
+
 def test_equal_tables_are_stored_once(tmp_path: Path) -> None:
     form = FORMS["three ids"]
     model = load(saved(network(form, LAST, LOGITS), tmp_path))
@@ -217,6 +234,92 @@ def test_argmax_of_each_step(keepdims: int, tmp_path: Path) -> None:
     assert np.array_equal(run_model(model, inputs)["best"], wanted)
 
 
+@pytest.mark.parametrize("op", ["Gather", "Slice"])
+def test_argmax_of_the_last_step(op: str, tmp_path: Path) -> None:
+    take = {
+        "Gather": node("Gather", "i last", "best", axis=0),
+        "Slice": node("Slice", "i end forever zero", "best"),
+    }
+    head = (
+        node("Squeeze", "y one", "v"),
+        node("MatMul", "v fw", "logits"),
+        node("ArgMax", "logits", "i", axis=2, keepdims=0),
+        take[op],
+    )
+    constants = {"one": ints(1), "last": np.int64(-1), "end": ints(-1)}
+    constants |= {"forever": ints(2**31 - 1), "zero": ints(0)}
+    form = Form(FORMS["int64"].nodes, constants=constants)
+    path = saved(network(form, head, {"best": TensorProto.INT64}), tmp_path)
+    model = load(path)
+    assert model.outputs[0].limit == C
+    for seed in range(6):
+        inputs = feeds(form, seed)
+        wanted = expected(path, inputs)["best"]
+        assert np.array_equal(computed(lower_real(model), inputs)["best"], wanted)
+
+
+def test_an_index_may_be_looked_up_again(tmp_path: Path) -> None:
+    """A second network behind the index that the first one finds at each step."""
+    head = (
+        node("Squeeze", "y one", "v"),
+        node("MatMul", "v fw", "logits"),
+        node("ArgMax", "logits", "i", axis=2, keepdims=0),
+        node("Gather", "F i", "again"),
+        node("LSTM", "again W2 R2 B2", "y2 h2", hidden_size=H),
+    )
+    second = lstm_weights(3, H, seed=1)
+    constants = {"one": np.array([1]), "F": table(9, C, 3)}
+    constants |= {f"{name}2": array for name, array in second.items()}
+    form = Form(FORMS["int64"].nodes, constants=constants)
+    path = saved(network(form, head, {"h2": TensorProto.FLOAT}), tmp_path)
+    model = load(path)
+    inputs = feeds(form)
+    wanted = expected(path, inputs)["h2"]
+    np.testing.assert_allclose(computed(lower_real(model), inputs)["h2"], wanted, atol=1e-5)
+    program = quantized(model, {"ids": np.arange(80).reshape(4, 20, 1) % V})
+    streams = stored_streams(program, 60)
+    assert_bit_exact(program, load_target("host"), "gates", tmp_path / "c", streams)
+    form = Form(form.nodes, constants=constants | {"F": table(9, C - 1, 3)})
+    with pytest.raises(ModelError, match="index of ArgMax below 4 in a table of 3 rows"):
+        load(saved(network(form, head, {"h2": TensorProto.FLOAT}), tmp_path))
+
+
+def test_what_runs_backward_looks_up_again(tmp_path: Path) -> None:
+    """No embedded vector is kept for all steps."""
+    lstm = node("LSTM", "e Wb Rb Bb", "yb", hidden_size=H, direction="bidirectional")
+    constants = {
+        f"{name}b": np.concatenate([array, array[:, ::-1] * 0.9])
+        for name, array in lstm_weights(E, H).items()
+    }
+    form = Form(FORMS["fixed length"].nodes, FORMS["fixed length"].inputs, constants)
+    path = saved(network(form, (lstm,), {"yb": TensorProto.FLOAT}), tmp_path)
+    model = load(path)
+    inputs = feeds(form)
+    wanted = expected(path, inputs)["yb"]
+    np.testing.assert_allclose(computed(lower_real(model), inputs)["yb"], wanted, atol=1e-5)
+    program = quantized(model, {"ids": np.arange(4 * T).reshape(4, T, 1) % V})
+    assert not [name for name in program.sequences() if "embedding" in name]
+    arrays = rendered(program, load_target("host"), "gates").constants
+    assert [c.dims for c in arrays if c.ctype == "int8_t"].count((V, E)) == 1
+    assert_bit_exact(
+        program, load_target("host"), "gates", tmp_path / "c", stored_streams(program, 60)
+    )
+
+
+@pytest.mark.parametrize("name", ["fixed length", "flat", "three ids"])
+def test_another_length_of_the_sequence(name: str, tmp_path: Path) -> None:
+    form = FORMS[name]
+    path = saved(network(form, LAST, LOGITS), tmp_path)
+    model = load(path, steps=19)
+    assert model.steps == 19
+    assert model.inputs[0].shape[1] == 19
+    longer = FORMS["int64"] if name == "fixed length" else form
+    inputs = feeds(longer, steps=19)
+    path = saved(network(longer, LAST, LOGITS), tmp_path)
+    found = computed(lower_real(model), inputs)["logits"]
+    np.testing.assert_allclose(found, expected(path, inputs)["logits"], atol=1e-5)
+
+
 def refusal(
     tmp_path: Path,
     *nodes: onnx.NodeProto,
@@ -263,7 +366,7 @@ def test_arithmetic_with_ids_is_refused(tmp_path: Path) -> None:
         node("Mul", "g u", "mul"),
         swapped("mul"),
     )
-    assert re.search("Mul.*type integer", refusal(tmp_path, *nodes, last=np.array([-1])))
+    assert re.search("Mul.*integers", refusal(tmp_path, *nodes, last=np.array([-1])))
 
 
 def test_ids_as_numbers_beside_their_embedding_are_refused(tmp_path: Path) -> None:
@@ -274,12 +377,41 @@ def test_ids_as_numbers_beside_their_embedding_are_refused(tmp_path: Path) -> No
         node("Concat", "g u", "j", axis=-1),
         swapped("j"),
     )
-    assert re.search("Concat.*type integer", refusal(tmp_path, *nodes, last=np.array([-1])))
+    assert re.search("Concat.*integers", refusal(tmp_path, *nodes, last=np.array([-1])))
 
 
 def test_ids_that_name_no_row_are_refused(tmp_path: Path) -> None:
     nodes = (node("Add", "ids hundred", "at"), node("Gather", "E at", "g"), swapped())
     assert "no number of a row" in refusal(tmp_path, *nodes, hundred=np.int64(100))
+
+
+@pytest.mark.parametrize("kind", [TensorProto.STRING, TensorProto.BOOL, TensorProto.FLOAT])
+def test_ids_that_become_something_else_are_refused(kind: int, tmp_path: Path) -> None:
+    nodes = (node("Cast", "ids", "at", to=kind), node("Gather", "E at", "g"), swapped())
+    assert "no number of a row" in refusal(tmp_path, *nodes)
+
+
+def test_one_step_of_the_ids_is_refused(tmp_path: Path) -> None:
+    nodes = (
+        *FORMS["int64"].nodes[:1],
+        node("Gather", "ids minus", "last", axis=1),
+        node("Gather", "E last", "f"),
+        node("Add", "g f", "s"),
+        swapped("s"),
+    )
+    message = refusal(tmp_path, *nodes, minus=np.array([-1]))
+    assert re.search("Gather|Add", message)
+
+
+def test_one_hot_along_another_axis_is_refused(tmp_path: Path) -> None:
+    nodes = (
+        node("OneHot", "ids depth values", "g", axis=1),
+        node("Transpose", "g", "e", perm=[2, 0, 1]),
+    )
+    more = {"depth": np.int64(E), "values": np.array([0, 1], np.float32)}
+    assert re.search("OneHot.*last axis", refusal(tmp_path, *nodes, **more))
+    nodes = (node("OneHot", "ids depth values", "g"), swapped())
+    assert re.search("OneHot.*depth is -1", refusal(tmp_path, *nodes, **more | {"depth": ints(-1)}))
 
 
 def test_computed_table_is_refused(tmp_path: Path) -> None:

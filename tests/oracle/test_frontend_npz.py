@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
+from lstm_edge.ir.model import Layer, Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.model_reference import run_model
 
@@ -125,6 +127,47 @@ def test_layers_have_names_that_tell_kind_and_direction(tmp_path: Path) -> None:
     model = load(saved(tmp_path, **module_state("gru_two_ways")), steps=7)
     names = [n.name for n in model.nodes]
     assert names == ["gru", "gru_reverse", "join", "gru2", "gru_reverse2", "join2"]
+
+
+def looked_up(folder: Path, name: str, rows: int, **words: str) -> Model:
+    """The two layers behind a table of `rows` rows, first in the file."""
+    table = np.random.default_rng(rows).normal(size=(rows, 3)).astype(np.float32)
+    return load(saved(folder, **{name: table}, **STATE, **words))
+
+
+@pytest.mark.parametrize("name", ["emb.weight", "net.word_embeddings.weight", "table.weight"])
+def test_a_table_first_in_the_file_is_looked_up(name: str, tmp_path: Path) -> None:
+    model = looked_up(tmp_path, name, 17)
+    (port,) = model.inputs
+    assert (port.name, port.axes, port.shape) == ("tokens", ("batch", "time"), (1, -1))
+    assert port.limit == 17
+    assert [n.name for n in model.nodes] == ["embedding", "lstm", "lstm2", "fc"]
+    layer = model.nodes[0]
+    assert isinstance(layer, Layer)
+    ids = np.random.default_rng(0).integers(0, 17, (1, 9))
+    behind = load(FIXTURES / "two_layers.npz")
+    wanted = run_model(behind, {"x": layer.params["E"][ids]})["y"]
+    np.testing.assert_allclose(run_model(model, {"tokens": ids})["y"], wanted, atol=1e-6)
+    real, _ = run(lower_real(replace(model, name="net")), {"tokens": ids[..., None]})
+    np.testing.assert_allclose(real["y"], wanted, atol=1e-5)
+    guessed = [w for w in model.warnings if "taken for an Embedding" in w]
+    assert len(guessed) == (0 if "emb" in name else 1)
+
+
+def test_a_square_first_matrix_is_what_its_name_or_a_word_says(tmp_path: Path) -> None:
+    assert looked_up(tmp_path, "emb.weight", 3).inputs[0].limit == 3
+    assert looked_up(tmp_path, "first.weight", 3).inputs[0].limit == 0
+    words = {"lstm_edge.input": "ids"}
+    assert looked_up(tmp_path, "first.weight", 3, **words).inputs[0].limit == 3
+    words = {"lstm_edge.input": "real"}
+    assert looked_up(tmp_path, "emb.weight", 3, **words).inputs[0].limit == 0
+
+
+def test_a_word_about_an_embedding_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"lstm_edge\.input.*is no table"):
+        load(saved(tmp_path, **STATE, **{"lstm_edge.input": "ids"}))
+    with pytest.raises(ModelError, match=r"lstm_edge\.input.*real or ids"):
+        load(saved(tmp_path, **STATE, **{"lstm_edge.input": "words"}))
 
 
 R = STATE["lstm.weight_hh_l0"]

@@ -44,6 +44,7 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         "round_shift": draw(st.integers(1, 30)),
         "saturate": draw(st.integers(2, 31)),
         "table": draw(st.integers(0, 12)),
+        "lookup": draw(st.integers(0, UNITS - 1)),
     }.get(kind, 0)
     limits = {
         "mulw": [INT32, INT16],
@@ -66,7 +67,8 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         ends = np.clip(np.floor(rng.normal(size=(2, length)) * magnitude), least, most)
         ends = np.sort(ends.astype(np.int64), axis=0)
         bounds.append((ends[0], ends[1]))
-    shape = {"matvec": (UNITS, COLUMNS), "matvec_over_time": (STEPS, UNITS, COLUMNS)}
+    shape = dict.fromkeys(("matvec", "lookup"), (UNITS, COLUMNS))
+    shape |= {"matvec_over_time": (STEPS, UNITS, COLUMNS)}
     constants = {
         "b": rng.integers(-(2**20), 2**20, UNITS),
         "log": np.floor(np.log1p(np.linspace(0.0, 1.0, 513)) * 2**15 + 0.5).astype(np.int64),
@@ -75,7 +77,7 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
     for name in ("W", "R"):
         constants[name] = rng.integers(-127, 128, shape.get(kind, (1,)))
     table = {"table": draw(st.sampled_from(sorted(TABLES))), "log": "log"}.get(kind, "")
-    matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",)}.get(kind, ())
+    matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",), "lookup": ("W",)}.get(kind, ())
     op = Op(kind, "dest", ("a", "b")[: len(limits)], n, table, "b" if matrices else "", matrices)
     return op, bounds, constants, int(rng.integers(2**32))
 
@@ -93,6 +95,8 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
         return total
     if op.kind == "log":
         return function(args[0], constants[op.table])
+    if op.kind == "lookup":
+        return function(args[0], constants["W"], constants[op.bias], op.n)
     if op.kind == "step_at":
         return args[0]
     if op.kind == "table":
@@ -127,7 +131,7 @@ def test_the_bounds_of_an_operation_hold_for_all_operands_within_theirs(
 def test_the_bounds_of_points_are_the_result_itself(
     case: tuple[Op, list[interval.Bounds], dict[str, Ints], int],
 ) -> None:
-    """Except for a table, bounded by its entries, above, by 0, and sums over all steps."""
+    """Except for a table, bounded by its entries, above, by 0, argmax, and sums over all steps."""
     op, bounds, constants, _ = case
     args = [b[0] for b in bounds]
     low, high = interval.OPERATIONS[op.kind](op, [(a, a) for a in args], constants)
@@ -138,7 +142,7 @@ def test_the_bounds_of_points_are_the_result_itself(
         entries = constants[op.table]
         assert np.array_equal(low, np.minimum(entries[k], entries[k + 1]))
         assert np.array_equal(high, np.maximum(entries[k], entries[k + 1]))
-    elif op.kind not in ("matvec_over_time", "above"):
+    elif op.kind not in ("matvec_over_time", "above", "argmax"):
         assert np.array_equal(low, result)
         assert np.array_equal(high, result)
 

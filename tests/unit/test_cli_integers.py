@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from lstm_edge.driver import Request, compile_model
 from tests.oracle.embedding_graphs import FORMS, LAST, C, Form, V, network
 from tests.oracle.graphs import node, saved
 from tests.support.command import call, done, load, refused, save
 from tests.support.programs import Array
+from tests.unit.test_selftest import selftest
 
 PLACES = ("numpy", "host", "qemu", "float")
 OUTPUTS = {"logits": TensorProto.FLOAT, "best": TensorProto.INT64}
@@ -142,3 +144,21 @@ def test_inspect_tells_the_range(tmp_path: Path) -> None:
     described = json.loads(done("inspect", path, "--json").stdout)
     assert described["inputs"][0]["limit"] == V
     assert call("inspect", path).exit_code == 0
+
+
+@pytest.mark.parametrize("scheme", ["int8", "float32"])
+def test_selftest_repeats_ids_and_indices(scheme: str, tmp_path: Path) -> None:
+    request = Request(model(tmp_path), "host", scheme=scheme, name="net")
+    files = compile_model(request, lambda *_: None).files
+    texts = {name: data.decode() for name, data in files.items() if name[-2:] in (".c", ".h")}
+    assert "static const int32_t given_ids[16][1]" in texts["net_selftest.c"]
+    assert "static const int32_t expected_best[1][1]" in texts["net_selftest.c"]
+    assert selftest(texts, "net", tmp_path / "right") == 0
+    last = r"(given_ids\[16\]\[1\] = \{[^;]*\{)(\d+)(\},\s*\};)"
+
+    def other(match: re.Match[str]) -> str:
+        return f"{match[1]}{(int(match[2]) + 5) % V}{match[3]}"
+
+    changed, count = re.subn(last, other, texts["net_selftest.c"])
+    assert count == 1
+    assert selftest({**texts, "net_selftest.c": changed}, "net", tmp_path / "wrong") > 0

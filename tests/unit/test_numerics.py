@@ -113,6 +113,26 @@ def test_reductions_run_over_the_last_axis_and_keep_it() -> None:
     assert numerics.total(a).tolist() == [[[2], [2 * INT32[1]]], [[-16], [0]]]
 
 
+def test_lookup_takes_the_nearest_row_and_its_factor() -> None:
+    rows, factors = np.arange(6).reshape(3, 2) - 2, np.array([10, 100, 1000])
+    ids = np.array([[0, 9], [1, 9], [2, 9], [3, 9], [-1, 9], [2**31 - 1, 9], [-(2**31), 9]])
+    taken = [0, 1, 2, 2, 0, 2, 0]
+    expected = rows[taken] * factors[taken][:, None]
+    assert np.array_equal(numerics.lookup(ids, rows, factors, 0), expected)
+    assert np.array_equal(numerics.lookup(ids[:, ::-1], rows, factors, 1), expected)
+    real = numerics_float.lookup(ids.astype(np.float32), rows.astype(np.float32), 0)
+    assert real.dtype == np.float32
+    assert np.array_equal(real, rows[taken])
+
+
+def test_argmax_is_the_first_of_several() -> None:
+    a = np.array([[3, 5, 5], [-7, -7, -9], [-(2**31)] * 3, [0, 1, 2]])
+    assert numerics.argmax(a).tolist() == [[1], [0], [0], [2]]
+    inf, nan, low = np.inf, np.nan, np.finfo(np.float32).min
+    b = np.array([[nan, 1, 2], [nan] * 3, [-inf, low, -inf], [1, inf, inf]], np.float32)
+    assert numerics_float.argmax(b).tolist() == [[2], [0], [0], [1]]
+
+
 def test_divide_rounds_towards_zero_as_c_does() -> None:
     a, b = ints(0, 1, 7, 8, INT32[1], INT32[1]), ints(1, 2, 8, 8, 1, INT32[1])
     assert numerics.divide(a, b).tolist() == [0, 0, 0, 1, INT32[1], 1]
