@@ -23,14 +23,14 @@ def load_keras(path: Path, steps: int | None) -> Model:
     file = read_keras(path)
     walk = Walk(Draft(), steps)
     outputs = run_model(walk, layer_config(file.model, path.name, file.major), file.weights, None)
-    lengths = {flow.steps for _, flow in walk.inputs if flow.kind == "sequence"}
+    lengths = {flow.steps for _, flow in walk.inputs}
     if len(lengths) > 1:
         raise ModelError(path.name, "its inputs have sequences of different lengths; give --steps")
     taken: set[str] = set()
     inputs = [_port(unique(name, taken), flow) for name, flow in walk.inputs]
     taken = set()
     results = [_output(walk.draft, unique(name, taken), flow) for name, flow in outputs]
-    timed = frozenset(flow.tensor for _, flow in walk.inputs if flow.kind == "sequence")
+    timed = frozenset(flow.tensor for _, flow in walk.inputs)
     return finish(walk.draft, inputs, results, timed, next(iter(lengths), None), file.sha256)
 
 

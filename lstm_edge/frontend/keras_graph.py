@@ -187,21 +187,16 @@ def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: obje
 
 
 def _new_input(walk: Walk, label: str, name: str, shape: tuple[int | None, ...]) -> Flow:
-    features = shape[-1] if len(shape) in (2, 3) else None
+    features = shape[-1] if len(shape) == 3 else None
     if features is None or features < 1:
         raise ModelError(
             label,
-            f"has the shape {shown(list(shape))}, expected [batch, time, features] or [batch, "
+            f"has the shape {shown(list(shape))}; only sequences are supported yet, [batch, time, "
             "features] with a known number of features",
         )
-    tensor = walk.draft.input(features)
-    flow = Flow(tensor, features, "vector")
-    if len(shape) == 3:
-        steps = shape[1] if walk.steps is None else walk.steps
-        if steps is not None and steps < 1:
-            raise ModelError(label, f"has sequences of {steps} steps")
-        flow = Flow(tensor, features, "sequence", steps)
-    else:
-        walk.draft.roots[tensor] = None
+    steps = shape[1] if walk.steps is None else walk.steps
+    if steps is not None and steps < 1:
+        raise ModelError(label, f"has sequences of {steps} steps")
+    flow = Flow(walk.draft.input(features), features, "sequence", steps)
     walk.inputs.append((name, flow))
     return flow
