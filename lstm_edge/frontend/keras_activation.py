@@ -74,7 +74,9 @@ def activation(call: Call, flow: Flow, value: object) -> Flow:
 
 def function_of(config: Config, option: str) -> Function:
     """The function of a recurrent layer's option; refuses those of all units together."""
-    value = config.keys.get(option)
+    if option not in config.keys:
+        raise ModelError(config.label, f"does not say its {option}; save the model again")
+    value = config.keys[option]
     if isinstance(value, Mapping) and _is_layer(value):
         inner = layer_config(value, config.label, config.major)
         if inner.kind in _FORMS:

@@ -152,7 +152,7 @@ def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
     keys = {} if keys is None else keys
     if kind in ("Sequential", "Model", "Functional") and isinstance(keys, list):
         keys = {"layers": keys}
-    given = mapping(keys, f"the configuration of a {kind} in {where}")
+    given = mapping(keys, f"the configuration of a {shown(kind)} in {where}")
     name = given.get("name", found.get("name", kind))
     label = f"layer {str(name)[:60]!r} ({shown(kind).strip(_QUOTES)})"
     module, registered = str(found.get("module") or ""), str(found.get("registered_name") or "")

@@ -95,11 +95,12 @@ def batch_normalization(call: Call, flow: Flow) -> Flow:
             raise ModelError(
                 call.label, f"its {name} is {list(array.shape)}, expected [{flow.features}]"
             )
-    if (found["variance"] < 0).any():
-        raise ModelError(call.label, "its moving_variance has negative numbers")
-    deviation = np.sqrt(found["variance"] + config.number("epsilon", 1e-3))
-    if not deviation.all():
-        raise ModelError(call.label, "its moving_variance and epsilon are 0: it divides by zero")
+    squares = found["variance"] + config.number("epsilon", 1e-3)
+    if (squares <= 0.0).any():
+        raise ModelError(
+            call.label, "its moving_variance and epsilon do not add up to a number above 0"
+        )
+    deviation = np.sqrt(squares)
     scale = found.get("gamma", np.ones(flow.features)) / deviation
     return scaled(call, flow, scale, found.get("beta", 0.0) - found["mean"] * scale)
 

@@ -122,9 +122,9 @@ def apply_layer(call: Call, flows: list[Flow]) -> list[Flow]:
     handler = LAYERS.get(kind)
     if handler is None:
         if kind in NOT_YET:
-            raise ModelError(call.label, f"{kind} is not supported yet")
+            raise ModelError(call.label, "layers of this class are not supported yet")
         instead = INSTEAD.get(kind, f"supported layers are {', '.join(LAYERS)}")
-        raise ModelError(call.label, f"{kind} is not supported; {instead}")
+        raise ModelError(call.label, f"layers of this class are not supported; {instead}")
     if not flows:
         raise ModelError(call.label, "has no input; save the model again")
     results = handler(call, flows)

@@ -24,7 +24,7 @@ def apply_operation(call: Call, flows: list[Flow], constants: Sequence[Any]) -> 
     if handler is None:
         raise ModelError(
             call.label,
-            f"operation {call.layer.kind} is not supported; supported are "
+            "is an operation that is not supported; supported are "
             f"{', '.join(_OPERATIONS)}; use layers of Keras",
         )
     call.config.check_known()

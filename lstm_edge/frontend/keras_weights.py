@@ -9,6 +9,7 @@ A reader of weights does not see which it is: it asks for parts (`child`) and ar
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -21,6 +22,10 @@ from lstm_edge.frontend.keras_config import LayerConfig
 from lstm_edge.frontend.keras_hdf5 import Hdf5
 
 Doubles = npt.NDArray[np.float64]
+
+
+_FORMERLY = "_layer_checkpoint_dependencies"
+"""What Keras 2.12 and 2.13 called `layers`."""
 
 
 class ModelWeights(Protocol):
@@ -87,35 +92,40 @@ class Tree:
         ]
 
     def of_cells(self, cells: Sequence[LayerConfig]) -> list[Weights]:
-        """The k-th cell of a class has the k-th group that is named after the class."""
+        """Each cell's group, named after its class."""
         return [*self._of_classes("cells", cells)]
 
     def of_layers(self, layers: Sequence[LayerConfig]) -> Mapping[str, Weights]:
-        """The k-th layer of a class has the k-th group that is named after the class."""
+        """Each layer's group, named after its class; operations have none."""
         stored = [layer for layer in layers if not layer.is_operation]
-        before = "_layer_checkpoint_dependencies"  # Keras 2.12 and 2.13
-        place = "layers" if self._group(before) is None else before
+        place = "layers" if self._group(_FORMERLY) is None else _FORMERLY
         found = self._of_classes(place, stored)
         trees = {layer.name: tree for layer, tree in zip(stored, found, strict=True)}
         without = [layer for layer in layers if layer.is_operation]
         return trees | {layer.name: Tree(self.file, None, layer.label) for layer in without}
 
     def _of_classes(self, place: str, layers: Sequence[LayerConfig]) -> list[Tree]:
+        """lstm, lstm_1 ...: Keras numbers the layers of a class in their order."""
         parent = self._group(place)
         names = [] if parent is None else self.file.names(parent)
-        left = {
-            base: sorted(
-                (n for n in names if re.fullmatch(rf"{base}(_\d{{1,9}})?", n)),
-                key=lambda n, base=base: int(n[len(base) + 1 :] or 0),  # type: ignore[misc]
-            )
-            for base in {_snake_case(layer.kind) for layer in layers}
-        }
-        return [self._next(parent, layer, left[_snake_case(layer.kind)]) for layer in layers]
+        trees, seen = [], Counter[str]()
+        for layer in layers:
+            base = _snake_case(layer.kind)
+            numbered = _numbered(base, names)
+            if len(numbered) > sum(_snake_case(other.kind) == base for other in layers):
+                raise ModelError(
+                    layer.label, f"is one of fewer layers than the file has weights {numbered}"
+                )
+            wanted = f"{base}_{seen[base]}" if seen[base] else base
+            if place == _FORMERLY:  # some numbers were left out, the order is the same
+                wanted = (numbered[seen[base] :] or [wanted])[0]
+            seen[base] += 1
+            trees.append(self._of_layer(parent, layer, wanted))
+        return trees
 
-    def _next(self, parent: Any, layer: LayerConfig, names: list[str]) -> Tree:
-        if not names:
-            return Tree(self.file, None, layer.label)
-        tree = Tree(self.file, self.file.group(parent, names.pop(0)), layer.label)
+    def _of_layer(self, parent: Any, layer: LayerConfig, name: str) -> Tree:
+        group = None if parent is None else self.file.group(parent, name)
+        tree = Tree(self.file, group, layer.label)
         variables = tree._group("vars")
         stored = None if variables is None else self.file.text(variables, "name")
         if stored is not None and stored != layer.name:
@@ -195,6 +205,12 @@ class Lists:
         group = self.file.group(self.group, layer.name)
         names = None if group is None else self.file.texts(group, "weight_names")
         return Listed(self.file, group, layer.label, names or [])
+
+
+def _numbered(base: str, names: Sequence[str]) -> list[str]:
+    """lstm, lstm_1, lstm_2 ... of all `names`, by their numbers."""
+    found = [name for name in names if re.fullmatch(rf"{re.escape(base)}(_\d{{1,9}})?", name)]
+    return sorted(found, key=lambda name: int(name[len(base) + 1 :] or 0))
 
 
 def _snake_case(name: str) -> str:

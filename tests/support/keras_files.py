@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 
 from tests.support.programs import Array
@@ -43,3 +48,29 @@ MODELS = [
     for name in sorted(contents(version))
     if name != "expected.npz" and not name.startswith("weights")
 ]
+
+
+def rewritten(
+    folder: Path,
+    source: tuple[str, str],
+    config: Callable[[Any], object] | None = None,
+    weights: Callable[[Any], None] | None = None,
+) -> Path:
+    """A copy of a .keras file with its configuration and its HDF5 file changed in place."""
+    version, name = source
+    path = folder / name
+    with zipfile.ZipFile(io.BytesIO(contents(version)[name])) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    if config is not None:
+        described = json.loads(members["config.json"])
+        changed = config(described)
+        members["config.json"] = json.dumps(described if changed is None else changed).encode()
+    if weights is not None:
+        buffer = io.BytesIO(members["model.weights.h5"])
+        with h5py.File(buffer, "r+") as file:
+            weights(file)
+        members["model.weights.h5"] = buffer.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return path
