@@ -6,6 +6,7 @@ weights. Inputs and outputs have the names of their layers.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
@@ -23,15 +24,30 @@ def load_keras(path: Path, steps: int | None) -> Model:
     file = read_keras(path)
     walk = Walk(Draft(), steps)
     outputs = run_model(walk, layer_config(file.model, path.name, file.major), file.weights, None)
-    lengths = {flow.steps for _, flow in walk.inputs}
+    entries = [(name, *_entry(walk.draft, name, flow)) for name, flow in walk.inputs]
+    lengths = {steps for _, _, steps in entries}
     if len(lengths) > 1:
         raise ModelError(path.name, "its inputs have sequences of different lengths; give --steps")
     taken: set[str] = set()
-    inputs = [_port(unique(name, taken), flow) for name, flow in walk.inputs]
+    inputs = [replace(port, name=unique(name, taken)) for name, port, _ in entries]
     taken = set()
     results = [_output(walk.draft, unique(name, taken), flow) for name, flow in outputs]
     timed = frozenset(flow.tensor for _, flow in walk.inputs)
     return finish(walk.draft, inputs, results, timed, next(iter(lengths), None), file.sha256)
+
+
+def _entry(draft: Draft, name: str, flow: Flow) -> tuple[Port, int | None]:
+    """The port of an input and the length of its sequence."""
+    if flow.kind != "raw":
+        return _port(name, flow), flow.steps
+    features = draft.features[flow.tensor]
+    if features is None:
+        raise ModelError(
+            f"input {name!r}",
+            "is one vector for a whole sequence; only sequences are supported yet",
+        )
+    port = Port(name, flow.tensor, ("batch", "time*feature"), (1, flow.features))
+    return port, flow.features // features
 
 
 def _port(name: str, flow: Flow) -> Port:

@@ -17,6 +17,7 @@ from lstm_edge.frontend.keras_flow import (
     dense_layer,
     fold,
     last_axis,
+    not_flat,
     scaled,
 )
 
@@ -39,7 +40,7 @@ def dense(call: Call, flow: Flow) -> Flow:
     if flow.kind == "flat":
         flow = _over_time(call, flow, kernel, bias)
     else:
-        _check_features(call, flow, len(kernel))
+        _check_features(call, not_flat(call, flow), len(kernel))
         weights, bias = fold(flow, kernel.T, bias)
         tensor = dense_layer(call, flow.tensor, weights, bias, call.label)
         flow = replace(flow, tensor=tensor, features=units, scale=None, offset=None)
@@ -121,9 +122,11 @@ def flatten(call: Call, flow: Flow) -> Flow:
 
 
 def reshape(call: Call, flow: Flow) -> Flow:
-    """Reshape to the shape that it has, or that of Flatten."""
+    """Reshape to the shape that it has, or that of Flatten; of an input into steps."""
     call.config.check_known("target_shape")
     target = call.config.shape("target_shape")
+    if flow.kind == "raw":
+        return _into_steps(call, flow, _completed(target, (flow.features,)))
     flat = replace(flow, kind="flat")
     own = (flow.steps, flow.features) if flow.kind == "sequence" else (flow.size,)
     if target == own or (target.count(-1) == 1 and _completed(target, own) == own):
@@ -134,6 +137,26 @@ def reshape(call: Call, flow: Flow) -> Flow:
         call.label,
         f"reshapes {_shown(own)} to {_shown(target)}; only flattening a sequence is supported",
     )
+
+
+def _into_steps(call: Call, flow: Flow, target: tuple[int | None, ...]) -> Flow:
+    """An input [T * features] as a sequence; it can be reshaped in one way only."""
+    steps, features = target if len(target) == 2 else (None, None)
+    known = call.draft.features[flow.tensor]
+    fits = steps and features and steps * features == flow.features
+    if (
+        not fits
+        or steps is None
+        or flow.steps not in (None, steps)
+        or known not in (None, features)
+    ):
+        raise ModelError(
+            call.label,
+            f"reshapes {flow.features} numbers to {_shown(target)}, expected [time, features] that "
+            f"fit{'' if flow.steps is None else f' {flow.steps} steps'}",
+        )
+    call.draft.features[flow.tensor] = features
+    return Flow(flow.tensor, features or 0, "sequence", steps)
 
 
 def _completed(

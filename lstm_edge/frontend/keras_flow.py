@@ -23,9 +23,10 @@ Doubles = npt.NDArray[np.float64]
 class Flow:
     """A value of the model; `scale * tensor + offset` where these are given.
 
-    kind: "sequence" [T, features], "vector" [features], or "flat": [T * features], a sequence
-    after Flatten. flipped: Keras has the steps from the last to the first. steps: T, None where
-    the file leaves it open.
+    kind: "sequence" [T, features], "vector" [features], "flat": [T * features], a sequence after
+    Flatten, or "raw": an input [features] that must become a sequence by Reshape.
+    flipped: Keras has the steps from the last to the first.
+    steps: T, None where the file leaves it open.
     """
 
     tensor: str
@@ -78,11 +79,17 @@ def sequence_of(call: Call, flow: Flow) -> Flow:
 
 
 def not_flat(call: Call, flow: Flow) -> Flow:
-    """A sequence or vector; a flattened sequence goes into Dense only."""
+    """A computed sequence or vector; a flattened sequence goes into Dense only."""
     if flow.kind == "flat":
         raise ModelError(
             call.label,
             "comes after a sequence was flattened: only Dense may follow Flatten, so far",
+        )
+    if flow.kind == "raw":
+        raise ModelError(
+            call.label,
+            f"reads an input that is one vector of {flow.features}; only sequences are supported "
+            "yet, and vectors that Reshape turns into one at once",
         )
     return flow
 

@@ -74,14 +74,11 @@ def _run_sequential(
             flows = [_input(walk, layer)] if flows is None else flows
         else:
             flows = _run_layer(walk, layer, weights[name], flows or [])
-            flows = flows[:1] if len(flows) == 1 else _one_output(layer)
+            if len(flows) > 1:
+                raise ModelError(layer.label, "has several outputs in a Sequential model")
     if not flows or len(flows) != 1:
         raise ModelError(model.label, "has no layers, or not one input")
     return [(name, flows[0])]
-
-
-def _one_output(layer: LayerConfig) -> list[Flow]:
-    raise ModelError(layer.label, "has several outputs within a Sequential model: not supported")
 
 
 def _run_layer(walk: Walk, layer: LayerConfig, weights: Weights, flows: list[Flow]) -> list[Flow]:
@@ -187,13 +184,16 @@ def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: obje
 
 
 def _new_input(walk: Walk, label: str, name: str, shape: tuple[int | None, ...]) -> Flow:
-    features = shape[-1] if len(shape) == 3 else None
+    features = shape[-1] if len(shape) in (2, 3) else None
     if features is None or features < 1:
         raise ModelError(
             label,
             f"has the shape {shown(list(shape))}; only sequences are supported yet, [batch, time, "
             "features] with a known number of features",
         )
+    if len(shape) == 2:
+        walk.inputs.append((name, Flow(walk.draft.input(None), features, "raw", walk.steps)))
+        return walk.inputs[-1][1]
     steps = shape[1] if walk.steps is None else walk.steps
     if steps is not None and steps < 1:
         raise ModelError(label, f"has sequences of {steps} steps")

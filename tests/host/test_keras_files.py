@@ -16,6 +16,7 @@ FILES = [
     ("keras3", "two_ways.keras"),
     ("keras3", "function_layers.keras"),
     ("keras3", "norms.h5"),
+    ("keras3", "reshaped.keras"),
     ("keras2", "branches.keras"),
     ("keras2", "cells.h5"),
     ("keras2", "flattened.keras"),
