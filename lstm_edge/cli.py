@@ -122,7 +122,7 @@ def main() -> None:
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
 @reports_errors
 def compile_command(model: Path, **options: Any) -> None:
-    """Compile MODEL (.onnx or .npz) to C."""
+    """Compile MODEL (.onnx, .npz, .keras or .h5) to C."""
     dump = options.pop("dump_ir")
     request = _request(model, options)
     with printing.progress("calibrating") as show:

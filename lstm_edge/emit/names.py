@@ -123,9 +123,13 @@ class LocalNames:
         return self._unique(self._short(value))
 
     def target(self, home: str) -> str:
-        """A new pointer parameter for where a result goes: `state->lstm_h[next]`, or `logits`."""
+        """A new pointer parameter for where a result goes: `state->lstm_h[next]`, or `logits`.
+
+        The layer's name is left out, unless what stays is a number: the output `lstm_1`.
+        """
         member = home.removeprefix("state->").partition("[")[0]
-        return self._unique(f"{member.removeprefix(f'{self._layer}_')}_out")
+        short = member.removeprefix(f"{self._layer}_")
+        return self._unique(f"{short if short.isidentifier() else member}_out")
 
     def reserve(self, name: str) -> str:
         """A new name like `name`."""

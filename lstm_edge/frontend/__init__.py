@@ -7,16 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.keras import load_keras
 from lstm_edge.frontend.names import model_name
 from lstm_edge.frontend.npz import load_npz
 from lstm_edge.frontend.onnx import load_onnx
 from lstm_edge.ir.model import FirstStep, LastStep, Layer, Model
 
-_LOADERS = {".onnx": load_onnx, ".npz": load_npz}
+_LOADERS = {
+    ".onnx": load_onnx,
+    ".npz": load_npz,
+    ".keras": load_keras,
+    ".h5": load_keras,
+    ".hdf5": load_keras,
+}
+
+
+_KINDS = ".onnx, .npz, .keras or .h5"
 
 
 def load(path: Path, name: str | None = None, steps: int | None = None) -> Model:
-    """Read a model from an ONNX file or from a PyTorch state_dict saved as npz.
+    """Read a model from an ONNX file, a PyTorch state_dict saved as npz, or a Keras file.
 
     `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
     name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
@@ -26,7 +36,7 @@ def load(path: Path, name: str | None = None, steps: int | None = None) -> Model
         raise ModelError(f"steps {steps}", "a sequence has at least one step")
     loader = _LOADERS.get(path.suffix.lower())
     if loader is None:
-        raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected .onnx or .npz")
+        raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
     chosen = model_name(path.stem, name)
     _check_readable(path)
     try:

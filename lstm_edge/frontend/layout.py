@@ -28,6 +28,12 @@ TORCH_LSTM = "ifgo"
 
 TORCH_GRU = "rzn"
 
+KERAS_LSTM = "ifgo"
+"""Keras calls the candidate g "c"."""
+
+KERAS_GRU = "zrn"
+"""Keras calls the candidate n "h"."""
+
 RNN = "h"
 """The one gate of a simple RNN, everywhere."""
 

@@ -51,7 +51,7 @@ def test_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["model", "model.tflite", "model.pt", ".onnx"])
 def test_unknown_suffix(name: str, tmp_path: Path) -> None:
-    refused(write(tmp_path, name, b"x"), "expected .onnx or .npz")
+    refused(write(tmp_path, name, b"x"), "expected .onnx, .npz, .keras or .h5")
 
 
 def test_device_and_pipe(tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""The configuration of one layer in a Keras file: every key is read, or known to mean nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lstm_edge.errors import ModelError
+
+_WITHOUT_EFFECT = (
+    "name trainable autocast seed batch_input_shape batch_shape input_shape input_dtype "
+    "input_dim input_length build_config shared_object_id build_input_shape"
+)
+"""Keys of every layer that do not change what it computes once it is trained."""
+
+_SUFFIXES = ("_initializer", "_regularizer", "_constraint")
+"""Endings of keys that matter in training only."""
+
+_POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
+"""Types of weights that are read, all as float32."""
+
+
+_QUOTES = "'\""
+
+_PACKAGES = ("keras", "tf_keras", "tensorflow")
+"""Where Keras' own layers are defined."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Keys of one layer's configuration. label: how messages name the layer."""
+
+    label: str
+    keys: Mapping[str, Any]
+    major: int | None
+    """Major version of the Keras that wrote the file, None where it does not say."""
+
+    def check_known(self, known: str = "") -> None:
+        """Refuse what this front end does not know and what is not left at its default.
+
+        known: options that the layer's handler reads or may pass over, with spaces between.
+        """
+        words = f"{known} {_WITHOUT_EFFECT}".split()
+        for key, value in self.keys.items():
+            free = key in words or key.endswith(_SUFFIXES)
+            if key == "dtype":
+                _check_dtype(self.label, value)
+            elif not free and value is not None:
+                raise ModelError(
+                    self.label,
+                    f"option {key!r} = {shown(value)} is not known to lstm-edge; leave it at its "
+                    "default, or ask for support",
+                )
+
+    def refuse(self, key: str, *allowed: object, instead: str) -> None:
+        """Raise unless an option is absent or one of `allowed`."""
+        value = self.keys.get(key)
+        if value is not None and not any(value is a or value == a for a in allowed):
+            raise ModelError(
+                self.label, f"option {key} = {shown(value)} is not supported; {instead}"
+            )
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """True or False."""
+        value = self.keys.get(key, default)
+        if not isinstance(value, bool):
+            raise self.unexpected(key, "True or False")
+        return value
+
+    def count(self, key: str) -> int:
+        """A whole number from 1."""
+        value = self.keys.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
+            raise self.unexpected(key, "a whole number from 1")
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        """A finite number; Keras 2 writes some as arrays: {"class_name": "__numpy__", ...}."""
+        value = self.keys.get(key, default)
+        if isinstance(value, Mapping) and value.get("type") == "ndarray":
+            value = value.get("value")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.unexpected(key, "a number")
+        if not math.isfinite(value):
+            raise self.unexpected(key, "a finite number")
+        return float(value)
+
+    def text(self, key: str) -> str:
+        """A string."""
+        value = self.keys.get(key)
+        if not isinstance(value, str):
+            raise self.unexpected(key, "a string")
+        return value
+
+    def shape(self, key: str) -> tuple[int | None, ...]:
+        """Sizes, None where one is open."""
+        value = self.keys.get(key)
+        if not isinstance(value, list) or not all(
+            n is None or (isinstance(n, int) and not isinstance(n, bool)) for n in value
+        ):
+            raise self.unexpected(key, "a list of sizes")
+        return tuple(value)
+
+    def unexpected(self, key: str, expected: str) -> ModelError:
+        """The error of an option that is something else."""
+        return ModelError(
+            self.label, f"option {key} = {shown(self.keys.get(key))}, expected {expected}"
+        )
+
+
+@dataclass(frozen=True)
+class LayerConfig:
+    """One layer as the file describes it: its class and its configuration."""
+
+    kind: str
+    module: str
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return str(self.config.keys.get("name", self.kind))
+
+    @property
+    def label(self) -> str:
+        """How messages name the layer."""
+        return self.config.label
+
+    def below(self, outer: LayerConfig) -> LayerConfig:
+        """The same, named in messages as a part of another layer."""
+        label = f"{outer.label}: {self.label}"
+        return replace(self, config=replace(self.config, label=label))
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether it is a call of keras.ops, `x + y` for instance: these hold no weights.
+
+        An .h5 file of Keras 3 names no modules; there an operation is what has no options.
+        """
+        bare = not self.module and self.config.major == 3 and set(self.config.keys) == {"name"}
+        return ".ops." in self.module or (bare and self.kind not in ("InputLayer", "Sequential"))
+
+
+def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
+    """A layer from its {"class_name": ..., "config": {...}}; `where` names what holds it."""
+    found = mapping(value, f"a layer of {where}")
+    kind, keys = found.get("class_name"), found.get("config")
+    if not isinstance(kind, str):
+        raise ModelError(where, "holds a layer without a class name; save the model again")
+    keys = {} if keys is None else keys
+    if kind in ("Sequential", "Model", "Functional") and isinstance(keys, list):
+        keys = {"layers": keys}
+    given = mapping(keys, f"the configuration of a {shown(kind)} in {where}")
+    name = given.get("name", found.get("name", kind))
+    label = f"layer {str(name)[:60]!r} ({shown(kind).strip(_QUOTES)})"
+    module, registered = str(found.get("module") or ""), str(found.get("registered_name") or "")
+    if (module and module.split(".")[0] not in _PACKAGES) or ">" in registered:
+        raise ModelError(
+            label,
+            f"is defined by {shown(registered or module)}; only layers of Keras itself are read",
+        )
+    return LayerConfig(kind, module, Config(label, {"name": name, **given}, major))
+
+
+def mapping(value: object, what: str) -> Mapping[str, Any]:
+    """A JSON object, or the error that says that `what` is none."""
+    if not isinstance(value, Mapping):
+        raise ModelError(what, f"is {shown(value)}, expected an object; save the model again")
+    return value
+
+
+def sequence(value: object, what: str) -> list[Any]:
+    """A JSON list, or the error that says that `what` is none."""
+    if not isinstance(value, list):
+        raise ModelError(what, f"is {shown(value)}, expected a list; save the model again")
+    return value
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_dtype(label: str, value: object) -> None:
+    if isinstance(value, Mapping):
+        inner = value.get("config")
+        value = inner.get("name") if isinstance(inner, Mapping) else value
+    if value is not None and not (isinstance(value, str) and value in _POLICIES):
+        raise ModelError(
+            label,
+            f"dtype policy {shown(value)} is not supported; save the float32 model: lstm-edge "
+            "quantizes it",
+        )

@@ -1,0 +1,193 @@
+"""HDF5 read without trusting it: no other file is opened, sizes are checked before reading.
+
+An HDF5 file can point out of itself: links to other files, data kept in other files, data put
+together from other files. What Keras writes has none of these; each is refused by its path.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+
+Array = npt.NDArray[np.float64]
+
+LARGEST_CONTENT = 2**28
+"""Bytes that the arrays of a file together may declare; a microcontroller holds a few megabytes."""
+
+MOST_NAMES = 10_000
+
+_FILTERS = frozenset((1, 2, 3, 4, 32000))
+"""Filters within HDF5 and h5py: deflate, shuffle, checksum, szip, lzf; others load plugins."""
+
+_DAMAGES = (
+    OSError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    AttributeError,
+)
+"""What h5py raises on files that are damaged or cut short."""
+
+
+def _h5py(file: str) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise ModelError(
+            file,
+            "files of Keras are read with h5py, which is absent: pip install 'lstm-edge[keras]'",
+        ) from error
+    return h5py
+
+
+class Hdf5:
+    """An open file; `file` is its name in messages. `left`: bytes that may still be read."""
+
+    def __init__(self, file: str, content: bytes) -> None:
+        self.h5py = _h5py(file)
+        self.file = file
+        self.left = LARGEST_CONTENT
+        try:
+            self.root: Any = self.h5py.File(io.BytesIO(content), "r")
+        except _DAMAGES as error:
+            raise ModelError(
+                file, "not an HDF5 file, or damaged or cut short; save the model again"
+            ) from error
+
+    def group(self, parent: Any, path: str) -> Any:
+        """The group at `path` below `parent`, None where there is none."""
+        found = self._object(parent, path)
+        return found if isinstance(found, self.h5py.Group) else None
+
+    def names(self, group: Any) -> list[str]:
+        """What a group holds."""
+        try:
+            return [str(name) for name in group]
+        except _DAMAGES as error:
+            raise self._damaged(f"group {group.name!r}") from error
+
+    def _object(self, parent: Any, path: str) -> Any:
+        """What is at `path`, followed one link after the other; None where a part is absent."""
+        found = parent
+        for part in path.split("/"):
+            label = f"link {path!r}"
+            try:
+                if not isinstance(found, self.h5py.Group) or not part or part not in found:
+                    return None
+                link = found.get(part, getlink=True)
+                if not isinstance(link, self.h5py.HardLink):
+                    raise ModelError(
+                        label, "points out of its place in the file; save the model with Keras"
+                    )
+                found = found[part]
+            except _DAMAGES as error:
+                raise self._damaged(label) from error
+        return found
+
+    def array(self, parent: Any, path: str, label: str) -> Array:
+        """Finite floats at `path` as float64; `label` names them in messages.
+
+        Raises ModelError: absent, no floats, kept outside of the file, too large, NaN.
+        """
+        data = self._object(parent, path)
+        if not isinstance(data, self.h5py.Dataset):
+            raise ModelError(label, f"is absent ({path!r} is no array); save the model again")
+        try:
+            self._check_storage(data, label)
+            brain = self._is_bfloat16(data)
+            if not brain and (data.dtype.kind != "f" or data.dtype.itemsize > 8):
+                raise ModelError(label, f"is of type {data.dtype}, expected float32")
+            size = math.prod(data.shape) * max(data.dtype.itemsize, 8)
+            if size > self.left:
+                raise ModelError(
+                    label,
+                    f"declares shape {list(data.shape)}: all arrays together may have "
+                    f"{LARGEST_CONTENT // 2**20} MB",
+                )
+            self.left -= size
+            found = np.asarray(data[()])
+        except _DAMAGES as error:
+            raise self._damaged(label) from error
+        return _finite(label, _from_bfloat16(found) if brain else found)
+
+    def _is_bfloat16(self, data: Any) -> bool:
+        """Two bytes without a type: so Keras writes bfloat16, and only .keras files say so."""
+        return data.dtype.str == "|V2" and self.text(data, "dtype") in (None, "bfloat16")
+
+    def _check_storage(self, data: Any, label: str) -> None:
+        """Refuse arrays whose numbers are not in this file, or that need a plugin to be read."""
+        if data.shape is None:
+            raise ModelError(label, "is empty; save the model again")
+        plist = data.id.get_create_plist()
+        if data.is_virtual or plist.get_external_count():
+            raise ModelError(label, "is kept in another file; save the model in one file")
+        filters = {plist.get_filter(k)[0] for k in range(plist.get_nfilters())}
+        if filters - _FILTERS:
+            raise ModelError(label, f"is packed with HDF5 filter {min(filters - _FILTERS)}; unpack")
+        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > LARGEST_CONTENT:
+            raise ModelError(label, f"is stored in chunks of {list(data.chunks)}; save it again")
+
+    def text(self, owner: Any, name: str) -> str | None:
+        """A string attribute, None where it is absent or something else."""
+        try:
+            if name not in owner.attrs or owner.attrs.get_id(name).shape != ():
+                return None
+            value = owner.attrs[name]
+            if isinstance(value, bytes):
+                return value.decode()
+        except _DAMAGES as error:
+            raise self._damaged(f"attribute {name!r}") from error
+        return value if isinstance(value, str) else None
+
+    def texts(self, owner: Any, name: str) -> list[str] | None:
+        """A list of strings in an attribute, or in several (name0, name1 ...) where it is long."""
+        found = self._strings(owner, name)
+        if found is not None:
+            return found
+        parts: list[str] = []
+        for k in range(MOST_NAMES):
+            part = self._strings(owner, f"{name}{k}")
+            if part is None:
+                return parts if k else None
+            parts += part
+        return parts
+
+    def _strings(self, owner: Any, name: str) -> list[str] | None:
+        try:
+            if name not in owner.attrs:
+                return None
+            shape = owner.attrs.get_id(name).shape
+            if shape is None or len(shape) != 1 or shape[0] > MOST_NAMES:
+                raise ModelError(
+                    f"attribute {name!r}", f"has shape {shape}, expected a list of names"
+                )
+            values = owner.attrs[name]
+            return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+        except _DAMAGES as error:
+            raise self._damaged(f"attribute {name!r}") from error
+
+    def _damaged(self, what: str) -> ModelError:
+        return ModelError(self.file, f"{what} cannot be read: damaged or cut short; save it again")
+
+
+def _from_bfloat16(raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    bits = np.frombuffer(raw.tobytes(), "<u2").astype(np.uint32) << 16
+    return bits.view(np.float32).reshape(raw.shape)
+
+
+def _finite(label: str, array: npt.NDArray[Any]) -> Array:
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)
+    if not np.isfinite(single).all():
+        bad = "NaN" if np.isnan(array).any() else "infinity"
+        raise ModelError(label, f"holds {bad}; was the training stable? Save finite weights")
+    return array.astype(np.float64)

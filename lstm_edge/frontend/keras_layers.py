@@ -1,0 +1,132 @@
+"""The table of Keras layers: what handles each class.
+
+A class that is not here is refused by name. To support one, write its handler in the file of its
+kind, let it check its options with `check_known`, and add a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import keras_dense as linear
+from lstm_edge.frontend import keras_merge as merge
+from lstm_edge.frontend.keras_activation import LAYERS as FUNCTIONS
+from lstm_edge.frontend.keras_bidirectional import bidirectional
+from lstm_edge.frontend.keras_config import layer_config
+from lstm_edge.frontend.keras_flow import Call, Flow, sequence_of
+from lstm_edge.frontend.keras_recurrent import recurrent
+
+Handler = Callable[[Call, list[Flow]], list[Flow]]
+"""From the inputs of a layer to its outputs."""
+
+
+def single(run: Callable[[Call, Flow], list[Flow]]) -> Handler:
+    """A layer of one input; a second one, such as an initial state, is refused."""
+
+    def handler(call: Call, flows: list[Flow]) -> list[Flow]:
+        if len(flows) != 1:
+            raise ModelError(
+                call.label,
+                f"has {len(flows)} inputs, expected one; initial states (initial_state) are not "
+                "supported: the generated code keeps the state itself",
+            )
+        return run(call, flows[0])
+
+    return handler
+
+
+def plain(run: Callable[[Call, Flow], Flow]) -> Handler:
+    """A layer of one input and one output."""
+    return single(lambda call, flow: [run(call, flow)])
+
+
+def _time_distributed(call: Call, flow: Flow) -> Flow:
+    """TimeDistributed of a layer that acts on the features of each step alone."""
+    call.config.check_known("layer")
+    layer = layer_config(call.config.keys.get("layer"), call.label, call.config.major)
+    run = EACH_STEP.get(layer.kind)
+    if run is None:
+        raise ModelError(
+            call.label,
+            f"wraps a layer of class {layer.kind!r}; supported are {', '.join(EACH_STEP)}",
+        )
+    sequence_of(call, flow)
+    weights = call.weights.child("layer")
+    return run(replace(call, layer=layer.below(call.layer), weights=weights, each_step=True), flow)
+
+
+EACH_STEP: Mapping[str, Callable[[Call, Flow], Flow]] = {
+    **FUNCTIONS,
+    "Dense": linear.dense,
+    "BatchNormalization": linear.batch_normalization,
+    "Rescaling": linear.rescaling,
+    "Dropout": linear.unchanged,
+    "GaussianNoise": linear.unchanged,
+    "GaussianDropout": linear.unchanged,
+    "AlphaDropout": linear.unchanged,
+    "ActivityRegularization": linear.unchanged,
+    "Identity": linear.unchanged,
+}
+"""Layers that do the same to each step of a sequence and to a vector."""
+
+LAYERS: Mapping[str, Handler] = {
+    **{kind: plain(run) for kind, run in EACH_STEP.items()},
+    "LSTM": single(recurrent),
+    "GRU": single(recurrent),
+    "SimpleRNN": single(recurrent),
+    "RNN": single(recurrent),
+    "Bidirectional": single(bidirectional),
+    "TimeDistributed": plain(_time_distributed),
+    "SpatialDropout1D": plain(linear.unchanged),
+    "Flatten": plain(linear.flatten),
+    "Reshape": plain(linear.reshape),
+    "Concatenate": merge.concatenate,
+    "Add": merge.elementwise("add"),
+    "Multiply": merge.elementwise("mul"),
+    "Subtract": merge.elementwise("sub", most=2),
+    "Average": merge.average,
+}
+
+NOT_YET = (
+    "Embedding",
+    "Conv1D",
+    "SeparableConv1D",
+    "DepthwiseConv1D",
+    "MaxPooling1D",
+    "AveragePooling1D",
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
+    "LayerNormalization",
+)
+"""Layers that are planned."""
+
+INSTEAD: Mapping[str, str] = {
+    "Masking": "train without masks and feed sequences of full length",
+    "Lambda": "its code is not in the file in a form that can be read; use layers of Keras",
+    "CuDNNLSTM": "load its weights into an LSTM and save that",
+    "CuDNNGRU": "load its weights into a GRU with reset_after=True and save that",
+    "ConvLSTM1D": "use an LSTM",
+    "Permute": "feed the sequence as [batch, time, features]",
+    "RepeatVector": "use return_sequences=True",
+    "TFOpLambda": "use layers of Keras, Add or Multiply for instance",
+    "SlicingOpLambda": "let the layer before it give its last output, return_sequences=False",
+}
+"""What to do about layers that users bring and that are not supported."""
+
+
+def apply_layer(call: Call, flows: list[Flow]) -> list[Flow]:
+    """The outputs of a layer. Raises ModelError for a class that nothing here knows."""
+    kind = call.layer.kind
+    handler = LAYERS.get(kind)
+    if handler is None:
+        if kind in NOT_YET:
+            raise ModelError(call.label, "layers of this class are not supported yet")
+        instead = INSTEAD.get(kind, f"supported layers are {', '.join(LAYERS)}")
+        raise ModelError(call.label, f"layers of this class are not supported; {instead}")
+    if not flows:
+        raise ModelError(call.label, "has no input; save the model again")
+    results = handler(call, flows)
+    call.weights.check_taken()
+    return results

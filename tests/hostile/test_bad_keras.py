@@ -1,0 +1,354 @@
+"""Keras files that are damaged, hostile or hold what is not supported: one line, by name."""
+
+from __future__ import annotations
+
+import random
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from tests.support.keras_files import VERSIONS, contents, placed, rewritten
+
+LSTM = ("keras3", "lstm.keras")
+KERNEL = "layers/lstm/cell/vars/0"
+
+
+def refused(path: Path, message: str, steps: int | None = 6) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        load(path, "net", steps)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def read_or_refused(path: Path) -> None:
+    message = ""
+    try:
+        load(path, "net", 6)
+    except ModelError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_without_h5py_the_extra_is_named(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = placed(tmp_path, "keras3", f"lstm.{suffix}")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    refused(path, r"pip install 'lstm-edge\[keras\]'")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_weights_only(version: str, tmp_path: Path) -> None:
+    refused(placed(tmp_path, version, "weights.weights.h5"), r"weights only.*model\.save\(")
+
+
+def test_weights_only_of_the_older_format(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["layer_names"] = np.array([b"lstm"])
+        file.create_group("lstm")
+    refused(tmp_path / "w.h5", r"weights only.*model\.save\(")
+
+
+def test_other_files_by_their_content(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"not a model of Keras")
+    refused(tmp_path / "m.keras", "neither a .keras archive nor an HDF5 file")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["data"] = np.ones(3)
+    refused(tmp_path / "m.h5", "no model of Keras")
+    with zipfile.ZipFile(tmp_path / "z.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    refused(tmp_path / "z.keras", "holds metadata.json 0 times")
+
+
+def test_an_h5_file_named_keras_is_read(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(contents("keras2")["lstm.h5"])
+    assert load(tmp_path / "m.keras").inputs[0].name == "series"
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_cut_short_anywhere(suffix: str, tmp_path: Path) -> None:
+    content = contents("keras3")[f"lstm.{suffix}"]
+    path = tmp_path / f"lstm.{suffix}"
+    for k in range(1, 40):
+        path.write_bytes(content[: k * len(content) // 40])
+        refused(path, "save the model again")
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_changed_bytes_never_end_in_a_traceback(suffix: str, tmp_path: Path) -> None:
+    rng = random.Random(3)
+    path = tmp_path / f"lstm.{suffix}"
+    for _ in range(50):
+        content = bytearray(contents("keras3")[path.name])
+        for _ in range(rng.choice([1, 4, 40])):
+            content[rng.randrange(min(len(content), 20_000))] = rng.randrange(256)
+        path.write_bytes(content)
+        read_or_refused(path)
+
+
+ODD: tuple[Any, ...] = (None, [], {}, "x", "\n", -1, 0, 1e400, True, [1], [None], ["a", 0, 0])
+
+
+def places(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items: Any = ()
+    if isinstance(tree, dict | list):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    return [at, *(place for key, part in items for place in places(part, (*at, key)))]
+
+
+def replaced(tree: Any, at: tuple[Any, ...], value: Any) -> None:
+    for key in at[:-1]:
+        tree = tree[key]
+    tree[at[-1]] = value
+
+
+@pytest.mark.parametrize("name", ["two_ways.keras", "branches.keras", "cells.keras"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_odd_configurations_never_end_in_a_traceback(
+    version: str, name: str, tmp_path: Path
+) -> None:
+    rng = random.Random(name)
+
+    def change(config: Any) -> None:
+        replaced(config, rng.choice(places(config)[1:]), rng.choice(ODD))
+
+    for _ in range(30):
+        path = rewritten(tmp_path, (version, name), config=change)
+        read_or_refused(path)
+
+
+def test_a_zip_bomb(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.keras"
+    for large in ("model.weights.h5", "config.json"):
+        members = {"config.json": b"{}", "metadata.json": b"{}", "model.weights.h5": b""}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content if name != large else bytes(2**28 + 1))
+        assert path.stat().st_size < 2**20
+        refused(path, f"{large} unpacks to 256 MB")
+
+
+def replace_kernel(make: Callable[[h5py.File], object]) -> Callable[[Any], None]:
+    def change(file: h5py.File) -> None:
+        del file[KERNEL]
+        made = make(file)
+        if made is not None:
+            file[KERNEL] = made
+
+    return change
+
+
+def virtual(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((3, 20), "f4")
+    layout[:] = h5py.VirtualSource("other.h5", "data", shape=(3, 20))
+    file.create_virtual_dataset(KERNEL, layout)
+
+
+def external(file: h5py.File) -> None:
+    file.create_dataset(KERNEL, (3, 20), "f4", external=[("/etc/passwd", 0, 240)])
+
+
+def unwritten(file: h5py.File) -> None:
+    file.create_dataset(KERNEL, (2**20, 2**20), "f4")
+
+
+def chunk(file: h5py.File) -> None:
+    file.create_dataset(KERNEL, (3, 20), "f4", chunks=(2**14, 2**14), maxshape=(None, None))
+
+
+HOSTILE: dict[str, tuple[Callable[[h5py.File], object], str]] = {
+    "external_link": (lambda _: h5py.ExternalLink("other.h5", "/x"), "points out of its place"),
+    "soft_link": (lambda _: h5py.SoftLink("/layers/lstm/cell/vars/1"), "points out of its place"),
+    "virtual": (virtual, "kernel: is kept in another file"),
+    "external": (external, "kernel: is kept in another file"),
+    "unwritten": (unwritten, "kernel: declares shape"),
+    "chunk": (chunk, "kernel: is stored in chunks"),
+    "nan": (lambda _: np.full((3, 20), np.nan, "f4"), "kernel: holds NaN"),
+    "infinity": (lambda _: np.full((3, 20), 1e300), "kernel: holds infinity"),
+    "integers": (lambda _: np.ones((3, 20), int), "kernel: is of type int64"),
+    "strings": (lambda _: np.full((3, 20), b"x"), "kernel: is of type"),
+    "empty": (lambda _: h5py.Empty("f4"), "kernel: is empty"),
+    "transposed": (lambda _: np.ones((20, 3), "f4"), r"kernel is \[20, 3\], expected \[3, 20\]"),
+    "scalar": (lambda _: np.float32(1), r"kernel is \[\], expected"),
+    "absent": (lambda _: None, "has 2 arrays in the file, expected 3"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_arrays(case: str, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["data"] = np.ones((3, 20), "f4")
+    make, message = HOSTILE[case]
+    refused(rewritten(tmp_path, LSTM, weights=replace_kernel(make)), message)
+
+
+def test_weights_of_another_layer_are_noticed(tmp_path: Path) -> None:
+    def swap(file: h5py.File) -> None:
+        layers = file["layers"]
+        layers.move("lstm", "x")
+        layers.move("lstm_1", "lstm")
+        layers.move("x", "lstm_1")
+
+    def more(file: h5py.File) -> None:
+        file.copy("layers/lstm", "layers/lstm_2")
+
+    refused(rewritten(tmp_path, LSTM, weights=swap), "has the weights of 'lstm")
+    refused(rewritten(tmp_path, LSTM, weights=more), "fewer layers than the file has weights")
+
+
+def with_layer(k: int, **options: Any) -> Callable[[Any], None]:
+    """Options of the k-th layer, or its class name."""
+
+    def change(config: Any) -> None:
+        layer = config["config"]["layers"][k]
+        if "class_name" in options:
+            layer["class_name"] = options["class_name"]
+        if "registered_name" in options:
+            layer["registered_name"] = options["registered_name"]
+            layer["module"] = options["module"]
+        fields = ("class_name", "registered_name", "module")
+        layer["config"] |= {key: v for key, v in options.items() if key not in fields}
+
+    return change
+
+
+OWN = {"module": "builtins", "class_name": "function", "config": "f", "registered_name": "function"}
+LAMBDA = {"module": "builtins", "class_name": "__lambda__", "config": {"code": "4wEAAAA="}}
+INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}}
+
+REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "lambda": (with_layer(3, class_name="Lambda", function=LAMBDA), r"'dense'? \(Lambda\).*code"),
+    "masking": (with_layer(3, class_name="Masking"), r"\(Masking\).*without masks"),
+    "embedding": (with_layer(3, class_name="Embedding"), r"\(Embedding\).*not supported yet"),
+    "conv": (with_layer(3, class_name="Conv1D"), r"\(Conv1D\).*not supported yet"),
+    "unheard": (with_layer(3, class_name="Mamba"), r"\(Mamba\).*not supported; supported"),
+    "custom": (
+        with_layer(1, module="my.layers", registered_name="my>LSTM"),
+        r"'lstm' \(LSTM\): is defined by 'my>LSTM'",
+    ),
+    "module": (with_layer(1, module="my", registered_name=None), "is defined by 'my'"),
+    "unknown": (with_layer(1, peephole=True), "'lstm'.*option 'peephole' = True is not known"),
+    "time_major": (with_layer(1, time_major=True), "'lstm'.*time_major = True"),
+    "units": (with_layer(1, units="five"), "'lstm'.*units = 'five', expected a whole number"),
+    "flag": (with_layer(1, return_sequences=1), "return_sequences = 1, expected True or False"),
+    "softmax": (with_layer(1, activation="softmax"), "activation = 'softmax' is not supported"),
+    "gelu": (with_layer(3, activation="gelu"), "'dense'.*activation = 'gelu' is not supported"),
+    "own": (with_layer(3, activation=OWN), "'dense'.*function of its own"),
+    "lambda_gate": (with_layer(1, recurrent_activation=LAMBDA), "'lstm'.*function of its own"),
+    "dtype": (with_layer(3, dtype=INT8), "dtype policy 'int8_from_float32'.*float32 model"),
+    "lora": (with_layer(3, lora_rank=4), "'lora_rank' = 4"),
+    "wider": (with_layer(3, units=7), r"'dense'.*kernel is \[4, 2\]"),
+    "input": (with_layer(0, batch_shape=[None, 3]), "'lstm' .*expects a sequence"),
+    "image": (with_layer(0, batch_shape=[None, 6, 3, 1]), r"\[None, 6, 3, 1\]; only sequences"),
+    "features": (with_layer(0, batch_shape=[None, 6, None]), "known number of features"),
+    "ragged": (with_layer(0, ragged=True), "ragged = True"),
+    "integers": (with_layer(0, dtype="int32"), "'int32'"),
+    "name": (with_layer(1, name="lstm_1"), "two layers named 'lstm_1'"),
+    "subclass": (lambda c: {**c, "class_name": "MyModel"}, r"\(MyModel\).*no description"),
+    "reversed": (
+        with_layer(2, go_backwards=True, return_sequences=True),
+        "output 'dense'.*reversed order.*go_backwards",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_supported_is_refused_by_name(case: str, tmp_path: Path) -> None:
+    change, message = REFUSED[case]
+    refused(rewritten(tmp_path, LSTM, config=change), message)
+
+
+def find(config: Any, name: str) -> Any:
+    return next(one for one in config["config"]["layers"] if one["config"]["name"] == name)
+
+
+def call_with(name: str, options: dict[str, Any]) -> Callable[[Any], None]:
+    def change(config: Any) -> None:
+        node = find(config, name)["inbound_nodes"][0]
+        if isinstance(node, dict):
+            node["kwargs"] |= options
+        else:
+            node[0][3] |= options
+
+    return change
+
+
+def options_of(name: str, **options: Any) -> Callable[[Any], None]:
+    return lambda config: find(config, name)["config"].update(options)
+
+
+BRANCHES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "training": (call_with("end", {"training": True}), "'end'.*called with training = True"),
+    "state": (call_with("end", {"initial_state": [1]}), "'end'.*called with initial_state"),
+    "mask": (call_with("end", {"mask": [1]}), "'end'.*called with mask"),
+    "state_twice": (options_of("end", return_state=False), "reads output 1 of layer 'end'"),
+}
+
+
+@pytest.mark.parametrize("case", BRANCHES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_calls_in_functional_models(version: str, case: str, tmp_path: Path) -> None:
+    change, message = BRANCHES[case]
+    refused(rewritten(tmp_path, (version, "branches.keras"), config=change), message)
+
+
+def test_axis_1_of_vectors_is_the_features(tmp_path: Path) -> None:
+    source = ("keras3", "branches.keras")
+    load(rewritten(tmp_path, source, config=options_of("joined", axis=1)), "net", 6)
+
+
+def test_a_second_input_of_a_recurrent_layer_is_an_initial_state(tmp_path: Path) -> None:
+    def change(config: Any) -> None:
+        nodes = find(config, "end")["inbound_nodes"][0]
+        nodes.append(nodes[0])
+
+    path = rewritten(tmp_path, ("keras2", "branches.keras"), config=change)
+    refused(path, "'end'.*2 inputs.*initial_state")
+
+
+def test_a_norm_of_another_axis_is_refused(tmp_path: Path) -> None:
+    def change(config: Any) -> None:
+        config["config"]["layers"][1]["config"]["axis"] = 1
+
+    path = rewritten(tmp_path, ("keras3", "norms.keras"), config=change)
+    refused(path, r"BatchNormalization\): option axis = 1.*features")
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [(5, "takes 24 features.*5 steps of 4 features; give --steps 6"), (None, None)],
+)
+def test_flatten_needs_the_length_it_was_trained_for(
+    steps: int | None, message: str | None, tmp_path: Path
+) -> None:
+    path = placed(tmp_path, "keras3", "flattened.keras")
+    if message is not None:
+        refused(path, message, steps)
+    else:
+        assert load(path).steps == 6
+
+
+def test_flatten_of_an_open_length_asks_for_it(tmp_path: Path) -> None:
+    source = ("keras3", "flattened.keras")
+    path = rewritten(tmp_path, source, config=with_layer(0, batch_shape=[None, None, 3]))
+    refused(path, "open length of 4 features; give --steps 6", None)
+    assert load(path, steps=6).steps == 6
+
+
+def test_hard_sigmoid_needs_the_version_of_keras(tmp_path: Path) -> None:
+    path = rewritten(tmp_path, ("keras3", "functions.keras"))
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (members | {"metadata.json": b"{}"}).items():
+            archive.writestr(name, content)
+    refused(path, "hard_sigmoid, which is another function in Keras 2 than in Keras 3")

@@ -1,0 +1,78 @@
+"""Files of Keras 2 and 3, .keras and .h5, against what Keras itself computed from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lstm_edge.frontend import load
+from lstm_edge.interpret.execute import run
+from lstm_edge.passes.lower_real import lower_real
+from tests.oracle.model_reference import run_model
+from tests.support.keras_files import MODELS, expected, placed, rewritten
+
+STEPS = 6
+
+
+@pytest.mark.parametrize(("version", "name"), MODELS)
+def test_every_file_computes_what_keras_did(version: str, name: str, tmp_path: Path) -> None:
+    path = placed(tmp_path, version, name)
+    wanted = {
+        key.split("/")[1]: array
+        for key, array in expected(version).items()
+        if key.startswith(f"{path.stem}/")
+    }
+    tolerance = 2e-2 if path.stem == "half" else 1e-5
+    model = load(path, name="net", steps=STEPS)
+    ports = {port.name: port for port in (*model.inputs, *model.outputs)}
+    assert set(ports) == set(wanted)
+    inputs = {port.name: wanted[port.name] for port in model.inputs}
+    for port in (*model.inputs, *model.outputs):
+        assert port.shape == (1, *wanted[port.name].shape[1:])
+    steps = {name: x.reshape(len(x), STEPS, -1) for name, x in inputs.items()}
+    floats, _ = run(lower_real(model), steps)
+    for port in model.outputs:
+        np.testing.assert_allclose(floats[port.name], wanted[port.name], 1e-5, tolerance)
+        for k, row in enumerate(wanted[port.name]):
+            exact = run_model(model, {name: x[k : k + 1] for name, x in inputs.items()})
+            np.testing.assert_allclose(exact[port.name][0], row, 1e-5, tolerance)
+    assert not model.warnings
+
+
+def without_input_layer(config: Any) -> None:
+    first, *layers = config["config"]["layers"]
+    layers[0]["config"]["batch_input_shape"] = first["config"]["batch_input_shape"]
+    config["config"] = layers
+
+
+def unbuilt_at_first(config: Any) -> None:
+    del config["config"]["layers"][0]
+    config["config"]["build_input_shape"] = [None, None, 3]
+
+
+@pytest.mark.parametrize("change", [without_input_layer, unbuilt_at_first])
+def test_older_forms_of_sequential_name_the_input_after_the_first_layer(
+    change: Any, tmp_path: Path
+) -> None:
+    model = load(rewritten(tmp_path, ("keras2", "lstm.keras"), config=change))
+    assert model.inputs[0].name == "lstm_input"
+    assert model.inputs[0].shape == (1, -1, 3)
+    assert [node.name for node in model.nodes] == ["lstm", "lstm2", "last", "fc", "relu"]
+
+
+def test_steps_are_open_where_the_file_leaves_them_open(tmp_path: Path) -> None:
+    path = placed(tmp_path, "keras3", "gru.keras")
+    model = load(path)
+    assert model.steps is None
+    assert model.inputs[0].shape == (1, -1, 3)
+    assert model.outputs[0].shape == (1, -1, 2)
+    assert load(path, steps=9).outputs[0].shape == (1, 9, 2)
+
+
+def test_scales_are_folded_into_the_weights_around_them(tmp_path: Path) -> None:
+    names = [node.name for node in load(placed(tmp_path, "keras3", "norms.keras")).nodes]
+    assert names.count("scale") == 1
+    assert names.index("scale") == names.index("tanh") - 1
