@@ -118,9 +118,7 @@ def _run(
                 starts = step == 0 if direction == FORWARD else t == length - 1
                 execute(block, values, Moment(step, starts, t - length, steps))
             ran = {op.dest for block in running for op in block.ops}
-            now.update(
-                {s.name: values[s.next] for s in program.states if s.next in ran | given.keys()}
-            )
+            now.update({s.name: values[s.next] for s in program.states if s.next in ran})
             for name, row in rows.items():
                 if name in ran or (name in given and t < length):
                     row.append(values[name])
