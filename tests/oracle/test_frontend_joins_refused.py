@@ -15,7 +15,6 @@ from tests.oracle.graphs import graph, node, saved
 from tests.oracle.join_graphs import (
     BOTH,
     CONSTANTS,
-    MERGED,
     SEQUENCE,
     H,
     N,

@@ -40,6 +40,14 @@ void loops_init(loops_state *state);
 /* Forget all steps so far. */
 void loops_reset(loops_state *state);
 
+/* Read and set a state between two steps: 3 numbers, Q11.20 in int32. */
+void loops_get_lstm_c(const loops_state *state, int32_t *values);
+void loops_set_lstm_c(loops_state *state, const int32_t *values);
+
+/* Read and set a state between two steps: 3 numbers, Q1.11 in int16. */
+void loops_get_lstm_h(const loops_state *state, int16_t *values);
+void loops_set_lstm_h(loops_state *state, const int16_t *values);
+
 /*
  * One time step.
  * x: 2 numbers, int16, 16 bits, one scale

@@ -225,6 +225,31 @@ void pairs_reset(pairs_state *state)
     state->current = 0;
 }
 
+void pairs_get_lstm_c(const pairs_state *state, int32_t *values)
+{
+    memcpy(values, state->lstm_c, 3 * sizeof values[0]);
+}
+
+void pairs_set_lstm_c(pairs_state *state, const int32_t *values)
+{
+    memcpy(state->lstm_c, values, 3 * sizeof values[0]);
+}
+
+void pairs_get_lstm_h(const pairs_state *state, int16_t *values)
+{
+    memcpy(values, state->lstm_h[state->current], 3 * sizeof values[0]);
+}
+
+void pairs_set_lstm_h(pairs_state *state, const int16_t *values)
+{
+    for (int32_t k = 0; k < 3; k++) {
+        const int16_t low = -2048;
+        const int16_t high = 2048;
+        const int16_t raised = values[k] < low ? low : values[k];
+        state->lstm_h[state->current][k] = raised > high ? high : raised;
+    }
+}
+
 void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
 {
     const int32_t now = state->current;

@@ -40,6 +40,14 @@ void pairs_init(pairs_state *state);
 /* Forget all steps so far. */
 void pairs_reset(pairs_state *state);
 
+/* Read and set a state between two steps: 3 numbers, Q11.20 in int32. */
+void pairs_get_lstm_c(const pairs_state *state, int32_t *values);
+void pairs_set_lstm_c(pairs_state *state, const int32_t *values);
+
+/* Read and set a state between two steps: 3 numbers, Q1.11 in int16. */
+void pairs_get_lstm_h(const pairs_state *state, int16_t *values);
+void pairs_set_lstm_h(pairs_state *state, const int16_t *values);
+
 /*
  * One time step.
  * x: 2 numbers, int16, 16 bits, one scale

@@ -265,6 +265,26 @@ void straight_reset(straight_state *state)
     state->current = 0;
 }
 
+void straight_get_lstm_c(const straight_state *state, float *values)
+{
+    memcpy(values, state->lstm_c, 3 * sizeof values[0]);
+}
+
+void straight_set_lstm_c(straight_state *state, const float *values)
+{
+    memcpy(state->lstm_c, values, 3 * sizeof values[0]);
+}
+
+void straight_get_lstm_h(const straight_state *state, float *values)
+{
+    memcpy(values, state->lstm_h[state->current], 3 * sizeof values[0]);
+}
+
+void straight_set_lstm_h(straight_state *state, const float *values)
+{
+    memcpy(state->lstm_h[state->current], values, 3 * sizeof values[0]);
+}
+
 void straight_step(straight_state *state, const float *x, float *probability, float *hidden)
 {
     const int32_t now = state->current;

@@ -36,6 +36,14 @@ void straight_init(straight_state *state);
 /* Forget all steps so far. */
 void straight_reset(straight_state *state);
 
+/* Read and set a state between two steps: 3 numbers, float32. */
+void straight_get_lstm_c(const straight_state *state, float *values);
+void straight_set_lstm_c(straight_state *state, const float *values);
+
+/* Read and set a state between two steps: 3 numbers, float32. */
+void straight_get_lstm_h(const straight_state *state, float *values);
+void straight_set_lstm_h(straight_state *state, const float *values);
+
 /*
  * One time step.
  * x: 2 numbers, float32
