@@ -92,9 +92,9 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
         if part is None:
             raise ModelError(
                 node.label,
-                f"splits an axis of {size} of {describe(view.axes)} into {sizes[:8]}: only features, "
-                "states and the directions of a layer can be had apart; if it comes from a loop "
-                "over cells, export nn.LSTM, nn.GRU or nn.RNN instead",
+                f"splits an axis of {size} of {describe(view.axes)} into {sizes[:8]}: only "
+                "features, states and the directions of a layer can be had apart; if it comes from "
+                "a loop over cells, export nn.LSTM, nn.GRU or nn.RNN instead",
             )
         results.append(part)
     return results

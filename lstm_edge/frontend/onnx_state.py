@@ -175,6 +175,11 @@ def state_output(walk: Walk, name: str, view: View, one_step: bool) -> DraftStat
     return DraftState(name, _shape(walk, view), tuple(parts))
 
 
+def is_sequence(walk: Walk, view: View) -> bool:
+    """True for a layer's result at each step, not after the last one."""
+    return any(walk.ends[tensor][0] == tensor for tensor in walk.draft.parts(view.tensor))
+
+
 def pair(inputs: list[DraftState], outputs: list[DraftState]) -> list[DraftState]:
     """The inputs with their partners: the first output that shows the same in the same places."""
     free = list(outputs)

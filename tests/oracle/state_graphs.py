@@ -108,9 +108,7 @@ def shapes_of(case: Case) -> dict[str, tuple[int, ...]]:
     """Of a call's arrays by input; open axes by their names "B" and "T"."""
     sizes = {"B": case.rows, "T": case.steps}
     return {
-        i.name: tuple(
-            d.dim_value or sizes[d.dim_param[0]] for d in i.type.tensor_type.shape.dim
-        )
+        i.name: tuple(d.dim_value or sizes[d.dim_param[0]] for d in i.type.tensor_type.shape.dim)
         for i in case.model.graph.input
     }
 
@@ -137,25 +135,43 @@ def call_by_call(case: Case, drawn: Arrays, first: Arrays) -> Arrays:
 
 
 def compare(
-    case: Case, folder: Path, *, given: bool = True, budget: float = 30.0, seed: int = 3
+    case: Case,
+    folder: Path,
+    *,
+    given: bool = True,
+    stream: bool = True,
+    budget: float = 30.0,
+    seed: int = 3,
 ) -> Compared:
-    """Float results equal onnxruntime's, integers nearly; given: first states are fed, not zero."""
+    """Float results equal onnxruntime's, integers nearly; given: first states are fed, not zero.
+
+    stream: states that no input sets live on from call to call, else each call starts anew, as
+    onnxruntime does.
+    """
     model = load(saved(case.model, folder), name="net")
     assert {p.name: p.partner for p in model.state_inputs} == dict(case.partners)
     real = lower_real(model)
     arrays, drawn, first = _inputs(case, model, given, seed)
     expected = _rows(case, model, call_by_call(case, drawn, first))
-    feed = feed_of(real, arrays, stream=True)
-    found = user_arrays(real, run_numpy(real, feed))
+    found = run_calls(real, arrays, stream)
     assert sorted(found) == sorted(expected)
     for name, array in found.items():
         assert array.shape == expected[name].shape, name
         np.testing.assert_allclose(array, expected[name], atol=1e-5, err_msg=name)
     program = integers(model, real, case, seed)
-    ours = user_arrays(program, run_numpy(program, feed_of(program, arrays, stream=True)))
+    ours = run_calls(program, arrays, stream)
     ratios = {name: sqnr_db(array, ours[name]) for name, array in expected.items()}
     assert min(ratios.values()) > budget, ratios
     return Compared(model, real, program, arrays, expected, ratios)
+
+
+def run_calls(program: Program, arrays: Arrays, stream: bool) -> Arrays:
+    """Arrays [rows, calls, ...] of a stream, or of calls that each start anew."""
+    if stream:
+        return user_arrays(program, run_numpy(program, feed_of(program, arrays, stream=True)))
+    flat = {n: a.reshape(-1, *a.shape[2:]) for n, a in arrays.items()}
+    found = user_arrays(program, run_numpy(program, feed_of(program, flat, stream=False)))
+    return {n: a.reshape(-1, CALLS, *a.shape[2:]) for n, a in found.items()}
 
 
 def _inputs(case: Case, model: Model, given: bool, seed: int) -> tuple[Arrays, Arrays, Arrays]:
@@ -174,10 +190,7 @@ def _inputs(case: Case, model: Model, given: bool, seed: int) -> tuple[Arrays, A
         numbers = rng.normal(size=(CALLS, *shape))
         drawn[name] = (numbers * (0.4 if name in case.partners else 1.0)).astype(np.float32)
         ours[name] = np.stack(
-            [
-                np.stack([row_of(a, ports[name], r) for a in drawn[name]])
-                for r in range(case.rows)
-            ]
+            [np.stack([row_of(a, ports[name], r) for a in drawn[name]]) for r in range(case.rows)]
         )
     return ours, drawn, first
 
