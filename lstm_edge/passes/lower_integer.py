@@ -27,6 +27,7 @@ from lstm_edge.passes.lower_affine import (
 )
 from lstm_edge.passes.lower_function import lower_function
 from lstm_edge.passes.lower_softmax import lower_softmax
+from lstm_edge.passes.prune import prune
 
 
 class IntegerRules:
@@ -338,4 +339,4 @@ def given_name(state: Value) -> str:
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:
     """The int8 program of a model, its formats chosen from `ranges`."""
     described = {"activations": options.activations, "cell_state": options.cell_state}
-    return lower(model, IntegerRules(model, ranges, options), described)
+    return prune(lower(model, IntegerRules(model, ranges, options), described))

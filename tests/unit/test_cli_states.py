@@ -1,4 +1,4 @@
-"""`run` on models whose states are inputs and outputs: as onnxruntime, the same from place to place."""
+"""`run` on models whose states are inputs and outputs: onnxruntime agrees, places agree."""
 
 from __future__ import annotations
 
