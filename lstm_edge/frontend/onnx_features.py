@@ -47,6 +47,8 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     if at is None:
         return None
     inner = grid[at + len(atoms) :]
+    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
+        walk.draft.features[view.tensor] = size_of(grid)
     tensors = _parts(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     tensor = walk.draft.concat(tensors, "")
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")

@@ -23,7 +23,13 @@ from lstm_edge.frontend.onnx_features import settle_roles
 from lstm_edge.frontend.onnx_file import OnnxFile, tensor_value
 from lstm_edge.frontend.onnx_ids import INTEGERS, check_ids, integers
 from lstm_edge.frontend.onnx_nodes import run_node, unsupported
-from lstm_edge.frontend.onnx_state import check_parts, pair, state_inputs, state_output
+from lstm_edge.frontend.onnx_state import (
+    check_parts,
+    is_sequence,
+    pair,
+    state_inputs,
+    state_output,
+)
 from lstm_edge.frontend.onnx_walk import (
     Foreign,
     OnnxNode,
@@ -188,7 +194,10 @@ def _model(graph: Graph, walk: Walk) -> Model:
     timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
     state_ins, state_outs = _states(walk, graph, sources)
     shown = {port.name for port in state_outs}
-    outputs = [_output(walk, name, timed) for name in graph.outputs if name not in shown]
+    others = [name for name in graph.outputs if name not in shown]
+    if not others:  # states are all that the network gives
+        others, state_outs = list(graph.outputs), []
+    outputs = [_output(walk, name, timed) for name in others]
     read = _read(walk, outputs)
     check_parts(walk, read)
     set_by = {port.name for port in state_ins}
@@ -225,12 +234,12 @@ def _states(
 ) -> tuple[list[DraftState], list[DraftState]]:
     """Inputs that set states, and the outputs that are their partners."""
     one_step = time_axis(walk) is None
-    shown = []
-    for name in graph.outputs:
-        view = walk.values.get(name)
-        port = state_output(walk, name, view, one_step) if isinstance(view, View) else None
-        shown += [] if port is None else [port]
-    inputs = pair(state_inputs(walk, dict(sources)), shown)
+    views = {name: v for name in graph.outputs if isinstance(v := walk.values.get(name), View)}
+    ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
+    shown = [port for port in ports.values() if port is not None]
+    # of one step, the sequence shows the state as well: it is the partner where nothing else is
+    sequences_last = sorted(shown, key=lambda port: is_sequence(walk, views[port.name]))
+    inputs = pair(state_inputs(walk, dict(sources)), sequences_last)
     partners = {port.partner for port in inputs}
     return inputs, [port for port in shown if port.name in partners]
 

@@ -8,6 +8,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.onnx_state import input_part
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 
 
@@ -73,7 +74,7 @@ def _check_size(walk: Walk, node: OnnxNode, part: View, size: int) -> None:
 
 
 def split(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Whole parts of a Concat or of two directions, or all of a tensor."""
+    """Parts of the features, of directions, or of an input that holds states; or all of it."""
     view = node.view(0)
     axis = axis_of(node, len(view.axes))
     size = size_of(view.axes[axis])
@@ -84,13 +85,16 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
     settled(view, node.label)
     for k in range(len(sizes)):
         begin = sum(sizes[:k])
-        part = select(walk, view, axis, list(range(begin, begin + sizes[k])), keep=True)
-        if part is None or not sizes[k]:
+        wanted = list(range(begin, begin + sizes[k]))
+        part = select(walk, view, axis, wanted, keep=True) if wanted else None
+        if part is None and wanted:
+            part = input_part(walk, view, axis, wanted, node.label)
+        if part is None:
             raise ModelError(
                 node.label,
-                f"splits an axis of {size} of {describe(view.axes)} into {sizes[:8]}: only the "
-                "parts of a Concat and the directions of a layer can be had apart; if it comes "
-                "from a loop over cells, export nn.LSTM, nn.GRU or nn.RNN instead",
+                f"splits an axis of {size} of {describe(view.axes)} into {sizes[:8]}: only "
+                "features, states and the directions of a layer can be had apart; if it comes from "
+                "a loop over cells, export nn.LSTM, nn.GRU or nn.RNN instead",
             )
         results.append(part)
     return results

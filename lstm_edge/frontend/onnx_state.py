@@ -48,15 +48,26 @@ def input_part(walk: Walk, view: View, axis: int, wanted: list[int], source: str
 def check_parts(walk: Walk, needed: set[str]) -> None:
     """Parts of inputs that layers read must be parts of their features."""
     for tensor, part in walk.input_parts.items():
-        if tensor in needed and walk.roles.get(part.atom) != "feature":
-            role = walk.roles.get(part.atom) or "an unexplained"
+        if tensor in needed and _explained(walk, part) != "feature":
+            role = walk.roles.get(part.atom)
             raise ModelError(
-                part.atom.name,
-                f"index {part.begin} of this axis of an input, its {role} axis, is taken as data; "
-                "only features and states can be taken apart; if it comes from a loop over cells, "
-                "export nn.LSTM, nn.GRU or nn.RNN",
+                f"input {part.atom.name.rsplit(' ', 1)[0]!r}",
+                f"index {part.begin} of its {role + ' axis' if role else 'axis'} of "
+                f"{part.atom.size} is taken as data; only features and states can be taken apart; "
+                "if it comes from a loop over cells, export nn.LSTM, nn.GRU or nn.RNN",
             )
         walk.draft.features[tensor] = 1 if part.kept is None else part.kept.size
+
+
+def _explained(walk: Walk, part: InputPart) -> str | None:
+    """The role of the axis that a part was taken of. What no operator says, where single numbers
+    are taken and nothing else counts features: these are the features.
+    """
+    owner = part.atom.name.rsplit(" ", 1)[0]
+    others = {a.name.rsplit(" ", 1)[0] for a, r in walk.roles.items() if r == "feature"}
+    if part.kept is None and owner not in others and part.atom not in walk.cuts:
+        walk.roles.setdefault(part.atom, "feature")
+    return walk.roles.get(part.atom)
 
 
 def given_places(
@@ -173,6 +184,11 @@ def state_output(walk: Walk, name: str, view: View, one_step: bool) -> DraftStat
         parts.append((*end, tuple(places[start : start + size])))
         start += size
     return DraftState(name, _shape(walk, view), tuple(parts))
+
+
+def is_sequence(walk: Walk, view: View) -> bool:
+    """True for a layer's result at each step, not after the last one."""
+    return any(walk.ends[tensor][0] == tensor for tensor in walk.draft.parts(view.tensor))
 
 
 def pair(inputs: list[DraftState], outputs: list[DraftState]) -> list[DraftState]:

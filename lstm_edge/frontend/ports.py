@@ -65,7 +65,9 @@ def _role(walk: Walk, label: str, atom: Atom) -> str:
         return "batch"
     if role is None:
         raise ModelError(
-            label, f"an axis of {atom.size} elements that no LSTM or dense layer explains"
+            label,
+            f"an axis of {atom.size} elements that no LSTM or dense layer explains; remove it, or "
+            "export with a size of 1",
         )
     return role
 

@@ -156,15 +156,28 @@ def _state_axes(
     if len(axes) == 3 and settings.batch_first:
         axes = (axes[1], axes[0], axes[2])
     expected = (len(settings.directions), size_of(x.batch), hidden)
-    if len(axes) == 3 and size_of(axes[1]) != expected[1]:
-        message = f"input {name} has {size_of(axes[1])} batch rows, but X has {expected[1]}"
-        both_open = all(atom.open for atom in (*x.batch, *axes[1]))
-        rows = 1 if both_open else size_of(axes[1])
-        raise walk.need_size(node, x.batch or axes[1], rows, message)
-    if tuple(size_of(a) for a in axes) != expected:
-        message = f"input {name} is {describe(view.axes)}, expected {list(expected)}"
+    if len(axes) == 3 and not _same_rows(axes[1], x.batch):
+        found, rows = describe((axes[1],)), describe((x.batch,))
+        message = f"input {name} has a batch of {found}, but X has one of {rows}; make them equal"
+        grows, size = (x.batch, size_of(axes[1])) if _is_open(x.batch) else (axes[1], expected[1])
+        raise walk.need_size(node, grows, size, message)
+    if len(axes) != 3 or (size_of(axes[0]), size_of(axes[2])) != (expected[0], hidden):
+        message = f"input {name} is {describe(view.axes)}, expected {_texts(expected, x.batch)}"
         raise walk.need_size(node, axes[-1] if axes else (), hidden, message)
     return axes[0], axes[1], axes[2]
+
+
+def _same_rows(axis: Axis, batch: Axis) -> bool:
+    """Two open axes, named the same or not, are of one size: no call could differ in them."""
+    return size_of(axis) == size_of(batch) or (_is_open(axis) and _is_open(batch))
+
+
+def _is_open(axis: Axis) -> bool:
+    return any(atom.open for atom in axis)
+
+
+def _texts(sizes: tuple[int, int, int], batch: Axis) -> str:
+    return f"[{sizes[0]}, {'?' if _is_open(batch) else sizes[1]}, {sizes[2]}]"
 
 
 def _state_vectors(

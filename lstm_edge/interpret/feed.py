@@ -89,6 +89,7 @@ def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
             "--stream: this model needs whole sequences, so nothing lives on from call to call; "
             "run it without --stream"
         )
+    _check_first(program, arrays, stream)
     shape = _calls(program, arrays) if stream else None
     flat = _flattened(program, arrays) if stream else arrays
     vectors = read_inputs(program, flat)
@@ -100,6 +101,30 @@ def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
     for port in program.state_inputs:
         states |= _states(program, port, arrays, lead if stream else (samples,))
     return Feed(inputs, states)
+
+
+def _check_first(program: Program, arrays: Arrays, stream: bool) -> None:
+    """Every `init__<input>` belongs to a state input, which is not fed for each call as well."""
+    known = [port.name for port in program.state_inputs]
+    for name in arrays:
+        state = name.removeprefix("init__")
+        if state == name or any(port.name == name for port in program.inputs):
+            continue
+        if state not in known:
+            raise DataError(
+                f"array {name!r} belongs to no input that sets a state; the model's are: "
+                f"{', '.join(known) or 'none'}"
+            )
+        if not stream:
+            raise DataError(
+                f"array {name!r} is for --stream; for samples that each start anew, name it "
+                f"{state!r}"
+            )
+        if state in arrays:
+            raise DataError(
+                f"array {name!r} gives the state before the first call, {state!r} before each: "
+                "leave one out"
+            )
 
 
 def _calls(program: Program, arrays: Arrays) -> tuple[int, int]:
@@ -132,13 +157,10 @@ def _states(
     first = f"init__{port.name}"
     once = len(lead) == 2 and first in arrays
     name = first if once else port.name
-    needed = not port.partner or program.options.get("state") == "explicit"
     if name not in arrays:
-        if needed:
+        if not port.partner:
             raise DataError(
                 f"no array {port.name!r} for the model's state input, which no output feeds back"
-                if not port.partner
-                else f"no array {port.name!r}: the model was compiled with --state explicit"
             )
         return {}
     lead = lead[:1] if once else lead

@@ -31,6 +31,7 @@ from lstm_edge.passes.lower_affine import (
 from lstm_edge.passes.lower_function import lower_function
 from lstm_edge.passes.lower_lookup import lower_lookup
 from lstm_edge.passes.lower_softmax import lower_softmax
+from lstm_edge.passes.prune import prune
 from lstm_edge.passes.sweeps import Turn
 
 
@@ -406,4 +407,4 @@ def given_name(state: Value) -> str:
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:
     """The int8 program of a model, its formats chosen from `ranges`."""
     described = {"activations": options.activations, "cell_state": options.cell_state}
-    return lower(model, IntegerRules(model, ranges, options), described)
+    return prune(lower(model, IntegerRules(model, ranges, options), described))

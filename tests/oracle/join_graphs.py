@@ -54,6 +54,7 @@ CONSTANTS = {
     "end": ints(2**40),
     "h": ints(H),
     "hh": ints(2 * H),
+    "uneven": ints(H - 1, H + 1),
     "swap": ints(1, 0),
     "keep": ints(0, 0, -1),
     "layers": ints(2, 2, 1, H),

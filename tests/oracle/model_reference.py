@@ -13,14 +13,35 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Port
+from lstm_edge.ir.model import (
+    Concat,
+    DenseOverTime,
+    FirstStep,
+    LastStep,
+    Layer,
+    Model,
+    Port,
+    Slice,
+    StatePort,
+)
 
 Doubles = npt.NDArray[np.float64]
 
 
 def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Doubles]:
-    """Arrays shaped as the output ports say, from arrays shaped as the input ports say."""
+    """Arrays shaped as the output ports say, from arrays shaped as the input ports say.
+
+    States start from the arrays of the inputs that set them, where these are among `inputs`; those
+    after the last step follow the outputs.
+    """
     values: dict[str, Doubles] = {}
+    given = {
+        (part.layer, part.state): np.asarray(inputs[port.name], np.float64).ravel()[[*part.places]]
+        for port in model.state_inputs
+        if port.name in inputs
+        for part in port.parts
+    }
+    ends: dict[tuple[str, str], Doubles] = {}
     for port in model.inputs:
         features = model.tensors[port.tensor].features
         values[port.tensor] = vectors(
@@ -30,7 +51,9 @@ def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str,
         if isinstance(node, Concat):
             values[node.output] = np.concatenate([values[t] for t in node.inputs], axis=-1)
             continue
-        if isinstance(node, LastStep):
+        if isinstance(node, Slice):
+            values[node.output] = values[node.input][..., node.begin : node.end]
+        elif isinstance(node, LastStep):
             values[node.output] = values[node.input][-1]
         elif isinstance(node, FirstStep):
             values[node.output] = values[node.input][0]
@@ -39,13 +62,24 @@ def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str,
             products = [w.astype(np.float64) @ x for w, x in pairs]
             values[node.output] = np.sum(products, axis=0) + node.bias
         else:
-            _run_layer(node, values, model)
+            first = {s: a for (layer, s), a in given.items() if layer == node.name}
+            last = _run_layer(node, values, model, first)
+            ends |= {(node.name, name): value for name, value in last.items()}
     for name, tensor in model.tensors.items():
         if name in values:
             assert values[name].shape[-1] == tensor.features, name
             assert values[name].ndim == (2 if tensor.per_step else 1), name
     steps = next(len(values[p.tensor]) for p in model.inputs if model.tensors[p.tensor].per_step)
-    return {port.name: array_of(port, values[port.tensor], steps) for port in model.outputs}
+    found = {port.name: array_of(port, values[port.tensor], steps) for port in model.outputs}
+    return found | {port.name: _state_array(port, ends) for port in model.state_outputs}
+
+
+def _state_array(port: StatePort, ends: Mapping[tuple[str, str], Doubles]) -> Doubles:
+    """The states after the last step, where the port has them."""
+    array = np.full(int(np.prod(port.shape)), np.nan)
+    for part in port.parts:
+        array[[*part.places]] = ends[part.layer, part.state]
+    return array.reshape(port.shape)
 
 
 def vectors(port: Port, array: npt.NDArray[Any], features: int, per_step: bool) -> Doubles:
@@ -73,12 +107,18 @@ def array_of(port: Port, value: Doubles, steps: int) -> Doubles:
     return value.reshape(shape)
 
 
-def _run_layer(layer: Layer, values: dict[str, Doubles], model: Model) -> None:
+def _run_layer(
+    layer: Layer, values: dict[str, Doubles], model: Model, first: Mapping[str, Doubles]
+) -> dict[str, Doubles]:
+    """Add the layer's results; its states after the last step that it takes. first: its states
+    before, where they are not its own.
+    """
     per_step = [model.tensors[t].per_step for t in layer.inputs.values()]
     assert len(set(per_step)) == 1
     inputs = {name: np.atleast_2d(values[t]) for name, t in layer.inputs.items()}
+    initial = {**layer.initial, **first}
     state = {
-        name: np.asarray(layer.initial.get(name, np.zeros(_units(layer, name))), dtype=np.float64)
+        name: np.asarray(initial.get(name, np.zeros(_units(layer, name))), dtype=np.float64)
         for name in layer.cell.states
     }
     record: dict[str, list[Doubles]] = {result: [] for result in layer.cell.results}
@@ -92,6 +132,7 @@ def _run_layer(layer: Layer, values: dict[str, Doubles], model: Model) -> None:
     for result, tensor in layer.outputs.items():
         record[result] = record[result][:: -1 if layer.reverse else 1]
         values[tensor] = np.stack(record[result]) if per_step[0] else record[result][0]
+    return state
 
 
 def _units(layer: Layer, state: str) -> int:

@@ -50,6 +50,9 @@ CASES: dict[str, tuple[list[onnx.NodeProto], str]] = {
         [*MERGED, node("Gather", "m last", "g", axis=0), node("Gemm", "g w2h", "z")],
         "z",
     ),
+    "part_of_a_part": ([*MERGED, node("Slice", "m one h two", "z")], "z"),
+    "features_of_one_layer": ([*SEQUENCE, node("Slice", "s zero two two", "z")], "z"),
+    "unequal_split": ([*MERGED, node("Split", "m uneven", "p q", axis=2)], "p q"),
     "first_step_sliced": ([*SEQUENCE, node("Slice", "s zero one zero", "z")], "z"),
     "final_states_concatenated": (
         [

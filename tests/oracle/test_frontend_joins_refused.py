@@ -15,7 +15,6 @@ from tests.oracle.graphs import graph, node, saved
 from tests.oracle.join_graphs import (
     BOTH,
     CONSTANTS,
-    MERGED,
     SEQUENCE,
     H,
     N,
@@ -42,9 +41,6 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
         "output 'z'.*in the order layer, time",
     ),
     "softmax_on_each_direction": ([BOTH, node("Softmax", "Y", "z", axis=-1)], "Softmax"),
-    "part_of_a_part": ([*MERGED, node("Slice", "m one h two", "z")], "Slice.*whole parts"),
-    "features_of_one_layer": ([*SEQUENCE, node("Slice", "s zero two two", "z")], "Slice"),
-    "unequal_split": ([*MERGED, node("Split", "m sizes", "p z", axis=2)], "Split.*parts of a"),
     "middle_step": ([*SEQUENCE, node("Gather", "s i2", "z", axis=0)], "index 2 of the time axis"),
     "joined_in_time": ([*SEQUENCE, node("Concat", "s s", "z", axis=0)], "Concat.*along axis 0"),
     "broadcast": (
@@ -71,7 +67,7 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_would_be_work_or_wrong_is_refused(case: str, tmp_path: Path) -> None:
     nodes, message = REFUSED[case]
-    constants = CONSTANTS | {"sizes": ints(4, 6), "one_row": floats(T, 1, 2)}
+    constants = CONSTANTS | {"one_row": floats(T, 1, 2)}
     with pytest.raises(ModelError, match=message) as caught:
         load(saved(graph(nodes, X, ["z"], constants), tmp_path))
     assert "\n" not in str(caught.value)

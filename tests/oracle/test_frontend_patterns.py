@@ -11,9 +11,10 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.frontend.onnx import STAND_INS
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import from_vectors, read_inputs
-from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.model import Model, Port, StatePort
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.model_reference import run_model
 
@@ -23,63 +24,21 @@ FILES = [f for folder in FOLDERS for f in sorted((PATTERNS / folder).glob("*.onn
 FILES = [f for f in FILES if not re.search(r"(?<!rnn_dyn)\.(q|fp16)", f.name)]
 """Quantized files have tests of their own, test_rewrite_quantized.py and test_rewrite_half.py."""
 
-HEADS = ("last", "hn", "seq", "seqsoft", "flat", "squeeze", "relu_drop")
-MODULES = """
-    tm bf bf_b1 bf_dynB bf_dynBT bf_dynT_b1 tm_2l tm_bi nobias bf_2l_dynBT bf_bi2l_hcat unbatched
-    zerostate2l_dynB zerostate2l_static
-"""
-KERAS = """
-    LSTM LSTM_seq LSTM_dynT LSTM_2l_dense LSTM_nobias LSTM_nocudnn LSTM_relu Bi_LSTM Bi_LSTM_seq
-    RNN_LSTMCell LSTM_bs1.export Emb_LSTM
-"""
-KERAS2 = """
-    LSTM LSTM_bs1 LSTM_seq_dynT LSTM_stateful LSTM_hardsig TD_Dense GRU_after GRU_after_seq Bi_GRU
-    Bi_LSTM_seq
-"""
-LOADED = {
-    "torch": [
-        *(f"{op}_{name}" for op in ("LSTM", "GRU") for name in MODULES.split()),
-        *(f"RNN_{name}.legacy" for name in (*MODULES.split(), "relu")),
-        *(f"LSTM_head_{h}{k}" for h in HEADS for k in ("", "_dynBT")),
-        "LSTM_dropout_2l",
-        "LSTM_head_last_tm",
-        "LSTM_emb_last",
-        "GRU_emb_hn_2l",
-        "LSTM_emb_bi_seq_dynBT.dynamo",
-    ],
-    "keras2": KERAS2.split(),
-    "keras_tensorflow": KERAS.split(),
-    "quant": [f"{op}_dyn{k}" for op in ("lstm", "gru", "bilstm") for k in ("", ".clean")]
-    + ["lstm_leg"],
-}
-"""Models that this front end takes, by folder; a name without exporter stands for all of them."""
-
-NAMED = (
-    (r"Cell_loop|_unroll", "Gather|Split"),
-    (r"LSTM_proj", "proj_size"),
-    (r"emb_bi", "runs backward"),
-    (r"packed", "type int"),
-    (r"Emb_mask", "Slice"),
-    (r"mean|gap", "ReduceMean"),
-    (r"max", "ReduceMax"),
-    (r"torch/(LSTM|GRU)_state|RNN_state.*legacy|LSTM_state_io.export", "initial_h"),
-    (r"stackstate.dynamo", "two different tensors"),
-    (r"stackstate|residual|td_dense|RNN.*dynamo|rnn_dyn\.(clean|onnx)", "Slice"),
-    (r"Cell_step", "Split"),
-    (r"Conv", "Conv"),
-    (r"LN", "LayerNormalization"),
-    (r"mask", "Equal"),
-    (r"gobackwards", "ReverseSequence"),
-    (r"rnn_dyn\.qdyn", "Slice"),
-    (r"keras", "Loop"),
+REFUSED = re.compile(
+    r"LSTM_proj|LSTM_packed_unsorted|mask|emb_bi_seq_dynBT\.legacy|stackstate\.dynamo"
+    r"|LSTM_state_(tm|bf_dynBT)\.dynamo"
 )
-"""What a refusal must name: the first pattern that a file's name matches decides."""
+"""Files that are refused: wrong exports, sorted batches, masks, and one without a length."""
+
+WAY_OUT = (
+    r"\b(export|remove|compute it|train|save|use|give|fix|only .* (is|are)\b|it is where|"
+    r"not supported|take the)"
+)
+"""What a refusal tells the user to do, or what is possible instead."""
 
 
 def is_loaded(file: Path) -> bool:
-    stem = file.name.removesuffix(".onnx")
-    known = LOADED[file.parent.name]
-    return stem in known or (file.parent.name != "quant" and stem.rsplit(".", 1)[0] in known)
+    return not REFUSED.search(file.name)
 
 
 def name_of(file: Path) -> str:
@@ -94,20 +53,24 @@ def test_pattern_computes_what_onnxruntime_does(file: Path) -> None:
 
 @pytest.mark.parametrize("file", [f for f in FILES if not is_loaded(f)], ids=name_of)
 def test_pattern_is_refused_by_name(file: Path) -> None:
+    """By that of a node, an input, an output or an operator, and with a way out."""
     with pytest.raises(ModelError) as caught:
         load(file)
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 400
-    named = [n.name or n.output[0] for n in onnx.load(file).graph.node]
-    assert any(repr(name) in message for name in named) or "input" in message
-    words = next(words for pattern, words in NAMED if re.search(pattern, name_of(file)))
-    assert re.search(words, message), message
+    proto = onnx.load(file).graph
+    names = [n.name or n.output[0] for n in proto.node]
+    names += [value.name for value in (*proto.input, *proto.output)]
+    operators = {n.op_type for n in proto.node}
+    assert any(repr(name) in message for name in names) or operators & set(message.split()), message
+    assert re.search(WAY_OUT, message), message
+    assert not any(re.search(rf"\b{size}\b", message) for size in sum(STAND_INS, ())), message
 
 
 def test_every_pattern_file_was_seen(shared_dir: Path) -> None:
     assert len(FILES) > 150
-    assert sum(map(is_loaded, FILES)) == 150
+    assert len(FILES) - sum(map(is_loaded, FILES)) < 20
 
 
 def test_mnist_lstm_gives_the_stored_probabilities(shared_dir: Path) -> None:
@@ -138,11 +101,18 @@ def compare_with_onnxruntime(file: Path, model: Model, steps: int) -> None:
     session = onnxruntime.InferenceSession(str(file), options)
     rng = np.random.default_rng(len(file.name))
     ports = {port.name: port for port in model.inputs}
+    states = {port.name: port for port in (*model.state_inputs, *model.state_outputs)}
     feeds, batch = {}, 1
     for value in session.get_inputs():
-        shape = input_shape(value.shape, ports[value.name], steps)
-        rows = [s for s, a in zip(shape, ports[value.name].axes, strict=True) if a == "batch"]
-        batch = max(batch, *rows, 1)
+        if value.name in states:
+            shape = [size if isinstance(size, int) else 3 for size in value.shape]
+        elif value.name in ports:
+            shape = input_shape(value.shape, ports[value.name], steps)
+            rows = [s for s, a in zip(shape, ports[value.name].axes, strict=True) if a == "batch"]
+            batch = max(batch, *rows, 1)
+        else:
+            assert any(repr(value.name) in warning for warning in model.warnings)
+            shape = [size if isinstance(size, int) else 3 for size in value.shape]
         feeds[value.name] = rng.normal(size=shape).astype(np.float32)
         if limit := ports[value.name].limit:
             kind = np.int32 if value.type == "tensor(int32)" else np.int64
@@ -150,11 +120,26 @@ def compare_with_onnxruntime(file: Path, model: Model, steps: int) -> None:
     names = [value.name for value in session.get_outputs()]
     expected = dict(zip(names, session.run(names, feeds), strict=True))
     for row in range(batch):
-        result = run_model(model, {n: row_of(a, ports[n], batch, row) for n, a in feeds.items()})
-        assert list(result) == names
+        given = {n: row_of(a, ports[n], batch, row) for n, a in feeds.items() if n in ports}
+        given |= {n: state_row(a, states[n], row) for n, a in feeds.items() if n in states}
+        result = run_model(model, given)
+        assert sorted(result) == sorted(names)
+        assert [n for n in names if n not in states] == [port.name for port in model.outputs]
         for port in model.outputs:
             wanted = row_of(expected[port.name], port, batch, row)
             np.testing.assert_allclose(result[port.name], wanted, atol=1e-5, err_msg=port.name)
+        for state in model.state_outputs:
+            wanted = state_row(expected[state.name], state, row)
+            np.testing.assert_allclose(result[state.name], wanted, atol=1e-5, err_msg=state.name)
+
+
+def state_row(array: np.ndarray, port: StatePort, row: int) -> np.ndarray:
+    """One batch row of an array that holds states, in the shape of the port."""
+    for k, (size, one) in enumerate(zip(array.shape, port.shape, strict=True)):
+        if size != one:
+            assert one == 1
+            return array.take([row], axis=k)
+    return array
 
 
 def input_shape(declared: list[int | str | None], port: Port, steps: int) -> list[int]:

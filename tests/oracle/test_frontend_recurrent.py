@@ -162,13 +162,6 @@ def test_attribute_outside_of_the_specification_is_refused(case: str, tmp_path: 
         load(saved(model(op, weights(op), **attributes), tmp_path))
 
 
-def test_states_that_are_inputs_are_refused_by_name(tmp_path: Path) -> None:
-    recurrent = node("GRU", "x W R B - h0", "Y", hidden_size=H)
-    proto = graph([recurrent], {"x": (T, 1, N), "h0": (1, 1, H)}, ["Y"], weights("GRU"))
-    with pytest.raises(ModelError, match="initial_h comes from the model's input"):
-        load(saved(proto, tmp_path))
-
-
 @pytest.mark.parametrize("lens", [T - 1, T + 1, 0])
 def test_other_lengths_than_the_whole_are_refused(lens: int, tmp_path: Path) -> None:
     arrays = weights("GRU") | {"lens": np.array([lens], np.int32)}

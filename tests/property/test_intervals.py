@@ -78,7 +78,12 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         constants[name] = rng.integers(-127, 128, shape.get(kind, (1,)))
     table = {"table": draw(st.sampled_from(sorted(TABLES))), "log": "log"}.get(kind, "")
     matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",), "lookup": ("W",)}.get(kind, ())
-    op = Op(kind, "dest", ("a", "b")[: len(limits)], n, table, "b" if matrices else "", matrices)
+    names = ("a", "b")[: len(limits)]
+    count = 0
+    if kind == "slice":
+        n = draw(st.integers(0, UNITS - 1))
+        count = draw(st.integers(1, UNITS - n))
+    op = Op(kind, "dest", names, n, table, "b" if matrices else "", matrices, count)
     return op, bounds, constants, int(rng.integers(2**32))
 
 
@@ -101,6 +106,8 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
         return args[0]
     if op.kind == "table":
         return function(args[0], constants[op.table], op.n)
+    if op.kind == "slice":
+        return function(args[0], op.n, op.count)
     extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
     return function(*args, *extra)
 

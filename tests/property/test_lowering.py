@@ -131,7 +131,7 @@ def in_units(model: Model, units: np.ndarray) -> Model:
 @given(seeds, activations)
 def test_the_units_of_the_sensors_do_not_matter(seed: int, bits: int) -> None:
     """A scale for each feature: volts beside millibars are as good as both near 1."""
-    model = well_behaved(seed, read="steps", head=(), front=(), features=5)
+    model = well_behaved(seed, read="steps", head=(), front=(), features=5, cut=())
     units = 10.0 ** np.random.default_rng(seed).uniform(-4, 4, 5)
     scaled = in_units(model, units)
 

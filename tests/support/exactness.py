@@ -120,13 +120,14 @@ def compiled_outputs(
     target: Target,
     unroll: str,
     folder: Path,
-    inputs: Arrays,
+    inputs: Arrays | Feed,
     edit: Edit | None = None,
     rendered_for: Target | None = None,
     **options: Any,
 ) -> dict[str, Array]:
     """Outputs of the generated C, built and run in `folder` for `target`.
 
+    inputs: [streams, calls, steps, n] by name, or a feed with states.
     rendered_for: the target that the C is generated for, if that is another one: its kernels run
     on this computer too. edit: changes the files before they are built. options: as for
     `gcc.build`.
@@ -138,8 +139,12 @@ def compiled_outputs(
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = tuple(folder / name for name in files if name.endswith(".c"))
-    feed = Feed(inputs)
+    feed = as_feed(inputs)
     return every(run_sources(program, target, sources, [folder], folder, feed, **options))
+
+
+def as_feed(inputs: Arrays | Feed) -> Feed:
+    return inputs if isinstance(inputs, Feed) else Feed(inputs)
 
 
 def every(results: Results) -> dict[str, Array]:
@@ -153,10 +158,15 @@ def rendered(program: Program, target: Target, unroll: str) -> Rendered:
 
 
 def assert_bit_exact(
-    program: Program, target: Target, unroll: str, folder: Path, inputs: Arrays, **more: Any
+    program: Program,
+    target: Target,
+    unroll: str,
+    folder: Path,
+    inputs: Arrays | Feed,
+    **more: Any,
 ) -> None:
     """The generated C gives what numpy gives, in every bit of every output."""
-    expected = every(run_numpy(program, Feed(inputs)))
+    expected = every(run_numpy(program, as_feed(inputs)))
     assert_same_bits(expected, compiled_outputs(program, target, unroll, folder, inputs, **more))
 
 

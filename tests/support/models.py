@@ -26,6 +26,7 @@ from lstm_edge.ir.model import (
     Model,
     Node,
     Port,
+    Slice,
     Tensor,
 )
 from lstm_edge.layers.activation import (
@@ -92,6 +93,8 @@ ARGMAX_HEADS: tuple[tuple[str, ...], ...] = (
 """Heads of which the result is an integer; never drawn."""
 ALSO: tuple[tuple[str, ...], ...] = ((), ("hidden",), ("cell",), ("hidden", "cell"))
 """Results of the last LSTM that are outputs beside the head's."""
+CUTS: tuple[tuple[str, ...], ...] = ((), ("input",), ("hidden",), ("input", "hidden"))
+"""What is cut to some of its features: that which the recurrent layers read, and their results."""
 LAYOUTS = {
     "batch_first": ("batch", "time", "feature"),
     "time_major": ("time", "batch", "feature"),
@@ -126,6 +129,7 @@ class Choices:
     steps: int | None
     rows: int
     ids: int
+    cut: tuple[str, ...]
 
 
 @dataclass
@@ -230,6 +234,7 @@ def draw_choices(seed: int, **given: Any) -> Choices:
     whole = now["read"] == "flat" or now["direction"] != "forward"
     drawn["steps"] = int(rng.integers(1, 7)) if whole else None
     drawn |= {"rows": 0, "ids": 1}
+    drawn["cut"] = one_of((*CUTS[:1] * 5, *CUTS[1:]))
     unknown = set(given) - set(drawn)
     if unknown:
         raise TypeError(f"unknown choices {sorted(unknown)}")
@@ -245,6 +250,8 @@ def random_model(seed: int, **choices: Any) -> Model:
         _add_embedding(draft)
     for kind in c.front:
         _add(draft, kind)
+    if "input" in c.cut:
+        draft.top = _cut(draft, draft.top)
     last = _add_recurrent(draft)
     extra = {"hidden": (draft.top, True)} if "hidden" in c.also else {}
     if "cell" in c.also and "c" in last.cell.results:
@@ -253,6 +260,8 @@ def random_model(seed: int, **choices: Any) -> Model:
         at = draft.nodes.index(last)
         draft.nodes[at] = replace(last, outputs={**last.outputs, "c": cell_state})
         extra["cell"] = (_end(draft, draft.nodes[at], cell_state), False)
+    if "hidden" in c.cut:
+        draft.top = _cut(draft, draft.top)
     _add_reader(draft)
     for kind in c.head:
         _add(draft, kind)
@@ -344,6 +353,8 @@ def _add_reader(draft: _Draft) -> None:
     elif c.read == "joined":
         layers = [n for n in draft.nodes if isinstance(n, Layer) and n.cell.states]
         parts = [_end(draft, n, n.outputs["h"]) for n in layers]
+        if "hidden" in c.cut:
+            parts = [_cut(draft, part) for part in parts]
         width = sum(draft.tensors[part].features for part in parts)
         draft.top = draft.tensor("joined", width, False)
         draft.nodes.append(Concat("join", tuple(parts), draft.top))
@@ -355,6 +366,23 @@ def _add_reader(draft: _Draft) -> None:
         bias = draft.rng.normal(size=c.classes).astype(np.float32)
         draft.nodes.append(DenseOverTime("flat", draft.top, out, stacked.copy(), bias))
         draft.top = out
+
+
+def _cut(draft: _Draft, tensor: str) -> str:
+    """About half of the features, from the middle; of a Concat, of each of its parts, joined."""
+    joined = next((n for n in draft.nodes if isinstance(n, Concat) and n.output == tensor), None)
+    if joined is not None:
+        parts = tuple(_cut(draft, part) for part in joined.inputs)
+        sizes = [draft.tensors[part].features for part in parts]
+        output = draft.tensor(f"{tensor}_cut", sum(sizes), draft.tensors[tensor].per_step)
+        draft.nodes.append(Concat(output, parts, output))
+        return output
+    whole = draft.tensors[tensor]
+    begin = whole.features // 4
+    end = max(begin + 1, whole.features * 3 // 4)
+    output = draft.tensor(f"{tensor}_cut", end - begin, whole.per_step)
+    draft.nodes.append(Slice(output, tensor, output, begin, end))
+    return output
 
 
 def _end(draft: _Draft, layer: Node, tensor: str) -> str:

@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
 
 Array = npt.NDArray[Any]
 
@@ -145,6 +145,12 @@ class _Graph:
         index = self.weight(f"{node.name}.index", np.array(step))
         self.add("Gather", [node.input, index], [node.output], axis=1)
 
+    def part(self, node: Slice) -> None:
+        """Features [begin, end): along the last axis."""
+        numbers = {"begin": node.begin, "end": node.end, "axis": -1}
+        names = [self.weight(f"{node.name}.{k}", np.array([n])) for k, n in numbers.items()]
+        self.add("Slice", [node.input, *names], [node.output])
+
     def over_time(self, node: DenseOverTime) -> None:
         steps, units, features = node.weights.shape
         joined = node.weights.transpose(0, 2, 1).reshape(steps * features, units).copy()
@@ -162,6 +168,8 @@ def to_onnx(model: Model, samples: int, steps: int) -> onnx.ModelProto:
                 graph.one_step(node)
             case DenseOverTime():
                 graph.over_time(node)
+            case Slice():
+                graph.part(node)
             case Concat():
                 graph.add("Concat", list(node.inputs), [node.output], axis=-1)
             case _:

@@ -72,7 +72,8 @@ def test_programs_use_every_operation() -> None:
             )
             integer |= kinds(quantized(model, random_inputs(model, 4)))
             real |= kinds(lower_real(model))
-    model = random_model(0, read="flat", steps=3, head=(), weights="normal")
+    choices = {"read": "flat", "steps": 3, "head": (), "weights": "normal"}
+    model = random_model(0, hidden=(4,), cut=("hidden",), **choices)
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
     model = random_model(0, read="steps", rows=5, head=("argmax",), weights="normal")

@@ -245,7 +245,8 @@ void pairs_set_lstm_h(pairs_state *state, const int16_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048;
         const int16_t high = 2048;
-        state->lstm_h[state->current][k] = values[k] < low ? low : values[k] > high ? high : values[k];
+        const int16_t raised = values[k] < low ? low : values[k];
+        state->lstm_h[state->current][k] = raised > high ? high : raised;
     }
 }
 
