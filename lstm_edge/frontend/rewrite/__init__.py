@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from lstm_edge.frontend.onnx_file import OnnxFile
 from lstm_edge.frontend.rewrite.sketch import Sketch
+from lstm_edge.frontend.rewrite.unrolled import roll_up
 
-REWRITES: tuple[Callable[[Sketch], None], ...] = ()
+REWRITES: tuple[Callable[[Sketch], None], ...] = (roll_up,)
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
 
 

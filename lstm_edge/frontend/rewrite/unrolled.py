@@ -1,0 +1,16 @@
+"""Graphs that hold each step of a sequence as nodes of its own become layers over sequences."""
+
+from __future__ import annotations
+
+from lstm_edge.frontend.rewrite.chains import recognise_chains
+from lstm_edge.frontend.rewrite.scope import Scope
+from lstm_edge.frontend.rewrite.sketch import Sketch
+from lstm_edge.frontend.rewrite.stacks import join_steps
+
+
+def roll_up(sketch: Sketch) -> None:
+    """Recognise layer after layer: the second reads what the first one's steps were joined to."""
+    changed = True
+    while changed:
+        changed = recognise_chains(Scope.of(sketch), sketch)
+        changed = join_steps(Scope.of(sketch), sketch) or changed
