@@ -7,7 +7,7 @@ every way to write the sums is the same here. All unrolled loops and all bodies 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from onnx import NodeProto
 
@@ -34,7 +34,12 @@ class Step:
     c: str | None = None
     c_next: str | None = None
     after: bool = False
-    leaves: frozenset[str] = field(default=frozenset())
+    leaves: frozenset[str] = frozenset()
+
+    @property
+    def from_zeros(self) -> bool:
+        """True for what can be a first step only: the state before it does not occur."""
+        return {"LSTM": self.c is None, "GRU": self.h is None, "RNN": False}[self.op]
 
 
 def steps_of(scope: Scope) -> list[Step]:

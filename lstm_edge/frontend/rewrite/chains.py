@@ -35,8 +35,8 @@ class Chain:
     def inputs(self, k: int) -> tuple[str, ...]:
         """The leaves of step `k` that are its input."""
         start = self.states["h"]
-        before = self.steps[k - 1].h_next if k else (start if isinstance(start, str) else None)
-        return inputs_of(self.steps[k], before)
+        first = start if isinstance(start, str) else self.steps[0].h
+        return inputs_of(self.steps[k], self.steps[k - 1].h_next if k else first)
 
 
 def recognise_chains(scope: Scope, sketch: Sketch) -> bool:
@@ -75,8 +75,8 @@ def chains_of(scope: Scope) -> list[Chain]:
 
 def _before(step: Step, ends: dict[tuple[str, str], list[Step]]) -> list[str]:
     """Leaves of a step that are the state of a step before it."""
-    found = []
-    for leaf in sorted(step.leaves):
+    found: list[str] = []
+    for leaf in sorted(step.leaves) if not step.from_zeros else ():
         for before in ends.get((step.op, leaf), []):
             fits = step.h in (None, leaf) and before.functions == step.functions
             if fits and before.c_next == step.c:
@@ -108,6 +108,8 @@ def _single(scope: Scope, step: Step) -> list[Chain]:
     """One step with its state as a tensor. A lone RNN step is one only between graph inputs and
     outputs: it looks like any dense layer over two vectors.
     """
+    if step.from_zeros:
+        return []
     graph_inputs = [leaf for leaf in step.leaves if leaf not in scope.makers]
     if step.op == "RNN":
         if len(graph_inputs) < 2 or step.h_next not in scope.outputs:
@@ -215,11 +217,8 @@ def _publish(scope: Scope, patch: Patch, chain: Chain, layer: Layer, backward: b
         index = count - 1 - k if backward else k
         index = -1 if index == count - 1 else index
         rank = len(scope.shape(step.h_next) or ())
-        if rank == 3:
-            at = patch.constant([index])
-            patch.add("Gather", [layer.y, at], step.h_next, axis=0)
-        elif rank == 2:
-            patch.gather(layer.y, index, step.h_next)
+        if rank > 1:
+            patch.gather(layer.y, index, step.h_next, keep=rank == 3)
         else:
             patch.squeeze(patch.gather(layer.y, index), [0], step.h_next)
     c = chain.steps[-1].c_next

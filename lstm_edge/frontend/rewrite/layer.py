@@ -54,11 +54,17 @@ def add_layer(
         del inputs[-1]
     outputs = [patch.sketch.fresh(k) for k in ("y", "y_h", "y_c")[: 1 + len(kept)]]
     made = helper.make_node(
-        step.op, inputs, outputs, name=patch.name, **_attributes(step, hidden, x.backward)
+        step.op, inputs, outputs, name=_name(patch), **_attributes(step, hidden, x.backward)
     )
     patch.nodes.append(made)
     y = patch.squeeze(outputs[0], [1])
     return Layer(y, outputs[2] if step.op == "LSTM" else "")
+
+
+def _name(patch: Patch) -> str:
+    """The name of the node in whose place the layer stands; a second one's is made of it."""
+    count = sum(bool(node.name) for node in patch.nodes)
+    return f"{patch.name}/{count + 1}" if count else patch.name
 
 
 def _attributes(step: Step, hidden: int, backward: bool) -> dict[str, Any]:

@@ -135,15 +135,13 @@ def first_state(
 
 def _folded_state(scope: Scope, first: Step, model: Step, h: str) -> Array | None:
     """The state of which the product with R was folded into the constants of a first step."""
-    if first.op != model.op or not _same_inputs(scope, first, model, h):
+    given = scope.constant(first.h) if first.h is not None else None
+    if first.op != model.op or (first.h is not None and given is None):
         return None
     weights = weights_of(scope, model, h)
-    if weights is None:
+    if weights is None or not _same_inputs(scope, first, model, h):
         return None
-    given = scope.constant(first.h) if first.h is not None else None
     gates = [g for g in model.forms if g in first.forms]
-    if first.h is not None and given is None:
-        return None
     change = np.concatenate(
         [
             vector(scope, first.forms[g].pieces, weights.hidden)
@@ -151,11 +149,11 @@ def _folded_state(scope: Scope, first: Step, model: Step, h: str) -> Array | Non
             for g in gates
         ]
     )
-    if given is None and not change.any():
+    if not change.any() and (given is None or not given.any()):
         return np.zeros(weights.hidden)
-    if set(gates) != set(model.forms) or (first.op == "GRU" and not model.after):
-        zeros = not change.any() and (given is None or not given.any())
-        return np.zeros(weights.hidden) if zeros else None
+    whole = set(gates) == set(model.forms) and first.h not in first.leaves
+    if not whole or (first.op == "GRU" and not model.after):
+        return None
     return _solved(scope, model, h, change, given, weights.hidden)
 
 
@@ -175,15 +173,13 @@ def _solved(
 
 def _same_inputs(scope: Scope, first: Step, model: Step, h: str) -> bool:
     """What a first step computes from its inputs is what `model` does; it may lack gates."""
-    inputs = {leaf: k for k, leaf in enumerate(inputs_of(first, None))}
+    inputs = {leaf: k for k, leaf in enumerate(inputs_of(first, first.h))}
     theirs = {leaf: k for k, leaf in enumerate(inputs_of(model, h))}
     if not set(first.forms) <= set(model.forms) or len(inputs) != len(theirs):
         return False
     if first.functions != model.functions:
         return False
-    if "q" in first.forms and first.forms["q"].terms:
-        return False
     return all(
-        _symbols(scope, form, inputs, None)[0] == _symbols(scope, model.forms[g], theirs, h)[0]
+        _symbols(scope, form, inputs, first.h)[0] == _symbols(scope, model.forms[g], theirs, h)[0]
         for g, form in first.forms.items()
     )

@@ -44,10 +44,18 @@ class Patch:
         """Change the order of axes."""
         return self.add("Transpose", [name], output, perm=perm)
 
-    def gather(self, name: str, index: int, output: str = "") -> str:
-        """One index of the first axis, which goes."""
-        at = self.constant(np.array(index, np.int64))
-        return self.add("Gather", [name, at], output, axis=0)
+    def gather(self, name: str, index: int, output: str = "", keep: bool = False) -> str:
+        """One index of the first axis, which goes unless `keep`."""
+        return self.add("Gather", [name, self.index(index, keep)], output, axis=0)
+
+    def index(self, index: int, keep: bool) -> str:
+        """A constant that picks one index of an axis, which stays where `keep`."""
+        return self.constant(np.array([index] if keep else index, np.int64))
+
+    def flip(self, name: str, axis: int, output: str = "") -> str:
+        """An axis from its last to its first element; from opset 10 on."""
+        bounds = ([-1], [-(2**63)], [axis], [-1])
+        return self.add("Slice", [name, *map(self.constant, bounds)], output)
 
     def _with_axes(self, op: str, name: str, axes: list[int], output: str) -> str:
         if self.sketch.opset < 13:

@@ -30,16 +30,20 @@ ADDED = ("Squeeze", "Unsqueeze")
 class Scope:
     """makers and readers of each tensor by name; `shapes` as far as they could be inferred.
 
-    constants: arrays by name, completed by what is folded. outer: the scope around a body.
+    kinds: ONNX's numbers of types of elements. constants: arrays by name, completed by what is
+    folded. outer: the scope around a body. final: whether
+    a body wants another step.
     """
 
     nodes: tuple[NodeProto, ...]
     opset: int
     constants: dict[str, Array]
     shapes: Mapping[str, Shape]
+    kinds: Mapping[str, int]
     outputs: frozenset[str]
     inputs: tuple[str, ...] = ()
     outer: Scope | None = None
+    final: str = ""
     makers: dict[str, NodeProto] = field(default_factory=dict)
     readers: dict[str, list[NodeProto]] = field(default_factory=dict)
     foldable: set[str] = field(default_factory=set)
@@ -64,8 +68,8 @@ class Scope:
         nodes = tuple(n for n in sketch.nodes if kept.intersection(n.output))
         outputs = frozenset(o.name for o in sketch.outputs)
         inputs = tuple(i.name for i in sketch.inputs)
-        shapes = shapes_of(graph, sketch.opset)
-        return cls(nodes, sketch.opset, sketch.constants, shapes, outputs, inputs)
+        shapes, kinds = shapes_of(graph, sketch.opset)
+        return cls(nodes, sketch.opset, sketch.constants, shapes, kinds, outputs, inputs)
 
     def is_constant(self, name: str) -> bool:
         """True where a tensor depends on constants only."""
@@ -179,16 +183,17 @@ def is_standard(node: NodeProto) -> bool:
     return node.domain in ("", "ai.onnx")
 
 
-def shapes_of(graph: GraphProto, opset: int) -> dict[str, Shape]:
-    """Shapes of all tensors as far as onnx can infer them; no inference is no error."""
+def shapes_of(graph: GraphProto, opset: int) -> tuple[dict[str, Shape], dict[str, int]]:
+    """Shapes and types of all tensors as far as onnx can infer them; to fail is no error."""
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
     try:
         graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     except Exception:  # raised from C++ without a documented type: nothing is known then
-        return {}
+        return {}, {}
     values = [*graph.value_info, *graph.input, *graph.output]
     found = ((value.name, shape_of(value.type)) for value in values)
-    return {name: shape for name, shape in found if shape is not None}
+    kinds = {value.name: value.type.tensor_type.elem_type for value in values}
+    return {name: shape for name, shape in found if shape is not None}, kinds
 
 
 def shape_of(kind: TypeProto) -> Shape | None:

@@ -40,18 +40,19 @@ def _joined(scope: Scope, sketch: Sketch, node: NodeProto) -> Patch | None:
         return None
     patch = Patch(sketch, node.name or node.output[0])
     found = Hoist(scope, patch, reader_of(scope, patch))(names)
-    if found is None or found.backward:
+    if found is None or (found.backward and sketch.opset < 10):
         return None
+    steps = patch.flip(found.name, 0) if found.backward else found.name
     output = node.output[0]
     if rank == 3 and axis == 0 and shapes[0][0] == 1:
-        patch.add("Identity", [found.name], output)
+        patch.add("Identity", [steps], output)
     elif rank == 3 and axis == 1:
-        patch.transpose(found.name, [1, 0, 2], output)
+        patch.transpose(steps, [1, 0, 2], output)
     elif rank == 2 and axis == 1:
-        moved = patch.transpose(found.name, [1, 0, 2])
+        moved = patch.transpose(steps, [1, 0, 2])
         patch.add("Reshape", [moved, patch.constant([0, -1])], output)
     elif rank == 2 and axis == 0 and shapes[0][0] == 1 and found.batch == 1:
-        patch.squeeze(found.name, [1], output)
+        patch.squeeze(steps, [1], output)
     else:
         return None
     return patch

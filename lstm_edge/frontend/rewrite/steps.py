@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from onnx import NodeProto
 
 from lstm_edge.frontend.onnx_walk import attributes_of
+from lstm_edge.frontend.rewrite.flips import flip_axis
 from lstm_edge.frontend.rewrite.linear import slice_bounds
 from lstm_edge.frontend.rewrite.patch import Patch
 from lstm_edge.frontend.rewrite.scope import Scope, Shape
@@ -99,17 +100,10 @@ _PICKS = {"Gather": _gathered, "Slice": _sliced, "Split": _split}
 
 
 def _unflipped(scope: Scope, read: Read) -> Read:
-    node = scope.maker(read.sequence, "Slice")
-    bounds = slice_bounds(scope, node) if node is not None else None
-    if node is None or bounds is None or len(bounds) != 1:
+    if flip_axis(scope, read.sequence) != read.axis:
         return read
-    axis, start, end, step = bounds[0]
-    shape = scope.shape(read.sequence)
-    if shape is None or axis % len(shape) != read.axis or step != -1:
-        return read
-    if len(range(read.length)[start:end:step]) != read.length:
-        return read
-    return replace(read, sequence=node.input[0], index=read.length - 1 - read.index)
+    source = scope.makers[read.sequence].input[0]
+    return replace(read, sequence=source, index=read.length - 1 - read.index)
 
 
 def reader_of(scope: Scope, patch: Patch) -> Reader:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from lstm_edge.frontend.rewrite.chains import recognise_chains
+from lstm_edge.frontend.rewrite.loops import recognise_loops
+from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.scope import Scope
 from lstm_edge.frontend.rewrite.sketch import Sketch
 from lstm_edge.frontend.rewrite.stacks import join_steps
@@ -12,5 +14,7 @@ def roll_up(sketch: Sketch) -> None:
     """Recognise layer after layer: the second reads what the first one's steps were joined to."""
     changed = True
     while changed:
-        changed = recognise_chains(Scope.of(sketch), sketch)
+        changed = recognise_loops(Scope.of(sketch), sketch)
+        changed = recognise_chains(Scope.of(sketch), sketch) or changed
         changed = join_steps(Scope.of(sketch), sketch) or changed
+        changed = remove_reversals(Scope.of(sketch), sketch) or changed
