@@ -11,8 +11,16 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
-from lstm_edge.frontend.rewrite.gate import PARAMETERS, Function, Gate, function_of, gate_of
-from lstm_edge.frontend.rewrite.linear import Form, Term, linear_form
+from lstm_edge.frontend.rewrite.gate import (
+    LINEAR,
+    PARAMETERS,
+    Function,
+    Gate,
+    function_of,
+    gate_of,
+    linear_gate,
+)
+from lstm_edge.frontend.rewrite.linear import Form, Term, linear_form, scaled
 from lstm_edge.frontend.rewrite.scope import Scope
 
 
@@ -84,9 +92,8 @@ def _simple_composite(scope: Scope, node: NodeProto) -> Iterator[Step]:
 def _lstm(scope: Scope, node: NodeProto) -> Iterator[Step]:
     """h' = o * h(c'), c' = f * c + i * g."""
     for outer, inner in _both(node):
-        curve = function_of(scope, inner)
-        o = gate_of(scope, outer) if curve is not None else None
-        if curve is None or o is None:
+        curve, o = function_of(scope, inner) or (LINEAR, inner), gate_of(scope, outer)
+        if o is None:
             continue
         c_next = scope.strip(curve[1])
         for f, c, i, g in _cell_state(scope, c_next):
@@ -119,7 +126,7 @@ def _cell_state(scope: Scope, name: str) -> Iterator[Parts]:
 
 def _products(scope: Scope, node: NodeProto) -> Iterator[tuple[Gate, Gate]]:
     for left, right in _both(node):
-        i, g = gate_of(scope, left), gate_of(scope, right)
+        i, g = gate_of(scope, left), linear_gate(scope, right)
         if i is not None and g is not None:
             yield i, g
 
@@ -149,7 +156,7 @@ def _lstm_step(
 
 
 def _gru(scope: Scope, node: NodeProto) -> Iterator[Step]:
-    """h' = (h - n) * z + n, or h' = z * h + (1 - z) * n."""
+    """h' = (h - n) * z + n, or h' = z * h + (1 - z) * n; h and n may have each other's place."""
     for left, right in _both(node):
         product = scope.maker(scope.strip(left), "Mul")
         if product is None:
@@ -157,11 +164,26 @@ def _gru(scope: Scope, node: NodeProto) -> Iterator[Step]:
         for a, b in _both(product):
             difference = scope.maker(scope.strip(a), "Sub")
             if difference is not None and _same(scope, difference.input[1], right):
-                yield from _gru_step(scope, node, b, right, scope.strip(difference.input[0]))
+                yield from _blend(scope, node, b, difference.input[0], right)
             other = scope.maker(scope.strip(right), "Mul")
             for rest, candidate in _both(other) if other is not None else ():
                 if _one_minus(scope, rest, a):
-                    yield from _gru_step(scope, node, a, candidate, scope.strip(b))
+                    yield from _blend(scope, node, a, b, candidate)
+
+
+def _blend(
+    scope: Scope, node: NodeProto, gate: str, one: str, other: str
+) -> Iterator[Step]:
+    """gate * one + (1 - gate) * other: a GRU with z = gate and n = other, or with
+    1 - z = gate and n = one, of which z is the sigmoid of the negative sum.
+    """
+    z = gate_of(scope, gate)
+    if z is None:
+        return
+    yield from _gru_step(scope, node, z, other, scope.strip(one))
+    if z.function == Function("Sigmoid"):
+        negative = Gate(z.function, scaled(z.form, -1.0))
+        yield from _gru_step(scope, node, negative, one, scope.strip(other))
 
 
 def _gru_from_zeros(scope: Scope, node: NodeProto) -> Iterator[Step]:
@@ -169,7 +191,9 @@ def _gru_from_zeros(scope: Scope, node: NodeProto) -> Iterator[Step]:
     for rest, candidate in _both(node):
         difference = scope.maker(scope.strip(rest), "Sub")
         if difference is not None and scope.scalar(difference.input[0]) == 1.0:
-            yield from _gru_step(scope, node, difference.input[1], candidate, None)
+            z = gate_of(scope, difference.input[1])
+            if z is not None:
+                yield from _gru_step(scope, node, z, candidate, None)
 
 
 def _one_minus(scope: Scope, name: str, gate: str) -> bool:
@@ -181,12 +205,9 @@ def _one_minus(scope: Scope, name: str, gate: str) -> bool:
 
 
 def _gru_step(
-    scope: Scope, node: NodeProto, update: str, candidate: str, h: str | None
+    scope: Scope, node: NodeProto, z: Gate, candidate: str, h: str | None
 ) -> Iterator[Step]:
-    z, curve = gate_of(scope, update), function_of(scope, candidate)
-    if z is None or curve is None:
-        return
-    function, argument = curve
+    function, argument = function_of(scope, candidate) or (LINEAR, candidate)
     form = linear_form(scope, argument)
     resets = [t for t in form.terms if scope.maker(t.leaf, "Mul") is not None]
     if not resets and h is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from onnx import NodeProto
@@ -68,9 +69,17 @@ def chains_of(scope: Scope) -> list[Chain]:
             if start not in inside:
                 chains += _chain(scope, ends, followers, start)
     linked = {s.h_next for followers in links.values() for s in followers.values()}
-    starts = {start for followers in links.values() for start in followers}
-    alone = [s for s in steps if s.h_next not in linked | starts]
-    return chains + [c for step in alone for c in _single(scope, step)]
+    known = linked | {start for followers in links.values() for start in followers}
+    alone = [s for s in steps if s.h_next not in known]
+    single = [chain for step in alone for chain in _single(scope, step)]
+    return chains + _unique(scope, single)
+
+
+def _unique(scope: Scope, single: list[Chain]) -> list[Chain]:
+    """Steps without others of the same weights, which would be a loop that is no known cell."""
+    signatures = [signature(scope, chain.model, chain.h) for chain in single]
+    count = Counter(signatures)
+    return [c for c, key in zip(single, signatures, strict=True) if count[key] == 1]
 
 
 def _before(step: Step, ends: dict[tuple[str, str], list[Step]]) -> list[str]:
@@ -122,9 +131,12 @@ def _single(scope: Scope, step: Step) -> list[Chain]:
 
 
 def _states(scope: Scope, step: Step) -> list[str]:
-    """Leaves that may be the state, the likeliest first: inputs of the graph, late ones first."""
+    """Leaves that may be the state, the likeliest first: constants, then inputs of the graph, late
+    ones first.
+    """
     order = {name: k for k, name in enumerate(scope.inputs)}
-    return sorted(step.leaves, key=lambda leaf: (-order.get(leaf, -1), leaf))
+    likely = {leaf: len(order) if scope.is_constant(leaf) else order.get(leaf, -1) for leaf in step.leaves}
+    return sorted(step.leaves, key=lambda leaf: (-likely[leaf], leaf))
 
 
 def _replace(sketch: Sketch, scope: Scope, chain: Chain, gone: set[int]) -> None:
@@ -154,8 +166,9 @@ def _inner(scope: Scope, chain: Chain) -> list[NodeProto] | None:
     stops = {state for state in chain.states.values() if isinstance(state, str)}
     for k in range(len(chain.steps)):
         stops.update(chain.inputs(k))
+    known = given | stops
     found = inner_nodes(scope, given, stops)
-    nodes = [n for n in found if not _is_moved(scope, n, given | stops)]
+    nodes = [n for n in found if not _is_moved(scope, n, known)]
     own = {id(node) for node in nodes}
     for node in nodes:
         for name in node.output:

@@ -43,10 +43,23 @@ class Gate:
     form: Form
 
 
+LINEAR = Function("Affine", (1.0, 0.0))
+"""The function that Keras calls linear."""
+
+
 def gate_of(scope: Scope, name: str) -> Gate | None:
     """A tensor as a function of a sum."""
     found = function_of(scope, name)
     return None if found is None else Gate(found[0], linear_form(scope, found[1]))
+
+
+def linear_gate(scope: Scope, name: str) -> Gate | None:
+    """A tensor as a function of a sum, or as a sum of weighted vectors without a function."""
+    found = gate_of(scope, name)
+    form = linear_form(scope, name) if found is None else None
+    if form is None or not form.terms or any(term.weight is None for term in form.terms):
+        return found
+    return Gate(LINEAR, form)
 
 
 def function_of(scope: Scope, name: str) -> tuple[Function, str] | None:

@@ -66,16 +66,13 @@ def linear_form(scope: Scope, name: str, depth: int = 0) -> Form:
 
 
 def _form(scope: Scope, name: str, depth: int) -> Form:
-    leaf = Form((Term(name),))
+    if scope.is_constant(name) and _vector(scope, name) is not None:
+        return Form((), (Piece(name),))
     node = scope.maker(name, "MatMul", "Gemm", "Add", "Sub", "Sum", "Split", "Slice")
     form = None
     if node is not None and depth < DEEPEST:
         form = _RULES[node.op_type](scope, node, name, depth + 1)
-    if form is not None:
-        return form
-    if scope.is_constant(name) and _vector(scope, name) is not None:
-        return Form((), (Piece(name),))
-    return leaf
+    return form if form is not None else Form((Term(name),))
 
 
 def _matmul(scope: Scope, node: NodeProto, _: str, __: int) -> Form | None:
@@ -92,7 +89,7 @@ def _gemm(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
     if product is None or len(node.input) < 3 or not node.input[2]:
         return product
     bias = linear_form(scope, node.input[2], depth)
-    return _sum(product, _scaled(bias, given.get("beta", 1.0)))
+    return _sum(product, scaled(bias, given.get("beta", 1.0)))
 
 
 def _product(
@@ -129,7 +126,7 @@ def _add(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
 
 def _sub(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
     left, right = (linear_form(scope, name, depth) for name in node.input)
-    return _sum(left, _scaled(right, -1.0))
+    return _sum(left, scaled(right, -1.0))
 
 
 def _split(scope: Scope, node: NodeProto, name: str, depth: int) -> Form | None:
@@ -218,7 +215,8 @@ def _sum(left: Form, right: Form) -> Form:
     return Form(left.terms + right.terms, left.pieces + right.pieces)
 
 
-def _scaled(form: Form, scale: float) -> Form:
+def scaled(form: Form, scale: float) -> Form:
+    """A form times a number."""
     if scale == 1.0:
         return form
     return Form(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
-from lstm_edge.frontend.onnx_walk import attributes_of
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.onnx_walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.body import Body, Slot, body_of
 from lstm_edge.frontend.rewrite.cell import Step, steps_of
 from lstm_edge.frontend.rewrite.layer import Layer, add_layer
@@ -29,7 +30,21 @@ def recognise_loops(scope: Scope, sketch: Sketch) -> bool:
             if patch is not None:
                 sketch.replace([node], patch.nodes)
                 found = True
+            elif body is not None:
+                _refuse_mask(scope, node, body)
     return found
+
+
+def _refuse_mask(scope: Scope, loop: NodeProto, body: Body) -> None:
+    """Say so where the body reads True or False of each step: which steps count is in the data."""
+    for node in body.scope.nodes:
+        if node.op_type == "Gather" and scope.kinds.get(node.input[0]) == TensorProto.BOOL:
+            raise ModelError(
+                label_of(loop),
+                "is a recurrent layer with a mask, which leaves steps out by what the data are; "
+                "not supported: remove Masking or mask_zero=True, feed sequences without padding, "
+                "and export again",
+            )
 
 
 class _Unrolled:

@@ -49,6 +49,8 @@ def _unflipped(scope: Scope, patch: Patch, name: str, axis: int) -> str | None:
         return None if below is None else patch.transpose(below, perm)
     if node.op_type in UNARY:
         return _again(scope, patch, node, axis)
+    if node.op_type == "Reshape":
+        return _reshaped(scope, patch, node, axis)
     if node.op_type == "Squeeze":
         axes = scope.axes(node)
         if axes is None:
@@ -66,6 +68,18 @@ def _unflipped(scope: Scope, patch: Patch, name: str, axis: int) -> str | None:
         if fits and shape is not None and axis < len(shape) - 1:
             return _again(scope, patch, node, axis)
     return None
+
+
+def _reshaped(scope: Scope, patch: Patch, node: NodeProto, axis: int) -> str | None:
+    """A Reshape that adds or removes axes of 1 only."""
+    before, after = scope.shape(node.input[0]), scope.shape(node.output[0])
+    if before is None or after is None or after[axis] == 1 or None in before:
+        return None
+    sizes = [[(k, d) for k, d in enumerate(shape) if d != 1] for shape in (before, after)]
+    if [d for _, d in sizes[0]] != [d for _, d in sizes[1]]:
+        return None
+    place = [k for k, _ in sizes[1]].index(axis)
+    return _again(scope, patch, node, sizes[0][place][0])
 
 
 def _again(scope: Scope, patch: Patch, node: NodeProto, axis: int) -> str | None:
@@ -162,7 +176,18 @@ def _reduce(scope: Scope, patch: Patch, node: NodeProto) -> bool:
     return False
 
 
+def _shape(scope: Scope, patch: Patch, node: NodeProto) -> bool:
+    """A reversal changes no shape."""
+    for axis in range(len(scope.shape(node.input[0]) or ())):
+        found = _unflipped(scope, patch, node.input[0], axis)
+        if found is not None:
+            patch.add("Shape", [found], node.output[0], **attributes_of(node))
+            return True
+    return False
+
+
 _RULES = {
+    "Shape": _shape,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _layer),
     **dict.fromkeys(SELECTS, _select),
     **dict.fromkeys(REDUCES, _reduce),

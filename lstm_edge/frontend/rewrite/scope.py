@@ -75,14 +75,18 @@ class Scope:
         """True where a tensor depends on constants only."""
         if name in self.constants or name in self.foldable:
             return True
-        return self.outer is not None and name not in self.makers and self.outer.is_constant(name)
+        return self.outer is not None and self._is_outside(name) and self.outer.is_constant(name)
+
+    def _is_outside(self, name: str) -> bool:
+        """True for what a body takes from the graph around it."""
+        return name not in self.makers and name not in self.inputs
 
     def constant(self, name: str) -> Array | None:
         """The numbers of a tensor that depends on constants only; None for any other."""
         if name in self.constants:
             return self.constants[name]
         if name not in self.foldable:
-            known = self.outer is not None and name not in self.makers
+            known = self.outer is not None and self._is_outside(name)
             return self.outer.constant(name) if known and self.outer is not None else None
         node = self.makers[name]
         inputs = [self.constant(i) if i else None for i in node.input]

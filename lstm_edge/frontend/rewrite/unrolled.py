@@ -10,11 +10,14 @@ from lstm_edge.frontend.rewrite.sketch import Sketch
 from lstm_edge.frontend.rewrite.stacks import join_steps
 
 
+RULES = (recognise_loops, recognise_chains, join_steps, remove_reversals)
+
+
 def roll_up(sketch: Sketch) -> None:
     """Recognise layer after layer: the second reads what the first one's steps were joined to."""
-    changed = True
-    while changed:
-        changed = recognise_loops(Scope.of(sketch), sketch)
-        changed = recognise_chains(Scope.of(sketch), sketch) or changed
-        changed = join_steps(Scope.of(sketch), sketch) or changed
-        changed = remove_reversals(Scope.of(sketch), sketch) or changed
+    scope = Scope.of(sketch)
+    waiting = list(RULES)
+    while waiting:
+        if waiting.pop(0)(scope, sketch):
+            scope = Scope.of(sketch)
+            waiting = list(RULES)
