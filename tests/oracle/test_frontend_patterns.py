@@ -28,46 +28,44 @@ MODULES = """
 """
 KERAS = """
     LSTM LSTM_seq LSTM_dynT LSTM_2l_dense LSTM_nobias LSTM_nocudnn LSTM_relu Bi_LSTM Bi_LSTM_seq
-    RNN_LSTMCell LSTM_bs1.export
+    RNN_LSTMCell LSTM_bs1 LSTM_unroll LSTM_hardsig LSTM_stateful LSTM_gobackwards LSTM_td_dense
+    GRU_after GRU_before GRU_after_seq RNN_tanh RNN_relu_seq RNN_StackedCells Bi_GRU_seq_sum
 """
 KERAS2 = """
     LSTM LSTM_bs1 LSTM_seq_dynT LSTM_stateful LSTM_hardsig TD_Dense GRU_after GRU_after_seq Bi_GRU
-    Bi_LSTM_seq
+    Bi_LSTM_seq GRU_before RNN
 """
 LOADED = {
     "torch": [
-        *(f"{op}_{name}" for op in ("LSTM", "GRU") for name in MODULES.split()),
-        *(f"RNN_{name}.legacy" for name in (*MODULES.split(), "relu")),
+        *(f"{op}_{name}" for op in ("LSTM", "GRU", "RNN") for name in MODULES.split()),
+        "RNN_relu",
+        *(f"{op}Cell_loop" for op in ("LSTM", "GRU", "RNN")),
         *(f"LSTM_head_{h}{k}" for h in HEADS for k in ("", "_dynBT")),
         "LSTM_dropout_2l",
         "LSTM_head_last_tm",
     ],
     "keras2": KERAS2.split(),
     "keras_tensorflow": KERAS.split(),
-    "quant": [f"{op}_dyn{k}" for op in ("lstm", "gru", "bilstm") for k in ("", ".clean")]
+    "quant": [f"{op}_dyn{k}" for op in ("lstm", "gru", "rnn", "bilstm") for k in ("", ".clean")]
     + ["lstm_leg"],
 }
 """Models that this front end takes, by folder; a name without exporter stands for all of them."""
 
 NAMED = (
-    (r"Cell_loop|_unroll", "Gather|Split"),
     (r"LSTM_proj", "proj_size"),
+    (r"mask", "Masking or mask_zero"),
     (r"emb_|Emb_|packed", "type int"),
     (r"mean|gap", "ReduceMean"),
     (r"max", "ReduceMax"),
-    (r"torch/(LSTM|GRU)_state|RNN_state.*legacy|LSTM_state_io.export", "initial_h"),
-    (r"stackstate|residual|td_dense|RNN.*dynamo|rnn_dyn\.(clean|onnx)", "Slice"),
-    (r"Cell_step", "Split"),
+    (r"torch/(LSTM|GRU|RNN)_state|LSTM_state_io|Cell_step", "initial_h"),
+    (r"stackstate|residual", "Slice"),
     (r"Conv", "Conv"),
     (r"LN", "LayerNormalization"),
-    (r"mask", "Equal"),
-    (r"gobackwards", "ReverseSequence"),
     (r"qdq", "DequantizeLinear"),
     (r"lstm_.*qdyn", "DynamicQuantizeLSTM of domain com.microsoft"),
     (r"(gru|rnn)_.*qdyn", "DynamicQuantizeLinear"),
     (r"qop", "QuantizeLinear"),
     (r"fp16", "float16"),
-    (r"keras", "Loop"),
 )
 """What a refusal must name: the first pattern that a file's name matches decides."""
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lstm_edge.frontend.onnx_file import OnnxFile
+from lstm_edge.frontend.rewrite.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sketch import Sketch
-from lstm_edge.frontend.rewrite.unrolled import roll_up
 
 REWRITES: tuple[Callable[[Sketch], None], ...] = (roll_up,)
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""

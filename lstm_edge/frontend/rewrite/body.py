@@ -10,7 +10,9 @@ import onnx
 from onnx import GraphProto, NodeProto, numpy_helper
 
 from lstm_edge.frontend.onnx_file import tensor_value
-from lstm_edge.frontend.rewrite.scope import Array, Scope, captured, shapes_of
+from lstm_edge.frontend.rewrite.scope import Array, Scope
+from lstm_edge.frontend.rewrite.shapes import shapes_of
+from lstm_edge.frontend.rewrite.sketch import captured
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from itertools import product
 
 from onnx import NodeProto
 
-from lstm_edge.frontend.onnx_walk import attributes_of
-from lstm_edge.frontend.rewrite.linear import slice_bounds
-from lstm_edge.frontend.rewrite.scope import Scope, Shape
+from lstm_edge.frontend.rewrite.bounds import axis_of, slice_bounds
+from lstm_edge.frontend.rewrite.scope import Scope
+from lstm_edge.frontend.rewrite.shapes import Shape
 from lstm_edge.frontend.rewrite.trips import STAND_INS, numbers
 
 FIRST = -(2**31) + 1
@@ -34,17 +34,17 @@ def _slice(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
     if bounds is None or len(bounds) != 1 or bounds[0][3] != -1:
         return None
     axis, start, end, step = bounds[0]
-    size = shape[axis % len(shape)]
+    size = shape[axis]
     if isinstance(size, int):
         whole = len(range(size)[start:end:step]) == size
     else:
         whole = start == -1 and end <= FIRST
-    return axis % len(shape) if whole else None
+    return axis if whole else None
 
 
 def _gather(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
-    axis = attributes_of(node).get("axis", 0) % len(shape)
-    size, indices = shape[axis], scope.integers(node.input[1])
+    axis = axis_of(node, shape)
+    size, indices = shape[axis] if axis is not None else None, scope.integers(node.input[1])
     if not isinstance(size, int) or indices is None or size < 2:
         return None
     return axis if [i % size for i in indices] == list(range(size))[::-1] else None
@@ -52,10 +52,9 @@ def _gather(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
 
 def _reverse_sequence(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
     """Only with the length of every row that of the whole axis."""
-    given = attributes_of(node)
-    axis = given.get("time_axis", 0)
-    size = shape[axis]
-    if size is None:
+    axis = axis_of(node, shape, name="time_axis")
+    size = shape[axis] if axis is not None else None
+    if axis is None or size is None:
         return None
     opened = [d for d in shape if isinstance(d, str)]
     for sizes in product(STAND_INS, repeat=len(set(opened))):

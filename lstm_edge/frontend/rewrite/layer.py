@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from onnx import helper
 
-from lstm_edge.frontend.rewrite.cell import Step
 from lstm_edge.frontend.rewrite.parameters import Weights
 from lstm_edge.frontend.rewrite.patch import Patch
 from lstm_edge.frontend.rewrite.scope import Array, Scope
+from lstm_edge.frontend.rewrite.step import Step
 from lstm_edge.frontend.rewrite.steps import Sequence
 
 INITIAL = ("h", "c")
@@ -34,7 +35,7 @@ def add_layer(
     step: Step,
     x: Sequence,
     weights: Weights,
-    states: dict[str, State],
+    states: Mapping[str, State],
 ) -> Layer | None:
     """Add a LSTM, GRU or RNN node for a layer of which `step` is one step.
 
@@ -46,8 +47,10 @@ def add_layer(
         return None
     weights, source = _absorbed(scope, patch, weights, x.name)
     biases = np.concatenate([weights.input_bias, weights.recurrent_bias])
-    constants = [patch.constant(np.float32(a[None])) for a in (weights.input, weights.recurrent)]
-    bias = patch.constant(np.float32(biases[None])) if biases.any() else ""
+    constants = [
+        patch.constant(a[None].astype(np.float32)) for a in (weights.input, weights.recurrent)
+    ]
+    bias = patch.constant(biases[None].astype(np.float32)) if biases.any() else ""
     kept = starts if step.op == "LSTM" else starts[:1]
     inputs = [source, *constants, bias, "", *(k or "" for k in kept)]
     while not inputs[-1]:
@@ -83,20 +86,20 @@ def _attributes(step: Step, hidden: int, backward: bool) -> dict[str, Any]:
     return found
 
 
-def _initial(
-    scope: Scope, patch: Patch, state: State, x: Sequence, hidden: int
-) -> str | None:
+def _initial(scope: Scope, patch: Patch, state: State, x: Sequence, hidden: int) -> str | None:
     """A state as [1, B, H], "" for zeros; None where it does not fit."""
     if isinstance(state, str) and scope.is_constant(state):
         array = scope.constant(state)
-        rows = array.reshape(-1, hidden) if array is not None and array.size else np.ones((2, 1))
+        if array is None or array.size == 0 or array.shape[-1] != hidden:
+            return None
+        rows = array.reshape(-1, hidden)
         if len(rows) > 1 and not (rows == rows[:1]).all():
             return patch.constant(rows[None]) if len(rows) == x.batch else None
         state = rows[0]
     if state is None or (not isinstance(state, str) and not np.any(state)):
         return ""
     if not isinstance(state, str):
-        return _repeated(patch, patch.constant(np.float32(state[None, None])), x, hidden)
+        return _repeated(patch, patch.constant(state[None, None].astype(np.float32)), x, hidden)
     shape = scope.shape(state)
     if shape is None or len(shape) > 3 or (len(shape) == 3 and shape[0] != 1):
         return None
@@ -118,9 +121,7 @@ def _repeated(patch: Patch, name: str, x: Sequence, hidden: int) -> str:
     return patch.add("Expand", [name, sizes])
 
 
-def _absorbed(
-    scope: Scope, patch: Patch, weights: Weights, name: str
-) -> tuple[Weights, str]:
+def _absorbed(scope: Scope, patch: Patch, weights: Weights, name: str) -> tuple[Weights, str]:
     """Where the layer takes its gates from x @ W + b of all steps at once: x, and W and b in it."""
     moved = next((n for n in patch.nodes if name in n.output and n.op_type == "Transpose"), None)
     found = _product(scope, moved.input[0] if moved is not None else name)

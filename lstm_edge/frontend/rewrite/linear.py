@@ -12,6 +12,7 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.frontend.onnx_walk import attributes_of
+from lstm_edge.frontend.rewrite.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.rewrite.scope import Array, Scope
 
 DEEPEST = 12
@@ -92,9 +93,7 @@ def _gemm(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
     return _sum(product, scaled(bias, given.get("beta", 1.0)))
 
 
-def _product(
-    scope: Scope, left: str, right: str, transposed: bool, scale: float
-) -> Form | None:
+def _product(scope: Scope, left: str, right: str, transposed: bool, scale: float) -> Form | None:
     """left @ right, where `right` is constant; parts that `left` joins have their rows of it."""
     weights = scope.constant(right)
     if weights is None or weights.ndim != 2 or weights.dtype.kind != "f":
@@ -106,7 +105,7 @@ def _product(
         return Form((whole,))
     widths = [scope.width(part) for part in joined.input]
     shape = scope.shape(left)
-    if shape is None or None in widths or not _last(attributes_of(joined)["axis"], len(shape)):
+    if shape is None or None in widths or axis_of(joined, shape) != len(shape) - 1:
         return Form((whole,))
     terms, begin = [], 0
     for part, width in zip(joined.input, widths, strict=True):
@@ -131,7 +130,7 @@ def _sub(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
 
 def _split(scope: Scope, node: NodeProto, name: str, depth: int) -> Form | None:
     shape = scope.shape(node.input[0])
-    if shape is None or not _last(attributes_of(node).get("axis", 0), len(shape)):
+    if shape is None or axis_of(node, shape) != len(shape) - 1:
         return None
     widths = [scope.width(output) for output in node.output]
     at = list(node.output).index(name)
@@ -151,8 +150,8 @@ def _slice(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
         return None
     last = None
     for axis, start, end, step in bounds:
-        size = shape[axis % len(shape)]
-        if _last(axis, len(shape)) and step == 1:
+        size = shape[axis]
+        if axis == len(shape) - 1 and step == 1:
             last = range(width)[start:end]
         elif start != 0 or step != 1 or (end < 2**31 - 1 and not _covers(size, end)):
             return None
@@ -163,24 +162,6 @@ def _slice(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
 
 def _covers(size: int | str | None, end: int) -> bool:
     return isinstance(size, int) and end >= size
-
-
-def slice_bounds(scope: Scope, node: NodeProto) -> list[tuple[int, int, int, int]] | None:
-    """(axis, start, end, step) of a Slice with constant bounds: attributes before opset 10."""
-    if scope.opset < 10:
-        given = attributes_of(node)
-        starts, ends = list(given["starts"]), list(given["ends"])
-        axes, steps = list(given.get("axes", range(len(starts)))), [1] * len(starts)
-    else:
-        lists = [scope.integers(name) for name in node.input[1:]]
-        if any(name and found is None for name, found in zip(node.input[1:], lists, strict=True)):
-            return None
-        starts, ends = lists[0] or [], lists[1] or []
-        axes = (lists[2] if len(lists) > 2 else None) or list(range(len(starts)))
-        steps = (lists[3] if len(lists) > 3 else None) or [1] * len(starts)
-    if not len(starts) == len(ends) == len(axes) == len(steps):
-        return None
-    return list(zip(axes, starts, ends, steps, strict=True))
 
 
 _RULES = {
@@ -223,10 +204,6 @@ def scaled(form: Form, scale: float) -> Form:
         tuple(replace(t, scale=t.scale * scale) for t in form.terms),
         tuple(replace(p, scale=p.scale * scale) for p in form.pieces),
     )
-
-
-def _last(axis: int, rank: int) -> bool:
-    return axis % rank == rank - 1
 
 
 def _vector(scope: Scope, name: str) -> Array | None:

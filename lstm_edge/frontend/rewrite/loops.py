@@ -7,13 +7,15 @@ from onnx import NodeProto, TensorProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.body import Body, Slot, body_of
-from lstm_edge.frontend.rewrite.cell import Step, steps_of
+from lstm_edge.frontend.rewrite.cell import steps_of
+from lstm_edge.frontend.rewrite.hoist import Hoist
 from lstm_edge.frontend.rewrite.layer import Layer, add_layer
 from lstm_edge.frontend.rewrite.parameters import inputs_of, weights_of
 from lstm_edge.frontend.rewrite.patch import Patch
 from lstm_edge.frontend.rewrite.scope import Scope
 from lstm_edge.frontend.rewrite.sketch import Sketch
-from lstm_edge.frontend.rewrite.steps import Hoist, Sequence, time_major
+from lstm_edge.frontend.rewrite.step import Step
+from lstm_edge.frontend.rewrite.steps import Sequence, time_major
 from lstm_edge.frontend.rewrite.trips import runs_all
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_edge.frontend.rewrite.cell import Step
 from lstm_edge.frontend.rewrite.linear import Form, Term, matrix, vector
 from lstm_edge.frontend.rewrite.scope import Array, Scope
+from lstm_edge.frontend.rewrite.step import Step
 
 ORDER = {"LSTM": ("i", "o", "f", "c"), "GRU": ("z", "r", "h"), "RNN": ("h",)}
 """Gates as ONNX stacks them."""

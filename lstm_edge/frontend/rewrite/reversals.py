@@ -6,17 +6,19 @@ before a layer and reversed again after it needs no reversal at all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from onnx import NodeProto, helper
 
 from lstm_edge.frontend.onnx_walk import attributes_of
+from lstm_edge.frontend.rewrite.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.rewrite.flips import flip_axis
-from lstm_edge.frontend.rewrite.linear import slice_bounds
+from lstm_edge.frontend.rewrite.gate import PARAMETERS
 from lstm_edge.frontend.rewrite.patch import Patch
 from lstm_edge.frontend.rewrite.scope import Scope
 from lstm_edge.frontend.rewrite.sketch import Sketch
 
 OTHER_WAY = {"forward": "reverse", "reverse": "forward"}
-UNARY = ("Identity", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "HardSigmoid", "Softplus")
 SELECTS = ("Gather", "Slice")
 REDUCES = ("ReduceMean", "ReduceMax", "ReduceSum", "ReduceMin")
 
@@ -42,35 +44,37 @@ def _unflipped(scope: Scope, patch: Patch, name: str, axis: int) -> str | None:
     if node is None or node.domain not in ("", "ai.onnx"):
         return None
     if flip_axis(scope, name) == axis:
-        return node.input[0]
-    if node.op_type == "Transpose":
-        perm = attributes_of(node).get("perm")
-        below = _unflipped(scope, patch, node.input[0], perm[axis]) if perm else None
-        return None if below is None else patch.transpose(below, perm)
-    if node.op_type in UNARY:
-        return _again(scope, patch, node, axis)
-    if node.op_type == "Reshape":
-        return _reshaped(scope, patch, node, axis)
-    if node.op_type == "Squeeze":
-        axes = scope.axes(node)
-        if axes is None:
-            return None
-        kept = [k for k in range(axis + len(axes) + 1) if k not in axes]
-        return _again(scope, patch, node, kept[axis])
-    if node.op_type == "Unsqueeze":
-        axes = scope.axes(node)
-        if axes is None or axis in axes:
-            return None
-        return _again(scope, patch, node, axis - sum(a < axis for a in axes))
-    if node.op_type in ("MatMul", "Add") and scope.is_constant(node.input[1]):
-        weights, shape = scope.constant(node.input[1]), scope.shape(name)
-        fits = weights is not None and weights.ndim <= (1 if node.op_type == "Add" else 2)
-        if fits and shape is not None and axis < len(shape) - 1:
-            return _again(scope, patch, node, axis)
-    return None
+        return str(node.input[0])
+    rule = _AXES.get(node.op_type)
+    before = rule(scope, node, axis) if rule is not None else None
+    below = _unflipped(scope, patch, node.input[0], before) if before is not None else None
+    if below is None:
+        return None
+    return patch.add(node.op_type, [below, *node.input[1:]], **attributes_of(node))
 
 
-def _reshaped(scope: Scope, patch: Patch, node: NodeProto, axis: int) -> str | None:
+def _same(_: Scope, __: NodeProto, axis: int) -> int:
+    return axis
+
+
+def _transposed(_: Scope, node: NodeProto, axis: int) -> int | None:
+    perm = attributes_of(node).get("perm")
+    return int(perm[axis]) if perm and axis < len(perm) else None
+
+
+def _squeezed(scope: Scope, node: NodeProto, axis: int) -> int | None:
+    axes = scope.axes(node)
+    if axes is None:
+        return None
+    return [k for k in range(axis + len(axes) + 1) if k not in axes][axis]
+
+
+def _unsqueezed(scope: Scope, node: NodeProto, axis: int) -> int | None:
+    axes = scope.axes(node)
+    return None if axes is None or axis in axes else axis - sum(a < axis for a in axes)
+
+
+def _reshaped(scope: Scope, node: NodeProto, axis: int) -> int | None:
     """A Reshape that adds or removes axes of 1 only."""
     before, after = scope.shape(node.input[0]), scope.shape(node.output[0])
     if before is None or after is None or after[axis] == 1 or None in before:
@@ -79,15 +83,31 @@ def _reshaped(scope: Scope, patch: Patch, node: NodeProto, axis: int) -> str | N
     if [d for _, d in sizes[0]] != [d for _, d in sizes[1]]:
         return None
     place = [k for k, _ in sizes[1]].index(axis)
-    return _again(scope, patch, node, sizes[0][place][0])
+    return sizes[0][place][0]
 
 
-def _again(scope: Scope, patch: Patch, node: NodeProto, axis: int) -> str | None:
-    """The same node without the reversal before it, which is along `axis` of its input."""
-    below = _unflipped(scope, patch, node.input[0], axis)
-    if below is None:
+def _weighted(scope: Scope, node: NodeProto, axis: int) -> int | None:
+    """x @ W and x + b change vectors, along the last axis, one by one."""
+    shape, most = scope.shape(node.output[0]), 2 if node.op_type == "MatMul" else 1
+    weights = scope.constant(node.input[1])
+    if weights is None or weights.ndim > most or shape is None or axis == len(shape) - 1:
         return None
-    return patch.add(node.op_type, [below, *node.input[1:]], **attributes_of(node))
+    return axis
+
+
+_AXES: dict[str, Callable[[Scope, NodeProto, int], int | None]] = {
+    **dict.fromkeys(PARAMETERS, _same),
+    "Identity": _same,
+    "Transpose": _transposed,
+    "Squeeze": _squeezed,
+    "Unsqueeze": _unsqueezed,
+    "Reshape": _reshaped,
+    "MatMul": _weighted,
+    "Add": _weighted,
+}
+"""For nodes that may stand before or after a reversal: the axis of their input that is an axis of
+their output.
+"""
 
 
 def _cancel(scope: Scope, patch: Patch, node: NodeProto) -> bool:
@@ -151,17 +171,16 @@ def _picked(scope: Scope, node: NodeProto) -> tuple[int, int, bool] | None:
     if shape is None:
         return None
     if node.op_type == "Gather":
-        axis = attributes_of(node).get("axis", 0) % len(shape)
-        indices = scope.constant(node.input[1])
-        if indices is None or indices.size != 1 or indices.ndim > 1:
+        at, indices = axis_of(node, shape), scope.constant(node.input[1])
+        if at is None or indices is None or indices.size != 1 or indices.ndim > 1:
             return None
-        return axis, int(indices.reshape(-1)[0]), indices.ndim == 1
+        return at, int(indices.reshape(-1)[0]), indices.ndim == 1
     bounds = slice_bounds(scope, node)
     if bounds is None or len(bounds) != 1 or bounds[0][3] != 1:
         return None
     axis, start, end, _ = bounds[0]
     one = end == start + 1 if start != -1 else end >= 2**31 - 1
-    return (axis % len(shape), start, True) if one else None
+    return (axis, start, True) if one else None
 
 
 def _reduce(scope: Scope, patch: Patch, node: NodeProto) -> bool:

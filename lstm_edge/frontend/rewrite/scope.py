@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import GraphProto, NodeProto, TypeProto
+from onnx import NodeProto, numpy_helper
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.fold import FOLDABLE, fold
 from lstm_edge.frontend.onnx_walk import attributes_of, label_of
+from lstm_edge.frontend.rewrite.shapes import Shape, shapes_of
 from lstm_edge.frontend.rewrite.sketch import Sketch, captured
 
 Array = npt.NDArray[Any]
-Shape = tuple[int | str | None, ...]
-"""Sizes of axes: a number, the name of an open size, or None where nothing is known."""
-
 ADDED = ("Squeeze", "Unsqueeze")
+SIZED = ("Slice", "Split", "Reshape", "Expand", "Squeeze", "Unsqueeze")
 
 
 @dataclass
@@ -56,9 +55,20 @@ class Scope:
             self.makers.update((o, node) for o in node.output if o)
             for name in dict.fromkeys([*node.input, *captured(node)]):
                 self.readers.setdefault(name, []).append(node)
-            if is_standard(node) and node.op_type in FOLDABLE:
-                if all(self.is_constant(i) for i in node.input if i):
-                    self.foldable.update(o for o in node.output if o)
+            if not is_standard(node) or node.op_type not in FOLDABLE:
+                continue
+            if node.op_type == "Shape":
+                self._keep_shape(node)
+            elif all(self.is_constant(i) for i in node.input if i):
+                self.foldable.update(o for o in node.output if o)
+
+    def _keep_shape(self, node: NodeProto) -> None:
+        """A shape without open sizes is a constant."""
+        shape = self.shape(node.input[0])
+        if shape is not None and all(isinstance(size, int) for size in shape):
+            given = attributes_of(node)
+            sizes = shape[slice(given.get("start"), given.get("end"))]
+            self.constants[node.output[0]] = np.array(sizes, np.int64)
 
     @classmethod
     def of(cls, sketch: Sketch) -> Scope:
@@ -68,8 +78,26 @@ class Scope:
         nodes = tuple(n for n in sketch.nodes if kept.intersection(n.output))
         outputs = frozenset(o.name for o in sketch.outputs)
         inputs = tuple(i.name for i in sketch.inputs)
-        shapes, kinds = shapes_of(graph, sketch.opset)
-        return cls(nodes, sketch.opset, sketch.constants, shapes, kinds, outputs, inputs)
+        known = shapes_of(graph, sketch.opset)
+        scope = cls(nodes, sketch.opset, dict(sketch.constants), *known, outputs, inputs)
+        computed = scope._computed_bounds()
+        if not computed:
+            return scope
+        for name, array in computed.items():
+            graph.initializer.append(numpy_helper.from_array(array, name))
+        left = [n for n in graph.node if not computed.keys() & set(n.output)]
+        del graph.node[:]
+        graph.node.extend(left)
+        known = shapes_of(graph, sketch.opset)
+        return cls(nodes, sketch.opset, dict(sketch.constants), *known, outputs, inputs)
+
+    def _computed_bounds(self) -> dict[str, Array]:
+        """Bounds and sizes that exporters compute from shapes: onnx does not follow all of them."""
+        if not any(n.op_type == "Shape" and n.output[0] in self.constants for n in self.nodes):
+            return {}
+        names = (i for n in self.nodes if n.op_type in SIZED for i in n.input[1:])
+        found = ((name, self.constant(name)) for name in dict.fromkeys(names))
+        return {name: array for name, array in found if array is not None and name in self.foldable}
 
     def is_constant(self, name: str) -> bool:
         """True where a tensor depends on constants only."""
@@ -90,15 +118,21 @@ class Scope:
             return self.outer.constant(name) if known and self.outer is not None else None
         node = self.makers[name]
         inputs = [self.constant(i) if i else None for i in node.input]
-        results = fold(label_of(node), node, inputs, self.opset)
-        self.constants.update(zip([o for o in node.output if o], results, strict=True))
+        outputs = [o for o in node.output if o]
+        try:
+            results = fold(label_of(node), node, inputs, self.opset)
+        except ModelError:  # whoever needs the numbers will say so
+            self.foldable.difference_update(outputs)
+            return None
+        self.constants.update(zip(outputs, results, strict=True))
         return self.constants[name]
 
     def digest(self, name: str) -> str:
         """The same for constants of the same numbers and shape, whatever their names."""
         if name not in self.digests:
             array = self.constant(name)
-            assert array is not None
+            if array is None:
+                return name
             content = f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
             self.digests[name] = hashlib.sha256(content).hexdigest()
         return self.digests[name]
@@ -139,7 +173,7 @@ class Scope:
         given: list[int] | None = list(attributes_of(node).get("axes", [])) or None
         if given is None and len(node.input) > 1:
             given = self.integers(node.input[1])
-        if given is not None and min(given) < 0:
+        if given and min(given) < 0:
             shape = self.shape(node.input[0])
             if shape is None:
                 return None
@@ -185,27 +219,6 @@ def _same_rows(before: Shape, after: Shape) -> bool:
 def is_standard(node: NodeProto) -> bool:
     """True for operators of ONNX itself."""
     return node.domain in ("", "ai.onnx")
-
-
-def shapes_of(graph: GraphProto, opset: int) -> tuple[dict[str, Shape], dict[str, int]]:
-    """Shapes and types of all tensors as far as onnx can infer them; to fail is no error."""
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
-    try:
-        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    except Exception:  # raised from C++ without a documented type: nothing is known then
-        return {}, {}
-    values = [*graph.value_info, *graph.input, *graph.output]
-    found = ((value.name, shape_of(value.type)) for value in values)
-    kinds = {value.name: value.type.tensor_type.elem_type for value in values}
-    return {name: shape for name, shape in found if shape is not None}, kinds
-
-
-def shape_of(kind: TypeProto) -> Shape | None:
-    """The sizes that a type declares."""
-    if not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
-        return None
-    dims = kind.tensor_type.shape.dim
-    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims)
 
 
 def inner_nodes(scope: Scope, ends: Iterable[str], stops: set[str]) -> list[NodeProto]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
-from lstm_edge.frontend.onnx_walk import attributes_of
+from lstm_edge.frontend.rewrite.bounds import axis_of
+from lstm_edge.frontend.rewrite.hoist import Hoist
 from lstm_edge.frontend.rewrite.patch import Patch
 from lstm_edge.frontend.rewrite.scope import Scope
 from lstm_edge.frontend.rewrite.sketch import Sketch
-from lstm_edge.frontend.rewrite.steps import Hoist, reader_of
+from lstm_edge.frontend.rewrite.steps import reader_of
 
 
 def join_steps(scope: Scope, sketch: Sketch) -> bool:
@@ -17,7 +18,8 @@ def join_steps(scope: Scope, sketch: Sketch) -> bool:
     """
     found = False
     for node in scope.nodes:
-        if node.op_type == "Concat" and node.domain in ("", "ai.onnx") and len(node.input) > 1:
+        standard = node.op_type == "Concat" and node.domain in ("", "ai.onnx")
+        if standard and len(node.input) > 1 and not scope.is_constant(node.output[0]):
             patch = _joined(scope, sketch, node)
             if patch is not None:
                 sketch.replace([node], patch.nodes)
@@ -26,17 +28,13 @@ def join_steps(scope: Scope, sketch: Sketch) -> bool:
 
 
 def _joined(scope: Scope, sketch: Sketch, node: NodeProto) -> Patch | None:
-    shapes = [scope.shape(name) for name in (node.input[0], node.output[0])]
-    if shapes[0] is None or not 1 < len(shapes[0]) < 4:
+    shape = scope.shape(node.input[0])
+    if shape is None or len(shape) not in (2, 3):
         return None
-    axis, rank = attributes_of(node)["axis"] % len(shapes[0]), len(shapes[0])
-    names = list(node.input)
-    if rank == 3 and axis == 1:
-        steps = [_lifted(scope, name) for name in names]
-        if None in steps:
-            return None
-        names = [name for name in steps if name is not None]
-    elif rank == 3 and axis == 2:
+    place = (len(shape), axis_of(node, shape))
+    lifted = [_lifted(scope, name) if place == (3, 1) else name for name in node.input]
+    names = [name for name in lifted if name is not None]
+    if len(names) < len(lifted):
         return None
     patch = Patch(sketch, node.name or node.output[0])
     found = Hoist(scope, patch, reader_of(scope, patch))(names)
@@ -44,14 +42,14 @@ def _joined(scope: Scope, sketch: Sketch, node: NodeProto) -> Patch | None:
         return None
     steps = patch.flip(found.name, 0) if found.backward else found.name
     output = node.output[0]
-    if rank == 3 and axis == 0 and shapes[0][0] == 1:
+    if place == (3, 0) and shape[0] == 1:
         patch.add("Identity", [steps], output)
-    elif rank == 3 and axis == 1:
+    elif place == (3, 1):
         patch.transpose(steps, [1, 0, 2], output)
-    elif rank == 2 and axis == 1:
+    elif place == (2, 1):
         moved = patch.transpose(steps, [1, 0, 2])
         patch.add("Reshape", [moved, patch.constant([0, -1])], output)
-    elif rank == 2 and axis == 0 and shapes[0][0] == 1 and found.batch == 1:
+    elif place == (2, 0) and shape[0] == 1 and found.batch == 1:
         patch.squeeze(steps, [1], output)
     else:
         return None
@@ -64,4 +62,4 @@ def _lifted(scope: Scope, name: str) -> str | None:
     shape = scope.shape(name)
     if node is None or scope.axes(node) != [1] or shape is None or len(shape) != 3:
         return None
-    return node.input[0]
+    return str(node.input[0])

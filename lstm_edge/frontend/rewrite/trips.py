@@ -16,8 +16,10 @@ STAND_INS = (1009, 1087)
 """Lengths to try where a file leaves the length open; what holds for both is taken to hold."""
 
 ELEMENTWISE = frozenset(
-    "Cast Add Sub Mul Min Max Less LessOrEqual Greater GreaterOrEqual Equal And Or Not "
-    "Identity".split()
+    (
+        *("Cast", "Add", "Sub", "Mul", "Min", "Max", "And", "Or", "Not", "Identity"),
+        *("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"),
+    )
 )
 DEEPEST = 60
 
@@ -104,7 +106,7 @@ def numbers(scope: Scope, name: str, sizes: Mapping[str, int], depth: int = 0) -
         results = fold(label_of(node), node, inputs, scope.opset)
     except ModelError:  # of a size that is not known: nothing is proven then
         return None
-    return dict(zip([o for o in node.output if o], results, strict=True))[name]
+    return results[[o for o in node.output if o].index(name)]
 
 
 def _shape(scope: Scope, node: NodeProto, sizes: Mapping[str, int]) -> Array | None:
