@@ -52,11 +52,20 @@ def chains_of(scope: Scope) -> list[Chain]:
         for start in followers:
             if start not in inside:
                 chains += _chain(scope, ends, followers, start)
-    known = {s.h_next for followers in links.values() for s in followers.values()}
-    known.update(*links.values())
-    alone = [s for s in steps if s.h_next not in known]
-    single = [chain for step in alone for chain in _single(scope, step)]
+    single = [chain for step in _alone(steps) for chain in _single(scope, step)]
     return chains + _unique(scope, single)
+
+
+def _alone(steps: list[Step]) -> list[Step]:
+    """Steps that neither get their state from another step nor hand it on to one."""
+    full = [step for step in steps if not step.from_zeros]
+    after = {(s.op, s.c_next or s.h_next) for s in full}
+    before = {(s.op, s.c or s.h) for s in full}
+    return [
+        s
+        for s in full
+        if (s.op, s.c or s.h) not in after and (s.op, s.c_next or s.h_next) not in before
+    ]
 
 
 def _unique(scope: Scope, single: list[Chain]) -> list[Chain]:
@@ -101,8 +110,6 @@ def _single(scope: Scope, step: Step) -> list[Chain]:
     """One step with its state as a tensor. A lone RNN step is one only between graph inputs and
     outputs: it looks like any dense layer over two vectors.
     """
-    if step.from_zeros:
-        return []
     graph_inputs = [leaf for leaf in step.leaves if leaf not in scope.makers]
     if step.op == "RNN" and (len(graph_inputs) < 2 or step.h_next not in scope.outputs):
         return []
