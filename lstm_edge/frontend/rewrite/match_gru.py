@@ -65,32 +65,35 @@ def _gru_step(
 ) -> Iterator[Step]:
     function, argument = function_of(scope, candidate) or (LINEAR, candidate)
     form = linear_form(scope, argument)
-    resets = [t for t in form.terms if scope.maker(t.leaf, "Mul") is not None]
-    if not resets and h is None:
-        forms = {"z": z.form, "h": form}
-        leaves = z.form.leaves | form.leaves
-        yield Step("GRU", forms, (z.function, function), node.output[0], leaves=leaves)
-    if len(resets) != 1:
-        return
-    reset = resets[0]
-    rest = Form(tuple(t for t in form.terms if t is not reset), form.pieces)
-    product = scope.maker(reset.leaf, "Mul")
-    assert product is not None
-    for gate, acted in both_ways(product):
-        r = gate_of(scope, gate)
-        if r is None or r.function != z.function:
-            continue
-        forms, after = {"z": z.form, "r": r.form}, reset.weight is None
-        if after and reset == Term(reset.leaf):
-            forms |= {"h": rest, "q": linear_form(scope, acted)}
-        elif not after and h is not None and _same(scope, acted, h):
-            again = replace(reset, leaf=h)
-            forms |= {"h": Form((*rest.terms, again), rest.pieces)}
-        else:
-            continue
+    found = [{"z": z.form, "h": form}] if h is None else []
+    found += _resets(scope, z, form, h)
+    for forms in found:
         leaves = frozenset().union(*(part.leaves for part in forms.values()))
-        functions = (z.function, function)
-        yield Step("GRU", forms, functions, node.output[0], h=h, after=after, leaves=leaves)
+        yield Step(
+            "GRU",
+            forms,
+            (z.function, function),
+            node.output[0],
+            h=h,
+            after="q" in forms,
+            leaves=leaves,
+        )
+
+
+def _resets(scope: Scope, z: Gate, form: Form, h: str | None) -> Iterator[dict[str, Form]]:
+    """The gates of a GRU where a term of the candidate is what a reset gate lets through."""
+    for reset in form.terms:
+        product = scope.maker(reset.leaf, "Mul")
+        rest = Form(tuple(t for t in form.terms if t is not reset), form.pieces)
+        for gate, acted in both_ways(product) if product is not None else ():
+            r = gate_of(scope, gate)
+            if r is None or r.function != z.function:
+                continue
+            if reset == Term(reset.leaf):
+                yield {"z": z.form, "r": r.form, "h": rest, "q": linear_form(scope, acted)}
+            elif reset.weight is not None and h is not None and _same(scope, acted, h):
+                whole = Form((*rest.terms, replace(reset, leaf=h)), rest.pieces)
+                yield {"z": z.form, "r": r.form, "h": whole}
 
 
 def _same(scope: Scope, left: str, right: str) -> bool:

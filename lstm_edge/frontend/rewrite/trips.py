@@ -56,6 +56,8 @@ def _runs(
     if most is not None and int(most.reshape(-1)[0]) < steps:
         return False
     known = {name: first + np.arange(steps, dtype=first.dtype) for name, first in ends.items()}
+    if body.strip(body.final) == body.inputs[1]:  # handed on as it came
+        return most is not None and int(most.reshape(-1)[0]) == steps
     again = _at_all_steps(body, body.final, known, sizes)
     if again is None:
         return False
