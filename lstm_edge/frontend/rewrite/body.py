@@ -42,7 +42,9 @@ class Body:
 def body_of(outer: Scope, loop: NodeProto) -> Body | None:
     """The body of a Loop; None where it is not one that can be understood here."""
     graph = next((a.g for a in loop.attribute if a.name == "body"), None)
-    if graph is None or any(captured(node) for node in graph.node) or len(graph.input) < 2:
+    if graph is None or any(captured(node) for node in graph.node):
+        return None
+    if len(graph.input) != len(loop.input) or len(graph.output) != len(loop.output) + 1:
         return None
     slots = _slots(loop, graph)
     plain = Scope(tuple(graph.node), outer.opset, _stored(graph), {}, {}, frozenset(), outer=outer)

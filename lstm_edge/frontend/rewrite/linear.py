@@ -228,12 +228,15 @@ def matrix(scope: Scope, term: Term, width: int) -> Array:
     return picked
 
 
-def vector(scope: Scope, pieces: tuple[Piece, ...], width: int) -> Array:
-    """The sum of constant pieces, [width] in float64."""
+def vector(scope: Scope, pieces: tuple[Piece, ...], width: int) -> Array | None:
+    """The sum of constant pieces, [width] in float64; None where one has another width."""
     total = np.zeros(width)
     for piece in pieces:
         row = _vector(scope, piece.constant)
-        assert row is not None
+        if row is None:
+            return None
         picked = row[slice(*(piece.columns or (None,)))] if row.size > 1 else row
+        if picked.size not in (1, width):
+            return None
         total += picked.astype(np.float64) * piece.scale
     return total

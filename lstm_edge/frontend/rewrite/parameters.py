@@ -76,11 +76,11 @@ def weights_of(scope: Scope, step: Step, h: str | None) -> Weights | None:
         form, acted = step.forms[gate], step.forms[_acted(step, gate)]
         blocks = [_total(scope, form, leaf, width[leaf], hidden) for leaf in inputs]
         blocks.append(_total(scope, acted, h, hidden, hidden))
-        if any(block is None for block in blocks):
-            return None
-        kept = [block for block in blocks if block is not None]
         own = vector(scope, form.pieces, hidden)
-        other = vector(scope, acted.pieces, hidden) if acted is not form else np.zeros(hidden)
+        other = vector(scope, acted.pieces if acted is not form else (), hidden)
+        kept = [block for block in blocks if block is not None]
+        if len(kept) < len(blocks) or own is None or other is None:
+            return None
         rows.append((np.concatenate(kept[:-1]).T, kept[-1].T, own, other))
     return Weights(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
@@ -142,19 +142,25 @@ def _folded_state(scope: Scope, first: Step, model: Step, h: str) -> Array | Non
     if weights is None or not _same_inputs(scope, first, model, h):
         return None
     gates = [g for g in model.forms if g in first.forms]
-    change = np.concatenate(
-        [
-            vector(scope, first.forms[g].pieces, weights.hidden)
-            - vector(scope, model.forms[g].pieces, weights.hidden)
-            for g in gates
-        ]
-    )
+    change = _change(scope, first, model, gates, weights.hidden)
+    if change is None:
+        return None
     if not change.any() and (given is None or not given.any()):
         return np.zeros(weights.hidden)
     whole = set(gates) == set(model.forms) and first.h not in first.leaves
     if not whole or (first.op == "GRU" and not model.after):
         return None
     return _solved(scope, model, h, change, given, weights.hidden)
+
+
+def _change(scope: Scope, first: Step, model: Step, gates: list[str], hidden: int) -> Array | None:
+    """What the constants of a first step have more than those of the others, gate by gate."""
+    pairs = [
+        [vector(scope, step.forms[gate].pieces, hidden) for step in (first, model)]
+        for gate in gates
+    ]
+    known = [own - shared for own, shared in pairs if own is not None and shared is not None]
+    return np.concatenate(known) if len(known) == len(gates) else None
 
 
 def _solved(
