@@ -163,9 +163,9 @@ def ends_early(loop: Looped) -> None:
     loop.bound = STEPS - 1
 
 
-def starts_late(loop: Looped) -> None:
-    loop.start = 1
-    loop.steps = STEPS - 1
+def starts_at_the_end(loop: Looped) -> None:
+    """Index -1 is the last step: all steps are read, but the last one first."""
+    loop.start = -1
 
 
 def never_ends(loop: Looped) -> None:
@@ -173,11 +173,11 @@ def never_ends(loop: Looped) -> None:
     loop.bound = STEPS + 1
 
 
-CHANGES = (too_few, ends_early, starts_late, never_ends)
+CHANGES = (too_few, ends_early, starts_at_the_end, never_ends)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
-def test_loop_that_leaves_steps_out_is_refused_by_name(change, tmp_path: Path) -> None:
+def test_loop_over_other_steps_is_refused_by_name(change, tmp_path: Path) -> None:
     loop = Looped(["gru"])
     change(loop)
     assert_refused(saved(model(loop.net, {"x": X}, [loop.add()[-1]]), tmp_path))
