@@ -101,7 +101,7 @@ def test_pattern_is_refused_by_name(file: Path) -> None:
 
 def test_every_pattern_file_was_seen(shared_dir: Path) -> None:
     assert len(FILES) > 150
-    assert sum(map(is_loaded, FILES)) == 143
+    assert sum(map(is_loaded, FILES)) == 194
 
 
 def test_mnist_lstm_gives_the_stored_probabilities(shared_dir: Path) -> None:

@@ -28,7 +28,7 @@ def recognise_loops(scope: Scope, sketch: Sketch) -> bool:
     for node in scope.nodes:
         if node.op_type == "Loop" and node.domain in ("", "ai.onnx"):
             body = body_of(scope, node)
-            patch = None if body is None else _Unrolled(scope, sketch, node, body).patched()
+            patch = None if body is None else _Layers(scope, sketch, node, body).patched()
             if patch is not None:
                 sketch.replace([node], patch.nodes)
                 found = True
@@ -49,7 +49,7 @@ def _refuse_mask(scope: Scope, loop: NodeProto, body: Body) -> None:
             )
 
 
-class _Unrolled:
+class _Layers:
     """A Loop while its layers are found: sequences of tensors of the body, as they become known."""
 
     def __init__(self, outer: Scope, sketch: Sketch, loop: NodeProto, body: Body) -> None:
