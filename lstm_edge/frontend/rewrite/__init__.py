@@ -12,12 +12,14 @@ from collections.abc import Callable
 from lstm_edge.frontend.onnx_file import OnnxFile
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.quantized import read_quantized
+from lstm_edge.frontend.rewrite.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sketch import Sketch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_shared_states
 
 REWRITES: tuple[Callable[[Sketch], None], ...] = (
     read_halves,
     read_quantized,
+    roll_up,
     refuse_shared_states,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""

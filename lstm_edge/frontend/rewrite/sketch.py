@@ -18,6 +18,27 @@ from lstm_edge.frontend.onnx_walk import label_of
 Array = npt.NDArray[Any]
 
 
+@dataclass(frozen=True)
+class _Index:
+    """Who makes and who reads each tensor. of: the list that this is the index of."""
+
+    of: tuple[int, int]
+    makers: dict[str, NodeProto]
+    readers: dict[str, list[NodeProto]]
+
+    @classmethod
+    def of_nodes(cls, nodes: list[NodeProto]) -> _Index:
+        """The index of a list of nodes."""
+        makers: dict[str, NodeProto] = {}
+        readers: dict[str, list[NodeProto]] = {}
+        for node in nodes:
+            for name in node.output:
+                makers.setdefault(name, node)
+            for name in dict.fromkeys(node.input):
+                readers.setdefault(name, []).append(node)
+        return cls((id(nodes), len(nodes)), makers, readers)
+
+
 @dataclass
 class Sketch:
     """`nodes` in an order of computation; the rest of a file that its outputs depend on.
@@ -33,6 +54,7 @@ class Sketch:
     constants: dict[str, Array] = field(default_factory=dict)
     count: int = 0
     warnings: list[str] = field(default_factory=list)
+    index: _Index | None = None
 
     @classmethod
     def of(cls, file: OnnxFile) -> Sketch:
@@ -51,13 +73,23 @@ class Sketch:
 
     def producer(self, name: str) -> NodeProto | None:
         """The node that computes a tensor; None for inputs, constants and absent ones."""
-        if not name:
-            return None
-        return next((n for n in self.nodes if name in n.output), None)
+        return self._indexed().makers.get(name) if name else None
 
     def users(self, name: str) -> list[NodeProto]:
         """The nodes that read a tensor, in order; see `is_output` for the graph's own outputs."""
-        return [n for n in self.nodes if name in n.input]
+        return list(self._indexed().readers.get(name, ()))
+
+    def _indexed(self) -> _Index:
+        """Makers and readers of the nodes as they are: another list, or one of another length, is
+        seen by itself; after a change inside of a node, or of one place of the list, `changed`.
+        """
+        if self.index is None or self.index.of != (id(self.nodes), len(self.nodes)):
+            self.index = _Index.of_nodes(self.nodes)
+        return self.index
+
+    def changed(self) -> None:
+        """Say that a node was changed in place."""
+        self.index = None
 
     def is_output(self, name: str) -> bool:
         """True where the tensor is an output of the graph."""
@@ -65,16 +97,21 @@ class Sketch:
 
     def constant(self, name: str) -> Array | None:
         """The numbers of a tensor that depends on constants only; None for any other."""
-        if name in self.constants:
-            return self.constants[name]
-        node = self.producer(name)
-        if node is None or node.domain not in ("", "ai.onnx") or node.op_type not in FOLDABLE:
-            return None
-        inputs = [self.constant(i) if i else None for i in node.input]
-        if any(i and array is None for i, array in zip(node.input, inputs, strict=True)):
-            return None
-        results = fold(label_of(node), node, inputs, self.opset)
-        self.constants.update(zip([o for o in node.output if o], results, strict=True))
+        waiting = [name]
+        while waiting and name not in self.constants:
+            last = waiting[-1]
+            node = self.producer(last)
+            if last in self.constants:
+                waiting.pop()
+                continue
+            if node is None or node.domain not in ("", "ai.onnx") or node.op_type not in FOLDABLE:
+                return None
+            missing = [i for i in node.input if i and i not in self.constants]
+            waiting += missing
+            if not missing:
+                inputs = [self.constants[i] if i else None for i in node.input]
+                results = fold(label_of(node), node, inputs, self.opset)
+                self.constants.update(zip([o for o in node.output if o], results, strict=True))
         return self.constants[name]
 
     def varying(self) -> set[str]:
@@ -102,10 +139,17 @@ class Sketch:
 
     def replace(self, old: Iterable[NodeProto], new: Iterable[NodeProto]) -> None:
         """Put `new` where the last of `old` stood; `old` goes."""
-        gone = list(old)
-        at = max(k for k, n in enumerate(self.nodes) if any(n is o for o in gone))
-        before = [n for n in self.nodes[: at + 1] if not any(n is o for o in gone)]
+        gone = {id(n) for n in old}
+        at = max(k for k, n in enumerate(self.nodes) if id(n) in gone)
+        before = [n for n in self.nodes[: at + 1] if id(n) not in gone]
         self.nodes = [*before, *new, *self.nodes[at + 1 :]]
+        self.changed()
+
+    def remove(self, old: Iterable[NodeProto]) -> None:
+        """Take nodes out of which nobody reads anything any more."""
+        gone = {id(n) for n in old}
+        self.nodes = [n for n in self.nodes if id(n) not in gone]
+        self.changed()
 
     def file(self) -> OnnxFile:
         """The graph as it is now."""
@@ -132,16 +176,16 @@ def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[Nod
         if read.intersection(node.output):
             kept.append(node)
             read.update(node.input)
-            read.update(_captured(node))
+            read.update(captured(node))
     return kept[::-1], read
 
 
-def _captured(node: NodeProto) -> set[str]:
+def captured(node: NodeProto) -> set[str]:
     """Names that the bodies of a Loop, Scan or If may read from outside."""
     return {
         name
         for attribute in node.attribute
         if attribute.type == onnx.AttributeProto.GRAPH
         for inner in attribute.g.node
-        for name in (*inner.input, *_captured(inner))
+        for name in (*inner.input, *captured(inner))
     }

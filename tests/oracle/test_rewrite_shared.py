@@ -1,0 +1,57 @@
+"""Files that real exporters wrote compute the same after the rewrites, and hold no loop then."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lstm_edge.errors import ModelError
+from tests.oracle.rewritten import LOOPS, RECURRENT, assert_same, ops_of
+
+PATTERNS = Path(__file__).resolve().parents[3] / "shared" / "onnx_patterns"
+RECOGNISED = (
+    "torch/RNN_*.dynamo torch/*Cell_* quant/rnn_dyn quant/rnn_dyn.clean keras_tensorflow/*unroll* "
+    "keras_tensorflow/GRU_* keras_tensorflow/RNN_* keras_tensorflow/LSTM_bs1* "
+    "keras_tensorflow/Bi_* keras_tensorflow/LSTM_hardsig* keras_tensorflow/LSTM_state* "
+    "keras_tensorflow/*td_dense* keras_tensorflow/*gobackwards* keras2/GRU_* keras2/RNN keras2/Bi_*"
+)
+FILES = [f for glob in RECOGNISED.split() for f in sorted(PATTERNS.glob(f"{glob}.onnx"))]
+MASKED = sorted(PATTERNS.glob("keras*/*mask*.onnx"))
+
+
+def name_of(file: Path) -> str:
+    return f"{file.parent.name}/{file.name}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_file_computes_the_same_in_layers_alone(file: Path) -> None:
+    ops = assert_same(file, {"time": 7})
+    assert sum(ops[kind] for kind in RECURRENT) == layers_of(file)
+    assert not set(LOOPS) & set(ops)
+    assert not {"Tanh", "Split", "MatMul"} & set(ops) - allowed(file)
+
+
+def layers_of(file: Path) -> int:
+    """Layers and directions, by the file's name; exporters may join two directions in one node."""
+    if "bi2l" in file.name:
+        return 4
+    if re.search(r"_2l|2l_|Stacked|tm_bi|Bi_GRU_seq_sum", file.name):
+        return 2
+    return 1
+
+
+def allowed(file: Path) -> set[str]:
+    return {"MatMul"} if "td_dense" in file.name else set()
+
+
+@pytest.mark.parametrize("file", MASKED, ids=name_of)
+def test_mask_is_refused_by_name(file: Path) -> None:
+    with pytest.raises(ModelError, match="remove Masking or mask_zero"):
+        ops_of(file)
+
+
+def test_files_were_found(shared_dir: Path) -> None:
+    assert len(FILES) > 60
+    assert len(MASKED) == 6
