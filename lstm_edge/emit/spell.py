@@ -22,6 +22,10 @@ INTEGER = {
     "table": "le_table({table}, {0}, {n})",
     "divide": "{0} / {1}",
     "log": "le_log({table}, {0})",
+    "headroom": "le_headroom({0})",
+    "lift": "le_lift({0}, {1})",
+    "drop": "{0} >> {1}",
+    "rsqrt": "le_rsqrt({table}, {0})",
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
 }
@@ -42,6 +46,7 @@ FLOAT = {
     "above": "le_above({0}, {1})",
     "exp": "le_exp({0})",
     "log": "le_log({0})",
+    "rsqrt": "le_rsqrt({0})",
     "max": "le_larger({result}, {0})",
     "sum": "{result} + {0}",
 }

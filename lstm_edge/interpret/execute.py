@@ -156,7 +156,7 @@ def _apply(
             return function(args[0], op.n)
         case "table":
             return function(args[0], values[op.table], op.n)
-        case "log" if op.table:
+        case "log" | "rsqrt" if op.table:
             return function(args[0], values[op.table])
         case _:
             return function(*args)

@@ -31,6 +31,7 @@ class Expr:
     above      the first operand where it is above the second, else 0
     apply      the function `name` of one operand
     softmax, log_softmax   over all units of one operand
+    layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
     """
 
     kind: str
@@ -127,6 +128,11 @@ def softmax(operand: Expr) -> Expr:
 def log_softmax(operand: Expr) -> Expr:
     """x - log(sum(exp(x))) over all units."""
     return Expr("log_softmax", (operand,))
+
+
+def layer_norm(operand: Expr, epsilon: float) -> Expr:
+    """(x - mean) / sqrt(variance + epsilon) over all units; 0 where they are all the same."""
+    return Expr("layer_norm", (operand,), value=epsilon)
 
 
 def walk(*roots: Expr) -> Iterator[Expr]:

@@ -50,7 +50,7 @@ class Op:
                       args[0] is the running sum, replaced by the bias at the first step
     shift, round_shift, saturate   n: the count or the number of bits
     table             table: the constant's name, n: log2 of the distance of its entries
-    log               table
+    log, rsqrt        table
     concat            operands of one format, end to end
     step_at           n: the step of a per-step value, 0 or -1; in a block that runs ONCE
     An operand of length 1 applies to every unit.

@@ -13,9 +13,8 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
-from lstm_edge.passes.fixed.rescale import as_fixed, convert, unpack_input
+from lstm_edge.passes.fixed.rescale import as_fixed, convert
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
-from lstm_edge.passes.input_formats import InputFormat
 from lstm_edge.passes.lower import Place, lower
 from lstm_edge.passes.lower_affine import (
     Doubles,
@@ -26,6 +25,8 @@ from lstm_edge.passes.lower_affine import (
     sharing_groups,
 )
 from lstm_edge.passes.lower_function import lower_function
+from lstm_edge.passes.lower_input import Inputs
+from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_softmax import lower_softmax
 
 
@@ -38,7 +39,7 @@ class IntegerRules:
         self.builder = Builder()
         self.ranges = ranges
         self.choice = FormatChoice(model, ranges, options, multiplied_tensors(model))
-        self.inputs: dict[str, InputFormat] = {}
+        self.inputs = Inputs()
         self.seen_as: dict[str, str] = {}
         """Value name -> its name in the float program, where the two differ."""
         self.joined: dict[str, list[Value]] = {}
@@ -50,7 +51,7 @@ class IntegerRules:
     def input(self, port: Port, features: int) -> Value:
         """A model input in its own scales; elementwise use unpacks it first."""
         chosen = self.choice.of_input(port.tensor, features)
-        self.inputs[port.tensor] = chosen
+        self.inputs.formats[port.tensor] = chosen
         storage = "int8" if chosen.bits == 8 else "int16"
         stored = saturated(1.0, chosen.bits, storage)
         return self.builder.value(port.tensor, features, stored, f"input {port.name}")
@@ -72,7 +73,7 @@ class IntegerRules:
 
     def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Operations of one node."""
-        b, name, comment = self.builder, place.name, place.comment
+        b, name = self.builder, place.name
         if node.kind == "affine":
             return self._affine(node, args, place)
         if node.kind == "param":
@@ -80,7 +81,12 @@ class IntegerRules:
             return constant_vector(b, name, numbers)
         if node.kind == "constant":
             return constant_vector(b, name, np.array([node.value]))
-        args = [self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args)]
+        scaled = self.inputs.scaled(node, args, place)
+        return self._elementwise(node, args, place) if scaled is None else scaled
+
+    def _elementwise(self, node: Expr, args: list[Value], place: Place) -> Value:
+        b, name, comment = self.builder, place.name, place.comment
+        args = [self.inputs.unpacked(b, v, f"{name}_{k}") for k, v in enumerate(args)]
         match node.kind:
             case "mul":
                 x, y = self._factors(args, name)
@@ -91,6 +97,8 @@ class IntegerRules:
                 return compare(b, node.kind, args[0], args[1], name, comment)
             case "apply":
                 return lower_function(b, node.name, as_fixed(b, args[0], name), name, comment)
+            case "layer_norm":
+                return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _:
                 x = as_fixed(b, args[0], name)
                 return lower_softmax(b, node.kind, x, place.layer.name, name)
@@ -108,13 +116,6 @@ class IntegerRules:
             return x, y
         factor = self.choice.of_factor(self.ranges.largest(seen))
         return convert(self.builder, cut, factor, f"{name}_factor"), other
-
-    def _unpacked(self, value: Value, name: str) -> Value:
-        """A model input as fixed point with one scale; anything else as it is."""
-        chosen = self.inputs.get(value.name)
-        if chosen is None:
-            return value
-        return unpack_input(self.builder, value, chosen.scale, chosen.zero_point, f"{name}_in")
 
     def _affine(self, node: Expr, args: list[Value], place: Place) -> Value:
         layer = place.layer
@@ -160,12 +161,8 @@ class IntegerRules:
         return found
 
     def _operand(self, value: Value, matrix: str, weights: Doubles) -> Operand:
-        chosen = self.inputs.get(value.name)
-        if chosen is None:
-            scale = np.full(value.length, value.format.scale)
-            zero_point = np.zeros(value.length, np.int64)
-        else:
-            scale, zero_point = chosen.scale, chosen.zero_point
+        scale, zero_point = self.inputs.meaning(value)
+        value = self.inputs.origin(value)
         return Operand(value, matrix, weights, scale, zero_point, value.format.magnitude)
 
     def _moments(
@@ -182,7 +179,7 @@ class IntegerRules:
         """An operand of a matrix product in at most 16 bits."""
         if value.name in self.narrow:
             return self.narrow[value.name]
-        if value.name in self.inputs or value.format.storage != "int32":
+        if value.name in self.inputs.formats or value.format.storage != "int32":
             return value
         seen = self.seen_as.get(value.name, value.name)
         largest = self.ranges.largest(seen)
@@ -196,7 +193,9 @@ class IntegerRules:
     def result(self, value: Value, result: str, place: Place) -> Value:
         """A state, or what a matrix product reads, in its stored format; anything else as it is."""
         layer, name = place.layer, f"{place.name}_stored"
-        value = self._unpacked(value, place.name)
+        if value.name in self.inputs.origins:
+            return value
+        value = self.inputs.unpacked(self.builder, value, place.name)
         if result in layer.cell.states and self.choice.is_mixed(layer, result):
             return self._mixed(value, result, place)
         if result in layer.cell.states:
@@ -229,7 +228,11 @@ class IntegerRules:
 
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """The value of one step, unchanged."""
-        return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
+        source = self.inputs.origin(value)
+        step = self.builder.emit("step_at", f"{name}.y", (source,), source.format, n=n)
+        if value.name in self.inputs.formats:
+            self.inputs.formats[step.name] = self.inputs.formats[value.name]
+        return step
 
     def concat(self, node: Concat, parts: list[Value]) -> Value:
         """All parts in the coarsest of their formats; where only matrix products read them, no
@@ -240,7 +243,7 @@ class IntegerRules:
         if self.choice.only_multiplied(node.output):
             self.joined[name] = parts
             return Value(name, length, Format("int16"))
-        parts = [self._unpacked(v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
+        parts = [self.inputs.unpacked(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
         if len({part.format.scale for part in parts}) > 1:
             parts = [as_fixed(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
             coarsest = min(fraction_of(v) for v in parts)
@@ -267,7 +270,7 @@ class IntegerRules:
         after = b.emit(
             "matvec_over_time",
             f"{node.name}.sum_next",
-            (before, x),
+            (before, self.inputs.origin(x)),
             reach,
             length=units,
             bias=b.constant(f"{node.name}.bias", rows.bias),
@@ -283,14 +286,10 @@ class IntegerRules:
 
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
         """Scale and zero point of an input or output."""
-        chosen = self.inputs.get(value.name)
-        if chosen is None:
-            scale = np.full(value.length, value.format.scale)
-            zero_point = np.zeros(value.length, np.int64)
-        else:
-            scale, zero_point = chosen.scale, chosen.zero_point
+        scale, zero_point = self.inputs.meaning(value)
+        stored = self.inputs.origin(value).name
         return ir.program.Port(
-            port.name, value.name, port.axes, port.shape, per_step, scale, zero_point
+            port.name, stored, port.axes, port.shape, per_step, scale, zero_point
         )
 
 

@@ -62,6 +62,8 @@ class RealRules:
                 return emit(node.name, name, tuple(args), comment=comment)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
+            case "layer_norm":
+                return self._layer_norm(node.value, args[0], place)
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
 
@@ -76,6 +78,20 @@ class RealRules:
             return emit("divide", place.name, (power, total))
         logarithm = emit("log", f"{layer}.log_total", (total,), length=1)
         return emit("sub", place.name, (below, logarithm))
+
+    def _layer_norm(self, epsilon: float, x: Value, place: Place) -> Value:
+        emit, vector, name = self.builder.emit, self.builder.vector, place.name
+        count = vector(f"{name}_count", np.array([x.length], np.float32), FLOAT32)
+        least = vector(f"{name}_epsilon", np.array([epsilon], np.float32), FLOAT32)
+        total = emit("sum", f"{name}_sum", (x,), length=1)
+        mean = emit("divide", f"{name}_mean", (total, count))
+        distance = emit("sub", f"{name}_distance", (x, mean))
+        square = emit("mul", f"{name}_square", (distance, distance))
+        squares = emit("sum", f"{name}_squares", (square,), length=1)
+        variance = emit("divide", f"{name}_variance", (squares, count))
+        positive = emit("add", f"{name}_positive", (variance, least))
+        factor = emit("rsqrt", f"{name}_factor", (positive,))
+        return emit("mul", name, (distance, factor), comment=place.comment)
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """Float results are kept as they are."""

@@ -30,6 +30,7 @@ from lstm_edge.ir.model import (
 )
 from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
 from lstm_edge.layers.dense import dense
+from lstm_edge.layers.normalize import layer_normalization, scale_layer
 
 CELLS = {
     "plain": lstm(),
@@ -47,7 +48,12 @@ OTHER_CELLS = {
 }
 ALL_CELLS = {**CELLS, **OTHER_CELLS}
 DIRECTIONS = ("forward", "reverse", "both")
-FRONTS: tuple[tuple[str, ...], ...] = ((), ("dense",), ("tanh",), ("dense", "relu"))
+FRONTS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("dense",),
+    ("tanh",),
+    ("dense", "relu"),
+)
 READS = ("steps", "last", "flat", "joined")
 """What the head sees: each step, the last one, all of them flattened (a DenseOverTime), or the last
 ones of all layers joined (a Concat).
@@ -78,6 +84,15 @@ FUNCTIONS: dict[str, tuple[float, float]] = {
 }
 """Elementwise layers, with their alpha and beta."""
 FUNCTION_HEADS = tuple(("dense", name) for name in list(FUNCTIONS)[3:])
+NORM_HEADS = (
+    ("layer_norm",),
+    ("layer_norm", "dense", "softmax"),
+    ("dense", "relu", "layer_norm"),
+    ("scale", "tanh"),
+    ("layer_norm", "scale", "log_softmax"),
+)
+"""Heads with a layer that brings a vector to another mean and scale."""
+NORMS = ("", "", "", "", "layer_norm", "scale")
 ALSO: tuple[tuple[str, ...], ...] = ((), ("hidden",), ("cell",), ("hidden", "cell"))
 """Results of the last LSTM that are outputs beside the head's."""
 LAYOUTS = {
@@ -93,6 +108,8 @@ class Choices:
 
     weights: "normal" (well-behaved), "wide" (rows and columns of very different magnitudes),
     "tiny", "huge" (saturated gates), "zero". initial: the states start at random values.
+    norm: what comes before each recurrent layer and after the last one: "", "layer_norm", "scale";
+    nothing where a `front` is given.
     steps: the sequence length that the model requires, where it needs whole sequences.
     direction: "both" joins a forward and a reverse layer at each level.
     """
@@ -109,6 +126,7 @@ class Choices:
     initial: bool
     weights: str
     layout: str
+    norm: str
     steps: int | None
 
 
@@ -126,13 +144,20 @@ class _Draft:
         self.tensors[name] = Tensor(name, features, per_step)
         return name
 
-    def layer(self, kind: str, cell: Cell, units: int, **more: Any) -> Layer:
+    def layer(
+        self,
+        kind: str,
+        cell: Cell,
+        units: int,
+        params: dict[str, Floats] | None = None,
+        **more: Any,
+    ) -> Layer:
         """Append a layer that reads `top` and becomes it; its last result is passed on."""
         below = self.tensors[self.top]
         name = f"{kind}{sum(isinstance(n, Layer) for n in self.nodes)}"
         result = list(cell.results)[-1]
         out = self.tensor(f"{name}_{result}", units, below.per_step)
-        params = self.params(cell, below.features, units)
+        params = self.params(cell, below.features, units) if params is None else params
         made = Layer(name, cell, {"x": self.top}, {result: out}, params, **more)
         self.nodes.append(made)
         self.top = out
@@ -159,6 +184,8 @@ class _Draft:
         """A bias, a peephole, or the shares of a FastGRNN."""
         if name in ("zeta", "nu"):
             return self.rng.uniform(0.1, 0.9, units).astype(np.float32)
+        if name == "gain":
+            return self.rng.uniform(-1.5, 1.5, units).astype(np.float32)
         if name.startswith("P_"):
             return self.matrix(units, 1)[:, 0] * np.float32(0.5)
         numbers = self.rng.normal(size=units) * 0.3 + (1.0 if name == "b_f" else 0.0)
@@ -209,10 +236,12 @@ def draw_choices(seed: int, **given: Any) -> Choices:
         "initial": bool(rng.integers(2)),
         "weights": one_of(("normal", "normal", "normal", "wide", "tiny", "huge", "zero")),
         "layout": one_of(tuple(LAYOUTS)),
+        "norm": "",
     }
     now = {**drawn, **given}
     whole = now["read"] == "flat" or now["direction"] != "forward"
     drawn["steps"] = int(rng.integers(1, 7)) if whole else None
+    drawn["norm"] = "" if "front" in given else one_of(NORMS)
     unknown = set(given) - set(drawn)
     if unknown:
         raise TypeError(f"unknown choices {sorted(unknown)}")
@@ -273,6 +302,7 @@ def _add_recurrent(draft: _Draft) -> Layer:
     """The stack of recurrent layers; the last one."""
     c = draft.choices
     for level, units in enumerate(c.hidden):
+        _add_norm(draft)
         below = draft.top
         parts = []
         for reverse in {"forward": (False,), "reverse": (True,)}.get(c.direction, (False, True)):
@@ -284,7 +314,16 @@ def _add_recurrent(draft: _Draft) -> Layer:
         if len(parts) > 1:
             draft.top = draft.tensor(f"both{level}", units * len(parts), True)
             draft.nodes.append(Concat(f"both{level}", tuple(parts), draft.top))
+    if c.read != "joined":
+        _add_norm(draft)
     return layer
+
+
+def _add_norm(draft: _Draft) -> None:
+    """Not the norm of one number, which is always the same."""
+    norm = draft.choices.norm
+    if norm == "scale" or (norm and draft.tensors[draft.top].features > 1):
+        _add(draft, norm)
 
 
 def _initial(draft: _Draft, layer: Layer, units: int) -> dict[str, Floats]:
@@ -336,8 +375,18 @@ def _add(draft: _Draft, kind: str) -> None:
         draft.layer("fc", dense(), draft.choices.classes)
     elif kind in FUNCTIONS:
         draft.layer(kind, activation(kind, *FUNCTIONS[kind]), features)
+    elif kind == "scale":
+        gain = draft.rng.uniform(0.2, 3.0, features) * draft.rng.choice([-1.0, 1.0], features)
+        offset = draft.rng.normal(size=features) * draft.rng.choice([0.1, 1.0, 300.0])
+        cell, params = scale_layer(gain, offset)
+        draft.layer(kind, cell, features, params)
     else:
-        cell = {"softmax": softmax_layer, "log_softmax": log_softmax_layer}[kind]()
+        vectors = {
+            "softmax": softmax_layer,
+            "log_softmax": log_softmax_layer,
+            "layer_norm": lambda: layer_normalization(1e-5),
+        }
+        cell = vectors[kind]()
         draft.layer(kind, cell, features)
 
 
