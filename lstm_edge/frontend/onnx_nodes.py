@@ -15,6 +15,7 @@ from lstm_edge.frontend import onnx_arithmetic as arithmetic
 from lstm_edge.frontend import onnx_join as join
 from lstm_edge.frontend import onnx_linear as linear
 from lstm_edge.frontend import onnx_move as move
+from lstm_edge.frontend import onnx_normalize as normalize
 from lstm_edge.frontend import onnx_select as select
 from lstm_edge.frontend import recurrent
 from lstm_edge.frontend.onnx_walk import Foreign, OnnxNode, Value, Walk
@@ -65,6 +66,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Clip": _operator(activation.clip, "min max"),
     "Softmax": _operator(activation.softmax, "axis"),
     "LogSoftmax": _operator(activation.softmax, "axis"),
+    "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
+    "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum spatial training_mode"),
     "Identity": _operator(move.identity),
     "Dropout": _operator(move.dropout, "ratio seed"),
     "Cast": _operator(move.cast, "to saturate"),
@@ -91,8 +94,6 @@ INSTEAD: Mapping[str, str] = {
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
     "Conv": "compute it before the model",
-    "LayerNormalization": "train without it",
-    "BatchNormalization": "fold it into the dense layer before it",
 }
 """What to do about operators that users bring and that are not supported yet."""
 

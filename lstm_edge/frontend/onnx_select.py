@@ -84,7 +84,7 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], 
         raise walk.need_size(
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
         )
-    part = select(walk, settled(view, node.label), axis, wanted, keep) if wanted else None
+    part = select(walk, settled(walk, view, node.label), axis, wanted, keep) if wanted else None
     if part is None:
         raise ModelError(
             node.label,

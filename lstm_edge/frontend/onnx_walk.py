@@ -131,6 +131,7 @@ class Walk:
     far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
     that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
     cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
+    settled: (tensor, scale, offset) -> the result of the layer that computes these.
     fixed_by: the first node that is right for this sequence length only.
     """
 
@@ -144,6 +145,7 @@ class Walk:
     alike: list[tuple[Atom, Atom, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     sequences: set[str] = field(default_factory=set)
+    settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lstm_edge.frontend.onnx_file import OnnxFile
+from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.sketch import Sketch
 
-REWRITES: tuple[Callable[[Sketch], None], ...] = ()
+REWRITES: tuple[Callable[[Sketch], None], ...] = (layer_norm,)
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
 
 
