@@ -173,6 +173,34 @@ def log(a: Ints, entries: Ints) -> Ints:
     return np.asarray(exponent * LN2_Q15 + low + step)
 
 
+def headroom(a: Ints) -> Ints:
+    """How far a > 0 can be shifted left in int32: 30 - floor(log2(a))."""
+    return np.asarray(30 - np.floor(np.log2(a.astype(np.float64))).astype(np.int64))
+
+
+def lift(a: Ints, n: Ints) -> Ints:
+    """a << n, a clamped before so that int32 holds it; n in 0 .. 30."""
+    room = np.int64(1) << (31 - n)
+    return np.asarray(np.clip(a, -room, room - 1) << n)
+
+
+def drop(a: Ints, n: Ints) -> Ints:
+    """a >> n, floor; n in 0 .. 31."""
+    return np.asarray(a >> n)
+
+
+def rsqrt(a: Ints, entries: Ints) -> Ints:
+    """2**29 / sqrt(t) for a > 0, where t = a << 2 * (headroom(a) >> 1) lies in [2**29, 2**31).
+
+    The upper 15 bits of 1 / sqrt(a), interpolated in 385 entries.
+    """
+    t = a << 2 * (headroom(a) >> 1)
+    k = (t >> 22) - 128
+    low = entries[k]
+    step = (entries[k + 1] - low) * ((t >> 7) & 0x7FFF) >> 15
+    return np.asarray(low + step)
+
+
 OPERATIONS: dict[str, Callable[..., Ints]] = {
     "matvec": matvec,
     "matvec_over_time": matvec,
@@ -200,5 +228,9 @@ OPERATIONS: dict[str, Callable[..., Ints]] = {
     "lookup": lookup,
     "divide": divide,
     "log": log,
+    "headroom": headroom,
+    "lift": lift,
+    "drop": drop,
+    "rsqrt": rsqrt,
 }
 """Every integer operation by its name in a program."""

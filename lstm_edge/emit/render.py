@@ -305,6 +305,9 @@ def _float_constants() -> dict[str, Any]:
         "tanh_small": text(f.TANH_SMALL),
         "tanh_coefficients": [text(c) for c in f.TANH_COEFFICIENTS],
         "sqrt_half_bits": int(f.SQRT_HALF_BITS),
+        "rsqrt_limits": [float_literal(float(limit)) for limit in f.RSQRT_LIMITS],
+        "rsqrt_bits": int(f.RSQRT_BITS),
+        "rsqrt_rounds": f.RSQRT_ROUNDS,
     }
 
 

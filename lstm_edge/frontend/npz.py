@@ -10,6 +10,10 @@ made its parts; sizes must chain:
                            [H, I]                           [H, H]     nn.RNN
     <prefix>bias_ih_l<k> [4H]        <prefix>bias_hh_l<k> [4H]         both, or neither (bias=False)
     <prefix>weight_hr_l<k> [P, H]    with weight_hh [4H, P]            nn.LSTM with proj_size=P
+    <prefix>weight_ih_l<k> [H, I]    <prefix>weight_hh_l<k> [H, H]     FastGRNN: shared by gate and
+                                                                       candidate, biases [H]
+    <prefix>bias_z_l<k> [H]          <prefix>bias_n_l<k> [H]           of gate and candidate
+    <prefix>zeta_l<k> [1] or [H]     <prefix>nu_l<k> [1] or [H]        0 to 1: after their sigmoid
     all of them with _reverse                                          the other direction
     <prefix>.weight [out, in]        <prefix>.bias [out]               nn.Linear, bias optional
     <prefix>.weight [V, E]           first in the file, without bias   nn.Embedding, where its sizes

@@ -10,7 +10,7 @@ from lstm_edge.frontend.layout import Array
 from lstm_edge.frontend.npz_file import weights_of
 
 _RECURRENT = re.compile(
-    r"(?P<prefix>.*?)(?P<what>(weight|bias)_(ih|hh|hr))_l(?P<layer>\d{1,3})(?P<reverse>_reverse)?\Z"
+    r"(?P<prefix>.*?)(?P<what>(weight|bias)_(ih|hh|hr)|bias_[zn]|zeta|nu)_l(?P<layer>\d{1,3})(?P<reverse>_reverse)?\Z"
 )
 _LINEAR = re.compile(r"(?P<prefix>.*)\.(?P<what>weight|bias)\Z")
 

@@ -22,13 +22,18 @@ from lstm_edge.functions import relu
 from lstm_edge.ir.expr import Cell, tanh
 from lstm_edge.ir.model import Floats
 
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+GATES = {"lstm": 4, "gru": 3, "rnn": 1, "fast_grnn": 1}
 """Rows of weight_hh for each unit."""
+FAST_GRNN = {"bias_z": "b_z", "bias_n": "b_n", "zeta": "zeta", "nu": "nu"}
+"""What only a FastGRNN has, and the parameters of the cell."""
 
 
 def kind_of(part: Part) -> str:
-    """lstm, gru or rnn, by the shape of weight_hh: the rows for each unit tell."""
+    """lstm, gru or rnn, by the shape of weight_hh: the rows for each unit tell; or fast_grnn."""
     part.require("weight_ih", "weight_hh")
+    if part.arrays.keys() & FAST_GRNN.keys():
+        part.require(*FAST_GRNN)
+        return "fast_grnn"
     rows, hidden = len(part.arrays["weight_hh"]), _hidden(part)
     if "weight_hr" in part.arrays:
         columns = part.arrays["weight_hh"].shape[1]
@@ -81,6 +86,10 @@ def recurrent_layer(
 def _cell(part: Part, kind: str, nonlinearity: str) -> tuple[Cell, dict[str, Floats]]:
     rows = GATES[kind] * _hidden(part)
     weights, recurrent = part.arrays["weight_ih"], part.arrays["weight_hh"]
+    if len(recurrent) != rows:
+        raise ModelError(
+            part.names["weight_hh"], f"has {len(recurrent)} rows, expected {rows} of a {kind}"
+        )
     if len(weights) != rows:
         raise ModelError(
             part.names["weight_ih"], f"has {len(weights)} rows, expected {rows} as weight_hh"
@@ -92,6 +101,9 @@ def _cell(part: Part, kind: str, nonlinearity: str) -> tuple[Cell, dict[str, Flo
     if kind == "rnn":
         function = relu if nonlinearity == "relu" else tanh
         return cells.rnn(candidate=function), layer_params(weights, recurrent, biases, RNN)
+    if kind == "fast_grnn":
+        shared = layer_params(weights, recurrent, biases, ("zh",))
+        return cells.fast_grnn(), shared | _fast_grnn_params(part, rows)
     params = layer_params(weights, recurrent, biases, TORCH_LSTM)
     projected = "weight_hr" in part.arrays
     if projected:
@@ -111,3 +123,20 @@ def _biases(part: Part, rows: int) -> tuple[Array, Array]:
             raise ModelError(part.names[what], f"has {len(bias)} entries, expected {rows}")
     zeros = np.zeros(rows)
     return part.arrays.get("bias_ih", zeros), part.arrays.get("bias_hh", zeros)
+
+
+def _fast_grnn_params(part: Part, units: int) -> dict[str, Floats]:
+    """Biases and shares, one for each unit."""
+    params = {}
+    for what, name in FAST_GRNN.items():
+        numbers = part.arrays[what]
+        is_share = not what.startswith("bias")
+        if len(numbers) != units and not (is_share and len(numbers) == 1):
+            raise ModelError(part.names[what], f"has {len(numbers)} entries, expected {units}")
+        if is_share and (numbers.min() < 0.0 or numbers.max() > 1.0):
+            raise ModelError(
+                part.names[what],
+                f"is not within 0 .. 1; save it after its sigmoid: sigmoid({what})",
+            )
+        params[name] = np.full(units, numbers, np.float32)
+    return params

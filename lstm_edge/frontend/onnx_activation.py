@@ -10,11 +10,13 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import View, describe
 from lstm_edge.frontend.onnx_features import grid_of, require_features
+from lstm_edge.frontend.onnx_file import check_finite
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
 from lstm_edge.layers.elementwise import clip as bounded
+from lstm_edge.layers.normalize import scale_layer
 
 LARGEST_BOUND = 1e6
 """A bound of Clip from here on bounds nothing that a network computes."""
@@ -78,17 +80,24 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> View:
-    settled(view, node.label)
+    view = settled(walk, view, node.label)
     tensor = walk.draft.layer(kind, cell, view.tensor, None, {}, node.label)["y"]
     return replace(view, tensor=tensor)
 
 
-def settled(view: View, reader: str) -> View:
-    """`view`, unless it waits for weights to fold an addition or a product into."""
-    if view.pending:
-        raise ModelError(
-            view.pending,
-            f"arithmetic with a constant right before {reader} is not supported yet; it is where "
-            "a dense or recurrent layer comes directly before or after it",
-        )
-    return view
+def settled(walk: Walk, view: View, reader: str) -> View:
+    """`view` with a layer for an addition or a product that waits for weights to go into."""
+    if not view.pending:
+        return view
+    scale, offset = (
+        default if given is None else given
+        for given, default in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
+    )
+    key = (view.tensor, scale.tobytes(), offset.tobytes())
+    if key not in walk.settled:
+        cell, params = scale_layer(scale, offset)
+        for name, array in params.items():
+            check_finite(f"{view.pending}, {name} before {reader}", array)
+        made = walk.draft.layer(cell.name, cell, view.tensor, None, params, view.pending)
+        walk.settled[key] = made["y"]
+    return replace(view, tensor=walk.settled[key], scale=None, offset=None, pending="")

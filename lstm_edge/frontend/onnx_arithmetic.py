@@ -33,7 +33,7 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     if node.op == "Div" and (not isinstance(left, View) or not np.all(number)):
         raise ModelError(node.label, "divides by data or by zero: not supported")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
-    return [_scaled(walk, node, view, scale, offset)]
+    return [scaled(walk, node, view, scale, offset)]
 
 
 def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
@@ -42,7 +42,7 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
         raise ModelError(node.label, f"{node.op} of two computed tensors is not supported")
     rank = max(len(left.axes), len(right.axes))
     views = tuple(
-        replace(settled(v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
+        replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
         for v in (left, right)
     )
     align(walk, node, views)
@@ -96,15 +96,17 @@ def _along_features(
     return constant.reshape(-1), view
 
 
-def _scaled(
+def scaled(
     walk: Walk, node: OnnxNode, view: View, scale: Doubles | None, offset: Doubles | None
 ) -> View:
-    """`scale * view + offset`: in the dense layer that made it, else left to the next weights."""
+    """`scale * view + offset`: in the dense layer that made it, else left to the next weights, or
+    to a layer of its own where none come.
+    """
     one, none = np.ones(1), np.zeros(1)
     factor, shift = (one if scale is None else scale), (none if offset is None else offset)
     made_by = walk.draft.producer(view.tensor)
     if isinstance(made_by, LastStep | FirstStep):
-        inner = _scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
+        inner = scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
         last = isinstance(made_by, LastStep)
         step = walk.draft.last_step if last else walk.draft.first_step
         return replace(inner, tensor=step(inner.tensor, made_by.source))

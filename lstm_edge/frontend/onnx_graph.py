@@ -297,7 +297,7 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     label = f"output {name!r}"
     if not isinstance(view, View):
         raise ModelError(label, "does not depend on any float32 input; remove it")
-    settled(view, label)
+    view = settled(walk, view, label)
     root = walk.draft.roots[view.tensor]
     per_step = root is not None and root in timed
     limit = 0 if view.ids is None else check_ids(walk, label, view)

@@ -194,7 +194,7 @@ def _rows(node: OnnxNode, view: View, count: int) -> Array:
 
 def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
     """ArgMax over the features; the first of several equal ones."""
-    view = settled(node.view(0), node.label)
+    view = settled(walk, node.view(0), node.label)
     if node.attributes.get("select_last_index", 0):
         raise ModelError(
             node.label, "attribute select_last_index = 1 is not supported; export it with 0"

@@ -22,7 +22,7 @@ def axis_of(node: OnnxNode, rank: int, default: int = 0) -> int:
 
 def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     """Vectors joined end to end, or counted by an axis of their own: states of several layers."""
-    parts = tuple(settled(node.view(k), node.label) for k in range(len(node.inputs)))
+    parts = tuple(settled(walk, node.view(k), node.label) for k in range(len(node.inputs)))
     if len(parts) == 1:
         return [parts[0]]
     axis = axis_of(node, len(parts[0].axes))
@@ -82,7 +82,7 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
     if len(sizes) == 1:
         return [view]
     results: list[Value] = []
-    settled(view, node.label)
+    view = settled(walk, view, node.label)
     for k in range(len(sizes)):
         begin = sum(sizes[:k])
         wanted = list(range(begin, begin + sizes[k]))

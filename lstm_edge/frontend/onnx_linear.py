@@ -9,18 +9,14 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import grid_of, require_features
 from lstm_edge.frontend.onnx_file import check_finite
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
+from lstm_edge.layers.normalize import LARGEST_OFFSET
 
 Doubles = npt.NDArray[np.float64]
-
-LARGEST_OFFSET = 64.0
-"""A constant added before weights is folded into their bias up to this magnitude.
-
-Beyond it the bias and W x would cancel in float32: the sum would be less exact than 1e-5.
-"""
 
 
 def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -95,12 +91,13 @@ def contract(
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
     check_finite(node.label, weights)
+    view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
     if any(walk.roles.get(atom) == "time" for atom in last) or _unknown_flat(walk, last):
         tensor = _flattened(walk, node, view, weights, offsets)
     else:
         require_features(walk, node, view, last)
-        scaled, shifted = fold_pending(view, weights.T, offsets, node.label)
+        scaled, shifted = fold_pending(view, weights.T, offsets)
         tensor = dense_layer(walk, view.tensor, scaled, shifted, node.label)
     return View(tensor, (*view.axes[:-1], walk.new_axis("units", units, "feature")))
 
@@ -142,23 +139,24 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     steps, features = last[0].size, size_of(last[1:])
     per_step = weights.reshape(steps, features, -1).transpose(0, 2, 1)
     for matrix in per_step:
-        _, bias = fold_pending(view, matrix, bias, node.label)
+        _, bias = fold_pending(view, matrix, bias)
     scaled = per_step if view.scale is None else per_step * view.scale
     return walk.draft.dense_over_time(
         view.tensor, np.ascontiguousarray(scaled, np.float32), bias.astype(np.float32), node.label
     )
 
 
-def fold_pending(
-    view: View, weights: Doubles, bias: Doubles, label: str
-) -> tuple[Doubles, Doubles]:
+def foldable(walk: Walk, view: View, reader: str) -> View:
+    """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
+    offset that is too large gets a layer of its own.
+    """
+    if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
+        return view
+    return settled(walk, view, reader)
+
+
+def fold_pending(view: View, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
     """Weights [units, features] and bias [units] that take the tensor itself, not the view."""
     if view.offset is not None:
-        if np.abs(view.offset).max() > LARGEST_OFFSET:
-            raise ModelError(
-                view.pending,
-                f"subtracts or adds up to {np.abs(view.offset).max():g} before {label}, which "
-                "cannot be folded exactly; normalize before the model instead",
-            )
         bias = bias + weights @ np.broadcast_to(view.offset, weights.shape[1:])
     return (weights if view.scale is None else weights * view.scale), bias

@@ -16,6 +16,7 @@ from lstm_edge.frontend import onnx_ids as ids
 from lstm_edge.frontend import onnx_join as join
 from lstm_edge.frontend import onnx_linear as linear
 from lstm_edge.frontend import onnx_move as move
+from lstm_edge.frontend import onnx_normalize as normalize
 from lstm_edge.frontend import onnx_reduce as reduction
 from lstm_edge.frontend import onnx_select as select
 from lstm_edge.frontend import onnx_window as window
@@ -70,6 +71,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Softmax": _operator(activation.softmax, "axis"),
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
+    "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
+    "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum spatial training_mode"),
     "Identity": _operator(move.identity),
     "Dropout": _operator(move.dropout, "ratio seed"),
     "Cast": _operator(ids.cast, "to saturate"),
@@ -107,8 +110,6 @@ INSTEAD: Mapping[str, str] = {
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
     "TopK": "use ArgMax, or take the scores as the output",
-    "LayerNormalization": "train without it",
-    "BatchNormalization": "fold it into the dense layer before it",
 }
 """What to do about operators that users bring and that are not supported yet."""
 

@@ -85,7 +85,7 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], 
         raise walk.need_size(
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
         )
-    part = select(walk, settled(view, node.label), axis, wanted, keep) if wanted else None
+    part = select(walk, settled(walk, view, node.label), axis, wanted, keep) if wanted else None
     if part is None and wanted and not view.pending:
         part = input_part(walk, view, axis, wanted, node.label)
         if part is not None and not keep:

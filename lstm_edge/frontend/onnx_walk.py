@@ -161,7 +161,8 @@ class Walk:
     part of an input that it is. ends: tensor -> the layer's result and the state that it shows
     after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
     tensor of integers -> the axis that counts those of one step. derived: time axes of
-    which the length follows from that of an input.
+    which the length follows from that of an input. settled: (tensor, scale, offset) -> the result
+    of the layer that computes these.
     """
 
     opset: int
@@ -180,6 +181,7 @@ class Walk:
     sequences: set[str] = field(default_factory=set)
     limits: dict[str, int] = field(default_factory=dict)
     columns: dict[str, Axis] = field(default_factory=dict)
+    settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0

@@ -37,7 +37,7 @@ class Sight:
 
 def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     """1-d convolution; Conv with a second spatial axis of size 1 is one, too."""
-    view = settled(node.view(0), node.label)
+    view = settled(walk, node.view(0), node.label)
     weights = node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
         raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
@@ -76,7 +76,7 @@ def _matrix(taps: Doubles, group: int, features: int, sight: Sight) -> Doubles:
 
 def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     """MaxPool and AveragePool along time."""
-    view = settled(node.view(0), node.label)
+    view = settled(walk, node.view(0), node.label)
     if len([name for name in node.outputs if name]) > 1:
         raise ModelError(node.label, "output Indices is not supported")
     shape = node.attributes.get("kernel_shape")

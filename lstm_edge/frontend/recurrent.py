@@ -6,6 +6,7 @@ A direction is a layer of its own; the features of Y are those of the directions
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from lstm_edge import cells
 from lstm_edge.frontend.axes import View
@@ -18,7 +19,7 @@ from lstm_edge.frontend.layout import (
     layer_params,
     split_gates,
 )
-from lstm_edge.frontend.onnx_linear import fold_pending
+from lstm_edge.frontend.onnx_linear import fold_pending, foldable
 from lstm_edge.frontend.onnx_walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.frontend.recurrent_attributes import Kind, Settings, settings_of
 from lstm_edge.frontend.recurrent_lengths import length_of
@@ -55,6 +56,7 @@ def rnn(walk: Walk, node: OnnxNode) -> list[Value]:
 def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     settings = settings_of(walk, node, kind)
     x = sequence_of(walk, node, settings.batch_first)
+    x = replace(x, view=foldable(walk, x.view, node.label))
     weights = weights_of(walk, node, x, kind, len(settings.directions))
     length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)
@@ -84,7 +86,7 @@ def _cell(
 ) -> tuple[Cell, dict[str, Floats]]:
     """The cell of direction `d` and its parameters."""
     functions, clip = settings.functions[d], settings.clip
-    folded, bias = fold_pending(x.view, weights.input[d], weights.input_bias[d], node.label)
+    folded, bias = fold_pending(x.view, weights.input[d], weights.input_bias[d])
     recurrent, biases = weights.recurrent[d], (bias, weights.recurrent_bias[d])
     if kind is GRU:
         after = settings.linear_before_reset

@@ -222,7 +222,7 @@ def _apply(
         case "lookup":
             constants = [values[name] for name in (*op.matrices, op.bias) if name]
             return function(args[0], *constants, op.n)
-        case "log" if op.table:
+        case "log" | "rsqrt" if op.table:
             return function(args[0], values[op.table])
         case _:
             return function(*args)

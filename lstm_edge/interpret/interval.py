@@ -88,6 +88,31 @@ def _log(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     return low, high
 
 
+def _headroom(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = args[0]
+    return numerics.headroom(high), numerics.headroom(np.maximum(low, 1))
+
+
+def _shifted(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    """lift and drop never fall as their operand rises, whatever the count: try all counts."""
+    function = numerics.OPERATIONS[op.kind]
+    (low, high), (least, most) = args
+    counts = [np.clip(n, least, most) for n in range(int(least.min()), int(most.max()) + 1)]
+    return (
+        np.minimum.reduce([function(low, n) for n in counts]),
+        np.maximum.reduce([function(high, n) for n in counts]),
+    )
+
+
+def _rsqrt(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    """It falls from each odd power of two up to the next: try the ends of these stretches."""
+    low, high = np.maximum(args[0][0], 1), args[0][1]
+    ends = [np.int64(1) << odd for odd in range(1, 31, 2)]
+    tried = [low, high, *(np.clip(e - k, low, high) for e in ends for k in (0, 1))]
+    found = [numerics.rsqrt(np.asarray(a), constants[op.table]) for a in tried]
+    return np.minimum.reduce(found), np.maximum.reduce(found)
+
+
 def _divide(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     (low, high), (least, most) = args
     return low // most, high // np.maximum(least, 1)
@@ -184,5 +209,9 @@ OPERATIONS: dict[str, BoundsOf] = {
     "lookup": _lookup,
     "divide": _divide,
     "log": _log,
+    "headroom": _headroom,
+    "lift": _shifted,
+    "drop": _shifted,
+    "rsqrt": _rsqrt,
 }
 """Bounds of every integer operation, by the names of `numerics.OPERATIONS`."""

@@ -37,6 +37,7 @@ class Expr:
     mean_over_steps   one operand divided by the number of steps of the window so far
     lookup     row args[0][`value`] of the matrix `name`: the operand holds integers
     argmax     index of the largest unit of one operand, the first of several
+    layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
     """
 
     kind: str
@@ -168,6 +169,11 @@ def recent(x: Expr) -> Expr:
 def tap(vectors: Expr, k: int) -> Expr:
     """Vector k of `recent`, 0 the oldest."""
     return Expr("tap", (vectors,), value=float(k))
+
+
+def layer_norm(operand: Expr, epsilon: float) -> Expr:
+    """(x - mean) / sqrt(variance + epsilon) over all units; 0 where they are all the same."""
+    return Expr("layer_norm", (operand,), value=epsilon)
 
 
 def walk(*roots: Expr) -> Iterator[Expr]:

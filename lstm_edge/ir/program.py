@@ -56,7 +56,7 @@ class Op:
                       args[0] is the running sum, replaced by the bias at the first step
     shift, round_shift, saturate   n: the count or the number of bits
     table             table: the constant's name, n: log2 of the distance of its entries
-    log               table
+    log, rsqrt        table
     lookup            matrices: one constant [rows, length], of which row args[0][n] is taken, the
                       nearest where there is none; bias: [rows] by which that row is multiplied
     concat            operands of one format, end to end

@@ -16,6 +16,7 @@ from lstm_edge.passes.input_formats import (
     drawn_format,
     only_gates_read,
     reading_weights,
+    scaling_of,
 )
 
 MARGIN = 1.1
@@ -71,14 +72,16 @@ class FormatChoice:
         """Scales and zero points of a model input."""
         columns, recurrent = reading_weights(self.model, tensor)
         activations = self.options.activations
-        if not len(columns):
-            columns = np.zeros(features)
+        scaling, fine = scaling_of(self.model, tensor), not len(columns)
+        if fine:
+            columns = np.zeros(features) if scaling is None else scaling.gain
         if not self.ranges.from_data:
-            return drawn_format(columns, only_gates_read(self.model, tensor), activations)
+            only_gates = only_gates_read(self.model, tensor)
+            return drawn_format(columns, only_gates, activations, scaling)
         hidden_unit = 2.0 ** (1 - activations)
         balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
         low, high = self.ranges.low[tensor], self.ranges.high[tensor]
-        return calibrated_format(low, high, columns, balanced, activations)
+        return calibrated_format(low, high, columns, balanced, activations, fine)
 
     def of_state(self, layer: Layer, name: str) -> Format:
         """A state that enters a matrix product is an activation, any other a cell state."""

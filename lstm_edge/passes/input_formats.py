@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import walk
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
+from lstm_edge.ir.model import (
+    Concat,
+    DenseOverTime,
+    FirstStep,
+    LastStep,
+    Layer,
+    Model,
+    Node,
+    Slice,
+)
+from lstm_edge.layers.normalize import SCALE, slope_and_offset
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,11 +51,58 @@ class InputFormat:
     zero_point: Ints
     bits: int
 
+    def take(self, features: Ints) -> InputFormat:
+        """That of some of the features."""
+        return InputFormat(self.scale[features], self.zero_point[features], self.bits)
 
-def drawn_format(columns: Doubles, only_gates: bool, activations: int) -> InputFormat:
+
+@dataclass(frozen=True)
+class Scaling:
+    """Of an input that a layer brings to another mean and scale before anything reads it.
+
+    gain: its magnitudes [features], above 0; middle: what becomes 0 [features].
+    """
+
+    gain: Doubles
+    middle: Doubles
+
+
+def scaling_of(model: Model, tensor: str) -> Scaling | None:
+    """How the layers that read an input scale it; None where something else reads it."""
+    layers = _scaling_layers(model, tensor)
+    features = model.tensors[tensor].features
+    for layer in layers:
+        gain, offset = (np.broadcast_to(a, (features,)) for a in slope_and_offset(layer))
+        if (gain != 0.0).all():
+            return Scaling(np.abs(gain), -offset / gain)
+    return None
+
+
+def _scaling_layers(model: Model, tensor: str) -> list[Layer]:
+    """The layers that scale an input, if they alone read it."""
+    found = []
+    for node in model.nodes:
+        if tensor in _operands(node):
+            if not isinstance(node, Layer) or node.cell.name != SCALE:
+                return []
+            found.append(node)
+    is_output = any(port.tensor == tensor for port in model.outputs)
+    return [] if is_output else found
+
+
+def _operands(node: Node) -> tuple[str, ...]:
+    if isinstance(node, Layer):
+        return tuple(node.inputs.values())
+    return node.inputs if isinstance(node, Concat) else (node.input,)
+
+
+def drawn_format(
+    columns: Doubles, only_gates: bool, activations: int, scaling: Scaling | None = None
+) -> InputFormat:
     """Without calibration data: a range so wide that useful inputs stay within.
 
-    columns: largest weight of each feature [features]; only_gates: nothing else reads the input.
+    columns: largest weight of each feature [features]; only_gates: nothing else reads the input;
+    scaling: what the input is brought to its mean and scale by.
     """
     if activations == 8:
         bits, half = 8, np.full(len(columns), DRAWN_RANGE_8_BITS)
@@ -54,16 +111,25 @@ def drawn_format(columns: Doubles, only_gates: bool, activations: int) -> InputF
         if only_gates:
             drive = SATURATING_DRIVE / np.maximum(columns, 2.0**-10)
             half = np.where(columns > 0.0, np.maximum(drive, DRAWN_RANGE), half)
+    if scaling is not None:
+        scale = half / scaling.gain / (2 ** (bits - 1) - 1)
+        return InputFormat(scale, -np.floor(scaling.middle / scale + 0.5).astype(np.int64), bits)
     return InputFormat(half / (2 ** (bits - 1) - 1), np.zeros(len(half), np.int64), bits)
 
 
 def calibrated_format(
-    low: Doubles, high: Doubles, columns: Doubles, balanced: float, activations: int
+    low: Doubles,
+    high: Doubles,
+    columns: Doubles,
+    balanced: float,
+    activations: int,
+    fine: bool = False,
 ) -> InputFormat:
     """From the calibrated range [low, high] per feature.
 
     columns: largest weight of each feature; balanced: what `columns * scale` should be, so that
     the input's part of a row has weights as large as the other operand's (0: no other operand).
+    fine: no matrix reads it, so that its scale can be as small as its range allows.
     """
     middle, half = (low + high) / 2.0, (high - low) / 2.0
     off_centre = np.abs(middle) > 0.25 * half
@@ -80,14 +146,22 @@ def calibrated_format(
         finest = half * HEADROOM / (2 ** (bits - 1) - 1)
         coarsest = half / 2 ** (activations - 3)
         wanted = balanced / np.maximum(columns, 2.0**-30) if balanced > 0.0 else coarsest
+        wanted = np.zeros_like(half) if fine else wanted
         scale = np.minimum(np.maximum(wanted, finest), np.maximum(coarsest, finest))
     return InputFormat(scale, -np.floor(middle / scale + 0.5).astype(np.int64), bits)
 
 
 def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
     """Largest weight that meets each feature of `tensor`, and the largest recurrent weights
-    of the layers that read it; both empty where no matrix reads it.
+    of the layers that read it; both empty where no matrix reads it. A layer that only scales the
+    tensor is part of the weights.
     """
+    scaling = scaling_of(model, tensor)
+    if scaling is not None:
+        behind = [reading_weights(model, n.outputs["y"]) for n in _scaling_layers(model, tensor)]
+        weights = [largest for largest, _ in behind if len(largest)]
+        gain = scaling.gain if weights else np.zeros(0)
+        return np.max(weights, axis=0, initial=0.0) * gain, np.concatenate([r for _, r in behind])
     features = model.tensors[tensor].features  # places: feature -> where it is, -1 where it is not
     columns: list[Doubles] = []
     recurrent: list[float] = []
@@ -115,10 +189,7 @@ def only_gates_read(model: Model, tensor: str) -> bool:
     if any(port.tensor == tensor for port in model.outputs):
         return False
     for node in model.nodes:
-        if not isinstance(node, Layer):
-            if tensor in (node.inputs if isinstance(node, Concat) else (node.input,)):
-                return False
-        elif tensor in node.inputs.values() and not node.cell.states:
+        if tensor in _operands(node) and not (isinstance(node, Layer) and node.cell.states):
             return False
     return True
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import INT32_MAX, Format, fixed
-from lstm_edge.ir.program import Value
+from lstm_edge.ir.program import State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments
 from lstm_edge.passes.round_weights import round_second_order, round_to_nearest
@@ -174,6 +174,25 @@ def emit_rows(
         comment=comment,
     )
     return requantize(b, acc, rows, name, gate)
+
+
+def emit_running_sum(b: Builder, x: Value, rows: Rows, layer: str) -> Value:
+    """The sum over the steps so far of products with the weights of each; a state keeps it."""
+    units = len(rows.bias)
+    reach = Format("int32", 1.0, -rows.bound, rows.bound)
+    before = b.value(f"{layer}.sum", units, reach, "sum over the steps so far")
+    after = b.emit(
+        "matvec_over_time",
+        f"{layer}.sum_next",
+        (before, x),
+        reach,
+        length=units,
+        bias=b.constant(f"{layer}.bias", rows.bias),
+        matrices=(b.constant(f"{layer}.W", np.stack(rows.matrices)),),
+        comment="sum += W[step] x",
+    )
+    b.states.append(State(before.name, after.name, np.zeros(units, np.int64), accumulator=True))
+    return after
 
 
 def requantize(b: Builder, acc: Value, rows: Rows, name: str, gate: str) -> Value:

@@ -48,6 +48,9 @@ def _table(
 ) -> Value:
     """A table over [-16, 16], or half of that where `doubled`: read twice as coarsely."""
     fraction = min(max(fraction_of(value), TABLE_FRACTION[0]), TABLE_FRACTION[1])
+    missing = fraction - fraction_of(value)
+    if missing > 0:
+        value = saturate(b, value, 32 - missing, f"{name}_sat")
     p = with_fraction(b, value, fraction, f"{name}_in")
     entries = b.constant(*table)
     n = fraction + tables.SIGMOID_RANGE_BITS - tables.HALF_BITS - doubled

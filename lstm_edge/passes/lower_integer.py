@@ -16,19 +16,21 @@ from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, slide, within
-from lstm_edge.passes.fixed.rescale import as_fixed, convert, unpack_input
+from lstm_edge.passes.fixed.rescale import as_fixed, convert
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
-from lstm_edge.passes.input_formats import InputFormat
 from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
 from lstm_edge.passes.lower_affine import (
     Doubles,
     Operand,
     emit_rows,
+    emit_running_sum,
     quantize_rows,
     requantize,
     sharing_groups,
 )
 from lstm_edge.passes.lower_function import lower_function
+from lstm_edge.passes.lower_input import Inputs
+from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import lower_lookup
 from lstm_edge.passes.lower_softmax import lower_softmax
 from lstm_edge.passes.prune import prune
@@ -44,7 +46,7 @@ class IntegerRules:
         self.builder = Builder()
         self.ranges = ranges
         self.choice = FormatChoice(model, ranges, options, multiplied_tensors(model))
-        self.inputs: dict[str, InputFormat] = {}
+        self.inputs = Inputs()
         self.seen_as: dict[str, str] = {}
         """Value name -> its name in the float program, where the two differ."""
         self.joined: dict[str, list[Value]] = {}
@@ -58,7 +60,7 @@ class IntegerRules:
         if port.limit:
             return self.builder.value(port.tensor, features, integers(port), f"input {port.name}")
         chosen = self.choice.of_input(port.tensor, features)
-        self.inputs[port.tensor] = chosen
+        self.inputs.formats[port.tensor] = chosen
         storage = "int8" if chosen.bits == 8 else "int16"
         stored = saturated(1.0, chosen.bits, storage)
         return self.builder.value(port.tensor, features, stored, f"input {port.name}")
@@ -84,7 +86,7 @@ class IntegerRules:
 
     def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Operations of one node."""
-        b, name, comment = self.builder, place.name, place.comment
+        b, name = self.builder, place.name
         if node.kind == "affine":
             return self._affine(node, args, place)
         if node.kind == "param":
@@ -95,16 +97,18 @@ class IntegerRules:
         if node.kind == "constant":
             return constant_vector(b, name, np.array([node.value]))
         if node.kind == "within":
-            args = [self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args)]
-            return within(b, args, name, comment)
+            first, second = (
+                self.inputs.unpacked(b, v, f"{name}_{k}") for k, v in enumerate(args[:2])
+            )
+            return within(b, [first, second, args[2]], name, place.comment)
         if node.kind == "tap":
             return self._cut(args[0], tapped(node, place, args[0]), name)
-        return self._computed(node, args, place)
+        scaled = self.inputs.scaled(node, args, place)
+        return self._elementwise(node, args, place) if scaled is None else scaled
 
-    def _computed(self, node: Expr, args: list[Value], place: Place) -> Value:
-        """Operations of one node that computes with numbers."""
+    def _elementwise(self, node: Expr, args: list[Value], place: Place) -> Value:
         b, name, comment = self.builder, place.name, place.comment
-        args = [self._unpacked(v, f"{name}_{k}") for k, v in enumerate(args)]
+        args = [self.inputs.unpacked(b, v, f"{name}_{k}") for k, v in enumerate(args)]
         match node.kind:
             case "mul":
                 x, y = self._factors(args, name)
@@ -120,6 +124,8 @@ class IntegerRules:
                 return mean(b, args[0], place.length, name, comment)
             case "apply":
                 return lower_function(b, node.name, as_fixed(b, args[0], name), name, comment)
+            case "layer_norm":
+                return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _:
                 x = as_fixed(b, args[0], name)
                 return lower_softmax(b, node.kind, x, place.layer.name, name)
@@ -147,13 +153,6 @@ class IntegerRules:
             return x, y
         factor = self.choice.of_factor(self.ranges.largest(seen))
         return convert(self.builder, cut, factor, f"{name}_factor"), other
-
-    def _unpacked(self, value: Value, name: str) -> Value:
-        """A model input as fixed point with one scale; anything else as it is."""
-        chosen = self.inputs.get(value.name)
-        if chosen is None:
-            return value
-        return unpack_input(self.builder, value, chosen.scale, chosen.zero_point, f"{name}_in")
 
     def _affine(self, node: Expr, args: list[Value], place: Place) -> Value:
         layer = place.layer
@@ -199,12 +198,8 @@ class IntegerRules:
         return found
 
     def _operand(self, value: Value, matrix: str, weights: Doubles) -> Operand:
-        chosen = self.inputs.get(value.name)
-        if chosen is None:
-            scale = np.full(value.length, value.format.scale)
-            zero_point = np.zeros(value.length, np.int64)
-        else:
-            scale, zero_point = chosen.scale, chosen.zero_point
+        scale, zero_point = self.inputs.meaning(value)
+        value = self.inputs.origin(value)
         return Operand(value, matrix, weights, scale, zero_point, value.format.magnitude)
 
     def _moments(
@@ -221,7 +216,7 @@ class IntegerRules:
         """An operand of a matrix product in at most 16 bits."""
         if value.name in self.narrow:
             return self.narrow[value.name]
-        if value.name in self.inputs or value.format.storage != "int32":
+        if value.name in self.inputs.formats or value.format.storage != "int32":
             return value
         seen = self.seen_as.get(value.name, value.name)
         largest = self.ranges.largest(seen)
@@ -235,7 +230,9 @@ class IntegerRules:
     def result(self, value: Value, result: str, place: Place) -> Value:
         """A state, or what a matrix product reads, in its stored format; anything else as it is."""
         layer, name = place.layer, f"{place.name}_stored"
-        value = self._unpacked(value, place.name)
+        if value.name in self.inputs.origins:
+            return value
+        value = self.inputs.unpacked(self.builder, value, place.name)
         if layer.cell.windowed:
             stored = convert(self.builder, value, self._format_of(layer, result), name)
             self.seen_as[stored.name] = place.name
@@ -270,12 +267,9 @@ class IntegerRules:
 
     def _running(self, x: Value, grows: bool) -> Format:
         """The format of a reduction over time of x: as fine as x where int32 holds all steps."""
-        reach, scale = x.format.magnitude * x.format.scale, x.format.scale
-        if x.name in self.inputs:
-            chosen = self.inputs[x.name]
-            most = x.format.magnitude + np.abs(chosen.zero_point)
-            reach, scale = float((most * chosen.scale).max()), float(chosen.scale.min())
-        return self.choice.of_running(reach, scale, grows)
+        scale, zero_point = self.inputs.meaning(x)
+        most = (x.format.magnitude + np.abs(zero_point)) * np.abs(scale)
+        return self.choice.of_running(float(most.max()), float(np.abs(scale).min()), grows)
 
     def _narrow_given(self, layer: Layer, wide: Value, narrow: Value) -> str:
         """The narrow form of a state that a caller sets by the wide one."""
@@ -303,7 +297,11 @@ class IntegerRules:
 
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """The value of one step, unchanged."""
-        return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
+        source = self.inputs.origin(value)
+        step = self.builder.emit("step_at", f"{name}.y", (source,), source.format, n=n)
+        if value.name in self.inputs.formats:
+            self.inputs.formats[step.name] = self.inputs.formats[value.name]
+        return step
 
     def concat(self, node: Concat, parts: list[Value]) -> Value:
         """All parts in the coarsest of their formats; where only matrix products read them, no
@@ -314,7 +312,7 @@ class IntegerRules:
         if self.choice.only_multiplied(node.output):
             self.joined[name] = parts
             return Value(name, length, Format("int16"))
-        parts = [self._unpacked(v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
+        parts = [self.inputs.unpacked(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
         if len({part.format.scale for part in parts}) > 1:
             parts = [as_fixed(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
             coarsest = min(fraction_of(v) for v in parts)
@@ -336,66 +334,52 @@ class IntegerRules:
 
     def _cut(self, x: Value, features: range, name: str) -> Value:
         """Some features of a vector; of a model input, with their scales."""
-        if x.name in self.inputs:
-            whole, part = self.inputs[x.name], slice(features.start, features.stop)
-            self.inputs[name] = InputFormat(whole.scale[part], whole.zero_point[part], whole.bits)
-        return cut(self.builder, x, features, name)
+        whole = self.inputs.formats.get(x.name)
+        value = cut(self.builder, self.inputs.origin(x), features, name)
+        if whole is not None:
+            self.inputs.formats[value.name] = whole.take(np.arange(features.start, features.stop))
+        return value
 
     def recent(self, layer: Layer, x: Value, kernel: int, ends: int) -> Value:
         """Vectors as they are stored, what pads them before the first."""
+        pad = float(layer.initial.get("recent", np.zeros(1))[0])
+        padded = layer.window is not None and (layer.window.left or layer.window.right)
+        if padded and pad == 0.0 and not self.inputs.holds_zero(x):
+            unpacked = self.inputs.unpacked(self.builder, x, f"{layer.name}.x")
+            self.seen_as[unpacked.name] = x.name
+            x = unpacked
         if any(e.kind == "affine" for e in walk(*layer.cell.results.values())):
             x = self._storable(x)
-        real = float(layer.initial.get("recent", np.zeros(1))[0])
-        pad = int(np.clip(np.floor(real / x.format.scale + 0.5), x.format.low, x.format.high))
-        first = np.full(x.length * kernel, pad, np.int64)
-        if x.name in self.inputs:
-            chosen = self.inputs[x.name]
-            scale, zero_point = np.tile(chosen.scale, kernel), np.tile(chosen.zero_point, kernel)
-            self.inputs[f"{layer.name}.recent_next"] = InputFormat(scale, zero_point, chosen.bits)
-            limits = (x.format.low, x.format.high)
-            first = np.clip(np.floor(real / scale + 0.5).astype(np.int64) + zero_point, *limits)
-        return slide(self.builder, layer.name, x, first, ends)
+        first = np.tile(self.inputs.stored(x, pad), kernel)
+        chosen = self.inputs.formats.get(x.name)
+        vectors = slide(self.builder, layer.name, self.inputs.origin(x), first, ends)
+        if chosen is not None:
+            places = np.tile(np.arange(x.length), kernel)
+            self.inputs.formats[vectors.name] = chosen.take(places)
+        return vectors
 
     def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
         """A running sum of products, and its requantization after the last step."""
-        b = self.builder
-        steps, units, _ = node.weights.shape
         x = self._storable(x)
         operands = tuple(
             self._operand(x, f"{node.name}.W{t}", node.weights[t].astype(np.float64))
-            for t in range(steps)
+            for t in range(len(node.weights))
         )
         source = node.source or node.name
         rows = quantize_rows(operands, node.bias.astype(np.float64), None, source)
-        reach = Format("int32", 1.0, -rows.bound, rows.bound)
-        before = b.value(f"{node.name}.sum", units, reach, "sum over the steps so far")
-        after = b.emit(
-            "matvec_over_time",
-            f"{node.name}.sum_next",
-            (before, x),
-            reach,
-            length=units,
-            bias=b.constant(f"{node.name}.bias", rows.bias),
-            matrices=(b.constant(f"{node.name}.W", np.stack(rows.matrices)),),
-            comment="sum += W[step] x",
-        )
-        b.close_block(node.name, turn.sweep, turn.clock)
-        b.states.append(State(before.name, after.name, np.zeros(units, np.int64), True))
-        result = requantize(b, after, rows, f"{node.name}.y", node.name)
+        after = emit_running_sum(self.builder, self.inputs.origin(x), rows, node.name)
+        self.builder.close_block(node.name, turn.sweep, turn.clock)
+        result = requantize(self.builder, after, rows, f"{node.name}.y", node.name)
         self.seen_as[result.name] = after.name
-        b.close_block(node.name, ONCE)
+        self.builder.close_block(node.name, ONCE)
         return result
 
     def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
         """Scale and zero point of an input or output."""
-        chosen = self.inputs.get(value.name)
-        if chosen is None:
-            scale = np.full(value.length, value.format.scale)
-            zero_point = np.zeros(value.length, np.int64)
-        else:
-            scale, zero_point = chosen.scale, chosen.zero_point
+        scale, zero_point = self.inputs.meaning(value)
+        stored = self.inputs.origin(value).name
         return ir.program.Port(
-            port.name, value.name, port.axes, port.shape, per_step, scale, zero_point, port.limit
+            port.name, stored, port.axes, port.shape, per_step, scale, zero_point, port.limit
         )
 
 

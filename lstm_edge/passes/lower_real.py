@@ -56,10 +56,10 @@ class RealRules:
                     matrices=matrices,
                     comment=comment,
                 )
-            case "param":
-                return self.builder.vector(name, params[node.name], FLOAT32)
-            case "constant":
-                return self.builder.vector(name, np.array([node.value], np.float32), FLOAT32)
+            case "param" | "constant":
+                constant = node.kind == "constant"
+                numbers = np.array([node.value]) if constant else params[node.name]
+                return self.builder.vector(name, numbers.astype(np.float32), FLOAT32)
             case "tap":
                 return cut(self.builder, args[0], tapped(node, place, args[0]), name)
             case "mean_over_steps":
@@ -82,6 +82,8 @@ class RealRules:
                 return emit("argmax", name, tuple(args), length=1, comment=comment)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
+            case "layer_norm":
+                return self._layer_norm(node.value, args[0], place)
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
 
@@ -96,6 +98,20 @@ class RealRules:
             return emit("divide", place.name, (power, total))
         logarithm = emit("log", f"{layer}.log_total", (total,), length=1)
         return emit("sub", place.name, (below, logarithm))
+
+    def _layer_norm(self, epsilon: float, x: Value, place: Place) -> Value:
+        emit, vector, name = self.builder.emit, self.builder.vector, place.name
+        count = vector(f"{name}_count", np.array([x.length], np.float32), FLOAT32)
+        least = vector(f"{name}_epsilon", np.array([epsilon], np.float32), FLOAT32)
+        total = emit("sum", f"{name}_sum", (x,), length=1)
+        mean = emit("divide", f"{name}_mean", (total, count))
+        distance = emit("sub", f"{name}_distance", (x, mean))
+        square = emit("mul", f"{name}_square", (distance, distance))
+        squares = emit("sum", f"{name}_squares", (square,), length=1)
+        variance = emit("divide", f"{name}_variance", (squares, count))
+        positive = emit("add", f"{name}_positive", (variance, least))
+        factor = emit("rsqrt", f"{name}_factor", (positive,))
+        return emit("mul", name, (distance, factor), comment=place.comment)
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """Float results are kept as they are."""

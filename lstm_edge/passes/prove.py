@@ -67,12 +67,15 @@ def prove(program: Program) -> Proof:
 
 
 def _check_operands(program: Program, op: Op, args: list[Bounds]) -> None:
-    """mul takes two 16-bit operands, mulw one; divide and log want positive ones."""
+    """mul takes two 16-bit operands, mulw one; divide and log want positive ones, shifts counts."""
     narrow = {"mul": args, "mulw": args[1:]}.get(op.kind, [])
     for low, high in narrow:
         if low.min() < INT16[0] or high.max() > INT16[1]:
             raise InternalError(f"{program.name}: {op.dest} needs a 16-bit operand")
-    if op.kind in ("divide", "log") and args[-1][0].min() <= 0:
+    most = {"lift": 30, "drop": 31}.get(op.kind)
+    if most is not None and (args[1][0].min() < 0 or args[1][1].max() > most):
+        raise InternalError(f"{program.name}: {op.dest} needs a count of 0 to {most}")
+    if op.kind in ("divide", "log", "headroom", "rsqrt") and args[-1][0].min() <= 0:
         raise InternalError(f"{program.name}: {op.dest} needs a positive operand")
 
 

@@ -97,3 +97,11 @@ def log_table() -> Entries:
     scaled = np.floor(values * 2.0**LOG_FRACTION_BITS + 0.5).astype(np.int64)
     scaled[0] = 0
     return scaled
+
+
+def rsqrt_table() -> Entries:
+    """2**29 / sqrt(t) for t in [2**29, 2**31], the 385 entries of `numerics.rsqrt`: Q0.15 of
+    1 / sqrt(u), u from 2 to 8.
+    """
+    u = np.linspace(2.0, 8.0, 3 * TABLE_SEGMENTS // 4 + 1)
+    return _stored(_entries(lambda x: x**-0.5, lambda x: 0.75 * x**-2.5, u), 0)

@@ -28,7 +28,15 @@ from tests.support.exactness import (
     stored_streams,
     with_saturated_state,
 )
-from tests.support.models import ALL_CELLS, CELLS, DIRECTIONS, FUNCTION_HEADS, HEADS, random_model
+from tests.support.models import (
+    ALL_CELLS,
+    CELLS,
+    DIRECTIONS,
+    FUNCTION_HEADS,
+    HEADS,
+    NORM_HEADS,
+    random_model,
+)
 from tests.support.programs import Array
 
 HOST = load_target("host")
@@ -72,7 +80,7 @@ def test_a_random_float_model(seed: int, unroll: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [*HEADS, *FUNCTION_HEADS], ids=lambda names: "_".join(names) or "none"
+    "head", [*HEADS, *FUNCTION_HEADS, *NORM_HEADS], ids=lambda names: "_".join(names) or "none"
 )
 @pytest.mark.parametrize("read", ["steps", "last", "flat"])
 def test_a_head_of_each_kind(read: str, head: tuple[str, ...], tmp_path: Path) -> None:
@@ -205,7 +213,8 @@ def samples() -> list[tuple[str, Program, str]]:
         direction="forward",
         front=("dense", "relu"),
         read="steps",
-        head=("dense", "log_softmax"),
+        head=("layer_norm", "dense", "log_softmax"),
+        norm="scale",
         also=("hidden", "cell"),
         initial=True,
         weights="normal",
@@ -219,6 +228,7 @@ def samples() -> list[tuple[str, Program, str]]:
         head=("softmax",),
         steps=3,
         front=("tanh",),
+        norm="layer_norm",
         weights="normal",
     )
     both = random_model(

@@ -153,6 +153,8 @@ def _value(
         return layer.params[e.name] + np.sum(products, axis=0)
     if e.kind == "lookup":
         return layer.params[e.name][int(args[0][int(e.value)])].astype(np.float64)
+    if e.kind == "layer_norm":
+        return np.asarray((args[0] - args[0].mean()) / np.sqrt(args[0].var() + e.value))
     if args:
         return OPERATIONS[e.name if e.kind == "apply" else e.kind](*args)
     leaves: dict[str, Mapping[str, Any]] = {"input": inputs, "state": state, "param": layer.params}

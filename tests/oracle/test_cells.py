@@ -364,6 +364,14 @@ BUDGETS: Mapping[str, tuple[Mapping[str, Any], float, float]] = {
         43.0,
         35.5,
     ),
+    "layer norms around two LSTMs": ({"norm": "layer_norm", "hidden": (16, 12)}, 42.5, 32.0),
+    "layer norms around two GRUs, softmax": (
+        {"cell": "gru", "norm": "layer_norm", "hidden": (16, 12), "head": ("dense", "softmax")},
+        48.0,
+        37.0,
+    ),
+    "layer norm at the end": ({"head": ("layer_norm",)}, 45.5, 36.5),
+    "scale, tanh": ({"head": ("scale", "tanh")}, 50.0, 40.0),
     "layers before the LSTM": ({"front": ("dense", "relu")}, 46.0, 36.0),
 }
 """What a case is, and the least SQNR in dB at 12 and at 8 bits: 1 to 2 dB below the worst

@@ -220,3 +220,48 @@ def test_half_the_biases_are_refused(tmp_path: Path) -> None:
 def test_a_file_without_an_lstm_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no LSTM"):
         load(saved(tmp_path, **{"fc.weight": np.ones((2, 2), np.float32)}))
+
+
+def fast_grnn(seed: int = 0, **changed: np.ndarray) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    shapes = {"weight_ih": (5, 3), "weight_hh": (5, 5), "bias_z": 5, "bias_n": 5}
+    arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    arrays |= {"zeta": np.float32([0.7]), "nu": rng.uniform(0.0, 0.3, 5).astype(np.float32)}
+    return {f"{name}_l0": array for name, array in (arrays | changed).items()}
+
+
+def test_fast_grnn_by_the_schema_of_its_own(tmp_path: Path) -> None:
+    a = fast_grnn()
+    model = load(saved(tmp_path, **a))
+    assert [n.name for n in model.nodes] == ["fast_grnn"]
+    x = np.random.default_rng(1).normal(size=(1, 9, 3)).astype(np.float32)
+    h, steps = np.zeros(5), []
+    for v in x[0]:
+        shared = a["weight_ih_l0"] @ v + a["weight_hh_l0"] @ h
+        z = 1.0 / (1.0 + np.exp(-(shared + a["bias_z_l0"])))
+        n = np.tanh(shared + a["bias_n_l0"])
+        h = (a["zeta_l0"] * (1.0 - z) + a["nu_l0"]) * n + z * h
+        steps.append(h)
+    np.testing.assert_allclose(run_model(model, {"x": x})["y"][0], steps, atol=1e-6)
+
+
+FAST_GRNN_REFUSED = {
+    "raw_share": ({"nu": np.float32([-4.0])}, "sigmoid"),
+    "entries": ({"bias_z": np.ones(4, np.float32)}, "expected 5"),
+    "rows": ({"weight_hh": np.ones((15, 5), np.float32)}, "expected 5"),
+    "input_rows": ({"weight_ih": np.ones((15, 3), np.float32)}, "expected 5"),
+}
+
+
+@pytest.mark.parametrize("case", FAST_GRNN_REFUSED)
+def test_a_fast_grnn_that_does_not_fit_is_refused(case: str, tmp_path: Path) -> None:
+    changed, words = FAST_GRNN_REFUSED[case]
+    with pytest.raises(ModelError, match=words):
+        load(saved(tmp_path, **fast_grnn(**changed)))
+
+
+def test_a_fast_grnn_with_a_part_missing_is_refused(tmp_path: Path) -> None:
+    arrays = fast_grnn()
+    del arrays["zeta_l0"]
+    with pytest.raises(ModelError, match="no zeta beside it"):
+        load(saved(tmp_path, **arrays))

@@ -18,6 +18,7 @@ from lstm_edge.interpret.execute import run
 from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, Value
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.prove import prove
+from lstm_edge.passes.tables import rsqrt_table
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import WIDTHS, extremes, quantized, saturated_state, stored
 
@@ -59,6 +60,10 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         "larger": [INT32, INT32],
         "smaller": [INT32, INT32],
         "above": [INT32, INT32],
+        "headroom": [(1, INT32_MAX)],
+        "lift": [INT32, (0, 30)],
+        "drop": [INT32, (0, 31)],
+        "rsqrt": [(1, INT32_MAX)],
     }.get(kind, [INT32])
     magnitude = 2.0 ** draw(st.integers(0, 31))
     bounds = []
@@ -72,11 +77,14 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
     constants = {
         "b": rng.integers(-(2**20), 2**20, UNITS),
         "log": np.floor(np.log1p(np.linspace(0.0, 1.0, 513)) * 2**15 + 0.5).astype(np.int64),
+        "rsqrt": rsqrt_table(),
         **TABLES,
     }
     for name in ("W", "R"):
         constants[name] = rng.integers(-127, 128, shape.get(kind, (1,)))
-    table = {"table": draw(st.sampled_from(sorted(TABLES))), "log": "log"}.get(kind, "")
+    table = {"table": draw(st.sampled_from(sorted(TABLES))), "log": "log", "rsqrt": "rsqrt"}.get(
+        kind, ""
+    )
     matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",), "lookup": ("W",)}.get(kind, ())
     names = ("a", "b")[: len(limits)]
     count = 0
@@ -98,7 +106,7 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
         for weights in constants[op.matrices[0]]:
             total = function(total, [(weights, args[1])])
         return total
-    if op.kind == "log":
+    if op.kind in ("log", "rsqrt"):
         return function(args[0], constants[op.table])
     if op.kind == "lookup":
         return function(args[0], constants["W"], constants[op.bias], op.n)

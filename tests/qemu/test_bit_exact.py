@@ -92,6 +92,21 @@ def test_a_float_model(
     assert_bit_exact(program, target, unroll, tmp_path, inputs)
 
 
+@every_board
+@pytest.mark.parametrize("norm", ["layer_norm", "scale"])
+def test_normalizations_before_between_and_after_layers(
+    norm: str, target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    target_or_skip(target)
+    model = small_model(
+        700 + BOARDS.index(target), norm=norm, hidden=(4, 3), features=3, cell="gru", head=(norm,)
+    )
+    programs = {"int8": integer_program(model), "float": float_program(model)}
+    for scheme, program in programs.items():
+        inputs = stored_streams(program, 200)
+        assert_bit_exact(program, target, "gates", tmp_path / scheme, inputs)
+
+
 def long_run() -> tuple[Program, dict[str, np.ndarray]]:
     """A stack of two layers and 10,000 random steps."""
     program = integer_program(

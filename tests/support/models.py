@@ -37,6 +37,7 @@ from lstm_edge.layers.activation import (
 )
 from lstm_edge.layers.dense import dense
 from lstm_edge.layers.embedding import embedding
+from lstm_edge.layers.normalize import layer_normalization, scale_layer
 
 CELLS = {
     "plain": lstm(),
@@ -54,7 +55,12 @@ OTHER_CELLS = {
 }
 ALL_CELLS = {**CELLS, **OTHER_CELLS}
 DIRECTIONS = ("forward", "reverse", "both")
-FRONTS: tuple[tuple[str, ...], ...] = ((), ("dense",), ("tanh",), ("dense", "relu"))
+FRONTS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("dense",),
+    ("tanh",),
+    ("dense", "relu"),
+)
 READS = ("steps", "last", "flat", "joined")
 """What the head sees: each step, the last one, all of them flattened (a DenseOverTime), or the last
 ones of all layers joined (a Concat).
@@ -91,6 +97,15 @@ ARGMAX_HEADS: tuple[tuple[str, ...], ...] = (
     ("dense", "softmax", "argmax"),
 )
 """Heads of which the result is an integer; never drawn."""
+NORM_HEADS = (
+    ("layer_norm",),
+    ("layer_norm", "dense", "softmax"),
+    ("dense", "relu", "layer_norm"),
+    ("scale", "tanh"),
+    ("layer_norm", "scale", "log_softmax"),
+)
+"""Heads with a layer that brings a vector to another mean and scale."""
+NORMS = ("", "", "", "", "layer_norm", "scale")
 ALSO: tuple[tuple[str, ...], ...] = ((), ("hidden",), ("cell",), ("hidden", "cell"))
 """Results of the last LSTM that are outputs beside the head's."""
 CUTS: tuple[tuple[str, ...], ...] = ((), ("input",), ("hidden",), ("input", "hidden"))
@@ -108,6 +123,8 @@ class Choices:
 
     weights: "normal" (well-behaved), "wide" (rows and columns of very different magnitudes),
     "tiny", "huge" (saturated gates), "zero". initial: the states start at random values.
+    norm: what comes before each recurrent layer and after the last one: "", "layer_norm", "scale";
+    nothing where a `front` is given.
     steps: the sequence length that the model requires, where it needs whole sequences.
     direction: "both" joins a forward and a reverse layer at each level. rows: 0 for an input of
     real numbers; else that of a table in which each input is looked up, `ids` of them at a step,
@@ -126,6 +143,7 @@ class Choices:
     initial: bool
     weights: str
     layout: str
+    norm: str
     steps: int | None
     rows: int
     ids: int
@@ -146,13 +164,20 @@ class _Draft:
         self.tensors[name] = Tensor(name, features, per_step)
         return name
 
-    def layer(self, kind: str, cell: Cell, units: int, **more: Any) -> Layer:
+    def layer(
+        self,
+        kind: str,
+        cell: Cell,
+        units: int,
+        params: dict[str, Floats] | None = None,
+        **more: Any,
+    ) -> Layer:
         """Append a layer that reads `top` and becomes it; its last result is passed on."""
         below = self.tensors[self.top]
         name = f"{kind}{sum(isinstance(n, Layer) for n in self.nodes)}"
         result = list(cell.results)[-1]
         out = self.tensor(f"{name}_{result}", units, below.per_step)
-        params = self.params(cell, below.features, units)
+        params = self.params(cell, below.features, units) if params is None else params
         made = Layer(name, cell, {"x": self.top}, {result: out}, params, **more)
         self.nodes.append(made)
         self.top = out
@@ -179,6 +204,8 @@ class _Draft:
         """A bias, a peephole, or the shares of a FastGRNN."""
         if name in ("zeta", "nu"):
             return self.rng.uniform(0.1, 0.9, units).astype(np.float32)
+        if name == "gain":
+            return self.rng.uniform(-1.5, 1.5, units).astype(np.float32)
         if name.startswith("P_"):
             return self.matrix(units, 1)[:, 0] * np.float32(0.5)
         numbers = self.rng.normal(size=units) * 0.3 + (1.0 if name == "b_f" else 0.0)
@@ -229,12 +256,14 @@ def draw_choices(seed: int, **given: Any) -> Choices:
         "initial": bool(rng.integers(2)),
         "weights": one_of(("normal", "normal", "normal", "wide", "tiny", "huge", "zero")),
         "layout": one_of(tuple(LAYOUTS)),
+        "norm": "",
     }
     now = {**drawn, **given}
     whole = now["read"] == "flat" or now["direction"] != "forward"
     drawn["steps"] = int(rng.integers(1, 7)) if whole else None
     drawn |= {"rows": 0, "ids": 1}
     drawn["cut"] = one_of((*CUTS[:1] * 5, *CUTS[1:]))
+    drawn["norm"] = "" if "front" in given else one_of(NORMS)
     unknown = set(given) - set(drawn)
     if unknown:
         raise TypeError(f"unknown choices {sorted(unknown)}")
@@ -319,6 +348,7 @@ def _add_recurrent(draft: _Draft) -> Layer:
     """The stack of recurrent layers; the last one."""
     c = draft.choices
     for level, units in enumerate(c.hidden):
+        _add_norm(draft)
         below = draft.top
         parts = []
         for reverse in {"forward": (False,), "reverse": (True,)}.get(c.direction, (False, True)):
@@ -330,7 +360,16 @@ def _add_recurrent(draft: _Draft) -> Layer:
         if len(parts) > 1:
             draft.top = draft.tensor(f"both{level}", units * len(parts), True)
             draft.nodes.append(Concat(f"both{level}", tuple(parts), draft.top))
+    if c.read != "joined":
+        _add_norm(draft)
     return layer
+
+
+def _add_norm(draft: _Draft) -> None:
+    """Not the norm of one number, which is always the same."""
+    norm = draft.choices.norm
+    if norm == "scale" or (norm and draft.tensors[draft.top].features > 1):
+        _add(draft, norm)
 
 
 def _initial(draft: _Draft, layer: Layer, units: int) -> dict[str, Floats]:
@@ -403,8 +442,18 @@ def _add(draft: _Draft, kind: str) -> None:
         draft.layer(kind, activation(kind, *FUNCTIONS[kind]), features)
     elif kind == "argmax":
         draft.layer(kind, argmax_layer(), 1)
+    elif kind == "scale":
+        gain = draft.rng.uniform(0.2, 3.0, features) * draft.rng.choice([-1.0, 1.0], features)
+        offset = draft.rng.normal(size=features) * draft.rng.choice([0.1, 1.0, 300.0])
+        cell, params = scale_layer(gain, offset)
+        draft.layer(kind, cell, features, params)
     else:
-        cell = {"softmax": softmax_layer, "log_softmax": log_softmax_layer}[kind]()
+        vectors = {
+            "softmax": softmax_layer,
+            "log_softmax": log_softmax_layer,
+            "layer_norm": lambda: layer_normalization(1e-5),
+        }
+        cell = vectors[kind]()
         draft.layer(kind, cell, features)
 
 

@@ -37,6 +37,7 @@ FUNCTIONS = {
     "log_softmax": ("LogSoftmax", {"axis": -1}),
 }
 """Layers that are an ONNX operator, with the attributes that `models.FUNCTIONS` gives them."""
+NORM_WEIGHTS = ("gain", "offset")
 KNOWN_CELLS = ("plain", "peephole", "coupled", "peephole_coupled", "gru", "gru_reset_after", "rnn")
 """Cells of `models.ALL_CELLS` that ONNX has."""
 
@@ -76,9 +77,27 @@ class _Graph:
                 self.add("Mul", [x, beta], [f"{layer.name}.inner"])
                 self.add("Tanh", [f"{layer.name}.inner"], [f"{layer.name}.tanh"])
                 self.add("Mul", [f"{layer.name}.tanh", alpha], [result])
+            case "layer_norm":
+                names = [self.weight(f"{layer.name}.{n}", layer.params[n]) for n in NORM_WEIGHTS]
+                self.add("LayerNormalization", [x, *names], [result], axis=-1)
+            case "scale":
+                self.scale(layer, x, result)
             case name:
                 kind, attributes = FUNCTIONS[name]
                 self.add(kind, [x], [result], **attributes)
+
+    def scale(self, layer: Layer, x: str, result: str) -> None:
+        """Sums and products with constants, as the cell has them."""
+        e, chain = layer.cell.results["y"], []
+        while e.args:
+            number = e.args[1]
+            array = layer.params.get(number.name, np.array([number.value], np.float32))
+            chain.insert(0, (e.kind.capitalize(), array))
+            e = e.args[0]
+        for k, (kind, array) in enumerate(chain):
+            out = result if k == len(chain) - 1 else f"{layer.name}.part{k}"
+            self.add(kind, [x, self.weight(f"{layer.name}.{k}", array)], [out])
+            x = out
 
     def stack(self, layer: Layer, prefix: str, gates: str) -> Array:
         """The gates' arrays as ONNX wants them; those that a coupled cell lacks are noise."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from lstm_edge import numerics, numerics_float
-from lstm_edge.passes.tables import exp_table, log_table, sigmoid_table
+from lstm_edge.passes.tables import exp_table, log_table, rsqrt_table, sigmoid_table
 
 Doubles = npt.NDArray[np.float64]
 
@@ -217,6 +217,49 @@ def test_log_never_falls() -> None:
     assert np.all(np.diff(numerics.log(a, log_table())) >= 0)
 
 
+def test_headroom_is_how_far_a_number_can_be_shifted() -> None:
+    a = log_arguments()
+    shifted = a << numerics.headroom(a)
+    assert np.all((shifted >= 2**30) & (shifted < 2**31))
+    assert numerics.headroom(ints(1, 2, 3, 2**30 - 1, 2**30, INT32[1])).tolist() == [
+        30, 29, 29, 1, 0, 0
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 15, 29, 30])
+def test_lift_is_a_product_that_stops_short_of_the_ends_of_int32(n: int) -> None:
+    low, high = -(2 ** (31 - n)), 2 ** (31 - n) - 1
+    inside = [low, low + 1, 0, high - 1, high]
+    assert numerics.lift(ints(*inside), ints(n)).tolist() == [a * 2**n for a in inside]
+    outside = numerics.lift(ints(*EDGES_32), ints(n))
+    assert outside.tolist() == [min(max(a, low), high) * 2**n for a in EDGES_32]
+
+
+@pytest.mark.parametrize("n", [0, 1, 16, 31])
+def test_drop_is_floor_by_a_count_that_is_a_value(n: int) -> None:
+    expected = [math.floor(Fraction(a, 2**n)) for a in EDGES_32]
+    assert numerics.drop(ints(*EDGES_32), ints(n)).tolist() == expected
+
+
+def test_rsqrt_is_within_2_units_of_1_over_the_root() -> None:
+    """Up to 1 unit that floor takes, and half a unit of rounding in each entry."""
+    a = log_arguments()
+    found = numerics.rsqrt(a, rsqrt_table())
+    pairs = numerics.headroom(a) >> 1
+    exact = 2.0**29 / np.sqrt((a << 2 * pairs).astype(np.float64))
+    assert -1.6 < (found - exact).min() < (found - exact).max() < 0.55
+    assert (found.min(), found.max()) == (11585, 23170)
+
+
+def test_rsqrt_never_rises_between_odd_powers_of_two() -> None:
+    entries = rsqrt_table()
+    assert len(entries) == 385
+    assert np.all(np.diff(entries) < 0)
+    a = np.arange(2**19, 2**21)
+    assert np.all(np.diff(numerics.rsqrt(a, entries)) <= 0)
+    assert np.array_equal(numerics.rsqrt(a, entries), numerics.rsqrt(a << 10, entries))
+
+
 @pytest.mark.parametrize("entries", [sigmoid_table(), exp_table()], ids=["sigmoid", "exp"])
 def test_interpolation_never_falls_on_the_project_s_tables(entries: numerics.Ints) -> None:
     a = np.arange(-(256 << 6) - 3, (256 << 6) + 3)
@@ -252,6 +295,19 @@ def test_log_of_floats_is_within_two_ulp() -> None:
     error = np.abs(numerics_float.log(x) - exact)
     assert np.all(error <= 2.0 * np.spacing(np.abs(exact.astype(np.float32))))
     assert numerics_float.log(floats(1.0)).tolist() == [0.0]
+
+
+def test_rsqrt_of_floats_is_within_one_ulp() -> None:
+    x = np.exp(np.linspace(-86.0, 86.0, 300001)).astype(np.float32)
+    assert relative_error(numerics_float.rsqrt(x), x.astype(np.float64) ** -0.5) < ULP
+
+
+def test_rsqrt_of_floats_is_clamped_and_silent_at_extremes() -> None:
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        found = numerics_float.rsqrt(floats(-1.0, 0.0, 1e-45, 2.0**-126, 2.0**126, 3e38, np.inf))
+    least, most = 2.0**-63, 2.0**63
+    assert np.allclose(found, floats(most, most, most, most, least, least, least), rtol=1e-6)
+    assert numerics_float.rsqrt(floats(np.nan)).tolist() == [found[0]]
 
 
 def test_sigmoid_is_within_two_ulp() -> None:

@@ -14,7 +14,7 @@ from lstm_edge.interpret import interval
 from lstm_edge.ir.program import MATVECS, PLACED, REDUCTIONS, Program
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.resources import templates_dir
-from tests.support.models import FUNCTION_HEADS, HEADS, random_inputs, random_model
+from tests.support.models import FUNCTION_HEADS, HEADS, NORM_HEADS, random_inputs, random_model
 from tests.support.programs import quantized
 
 DEFINITION = re.compile(r"^static inline \w+ (le_\w+)\(", re.MULTILINE)
@@ -65,7 +65,7 @@ def test_programs_use_every_operation() -> None:
     """So that the tests over random programs reach each of them."""
     integer: set[str] = set()
     real: set[str] = set()
-    for seed, head in enumerate((*HEADS, *FUNCTION_HEADS)):
+    for seed, head in enumerate((*HEADS, *FUNCTION_HEADS, *NORM_HEADS)):
         for read, direction in (("steps", "forward"), ("joined", "both"), ("last", "reverse")):
             model = random_model(
                 seed, read=read, direction=direction, head=head, classes=3, weights="normal"

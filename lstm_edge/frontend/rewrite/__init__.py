@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from lstm_edge.frontend.onnx_file import OnnxFile
 from lstm_edge.frontend.rewrite.half import read_halves
+from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.quantized import read_quantized
 from lstm_edge.frontend.rewrite.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sketch import Sketch
@@ -20,6 +21,7 @@ REWRITES: tuple[Callable[[Sketch], None], ...] = (
     read_halves,
     read_quantized,
     roll_up,
+    layer_norm,
     refuse_shared_states,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""

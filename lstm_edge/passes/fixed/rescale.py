@@ -53,12 +53,15 @@ def unpack_input(b: Builder, value: Value, scale: Doubles, zero_point: Ints, nam
         value = b.emit("sub", f"{name}_centred", (value, offset), Format("int32", 1.0, low, high))
     lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
     wide = shift_left(b, value, lift, f"{name}_lifted")
-    _, n = multiplier_for(float(scale.max()) / 2.0**lift)
-    numbers = np.maximum(np.floor(scale * 2.0 ** (n - lift) + 0.5), 1.0).astype(np.int64)
-    most = int(numbers.max())
-    factor = b.vector(f"{name}_multiplier", numbers, Format("int16", 1.0, 1, most))
-    low, high = (wide.format.low * most) >> 16, (wide.format.high * most) >> 16
-    return b.emit("mulw", name, (wide, factor), fixed(n - 16, low, max(high, 0), "int32"))
+    _, n = multiplier_for(float(np.abs(scale).max()) / 2.0**lift)
+    size = np.maximum(np.floor(np.abs(scale) * 2.0 ** (n - lift) + 0.5), 1.0)
+    numbers = np.where(scale < 0.0, -size, size).astype(np.int64)
+    reach = Format("int16", 1.0, int(numbers.min()), int(numbers.max()))
+    factor = b.vector(f"{name}_multiplier", numbers, reach)
+    ends = [
+        (a * m) >> 16 for a in (wide.format.low, wide.format.high) for m in (reach.low, reach.high)
+    ]
+    return b.emit("mulw", name, (wide, factor), fixed(n - 16, min(ends), max(*ends, 0), "int32"))
 
 
 def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
