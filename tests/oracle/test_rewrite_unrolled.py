@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
@@ -108,6 +109,38 @@ def test_dense_layers_before_and_after_each_step_run_over_the_sequence(tmp_path:
     path = saved(model(net, TIME_FIRST, [stack(net, results, 1)]), tmp_path)
     ops = assert_same(path)
     assert (ops["LSTM"], ops["MatMul"], ops["Softmax"], ops["Relu"]) == (1, 2, 1, 1)
+    load(path)
+
+
+def test_what_is_done_with_each_step_is_called_by_its_name(tmp_path: Path) -> None:
+    """LayerNormalization of each state; whether it is supported or not, its name is known."""
+    net, results, _ = unrolled("gru", STEPS)
+    scale = net.constant(np.random.default_rng(1).normal(size=HIDDEN))
+    results = [net.add("LayerNormalization", h, scale, axis=-1) for h in results]
+    name = net.nodes[-STEPS].name
+    path = saved(model(net, TIME_FIRST, [stack(net, results, 0)]), tmp_path)
+    ops = assert_same(path)
+    assert (ops["GRU"], ops["LayerNormalization"]) == (1, 1)
+    made = next(n for n in nodes_of(path) if n.op_type == "LayerNormalization")
+    assert made.name.startswith(f"{name}/")
+
+
+def test_zeros_of_an_open_batch_are_no_initial_state(tmp_path: Path) -> None:
+    net, _, last = unrolled("gru", STEPS, how="gather1")
+    sizes = net.constant([HIDDEN])
+    head = [
+        helper.make_node("Shape", ["x"], ["shape"], start=0, end=1),
+        helper.make_node("Concat", ["shape", sizes], ["size"], axis=0),
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+    ]
+    for node in net.nodes:
+        node.input[:] = ["zeros" if name == "constant_4" else name for name in node.input]
+    net.nodes[:0] = head
+    path = saved(model(net, {"x": ["batch", STEPS, INPUTS]}, [last[0]]), tmp_path)
+    assert assert_same(path)["GRU"] == 1
+    assert "zeros" in {i for n in net.nodes for i in n.input}
+    layer = next(n for n in nodes_of(path) if n.op_type == "GRU")
+    assert len(layer.input) < 6
     load(path)
 
 

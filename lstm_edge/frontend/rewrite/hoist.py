@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from onnx import NodeProto
 
@@ -17,6 +18,9 @@ POINTWISE = frozenset(
     (*PARAMETERS, "Add", "Sub", "Mul", "Div", "Clip", "Neg", "Exp", "Sqrt", "Abs")
 )
 """Operators that do the same to each number, and broadcast from the last axis on."""
+
+
+ALONG_FEATURES = ("Softmax", "LogSoftmax", "LayerNormalization", "Concat")
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Hoist:
             return self._product(alike)
         if first.op_type in POINTWISE:
             return self._pointwise(alike)
-        if first.op_type in ("Softmax", "LogSoftmax", "Concat"):
+        if first.op_type in ALONG_FEATURES:
             return self._along_features(alike)
         return None
 
@@ -76,8 +80,15 @@ class Hoist:
         return "" if array is None else self.patch.constant(array)
 
     def _made(self, nodes: list[NodeProto], inputs: list[str], like: Sequence) -> Sequence:
-        name = self.patch.add(nodes[0].op_type, inputs, **attributes_of(nodes[0]))
+        name = self._add(nodes[0], nodes[0].op_type, inputs, **attributes_of(nodes[0]))
         return Sequence(name, like.batch, like.backward)
+
+    def _add(self, node: NodeProto, op: str, inputs: list[str], **attributes: Any) -> str:
+        """Add what stands for a node and its likes, under a name made of its name."""
+        result = self.patch.add(op, inputs, **attributes)
+        own = node.name or node.output[0]
+        self.patch.nodes[-1].name = f"{own}/steps.{self.patch.sketch.count}"
+        return result
 
     def _pointwise(self, nodes: list[NodeProto]) -> Sequence | None:
         found = self._operands(nodes)
@@ -103,27 +114,26 @@ class Hoist:
         if x is None:
             return None
         array = (array.T if given.get("transB", 0) else array) * given.get("alpha", 1.0)
-        made = self.patch.add("MatMul", [x.name, self.patch.constant(array.astype("f4"))])
+        made = self._add(nodes[0], "MatMul", [x.name, self.patch.constant(array.astype("f4"))])
         if bias is not None:
             scaled = (bias * given.get("beta", 1.0)).astype("f4")
-            made = self.patch.add("Add", [made, self.patch.constant(scaled)])
+            made = self._add(nodes[0], "Add", [made, self.patch.constant(scaled)])
         return Sequence(made, x.batch, x.backward)
 
     def _along_features(self, nodes: list[NodeProto]) -> Sequence | None:
-        """Softmax and Concat along the last axis, and from opset 13 on along it alone."""
+        """What works along the last axis; a Softmax from opset 13 on along it alone."""
+        given, op = attributes_of(nodes[0]), nodes[0].op_type
         shape = self.scope.shape(nodes[0].output[0])
-        default = 1 if self.scope.opset < 13 else -1
+        default = 1 if self.scope.opset < 13 and op != "LayerNormalization" else -1
         if shape is None or axis_of(nodes[0], shape, default) != len(shape) - 1:
             return None
         if len(shape) > 2 and (len(shape) > 3 or shape[0] != 1):
             return None
         found = self._operands(nodes)
-        if found is None or len(found[1]) != len(nodes[0].input):
+        if found is None or (op == "Concat" and len(found[1]) != len(nodes[0].input)):
             return None
-        op = nodes[0].op_type
-        return Sequence(
-            self.patch.add(op, found[0], axis=2), found[1][0].batch, found[1][0].backward
-        )
+        made = self._add(nodes[0], op, found[0], **(given | {"axis": 2}))
+        return Sequence(made, found[1][0].batch, found[1][0].backward)
 
 
 def _differ(first: NodeProto, other: NodeProto) -> bool:

@@ -14,8 +14,11 @@ from lstm_edge.frontend.rewrite.patch import Patch
 from lstm_edge.frontend.rewrite.scope import Array, Scope
 from lstm_edge.frontend.rewrite.step import Step
 from lstm_edge.frontend.rewrite.steps import Sequence
+from lstm_edge.frontend.rewrite.trips import numbers
 
 INITIAL = ("h", "c")
+STAND_INS = (3, 5)
+"""Sizes to try where a file leaves one open; what is zero for both is zero."""
 
 State = str | Array | None
 """What a layer starts from: a tensor, a constant vector [H], or nothing, which is zeros."""
@@ -100,6 +103,8 @@ def _initial(scope: Scope, patch: Patch, state: State, x: Sequence, hidden: int)
         return ""
     if not isinstance(state, str):
         return _repeated(patch, patch.constant(state[None, None].astype(np.float32)), x, hidden)
+    if _is_zero(scope, state):
+        return ""
     shape = scope.shape(state)
     if shape is None or len(shape) > 3 or (len(shape) == 3 and shape[0] != 1):
         return None
@@ -108,6 +113,16 @@ def _initial(scope: Scope, patch: Patch, state: State, x: Sequence, hidden: int)
     if rows_of == x.batch or not isinstance(rows_of, int):
         return lifted
     return _repeated(patch, lifted, x, hidden) if rows_of == 1 else None
+
+
+def _is_zero(scope: Scope, state: str) -> bool:
+    """True for zeros of a shape that is computed from that of an input."""
+    opened = {d for name in scope.inputs for d in scope.shape(name) or () if isinstance(d, str)}
+    for size in STAND_INS:
+        found = numbers(scope, state, dict.fromkeys(opened, size))
+        if found is None or found.any():
+            return False
+    return True
 
 
 def _repeated(patch: Patch, name: str, x: Sequence, hidden: int) -> str:
