@@ -125,6 +125,23 @@ def with_params(model: Model, change: Callable[[str, Array], Array]) -> Model:
     return replace(model, nodes=(replace(layer, params=params), *model.nodes[1:]))
 
 
+@pytest.mark.parametrize("unroll", UNROLLS)
+@pytest.mark.parametrize("direction", ["forward", "both"])
+@pytest.mark.parametrize("cell", ALL_CELLS)
+def test_parts_of_features_are_read_where_they_are(
+    cell: str, direction: str, unroll: str, tmp_path: Path
+) -> None:
+    """Of the input, and of every layer's result, in both number systems and kernels."""
+    choices = {"cell": cell, "direction": direction, "read": "steps", "weights": "normal"}
+    model = random_model(230, features=6, hidden=(5, 4), cut=("input", "hidden"), **choices)
+    for name, program in (("int8", integer_program(model)), ("float", float_program(model))):
+        inputs = stored_streams(program, 20)
+        for kernel, target in KERNELS.items():
+            folder = tmp_path / name / kernel
+            more = {"rendered_for": target, "optimize": QUICK}
+            assert_bit_exact(program, HOST, unroll, folder, inputs, **more)
+
+
 def clipped(program: Program, inputs: dict[str, Array]) -> int:
     """How often a saturating operation changed its operand."""
     count = 0

@@ -296,6 +296,7 @@ def random_model(seed: int, **choices: Any) -> Model:
         _add(draft, kind)
     per_step = draft.tensors[draft.top].per_step
     outputs = {"y": (draft.top, per_step), **extra}
+    _drop_unread(draft, {tensor for tensor, _ in outputs.values()})
     return Model(
         name="net",
         inputs=(_port("x", "x", True, draft),),
@@ -422,6 +423,18 @@ def _cut(draft: _Draft, tensor: str) -> str:
     output = draft.tensor(f"{tensor}_cut", end - begin, whole.per_step)
     draft.nodes.append(Slice(output, tensor, output, begin, end))
     return output
+
+
+def _drop_unread(draft: _Draft, read: set[str]) -> None:
+    """Without joins and cuts that nobody reads, as a front end leaves them."""
+    for node in reversed(list(draft.nodes)):
+        if isinstance(node, Concat | Slice) and node.output not in read:
+            draft.nodes.remove(node)
+            del draft.tensors[node.output]
+        elif isinstance(node, Layer):
+            read.update(node.inputs.values())
+        else:
+            read.update(node.inputs if isinstance(node, Concat) else (node.input,))
 
 
 def _end(draft: _Draft, layer: Node, tensor: str) -> str:

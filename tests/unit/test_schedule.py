@@ -209,6 +209,9 @@ class Machine:
             weights = constants[op.matrices[0]][t][unit : unit + 1]
             local[op.dest] = function(before, [(weights, self.memory[op.args[1]])])
             return
+        if op.kind == "slice":
+            local[op.dest] = self.memory[op.args[0]][op.n + unit : op.n + unit + 1]
+            return
         args = [local[a] if a in local else self.element(a, unit) for a in op.args]
         extra: list[Any] = [constants[op.table]] if op.table else []
         if op.kind in (*NUMBERED, "table"):
