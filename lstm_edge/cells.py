@@ -7,8 +7,9 @@ called gate, candidate and output; `clip` bounds every pre-activation, 0 means n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from lstm_edge.functions import Function, clamp
 from lstm_edge.ir.expr import (
@@ -90,8 +91,8 @@ def rnn(clip: float = 0.0, candidate: Function = tanh) -> Cell:
 def fast_grnn() -> Cell:
     """FastGRNN (Kusupati et al. 2018): one matrix pair for gate and candidate.
 
-    h = (zeta (1 - z) + nu) * tanh(W x + R h + b_h) + z * h, z = sigmoid(W x + R h + b_z); the
-    scalars zeta and nu, after their sigmoid, and the biases are vectors with one entry per unit.
+    h = (zeta (1 - z) + nu) * tanh(W x + R h + b_n) + z * h, z = sigmoid(W x + R h + b_z); zeta and
+    nu, after their sigmoid, and the biases are vectors with one entry per unit.
     """
     x, h = input_vector("x"), state("h")
     shared = affine("zh", x, h)
@@ -107,3 +108,15 @@ def until(cell: Cell, length: int | None = None) -> Cell:
     steps = input_vector("length") if length is None else constant(length)
     results = {name: within(steps, result, state(name)) for name, result in cell.results.items()}
     return replace(cell, results=results | {"y": within(steps, cell.results["h"], 0.0)})
+
+
+BY_NAME: Mapping[str, Callable[[], Cell]] = {
+    "lstm": lstm,
+    "peephole_lstm": partial(lstm, peephole=True),
+    "coupled_lstm": partial(lstm, coupled=True),
+    "gru": gru,
+    "gru_reset_after": partial(gru, reset_after=True),
+    "rnn": rnn,
+    "fast_grnn": fast_grnn,
+}
+"""Cells that an npz file can bring by this name, with arrays named like their parameters."""

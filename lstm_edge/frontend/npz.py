@@ -10,10 +10,6 @@ made its parts; sizes must chain:
                            [H, I]                           [H, H]     nn.RNN
     <prefix>bias_ih_l<k> [4H]        <prefix>bias_hh_l<k> [4H]         both, or neither (bias=False)
     <prefix>weight_hr_l<k> [P, H]    with weight_hh [4H, P]            nn.LSTM with proj_size=P
-    <prefix>weight_ih_l<k> [H, I]    <prefix>weight_hh_l<k> [H, H]     FastGRNN: shared by gate and
-                                                                       candidate, biases [H]
-    <prefix>bias_z_l<k> [H]          <prefix>bias_n_l<k> [H]           of gate and candidate
-    <prefix>zeta_l<k> [1] or [H]     <prefix>nu_l<k> [1] or [H]        0 to 1: after their sigmoid
     all of them with _reverse                                          the other direction
     <prefix>.weight [out, in]        <prefix>.bias [out]               nn.Linear, bias optional
     <prefix>.weight [V, E]           first in the file, without bias   nn.Embedding, where its sizes
@@ -31,6 +27,10 @@ is given. Strings in the same file say otherwise, as in
                             "final": on its final states, h_n[-1] or cat(h_n[-2], h_n[-1])
     lstm_edge.activations   one word for each Linear, in order, after which it runs: "relu,softmax"
                             of relu, tanh, sigmoid, softmax, log_softmax, none
+    lstm_edge.cell          a cell by its name in `cells.BY_NAME`: "fast_grnn". Its arrays, one
+                            prefix for each layer, are named like the parameters of its equations:
+                            <prefix>.W_g [H, I], <prefix>.R_g [H, H], <prefix>.b_g [H] (zero if not
+                            there), and <prefix>.<name> [H] for any other vector
     lstm_edge.nonlinearity  of nn.RNN: "tanh" (default) or "relu"
     lstm_edge.input         "real" or "ids": whether the first array is a Linear or an Embedding,
                             where its sizes fit both
@@ -47,12 +47,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lstm_edge.cells import BY_NAME
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.draft import Draft, finish
 from lstm_edge.frontend.layout import Array
 from lstm_edge.frontend.npz_file import read_npz, text_of
 from lstm_edge.frontend.npz_parts import Part, is_embedding, layers_of, ordered, parts_of
-from lstm_edge.frontend.npz_recurrent import kind_of, recurrent_layer
+from lstm_edge.frontend.npz_recurrent import kind_of, own_layer, recurrent_layer
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Model, Port
 from lstm_edge.layers.activation import (
@@ -69,7 +70,8 @@ _CHOICES = {
     "lstm_edge.nonlinearity": ("tanh", "relu"),
     "lstm_edge.input": ("real", "ids"),
 }
-_SCHEMA = (*_CHOICES, "lstm_edge.activations", "lstm_edge.order")
+_CELL = "lstm_edge.cell"
+_SCHEMA = (*_CHOICES, _CELL, "lstm_edge.activations", "lstm_edge.order")
 
 
 def load_npz(path: Path, steps: int | None) -> Model:
@@ -80,7 +82,8 @@ def load_npz(path: Path, steps: int | None) -> Model:
     for key, known in _CHOICES.items():
         if words.get(key, known[0]) not in known:
             raise ModelError(f"array {key!r}", f"is {words[key]!r}, expected {' or '.join(known)}")
-    layers = layers_of(ordered(parts_of(arrays), words.get("lstm_edge.order")))
+    own = _own_parameters(words.get(_CELL))
+    layers = layers_of(ordered(parts_of(arrays, own), words.get("lstm_edge.order")))
     if not any(parts[0].layer is not None for parts in layers):
         raise ModelError(
             path.name,
@@ -90,8 +93,7 @@ def load_npz(path: Path, steps: int | None) -> Model:
     x = draft.input(None)
     looked_up = is_embedding(layers, words.get("lstm_edge.input"))
     tensor, features = _chain(draft, layers, x, words, looked_up)
-    first = layers[0][0].arrays.get("weight_ih", layers[0][0].arrays.get("weight"))
-    assert first is not None
+    first = _first_matrix(layers[0][0])
     length = -1 if steps is None else steps
     sequence = ("batch", "time", "feature")
     if looked_up:
@@ -126,17 +128,45 @@ def _chain(
         if parts[0].layer is None:
             tensor, features = _linear(draft, parts[0], tensor, features, functions.pop(0))
             continue
-        for part in parts:
-            part.require("weight_ih", "weight_hh")
-            _check_features(part, "weight_ih", features)
-        nonlinearity = words.get("lstm_edge.nonlinearity", "tanh")
-        tensor, ends, features = recurrent_layer(draft, parts, tensor, nonlinearity)
+        tensor, ends, features = _recurrent(draft, parts, tensor, features, words)
         if k == last and head == "last":
             tensor = draft.last_step(tensor, "lstm_edge.head")
         elif k == last and head == "final":
             tensor = draft.concat(ends, "lstm_edge.head")
     assert features is not None
     return tensor, features
+
+
+def _recurrent(
+    draft: Draft, parts: list[Part], x: str, features: int | None, words: dict[str, str]
+) -> tuple[str, list[str], int]:
+    if _CELL in words:
+        matrix = next(what for what in parts[0].arrays if what.startswith("W_"))
+        _check_features(parts[0], matrix, features)
+        return own_layer(draft, parts[0], words[_CELL], x)
+    for part in parts:
+        part.require("weight_ih", "weight_hh")
+        _check_features(part, "weight_ih", features)
+    return recurrent_layer(draft, parts, x, words.get("lstm_edge.nonlinearity", "tanh"))
+
+
+def _own_parameters(name: str | None) -> tuple[str, ...]:
+    """The parameters of the cell that a file names."""
+    if name is None:
+        return ()
+    if name not in BY_NAME:
+        known = ", ".join(BY_NAME)
+        raise ModelError(f"array {_CELL!r}", f"is {name!r}, expected one of {known}")
+    return BY_NAME[name]().parameters
+
+
+def _first_matrix(part: Part) -> Array:
+    """The matrix of the first layer that meets the input: it has as many columns as features."""
+    found = (a for what, a in part.arrays.items() if what.startswith(("weight", "W_")))
+    matrix = next(found, None)
+    if matrix is None:
+        raise ModelError(part.label, "has no matrix of weights beside it")
+    return part.arrays.get("weight_ih", matrix)
 
 
 def _check_schema(arrays: dict[str, Array]) -> None:
@@ -149,7 +179,8 @@ def _guesses(words: dict[str, str], layers: list[list[Part]]) -> list[str]:
     """What the file does not say and had to be assumed."""
     looked_up = is_embedding(layers, words.get("lstm_edge.input"))
     linear = any(parts[0].layer is None for parts in layers[looked_up:])
-    simple = any(parts[0].layer is not None and kind_of(parts[0]) == "rnn" for parts in layers)
+    named = _CELL in words
+    simple = not named and any(p[0].layer is not None and kind_of(p[0]) == "rnn" for p in layers)
     guesses = []
     table = layers[0][0]
     if looked_up and "lstm_edge.input" not in words and "emb" not in table.prefix.lower():

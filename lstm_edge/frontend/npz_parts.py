@@ -10,7 +10,8 @@ from lstm_edge.frontend.layout import Array
 from lstm_edge.frontend.npz_file import weights_of
 
 _RECURRENT = re.compile(
-    r"(?P<prefix>.*?)(?P<what>(weight|bias)_(ih|hh|hr)|bias_[zn]|zeta|nu)_l(?P<layer>\d{1,3})(?P<reverse>_reverse)?\Z"
+    r"(?P<prefix>.*?)(?P<what>(weight|bias)_(ih|hh|hr))_l(?P<layer>\d{1,3})"
+    r"(?P<reverse>_reverse)?\Z"
 )
 _LINEAR = re.compile(r"(?P<prefix>.*)\.(?P<what>weight|bias)\Z")
 
@@ -46,19 +47,25 @@ class Part:
                 )
 
 
-def parts_of(arrays: dict[str, Array]) -> list[Part]:
-    """Group the arrays into layers, in the order of the file."""
+def parts_of(arrays: dict[str, Array], own: tuple[str, ...] = ()) -> list[Part]:
+    """Group the arrays into layers, in the order of the file. own: the parameters of a cell that
+    the file names.
+    """
     parts: dict[tuple[str, int | None, bool], Part] = {}
     for name, array in arrays.items():
-        prefix, layer, reverse, what = _parse_name(name)
+        prefix, layer, reverse, what = _parse_name(name, own)
         part = parts.setdefault((prefix, layer, reverse), Part(prefix, layer, reverse, {}, {}))
-        part.arrays[what] = weights_of(name, array, 2 if what.startswith("weight") else 1)
+        is_matrix = what.startswith(("weight", "W_", "R_"))
+        part.arrays[what] = weights_of(name, array, 2 if is_matrix else 1)
         part.names[what] = f"array {name!r}"
     return _sorted_layers(list(parts.values()))
 
 
-def _parse_name(name: str) -> tuple[str, int | None, bool, str]:
+def _parse_name(name: str, own: tuple[str, ...]) -> tuple[str, int | None, bool, str]:
     """(prefix, recurrent layer or None, reverse, what) of an array's name."""
+    prefix, _, what = name.rpartition(".")
+    if what in own:
+        return prefix, 0, False, what
     match = _RECURRENT.match(name)
     if match:
         return match["prefix"], int(match["layer"]), bool(match["reverse"]), match["what"]

@@ -1,4 +1,4 @@
-"""Layers of nn.LSTM, nn.GRU and nn.RNN from the arrays of a state_dict."""
+"""Layers of nn.LSTM, nn.GRU and nn.RNN from the arrays of a state_dict; cells by name."""
 
 from __future__ import annotations
 
@@ -19,21 +19,16 @@ from lstm_edge.frontend.layout import (
 )
 from lstm_edge.frontend.npz_parts import Part
 from lstm_edge.functions import relu
-from lstm_edge.ir.expr import Cell, tanh
+from lstm_edge.ir.expr import Cell, tanh, walk
 from lstm_edge.ir.model import Floats
 
-GATES = {"lstm": 4, "gru": 3, "rnn": 1, "fast_grnn": 1}
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 """Rows of weight_hh for each unit."""
-FAST_GRNN = {"bias_z": "b_z", "bias_n": "b_n", "zeta": "zeta", "nu": "nu"}
-"""What only a FastGRNN has, and the parameters of the cell."""
 
 
 def kind_of(part: Part) -> str:
-    """lstm, gru or rnn, by the shape of weight_hh: the rows for each unit tell; or fast_grnn."""
+    """lstm, gru or rnn, by the shape of weight_hh: the rows for each unit tell."""
     part.require("weight_ih", "weight_hh")
-    if part.arrays.keys() & FAST_GRNN.keys():
-        part.require(*FAST_GRNN)
-        return "fast_grnn"
     rows, hidden = len(part.arrays["weight_hh"]), _hidden(part)
     if "weight_hr" in part.arrays:
         columns = part.arrays["weight_hh"].shape[1]
@@ -101,9 +96,6 @@ def _cell(part: Part, kind: str, nonlinearity: str) -> tuple[Cell, dict[str, Flo
     if kind == "rnn":
         function = relu if nonlinearity == "relu" else tanh
         return cells.rnn(candidate=function), layer_params(weights, recurrent, biases, RNN)
-    if kind == "fast_grnn":
-        shared = layer_params(weights, recurrent, biases, ("zh",))
-        return cells.fast_grnn(), shared | _fast_grnn_params(part, rows)
     params = layer_params(weights, recurrent, biases, TORCH_LSTM)
     projected = "weight_hr" in part.arrays
     if projected:
@@ -125,18 +117,24 @@ def _biases(part: Part, rows: int) -> tuple[Array, Array]:
     return part.arrays.get("bias_ih", zeros), part.arrays.get("bias_hh", zeros)
 
 
-def _fast_grnn_params(part: Part, units: int) -> dict[str, Floats]:
-    """Biases and shares, one for each unit."""
-    params = {}
-    for what, name in FAST_GRNN.items():
-        numbers = part.arrays[what]
-        is_share = not what.startswith("bias")
-        if len(numbers) != units and not (is_share and len(numbers) == 1):
-            raise ModelError(part.names[what], f"has {len(numbers)} entries, expected {units}")
-        if is_share and (numbers.min() < 0.0 or numbers.max() > 1.0):
+def own_layer(draft: Draft, part: Part, name: str, x: str) -> tuple[str, list[str], int]:
+    """Append a layer of the cell `cells.BY_NAME[name]`; returns as `recurrent_layer` does.
+
+    Its arrays are named like the parameters of the equations; a bias that is not there is zero.
+    """
+    cell = cells.BY_NAME[name]()
+    biases = {e.name for e in walk(*cell.results.values()) if e.kind == "affine"}
+    part.require(*(p for p in cell.parameters if p not in biases))
+    units = len(next(a for what, a in part.arrays.items() if what.startswith("R_")))
+    features = next(a.shape[1] for what, a in part.arrays.items() if what.startswith("W_"))
+    params: dict[str, Floats] = {}
+    for what in cell.parameters:
+        shape = {"W": (units, features), "R": (units, units)}.get(what.partition("_")[0], (units,))
+        array = part.arrays.get(what, np.zeros(shape))
+        if array.shape != shape:
             raise ModelError(
-                part.names[what],
-                f"is not within 0 .. 1; save it after its sigmoid: sigmoid({what})",
+                part.names[what], f"is {list(array.shape)}, expected {list(shape)} of a {name}"
             )
-        params[name] = np.full(units, numbers, np.float32)
-    return params
+        params[what] = np.ascontiguousarray(array, np.float32)
+    made = draft.layer(name, cell, x, units, params, part.label)["h"]
+    return made, [draft.last_step(made, part.label)], units

@@ -213,6 +213,13 @@ class Cell:
         return tuple(name for name in self.results if name in read)
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the weights that the equations read, in the order of their first use."""
+        nodes = list(walk(*self.results.values()))
+        names = [n for e in nodes if e.kind in ("affine", "param") for n in (*e.matrices, e.name)]
+        return tuple(dict.fromkeys(names))
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the vectors that enter, in the order of their first use."""
         nodes = walk(*self.results.values())

@@ -24,11 +24,11 @@ from lstm_edge.layers.normalize import SCALE, slope_and_offset
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-HEADROOM = 2.0
+HEADROOM = 3.0
 """How far beyond the calibrated range an input may go before it saturates."""
 MARGIN_8_BITS = 1.1
 """The same where 8 bits leave little to give away."""
-LEAST_DRIVE = {8: 0.125, 12: 0.5, 16: 0.5}
+LEAST_DRIVE = {8: 0.125, 12: 1.0, 16: 1.0}
 """A feature may move a pre-activation at least this share of what the strongest one does, however
 still it stood in calibration; its noise is then no larger than the strongest one's. By width of the
 activations."""

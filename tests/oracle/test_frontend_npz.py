@@ -224,44 +224,51 @@ def test_a_file_without_an_lstm_is_refused(tmp_path: Path) -> None:
 
 def fast_grnn(seed: int = 0, **changed: np.ndarray) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    shapes = {"weight_ih": (5, 3), "weight_hh": (5, 5), "bias_z": 5, "bias_n": 5}
+    shapes = {"W_zh": (5, 3), "R_zh": (5, 5), "b_z": 5, "b_n": 5}
     arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    arrays |= {"zeta": np.float32([0.7]), "nu": rng.uniform(0.0, 0.3, 5).astype(np.float32)}
-    return {f"{name}_l0": array for name, array in (arrays | changed).items()}
+    arrays |= {name: rng.uniform(0.1, 0.9, 5).astype(np.float32) for name in ("zeta", "nu")}
+    named = {f"cell.{name}": array for name, array in (arrays | changed).items()}
+    return named | {"lstm_edge.cell": np.array("fast_grnn")}
 
 
-def test_fast_grnn_by_the_schema_of_its_own(tmp_path: Path) -> None:
-    a = fast_grnn()
-    model = load(saved(tmp_path, **a))
+def test_a_cell_by_its_name(tmp_path: Path) -> None:
+    a = {name.removeprefix("cell."): array for name, array in fast_grnn().items()}
+    model = load(saved(tmp_path, **fast_grnn()))
     assert [n.name for n in model.nodes] == ["fast_grnn"]
     x = np.random.default_rng(1).normal(size=(1, 9, 3)).astype(np.float32)
     h, steps = np.zeros(5), []
     for v in x[0]:
-        shared = a["weight_ih_l0"] @ v + a["weight_hh_l0"] @ h
-        z = 1.0 / (1.0 + np.exp(-(shared + a["bias_z_l0"])))
-        n = np.tanh(shared + a["bias_n_l0"])
-        h = (a["zeta_l0"] * (1.0 - z) + a["nu_l0"]) * n + z * h
+        shared = a["W_zh"] @ v + a["R_zh"] @ h
+        z = 1.0 / (1.0 + np.exp(-(shared + a["b_z"])))
+        n = np.tanh(shared + a["b_n"])
+        h = (a["zeta"] * (1.0 - z) + a["nu"]) * n + z * h
         steps.append(h)
     np.testing.assert_allclose(run_model(model, {"x": x})["y"][0], steps, atol=1e-6)
 
 
-FAST_GRNN_REFUSED = {
-    "raw_share": ({"nu": np.float32([-4.0])}, "sigmoid"),
-    "entries": ({"bias_z": np.ones(4, np.float32)}, "expected 5"),
-    "rows": ({"weight_hh": np.ones((15, 5), np.float32)}, "expected 5"),
-    "input_rows": ({"weight_ih": np.ones((15, 3), np.float32)}, "expected 5"),
+CELL_REFUSED = {
+    "entries": ({"b_z": np.ones(4, np.float32)}, "expected .5. of a fast_grnn"),
+    "rows": ({"R_zh": np.ones((6, 5), np.float32)}, "expected"),
+    "columns": ({"W_zh": np.ones((4, 3), np.float32)}, "expected .5, 3."),
+    "unknown": ({"P_i": np.ones(5, np.float32)}, "P_i"),
 }
 
 
-@pytest.mark.parametrize("case", FAST_GRNN_REFUSED)
-def test_a_fast_grnn_that_does_not_fit_is_refused(case: str, tmp_path: Path) -> None:
-    changed, words = FAST_GRNN_REFUSED[case]
+@pytest.mark.parametrize("case", CELL_REFUSED)
+def test_a_cell_by_name_that_does_not_fit_is_refused(case: str, tmp_path: Path) -> None:
+    changed, words = CELL_REFUSED[case]
     with pytest.raises(ModelError, match=words):
         load(saved(tmp_path, **fast_grnn(**changed)))
 
 
-def test_a_fast_grnn_with_a_part_missing_is_refused(tmp_path: Path) -> None:
+def test_a_cell_by_name_with_a_part_missing_is_refused(tmp_path: Path) -> None:
     arrays = fast_grnn()
-    del arrays["zeta_l0"]
+    del arrays["cell.zeta"]
     with pytest.raises(ModelError, match="no zeta beside it"):
+        load(saved(tmp_path, **arrays))
+
+
+def test_an_unknown_cell_is_refused(tmp_path: Path) -> None:
+    arrays = fast_grnn() | {"lstm_edge.cell": np.array("nothing")}
+    with pytest.raises(ModelError, match="expected one of lstm"):
         load(saved(tmp_path, **arrays))
