@@ -101,6 +101,14 @@ def fast_grnn() -> Cell:
     return Cell("fast_grnn", {"h": (param("zeta") * (1.0 - z) + param("nu")) * n + z * h})
 
 
+def mgu() -> Cell:
+    """Minimal gated unit (Zhou et al. 2016): one gate both forgets and resets."""
+    x, h = input_vector("x"), state("h")
+    f = sigmoid(affine("f", x, h))
+    n = tanh(affine("n", x, f * h))
+    return Cell("mgu", {"h": (1.0 - f) * h + f * n}, {"h": 1.0})
+
+
 def until(cell: Cell, length: int | None = None) -> Cell:
     """The cell stopped after `length` steps, or as many as the input `length` says, the first of
     the sequence in either direction: its states stay, and y, which is h until then, is 0.
@@ -118,5 +126,6 @@ BY_NAME: Mapping[str, Callable[[], Cell]] = {
     "gru_reset_after": partial(gru, reset_after=True),
     "rnn": rnn,
     "fast_grnn": fast_grnn,
+    "mgu": mgu,
 }
 """Cells that an npz file can bring by this name, with arrays named like their parameters."""

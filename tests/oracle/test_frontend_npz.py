@@ -246,6 +246,22 @@ def test_a_cell_by_its_name(tmp_path: Path) -> None:
     np.testing.assert_allclose(run_model(model, {"x": x})["y"][0], steps, atol=1e-6)
 
 
+def test_the_cell_that_came_last(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    shapes = {"W_f": (5, 3), "R_f": (5, 5), "b_f": 5, "W_n": (5, 3), "R_n": (5, 5), "b_n": 5}
+    a = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    arrays = {f"cell.{name}": array for name, array in a.items()}
+    model = load(saved(tmp_path, **arrays, **{"lstm_edge.cell": np.array("mgu")}))
+    x = rng.normal(size=(1, 9, 3)).astype(np.float32)
+    h, steps = np.zeros(5), []
+    for v in x[0]:
+        f = 1.0 / (1.0 + np.exp(-(a["W_f"] @ v + a["R_f"] @ h + a["b_f"])))
+        n = np.tanh(a["W_n"] @ v + a["R_n"] @ (f * h) + a["b_n"])
+        h = (1.0 - f) * h + f * n
+        steps.append(h)
+    np.testing.assert_allclose(run_model(model, {"x": x})["y"][0], steps, atol=1e-6)
+
+
 CELL_REFUSED = {
     "entries": ({"b_z": np.ones(4, np.float32)}, "expected .5. of a fast_grnn"),
     "rows": ({"R_zh": np.ones((6, 5), np.float32)}, "expected"),
