@@ -12,11 +12,12 @@ from lstm_edge.emit.kernels.block import MatvecBlock, Segment
 from lstm_edge.emit.memory import Home, Memory, c_name, ctype_of, source_of
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.opening import Opening, opening
+from lstm_edge.emit.sliding import sliding_view
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
 from lstm_edge.ir.clock import EVERY_TICK, Length
 from lstm_edge.ir.program import ONCE, REVERSE, STEPPED, Op, Program
-from lstm_edge.passes.schedule import SHIFTED, Phase
+from lstm_edge.passes.schedule import Phase
 
 Stores = dict[str, list[tuple[str, str]]]
 """Value -> the pointers through which a phase stores it, with their types."""
@@ -42,6 +43,8 @@ class PhasePrinter:
         names = LocalNames(phase.name, program.name)
         parameters, arguments, pointers, stores = self._parameters(phase, names)
         function = f"{program.name}_{c_name(phase.name)}_units"
+        if any(op.kind == "slide" for op in phase.ops):
+            return sliding_view(program, phase, function, (parameters, arguments, pointers))
         block = self._block(phase, names, pointers, unroll)
         constants, rows, texts = self._constants(phase, names, unroll == "full")
         kernel = None
@@ -264,9 +267,9 @@ class PhasePrinter:
             texts[op.dest] = names.of(op.dest)
         lines = []
         for op in phase.ops:
-            if op.kind in SHIFTED:
-                texts |= self._shifted(op, pointers, unit)
-            more = self._timing(phase, op, texts, unit)
+            if op.kind == "slice":
+                texts |= {op.args[0]: _element(pointers[op.args[0]], unit, op.n)}
+            more = self._timing(op)
             if op.kind == "lookup":
                 text = opened.elements[op.dest].format(unit=unit)
             else:
@@ -290,28 +293,12 @@ class PhasePrinter:
         products = self._products(block, k) if block is not None and literals else ()
         return Body(unit, tuple(accumulators), products, tuple(lines))
 
-    def _timing(self, phase: Phase, op: Op, texts: dict[str, str], unit: str) -> dict[str, str]:
-        """What the text of a slide or a mean says besides its operands."""
+    @staticmethod
+    def _timing(op: Op) -> dict[str, str]:
+        """What the text of a mean says besides its operand."""
         if op.kind == "mean_over_steps":
             return {"steps": length_text(Length(op.n, op.count), "(step + 1)")}
-        if op.kind != "slide":
-            return {}
-        kept = self.program.values[op.args[0]].length - self.program.values[op.args[1]].length
-        ends = phase.clock.extra > op.n
-        behind = f"behind ? {texts[op.args[2]]} : " if ends else ""
-        return {"unit": unit, "kept": str(kept), "behind": behind}
-
-    def _shifted(self, op: Op, pointers: dict[str, str], unit: str) -> dict[str, str]:
-        """The elements that an operation reads which moves vectors."""
-        if op.kind == "slice":
-            return {op.args[0]: _element(pointers[op.args[0]], unit, op.n)}
-        window, x, _ = op.args
-        size = self.program.values[x].length
-        kept = self.program.values[window].length - size
-        return {
-            window: _element(pointers[window], unit, size),
-            x: _element(pointers[x], unit, -kept),
-        }
+        return {}
 
     def _remark(self, op: Op, text: str) -> str:
         """The equation behind a line, where it says more than the line itself and fits."""
@@ -341,9 +328,8 @@ class PhasePrinter:
 
 def _element(pointer: str, unit: str, offset: int) -> str:
     if unit.isdecimal():
-        return f"{pointer}[{max(int(unit) + offset, 0)}]"
-    sign = "-" if offset < 0 else "+"
-    return f"{pointer}[{unit} {sign} {abs(offset)}]" if offset else f"{pointer}[{unit}]"
+        return f"{pointer}[{int(unit) + offset}]"
+    return f"{pointer}[{unit} + {offset}]" if offset else f"{pointer}[{unit}]"
 
 
 def _stored(ctype: str, text: str) -> str:

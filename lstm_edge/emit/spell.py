@@ -31,13 +31,14 @@ INTEGER = {
     "restart": "step == 0 ? {1} : {0}",
     "within": "step < {2} ? {0} : {1}",
     "mean_over_steps": "le_mean({0}, {steps})",
-    "slide": "{unit} < {kept} ? (step == 0 ? {2} : {0}) : {behind}{1}",
+    "slide": "{behind}{1}",
     "slice": "{0}",
     "argmax": "{0} > {best} ? {unit} : {result}",
     "lookup": "le_row({0}, {rows})",
 }
 """Integer operations; matvecs are the kernels'. `result` is a reduction's value so far, `best` the
-largest unit so far. The operand of a slice is the element that it takes. Of a lookup, the number of
+largest unit so far. The operand of a slice is the element that it takes.
+Of a slide, what enters the window: the rest is `sliding.py`'s. Of a lookup, the number of
 the row: the rest is `opening.py`'s.
 """
 
@@ -62,7 +63,7 @@ FLOAT = {
     "restart": "step == 0 ? {1} : {0}",
     "within": "step < (int32_t){2} ? {0} : {1}",
     "mean_over_steps": "{0} / (float)({steps})",
-    "slide": "{unit} < {kept} ? (step == 0 ? {2} : {0}) : {behind}{1}",
+    "slide": "{behind}{1}",
     "slice": "{0}",
     "argmax": "{0} > {best} ? {unit} : {result}",
     "lookup": "le_row({0}, {rows})",

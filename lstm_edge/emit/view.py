@@ -62,7 +62,10 @@ class Row:
 
 @dataclass(frozen=True)
 class PhaseView:
-    """One static C function. initial: (type, name, value) of variables outside of its loop."""
+    """One static C function; its loop starts at unit `first`, after the lines `before`.
+
+    initial: (type, name, value) of variables outside of its loop.
+    """
 
     function: str
     comment: str
@@ -78,6 +81,8 @@ class PhaseView:
     results: tuple[tuple[str, str], ...]
     unused: tuple[str, ...]
     constants: tuple[Constant, ...]
+    first: int = 0
+    before: tuple[str, ...] = ()
 
     @property
     def straight(self) -> bool:
