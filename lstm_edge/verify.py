@@ -14,6 +14,7 @@ from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed, Results, feed_of, run_numpy, state_arrays
 from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, to_vectors
 from lstm_edge.ir.program import Op, Port, Program
+from lstm_edge.passes.calibrate import chained
 from lstm_edge.runner import run_compiled
 
 Array = npt.NDArray[Any]
@@ -86,9 +87,11 @@ def as_user_arrays(
 def verify(bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...]) -> Verified:
     """Run everywhere on the same inputs and compare.
 
-    arrays: the model's inputs; None for the held-back part of the calibration set.
+    arrays: the model's inputs; None for the held-back part of the calibration set, as calls of a
+    stream where states are fed back.
     """
-    made_up = arrays is None and bundle.manifest.get("calibration") == "drawn"
+    from_compile = arrays is None
+    made_up = from_compile and bundle.manifest.get("calibration") == "drawn"
     if arrays is None:
         arrays = read_arrays(bundle.folder / HELD_BACK)
     clipped: dict[str, int] = {}
@@ -97,30 +100,55 @@ def verify(bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...]) -> Ve
         if op.kind == "saturate":
             clipped[op.dest] = clipped.get(op.dest, 0) + int(np.sum(args[0] != result))
 
-    feed = feed_of(bundle.program, arrays, stream=False)
+    def fed(program: Program) -> Feed:
+        feed = feed_of(program, arrays, stream=False)
+        return chained(program, feed) if from_compile else feed
+
+    feed = fed(bundle.program)
     check_steps(bundle.program, feed)
     ours = run_numpy(bundle.program, feed, observe)
-    stored, exact, differences = ours.outputs, {}, {}
+    exact, differences = {}, {}
     for place in places:
-        other = run_on(bundle, place, arrays, stream=False)
+        other = run_compiled(bundle, place, feed)
         found = [
             _difference(name, numbers, theirs[name])
-            for mine, theirs in ((stored, other.outputs), (ours.states, other.states))
+            for mine, theirs in ((ours.outputs, other.outputs), (ours.states, other.states))
             for name, numbers in mine.items()
         ]
         exact[place] = not any(found)
         if any(found):
             differences[place] = "; ".join(text for text in found if text)
-    reference = run_on(bundle, "float", arrays, stream=False).outputs
-    outputs = {}
-    for port, real_port in zip(bundle.program.outputs, bundle.reference.outputs, strict=True):
-        real = dequantize(bundle.reference, real_port, reference[port.name][:, 0])
-        computed = dequantize(bundle.program, port, stored[port.name][:, 0])
-        saturations = clipped.get(port.value, 0)
-        outputs[port.name] = _figures(port, real, computed) | {"saturations": saturations}
+    reference = run_numpy(bundle.reference, fed(bundle.reference))
+    outputs = _output_figures(bundle, reference, ours, clipped)
     given = {p.name: _input_figures(bundle.program, p, arrays) for p in bundle.program.inputs}
-    samples = len(next(iter(stored.values())))
-    return Verified(exact, differences, outputs, given, clipped, samples, made_up)
+    streams, calls, _ = feed.shape
+    return Verified(exact, differences, outputs, given, clipped, streams * calls, made_up)
+
+
+def _output_figures(
+    bundle: Bundle, reference: Results, ours: Results, clipped: Mapping[str, int]
+) -> dict[str, dict[str, Any]]:
+    """The error of each output, those that show states included."""
+    found = {}
+    for port, real_port in zip(bundle.program.outputs, bundle.reference.outputs, strict=True):
+        real = dequantize(bundle.reference, real_port, _calls(reference.outputs[port.name]))
+        computed = dequantize(bundle.program, port, _calls(ours.outputs[port.name]))
+        saturations = clipped.get(port.value, 0)
+        found[port.name] = _figures(real, computed, port.limit) | {"saturations": saturations}
+        if port.per_step:
+            found[port.name]["rms_by_step"] = _by_step(real, computed)
+    real_states = state_arrays(bundle.reference, reference, raw=False)
+    for name, array in state_arrays(bundle.program, ours, raw=False).items():
+        rows, real_rows = (
+            _calls(a).reshape(-1, int(np.prod(a.shape[2:]))) for a in (array, real_states[name])
+        )
+        found[name] = _figures(real_rows, rows, 0) | {"saturations": 0}
+    return found
+
+
+def _calls(array: Array) -> Array:
+    """[streams, calls, ...] as [samples, ...]."""
+    return array.reshape(-1, *array.shape[2:])
 
 
 def _difference(name: str, ours: Array, other: Array) -> str:
@@ -152,26 +180,27 @@ def sqnr_db(real: Array, ours: Array) -> float | None:
     return 10.0 * float(np.log10(signal / noise))
 
 
-def _figures(port: Port, real: Array, ours: Array) -> dict[str, Any]:
+def _figures(real: Array, ours: Array, limit: int) -> dict[str, Any]:
+    """limit: that of a port of integers, of which only equality says anything."""
     error = ours.astype(np.float64) - real
-    sqnr = sqnr_db(real, ours)
-    if port.limit:
-        sqnr, agreement = None, float(np.mean(real == ours))
-    else:
-        agreement = float(np.mean(real.argmax(axis=-1) == ours.argmax(axis=-1)))
+    sqnr = None if limit else sqnr_db(real, ours)
+    agreement = float(np.mean(real.argmax(axis=-1) == ours.argmax(axis=-1)))
+    if limit:
+        agreement = float(np.mean(real == ours))
     figures: dict[str, Any] = {
         "max_abs": _finite(np.abs(error).max()),
         "rms": _finite(np.sqrt(np.mean(error**2))),
         "sqnr_db": None if sqnr is None else round(sqnr, 2),
         "argmax_agreement": agreement,
     }
-    if port.limit:
-        figures["agreement"] = agreement
-    if port.per_step:
-        by_step = np.sqrt(np.mean(error**2, axis=(0, 2)))
-        at = np.unique(np.linspace(0, len(by_step) - 1, ERROR_POINTS).astype(int))
-        figures["rms_by_step"] = {int(t): _finite(by_step[t]) for t in at}
-    return figures
+    return figures | ({"agreement": agreement} if limit else {})
+
+
+def _by_step(real: Array, ours: Array) -> dict[int, float | None]:
+    """The error at some steps, [samples, steps, n]."""
+    by_step = np.sqrt(np.mean((ours.astype(np.float64) - real) ** 2, axis=(0, 2)))
+    at = np.unique(np.linspace(0, len(by_step) - 1, ERROR_POINTS).astype(int))
+    return {int(t): _finite(by_step[t]) for t in at}
 
 
 def _finite(number: Any) -> float | None:

@@ -322,6 +322,7 @@ BASE = {
     "cell": "plain",
     "direction": "forward",
     "front": (),
+    "cut": (),
     "read": "steps",
     "head": (),
     "classes": 5,

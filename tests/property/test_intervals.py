@@ -15,6 +15,7 @@ from lstm_edge.errors import InternalError
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
 from lstm_edge.interpret import interval
 from lstm_edge.interpret.execute import run
+from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, Value
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.prove import prove
@@ -46,6 +47,8 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         "saturate": draw(st.integers(2, 31)),
         "table": draw(st.integers(0, 12)),
         "lookup": draw(st.integers(0, UNITS - 1)),
+        "mean_over_steps": draw(st.integers(-3, 3)),
+        "slide": draw(st.integers(0, 1)),
     }.get(kind, 0)
     limits = {
         "mulw": [INT32, INT16],
@@ -64,11 +67,17 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         "lift": [INT32, (0, 30)],
         "drop": [INT32, (0, 31)],
         "rsqrt": [(1, INT32_MAX)],
+        "restart": [INT32, INT32],
+        "within": [INT32, INT32, (0, 2 * STEPS)],
+        "slide": [INT32, INT32, INT32],
     }.get(kind, [INT32])
     magnitude = 2.0 ** draw(st.integers(0, 31))
     bounds = []
     for k, (least, most) in enumerate(limits):
         length = COLUMNS if kind == "matvec" or (kind == "matvec_over_time" and k) else UNITS
+        length = {("slide", 0): STEPS * UNITS, ("slide", 2): 1, ("within", 2): 1}.get(
+            (kind, k), length
+        )
         ends = np.clip(np.floor(rng.normal(size=(2, length)) * magnitude), least, most)
         ends = np.sort(ends.astype(np.int64), axis=0)
         bounds.append((ends[0], ends[1]))
@@ -86,8 +95,8 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         kind, ""
     )
     matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",), "lookup": ("W",)}.get(kind, ())
-    names = ("a", "b")[: len(limits)]
-    count = 0
+    names = ("a", "b", "c")[: len(limits)]
+    count = draw(st.integers(1, 3)) if kind == "mean_over_steps" else 0
     if kind == "slice":
         n = draw(st.integers(0, UNITS - 1))
         count = draw(st.integers(1, UNITS - n))
@@ -95,8 +104,18 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
     return op, bounds, constants, int(rng.integers(2**32))
 
 
+MOMENTS: dict[str, list[tuple[int, ...]]] = {
+    "restart": [(False,), (True,)],
+    "within": [(t,) for t in range(2 * STEPS + 1)],
+    "slide": [(False, False), (True, False), (False, True), (True, True)],
+}
+"""What operations that depend on when they run are told of it: all that may be."""
+
+
 def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
-    """The operation on points [points, units] (for a matvec over time, its last running sum)."""
+    """The operation on points [points, units] (for a matvec over time, its last running sum); at
+    every step, one after the other, where it depends on that.
+    """
     function = numerics.OPERATIONS[op.kind]
     if op.kind == "matvec":
         pairs = zip(op.matrices, args, strict=True)
@@ -116,6 +135,11 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
         return function(args[0], constants[op.table], op.n)
     if op.kind == "slice":
         return function(args[0], op.n, op.count)
+    if op.kind in MOMENTS:
+        return np.concatenate([function(*args, *m) for m in MOMENTS[op.kind]])
+    if op.kind == "mean_over_steps":
+        counts = [max(1, Length(op.n, op.count).of(steps)) for steps in range(1, 9)]
+        return np.concatenate([function(args[0], count) for count in counts])
     extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
     return function(*args, *extra)
 
@@ -146,11 +170,18 @@ def test_the_bounds_of_an_operation_hold_for_all_operands_within_theirs(
 def test_the_bounds_of_points_are_the_result_itself(
     case: tuple[Op, list[interval.Bounds], dict[str, Ints], int],
 ) -> None:
-    """Except for a table, bounded by its entries, above, by 0, argmax, and sums over all steps."""
+    """Except for a table, bounded by its entries, above, by 0, argmax, and sums over all steps;
+    what depends on the step is bounded by what it is at any.
+    """
     op, bounds, constants, _ = case
     args = [b[0] for b in bounds]
     low, high = interval.OPERATIONS[op.kind](op, [(a, a) for a in args], constants)
-    result = apply(op, [a[None] for a in args], constants)[0]
+    results = apply(op, [a[None] for a in args], constants)
+    if op.kind in MOMENTS or op.kind == "mean_over_steps":
+        assert np.all(low <= results.min(axis=0))
+        assert np.all(high >= results.max(axis=0))
+        return
+    result = results[0]
     if op.kind == "table":
         half = 256 << op.n
         k = (np.clip(args[0], -half, half - 1) >> op.n) + 256
