@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.render import Rendered
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import Port, Program
+from lstm_edge.ir.program import Port, Program, StatePort
 from lstm_edge.passes.prove import Proof
 from lstm_edge.sizes import Sizes
 from lstm_edge.targets import Target
@@ -35,6 +36,9 @@ def manifest(
         "steps": program.steps,
         "inputs": _ports(program, program.inputs, rendered.inputs),
         "outputs": _ports(program, program.outputs, rendered.outputs),
+        "states": _states(program),
+        "state_inputs": [_state_port(port) for port in program.state_inputs],
+        "state_outputs": [_state_port(port) for port in program.state_outputs],
         "layers": [
             {
                 "name": phase.name,
@@ -49,6 +53,33 @@ def manifest(
         "proof": None
         if program.is_float
         else {"accumulator_bits": round(proof.accumulator_bits, 2)},
+    }
+
+
+def _states(program: Program) -> list[dict[str, Any]]:
+    """What the code keeps from step to step and a caller may read and set."""
+    found = []
+    for state in program.settable:
+        value = program.values[state.name]
+        found.append(
+            {
+                "name": state.name,
+                "c_name": c_name(state.name),
+                "size": value.length,
+                "type": ctype_of(program, state.name),
+                "format": value.format.describe(),
+                "scale": value.format.scale,
+            }
+        )
+    return found
+
+
+def _state_port(port: StatePort) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "shape": list(port.shape),
+        "partner": port.partner or None,
+        "states": list(port.places),
     }
 
 

@@ -20,6 +20,7 @@ from lstm_edge.ir.model import (
     Node,
     Port,
     Slice,
+    StatePort,
 )
 from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.passes.naming import equation, name_expressions
@@ -130,6 +131,8 @@ def model(m: Model) -> str:
         else:
             lines += _layer(node)
     lines += [f"  output {_port(p)}" for p in m.outputs]
+    lines += [_state_port(m, "state in ", p) for p in m.state_inputs]
+    lines += [_state_port(m, "state out", p) for p in m.state_outputs]
     lines.append(f"  steps  {m.steps or 'any number'}")
     return "\n".join(lines)
 
@@ -137,6 +140,12 @@ def model(m: Model) -> str:
 def _port(port: Port) -> str:
     integers = f", integers 0 .. {port.limit - 1}" if port.limit else ""
     return f"{port.name} {_shape(port.shape)} ({', '.join(port.axes)}){integers}"
+
+
+def _state_port(m: Model, what: str, port: StatePort) -> str:
+    states = " and ".join(f"{part.state} of {part.layer}" for part in port.parts)
+    back = f", fed back from {port.partner}" if port.partner else ""
+    return f"  {what} {port.name} {_shape(port.shape)}: {states}{back}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -159,6 +168,8 @@ def model_json(m: Model) -> dict[str, Any]:
         "steps": m.steps,
         "inputs": [_port_json(p) for p in m.inputs],
         "outputs": [_port_json(p) for p in m.outputs],
+        "state_inputs": [_state_json(p) for p in m.state_inputs],
+        "state_outputs": [_state_json(p) for p in m.state_outputs],
         "layers": [_node_json(m, node) for node in m.nodes],
         "warnings": list(m.warnings),
     }
@@ -166,6 +177,11 @@ def model_json(m: Model) -> dict[str, Any]:
 
 def _port_json(port: Port) -> dict[str, Any]:
     return {"name": port.name, "shape": port.shape, "axes": port.axes, "limit": port.limit}
+
+
+def _state_json(port: StatePort) -> dict[str, Any]:
+    states = [{"layer": part.layer, "state": part.state} for part in port.parts]
+    return {"name": port.name, "shape": port.shape, "partner": port.partner, "states": states}
 
 
 def _node_json(m: Model, node: Node) -> dict[str, Any]:
