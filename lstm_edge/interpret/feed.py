@@ -93,6 +93,7 @@ def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
     shape = _calls(program, arrays) if stream else None
     flat = _flattened(program, arrays) if stream else arrays
     vectors = read_inputs(program, flat)
+    _check_lengths(program, vectors)
     stored = {port.name: quantize(program, port, vectors[port.name]) for port in program.inputs}
     samples = len(next(iter(stored.values())))
     lead = shape or (samples, 1)
@@ -124,6 +125,18 @@ def _check_first(program: Program, arrays: Arrays, stream: bool) -> None:
             raise DataError(
                 f"array {name!r} gives the state before the first call, {state!r} before each: "
                 "leave one out"
+            )
+
+
+def _check_lengths(program: Program, vectors: Arrays) -> None:
+    """No sequence counts more steps than it has."""
+    read = {op.args[2] for block in program.blocks for op in block.ops if op.kind == "within"}
+    steps = next(vectors[p.name].shape[1] for p in program.inputs if p.per_step)
+    for port in program.inputs:
+        if port.value in read and (vectors[port.name] > steps).any():
+            raise DataError(
+                f"array {port.name!r} holds the length {int(vectors[port.name].max())}, but the "
+                f"sequences have {steps} steps"
             )
 
 
