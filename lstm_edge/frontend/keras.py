@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.draft import Draft, finish
+from lstm_edge.frontend.draft import Draft
+from lstm_edge.frontend.finish import finish
 from lstm_edge.frontend.keras_config import layer_config
 from lstm_edge.frontend.keras_file import read_keras
 from lstm_edge.frontend.keras_flow import Flow, settle

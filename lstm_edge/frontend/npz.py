@@ -49,7 +49,8 @@ import numpy as np
 
 from lstm_edge.cells import BY_NAME
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.draft import Draft, finish
+from lstm_edge.frontend.draft import Draft
+from lstm_edge.frontend.finish import finish
 from lstm_edge.frontend.layout import Array
 from lstm_edge.frontend.npz_file import read_npz, text_of
 from lstm_edge.frontend.npz_parts import Part, is_embedding, layers_of, ordered, parts_of

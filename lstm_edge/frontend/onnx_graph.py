@@ -16,7 +16,8 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Atom, Axis, View
-from lstm_edge.frontend.draft import DraftState, finish, operands_of, results_of
+from lstm_edge.frontend.draft import operands_of, results_of
+from lstm_edge.frontend.finish import DraftState, finish
 from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import settle_roles

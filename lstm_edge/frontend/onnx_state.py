@@ -13,7 +13,7 @@ from itertools import product
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Atom, Axes, Axis, View, describe
-from lstm_edge.frontend.draft import DraftState
+from lstm_edge.frontend.finish import DraftState
 from lstm_edge.frontend.onnx_features import grid_of
 from lstm_edge.frontend.onnx_walk import InputPart, OnnxNode, Walk
 
