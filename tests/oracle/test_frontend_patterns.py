@@ -25,7 +25,7 @@ FILES = [f for f in FILES if not re.search(r"(?<!rnn_dyn)\.(q|fp16)", f.name)]
 """Quantized files have tests of their own, test_rewrite_quantized.py and test_rewrite_half.py."""
 
 REFUSED = re.compile(
-    r"LSTM_proj|LSTM_packed_unsorted|mask|emb_bi_seq_dynBT\.legacy|stackstate\.dynamo"
+    r"LSTM_proj|mask|emb_bi_seq_dynBT\.legacy|stackstate\.dynamo"
     r"|LSTM_state_(tm|bf_dynBT)\.dynamo"
 )
 """Files that are refused: wrong exports, sorted batches, masks, and one without a length."""

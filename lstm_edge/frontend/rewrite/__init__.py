@@ -15,11 +15,13 @@ from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.quantized import read_quantized
 from lstm_edge.frontend.rewrite.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sketch import Sketch
+from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_shared_states
 
 REWRITES: tuple[Callable[[Sketch], None], ...] = (
     read_halves,
     read_quantized,
+    unsort_batch,
     roll_up,
     layer_norm,
     refuse_shared_states,
