@@ -35,9 +35,7 @@ def graph(also: tuple[onnx.NodeProto, ...] = (), outputs: tuple[str, ...] = ()) 
         node("Cast", ["sorted"], ["lengths"], to=TensorProto.INT32),
         node("LSTM", ["x_steps", "W", "R", "B", "lengths"], ["", "h"], hidden_size=UNITS),
         node("Shape", ["order"], ["order_shape"]),
-        node(
-            "ConstantOfShape", ["order_shape"], ["zeros"], value=helper.make_tensor("", 7, [1], [0])
-        ),
+        node("ConstantOfShape", ["order_shape"], ["zeros"], value=zero),
         node("Squeeze", ["rows"], ["count"]),
         node("Range", ["zero", "count", "one"], ["numbers"]),
         node("ScatterElements", ["zeros", "order", "numbers"], ["back"], axis=0),
