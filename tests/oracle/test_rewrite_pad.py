@@ -19,12 +19,12 @@ from tests.oracle.graphs import graph, lstm_weights, node
 STEPS, FEATURES, CHANNELS, UNITS = 9, 3, 4, 5
 
 
-def padded(pads: list[int], before: bool, **conv: Any) -> onnx.ModelProto:
+def padded(added: list[int], before: bool, **conv: Any) -> onnx.ModelProto:
     """x padded in the order [batch, features, time], or `before` it is brought there."""
     rng = np.random.default_rng(0)
     weights = lstm_weights(CHANNELS, UNITS)
     weights["C"] = rng.normal(size=(CHANNELS, FEATURES, 3)).astype(np.float32)
-    weights["pads"] = np.int64(pads)
+    weights["pads"] = np.int64(added)
     turned = node("Transpose", "a" if before else "x", "b", perm=[0, 2, 1])
     pad = node("Pad", "x pads" if before else "b pads", "a")
     nodes = [pad, turned] if before else [turned, pad]
@@ -47,8 +47,8 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_padded_convolution_computes_what_onnxruntime_does(case: str, tmp_path: Path) -> None:
-    pads, before, conv = CASES[case]
-    model = padded(pads, before, **conv)
+    added, before, conv = CASES[case]
+    model = padded(added, before, **conv)
     onnx.save(model, tmp_path / "m.onnx")
     x = np.random.default_rng(1).normal(size=(1, STEPS, FEATURES)).astype(np.float32)
     (expected,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
