@@ -17,8 +17,16 @@ FOREVER = 2**31 - 1
 
 
 def identity(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Identity, Dropout at inference, a Cast to float32: the same view."""
-    return [node.view(0)]
+    """The same view. The attribute rows, which no file has, comes from a rewrite: an axis of which
+    the order does not matter where it is that of the batch.
+    """
+    view = node.view(0)
+    if "rows" in node.attributes:
+        axis = node.attributes["rows"]
+        if not -len(view.axes) <= axis < len(view.axes):
+            raise ModelError(node.label, f"axis {axis} does not fit {len(view.axes)} axes")
+        walk.assign(node, view.axes[axis], "batch")
+    return [view]
 
 
 def dropout(walk: Walk, node: OnnxNode) -> list[Value]:

@@ -73,7 +73,7 @@ OPERATORS: Mapping[str, Operator] = {
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
     "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum spatial training_mode"),
-    "Identity": _operator(move.identity),
+    "Identity": _operator(move.identity, "rows"),
     "Dropout": _operator(move.dropout, "ratio seed"),
     "Cast": _operator(ids.cast, "to saturate"),
     "Expand": _operator(move.expand),

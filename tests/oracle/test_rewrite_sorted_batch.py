@@ -18,7 +18,9 @@ from lstm_edge.passes.lower_real import lower_real
 STEPS, FEATURES, UNITS = 7, 3, 5
 
 
-def graph(also: tuple[onnx.NodeProto, ...] = (), outputs: tuple[str, ...] = ()) -> onnx.ModelProto:
+def graph(
+    also: tuple[onnx.NodeProto, ...] = (), outputs: tuple[str, ...] = (), axis: int = 0
+) -> onnx.ModelProto:
     """x sorted by lens, an LSTM over it, its states put back; as torch 2 writes it."""
     rng = np.random.default_rng(0)
     shapes = {"W": (1, 4 * UNITS, FEATURES), "R": (1, 4 * UNITS, UNITS), "B": (1, 8 * UNITS)}
@@ -30,7 +32,7 @@ def graph(also: tuple[onnx.NodeProto, ...] = (), outputs: tuple[str, ...] = ()) 
         node("Shape", ["lens"], ["lens_shape"]),
         node("Gather", ["lens_shape", "last"], ["rows"]),
         node("TopK", ["lens", "rows"], ["sorted", "order"], axis=-1),
-        node("Gather", ["x", "order"], ["x_sorted"], axis=0),
+        node("Gather", ["x", "order"], ["x_sorted"], axis=axis),
         node("Transpose", ["x_sorted"], ["x_steps"], perm=[1, 0, 2]),
         node("Cast", ["sorted"], ["lengths"], to=TensorProto.INT32),
         node("LSTM", ["x_steps", "W", "R", "B", "lengths"], ["", "h"], hidden_size=UNITS),
@@ -78,5 +80,20 @@ OTHERS = {
 @pytest.mark.parametrize("case", OTHERS)
 def test_an_order_that_is_read_otherwise_is_refused(case: str, tmp_path: Path) -> None:
     onnx.save(graph((OTHERS[case],), ("z",)), tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="TopK"):
+        load(tmp_path / "m.onnx")
+
+
+def test_an_order_of_steps_is_refused(tmp_path: Path) -> None:
+    onnx.save(graph(axis=1), tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="batch"):
+        load(tmp_path / "m.onnx")
+
+
+def test_integers_that_are_no_lengths_stay_sorted(tmp_path: Path) -> None:
+    model = graph()
+    lstm = next(n for n in model.graph.node if n.op_type == "LSTM")
+    del lstm.input[4]
+    onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="TopK"):
         load(tmp_path / "m.onnx")

@@ -14,7 +14,8 @@ from lstm_edge.frontend.rewrite.sketch import Sketch
 def unsort_batch(sketch: Sketch) -> None:
     """Leave out each TopK of all lengths, and the Gathers by its indices or by their inverse."""
     for node in list(sketch.nodes):
-        if node.op_type == "TopK" and _sorts_lengths(sketch, node):
+        counted = node.op_type == "TopK" and _is_length_of_layers(sketch, node.output[0])
+        if counted and _sorts_lengths(sketch, node):
             gathers = _gathers(sketch, node.output[1])
             if gathers is not None:
                 _leave_out(sketch, node, gathers)
@@ -33,6 +34,17 @@ def _sorts_lengths(sketch: Sketch, node: NodeProto) -> bool:
     count = sketch.constant(node.input[1])
     whole = count is not None and count.size == 1 and int(count.reshape(-1)[0]) == dims[0].dim_value
     return len(dims) == 1 and (whole or _is_length(sketch, node.input[1], node.input[0]))
+
+
+def _is_length_of_layers(sketch: Sketch, name: str) -> bool:
+    """Whether a tensor is the sequence_lens of recurrent layers, and nothing else."""
+    users = sketch.users(name)
+    for user in users:
+        passes_on = user.op_type in ("Cast", "Identity")
+        counts = user.op_type in ("LSTM", "GRU", "RNN") and list(user.input).index(name) == 4
+        if not counts and not (passes_on and _is_length_of_layers(sketch, user.output[0])):
+            return False
+    return bool(users) and not sketch.is_output(name)
 
 
 def _is_length(sketch: Sketch, name: str, of: str) -> bool:
@@ -87,9 +99,14 @@ def _inverts(sketch: Sketch, node: NodeProto, indices: str) -> bool:
 
 
 def _leave_out(sketch: Sketch, node: NodeProto, gathers: list[NodeProto]) -> None:
-    """Identities in place of what sorts and what puts back; of the indices, the shape stays."""
+    """Identities in place of what sorts and what puts back; of the indices, the shape stays.
+
+    Whether an axis that is gathered is that of the batch is seen when axes are followed.
+    """
     for gather in gathers:
-        same = helper.make_node("Identity", [gather.input[0]], list(gather.output))
+        axis = attributes_of(gather).get("axis", 0)
+        same = helper.make_node("Identity", [gather.input[0]], list(gather.output), rows=axis)
+        same.name = gather.name
         sketch.replace([gather], [same])
     outputs = [name for name in node.output if name]
     sketch.replace([node], [helper.make_node("Identity", [node.input[0]], [n]) for n in outputs])
