@@ -170,10 +170,12 @@ def drawn_inputs(program: Program) -> dict[str, Array]:
     """Made-up inputs: standard normal, or any of the integers, from a fixed seed."""
     generator = np.random.default_rng(0)
     arrays = {}
+    steps = program.steps or DRAWN_STEPS
     for port in program.inputs:
-        shape = [n if n >= 0 else program.steps or DRAWN_STEPS for n in port.shape]
+        shape = [n if n >= 0 else steps for n in port.shape]
         if port.limit:
-            arrays[port.name] = generator.integers(0, port.limit, (DRAWN_SAMPLES, *shape))
+            low, high = (1, steps + 1) if port in program.length_ports else (0, port.limit)
+            arrays[port.name] = generator.integers(low, high, (DRAWN_SAMPLES, *shape))
             continue
         numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
         arrays[port.name] = numbers.astype(np.float32)

@@ -148,14 +148,15 @@ class Draft:
         return (tensor,)
 
     def sources(self, tensor: str) -> set[str]:
-        """Inputs that `tensor` is computed from."""
+        """Inputs that `tensor` is computed from, those that count steps left out."""
         found, waiting = set(), [tensor]
         for name in waiting:
             node = self.producer(name)
             if node is None:
                 found.add(name)
             else:
-                waiting.extend(t for t in operands_of(node) if t not in waiting)
+                counts = node.inputs.get("length") if isinstance(node, Layer) else None
+                waiting.extend(t for t in operands_of(node) if t not in (*waiting, counts))
         return found
 
     def producer(self, tensor: str) -> Node | None:

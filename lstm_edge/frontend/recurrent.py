@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lstm_edge import cells
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import View
 from lstm_edge.frontend.layout import (
     ONNX_GRU,
@@ -60,6 +61,10 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     weights = weights_of(walk, node, x, kind, len(settings.directions))
     length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)
+    if length.steps == 0 and any((*initial.constant, *initial.given)):
+        raise ModelError(
+            node.label, "input sequence_lens = 0 beside an initial state, which has no effect then"
+        )
     results = []
     for d, reverse in enumerate(settings.directions):
         cell, params = _cell(node, kind, settings, weights, d, x)

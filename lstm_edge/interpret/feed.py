@@ -129,14 +129,18 @@ def _check_first(program: Program, arrays: Arrays, stream: bool) -> None:
 
 
 def _check_lengths(program: Program, vectors: Arrays) -> None:
-    """No sequence counts more steps than it has."""
-    read = {op.args[2] for block in program.blocks for op in block.ops if op.kind == "within"}
+    """No sequence counts more steps than it has; none at all only where states start at 0, since
+    ONNX lets a state end at 0 then.
+    """
     steps = next(vectors[p.name].shape[1] for p in program.inputs if p.per_step)
-    for port in program.inputs:
-        if port.value in read and (vectors[port.name] > steps).any():
+    kept = any(np.any(s.initial) for s in program.states if not s.accumulator)
+    least = 1 if kept or program.state_inputs else 0
+    for port in program.length_ports:
+        wrong = (vectors[port.name] > steps) | (vectors[port.name] < least)
+        if wrong.any():
             raise DataError(
-                f"array {port.name!r} holds the length {int(vectors[port.name].max())}, but the "
-                f"sequences have {steps} steps"
+                f"array {port.name!r} holds the length {int(vectors[port.name][wrong][0])}, "
+                f"expected {least} to {steps}, the steps of the sequences"
             )
 
 

@@ -196,6 +196,12 @@ class Program:
             self.options.get("state") == "explicit" or not self.streams
         )
 
+    @property
+    def length_ports(self) -> tuple[Port, ...]:
+        """Inputs that say how many steps of the sequence count."""
+        read = {op.args[2] for b in self.blocks for op in b.ops if op.kind == "within"}
+        return tuple(port for port in self.inputs if port.value in read)
+
     def clock_of(self) -> dict[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""
         return {op.dest: (block.sweep, block.clock) for block in self.blocks for op in block.ops}
