@@ -62,7 +62,8 @@ def compiled(result: Compiled) -> str:
     ]
     for kind in ("inputs", "outputs"):
         for port in m[kind]:
-            per = "per step" if port["per_step"] else "after the last step"
+            once = "a sequence" if kind == "inputs" else "after the last step"
+            per = "per step" if port["per_step"] else once
             numbers = f"{port['size']} x {port['type']} {per}, {port['format']}"
             shape = _shape(tuple(port["shape"]))
             lines.append(f"  {kind[:-1]:6} {port['name']} {shape}: {numbers}")

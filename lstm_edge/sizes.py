@@ -66,7 +66,7 @@ def measure(
     tables = sum(_bytes(c) for c in rendered.constants if c.name.endswith("_table"))
     weights = sum(_bytes(c) for c in rendered.constants) - tables
     memory = rendered.memory
-    words = 8 if memory.counts_steps else 4
+    words = 4 * (1 + memory.counts_steps + len({m.suffix for m in memory.states} - {""}))
     code = _code_size(program, target, rendered)
     sizes = Sizes(code, weights, tables, memory.state_bytes + words, memory.scratch_bytes)
     _check(

@@ -29,6 +29,11 @@ class Member:
     suffix: str = ""
 
     @property
+    def padded_bytes(self) -> int:
+        """Bytes in the struct, where the member after it may need an address of whole words."""
+        return -(-self.bytes // 4) * 4
+
+    @property
     def current(self) -> str:
         """The C expression of the array that holds the value between two steps."""
         return f"state->{self.name}" + (
@@ -74,12 +79,12 @@ class Memory:
     @property
     def state_bytes(self) -> int:
         """Bytes of the state proper."""
-        return sum(m.bytes for m in self.states)
+        return sum(m.padded_bytes for m in self.states)
 
     @property
     def scratch_bytes(self) -> int:
         """Bytes that need not live from step to step."""
-        return sum(m.bytes for m in self.scratch)
+        return sum(m.padded_bytes for m in self.scratch)
 
 
 def c_name(value: str) -> str:

@@ -255,7 +255,8 @@ def _macros(
         macros.append((f"{upper}_STEPS", str(program.steps), "time steps of a sequence"))
     for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
         base = f"{upper}_{view.name.upper()}"
-        what = "per step" if view.per_step else "after the last step"
+        given = any(view is one for one in inputs)
+        what = "per step" if view.per_step else "a sequence" if given else "after the last step"
         macros.append((f"{base}_SIZE", str(view.length), f"numbers {what}"))
         scale, zero = port.scale.astype(np.float32), port.zero_point
         if port.limit:

@@ -42,7 +42,7 @@ def load_onnx(path: Path, steps: int | None) -> Model:
             )
     if steps is None or steps == model.steps:
         return model
-    if model.steps is None or not (walk.fixed_by or walk.one_step):
+    if not walk.derived and (model.steps is None or not (walk.fixed_by or walk.one_step)):
         return _with_steps(model, steps)
     return _resized(graph, walk, model.steps, steps)
 
@@ -94,7 +94,7 @@ def _with_steps(model: Model, steps: int) -> Model:
     )
 
 
-def _resized(graph: Graph, walk: Walk, found: int, steps: int) -> Model:
+def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
     """The network as if its inputs had been declared with another sequence length.
 
     Raises ModelError by the node that is right for the file's own length only.
