@@ -216,6 +216,8 @@ class Machine:
         extra: list[Any] = [constants[op.table]] if op.table else []
         if op.kind in (*NUMBERED, "table"):
             extra.append(op.n)
+        if op.kind == "slice":
+            args, extra = [self.memory_of(op.args[0])], [op.n + unit, 1]
         local[op.dest] = function(*args, *extra)
 
 
