@@ -125,23 +125,22 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
         for weights in constants[op.matrices[0]]:
             total = function(total, [(weights, args[1])])
         return total
-    if op.kind in ("log", "rsqrt"):
-        return function(args[0], constants[op.table])
-    if op.kind == "lookup":
-        return function(args[0], constants["W"], constants[op.bias], op.n)
     if op.kind == "step_at":
         return args[0]
-    if op.kind == "table":
-        return function(args[0], constants[op.table], op.n)
-    if op.kind == "slice":
-        return function(args[0], op.n, op.count)
     if op.kind in MOMENTS:
         return np.concatenate([function(*args, *m) for m in MOMENTS[op.kind]])
     if op.kind == "mean_over_steps":
         counts = [max(1, Length(op.n, op.count).of(steps)) for steps in range(1, 9)]
         return np.concatenate([function(args[0], count) for count in counts])
-    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
-    return function(*args, *extra)
+    extra: dict[str, tuple[Any, ...]] = {
+        "log": (constants.get(op.table),),
+        "rsqrt": (constants.get(op.table),),
+        "table": (constants.get(op.table), op.n),
+        "lookup": (constants["W"], constants["b"], op.n),
+        "slice": (op.n, op.count),
+        **dict.fromkeys(("shift", "round_shift", "saturate"), (op.n,)),
+    }
+    return function(*args, *extra.get(op.kind, ()))
 
 
 def points(bounds: interval.Bounds, rng: np.random.Generator) -> Ints:

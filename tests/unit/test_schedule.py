@@ -210,14 +210,15 @@ class Machine:
             local[op.dest] = function(before, [(weights, self.memory[op.args[1]])])
             return
         if op.kind == "slice":
+            local[op.dest] = function(self.memory[op.args[0]], op.n + unit, 1)
+            return
+        if op.kind == "slice":
             local[op.dest] = self.memory[op.args[0]][op.n + unit : op.n + unit + 1]
             return
         args = [local[a] if a in local else self.element(a, unit) for a in op.args]
         extra: list[Any] = [constants[op.table]] if op.table else []
         if op.kind in (*NUMBERED, "table"):
             extra.append(op.n)
-        if op.kind == "slice":
-            args, extra = [self.memory_of(op.args[0])], [op.n + unit, 1]
         local[op.dest] = function(*args, *extra)
 
 
