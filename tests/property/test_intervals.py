@@ -20,6 +20,7 @@ from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, Value
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.passes.tables import rsqrt_table
+from tests.support.choices import over_time
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import WIDTHS, extremes, quantized, saturated_state, stored
 
@@ -197,7 +198,7 @@ widths = st.sampled_from(WIDTHS)
 
 
 def compiled(seed: int, width: Options, from_data: bool) -> Program:
-    model = random_model(seed)
+    model = random_model(seed, **(over_time(seed) if seed % 4 == 0 else {}))
     return quantized(model, random_inputs(model, 4, None, seed), width, from_data=from_data)
 
 
@@ -239,7 +240,10 @@ def test_nothing_leaves_its_proved_bounds_in_any_execution(
 
     steps = program.steps or 6
     rng = np.random.default_rng(seed)
-    real = {p.name: rng.normal(size=(4, steps, len(p.scale))) * 3.0 for p in program.inputs}
+    real = {
+        p.name: rng.normal(size=(4, steps, len(p.scale)) if p.per_step else (4, 1)) * 3.0
+        for p in program.inputs
+    }
     ends = extremes(program, 6, steps, seed)
     run(program, stored(program, real), observe=observe)
     run(program, ends, observe=observe)
