@@ -106,7 +106,7 @@ def _align_axis(
         raise ModelError(
             node.label,
             f"{node.op} of {' and '.join(describe(v.axes) for v in views)}: the shapes differ, "
-            "which is not supported",
+            "which is not supported; if it is part of a layer normalization, export nn.LayerNorm",
         )
     for a, b in zip(ours, theirs, strict=True):
         known, other = walk.roles.get(a), walk.roles.get(b)

@@ -198,9 +198,10 @@ def _model(graph: Graph, walk: Walk) -> Model:
     others = [name for name in graph.outputs if name not in shown]
     if not others:  # states are all that the network gives
         others, state_outs = list(graph.outputs), []
+    wanted = {view.tensor for name in others if isinstance(view := walk.values.get(name), View)}
+    check_parts(walk, _read(walk, wanted))
     outputs = [_output(walk, name, timed) for name in others]
-    read = _read(walk, outputs)
-    check_parts(walk, read)
+    read = _read(walk, {port.tensor for port in outputs})
     set_by = {port.name for port in state_ins}
     inputs = []
     for name, view in sources.items():
@@ -245,10 +246,9 @@ def _states(
     return inputs, [port for port in shown if port.name in partners]
 
 
-def _read(walk: Walk, outputs: list[Port]) -> set[str]:
+def _read(walk: Walk, outputs: set[str]) -> set[str]:
     """Tensors that the outputs are computed from, directly or not."""
-    read = {port.tensor for port in outputs}
-    read |= {given.result for given in walk.given_states}
+    read = outputs | {given.result for given in walk.given_states}
     for node in reversed(walk.draft.nodes):
         if read.intersection(results_of(node)):
             read.update(operands_of(node))

@@ -49,12 +49,15 @@ def check_parts(walk: Walk, needed: set[str]) -> None:
     """Parts of inputs that layers read must be parts of their features."""
     for tensor, part in walk.input_parts.items():
         if tensor in needed and _explained(walk, part) != "feature":
-            role = walk.roles.get(part.atom)
+            name, axis = part.atom.name.rsplit(" ", 1)
+            made = walk.draft.producer(tensor)
+            known = walk.roles.get(part.atom)
+            which = f"the {known} axis" if known else f"axis {axis}"
             raise ModelError(
-                f"input {part.atom.name.rsplit(' ', 1)[0]!r}",
-                f"index {part.begin} of its {role + ' axis' if role else 'axis'} of "
-                f"{part.atom.size} is taken as data; only features and states can be taken apart; "
-                "if it comes from a loop over cells, export nn.LSTM, nn.GRU or nn.RNN",
+                f"input {name!r}" if made is None else made.source,
+                f"takes index {part.begin} of {which} of {part.atom.size} of input {name!r} as "
+                "data; only features and states can be taken apart; if it is a step of a loop over "
+                "cells, its steps are not all alike and in order: export nn.LSTM, nn.GRU or nn.RNN",
             )
         walk.draft.features[tensor] = 1 if part.kept is None else part.kept.size
 

@@ -136,12 +136,15 @@ def _restart(_: Op, args: list[Bounds], __: Constants) -> Bounds:
 
 
 def _slide(op: Op, args: list[Bounds], _: Constants) -> Bounds:
-    """Each place of the window may hold what any of its vectors can."""
-    (low, high), (least, most), (before, behind) = args
-    times = len(low) // len(least)
-    lows = (low, np.tile(least, times), np.broadcast_to(before, low.shape))
-    highs = (high, np.tile(most, times), np.broadcast_to(behind, low.shape))
-    return np.minimum.reduce(lows), np.maximum.reduce(highs)
+    """Each place holds what the one behind it held, the last the vector that enters; or padding."""
+    (low, high), (least, most), pad = args
+    size = len(least)
+    ends = (np.broadcast_to(end, low.shape) for end in pad)
+    pad_low, pad_high = (np.concatenate([end[size:], end[-size:]]) for end in ends)
+    return (
+        np.minimum(np.concatenate([low[size:], least]), pad_low),
+        np.maximum(np.concatenate([high[size:], most]), pad_high),
+    )
 
 
 def _mean_over_steps(_: Op, args: list[Bounds], __: Constants) -> Bounds:

@@ -15,6 +15,15 @@ from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Op, Program
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc
+from tests.support.choices import (
+    ALL_CELLS,
+    CELLS,
+    DIRECTIONS,
+    FUNCTION_HEADS,
+    HEADS,
+    NORM_HEADS,
+    over_time,
+)
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -28,15 +37,7 @@ from tests.support.exactness import (
     stored_streams,
     with_saturated_state,
 )
-from tests.support.models import (
-    ALL_CELLS,
-    CELLS,
-    DIRECTIONS,
-    FUNCTION_HEADS,
-    HEADS,
-    NORM_HEADS,
-    random_model,
-)
+from tests.support.models import random_model
 from tests.support.programs import Array
 
 HOST = load_target("host")
@@ -90,6 +91,21 @@ def test_a_head_of_each_kind(read: str, head: tuple[str, ...], tmp_path: Path) -
     for scheme, program in programs.items():
         inputs = stored_streams(program, 120)
         assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs, optimize=QUICK)
+
+
+@pytest.mark.parametrize("seed", range(32))
+def test_a_model_that_looks_over_several_steps(seed: int, tmp_path: Path) -> None:
+    """Convolutions, pooling, lengths given at run time, reductions over time."""
+    model = random_model(seed, **over_time(seed))
+    programs = {
+        "int8": integer_program(model, (8, 12, 16)[seed % 3], (16, 32)[seed % 2]),
+        "float": float_program(model),
+    }
+    for scheme, program in programs.items():
+        inputs = stored_streams(program, 120, seed)
+        options = {"rendered_for": list(KERNELS.values())[seed // 2 % 2], "optimize": QUICK}
+        unroll = UNROLLS[seed % 3]
+        assert_bit_exact(program, HOST, unroll, tmp_path / scheme, inputs, **options)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -158,7 +174,14 @@ def clipped(program: Program, inputs: dict[str, Array]) -> int:
 def test_a_cell_state_that_its_inputs_drive_into_saturation_stays_exact(tmp_path: Path) -> None:
     """The forget gate is open and the candidate at its end: c grows at every step."""
     model = random_model(
-        310, cell="plain", direction="forward", hidden=(4,), initial=False, read="steps", front=()
+        310,
+        cell="plain",
+        direction="forward",
+        hidden=(4,),
+        initial=False,
+        read="steps",
+        front=(),
+        cut=(),
     )
     biases = {"b_f": 20.0, "b_i": 20.0, "b_g": 20.0}
     model = with_params(model, lambda name, a: np.full_like(a, biases.get(name, 1e-3)))

@@ -13,6 +13,7 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.targets import load_target
 from tests.host.test_bit_exact import needs_sanitizer
+from tests.support.choices import ARGMAX_HEADS
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -22,7 +23,7 @@ from tests.support.exactness import (
     rendered,
     stored_streams,
 )
-from tests.support.models import ARGMAX_HEADS, random_model
+from tests.support.models import random_model
 
 HOST = load_target("host")
 DSP = load_target("cortex-m4")

@@ -13,9 +13,11 @@ from onnx import TensorProto, helper
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.ports import from_vectors, read_inputs
 from lstm_edge.ir.model import Layer
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.graphs import graph, node, saved
+from tests.oracle.model_reference import run_model
 from tests.oracle.onnx_recurrent import run_operator
 
 N, H, T = 3, 5, 7
@@ -162,15 +164,75 @@ def test_attribute_outside_of_the_specification_is_refused(case: str, tmp_path: 
         load(saved(model(op, weights(op), **attributes), tmp_path))
 
 
-@pytest.mark.parametrize("lens", [T - 1, T + 1, 0])
-def test_other_lengths_than_the_whole_are_refused(lens: int, tmp_path: Path) -> None:
+WAYS = ("forward", "reverse", "bidirectional")
+
+
+def with_lengths(op: str, direction: str, lens: int | None) -> onnx.ModelProto:
+    """Y, Y_h and Y_c of a layer that stops after `lens` steps, None: what its input says."""
+    ways = 2 if direction == "bidirectional" else 1
+    arrays = weights(op, ways) | ({} if lens is None else {"lens": np.array([lens], np.int32)})
+    names = ["Y", "Y_h", *(["Y_c"] if op == "LSTM" else [])]
+    layer = node(op, "x W R B lens", " ".join(names), hidden_size=H, direction=direction)
+    proto = graph([layer], {"x": (T, 1, N)}, names, arrays)
+    if lens is None:
+        proto.graph.input.append(helper.make_tensor_value_info("lens", TensorProto.INT32, [1]))
+    return proto
+
+
+def check_lengths(proto: onnx.ModelProto, folder: Path, given: int | None) -> None:
+    """All outputs of the float program and of the reference are onnxruntime's."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    loaded, x = load(saved(proto, folder), name="net"), floats(T, 1, N) * 3
+    more = {} if given is None else {"lens": np.array([given], np.int32)}
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    names = [value.name for value in session.get_outputs()]
+    wanted = dict(zip(names, session.run(None, {"x": x, **more}), strict=True))
+    program = lower_real(loaded)
+    stored = read_inputs(program, {name: a[None] for name, a in {"x": x, **more}.items()})
+    found, _ = run(program, stored)
+    said = run_model(loaded, {"x": x, **more})
+    assert {port.name for port in program.outputs} == set(wanted)
+    for port in program.outputs:
+        result = from_vectors(port, found[port.name])[0]
+        assert result.shape == said[port.name].shape == wanted[port.name].shape, port.name
+        np.testing.assert_allclose(result, wanted[port.name], atol=1e-5, err_msg=port.name)
+        np.testing.assert_allclose(said[port.name], wanted[port.name], atol=1e-5)
+
+
+@pytest.mark.parametrize("lens", [1, 2, T - 1, T])
+@pytest.mark.parametrize("direction", WAYS)
+@pytest.mark.parametrize("op", GATES)
+def test_a_constant_length_stops_a_layer(
+    op: str, direction: str, lens: int, tmp_path: Path
+) -> None:
+    check_lengths(with_lengths(op, direction, lens), tmp_path, None)
+
+
+@pytest.mark.parametrize("direction", WAYS)
+@pytest.mark.parametrize("op", GATES)
+def test_a_length_given_at_run_time_stops_a_layer(op: str, direction: str, tmp_path: Path) -> None:
+    proto = with_lengths(op, direction, None)
+    for lens in (1, 3, T):
+        check_lengths(proto, tmp_path, lens)
+
+
+@pytest.mark.parametrize("direction", WAYS)
+@pytest.mark.parametrize("op", GATES)
+def test_a_length_of_zero_gives_zeros(op: str, direction: str, tmp_path: Path) -> None:
+    """As the specification says; onnxruntime refuses it or leaves its output as it was."""
+    x = floats(T, 1, N)
+    for lens in (0, None):
+        loaded = load(saved(with_lengths(op, direction, lens), tmp_path), name="net")
+        inputs = {"x": x} | ({} if lens == 0 else {"lens": np.array([0], np.int32)})
+        program = lower_real(loaded)
+        stored = read_inputs(program, {name: a[None] for name, a in inputs.items()})
+        outputs, _ = run(program, stored)
+        for name in ("Y", "Y_h", *(["Y_c"] if op == "LSTM" else [])):
+            assert not outputs[name].any(), name
+
+
+@pytest.mark.parametrize("lens", [T + 1, -1])
+def test_a_length_beyond_the_sequence_is_refused(lens: int, tmp_path: Path) -> None:
     arrays = weights("GRU") | {"lens": np.array([lens], np.int32)}
-    with pytest.raises(ModelError, match="sequence_lens"):
+    with pytest.raises(ModelError, match=f"sequence_lens = .{lens}.*expected 0 to {T}"):
         load(saved(model("GRU", arrays, "x W R B lens"), tmp_path))
-
-
-def test_lengths_given_at_run_time_are_refused(tmp_path: Path) -> None:
-    proto = model("LSTM", weights("LSTM"), "x W R B lens")
-    proto.graph.input.append(helper.make_tensor_value_info("lens", TensorProto.INT32, [1]))
-    with pytest.raises(ModelError, match="'lens' of type int32"):
-        load(saved(proto, tmp_path))

@@ -321,7 +321,7 @@ def test_matmul_of_one_node_is_a_matmul_and_an_addition(
 
 
 QUANT = Path(__file__).resolve().parents[3] / "shared" / "onnx_patterns" / "quant"
-FILES = sorted(f for f in QUANT.glob("*.q*.onnx") if not f.name.startswith("rnn"))
+FILES = sorted(QUANT.glob("*.q*.onnx"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)

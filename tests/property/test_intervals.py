@@ -20,6 +20,7 @@ from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, Value
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.passes.tables import rsqrt_table
+from tests.support.choices import over_time
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import WIDTHS, extremes, quantized, saturated_state, stored
 
@@ -125,23 +126,22 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
         for weights in constants[op.matrices[0]]:
             total = function(total, [(weights, args[1])])
         return total
-    if op.kind in ("log", "rsqrt"):
-        return function(args[0], constants[op.table])
-    if op.kind == "lookup":
-        return function(args[0], constants["W"], constants[op.bias], op.n)
     if op.kind == "step_at":
         return args[0]
-    if op.kind == "table":
-        return function(args[0], constants[op.table], op.n)
-    if op.kind == "slice":
-        return function(args[0], op.n, op.count)
     if op.kind in MOMENTS:
         return np.concatenate([function(*args, *m) for m in MOMENTS[op.kind]])
     if op.kind == "mean_over_steps":
         counts = [max(1, Length(op.n, op.count).of(steps)) for steps in range(1, 9)]
         return np.concatenate([function(args[0], count) for count in counts])
-    extra = (op.n,) if op.kind in ("shift", "round_shift", "saturate") else ()
-    return function(*args, *extra)
+    extra: dict[str, tuple[Any, ...]] = {
+        "log": (constants.get(op.table),),
+        "rsqrt": (constants.get(op.table),),
+        "table": (constants.get(op.table), op.n),
+        "lookup": (constants["W"], constants["b"], op.n),
+        "slice": (op.n, op.count),
+        **dict.fromkeys(("shift", "round_shift", "saturate"), (op.n,)),
+    }
+    return function(*args, *extra.get(op.kind, ()))
 
 
 def points(bounds: interval.Bounds, rng: np.random.Generator) -> Ints:
@@ -198,7 +198,7 @@ widths = st.sampled_from(WIDTHS)
 
 
 def compiled(seed: int, width: Options, from_data: bool) -> Program:
-    model = random_model(seed)
+    model = random_model(seed, **(over_time(seed) if seed % 4 == 0 else {}))
     return quantized(model, random_inputs(model, 4, None, seed), width, from_data=from_data)
 
 
@@ -240,7 +240,10 @@ def test_nothing_leaves_its_proved_bounds_in_any_execution(
 
     steps = program.steps or 6
     rng = np.random.default_rng(seed)
-    real = {p.name: rng.normal(size=(4, steps, len(p.scale))) * 3.0 for p in program.inputs}
+    real = {
+        p.name: rng.normal(size=(4, steps, len(p.scale)) if p.per_step else (4, 1)) * 3.0
+        for p in program.inputs
+    }
     ends = extremes(program, 6, steps, seed)
     run(program, stored(program, real), observe=observe)
     run(program, ends, observe=observe)

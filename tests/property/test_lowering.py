@@ -14,16 +14,15 @@ from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
-from tests.support.models import (
+from tests.support.choices import (
     ALL_CELLS,
     CELLS,
     DIRECTIONS,
     FRONTS,
     FUNCTION_HEADS,
     HEADS,
-    random_inputs,
-    random_model,
 )
+from tests.support.models import random_inputs, random_model
 from tests.support.programs import Arrays, quantized, real_outputs, sqnr_db, stored
 
 BUDGET_DB = {8: 25.0, 12: 30.0, 16: 30.0}

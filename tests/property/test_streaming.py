@@ -13,7 +13,8 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
-from tests.support.models import READS, random_inputs, random_model
+from tests.support.choices import READS
+from tests.support.models import random_inputs, random_model
 from tests.support.programs import WIDTHS, Arrays, quantized, stored
 
 STEPS = 9

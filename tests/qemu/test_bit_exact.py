@@ -12,6 +12,7 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.targets import Target, all_targets, load_target
+from tests.support.choices import ALL_CELLS, FUNCTION_HEADS, HEADS, over_time
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -25,7 +26,7 @@ from tests.support.exactness import (
     stored_streams,
     with_saturated_state,
 )
-from tests.support.models import ALL_CELLS, FUNCTION_HEADS, HEADS, random_model
+from tests.support.models import random_model
 
 BOARDS = tuple(target for target in all_targets() if target.board is not None)
 every_board = pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
@@ -56,6 +57,23 @@ def small_model(seed: int, **choices: object) -> Model:
         "weights": "normal" if seed % 3 else "huge",
     }
     return random_model(seed, **{**drawn, **choices})
+
+
+@every_board
+@pytest.mark.parametrize("unroll", ["none", "gates"])
+def test_models_that_look_over_several_steps(
+    unroll: str, target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    """Convolutions, pooling, lengths given at run time, reductions over time."""
+    target_or_skip(target)
+    first = BOARDS.index(target) + 5 * len(unroll)
+    for seed in range(700 + first, 708 + first, 2):
+        model = random_model(seed, **over_time(seed))
+        is_float = target.name == "cortex-m7" and seed % 4 == 0
+        program = float_program(model) if is_float else integer_program(model)
+        assert_bit_exact(
+            program, target, unroll, tmp_path / str(seed), stored_streams(program, 60, seed)
+        )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lstm_edge.targets import Target, load_target
+from tests.support.choices import ARGMAX_HEADS
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -15,7 +16,7 @@ from tests.support.exactness import (
     integer_program,
     stored_streams,
 )
-from tests.support.models import ARGMAX_HEADS, random_model
+from tests.support.models import random_model
 
 
 @pytest.mark.parametrize("unroll", UNROLLS)

@@ -67,13 +67,18 @@ def stored_streams(program: Program, steps: int, seed: int = 0) -> dict[str, Arr
     """Stored inputs [8 streams, calls, steps of a call, n], about `steps` steps a stream.
 
     Anything that the format holds, at random, in three streams; both ends of it, held and jumping,
-    in four; zero in one. The state lives on over all calls of a stream.
+    in four; zero in one. The state lives on over all calls of a stream. Lengths [8 streams, calls,
+    1] lie within the steps of a call, or far outside.
     """
     length = program.steps or 50
     calls = max(2, steps // length)
     rng = np.random.default_rng([seed, 7])
     found = {}
+    lengths = [port.name for port in program.inputs if not port.per_step]
     for name, ends in _ends(program, calls * length, seed).items():
+        if name in lengths:
+            found[name] = _ids(rng, length + 1, (8, calls, 1))
+            continue
         low, high = ends.min(), ends.max()
         if program.is_float:
             drawn = rng.normal(size=(3, *ends.shape[1:])) * 10.0 ** rng.uniform(-3, 2)
@@ -83,7 +88,7 @@ def stored_streams(program: Program, steps: int, seed: int = 0) -> dict[str, Arr
         kind = np.float32 if program.is_float else np.int64
         found[name] = streams.astype(kind).reshape(8, calls, length, -1)
     for port in program.inputs:
-        if port.limit:
+        if port.limit and port.per_step:
             found[port.name] = _ids(rng, port.limit, found[port.name].shape)
     return found
 

@@ -43,11 +43,16 @@ def stored(program: Program, inputs: Arrays) -> dict[str, Array]:
 
 
 def extremes(program: Program, samples: int, steps: int, seed: int = 0) -> dict[str, Array]:
-    """Stored inputs at the two ends of their formats: held all along, or jumping at random."""
+    """Stored inputs at the two ends of their formats: held all along, or jumping at random; lengths
+    from 0 to one beyond all steps.
+    """
     rng = np.random.default_rng([seed, 4])
     found = {}
     for port in program.inputs:
         value = program.values[port.value]
+        if not port.per_step:
+            found[port.name] = rng.integers(0, steps + 2, (samples, value.length))
+            continue
         ends = rng.integers(0, 2, (samples, steps, value.length))
         ends[: samples // 2] = ends[: samples // 2, :1]
         ends[0], ends[1 % samples] = 0, 1

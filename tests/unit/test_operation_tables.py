@@ -14,7 +14,8 @@ from lstm_edge.interpret import interval
 from lstm_edge.ir.program import MATVECS, PLACED, REDUCTIONS, Program
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.resources import templates_dir
-from tests.support.models import FUNCTION_HEADS, HEADS, NORM_HEADS, random_inputs, random_model
+from tests.support.choices import FUNCTION_HEADS, HEADS, NORM_HEADS
+from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
 DEFINITION = re.compile(r"^static inline \w+ (le_\w+)\(", re.MULTILINE)
@@ -77,6 +78,9 @@ def test_programs_use_every_operation() -> None:
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
     model = random_model(0, read="steps", rows=5, head=("argmax",), weights="normal")
+    integer |= kinds(quantized(model, random_inputs(model, 4)))
+    real |= kinds(lower_real(model))
+    model = random_model(0, read="mean", front=("conv",), lengths=True, steps=5, weights="normal")
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
     assert integer == set(numerics.OPERATIONS)

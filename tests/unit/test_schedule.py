@@ -210,6 +210,9 @@ class Machine:
             local[op.dest] = function(before, [(weights, self.memory[op.args[1]])])
             return
         if op.kind == "slice":
+            local[op.dest] = function(self.memory[op.args[0]], op.n + unit, 1)
+            return
+        if op.kind == "slice":
             local[op.dest] = self.memory[op.args[0]][op.n + unit : op.n + unit + 1]
             return
         args = [local[a] if a in local else self.element(a, unit) for a in op.args]

@@ -64,9 +64,19 @@ def unpack_input(b: Builder, value: Value, scale: Doubles, zero_point: Ints, nam
     return b.emit("mulw", name, (wide, factor), fixed(n - 16, min(ends), max(*ends, 0), "int32"))
 
 
+def _lifted(value: Value, ratio: float) -> int:
+    """The shift that `rescale` is left with."""
+    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
+    return multiplier_for(1.0 / ratio / 2.0**lift)[1]
+
+
 def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
     """The value in a format whose scale is no power of two, to nearest, saturated."""
     value = as_fixed(b, value, name)
+    ratio = target.scale / value.format.scale
+    most = int(np.ceil(target.magnitude * ratio))
+    if _lifted(value, ratio) < 17 and most < value.format.magnitude:  # it saturates anyway
+        value = saturate(b, value, signed_bits(-most, most), f"{name}_limited")
     lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
     wide = shift_left(b, value, lift, f"{name}_lifted")
     m, n = multiplier_for(wide.format.scale / target.scale)

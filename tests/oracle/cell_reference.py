@@ -1,0 +1,135 @@
+"""What a cell computes, in float64: its equations walked with plain recursion, step after step.
+
+Nothing here is used by the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.ir.expr import Expr
+from lstm_edge.ir.model import Layer
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the equations of a layer see: number t of its steps, the vectors of it (of a window: all
+    that it sees, the oldest first), the states, and how many steps the layer's sequence has.
+    """
+
+    layer: Layer
+    t: int
+    inputs: Mapping[str, Doubles]
+    state: Mapping[str, Doubles]
+    count: int
+
+
+def run_cell(
+    layer: Layer,
+    vectors: Mapping[str, Doubles],
+    constant: Mapping[str, Doubles],
+    first: Mapping[str, Doubles],
+    count: int,
+) -> tuple[dict[str, Doubles], dict[str, Doubles]]:
+    """Each result of the cell [steps, units], and the states after the last step it takes.
+
+    vectors: inputs [steps, features]; constant: those that are the same at each step; first: states
+    before the first step, where these are not the layer's own; count: see `Step`.
+    """
+    if layer.window is not None:
+        vectors = {name: _windows(layer, x) for name, x in vectors.items()}
+    state = {}
+    for name in layer.cell.states:
+        given = first.get(name, layer.initial.get(name))
+        numbers = np.zeros(_units(layer, name)) if given is None else given
+        state[name] = np.asarray(numbers, np.float64)
+    record: dict[str, list[Doubles]] = {result: [] for result in layer.cell.results}
+    steps = range(len(next(iter(vectors.values()))))
+    for t in reversed(steps) if layer.reverse else steps:
+        now = {name: sequence[t] for name, sequence in vectors.items()}
+        step = Step(layer, t, {**now, **constant}, state, count)
+        new = {r: _value(e, step) for r, e in layer.cell.results.items()}
+        state = {name: new[name] for name in state}
+        for result, value in new.items():
+            record[result].append(value)
+    ordered = -1 if layer.reverse else 1
+    return {r: np.stack(values[::ordered]) for r, values in record.items()}, state
+
+
+def _windows(layer: Layer, x: Doubles) -> Doubles:
+    """[windows, kernel, features]: the vectors that each step sees, padding among them."""
+    assert layer.window is not None
+    kernel, stride = layer.window.kernel, layer.window.stride
+    pad = layer.initial.get("recent", np.zeros(1))[:1].astype(np.float64)
+    before = [np.broadcast_to(pad, x.shape[1:])] * layer.window.left
+    behind = [np.broadcast_to(pad, x.shape[1:])] * layer.window.right
+    line = np.stack([*before, *x, *behind])
+    starts = range(0, len(line) - kernel + 1, stride)
+    return np.stack([line[start : start + kernel] for start in starts])
+
+
+def _units(layer: Layer, state: str) -> int:
+    """Length of a state: columns of a matrix that multiplies it, else as many as gates have."""
+    if state == "h":
+        return next(p.shape[1] for name, p in layer.params.items() if name[:2] == "R_")
+    return next(len(p) for name, p in layer.params.items() if name[:2] == "b_" and name != "b_hr")
+
+
+def _value(e: Expr, step: Step) -> Doubles:
+    layer = step.layer
+    args = [_value(a, step) for a in e.args]
+    if e.kind == "affine":
+        products = [
+            layer.params[m].astype(np.float64) @ a for m, a in zip(e.matrices, args, strict=True)
+        ]
+        return layer.params[e.name] + np.sum(products, axis=0)
+    if e.kind in MORE:
+        return np.asarray(MORE[e.kind](e, args, step), np.float64)
+    if args:
+        return OPERATIONS[e.name if e.kind == "apply" else e.kind](*args)
+    leaves: dict[str, Mapping[str, Any]] = {
+        "input": step.inputs,
+        "state": step.state,
+        "param": layer.params,
+    }
+    return np.asarray(leaves[e.kind][e.name] if e.kind in leaves else e.value, np.float64)
+
+
+def _tap(e: Expr, args: list[Doubles], step: Step) -> Doubles:
+    assert step.layer.window is not None
+    return np.asarray(args[0].reshape(step.layer.window.kernel, -1)[int(e.value)])
+
+
+MORE: dict[str, Callable[[Expr, list[Doubles], Step], Any]] = {
+    "lookup": lambda e, args, step: step.layer.params[e.name][int(args[0][int(e.value)])],
+    "layer_norm": lambda e, args, _: (args[0] - args[0].mean()) / np.sqrt(args[0].var() + e.value),
+    "recent": lambda _, args, __: args[0].ravel(),
+    "tap": _tap,
+    "within": lambda _, args, step: args[0] if step.t < args[2] else args[1] + 0 * args[0],
+    "mean_over_steps": lambda _, args, step: args[0] / step.count,
+}
+"""Operations that need more than their operands."""
+
+OPERATIONS: dict[str, Callable[..., Doubles]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+    "tanh": np.tanh,
+    "larger": np.maximum,
+    "smaller": np.minimum,
+    "above": lambda a, b: np.where(a > b, a, 0.0),
+    "softsign": lambda v: v / (1 + abs(v)),
+    "elu_tail": lambda v: np.expm1(np.minimum(v, 0.0)),
+    "softplus_tail": lambda v: np.log1p(np.exp(-abs(v))),
+    "argmax": lambda v: np.array([float(max(range(len(v)), key=lambda k: (v[k], -k)))]),
+    "softmax": lambda v: np.exp(v) / np.exp(v).sum(),
+    "log_softmax": lambda v: v - np.log(np.exp(v).sum()),
+}

@@ -1,0 +1,118 @@
+"""A file and the model made of it, row by row of the batch: how far apart their results are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_edge.ir.model import Layer, Model, Port, StatePort
+from tests.oracle.model_reference import run_model
+
+STEPS = 9
+"""Length of a sequence where the file leaves it open."""
+
+BATCH = 3
+"""Rows where the file leaves the batch open."""
+
+Array = np.ndarray[Any, Any]
+
+
+def difference(file: Path, model: Model) -> float:
+    """The largest difference of any output or state from what onnxruntime computes.
+
+    Inputs are random, other ones in each row; so are the states that are set. Both have the same
+    outputs, in the same order and shapes.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(file), options)
+    feeds = feeds_of(np.random.default_rng(len(file.name)), session.get_inputs(), model)
+    names = [value.name for value in session.get_outputs()]
+    expected = dict(zip(names, session.run(names, feeds), strict=True))
+    ports = {port.name: port for port in model.inputs}
+    states = {port.name: port for port in (*model.state_inputs, *model.state_outputs)}
+    sizes = [
+        size
+        for name, port in ports.items()
+        for size, axis in zip(feeds[name].shape, port.axes, strict=True)
+        if axis == "batch"
+    ]
+    batch, worst = max(sizes, default=1), 0.0
+    for row in range(batch):
+        given = {name: row_of(feeds[name], port, batch, row) for name, port in ports.items()}
+        given |= {n: state_row(a, states[n], row) for n, a in feeds.items() if n in states}
+        result = run_model(model, given)
+        assert sorted(result) == sorted(names)
+        assert [n for n in names if n not in states] == [port.name for port in model.outputs]
+        wanted = {p.name: row_of(expected[p.name], p, batch, row) for p in model.outputs}
+        wanted |= {p.name: state_row(expected[p.name], p, row) for p in model.state_outputs}
+        for name, array in wanted.items():
+            assert result[name].shape == array.shape, name
+            assert np.all(np.isfinite(result[name])), name
+            worst = max(worst, float(np.abs(result[name] - array.astype(np.float64)).max()))
+    return worst
+
+
+def feeds_of(rng: np.random.Generator, values: list[Any], model: Model) -> dict[str, Array]:
+    """Random arrays for a file's inputs. Open axes with one name have one size; the lengths of
+    sequences, which onnxruntime takes from 1 on, reach theirs in one of the rows.
+    """
+    ports: Mapping[str, Port] = {port.name: port for port in model.inputs}
+    states = {port.name for port in model.state_inputs}
+    steps = model.steps or STEPS
+    sizes = {"batch": BATCH, "time": steps}
+    named: dict[Any, int] = {}
+    for value in values:
+        if value.name in ports:
+            pairs = zip(value.shape, ports[value.name].axes, strict=True)
+            named |= {s: sizes.get(axis, 1) for s, axis in pairs if isinstance(s, str)}
+    lengths = {
+        node.inputs["length"]
+        for node in model.nodes
+        if isinstance(node, Layer) and "length" in node.inputs
+    }
+    feeds = {}
+    for value in values:
+        port = ports.get(value.name)
+        if port is None and value.name not in states:
+            assert any(repr(value.name) in warning for warning in model.warnings), value.name
+        axes = [""] * len(value.shape) if port is None else port.axes
+        pairs = zip(value.shape, axes, strict=True)
+        shape = [s if isinstance(s, int) else sizes.get(a, named.get(s, BATCH)) for s, a in pairs]
+        kind = value.type.removeprefix("tensor(").removesuffix(")")
+        kind = {"float": "float32", "double": "float64"}.get(kind, kind)
+        if port is not None and port.tensor in lengths:
+            array = rng.integers(1, steps, shape, endpoint=True)
+            array.reshape(-1)[-1] = steps
+        elif kind.startswith(("int", "uint")):
+            array = rng.integers(0, port.limit if port is not None else 1, shape)
+        else:
+            array = rng.normal(size=shape)
+        feeds[value.name] = array.astype(kind)
+    return feeds
+
+
+def state_row(array: Array, port: StatePort, row: int) -> Array:
+    """One batch row of an array that holds states, in the shape of the port."""
+    for k, (size, one) in enumerate(zip(array.shape, port.shape, strict=True)):
+        if size != one:
+            assert one == 1
+            return array.take([row], axis=k)
+    return array
+
+
+def row_of(array: Array, port: Port, batch: int, row: int) -> Array:
+    """One batch row of an array, in the shape of the port; a batch may be folded into time."""
+    for k, axis in enumerate(port.axes):
+        if axis == "batch":
+            return array.take([row], axis=k) if array.shape[k] > 1 else array
+    k = next((k for k, axis in enumerate(port.axes) if axis == "time"), None)
+    if batch == 1 or k is None:
+        return array
+    assert k == 0
+    return array.reshape(batch, -1, *array.shape[1:])[row]
