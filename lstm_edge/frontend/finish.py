@@ -51,6 +51,7 @@ def finish(
 
     `timed`: inputs that are sequences. The caller names the model.
     """
+    _check_names([*inputs, *states[0]], [*outputs, *states[1]])
     draft, outputs = _without_steps(draft, outputs, timed)
     wanted = {port.tensor for port in outputs}
     wanted |= {tensor for port in states[1] for tensor, _, _ in port.parts}
@@ -84,6 +85,21 @@ def finish(
         state_inputs=_state_ports(states[0], layers),
         state_outputs=_state_ports(states[1], layers),
     )
+
+
+def _check_names(inputs: Sequence[Port | DraftState], outputs: Sequence[Port | DraftState]) -> None:
+    """A name stands for one array, in an npz file and among the C functions' arguments."""
+    given = {port.name for port in inputs}
+    taken: set[str] = set()
+    for port in outputs:
+        if port.name in given:
+            raise ModelError(
+                f"output {port.name!r}",
+                "is the input of that name, passed through; remove it, or rename it by an Identity",
+            )
+        if port.name in taken:
+            raise ModelError(f"output {port.name!r}", "is listed twice; list it once")
+        taken.add(port.name)
 
 
 def _state_ports(ports: Sequence[DraftState], layers: Mapping[str, str]) -> tuple[StatePort, ...]:

@@ -110,6 +110,7 @@ INSTEAD: Mapping[str, str] = {
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
+    "Pad": "only zeros around a sequence, right before a Conv or an AveragePool, are",
     "TopK": "use ArgMax, or take the scores as the output",
 }
 """What to do about operators that users bring and that are not supported yet."""

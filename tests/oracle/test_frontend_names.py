@@ -9,6 +9,7 @@ import pytest
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.frontend.names import IDENTIFIER, KEYWORDS, identifier
+from tests.oracle.graphs import graph, lstm_weights, node, saved
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "lstm.legacy.onnx"
 
@@ -45,3 +46,15 @@ def test_model_is_named_after_its_file_or_as_told(tmp_path: Path) -> None:
 def test_given_name_that_c_does_not_take_is_refused(name: str) -> None:
     with pytest.raises(ModelError, match="name"):
         load(FIXTURE, name=name)
+
+
+def test_a_name_stands_for_one_array(tmp_path: Path) -> None:
+    def loaded(*outputs: str) -> None:
+        nodes = [node("LSTM", "x W R B", "Y h", hidden_size=5), node("Identity", "x", "copy")]
+        load(saved(graph(nodes, {"x": (7, 1, 3)}, outputs, lstm_weights(3, 5)), tmp_path))
+
+    loaded("Y", "h", "copy")
+    with pytest.raises(ModelError, match="output 'h': is listed twice"):
+        loaded("h", "Y", "h")
+    with pytest.raises(ModelError, match="output 'x': is the input of that name"):
+        loaded("h", "x")

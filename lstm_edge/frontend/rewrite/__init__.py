@@ -12,7 +12,7 @@ from collections.abc import Callable
 from lstm_edge.frontend.onnx_file import OnnxFile
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
-from lstm_edge.frontend.rewrite.pad import pad_convolutions
+from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized import read_quantized
 from lstm_edge.frontend.rewrite.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sketch import Sketch
@@ -23,9 +23,9 @@ REWRITES: tuple[Callable[[Sketch], None], ...] = (
     read_halves,
     read_quantized,
     unsort_batch,
-    pad_convolutions,
     roll_up,
     layer_norm,
+    pads,
     refuse_shared_states,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
