@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.draft import Draft
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
@@ -16,15 +17,23 @@ Doubles = npt.NDArray[np.float64]
 
 LONGEST_WINDOW = 4096
 """Vectors that a window may see."""
+MOST_WEIGHTS = 2**26
+"""Entries of a convolution's matrix."""
 
 
-def conv_matrix(taps: Doubles, groups: int, features: int, dilation: int) -> Doubles:
+def conv_matrix(taps: Doubles, groups: int, features: int, dilation: int, source: str) -> Doubles:
     """[units, seen * features], the oldest vector first; 0 between and beside what is seen.
 
     taps: [units, features / groups, kernel].
     """
     units, inner, kernel = taps.shape
-    matrix = np.zeros((units, (kernel - 1) * dilation + 1, features))
+    seen = (kernel - 1) * dilation + 1
+    if units * seen * features > MOST_WEIGHTS:
+        raise ModelError(
+            source,
+            f"is a matrix of {units} by {seen} * {features} weights, more than {MOST_WEIGHTS}",
+        )
+    matrix = np.zeros((units, seen, features))
     each = units // groups
     for g in range(groups):
         rows, columns = slice(g * each, (g + 1) * each), slice(g * inner, (g + 1) * inner)

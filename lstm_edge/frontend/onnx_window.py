@@ -53,7 +53,9 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
         )
     bias = node.weights(2, "bias B")
     params = {
-        "W_y": np.ascontiguousarray(conv_matrix(taps, group, features, sight.dilation), np.float32),
+        "W_y": np.ascontiguousarray(
+            conv_matrix(taps, group, features, sight.dilation, node.label), np.float32
+        ),
         "b_y": (np.zeros(units) if bias is None else bias.reshape(-1)).astype(np.float32),
     }
     if params["b_y"].size != units:
