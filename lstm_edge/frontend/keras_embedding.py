@@ -14,7 +14,7 @@ from lstm_edge.layers.embedding import embedding as cell_of
 def embedding(call: Call, flow: Flow) -> Flow:
     """Rows of the table in place of ids, which Keras may have as integers or as real numbers."""
     config = call.config
-    config.check_known("input_dim output_dim mask_zero quantization_config")
+    config.check_known("input_dim output_dim mask_zero sparse quantization_config")
     config.refuse("quantization_config", instead="save the float model: lstm-edge quantizes it")
     config.refuse(
         "mask_zero",

@@ -15,7 +15,7 @@ from lstm_edge.ir.model import Layer, Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.model_reference import run_model
 from tests.oracle.state_graphs import user_arrays
-from tests.support.keras_files import MODELS, expected, placed, rewritten
+from tests.support.keras_files import MODELS, VERSIONS, expected, placed, rewritten
 
 STEPS = 6
 LENGTHS = {"strided": 13}
@@ -90,3 +90,38 @@ def test_scales_are_folded_into_the_weights_around_them(tmp_path: Path) -> None:
     names = [node.name for node in load(placed(tmp_path, "keras3", "norms.keras")).nodes]
     assert names.count("scale") == 1
     assert names.index("scale") == names.index("tanh") - 1
+
+
+def test_states_that_the_model_is_given_and_gives_back_are_paired(tmp_path: Path) -> None:
+    model = load(placed(tmp_path, "keras3", "fed_states.keras"))
+    partners = {port.name: port.partner for port in model.state_inputs}
+    assert partners == {"h": "first", "c": "first2", "g": "second", "f": ""}
+    assert [port.name for port in model.outputs] == ["label"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_decoder_goes_on_where_its_states_end(version: str, tmp_path: Path) -> None:
+    program = lower_real(load(placed(tmp_path, version, "decoder.keras"), name="net", steps=1))
+    wanted = {k.split("/")[1]: a for k, a in expected(version).items() if k.startswith("decoder/")}
+    calls = {"ids": wanted["ids"].reshape(-1, STEPS, 1, 1)}
+    first = {f"init__{name}": wanted[name][:, None] for name in ("h", "c")}
+    feed = feed_of(program, calls | first, stream=True)
+    found = user_arrays(program, run_numpy(program, feed))
+    label = wanted["label"]
+    np.testing.assert_allclose(found["label"].reshape(label.shape), label, 1e-5, 1e-5)
+    np.testing.assert_allclose(found["after2"][:, -1, 0], wanted["after2"], 1e-5, 1e-5)
+
+
+def test_the_limit_of_ids_is_that_of_the_smallest_table(tmp_path: Path) -> None:
+    (port,) = load(placed(tmp_path, "keras2", "looked_up.h5")).inputs
+    assert (port.limit, port.axes, port.shape) == (7, ("batch", "time"), (1, STEPS))
+    (port,) = load(placed(tmp_path, "keras2", "real_ids.h5")).inputs
+    assert (port.limit, port.shape) == (6, (1, -1))
+
+
+def test_a_scale_goes_into_a_convolution_that_sees_no_padding(tmp_path: Path) -> None:
+    names = [node.name for node in load(placed(tmp_path, "keras3", "convolved.keras")).nodes]
+    # an offset cannot be in the weights where padding is, so two are computed
+    assert [name for name in names if name.startswith(("scale", "conv"))] == [
+        *("scale", "conv1d", "conv1d2", "scale2", "conv1d3"),
+    ]
