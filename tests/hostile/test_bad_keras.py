@@ -455,6 +455,6 @@ def test_an_input_is_one_thing(name: str, change: Any, message: str | None, tmp_
         refused(path, message)
     else:  # h starts both states: it has no partner, for the outputs show them apart
         model = load(path, "net", 6)
-        assert [len(port.parts) for port in model.state_inputs] == [2, 1, 2]
+        assert [len(port.parts) for port in model.state_inputs] == [2, 1, 1, 1]
         assert {port.partner for port in model.state_inputs} == {"", "second"}
         assert model.warnings

@@ -95,7 +95,7 @@ def test_scales_are_folded_into_the_weights_around_them(tmp_path: Path) -> None:
 def test_states_that_the_model_is_given_and_gives_back_are_paired(tmp_path: Path) -> None:
     model = load(placed(tmp_path, "keras3", "fed_states.keras"))
     partners = {port.name: port.partner for port in model.state_inputs}
-    assert partners == {"h": "first", "c": "first2", "g": "second", "f": ""}
+    assert partners == {"h": "first", "c": "first2", "g": "second", "f": "", "e": ""}
     assert [port.name for port in model.outputs] == ["label"]
 
 
