@@ -25,6 +25,9 @@ from lstm_edge.frontend.keras_weights import ModelWeights, Weights
 MODELS = ("Sequential", "Functional", "Model")
 """Classes of models: "Model" is how Keras 2 once called a functional one."""
 
+MOST_FEATURES = 2**20
+"""Numbers of an input's last axis."""
+
 Values = dict[tuple[str, int], list[Flow]]
 """Outputs of each call of each layer."""
 
@@ -204,6 +207,8 @@ def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: obje
 
 
 def _new_input(walk: Walk, label: str, name: str, shape: tuple[int | None, ...]) -> Flow:
+    if len(shape) > 1 and (shape[-1] or 0) > MOST_FEATURES:
+        raise ModelError(label, f"has {shape[-1]} features, more than {MOST_FEATURES}")
     if len(shape) == 2 and (shape[1] is None or shape[1] > 0):
         walk.inputs.append((name, Flow(walk.draft.input(None), shape[1] or 0, "raw", walk.steps)))
         return walk.inputs[-1][1]

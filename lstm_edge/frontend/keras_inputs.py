@@ -149,10 +149,10 @@ def state_ports(
     free = [_state_output(found, name, flow) for name, flow in outputs if _shows(found, flow)]
     given, partners = [], []
     for name, flow in inputs:
-        places = tuple(range(flow.features))
-        parts = tuple((r, state, places) for t, r, state in found.given if t == flow.tensor)
-        if not parts:
+        states = [(result, state) for tensor, result, state in found.given if tensor == flow.tensor]
+        if not states:
             continue
+        parts = tuple((*state, tuple(range(flow.features))) for state in states)
         same = [port for port in free if port.parts == parts]
         partners.extend(same[:1])
         free = [port for port in free if port not in same[:1]]

@@ -413,6 +413,7 @@ OTHERS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         options_of("h", batch_shape=[None, 3]),
         "'first'.*initial_state has 3 numbers, expected 4",
     ),
+    "huge": ("fed_states", options_of("h", batch_shape=[None, 2**40]), "features, more than 1048"),
     "integers": (
         "with_vector",
         options_of("place", dtype="int64"),
