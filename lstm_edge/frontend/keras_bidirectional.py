@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
@@ -14,15 +14,21 @@ from lstm_edge.frontend.keras_recurrent import LAYERS, recurrent
 _MERGES: Mapping[str, str] = {"sum": "add", "ave": "add", "mul": "mul"}
 
 
-def bidirectional(call: Call, flow: Flow) -> list[Flow]:
-    """Both results joined as merge_mode says, then the states of both with return_state."""
+def bidirectional(call: Call, flow: Flow, given: Sequence[Flow] = ()) -> list[Flow]:
+    """Both results joined as merge_mode says, then the states of both with return_state.
+
+    given: initial states, those of the forward layer first.
+    """
     config = call.config
     config.check_known("layer backward_layer merge_mode")
     forward = _wrapped(call.layer, "layer")
     backward = _backward(call.layer, forward)
     _check_alike(config, forward, backward)
-    first = _side(call, forward, "forward_layer", flow)
-    second = _side(call, backward, "backward_layer", flow)
+    half = len(given) // 2
+    if len(given) % 2:
+        raise ModelError(call.label, f"has {len(given)} initial states, expected as many each way")
+    first = _side(call, forward, "forward_layer", flow, given[:half])
+    second = _side(call, backward, "backward_layer", flow, given[half:])
     if forward.config.flag("return_sequences"):
         second[0] = replace(second[0], flipped=not second[0].flipped)
     return [*_merged(call, first[0], second[0]), *first[1:], *second[1:]]
@@ -55,8 +61,10 @@ def _check_alike(config: Config, forward: LayerConfig, backward: LayerConfig) ->
         raise ModelError(config.label, "its two layers have the same option go_backwards")
 
 
-def _side(call: Call, layer: LayerConfig, part: str, flow: Flow) -> list[Flow]:
-    return recurrent(replace(call, layer=layer, weights=call.weights.child(part)), flow)
+def _side(
+    call: Call, layer: LayerConfig, part: str, flow: Flow, given: Sequence[Flow]
+) -> list[Flow]:
+    return recurrent(replace(call, layer=layer, weights=call.weights.child(part)), flow, given)
 
 
 def _merged(call: Call, first: Flow, second: Flow) -> list[Flow]:

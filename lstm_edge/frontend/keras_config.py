@@ -21,6 +21,7 @@ _SUFFIXES = ("_initializer", "_regularizer", "_constraint")
 _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 """Types of weights that are read, all as float32."""
 
+_INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 _QUOTES = "'\""
 
@@ -45,7 +46,7 @@ class Config:
         words = f"{known} {_WITHOUT_EFFECT}".split()
         for key, value in self.keys.items():
             free = key in words or key.endswith(_SUFFIXES)
-            if key == "dtype":
+            if key == "dtype" and not free:
                 _check_dtype(self.label, value)
             elif not free and value is not None:
                 raise ModelError(
@@ -182,6 +183,17 @@ def shown(value: object) -> str:
     """A value for a message, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def integer_type(config: Config) -> str | None:
+    """The type of an input that holds integers; None for one of real numbers, also where it does
+    not say.
+    """
+    value = config.keys.get("dtype")
+    if isinstance(value, str) and value in _INTEGERS:
+        return value
+    _check_dtype(config.label, value)
+    return None
 
 
 def _check_dtype(label: str, value: object) -> None:

@@ -1,8 +1,7 @@
-"""Dense, BatchNormalization, and the layers that only rearrange: Flatten, Reshape."""
+"""Dense, the normalizations, and the layers that only rearrange: Flatten, Reshape."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +15,14 @@ from lstm_edge.frontend.keras_flow import (
     check_finite,
     dense_layer,
     fold,
+    foldable,
     last_axis,
     not_flat,
     scaled,
+    settled,
 )
+from lstm_edge.frontend.keras_inputs import as_steps, completed, shown_shape
+from lstm_edge.layers.normalize import layer_normalization
 
 
 def dense(call: Call, flow: Flow) -> Flow:
@@ -41,6 +44,7 @@ def dense(call: Call, flow: Flow) -> Flow:
         flow = _over_time(call, flow, kernel, bias)
     else:
         _check_features(call, not_flat(call, flow), len(kernel))
+        flow = foldable(call, flow)
         weights, bias = fold(flow, kernel.T, bias)
         tensor = dense_layer(call, flow.tensor, weights, bias, call.label)
         flow = replace(flow, tensor=tensor, features=units, scale=None, offset=None)
@@ -56,6 +60,7 @@ def _check_features(call: Call, flow: Flow, rows: int) -> None:
 
 def _over_time(call: Call, flow: Flow, kernel: Doubles, bias: Doubles) -> Flow:
     """A dense layer over all steps; the sequence has as many as its kernel takes."""
+    flow = replace(foldable(call, replace(flow, kind="sequence")), kind="flat")
     steps = len(kernel) // flow.features
     if len(kernel) != flow.size:
         exact = len(kernel) % flow.features == 0
@@ -86,24 +91,50 @@ def batch_normalization(call: Call, flow: Flow) -> Flow:
         "synchronized fused virtual_batch_size"
     )
     config.refuse("renorm", False, instead="train without it")
-    last = last_axis(call, flow)
-    config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
-    names = ["gamma"] * config.flag("scale", True) + ["beta"] * config.flag("center", True)
-    arrays = call.weights.take(*names, "moving_mean", "moving_variance")
-    found = dict(zip([*names, "mean", "variance"], arrays, strict=True))
-    for name, array in found.items():
-        if array.shape != (flow.features,):
-            raise ModelError(
-                call.label, f"its {name} is {list(array.shape)}, expected [{flow.features}]"
-            )
-    squares = found["variance"] + config.number("epsilon", 1e-3)
+    found = _learned(call, flow, "moving_mean", "moving_variance")
+    squares = found["moving_variance"] + config.number("epsilon", 1e-3)
     if (squares <= 0.0).any():
         raise ModelError(
             call.label, "its moving_variance and epsilon do not add up to a number above 0"
         )
     deviation = np.sqrt(squares)
     scale = found.get("gamma", np.ones(flow.features)) / deviation
-    return scaled(call, flow, scale, found.get("beta", 0.0) - found["mean"] * scale)
+    return scaled(call, flow, scale, found.get("beta", 0.0) - found["moving_mean"] * scale)
+
+
+def layer_norm(call: Call, flow: Flow) -> Flow:
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, over the features of each vector."""
+    config = call.config
+    config.check_known("axis epsilon center scale rms_scaling")
+    config.refuse("rms_scaling", False, instead="train with rms_scaling=False")
+    epsilon = config.number("epsilon", 1e-3)
+    if epsilon < 0.0:
+        raise config.unexpected("epsilon", "a number from 0")
+    source = settled(call, flow)
+    found = _learned(call, flow)
+    params = {
+        name: found[key].astype(np.float32)
+        for key, name in (("gamma", "gain"), ("beta", "offset"))
+        if key in found
+    }
+    cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
+    made = call.draft.layer("layer_norm", cell, source.tensor, None, params, call.label)
+    return replace(source, tensor=made["y"])
+
+
+def _learned(call: Call, flow: Flow, *names: str) -> dict[str, Doubles]:
+    """gamma and beta, where the layer has them, and `names`: one number for each feature."""
+    config = call.config
+    last = last_axis(call, flow)
+    config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
+    own = ["gamma"] * config.flag("scale", True) + ["beta"] * config.flag("center", True)
+    found = dict(zip([*own, *names], call.weights.take(*own, *names), strict=True))
+    for name, array in found.items():
+        if array.shape != (flow.features,):
+            raise ModelError(
+                call.label, f"its {name} is {list(array.shape)}, expected [{flow.features}]"
+            )
+    return found
 
 
 def rescaling(call: Call, flow: Flow) -> Flow:
@@ -118,60 +149,29 @@ def flatten(call: Call, flow: Flow) -> Flow:
     """All steps in one vector, the step outermost."""
     call.config.check_known("data_format")
     call.config.refuse("data_format", "channels_last", instead="use channels_last")
-    return replace(flow, kind="flat") if flow.kind == "sequence" else flow
+    return replace(flow, kind="flat") if flow.kind == "sequence" else replace(flow, kept=False)
 
 
 def reshape(call: Call, flow: Flow) -> Flow:
     """Reshape to the shape that it has, or that of Flatten; of an input into steps."""
     call.config.check_known("target_shape")
     target = call.config.shape("target_shape")
-    if flow.kind == "raw":
-        return _into_steps(call, flow, _completed(target, (flow.features,)))
+    if flow.kind == "raw" and target not in ((-1,), (flow.features,)):
+        return as_steps(call, flow, target)
     flat = replace(flow, kind="flat")
     own = (flow.steps, flow.features) if flow.kind == "sequence" else (flow.size,)
-    if target == own or (target.count(-1) == 1 and _completed(target, own) == own):
+    if flow.kept and len(target) == 1:
+        flow = replace(flow, kept=False)
+    own = (1, *own) if flow.kept else own
+    if target == own or (target.count(-1) == 1 and completed(target, own) == own):
         return flow
     if flow.kind == "sequence" and len(target) == 1 and target[0] in (-1, flat.size):
         return flat
     raise ModelError(
         call.label,
-        f"reshapes {_shown(own)} to {_shown(target)}; only flattening a sequence is supported",
+        f"reshapes {shown_shape(own)} to {shown_shape(target)}; only flattening a "
+        "sequence is supported",
     )
-
-
-def _into_steps(call: Call, flow: Flow, target: tuple[int | None, ...]) -> Flow:
-    """An input [T * features] as a sequence; it can be reshaped in one way only."""
-    steps, features = target if len(target) == 2 else (None, None)
-    known = call.draft.features[flow.tensor]
-    fits = steps and features and steps * features == flow.features
-    if (
-        not fits
-        or steps is None
-        or flow.steps not in (None, steps)
-        or known not in (None, features)
-    ):
-        raise ModelError(
-            call.label,
-            f"reshapes {flow.features} numbers to {_shown(target)}, expected [time, features] that "
-            f"fit{'' if flow.steps is None else f' {flow.steps} steps'}",
-        )
-    call.draft.features[flow.tensor] = features
-    return Flow(flow.tensor, features or 0, "sequence", steps)
-
-
-def _completed(
-    target: tuple[int | None, ...], own: tuple[int | None, ...]
-) -> tuple[int | None, ...]:
-    """The target with its -1 filled in; an open length is what is left for it."""
-    given = math.prod(n for n in target if n is not None and n > 0)
-    known = math.prod(n for n in own if n is not None)
-    if None in own:
-        return tuple(None if n == -1 else n for n in target) if given == known else target
-    return tuple(known // given if n == -1 and given else n for n in target)
-
-
-def _shown(shape: tuple[int | None, ...]) -> str:
-    return f"[{', '.join('?' if n is None else str(n) for n in shape)}]"
 
 
 def unchanged(call: Call, flow: Flow) -> Flow:

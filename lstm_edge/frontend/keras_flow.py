@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ from lstm_edge.frontend.draft import Draft
 from lstm_edge.frontend.keras_config import Config, LayerConfig
 from lstm_edge.frontend.keras_weights import Weights
 from lstm_edge.functions import Function
-from lstm_edge.ir.expr import Cell, input_vector, param
+from lstm_edge.ir.expr import Cell, input_vector
 from lstm_edge.ir.model import Layer
 from lstm_edge.layers.dense import dense
+from lstm_edge.layers.normalize import LARGEST_OFFSET, scale_layer
 
 Doubles = npt.NDArray[np.float64]
 
@@ -24,9 +25,11 @@ class Flow:
     """A value of the model; `scale * tensor + offset` where these are given.
 
     kind: "sequence" [T, features], "vector" [features], "flat": [T * features], a sequence after
-    Flatten, or "raw": an input [features] that must become a sequence by Reshape.
+    Flatten, or "raw": an input [features] that its first reader explains, see `keras_inputs.py`;
+    its features are 0 where the file leaves them open.
     flipped: Keras has the steps from the last to the first.
     steps: T, None where the file leaves it open.
+    kept: of a vector, whether Keras has it as the one step of a sequence.
     """
 
     tensor: str
@@ -36,6 +39,7 @@ class Flow:
     flipped: bool = False
     scale: Doubles | None = None
     offset: Doubles | None = None
+    kept: bool = False
 
     @property
     def size(self) -> int | None:
@@ -45,11 +49,29 @@ class Flow:
         return None if self.steps is None else self.steps * self.features
 
 
+@dataclass
+class Found:
+    """What the layers tell of the model's inputs, by their tensors, and of states.
+
+    roles: "vector", "sequence", "ids" or "state". integers: the type of those that the file says
+    hold integers. limits: rows of the smallest table that ids are looked up in. given: (input,
+    result of a layer, name of the state that it sets). ends: what a vector shows after the last
+    step, (result of a layer, name of the state).
+    """
+
+    roles: dict[str, str] = field(default_factory=dict)
+    integers: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
+    given: list[tuple[str, str, str]] = field(default_factory=list)
+    ends: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Call:
     """A layer that is applied: how the file describes it, its weights, the draft it appends to."""
 
     draft: Draft
+    found: Found
     layer: LayerConfig
     weights: Weights
     each_step: bool = False
@@ -68,7 +90,7 @@ class Call:
 
 def last_axis(call: Call, flow: Flow) -> int:
     """The number of the features' axis as the layer sees it; the batch is axis 0."""
-    return 2 if flow.kind == "sequence" and not call.each_step else 1
+    return 2 if (flow.kind == "sequence" or flow.kept) and not call.each_step else 1
 
 
 def sequence_of(call: Call, flow: Flow) -> Flow:
@@ -85,12 +107,6 @@ def not_flat(call: Call, flow: Flow) -> Flow:
             call.label,
             "comes after a sequence was flattened: only Dense may follow Flatten, so far",
         )
-    if flow.kind == "raw":
-        raise ModelError(
-            call.label,
-            f"reads an input that is one vector of {flow.features}; only sequences are supported "
-            "yet, and vectors that Reshape turns into one at once",
-        )
     return flow
 
 
@@ -101,15 +117,23 @@ def settled(call: Call, flow: Flow) -> Flow:
 
 def settle(draft: Draft, flow: Flow, label: str) -> Flow:
     """The same for a sequence or vector; `label` names who reads it."""
-    if flow.scale is None and flow.offset is None:
-        return flow
     scale, offset = affine_of(flow)
-    y = input_vector("x") * param("P_y") + param("b_y")
-    params = {"P_y": scale.astype(np.float32), "b_y": offset.astype(np.float32)}
-    cell = Cell("scale", {"y": y})
+    flow = replace(flow, scale=None, offset=None)
+    if (scale == 1.0).all() and (offset == 0.0).all():
+        return flow
+    cell, params = scale_layer(scale, offset)
     check_finite(label, *params.values())
-    tensor = draft.layer("scale", cell, flow.tensor, flow.features, params, label)["y"]
-    return replace(flow, tensor=tensor, scale=None, offset=None)
+    tensor = draft.layer(cell.name, cell, flow.tensor, flow.features, params, label)["y"]
+    return replace(flow, tensor=tensor)
+
+
+def foldable(call: Call, flow: Flow) -> Flow:
+    """`flow`, of which scale and offset may go into the weights of its reader: an offset that is
+    too large gets a layer of its own.
+    """
+    if flow.offset is None or np.abs(flow.offset).max() <= LARGEST_OFFSET:
+        return flow
+    return settled(call, flow)
 
 
 def affine_of(flow: Flow) -> tuple[Doubles, Doubles]:

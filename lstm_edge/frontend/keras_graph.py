@@ -7,8 +7,16 @@ from dataclasses import dataclass, field
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.draft import Draft
-from lstm_edge.frontend.keras_config import LayerConfig, layer_config, mapping, sequence, shown
-from lstm_edge.frontend.keras_flow import Call, Flow
+from lstm_edge.frontend.keras_config import (
+    LayerConfig,
+    integer_type,
+    layer_config,
+    mapping,
+    sequence,
+    shown,
+)
+from lstm_edge.frontend.keras_flow import Call, Flow, Found
+from lstm_edge.frontend.keras_inputs import as_vector
 from lstm_edge.frontend.keras_layers import apply_layer
 from lstm_edge.frontend.keras_nodes import Node, Ref, nodes_of, refs_of
 from lstm_edge.frontend.keras_operations import apply_operation
@@ -16,6 +24,9 @@ from lstm_edge.frontend.keras_weights import ModelWeights, Weights
 
 MODELS = ("Sequential", "Functional", "Model")
 """Classes of models: "Model" is how Keras 2 once called a functional one."""
+
+MOST_FEATURES = 2**20
+"""Numbers of an input's last axis."""
 
 Values = dict[tuple[str, int], list[Flow]]
 """Outputs of each call of each layer."""
@@ -27,6 +38,7 @@ class Walk:
 
     draft: Draft
     steps: int | None
+    found: Found = field(default_factory=Found)
     inputs: list[tuple[str, Flow]] = field(default_factory=list)
 
 
@@ -84,7 +96,7 @@ def _run_sequential(
 def _run_layer(walk: Walk, layer: LayerConfig, weights: Weights, flows: list[Flow]) -> list[Flow]:
     if layer.kind in MODELS:
         return [flow for _, flow in run_model(walk, layer, weights.fresh(), flows)]
-    return apply_layer(Call(walk.draft, layer, weights.fresh()), flows)
+    return apply_layer(Call(walk.draft, walk.found, layer, weights.fresh()), flows)
 
 
 def _run_functional(
@@ -113,8 +125,9 @@ def _run_functional(
             layer = layers[name][0]
             flows = [_value(ref, values, layer.label) for ref in node.refs]
             if layer.is_operation:
-                call = Call(walk.draft, layer, weights[name])
-                values[name, k] = [apply_operation(call, flows, node.constants)]
+                call = Call(walk.draft, walk.found, layer, weights[name])
+                vectors = [as_vector(call, flow) for flow in flows]
+                values[name, k] = [apply_operation(call, vectors, node.constants)]
             else:
                 values[name, k] = _run_layer(walk, layer, weights[name], flows)
         waiting = [call for call in waiting if (call[0], call[1]) not in values]
@@ -162,11 +175,21 @@ def _inputs(
 def _input(walk: Walk, layer: LayerConfig) -> Flow:
     """An InputLayer of the whole model."""
     config = layer.config
-    config.check_known("sparse ragged optional")
+    config.check_known("sparse ragged optional dtype")
+    integers = integer_type(config)
     for option in ("sparse", "ragged", "optional"):
         config.refuse(option, False, instead="feed plain arrays")
     key = "batch_shape" if "batch_shape" in config.keys else "batch_input_shape"
-    return _new_input(walk, layer.label, layer.name, config.shape(key))
+    flow = _new_input(walk, layer.label, layer.name, config.shape(key))
+    if integers and flow.kind != "raw":
+        raise ModelError(
+            layer.label,
+            f"holds integers, {integers!r}, in each step; only ids [batch, time] of an "
+            "Embedding are supported, and real numbers of dtype 'float32'",
+        )
+    if integers:
+        walk.found.integers[flow.tensor] = integers
+    return flow
 
 
 def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: object) -> Flow:
@@ -184,16 +207,18 @@ def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: obje
 
 
 def _new_input(walk: Walk, label: str, name: str, shape: tuple[int | None, ...]) -> Flow:
-    features = shape[-1] if len(shape) in (2, 3) else None
+    if len(shape) > 1 and (shape[-1] or 0) > MOST_FEATURES:
+        raise ModelError(label, f"has {shape[-1]} features, more than {MOST_FEATURES}")
+    if len(shape) == 2 and (shape[1] is None or shape[1] > 0):
+        walk.inputs.append((name, Flow(walk.draft.input(None), shape[1] or 0, "raw", walk.steps)))
+        return walk.inputs[-1][1]
+    features = shape[-1] if len(shape) == 3 else None
     if features is None or features < 1:
         raise ModelError(
             label,
-            f"has the shape {shown(list(shape))}; only sequences are supported yet, [batch, time, "
-            "features] with a known number of features",
+            f"has the shape {shown(list(shape))}; only sequences are supported, [batch, time, "
+            "features] with a known number of features, vectors, and ids [batch, time]",
         )
-    if len(shape) == 2:
-        walk.inputs.append((name, Flow(walk.draft.input(None), features, "raw", walk.steps)))
-        return walk.inputs[-1][1]
     steps = shape[1] if walk.steps is None else walk.steps
     if steps is not None and steps < 1:
         raise ModelError(label, f"has sequences of {steps} steps")

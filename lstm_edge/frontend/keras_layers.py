@@ -12,10 +12,13 @@ from dataclasses import replace
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import keras_dense as linear
 from lstm_edge.frontend import keras_merge as merge
+from lstm_edge.frontend import keras_window as window
 from lstm_edge.frontend.keras_activation import LAYERS as FUNCTIONS
 from lstm_edge.frontend.keras_bidirectional import bidirectional
 from lstm_edge.frontend.keras_config import layer_config
+from lstm_edge.frontend.keras_embedding import embedding
 from lstm_edge.frontend.keras_flow import Call, Flow, sequence_of
+from lstm_edge.frontend.keras_inputs import as_vector
 from lstm_edge.frontend.keras_recurrent import recurrent
 
 Handler = Callable[[Call, list[Flow]], list[Flow]]
@@ -23,18 +26,19 @@ Handler = Callable[[Call, list[Flow]], list[Flow]]
 
 
 def single(run: Callable[[Call, Flow], list[Flow]]) -> Handler:
-    """A layer of one input; a second one, such as an initial state, is refused."""
+    """A layer of one input."""
 
     def handler(call: Call, flows: list[Flow]) -> list[Flow]:
         if len(flows) != 1:
-            raise ModelError(
-                call.label,
-                f"has {len(flows)} inputs, expected one; initial states (initial_state) are not "
-                "supported: the generated code keeps the state itself",
-            )
+            raise ModelError(call.label, f"has {len(flows)} inputs, expected one")
         return run(call, flows[0])
 
     return handler
+
+
+def stateful(run: Callable[[Call, Flow, list[Flow]], list[Flow]]) -> Handler:
+    """A layer of one input, behind which there may be its initial states."""
+    return lambda call, flows: run(call, flows[0], flows[1:])
 
 
 def plain(run: Callable[[Call, Flow], Flow]) -> Handler:
@@ -61,6 +65,7 @@ EACH_STEP: Mapping[str, Callable[[Call, Flow], Flow]] = {
     **FUNCTIONS,
     "Dense": linear.dense,
     "BatchNormalization": linear.batch_normalization,
+    "LayerNormalization": linear.layer_norm,
     "Rescaling": linear.rescaling,
     "Dropout": linear.unchanged,
     "GaussianNoise": linear.unchanged,
@@ -73,15 +78,23 @@ EACH_STEP: Mapping[str, Callable[[Call, Flow], Flow]] = {
 
 LAYERS: Mapping[str, Handler] = {
     **{kind: plain(run) for kind, run in EACH_STEP.items()},
-    "LSTM": single(recurrent),
-    "GRU": single(recurrent),
-    "SimpleRNN": single(recurrent),
-    "RNN": single(recurrent),
-    "Bidirectional": single(bidirectional),
+    "LSTM": stateful(recurrent),
+    "GRU": stateful(recurrent),
+    "SimpleRNN": stateful(recurrent),
+    "RNN": stateful(recurrent),
+    "Bidirectional": stateful(bidirectional),
     "TimeDistributed": plain(_time_distributed),
     "SpatialDropout1D": plain(linear.unchanged),
     "Flatten": plain(linear.flatten),
     "Reshape": plain(linear.reshape),
+    "Embedding": plain(embedding),
+    "Conv1D": plain(window.convolution),
+    "DepthwiseConv1D": plain(window.depthwise),
+    "SeparableConv1D": plain(window.separable),
+    "MaxPooling1D": plain(window.pooling(largest=True)),
+    "AveragePooling1D": plain(window.pooling(largest=False)),
+    "GlobalMaxPooling1D": plain(window.pooling_over_all("max")),
+    "GlobalAveragePooling1D": plain(window.pooling_over_all("mean")),
     "Concatenate": merge.concatenate,
     "Add": merge.elementwise("add"),
     "Multiply": merge.elementwise("mul"),
@@ -89,18 +102,16 @@ LAYERS: Mapping[str, Handler] = {
     "Average": merge.average,
 }
 
-NOT_YET = (
+READS_INPUTS = frozenset(kind for kind, run in EACH_STEP.items() if run is linear.unchanged) | {
+    "LSTM",
+    "GRU",
+    "SimpleRNN",
+    "RNN",
+    "Bidirectional",
     "Embedding",
-    "Conv1D",
-    "SeparableConv1D",
-    "DepthwiseConv1D",
-    "MaxPooling1D",
-    "AveragePooling1D",
-    "GlobalAveragePooling1D",
-    "GlobalMaxPooling1D",
-    "LayerNormalization",
-)
-"""Layers that are planned."""
+    "Reshape",
+}
+"""Layers that do not make a vector of an input [n]."""
 
 INSTEAD: Mapping[str, str] = {
     "Masking": "train without masks and feed sequences of full length",
@@ -110,10 +121,17 @@ INSTEAD: Mapping[str, str] = {
     "ConvLSTM1D": "use an LSTM",
     "Permute": "feed the sequence as [batch, time, features]",
     "RepeatVector": "use return_sequences=True",
+    "UnitNormalization": "use LayerNormalization or BatchNormalization",
+    "RMSNormalization": "use LayerNormalization",
     "TFOpLambda": "use layers of Keras, Add or Multiply for instance",
     "SlicingOpLambda": "let the layer before it give its last output, return_sequences=False",
 }
 """What to do about layers that users bring and that are not supported."""
+_SUPPORTED = (
+    "supported are recurrent and dense layers, Embedding, convolutions and pooling in 1-d, "
+    "BatchNormalization and LayerNormalization, activations, Reshape, Flatten, Concatenate, Add "
+    "and their like"
+)
 
 
 def apply_layer(call: Call, flows: list[Flow]) -> list[Flow]:
@@ -121,12 +139,12 @@ def apply_layer(call: Call, flows: list[Flow]) -> list[Flow]:
     kind = call.layer.kind
     handler = LAYERS.get(kind)
     if handler is None:
-        if kind in NOT_YET:
-            raise ModelError(call.label, "layers of this class are not supported yet")
-        instead = INSTEAD.get(kind, f"supported layers are {', '.join(LAYERS)}")
+        instead = INSTEAD.get(kind, _SUPPORTED)
         raise ModelError(call.label, f"layers of this class are not supported; {instead}")
     if not flows:
         raise ModelError(call.label, "has no input; save the model again")
+    if kind not in READS_INPUTS:
+        flows = [as_vector(call, flow) for flow in flows]
     results = handler(call, flows)
     call.weights.check_taken()
     return results

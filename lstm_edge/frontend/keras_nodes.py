@@ -83,6 +83,11 @@ def _from_keras3(node: dict[str, Any], label: str, is_operation: bool) -> Node:
     for name in _INPUT_OPTIONS:
         if name in options and not arguments:
             arguments = [options.pop(name)]
+    states = options.get("initial_state")
+    given = [t for t in (states if isinstance(states, list) else [states]) if t is not None]
+    if given and all(_is_tensor(t) for t in given):
+        arguments = [*arguments, *given]
+        del options["initial_state"]
     _check_options(options, label)
     if is_operation:
         tensors = [a for a in arguments if _is_tensor(a)]

@@ -5,7 +5,7 @@ Keras stores kernels as [features, gates * units], the transpose of what a cell 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,16 @@ from lstm_edge import cells
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras_activation import function_of
 from lstm_edge.frontend.keras_config import Config, LayerConfig, layer_config, sequence
-from lstm_edge.frontend.keras_flow import Call, Doubles, Flow, check_finite, fold, sequence_of
+from lstm_edge.frontend.keras_flow import (
+    Call,
+    Doubles,
+    Flow,
+    check_finite,
+    fold,
+    foldable,
+    sequence_of,
+)
+from lstm_edge.frontend.keras_inputs import set_state
 from lstm_edge.frontend.keras_weights import Weights
 from lstm_edge.frontend.layout import KERAS_GRU, KERAS_LSTM, RNN, gru_params, layer_params
 from lstm_edge.ir.expr import Cell
@@ -80,22 +89,39 @@ LAYERS = ("LSTM", "GRU", "SimpleRNN", "RNN")
 """Classes of recurrent layers; all but RNN have their cell's options among their own."""
 
 
-def recurrent(call: Call, flow: Flow) -> list[Flow]:
-    """The layer's output and, with return_state, its final states."""
+def recurrent(call: Call, flow: Flow, given: Sequence[Flow] = ()) -> list[Flow]:
+    """The layer's output and, with return_state, its final states. given: its initial states."""
     config = call.config
     config.refuse("time_major", False, instead="save a model with the batch axis first")
     flow = sequence_of(call, flow)
     parts = _cells_of(call.layer, call.weights.child("cell"))
     reverse = flow.flipped ^ config.flag("go_backwards")
-    states: list[str] = []
+    states: dict[str, str] = {}
     for cell, weights in parts:
         flow, states = _apply(replace(call, layer=cell, weights=weights), flow, reverse)
-    ends = [_end(call, flow, state, reverse) for state in states]
+    ends = [_end(call, flow, states[name], reverse) for name in states]
+    call.found.ends.update((e.tensor, (states[s], s)) for e, s in zip(ends, states, strict=True))
+    _set_states(call, given, states, flow.features, len(parts))
     whole = replace(flow, flipped=reverse)
     result = whole if config.flag("return_sequences") else ends[0]
     if config.flag("return_state") and len(parts) == 1:
         return [result, *ends]
     return [result]
+
+
+def _set_states(
+    call: Call, given: Sequence[Flow], states: Mapping[str, str], units: int, cells: int
+) -> None:
+    if given and cells > 1:
+        raise ModelError(call.label, "has initial states of several cells: not supported yet")
+    if len(given) not in (0, len(states)):
+        raise ModelError(
+            call.label,
+            f"has {len(given)} initial states (initial_state), expected {len(states)}: "
+            f"{', '.join(states)}",
+        )
+    for state, flow in zip(states, given, strict=False):
+        set_state(call, flow, states[state], state, units)
 
 
 def _end(call: Call, flow: Flow, state: str, reverse: bool) -> Flow:
@@ -131,15 +157,16 @@ def _known(layer: LayerConfig, cell: LayerConfig) -> LayerConfig:
     return cell.below(layer)
 
 
-def _apply(call: Call, flow: Flow, reverse: bool) -> tuple[Flow, list[str]]:
-    """Append one cell that runs over the sequence; returns its output and states, h first."""
+def _apply(call: Call, flow: Flow, reverse: bool) -> tuple[Flow, dict[str, str]]:
+    """Append one cell that runs over the sequence; its output and its states by name, h first."""
     kind = CELLS[call.layer.kind]
+    flow = foldable(call, flow)
     units = call.config.count("units")
     made, params = kind.make(call.config, _arrays(call, kind, flow, units))
     check_finite(call.label, *params.values())
     name = f"{kind.name}_reverse" if reverse else kind.name
     results = call.draft.layer(name, made, flow.tensor, units, params, call.label, reverse=reverse)
-    states = [results["h"], *([results["c"]] if "c" in results else [])]
+    states: dict[str, str] = {name: results[name] for name in "hc" if name in results}
     return Flow(results["h"], units, "sequence", flow.steps), states
 
 

@@ -26,7 +26,7 @@ from lstm_edge.frontend.onnx_join import axis_of
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import FirstStep, LastStep
 from lstm_edge.layers.activation import argmax_layer
-from lstm_edge.layers.embedding import embedding
+from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -36,8 +36,6 @@ INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
     TensorProto.INT64: np.int64,
 }
 """Element types of integers that can be looked up."""
-MOST_ROWS = 2**20
-"""Rows of a table."""
 MOST_CLASSES = 2**10
 """Depth of a OneHot, whose table has the square of it."""
 _MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout Slice"

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Atom, Axis, View, describe, size_of
+from lstm_edge.frontend.convolution import (
+    LONGEST_WINDOW,
+    conv_matrix,
+    over_window,
+    same_padding,
+)
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import require_features
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
@@ -17,11 +22,6 @@ from lstm_edge.ir.clock import Clock, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
-
-Doubles = npt.NDArray[np.float64]
-
-LONGEST_WINDOW = 4096
-"""Vectors that a window may see."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +53,15 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
         )
     bias = node.weights(2, "bias B")
     params = {
-        "W_y": np.ascontiguousarray(_matrix(taps, group, features, sight), np.float32),
+        "W_y": np.ascontiguousarray(
+            conv_matrix(taps, group, features, sight.dilation, node.label), np.float32
+        ),
         "b_y": (np.zeros(units) if bias is None else bias.reshape(-1)).astype(np.float32),
     }
     if params["b_y"].size != units:
         raise ModelError(node.label, f"bias B has {params['b_y'].size} entries, expected {units}")
     made = _layer(walk, node, view, sight, conv1d(), units, params)
     return [replace(made, axes=_with(made.axes, 1, walk.new_axis("units", units, "feature")))]
-
-
-def _matrix(taps: Doubles, group: int, features: int, sight: Sight) -> Doubles:
-    """[units, kernel * features], the oldest vector first; 0 between and beside what is seen."""
-    units, inner, kernel = taps.shape
-    matrix = np.zeros((units, sight.window.kernel, features))
-    each = units // group
-    for g in range(group):
-        rows, columns = slice(g * each, (g + 1) * each), slice(g * inner, (g + 1) * inner)
-        for k in range(kernel):
-            matrix[rows, k * sight.dilation, columns] = taps[rows, :, k]
-    return matrix.reshape(units, -1)
 
 
 def pool(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -110,16 +100,9 @@ def _layer(
     pad: float = 0.0,
 ) -> View:
     """The layer on each part that the data join, and its view, of another length."""
-    first = {"recent": np.full(1, pad, np.float32)} if pad else {}
-    joined = units is None  # pooling acts on each feature alone
-    parts = walk.draft.parts(view.tensor) if joined else (view.tensor,)
-    tensors = [
-        walk.draft.layer(
-            cell.name, cell, part, units, params, node.label, first, window=sight.window
-        )["y"]
-        for part in parts
-    ]
-    tensor = walk.draft.concat(tensors, node.label)
+    tensor = over_window(
+        walk.draft, cell, view.tensor, units, params, sight.window, node.label, pad
+    )
     axes = _with(view.axes, sight.axis, _time_after(walk, node, view.axes[sight.axis], sight))
     return replace(view, tensor=tensor, axes=axes)
 
@@ -192,8 +175,7 @@ def _padding(
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         if stride > 1:
             walk.fix_time(node)
-        total = max((-(-size_of(time) // stride) - 1) * stride + seen - size_of(time), 0)
-        small, large = total // 2, total - total // 2
+        small, large = same_padding(size_of(time), seen, stride)
         return (small, large) if auto == "SAME_UPPER" else (large, small)
     if auto not in ("NOTSET", "VALID"):
         raise ModelError(node.label, f"attribute auto_pad = {auto!r} is not known")

@@ -111,7 +111,13 @@ def replaced(tree: Any, at: tuple[Any, ...], value: Any) -> None:
     tree[at[-1]] = value
 
 
-@pytest.mark.parametrize("name", ["two_ways.keras", "branches.keras", "cells.keras"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("two_ways.keras", "branches.keras", "cells.keras", "looked_up.keras", "strided.keras"),
+        *("depthwise.keras", "pooled.keras", "fed_states.keras", "with_vector.keras"),
+    ],
+)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_odd_configurations_never_end_in_a_traceback(
     version: str, name: str, tmp_path: Path
@@ -228,8 +234,7 @@ INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_floa
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "lambda": (with_layer(3, class_name="Lambda", function=LAMBDA), r"'dense'? \(Lambda\).*code"),
     "masking": (with_layer(3, class_name="Masking"), r"\(Masking\).*without masks"),
-    "embedding": (with_layer(3, class_name="Embedding"), r"\(Embedding\).*not supported yet"),
-    "conv": (with_layer(3, class_name="Conv1D"), r"\(Conv1D\).*not supported yet"),
+    "norm": (with_layer(3, class_name="UnitNormalization"), r"\(UnitNormalization\).*use Layer"),
     "unheard": (with_layer(3, class_name="Mamba"), r"\(Mamba\).*not supported; supported"),
     "custom": (
         with_layer(1, module="my.layers", registered_name="my>LSTM"),
@@ -312,7 +317,7 @@ def test_a_second_input_of_a_recurrent_layer_is_an_initial_state(tmp_path: Path)
         nodes.append(nodes[0])
 
     path = rewritten(tmp_path, ("keras2", "branches.keras"), config=change)
-    refused(path, "'end'.*2 inputs.*initial_state")
+    refused(path, "'end'.*initial_state is computed by the model.*encoder")
 
 
 def test_a_norm_of_another_axis_is_refused(tmp_path: Path) -> None:
@@ -352,3 +357,105 @@ def test_hard_sigmoid_needs_the_version_of_keras(tmp_path: Path) -> None:
         for name, content in (members | {"metadata.json": b"{}"}).items():
             archive.writestr(name, content)
     refused(path, "hard_sigmoid, which is another function in Keras 2 than in Keras 3")
+
+
+OTHERS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
+    "mask": ("looked_up", options_of("embedding", mask_zero=True), "mask_zero = True.*id 0"),
+    "rows": ("looked_up", options_of("embedding", input_dim=8), r"table is \[7, 4\], expected \[8"),
+    "ids_of_steps": (
+        "looked_up",
+        options_of("ids", batch_shape=[None, 6, 2]),
+        r"'ids'.*integers, 'int32', in each step.*\[batch, time\]",
+    ),
+    "channels": (
+        "convolved",
+        options_of("conv1d", data_format="channels_first"),
+        "'conv1d'.*channels_first.*use channels_last",
+    ),
+    "padding": ("convolved", options_of("conv1d", padding="full"), "padding = 'full'"),
+    "dilation": (
+        "convolved",
+        options_of("conv1d", dilation_rate=[10**9]),
+        "'conv1d'.*sees 2000000001 steps, expected 1 to 4096",
+    ),
+    "kernel": ("convolved", options_of("conv1d", kernel_size=[4]), r"kernel is \[3, 3, 6\].*\[4,"),
+    "groups": ("convolved", options_of("conv1d_1", groups=4), r"kernel is \[2, 3, 4\], but.* 6 f"),
+    "two": ("convolved", options_of("conv1d", strides=[1, 1]), r"strides = \[1, 1\], expected a w"),
+    "open": (
+        "convolved",
+        options_of("conv1d_2", strides=[2]),
+        "'conv1d_2'.*'same' with strides of 2 depends on the length.*give --steps",
+    ),
+    "rms": (
+        "convolved",
+        options_of("layer_normalization", rms_scaling=True),
+        "rms_scaling = True",
+    ),
+    "axis": ("convolved", options_of("layer_normalization", axis=[1]), r"axis = \[1\].*features"),
+    "mean": (
+        "strided",
+        options_of("average_pooling1d", padding="same"),
+        "'same' adds 2 steps, which the mean leaves out.*padding='valid'",
+    ),
+    "short": ("strided", options_of("series", batch_shape=[None, 4, 3]), "sees 3 steps.* of 2"),
+    "multiplier": (
+        "depthwise",
+        options_of("separable_conv1d", depth_multiplier=3, filters=4),
+        r"'separable_conv1d'.*bias \[5\]",
+    ),
+    "stride": (
+        "turned",
+        options_of("average_pooling1d", strides=[3]),
+        "strides of 3 over a sequence that go_backwards left in reversed order",
+    ),
+    "states": (
+        "fed_states",
+        options_of("h", batch_shape=[None, 3]),
+        "'first'.*initial_state has 3 numbers, expected 4",
+    ),
+    "huge": ("fed_states", options_of("h", batch_shape=[None, 2**40]), "features, more than 1048"),
+    "integers": (
+        "with_vector",
+        options_of("place", dtype="int64"),
+        "reads an input of type 'int64'; integers can be ids of an Embedding only",
+    ),
+    "size": ("with_vector", options_of("place", batch_shape=[None, None]), "input of open size"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_options_of_other_layers_are_refused_by_name(case: str, tmp_path: Path) -> None:
+    name, change, message = OTHERS[case]
+    steps = None if name in ("convolved", "strided") else 6
+    refused(rewritten(tmp_path, ("keras3", f"{name}.keras"), config=change), message, steps)
+
+
+def redirected(layer: str, k: int, source: str) -> Callable[[Any], None]:
+    """The k-th input of a layer's first call is another layer."""
+
+    def change(config: Any) -> None:
+        node = find(config, layer)["inbound_nodes"][0]
+        node[k] = [source, 0, 0, {}]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("with_vector", redirected("lstm", 0, "place"), "'lstm' .*expects a sequence"),
+        ("fed_states", redirected("first", 2, "h"), None),
+        ("fed_states", redirected("two", 1, "h"), "initial_state has 4 numbers, expected 5"),
+        ("fed_states", redirected("concatenate", 0, "g"), "an input as .* another layer reads as"),
+        ("looked_up", redirected("label", 0, "ids"), "reads an input .*"),
+    ],
+)
+def test_an_input_is_one_thing(name: str, change: Any, message: str | None, tmp_path: Path) -> None:
+    path = rewritten(tmp_path, ("keras2", f"{name}.keras"), config=change)
+    if message is not None:
+        refused(path, message)
+    else:  # h starts both states: it has no partner, for the outputs show them apart
+        model = load(path, "net", 6)
+        assert [len(port.parts) for port in model.state_inputs] == [2, 1, 1, 1]
+        assert {port.partner for port in model.state_inputs} == {"", "second"}
+        assert model.warnings
