@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.draft import Draft, DraftState
+from lstm_edge.frontend.draft import Draft
+from lstm_edge.frontend.finish import DraftState
 from lstm_edge.frontend.keras_flow import Call, Flow, Found
 from lstm_edge.ir.model import Port
 

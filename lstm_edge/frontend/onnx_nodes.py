@@ -102,7 +102,6 @@ OPERATORS: Mapping[str, Operator] = {
 }
 
 INSTEAD: Mapping[str, str] = {
-    "Pad": "pad with zeros in front of a convolution, or before the model",
     "Loop": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "Scan": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "If": "export with static shapes, so that no branch is left",

@@ -131,11 +131,13 @@ class FormatChoice:
     def of_running(self, reach: float, scale: float, grows: bool) -> Format:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
 
-        A sum has room for all steps of the model, or for OPEN_STEPS of them.
+        A sum is as fine as its room allows, which is that for all steps of the model, or for
+        OPEN_STEPS of them, and one bit more, so that adding to it takes no shift.
         """
-        steps = (self.model.steps or OPEN_STEPS) if grows else 1
-        coarse = bits_above(max(reach, SMALLEST) * steps) - 31
-        return saturated(2.0 ** max(coarse, int(np.floor(np.log2(scale)))), 32)
+        if not grows:
+            return saturated(2.0 ** int(np.floor(np.log2(scale))), 32)
+        steps = self.model.steps or OPEN_STEPS
+        return saturated(2.0 ** (bits_above(max(reach, SMALLEST) * steps) - 30), 31, "int32")
 
     def of_activation(self, largest: float, bound: float) -> Format:
         """A vector that enters a matrix product; `largest` was seen, `bound` is proved."""

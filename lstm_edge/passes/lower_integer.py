@@ -232,7 +232,10 @@ class IntegerRules:
         layer, name = place.layer, f"{place.name}_stored"
         if value.name in self.inputs.origins:
             return value
-        value = self.inputs.unpacked(self.builder, value, place.name)
+        given = value
+        value = self.inputs.unpacked(self.builder, given, place.name)
+        if value is not given:
+            self.seen_as[value.name] = place.name
         if layer.cell.windowed:
             stored = convert(self.builder, value, self._format_of(layer, result), name)
             self.seen_as[stored.name] = place.name
