@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lstm_edge import ir
-from lstm_edge.formats import FLOAT32
+from lstm_edge.formats import FLOAT32, fixed
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import Program, State, Value
@@ -79,7 +79,8 @@ class RealRules:
                     comment=comment,
                 )
             case "argmax":
-                return emit("argmax", name, tuple(args), length=1, comment=comment)
+                indices = fixed(0, 0, args[0].length - 1, "int32")
+                return emit("argmax", name, tuple(args), indices, length=1, comment=comment)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
             case "layer_norm":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from lstm_edge.frontend.rewrite.parameters import (
 )
 from lstm_edge.frontend.rewrite.scope import Scope
 from lstm_edge.frontend.rewrite.step import Step
+
+_STATE = re.compile(r"^h\d*$|^hx|hidden|state|prev|(^|_)h(_|\d|$)", re.IGNORECASE)
+"""Names that people give to a state and not to data."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,15 @@ def _single(scope: Scope, step: Step) -> list[Chain]:
 
 
 def _states(scope: Scope, step: Step) -> list[str]:
-    """Leaves that may be the state, the likeliest first: constants, then inputs of the graph, late
-    ones first.
+    """Leaves that may be the state, the likeliest first: constants, then inputs of the graph: one
+    that is named like a state, one beside the cell state, late ones first.
     """
     order = {name: k for k, name in enumerate(scope.inputs)}
-    likely = {
-        leaf: len(order) if scope.is_constant(leaf) else order.get(leaf, -1) for leaf in step.leaves
-    }
-    return sorted(step.leaves, key=lambda leaf: (-likely[leaf], leaf))
+    cell_state = order.get(step.c or "", -9)
+
+    def likely(leaf: str) -> tuple[bool, bool, bool, int]:
+        place = order.get(leaf, -1)
+        named, beside = _STATE.search(leaf) is not None, abs(place - cell_state) == 1
+        return scope.is_constant(leaf), named, beside, place
+
+    return sorted(sorted(step.leaves), key=likely, reverse=True)
