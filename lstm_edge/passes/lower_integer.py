@@ -18,6 +18,7 @@ from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, slide, within
 from lstm_edge.passes.fixed.rescale import as_fixed, convert
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
+from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
 from lstm_edge.passes.lower_affine import (
     Doubles,
@@ -232,7 +233,9 @@ class IntegerRules:
         layer, name = place.layer, f"{place.name}_stored"
         if value.name in self.inputs.origins:
             return value
-        value = self.inputs.unpacked(self.builder, value, place.name)
+        if value.name in self.inputs.formats:
+            value = self.inputs.unpacked(self.builder, value, place.name)
+            self.seen_as[value.name] = place.name
         if layer.cell.windowed:
             stored = convert(self.builder, value, self._format_of(layer, result), name)
             self.seen_as[stored.name] = place.name
@@ -391,4 +394,5 @@ def given_name(state: Value) -> str:
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:
     """The int8 program of a model, its formats chosen from `ranges`."""
     described = {"activations": options.activations, "cell_state": options.cell_state}
-    return prune(lower(model, IntegerRules(model, ranges, options), described))
+    program = prune(lower(model, IntegerRules(model, ranges, options), described))
+    return with_derived_initials(program)

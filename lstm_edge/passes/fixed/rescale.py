@@ -64,9 +64,17 @@ def unpack_input(b: Builder, value: Value, scale: Doubles, zero_point: Ints, nam
     return b.emit("mulw", name, (wide, factor), fixed(n - 16, min(ends), max(*ends, 0), "int32"))
 
 
+def _lifted_scale(fmt: Format) -> float:
+    """The scale of a value once it is shifted to the left as far as 30 bits allow."""
+    return fmt.scale / 2.0 ** max(0, 30 - signed_bits(fmt.low, fmt.high))
+
+
 def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
     """The value in a format whose scale is no power of two, to nearest, saturated."""
     value = as_fixed(b, value, name)
+    reach = target.magnitude * target.scale / value.format.scale
+    if multiplier_for(_lifted_scale(value.format) / target.scale)[1] < 17 and reach < 2.0**20:
+        value = saturate(b, value, int(reach).bit_length() + 2, f"{name}_limited")
     lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
     wide = shift_left(b, value, lift, f"{name}_lifted")
     m, n = multiplier_for(wide.format.scale / target.scale)
