@@ -131,9 +131,12 @@ class FormatChoice:
     def of_running(self, reach: float, scale: float, grows: bool) -> Format:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
 
-        A sum has room for all steps of the model, or for OPEN_STEPS of them.
+        A sum has room for all steps of the model, or for OPEN_STEPS of them, and for those that
+        the padding of windows adds.
         """
-        steps = (self.model.steps or OPEN_STEPS) if grows else 1
+        windows = [n.window for n in self.model.nodes if isinstance(n, Layer) and n.window]
+        added = sum(max(0, w.left + w.right + 1 - w.kernel) for w in windows)
+        steps = (self.model.steps or OPEN_STEPS) + added if grows else 1
         coarse = bits_above(max(reach, SMALLEST) * steps) - 31
         return saturated(2.0 ** max(coarse, int(np.floor(np.log2(scale)))), 32)
 

@@ -10,11 +10,12 @@ import onnx
 import pytest
 
 from lstm_edge.driver import Request, compile_model
-from lstm_edge.errors import ModelError
+from lstm_edge.errors import DataError, ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.ports import quantize
 from lstm_edge.ir.model import Layer
 from lstm_edge.passes.choose_formats import Options
+from lstm_edge.passes.lower_real import lower_real
 from tests.oracle import state_graphs
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.window_graphs import (
@@ -23,6 +24,7 @@ from tests.oracle.window_graphs import (
     C,
     H,
     T,
+    calls,
     compare,
     conv,
     kernel,
@@ -213,6 +215,52 @@ def test_a_length_of_steps_counts_those_that_the_convolution_leaves(tmp_path: Pa
     recurrent = next(n for n in model.graph.node if n.op_type == "LSTM")
     recurrent.input.append("length")
     compare(model, tmp_path)
+
+
+def test_a_sum_has_room_for_the_steps_that_padding_adds(tmp_path: Path) -> None:
+    """Of two steps a window with padding at both sides makes six: each adds to the sum."""
+    front = [conv("x", "v", pads=[4, 4], dilations=[2])]
+    more = [node("ReduceSum", "y axes", "total", keepdims=0)]
+    arrays = kernel(UNITS, C, 3) | {"axes": np.array([0], np.int64), "k": np.full(UNITS, 9.0)}
+    arrays["k"] = arrays["k"].astype(np.float32)
+    model = network(front, arrays, (1, C, 2), more=more, outputs=("total",))
+    compare(model, tmp_path, lengths=(2,))
+
+
+@pytest.mark.parametrize("length", [2, 5])
+def test_lengths_that_an_input_says_count_what_padding_adds(length: int, tmp_path: Path) -> None:
+    arrays = kernel(UNITS, C, 3)
+    model = network([conv("x", "v", pads=[2, 2], dilations=[1])], arrays, (1, C, length))
+    recurrent = next(n for n in model.graph.node if n.op_type == "LSTM")
+    recurrent.input.append("lens")
+    model.graph.input.append(
+        onnx.helper.make_tensor_value_info("lens", onnx.TensorProto.INT32, [1])
+    )
+    real = lower_real(load(saved(model, tmp_path), name="net"))
+    x = np.random.default_rng(0).normal(size=(4, 1, C, length)).astype(np.float32)
+    lens = np.array([[1], [2], [length + 1], [length + 2]], np.int32)
+    session = state_graphs.session_of(model)
+    found = calls(real, {"x": x, "lens": lens})
+    for row in range(4):
+        y, last = session.run(["y", "last"], {"x": x[row], "lens": lens[row]})
+        np.testing.assert_allclose(found["y"][row], y, atol=1e-5)
+        np.testing.assert_allclose(found["last"][row], last, atol=1e-5)
+    with pytest.raises(DataError, match="'lens' holds"):
+        calls(real, {"x": x, "lens": lens + 1})
+
+
+@pytest.mark.parametrize("length", [T, "time"])
+def test_lengths_are_drawn_within_the_steps_that_a_stride_leaves(
+    length: int | str, tmp_path: Path
+) -> None:
+    model = plain(length, strides=[3])
+    recurrent = next(n for n in model.graph.node if n.op_type == "LSTM")
+    recurrent.input.append("lens")
+    model.graph.input.append(
+        onnx.helper.make_tensor_value_info("lens", onnx.TensorProto.INT32, [1])
+    )
+    request = Request(saved(model, tmp_path), "host")
+    assert compile_model(request, lambda *_: None).manifest["calibration"] == "drawn"
 
 
 def refusal(model: onnx.ModelProto, folder: Path, **options: Any) -> str:
