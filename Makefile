@@ -42,6 +42,10 @@ test: check ## check, then all tests
 qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates
 	$(PYTEST) tests/qemu
 
+.PHONY: random
+random: $(PACKAGES) ## 300 random ONNX models, from the file to QEMU: some minutes
+	$(PYTHON) -m tests.oracle.random_models --count 300
+
 .PHONY: check
 check: $(PACKAGES) ## style, types and the order of imports: a few seconds
 	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)

@@ -16,7 +16,7 @@ from lstm_edge.emit.render import Rendered, banner, render
 from lstm_edge.emit.testing import render_selftest
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.execute import run
-from lstm_edge.interpret.feed import Feed, feed_of
+from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.interpret.ports import quantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program
@@ -174,7 +174,9 @@ def drawn_inputs(program: Program) -> dict[str, Array]:
     for port in program.inputs:
         shape = [n if n >= 0 else steps for n in port.shape]
         if port.limit:
-            low, high = (1, steps + 1) if port in program.length_ports else (0, port.limit)
+            low, high = 0, port.limit
+            if port in program.length_ports:
+                low, high = 1, counted_steps(program, port.value, steps) + 1
             arrays[port.name] = generator.integers(low, high, (DRAWN_SAMPLES, *shape))
             continue
         numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))

@@ -50,7 +50,9 @@ def _inner_atoms(walk: Walk, node: OnnxNode, part: View, axis: int) -> Axis:
         walk.assign(node, atoms, "feature")
     grid = grid_of(walk, part)
     everywhere = walk.pieces(tuple(atom for one in part.axes for atom in one))
-    unknown = not grid and any(walk.roles.get(atom) is None for atom in everywhere)
+    # an axis of size 1 is one feature, or nothing fits what reads the result
+    single = not atoms and walk.draft.size(part.tensor) in (None, 1)
+    unknown = not grid and any(walk.roles.get(atom) is None for atom in everywhere) and not single
     if grid[: len(atoms)] != atoms or unknown:
         raise _refused(node, (part,), axis)
     return grid[len(atoms) :]

@@ -128,7 +128,8 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     last = walk.pieces(view.axes[-1])
     roles = [walk.roles.get(atom, "") for atom in last]
     whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
-    if roles[0] != "time" or not whole or len(last) < 2:
+    single = len(last) == 1 and walk.draft.size(view.tensor) == 1
+    if roles[0] != "time" or not (single or (whole and len(last) > 1)):
         raise ModelError(
             node.label,
             f"takes an axis made of {' * '.join(str(a.size) for a in last)} "

@@ -86,8 +86,12 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], 
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
         )
     part = select(walk, settled(walk, view, node.label), axis, wanted, keep) if wanted else None
-    if part is None and wanted and not view.pending:
-        part = input_part(walk, view, axis, wanted, node.label)
+    alike = all(a is None or a.size == 1 for a in (view.scale, view.offset))
+    if part is None and wanted and alike:
+        plain = replace(view, scale=None, offset=None, pending="")
+        part = input_part(walk, plain, axis, wanted, node.label)
+        if part is not None:
+            part = replace(part, scale=view.scale, offset=view.offset, pending=view.pending)
         if part is not None and not keep:
             part = replace(part, axes=part.axes[:axis] + part.axes[axis + 1 :])
     if part is None:

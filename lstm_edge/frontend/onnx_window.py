@@ -61,7 +61,8 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     if params["b_y"].size != units:
         raise ModelError(node.label, f"bias B has {params['b_y'].size} entries, expected {units}")
     made = _layer(walk, node, view, sight, conv1d(), units, params)
-    return [replace(made, axes=_with(made.axes, 1, walk.new_axis("units", units, "feature")))]
+    axes = _with(made.axes, 1, walk.new_axis("units", units, "feature"))
+    return [replace(made, axes=axes, grid=())]
 
 
 def pool(walk: Walk, node: OnnxNode) -> list[Value]:

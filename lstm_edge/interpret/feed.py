@@ -136,12 +136,22 @@ def _check_lengths(program: Program, vectors: Arrays) -> None:
     kept = any(np.any(s.initial) for s in program.states if not s.accumulator)
     least = 1 if kept or program.state_inputs else 0
     for port in program.length_ports:
-        wrong = (vectors[port.name] > steps) | (vectors[port.name] < least)
+        most = counted_steps(program, port.value, steps)
+        wrong = (vectors[port.name] > most) | (vectors[port.name] < least)
         if wrong.any():
             raise DataError(
                 f"array {port.name!r} holds the length {int(vectors[port.name][wrong][0])}, "
-                f"expected {least} to {steps}, the steps of the sequences"
+                f"expected {least} to {most}, the steps of the sequences"
             )
+
+
+def counted_steps(program: Program, length: str, steps: int) -> int:
+    """The steps of the shortest sequence that `length` cuts: a convolution may come before it."""
+    return min(
+        program.lengths[block.sweep].then(block.clock.length).of(steps)
+        for block in program.blocks
+        if any(op.kind == "within" and op.args[2] == length for op in block.ops)
+    )
 
 
 def _calls(program: Program, arrays: Arrays) -> tuple[int, int]:

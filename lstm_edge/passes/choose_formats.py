@@ -132,11 +132,14 @@ class FormatChoice:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
 
         A sum is as fine as its room allows, which is that for all steps of the model, or for
-        OPEN_STEPS of them, and one bit more, so that adding to it takes no shift.
+        OPEN_STEPS of them, those that padding adds, and one bit more, so that adding to it takes
+        no shift.
         """
         if not grows:
             return saturated(2.0 ** int(np.floor(np.log2(scale))), 32)
-        steps = self.model.steps or OPEN_STEPS
+        windows = [n.window for n in self.model.nodes if isinstance(n, Layer) and n.window]
+        added = sum(max(0, w.left + w.right + 1 - w.kernel) for w in windows)
+        steps = (self.model.steps or OPEN_STEPS) + added
         return saturated(2.0 ** (bits_above(max(reach, SMALLEST) * steps) - 30), 31, "int32")
 
     def of_activation(self, largest: float, bound: float) -> Format:

@@ -18,6 +18,7 @@ from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, slide, within
 from lstm_edge.passes.fixed.rescale import as_fixed, convert
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
+from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
 from lstm_edge.passes.lower_affine import (
     Doubles,
@@ -394,4 +395,5 @@ def given_name(state: Value) -> str:
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:
     """The int8 program of a model, its formats chosen from `ranges`."""
     described = {"activations": options.activations, "cell_state": options.cell_state}
-    return prune(lower(model, IntegerRules(model, ranges, options), described))
+    program = prune(lower(model, IntegerRules(model, ranges, options), described))
+    return with_derived_initials(program)

@@ -13,6 +13,7 @@ from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
 from lstm_edge.ir.program import Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
+from lstm_edge.passes.prune import prune
 from lstm_edge.passes.sweeps import Turn
 
 
@@ -183,4 +184,4 @@ class RealRules:
 
 def lower_real(model: Model, options: Mapping[str, object] | None = None) -> Program:
     """The float32 program of a model."""
-    return lower(model, RealRules(), options or {})
+    return prune(lower(model, RealRules(), options or {}))

@@ -63,7 +63,7 @@ def _total(b: Builder, power: Value, top: int, layer: str) -> Value:
     """The sum, which is at least what the largest unit alone gives: a fact for the proof."""
     most = Q15_ONE * power.length
     total = b.emit("sum", f"{layer}.sum", (power,), fixed(15, 0, most, "int32"), length=1)
-    least = b.vector("softmax_least", np.array([top]), Format("int32", 2.0**-15, top, top))
+    least = _number(b, "softmax_least", top, 2.0**-15)
     return b.emit(
         "larger",
         f"{layer}.total",
@@ -73,12 +73,18 @@ def _total(b: Builder, power: Value, top: int, layer: str) -> Value:
     )
 
 
+def _number(b: Builder, name: str, number: int, scale: float) -> Value:
+    """A constant of one number; another one of that name, of another softmax, has it in its own."""
+    other = b.constants.get(name)
+    if other is not None and other[0] != number:
+        name = f"{name}_{number}"
+    return b.vector(name, np.array([number]), Format("int32", scale, number, number))
+
+
 def _divided(b: Builder, power: Value, total: Value, layer: str, name: str) -> Value:
     """power / total with one division: times a reciprocal of 15 bits."""
     numerator = Q15_ONE * total.format.low
-    top = b.vector(
-        "softmax_numerator", np.array([numerator]), Format("int32", 1.0, numerator, numerator)
-    )
+    top = _number(b, "softmax_numerator", numerator, 1.0)
     least = numerator // total.format.high
     reciprocal = b.emit(
         "divide",
