@@ -121,6 +121,7 @@ def verify(bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...]) -> Ve
     reference = run_numpy(bundle.reference, fed(bundle.reference))
     outputs = _output_figures(bundle, reference, ours, clipped)
     given = {p.name: _input_figures(bundle.program, p, arrays) for p in bundle.program.inputs}
+    given |= _state_figures(bundle.program, feed)
     streams, calls, _ = feed.shape
     return Verified(exact, differences, outputs, given, clipped, streams * calls, made_up)
 
@@ -206,6 +207,20 @@ def _by_step(real: Array, ours: Array) -> dict[int, float | None]:
 def _finite(number: Any) -> float | None:
     """None for NaN and infinity, which JSON has not."""
     return float(number) if np.isfinite(number) else None
+
+
+def _state_figures(program: Program, feed: Feed) -> dict[str, Any]:
+    """How many numbers that set states lie outside of what these store."""
+    found: dict[str, Any] = {}
+    for port in program.state_inputs:
+        stored = [
+            (program.values[s].format, feed.states[s]) for s in port.places if s in feed.states
+        ]
+        if stored and not program.is_float:
+            beyond = sum(int(((a == fmt.low) | (a == fmt.high)).sum()) for fmt, a in stored)
+            numbers = sum(a.size for _, a in stored)
+            found[port.name] = {"saturations": beyond, "numbers": numbers}
+    return found
 
 
 def _input_figures(program: Program, port: Port, arrays: Arrays) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None
     if not view.grid:
         walk.assign(node, axis, "feature")
     known = walk.draft.size(view.tensor)
+    if known is None and not atoms:
+        walk.draft.features[view.tensor] = 1
     if (grid and atoms != grid) or (known is not None and known != size_of(axis)):
         raise ModelError(
             node.label,

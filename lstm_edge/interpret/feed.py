@@ -192,13 +192,15 @@ def _states(
         return {}
     lead = lead[:1] if once else lead
     array = arrays[name]
-    if array.shape != (*lead, *port.shape) or not np.issubdtype(array.dtype, np.floating):
+    if array.shape != (*lead, *port.shape) or array.dtype.kind not in "fiu":
         raise DataError(
             f"array {name!r} is {list(array.shape)} of {array.dtype}, expected "
             f"{[*lead, *port.shape]} of float32"
         )
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
     if not np.isfinite(array).all():
-        raise DataError(f"array {name!r} holds NaN or infinite numbers")
+        raise DataError(f"array {name!r} holds NaN, infinite numbers or some too large for float32")
     rows = array.reshape(lead[0], -1, int(np.prod(port.shape)))
     return {
         state: quantize_state(program, state, rows[..., list(places)])

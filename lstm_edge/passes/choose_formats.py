@@ -25,6 +25,8 @@ BOUND_SLACK = 4.0
 """A proved bound up to this factor above the calibrated range is used in its place."""
 FACTOR_MARGIN = 4.0
 """How far beyond its calibrated range a 16-bit factor may go: a relu has no bound."""
+GIVEN_STATE = {8: 2.0, 16: 4.0}
+"""Without data: how far beyond its own bound a state may be set; 12 bits have their headroom."""
 HEADROOM_BITS = 2
 """Above 8 bits, a calibrated value may still grow by this many bits before it saturates."""
 OPEN_STEPS = 2**12
@@ -90,7 +92,7 @@ class FormatChoice:
             first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
             known = layer.cell.bounds.get(name, float("inf"))
             bound = min(proved_bound(layer.cell.results[name]), known)
-            if self.is_given(layer, name) and self.options.activations < 16:
+            if self.is_given(layer, name):
                 return self.of_given(largest, max(bound, first))
             return self.of_activation(largest, max(bound, first))
         bits = self.options.cell_state
@@ -105,11 +107,16 @@ class FormatChoice:
 
     def of_given(self, largest: float, bound: float) -> Format:
         """A state that stays within `bound` by itself and that a caller may set beyond it."""
-        fmt = self.of_activation(largest, max(bound, largest) if np.isfinite(bound) else bound)
-        if fmt.storage == "int8":
-            return fmt
-        bits = min(self.options.activations + HEADROOM_BITS, 16)
-        return saturated(fmt.scale, bits, "int16")
+        if not np.isfinite(bound):
+            return self.of_activation(largest, bound)
+        bits, seen = self.options.activations, largest * MARGIN
+        if not self.ranges.from_data and bits != 12:
+            seen = max(seen, GIVEN_STATE[bits] * bound)
+        reach = max(bound, seen)
+        if bits == 8:
+            return saturated(reach / 127.0, 8)
+        stored = min(bits + HEADROOM_BITS, 16)
+        return saturated(2.0 ** (bits_above(reach) + 1 - bits), stored, "int16")
 
     def is_mixed(self, layer: Layer, name: str) -> bool:
         """True where a state enters matrix products and elementwise operations both."""
