@@ -130,7 +130,14 @@ def _state_and_length_cases(
         yield Case(
             operator, way, f"initial states and sequence_lens{note}", extra=both, length=4, **like
         )
-        yield Case(operator, way, f"the same as inputs{note}", extra=both, fed=both, **like)
+        yield Case(
+            operator,
+            way,
+            f"initial states and sequence_lens are inputs{note}",
+            extra=both,
+            fed=both,
+            **like,
+        )
 
 
 def _lstm_cases(operator: str, way: str) -> Iterator[Case]:

@@ -29,6 +29,7 @@ do not edit. Each line is one node with random weights: 3 features, 5 units, 6 s
   integers of the program exactly; other tests hold it to that.
 - The functions are those of the candidate, and of the output of an LSTM; alpha and beta differ by
   direction. ThresholdedRelu jumps at alpha, so that the smallest difference may become a large one.
+- A constant sequence_lens is 4 of the 6 steps; as an input it differs from sequence to sequence.
 """
 
 

@@ -30,7 +30,12 @@ def least_decibels(case: Case) -> float:
     return 20.0 if case.feature == "ThresholdedRelu" else 30.0
 
 
-FEATURES_IN_C = ("all outputs", "clip", "the same as inputs", "sequence_lens 4")
+FEATURES_IN_C = (
+    "all outputs",
+    "clip",
+    "initial states and sequence_lens are inputs",
+    "sequence_lens 4",
+)
 IN_C = [c for c in CASES if c.direction == "bidirectional" and c.feature in FEATURES_IN_C]
 
 
