@@ -109,7 +109,8 @@ class Draft:
 
     def _step(self, kind: type[LastStep | FirstStep], name: str, x: str, source: str) -> str:
         parts = self.parts(x)
-        if len(parts) > 1:  # each has its own last step: the joined sequence need not be kept
+        if len(parts) > 1 and all(self.producer(part) for part in parts):
+            # each has its own last step: the joined sequence need not be kept
             return self.concat([self._step(kind, name, part, source) for part in parts], source)
         for node in self.nodes:
             if isinstance(node, kind) and node.input == x:

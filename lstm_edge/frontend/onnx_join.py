@@ -30,7 +30,8 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "joins tensors of different ranks")
     align(walk, node, parts, skip=axis)
     parts = of_one_kind(walk, node, parts)
-    inner = [_inner_atoms(walk, node, part, axis) for part in parts]
+    sure = _joins_features(walk, node, parts, axis)
+    inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
     if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
         raise _refused(node, parts, axis)
     for part, rest in zip(parts, inner, strict=True):
@@ -42,17 +43,27 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     return [View(tensor, axes, grid=(*new, *inner[0]) if inner[0] else ())]
 
 
-def _inner_atoms(walk: Walk, node: OnnxNode, part: View, axis: int) -> Axis:
-    """What numbers the features of a part apart from its atoms along `axis`, which come first."""
+def _joins_features(walk: Walk, node: OnnxNode, parts: tuple[View, ...], axis: int) -> bool:
+    """Whether `axis` counts features, also of parts that have one only: those of another part tell
+    it, or that it is the last of three.
+    """
+    counts = [walk.pieces(part.axes[axis]) for part in parts]
+    for part, atoms in zip(parts, counts, strict=True):
+        if [walk.roles.get(atom) for atom in atoms] == [None] and not part.grid:
+            walk.assign(node, atoms, "feature")
+    told = any(walk.roles.get(atom) == "feature" for atoms in counts for atom in atoms)
+    return told or (axis == 2 and len(parts[0].axes) == 3)
+
+
+def _inner_atoms(walk: Walk, node: OnnxNode, part: View, axis: int, sure: bool) -> Axis:
+    """What numbers the features of a part apart from its atoms along `axis`, which come first.
+
+    sure: these are features.
+    """
     atoms = walk.pieces(part.axes[axis])
-    roles = [walk.roles.get(atom) for atom in atoms]
-    if roles == [None] and not part.grid:
-        walk.assign(node, atoms, "feature")
     grid = grid_of(walk, part)
     everywhere = walk.pieces(tuple(atom for one in part.axes for atom in one))
-    # an axis of size 1 is one feature, or nothing fits what reads the result
-    single = not atoms and walk.draft.size(part.tensor) in (None, 1)
-    unknown = not grid and any(walk.roles.get(atom) is None for atom in everywhere) and not single
+    unknown = not (sure or grid) and any(walk.roles.get(atom) is None for atom in everywhere)
     if grid[: len(atoms)] != atoms or unknown:
         raise _refused(node, (part,), axis)
     return grid[len(atoms) :]
