@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.axes import View, describe
+from lstm_edge.frontend.axes import View, describe, size_of
 from lstm_edge.frontend.onnx_activation import settled
 from lstm_edge.frontend.onnx_features import align, grid_of, of_one_kind, require_features
 from lstm_edge.frontend.onnx_linear import dense_layer
@@ -45,6 +45,7 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
         replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
         for v in (left, right)
     )
+    views = _one_axis_of_features(walk, views)
     align(walk, node, views)
     first, second = of_one_kind(walk, node, views)
     atoms, others = (walk.pieces(tuple(a for x in v.axes for a in x)) for v in (first, second))
@@ -57,6 +58,21 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     name = node.op.lower()
     tensor = walk.draft.pair(name, pair(name), first.tensor, second.tensor, node.label)
     return replace(first, tensor=tensor)
+
+
+def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ...]:
+    """Views of which one counts its features by directions and units and another by units alone:
+    whole vectors in order are vectors, however they were made.
+    """
+    found = list(views)
+    for k in range(len(views[0].axes)):
+        pieces = [walk.pieces(view.axes[k]) for view in views]
+        whole = all(p == grid_of(walk, view) for p, view in zip(pieces, views, strict=True))
+        if whole and len({len(p) for p in pieces}) > 1:
+            for i, view in enumerate(found):
+                axis = walk.new_axis("features", size_of(pieces[i]), "feature")
+                found[i] = replace(view, axes=(*view.axes[:k], axis, *view.axes[k + 1 :]), grid=())
+    return tuple(found)
 
 
 _Affine = tuple[Doubles | None, Doubles | None]
