@@ -151,8 +151,7 @@ class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
     sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
-    sequence length that the model requires, None
-    if any will do.
+    sequence length that the model requires, None if any will do.
     """
 
     name: str

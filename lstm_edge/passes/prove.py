@@ -107,7 +107,8 @@ def _check_result(program: Program, op: Op, result: Bounds) -> None:
 def _check_states(program: Program, bounds: Mapping[str, Bounds]) -> None:
     for state in program.states:
         declared = program.values[state.name].format
-        low, high = (int(f(b)) for f, b in zip((np.min, np.max), bounds[state.next], strict=True))
+        made = [bounds[name] for name in (state.next, state.given) if name]
+        low, high = min(int(b[0].min()) for b in made), max(int(b[1].max()) for b in made)
         inside = declared.low <= min(low, int(state.initial.min()))
         if not inside or max(high, int(state.initial.max())) > declared.high:
             raise InternalError(
