@@ -242,11 +242,18 @@ def _one_call(port: Port, feed: Feed, limit: int | None) -> Array:
 
 
 def _input_ranges(program: Program) -> str:
-    """The smallest range of a feature, for each input of real numbers: `x +-64`."""
+    """The smallest range of a feature, for each input of real numbers: `x +-64`, with its centre
+    and its number where features differ.
+    """
     found = []
     for port in program.inputs:
         if port.limit:
             continue
-        reach = float(port.scale.min()) * program.values[port.value].format.high
-        found.append(f"{port.name} +-{reach:.3g}")
+        narrowest = int(port.scale.argmin())
+        reach = float(port.scale[narrowest]) * program.values[port.value].format.high
+        centre = float(-port.scale[narrowest] * port.zero_point[narrowest])
+        text = f"{port.name} {centre:.3g} " if centre else f"{port.name} "
+        uniform = np.all(port.scale == port.scale[0]) and not np.any(port.zero_point)
+        which = "" if uniform else f" (feature {narrowest}, the narrowest of {port.scale.size})"
+        found.append(f"{text}+-{reach:.3g}{which}")
     return ", ".join(found)

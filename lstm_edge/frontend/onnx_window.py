@@ -114,7 +114,10 @@ def _time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
     steps = Clock().then(sight.window).length.of(before)
     if steps < 1:
         raise walk.need_size(
-            node, time, sight.window.kernel, f"sees {sight.window.kernel} steps of {before}"
+            node,
+            time,
+            sight.window.kernel,
+            f"sees {sight.window.kernel} steps of {before}; pad them, or set --steps",
         )
     if steps == before:
         return time

@@ -141,7 +141,7 @@ def _integers(port: Port, array: Array) -> Array:
         at = tuple(int(k) for k in np.argwhere(wrong)[0])
         raise DataError(
             f"array {port.name!r} holds {array[at]} at {list(at)}, expected whole numbers from 0 "
-            f"to {port.limit - 1}: they are the numbers of rows of a table"
+            f"to {port.limit - 1}: they number rows of a table, or count steps"
         )
     return array.astype(np.int64)
 

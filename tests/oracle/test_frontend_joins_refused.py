@@ -11,7 +11,7 @@ import pytest
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.ir.model import Layer
-from tests.oracle.graphs import graph, node, saved
+from tests.oracle.graphs import graph, lstm_weights, node, saved
 from tests.oracle.join_graphs import (
     BOTH,
     CONSTANTS,
@@ -24,6 +24,9 @@ from tests.oracle.join_graphs import (
     floats,
     ints,
 )
+
+JOINED = lstm_weights(3, H)
+"""Weights of a layer of three features, after a Concat."""
 
 REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
     "dense_on_each_direction": ([BOTH, node("MatMul", "Y wh", "z")], "MatMul.*several axes"),
@@ -121,6 +124,35 @@ def test_two_inputs_may_be_added_before_anything_tells_their_axes(tmp_path: Path
     shapes = {"x": (T, 1, N), "u": (T, 1, N)}
     loaded = against_onnxruntime(graph(nodes, shapes, ["G"], CONSTANTS), tmp_path)
     assert [p.axes for p in loaded.inputs] == [("time", "batch", "feature")] * 2
+
+
+@pytest.mark.parametrize("sizes", [(1, 2), (2, 1), (1, 1, 1)])
+@pytest.mark.parametrize("steps", [1, T])
+def test_inputs_of_one_feature_are_joined_to_a_vector(
+    steps: int, sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    names = "abc"[: len(sizes)]
+    nodes = [
+        node("Concat", " ".join(names), "x", axis=2),
+        node("LSTM", "x W R B", "Y Yh", hidden_size=H),
+    ]
+    shapes = {name: (steps, 1, size) for name, size in zip(names, sizes, strict=True)}
+    loaded = against_onnxruntime(graph(nodes, shapes, ["Y", "Yh"], JOINED), tmp_path)
+    assert all(p.axes[2] == "feature" and "time" in p.axes for p in loaded.inputs)
+
+
+def test_an_axis_of_features_is_none_of_steps(tmp_path: Path) -> None:
+    turned = node("Transpose", "s", "x", perm=[2, 0, 1])
+    nodes = [
+        node("Concat", "a b", "s", axis=2),
+        turned,
+        node("LSTM", "x W R B", "Y", hidden_size=H),
+    ]
+    path = saved(graph(nodes, {"a": (1, 3, 1), "b": (1, 3, 1)}, ["Y"], JOINED), tmp_path)
+    with pytest.raises(
+        ModelError, match=r"uses the model's feature axis \(of 2\) as its time axis"
+    ):
+        load(path)
 
 
 @pytest.mark.parametrize("steps", [1, 2])

@@ -115,3 +115,27 @@ def test_a_port_may_have_the_name_of_something_in_the_generated_code(
     onnx.save(model, tmp_path / "m.onnx")
     request = Request(tmp_path / "m.onnx", target, name="m")
     assert compile_model(request, lambda done, total: None).manifest["flash"]["code"] > 0
+
+
+def test_the_warning_without_data_names_the_narrowest_feature(tmp_path: Path) -> None:
+    """Its range and centre are those of one feature: another one may be far beyond."""
+    nodes = [
+        helper.make_node("Sub", ["x", "far"], ["d"]),
+        helper.make_node("Div", ["d", "std"], ["n"]),
+        helper.make_node("LSTM", ["n", "W", "R"], ["Y"], hidden_size=5),
+    ]
+    rng = np.random.default_rng(2)
+    arrays = {
+        "far": np.array([250.0, 3e-6, 101325.0]),
+        "std": np.array([8.0, 1e-6, 900.0]),
+        "W": rng.normal(size=(1, 20, 3)),
+        "R": rng.normal(size=(1, 20, 5)) * 0.3,
+    }
+    weights = [numpy_helper.from_array(a.astype(np.float32), k) for k, a in arrays.items()]
+    info = [helper.make_tensor_value_info(k, 1, s) for k, s in (("x", [7, 1, 3]), ("Y", None))]
+    graph = helper.make_graph(nodes, "g", info[:1], info[1:], weights)
+    path = tmp_path / "sensors.onnx"
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, path)
+    warnings = compile_model(Request(path, "host"), lambda done, total: None).warnings
+    assert any("(feature 1, the narrowest of 3) saturate" in w for w in warnings)
