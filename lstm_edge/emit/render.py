@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_edge import __version__, numerics, numerics_float
 from lstm_edge.emit.clocks import has_clocks
-from lstm_edge.emit.memory import Memory, allocate
+from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
@@ -223,7 +223,7 @@ def _model(
         "advance_arguments": ["state", *(p.name for p in (*inputs, *outputs))],
         "run_arguments": arguments,
         "step_notes": _step_notes(program, inputs, outputs),
-        "macros": _macros(program, inputs, outputs),
+        "macros": [*_macros(program, inputs, outputs), *_state_macros(program, kept)],
     }
 
 
@@ -244,6 +244,19 @@ def _step_notes(
     if program.steps is not None and final:
         notes.append(f"A sequence has {program.steps} steps.")
     return notes
+
+
+def _state_macros(program: Program, kept: list[KeptState]) -> list[tuple[str, str, str]]:
+    """Sizes and scales of the states that an input or an output of the model shows."""
+    shown = {s for p in (*program.state_inputs, *program.state_outputs) for s in p.places}
+    names = {c_name(state) for state in shown}
+    macros = []
+    for state in (s for s in kept if s.name in names):
+        base = f"{program.name.upper()}_{state.name.upper()}"
+        macros.append((f"{base}_SIZE", str(state.length), "numbers of the state"))
+        if state.scale:
+            macros.append((f"{base}_SCALE", state.scale, "real value of 1"))
+    return macros
 
 
 def _macros(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lstm_edge.emit.memory import Memory, c_name, ctype_of
+from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import PhaseView
 from lstm_edge.formats import STORAGE_BITS
-from lstm_edge.ir.program import LOAD, Program
+from lstm_edge.ir.program import LOAD, Program, StatePort
 from lstm_edge.passes.schedule import Schedule
 
 
 @dataclass(frozen=True)
 class KeptState:
-    """One state. current: the array that holds it between steps. follow: the phases that renew
-    what follows from it. low, high: texts of the bounds, "" where the type has none narrower.
+    """One state. scale: the text of the real value of 1. current: the array that holds it between
+    steps. follow: the phases that renew what follows from it. low, high: texts of the bounds, ""
+    where the type has none narrower.
     """
 
     name: str
@@ -22,6 +25,7 @@ class KeptState:
     length: int
     current: str
     comment: str
+    scale: str
     low: str
     high: str
     follow: tuple[PhaseView, ...]
@@ -44,6 +48,7 @@ def kept_states(
                 value.length,
                 members[c_name(state.name)].current,
                 f"{value.length} numbers, {value.format.describe()}{_ports(program, state.name)}",
+                "" if ctype == "float" else float_literal(value.format.scale),
                 str(value.format.low) if narrower else "",
                 str(value.format.high) if narrower else "",
                 tuple(
@@ -62,5 +67,18 @@ def _is_narrower(low: int, high: int, ctype: str) -> bool:
 
 
 def _ports(program: Program, state: str) -> str:
-    names = [p.name for p in (*program.state_inputs, *program.state_outputs) if state in p.places]
-    return f"; {' and '.join(names)} of the model" if names else ""
+    found = [p for p in (*program.state_inputs, *program.state_outputs) if state in p.places]
+    texts = [f"{p.name}{_part(p, state)}" for p in found]
+    return f"; {' and '.join(texts)} of the model" if texts else ""
+
+
+def _part(port: StatePort, state: str) -> str:
+    """Which numbers of a port, flattened, are a state; "" for all of them in order."""
+    places = port.places[state]
+    if places == tuple(range(math.prod(port.shape))):
+        return ""
+    step = places[1] - places[0] if len(places) > 1 else 1
+    if places == tuple(range(places[0], places[-1] + step, step)):
+        every = "" if step == 1 else f" by {step}"
+        return f"[{places[0]} .. {places[-1]}{every}]"
+    return " in part"

@@ -109,13 +109,14 @@ class FormatChoice:
         """A state that stays within `bound` by itself and that a caller may set beyond it."""
         if not np.isfinite(bound):
             return self.of_activation(largest, bound)
-        bits, seen = self.options.activations, largest * MARGIN
+        bits = self.options.activations
+        stored = min(bits + HEADROOM_BITS, 16) if bits > 8 else 8
+        room = bound * 2.0 ** (stored - bits)
+        reach = bound if largest <= room else largest * MARGIN
         if not self.ranges.from_data and bits != 12:
-            seen = max(seen, GIVEN_STATE[bits] * bound)
-        reach = max(bound, seen)
+            reach = max(reach, GIVEN_STATE[bits] * bound)
         if bits == 8:
             return saturated(reach / 127.0, 8)
-        stored = min(bits + HEADROOM_BITS, 16)
         return saturated(2.0 ** (bits_above(reach) + 1 - bits), stored, "int16")
 
     def is_mixed(self, layer: Layer, name: str) -> bool:
