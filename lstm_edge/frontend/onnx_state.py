@@ -138,7 +138,25 @@ def _places(
             strides[piece] = step
             step *= piece.size
         stride *= atom.size
-    return [start + offset for offset in _offsets(order, strides)]
+    same = tuple(_same(walk, atom, strides) for atom in order)
+    return [start + offset for offset in _offsets(same, strides)]
+
+
+def _same(walk: Walk, atom: Atom, known: dict[Atom, int]) -> Atom:
+    """The atom of `known` that this is: another one where a Concat put inputs in line."""
+    alike = {atom}
+    for _ in walk.alike:
+        for a, b, _ in walk.alike:
+            if a in alike or b in alike:
+                alike |= {a, b}
+    found = [k for k in known if k in alike]
+    if len(found) != 1 or found[0].size != atom.size:
+        raise ModelError(
+            f"input {next(iter(known), atom).name.rsplit(' ', 1)[0]!r}",
+            f"its axis of {atom.size} that a state takes cannot be found after a Concat or a "
+            "Reshape; give each layer's state as an input of its own, or all in one",
+        )
+    return found[0]
 
 
 def _cut(walk: Walk, atom: Atom, fixed: dict[Atom, tuple[Atom | None, int]]) -> Axis:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from lstm_edge.frontend.onnx_file import OnnxFile
 from lstm_edge.frontend.rewrite.half import read_halves
+from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized import read_quantized
@@ -26,6 +27,7 @@ REWRITES: tuple[Callable[[Sketch], None], ...] = (
     roll_up,
     layer_norm,
     pads,
+    joined_inputs,
     refuse_shared_states,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
