@@ -110,7 +110,7 @@ def test_what_is_fed_wrongly_is_refused_by_name(tmp_path: Path) -> None:
         ({"h0": state}, r"array 'h0' is \[2, 1, 1, 5\].*expected \[2, 3, 1, 1, 5\]"),
         ({"init__h0": state, "h0": each}, "'init__h0' gives the state before the first call"),
         ({"init__h": state}, "'init__h' belongs to no input.*h0, c0"),
-        ({"init__h0": state.astype(np.int32)}, "'init__h0' is .* of int32, expected .* float32"),
+        ({"init__h0": state.astype(bool)}, "'init__h0' is .* of bool, expected .* float32"),
         ({"init__h0": state + np.nan}, "'init__h0' holds NaN"),
     ]
     for more, message in wrong:
