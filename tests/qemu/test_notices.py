@@ -39,6 +39,7 @@ def model(float32: bool = False) -> Program:
         head=(),
         also=("hidden", "cell"),
         initial=True,
+        cut=(),
         weights="normal",
         layout="batch_first",
     )
