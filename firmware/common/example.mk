@@ -4,15 +4,18 @@
 #   make -C firmware/NAME         compile the model if need be, build program.elf
 #   make -C firmware/NAME run     the same, and run it
 #
-# firmware/digits/Makefile is the same in full, for one example.
+# For another board, exchange what stands under "board" and the start-up files in COMMON_SOURCES.
 
 ROOT := ../..
 COMMON := ../common
 BUILD := $(ROOT)/build/firmware-$(NAME)
+
+# --- The model: lstm-edge writes the C files into $(GENERATED). ----------------------------------
 EXAMPLE := $(ROOT)/examples/$(NAME)
 GENERATED := $(ROOT)/build/$(NAME)
 LSTM_EDGE := $(firstword $(wildcard $(ROOT)/.venv/bin/lstm-edge) lstm-edge)
 
+# --- The board: a Cortex-M4 as QEMU's mps2-an386 has it. -----------------------------------------
 CC := arm-none-eabi-gcc
 CPU := -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard
 DEFINES := -DEDGE_CPUID=0x410fc240u -DEDGE_CPUID_MASK=0xff00fff0u
@@ -29,7 +32,7 @@ LDFLAGS := -specs=nano.specs -nostartfiles -Wl,--gc-sections
 
 MODEL_SOURCES := $(addprefix $(GENERATED)/$(NAME),.c _weights.c _selftest.c)
 COMMON_SOURCES := $(addprefix $(COMMON)/,startup.c semihosting.c edge_io_semihosting.c)
-SOURCES := main.c $(MODEL_SOURCES) $(COMMON_SOURCES)
+SOURCES := $(sort $(wildcard *.c)) $(MODEL_SOURCES) $(COMMON_SOURCES)
 
 .PHONY: all run clean
 all: $(BUILD)/program.elf
@@ -44,7 +47,7 @@ $(BUILD)/program.elf: $(SOURCES) $(BUILD)/link.ld $(wildcard *.h)
 	$(CC) $(CPU) $(DEFINES) $(CFLAGS) $(LDFLAGS) -T $(BUILD)/link.ld $(SOURCES) -o $@
 	arm-none-eabi-size $@
 
-$(BUILD)/link.ld: $(COMMON)/link.ld.in
+$(BUILD)/link.ld: $(COMMON)/link.ld.in $(COMMON)/example.mk
 	mkdir -p $(BUILD)
 	sed $(foreach entry,$(MEMORY),-e 's/@$(subst =,@/,$(entry))/') $< > $@
 
