@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from lstm_edge.ir.clock import EVERY_TICK, Clock
 from lstm_edge.ir.program import LOAD, MATVECS, ONCE, PLACED, REDUCTIONS, WHOLE, Block, Op, Program
-
-SHIFTED = ("slice", "slide")
-"""Operations of which unit j reads other units than j of its operands."""
+from lstm_edge.passes.place import SHIFTED, Draft, place, sink
 
 
 @dataclass(frozen=True)
@@ -79,22 +77,10 @@ class Schedule:
     double_buffered: frozenset[str]
 
 
-@dataclass
-class _Draft:
-    """A phase while operations are added to it."""
-
-    layer: str
-    sweep: int
-    clock: Clock
-    level: int
-    units: int
-    ops: list[Op]
-
-
 def schedule(program: Program) -> Schedule:
     """The phases of a program; the same operations in an order that keeps every dependence."""
-    drafts: list[_Draft] = []
-    made_in: dict[str, _Draft] = {}
+    drafts: list[Draft] = []
+    made_in: dict[str, Draft] = {}
     joined: list[Move] = []
     copies: list[Phase] = []
     for block in program.blocks:
@@ -102,10 +88,12 @@ def schedule(program: Program) -> Schedule:
             if op.kind in PLACED:
                 made_in[op.dest] = _join(program, op, block, made_in, joined, copies)
                 continue
-            draft = _place(program, op, block, drafts, made_in)
+            draft = place(program, op, block, drafts, made_in)
             draft.ops.append(op)
             made_in[op.dest] = draft
-    made = _finish(program, drafts, made_in)
+    wanted = _wanted(program)
+    sink(program, drafts, made_in, wanted)
+    made = _finish(program, drafts, made_in, wanted)
     outgoing = _outputs(program, made_in)
     every = (*copies, *made, *outgoing)
     order = [*range(len(program.sweeps)), ONCE, LOAD]
@@ -117,10 +105,10 @@ def _join(
     program: Program,
     op: Op,
     block: Block,
-    made_in: Mapping[str, _Draft],
+    made_in: Mapping[str, Draft],
     joined: list[Move],
     copies: list[Phase],
-) -> _Draft:
+) -> Draft:
     """A concat is no loop: its parts are written in place, or copied where nothing makes them at
     the same time (an input, a state, the last step's value). Complete after the last part.
     """
@@ -134,7 +122,7 @@ def _join(
         else:
             copies.append(_copy(program, move, block, f"{op.dest}_{offset}"))
         offset += program.values[part].length
-    return _Draft(block.layer, block.sweep, block.clock, level, 0, [])
+    return Draft(block.layer, block.sweep, block.clock, level, 0, [])
 
 
 def _copy(program: Program, move: Move, block: Block, name: str) -> Phase:
@@ -145,49 +133,22 @@ def _copy(program: Program, move: Move, block: Block, name: str) -> Phase:
     return Phase(name, block.sweep, units, *fields)
 
 
-def _place(
-    program: Program,
-    op: Op,
-    block: Block,
-    drafts: list[_Draft],
-    made_in: Mapping[str, _Draft],
-) -> _Draft:
-    """The earliest phase in which all operands are at hand; a new one where there is none."""
-    reduces = op.kind in REDUCTIONS
-    units = program.values[op.args[0] if reduces else op.dest].length
-    level, joins = 0, None
-    for name in op.args:
-        source = made_in.get(name)
-        if source is None or source.sweep != block.sweep:
-            continue
-        reduced = any(o.dest == name and o.kind in REDUCTIONS for o in source.ops)
-        same_units = program.values[name].length == source.units == units
-        same_time = source.clock == block.clock and op.kind not in (*WHOLE, *SHIFTED)
-        by_unit = same_time and same_units and not reduced
-        needed = source.level if by_unit else source.level + 1
-        if needed > level or (needed == level and joins is None):
-            joins = source if by_unit else None
-        elif needed == level and by_unit and joins is not source:
-            needed, joins = level + 1, None
-        level = max(level, needed)
-    if joins is not None and joins.level == level:
-        return joins
-    for draft in drafts:
-        same = (draft.layer, draft.sweep, draft.clock, draft.level, draft.units)
-        if same == (block.layer, block.sweep, block.clock, level, units):
-            return draft
-    drafts.append(_Draft(block.layer, block.sweep, block.clock, level, units, []))
-    return drafts[-1]
-
-
-def _finish(
-    program: Program, drafts: list[_Draft], made_in: Mapping[str, _Draft]
-) -> tuple[Phase, ...]:
-    ordered = sorted(drafts, key=lambda d: (d.sweep < 0, abs(d.sweep), d.level))
+def _wanted(program: Program) -> frozenset[str]:
+    """Values that go to memory whichever loop makes them: outputs, states, parts of a concat."""
     wanted = {p.value for p in program.outputs}
     wanted |= {name for s in program.states for name in (s.next, s.given)}
     for block in program.blocks:
         wanted |= {name for op in block.ops if op.kind in PLACED for name in op.args}
+    return frozenset(wanted)
+
+
+def _finish(
+    program: Program,
+    drafts: list[Draft],
+    made_in: Mapping[str, Draft],
+    wanted: frozenset[str],
+) -> tuple[Phase, ...]:
+    ordered = sorted(drafts, key=lambda d: (d.sweep < 0, abs(d.sweep), d.level))
     phases: list[Phase] = []
     names: set[str] = set()
     for draft in ordered:
@@ -206,10 +167,10 @@ def _finish(
 
 def _phase(
     program: Program,
-    draft: _Draft,
+    draft: Draft,
     name: str,
     stores: tuple[str, ...],
-    made_in: Mapping[str, _Draft],
+    made_in: Mapping[str, Draft],
 ) -> Phase:
     loads, whole, scalars = [], [], []
     for op in draft.ops:
@@ -238,7 +199,7 @@ def _phase(
     )
 
 
-def _outputs(program: Program, made_in: Mapping[str, _Draft]) -> list[Phase]:
+def _outputs(program: Program, made_in: Mapping[str, Draft]) -> list[Phase]:
     """Copies to outputs that exist after the last step only but are made at every step, and to
     those that no operation makes (an input passed through).
     """

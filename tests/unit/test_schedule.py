@@ -46,9 +46,19 @@ def test_an_lstm_layer_is_one_phase_and_its_dense_head_another(cell: str) -> Non
     assert shape(program) == [("lstm0", 5, True), ("fc1", 3, False)]
 
 
-def test_each_layer_of_a_stack_is_one_phase() -> None:
-    program = program_of(0, **{**PLAIN, "hidden": (5, 4, 3)}, read="steps", head=())
-    assert shape(program) == [("lstm0", 5, True), ("lstm1", 4, True), ("lstm2", 3, True)]
+@pytest.mark.parametrize("cell", ["plain", "peephole", "gru_reset_after", "rnn"])
+def test_each_layer_of_a_stack_is_one_phase(cell: str) -> None:
+    """What a layer makes of its states alone waits for what the layer below gives."""
+    program = program_of(0, **{**PLAIN, "hidden": (5, 4, 3), "cell": cell}, read="steps", head=())
+    phases = [(p.sweep, p.units) for p in schedule(program).phases if p.per_step]
+    assert phases == [(0, 5), (0, 4), (0, 3)]
+
+
+def test_what_a_vector_is_made_of_stays_before_the_loop_that_reads_it_whole() -> None:
+    """The reset gate of a GRU, and of the update gate what is at hand then."""
+    program = program_of(0, **{**PLAIN, "hidden": (5, 4), "cell": "gru"}, read="steps", head=())
+    phases = [p.units for p in schedule(program).phases if p.per_step]
+    assert phases == [5, 5, 4, 4]
 
 
 def test_a_dense_layer_and_its_activation_are_one_phase() -> None:

@@ -1,0 +1,126 @@
+"""Which loop an operation runs in: the earliest that has its operands, or its readers'.
+
+Loops of one layer are told apart by their level: a loop needs whole vectors that loops of lower
+levels make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lstm_edge.ir.clock import Clock
+from lstm_edge.ir.program import PLACED, REDUCTIONS, WHOLE, Block, Op, Program
+
+SHIFTED = ("slice", "slide")
+"""Operations of which unit j reads other units than j of its operands."""
+FIXED = (*REDUCTIONS, "matvec_over_time")
+"""Operations that stay where their operand is made."""
+
+
+@dataclass
+class Draft:
+    """A loop over `units` of one layer while operations are added to it."""
+
+    layer: str
+    sweep: int
+    clock: Clock
+    level: int
+    units: int
+    ops: list[Op]
+
+    def beside(self, other: Draft) -> bool:
+        """True for two loops that differ in their level only."""
+        mine = (self.layer, self.sweep, self.clock, self.units)
+        return mine == (other.layer, other.sweep, other.clock, other.units)
+
+
+def place(
+    program: Program,
+    op: Op,
+    block: Block,
+    drafts: list[Draft],
+    made_in: Mapping[str, Draft],
+) -> Draft:
+    """The earliest phase in which all operands are at hand; a new one where there is none."""
+    reduces = op.kind in REDUCTIONS
+    units = program.values[op.args[0] if reduces else op.dest].length
+    level, joins = 0, None
+    for name in op.args:
+        source = made_in.get(name)
+        if source is None or source.sweep != block.sweep:
+            continue
+        reduced = any(o.dest == name and o.kind in REDUCTIONS for o in source.ops)
+        same_units = program.values[name].length == source.units == units
+        same_time = source.clock == block.clock and op.kind not in (*WHOLE, *SHIFTED)
+        by_unit = same_time and same_units and not reduced
+        needed = source.level if by_unit else source.level + 1
+        if needed > level or (needed == level and joins is None):
+            joins = source if by_unit else None
+        elif needed == level and by_unit and joins is not source:
+            needed, joins = level + 1, None
+        level = max(level, needed)
+    if joins is not None and joins.level == level:
+        return joins
+    for draft in drafts:
+        same = (draft.layer, draft.sweep, draft.clock, draft.level, draft.units)
+        if same == (block.layer, block.sweep, block.clock, level, units):
+            return draft
+    drafts.append(Draft(block.layer, block.sweep, block.clock, level, units, []))
+    return drafts[-1]
+
+
+def sink(
+    program: Program, drafts: list[Draft], made_in: dict[str, Draft], wanted: frozenset[str]
+) -> None:
+    """Move what only one later loop reads, unit by unit, into that loop.
+
+    A layer makes some values from its states alone, before its inputs are there: peepholes, the
+    recurrent half of a GRU. They need no loop and no memory of their own. Only operations that
+    read nothing else of their loop move. wanted: values that have to be in memory, which stay.
+    """
+    every = [op for block in program.blocks for op in block.ops if op.kind not in PLACED]
+    order = {op.dest: k for k, op in enumerate(every)}
+    readers: dict[str, list[Op]] = {}
+    for op in every:
+        for name in op.args:
+            readers.setdefault(name, []).append(op)
+    for draft in list(drafts):
+        moving = _moving(draft, made_in, readers, wanted)
+        for op in draft.ops:
+            if op.dest in moving:
+                into = made_in[op.dest] = moving[op.dest]
+                into.ops.append(op)
+                into.ops.sort(key=lambda o: order[o.dest])
+        draft.ops = [op for op in draft.ops if op.dest not in moving]
+    drafts[:] = [draft for draft in drafts if draft.ops]
+
+
+def _moving(
+    draft: Draft,
+    made_in: Mapping[str, Draft],
+    readers: Mapping[str, list[Op]],
+    wanted: frozenset[str],
+) -> dict[str, Draft]:
+    """Where each result of a loop goes that leaves it."""
+    staying = wanted | {op.dest for op in draft.ops if op.kind in FIXED}
+    while True:
+        moving: dict[str, Draft] = {}
+        for op in reversed(draft.ops):
+            uses = readers.get(op.dest, [])
+            places = [moving.get(use.dest, made_in[use.dest]) for use in uses]
+            by_unit = not any(use.kind in (*WHOLE, *SHIFTED) for use in uses)
+            if op.dest in staying or not places or not by_unit:
+                continue
+            into = places[0]
+            if into is not draft and draft.beside(into) and all(p is into for p in places):
+                moving[op.dest] = into
+        stuck = {
+            op.dest
+            for op in draft.ops
+            if op.dest in moving
+            and any(made_in.get(a) is draft and a not in moving for a in op.args)
+        }
+        if not stuck:
+            return moving
+        staying |= stuck
