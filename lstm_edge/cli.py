@@ -79,14 +79,14 @@ def main() -> None:
     type=click.Choice(["int8", "fixed", "float32"]),
     default="int8",
     show_default=True,
-    help="Number system; fixed is not there yet.",
+    help="Number system; fixed: all scales are powers of two.",
 )
 @click.option(
     "--weights",
     type=click.Choice(["int4", "int8", "int16"]),
     default="int8",
     show_default=True,
-    help="Width of weights; int8 only so far.",
+    help="Width of the weights.",
 )
 @click.option(
     "--activations",
@@ -139,19 +139,18 @@ def compile_command(model: Path, **options: Any) -> None:
 def _request(model: Path, options: dict[str, Any]) -> Request:
     """The options as a request; those of the contract that do not work yet are refused."""
     later = {
-        "--scheme fixed": options["scheme"] == "fixed",
-        f"--weights {options['weights']}": options.pop("weights") != "int8",
         "--activations auto": options["activations"] == "auto",
     }
     for name, asked in later.items():
         if asked:
             raise DataError(f"{name} is not supported yet; leave it out for the default")
     context = click.get_current_context()
-    for option in ("activations", "cell_state"):
+    for option in ("weights", "activations", "cell_state"):
         given = context.get_parameter_source(option) is ParameterSource.COMMANDLINE
         if options["scheme"] == "float32" and given:
             name = option.replace("_", "-")
             raise DataError(f"--{name} has no meaning with --scheme float32; leave it out")
+    options["weights"] = int(options["weights"].removeprefix("int"))
     options["activations"] = int(options["activations"])
     options["cell_state"] = int(options["cell_state"])
     return Request(model=model, **options)

@@ -17,16 +17,16 @@ from lstm_edge.emit.testing import render_selftest
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
-from lstm_edge.interpret.ports import quantize
+from lstm_edge.interpret.ports import quantize as stored_numbers
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import manifest
 from lstm_edge.passes.calibrate import Ranges, calibrate
-from lstm_edge.passes.choose_formats import Options
-from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import Proof, prove
+from lstm_edge.passes.quantize import quantize
 from lstm_edge.sizes import check_budgets, measure
 from lstm_edge.targets import Target, load_target
 
@@ -54,6 +54,7 @@ class Request:
     calibration: Path | None = None
     name: str | None = None
     scheme: str = "int8"
+    weights: int = 8
     activations: int = 12
     cell_state: int = 32
     unroll: str = "gates"
@@ -66,7 +67,8 @@ class Request:
         """The options that decide what is generated."""
         parts = [f"scheme={self.scheme}"]
         if self.scheme != "float32":
-            parts += [f"activations={self.activations}", f"cell_state={self.cell_state}"]
+            parts += [f"weights=int{self.weights}", f"activations={self.activations}"]
+            parts += [f"cell_state={self.cell_state}"]
         parts.append(f"unroll={self.unroll}")
         parts += ["state=explicit"] if self.state == "explicit" else []
         return " ".join(parts)
@@ -113,8 +115,13 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
     program = reference
     if request.scheme != "float32":
         ranges = _calibrate(reference, data, progress)
-        options = Options(request.activations, request.cell_state)
-        program = lower_integer(model, ranges, options)
+        options = Options(
+            request.activations,
+            request.cell_state,
+            request.weights,
+            power_of_two=request.scheme == "fixed",
+        )
+        program = quantize(model, reference, ranges, options, data.calibration)
         program = replace(program, options={**program.options, "state": request.state})
     if not data.from_file and not program.is_float:
         warnings.append(_no_data(program))
@@ -213,7 +220,7 @@ def _selftest(program: Program, target: Target, lines: tuple[str, ...], data: Da
     over_time = any(state.accumulator for state in program.states)
     limit = program.steps if over_time else max(SELFTEST_STEPS, program.least_steps)
     inputs = {
-        port.name: quantize(program, port, _one_call(port, data.held_back, limit))
+        port.name: stored_numbers(program, port, _one_call(port, data.held_back, limit))
         for port in program.inputs
     }
     outputs, _ = run(program, inputs)

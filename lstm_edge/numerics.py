@@ -111,10 +111,12 @@ def argmax(a: Ints) -> Ints:
     return np.asarray(a.argmax(axis=-1)[..., None], np.int64)
 
 
-def lookup(a: Ints, rows: Ints, factors: Ints, n: int) -> Ints:
-    """Row a[n] of `rows` [count, length] times factors [count]; the nearest where there is none."""
+def lookup(a: Ints, rows: Ints, n: int, factors: Ints | None = None) -> Ints:
+    """Row a[n] of `rows` [count, length], times that of factors [count] where there are any; the
+    nearest where there is none.
+    """
     at = np.clip(a[..., n], 0, len(rows) - 1)
-    return np.asarray(rows[at] * factors[at][..., None])
+    return np.asarray(rows[at] if factors is None else rows[at] * factors[at][..., None])
 
 
 def step_at(sequence: Ints, n: int) -> Ints:

@@ -13,7 +13,7 @@ from lstm_edge.ir.program import MATVECS, Program
 from lstm_edge.targets import Target
 from lstm_edge.toolchain import gcc, process
 
-BYTES = {"int8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}
+BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}
 STRAIGHT_BYTES_PER_WEIGHT = 6
 """Code of a multiply-accumulate with its weight as a literal, measured on Cortex-M4: 5 to 9."""
 STRAIGHT_BYTES_PER_OP = 8

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.names import LocalNames
+from lstm_edge.emit.nibbles import packed
 from lstm_edge.emit.spell import spell
 from lstm_edge.emit.view import Constant
 from lstm_edge.ir.program import Program
@@ -16,7 +17,8 @@ from lstm_edge.passes.schedule import Phase, Schedule
 
 LEAST = {True: "-3.402823466e+38f", False: "INT32_MIN"}
 """Where the search for a largest number starts, for float and integers."""
-ROW_TYPES = {True: "float", False: "int8_t"}
+ROW_TYPES = {0: "float", 4: "uint8_t", 8: "int8_t", 16: "int16_t"}
+"""By the bits of a number in a table; float32 has none, of 4 bits there are two in a byte."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,11 @@ def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str
         rows = len(program.constants[matrix])
         text = spell(op, [number], is_float=program.is_float, rows=rows)
         lines.append(("const int32_t", row, text))
-        row_type = ROW_TYPES[program.is_float]
+        row_type = ROW_TYPES[op.count]
         lines.append((f"const {row_type} *const", entries, f"{_array(program, matrix)}[{row}]"))
         elements[op.dest] = f"{entries}[{{unit}}]"
+        if op.count == 4:
+            elements[op.dest] = f"le_half({entries}, {{unit}})"
         if op.bias:
             factor = names.reserve("factor")
             lines.append(("const int32_t", factor, f"{_array(program, op.bias)}[{row}]"))
@@ -77,10 +81,11 @@ def looked_up(program: Program, plan: Schedule) -> list[Constant]:
     found: dict[str, Constant] = {}
     for op in (op for phase in plan.phases for op in phase.ops if op.kind == "lookup"):
         for name, ctype, what in (
-            (op.matrices[0], ROW_TYPES[program.is_float], "table of an embedding, row by row"),
+            (op.matrices[0], ROW_TYPES[op.count], "table of an embedding, row by row"),
             (op.bias, "int16_t", "per row of the table: multiplier"),
         ):
             if name:
                 array, numbers = _array(program, name), program.constants[name]
+                numbers = packed(numbers) if ctype == "uint8_t" else numbers
                 found[array] = Constant(array, ctype, numbers.shape, numbers, what)
     return list(found.values())

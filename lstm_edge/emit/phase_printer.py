@@ -21,8 +21,16 @@ from lstm_edge.passes.schedule import Phase
 
 Stores = dict[str, list[tuple[str, str]]]
 """Value -> the pointers through which a phase stores it, with their types."""
-RECORDS = {"bias": "int32_t", "multiplier": "int16_t", "constant": "int32_t"}
-"""Arrays of per-unit constants, by their integer type."""
+RECORDS = {
+    "bias": "int32_t",
+    "multiplier": "int16_t",
+    "shift": "int8_t",
+    "constant": "int32_t",
+}
+"""Arrays of per-unit constants, and their types where these are integers."""
+RECORD_OF = {"int16_t": "multiplier", "int8_t": "shift"}
+WEIGHT_TYPES = {0: "float", 4: "int4", 8: "int8_t", 16: "int16_t"}
+"""By the bits of a weight; float32 has none."""
 
 
 class PhasePrinter:
@@ -50,7 +58,7 @@ class PhasePrinter:
         kernel = None
         over_time = any(op.kind == "matvec_over_time" for op in phase.matvecs)
         if block is not None and (unroll != "full" or over_time):
-            chosen = "portable" if unroll == "full" else choose(self.kernels, block)
+            chosen = choose(self.kernels, block)
             packed = KERNELS[chosen].pack(block)
             array = f"{program.name}_{c_name(phase.name)}_weights"
             dims = packed.words.shape
@@ -205,7 +213,7 @@ class PhasePrinter:
                     0 if program.is_float else value.format.magnitude,
                 )
             )
-        weight_type = "float" if program.is_float else "int8_t"
+        weight_type = WEIGHT_TYPES[phase.matvecs[0].n]
         return MatvecBlock(phase.name, phase.units, tuple(segments), unroll, weight_type)
 
     def _constants(
@@ -241,7 +249,7 @@ class PhasePrinter:
     def _record(self, phase: Phase, name: str) -> str:
         if any(name == op.bias for op in phase.matvecs):
             return "bias"
-        return "multiplier" if ctype_of(self.program, name) == "int16_t" else "constant"
+        return RECORD_OF.get(ctype_of(self.program, name), "constant")
 
     def _body(
         self,

@@ -70,6 +70,9 @@ FLOAT = {
 }
 """Float operations."""
 
+ELEMENTS = ("le_half",)
+"""Helpers that read an element of a table; see `opening.py`."""
+
 NEEDS = {
     "le_sigmoid": ("le_exp",),
     "le_tanh": ("le_exp",),
@@ -101,6 +104,7 @@ def spell(op: Op, args: Sequence[str], *, is_float: bool, **names: object) -> st
 def helpers_used(texts: Sequence[str]) -> frozenset[str]:
     """Names of the helper functions that occur in C expressions, with those that they call."""
     known = {t.split("(")[0] for t in (*INTEGER.values(), *FLOAT.values()) if t.startswith("le_")}
+    known |= set(ELEMENTS)
     used = {name for name in known for text in texts if f"{name}(" in text}
     return frozenset(used.union(*(NEEDS.get(name, ()) for name in used)))
 

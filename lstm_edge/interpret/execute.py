@@ -220,8 +220,8 @@ def _apply(
         case "table":
             return function(args[0], values[op.table], op.n)
         case "lookup":
-            constants = [values[name] for name in (*op.matrices, op.bias) if name]
-            return function(args[0], *constants, op.n)
+            factors = [values[op.bias]] if op.bias else []
+            return function(args[0], values[op.matrices[0]], op.n, *factors)
         case "log" | "rsqrt" if op.table:
             return function(args[0], values[op.table])
         case _:

@@ -179,7 +179,7 @@ def _argmax(_: Op, args: list[Bounds], __: Constants) -> Bounds:
 
 def _lookup(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     """Of the rows that the operand may name."""
-    rows = constants[op.matrices[0]] * constants[op.bias][:, None]
+    rows = constants[op.matrices[0]] * (constants[op.bias][:, None] if op.bias else 1)
     first, last = (int(np.clip(a[op.n], 0, len(rows) - 1)) for a in args[0])
     found = rows[first : last + 1]
     return found.min(axis=0), found.max(axis=0)

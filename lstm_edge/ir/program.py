@@ -51,14 +51,15 @@ class Value:
 class Op:
     """dest = kind(args). What the fields hold beyond that, by kind:
 
-    matvec            bias constant, one matrix constant per operand in args
+    matvec            bias constant, one matrix constant per operand in args; n: bits of a weight
     matvec_over_time  the same with matrices [steps, rows, columns], that of the step is used;
                       args[0] is the running sum, replaced by the bias at the first step
     shift, round_shift, saturate   n: the count or the number of bits
     table             table: the constant's name, n: log2 of the distance of its entries
     log, rsqrt        table
     lookup            matrices: one constant [rows, length], of which row args[0][n] is taken, the
-                      nearest where there is none; bias: [rows] by which that row is multiplied
+                      nearest where there is none; bias: [rows] by which that row is multiplied;
+                      count: bits of a number in it
     concat            operands of one format, end to end
     step_at           n: the step of a per-step value, 0 or -1; in a block that runs ONCE
     slice             features n .. n + count - 1 of the operand
@@ -151,7 +152,8 @@ class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
     sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
-    sequence length that the model requires, None if any will do.
+    sequence length that the model requires, None if any will do. row_scales: integer sum of
+    products -> the real value of 1 of each of its rows.
     """
 
     name: str
@@ -168,6 +170,7 @@ class Program:
     lengths: tuple[Length, ...] = (Length(),)
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
+    row_scales: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def is_float(self) -> bool:

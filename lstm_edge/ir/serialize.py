@@ -28,6 +28,7 @@ def to_bytes(program: Program) -> bytes:
     """Deterministic: equal programs give equal bytes."""
     arrays = {f"constant/{name}": _compact(a) for name, a in program.constants.items()}
     arrays |= {f"initial/{s.name}": s.initial for s in program.states}
+    arrays |= {f"row_scale/{name}": a for name, a in program.row_scales.items()}
     for kind, ports in (("input", program.inputs), ("output", program.outputs)):
         for port in ports:
             arrays[f"{kind}_scale/{port.name}"] = port.scale
@@ -153,6 +154,11 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         options=d["options"],
         state_inputs=_state_ports(d["state_inputs"]),
         state_outputs=_state_ports(d["state_outputs"]),
+        row_scales={
+            name.removeprefix("row_scale/"): a
+            for name, a in arrays.items()
+            if name.startswith("row_scale/")
+        },
     )
 
 

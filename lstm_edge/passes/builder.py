@@ -25,6 +25,8 @@ class Builder:
         self.values: dict[str, Value] = {}
         self.constants: dict[str, Array] = {}
         self.states: list[State] = []
+        self.row_scales: dict[str, Array] = {}
+        """Sum of products -> the real value of 1 of each of its rows."""
         self.blocks: list[Block] = []
         self._ops: list[Op] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.program import MATVECS, Op, Program
+from lstm_edge.passes.moments import Halves, Moments, Sums
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -19,20 +20,8 @@ CHAIN = 64
 """Samples in a row that a stateful network is calibrated on."""
 CHUNK_VALUES = 2**20
 """Samples are fed in chunks of about this many input numbers."""
-
-
-@dataclass(frozen=True)
-class Moments:
-    """First two moments of the concatenated operands of a matvec: mean [K], covariance [K, K]."""
-
-    mean: Doubles
-    covariance: Doubles
-
-    def select(self, lengths: list[int], parts: list[int]) -> Moments:
-        """The moments of some of the operands; lengths: of all of them, in order."""
-        ends = np.cumsum(lengths)
-        kept = np.concatenate([np.arange(ends[p] - lengths[p], ends[p]) for p in parts])
-        return Moments(self.mean[kept], self.covariance[np.ix_(kept, kept)])
+CHOOSING_SHARE = 4
+"""Every fourth stream says which rounding is best, and takes no part in making any."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +44,14 @@ class Ranges:
 class _Watcher:
     """Running minima, maxima and sums over all samples and steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program) -> None:
+        self.constants = program.constants
         self.low: dict[str, Doubles] = {}
         self.high: dict[str, Doubles] = {}
-        self.sums: dict[tuple[str, ...], tuple[float, Doubles, Doubles]] = {}
-        self.origins: dict[tuple[str, ...], Doubles] = {}
-        """Sums are taken of differences to the first vector: large means cost no digits."""
+        self.sums: dict[tuple[str, ...], Halves] = {}
+        self.calls: dict[str, int] = {}
+        """How often each matvec_over_time was run: it has weights of its own at each step."""
+        self.choosing = False
 
     def record(self, name: str, array: Array) -> None:
         flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
@@ -72,24 +63,21 @@ class _Watcher:
         self.record(op.dest, result)
         if op.kind not in MATVECS:
             return
-        first = 1 if op.kind == "matvec_over_time" else 0
-        key = op.args[first:]
-        joined = np.concatenate(args[first:], axis=-1).astype(np.float64)
-        joined = joined - self.origins.setdefault(key, joined[0].copy())
-        count, total, square = self.sums.get(key, (0.0, np.zeros(1), np.zeros((1, 1))))
-        self.sums[key] = (
-            count + len(joined),
-            total + joined.sum(axis=0),
-            square + joined.T @ joined,
-        )
+        operands, key = args, op.args
+        if op.kind == "matvec_over_time":
+            call = self.calls[op.dest] = self.calls.get(op.dest, -1) + 1
+            step = call % len(self.constants[op.matrices[0]])
+            operands, key = args[1:], key_at(op.args[1:], step)
+        joined = np.concatenate(operands, axis=-1).astype(np.float64)
+        self.sums.setdefault(key, Halves(Sums(), Sums())).add(joined, self.choosing)
 
     def moments(self) -> dict[tuple[str, ...], Moments]:
-        result = {}
-        for key, (count, total, square) in self.sums.items():
-            mean = total / count
-            covariance = square / count - np.outer(mean, mean)
-            result[key] = Moments(self.origins[key] + mean, covariance)
-        return result
+        return {key: halves.moments() for key, halves in self.sums.items()}
+
+
+def key_at(operands: tuple[str, ...], step: int) -> tuple[str, ...]:
+    """Names the moments of operands at one step of a sequence."""
+    return (*operands, str(step))
 
 
 def chained(program: Program, feed: Feed) -> Feed:
@@ -106,6 +94,16 @@ def chained(program: Program, feed: Feed) -> Feed:
     return Feed(inputs)
 
 
+def parts_to_choose_by(feed: Feed, size: int) -> Iterator[tuple[bool, Feed]]:
+    """The streams in parts of `size`; True with those to choose by, which come last."""
+    streams, _, _ = feed.shape
+    choosing = np.arange(streams) % CHOOSING_SHARE == CHOOSING_SHARE - 1
+    for last in (False, True):
+        which = np.flatnonzero(choosing == last)
+        for start in range(0, len(which), size):
+            yield last, feed.pick(which[start : start + size])
+
+
 def calibrate(
     program: Program,
     feed: Feed,
@@ -118,15 +116,14 @@ def calibrate(
     Where an output feeds a state back, samples are calls of a stream: see `chained`. `progress` is
     told the number of samples after each chunk.
     """
-    watcher = _Watcher()
+    watcher = _Watcher(program)
     feed = chained(program, feed)
-    streams, calls, _ = feed.shape
+    _, calls, _ = feed.shape
     per_stream = sum(a[0].size for a in feed.inputs.values())
     chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8))
     for state in program.states:
         watcher.record(state.name, state.initial[None, :])
-    for start in range(0, streams, chunk):
-        part = feed.pick(np.arange(start, min(start + chunk, streams)))
+    for watcher.choosing, part in parts_to_choose_by(feed, chunk):
         for port in program.inputs:
             watcher.record(port.value, part.inputs[port.name])
         for name, given in part.states.items():

@@ -15,9 +15,12 @@ from lstm_edge.passes.input_formats import (
     calibrated_format,
     drawn_format,
     only_gates_read,
+    power_of_two_format,
+    reading_layers,
     reading_weights,
     scaling_of,
 )
+from lstm_edge.passes.options import Options
 
 MARGIN = 1.1
 """Share by which a calibrated range is widened where nothing bounds a value."""
@@ -54,14 +57,6 @@ CELL_RANGES = {
 
 
 @dataclass(frozen=True)
-class Options:
-    """Widths in bits: activations 8, 12 or 16; cell_state 16 or 32."""
-
-    activations: int = 12
-    cell_state: int = 32
-
-
-@dataclass(frozen=True)
 class FormatChoice:
     """Formats of one model; `multiplied` names the tensors that a matrix product reads."""
 
@@ -73,17 +68,24 @@ class FormatChoice:
     def of_input(self, tensor: str, features: int) -> InputFormat:
         """Scales and zero points of a model input."""
         columns, recurrent = reading_weights(self.model, tensor)
-        activations = self.options.activations
+        activations = self._width_of_input(tensor)
         scaling, fine = scaling_of(self.model, tensor), not len(columns)
         if fine:
             columns = np.zeros(features) if scaling is None else scaling.gain
         if not self.ranges.from_data:
             only_gates = only_gates_read(self.model, tensor)
-            return drawn_format(columns, only_gates, activations, scaling)
+            drawn = drawn_format(columns, only_gates, activations, scaling)
+            return power_of_two_format(drawn) if self.options.power_of_two else drawn
         hidden_unit = 2.0 ** (1 - activations)
         balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
         low, high = self.ranges.low[tensor], self.ranges.high[tensor]
-        return calibrated_format(low, high, columns, balanced, activations, fine)
+        chosen = calibrated_format(low, high, columns, balanced, activations, fine)
+        return power_of_two_format(chosen) if self.options.power_of_two else chosen
+
+    def _width_of_input(self, tensor: str) -> int:
+        """The most bits that any reader wants."""
+        readers = reading_layers(self.model, tensor)
+        return max(self.options.of(name).activations for name in readers or ("",))
 
     def of_state(self, layer: Layer, name: str) -> Format:
         """A state that enters a matrix product is an activation, any other a cell state."""
@@ -93,8 +95,8 @@ class FormatChoice:
             known = layer.cell.bounds.get(name, float("inf"))
             bound = min(proved_bound(layer.cell.results[name]), known)
             if self.is_given(layer, name):
-                return self.of_given(largest, max(bound, first))
-            return self.of_activation(largest, max(bound, first))
+                return self.of_given(largest, max(bound, first), layer.name)
+            return self.of_activation(largest, max(bound, first), layer.name)
         bits = self.options.cell_state
         room = CELL_RANGES[bits, self.ranges.from_data]
         reach = max(largest * room.margin, room.least)
@@ -105,19 +107,24 @@ class FormatChoice:
         parts = [part for port in self.model.state_inputs for part in port.parts]
         return any((part.layer, part.state) == (layer.name, name) for part in parts)
 
-    def of_given(self, largest: float, bound: float) -> Format:
+    def of_given(self, largest: float, bound: float, layer: str) -> Format:
         """A state that stays within `bound` by itself and that a caller may set beyond it."""
         if not np.isfinite(bound):
-            return self.of_activation(largest, bound)
-        bits = self.options.activations
+            return self.of_activation(largest, bound, layer)
+        bits = self.options.of(layer).activations
         stored = min(bits + HEADROOM_BITS, 16) if bits > 8 else 8
         room = bound * 2.0 ** (stored - bits)
         reach = bound if largest <= room else largest * MARGIN
         if not self.ranges.from_data and bits != 12:
             reach = max(reach, GIVEN_STATE[bits] * bound)
         if bits == 8:
-            return saturated(reach / 127.0, 8)
+            return self._eight_bits(reach)
         return saturated(2.0 ** (bits_above(reach) + 1 - bits), stored, "int16")
+
+    def _eight_bits(self, reach: float) -> Format:
+        """The finest format that holds `reach`, or all of it but the last 128th."""
+        exact = reach / 127.0
+        return saturated(2.0 ** (bits_above(reach) - 7) if self.options.power_of_two else exact, 8)
 
     def is_mixed(self, layer: Layer, name: str) -> bool:
         """True where a state enters matrix products and elementwise operations both."""
@@ -150,12 +157,12 @@ class FormatChoice:
         steps = (self.model.steps or OPEN_STEPS) + added
         return saturated(2.0 ** (bits_above(max(reach, SMALLEST) * steps) - 30), 31, "int32")
 
-    def of_activation(self, largest: float, bound: float) -> Format:
+    def of_activation(self, largest: float, bound: float, layer: str) -> Format:
         """A vector that enters a matrix product; `largest` was seen, `bound` is proved."""
-        bits = self.options.activations
+        bits = self.options.of(layer).activations
         seen = max(largest, SMALLEST) * MARGIN
         if bits == 8:
-            return saturated(min(seen, bound) / 127.0, 8)
+            return self._eight_bits(min(seen, bound))
         if bound <= BOUND_SLACK * largest or bound <= 1.0:
             unit = 2.0 ** (bits_above(max(bound, SMALLEST)) + 1 - bits)
             high = 2 ** (bits - 1) if bits < 16 else 2 ** (bits - 1) - 1
@@ -166,14 +173,14 @@ class FormatChoice:
         unit = 2.0 ** (bits_above(seen) + 1 + HEADROOM_BITS - stored)
         return saturated(unit, stored, "int16")
 
-    def of_embedding(self, tensor: str, largest: float) -> Format:
+    def of_embedding(self, tensor: str, largest: float, layer: str) -> Format:
         """Rows of a table whose entries are up to `largest`: all of them fit, nothing is clipped.
 
         Finer by up to HEADROOM_BITS where that lets the tensor share accumulators with a state.
         """
-        coarsest = self.of_activation(largest, largest)
+        coarsest = self.of_activation(largest, largest, layer)
         columns, recurrent = reading_weights(self.model, tensor)
-        bits = self.options.activations
+        bits = self.options.of(layer).activations
         if bits != 12 or not len(recurrent) or not columns.max() > 0.0 or not recurrent.max() > 0.0:
             return coarsest
         balanced = 2.0 ** (1 - bits) * float(recurrent.max()) / float(columns.max())

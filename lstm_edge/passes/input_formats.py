@@ -151,6 +151,28 @@ def calibrated_format(
     return InputFormat(scale, -np.floor(middle / scale + 0.5).astype(np.int64), bits)
 
 
+def power_of_two_format(chosen: InputFormat) -> InputFormat:
+    """The same with scales that are powers of two, none of which holds less."""
+    scale = 2.0 ** np.ceil(np.log2(chosen.scale))
+    middle = np.floor(chosen.zero_point * chosen.scale / scale + 0.5)
+    return InputFormat(scale, middle.astype(np.int64), chosen.bits)
+
+
+def reading_layers(model: Model, tensor: str) -> tuple[str, ...]:
+    """Names of the layers that read a tensor, at once or as a part or a step of it."""
+    carrying, found = {tensor}, []
+    for node in model.nodes:
+        if not carrying.intersection(_operands(node)):
+            continue
+        if isinstance(node, Layer | DenseOverTime):
+            found.append(node.name)
+        if isinstance(node, Layer) and node.cell.name == SCALE:
+            carrying.update(node.outputs.values())
+        elif not isinstance(node, Layer | DenseOverTime):
+            carrying.add(node.output)
+    return tuple(found)
+
+
 def reading_weights(model: Model, tensor: str) -> tuple[Doubles, Doubles]:
     """Largest weight that meets each feature of `tensor`, and the largest recurrent weights
     of the layers that read it; both empty where no matrix reads it. A layer that only scales the

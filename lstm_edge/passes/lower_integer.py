@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,46 +13,56 @@ from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.calibrate import Moments, Ranges
-from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
+from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.choose_formats import FormatChoice, multiplied_tensors
+from lstm_edge.passes.entering import Product
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, slide, within
 from lstm_edge.passes.fixed.rescale import as_fixed, convert
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
 from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
-from lstm_edge.passes.lower_affine import (
-    Doubles,
-    Operand,
-    emit_rows,
-    emit_running_sum,
-    quantize_rows,
-    requantize,
-    sharing_groups,
-)
+from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_function
 from lstm_edge.passes.lower_input import Inputs
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
-from lstm_edge.passes.lower_lookup import lower_lookup
+from lstm_edge.passes.lower_lookup import Table, lower_lookup
+from lstm_edge.passes.lower_product import Products
 from lstm_edge.passes.lower_softmax import lower_softmax
+from lstm_edge.passes.moments import Moments
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.prune import prune
+from lstm_edge.passes.rounding import Rounding
 from lstm_edge.passes.sweeps import Turn
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """An integer program, and the matrix products that it has."""
+
+    program: Program
+    products: tuple[Product, ...]
 
 
 class IntegerRules:
     """The rules of `lower.py` for integers."""
 
-    scheme = "int8"
-
-    def __init__(self, model: Model, ranges: Ranges, options: Options) -> None:
+    def __init__(
+        self,
+        model: Model,
+        ranges: Ranges,
+        options: Options,
+        entering: Mapping[str, tuple[Moments, ...]],
+    ) -> None:
+        self.scheme = "fixed" if options.power_of_two else "int8"
         self.builder = Builder()
         self.ranges = ranges
         self.choice = FormatChoice(model, ranges, options, multiplied_tensors(model))
         self.inputs = Inputs()
         self.seen_as: dict[str, str] = {}
         """Value name -> its name in the float program, where the two differ."""
-        self.joined: dict[str, list[Value]] = {}
-        """Value that is only the operand of matrix products -> the parts that stand for it."""
+        rounding = Rounding(ranges, options, entering)
+        self.products = Products(self.builder, self.inputs, rounding, self.seen_as, self._storable)
         self.states: set[str] = set()
         self.narrow: dict[str, Value] = {}
         """Wide value -> the activation that stands for it in matrix products."""
@@ -89,7 +100,7 @@ class IntegerRules:
         """Operations of one node."""
         b, name = self.builder, place.name
         if node.kind == "affine":
-            return self._affine(node, args, place)
+            return self.products.affine(node, args, place)
         if node.kind == "param":
             numbers = place.layer.params[node.name].astype(np.float64)
             return constant_vector(b, name, numbers)
@@ -135,9 +146,11 @@ class IntegerRules:
         """A row of a table in the activation format that holds all of the table."""
         table = place.layer.params[node.name].astype(np.float64)
         largest = float(np.abs(table).max())
-        target = self.choice.of_embedding(place.layer.outputs["y"], largest)
-        matrix = f"{place.layer.name}.{node.name}"
-        value = lower_lookup(self.builder, ids, int(node.value), table, target, place.name, matrix)
+        layer = place.layer
+        target = self.choice.of_embedding(layer.outputs["y"], largest, layer.name)
+        matrix = f"{layer.name}.{node.name}"
+        rows = Table(matrix, table, self.products.rounding.scheme(layer.name))
+        value = lower_lookup(self.builder, ids, int(node.value), rows, target, place.name)
         self.seen_as[value.name] = place.name
         return value
 
@@ -155,66 +168,8 @@ class IntegerRules:
         factor = self.choice.of_factor(self.ranges.largest(seen))
         return convert(self.builder, cut, factor, f"{name}_factor"), other
 
-    def _affine(self, node: Expr, args: list[Value], place: Place) -> Value:
-        layer = place.layer
-        args = [self._storable(v) for v in args]
-        key = tuple(self.seen_as.get(v.name, v.name) for v in args)
-        bias = layer.params[node.name].astype(np.float64)
-        prefix = f"{layer.name}.{node.name.removeprefix('b_')}"
-        operands = tuple(
-            operand
-            for v, m in zip(args, node.matrices, strict=True)
-            for operand in self._operands(
-                v, f"{layer.name}.{m}", layer.params[m].astype(np.float64)
-            )
-        )
-        groups = sharing_groups(operands)
-        parts = []
-        for k, group in enumerate(groups):
-            last = k == len(groups) - 1
-            rows = quantize_rows(
-                group,
-                bias if last else np.zeros_like(bias),
-                self._moments(key, group, operands),
-                f"{layer.source or layer.name}, gate {node.name.removeprefix('b_')}",
-            )
-            suffix = "" if len(groups) == 1 else f"_{group[0].matrix.rsplit('.', 1)[1]}"
-            name, gate = f"{place.name}{suffix}", f"{prefix}{suffix}"
-            parts.append(emit_rows(self.builder, group, rows, name, place.comment, gate))
-        total = parts[0]
-        for part in parts[1:]:
-            total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
-        return total
-
-    def _operands(self, value: Value, matrix: str, weights: Doubles) -> list[Operand]:
-        """A factor, or the parts of a joined one with their columns: each keeps its own scale."""
-        parts = self.joined.get(value.name)
-        if parts is None:
-            return [self._operand(value, matrix, weights)]
-        found, start = [], 0
-        for k, part in enumerate(parts):
-            columns = weights[:, start : start + part.length]
-            found += self._operands(self._storable(part), f"{matrix}_{k}", columns)
-            start += part.length
-        return found
-
-    def _operand(self, value: Value, matrix: str, weights: Doubles) -> Operand:
-        scale, zero_point = self.inputs.meaning(value)
-        value = self.inputs.origin(value)
-        return Operand(value, matrix, weights, scale, zero_point, value.format.magnitude)
-
-    def _moments(
-        self, key: tuple[str, ...], group: tuple[Operand, ...], operands: tuple[Operand, ...]
-    ) -> Moments | None:
-        """Calibrated moments of the group's part of the operands; None without data."""
-        if not self.ranges.from_data:
-            return None
-        return self.ranges.moments[key].select(
-            [o.value.length for o in operands], [operands.index(o) for o in group]
-        )
-
-    def _storable(self, value: Value) -> Value:
-        """An operand of a matrix product in at most 16 bits."""
+    def _storable(self, value: Value, layer: str) -> Value:
+        """An operand of a matrix product in at most 16 bits, as many as `layer` wants."""
         if value.name in self.narrow:
             return self.narrow[value.name]
         if value.name in self.inputs.formats or value.format.storage != "int32":
@@ -222,9 +177,8 @@ class IntegerRules:
         seen = self.seen_as.get(value.name, value.name)
         largest = self.ranges.largest(seen)
         bound = value.format.magnitude * value.format.scale
-        stored = convert(
-            self.builder, value, self.choice.of_activation(largest, bound), f"{seen}_stored"
-        )
+        target = self.choice.of_activation(largest, bound, layer)
+        stored = convert(self.builder, value, target, f"{seen}_stored")
         self.seen_as[stored.name] = seen
         return stored
 
@@ -246,7 +200,7 @@ class IntegerRules:
         if result in layer.cell.states:
             stored = convert(self.builder, value, self.choice.of_state(layer, result), name)
         elif self.choice.is_multiplied(layer, result):
-            stored = self._storable(value)
+            stored = self._storable(value, layer.name)
         else:
             return value
         self.seen_as[stored.name] = place.name
@@ -314,7 +268,7 @@ class IntegerRules:
         b, name = self.builder, f"{node.name}.y"
         length = sum(part.length for part in parts)
         if self.choice.only_multiplied(node.output):
-            self.joined[name] = parts
+            self.products.joined[name] = parts
             return Value(name, length, Format("int16"))
         parts = [self.inputs.unpacked(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
         if len({part.format.scale for part in parts}) > 1:
@@ -353,7 +307,7 @@ class IntegerRules:
             self.seen_as[unpacked.name] = x.name
             x = unpacked
         if any(e.kind == "affine" for e in walk(*layer.cell.results.values())):
-            x = self._storable(x)
+            x = self._storable(x, layer.name)
         first = np.tile(self.inputs.stored(x, pad), kernel)
         chosen = self.inputs.formats.get(x.name)
         vectors = slide(self.builder, layer.name, self.inputs.origin(x), first, ends)
@@ -364,14 +318,8 @@ class IntegerRules:
 
     def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
         """A running sum of products, and its requantization after the last step."""
-        x = self._storable(x)
-        operands = tuple(
-            self._operand(x, f"{node.name}.W{t}", node.weights[t].astype(np.float64))
-            for t in range(len(node.weights))
-        )
-        source = node.source or node.name
-        rows = quantize_rows(operands, node.bias.astype(np.float64), None, source)
-        after = emit_running_sum(self.builder, self.inputs.origin(x), rows, node.name)
+        x = self._storable(x, node.name)
+        after, rows = self.products.over_time(node, x)
         self.builder.close_block(node.name, turn.sweep, turn.clock)
         result = requantize(self.builder, after, rows, f"{node.name}.y", node.name)
         self.seen_as[result.name] = after.name
@@ -392,8 +340,28 @@ def given_name(state: Value) -> str:
     return f"{state.name}_given"
 
 
+def lowered(
+    model: Model,
+    ranges: Ranges,
+    options: Options,
+    entering: Mapping[str, tuple[Moments, ...]] | None = None,
+) -> Lowered:
+    """The integer program of a model, its formats chosen from `ranges`, and its matrix products.
+
+    entering: by first matrix of a product, what enters it in a program made before.
+    """
+    described = {
+        "activations": options.activations,
+        "cell_state": options.cell_state,
+        "weights": options.weights,
+    }
+    rules = IntegerRules(model, ranges, options, entering or {})
+    program = with_derived_initials(prune(lower(model, rules, described)))
+    scales = rules.builder.row_scales.items()
+    made = {name: scale for name, scale in scales if name in program.values}
+    return Lowered(replace(program, row_scales=made), tuple(rules.products.rounding.products))
+
+
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:
-    """The int8 program of a model, its formats chosen from `ranges`."""
-    described = {"activations": options.activations, "cell_state": options.cell_state}
-    program = prune(lower(model, IntegerRules(model, ranges, options), described))
-    return with_derived_initials(program)
+    """The integer program of a model, its weights rounded on what calibration saw."""
+    return lowered(model, ranges, options).program

@@ -10,6 +10,8 @@ Ints = npt.NDArray[np.int64]
 
 DAMPING = 0.01
 """Share of the mean variance added to every column's: keeps unseen columns near their values."""
+BLOCK = 64
+"""Columns between two updates of all that are left."""
 
 
 def round_to_nearest(rows: Doubles, largest: int) -> Ints:
@@ -28,16 +30,27 @@ def round_second_order(rows: Doubles, largest: int, covariance: Doubles) -> Ints
     mean = float(variance.mean())
     if not mean > 0.0:
         return round_to_nearest(rows, largest)
-    damped = covariance + DAMPING * mean * np.eye(len(covariance))
     order = np.argsort(-variance, kind="stable")
-    upper = _inverse_factor(damped[np.ix_(order, order)])
-    left = rows[:, order].copy()
+    damped = (covariance + DAMPING * mean * np.eye(len(covariance)))[np.ix_(order, order)]
+    result = np.empty(rows.shape, np.int64)
+    result[:, order] = _pushed(rows[:, order], largest, damped)
+    return result
+
+
+def _pushed(rows: Doubles, largest: int, covariance: Doubles) -> Ints:
+    """Each column rounded, its error pushed into those behind it; far ones block by block."""
+    upper = _inverse_factor(covariance)
+    left = rows.copy()
     result = np.zeros(rows.shape, np.int64)
-    for k in range(rows.shape[1]):
-        rounded = round_to_nearest(left[:, k], largest)
-        result[:, order[k]] = rounded
-        error = (left[:, k] - rounded) / upper[k, k]
-        left[:, k + 1 :] -= np.outer(error, upper[k, k + 1 :])
+    columns = rows.shape[1]
+    for start in range(0, columns, BLOCK):
+        end = min(start + BLOCK, columns)
+        errors = np.zeros((len(rows), end - start))
+        for k in range(start, end):
+            result[:, k] = round_to_nearest(left[:, k], largest)
+            errors[:, k - start] = (left[:, k] - result[:, k]) / upper[k, k]
+            left[:, k + 1 : end] -= np.outer(errors[:, k - start], upper[k, k + 1 : end])
+        left[:, end:] -= errors @ upper[start:end, end:]
     return result
 
 

@@ -12,8 +12,8 @@ import pytest
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import Model
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import graph, lstm_weights, node, saved

@@ -17,9 +17,9 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.interpret.ports import quantize
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import calibrate
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.host.test_bit_exact import needs_sanitizer

@@ -14,9 +14,9 @@ from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, read_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.passes.calibrate import calibrate
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from tests.oracle.graphs import node, saved
 from tests.oracle.model_reference import run_model

@@ -14,9 +14,9 @@ from lstm_edge.interpret.feed import Feed, feed_of, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import calibrate
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import saved

@@ -13,8 +13,8 @@ import pytest
 
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import DenseOverTime, FirstStep, LastStep, Layer, Model, Port, Tensor
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.support.choices import CELLS, DIRECTIONS, FUNCTIONS
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized, real_outputs, sqnr_db

@@ -16,8 +16,8 @@ from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, read_inputs
 from lstm_edge.ir.model import Layer
 from lstm_edge.ir.program import Op, Program
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.targets import load_target
 from tests.oracle.embedding_graphs import (
     FORMS,

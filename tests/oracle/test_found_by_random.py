@@ -11,8 +11,8 @@ import pytest
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import initial_state, set_state
 from lstm_edge.interpret.feed import feed_of
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.state_graphs import Case, floats, integers, weights

@@ -14,8 +14,8 @@ from lstm_edge.errors import DataError, ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.ports import quantize
 from lstm_edge.ir.model import Layer
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.oracle import state_graphs
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.window_graphs import (

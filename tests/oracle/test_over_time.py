@@ -11,8 +11,8 @@ import pytest
 
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import from_vectors
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.oracle.model_reference import run_model
 from tests.support.choices import over_time
 from tests.support.models import random_inputs, random_model

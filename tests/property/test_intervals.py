@@ -17,7 +17,7 @@ from lstm_edge.interpret import interval
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, Value
-from lstm_edge.passes.choose_formats import Options
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.passes.tables import rsqrt_table
 from tests.support.choices import over_time
@@ -101,7 +101,8 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
     if kind == "slice":
         n = draw(st.integers(0, UNITS - 1))
         count = draw(st.integers(1, UNITS - n))
-    op = Op(kind, "dest", names, n, table, "b" if matrices else "", matrices, count)
+    factors = kind != "lookup" or draw(st.booleans())
+    op = Op(kind, "dest", names, n, table, "b" if matrices and factors else "", matrices, count)
     return op, bounds, constants, int(rng.integers(2**32))
 
 
@@ -137,7 +138,7 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
         "log": (constants.get(op.table),),
         "rsqrt": (constants.get(op.table),),
         "table": (constants.get(op.table), op.n),
-        "lookup": (constants["W"], constants["b"], op.n),
+        "lookup": (constants["W"], op.n, *((constants["b"],) if op.bias else ())),
         "slice": (op.n, op.count),
         **dict.fromkeys(("shift", "round_shift", "saturate"), (op.n,)),
     }

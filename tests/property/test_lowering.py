@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import Layer, Model
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.support.choices import (
     ALL_CELLS,
     CELLS,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lstm_edge.interpret.execute import initial_state, run
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.program import Program
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.support.choices import READS
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import WIDTHS, Arrays, quantized, stored

@@ -15,9 +15,9 @@ from lstm_edge.interpret.ports import dequantize, quantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import calibrate
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]

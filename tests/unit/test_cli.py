@@ -160,9 +160,7 @@ def test_the_options_decide_what_is_generated(folder: Path) -> None:
     assert len(texts) == 6
 
 
-@pytest.mark.parametrize(
-    "words", [["--scheme", "fixed"], ["--weights", "int4"], ["--activations", "auto"]], ids=str
-)
+@pytest.mark.parametrize("words", [["--activations", "auto"]], ids=str)
 def test_what_comes_later_is_refused_by_name(words: list[str], folder: Path) -> None:
     line = refused(1, "compile", MODEL, "--target", "host", *words)
     assert f"{' '.join(words)} is not supported yet" in line

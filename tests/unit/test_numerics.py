@@ -118,8 +118,8 @@ def test_lookup_takes_the_nearest_row_and_its_factor() -> None:
     ids = np.array([[0, 9], [1, 9], [2, 9], [3, 9], [-1, 9], [2**31 - 1, 9], [-(2**31), 9]])
     taken = [0, 1, 2, 2, 0, 2, 0]
     expected = rows[taken] * factors[taken][:, None]
-    assert np.array_equal(numerics.lookup(ids, rows, factors, 0), expected)
-    assert np.array_equal(numerics.lookup(ids[:, ::-1], rows, factors, 1), expected)
+    assert np.array_equal(numerics.lookup(ids, rows, 0, factors), expected)
+    assert np.array_equal(numerics.lookup(ids[:, ::-1], rows, 1, factors), expected)
     real = numerics_float.lookup(ids.astype(np.float32), rows.astype(np.float32), 0)
     assert real.dtype == np.float32
     assert np.array_equal(real, rows[taken])

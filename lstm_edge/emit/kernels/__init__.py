@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from lstm_edge.emit.kernels import dsp_pairs, portable
+from lstm_edge.emit.kernels import dsp_pairs, nibbles, portable
 from lstm_edge.emit.kernels.block import MatvecBlock
 from lstm_edge.errors import TargetError
 
-KERNELS: dict[str, ModuleType] = {"portable": portable, "dsp_pairs": dsp_pairs}
+KERNELS: dict[str, ModuleType] = {
+    "portable": portable,
+    "nibbles": nibbles,
+    "dsp_pairs": dsp_pairs,
+}
 
 
 def choose(preferred: tuple[str, ...], block: MatvecBlock) -> str:

@@ -32,7 +32,8 @@ class Segment:
 class MatvecBlock:
     """All segments of a phase; a unit's accumulators start at their biases.
 
-    unroll: "none", "gates" or "full". weight_type: "int8_t" or "float".
+    unroll: "none", "gates" or "full". weight_type: "int4", "int8_t", "int16_t" or
+    "float".
     """
 
     name: str
@@ -80,7 +81,9 @@ def runs(columns: int, unroll: str, start: int = 0) -> tuple[Run, ...]:
     return blocks + ((Run(start + times * UNROLLED_BLOCK, rest, 1),) if rest else ())
 
 
-def interleave(segment: Segment) -> Array:
-    """Weights [..., units, columns * rows]: all rows of a column next to each other."""
-    swapped = np.swapaxes(segment.weights, -1, -2)
+def interleave(weights: Array) -> Array:
+    """[..., units, columns * rows] of [..., units, rows, columns]: all rows of a column next to
+    each other.
+    """
+    swapped = np.swapaxes(weights, -1, -2)
     return swapped.reshape(*swapped.shape[:-2], -1)

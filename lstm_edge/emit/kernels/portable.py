@@ -20,13 +20,13 @@ class SegmentView:
 
 
 def supports(block: MatvecBlock) -> bool:
-    """Any shape and any unrolling."""
-    return True
+    """Any shape and any unrolling; a weight has whole bytes."""
+    return block.weight_type != "int4"
 
 
 def pack(block: MatvecBlock) -> Packed:
     """Unit by unit, segment by segment, column by column, the rows of a column together."""
-    words = np.concatenate([interleave(s) for s in block.segments], axis=-1)
+    words = np.concatenate([interleave(s.weights) for s in block.segments], axis=-1)
     shape = ", ".join(f"{s.columns} columns x {len(s.rows)} rows" for s in block.segments)
     return Packed(block.weight_type, words, f"per unit: {shape}")
 

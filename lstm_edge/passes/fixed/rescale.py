@@ -51,6 +51,8 @@ def unpack_input(b: Builder, value: Value, scale: Doubles, zero_point: Ints, nam
         points = Format("int32", 1.0, int(zero_point.min()), int(zero_point.max()))
         offset = b.vector(f"{name}_zero_point", zero_point, points)
         value = b.emit("sub", f"{name}_centred", (value, offset), Format("int32", 1.0, low, high))
+    if all(fraction_bits(abs(float(s))) is not None for s in scale) and np.all(scale > 0.0):
+        return _aligned(b, value, -np.log2(scale).astype(np.int64), name)
     lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
     wide = shift_left(b, value, lift, f"{name}_lifted")
     _, n = multiplier_for(float(np.abs(scale).max()) / 2.0**lift)
@@ -62,6 +64,26 @@ def unpack_input(b: Builder, value: Value, scale: Doubles, zero_point: Ints, nam
         (a * m) >> 16 for a in (wide.format.low, wide.format.high) for m in (reach.low, reach.high)
     ]
     return b.emit("mulw", name, (wide, factor), fixed(n - 16, min(ends), max(*ends, 0), "int32"))
+
+
+def _aligned(b: Builder, value: Value, fraction: Ints, name: str) -> Value:
+    """Features with `fraction` fractional bits each, by shifts: all one bit finer than the finest,
+    or as fine as the widest leaves room for.
+    """
+    room = 31 - signed_bits(value.format.low, value.format.high)
+    common = int(min(fraction.max() + 1, fraction.min() + room))
+    up, down = np.maximum(common - fraction, 0), np.maximum(fraction - common, 0)
+    most = int(up.max())
+    low, high = min(value.format.low, 0) << most, max(value.format.high, 0) << most
+    wide = fixed(common, low, high, "int32")
+    if up.min() == most:
+        return b.emit("shift", name, (value,), wide, n=-most)
+    counts = b.vector(f"{name}_up", up, Format("int8", 1.0, 0, most))
+    value = b.emit("lift", name, (value, counts), wide)
+    if not down.any():
+        return value
+    counts = b.vector(f"{name}_down", down, Format("int8", 1.0, 0, int(down.max())))
+    return b.emit("drop", name, (value, counts), wide)
 
 
 def _lifted(value: Value, ratio: float) -> int:

@@ -1,0 +1,97 @@
+"""Matrix products in integers: their operands, which of them share a sum, and their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_edge.ir.expr import Expr
+from lstm_edge.ir.model import DenseOverTime
+from lstm_edge.ir.program import Value
+from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.arithmetic import add_or_subtract
+from lstm_edge.passes.lower import Place
+from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
+from lstm_edge.passes.lower_input import Inputs
+from lstm_edge.passes.quantize_rows import Doubles, Operand, Rows, columns_of, sharing_groups
+from lstm_edge.passes.rounding import Called, Rounding
+
+
+@dataclass
+class Products:
+    """The matrix products of the program that `builder` holds.
+
+    seen_as: value name -> its name in the float program, where the two differ. storable: a value
+    as an operand, in the width that a layer wants. joined: value that is only the operand of
+    products -> the parts that stand for it.
+    """
+
+    builder: Builder
+    inputs: Inputs
+    rounding: Rounding
+    seen_as: dict[str, str]
+    storable: Callable[[Value, str], Value]
+    joined: dict[str, list[Value]] = field(default_factory=dict)
+
+    def affine(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
+        layer = place.layer
+        args = [self.storable(v, layer.name) for v in args]
+        key = tuple(self.seen_as.get(v.name, v.name) for v in args)
+        bias = layer.params[node.name].astype(np.float64)
+        gate = node.name.removeprefix("b_")
+        prefix = f"{layer.name}.{gate}"
+        called = Called(layer.name, f"{layer.source or layer.name}, gate {gate}", place.name)
+        operands = tuple(
+            operand
+            for v, m in zip(args, node.matrices, strict=True)
+            for operand in self._operands(
+                v, f"{layer.name}.{m}", layer.params[m].astype(np.float64), layer.name
+            )
+        )
+        groups = sharing_groups(operands)
+        parts = []
+        for k, group in enumerate(groups):
+            last = k == len(groups) - 1
+            own = bias if last else np.zeros_like(bias)
+            rows = self.rounding.rows(group, own, called, key, columns_of(group, operands))
+            suffix = "" if len(groups) == 1 else f"_{group[0].matrix.rsplit('.', 1)[1]}"
+            name = f"{place.name}{suffix}"
+            parts.append(
+                emit_rows(self.builder, group, rows, name, place.comment, f"{prefix}{suffix}")
+            )
+        total = parts[0]
+        for part in parts[1:]:
+            total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
+        return total
+
+    def _operands(self, value: Value, matrix: str, weights: Doubles, layer: str) -> list[Operand]:
+        """A factor, or the parts of a joined one with their columns: each keeps its own scale."""
+        parts = self.joined.get(value.name)
+        if parts is None:
+            return [self._operand(value, matrix, weights)]
+        found, start = [], 0
+        for k, part in enumerate(parts):
+            columns = weights[:, start : start + part.length]
+            found += self._operands(self.storable(part, layer), f"{matrix}_{k}", columns, layer)
+            start += part.length
+        return found
+
+    def _operand(self, value: Value, matrix: str, weights: Doubles) -> Operand:
+        scale, zero_point = self.inputs.meaning(value)
+        value = self.inputs.origin(value)
+        return Operand(value, matrix, weights, scale, zero_point, value.format.magnitude)
+
+    def over_time(self, node: DenseOverTime, x: Value) -> tuple[Value, Rows]:
+        """The running sum of products with the weights of each step, and how it is scaled."""
+        operands = tuple(
+            self._operand(x, f"{node.name}.W{t}", node.weights[t].astype(np.float64))
+            for t in range(len(node.weights))
+        )
+        called = Called(node.name, node.source or node.name, f"{node.name}.sum_next")
+        read = self.seen_as.get(x.name, x.name)
+        bias = node.bias.astype(np.float64)
+        rows = self.rounding.rows_over_time(operands, bias, called, read, f"{node.name}.W")
+        return emit_running_sum(self.builder, self.inputs.origin(x), rows, node.name), rows

@@ -1,0 +1,33 @@
+"""What may be chosen about number formats: for the whole model, and layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Bits of a layer's weights (4, 8 or 16) and of the activations that it makes (8, 12, 16)."""
+
+    weights: int = 8
+    activations: int = 12
+
+
+@dataclass(frozen=True)
+class Options:
+    """Widths in bits: activations 8, 12 or 16; cell_state 16 or 32; weights 4, 8 or 16.
+
+    power_of_two: every scale is one, so that shifts are all that rescales. layers: name of a
+    layer -> its own widths.
+    """
+
+    activations: int = 12
+    cell_state: int = 32
+    weights: int = 8
+    power_of_two: bool = False
+    layers: Mapping[str, Widths] = field(default_factory=dict)
+
+    def of(self, layer: str) -> Widths:
+        """The widths of one layer."""
+        return self.layers.get(layer, Widths(self.weights, self.activations))

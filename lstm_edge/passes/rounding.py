@@ -1,0 +1,76 @@
+"""How the weights of each matrix product are rounded, and what is known of its operands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_edge.passes.calibrate import Ranges, key_at
+from lstm_edge.passes.entering import Product
+from lstm_edge.passes.moments import Doubles, Ints, Moments
+from lstm_edge.passes.options import Options
+from lstm_edge.passes.quantize_rows import Operand, Rows, Scheme, quantize_rows
+
+
+@dataclass(frozen=True)
+class Called:
+    """A product: its layer, what messages call it, the float program's name of its result."""
+
+    layer: str
+    source: str
+    real: str
+
+
+@dataclass
+class Rounding:
+    """Rounds rows on what is known best of their operands: `entering` by first matrix, what enters
+    a program that was made before; else what calibration saw; else nothing.
+
+    products: what was rounded, for a later program.
+    """
+
+    ranges: Ranges
+    options: Options
+    entering: Mapping[str, tuple[Moments, ...]]
+    products: list[Product] = field(default_factory=list)
+
+    def scheme(self, layer: str) -> Scheme:
+        """How the weights of a layer are stored."""
+        return Scheme(self.options.of(layer).weights, self.options.power_of_two)
+
+    def rows(
+        self,
+        operands: tuple[Operand, ...],
+        bias: Doubles,
+        called: Called,
+        reads: tuple[str, ...],
+        columns: Ints,
+    ) -> Rows:
+        """Rows of operands that share an accumulator: `columns` of the float program's `reads`."""
+        name = operands[0].matrix
+        self.products.append(_product(name, called.real, columns, operands))
+        moments = self.entering.get(name, ())
+        if not moments and self.ranges.from_data:
+            moments = (self.ranges.moments[reads].select(columns),)
+        return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+
+    def rows_over_time(
+        self, operands: tuple[Operand, ...], bias: Doubles, called: Called, read: str, matrix: str
+    ) -> Rows:
+        """Rows of one operand at each step of a sequence; each step has weights of its own."""
+        steps, columns = len(operands), np.arange(operands[0].value.length)
+        self.products.append(_product(matrix, called.real, columns, operands[:1], steps))
+        moments = self.entering.get(matrix, ())
+        if not moments and self.ranges.from_data:
+            moments = tuple(self.ranges.moments[key_at((read,), t)] for t in range(steps))
+        return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+
+
+def _product(
+    matrix: str, real: str, columns: Ints, operands: tuple[Operand, ...], steps: int = 1
+) -> Product:
+    scale = np.concatenate([o.scale for o in operands])
+    zero_point = np.concatenate([o.zero_point for o in operands])
+    return Product(matrix, real, columns, scale, zero_point, steps)
