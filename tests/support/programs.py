@@ -23,7 +23,8 @@ from tests.support.models import random_inputs
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
-WIDTHS = tuple(Options(a, c) for a in (8, 12, 16) for c in (16, 32))
+BITS = tuple((a, c) for a in (8, 12, 16) for c in (16, 32))
+WIDTHS = tuple(Options(a, c) for a, c in BITS)
 """Every choice of activation and cell state width."""
 
 
