@@ -12,7 +12,6 @@ import pytest
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.targets import load_target
-from tests.host.test_bit_exact import needs_sanitizer
 from tests.support.choices import ARGMAX_HEADS
 from tests.support.exactness import (
     UNROLLS,
@@ -21,13 +20,13 @@ from tests.support.exactness import (
     float_program,
     integer_program,
     rendered,
+    sanitized,
     stored_streams,
 )
 from tests.support.models import random_model
 
 HOST = load_target("host")
 DSP = load_target("cortex-m4")
-SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 def looking_up(seed: int, **choices: Any) -> Model:
@@ -65,20 +64,11 @@ def test_every_compiler_under_sanitizers(
     compiler: str, optimize: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip(compiler)
-    needs_sanitizer(compiler, SANITIZED, tmp_path)
+    options = {"optimize": optimize, **sanitized(compiler, tmp_path)}
     model = looking_up(2, direction="forward", read="steps", weights="normal")
     for scheme, program in (("int8", integer_program(model)), ("float", float_program(model))):
         inputs = stored_streams(program, 60)
-        assert_bit_exact(
-            program,
-            HOST,
-            "gates",
-            tmp_path / scheme,
-            inputs,
-            optimize=optimize,
-            compiler=compiler,
-            extra_flags=SANITIZED,
-        )
+        assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs, **options)
 
 
 @pytest.mark.parametrize("scheme", ["int8", "float"])

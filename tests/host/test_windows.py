@@ -22,7 +22,6 @@ from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
-from tests.host.test_bit_exact import needs_sanitizer
 from tests.oracle.graphs import saved
 from tests.oracle.window_graphs import MODELS, drawn
 from tests.support.exactness import (
@@ -30,6 +29,7 @@ from tests.support.exactness import (
     assert_bit_exact,
     compiled_outputs,
     every,
+    sanitized,
 )
 from tests.unit.test_selftest import run_c, selftest
 
@@ -129,12 +129,10 @@ def test_no_access_out_of_bounds_and_no_undefined_behaviour(
     compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip(compiler)
-    flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-    needs_sanitizer(compiler, flags, tmp_path)
+    options = {"optimize": "-O1", **sanitized(compiler, tmp_path)}
     for name in ("strided-open", "chain", "flushed", "same-behind"):
         program = program_of(name, "int8")
         feed = windows(program, lengths_of(program)[-1])
-        options = {"compiler": compiler, "optimize": "-O1", "extra_flags": flags}
         assert_bit_exact(program, HOST, "gates", tmp_path / name, feed, **options)
 
 

@@ -1,4 +1,4 @@
-"""A file and the model made of it, row by row of the batch: how far apart their results are."""
+"""A file and the model made of it: how far apart their results are, row by row of the batch too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import pytest
 
+from lstm_edge.frontend import load
 from lstm_edge.ir.model import Layer, Model, Port, StatePort
+from tests.oracle.graphs import saved
 from tests.oracle.model_reference import run_model
 
 STEPS = 9
@@ -18,6 +22,25 @@ BATCH = 3
 """Rows where the file leaves the batch open."""
 
 Array = np.ndarray[Any, Any]
+
+
+def against_onnxruntime(model: onnx.ModelProto, folder: Path, **options: int) -> Model:
+    """Load, compare on random inputs of the declared sizes, return what was loaded.
+
+    Of 7 steps, where the file leaves their number open.
+    """
+    onnxruntime = pytest.importorskip("onnxruntime")
+    loaded = load(saved(model, folder), **options)
+    rng = np.random.default_rng(3)
+    shapes = {p.name: [7 if s == -1 else s for s in p.shape] for p in loaded.inputs}
+    feeds = {name: rng.normal(size=s).astype(np.float32) for name, s in shapes.items()}
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    names = [o.name for o in loaded.outputs]
+    results = run_model(loaded, feeds)
+    for name, expected in zip(names, session.run(names, feeds), strict=True):
+        assert results[name].shape == expected.shape
+        np.testing.assert_allclose(results[name], expected, atol=1e-5)
+    return loaded
 
 
 def difference(file: Path, model: Model) -> float:

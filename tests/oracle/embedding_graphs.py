@@ -1,14 +1,21 @@
-"""Networks that look integers up in tables, in the forms in which exporters write them."""
+"""Networks that look integers up in tables, in the forms in which exporters write them, and what
+they compute: by onnxruntime, and by a program.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, read_inputs
+from lstm_edge.ir.program import Program
 from tests.oracle.graphs import lstm_weights, node
 
 V, E, H, C, T = 11, 6, 5, 4, 7
@@ -217,6 +224,7 @@ def network(form: Form, head: Sequence[NodeProto], outputs: Mapping[str, int]) -
     )
 
 
+LOGITS = {"logits": TensorProto.FLOAT}
 LAST = (
     node("Squeeze", "h front", "v"),
     node("MatMul", "v fw", "m"),
@@ -235,3 +243,22 @@ def feeds(form: Form, seed: int = 0, steps: int = T) -> dict[str, np.ndarray]:
         real = rng.normal(size=sizes)
         found[name] = (real if kind == "f4" and name == "x" else integers).astype(kind)
     return found
+
+
+def expected(path: Path, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(path), options)
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, inputs), strict=True))
+
+
+def computed(program: Program, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Of one sample, in the shapes of the file."""
+    vectors = read_inputs(program, {name: a[None] for name, a in inputs.items()})
+    stored = {p.name: quantize(program, p, vectors[p.name]) for p in program.inputs}
+    outputs, _ = run(program, stored)
+    return {
+        p.name: from_vectors(p, dequantize(program, p, outputs[p.name]))[0] for p in program.outputs
+    }

@@ -18,6 +18,8 @@ from lstm_edge.frontend.rewrite import rewrite
 from tests.oracle.graphs import graph, saved
 
 Array = npt.NDArray[Any]
+INPUTS, HIDDEN, STEPS = 3, 5, 6
+X = np.random.default_rng(7).normal(size=(STEPS, 1, INPUTS)).astype(np.float32)
 DOMAINS = (helper.make_opsetid("com.microsoft", 1),)
 
 

@@ -11,7 +11,8 @@ from onnx import helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from lstm_edge.ir.model import DenseOverTime, Layer, Model
+from lstm_edge.ir.model import DenseOverTime, Layer
+from tests.oracle.compared import against_onnxruntime
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 from tests.oracle.model_reference import run_model
 
@@ -28,22 +29,6 @@ def floats(*shape: int) -> np.ndarray:
 
 def ints(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
-
-
-def against_onnxruntime(model: onnx.ModelProto, folder: Path, **options: int) -> Model:
-    """Load, compare on random inputs of the declared sizes, return what was loaded."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    loaded = load(saved(model, folder), **options)
-    rng = np.random.default_rng(3)
-    shapes = {p.name: [T if s == -1 else s for s in p.shape] for p in loaded.inputs}
-    feeds = {name: rng.normal(size=s).astype(np.float32) for name, s in shapes.items()}
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    names = [o.name for o in loaded.outputs]
-    results = run_model(loaded, feeds)
-    for name, expected in zip(names, session.run(names, feeds), strict=True):
-        assert results[name].shape == expected.shape
-        np.testing.assert_allclose(results[name], expected, atol=1e-5)
-    return loaded
 
 
 LSTM_CASES = {
@@ -154,15 +139,16 @@ def test_head_on_the_last_state(case: str, tmp_path: Path) -> None:
     against_onnxruntime(model, tmp_path)
 
 
+PRODUCT = node("MatMul", "s w", "m")
 STEP_HEADS = {
-    "matmul_add": [node("MatMul", "s w", "m"), node("Add", "m b", "z")],
-    "add_first": [node("MatMul", "s w", "m"), node("Add", "b m", "z")],
-    "sub": [node("MatMul", "s w", "m"), node("Sub", "m b", "z")],
-    "sub_from": [node("MatMul", "s w", "m"), node("Sub", "b m", "z")],
-    "mul": [node("MatMul", "s w", "m"), node("Mul", "m b", "z")],
-    "div": [node("MatMul", "s w", "m"), node("Div", "m b", "z")],
+    "matmul_add": [PRODUCT, node("Add", "m b", "z")],
+    "add_first": [PRODUCT, node("Add", "b m", "z")],
+    "sub": [PRODUCT, node("Sub", "m b", "z")],
+    "sub_from": [PRODUCT, node("Sub", "b m", "z")],
+    "mul": [PRODUCT, node("Mul", "m b", "z")],
+    "div": [PRODUCT, node("Div", "m b", "z")],
     "scaled_then_biased": [
-        node("MatMul", "s w", "m"),
+        PRODUCT,
         node("Mul", "m two", "n"),
         node("Add", "n b", "o"),
         node("Div", "o two", "p"),
@@ -176,7 +162,7 @@ STEP_HEADS = {
         node("Transpose", "m", "z", perm=[0, 2, 1]),
     ],
     "bias_after_last_step": [
-        node("MatMul", "s w", "m"),
+        PRODUCT,
         node("Gather", "m minus", "g", axis=0),
         node("Add", "g b", "z"),
     ],

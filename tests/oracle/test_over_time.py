@@ -14,9 +14,9 @@ from lstm_edge.interpret.ports import from_vectors
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from tests.oracle.model_reference import run_model
-from tests.support.choices import over_time
+from tests.support.choices import MEASURED, over_time
 from tests.support.models import random_inputs, random_model
-from tests.support.programs import quantized, real_outputs, sqnr_db
+from tests.support.programs import unseen_sqnr_db
 
 SAMPLES = 3
 
@@ -39,21 +39,7 @@ def _shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(12 if size == -1 else size for size in shape)
 
 
-BASE: dict[str, Any] = {
-    "features": 6,
-    "hidden": (16,),
-    "cell": "plain",
-    "direction": "forward",
-    "front": (),
-    "cut": (),
-    "read": "steps",
-    "head": ("dense",),
-    "classes": 5,
-    "also": (),
-    "initial": False,
-    "weights": "normal",
-    "steps": 20,
-}
+BASE = {**MEASURED, "head": ("dense",), "steps": 20}
 BUDGETS: dict[str, tuple[dict[str, Any], float, float]] = {
     "mean": ({"read": "mean"}, 45.5, 31.0),
     "max": ({"read": "max"}, 44.0, 34.5),
@@ -73,14 +59,8 @@ of four models, on inputs that calibration has not seen.
 
 
 def worst(case: str, bits: int) -> float:
-    found = []
-    for seed in range(4):
-        model = random_model(seed, **{**BASE, **BUDGETS[case][0]})
-        program = quantized(model, random_inputs(model, 64, 20, seed=1), Options(bits))
-        held_out = random_inputs(model, 32, 20, seed=2)
-        real, ours = real_outputs(lower_real(model), held_out), real_outputs(program, held_out)
-        found.append(sqnr_db(real["y"], ours["y"]))
-    return min(found)
+    models = (random_model(seed, **{**BASE, **BUDGETS[case][0]}) for seed in range(4))
+    return min(unseen_sqnr_db(model, Options(bits)) for model in models)
 
 
 @pytest.mark.parametrize("bits", [12, 8])

@@ -14,7 +14,10 @@ from lstm_edge.frontend import load
 from tests.oracle.graphs import node, saved
 from tests.oracle.model_reference import run_model
 from tests.oracle.quantized_graphs import (
+    HIDDEN,
+    INPUTS,
     Quantized,
+    X,
     as_model,
     check_equal,
     microsoft,
@@ -24,8 +27,6 @@ from tests.oracle.quantized_graphs import (
     run_onnx,
 )
 
-INPUTS, HIDDEN, STEPS = 3, 5, 6
-X = np.random.default_rng(7).normal(size=(STEPS, 1, INPUTS)).astype(np.float32)
 ROWS = np.random.default_rng(8).normal(size=(4, INPUTS)).astype(np.float32)
 
 KINDS = [(kind, per_column) for kind in ("int8", "uint8") for per_column in (False, True)]

@@ -15,6 +15,10 @@ from lstm_edge.frontend import load
 from tests.oracle.graphs import node, saved
 from tests.oracle.model_reference import run_model
 from tests.oracle.quantized_graphs import (
+    HIDDEN,
+    INPUTS,
+    STEPS,
+    X,
     as_model,
     check_equal,
     microsoft,
@@ -24,9 +28,7 @@ from tests.oracle.quantized_graphs import (
     run_onnx,
 )
 
-INPUTS, HIDDEN, STEPS = 3, 5, 6
 LSTM_SHAPES = {"V": (1, INPUTS, 4 * HIDDEN), "U": (1, HIDDEN, 4 * HIDDEN)}
-X = np.random.default_rng(7).normal(size=(STEPS, 1, INPUTS)).astype(np.float32)
 SEQUENCES = np.random.default_rng(9).normal(size=(STEPS, 4, INPUTS)).astype(np.float32)
 HEAD = [
     node("LSTM", "x L_W L_R", "- h", hidden_size=HIDDEN),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,12 @@ from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from tests.oracle.graphs import graph, node, saved
-from tests.oracle.state_graphs import floats, session_of, user_arrays, weights
+from tests.oracle.state_graphs import Compared, floats, session_of, user_arrays, weights
 from tests.support.programs import sqnr_db
 
 C, H, T, UNITS = 4, 5, 11, 6
 Arrays = dict[str, np.ndarray]
 Nodes = Sequence[onnx.NodeProto]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The programs of a file that agree with onnxruntime, what was fed, and what it gave."""
-
-    model: Model
-    real: Program
-    program: Program
-    arrays: Arrays
-    expected: Arrays
 
 
 def kernel(units: int, inner: int, *shape: int, seed: int = 0) -> Arrays:

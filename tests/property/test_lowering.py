@@ -30,7 +30,7 @@ BUDGET_DB = {8: 25.0, 12: 30.0, 16: 30.0}
 
 STEADY_CELLS = tuple(name for name in ALL_CELLS if name not in ("rnn", "fast_grnn"))
 """With random weights the others amplify an error from step to step; they have budgets of their
-own in tests/oracle/test_cells.py.
+own in tests/oracle/test_accuracy.py.
 """
 SMOOTH_HEADS = (*HEADS, *(head for head in FUNCTION_HEADS if head[-1] != "thresholdedrelu"))
 

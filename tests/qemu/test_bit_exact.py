@@ -12,7 +12,7 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.targets import Target, all_targets, load_target
-from tests.support.choices import ALL_CELLS, FUNCTION_HEADS, HEADS, over_time
+from tests.support.choices import ALL_CELLS, FUNCTION_HEADS, HEADS, PLAIN, over_time
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -21,21 +21,22 @@ from tests.support.exactness import (
     every,
     float_program,
     integer_program,
+    random_steps,
     rendered,
     steps_of,
     stored_streams,
     with_saturated_state,
 )
 from tests.support.models import random_model
+from tests.support.programs import BITS
 
 BOARDS = tuple(target for target in all_targets() if target.board is not None)
 every_board = pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
-WIDTHS = tuple((a, c) for a in (8, 12, 16) for c in (16, 32))
 
 
 def cases() -> list[tuple[int, Target, str, int, int]]:
     """(seed, target, unroll, activations, cell state): all of them."""
-    every = [(t, u, a, c) for t in BOARDS for u in UNROLLS for a, c in WIDTHS]
+    every = [(t, u, a, c) for t in BOARDS for u in UNROLLS for a, c in BITS]
     return [(seed, *case) for seed, case in enumerate(every)]
 
 
@@ -127,24 +128,9 @@ def test_normalizations_before_between_and_after_layers(
 
 def long_run() -> tuple[Program, dict[str, np.ndarray]]:
     """A stack of two layers and 10,000 random steps."""
-    program = integer_program(
-        random_model(
-            600,
-            hidden=(5, 4),
-            features=3,
-            cell="plain",
-            direction="forward",
-            read="steps",
-            head=("dense",),
-            front=(),
-            weights="normal",
-        )
-    )
-    port = program.inputs[0]
-    value = program.values[port.value]
-    rng = np.random.default_rng(0)
-    shape = (1, 1, 10_000, value.length)
-    return program, {port.name: rng.integers(value.format.low, value.format.high + 1, shape)}
+    model = random_model(600, **PLAIN, hidden=(5, 4), features=3, head=("dense",))
+    program = integer_program(model)
+    return program, random_steps(program, 1, 10_000)
 
 
 @pytest.fixture(scope="module")
@@ -181,17 +167,7 @@ def test_pairs_of_columns(
     """Odd numbers of columns, and so many that sums are cut into stretches and walked in blocks."""
     target_or_skip(target)
     features, hidden = columns
-    model = random_model(
-        700,
-        features=features,
-        hidden=(hidden,),
-        cell="plain",
-        direction="forward",
-        read="steps",
-        head=(),
-        weights="normal",
-        front=(),
-    )
+    model = random_model(700, **PLAIN, features=features, hidden=(hidden,), head=())
     program = integer_program(model)
     assert "dsp_pairs" in rendered(program, target, "gates").kernels.values()
     for unroll in ("none", "gates"):

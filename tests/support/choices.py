@@ -99,6 +99,26 @@ LAYOUTS = {
     "feature_first": ("batch", "feature", "time"),
 }
 
+PLAIN: dict[str, Any] = {
+    "cell": "plain",
+    "direction": "forward",
+    "front": (),
+    "read": "steps",
+    "weights": "normal",
+}
+"""Choices of a usual LSTM, for tests of something else."""
+MEASURED: dict[str, Any] = {
+    **PLAIN,
+    "features": 6,
+    "hidden": (16,),
+    "cut": (),
+    "head": (),
+    "classes": 5,
+    "also": (),
+    "initial": False,
+}
+"""Choices of models of which the signal to noise is held to a budget."""
+
 
 @dataclass(frozen=True)
 class Choices:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lstm_edge.emit.render import Rendered, render
 from lstm_edge.interpret.feed import Feed, Results, run_numpy
@@ -17,11 +19,13 @@ from lstm_edge.passes.lower_integer import Options
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.prove import prove
 from lstm_edge.runner import run_sources
-from lstm_edge.targets import Target
+from lstm_edge.targets import Target, load_target
+from lstm_edge.toolchain import gcc
 from tests.support.models import random_inputs
 from tests.support.programs import Array, Arrays, extremes, quantized, saturated_state
 
 UNROLLS = ("none", "gates", "full")
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 Files = Mapping[str, str]
 Edit = Callable[[Files], Files]
@@ -115,6 +119,15 @@ def _as_bits(program: Program) -> Program:
     return replace(program, values=values)
 
 
+def random_steps(program: Program, streams: int, steps: int) -> dict[str, Array]:
+    """Stored inputs [streams, 1 call, steps, n] for a program of one input, all that it holds."""
+    (port,) = program.inputs
+    value = program.values[port.value]
+    shape = (streams, 1, steps, value.length)
+    rng = np.random.default_rng(0)
+    return {port.name: rng.integers(value.format.low, value.format.high + 1, shape)}
+
+
 def steps_of(inputs: Arrays) -> int:
     """Number of time steps in all streams together."""
     return int(np.prod(next(iter(inputs.values())).shape[:3]))
@@ -146,6 +159,23 @@ def compiled_outputs(
     sources = tuple(folder / name for name in files if name.endswith(".c"))
     feed = as_feed(inputs)
     return every(run_sources(program, target, sources, [folder], folder, feed, **options))
+
+
+def sanitized(compiler: str, folder: Path) -> dict[str, Any]:
+    """Options for AddressSanitizer and UndefinedBehaviorSanitizer, which end the program at a
+    finding. Skips where the compiler comes without their libraries; fails where CI=true.
+    """
+    options = {"compiler": compiler, "extra_flags": SANITIZED}
+    source = folder / "empty.c"
+    source.write_text("int main(void) { return 0; }\n", encoding="utf-8")
+    try:
+        gcc.build(load_target("host"), [source], [], folder / "empty", **options)
+    except gcc.ToolchainError as error:
+        message = f"{compiler} cannot build with sanitizers: {str(error).splitlines()[0]}"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return options
 
 
 def as_feed(inputs: Arrays | Feed) -> Feed:

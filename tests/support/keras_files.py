@@ -13,11 +13,16 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
 
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
 from tests.support.programs import Array
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 VERSIONS = ("keras2", "keras3")
+LSTM = ("keras3", "lstm.keras")
+"""A file that tests change."""
 
 
 @functools.cache
@@ -74,3 +79,11 @@ def rewritten(
         for member, content in members.items():
             archive.writestr(member, content)
     return path
+
+
+def refused(path: Path, message: str, steps: int | None = 6) -> None:
+    """Reading the file ends in this message, of one line that can be read."""
+    with pytest.raises(ModelError, match=message) as caught:
+        load(path, "net", steps)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -18,11 +18,13 @@ from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
+from tests.support.models import random_inputs
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
-WIDTHS = tuple(Options(a, c) for a in (8, 12, 16) for c in (16, 32))
+BITS = tuple((a, c) for a in (8, 12, 16) for c in (16, 32))
+WIDTHS = tuple(Options(a, c) for a, c in BITS)
 """Every choice of activation and cell state width."""
 
 
@@ -84,3 +86,14 @@ def sqnr_db(real: Array, ours: Array) -> float:
     if noise == 0.0:
         return inf
     return 10.0 * log10(signal / noise) if signal > 0.0 else -inf
+
+
+def unseen_sqnr_db(
+    model: Model, options: Options | None = None, *, from_data: bool = True
+) -> float:
+    """Signal to noise of the output y in integers, on inputs that calibration has not seen."""
+    calibration = random_inputs(model, 64, 20, seed=1)
+    program = quantized(model, calibration, options, from_data=from_data)
+    held_out = random_inputs(model, 32, 20, seed=2)
+    real, ours = real_outputs(lower_real(model), held_out), real_outputs(program, held_out)
+    return sqnr_db(real["y"], ours["y"])

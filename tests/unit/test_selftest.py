@@ -18,6 +18,7 @@ from lstm_edge.ir.program import Port, Program
 from lstm_edge.passes.lower_integer import Options
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import execute, gcc
+from tests.support.choices import PLAIN
 from tests.support.exactness import (
     assert_same_bits,
     float_program,
@@ -287,17 +288,7 @@ def test_states_are_independent_and_reset_run_and_init_agree(
 def off_centre_model() -> tuple[Model, dict[str, Array]]:
     """Features in different units, one of them far from zero, and inputs of that kind."""
     model = random_model(
-        1010,
-        features=4,
-        hidden=(3,),
-        cell="plain",
-        direction="forward",
-        read="steps",
-        head=("dense",),
-        front=(),
-        weights="normal",
-        also=(),
-        layout="time_major",
+        1010, **PLAIN, features=4, hidden=(3,), head=("dense",), also=(), layout="time_major"
     )
     inputs = random_inputs(model, 20)
     scale = np.array([1.0, 0.01, 300.0, 5.0], np.float32)
