@@ -151,7 +151,8 @@ class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
     sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
-    sequence length that the model requires, None if any will do.
+    sequence length that the model requires, None if any will do. stands_for: value -> the value of
+    the float program that it is in integers, where there is one.
     """
 
     name: str
@@ -168,6 +169,7 @@ class Program:
     lengths: tuple[Length, ...] = (Length(),)
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
+    stands_for: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_float(self) -> bool:

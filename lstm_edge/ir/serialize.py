@@ -49,6 +49,7 @@ def to_bytes(program: Program) -> bytes:
         "state_outputs": [asdict(p) for p in program.state_outputs],
         "inputs": [_port(p) for p in program.inputs],
         "outputs": [_port(p) for p in program.outputs],
+        "stands_for": dict(program.stands_for),
     }
     text = json.dumps(description, indent=1).encode()
     arrays = {DESCRIPTION: np.frombuffer(text, np.uint8), **arrays}
@@ -153,6 +154,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         options=d["options"],
         state_inputs=_state_ports(d["state_inputs"]),
         state_outputs=_state_ports(d["state_outputs"]),
+        stands_for={str(k): str(v) for k, v in d["stands_for"].items()},
     )
 
 

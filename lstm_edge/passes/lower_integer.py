@@ -14,6 +14,7 @@ from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Moments, Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options, multiplied_tensors
+from lstm_edge.passes.correspond import with_meanings
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, slide, within
 from lstm_edge.passes.fixed.rescale import as_fixed, convert
@@ -290,8 +291,7 @@ class IntegerRules:
         """The given values in the state's format, or zeros."""
         given = layer.initial.get(name)
         numbers = np.zeros(1) if given is None else given.astype(np.float64)
-        real = np.broadcast_to(numbers, (state.length,))
-        stored = np.floor(real / state.format.scale + 0.5)
+        stored = np.floor(np.broadcast_to(numbers, (state.length,)) / state.format.scale + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
 
     def given(self, layer: Layer, name: str, state: Value) -> str:
@@ -395,5 +395,6 @@ def given_name(state: Value) -> str:
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:
     """The int8 program of a model, its formats chosen from `ranges`."""
     described = {"activations": options.activations, "cell_state": options.cell_state}
-    program = prune(lower(model, IntegerRules(model, ranges, options), described))
-    return with_derived_initials(program)
+    rules = IntegerRules(model, ranges, options)
+    program = with_derived_initials(prune(lower(model, rules, described)))
+    return with_meanings(program, rules.seen_as, ranges, rules.inputs.formats)
