@@ -2,7 +2,8 @@
 
 Labels are arrays named like an output, or `label__` and its name; of a model with one output also
 `label`. Integers [N] are the class of each sample, at an output's last step; [N, T] those of each
-step. Floats in the output's own shape are what it should be: their score is R2.
+step; where the class is below 0, it does not count. Floats in the output's own shape are what it
+should be: their score is R2.
 """
 
 from __future__ import annotations
@@ -154,7 +155,9 @@ def _labels(program: Program, port: Port, name: str, array: Array) -> Labels:
             f"labels {name!r}: output {port.name!r} is a vector of {units} integers, which one "
             "class cannot be compared with; label another output"
         )
-    wrong = (array < 0) | (array >= classes)
+    wrong = array >= classes
+    if (array < 0).all():
+        raise DataError(f"labels {name!r} are all below 0, which do not count; expected classes")
     if wrong.any():
         at = tuple(int(k) for k in np.argwhere(wrong)[0])
         raise DataError(
@@ -165,7 +168,9 @@ def _labels(program: Program, port: Port, name: str, array: Array) -> Labels:
 
 
 def _real(port: Port, name: str, array: Array) -> Labels:
-    """Real numbers in the output's own shape."""
+    """Real numbers in the output's own shape; axes of size 1 may be missing."""
+    if [n for n in array.shape[1:] if n != 1] == [n for n in port.shape if n != 1]:
+        array = array.reshape(-1, *port.shape)
     expected = ", ".join("any" if n < 0 else str(n) for n in port.shape)
     fits = array.ndim == len(port.shape) + 1 and all(
         n in (-1, found) for n, found in zip(port.shape, array.shape[1:], strict=True)
@@ -233,7 +238,7 @@ def _vectors(array: Array, port: Port) -> Array:
 
 def _classified(labels: Labels, real: Array, ours: Array, limit: int) -> Score:
     """The share of right classes. One label a sample is that of the last step."""
-    wanted = labels.numbers
+    wanted, counted = labels.numbers, labels.numbers >= 0
     last_only = wanted.shape[1] == 1
     if last_only:
         real, ours = real[:, -1:], ours[:, -1:]
@@ -247,9 +252,9 @@ def _classified(labels: Labels, real: Array, ours: Array, limit: int) -> Score:
             int(first[n, t]),
             int(second[n, t]),
         )
-        for n, t in np.argwhere(first != second)
+        for n, t in np.argwhere((first != second) & counted)
     )
-    before, after = (100.0 * float(np.mean(a == wanted)) for a in (first, second))
+    before, after = (100.0 * float(np.mean((a == wanted)[counted])) for a in (first, second))
     return Score(labels.output, "accuracy", before, after, changed)
 
 

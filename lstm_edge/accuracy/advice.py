@@ -17,13 +17,13 @@ the range.
 """
 DRIFT, DRIFT_DB = 3.0, 6.0
 """The error drifts where it grows by this factor, and by so much more than the value itself."""
-DRIFT_MATTERS = 40.0
+DRIFT_MATTERS = 30.0
 """dB above which a drift is not worth a warning."""
 ROUNDING_DB = 6.0
 """Rounding to the stored format is the cause where it alone would give an SQNR not better than the
 measured one by this.
 """
-CALIBRATE = "calibrate with data that covers them"
+CALIBRATE = "calibrate with data that covers this"
 MADE_UP = "give --calibration FILE.npz"
 
 
@@ -88,7 +88,8 @@ def _clipped(
 def _wider(program: Program) -> str:
     """Options that widen what is stored; empty where all are as wide as can be."""
     options = program.options
-    wider = ["--activations 16"] if int(options.get("activations", 16)) < 16 else []
+    activations = int(options.get("activations", 16))
+    wider = [] if activations == 16 else [f"--activations {12 if activations < 12 else 16}"]
     wider += ["--cell-state 32"] if int(options.get("cell_state", 32)) < 32 else []
     return " ".join(wider)
 
@@ -136,33 +137,43 @@ def _cause(accuracy: Accuracy, output: OutputAccuracy, program: Program, calibra
     through = _through(accuracy)
     sources = [name for name in _sources(layers, output.layer) if name in through]
     if not sources:
-        return f"try {_wider(program) or '--weights int16'}"
+        return f"try {_options(program, rounded=True)}"
     worst = max(sources, key=lambda name: through[name][1] - through[name][0])
     before, after = through[worst]
-    beyond = {f"input {each.name}" for each in accuracy.inputs if each.beyond}
-    if worst in beyond:
-        return f"the error arises in {worst}, which leaves its range: " + (
-            CALIBRATE if calibrated else MADE_UP
-        )
     what = worst if worst.startswith("input ") else f"layer {worst}"
     fall = f"{_decibels(before)} before it, {_decibels(after)} after"
-    remedy = _remedy(layers.get(worst), program, calibrated)
+    beyond = [f"input {e.name}" for e in accuracy.inputs if e.beyond]
+    cut = [name for name in sources if name in beyond or _saturates(layers.get(name))]
+    values = [v for name in sources if name in layers for v in layers[name].values]
+    rounded = worst not in layers or any(_is_rounding(v.scale, v.error) for v in values)
+    remedy = f"try {_options(program, rounded)}"
+    if cut:
+        remedy = (
+            f"first {CALIBRATE if calibrated else MADE_UP}, since {cut[0]} saturates; then {remedy}"
+        )
+    elif not calibrated:
+        remedy = f"{MADE_UP}, or {remedy}"
     return f"the error arises in {what} ({fall}): {remedy}"
 
 
-def _decibels(noise: float) -> str:
+def _saturates(layer: LayerAccuracy | None) -> bool:
+    return layer is not None and any(layer.saturations.values())
 
-    return "exact" if noise == 0.0 else f"{-10.0 * log10(noise):.1f} dB"
 
-
-def _remedy(layer: LayerAccuracy | None, program: Program, calibrated: bool) -> str:
-    """For the layer in which the error arises; None: an input."""
-    if layer is not None and any(layer.saturations.values()):
-        return f"values saturate, so {CALIBRATE if calibrated else MADE_UP}"
-    first = "" if calibrated else f"{MADE_UP}, or "
+def _options(program: Program, rounded: bool) -> str:
+    """rounded: the stored formats' own rounding explains some value's error."""
+    weights = str(program.options.get("weights", "int8"))
+    activations = int(program.options.get("activations", 16))
+    if weights == "int4":
+        return "--weights int8"
     wider = _wider(program)
-    rounded = layer is None or any(_is_rounding(v.scale, v.error) for v in layer.values)
-    return f"{first}try {wider if wider and rounded else '--weights int16'}"
+    if wider and (rounded or activations < 12 or weights == "int16"):
+        return wider
+    return "--weights int16" if weights == "int8" else "more calibration data"
+
+
+def _decibels(noise: float) -> str:
+    return "exact" if noise == 0.0 else f"{-10.0 * log10(noise):.1f} dB"
 
 
 def _is_rounding(scale: float, error: Error) -> bool:
@@ -181,7 +192,7 @@ def _drifts(accuracy: Accuracy, program: Program) -> Iterator[str]:
                 continue
             grows = error.drift >= DRIFT and error.sqnr_drop >= DRIFT_DB
             if grows and error.sqnr_db < DRIFT_MATTERS:
-                remedy = _wider(program) or "--weights int16"
+                remedy = _options(program, rounded=True)
                 yield (
                     f"layer {layer.name}: the error of {value.name} drifts, it is "
                     f"{error.drift:.1f} times as large in the last quarter of the steps as in the "
