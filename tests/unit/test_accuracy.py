@@ -182,7 +182,7 @@ def state_of(found: Accuracy, state: str) -> ValueAccuracy:
         {},
         {"direction": "reverse", "steps": 9},
         {"front": ("strided_conv",)},
-        {"front": ("conv",)},
+        {"front": ("conv",), "steps": 18},
         {"hidden": (4, 5)},
     ],
     ids=["forward", "backward", "strided", "padded", "two layers"],
@@ -223,7 +223,7 @@ def test_steps_are_counted_on_over_the_calls_of_a_stream() -> None:
 def test_every_value_that_is_compared_means_the_same_in_both_programs(seed: int) -> None:
     """A wrong name or scale would leave hardly any signal above the noise."""
     front = [("conv",), ("strided_max_pool",), ("dense", "relu"), ()][seed % 4]
-    model = random_model(seed, weights="normal", front=front, direction="forward", also=())
+    model = random_model(seed, weights="normal", front=front, steps=12, also=())
     found = measured(model, random_inputs(model, 8))
     figures = [v.error for layer in found.layers for v in layer.values]
     assert figures
