@@ -143,14 +143,13 @@ def _cause(accuracy: Accuracy, output: OutputAccuracy, program: Program, calibra
     what = worst if worst.startswith("input ") else f"layer {worst}"
     fall = f"{_decibels(before)} before it, {_decibels(after)} after"
     beyond = [f"input {e.name}" for e in accuracy.inputs if e.beyond]
-    cut = [name for name in sources if name in beyond or _saturates(layers.get(name))]
+    cut = [n for n in through if n in sources and (n in beyond or _saturates(layers.get(n)))]
     values = [v for name in sources if name in layers for v in layers[name].values]
     rounded = worst not in layers or any(_is_rounding(v.scale, v.error) for v in values)
     remedy = f"try {_options(program, rounded)}"
     if cut:
-        remedy = (
-            f"first {CALIBRATE if calibrated else MADE_UP}, since {cut[0]} saturates; then {remedy}"
-        )
+        then = "" if worst in cut else f", then {remedy}"
+        remedy = f"{cut[0]} saturates, so {CALIBRATE if calibrated else MADE_UP}{then}"
     elif not calibrated:
         remedy = f"{MADE_UP}, or {remedy}"
     return f"the error arises in {what} ({fall}): {remedy}"
