@@ -44,7 +44,7 @@ HELD_BACK_SHARE = 5
 """Every fifth calibration sample is kept for `verify`, and not calibrated on: the last fifth of
 samples that follow each other.
 """
-MEASURED_SAMPLES, MEASURED_STEPS, MEASURED_NUMBERS = 32, 2048, 2**22
+MEASURED_SAMPLES, MEASURED_STEPS, MEASURED_NUMBERS = 32, 1024, 2**22
 """The error is measured on so many held-back samples and, where any number will do, steps at most,
 and input numbers times layers.
 """
