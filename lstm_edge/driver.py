@@ -111,13 +111,14 @@ class MeasuredError:
 @dataclass(frozen=True)
 class Data:
     """What to calibrate on, and what is held back to verify: fed to the float program, and as the
-    user's arrays.
+    user's arrays. too_few: to hold any back, so that these are the same.
     """
 
     calibration: Feed
     held_back: Feed
     raw_held_back: Mapping[str, Array]
     from_file: bool
+    too_few: bool
 
 
 def compile_model(request: Request, progress: Callable[[int, int], None]) -> Compiled:
@@ -183,7 +184,7 @@ def measured_error(program: Program, reference: Program, data: Data) -> Measured
     feed = chained(reference, _some(data.held_back, program))
     found = measure(program, reference, feed, exact=False).accuracy
     warnings = advice(found, program, calibrated=data.from_file, only_noticeable=True)
-    kind = "held-back" if data.from_file else "made-up"
+    kind = "made-up" if not data.from_file else "calibration" if data.too_few else "held-back"
     lines = tuple(
         f"  error  {output.name}: {text.brief(output)} on {found.samples} {kind} samples"
         for output in found.outputs
@@ -223,13 +224,15 @@ def load_data(request: Request, program: Program) -> Data:
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
     if any(port.partner for port in program.state_inputs):
         held = np.arange(samples) >= samples - samples // HELD_BACK_SHARE
-    kept = ~held if held.any() else held | True
-    held = held if held.any() else kept
+    too_few = not held.any()
+    kept = held | True if too_few else ~held
+    held = kept if too_few else held
     return Data(
         feed.pick(kept),
         feed.pick(held),
         {name: np.asarray(arrays[name][held], kinds[name]) for name in names if name in arrays},
         request.calibration is not None,
+        too_few,
     )
 
 

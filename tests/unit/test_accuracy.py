@@ -13,7 +13,7 @@ from lstm_edge.accuracy.results import Accuracy, ValueAccuracy
 from lstm_edge.accuracy.tally import RangeTally, Tally
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.interpret.feed import Feed
-from lstm_edge.ir.program import Block, Op, Port, Program, Value
+from lstm_edge.ir.program import MATVECS, Block, Op, Port, Program, Value
 from lstm_edge.ir.serialize import from_bytes, to_bytes
 from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
@@ -242,6 +242,21 @@ def test_what_an_integer_value_stands_for_is_there_in_both_programs(seed: int) -
             assert state.name in program.stands_for
             assert state.next in program.stands_for
     assert from_bytes(to_bytes(program)).stands_for == program.stands_for
+
+
+def test_sums_of_products_stand_for_nothing_before_they_are_requantized() -> None:
+    """No format says what they mean: the layer's result stands for the float sum."""
+    model = recurrent(read="flat", steps=6)
+    inputs = random_inputs(model, 8)
+    program, reference = quantized(model, inputs), lower_real(model)
+    ops = [op for block in program.blocks for op in block.ops]
+    sums = {op.dest for op in ops if op.kind in MATVECS}
+    assert any(op.kind == "matvec_over_time" for op in ops)
+    assert not sums & program.stands_for.keys()
+    found = measure(program, reference, Feed.of_samples(inputs)).accuracy
+    (flat,) = found.layers[-1].values
+    assert flat.name.endswith(".sum_next")
+    assert flat.error.max_abs == found.outputs[0].error.max_abs
 
 
 def test_narrow_formats_cost_more_in_every_layer() -> None:

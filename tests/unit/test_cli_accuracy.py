@@ -90,6 +90,8 @@ def test_compile_says_the_error_of_each_output(tmp_path: Path) -> None:
     assert "  error  logits: SQNR 45.9 dB, max 0.03" in result.stdout
     assert " on 25 held-back samples" in result.stdout
     assert "made-up samples" in done(*words).stdout
+    few = save(tmp_path / "few.npz", rows=load(CALIBRATION)["rows"][:4])
+    assert " on 4 calibration samples" in done(*words, "--calibration", few).stdout
     result = done(*words, "--scheme", "float32")
     assert "  error  " not in result.stdout
     assert not (tmp_path / "out" / "report.txt").exists()
