@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
+REPORT = "report.txt"
 
 
 @dataclass(frozen=True)

@@ -179,10 +179,13 @@ def run(folder: Path, inputs: Path, where: str, stream: bool, raw: bool, output:
 @main.command("verify", epilog="Example: lstm-edge verify build/digits --on host,qemu")
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--inputs", type=FOLDER, help="npz; default: the held-back calibration samples.")
+@click.option("--labels", type=FOLDER, help="npz with classes or numbers for outputs, to score.")
 @click.option("--on", "places", default=None, help="host, qemu or both; default: all there are.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @reports_errors
-def verify_command(folder: Path, inputs: Path | None, places: str | None, as_json: bool) -> None:
+def verify_command(
+    folder: Path, inputs: Path | None, labels: Path | None, places: str | None, as_json: bool
+) -> None:
     """Prove that numpy and C agree bit for bit, and measure the error against float."""
     compiled = bundle.read(folder)
     default = ("host",) if compiled.target.board is None else ("host", "qemu")
@@ -190,7 +193,8 @@ def verify_command(folder: Path, inputs: Path | None, places: str | None, as_jso
     for place in wanted:
         if place not in ("host", "qemu"):
             raise click.UsageError(f"--on {places}: expected host, qemu, or host,qemu")
-    result = verify(compiled, bundle.read_arrays(inputs) if inputs else None, wanted)
+    fed, known = (bundle.read_arrays(path) if path else None for path in (inputs, labels))
+    result = verify(compiled, fed, wanted, known)
     if as_json:
         click.echo(json.dumps(printing.verified_json(compiled, result), indent=2))
     else:

@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import __version__, bundle, frontend
+from lstm_edge.accuracy import text
+from lstm_edge.accuracy.advice import advice
+from lstm_edge.accuracy.measure import measure
 from lstm_edge.emit.render import Rendered, banner, render
 from lstm_edge.emit.testing import render_selftest
 from lstm_edge.errors import DataError
@@ -22,12 +25,13 @@ from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import manifest
-from lstm_edge.passes.calibrate import Ranges, calibrate
+from lstm_edge.passes.calibrate import Ranges, calibrate, chained
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import Proof, prove
 from lstm_edge.passes.quantize import quantize
-from lstm_edge.sizes import check_budgets, measure
+from lstm_edge.sizes import check_budgets
+from lstm_edge.sizes import measure as measure_sizes
 from lstm_edge.targets import Target, load_target
 
 Array = npt.NDArray[Any]
@@ -39,6 +43,10 @@ NO_DATA = (
 HELD_BACK_SHARE = 5
 """Every fifth calibration sample is kept for `verify`, and not calibrated on: the last fifth of
 samples that follow each other.
+"""
+MEASURED_SAMPLES, MEASURED_STEPS, MEASURED_NUMBERS = 32, 1024, 2**22
+"""The error is measured on so many held-back samples and, where any number will do, steps at most,
+and input numbers times layers.
 """
 DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
 SELFTEST_STEPS = 16
@@ -87,18 +95,32 @@ class Compiled:
     files: Mapping[str, bytes]
     folder: Path
     warnings: tuple[str, ...] = field(default_factory=tuple)
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MeasuredError:
+    """The error of the compiled program: the report, a line for each output, the manifest's part,
+    warnings. All empty for float32, where there is none.
+    """
+
+    report: str = ""
+    lines: tuple[str, ...] = ()
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Data:
     """What to calibrate on, and what is held back to verify: fed to the float program, and as the
-    user's arrays.
+    user's arrays. too_few: to hold any back, so that these are the same.
     """
 
     calibration: Feed
     held_back: Feed
     raw_held_back: Mapping[str, Array]
     from_file: bool
+    too_few: bool
 
 
 def compile_model(request: Request, progress: Callable[[int, int], None]) -> Compiled:
@@ -126,17 +148,22 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
     if not data.from_file and not program.is_float:
         warnings.append(_no_data(program))
     proof = prove(program)
+    measured = measured_error(program, reference, data)
+    warnings += measured.warnings
     lines = banner(program, model.sha256, target, request.described())
     check_budgets(program, target, request.unroll, request.max_flash)
     rendered = render(program, target, request.unroll, lines)
     selftest = _selftest(program, target, lines, data)
     sources = {**rendered.files, f"{program.name}_selftest.c": selftest}
-    sizes = measure(program, target, rendered, request.max_flash, request.max_ram)
+    sizes = measure_sizes(program, target, rendered, request.max_flash, request.max_ram)
     described = manifest(model, program, target, rendered, proof, sizes, request.described())
     files = {name: text.encode() for name, text in sources.items()}
     files[bundle.PROGRAM] = to_bytes(program)
     files[bundle.REFERENCE] = to_bytes(reference)
     files[bundle.HELD_BACK] = bundle.array_bytes(data.raw_held_back)
+    if measured.report:
+        files[bundle.REPORT] = measured.report.encode()
+        described["accuracy"] = measured.summary
     described["files"] = [*files, bundle.MANIFEST]
     described["tool"] = {"name": "lstm-edge", "version": __version__}
     described["calibration"] = "file" if data.from_file else "drawn"
@@ -144,8 +171,49 @@ def compile_model(request: Request, progress: Callable[[int, int], None]) -> Com
     files[bundle.MANIFEST] = (json.dumps(described, indent=2) + "\n").encode()
     folder = request.output or Path("build") / program.name
     return Compiled(
-        model, reference, program, proof, rendered, described, files, folder, tuple(warnings)
+        model,
+        reference,
+        program,
+        proof,
+        rendered,
+        described,
+        files,
+        folder,
+        tuple(warnings),
+        measured.lines,
     )
+
+
+def measured_error(program: Program, reference: Program, data: Data) -> MeasuredError:
+    """The error of an integer program on some of the held-back samples, few enough to be quick."""
+    if program.is_float:
+        return MeasuredError()
+    feed = chained(reference, _some(data.held_back, program))
+    found = measure(program, reference, feed, exact=False).accuracy
+    warnings = advice(found, program, calibrated=data.from_file, only_noticeable=True)
+    kind = "made-up" if not data.from_file else "calibration" if data.too_few else "held-back"
+    lines = tuple(
+        f"  error  {output.name}: {text.brief(output)} on {found.samples} {kind} samples"
+        for output in found.outputs
+    )
+    head = f"{program.name}, {found.samples} {kind} samples of {found.steps} steps"
+    report = [head, *text.lines(found), *text.warning_lines(warnings)]
+    return MeasuredError(
+        "\n".join(report) + "\n", lines, text.summary_json(found, warnings), warnings
+    )
+
+
+def _some(feed: Feed, program: Program) -> Feed:
+    """The first samples, cut to fewer steps where the model takes any number."""
+    samples, _, steps = feed.shape
+    layers = len({block.layer for block in program.blocks})
+    numbers = sum(a[0].size for a in feed.inputs.values()) * layers
+    count = max(1, min(samples, MEASURED_SAMPLES, MEASURED_NUMBERS // max(numbers, 1)))
+    feed = feed.pick(np.arange(count))
+    if program.steps is not None or program.length_ports or steps <= MEASURED_STEPS:
+        return feed
+    cut = {name: a[:, :, :MEASURED_STEPS] if a.ndim == 4 else a for name, a in feed.inputs.items()}
+    return Feed(cut, feed.states)
 
 
 def load_data(request: Request, program: Program) -> Data:
@@ -163,13 +231,15 @@ def load_data(request: Request, program: Program) -> Data:
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
     if any(port.partner for port in program.state_inputs):
         held = np.arange(samples) >= samples - samples // HELD_BACK_SHARE
-    kept = ~held if held.any() else held | True
-    held = held if held.any() else kept
+    too_few = not held.any()
+    kept = held | True if too_few else ~held
+    held = kept if too_few else held
     return Data(
         feed.pick(kept),
         feed.pick(held),
         {name: np.asarray(arrays[name][held], kinds[name]) for name in names if name in arrays},
         request.calibration is not None,
+        too_few,
     )
 
 

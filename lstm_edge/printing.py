@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
+from lstm_edge.accuracy import text
 from lstm_edge.bundle import Bundle
 from lstm_edge.driver import Compiled
 from lstm_edge.errors import DataError
@@ -23,12 +25,15 @@ from lstm_edge.ir.model import (
     StatePort,
 )
 from lstm_edge.ir.program import ONCE, Program
+from lstm_edge.labels import Score
 from lstm_edge.passes.naming import equation, name_expressions
 from lstm_edge.targets import Target
 from lstm_edge.verify import Verified
 
 KINDS = {LastStep: "last_step", FirstStep: "first_step", Concat: "concat", Slice: "slice"}
 DUMPS = ("model", "real", "integer", "schedule")
+CHANGES_SHOWN = 10
+"""Samples that are decided otherwise, at most this many in text."""
 
 
 @contextmanager
@@ -70,6 +75,7 @@ def compiled(result: Compiled) -> str:
     if m["proof"]:
         bits = m["proof"]["accumulator_bits"]
         lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
+    lines += result.errors
     return "\n".join(lines)
 
 
@@ -105,8 +111,8 @@ def program(p: Program) -> str:
             value = p.values[op.dest]
             extra = [str(op.n)] if op.n else []
             args = ", ".join((*op.args, *op.matrices, *((op.table,) if op.table else ()), *extra))
-            text = f"  {op.dest} = {op.kind}({args})"
-            lines.append(f"{text:76} [{value.length}] {value.format.describe()}")
+            made = f"  {op.dest} = {op.kind}({args})"
+            lines.append(f"{made:76} [{value.length}] {value.format.describe()}")
     for state in p.states:
         lines.append(f"state {state.name} <- {state.next}")
     return "\n".join(lines)
@@ -206,46 +212,56 @@ def _node_json(m: Model, node: Node) -> dict[str, Any]:
 
 
 def verified(bundle: Bundle, result: Verified) -> str:
-    """Bit exactness by place, error by output."""
+    """Bit exactness by place, error by output and by layer, scores, warnings."""
     made_up = " of made-up inputs" if result.made_up else ""
-    lines = [f"{bundle.program.name} for {bundle.target.name}, {result.samples} samples{made_up}"]
+    samples = result.accuracy.samples
+    lines = [f"{bundle.program.name} for {bundle.target.name}, {samples} samples{made_up}"]
     for place, exact in result.exact.items():
         lines.append(f"  numpy == {place}: {'identical, bit for bit' if exact else 'DIFFERENT'}")
-    for name, figures in result.outputs.items():
-        lines.append(f"  {name}: against float {_error(figures)}")
-        if "rms_by_step" in figures:
-            steps = figures["rms_by_step"]
-            if len(steps) > 3:
-                few = list(steps)
-                steps = {t: steps[t] for t in (few[0], few[len(few) // 2], few[-1])}
-            text = ", ".join(f"{t}: {_number(e)}" for t, e in steps.items())
-            lines.append(f"    rms error by step {text}")
-    for name, figures in result.inputs.items():
-        if figures["saturations"]:
-            lines.append(
-                f"  input {name}: {figures['saturations']} of {figures['numbers']} numbers at or "
-                "beyond the stored range; calibrate with data that covers them"
-            )
-    for name, count in result.saturations.items():
-        if count:
-            lines.append(f"  {name}: saturated {count} times")
+    lines += text.lines(result.accuracy)
+    lines += scored(result.scores)
+    lines += text.warning_lines(result.warnings)
     return "\n".join(lines)
 
 
-def _error(figures: Mapping[str, Any]) -> str:
-    """The error of an output: of integers, how many are the same."""
-    if "agreement" in figures:
-        return f"agreement {figures['agreement']:.2%}"
-    sqnr = figures["sqnr_db"]
-    ratio = "exact" if sqnr is None else f"{sqnr:.1f} dB"
-    return (
-        f"SQNR {ratio}, max {_number(figures['max_abs'])}, rms {_number(figures['rms'])}, argmax "
-        f"agreement {figures['argmax_agreement']:.2%}"
-    )
+def scored(scores: Sequence[Score]) -> list[str]:
+    """The score of each labelled output, and the first samples that are decided otherwise."""
+    lines = [""] if scores else []
+    for each in scores:
+        both = f"float {each.float_percent:.2f} %, integers {each.integer_percent:.2f} %"
+        if each.kind == "r2":
+            rmse = f"rmse {text.number(each.float_rmse)} and {text.number(each.integer_rmse)}"
+            lines.append(f"  labels {each.name}: R2 {both} ({each.points:+.2f} points), {rmse}")
+            continue
+        lines.append(
+            f"  labels {each.name}: {both} right ({each.points:+.2f} points), "
+            f"{len(each.changed)} decided otherwise"
+        )
+        for c in each.changed[:CHANGES_SHOWN]:
+            step = "" if c.step is None else f" step {c.step}"
+            lines.append(
+                f"    sample {c.sample}{step}: label {c.label}, float {c.float_class}, integers "
+                f"{c.integer_class}"
+            )
+        if len(each.changed) > CHANGES_SHOWN:
+            lines.append(f"    and {len(each.changed) - CHANGES_SHOWN} more, see --json")
+    return lines
 
 
-def _number(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.3g}"
+def scores_json(scores: Sequence[Score]) -> dict[str, Any]:
+    """Output -> score, with every sample that is decided otherwise."""
+    return {
+        each.name: {
+            "kind": each.kind,
+            "float_percent": each.float_percent,
+            "integer_percent": each.integer_percent,
+            "points": each.points,
+            "float_rmse": each.float_rmse,
+            "integer_rmse": each.integer_rmse,
+            "changed": [asdict(change) for change in each.changed],
+        }
+        for each in scores
+    }
 
 
 def verified_json(bundle: Bundle, result: Verified) -> dict[str, Any]:
@@ -253,13 +269,16 @@ def verified_json(bundle: Bundle, result: Verified) -> dict[str, Any]:
     return {
         "name": bundle.program.name,
         "target": bundle.target.name,
-        "samples": result.samples,
+        "samples": result.accuracy.samples,
         "made_up_inputs": result.made_up,
         "exact": dict(result.exact),
         "bit_exact": result.ok,
-        "outputs": {name: dict(figures) for name, figures in result.outputs.items()},
-        "inputs": {name: dict(figures) for name, figures in result.inputs.items()},
-        "saturations": dict(result.saturations),
+        "outputs": text.outputs_json(result.accuracy),
+        "layers": text.layers_json(result.accuracy),
+        "inputs": text.inputs_json(result.accuracy),
+        "saturations": dict(result.accuracy.saturations),
+        "labels": scores_json(result.scores),
+        "warnings": list(result.warnings),
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from lstm_edge.ir.program import FORWARD, LOAD, NUMBERED, ONCE, STEPPED, Block, 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
 """Called after each operation with its operands [samples, length] and its result."""
+Tick = tuple[int, int]
+"""A sweep and the number of a tick in it; (ONCE, 0) after the last sweep."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,29 @@ def run(
     `exact=False` lets the matrix library choose the order of float sums: quick, for calibration.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return _run(program, inputs, state, observe, exact)
+        return drained(walk(program, inputs, state, observe, exact))
 
 
-def _run(
+def drained(walked: Generator[object, None, Result]) -> Result:
+    """What a generator returns once it has gone to its end."""
+    while True:
+        try:
+            next(walked)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def walk(
     program: Program,
     inputs: Mapping[str, Array],
     state: Mapping[str, Array] | None,
     observe: Observer | None,
     exact: bool,
-) -> tuple[dict[str, Array], dict[str, Array]]:
+) -> Generator[Tick, None, tuple[dict[str, Array], dict[str, Array]]]:
+    """The same tick by tick: after each it yields, and the caller may look at something else, for
+    instance at the same tick of another program. The caller also silences numpy's warnings.
+    """
     kind = np.float32 if program.is_float else np.int64
     execute = partial(_execute_block, program, _operations(program, exact), observe)
     each_step = {p.value: inputs[p.name].astype(kind) for p in program.inputs if p.per_step}
@@ -122,6 +138,7 @@ def _run(
             for name, row in rows.items():
                 if name in ran or (name in given and t < length):
                     row.append(values[name])
+            yield sweep, t
         ordered = 1 if direction == FORWARD else -1
         sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
     values.update({name: array[:, -1] for name, array in each_step.items()})
@@ -136,6 +153,7 @@ def _run(
                 Moment(steps - 1, steps == 1, -1, steps),
                 values,
             )
+    yield ONCE, 0
     outputs = {
         p.name: sequences[p.value] if p.per_step else values[p.value] for p in program.outputs
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.execute import Observer, initial_state, run, set_state
+from lstm_edge.interpret.execute import (
+    Observer,
+    Result,
+    Tick,
+    drained,
+    initial_state,
+    set_state,
+    walk,
+)
 from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state, read_inputs
 from lstm_edge.ir.program import Program, StatePort
 
@@ -63,6 +71,14 @@ def run_numpy(
     program: Program, feed: Feed, observe: Observer | None = None, *, exact: bool = True
 ) -> Results:
     """The program in numpy, call by call; `exact` as for `execute.run`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return drained(walk_calls(program, feed, observe, exact=exact))
+
+
+def walk_calls(
+    program: Program, feed: Feed, observe: Observer | None = None, *, exact: bool = True
+) -> Generator[tuple[int, Tick], None, Results]:
+    """The same tick by tick, as `execute.walk`: yields the number of the call and the tick."""
     streams, calls, _ = feed.shape
     state = initial_state(program, streams)
     parts, after = [], []
@@ -73,13 +89,26 @@ def run_numpy(
         if given:
             state = set_state(program, state, given)
         inputs = {name: a[:, call] for name, a in feed.inputs.items()}
-        outputs, state = run(program, inputs, state, observe=observe, exact=exact)
+        walked = walk(program, inputs, state, observe, exact)
+        outputs, state = yield from _numbered(call, walked)
         parts.append(outputs)
         after.append(state)
     return Results(
         {name: np.stack([p[name] for p in parts], axis=1) for name in parts[0]},
         {s.name: np.stack([p[s.name] for p in after], axis=1) for s in program.settable},
     )
+
+
+def _numbered(
+    call: int, walked: Generator[Tick, None, Result]
+) -> Generator[tuple[int, Tick], None, Result]:
+    while True:
+        try:
+            tick = next(walked)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield call, tick
 
 
 def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:

@@ -50,6 +50,7 @@ def to_bytes(program: Program) -> bytes:
         "state_outputs": [asdict(p) for p in program.state_outputs],
         "inputs": [_port(p) for p in program.inputs],
         "outputs": [_port(p) for p in program.outputs],
+        "stands_for": dict(program.stands_for),
     }
     text = json.dumps(description, indent=1).encode()
     arrays = {DESCRIPTION: np.frombuffer(text, np.uint8), **arrays}
@@ -159,6 +160,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
             for name, a in arrays.items()
             if name.startswith("row_scale/")
         },
+        stands_for={str(k): str(v) for k, v in d["stands_for"].items()},
     )
 
 

@@ -15,6 +15,7 @@ from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, multiplied_tensors
+from lstm_edge.passes.correspond import with_meanings
 from lstm_edge.passes.entering import Product
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, slide, within
@@ -244,8 +245,7 @@ class IntegerRules:
         """The given values in the state's format, or zeros."""
         given = layer.initial.get(name)
         numbers = np.zeros(1) if given is None else given.astype(np.float64)
-        real = np.broadcast_to(numbers, (state.length,))
-        stored = np.floor(real / state.format.scale + 0.5)
+        stored = np.floor(np.broadcast_to(numbers, (state.length,)) / state.format.scale + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
 
     def given(self, layer: Layer, name: str, state: Value) -> str:
@@ -359,6 +359,7 @@ def lowered(
     program = with_derived_initials(prune(lower(model, rules, described)))
     scales = rules.builder.row_scales.items()
     made = {name: scale for name, scale in scales if name in program.values}
+    program = with_meanings(program, rules.seen_as, ranges, rules.inputs.formats)
     return Lowered(replace(program, row_scales=made), tuple(rules.products.rounding.products))
 
 

@@ -12,16 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from lstm_edge.interpret.execute import run
-<<<<<<< HEAD
-from lstm_edge.ir.model import DenseOverTime, FirstStep, LastStep, Layer, Model, Port, Tensor
-from lstm_edge.passes.lower_real import lower_real
-from lstm_edge.passes.options import Options
-from tests.support.choices import CELLS, DIRECTIONS, FUNCTIONS
-=======
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.support.choices import CELLS, DIRECTIONS
->>>>>>> hT
 from tests.support.models import random_inputs, random_model
 from tests.support.to_onnx import KNOWN_CELLS, run_onnxruntime
 

@@ -11,16 +11,9 @@ from onnx import TensorProto
 from lstm_edge.errors import DataError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
-<<<<<<< HEAD
-from lstm_edge.interpret.ports import dequantize, from_vectors, quantize, read_inputs
-from lstm_edge.ir.model import Layer
-from lstm_edge.ir.program import Op, Program
-=======
 from lstm_edge.interpret.ports import dequantize, quantize, read_inputs
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Op
-from lstm_edge.passes.options import Options
->>>>>>> hT
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.targets import load_target

@@ -331,7 +331,7 @@ def damages() -> dict[str, Callable[[Path], object]]:
         "empty program": npz("program.npz", lambda data: b""),
         "cut program": npz("program.npz", lambda data: data[: len(data) // 2]),
         "flipped program": npz(
-            "program.npz", lambda data: data[:2000] + bytes([data[2000] ^ 255]) + data[2001:]
+            "program.npz", lambda data: data[:1000] + bytes([data[1000] ^ 255]) + data[1001:]
         ),
         "other program": npz("program.npz", lambda data: CALIBRATION.read_bytes()),
         "no archive": npz("program.npz", lambda data: b"program"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lstm_edge.ir.serialize import from_bytes
 from tests.oracle import state_packings as packings
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.state_graphs import CALLS, Case, H, N, T, compare, single, weights
@@ -69,6 +71,21 @@ def test_a_stream_goes_on_as_onnxruntime_does_when_its_states_are_fed_back(
     ours = run(bundle, compared.arrays, "host", "--stream")
     for output, wanted in compared.expected.items():
         assert sqnr_db(wanted, ours[output]) > 30.0, output
+
+
+def test_verify_counts_steps_on_over_the_calls_of_a_stream(tmp_path: Path) -> None:
+    """The held-back samples are 12 calls of T steps, one behind the other."""
+    bundle = compiled(CASES["lstm"], tmp_path)
+    found = json.loads(done("verify", bundle, "--on", "host", "--json").stdout)
+    assert found["samples"] == 12
+    (layer,) = (
+        each for each in found["layers"] if "rms_by_step" in next(iter(each["values"].values()), {})
+    )
+    for figures in layer["values"].values():
+        assert max(map(int, figures["rms_by_step"])) == 12 * T - 1
+    program = from_bytes((bundle / "program.npz").read_bytes())
+    for port in program.state_outputs:
+        assert list(found["outputs"][port.name]["rms_by_step"]) == [str(k) for k in range(12)]
 
 
 @pytest.mark.parametrize("options", [(), ("--state", "explicit")], ids=["kept", "explicit"])

@@ -1,0 +1,199 @@
+"""Run a program and its float reference side by side and measure the error of what both compute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.accuracy.ports import inputs, outputs
+from lstm_edge.accuracy.results import Accuracy, LayerAccuracy, Measured, ValueAccuracy
+from lstm_edge.accuracy.tally import RangeTally, Tally
+from lstm_edge.errors import InternalError
+from lstm_edge.interpret.feed import Feed, Results, walk_calls
+from lstm_edge.interpret.ports import quantize, quantize_state
+from lstm_edge.ir.clock import EVERY_TICK
+from lstm_edge.ir.program import FORWARD, ONCE, Op, Program
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class _Pair:
+    """A value in both programs. length: its steps in one call."""
+
+    name: str
+    ours: str
+    real: str
+    length: int
+    tally: Tally
+    used: RangeTally
+
+
+@dataclass
+class _Seen:
+    """What the last ticks gave: wanted value -> [samples, length]."""
+
+    wanted: frozenset[str]
+    now: dict[str, Array] = field(default_factory=dict)
+    clipped: dict[str, int] = field(default_factory=dict)
+    passed: dict[str, int] = field(default_factory=dict)
+
+    def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
+        """Keep a wanted result, and count what a saturation changed."""
+        if op.dest in self.wanted:
+            self.now[op.dest] = result
+        if op.kind == "saturate":
+            clipped = int(np.count_nonzero(args[0] != result))
+            self.clipped[op.dest] = self.clipped.get(op.dest, 0) + clipped
+            self.passed[op.dest] = self.passed.get(op.dest, 0) + result.size
+
+
+def stored_feed(program: Program, feed: Feed) -> Feed:
+    """A feed of real numbers as the program stores them."""
+    return Feed(
+        {p.name: quantize(program, p, feed.inputs[p.name]) for p in program.inputs},
+        {name: quantize_state(program, name, a) for name, a in feed.states.items()},
+    )
+
+
+def measure(program: Program, reference: Program, feed: Feed, *, exact: bool = True) -> Measured:
+    """Compare `program` with the float `reference` on a feed of real numbers.
+
+    Of values inside, sums are kept only, so that long sequences fit. `exact=False` lets the matrix
+    library choose the order of the reference's sums.
+    """
+    stored = stored_feed(program, feed)
+    pairs = _pairs(program, reference, feed)
+    ours = _Seen(frozenset(pair.ours for pair in pairs))
+    real = _Seen(frozenset(pair.real for pair in pairs))
+    first, second = _side_by_side(
+        _Walked(program, stored, ours, exact), _Walked(reference, feed, real, exact), pairs
+    )
+    streams, calls, steps = feed.shape
+    layers = _layers(program, pairs, ours)
+    return Measured(
+        Accuracy(
+            streams * calls,
+            steps,
+            inputs(program, feed, stored),
+            layers,
+            outputs(program, reference, first, second, ours.clipped),
+            ours.clipped,
+        ),
+        first,
+        second,
+    )
+
+
+class _Walked:
+    """A run that can be looked at between its ticks; `results` once it is through."""
+
+    def __init__(self, program: Program, feed: Feed, seen: _Seen, exact: bool) -> None:
+        self.program, self.seen = program, seen
+        self.results = Results({}, {})
+        self.ticks = self._walk(feed, exact)
+
+    def _walk(self, feed: Feed, exact: bool) -> Any:
+        self.results = yield from walk_calls(self.program, feed, self.seen.observe, exact=exact)
+
+
+def _side_by_side(ours: _Walked, real: _Walked, pairs: list[_Pair]) -> tuple[Results, Results]:
+    """Both runs tick by tick, every pair compared when the program has made its value anew."""
+    clocks = ours.program.clock_of()
+    with np.errstate(over="ignore", invalid="ignore"):
+        while True:
+            tick, other = next(ours.ticks, None), next(real.ticks, None)
+            if tick != other:
+                raise InternalError(f"program {ours.program.name}: not in step with its reference")
+            if tick is None:
+                return ours.results, real.results
+            call, (_, t) = tick
+            for pair in pairs:
+                q, x = ours.seen.now.pop(pair.ours, None), real.seen.now.get(pair.real)
+                if q is None or x is None:
+                    continue
+                sweep, clock = clocks[pair.ours]
+                at = call * pair.length + (0 if sweep == ONCE else clock.step(t))
+                scale = ours.program.values[pair.ours].format.scale
+                pair.tally.add(x[:, None], (q * scale)[:, None], at)
+                pair.used.add(q)
+
+
+def _pairs(program: Program, reference: Program, feed: Feed) -> list[_Pair]:
+    """States, and what one layer reads of another or an output shows, where both programs have it,
+    in the order of the program.
+    """
+    layer_of = {op.dest: b.layer for b in program.blocks for op in b.ops if b.sweep >= ONCE}
+    read = {
+        name
+        for block in program.blocks
+        for op in block.ops
+        for name in op.args
+        if layer_of.get(name, block.layer) != block.layer
+    }
+    read |= {port.value for port in program.outputs}
+    state_of = {s.next: s.name for s in program.states if not s.accumulator}
+    in_reference = reference.clock_of()
+    _, calls, steps = feed.shape
+    found = []
+    for name in layer_of:
+        seen = program.stands_for.get(name, "")
+        if seen not in in_reference or name not in read | state_of.keys():
+            continue
+        sweep, _ = program.clock_of().get(name, (ONCE, EVERY_TICK))
+        length = 1 if sweep == ONCE else program.length_of(name).of(steps)
+        backward = sweep >= 0 and program.sweeps[sweep] != FORWARD
+        used = RangeTally(program.values[name].format.magnitude)
+        tally = Tally(max(calls * length, 1), backward)
+        found.append(_Pair(state_of.get(name, seen), name, seen, length, tally, used))
+    return found
+
+
+def _layers(program: Program, pairs: list[_Pair], seen: _Seen) -> tuple[LayerAccuracy, ...]:
+    """The figures of each layer, in the order of the program."""
+    blocks = [block for block in program.blocks if block.sweep >= ONCE]
+    layer_of = {op.dest: block.layer for block in blocks for op in block.ops}
+    layer_of |= {port.value: f"input {port.name}" for port in program.inputs}
+    shown = _shown(program, pairs)
+    found = []
+    for layer in dict.fromkeys(block.layer for block in blocks):
+        ops = [op for block in blocks if block.layer == layer for op in block.ops]
+        reads = (layer_of.get(name, layer) for op in ops for name in op.args)
+        clips = [op.dest for op in ops if op.dest in seen.passed and op.dest in shown]
+        clipped: Counter[str] = Counter()
+        numbers: Counter[str] = Counter()
+        for name in clips:
+            clipped[shown[name]] += seen.clipped[name]
+            numbers[shown[name]] += seen.passed[name]
+        found.append(
+            LayerAccuracy(
+                layer,
+                tuple(_value(program, p) for p in pairs if layer_of[p.ours] == layer),
+                dict(clipped),
+                dict(numbers),
+                tuple(dict.fromkeys(name for name in reads if name != layer)),
+            )
+        )
+    return tuple(found)
+
+
+def _shown(program: Program, pairs: list[_Pair]) -> dict[str, str]:
+    """Saturation -> the name of the value that it becomes, through shifts. Others, such as those
+    before a table, belong to the meaning of an operation and lose nothing.
+    """
+    names = {pair.ours: pair.name for pair in pairs}
+    names |= {s.next: s.name for s in program.states}
+    for block in reversed(program.blocks):
+        for op in reversed(block.ops):
+            if op.kind in ("shift", "round_shift", "saturate") and op.dest in names:
+                names.setdefault(op.args[0], names[op.dest])
+    return names
+
+
+def _value(program: Program, pair: _Pair) -> ValueAccuracy:
+    fmt = program.values[pair.ours].format
+    return ValueAccuracy(pair.name, fmt.describe(), fmt.scale, pair.tally.error(), pair.used.used())

@@ -1,0 +1,133 @@
+"""Sums from which the error of one value follows, taken step by step in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+POINTS = 16
+"""The error by time step is kept at this many steps at most."""
+
+
+@dataclass(frozen=True)
+class Error:
+    """The error of a value against float, over all samples, steps and units.
+
+    sqnr_db: signal to quantization noise; None where there is no error, no signal, or a number that
+    is not finite. max_abs, rms: None where a number is not finite. signal: rms of the float value.
+    by_step: rms at some steps, counted on over the calls of a stream. drift: rms in the last
+    quarter of the steps over that in the first, in the order of computation; sqnr_drop: by how many
+    dB the last quarter's SQNR is below the first's. Both None with fewer than four steps.
+    """
+
+    max_abs: float | None
+    rms: float | None
+    signal: float
+    sqnr_db: float | None
+    by_step: Mapping[int, float | None]
+    drift: float | None
+    sqnr_drop: float | None
+    numbers: int
+
+    @property
+    def exact(self) -> bool:
+        """No number differs."""
+        return self.max_abs == 0.0
+
+
+@dataclass(frozen=True)
+class Used:
+    """What of a format was used. bins[k]: how many numbers left just the k upper bits of their
+    magnitude unused; the last bin counts zeros. unused_bits: those that no number used.
+    """
+
+    bins: tuple[int, ...]
+    unused_bits: int
+
+
+def sqnr_db(signal: float, noise: float) -> float | None:
+    """Sums of squares in dB; None where there is no error, no signal, or one is not finite."""
+    if noise == 0.0 or signal == 0.0 or not np.isfinite(noise + signal):
+        return None
+    return 10.0 * float(np.log10(signal / noise))
+
+
+class Tally:
+    """Sums of one value's errors. steps: how many there will be; backward: computed from the last
+    to the first.
+    """
+
+    def __init__(self, steps: int, backward: bool = False) -> None:
+        self.points = {int(t): 0.0 for t in np.linspace(0, steps - 1, POINTS)}
+        self.backward = backward
+        self.quarter = steps // 4
+        self.steps = steps
+        self.per_step = 0
+        self.numbers = 0
+        self.largest = self.noise = self.signal = 0.0
+        self.ends = np.zeros((2, 2))
+        """Noise and signal of the first and of the last quarter."""
+
+    def add(self, real: Array, ours: Array, first: int) -> None:
+        """Numbers [samples, steps, n] from step `first` on."""
+        exact = real.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            error = ours - exact
+            noise, signal = (np.sum(a * a, axis=(0, 2)) for a in (error, exact))
+        self.per_step = real.shape[0] * real.shape[2]
+        self.numbers += real.size
+        self.largest = float(np.maximum(self.largest, np.abs(error).max(initial=0.0)))
+        self.noise += float(noise.sum())
+        self.signal += float(signal.sum())
+        at = np.arange(first, first + real.shape[1])
+        for end, inside in enumerate((at < self.quarter, at >= self.steps - self.quarter)):
+            self.ends[end] += noise[inside].sum(), signal[inside].sum()
+        for step in self.points.keys() & set(at.tolist()):
+            self.points[step] += float(noise[step - first])
+
+    def error(self) -> Error:
+        """The figures of all that was added."""
+        rms, signal = (np.sqrt(s / max(self.numbers, 1)) for s in (self.noise, self.signal))
+        (noise, power), (late, late_power) = self.ends[::-1] if self.backward else self.ends
+        drift = float(np.sqrt(late / noise)) if noise > 0.0 and late > 0.0 else None
+        start, end = sqnr_db(power, noise), sqnr_db(late_power, late)
+        per_step = max(self.per_step, 1)
+        return Error(
+            _finite(self.largest),
+            _finite(rms),
+            float(signal),
+            sqnr_db(self.signal, self.noise),
+            {t: _finite(np.sqrt(s / per_step)) for t, s in self.points.items()},
+            None if drift is None else _finite(drift),
+            None if start is None or end is None else start - end,
+            self.numbers,
+        )
+
+
+class RangeTally:
+    """How a format with numbers up to `magnitude` is used."""
+
+    def __init__(self, magnitude: int) -> None:
+        self.bits = int(magnitude).bit_length()
+        self.counts = np.zeros(self.bits + 1, np.int64)
+
+    def add(self, stored: Array) -> None:
+        """Stored integers of any shape."""
+        _, bits = np.frexp(np.abs(stored).ravel().astype(np.float64))
+        self.counts += np.bincount(self.bits - bits, minlength=self.bits + 1)
+
+    def used(self) -> Used:
+        """The counts, from numbers that use all bits to those that use none."""
+        return Used(tuple(int(n) for n in self.counts), int(np.argmax(self.counts > 0)))
+
+
+def _finite(number: Any) -> float | None:
+    """None for NaN and infinity, which JSON has not."""
+    return float(number) if np.isfinite(number) else None
