@@ -17,6 +17,8 @@ from lstm_edge.ir.program import FORWARD, LOAD, NUMBERED, ONCE, STEPPED, Block, 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
 """Called after each operation with its operands [samples, length] and its result."""
+Functions = Mapping[str, Callable[..., Array]]
+"""By a name: what computes the result of an operation; see `_apply` for the arguments."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def set_state(
     table = _operations(program, exact=True)
     for block in program.blocks:
         if block.sweep == LOAD:
-            _execute_block(program, table, None, block, values, Moment(0, True, -1, 1))
+            _execute_block(program, table, None, {}, block, values, Moment(0, True, -1, 1))
     return {s.name: values[s.given] if s.given else state[s.name] for s in program.states}
 
 
@@ -72,6 +74,7 @@ def run(
     *,
     observe: Observer | None = None,
     exact: bool = True,
+    instead: Functions | None = None,
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Feed stored numbers, input name -> [samples, steps, features]; return outputs and state.
 
@@ -79,20 +82,22 @@ def run(
     the last step only. The state maps state names to [samples, length]; give it back to go on
     (where a program needs whole sequences, its caller starts anew with each).
     `exact=False` lets the matrix library choose the order of float sums: quick, for calibration.
+    `instead`: what computes some values in place of their operations, for simulations.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return _run(program, inputs, state, observe, exact)
+        table = _operations(program, exact)
+        return _run(
+            program, inputs, state, partial(_execute_block, program, table, observe, instead or {})
+        )
 
 
 def _run(
     program: Program,
     inputs: Mapping[str, Array],
     state: Mapping[str, Array] | None,
-    observe: Observer | None,
-    exact: bool,
+    execute: Callable[..., None],
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     kind = np.float32 if program.is_float else np.int64
-    execute = partial(_execute_block, program, _operations(program, exact), observe)
     each_step = {p.value: inputs[p.name].astype(kind) for p in program.inputs if p.per_step}
     samples, steps = next(iter(each_step.values())).shape[:2]
     now = initial_state(program, samples) if state is None else dict(state)
@@ -165,8 +170,9 @@ def _operations(program: Program, exact: bool) -> dict[str, Callable[..., Array]
 
 def _execute_block(
     program: Program,
-    table: Mapping[str, Callable[..., Array]],
+    table: Functions,
     observe: Observer | None,
+    instead: Functions,
     block: Block,
     values: dict[str, Array],
     moment: Moment,
@@ -175,7 +181,8 @@ def _execute_block(
     """Run the operations of a block; results go to `values`, and to `into`."""
     for op in block.ops:
         args = tuple(values[name] for name in op.args)
-        result = _apply(op, table[op.kind], args, values, moment)
+        function = instead.get(op.dest, table[op.kind])
+        result = _apply(op, function, args, values, moment)
         values[op.dest] = result
         if into is not None:
             into[op.dest] = result

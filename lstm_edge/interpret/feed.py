@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.execute import Observer, initial_state, run, set_state
+from lstm_edge.interpret.execute import Functions, Observer, initial_state, run, set_state
 from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state, read_inputs
 from lstm_edge.ir.program import Program, StatePort
 
@@ -60,9 +60,14 @@ class Results:
 
 
 def run_numpy(
-    program: Program, feed: Feed, observe: Observer | None = None, *, exact: bool = True
+    program: Program,
+    feed: Feed,
+    observe: Observer | None = None,
+    *,
+    exact: bool = True,
+    instead: Functions | None = None,
 ) -> Results:
-    """The program in numpy, call by call; `exact` as for `execute.run`."""
+    """The program in numpy, call by call; `exact` and `instead` as for `execute.run`."""
     streams, calls, _ = feed.shape
     state = initial_state(program, streams)
     parts, after = [], []
@@ -73,7 +78,7 @@ def run_numpy(
         if given:
             state = set_state(program, state, given)
         inputs = {name: a[:, call] for name, a in feed.inputs.items()}
-        outputs, state = run(program, inputs, state, observe=observe, exact=exact)
+        outputs, state = run(program, inputs, state, observe=observe, exact=exact, instead=instead)
         parts.append(outputs)
         after.append(state)
     return Results(
