@@ -35,7 +35,7 @@ SCHEMES: tuple[tuple[str, Mapping[str, Any]], ...] = (
 """The columns of the table: a title, and fields of `driver.Request`."""
 NEAREST = "default, to nearest"
 PER_TENSOR = "per tensor"
-PER_TENSOR_OUTPUTS = "per tensor, outputs too"
+PER_TENSOR_OUTPUTS = "per tensor, int8 outputs"
 LARGEST_ERROR = 1e-4
 """By which the float program may differ from what a model's arrays say that it gives."""
 
