@@ -3,7 +3,7 @@
 - weights: symmetric int8, one scale for each matrix; W and R of every gate are matrices of their
   own. Biases: int32 in units of the first product;
 - what a matrix reads (inputs, hidden states, results of layers): int8 with one scale and one zero
-  point from the calibrated minimum and maximum, which include 0;
+  point from the calibrated minimum and maximum, which include 0. So a GRU mixes an int8 state;
 - pre-activations of gates: int16 with 12 fractional bits, fewer only where something else than
   sigmoid or tanh reads them and calibration saw more than +-8;
 - gates: int16 with 15 fractional bits. Cell states: int16 by a power of two that covers what

@@ -68,6 +68,16 @@ def test_arrays_of_another_model_are_refused(digits: Trained, tmp_path: Path) ->
         measure(replace(digits, expected=wrong), tmp_path)
 
 
+def test_the_file_says_what_is_measured(measured: Measured) -> None:
+    """To half a decibel: calibration sums floats, in an order that differs by computer."""
+    (row,) = re.findall(
+        r"^\| examples/digits \| logits \| (.+) \|$", TABLE.read_text(), re.MULTILINE
+    )
+    columns = [*(title for title, _ in SCHEMES), PER_TENSOR, PER_TENSOR_OUTPUTS]
+    wanted = [measured.decibels[title]["logits"] for title in columns]
+    assert [float(cell) for cell in row.split(" | ")] == pytest.approx(wanted, abs=0.5)
+
+
 def test_the_file_has_every_model_and_scheme() -> None:
     """A new example or scheme needs `make accuracy`."""
     text = TABLE.read_text()
