@@ -15,6 +15,9 @@ NODE_TESTS ?=
 # A folder with files that exporters wrote, for `make exporters`; ../shared/onnx_patterns by default.
 PATTERNS ?=
 
+# A folder with models/ of public projects, for `make accuracy`; ../shared by default.
+SHARED ?=
+
 # A stamp: the Python packages are installed again only when their list has changed.
 PACKAGES := $(VENV)/.packages
 
@@ -64,6 +67,10 @@ conformance: $(PACKAGES) ## write docs/conformance.md anew
 .PHONY: exporters
 exporters: $(PACKAGES) ## write docs/exporters.md anew
 	$(PYTHON) -m tests.oracle.exporter_table $(PATTERNS)
+
+.PHONY: accuracy
+accuracy: $(PACKAGES) ## write docs/accuracy.md anew
+	$(PYTHON) -m tests.oracle.accuracy_table $(SHARED)
 
 .PHONY: wheel
 wheel: $(PACKAGES) ## build the wheel, in dist/

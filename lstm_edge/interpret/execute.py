@@ -20,6 +20,8 @@ Observer = Callable[[Op, tuple[Array, ...], Array], None]
 Tick = tuple[int, int]
 """A sweep and the number of a tick in it; (ONCE, 0) after the last sweep."""
 Result = TypeVar("Result")
+Functions = Mapping[str, Callable[..., Array]]
+"""By a name: what computes the result of an operation; see `_apply` for the arguments."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def set_state(
     table = _operations(program, exact=True)
     for block in program.blocks:
         if block.sweep == LOAD:
-            _execute_block(program, table, None, block, values, Moment(0, True, -1, 1))
+            _execute_block(program, table, None, {}, block, values, Moment(0, True, -1, 1))
     return {s.name: values[s.given] if s.given else state[s.name] for s in program.states}
 
 
@@ -75,6 +77,7 @@ def run(
     *,
     observe: Observer | None = None,
     exact: bool = True,
+    instead: Functions | None = None,
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Feed stored numbers, input name -> [samples, steps, features]; return outputs and state.
 
@@ -82,9 +85,10 @@ def run(
     the last step only. The state maps state names to [samples, length]; give it back to go on
     (where a program needs whole sequences, its caller starts anew with each).
     `exact=False` lets the matrix library choose the order of float sums: quick, for calibration.
+    `instead`: what computes some values in place of their operations, for simulations.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return drained(walk(program, inputs, state, observe, exact))
+        return drained(walk(program, inputs, state, observe, exact, instead))
 
 
 def drained(walked: Generator[object, None, Result]) -> Result:
@@ -103,12 +107,14 @@ def walk(
     state: Mapping[str, Array] | None,
     observe: Observer | None,
     exact: bool,
+    instead: Functions | None = None,
 ) -> Generator[Tick, None, tuple[dict[str, Array], dict[str, Array]]]:
     """The same tick by tick: after each it yields, and the caller may look at something else, for
     instance at the same tick of another program. The caller also silences numpy's warnings.
     """
     kind = np.float32 if program.is_float else np.int64
-    execute = partial(_execute_block, program, _operations(program, exact), observe)
+    table = _operations(program, exact)
+    execute = partial(_execute_block, program, table, observe, instead or {})
     each_step = {p.value: inputs[p.name].astype(kind) for p in program.inputs if p.per_step}
     samples, steps = next(iter(each_step.values())).shape[:2]
     now = initial_state(program, samples) if state is None else dict(state)
@@ -183,8 +189,9 @@ def _operations(program: Program, exact: bool) -> dict[str, Callable[..., Array]
 
 def _execute_block(
     program: Program,
-    table: Mapping[str, Callable[..., Array]],
+    table: Functions,
     observe: Observer | None,
+    instead: Functions,
     block: Block,
     values: dict[str, Array],
     moment: Moment,
@@ -193,7 +200,8 @@ def _execute_block(
     """Run the operations of a block; results go to `values`, and to `into`."""
     for op in block.ops:
         args = tuple(values[name] for name in op.args)
-        result = _apply(op, table[op.kind], args, values, moment)
+        function = instead.get(op.dest, table[op.kind])
+        result = _apply(op, function, args, values, moment)
         values[op.dest] = result
         if into is not None:
             into[op.dest] = result

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.execute import (
+    Functions,
     Observer,
     Result,
     Tick,
@@ -68,15 +69,25 @@ class Results:
 
 
 def run_numpy(
-    program: Program, feed: Feed, observe: Observer | None = None, *, exact: bool = True
+    program: Program,
+    feed: Feed,
+    observe: Observer | None = None,
+    *,
+    exact: bool = True,
+    instead: Functions | None = None,
 ) -> Results:
-    """The program in numpy, call by call; `exact` as for `execute.run`."""
+    """The program in numpy, call by call; `exact` and `instead` as for `execute.run`."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return drained(walk_calls(program, feed, observe, exact=exact))
+        return drained(walk_calls(program, feed, observe, exact=exact, instead=instead))
 
 
 def walk_calls(
-    program: Program, feed: Feed, observe: Observer | None = None, *, exact: bool = True
+    program: Program,
+    feed: Feed,
+    observe: Observer | None = None,
+    *,
+    exact: bool = True,
+    instead: Functions | None = None,
 ) -> Generator[tuple[int, Tick], None, Results]:
     """The same tick by tick, as `execute.walk`: yields the number of the call and the tick."""
     streams, calls, _ = feed.shape
@@ -89,7 +100,7 @@ def walk_calls(
         if given:
             state = set_state(program, state, given)
         inputs = {name: a[:, call] for name, a in feed.inputs.items()}
-        walked = walk(program, inputs, state, observe, exact)
+        walked = walk(program, inputs, state, observe, exact, instead)
         outputs, state = yield from _numbered(call, walked)
         parts.append(outputs)
         after.append(state)
