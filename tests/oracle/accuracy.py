@@ -15,9 +15,10 @@ from lstm_edge.interpret.execute import Functions
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.interpret.ports import dequantize, from_vectors
 from lstm_edge.ir.program import Program
-from lstm_edge.passes.calibrate import Moments, Ranges, calibrate
-from lstm_edge.passes.choose_formats import Options
+from lstm_edge.passes.calibrate import Ranges, calibrate
 from lstm_edge.passes.lower_integer import lower_integer
+from lstm_edge.passes.moments import Moments
+from lstm_edge.passes.options import Options
 from tests.oracle.accuracy_models import Trained
 from tests.oracle.per_tensor import PerTensor
 from tests.support.programs import sqnr_db
@@ -31,6 +32,9 @@ SCHEMES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("activations 8", {"activations": 8}),
     ("activations 16", {"activations": 16}),
     ("cell state 16", {"cell_state": 16}),
+    ("fixed", {"scheme": "fixed"}),
+    ("weights int4", {"weights": 4}),
+    ("weights int16, activations 16", {"weights": 16, "activations": 16}),
 )
 """The columns of the table: a title, and fields of `driver.Request`."""
 NEAREST = "default, to nearest"
@@ -129,7 +133,7 @@ def outputs_of(
 def rounded_to_nearest(compiled: Compiled, ranges: Ranges) -> Program:
     """The default program with weights to nearest: to inputs that never move, no second order."""
     still = {
-        key: Moments(np.zeros_like(m.mean), np.zeros_like(m.covariance))
+        key: Moments(*map(np.zeros_like, (m.mean, m.covariance, m.held_back, m.wanted)))
         for key, m in ranges.moments.items()
     }
     return lower_integer(compiled.model, replace(ranges, moments=still), Options())

@@ -15,8 +15,8 @@ from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import MATVECS, Block, Op, Port, Program, Value
 from lstm_edge.ir.serialize import from_bytes, to_bytes
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 

@@ -20,8 +20,8 @@ from lstm_edge.accuracy.results import (
 from lstm_edge.accuracy.tally import Error, Used
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Program
-from lstm_edge.passes.choose_formats import Options
 from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
