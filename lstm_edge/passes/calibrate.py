@@ -95,8 +95,18 @@ def chained(program: Program, feed: Feed) -> Feed:
 
 
 def parts_to_choose_by(feed: Feed, size: int) -> Iterator[tuple[bool, Feed]]:
-    """The streams in parts of `size`; True with those to choose by, which come last."""
-    streams, _, _ = feed.shape
+    """The streams in parts of `size`; True with those to choose by, which come last.
+
+    Of few streams of many calls, the last calls are what to choose by.
+    """
+    streams, calls, _ = feed.shape
+    if streams < CHOOSING_SHARE <= calls:
+        first = calls - calls // CHOOSING_SHARE
+        for start in range(0, streams, size):
+            some = np.arange(start, min(start + size, streams))
+            yield False, feed.pick(some).calls(0, first)
+            yield True, feed.pick(some).calls(first, calls)
+        return
     choosing = np.arange(streams) % CHOOSING_SHARE == CHOOSING_SHARE - 1
     for last in (False, True):
         which = np.flatnonzero(choosing == last)

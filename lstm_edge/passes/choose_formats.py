@@ -14,13 +14,15 @@ from lstm_edge.passes.input_formats import (
     InputFormat,
     calibrated_format,
     drawn_format,
-    only_gates_read,
     power_of_two_format,
+)
+from lstm_edge.passes.options import Options
+from lstm_edge.passes.readers import (
+    only_gates_read,
     reading_layers,
     reading_weights,
     scaling_of,
 )
-from lstm_edge.passes.options import Options
 
 MARGIN = 1.1
 """Share by which a calibrated range is widened where nothing bounds a value."""

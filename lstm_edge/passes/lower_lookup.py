@@ -18,19 +18,26 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.fixed.shifts import saturate, shift_right
 from lstm_edge.passes.quantize_rows import Scheme
-from lstm_edge.passes.round_weights import round_to_nearest
+from lstm_edge.passes.round_weights import Ints, round_second_order, round_to_nearest
 
 Doubles = npt.NDArray[np.float64]
 
 MULTIPLIER_LIMIT = 2**15 - 1
+DAMPING = 0.01
+"""See `round_weights.py`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The table of an embedding: its name, real rows [rows, units], how they are stored."""
+    """The table of an embedding: its name, real rows [rows, units], how they are stored.
+
+    weighing: sum of W.T @ W over the matrices W that read a row [units, units]: what they make of
+    its error; 0 where none does.
+    """
 
     name: str
     rows: Doubles
+    weighing: Doubles | int
     scheme: Scheme
 
 
@@ -46,7 +53,7 @@ def lower_lookup(
     n = int(np.floor(np.log2(MULTIPLIER_LIMIT / max(float(needed.max()), 2.0**-15))))
     multiplier = np.clip(np.ceil(needed * 2.0**n), 1, MULTIPLIER_LIMIT).astype(np.int64)
     unit = target.scale / 2.0**n
-    rows = round_to_nearest(table.rows / (multiplier * unit)[:, None], limit)
+    rows = _rounded(table, (multiplier * unit)[:, None])
     reach = int((np.abs(rows).max(axis=1) * multiplier).max())
     value = b.emit(
         "lookup",
@@ -67,11 +74,19 @@ def lower_lookup(
     return b.store(value, fmt)
 
 
+def _rounded(table: Table, unit: Doubles | float) -> Ints:
+    """The rows in units of `unit`: second order for the matrices behind, else to nearest."""
+    rows, limit = table.rows / unit, table.scheme.limit
+    if isinstance(table.weighing, int):
+        return round_to_nearest(rows, limit)
+    return round_second_order(rows, limit, table.weighing, DAMPING)
+
+
 def _shifted(b: Builder, ids: Value, column: int, table: Table, target: Format, name: str) -> Value:
     """The same where all rows have one scale, a power of two."""
     largest = max(float(np.abs(table.rows).max()), target.scale)
     unit = 2.0 ** np.ceil(np.log2(largest / table.scheme.limit))
-    rows = round_to_nearest(table.rows / unit, table.scheme.limit)
+    rows = _rounded(table, unit)
     most = int(np.abs(rows).max())
     value = b.emit(
         "lookup",

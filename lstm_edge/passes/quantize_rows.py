@@ -37,8 +37,12 @@ CLIPS = {
 """By width of the weights: shares of a row's largest weight that its range is tried at."""
 POWER_CLIPS = {4: (1.0, 0.5), 8: (1.0, 0.5), 16: (1.0,)}
 """The same where scales are powers of two."""
-CLIPPING_GAIN = 0.97
-"""A clipped range must have less than this share of the error of the whole one to be taken."""
+DAMPINGS = (0.01, 0.1)
+"""What second-order rounding is tried with; the more, the less it trusts the covariance."""
+CHANGING_GAIN = 0.97
+"""A candidate must have less than this share of the error of the first second-order one, of the
+whole range and the least damping, to be taken in its place.
+"""
 
 
 @dataclass(frozen=True)
@@ -248,19 +252,22 @@ def _best_rows(
     nearest = round_to_nearest(joined / steps[0][:, None], scheme.limit)
     if not moments:
         return nearest, steps[0]
-    units = np.concatenate(steps)[:, None]
-    tried = np.tile(joined, (len(steps), 1)) / units
-    made, noise, start = [], np.zeros((1 + len(steps), len(joined))), 0
+    scales = np.stack([steps[0], *steps * len(DAMPINGS)])
+    tried = np.tile(joined, (len(steps), 1)) / np.concatenate(steps)[:, None]
+    made, noise, start = [], np.zeros((len(scales), len(joined))), 0
     for block in moments:
         columns = slice(start, start + len(block.mean))
         start = columns.stop
         unit = np.outer(in_real[columns], in_real[columns])
-        rounded = round_second_order(tried[:, columns], scheme.limit, block.covariance / unit)
-        rows = np.stack([nearest[:, columns], *np.split(rounded, len(steps))])
-        error = joined[:, columns] - rows * np.stack([steps[0], *steps])[:, :, None]
+        rounded = [
+            round_second_order(tried[:, columns], scheme.limit, block.covariance / unit, damping)
+            for damping in DAMPINGS
+        ]
+        candidates = np.split(np.concatenate(rounded), len(scales) - 1)
+        rows = np.stack([nearest[:, columns], *candidates])
+        error = joined[:, columns] - rows * scales[:, :, None]
         noise += ((error @ (block.held_back / unit)) * error).sum(axis=-1)
         made.append(rows)
-    noise[2:] /= CLIPPING_GAIN
+    noise[2:] /= CHANGING_GAIN
     best, every = noise.argmin(axis=0), np.arange(len(joined))
-    rows, scales = np.concatenate(made, axis=-1), np.stack([steps[0], *steps])
-    return rows[best, every], scales[best, every]
+    return np.concatenate(made, axis=-1)[best, every], scales[best, every]

@@ -8,8 +8,6 @@ import numpy.typing as npt
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-DAMPING = 0.01
-"""Share of the mean variance added to every column's: keeps unseen columns near their values."""
 BLOCK = 64
 """Columns between two updates of all that are left."""
 
@@ -19,19 +17,20 @@ def round_to_nearest(rows: Doubles, largest: int) -> Ints:
     return np.clip(np.floor(rows + 0.5), -largest, largest).astype(np.int64)
 
 
-def round_second_order(rows: Doubles, largest: int, covariance: Doubles) -> Ints:
+def round_second_order(rows: Doubles, largest: int, covariance: Doubles, damping: float) -> Ints:
     """Integers whose error on inputs of this covariance [columns, columns] is small.
 
     GPTQ (Frantar et al. 2022): columns are rounded one after the other, those with the most
-    variance first, and each one's error is pushed into the columns not yet rounded. Rows are in
-    units of their scale, so a row's scale does not matter here.
+    variance first, and each one's error is pushed into the columns not yet rounded. `damping` is
+    the share of the mean variance that is added to every column's: it keeps unseen columns near
+    their values. Rows are in units of their scale, so a row's scale does not matter here.
     """
     variance = np.diag(covariance)
     mean = float(variance.mean())
     if not mean > 0.0:
         return round_to_nearest(rows, largest)
     order = np.argsort(-variance, kind="stable")
-    damped = (covariance + DAMPING * mean * np.eye(len(covariance)))[np.ix_(order, order)]
+    damped = (covariance + damping * mean * np.eye(len(covariance)))[np.ix_(order, order)]
     result = np.empty(rows.shape, np.int64)
     result[:, order] = _pushed(rows[:, order], largest, damped)
     return result
