@@ -53,6 +53,9 @@ def fake_quant(
     clip: share of a row's largest weight that still fits [rows], or of all rows, in (0, 1].
     power_of_two: scales that are powers of two.
 
+    Where a row could overflow its accumulator (long rows at 16 bits, tiny weights under a large
+    bias) the compiler takes a coarser scale than this.
+
     The result has the type of `weights` where that is float32 or float64. With clip = 1 and 4 or 8
     bits it is its own result, unless a row is 64 times smaller than the largest of its gate; at 16
     bits the scale of a row may move by one unit. Raises ValueError for arguments that do not fit.

@@ -1,9 +1,7 @@
-"""What is trained against is what is compiled: the same grids, to the bit."""
+"""Weights and activations on their grids; test_fake_quant_compiled.py has programs beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,123 +10,20 @@ import pytest
 
 import lstm_edge
 from lstm_edge.fake_quant import HIDDEN_STATE, fake_quant, fake_quant_activations
-from lstm_edge.formats import fraction_bits
-from lstm_edge.ir.model import Layer, Model
-from lstm_edge.ir.program import Op, Program
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options
 from lstm_edge.rounding import WEIGHT_LIMITS
-from tests.support.models import random_inputs, random_model
-from tests.support.programs import quantized
+from tests.support.models import random_model
 
 Doubles = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 BITS = tuple(WEIGHT_LIMITS)
-CHOICES: dict[str, Any] = {"front": (), "hidden": (5, 4), "head": ("dense",), "rows": 0}
 
 
 def rows(seed: int) -> Doubles:
     """Weights [12, 9] whose rows have different magnitudes."""
     rng = np.random.default_rng(seed)
     return np.asarray(rng.normal(size=(12, 9)) * np.exp2(rng.uniform(-2.0, 2.0, (12, 1))))
-
-
-def ops_of(program: Program) -> list[Op]:
-    return [op for block in program.blocks for op in block.ops]
-
-
-def reader(program: Program, name: str) -> Op:
-    return next(op for op in ops_of(program) if name in op.args)
-
-
-def stored_weights(program: Program, op: Op) -> tuple[Ints, Doubles, Doubles]:
-    """Of a matvec: integers [rows, columns], scales of the rows, scales of the columns.
-
-    The value of a row's unit is that of the multiplier behind it: see docs/numerics.md.
-    """
-    after = reader(program, op.dest)
-    shift = -after.n if after.kind == "shift" else 0
-    after = reader(program, after.dest) if shift else after
-    fraction = fraction_bits(program.values[after.dest].format.scale)
-    assert after.kind == "mulw"
-    assert fraction is not None
-    multiplier = program.constants[after.args[1]].astype(np.float64)
-    of_input = {port.value: port.scale for port in program.inputs}
-    scales = [of_input.get(v, np.full(1, program.values[v].format.scale)) for v in op.args]
-    lengths = [program.values[v].length for v in op.args]
-    columns = [np.broadcast_to(s, n) for s, n in zip(scales, lengths, strict=True)]
-    integers = [program.constants[m].astype(np.int64) for m in op.matrices]
-    units = multiplier * 2.0 ** (shift - fraction - 16)
-    return np.concatenate(integers, axis=1), units, np.concatenate(columns)
-
-
-def products(model: Model, program: Program) -> Iterator[tuple[Op, Doubles]]:
-    """Each matvec of a program with the real weights that it was made from."""
-    params = {
-        f"{node.name}.{name}": array
-        for node in model.nodes
-        if isinstance(node, Layer)
-        for name, array in node.params.items()
-    }
-    for op in ops_of(program):
-        if op.kind == "matvec":
-            yield op, np.concatenate([params[m] for m in op.matrices], axis=1).astype(np.float64)
-
-
-def compiled(model: Model, activations: int = 12) -> Program:
-    inputs = random_inputs(model, samples=4)
-    return quantized(model, inputs, Options(activations), from_data=False)
-
-
-@pytest.mark.parametrize("activations", [8, 12, 16])
-@pytest.mark.parametrize("cell", ["plain", "gru", "gru_reset_after", "projected"])
-def test_weights_are_those_of_the_compiled_program(cell: str, activations: int) -> None:
-    model = random_model(3, cell=cell, **CHOICES)
-    program = compiled(model, activations)
-    found = list(products(model, program))
-    assert len(found) >= 7
-    for op, real in found:
-        integers, units, columns = stored_weights(program, op)
-        expected = integers * units[:, None] / columns
-        assert np.array_equal(fake_quant(real, 8, columns=columns), expected), op.dest
-
-
-def with_params(model: Model, new: dict[str, npt.NDArray[np.float32]]) -> Model:
-    nodes = []
-    for node in model.nodes:
-        if isinstance(node, Layer):
-            params = {name: new.get(f"{node.name}.{name}", a) for name, a in node.params.items()}
-            node = replace(node, params=params)
-        nodes.append(node)
-    return replace(model, nodes=tuple(nodes))
-
-
-def on_grid(model: Model, program: Program) -> Model:
-    """A model whose weights are what a program's integers stand for, as float32."""
-    new: dict[str, npt.NDArray[np.float32]] = {}
-    for op, real in products(model, program):
-        _, _, columns = stored_weights(program, op)
-        rounded = fake_quant(real, 8, columns=columns).astype(np.float32)
-        ends = np.cumsum([program.values[v].length for v in op.args])[:-1]
-        new |= dict(zip(op.matrices, np.split(rounded, ends, axis=1), strict=True))
-    return with_params(model, new)
-
-
-@pytest.mark.parametrize("cell", ["plain", "gru", "rnn"])
-def test_weights_on_the_grid_compile_to_the_integers_that_they_are(cell: str) -> None:
-    model = random_model(3, cell=cell, **CHOICES)
-    before = compiled(model)
-    after = compiled(on_grid(model, before))
-    inputs = {port.value for port in before.inputs}
-    found = zip(ops_of(before), ops_of(after), strict=True)
-    inner = [(a, b) for a, b in found if a.kind == "matvec" and not inputs & {*a.args}]
-    assert inner
-    for a, b in inner:
-        integers, units, _ = stored_weights(before, a)
-        again, its_units, _ = stored_weights(after, b)
-        assert np.array_equal(again, integers), a.dest
-        np.testing.assert_allclose(its_units, units, rtol=2.0**-13)
 
 
 @pytest.mark.parametrize("power_of_two", [False, True])
