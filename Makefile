@@ -37,6 +37,20 @@ demo: $(PACKAGES) ## compile the digits model for Cortex-M4, run it on this comp
 examples: $(PACKAGES) ## score all examples, in float and in integers; write examples/README.md anew
 	$(PYTHON) -m examples.score --write
 
+# An environment of its own: PyTorch is for this example alone. Empty: where pip looks anyway.
+QAT := build/qat
+TORCH_FROM ?= --index-url https://download.pytorch.org/whl/cpu
+
+.PHONY: qat
+qat: $(QAT)/.packages ## train an example to int4 with PyTorch; write examples/qat/README.md anew
+	$(QAT)/bin/python -m examples.qat.train --write
+
+$(QAT)/.packages: pyproject.toml | tools
+	"$$(scripts/setup.sh --python)" -m venv $(QAT)
+	$(QAT)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_FROM) torch
+	$(QAT)/bin/python -m pip install --quiet --disable-pip-version-check --editable . onnxruntime
+	touch $@
+
 .PHONY: test
 test: check ## check, then all tests
 	$(PYTEST) -n 2 tests

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "formats", "numerics", "numerics_float"),
-    ("archive", "resources"),
-    ("ir",),
+    ("archive", "resources", "rounding"),
+    ("fake_quant", "ir"),
     ("functions", "targets"),
     ("cells", "layers"),
     ("interpret", "toolchain"),
@@ -29,6 +29,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Modules and packages of lstm_edge, lowest first. An entry imports from itself and from lower
 floors, never from its own floor or a higher one. Everybody may import `__version__`.
 """
+
+OFFERED = ("fake_quant",)
+"""What the package itself imports, to offer it to its users."""
 
 MAX_LINES = 400
 FOLDERS = ("lstm_edge", "templates", "firmware", "tests", "examples")
@@ -85,8 +88,9 @@ def test_a_module_imports_from_lower_floors_only(module: str) -> None:
     entry = entry_of(module)
     for other in GRAPH[module]:
         target = entry_of(other)
-        if target not in ("", entry):
-            assert entry, f"{module} is the package itself: it imports nothing of ours"
+        if not entry:
+            assert target in OFFERED, f"{module} is the package itself: it imports {other}"
+        elif target not in ("", entry):
             assert FLOOR_OF[target] < FLOOR_OF[entry], f"{module} imports {other}"
 
 
