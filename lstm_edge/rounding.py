@@ -60,22 +60,32 @@ def power_of_two_scales(steps: Doubles) -> Doubles:
     return np.asarray(np.exp2(np.ceil(np.log2(steps * (1.0 - FLOAT32_SLACK)))))
 
 
-def activation_format(bits: int, largest: float, bound: float = np.inf) -> Format:
+def activation_format(
+    bits: int, largest: float, bound: float = np.inf, *, power_of_two: bool = False
+) -> Format:
     """The format of a vector that enters a matrix product.
 
     bits: 8, 12 or 16; largest: magnitude that calibration saw; bound: one that cannot be exceeded,
     used where it is at most BOUND_SLACK times that, or 1. At 12 and 16 bits scales are powers of
-    two, and a range that is calibrated gets two bits on top, as far as 16 bits go.
+    two, and a range that is calibrated gets two bits on top, as far as 16 bits go. power_of_two: at
+    8 bits, too.
     """
     seen = max(largest, SMALLEST) * MARGIN
     if bits == 8:
-        return saturated(min(seen, bound) / 127.0, 8)
+        return eight_bits(min(seen, bound), power_of_two)
     if bound <= BOUND_SLACK * largest or bound <= 1.0:
         unit = 2.0 ** (bits_above(max(bound, SMALLEST)) + 1 - bits)
         high = 2 ** (bits - 1) if bits < 16 else 2 ** (bits - 1) - 1
         return Format("int16", unit, -(2 ** (bits - 1)), high)
     stored = min(bits + HEADROOM_BITS, 16)
     return saturated(2.0 ** (bits_above(seen) + 1 + HEADROOM_BITS - stored), stored, "int16")
+
+
+def eight_bits(reach: float, power_of_two: bool) -> Format:
+    """The finest int8 format that holds `reach`; all but its last 128th where the scale is a power
+    of two.
+    """
+    return saturated(2.0 ** (bits_above(reach) - 7) if power_of_two else reach / 127.0, 8)
 
 
 def bits_above(reach: float) -> int:

@@ -23,21 +23,22 @@ from lstm_edge.passes.readers import (
     reading_weights,
     scaling_of,
 )
+from lstm_edge.rounding import (
+    BOUND_SLACK,
+    HEADROOM_BITS,
+    MARGIN,
+    SMALLEST,
+    activation_format,
+    bits_above,
+    eight_bits,
+)
 
-MARGIN = 1.1
-"""Share by which a calibrated range is widened where nothing bounds a value."""
-BOUND_SLACK = 4.0
-"""A proved bound up to this factor above the calibrated range is used in its place."""
 FACTOR_MARGIN = 4.0
 """How far beyond its calibrated range a 16-bit factor may go: a relu has no bound."""
 GIVEN_STATE = {8: 2.0, 16: 4.0}
 """Without data: how far beyond its own bound a state may be set; 12 bits have their headroom."""
-HEADROOM_BITS = 2
-"""Above 8 bits, a calibrated value may still grow by this many bits before it saturates."""
 OPEN_STEPS = 2**12
 """Steps of a sequence of any length that a sum over time has room for before it saturates."""
-SMALLEST = 2.0**-10
-"""Ranges below this are taken for this: a dead unit still needs a format."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +121,8 @@ class FormatChoice:
         if not self.ranges.from_data and bits != 12:
             reach = max(reach, GIVEN_STATE[bits] * bound)
         if bits == 8:
-            return self._eight_bits(reach)
+            return eight_bits(reach, self.options.power_of_two)
         return saturated(2.0 ** (bits_above(reach) + 1 - bits), stored, "int16")
-
-    def _eight_bits(self, reach: float) -> Format:
-        """The finest format that holds `reach`, or all of it but the last 128th."""
-        exact = reach / 127.0
-        return saturated(2.0 ** (bits_above(reach) - 7) if self.options.power_of_two else exact, 8)
 
     def is_mixed(self, layer: Layer, name: str) -> bool:
         """True where a state enters matrix products and elementwise operations both."""
@@ -162,18 +158,10 @@ class FormatChoice:
     def of_activation(self, largest: float, bound: float, layer: str) -> Format:
         """A vector that enters a matrix product; `largest` was seen, `bound` is proved."""
         bits = self.options.of(layer).activations
-        seen = max(largest, SMALLEST) * MARGIN
-        if bits == 8:
-            return self._eight_bits(min(seen, bound))
-        if bound <= BOUND_SLACK * largest or bound <= 1.0:
-            unit = 2.0 ** (bits_above(max(bound, SMALLEST)) + 1 - bits)
-            high = 2 ** (bits - 1) if bits < 16 else 2 ** (bits - 1) - 1
-            return Format("int16", unit, -(2 ** (bits - 1)), high)
-        if not self.ranges.from_data and np.isfinite(bound):
+        close = bound <= BOUND_SLACK * largest or bound <= 1.0
+        if bits > 8 and not close and not self.ranges.from_data and np.isfinite(bound):
             return saturated(2.0 ** (bits_above(bound) - 15), 16)
-        stored = min(bits + HEADROOM_BITS, 16)
-        unit = 2.0 ** (bits_above(seen) + 1 + HEADROOM_BITS - stored)
-        return saturated(unit, stored, "int16")
+        return activation_format(bits, largest, bound, power_of_two=self.options.power_of_two)
 
     def of_embedding(self, tensor: str, largest: float, layer: str) -> Format:
         """Rows of a table whose entries are up to `largest`: all of them fit, nothing is clipped.
@@ -226,11 +214,6 @@ class FormatChoice:
             if e.kind == "affine"
             for operand in e.args
         )
-
-
-def bits_above(reach: float) -> int:
-    """Smallest n with reach <= 2**n."""
-    return int(np.ceil(np.log2(reach)))
 
 
 def proved_bound(node: Expr) -> float:

@@ -16,7 +16,8 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.interpret.ports import quantize, quantize_state
 from lstm_edge.ir.program import MATVECS, Op, Program
 from lstm_edge.passes.calibrate import chained, parts_to_choose_by
-from lstm_edge.passes.moments import Doubles, Halves, Ints, Moments, Sums, meant_for
+from lstm_edge.passes.moments import Halves, Moments, Sums, meant_for
+from lstm_edge.rounding import Doubles, Ints
 
 Array = npt.NDArray[Any]
 

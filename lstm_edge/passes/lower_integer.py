@@ -34,7 +34,7 @@ from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.readers import reading_matrices
-from lstm_edge.passes.rounding import Rounding
+from lstm_edge.passes.round_products import Rounding
 from lstm_edge.passes.sweeps import Turn
 
 

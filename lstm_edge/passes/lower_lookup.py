@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_edge.formats import Format, signed_bits
 from lstm_edge.ir.program import Value
@@ -18,13 +17,10 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.fixed.shifts import saturate, shift_right
 from lstm_edge.passes.quantize_rows import Scheme
-from lstm_edge.passes.round_weights import Ints, round_second_order, round_to_nearest
-
-Doubles = npt.NDArray[np.float64]
+from lstm_edge.passes.round_weights import round_second_order
+from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 MULTIPLIER_LIMIT = 2**15 - 1
-DAMPING = 0.01
-"""See `round_weights.py`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +75,7 @@ def _rounded(table: Table, unit: Doubles | float) -> Ints:
     rows, limit = table.rows / unit, table.scheme.limit
     if isinstance(table.weighing, int):
         return round_to_nearest(rows, limit)
-    return round_second_order(rows, limit, table.weighing, DAMPING)
+    return round_second_order(rows, limit, table.weighing)
 
 
 def _shifted(b: Builder, ids: Value, column: int, table: Table, target: Format, name: str) -> Value:

@@ -15,8 +15,9 @@ from lstm_edge.passes.fixed.arithmetic import add_or_subtract
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
 from lstm_edge.passes.lower_input import Inputs
-from lstm_edge.passes.quantize_rows import Doubles, Operand, Rows, columns_of, sharing_groups
-from lstm_edge.passes.rounding import Called, Rounding
+from lstm_edge.passes.quantize_rows import Operand, Rows, columns_of, sharing_groups
+from lstm_edge.passes.round_products import Called, Rounding
+from lstm_edge.rounding import Doubles
 
 
 @dataclass

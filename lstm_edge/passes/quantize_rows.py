@@ -11,21 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.moments import Moments
-from lstm_edge.passes.round_weights import round_second_order, round_to_nearest
-
-Doubles = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from lstm_edge.passes.round_weights import LEAST_DAMPING, round_second_order
+from lstm_edge.rounding import (
+    MAX_FRACTION,
+    WEIGHT_LIMITS,
+    Doubles,
+    Ints,
+    multiplier_exponent,
+    multipliers,
+    power_of_two_scales,
+    round_to_nearest,
+)
 
 SHARING_RATIO = 4.0
 """Operands share an accumulator where their largest scaled weights differ by no more than this."""
-MIN_FRACTION, MAX_FRACTION = 12, 18
-"""Fractional bits of a pre-activation: enough for the tables, few enough for 32-bit products."""
+MIN_FRACTION = 12
+"""Fractional bits of a pre-activation: enough for the tables; more than MAX_FRACTION would leave
+too few for its range."""
 ACCUMULATOR_LIMIT = INT32_MAX - 2**20
 MOST_SHIFT = 20
 """Bits that a sum may be shifted right by; half of the last unit, in the bias, has room."""
@@ -37,7 +44,7 @@ CLIPS = {
 """By width of the weights: shares of a row's largest weight that its range is tried at."""
 POWER_CLIPS = {4: (1.0, 0.5), 8: (1.0, 0.5), 16: (1.0,)}
 """The same where scales are powers of two."""
-DAMPINGS = (0.01, 0.1)
+DAMPINGS = (LEAST_DAMPING, 0.1)
 """What second-order rounding is tried with; the more, the less it trusts the covariance."""
 CHANGING_GAIN = 0.97
 """A candidate must have less than this share of the error of the first second-order one, of the
@@ -57,7 +64,7 @@ class Scheme:
     @property
     def limit(self) -> int:
         """Largest weight; the most negative integer is never used."""
-        return int(2 ** (self.bits - 1) - 1)
+        return WEIGHT_LIMITS[self.bits]
 
     @property
     def clips(self) -> tuple[float, ...]:
@@ -117,8 +124,8 @@ class _Grid:
         """The scales next above."""
         if self.power_of_two:
             least = 2.0 ** (self.left_shift - self.fraction - MOST_SHIFT)
-            return np.asarray(2.0 ** np.ceil(np.log2(np.maximum(step, least))))
-        return np.maximum(np.ceil(step * 2.0**self.exponent), 1.0) * 2.0**-self.exponent
+            return power_of_two_scales(np.maximum(step, least))
+        return np.asarray(multipliers(step, self.exponent) * 2.0**-self.exponent)
 
 
 def sharing_groups(operands: tuple[Operand, ...]) -> list[tuple[Operand, ...]]:
@@ -217,10 +224,10 @@ def _grid(
 ) -> _Grid:
     """The scales to choose from: fractional bits of the result, and the shift before the rest."""
     if scheme.power_of_two:
-        step = np.asarray(2.0 ** np.ceil(np.log2(step)))
+        step = power_of_two_scales(step)
         fraction = min(int(-np.log2(step.max())), MAX_FRACTION)
     else:
-        fraction = min(int(np.floor(np.log2(32767.0 / step.max()))) - 16, MAX_FRACTION)
+        fraction = multiplier_exponent(step) - 16
     if fraction >= MIN_FRACTION:
         return _Grid(fraction, 0, scheme.power_of_two)
     reach = ((np.abs(joined) / step[:, None] + 0.5) * largest).sum(axis=1) + np.abs(bias) / step

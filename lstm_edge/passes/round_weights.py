@@ -1,23 +1,19 @@
-"""Round the rows of a matrix to integers: to nearest, or second order on calibration data."""
+"""Round the rows of a matrix to integers, second order on calibration data."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Doubles = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
+LEAST_DAMPING = 0.01
 BLOCK = 64
 """Columns between two updates of all that are left."""
 
 
-def round_to_nearest(rows: Doubles, largest: int) -> Ints:
-    """Nearest integers within +-largest; rows [rows, columns] in units of their scale."""
-    return np.clip(np.floor(rows + 0.5), -largest, largest).astype(np.int64)
-
-
-def round_second_order(rows: Doubles, largest: int, covariance: Doubles, damping: float) -> Ints:
+def round_second_order(
+    rows: Doubles, largest: int, covariance: Doubles, damping: float = LEAST_DAMPING
+) -> Ints:
     """Integers whose error on inputs of this covariance [columns, columns] is small.
 
     GPTQ (Frantar et al. 2022): columns are rounded one after the other, those with the most

@@ -103,7 +103,7 @@ def test_rows_of_zeros_stay_zeros() -> None:
 def test_activations_are_those_of_the_compiler(bits: int, largest: float, bound: float) -> None:
     model = random_model(0)
     choice = FormatChoice(model, Ranges({}, {}, {}, True), Options(bits), frozenset())
-    stored = choice.of_activation(largest, bound)
+    stored = choice.of_activation(largest, bound, "lstm")
     values = np.linspace(-6.0, 6.0, 4001)
     counts = np.clip(np.floor(values / stored.scale + 0.5), stored.low, stored.high)
     found = fake_quant_activations(values, bits, largest=largest, bound=bound)

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge.passes.round_weights import round_second_order, round_to_nearest
+from lstm_edge.passes.round_weights import round_second_order
+from lstm_edge.rounding import round_to_nearest
 
 Doubles = npt.NDArray[np.float64]
 
