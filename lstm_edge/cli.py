@@ -83,17 +83,17 @@ def main() -> None:
 )
 @click.option(
     "--weights",
-    type=click.Choice(["int4", "int8", "int16"]),
+    type=click.Choice(["int4", "int8", "int16", "auto"]),
     default="int8",
     show_default=True,
-    help="Width of the weights.",
+    help="Width of the weights; auto: the cheapest that hold the bound, layer by layer.",
 )
 @click.option(
     "--activations",
     type=click.Choice(["8", "12", "16", "auto"]),
     default="12",
     show_default=True,
-    help="Bits of inputs and hidden states; auto is not there yet.",
+    help="Bits of inputs and hidden states; auto: as for the weights.",
 )
 @click.option(
     "--cell-state",
@@ -117,6 +117,19 @@ def main() -> None:
     show_default=True,
     help="States that the model takes and gives: kept by the code, or arguments of each call.",
 )
+@click.option(
+    "--max-error",
+    type=click.FloatRange(min=0.0),
+    metavar="DB",
+    help="Fail below this SQNR of an output on held-back samples; 40 for auto alone.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0.0),
+    metavar="POINTS",
+    help="Fail where a score on the labels loses more than this.",
+)
+@click.option("--labels", type=FOLDER, help="npz with labels of the calibration samples.")
 @click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
@@ -125,8 +138,8 @@ def compile_command(model: Path, **options: Any) -> None:
     """Compile MODEL (.onnx, .npz, .keras or .h5) to C."""
     dump = options.pop("dump_ir")
     request = _request(model, options)
-    with printing.progress("calibrating") as show:
-        compiled = compile_model(request, show)
+    with printing.progress("calibrating") as show, printing.progress("trying widths") as tried:
+        compiled = compile_model(request, show, tried)
     for warning in compiled.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if dump is not None:
@@ -137,21 +150,16 @@ def compile_command(model: Path, **options: Any) -> None:
 
 
 def _request(model: Path, options: dict[str, Any]) -> Request:
-    """The options as a request; those of the contract that do not work yet are refused."""
-    later = {
-        "--activations auto": options["activations"] == "auto",
-    }
-    for name, asked in later.items():
-        if asked:
-            raise DataError(f"{name} is not supported yet; leave it out for the default")
+    """The options as a request."""
     context = click.get_current_context()
-    for option in ("weights", "activations", "cell_state"):
+    for option in ("weights", "activations", "cell_state", "max_error", "max_drop", "labels"):
         given = context.get_parameter_source(option) is ParameterSource.COMMANDLINE
         if options["scheme"] == "float32" and given:
             name = option.replace("_", "-")
             raise DataError(f"--{name} has no meaning with --scheme float32; leave it out")
-    options["weights"] = int(options["weights"].removeprefix("int"))
-    options["activations"] = int(options["activations"])
+    for option in ("weights", "activations"):
+        bits = options[option].removeprefix("int")
+        options[option] = None if bits == "auto" else int(bits)
     options["cell_state"] = int(options["cell_state"])
     return Request(model=model, **options)
 

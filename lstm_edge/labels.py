@@ -85,6 +85,11 @@ def score(program: Program, reference: Program, labels: Arrays, feed: Feed) -> S
     return scores_of(program, reference, found[:1], measured)[0]
 
 
+def holds_inputs(program: Program, arrays: Arrays) -> bool:
+    """True where a file of labels holds the inputs that they belong to."""
+    return any(port.name in arrays for port in program.inputs)
+
+
 def paired_inputs(program: Program, labels: Arrays, inputs: Arrays | None) -> Arrays:
     """The inputs that labels belong to: those in the file of labels, or `inputs`, from a file of
     their own; DataError where there are both, or none.

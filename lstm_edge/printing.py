@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -76,7 +76,34 @@ def compiled(result: Compiled) -> str:
         bits = m["proof"]["accumulator_bits"]
         lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
     lines += result.errors
+    lines += _tried(m["search"]) if "search" in m else []
     return "\n".join(lines)
+
+
+def _tried(attempts: list[Mapping[str, Any]]) -> list[str]:
+    """A table of the widths that were tried; the chosen one is marked."""
+    rows = [("  tried  widths", "constants", "instructions", "worst output", "points lost")]
+    for each in attempts:
+        lost = "-" if each["points_lost"] is None else f"{each['points_lost']:+.2f}"
+        rows.append(
+            (
+                f"  {'*' if each['chosen'] else ' '}      {each['options']}",
+                f"{each['flash']:,} B",
+                f"about {each['instructions']:,}",
+                f"{each['sqnr_db']:.1f} dB",
+                lost,
+            )
+        )
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(t.rjust(w) for t, w in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        for row in rows
+    ]
 
 
 def dump(result: Compiled, which: str) -> str:

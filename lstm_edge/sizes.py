@@ -63,8 +63,7 @@ def measure(
     max_ram: int | None,
 ) -> Sizes:
     """Sizes of the rendered program; BudgetError where a budget is exceeded."""
-    tables = sum(_bytes(c) for c in rendered.constants if c.name.endswith("_table"))
-    weights = sum(_bytes(c) for c in rendered.constants) - tables
+    weights, tables = constant_bytes(rendered)
     memory = rendered.memory
     words = 4 * (1 + memory.counts_steps + len({m.suffix for m in memory.states} - {""}))
     code = _code_size(program, target, rendered)
@@ -79,6 +78,12 @@ def measure(
     ram = sizes.state + sizes.scratch
     _check("RAM", "--max-ram", ram, max_ram, f"state {sizes.state}, scratch {sizes.scratch}")
     return sizes
+
+
+def constant_bytes(rendered: Rendered) -> tuple[int, int]:
+    """Bytes of weights with all that belongs to them, and of tables of functions."""
+    tables = sum(_bytes(c) for c in rendered.constants if c.name.endswith("_table"))
+    return sum(_bytes(c) for c in rendered.constants) - tables, tables
 
 
 def _check(what: str, option: str, found: int, budget: int | None, parts: str) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.accuracy.advice import advice
-from lstm_edge.accuracy.measure import measure, stored_feed
+from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
 from lstm_edge.bundle import HELD_BACK, Bundle, read_arrays
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.feed import Feed, Results, feed_of, run_numpy, state_arrays
+from lstm_edge.interpret.feed import Feed, Results, feed_of, run_numpy, state_arrays, stored_feed
 from lstm_edge.interpret.ports import dequantize, from_vectors
 from lstm_edge.ir.program import Program
 from lstm_edge.labels import Score, check_samples, paired_inputs, read_labels, scores_of

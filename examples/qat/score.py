@@ -12,7 +12,7 @@ import numpy.typing as npt
 from examples import catalogue
 from examples.metrics import METRICS
 from examples.score import lstm_edge, run
-from lstm_edge.driver import HELD_BACK_SHARE
+from lstm_edge.data import HELD_BACK_SHARE
 from lstm_edge.passes.input_formats import calibrated_format
 
 Array = npt.NDArray[Any]

@@ -13,8 +13,7 @@ from lstm_edge.accuracy.ports import inputs, outputs
 from lstm_edge.accuracy.results import Accuracy, LayerAccuracy, Measured, ValueAccuracy
 from lstm_edge.accuracy.tally import RangeTally, Tally
 from lstm_edge.errors import InternalError
-from lstm_edge.interpret.feed import Feed, Results, walk_calls
-from lstm_edge.interpret.ports import quantize, quantize_state
+from lstm_edge.interpret.feed import Feed, Results, stored_feed, walk_calls
 from lstm_edge.ir.clock import EVERY_TICK
 from lstm_edge.ir.program import FORWARD, ONCE, Op, Program
 
@@ -50,14 +49,6 @@ class _Seen:
             clipped = int(np.count_nonzero(args[0] != result))
             self.clipped[op.dest] = self.clipped.get(op.dest, 0) + clipped
             self.passed[op.dest] = self.passed.get(op.dest, 0) + result.size
-
-
-def stored_feed(program: Program, feed: Feed) -> Feed:
-    """A feed of real numbers as the program stores them."""
-    return Feed(
-        {p.name: quantize(program, p, feed.inputs[p.name]) for p in program.inputs},
-        {name: quantize_state(program, name, a) for name, a in feed.states.items()},
-    )
 
 
 def measure(program: Program, reference: Program, feed: Feed, *, exact: bool = True) -> Measured:

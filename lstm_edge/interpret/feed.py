@@ -149,6 +149,14 @@ def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
     return Feed(inputs, states)
 
 
+def stored_feed(program: Program, feed: Feed) -> Feed:
+    """A feed of real numbers as the program stores them."""
+    return Feed(
+        {p.name: quantize(program, p, feed.inputs[p.name]) for p in program.inputs},
+        {name: quantize_state(program, name, a) for name, a in feed.states.items()},
+    )
+
+
 def _check_first(program: Program, arrays: Arrays, stream: bool) -> None:
     """Every `init__<input>` belongs to a state input, which is not fed for each call as well."""
     known = [port.name for port in program.state_inputs]

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.interpret.feed import Feed, run_numpy
-from lstm_edge.interpret.ports import quantize, quantize_state
+from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
 from lstm_edge.ir.program import MATVECS, Op, Program
 from lstm_edge.passes.calibrate import chained, parts_to_choose_by
 from lstm_edge.passes.moments import Halves, Moments, Sums, meant_for
@@ -111,10 +110,3 @@ def some_streams(feed: Feed) -> Feed:
     if wanted >= streams:
         return feed
     return feed.pick(np.linspace(0, streams - 1, wanted).astype(np.int64))
-
-
-def stored_feed(program: Program, feed: Feed) -> Feed:
-    """What is fed to the float program, as the numbers that `program` stores."""
-    inputs = {p.name: quantize(program, p, feed.inputs[p.name]) for p in program.inputs}
-    states = {name: quantize_state(program, name, a) for name, a in feed.states.items()}
-    return Feed(inputs, states)

@@ -355,7 +355,7 @@ def lowered(
     described = {
         "activations": options.activations,
         "cell_state": options.cell_state,
-        "weights": options.weights,
+        "weights": f"int{options.weights}",
     }
     rules = IntegerRules(model, ranges, options, entering or {})
     program = with_derived_initials(prune(lower(model, rules, described)))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from lstm_edge.interpret.feed import Feed, Results, run_numpy
+from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
 from lstm_edge.interpret.ports import dequantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges, chained, parts_to_choose_by
-from lstm_edge.passes.entering import entering, some_streams, stored_feed
+from lstm_edge.passes.entering import entering, some_streams
 from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
 
@@ -33,13 +33,13 @@ def quantize(
         return best.program
     kept = _kept_for_choosing(reference, feed)
     real = run_numpy(reference, kept, exact=False)
-    most = decibels(best.program, real, kept)
+    most = float(np.mean(output_decibels(best.program, real, kept)))
     for _ in range(ROUNDS):
         known = entering(reference, made.program, made.products, feed)
         if not known:
             break
         made = lowered(model, ranges, options, known)
-        found = decibels(made.program, real, kept)
+        found = float(np.mean(output_decibels(made.program, real, kept)))
         if found > most:
             best, most = made, found
     return best.program
@@ -53,8 +53,8 @@ def _kept_for_choosing(reference: Program, feed: Feed) -> Feed:
     return parts.get(True, parts[False])
 
 
-def decibels(program: Program, real: Results, feed: Feed) -> float:
-    """Signal to noise of the outputs in dB, their mean; real: what the float program gives.
+def output_decibels(program: Program, real: Results, feed: Feed) -> list[float]:
+    """Signal to noise of each output in dB; real: what the float program gives.
 
     Of an output of integers, the noise is the share that differs.
     """
@@ -69,4 +69,4 @@ def decibels(program: Program, real: Results, feed: Feed) -> float:
             signal, noise = float(np.mean(wanted**2)), float(np.mean(error**2))
         ratio = 10.0 * np.log10(signal / noise) if noise > 0.0 and signal > 0.0 else MOST_DECIBELS
         found.append(min(ratio, MOST_DECIBELS) if np.isfinite(noise + signal) else -MOST_DECIBELS)
-    return float(np.mean(found))
+    return found

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.driver import Compiled, Request, compile_model, load_data
+from lstm_edge.data import load_data
+from lstm_edge.driver import Compiled, Request, compile_model
 from lstm_edge.interpret.execute import Functions
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.interpret.ports import dequantize, from_vectors
@@ -73,7 +74,7 @@ def measure(trained: Trained, folder: Path) -> Measured:
     reference = first.reference
     real = outputs_of(reference, trained)
     check_expected(trained, real)
-    ranges = calibrate(reference, load_data(request, reference).calibration, from_data=True)
+    ranges = calibrate(reference, load_data(calibration, reference).calibration, from_data=True)
     found = {title: outputs_of(each.program, trained) for title, each in compiled.items()}
     found[NEAREST] = outputs_of(rounded_to_nearest(first, ranges), trained)
     scheme = PerTensor(reference, ranges)

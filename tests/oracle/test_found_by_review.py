@@ -12,7 +12,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lstm_edge.driver import Request, compile_model, drawn_inputs
+from lstm_edge.data import drawn_inputs
+from lstm_edge.driver import Request, compile_model
 from lstm_edge.errors import InternalError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.feed import feed_of, run_numpy

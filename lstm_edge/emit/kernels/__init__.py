@@ -3,6 +3,7 @@
 A kernel is a module here and the template of the same name in `templates/kernels/`: two halves of
 one thing. Every kernel gives the same sums, so the program does not know which one runs. A target
 names its kernels in order of preference; the first that supports a phase is taken.
+INSTRUCTIONS of a kernel is a figure to compare kernels by, not a measurement.
 """
 
 from __future__ import annotations

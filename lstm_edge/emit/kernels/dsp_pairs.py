@@ -18,6 +18,8 @@ import numpy as np
 from lstm_edge.emit.kernels.block import Array, MatvecBlock, Packed, Run, Segment, runs
 
 EXACT_BELOW = 2**23
+INSTRUCTIONS = 1.125
+"""For a multiply-accumulate: of four, a word's load, SXTB16, two SMLAD, half a load of values."""
 
 
 @dataclass(frozen=True)

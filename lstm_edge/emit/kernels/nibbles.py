@@ -9,6 +9,11 @@ import numpy as np
 from lstm_edge.emit.kernels.block import MatvecBlock, Packed, Run, interleave, runs
 from lstm_edge.emit.nibbles import packed
 
+INSTRUCTIONS = 3.75
+"""For a multiply-accumulate on a Cortex-M4: MLA, two to unpack its weight, half of the byte's load,
+a fourth of the value's.
+"""
+
 
 @dataclass(frozen=True)
 class SegmentView:

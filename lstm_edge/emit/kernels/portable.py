@@ -8,6 +8,9 @@ import numpy as np
 
 from lstm_edge.emit.kernels.block import MatvecBlock, Packed, Run, Segment, interleave, runs
 
+INSTRUCTIONS = 2.25
+"""For a multiply-accumulate on a Cortex-M4: MLA, its weight's load, a fourth of its value's."""
+
 
 @dataclass(frozen=True)
 class SegmentView:

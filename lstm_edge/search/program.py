@@ -1,0 +1,93 @@
+"""The program that a search finds: quantized, judged, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lstm_edge.data import Data
+from lstm_edge.emit.kernels import KERNELS
+from lstm_edge.emit.render import Rendered, render
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import MATVECS, Program
+from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.options import Options
+from lstm_edge.passes.quantize import quantize
+from lstm_edge.search.judge import Judge
+from lstm_edge.search.widths import Attempt, Bound, Space, search
+from lstm_edge.sizes import constant_bytes
+from lstm_edge.targets import Target
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A model with what calibration saw of its data."""
+
+    model: Model
+    reference: Program
+    ranges: Ranges
+    data: Data
+
+    def program(self, options: Options) -> Program:
+        """The integer program of the given widths."""
+        return quantize(self.model, self.reference, self.ranges, options, self.data.calibration)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search may choose from, and what it has to hold."""
+
+    options: Options
+    weights: tuple[int, ...]
+    activations: tuple[int, ...]
+    bound: Bound
+
+
+def find_program(
+    calibrated: Calibrated,
+    wanted: Wanted,
+    judge: Judge,
+    target: Target,
+    unroll: str,
+    progress: Callable[[int, int], None],
+) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
+    """The cheapest program that holds the bound, and all that were tried."""
+
+    def attempt(options: Options) -> Attempt[Program]:
+        program = calibrated.program(options)
+        rendered = render(program, target, "gates" if unroll == "full" else unroll, ())
+        return Attempt(
+            options,
+            program,
+            sum(constant_bytes(rendered)),
+            instructions(program, rendered),
+            rendered.memory.state_bytes + rendered.memory.scratch_bytes,
+            judge.judged(program),
+        )
+
+    layers = _layers(calibrated.reference)
+    space = Space(wanted.options, wanted.weights, wanted.activations, layers)
+    return search(space, wanted.bound, attempt, progress)
+
+
+def _layers(reference: Program) -> tuple[str, ...]:
+    """Layers with weights, those with most of them first."""
+    numbers: dict[str, int] = {}
+    for block in reference.blocks:
+        for op in block.ops:
+            if op.kind in (*MATVECS, "lookup"):
+                own = sum(reference.constants[m].size for m in op.matrices)
+                numbers[block.layer] = numbers.get(block.layer, 0) + own
+    return tuple(sorted(numbers, key=lambda layer: (-numbers[layer], layer)))
+
+
+def instructions(program: Program, rendered: Rendered) -> int:
+    """About how many instructions the matrix products of a step take on a Cortex-M4."""
+    total = 0.0
+    for phase in rendered.schedule.phases:
+        kernel = KERNELS[rendered.kernels.get(phase.name, "portable")]
+        for op in phase.matvecs:
+            numbers = sum(program.constants[m].size for m in op.matrices)
+            steps = len(program.constants[op.matrices[0]]) if op.kind == "matvec_over_time" else 1
+            total += kernel.INSTRUCTIONS * numbers / steps
+    return round(total)

@@ -1,0 +1,183 @@
+"""Find the cheapest widths that hold a bound: of weights and activations, layer by layer.
+
+Cheap is what takes little flash, then few instructions. First the whole model has one width of each
+kind, from the narrowest on, until one holds; then one layer after the other, those with most
+weights first, is made as narrow as the bound allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from lstm_edge.errors import BudgetError
+from lstm_edge.passes.options import Options, Widths
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """decibels: least signal to noise ratio of each output. points: most that a score may lose."""
+
+    decibels: float | None = None
+    points: float | None = None
+
+    def describe(self) -> str:
+        """As a sentence says it."""
+        parts = [] if self.decibels is None else [f"an SQNR of {self.decibels:g} dB"]
+        parts += [] if self.points is None else [f"a loss of at most {self.points:g} points"]
+        return " and ".join(parts)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """decibels: of the worst output. points: that the worst score lost; None without labels."""
+
+    decibels: float
+    points: float | None = None
+
+    def holds(self, bound: Bound) -> bool:
+        """True where neither is beyond the bound."""
+        exact = bound.decibels is None or self.decibels >= bound.decibels
+        return exact and (bound.points is None or (self.points or 0.0) <= bound.points)
+
+
+@dataclass(frozen=True)
+class Attempt(Generic[Made]):
+    """One choice of widths. flash: bytes of constants; instructions: about so many a step in matrix
+    products; state: bytes of RAM.
+    """
+
+    options: Options
+    made: Made
+    flash: int
+    instructions: int
+    state: int
+    judged: Judged
+
+    @property
+    def cost(self) -> tuple[int, int, int]:
+        """What is to be small, the most important first."""
+        return self.flash, self.instructions, self.state
+
+
+@dataclass(frozen=True)
+class Space:
+    """What may be chosen: widths, narrow ones first, and layers, those with most weights first."""
+
+    options: Options
+    weights: tuple[int, ...]
+    activations: tuple[int, ...]
+    layers: tuple[str, ...]
+
+    @property
+    def most_attempts(self) -> int:
+        """How many choices `search` may try."""
+        weights, activations = len(self.weights), len(self.activations)
+        return weights * activations + len(self.layers) * (weights + activations - 2)
+
+    def uniform(self, weights: int, activations: int) -> Options:
+        """One width of each kind for all layers."""
+        return replace(self.options, weights=weights, activations=activations, layers={})
+
+
+@dataclass
+class _Search(Generic[Made]):
+    """Attempts by their options, in the order in which they were made."""
+
+    attempt: Callable[[Options], Attempt[Made]]
+    bound: Bound
+    progress: Callable[[int, int], None]
+    most: int
+    tried: list[Attempt[Made]] = field(default_factory=list)
+
+    def holding(self, options: Options) -> Attempt[Made] | None:
+        """The attempt, if it holds the bound."""
+        made = self.attempt(options)
+        self.tried.append(made)
+        self.progress(len(self.tried), self.most)
+        return made if made.judged.holds(self.bound) else None
+
+    def uniform(self, space: Space) -> Attempt[Made] | None:
+        """The cheapest of the narrowest weights that hold the bound at all."""
+        for weights in space.weights:
+            each = [self.holding(space.uniform(weights, a)) for a in space.activations]
+            holding = [made for made in each if made is not None]
+            if holding:
+                return min(holding, key=lambda made: made.cost)
+        return None
+
+    def narrowed(self, best: Attempt[Made], space: Space) -> Attempt[Made]:
+        """The same with each layer as narrow as the bound allows."""
+        for kind in ("weights", "activations"):
+            for layer in space.layers:
+                for widths in _narrower(best.options.of(layer), kind, space):
+                    layers = {**best.options.layers, layer: widths}
+                    made = self.holding(replace(best.options, layers=layers))
+                    if made is not None and made.cost < best.cost:
+                        best = made
+                        break
+        return best
+
+
+def _narrower(widths: Widths, kind: str, space: Space) -> Iterator[Widths]:
+    """Narrower widths of one kind, the narrowest first."""
+    for bits in space.weights if kind == "weights" else space.activations:
+        if bits < getattr(widths, kind):
+            yield replace(widths, **{kind: bits})
+
+
+def search(
+    space: Space,
+    bound: Bound,
+    attempt: Callable[[Options], Attempt[Made]],
+    progress: Callable[[int, int], None],
+) -> tuple[Attempt[Made], tuple[Attempt[Made], ...]]:
+    """The cheapest attempt that holds the bound, and all that were made; BudgetError where none
+    does. `progress(done, most)` is told after each.
+    """
+    found = _Search(attempt, bound, progress, space.most_attempts)
+    best = found.uniform(space)
+    if best is None:
+        nearest = max(found.tried, key=lambda made: _nearness(made.judged, bound))
+        raise BudgetError(
+            f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
+            f"{judged_text(nearest.judged)}; allow more, or give more calibration data"
+        )
+    return found.narrowed(best, space), tuple(found.tried)
+
+
+def _nearness(judged: Judged, bound: Bound) -> float:
+    """The larger, the nearer to the bound."""
+    return judged.decibels if bound.points is None else -(judged.points or 0.0)
+
+
+def judged_text(judged: Judged) -> str:
+    """`44.2 dB`, with the points that a score lost."""
+    lost = "" if judged.points is None else f", {judged.points:+.2f} points lost"
+    return f"{judged.decibels:.1f} dB{lost}"
+
+
+def describe(options: Options) -> str:
+    """Widths as the command line names them: `weights=int8 activations=12 fc:weights=int4`."""
+    parts = [f"weights=int{options.weights}", f"activations={options.activations}"]
+    for layer, widths in options.layers.items():
+        if widths.weights != options.weights:
+            parts.append(f"{layer}:weights=int{widths.weights}")
+        if widths.activations != options.activations:
+            parts.append(f"{layer}:activations={widths.activations}")
+    return " ".join(parts)
+
+
+def json_of(attempt: Attempt[Made], chosen: bool) -> Mapping[str, object]:
+    """An attempt as plain values."""
+    return {
+        "options": describe(attempt.options),
+        "flash": attempt.flash,
+        "instructions": attempt.instructions,
+        "sqnr_db": round(attempt.judged.decibels, 2),
+        "points_lost": attempt.judged.points,
+        "chosen": chosen,
+    }
