@@ -75,8 +75,8 @@ class Request:
     @property
     def searches(self) -> bool:
         """True where widths are to be chosen, or to hold a bound."""
-        bounds = (self.max_error, self.max_drop)
-        return None in (self.weights, self.activations) or any(b is not None for b in bounds)
+        given = (self.max_error, self.max_drop, self.labels)
+        return None in (self.weights, self.activations) or any(g is not None for g in given)
 
     def described(self, options: Options | None) -> str:
         """The options that decide what is generated; `options`: those of number formats, if any."""

@@ -28,7 +28,7 @@ def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
     """
     total = np.asarray(bias, np.float64)
     for weights, x in terms:
-        total = total + np.matmul(x.astype(np.float64), weights.T.astype(np.float64))
+        total = total + np.matmul(x.astype(np.float64), weights.T.astype(np.float64, copy=False))
     return total.astype(np.int64)
 
 

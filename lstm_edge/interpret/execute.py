@@ -12,7 +12,17 @@ import numpy.typing as npt
 
 from lstm_edge import numerics, numerics_float
 from lstm_edge.ir.clock import Length
-from lstm_edge.ir.program import FORWARD, LOAD, NUMBERED, ONCE, STEPPED, Block, Op, Program
+from lstm_edge.ir.program import (
+    FORWARD,
+    LOAD,
+    MATVECS,
+    NUMBERED,
+    ONCE,
+    STEPPED,
+    Block,
+    Op,
+    Program,
+)
 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
@@ -118,7 +128,7 @@ def walk(
     each_step = {p.value: inputs[p.name].astype(kind) for p in program.inputs if p.per_step}
     samples, steps = next(iter(each_step.values())).shape[:2]
     now = initial_state(program, samples) if state is None else dict(state)
-    values: dict[str, Array] = {n: a.astype(kind) for n, a in program.constants.items()}
+    values = _constants(program)
     kept = _kept(program)
     sequences: dict[str, Array] = {}
     made = program.sweep_of()
@@ -164,6 +174,20 @@ def walk(
         p.name: sequences[p.value] if p.per_step else values[p.value] for p in program.outputs
     }
     return outputs, now
+
+
+def _constants(program: Program) -> dict[str, Array]:
+    """In the program's number system; integer matrices in float64, in which `numerics.matvec`
+    multiplies, so that it need not convert them at each step.
+    """
+    if program.is_float:
+        return {n: a.astype(np.float32) for n, a in program.constants.items()}
+    ops = (op for block in program.blocks for op in block.ops if op.kind in MATVECS)
+    multiplied = {name for op in ops for name in op.matrices}
+    return {
+        n: a.astype(np.float64 if n in multiplied else np.int64)
+        for n, a in program.constants.items()
+    }
 
 
 def _kept(program: Program) -> list[str]:

@@ -49,6 +49,8 @@ class _Watcher:
         self.low: dict[str, Doubles] = {}
         self.high: dict[str, Doubles] = {}
         self.sums: dict[tuple[str, ...], Halves] = {}
+        self.first: dict[tuple[str, ...], str] = {}
+        """Of products with the same operands, as those of gates, the one that is watched."""
         self.calls: dict[str, int] = {}
         """How often each matvec_over_time was run: it has weights of its own at each step."""
         self.choosing = False
@@ -61,7 +63,7 @@ class _Watcher:
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         self.record(op.dest, result)
-        if op.kind not in MATVECS:
+        if op.kind not in MATVECS or self.first.setdefault(op.args, op.dest) != op.dest:
             return
         operands, key = args, op.args
         if op.kind == "matvec_over_time":

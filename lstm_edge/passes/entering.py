@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
-from lstm_edge.ir.program import MATVECS, Op, Program
+from lstm_edge.ir.program import Op, Program
 from lstm_edge.passes.calibrate import chained, parts_to_choose_by
 from lstm_edge.passes.moments import Halves, Moments, Sums, meant_for
 from lstm_edge.rounding import Doubles, Ints
 
 Array = npt.NDArray[Any]
 
-MOST_VECTORS = 2**15
+MOST_VECTORS = 2**14
 """Steps that are run in integers at most: calibration data beyond them are left out here."""
 CHUNK_NUMBERS = 2**23
 """Numbers of operands that are kept at a time."""
@@ -45,17 +45,57 @@ class Product:
 
 @dataclass
 class _Collected:
-    """Operands of matrix products by name, step after step: [samples, columns] each."""
+    """Operands of matrix products, step after step: [samples, columns] each. leaders: names of the
+    products to watch.
+    """
 
+    leaders: frozenset[str]
     found: dict[str, list[Array]] = field(default_factory=dict)
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         """Keep the operands of a matrix product."""
-        if op.kind not in MATVECS:
-            return
-        operands = args[1:] if op.kind == "matvec_over_time" else args
-        name = op.matrices[0] if op.n else op.dest
-        self.found.setdefault(name, []).append(np.concatenate(operands, axis=-1))
+        if op.dest in self.leaders:
+            operands = args[1:] if op.kind == "matvec_over_time" else args
+            self.found.setdefault(op.dest, []).append(np.concatenate(operands, axis=-1))
+
+
+@dataclass
+class _Group:
+    """Products with the same operands, as those of gates: the first one is watched, as `ours` in
+    the integer program and as `real` in the other. sums: of real and of ours, for each step that
+    has weights of its own.
+    """
+
+    ours: str
+    product: Product
+    matrices: list[str]
+    sums: list[tuple[Halves, Halves]]
+
+    def add(self, wanted: list[Array], found: list[Array], choosing: bool) -> None:
+        """The operands of all steps, in both programs."""
+        p = self.product
+        for step, (real, ours) in enumerate(self.sums):
+            some = slice(step, None, p.steps)
+            vectors = np.concatenate(wanted[some])[:, p.columns].astype(np.float64)
+            real.add(vectors, choosing)
+            ours.add((np.concatenate(found[some]) - p.zero_point) * p.scale, choosing)
+
+
+def _groups(reference: Program, program: Program, products: tuple[Product, ...]) -> list[_Group]:
+    """Products by their operands in both programs."""
+    reads = {op.dest: op.args for block in reference.blocks for op in block.ops}
+    made = {op.matrices[0]: op for block in program.blocks for op in block.ops if op.matrices}
+    groups: dict[tuple[object, ...], _Group] = {}
+    for product in products:
+        op = made.get(product.matrix)
+        if op is None or product.real not in reads:
+            continue
+        key = (op.args, reads[product.real], product.steps)
+        if key not in groups:
+            sums = [(Halves(Sums(), Sums()), Halves(Sums(), Sums())) for _ in range(product.steps)]
+            groups[key] = _Group(op.dest, product, [], sums)
+        groups[key].matrices.append(product.matrix)
+    return list(groups.values())
 
 
 def entering(
@@ -67,40 +107,26 @@ def entering(
     """
     feed = some_streams(chained(reference, feed))
     _, calls, steps = feed.shape
-    numbers = calls * steps * sum(len(p.columns) for p in products)
+    groups = _groups(reference, program, products)
+    numbers = calls * steps * sum(len(g.product.columns) for g in groups)
     if numbers > 2 * CHUNK_NUMBERS:
         return {}
-    sums: dict[str, list[tuple[Halves, Halves]]] = {
-        p.matrix: [(Halves(Sums(), Sums()), Halves(Sums(), Sums())) for _ in range(p.steps)]
-        for p in products
-    }
     for choosing, part in parts_to_choose_by(feed, max(1, CHUNK_NUMBERS // max(numbers, 1))):
-        real, ours = _Collected(), _Collected()
+        real = _Collected(frozenset(g.product.real for g in groups))
+        ours = _Collected(frozenset(g.ours for g in groups))
         run_numpy(reference, part, real.observe, exact=False)
         run_numpy(program, stored_feed(program, part), ours.observe)
-        for product in products:
-            wanted, found = real.found.get(product.real, []), ours.found.get(product.matrix, [])
-            if len(wanted) == len(found):
-                _add(product, wanted, found, choosing, sums[product.matrix])
+        for group in groups:
+            wanted = real.found.get(group.product.real, [])
+            found = ours.found.get(group.ours, [])
+            if found and len(wanted) == len(found):
+                group.add(wanted, found, choosing)
     return {
-        name: tuple(meant_for(ours.moments(), real.moments().mean) for real, ours in each)
-        for name, each in sums.items()
-        if all(ours.count for _, ours in each)
+        matrix: tuple(meant_for(ours.moments(), real.moments().mean) for real, ours in group.sums)
+        for group in groups
+        for matrix in group.matrices
+        if all(ours.count for _, ours in group.sums)
     }
-
-
-def _add(
-    product: Product,
-    wanted: list[Array],
-    found: list[Array],
-    choosing: bool,
-    sums: list[tuple[Halves, Halves]],
-) -> None:
-    for step, (real, ours) in enumerate(sums):
-        some = slice(step, None, product.steps)
-        vectors = np.concatenate(wanted[some])[:, product.columns].astype(np.float64)
-        real.add(vectors, choosing)
-        ours.add((np.concatenate(found[some]) - product.zero_point) * product.scale, choosing)
 
 
 def some_streams(feed: Feed) -> Feed:

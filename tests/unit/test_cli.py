@@ -160,13 +160,6 @@ def test_the_options_decide_what_is_generated(folder: Path) -> None:
     assert len(texts) == 6
 
 
-@pytest.mark.parametrize("words", [["--activations", "auto"]], ids=str)
-def test_what_comes_later_is_refused_by_name(words: list[str], folder: Path) -> None:
-    line = refused(1, "compile", MODEL, "--target", "host", *words)
-    assert f"{' '.join(words)} is not supported yet" in line
-    assert tree(folder) == {}
-
-
 def test_steps_fix_the_sequence_length_where_the_weights_leave_it_open(folder: Path) -> None:
     done("compile", OPEN, "--target", "host", "--steps", "5", "-o", "five")
     assert json.loads((folder / "five" / "manifest.json").read_text())["steps"] == 5

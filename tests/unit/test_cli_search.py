@@ -1,0 +1,117 @@
+"""`compile` with widths to choose, and with bounds to hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.command import done, load, refused, save
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
+MODEL = EXAMPLE / "digits.onnx"
+BASE = ("compile", MODEL, "--target", "cortex-m4", "--calibration", EXAMPLE / "calibration.npz")
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return found
+
+
+def test_auto_holds_the_bound_and_says_what_was_tried(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("--weights", "auto", "--activations", "auto", "--max-error", "44")
+    text = done(*BASE, *words, "-o", out).stdout
+    found = manifest(out)
+    (chosen,) = [each for each in found["search"] if each["chosen"]]
+    assert chosen["sqnr_db"] >= 44.0
+    cheaper = [each for each in found["search"] if each["flash"] < chosen["flash"]]
+    assert cheaper
+    assert all(each["sqnr_db"] < 44.0 for each in cheaper)
+    assert chosen["options"] in found["options"]
+    for each in found["search"]:
+        assert each["options"] in text
+    assert f"  *      {chosen['options']}" in text
+    assert found["accuracy"]["outputs"]["logits"]["sqnr_db"] == pytest.approx(
+        chosen["sqnr_db"], abs=0.02
+    )
+
+
+def test_auto_alone_holds_40_db(tmp_path: Path) -> None:
+    done(*BASE, "--weights", "auto", "-o", tmp_path / "out")
+    (chosen,) = [each for each in manifest(tmp_path / "out")["search"] if each["chosen"]]
+    assert chosen["sqnr_db"] >= 40.0
+    assert chosen["options"] == "weights=int8 activations=12"
+
+
+def test_labels_say_that_int4_will_do(tmp_path: Path) -> None:
+    """The test images bring their own inputs."""
+    out = tmp_path / "out"
+    words = ("--weights", "auto", "--max-drop", "1", "--labels", EXAMPLE / "test.npz")
+    done(*BASE, *words, "-o", out)
+    found = manifest(out)
+    assert "weights=int4" in found["options"]
+    assert found["search"][0]["points_lost"] <= 1.0
+    assert found["flash"]["weights"] < 4000
+
+
+def test_labels_of_the_calibration_samples_count_where_these_are_held_back(tmp_path: Path) -> None:
+    """Labels that are wrong wherever a sample is calibrated on change nothing."""
+    inputs = load(EXAMPLE / "calibration.npz")["rows"]
+    done("compile", MODEL, "--target", "host", "--scheme", "float32", "-o", tmp_path / "float")
+    save(tmp_path / "x.npz", rows=inputs)
+    done("run", tmp_path / "float", "--inputs", tmp_path / "x.npz", "-o", tmp_path / "y.npz")
+    right = load(tmp_path / "y.npz")["logits"].reshape(len(inputs), -1).argmax(axis=-1)
+    held = np.arange(len(inputs)) % 5 == 4
+    words = ("--weights", "int8", "--max-drop", "0")
+    for name, labels in (
+        ("right", right),
+        ("half", np.where(held, right, (right + 1) % 10)),
+    ):
+        path = save(tmp_path / f"{name}.npz", label=labels)
+        done(*BASE, *words, "--labels", path, "-o", tmp_path / name)
+    first, second = (manifest(tmp_path / name)["search"] for name in ("right", "half"))
+    assert first == second
+    assert first[0]["points_lost"] == 0.0
+
+
+def test_a_bound_is_a_gate_for_given_widths_too(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    line = refused(3, *BASE, "--weights", "int4", "--max-error", "40", "-o", out)
+    assert "no widths hold an SQNR of 40 dB" in line
+    assert "weights=int4" in line
+    assert not out.exists()
+    done(*BASE, "--max-error", "40", "-o", out)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--max-drop", "1"], "--max-drop has no meaning without --labels"),
+        (["--labels", "LABELS"], "--labels has no meaning without --max-drop"),
+        (["--scheme", "float32", "--weights", "auto"], "--weights has no meaning"),
+        (["--scheme", "float32", "--max-error", "40"], "--max-error has no meaning"),
+        (["--max-drop", "1", "--labels", "SHORT"], "labels 'label' are of 3 samples"),
+        (["--max-drop", "1", "--labels", "OTHER"], "no labels among the arrays"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(words: list[str], says: str, tmp_path: Path) -> None:
+    files = {
+        "LABELS": save(tmp_path / "labels.npz", label=np.zeros(128, np.int64)),
+        "SHORT": save(tmp_path / "short.npz", label=np.zeros(3, np.int64)),
+        "OTHER": save(tmp_path / "other.npz", other=np.zeros(128, np.int64)),
+    }
+    line = refused(1, *BASE, *(files.get(w, w) for w in words), "-o", tmp_path / "out")
+    assert says in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_choice_is_the_same_each_time(tmp_path: Path) -> None:
+    words = ("--weights", "auto", "--activations", "auto", "--max-error", "30")
+    for name in ("a", "b"):
+        done(*BASE, *words, "-o", tmp_path / name)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name

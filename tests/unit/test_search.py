@@ -1,0 +1,113 @@
+"""The automatic choice of widths, on attempts whose cost and error are made up."""
+
+from __future__ import annotations
+
+import pytest
+
+from lstm_edge.errors import BudgetError
+from lstm_edge.passes.options import Options, Widths
+from lstm_edge.search.widths import (
+    Attempt,
+    Bound,
+    Judged,
+    Space,
+    describe,
+    judged_text,
+    search,
+)
+
+SIZES = {"lstm": 1000, "fc": 100}
+"""Weights of the layers of a made-up model."""
+SPACE = Space(Options(), (4, 8, 16), (8, 12, 16), ("lstm", "fc"))
+
+
+def attempt(options: Options) -> Attempt[str]:
+    """Each layer brings the noise of its widths; 8-bit activations take more instructions."""
+    noise, flash, instructions = 0.0, 0, 0
+    for layer, size in SIZES.items():
+        widths = options.of(layer)
+        noise += size * (4.0**-widths.weights + 4.0**-widths.activations)
+        flash += size * widths.weights // 8
+        instructions += size * (3 if widths.activations == 8 else 2)
+    return Attempt(options, describe(options), flash, instructions, 0, Judged(-noise))
+
+
+def found(bound: float, space: Space = SPACE) -> Attempt[str]:
+    best, _ = search(space, Bound(bound), attempt, lambda _, __: None)
+    return best
+
+
+def error(options: Options) -> float:
+    return attempt(options).judged.decibels
+
+
+def test_the_narrowest_weights_that_hold_are_taken_and_then_the_fewest_instructions() -> None:
+    assert found(-1e9).options == Options(weights=4, activations=12, layers={})
+    assert found(error(Options(weights=8, activations=12))).options.weights == 8
+
+
+def test_a_layer_is_narrower_where_the_bound_leaves_room_for_it() -> None:
+    mixed = Options(weights=8, activations=12, layers={"fc": Widths(4, 12)})
+    assert error(Options(weights=4, activations=16)) < error(mixed)
+    assert found(error(mixed)).options == mixed
+    assert found(error(mixed) + 1e-9).options == Options(weights=8, activations=12)
+
+
+def test_the_result_holds_the_bound_and_no_layer_could_be_narrower() -> None:
+    for decibels in (-5.0, -1.0, -0.5, -0.1, -0.01):
+        best = found(decibels)
+        assert best.judged.decibels >= decibels
+        for layer in SIZES:
+            now = best.options.of(layer)
+            for bits in (b for b in SPACE.weights if b < now.weights):
+                layers = {**best.options.layers, layer: Widths(bits, now.activations)}
+                narrower = attempt(
+                    Options(best.options.activations, 32, best.options.weights, layers=layers)
+                )
+                assert narrower.judged.decibels < decibels
+
+
+def test_what_is_given_stays_as_it_is() -> None:
+    only = Space(Options(weights=16, activations=8), (16,), (8,), ("lstm", "fc"))
+    best = found(-1e9, only)
+    assert (best.options.weights, best.options.activations, best.options.layers) == (16, 8, {})
+
+
+def test_all_that_was_tried_is_listed_and_told_as_progress() -> None:
+    told: list[tuple[int, int]] = []
+    best, tried = search(SPACE, Bound(-0.5), attempt, lambda done, most: told.append((done, most)))
+    assert [done for done, _ in told] == list(range(1, len(tried) + 1))
+    assert all(most == SPACE.most_attempts >= len(tried) for _, most in told)
+    assert best in tried
+
+
+def test_a_bound_that_nothing_holds_names_the_best() -> None:
+    with pytest.raises(BudgetError) as caught:
+        search(SPACE, Bound(50.0), attempt, lambda _, __: None)
+    text = str(caught.value)
+    assert "no widths hold an SQNR of 50 dB" in text
+    assert "weights=int16 activations=16" in text
+
+
+@pytest.mark.parametrize(
+    ("bound", "judged", "holds"),
+    [
+        (Bound(40.0), Judged(40.0), True),
+        (Bound(40.0), Judged(39.9), False),
+        (Bound(None, 1.0), Judged(0.0, 1.0), True),
+        (Bound(None, 1.0), Judged(99.0, 1.01), False),
+        (Bound(40.0, 1.0), Judged(39.0, 0.0), False),
+        (Bound(40.0, 1.0), Judged(41.0, 2.0), False),
+        (Bound(40.0, 1.0), Judged(41.0, -2.0), True),
+    ],
+)
+def test_both_bounds_have_to_hold(bound: Bound, judged: Judged, holds: bool) -> None:
+    assert judged.holds(bound) is holds
+
+
+def test_widths_are_described_as_on_the_command_line() -> None:
+    layers = {"lstm": Widths(8, 8), "fc": Widths(4, 12)}
+    text = describe(Options(12, 32, 8, layers=layers))
+    assert text == "weights=int8 activations=12 lstm:activations=8 fc:weights=int4"
+    assert judged_text(Judged(44.25)) == "44.2 dB"
+    assert judged_text(Judged(44.0, -0.5)) == "44.0 dB, -0.50 points lost"
