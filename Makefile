@@ -37,9 +37,10 @@ demo: $(PACKAGES) ## compile the digits model for Cortex-M4, run it on this comp
 examples: $(PACKAGES) ## score all examples, in float and in integers; write examples/README.md anew
 	$(PYTHON) -m examples.score --write
 
-# An environment of its own: PyTorch is for this example alone. Empty: where pip looks anyway.
+# An environment of its own: PyTorch is for this example alone. TORCH_FROM: options of pip, for
+# instance an index of builds without CUDA, which are smaller.
 QAT := build/qat
-TORCH_FROM ?= --index-url https://download.pytorch.org/whl/cpu
+TORCH_FROM ?=
 
 .PHONY: qat
 qat: $(QAT)/.packages ## train an example to int4 with PyTorch; write examples/qat/README.md anew

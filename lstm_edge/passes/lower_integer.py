@@ -33,7 +33,7 @@ from lstm_edge.passes.lower_softmax import lower_softmax
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prune import prune
-from lstm_edge.passes.readers import reading_matrices
+from lstm_edge.passes.readers import matrices_behind
 from lstm_edge.passes.round_products import Rounding
 from lstm_edge.passes.sweeps import Turn
 
@@ -151,7 +151,7 @@ class IntegerRules:
         layer = place.layer
         target = self.choice.of_embedding(layer.outputs["y"], largest, layer.name)
         matrix = f"{layer.name}.{node.name}"
-        met = [m.T @ m for m in reading_matrices(self.choice.model, layer.outputs["y"])]
+        met = [m.T @ m for m in matrices_behind(self.choice.model, table)]
         rows = Table(matrix, table, sum(met), self.products.rounding.scheme(layer.name))
         value = lower_lookup(self.builder, ids, int(node.value), rows, target, place.name)
         self.seen_as[value.name] = place.name

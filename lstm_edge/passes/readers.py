@@ -101,6 +101,18 @@ def reading_matrices(model: Model, tensor: str) -> list[Doubles]:
     return _readers(model, tensor)[0]
 
 
+def matrices_behind(model: Model, table: Doubles) -> list[Doubles]:
+    """The matrices that multiply rows of a table, through whichever layers look them up: equal
+    tables are rounded alike, and stored once.
+    """
+    found: list[Doubles] = []
+    for layer in (node for node in model.nodes if isinstance(node, Layer)):
+        names = [e.name for e in walk(*layer.cell.results.values()) if e.kind == "lookup"]
+        if any(np.array_equal(layer.params[name], table) for name in names):
+            found += reading_matrices(model, layer.outputs["y"])
+    return found
+
+
 def _readers(model: Model, tensor: str) -> tuple[list[Doubles], list[float]]:
     """The matrices that multiply a tensor, and the largest recurrent weights beside them."""
     features = model.tensors[tensor].features  # places: feature -> where it is, -1 where it is not

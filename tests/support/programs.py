@@ -18,6 +18,7 @@ from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
+from lstm_edge.passes.quantize import quantize as quantize_model
 from tests.support.models import random_inputs
 
 Array = npt.NDArray[Any]
@@ -93,7 +94,8 @@ def unseen_sqnr_db(
 ) -> float:
     """Signal to noise of the output y in integers, on inputs that calibration has not seen."""
     calibration = random_inputs(model, 64, 20, seed=1)
-    program = quantized(model, calibration, options, from_data=from_data)
+    real, feed = lower_real(model), Feed.of_samples(calibration)
+    ranges = calibrate(real, feed, from_data=from_data)
+    program = quantize_model(model, real, ranges, options or Options(), feed)
     held_out = random_inputs(model, 32, 20, seed=2)
-    real, ours = real_outputs(lower_real(model), held_out), real_outputs(program, held_out)
-    return sqnr_db(real["y"], ours["y"])
+    return sqnr_db(real_outputs(real, held_out)["y"], real_outputs(program, held_out)["y"])
