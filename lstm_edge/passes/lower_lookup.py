@@ -17,8 +17,8 @@ from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.fixed.shifts import saturate, shift_right
-from lstm_edge.passes.quantize_rows import Scheme
 from lstm_edge.passes.round_weights import round_to_nearest
+from lstm_edge.passes.row_scales import Scheme
 
 Doubles = npt.NDArray[np.float64]
 
