@@ -111,7 +111,6 @@ def quantize_rows(
     folded = bias - joined @ offset
     least = smallest_step(joined, folded, largest, step)
     grid = grid_for(np.maximum(step, least), joined, folded, largest, source, scheme)
-    least = np.maximum(least, smallest_step(joined, folded, largest, step, grid.left_shift))
     steps = [grid.at_least(np.maximum(step * clip, least)) for clip in scheme.clips]
     in_real = np.concatenate([o.scale for o in operands])
     tried = _candidates(joined, steps, in_real, moments, scheme)

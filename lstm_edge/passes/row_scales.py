@@ -82,16 +82,12 @@ class Grid:
         return np.maximum(np.ceil(step * 2.0**self.exponent), 1.0) * 2.0**-self.exponent
 
 
-def smallest_step(
-    joined: Doubles, bias: Doubles, largest: Doubles, step: Doubles, left_shift: int = 0
-) -> Doubles:
-    """The scale below which a row could overflow its accumulator, or the accumulator shifted left;
-    positive for empty rows too.
-    """
+def smallest_step(joined: Doubles, bias: Doubles, largest: Doubles, step: Doubles) -> Doubles:
+    """The scale below which a row could overflow its accumulator; positive for empty rows too."""
     reach = (np.abs(joined) * largest).sum(axis=1) + np.abs(bias)
     rounding = float(largest.sum())
     floor = np.abs(step[step > 0]).min() if np.any(step > 0) else 2.0**-15
-    room = max(ACCUMULATOR_LIMIT / 2.0**left_shift - rounding, 2.0 ** (24 - left_shift))
+    room = max(ACCUMULATOR_LIMIT - rounding, 2.0**24)
     return np.asarray(np.maximum(reach / room, floor * 2.0**-6))
 
 
