@@ -39,13 +39,13 @@ KINDS: tuple[Mapping[str, Any], ...] = (
 """Choices of models; eleven of them and nine cells meet all 36 combinations in all orders."""
 
 
-def sampled_model(number: int) -> Model:
-    """A model of a few units: kinds and cells come by as the number goes on."""
+def sampled_model(number: int, **choices: Any) -> Model:
+    """A model of a few units: kinds and cells come by as the number goes on, with these choices."""
     kind = {"weights": "normal", "direction": "forward", **KINDS[number % len(KINDS)]}
     cell = list(ALL_CELLS)[number % len(ALL_CELLS)]
     hidden = ((3,), (4, 3), (5,), (2, 3))[number % 4]
     sizes = {"hidden": hidden, "features": 1 + number % 5, "classes": 1 + number % 4}
-    return random_model(900 + number, cell=cell, **{**sizes, **kind})
+    return random_model(900 + number, cell=cell, **{**sizes, **kind, **choices})
 
 
 def mixed(model: Model, options: Options, number: int = 0) -> Options:
