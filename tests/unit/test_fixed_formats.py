@@ -113,13 +113,17 @@ def real_weights(model: Model, layer: str, term: Mapping[str, Any]) -> Any:
     return node.params.get(term["matrix"])
 
 
-@pytest.mark.parametrize("number", range(0, 44))
-def test_weights_in_their_formats_are_those_of_the_model(number: int) -> None:
-    """Integers times 2^-(sum's fraction - operand's), to half of a unit: rounded to nearest.
-    Without layers that scale an input, which give the weights behind them their gains.
+@pytest.mark.parametrize("from_data", [False, True])
+@pytest.mark.parametrize("number", range(44))
+def test_weights_in_their_formats_are_those_of_the_model(number: int, from_data: bool) -> None:
+    """Integers times 2^-(sum's fraction - operand's): to half of a unit where they are rounded to
+    nearest, to a few where they are not. With data features have formats of their own; then only
+    some of them are read. Without layers that scale an input, which give the weights behind them
+    their gains.
     """
-    model = sampled_model(number, norm="")
-    program = program_of(model, FIXED, from_data=False)
+    model = sampled_model(number, norm="", **({"cut": ("input",)} if from_data else {}))
+    options = Options(weights=16, power_of_two=True) if from_data else FIXED
+    program = program_of(model, options, from_data=from_data)
     compared = 0
     for each in formats(program):
         for term in each.get("terms", ()):
@@ -131,7 +135,7 @@ def test_weights_in_their_formats_are_those_of_the_model(number: int) -> None:
             unit = 2.0 ** -(rows - np.atleast_1d(term["operand_fraction"])[None, :])
             error = np.abs(integers * unit - real) / unit
             clipped = np.abs(integers) == 2 ** (term["bits"] - 1) - 1
-            assert np.all((error <= 0.5 + 1e-6) | clipped), term
+            assert np.all((error <= (8.0 if from_data else 0.5 + 1e-6)) | clipped), term
             compared += 1
     assert compared
 
