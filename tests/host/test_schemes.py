@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
+from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.support.exactness import (
     UNROLLS,
@@ -17,7 +20,8 @@ from tests.support.exactness import (
     stored_streams,
     with_saturated_state,
 )
-from tests.support.models import random_model
+from tests.support.models import random_inputs, random_model
+from tests.support.programs import quantized, real_outputs, sqnr_db
 from tests.support.schemes import COMBINATIONS, described, mixed, program_of, sampled_model
 
 HOST = load_target("host")
@@ -81,3 +85,19 @@ def test_sixteen_bits_of_everything_and_256_units_stay_within_int32(
     program = with_saturated_state(program)
     inputs = stored_streams(program, 50)
     assert_bit_exact(program, HOST, "none", tmp_path, inputs, optimize="-O0")
+
+
+@pytest.mark.parametrize("power_of_two", [False, True])
+@pytest.mark.parametrize("sizes", [(1e12, 1.0, 1e-12), (1e18, 1e18, 1e18)], ids=str)
+def test_features_of_very_different_sizes_that_no_matrix_reads(
+    sizes: tuple[float, ...], power_of_two: bool, tmp_path: Path
+) -> None:
+    """One unit of the largest lies beyond the range of tanh: what counts is its sign."""
+    choices = {**ONE_CELL, "front": ("tanh",), "read": "steps", "weights": "normal"}
+    model = random_model(942, **choices, features=3, hidden=(3,))
+    inputs = {"x": (random_inputs(model, 8)["x"] * np.array(sizes)).astype(np.float32)}
+    program = quantized(model, inputs, Options(power_of_two=power_of_two))
+    prove(program)
+    assert_bit_exact(program, HOST, "gates", tmp_path, stored_streams(program, 60))
+    real, ours = real_outputs(lower_real(model), inputs), real_outputs(program, inputs)
+    assert sqnr_db(real["y"], ours["y"]) > 20.0 or min(sizes) < 1.0
