@@ -81,3 +81,8 @@ def saturated(scale: float, bits: int, storage: str | None = None) -> Format:
     """A format that holds every integer of `bits` bits."""
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     return Format(storage or smallest_storage(low, high), scale, low, high)
+
+
+def fits(fmt: Format, other: Format) -> bool:
+    """True where the integers of a format are among those of the other."""
+    return other.low <= fmt.low and fmt.high <= other.high

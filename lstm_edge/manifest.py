@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_edge.emit.formats_comment import formats
 from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.render import Rendered
@@ -39,6 +40,7 @@ def manifest(
         "states": _states(program),
         "state_inputs": [_state_port(port) for port in program.state_inputs],
         "state_outputs": [_state_port(port) for port in program.state_outputs],
+        "formats": formats(program),
         "layers": [
             {
                 "name": phase.name,

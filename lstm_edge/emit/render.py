@@ -10,6 +10,7 @@ import jinja2
 import numpy as np
 
 from lstm_edge import __version__, numerics, numerics_float
+from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
@@ -223,6 +224,7 @@ def _model(
         "advance_arguments": ["state", *(p.name for p in (*inputs, *outputs))],
         "run_arguments": arguments,
         "step_notes": _step_notes(program, inputs, outputs),
+        "formats": formats_comment.comment(program),
         "macros": [*_macros(program, inputs, outputs), *_state_macros(program, kept)],
     }
 

@@ -14,6 +14,10 @@ from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, saturate
 
 TABLE_FRACTION = (6, 18)
 """Fractional bits with which a value enters a table: fewer are coarse, more overflow."""
+MOST_MISSING, FAR_BITS = 28, 20
+"""A value that lacks more fractional bits is beyond a table where it is not 0; shifted left by so
+many bits its sign is, too.
+"""
 SOFTSIGN_FRACTION = 15
 
 
@@ -49,12 +53,23 @@ def _table(
     """A table over [-16, 16], or half of that where `doubled`: read twice as coarsely."""
     fraction = min(max(fraction_of(value), TABLE_FRACTION[0]), TABLE_FRACTION[1])
     missing = fraction - fraction_of(value)
-    if missing > 0:
-        value = saturate(b, value, 32 - missing, f"{name}_sat")
-    p = with_fraction(b, value, fraction, f"{name}_in")
+    if missing > MOST_MISSING:
+        p = _sign(b, value, fraction, name)
+    else:
+        if missing > 0:
+            value = saturate(b, value, 32 - missing, f"{name}_sat")
+        p = with_fraction(b, value, fraction, f"{name}_in")
     entries = b.constant(*table)
     n = fraction + tables.SIGMOID_RANGE_BITS - tables.HALF_BITS - doubled
     return b.emit("table", name, (p,), result, table=entries, n=n, comment=comment)
+
+
+def _sign(b: Builder, value: Value, fraction: int, name: str) -> Value:
+    """An operand of which one unit lies beyond the table: an end of the table, or its middle."""
+    sign = saturate(b, value, 2, f"{name}_sign")
+    low, high = sign.format.low << FAR_BITS, sign.format.high << FAR_BITS
+    far = fixed(fraction, low, high, "int32")
+    return b.emit("shift", f"{name}_in", (sign,), far, n=-FAR_BITS)
 
 
 def _sigmoid(

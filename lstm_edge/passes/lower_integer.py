@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_edge import ir
-from lstm_edge.formats import Format, fixed, saturated, signed_bits
+from lstm_edge.formats import Format, fits, fixed, saturated, signed_bits
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
@@ -142,7 +142,8 @@ class IntegerRules:
                 return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _:
                 x = as_fixed(b, args[0], name)
-                return lower_softmax(b, node.kind, x, place.layer.name, name)
+                fixed_scales = self.choice.options.power_of_two
+                return lower_softmax(b, node.kind, x, place.layer.name, name, fixed_scales)
 
     def _lookup(self, node: Expr, ids: Value, place: Place) -> Value:
         """A row of a table in the activation format that holds all of the table."""
@@ -181,6 +182,8 @@ class IntegerRules:
         largest = self.ranges.largest(seen)
         bound = value.format.magnitude * value.format.scale
         target = self.choice.of_activation(largest, bound, layer)
+        if value.format.scale > target.scale and fits(value.format, target):
+            return self.builder.store(value, replace(value.format, storage=target.storage))
         stored = convert(self.builder, value, target, f"{seen}_stored")
         self.seen_as[stored.name] = seen
         return stored

@@ -16,8 +16,8 @@ from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.fixed.shifts import saturate, shift_right
-from lstm_edge.passes.quantize_rows import Scheme
 from lstm_edge.passes.round_weights import round_second_order
+from lstm_edge.passes.row_scales import Scheme
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 MULTIPLIER_LIMIT = 2**15 - 1

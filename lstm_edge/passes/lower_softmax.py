@@ -23,10 +23,17 @@ from lstm_edge.passes.fixed.shifts import (
 FRACTION_LIMIT = 18
 """More fractional bits of the operand than this do not change the result."""
 Q15_ONE = 32767
+POWER_OF_TWO_BITS = 29
+"""Of a reciprocal 2**29 / total, so that it has 15 bits and the product 30."""
 
 
-def lower_softmax(b: Builder, kind: str, x: Value, layer: str, name: str) -> Value:
-    """`softmax` or `log_softmax` of the fixed-point vector x; the result is named `name`."""
+def lower_softmax(
+    b: Builder, kind: str, x: Value, layer: str, name: str, power_of_two: bool = False
+) -> Value:
+    """`softmax` or `log_softmax` of the fixed-point vector x; the result is named `name`.
+
+    power_of_two: the result of softmax is in Q0.15, at the cost of a bit of its reciprocal.
+    """
     x = with_fraction(b, x, min(fraction_of(x), FRACTION_LIMIT), f"{layer}.in")
     excess = max(0, signed_bits(x.format.low, x.format.high) - 30)
     x = shift_right(b, x, excess, f"{layer}.in")
@@ -37,7 +44,7 @@ def lower_softmax(b: Builder, kind: str, x: Value, layer: str, name: str) -> Val
     power, top = _exponential(b, below, layer)
     total = _total(b, power, top, layer)
     if kind == "softmax":
-        return _divided(b, power, total, layer, name)
+        return _divided(b, power, total, layer, name, power_of_two)
     return _logarithm(b, below, total, layer, name)
 
 
@@ -81,21 +88,23 @@ def _number(b: Builder, name: str, number: int, scale: float) -> Value:
     return b.vector(name, np.array([number]), Format("int32", scale, number, number))
 
 
-def _divided(b: Builder, power: Value, total: Value, layer: str, name: str) -> Value:
-    """power / total with one division: times a reciprocal of 15 bits."""
-    numerator = Q15_ONE * total.format.low
+def _divided(
+    b: Builder, power: Value, total: Value, layer: str, name: str, power_of_two: bool
+) -> Value:
+    """power / total with one division: times a reciprocal of 15 bits, or of 14."""
+    numerator = 2**POWER_OF_TWO_BITS if power_of_two else Q15_ONE * total.format.low
     top = _number(b, "softmax_numerator", numerator, 1.0)
-    least = numerator // total.format.high
+    least, most = numerator // total.format.high, numerator // total.format.low
     reciprocal = b.emit(
         "divide",
         f"{layer}.reciprocal",
         (top, total),
-        Format("int32", 1.0, least, Q15_ONE),
+        Format("int32", 1.0, least, most),
         length=1,
     )
-    reach = Format("int32", 1.0 / numerator, 0, Q15_ONE * Q15_ONE)
+    reach = Format("int32", 1.0 / numerator, 0, Q15_ONE * most)
     product = b.emit("mul", f"{layer}.scaled", (power, reciprocal), reach)
-    return shift_right(b, product, 15, name)
+    return shift_right(b, product, POWER_OF_TWO_BITS - 15 if power_of_two else 15, name)
 
 
 def _logarithm(b: Builder, below: Value, total: Value, layer: str, name: str) -> Value:

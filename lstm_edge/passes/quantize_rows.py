@@ -12,64 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.round_weights import LEAST_DAMPING, round_second_order
-from lstm_edge.rounding import (
-    MAX_FRACTION,
-    WEIGHT_LIMITS,
-    Doubles,
-    Ints,
-    multiplier_exponent,
-    multipliers,
-    power_of_two_scales,
-    round_to_nearest,
-)
+from lstm_edge.passes.row_scales import Grid, Scheme, grid_for, smallest_step
+from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 SHARING_RATIO = 4.0
 """Operands share an accumulator where their largest scaled weights differ by no more than this."""
-MIN_FRACTION = 12
-"""Fractional bits of a pre-activation: enough for the tables; more than MAX_FRACTION would leave
-too few for its range."""
-ACCUMULATOR_LIMIT = INT32_MAX - 2**20
-MOST_SHIFT = 20
-"""Bits that a sum may be shifted right by; half of the last unit, in the bias, has room."""
-CLIPS = {
-    4: (1.0, 0.93, 0.86, 0.79, 0.72, 0.65, 0.58),
-    8: (1.0, 0.92),
-    16: (1.0,),
-}
-"""By width of the weights: shares of a row's largest weight that its range is tried at."""
-POWER_CLIPS = {4: (1.0, 0.5), 8: (1.0, 0.5), 16: (1.0,)}
-"""The same where scales are powers of two."""
 DAMPINGS = (LEAST_DAMPING, 0.1)
 """What second-order rounding is tried with; the more, the less it trusts the covariance."""
 CHANGING_GAIN = 0.97
 """A candidate must have less than this share of the error of the first second-order one, of the
 whole range and the least damping, to be taken in its place.
 """
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """How rows are stored: bits of a weight, which are symmetric integers, and whether their scales
-    are powers of two.
-    """
-
-    bits: int = 8
-    power_of_two: bool = False
-
-    @property
-    def limit(self) -> int:
-        """Largest weight; the most negative integer is never used."""
-        return WEIGHT_LIMITS[self.bits]
-
-    @property
-    def clips(self) -> tuple[float, ...]:
-        """Shares of a row's largest weight that its range is tried at, the whole one first."""
-        return (POWER_CLIPS if self.power_of_two else CLIPS)[self.bits]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,26 +63,6 @@ class Rows:
     fraction: int
     bound: int
     scheme: Scheme
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """The scales that a row may have: whole numbers of 2**-exponent, or powers of two."""
-
-    fraction: int
-    left_shift: int
-    power_of_two: bool
-
-    @property
-    def exponent(self) -> int:
-        return self.fraction + 16 - self.left_shift
-
-    def at_least(self, step: Doubles) -> Doubles:
-        """The scales next above."""
-        if self.power_of_two:
-            least = 2.0 ** (self.left_shift - self.fraction - MOST_SHIFT)
-            return power_of_two_scales(np.maximum(step, least))
-        return np.asarray(multipliers(step, self.exponent) * 2.0**-self.exponent)
 
 
 def sharing_groups(operands: tuple[Operand, ...]) -> list[tuple[Operand, ...]]:
@@ -168,100 +105,66 @@ def quantize_rows(
     moments: of the concatenated real operands, for second-order rounding and for the bias to take
     back the mean error, in blocks that are taken as independent; none at all rounds to nearest.
     """
-    scaled = [o.weights * o.scale for o in operands]
-    joined = np.concatenate(scaled, axis=1)
+    joined = np.concatenate([o.weights * o.scale for o in operands], axis=1)
     step = np.abs(joined).max(axis=1) / scheme.limit
     largest = np.concatenate([np.full(len(o.scale), float(o.largest)) for o in operands])
     offset = np.concatenate([o.zero_point for o in operands])
     folded = bias - joined @ offset
-    least = _smallest_step(joined, folded, largest, step)
-    grid = _grid(np.maximum(step, least), joined, folded, largest, source, scheme)
+    least = smallest_step(joined, folded, largest, step)
+    grid = grid_for(np.maximum(step, least), joined, folded, largest, source, scheme)
     steps = [grid.at_least(np.maximum(step * clip, least)) for clip in scheme.clips]
     in_real = np.concatenate([o.scale for o in operands])
-    rows, step = _best_rows(joined, steps, in_real, moments, scheme)
-    correction = np.zeros(len(bias))
-    if moments:
-        wanted = np.concatenate([m.wanted for m in moments])
-        found = np.concatenate([m.mean for m in moments])
-        correction = joined @ (wanted / in_real) - (rows * step[:, None]) @ (found / in_real)
-    multiplier = np.rint(step * 2.0**grid.exponent).astype(np.int64)
-    shift = np.rint(-np.log2(step) - grid.fraction + grid.left_shift).astype(np.int64)
-    half = 2.0 ** (shift - 1 - grid.left_shift) * (shift > 0)
-    if not scheme.power_of_two:
-        half = 2.0**15 / (multiplier * 2.0**grid.left_shift)
-    stored_bias = np.floor((bias + correction) / step + half + 0.5).astype(np.int64) - rows @ offset
-    reach = (np.abs(rows) * largest).sum(axis=1) + np.abs(stored_bias)
+    tried = _candidates(joined, steps, in_real, moments, scheme)
+    half = _lost_by_the_floor(tried.steps, grid)
+    biases = np.floor((bias + _correction(joined, tried, in_real, moments)) / tried.steps + half)
+    biases = biases.astype(np.int64) - tried.rows @ offset
+    reach = (np.abs(tried.rows) * largest).sum(axis=-1) + np.abs(biases)
+    noise = tried.noise.copy()
+    noise[1:][reach[1:] * 2.0**grid.left_shift > INT32_MAX] = np.inf
+    best = noise.argmin(axis=0), np.arange(len(bias))
+    rows, step, stored_bias = tried.rows[best], tried.steps[best], biases[best]
     splits = np.cumsum([o.weights.shape[1] for o in operands])[:-1]
     return Rows(
         tuple(np.split(rows, splits, axis=1)),
         stored_bias,
         step,
-        multiplier,
-        shift,
+        np.rint(step * 2.0**grid.exponent).astype(np.int64),
+        grid.shift(step),
         grid.left_shift,
         grid.fraction,
-        int(reach.max()),
+        int(reach[best].max()),
         scheme,
     )
 
 
-def _smallest_step(joined: Doubles, bias: Doubles, largest: Doubles, step: Doubles) -> Doubles:
-    """The scale below which a row could overflow its accumulator; positive for empty rows too."""
-    reach = (np.abs(joined) * largest).sum(axis=1) + np.abs(bias)
-    rounding = float(largest.sum())
-    floor = np.abs(step[step > 0]).min() if np.any(step > 0) else 2.0**-15
-    room = max(ACCUMULATOR_LIMIT - rounding, 2.0**24)
-    return np.asarray(np.maximum(reach / room, floor * 2.0**-6))
+@dataclass(frozen=True)
+class _Candidates:
+    """Ways to store each row: integers [candidates, rows, columns], scales and mean squared errors
+    [candidates, rows]. The first is the nearest integers of the whole range.
+    """
+
+    rows: Ints
+    steps: Doubles
+    noise: Doubles
 
 
-def _grid(
-    step: Doubles,
-    joined: Doubles,
-    bias: Doubles,
-    largest: Doubles,
-    source: str,
-    scheme: Scheme,
-) -> _Grid:
-    """The scales to choose from: fractional bits of the result, and the shift before the rest."""
-    if scheme.power_of_two:
-        step = power_of_two_scales(step)
-        fraction = min(int(-np.log2(step.max())), MAX_FRACTION)
-    else:
-        fraction = multiplier_exponent(step) - 16
-    if fraction >= MIN_FRACTION:
-        return _Grid(fraction, 0, scheme.power_of_two)
-    reach = ((np.abs(joined) / step[:, None] + 0.5) * largest).sum(axis=1) + np.abs(bias) / step
-    room = int(np.floor(np.log2(ACCUMULATOR_LIMIT / reach.max())))
-    left_shift = min(MIN_FRACTION - fraction, max(room, 0))
-    fraction += left_shift
-    if fraction < 6:
-        most = float((reach * step).max())
-        raise QuantizationError(
-            f"{source}: the products of weights and inputs reach {most:.3g}, which "
-            "no fixed-point format holds with a useful resolution; "
-            "scale the input or the weights down"
-        )
-    return _Grid(fraction, left_shift, scheme.power_of_two)
-
-
-def _best_rows(
+def _candidates(
     joined: Doubles,
     steps: list[Doubles],
     in_real: Doubles,
     moments: tuple[Moments, ...],
     scheme: Scheme,
-) -> tuple[Ints, Doubles]:
-    """Integer rows and their scales: of each row the candidate with the least error on data that
-    none was made from. The first is the nearest integers of the whole range: none chosen is worse.
+) -> _Candidates:
+    """The error is that on data that none was made from, so the least is no worse than nearest.
 
     joined: real weights per unit of the operands; in_real: that unit, per column.
     """
     nearest = round_to_nearest(joined / steps[0][:, None], scheme.limit)
     if not moments:
-        return nearest, steps[0]
+        return _Candidates(nearest[None], steps[0][None], np.zeros((1, len(joined))))
     scales = np.stack([steps[0], *steps * len(DAMPINGS)])
     tried = np.tile(joined, (len(steps), 1)) / np.concatenate(steps)[:, None]
-    made, noise, start = [], np.zeros((len(scales), len(joined))), 0
+    made, noise, start = [], np.zeros(scales.shape), 0
     for block in moments:
         columns = slice(start, start + len(block.mean))
         start = columns.stop
@@ -276,5 +179,25 @@ def _best_rows(
         noise += ((error @ (block.held_back / unit)) * error).sum(axis=-1)
         made.append(rows)
     noise[2:] /= CHANGING_GAIN
-    best, every = noise.argmin(axis=0), np.arange(len(joined))
-    return np.concatenate(made, axis=-1)[best, every], scales[best, every]
+    return _Candidates(np.concatenate(made, axis=-1), scales, noise)
+
+
+def _correction(
+    joined: Doubles, tried: _Candidates, in_real: Doubles, moments: tuple[Moments, ...]
+) -> Doubles:
+    """What the bias takes back of each candidate: the mean error of its products."""
+    if not moments:
+        return np.zeros(tried.steps.shape)
+    wanted = np.concatenate([m.wanted for m in moments]) / in_real
+    found = np.concatenate([m.mean for m in moments]) / in_real
+    return np.asarray(joined @ wanted - (tried.rows @ found) * tried.steps)
+
+
+def _lost_by_the_floor(step: Doubles, grid: Grid) -> Doubles:
+    """What requantization takes off in the mean, in units of the row, and half a unit more for the
+    bias to be rounded to nearest.
+    """
+    if grid.power_of_two:
+        dropped = 2.0 ** np.maximum(grid.shift(step) - grid.left_shift, 0)
+        return np.asarray(dropped / 2.0)
+    return np.asarray(2.0**15 / (step * 2.0 ** (grid.exponent + grid.left_shift)) + 0.5)

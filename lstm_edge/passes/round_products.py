@@ -11,7 +11,8 @@ from lstm_edge.passes.calibrate import Ranges, key_at
 from lstm_edge.passes.entering import Product
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.options import Options
-from lstm_edge.passes.quantize_rows import Operand, Rows, Scheme, quantize_rows
+from lstm_edge.passes.quantize_rows import Operand, Rows, quantize_rows
+from lstm_edge.passes.row_scales import Scheme
 from lstm_edge.rounding import Doubles, Ints
 
 

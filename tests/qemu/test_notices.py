@@ -10,23 +10,24 @@ import numpy as np
 import pytest
 
 from lstm_edge.ir.program import Program
+from lstm_edge.passes.options import Options
 from lstm_edge.targets import Target, load_target
 from tests.support.exactness import (
     Files,
     assert_bit_exact,
     assert_same_bits,
     float_program,
-    integer_program,
     stored_streams,
 )
 from tests.support.models import random_model
+from tests.support.schemes import program_of
 
 BUILDS = [("cortex-m4", "gates"), ("cortex-m0", "none"), ("cortex-m55", "gates")]
 """Pairs of rows in one word, plain loops, and unrolled columns."""
 NUMBER = re.compile(r"-?\b\d[\d.e+-]*f?")
 
 
-def model(float32: bool = False) -> Program:
+def model(float32: bool = False, options: Options | None = None) -> Program:
     """Every output of a layer, so that nothing that it computes is lost."""
     network = random_model(
         900,
@@ -43,7 +44,7 @@ def model(float32: bool = False) -> Program:
         weights="normal",
         layout="batch_first",
     )
-    return float_program(network) if float32 else integer_program(network)
+    return float_program(network) if float32 else program_of(network, options or Options())
 
 
 def differs(
@@ -122,6 +123,37 @@ def test_one_bit_of_one_constant(
     target = load_target(name)
     target_or_skip(target)
     differs(model(), target, unroll, tmp_path, lambda files: flipped(files, array, bit))
+
+
+@pytest.mark.parametrize(("name", "unroll"), BUILDS)
+@pytest.mark.parametrize(
+    ("array", "bit", "options"),
+    [
+        ("lstm0_weights", 0, Options(weights=4)),
+        ("lstm0_weights", 4, Options(weights=4, power_of_two=True)),
+        ("lstm0_weights", 0, Options(activations=16, weights=16)),
+        ("lstm0_weights", 0, Options(power_of_two=True)),
+        ("lstm0_shift", 0, Options(power_of_two=True)),
+        ("lstm0_bias", 4, Options(weights=4, power_of_two=True)),
+    ],
+    ids=["int4", "int4 upper", "int16", "fixed", "shift", "fixed bias"],
+)
+def test_one_bit_of_one_constant_of_other_schemes(
+    array: str,
+    bit: int,
+    options: Options,
+    name: str,
+    unroll: str,
+    tmp_path: Path,
+    target_or_skip: Callable[[Target], None],
+) -> None:
+    """The lowest bit of a weight, in either half of a byte; of a shift count. A bias counts in
+    units of which several make one of the result.
+    """
+    target = load_target(name)
+    target_or_skip(target)
+    program = model(options=options)
+    differs(program, target, unroll, tmp_path, lambda files: flipped(files, array, bit))
 
 
 @pytest.mark.parametrize(("name", "unroll"), BUILDS)

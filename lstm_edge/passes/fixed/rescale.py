@@ -72,7 +72,7 @@ def _aligned(b: Builder, value: Value, fraction: Ints, name: str) -> Value:
     """
     room = 31 - signed_bits(value.format.low, value.format.high)
     common = int(min(fraction.max() + 1, fraction.min() + room))
-    up, down = np.maximum(common - fraction, 0), np.maximum(fraction - common, 0)
+    up, down = np.maximum(common - fraction, 0), np.clip(fraction - common, 0, 31)
     most = int(up.max())
     low, high = min(value.format.low, 0) << most, max(value.format.high, 0) << most
     wide = fixed(common, low, high, "int32")
