@@ -50,11 +50,6 @@ class Feed:
         """Inputs [samples, steps, n], each sample a stream of one call."""
         return cls({name: a[:, None] for name, a in inputs.items()})
 
-    def calls(self, start: int, end: int) -> Feed:
-        """Calls start .. end - 1 of each stream; states set before the first come along."""
-        once = {name: a if a.shape[1] == 1 else a[:, start:end] for name, a in self.states.items()}
-        return Feed({name: a[:, start:end] for name, a in self.inputs.items()}, once)
-
     def pick(self, samples: Array) -> Feed:
         """Some of the streams."""
         return Feed(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.interpret.feed import Feed, run_numpy
+from lstm_edge.interpret.feed import Feed, walk_calls
 from lstm_edge.ir.program import MATVECS, Op, Program
 from lstm_edge.passes.moments import Halves, Moments, Sums
 
@@ -99,21 +99,22 @@ def chained(program: Program, feed: Feed) -> Feed:
 def parts_to_choose_by(feed: Feed, size: int) -> Iterator[tuple[bool, Feed]]:
     """The streams in parts of `size`; True with those to choose by, which come last.
 
-    Of few streams of many calls, the last calls are what to choose by.
+    Of few streams all are False: see `choosing_from`.
     """
-    streams, calls, _ = feed.shape
-    if streams < CHOOSING_SHARE <= calls:
-        first = calls - calls // CHOOSING_SHARE
-        for start in range(0, streams, size):
-            some = np.arange(start, min(start + size, streams))
-            yield False, feed.pick(some).calls(0, first)
-            yield True, feed.pick(some).calls(first, calls)
-        return
-    choosing = np.arange(streams) % CHOOSING_SHARE == CHOOSING_SHARE - 1
+    streams, _, _ = feed.shape
+    few = streams < CHOOSING_SHARE
+    choosing = (np.arange(streams) % CHOOSING_SHARE == CHOOSING_SHARE - 1) & (not few)
     for last in (False, True):
         which = np.flatnonzero(choosing == last)
         for start in range(0, len(which), size):
             yield last, feed.pick(which[start : start + size])
+
+
+def choosing_from(feed: Feed) -> int | None:
+    """Of few streams, the step, counted over all calls, from which on the rest is to choose by."""
+    streams, calls, steps = feed.shape
+    total = calls * steps
+    return total - total // CHOOSING_SHARE if streams < CHOOSING_SHARE <= total else None
 
 
 def calibrate(
@@ -130,7 +131,7 @@ def calibrate(
     """
     watcher = _Watcher(program)
     feed = chained(program, feed)
-    _, calls, _ = feed.shape
+    first, (_, calls, _) = choosing_from(feed), feed.shape
     per_stream = sum(a[0].size for a in feed.inputs.values())
     chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8))
     for state in program.states:
@@ -140,9 +141,18 @@ def calibrate(
             watcher.record(port.value, part.inputs[port.name])
         for name, given in part.states.items():
             watcher.record(name, given)
-        run_numpy(program, part, watcher.observe, exact=False)
+        _watch(program, part, watcher, first)
         progress(part.shape[0] * calls)
     for state in program.states:
         watcher.record(state.name, watcher.low[state.next][None, :])
         watcher.record(state.name, watcher.high[state.next][None, :])
     return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)
+
+
+def _watch(program: Program, feed: Feed, watcher: _Watcher, first: int | None) -> None:
+    """Run a part of what is fed; from step `first` on, what is seen is to choose by."""
+    _, _, steps = feed.shape
+    with np.errstate(over="ignore", invalid="ignore"):
+        for call, (_, tick) in walk_calls(program, feed, watcher.observe, exact=False):
+            if first is not None:
+                watcher.choosing = call * steps + tick + 1 >= first

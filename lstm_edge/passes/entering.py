@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
 from lstm_edge.ir.program import Op, Program
-from lstm_edge.passes.calibrate import chained, parts_to_choose_by
+from lstm_edge.passes.calibrate import chained, choosing_from, parts_to_choose_by
 from lstm_edge.passes.moments import Halves, Moments, Sums, meant_for
 from lstm_edge.rounding import Doubles, Ints
 
@@ -72,10 +72,12 @@ class _Group:
     sums: list[tuple[Halves, Halves]]
 
     def add(self, wanted: list[Array], found: list[Array], choosing: bool) -> None:
-        """The operands of all steps, in both programs."""
+        """The operands of some steps, in both programs."""
         p = self.product
         for step, (real, ours) in enumerate(self.sums):
             some = slice(step, None, p.steps)
+            if not wanted[some]:
+                continue
             vectors = np.concatenate(wanted[some])[:, p.columns].astype(np.float64)
             real.add(vectors, choosing)
             ours.add((np.concatenate(found[some]) - p.zero_point) * p.scale, choosing)
@@ -111,6 +113,7 @@ def entering(
     numbers = calls * steps * sum(len(g.product.columns) for g in groups)
     if numbers > 2 * CHUNK_NUMBERS:
         return {}
+    share = (choosing_from(feed) or calls * steps) / (calls * steps)
     for choosing, part in parts_to_choose_by(feed, max(1, CHUNK_NUMBERS // max(numbers, 1))):
         real = _Collected(frozenset(g.product.real for g in groups))
         ours = _Collected(frozenset(g.ours for g in groups))
@@ -120,7 +123,9 @@ def entering(
             wanted = real.found.get(group.product.real, [])
             found = ours.found.get(group.ours, [])
             if found and len(wanted) == len(found):
-                group.add(wanted, found, choosing)
+                cut = round(len(found) * share) // group.product.steps * group.product.steps
+                group.add(wanted[:cut], found[:cut], choosing)
+                group.add(wanted[cut:], found[cut:], True)
     return {
         matrix: tuple(meant_for(ours.moments(), real.moments().mean) for real, ours in group.sums)
         for group in groups

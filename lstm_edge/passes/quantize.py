@@ -46,7 +46,7 @@ def quantize(
 
 
 def _kept_for_choosing(reference: Program, feed: Feed) -> Feed:
-    """Streams that no rounding is made from; all where there are too few to keep any."""
+    """Streams that no rounding is made from; all where there are too few to keep whole ones."""
     feed = some_streams(chained(reference, feed))
     streams, _, _ = feed.shape
     parts = dict(parts_to_choose_by(feed, streams))

@@ -19,7 +19,7 @@ from lstm_edge.passes.round_weights import LEAST_DAMPING, round_second_order
 from lstm_edge.passes.row_scales import Grid, Scheme, grid_for, smallest_step
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
-SHARING_RATIO = 4.0
+SHARING_RATIO = 3.0
 """Operands share an accumulator where their largest scaled weights differ by no more than this."""
 DAMPINGS = (LEAST_DAMPING, 0.1)
 """What second-order rounding is tried with; the more, the less it trusts the covariance."""

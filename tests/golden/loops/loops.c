@@ -11,8 +11,8 @@ typedef char loops_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
 extern const int16_t loops_sigmoid_table[513];
 extern const int16_t loops_exp_table[513];
 extern const int8_t loops_lstm_weights[3][20];
-extern const int32_t loops_lstm_bias[3][4];
-extern const int16_t loops_lstm_multiplier[3][4];
+extern const int32_t loops_lstm_bias[3][6];
+extern const int16_t loops_lstm_multiplier[3][6];
 extern const int8_t loops_fc_weights[2][3];
 extern const int32_t loops_fc_bias[2][1];
 extern const int16_t loops_fc_multiplier[2][1];
@@ -46,7 +46,7 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
     return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
 }
 
-/* lstm: 3 units, 4 rows each over x [2], lstm_h [3] */
+/* lstm: 3 units, 6 rows each over x [2], lstm_h [3] */
 static void loops_lstm_units(
     const int16_t *x,
     const int16_t *h,
@@ -59,33 +59,38 @@ static void loops_lstm_units(
         const int32_t *const bias = loops_lstm_bias[unit];
         const int16_t *const multiplier = loops_lstm_multiplier[unit];
         int32_t pre_f_acc = bias[0];
-        int32_t pre_i_acc = bias[1];
-        int32_t pre_g_acc = bias[2];
-        int32_t pre_o_acc = bias[3];
+        int32_t pre_i_W_i_acc = bias[1];
+        int32_t pre_i_R_i_acc = bias[2];
+        int32_t pre_g_acc = bias[3];
+        int32_t pre_o_W_o_acc = bias[4];
+        int32_t pre_o_R_o_acc = bias[5];
 
         for (int32_t k = 0; k < 2; k += 1) {
             const int32_t value0 = x[k];
             pre_f_acc += w[0] * value0;
-            pre_i_acc += w[1] * value0;
+            pre_i_W_i_acc += w[1] * value0;
             pre_g_acc += w[2] * value0;
-            pre_o_acc += w[3] * value0;
+            pre_o_W_o_acc += w[3] * value0;
             w += 4;
         }
         for (int32_t k = 0; k < 3; k += 1) {
             const int32_t value0 = h[k];
             pre_f_acc += w[0] * value0;
-            pre_i_acc += w[1] * value0;
+            pre_i_R_i_acc += w[1] * value0;
             pre_g_acc += w[2] * value0;
-            pre_o_acc += w[3] * value0;
+            pre_o_R_o_acc += w[3] * value0;
             w += 4;
         }
 
         const int32_t pre_f = le_mulw(pre_f_acc, multiplier[0]);
         const int32_t gate_f = le_table(loops_sigmoid_table, pre_f, 11);
         const int32_t product = le_mulw(c[unit], gate_f); /* gate_f * c */
-        const int32_t pre_i = le_mulw(pre_i_acc, multiplier[1]);
+        const int32_t pre_i_W_i = le_mulw(pre_i_W_i_acc, multiplier[1]);
+        const int32_t pre_i_R_i = le_mulw(pre_i_R_i_acc, multiplier[2]);
+        const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
+        const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
         const int32_t gate_i = le_table(loops_sigmoid_table, pre_i, 10);
-        const int32_t pre_g = le_mulw(pre_g_acc, multiplier[2]);
+        const int32_t pre_g = le_mulw(pre_g_acc, multiplier[3]);
         const int32_t gate_g_half = le_table(loops_sigmoid_table, pre_g, 9);
         const int32_t gate_g_twice = gate_g_half * 2;
         const int32_t gate_g = gate_g_twice - 32768; /* tanh(pre_g) */
@@ -94,7 +99,10 @@ static void loops_lstm_units(
         const int32_t c_next = product + c_next_b; /* product + product2 */
         const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
         const int32_t c_next_stored = c_next_stored_sat * 2;
-        const int32_t pre_o = le_mulw(pre_o_acc, multiplier[3]);
+        const int32_t pre_o_W_o = le_mulw(pre_o_W_o_acc, multiplier[4]);
+        const int32_t pre_o_R_o = le_mulw(pre_o_R_o_acc, multiplier[5]);
+        const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
+        const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
         const int32_t gate_o = le_table(loops_sigmoid_table, pre_o, 11);
         const int32_t tanh_c_next_half_in = c_next_stored >> 2;
         const int32_t tanh_c_next_half = le_table(loops_sigmoid_table, tanh_c_next_half_in, 13);

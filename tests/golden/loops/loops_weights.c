@@ -95,28 +95,31 @@ const int16_t loops_exp_table[513] = {
 extern const int8_t loops_lstm_weights[3][20];
 const int8_t loops_lstm_weights[3][20] = {
     {
-         127, -127,  100,  127,  -10,  -63,  127,  -51,   52,   12,  -20,   42,   27,  -38,    6,
-           3,   46,   22,  -45,    0,
+         127, -127,  100,  127,  -10,  -63,  127,  -51,   52,   40,  -20,  127,   27, -127,    6,
+           8,   46,   74,  -45,    0,
     },
     {
-         -10,  127,  -63, -127,  127,  100, -127,  -59,  -18,   40,  -40,   40,  -40,  -28,  -20,
-          -3,  -18,  -57,   28,   -3,
+         -10,  127,  -63, -127,  127,  100, -127,  -59,  -18,   89,  -40,  127,  -40,  -63,  -20,
+         -10,  -18, -127,   28,  -10,
     },
-    {0, -127, -127, 127, 24, 40, 16, 76, 112, -33, 27, 34, 67, 4, -47, 0, 127, -15, 15, 3},
+    {
+           0, -127, -127,  127,   24,   40,   16,   76,  112, -127,   27,  127,   67,   16,  -47,
+           0,  127,  -56,   15,   10,
+    },
 };
-/* per unit: f_bias, i_bias, g_bias, o_bias: 3 x 4 int32_t */
-extern const int32_t loops_lstm_bias[3][4];
-const int32_t loops_lstm_bias[3][4] = {
-    {37513, 69086, 5808, 10838},
-    {25009, -11608, 65022, -43762},
-    {244787, -29942, 20322, -10835},
+/* per unit: f_bias, i_W_i_bias, i_R_i_bias, g_bias, o_W_o_bias, o_R_o_bias: 3 x 6 int32_t */
+extern const int32_t loops_lstm_bias[3][6];
+const int32_t loops_lstm_bias[3][6] = {
+    {37513, 2, 232710, 5808, 1, 32512},
+    {25009, 3, -26007, 65022, 2, -140047},
+    {244787, 2, -113783, 20322, 1, -40012},
 };
-/* per unit: f_multiplier, i_multiplier, g_multiplier, o_multiplier: 3 x 4 int16_t */
-extern const int16_t loops_lstm_multiplier[3][4];
-const int16_t loops_lstm_multiplier[3][4] = {
-    {21468, 16514, 11560, 24771},
-    {21468, 11560, 16514, 21468},
-    {8773, 15688, 13211, 24771},
+/* per unit: f_multiplier, i_W_i_multiplier, i_R_i_multiplier, g_multiplier, o_W_o_multiplier, o_R_o_multiplier: 3 x 6 int16_t */
+extern const int16_t loops_lstm_multiplier[3][6];
+const int16_t loops_lstm_multiplier[3][6] = {
+    {21468, 16514, 19610, 11560, 24771, 16514},
+    {21468, 11560, 20642, 16514, 21468, 13417},
+    {8773, 15688, 16514, 13211, 24771, 13417},
 };
 /* per unit: 3 columns x 1 rows: 2 x 3 int8_t */
 extern const int8_t loops_fc_weights[2][3];

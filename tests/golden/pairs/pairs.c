@@ -11,8 +11,8 @@ typedef char pairs_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
 extern const int16_t pairs_sigmoid_table[513];
 extern const int16_t pairs_exp_table[513];
 extern const int32_t pairs_lstm_weights[3][6];
-extern const int32_t pairs_lstm_bias[3][4];
-extern const int16_t pairs_lstm_multiplier[3][4];
+extern const int32_t pairs_lstm_bias[3][6];
+extern const int16_t pairs_lstm_multiplier[3][6];
 extern const int8_t pairs_fc_weights[2][3];
 extern const int32_t pairs_fc_bias[2][1];
 extern const int16_t pairs_fc_multiplier[2][1];
@@ -66,7 +66,7 @@ static inline int32_t le_upper_sum(int32_t pair, int32_t low)
     return (int32_t)((uint32_t)pair - (uint32_t)low) >> 8;
 }
 
-/* lstm: 3 units, 4 rows each over x [2], lstm_h [3] */
+/* lstm: 3 units, 6 rows each over x [2], lstm_h [3] */
 static void pairs_lstm_units(
     const int16_t *x,
     const int16_t *h,
@@ -79,9 +79,11 @@ static void pairs_lstm_units(
         const int32_t *const bias = pairs_lstm_bias[unit];
         const int16_t *const multiplier = pairs_lstm_multiplier[unit];
         int32_t pre_f_acc = bias[0];
-        int32_t pre_i_acc = bias[1];
-        int32_t pre_g_acc = bias[2];
-        int32_t pre_o_acc = bias[3];
+        int32_t pre_i_W_i_acc = bias[1];
+        int32_t pre_i_R_i_acc = bias[2];
+        int32_t pre_g_acc = bias[3];
+        int32_t pre_o_W_o_acc = bias[4];
+        int32_t pre_o_R_o_acc = bias[5];
 
         int32_t pair_0 = 0;
         int32_t low_0 = 0;
@@ -95,6 +97,14 @@ static void pairs_lstm_units(
             low_1 = __smlad(__sxtb16(w[1]), values, low_1);
             w += 2;
         }
+        pre_f_acc += low_0;
+        pre_i_W_i_acc += le_upper_sum(pair_0, low_0);
+        pre_g_acc += low_1;
+        pre_o_W_o_acc += le_upper_sum(pair_1, low_1);
+        pair_0 = 0;
+        low_0 = 0;
+        pair_1 = 0;
+        low_1 = 0;
         {
             int32_t values = le_load_pair(&h[0]);
             pair_0 = __smlad(w[0], values, pair_0);
@@ -112,16 +122,19 @@ static void pairs_lstm_units(
             w += 2;
         }
         pre_f_acc += low_0;
-        pre_i_acc += le_upper_sum(pair_0, low_0);
+        pre_i_R_i_acc += le_upper_sum(pair_0, low_0);
         pre_g_acc += low_1;
-        pre_o_acc += le_upper_sum(pair_1, low_1);
+        pre_o_R_o_acc += le_upper_sum(pair_1, low_1);
 
         const int32_t pre_f = le_mulw(pre_f_acc, multiplier[0]);
         const int32_t gate_f = le_table(pairs_sigmoid_table, pre_f, 11);
         const int32_t product = le_mulw(c[unit], gate_f); /* gate_f * c */
-        const int32_t pre_i = le_mulw(pre_i_acc, multiplier[1]);
+        const int32_t pre_i_W_i = le_mulw(pre_i_W_i_acc, multiplier[1]);
+        const int32_t pre_i_R_i = le_mulw(pre_i_R_i_acc, multiplier[2]);
+        const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
+        const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
         const int32_t gate_i = le_table(pairs_sigmoid_table, pre_i, 10);
-        const int32_t pre_g = le_mulw(pre_g_acc, multiplier[2]);
+        const int32_t pre_g = le_mulw(pre_g_acc, multiplier[3]);
         const int32_t gate_g_half = le_table(pairs_sigmoid_table, pre_g, 9);
         const int32_t gate_g_twice = gate_g_half * 2;
         const int32_t gate_g = gate_g_twice - 32768; /* tanh(pre_g) */
@@ -130,7 +143,10 @@ static void pairs_lstm_units(
         const int32_t c_next = product + c_next_b; /* product + product2 */
         const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
         const int32_t c_next_stored = c_next_stored_sat * 2;
-        const int32_t pre_o = le_mulw(pre_o_acc, multiplier[3]);
+        const int32_t pre_o_W_o = le_mulw(pre_o_W_o_acc, multiplier[4]);
+        const int32_t pre_o_R_o = le_mulw(pre_o_R_o_acc, multiplier[5]);
+        const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
+        const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
         const int32_t gate_o = le_table(pairs_sigmoid_table, pre_o, 11);
         const int32_t tanh_c_next_half_in = c_next_stored >> 2;
         const int32_t tanh_c_next_half = le_table(pairs_sigmoid_table, tanh_c_next_half_in, 13);

@@ -94,23 +94,23 @@ const int16_t pairs_exp_table[513] = {
 /* per unit and column pair: a word for each two rows: 3 x 6 int32_t */
 extern const int32_t pairs_lstm_weights[3][6];
 const int32_t pairs_lstm_weights[3][6] = {
-    {-1057586817, -847282332, -635761612, 50735596, 5678, 65491},
-    {1686077174, -998145855, -472373266, -51632168, 50926, 64796},
-    {672694528, 1276149377, 71556976, -3071461, 61823, 783},
+    {-1057586817, -847282332, -2128926668, 134643436, 18990, 65491},
+    {1686077174, -998145855, -1059563282, -169050408, 33006, 63004},
+    {672694528, 1276149377, 272859504, -3047653, 51327, 2575},
 };
-/* per unit: f_bias, i_bias, g_bias, o_bias: 3 x 4 int32_t */
-extern const int32_t pairs_lstm_bias[3][4];
-const int32_t pairs_lstm_bias[3][4] = {
-    {37513, 69086, 5808, 10838},
-    {25009, -11608, 65022, -43762},
-    {244787, -29942, 20322, -10835},
+/* per unit: f_bias, i_W_i_bias, i_R_i_bias, g_bias, o_W_o_bias, o_R_o_bias: 3 x 6 int32_t */
+extern const int32_t pairs_lstm_bias[3][6];
+const int32_t pairs_lstm_bias[3][6] = {
+    {37513, 2, 232710, 5808, 1, 32512},
+    {25009, 3, -26007, 65022, 2, -140047},
+    {244787, 2, -113783, 20322, 1, -40012},
 };
-/* per unit: f_multiplier, i_multiplier, g_multiplier, o_multiplier: 3 x 4 int16_t */
-extern const int16_t pairs_lstm_multiplier[3][4];
-const int16_t pairs_lstm_multiplier[3][4] = {
-    {21468, 16514, 11560, 24771},
-    {21468, 11560, 16514, 21468},
-    {8773, 15688, 13211, 24771},
+/* per unit: f_multiplier, i_W_i_multiplier, i_R_i_multiplier, g_multiplier, o_W_o_multiplier, o_R_o_multiplier: 3 x 6 int16_t */
+extern const int16_t pairs_lstm_multiplier[3][6];
+const int16_t pairs_lstm_multiplier[3][6] = {
+    {21468, 16514, 19610, 11560, 24771, 16514},
+    {21468, 11560, 20642, 16514, 21468, 13417},
+    {8773, 15688, 16514, 13211, 24771, 13417},
 };
 /* per unit: 3 columns x 1 rows: 2 x 3 int8_t */
 extern const int8_t pairs_fc_weights[2][3];
