@@ -27,6 +27,10 @@ class Builder:
         self.states: list[State] = []
         self.row_scales: dict[str, Array] = {}
         """Sum of products -> the real value of 1 of each of its rows."""
+        self.centred: dict[str, Value] = {}
+        """Gate -> the gate less 1/2 in 16 bits, which has one bit more than the gate."""
+        self.lost: dict[str, float] = {}
+        """Product -> how far it lies below the exact one on average, in its own units."""
         self.blocks: list[Block] = []
         self._ops: list[Op] = []
 

@@ -103,6 +103,13 @@ class FormatChoice:
         bits = self.options.cell_state
         room = CELL_RANGES[bits, self.ranges.from_data]
         reach = max(largest * room.margin, room.least)
+        return self._kept(reach)
+
+    def _kept(self, reach: float) -> Format:
+        """A state that no matrix reads. In int32 it has 31 bits: the sum that makes it anew then
+        fits as it is, at the scale of the state.
+        """
+        bits = min(self.options.cell_state, 31)
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
 
     def is_given(self, layer: Layer, name: str) -> bool:
@@ -137,9 +144,7 @@ class FormatChoice:
     def of_mixed(self, layer: Layer, name: str) -> Format:
         """The wide form of such a state: errors add up over the steps, so it has more bits."""
         narrow = self.of_state(layer, name)
-        bits = self.options.cell_state
-        reach = narrow.magnitude * narrow.scale
-        return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
+        return self._kept(narrow.magnitude * narrow.scale)
 
     def of_running(self, reach: float, scale: float, grows: bool) -> Format:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.

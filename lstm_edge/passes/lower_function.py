@@ -10,7 +10,13 @@ from lstm_edge.ir.program import Value
 from lstm_edge.passes import tables
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
-from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, saturate, with_fraction
+from lstm_edge.passes.fixed.shifts import (
+    constant_vector,
+    fraction_of,
+    saturate,
+    shift_right,
+    with_fraction,
+)
 
 TABLE_FRACTION = (6, 18)
 """Fractional bits with which a value enters a table: fewer are coarse, more overflow."""
@@ -25,7 +31,7 @@ def lower_function(b: Builder, function: str, value: Value, name: str, comment: 
     """`function` of the fixed-point `value`; the result is named `name`."""
     match function:
         case "sigmoid":
-            return _sigmoid(b, value, 0, name, comment, fixed(15, 1, 32767, "int32"))
+            return _sigmoid(b, value, name, comment)
         case "tanh":
             return _tanh(b, value, name, comment)
         case "elu_tail":
@@ -55,6 +61,8 @@ def _table(
     missing = fraction - fraction_of(value)
     if missing > MOST_MISSING:
         p = _sign(b, value, fraction, name)
+    elif missing < 0:
+        p = shift_right(b, value, -missing, f"{name}_in", rounded=False)
     else:
         if missing > 0:
             value = saturate(b, value, 32 - missing, f"{name}_sat")
@@ -72,21 +80,26 @@ def _sign(b: Builder, value: Value, fraction: int, name: str) -> Value:
     return b.emit("shift", f"{name}_in", (sign,), far, n=-FAR_BITS)
 
 
-def _sigmoid(
-    b: Builder, value: Value, doubled: int, name: str, comment: str, result: Format
-) -> Value:
+def _sigmoid(b: Builder, value: Value, name: str, comment: str) -> Value:
+    """sigmoid in Q0.15; what multiplies a wide value by it takes the table's finer numbers."""
+    limit = tables.SIGMOID_LIMIT
     table = ("sigmoid_table", tables.sigmoid_table())
-    return _table(b, value, table, doubled, name, comment, result)
+    finer = fixed(16, -limit, limit, "int32")
+    centred = _table(b, value, table, 0, f"{name}_centred", f"{comment}, less 1/2", finer)
+    cut = fixed(15, -limit >> 1, limit >> 1, "int32")
+    cut_value = b.emit("shift", f"{name}_cut", (centred,), cut, n=1)
+    half = b.vector("half_q15", np.array([2**14]), fixed(15, 2**14, 2**14, "int32"))
+    q15 = fixed(15, 2**14 + cut.low, 2**14 + cut.high, "int32")
+    gate = b.emit("add", name, (cut_value, half), q15, comment=comment)
+    b.centred[gate.name] = centred
+    return gate
 
 
 def _tanh(b: Builder, value: Value, name: str, comment: str) -> Value:
-    """tanh(x) = 2 sigmoid(2x) - 1, so that one table serves both."""
-    stored = Format("int32", 1.0, 1, 32767)
-    half = _sigmoid(b, value, 1, f"{name}_half", "sigmoid(2x), tanh(x) = 2 sigmoid(2x) - 1", stored)
-    twice = b.emit("shift", f"{name}_twice", (half,), Format("int32", 1.0, 2, 65534), n=-1)
-    one = b.vector("one_q15", np.array([32768]), Format("int32", 1.0, 32768, 32768))
-    q15 = fixed(15, -32766, 32766, "int32")
-    return b.emit("sub", name, (twice, one), q15, comment=comment)
+    """tanh(x) = 2 (sigmoid(2x) - 1/2): the sigmoid's table, read twice as coarsely."""
+    limit = tables.SIGMOID_LIMIT
+    table = ("sigmoid_table", tables.sigmoid_table())
+    return _table(b, value, table, 1, name, comment, fixed(15, -limit, limit, "int32"))
 
 
 def _softsign(b: Builder, value: Value, name: str, comment: str) -> Value:

@@ -137,13 +137,23 @@ class IntegerRules:
             case "mean_over_steps":
                 return mean(b, args[0], place.length, name, comment)
             case "apply":
-                return lower_function(b, node.name, as_fixed(b, args[0], name), name, comment)
+                return self._curve(node, as_fixed(b, args[0], name), place)
             case "layer_norm":
                 return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _:
                 x = as_fixed(b, args[0], name)
                 fixed_scales = self.choice.options.power_of_two
                 return lower_softmax(b, node.kind, x, place.layer.name, name, fixed_scales)
+
+    def _curve(self, node: Expr, x: Value, place: Place) -> Value:
+        """A function. A gate whose complement is used as well, as in `(1 - z) * n + z * h`, has the
+        resolution of that: the two must sum up to 1, or the mean is none.
+        """
+        value = lower_function(self.builder, node.name, x, place.name, place.comment)
+        every = walk(*place.layer.cell.results.values())
+        if any(e.kind == "sub" and node in e.args for e in every):
+            self.builder.centred.pop(value.name, None)
+        return value
 
     def _lookup(self, node: Expr, ids: Value, place: Place) -> Value:
         """A row of a table in the activation format that holds all of the table."""

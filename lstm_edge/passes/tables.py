@@ -20,6 +20,7 @@ HALF_BITS = 8
 """log2 of the number of segments on either side of 0."""
 FRACTION_BITS = 15
 """Tables hold Q0.15."""
+SIGMOID_LIMIT = 32766
 SIGMOID_RANGE_BITS = 4
 """The sigmoid's table covers [-16, 16], so that tanh(x) = 2 sigmoid(2x) - 1 has [-8, 8]."""
 EXP_RANGE_BITS = 3
@@ -43,17 +44,29 @@ def _stored(values: Doubles, low: int) -> Entries:
     return np.clip(scaled, low, 2**FRACTION_BITS - 1).astype(np.int64)
 
 
-def sigmoid_table() -> Entries:
-    """sigmoid on [-16, 16] in Q0.15, within [1, 32767]: 1 - sigmoid and tanh fit 16 bits too."""
+def _made_up(values: Doubles) -> Doubles:
+    """Entries raised by what interpolation takes by rounding down: half a unit on average, or half
+    of the way to the next entry where that is less. 0 stays 0, so that nothing gives nothing.
+    """
+    most = 2.0**-FRACTION_BITS
+    lost = np.minimum(np.gradient(values), most) / 2.0
+    return np.asarray(np.where(values == 0.0, 0.0, values + lost))
 
-    def sigmoid(x: Doubles) -> Doubles:
-        return np.asarray(1.0 / (1.0 + np.exp(-x)))
+
+def sigmoid_table() -> Entries:
+    """sigmoid - 1/2 on [-16, 16] in Q0.16, one bit finer than sigmoid itself would fit; the same
+    numbers are tanh(x / 2) in Q0.15. Within +-32766, so that 1 - sigmoid in Q0.15 fits 16 bits.
+    """
+
+    def half_tanh(x: Doubles) -> Doubles:
+        return np.asarray(np.tanh(x / 2.0))
 
     def second(x: Doubles) -> Doubles:
-        s = sigmoid(x)
-        return np.asarray(s * (1.0 - s) * (1.0 - 2.0 * s))
+        t = np.tanh(x / 2.0)
+        return np.asarray(-0.5 * t * (1.0 - t**2))
 
-    return _stored(_entries(sigmoid, second, _knots(SIGMOID_RANGE_BITS)), 1)
+    exact = _entries(half_tanh, second, _knots(SIGMOID_RANGE_BITS))
+    return np.minimum(_stored(_made_up(exact), -SIGMOID_LIMIT), SIGMOID_LIMIT)
 
 
 def elu_table() -> Entries:

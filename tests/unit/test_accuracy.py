@@ -264,7 +264,7 @@ def test_narrow_formats_cost_more_in_every_layer() -> None:
     inputs = random_inputs(model, 8)
     reference, feed = lower_real(model), Feed.of_samples(inputs)
     coarse, fine = (
-        measure(quantized(model, inputs, Options(bits, 32)), reference, feed).accuracy
+        measure(quantized(model, inputs, Options(bits, 32, bits)), reference, feed).accuracy
         for bits in (8, 16)
     )
     for one, other in zip(coarse.layers, fine.layers, strict=True):

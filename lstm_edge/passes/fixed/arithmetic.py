@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import as_fixed
-from lstm_edge.passes.fixed.shifts import bound_at, fraction_of, narrow, width, with_fraction
+from lstm_edge.passes.fixed.shifts import (
+    bound_at,
+    fraction_of,
+    narrow,
+    shift_right,
+    width,
+    with_fraction,
+)
+
+FLOOR = 0.5
+"""What rounding down takes on average, in units."""
 
 
 def product_range(a: Format, b: Format) -> tuple[int, int]:
@@ -17,6 +29,9 @@ def product_range(a: Format, b: Format) -> tuple[int, int]:
 
 def multiply(b: Builder, x: Value, y: Value, name: str, comment: str) -> Value:
     """x * y: exact for two 16-bit values, else the upper bits by `mulw`."""
+    for gate, other in ((x, y), (y, x)):
+        if gate.name in b.centred and other.name not in b.constants and width(other) > 16:
+            return _gated(b, other, b.centred[gate.name], name, comment)
     x, y = as_fixed(b, x, f"{name}_a"), as_fixed(b, y, f"{name}_b")
     x, y = (narrow(b, v, f"{name}_narrow") if v.name in b.constants else v for v in (x, y))
     if width(x) < width(y):
@@ -28,7 +43,25 @@ def multiply(b: Builder, x: Value, y: Value, name: str, comment: str) -> Value:
     if width(x) <= 16:
         return b.emit("mul", name, (x, y), fixed(fraction, low, high, "int32"), comment=comment)
     wide = fixed(fraction - 16, low >> 16, high >> 16, "int32")
-    return b.emit("mulw", name, (x, y), wide, comment=comment)
+    product = b.emit("mulw", name, (x, y), wide, comment=comment)
+    b.lost[product.name] = FLOOR
+    return product
+
+
+def _gated(b: Builder, x: Value, centred: Value, name: str, comment: str) -> Value:
+    """x times a gate, as x / 2 + x * (gate - 1/2): the gate has 16 fractional bits."""
+    x = as_fixed(b, x, f"{name}_a")
+    low, high = x.format.low, x.format.high
+    half = b.emit(
+        "shift", f"{name}_half", (x,), Format("int32", x.format.scale, low >> 1, high >> 1), n=1
+    )
+    ends = product_range(x.format, centred.format)
+    wide = Format("int32", x.format.scale, ends[0] >> 16, ends[1] >> 16)
+    rest = b.emit("mulw", f"{name}_rest", (x, centred), wide)
+    both = Format("int32", x.format.scale, half.format.low + wide.low, half.format.high + wide.high)
+    product = b.emit("add", name, (half, rest), both, comment=comment)
+    b.lost[product.name] = FLOOR / 2 + FLOOR
+    return product
 
 
 def add_or_subtract(b: Builder, kind: str, x: Value, y: Value, name: str, comment: str) -> Value:
@@ -37,10 +70,35 @@ def add_or_subtract(b: Builder, kind: str, x: Value, y: Value, name: str, commen
     fraction = min(fraction_of(x), fraction_of(y))
     while _sum_range(kind, x, y, fraction) is None:
         fraction -= 1
+    sign = 1.0 if kind == "add" else -1.0
+    finer_x, finer_y = fraction_of(x) > fraction, fraction_of(y) > fraction
+    if finer_y and not finer_x and x.name in b.lost:
+        y = _made_up(b, y, fraction, sign * b.lost[x.name], f"{name}_b")
+    if finer_x and not finer_y and y.name in b.lost:
+        x = _made_up(b, x, fraction, sign * b.lost[y.name], f"{name}_a")
     x = with_fraction(b, x, fraction, f"{name}_a")
     y = with_fraction(b, y, fraction, f"{name}_b")
     low, high = _limits(kind, x.format, y.format)
     return b.emit(kind, name, (x, y), fixed(fraction, low, high, "int32"), comment=comment)
+
+
+def _made_up(b: Builder, value: Value, fraction: int, lost: float, name: str) -> Value:
+    """The value with fewer bits, rounded, and `lost` units added: what its partner in a sum lacks.
+
+    Both are one constant, so this costs what rounding does.
+    """
+    n = fraction_of(value) - fraction
+    added = int(2.0**n * (0.5 + lost))
+    low, high = value.format.low + added, value.format.high + added
+    if value.name in b.constants or low < INT32_MIN or high > INT32_MAX:
+        return value
+    unit = fraction_of(value)
+    constant = b.vector(
+        f"rounding_{added}_q{unit}", np.array([added]), fixed(unit, added, added, "int32")
+    )
+    more = Format("int32", value.format.scale, low, high)
+    raised = b.emit("add", f"{name}_raised", (value, constant), more)
+    return shift_right(b, raised, n, name, rounded=False)
 
 
 def _limits(kind: str, x: Format, y: Format) -> tuple[int, int]:

@@ -83,34 +83,36 @@ static void loops_lstm_units(
         }
 
         const int32_t pre_f = le_mulw(pre_f_acc, multiplier[0]);
-        const int32_t gate_f = le_table(loops_sigmoid_table, pre_f, 11);
-        const int32_t product = le_mulw(c[unit], gate_f); /* gate_f * c */
+        const int32_t gate_f_centred = le_table(loops_sigmoid_table, pre_f, 11);
+        const int32_t product_half = c[unit] >> 1;
+        const int32_t product_rest = le_mulw(c[unit], gate_f_centred);
+        const int32_t product = product_half + product_rest; /* gate_f * c */
         const int32_t pre_i_W_i = le_mulw(pre_i_W_i_acc, multiplier[1]);
         const int32_t pre_i_R_i = le_mulw(pre_i_R_i_acc, multiplier[2]);
         const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
         const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
-        const int32_t gate_i = le_table(loops_sigmoid_table, pre_i, 10);
+        const int32_t gate_i_centred = le_table(loops_sigmoid_table, pre_i, 10);
+        const int32_t gate_i_cut = gate_i_centred >> 1;
+        const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
         const int32_t pre_g = le_mulw(pre_g_acc, multiplier[3]);
-        const int32_t gate_g_half = le_table(loops_sigmoid_table, pre_g, 9);
-        const int32_t gate_g_twice = gate_g_half * 2;
-        const int32_t gate_g = gate_g_twice - 32768; /* tanh(pre_g) */
+        const int32_t gate_g = le_table(loops_sigmoid_table, pre_g, 9); /* tanh(pre_g) */
         const int32_t product2 = gate_i * gate_g;
-        const int32_t c_next_b = (product2 + 1024) >> 11;
+        const int32_t c_next_b_raised = product2 + 2560;
+        const int32_t c_next_b = c_next_b_raised >> 11;
         const int32_t c_next = product + c_next_b; /* product + product2 */
         const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
-        const int32_t c_next_stored = c_next_stored_sat * 2;
         const int32_t pre_o_W_o = le_mulw(pre_o_W_o_acc, multiplier[4]);
         const int32_t pre_o_R_o = le_mulw(pre_o_R_o_acc, multiplier[5]);
         const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
         const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
-        const int32_t gate_o = le_table(loops_sigmoid_table, pre_o, 11);
-        const int32_t tanh_c_next_half_in = c_next_stored >> 2;
-        const int32_t tanh_c_next_half = le_table(loops_sigmoid_table, tanh_c_next_half_in, 13);
-        const int32_t tanh_c_next_twice = tanh_c_next_half * 2;
-        const int32_t tanh_c_next = tanh_c_next_twice - 32768; /* tanh(c_next) */
+        const int32_t gate_o_centred = le_table(loops_sigmoid_table, pre_o, 11);
+        const int32_t gate_o_cut = gate_o_centred >> 1;
+        const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
+        const int32_t tanh_c_next_in = c_next_stored_sat >> 1;
+        const int32_t tanh_c_next = le_table(loops_sigmoid_table, tanh_c_next_in, 13);
         const int32_t h_next = gate_o * tanh_c_next;
         const int32_t h_next_stored = (h_next + 262144) >> 19;
-        c[unit] = c_next_stored;
+        c[unit] = c_next_stored_sat;
         h_out[unit] = (int16_t)h_next_stored;
         hidden_out[unit] = (int16_t)h_next_stored;
     }
@@ -205,7 +207,12 @@ void loops_get_lstm_c(const loops_state *state, int32_t *values)
 
 void loops_set_lstm_c(loops_state *state, const int32_t *values)
 {
-    memcpy(state->lstm_c, values, 3 * sizeof values[0]);
+    for (int32_t k = 0; k < 3; k++) {
+        const int32_t low = -1073741824;
+        const int32_t high = 1073741823;
+        const int32_t raised = values[k] < low ? low : values[k];
+        state->lstm_c[k] = raised > high ? high : raised;
+    }
 }
 
 void loops_get_lstm_h(const loops_state *state, int16_t *values)

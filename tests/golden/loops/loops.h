@@ -23,7 +23,7 @@ extern "C" {
  * below "scratch" are used within a step only.
  */
 typedef struct {
-    int32_t lstm_c[3]; /* Q11.20 in int32 */
+    int32_t lstm_c[3]; /* Q11.19 in int32 */
     int16_t lstm_h[2][4]; /* Q1.11 in int16 */
     /* scratch */
     int32_t fc_y[2]; /* Q2.16 in int32 */
@@ -40,7 +40,7 @@ void loops_init(loops_state *state);
 /* Forget all steps so far. */
 void loops_reset(loops_state *state);
 
-/* Read and set a state between two steps: 3 numbers, Q11.20 in int32. */
+/* Read and set a state between two steps: 3 numbers, Q11.19 in int32. */
 void loops_get_lstm_c(const loops_state *state, int32_t *values);
 void loops_set_lstm_c(loops_state *state, const int32_t *values);
 
