@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.emit.ports import port_names
-from lstm_edge.formats import fraction_bits
+from lstm_edge.formats import fraction_bits, signed_bits
 from lstm_edge.ir.program import LOAD, MATVECS, Block, Op, Port, Program
 
 WIDTH = 96
@@ -62,6 +62,7 @@ def _port(program: Program, port: Port, kind: str, name: str) -> dict[str, Any]:
         "kind": kind,
         "name": name,
         "type": ctype_of(program, port.value),
+        "bits": _bits(program, port.value),
         "fraction": _alike(bits),
         "zero_point": _alike(port.zero_point),
     }
@@ -72,7 +73,11 @@ def _value(program: Program, name: str) -> dict[str, Any]:
     made = {state.name: state.next for state in program.states}.get(name, name)
     rows = program.row_scales.get(made)
     bits = _read_fraction(program, made) if rows is None else [_fraction(s) for s in rows]
-    return {"type": ctype_of(program, name), "fraction": _alike(bits)}
+    return {
+        "type": ctype_of(program, name),
+        "bits": _bits(program, name),
+        "fraction": _alike(bits),
+    }
 
 
 def _block(program: Program, block: Block) -> list[dict[str, Any]]:
@@ -86,7 +91,7 @@ def _block(program: Program, block: Block) -> list[dict[str, Any]]:
             found.append({"kind": "sum", **here, **_sum(program, op)})
         elif op.kind == "lookup":
             table = {"table": _short(op.matrices[0], block), "bits": op.count}
-            found.append({"kind": "lookup", **here, **table, **_value(program, op.dest)})
+            found.append({"kind": "lookup", **here, **_value(program, op.dest), **table})
         elif op.dest in program.stands_for and not _is_requantized(program, op):
             found.append({"kind": "value", **here, **_value(program, op.dest)})
     return found
@@ -185,13 +190,15 @@ def _ends(numbers: Any) -> tuple[int, int]:
     return int(every.min()), int(every.max())
 
 
-def _bits(ctype: str) -> int:
-    return int(ctype.removeprefix("int").removesuffix("_t"))
+def _bits(program: Program, name: str) -> int:
+    """Bits that a value can take, its sign among them."""
+    fmt = program.values[name].format
+    return signed_bits(fmt.low, fmt.high)
 
 
 def _port_text(each: dict[str, Any]) -> list[str]:
     least, most = _ends(each["fraction"])
-    text = f"{each['kind']} {each['name']}: {_range(least, most, _bits(each['type']))}"
+    text = f"{each['kind']} {each['name']}: {_range(least, most, each['bits'])}"
     text += f" in {each['type']}"
     if least != most:
         text += f"; fractional bits of its features: {_listed(each['fraction'])}"
@@ -211,7 +218,7 @@ def _listed(numbers: Any) -> str:
 def _kept_text(each: dict[str, Any]) -> list[str]:
     what = "state " if each["kind"] == "state" else "  "
     least, most = _ends(each["fraction"])
-    return [f"{what}{each['name']}: {_range(least, most, _bits(each['type']))} in {each['type']}"]
+    return [f"{what}{each['name']}: {_range(least, most, each['bits'])} in {each['type']}"]
 
 
 def _sum_text(each: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def test_the_manifest_keeps_the_figures(digits: Path) -> None:
 def test_compile_says_the_error_of_each_output(tmp_path: Path) -> None:
     words = ["compile", MODEL, "--target", "host", "-o", tmp_path / "out"]
     result = done(*words, "--calibration", CALIBRATION)
-    assert "  error  logits: SQNR 47.1 dB, max 0.02" in result.stdout
+    assert re.search(r"  error  logits: SQNR 4[5-8]\.\d dB, max 0\.0", result.stdout)
     assert " on 25 held-back samples" in result.stdout
     assert "made-up samples" in done(*words).stdout
     few = save(tmp_path / "few.npz", rows=load(CALIBRATION)["rows"][:4])

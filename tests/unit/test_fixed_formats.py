@@ -25,7 +25,7 @@ from tests.support.schemes import program_of, sampled_model
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "fixed.md"
 LINE = re.compile(r"^(\w+) = (.+) = (-?\d+)$")
 FIXED = Options(power_of_two=True)
-X, H, C = 384, 512, 524288
+X, H, C = 384, 512, 262144
 
 
 @pytest.fixture(scope="module")
@@ -76,21 +76,22 @@ def test_a_step_computed_by_hand_is_what_the_program_computes(tiny: Path) -> Non
     for name, arithmetic, result in (match.groups() for match in lines):
         assert re.fullmatch(r"[-+*<>() \d]+", arithmetic), arithmetic
         assert eval(arithmetic) == int(result) == seen[name], name
-    assert {"c_next_stored", "h_next_stored"} <= {match[1] for match in lines}
+    assert {"c_next", "h_next_stored"} <= {match[1] for match in lines}
 
 
 def test_the_numbers_of_the_table_are_in_the_weights_file(tiny: Path) -> None:
     text = (tiny / "tiny_weights.c").read_text(encoding="utf-8")
     table = [int(n) for n in re.findall(r"-?\d+", text.split("_table[513] = {")[1].split("}")[0])]
-    steps = {"gate_i": 12, "gate_f": 12, "gate_g_half": 10, "gate_o": 13, "tanh_c_next_half": 13}
-    read = {"gate_g_half": "pre_g", "tanh_c_next_half": "tanh_c_next_half_in"}
+    steps = {f"gate_{gate}_centred": n for gate, n in (("i", 12), ("f", 12), ("o", 13))}
+    steps |= {"gate_g": 10, "tanh_c_next": 13}
+    read = {name: f"pre_{name[5]}" for name in steps} | {"tanh_c_next": "tanh_c_next_in"}
     seen = observed(tiny)
     found = 0
     for block in blocks()[2:]:
         for match in (m for line in block if (m := LINE.match(line)) and m[1] in steps):
-            at = seen[read.get(match[1], match[1].replace("gate", "pre"))]
+            at = seen[read[match[1]]]
             entry, step = 256 + (at >> steps[match[1]]), steps[match[1]]
-            numbers = [int(n) for n in re.findall(r"\d+", match[2])]
+            numbers = [int(n) for n in re.findall(r"(?<!\d )-?\d+", match[2])]
             assert numbers[:2] == [table[entry], table[entry + 1]]
             assert numbers[3:] == [at & ((1 << step) - 1), step]
             found += 1
