@@ -78,15 +78,11 @@ def load_data(calibration: Path | None, program: Program) -> Data:
 
 def some_samples(feed: Feed, program: Program) -> Feed:
     """The first samples, cut to fewer steps where the model takes any number."""
-    samples, _, steps = feed.shape
+    samples, _, _ = feed.shape
     layers = len({block.layer for block in program.blocks})
     numbers = sum(a[0].size for a in feed.inputs.values()) * layers
     count = max(1, min(samples, MEASURED_SAMPLES, MEASURED_NUMBERS // max(numbers, 1)))
-    feed = feed.pick(np.arange(count))
-    if program.steps is not None or program.length_ports or steps <= MEASURED_STEPS:
-        return feed
-    cut = {name: a[:, :, :MEASURED_STEPS] if a.ndim == 4 else a for name, a in feed.inputs.items()}
-    return Feed(cut, feed.states)
+    return feed.pick(np.arange(count)).first_steps(program, MEASURED_STEPS)
 
 
 def drawn_inputs(program: Program) -> dict[str, Array]:

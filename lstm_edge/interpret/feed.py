@@ -50,6 +50,14 @@ class Feed:
         """Inputs [samples, steps, n], each sample a stream of one call."""
         return cls({name: a[:, None] for name, a in inputs.items()})
 
+    def first_steps(self, program: Program, most: int) -> Feed:
+        """Cut to so many steps, where the model takes any number of them."""
+        _, _, steps = self.shape
+        if program.steps is not None or program.length_ports or steps <= most:
+            return self
+        cut = {name: a[:, :, :most] if a.ndim == 4 else a for name, a in self.inputs.items()}
+        return Feed(cut, self.states)
+
     def pick(self, samples: Array) -> Feed:
         """Some of the streams."""
         return Feed(

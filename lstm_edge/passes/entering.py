@@ -107,7 +107,7 @@ def entering(
 
     feed: of the float program. Empty where its sequences are too long to keep.
     """
-    feed = some_streams(chained(reference, feed))
+    feed = some_streams(reference, feed)
     _, calls, steps = feed.shape
     groups = _groups(reference, program, products)
     numbers = calls * steps * sum(len(g.product.columns) for g in groups)
@@ -134,8 +134,9 @@ def entering(
     }
 
 
-def some_streams(feed: Feed) -> Feed:
-    """As many streams as are worth their time, spread over all."""
+def some_streams(program: Program, feed: Feed) -> Feed:
+    """As many streams, and steps of long ones, as are worth their time, spread over all."""
+    feed = chained(program, feed).first_steps(program, MOST_VECTORS)
     streams, calls, steps = feed.shape
     wanted = max(4, MOST_VECTORS // (calls * steps))
     if wanted >= streams:

@@ -13,7 +13,7 @@ from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
 from lstm_edge.interpret.ports import dequantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
-from lstm_edge.passes.calibrate import Ranges, chained, parts_to_choose_by
+from lstm_edge.passes.calibrate import Ranges, parts_to_choose_by
 from lstm_edge.passes.entering import entering, some_streams
 from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
@@ -47,7 +47,7 @@ def quantize(
 
 def _kept_for_choosing(reference: Program, feed: Feed) -> Feed:
     """Streams that no rounding is made from; all where there are too few to keep whole ones."""
-    feed = some_streams(chained(reference, feed))
+    feed = some_streams(reference, feed)
     streams, _, _ = feed.shape
     parts = dict(parts_to_choose_by(feed, streams))
     return parts.get(True, parts[False])
