@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ from lstm_edge.targets import Target, load_target
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 
+TOO_FEW = (
+    "too few calibration samples to hold any back, so the bound was judged by those that formats "
+    "and weights were made from; give 5 or more"
+)
 DEFAULT = Options()
 DEFAULT_ERROR = 40.0
 """dB that an automatic choice has to hold where no bound is given."""
@@ -130,6 +135,7 @@ def compile_model(
     model = frontend.load(request.model, name=request.name, steps=request.steps)
     reference = lower_real(model, {"state": request.state})
     check_state_option(request, reference)
+    bound_of(request)
     data = load_data(request.calibration, reference)
     warnings = list(model.warnings)
     program, options = reference, None
@@ -141,6 +147,8 @@ def compile_model(
         program = replace(program, options={**program.options, "state": request.state})
     if not data.from_file and not program.is_float:
         warnings.append(no_data(program))
+    if data.from_file and data.too_few and request.searches:
+        warnings.append(TOO_FEW)
     proof = prove(program)
     measured = measured_error(program, reference, data)
     warnings += measured.warnings
@@ -197,18 +205,19 @@ def _quantized(
         options,
         WEIGHTS if request.weights is None else (request.weights,),
         ACTIVATIONS if request.activations is None else (request.activations,),
-        _bound(request),
+        bound_of(request),
     )
-    reference, data = calibrated.reference, calibrated.data
-    feed = chained(reference, some_samples(data.held_back, reference))
     labels = None if request.labels is None else bundle.read_arrays(request.labels)
-    judge = judge_of(reference, data, feed, labels)
+    judge = judge_of(calibrated.reference, calibrated.data, labels)
     best, tried = find_program(calibrated, wanted, judge, target, request.unroll, progress)
     return best.made, best.options, [json_of(each, each is best) for each in tried]
 
 
-def _bound(request: Request) -> Bound:
-    """What is asked for, or else DEFAULT_ERROR."""
+def bound_of(request: Request) -> Bound:
+    """What is asked for, or else DEFAULT_ERROR; DataError for what has no meaning."""
+    for name, asked in (("--max-error", request.max_error), ("--max-drop", request.max_drop)):
+        if asked is not None and not isfinite(asked):
+            raise DataError(f"{name} {asked}: expected a number")
     if (request.max_drop is None) != (request.labels is None):
         given, missing = ("--max-drop", "--labels FILE.npz")
         if request.max_drop is None:

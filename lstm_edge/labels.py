@@ -79,7 +79,7 @@ def score(program: Program, reference: Program, labels: Arrays, feed: Feed) -> S
 
     feed: real numbers, as for `reference`.
     """
-    found = read_labels(program, labels)
+    found = check_usable(read_labels(program, labels))
     check_samples(found, feed)
     measured = measure(program, reference, feed, exact=False)
     return scores_of(program, reference, found[:1], measured)[0]
@@ -161,8 +161,6 @@ def _labels(program: Program, port: Port, name: str, array: Array) -> Labels:
             "class cannot be compared with; label another output"
         )
     wrong = array >= classes
-    if (array < 0).all():
-        raise DataError(f"labels {name!r} are all below 0, which do not count; expected classes")
     if wrong.any():
         at = tuple(int(k) for k in np.argwhere(wrong)[0])
         raise DataError(
@@ -188,11 +186,22 @@ def _real(port: Port, name: str, array: Array) -> Labels:
     if not np.isfinite(array).all():
         raise DataError(f"labels {name!r} hold NaN or infinite numbers; expected finite ones")
     vectors = to_vectors(port, array.astype(np.float64))
-    if np.all(vectors == vectors[:1, :1]):
-        raise DataError(
-            f"labels {name!r} are all alike, so R2 says nothing; expected numbers that differ"
-        )
     return Labels(port.name, name, vectors)
+
+
+def check_usable(labels: tuple[Labels, ...]) -> tuple[Labels, ...]:
+    """The same, of the samples that count; DataError where they say nothing."""
+    for each in labels:
+        name, numbers = each.array, each.numbers
+        if each.are_classes and (numbers < 0).all():
+            raise DataError(
+                f"labels {name!r} are all below 0, which do not count; expected classes"
+            )
+        if not each.are_classes and np.all(numbers == numbers[:1, :1]):
+            raise DataError(
+                f"labels {name!r} are all alike, so R2 says nothing; expected numbers that differ"
+            )
+    return labels
 
 
 def check_samples(labels: tuple[Labels, ...], feed: Feed) -> None:

@@ -17,7 +17,14 @@ from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed, Results, feed_of, run_numpy, state_arrays, stored_feed
 from lstm_edge.interpret.ports import dequantize, from_vectors
 from lstm_edge.ir.program import Program
-from lstm_edge.labels import Score, check_samples, paired_inputs, read_labels, scores_of
+from lstm_edge.labels import (
+    Score,
+    check_samples,
+    check_usable,
+    paired_inputs,
+    read_labels,
+    scores_of,
+)
 from lstm_edge.passes.calibrate import chained
 from lstm_edge.runner import run_compiled
 
@@ -95,7 +102,7 @@ def verify(
     if labels is not None:
         arrays = paired_inputs(program, labels, arrays)
     drawn = bundle.manifest.get("calibration") == "drawn"
-    found = None if labels is None else read_labels(program, labels)
+    found = None if labels is None else check_usable(read_labels(program, labels))
     from_compile = arrays is None
     if arrays is None:
         arrays = read_arrays(bundle.folder / HELD_BACK)

@@ -168,7 +168,7 @@ def _options(program: Program, rounded: bool) -> str:
     wider = _wider(program)
     if wider and (rounded or activations < 12 or weights == "int16"):
         return wider
-    return "--weights int16" if weights == "int8" else "more calibration data"
+    return "--weights int16 --activations 16" if weights == "int8" else "more calibration data"
 
 
 def _decibels(noise: float) -> str:

@@ -26,7 +26,8 @@ CHOOSING_SHARE = 4
 
 @dataclass(frozen=True)
 class Ranges:
-    """What calibration saw. low, high: value name -> [length]; moments: operand names -> Moments.
+    """What calibration saw. low, high: value name -> [length]; moments: operand names -> Moments,
+    of those that were seen often enough.
 
     `from_data` is False where the inputs were made up: then ranges hint at magnitudes only.
     """
@@ -74,7 +75,8 @@ class _Watcher:
         self.sums.setdefault(key, Halves(Sums(), Sums())).add(joined, self.choosing)
 
     def moments(self) -> dict[tuple[str, ...], Moments]:
-        return {key: halves.moments() for key, halves in self.sums.items()}
+        made = {key: halves.moments() for key, halves in self.sums.items()}
+        return {key: moments for key, moments in made.items() if moments is not None}
 
 
 def key_at(operands: tuple[str, ...], step: int) -> tuple[str, ...]:

@@ -14,8 +14,13 @@ import numpy.typing as npt
 
 from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
 from lstm_edge.ir.program import Op, Program
-from lstm_edge.passes.calibrate import chained, choosing_from, parts_to_choose_by
-from lstm_edge.passes.moments import Halves, Moments, Sums, meant_for
+from lstm_edge.passes.calibrate import (
+    CHOOSING_SHARE,
+    chained,
+    choosing_from,
+    parts_to_choose_by,
+)
+from lstm_edge.passes.moments import Halves, Mean, Moments, Sums, meant_for
 from lstm_edge.rounding import Doubles, Ints
 
 Array = npt.NDArray[Any]
@@ -69,7 +74,7 @@ class _Group:
     ours: str
     product: Product
     matrices: list[str]
-    sums: list[tuple[Halves, Halves]]
+    sums: list[tuple[Mean, Halves]]
 
     def add(self, wanted: list[Array], found: list[Array], choosing: bool) -> None:
         """The operands of some steps, in both programs."""
@@ -79,8 +84,15 @@ class _Group:
             if not wanted[some]:
                 continue
             vectors = np.concatenate(wanted[some])[:, p.columns].astype(np.float64)
-            real.add(vectors, choosing)
+            if not choosing:
+                real.add(vectors)
             ours.add((np.concatenate(found[some]) - p.zero_point) * p.scale, choosing)
+
+    def moments(self) -> tuple[Moments, ...]:
+        """For each step; none at all where one was not seen often enough."""
+        made = [(ours.moments(), real) for real, ours in self.sums]
+        known = [meant_for(ours, real.value) for ours, real in made if ours is not None]
+        return tuple(known) if len(known) == len(made) else ()
 
 
 def _groups(reference: Program, program: Program, products: tuple[Product, ...]) -> list[_Group]:
@@ -94,7 +106,7 @@ def _groups(reference: Program, program: Program, products: tuple[Product, ...])
             continue
         key = (op.args, reads[product.real], product.steps)
         if key not in groups:
-            sums = [(Halves(Sums(), Sums()), Halves(Sums(), Sums())) for _ in range(product.steps)]
+            sums = [(Mean(), Halves(Sums(), Sums())) for _ in range(product.steps)]
             groups[key] = _Group(op.dest, product, [], sums)
         groups[key].matrices.append(product.matrix)
     return list(groups.values())
@@ -126,19 +138,18 @@ def entering(
                 cut = round(len(found) * share) // group.product.steps * group.product.steps
                 group.add(wanted[:cut], found[:cut], choosing)
                 group.add(wanted[cut:], found[cut:], True)
-    return {
-        matrix: tuple(meant_for(ours.moments(), real.moments().mean) for real, ours in group.sums)
-        for group in groups
-        for matrix in group.matrices
-        if all(ours.count for _, ours in group.sums)
-    }
+    return {matrix: group.moments() for group in groups for matrix in group.matrices}
 
 
 def some_streams(program: Program, feed: Feed) -> Feed:
-    """As many streams, and steps of long ones, as are worth their time, spread over all."""
+    """As many streams, and steps of long ones, as are worth their time, spread over all: in runs,
+    so that those to choose by are the same.
+    """
     feed = chained(program, feed).first_steps(program, MOST_VECTORS)
     streams, calls, steps = feed.shape
-    wanted = max(4, MOST_VECTORS // (calls * steps))
-    if wanted >= streams:
+    wanted = max(1, MOST_VECTORS // (CHOOSING_SHARE * calls * steps))
+    runs = streams // CHOOSING_SHARE
+    if wanted >= runs:
         return feed
-    return feed.pick(np.linspace(0, streams - 1, wanted).astype(np.int64))
+    first = np.linspace(0, runs - 1, wanted).astype(np.int64) * CHOOSING_SHARE
+    return feed.pick((first[:, None] + np.arange(CHOOSING_SHARE)).ravel())

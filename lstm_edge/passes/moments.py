@@ -8,13 +8,16 @@ import numpy as np
 
 from lstm_edge.rounding import Doubles, Ints
 
+LEAST_TO_CHOOSE = 12
+"""Vectors to choose by, at least."""
+
 
 @dataclass(frozen=True)
 class Moments:
     """First two moments of the concatenated operands of a matvec: mean [K], covariance [K, K].
 
-    held_back: the covariance of samples that the others have not seen, to choose by. wanted: the
-    mean of what the operands stand for, where they have errors of their own.
+    held_back: the second moment, around that mean, of samples that the others have not seen, to
+    choose by. wanted: the mean of what the operands stand for, where they have errors of their own.
     """
 
     mean: Doubles
@@ -78,16 +81,35 @@ class Halves:
         """Vectors [any, columns]."""
         (self.chosen_by if choosing else self.made_from).add(vectors)
 
-    @property
-    def count(self) -> int:
-        """Vectors of both kinds."""
-        return self.made_from.count + self.chosen_by.count
+    def moments(self) -> Moments | None:
+        """None where there is too little to choose by: then nothing can tell a good rounding from
+        one that fits a few vectors.
+        """
+        made, held = self.made_from, self.chosen_by
+        if not made.count or held.count < LEAST_TO_CHOOSE:
+            return None
+        moved = held.mean - made.mean
+        return Moments(
+            made.mean, made.covariance, held.covariance + np.outer(moved, moved), made.mean
+        )
 
-    def moments(self) -> Moments:
-        """Where there are samples of one kind only, they serve as both."""
-        made = self.made_from if self.made_from.count else self.chosen_by
-        held = self.chosen_by if self.chosen_by.count else self.made_from
-        return Moments(made.mean, made.covariance, held.covariance, made.mean)
+
+class Mean:
+    """The mean of vectors."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: Doubles = np.zeros(1)
+
+    def add(self, vectors: Doubles) -> None:
+        """Vectors [any, columns]."""
+        self.count += len(vectors)
+        self.total = self.total + vectors.sum(axis=0)
+
+    @property
+    def value(self) -> Doubles:
+        """The mean vector."""
+        return np.asarray(self.total / self.count)
 
 
 def meant_for(moments: Moments, wanted: Doubles) -> Moments:

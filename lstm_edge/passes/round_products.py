@@ -54,8 +54,9 @@ class Rounding:
         name = operands[0].matrix
         self.products.append(_product(name, called.real, columns, operands))
         moments = self.entering.get(name, ())
-        if not moments and self.ranges.from_data:
-            moments = (self.ranges.moments[reads].select(columns),)
+        seen = self.ranges.moments.get(reads) if self.ranges.from_data else None
+        if not moments and seen is not None:
+            moments = (seen.select(columns),)
         return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
 
     def rows_over_time(
@@ -66,7 +67,9 @@ class Rounding:
         self.products.append(_product(matrix, called.real, columns, operands[:1], steps))
         moments = self.entering.get(matrix, ())
         if not moments and self.ranges.from_data:
-            moments = tuple(self.ranges.moments[key_at((read,), t)] for t in range(steps))
+            each = [self.ranges.moments.get(key_at((read,), t)) for t in range(steps)]
+            known = [one for one in each if one is not None]
+            moments = tuple(known) if len(known) == steps else ()
         return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
 
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.data import Data
+from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Arrays, Feed, Results, feed_of, run_numpy
 from lstm_edge.ir.program import Program
-from lstm_edge.labels import Labels, check_samples, holds_inputs, read_labels, scores_of
+from lstm_edge.labels import (
+    Labels,
+    check_samples,
+    check_usable,
+    holds_inputs,
+    read_labels,
+    scores_of,
+)
 from lstm_edge.passes.calibrate import chained
 from lstm_edge.passes.quantize import output_decibels
 from lstm_edge.search.widths import Judged
@@ -39,17 +49,31 @@ class Judge:
         return Judged(worst, 0.0 - min(score.points for score in scores))
 
 
-def judge_of(reference: Program, data: Data, feed: Feed, arrays: Arrays | None) -> Judge:
-    """feed: held-back samples. arrays: of a file of labels: for the inputs in it, or for those of
-    calibration, of which the held-back ones count.
+def judge_of(reference: Program, data: Data, arrays: Arrays | None) -> Judge:
+    """Judges by the held-back samples. arrays: of a file of labels: for the inputs in it, or for
+    those of calibration, of which the held-back ones count; DataError where there are none.
     """
+    feed = chained(reference, data.held_back)
     if arrays is None:
         return Judge(reference, feed)
     labels = read_labels(reference, arrays)
+    labelled = data.whole
     if holds_inputs(reference, arrays):
         labelled = feed_of(reference, arrays, stream=False)
-        check_samples(labels, labelled)
-        return Judge(reference, feed, labels, chained(reference, labelled))
-    check_samples(labels, data.whole)
-    kept = tuple(replace(each, numbers=each.numbers[data.held]) for each in labels)
-    return Judge(reference, feed, kept, chained(reference, data.held_back))
+    elif not data.from_file:
+        raise DataError(
+            "--labels: the file holds no inputs, and without --calibration there are none that "
+            "the labels belong to; add the inputs to it, or give --calibration"
+        )
+    check_samples(labels, labelled)
+    if not _same(labelled, data.whole):
+        return Judge(reference, feed, check_usable(labels), labelled)
+    streams, calls, _ = feed.shape
+    held = data.held[: streams * calls]
+    kept = tuple(replace(each, numbers=each.numbers[held]) for each in labels)
+    return Judge(reference, feed, check_usable(kept), feed)
+
+
+def _same(one: Feed, other: Feed) -> bool:
+    """True for the same inputs: then some of them were calibrated on."""
+    return all(np.array_equal(a, other.inputs[name]) for name, a in one.inputs.items())

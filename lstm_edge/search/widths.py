@@ -142,9 +142,12 @@ def search(
     best = found.uniform(space)
     if best is None:
         nearest = max(found.tried, key=lambda made: _nearness(made.judged, bound))
+        wider = [] if 16 in space.weights else ["--weights auto or int16"]
+        wider += [] if 16 in space.activations else ["--activations auto or 16"]
+        remedy = f"try {' and '.join(wider)}" if wider else "give more calibration data"
         raise BudgetError(
             f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
-            f"{judged_text(nearest.judged)}; allow more, or give more calibration data"
+            f"{judged_text(nearest.judged)}; {remedy}, or allow more"
         )
     return found.narrowed(best, space), tuple(found.tried)
 

@@ -47,11 +47,12 @@ def test_every_scheme_is_measured_and_in_the_table(measured: Measured) -> None:
 
 
 def test_the_default_is_nine_decibels_above_the_per_tensor_scheme(measured: Measured) -> None:
-    """46.0 against 36.1 dB, and 39.4 with weights to nearest; no scheme is below it."""
+    """46 against 36 dB, and 39 with weights to nearest; only int4 weights are below it."""
     gain = measured.worst(DEFAULT) - measured.worst(PER_TENSOR)
     assert 9.0 < gain < 15.0
     assert 5.0 < measured.worst(DEFAULT) - measured.worst(NEAREST) < 10.0
-    assert all(measured.worst(title) > measured.worst(PER_TENSOR) for title, _ in SCHEMES)
+    below = [t for t, _ in SCHEMES if measured.worst(t) < measured.worst(PER_TENSOR)]
+    assert below == ["weights int4"]
     assert measured.worst(PER_TENSOR_OUTPUTS) < measured.worst(PER_TENSOR)
 
 

@@ -161,8 +161,8 @@ def test_one_bit_of_one_constant_of_other_schemes(
     "pattern",
     [
         r"(h_next_stored = [^;]* >> )(\d+)",
-        r"(tanh_c_next_half_in = [^;]* >> )(\d+)",
-        r"(gate_f = le_table\([^;]*, )(\d+)",
+        r"(gate_i_cut = [^;]* >> )(\d+)",
+        r"(gate_f_centred = le_table\([^;]*, )(\d+)",
     ],
     ids=["rounding", "alignment", "table"],
 )
@@ -181,7 +181,7 @@ def test_one_shift(
 @pytest.mark.parametrize(
     ("pattern", "replacement"),
     [
-        (r"gate_i \* gate_g;", "gate_f * gate_g + (gate_i - gate_i);"),
+        (r"gate_i \* gate_g;", "gate_g * gate_g + (gate_i - gate_i);"),
         (r"(h_next \+ )(\d+)\)", r"\1 0)"),
         (r"state->current = next;", "state->current = now;"),
         (r"memcpy\(state->lstm0_h\[0\], [^;]*;", ""),
@@ -208,7 +208,7 @@ def test_one_literal_of_straight_line_code(
     target_or_skip(target)
 
     def edit(files: Files) -> Files:
-        pattern = r"(pre_f_acc \+= )(-?\d+)( \* h\[1\])"
+        pattern = r"(pre_f\w*_acc \+= )(-?\d+)( \* h\[1\])"
         return changed(files, "net.c", pattern, lambda m: m[1] + next_to(m[2]) + m[3])
 
     differs(model(), target, "full", tmp_path, edit)

@@ -78,6 +78,49 @@ def test_labels_of_the_calibration_samples_count_where_these_are_held_back(tmp_p
     assert first[0]["points_lost"] == 0.0
 
 
+def test_what_is_chosen_holds_the_bound_on_all_held_back_samples(tmp_path: Path) -> None:
+    """Also on one that the report, which is measured on the first of them, does not see."""
+    rows = load(EXAMPLE / "calibration.npz")["rows"]
+    many = np.concatenate([rows, rows])
+    held = np.flatnonzero(np.arange(len(many)) % 5 == 4)
+    assert len(held) > 40
+    many[held[-1]] *= 30.0
+    out = tmp_path / "out"
+    path = save(tmp_path / "many.npz", rows=many)
+    words = ("compile", MODEL, "--target", "host", "--calibration", path, "-o", out)
+    line = refused(3, *words, "--max-error", "40")
+    assert "no widths hold an SQNR of 40 dB" in line
+    done(*words, "--max-error", "3")
+    found = json.loads(done("verify", out, "--on", "host", "--json").stdout)
+    told = manifest(out)["search"][0]["sqnr_db"]
+    assert found["outputs"]["logits"]["sqnr_db"] == pytest.approx(told, abs=0.02)
+    assert manifest(out)["accuracy"]["outputs"]["logits"]["sqnr_db"] > told + 10.0
+
+
+def test_inputs_beside_their_labels_count_where_calibration_did_not_see_them(
+    tmp_path: Path,
+) -> None:
+    rows = load(EXAMPLE / "calibration.npz")["rows"]
+    label = np.arange(len(rows)) % 10
+    for name, arrays in (("with", {"rows": rows, "label": label}), ("without", {"label": label})):
+        path = save(tmp_path / f"{name}.npz", **arrays)
+        done(*BASE, "--max-drop", "50", "--labels", path, "-o", tmp_path / name)
+    first, second = (manifest(tmp_path / name)["search"] for name in ("with", "without"))
+    assert first == second
+
+
+def test_a_bound_judged_by_calibration_samples_is_warned_about(tmp_path: Path) -> None:
+    few = save(tmp_path / "few.npz", rows=load(EXAMPLE / "calibration.npz")["rows"][:4])
+    words = ("compile", MODEL, "--target", "host", "--calibration", few, "-o", tmp_path / "out")
+    assert "too few calibration samples" in done(*words, "--max-error", "10").stderr
+
+
+def test_labels_without_inputs_need_calibration(tmp_path: Path) -> None:
+    labels = save(tmp_path / "labels.npz", label=np.zeros(64, np.int64))
+    words = ("--max-drop", "1", "--labels", labels, "-o", tmp_path / "out")
+    assert "give --calibration" in refused(1, "compile", MODEL, "--target", "host", *words)
+
+
 def test_a_bound_is_a_gate_for_given_widths_too(tmp_path: Path) -> None:
     out = tmp_path / "out"
     line = refused(3, *BASE, "--weights", "int4", "--max-error", "40", "-o", out)
@@ -96,12 +139,15 @@ def test_a_bound_is_a_gate_for_given_widths_too(tmp_path: Path) -> None:
         (["--scheme", "float32", "--max-error", "40"], "--max-error has no meaning"),
         (["--max-drop", "1", "--labels", "SHORT"], "labels 'label' are of 3 samples"),
         (["--max-drop", "1", "--labels", "OTHER"], "no labels among the arrays"),
+        (["--max-drop", "1", "--labels", "HELD"], "are all below 0"),
+        (["--max-error", "nan"], "--max-error nan: expected a number"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(words: list[str], says: str, tmp_path: Path) -> None:
     files = {
         "LABELS": save(tmp_path / "labels.npz", label=np.zeros(128, np.int64)),
         "SHORT": save(tmp_path / "short.npz", label=np.zeros(3, np.int64)),
+        "HELD": save(tmp_path / "held.npz", label=np.where(np.arange(128) % 5 == 4, -1, 0)),
         "OTHER": save(tmp_path / "other.npz", other=np.zeros(128, np.int64)),
     }
     line = refused(1, *BASE, *(files.get(w, w) for w in words), "-o", tmp_path / "out")

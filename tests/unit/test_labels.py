@@ -13,7 +13,15 @@ from lstm_edge.errors import DataError
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.ir.program import Port, Program, Value
-from lstm_edge.labels import Score, check_samples, paired_inputs, read_labels, score, scores_of
+from lstm_edge.labels import (
+    Score,
+    check_samples,
+    check_usable,
+    paired_inputs,
+    read_labels,
+    score,
+    scores_of,
+)
 from lstm_edge.passes.lower_real import lower_real
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
@@ -130,7 +138,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
 def test_labels_that_fit_no_output_are_refused(case: str) -> None:
     (ours, _), arrays, message = REFUSED[case]
     with pytest.raises(DataError, match=message) as refusal:
-        read_labels(ours, {name: np.asarray(a) for name, a in arrays.items()})
+        check_usable(read_labels(ours, {name: np.asarray(a) for name, a in arrays.items()}))
     assert len(str(refusal.value).splitlines()) == 1
 
 
