@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.errors import QuantizationError
 from lstm_edge.interpret.feed import Feed, walk_calls
 from lstm_edge.ir.program import MATVECS, Op, Program
 from lstm_edge.passes.moments import Halves, Moments, Sums
@@ -148,7 +149,18 @@ def calibrate(
     for state in program.states:
         watcher.record(state.name, watcher.low[state.next][None, :])
         watcher.record(state.name, watcher.high[state.next][None, :])
+    _check_finite(watcher)
     return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)
+
+
+def _check_finite(watcher: _Watcher) -> None:
+    """QuantizationError where the float program leaves the range of float32."""
+    for name, high in watcher.high.items():
+        if not (np.isfinite(high).all() and np.isfinite(watcher.low[name]).all()):
+            raise QuantizationError(
+                f"{name} leaves the range of float32 on the calibration data; give data on which "
+                "the float model stays finite, or use --scheme float32"
+            )
 
 
 def _watch(program: Program, feed: Feed, watcher: _Watcher, first: int | None) -> None:

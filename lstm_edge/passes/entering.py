@@ -76,23 +76,26 @@ class _Group:
     matrices: list[str]
     sums: list[tuple[Mean, Halves]]
 
-    def add(self, wanted: list[Array], found: list[Array], choosing: bool) -> None:
-        """The operands of some steps, in both programs."""
+    def add(self, found: list[Array], choosing: bool) -> None:
+        """The operands of some steps in integers."""
         p = self.product
-        for step, (real, ours) in enumerate(self.sums):
+        for step, (_, ours) in enumerate(self.sums):
             some = slice(step, None, p.steps)
-            if not wanted[some]:
-                continue
-            vectors = np.concatenate(wanted[some])[:, p.columns].astype(np.float64)
-            if not choosing:
-                real.add(vectors)
-            ours.add((np.concatenate(found[some]) - p.zero_point) * p.scale, choosing)
+            if found[some]:
+                ours.add((np.concatenate(found[some]) - p.zero_point) * p.scale, choosing)
+
+    def add_real(self, wanted: list[Array]) -> None:
+        """Those in float, of steps to make roundings from."""
+        for step, (real, _) in enumerate(self.sums):
+            some = slice(step, None, self.product.steps)
+            if wanted[some]:
+                real.add(np.concatenate(wanted[some])[:, self.product.columns].astype(np.float64))
 
     def moments(self) -> tuple[Moments, ...]:
         """For each step; none at all where one was not seen often enough."""
-        made = [(ours.moments(), real) for real, ours in self.sums]
+        made = [(ours.moments(), real) for real, ours in self.sums if real.count]
         known = [meant_for(ours, real.value) for ours, real in made if ours is not None]
-        return tuple(known) if len(known) == len(made) else ()
+        return tuple(known) if len(known) == len(self.sums) else ()
 
 
 def _groups(reference: Program, program: Program, products: tuple[Product, ...]) -> list[_Group]:
@@ -112,12 +115,21 @@ def _groups(reference: Program, program: Program, products: tuple[Product, ...])
     return list(groups.values())
 
 
+Means = dict[str, list[Mean]]
+"""Matrix -> the mean of what should enter its product, for each step with weights of its own."""
+
+
 def entering(
-    reference: Program, program: Program, products: tuple[Product, ...], feed: Feed
+    reference: Program,
+    program: Program,
+    products: tuple[Product, ...],
+    feed: Feed,
+    means: Means | None = None,
 ) -> dict[str, tuple[Moments, ...]]:
     """By first matrix, moments for each step that has weights of its own.
 
-    feed: of the float program. Empty where its sequences are too long to keep.
+    feed: of the float program. Empty where its sequences are too long to keep. means: those of an
+    earlier program of the same model, which need not be found again, or an empty dict for them.
     """
     feed = some_streams(reference, feed)
     _, calls, steps = feed.shape
@@ -127,18 +139,31 @@ def entering(
         return {}
     share = (choosing_from(feed) or calls * steps) / (calls * steps)
     for choosing, part in parts_to_choose_by(feed, max(1, CHUNK_NUMBERS // max(numbers, 1))):
-        real = _Collected(frozenset(g.product.real for g in groups))
         ours = _Collected(frozenset(g.ours for g in groups))
-        run_numpy(reference, part, real.observe, exact=False)
         run_numpy(program, stored_feed(program, part), ours.observe)
+        real = _Collected(frozenset(g.product.real for g in groups))
+        if not means and not choosing:
+            run_numpy(reference, part, real.observe, exact=False)
         for group in groups:
-            wanted = real.found.get(group.product.real, [])
             found = ours.found.get(group.ours, [])
-            if found and len(wanted) == len(found):
-                cut = round(len(found) * share) // group.product.steps * group.product.steps
-                group.add(wanted[:cut], found[:cut], choosing)
-                group.add(wanted[cut:], found[cut:], True)
+            cut = round(len(found) * share) // group.product.steps * group.product.steps
+            group.add(found[:cut], choosing)
+            group.add(found[cut:], True)
+            wanted = real.found.get(group.product.real, [])
+            if len(wanted) == len(found):
+                group.add_real(wanted[:cut])
+    for group in groups:
+        group.sums = _with_means(group, means)
     return {matrix: group.moments() for group in groups for matrix in group.matrices}
+
+
+def _with_means(group: _Group, means: Means | None) -> list[tuple[Mean, Halves]]:
+    """The sums with known means; means that are new become known."""
+    name = group.product.matrix
+    if means is None:
+        return group.sums
+    known = means.setdefault(name, [real for real, _ in group.sums])
+    return [(real, ours) for real, (_, ours) in zip(known, group.sums, strict=True)]
 
 
 def some_streams(program: Program, feed: Feed) -> Feed:

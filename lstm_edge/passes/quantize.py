@@ -16,7 +16,7 @@ from lstm_edge.interpret.ports import dequantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges, choosing_from, parts_to_choose_by
-from lstm_edge.passes.entering import entering, some_streams
+from lstm_edge.passes.entering import Means, entering, some_streams
 from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
 
@@ -36,8 +36,9 @@ def quantize(
         return best.program
     real = run_numpy(reference, kept.feed, exact=False)
     most = kept.decibels(best.program, real)
+    means: Means = {}
     for _ in range(ROUNDS):
-        known = entering(reference, made.program, made.products, feed)
+        known = entering(reference, made.program, made.products, feed, means)
         if not any(known.values()):
             break
         made = lowered(model, ranges, options, known)
