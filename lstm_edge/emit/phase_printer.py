@@ -28,7 +28,6 @@ RECORDS = {
     "constant": "int32_t",
 }
 """Arrays of per-unit constants, and their types where these are integers."""
-RECORD_OF = {"int16_t": "multiplier", "int8_t": "shift"}
 WEIGHT_TYPES = {0: "float", 4: "int4", 8: "int8_t", 16: "int16_t"}
 """By the bits of a weight; float32 has none."""
 
@@ -249,7 +248,9 @@ class PhasePrinter:
     def _record(self, phase: Phase, name: str) -> str:
         if any(name == op.bias for op in phase.matvecs):
             return "bias"
-        return RECORD_OF.get(ctype_of(self.program, name), "constant")
+        if any(op.kind in ("drop", "lift") and op.args[1] == name for op in phase.ops):
+            return "shift"
+        return "multiplier" if ctype_of(self.program, name) == "int16_t" else "constant"
 
     def _body(
         self,
