@@ -52,7 +52,9 @@ $(QAT)/.packages: pyproject.toml | tools
 	$(QAT)/bin/python -m pip install --quiet --disable-pip-version-check --editable . onnxruntime
 	touch $@
 
+# One thread each for the two workers: more only wait for each other.
 .PHONY: test
+test: export OMP_NUM_THREADS := 1
 test: check ## check, then all tests
 	$(PYTEST) -n 2 tests
 
