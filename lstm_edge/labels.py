@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Measured
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed
@@ -72,17 +71,6 @@ class Score:
     def points(self) -> float:
         """By how much the integers are better, in points of percent; below 0 worse."""
         return self.integer_percent - self.float_percent
-
-
-def score(program: Program, reference: Program, labels: Arrays, feed: Feed) -> Score:
-    """The score of the first output that `labels`, the arrays of a file, say something about.
-
-    feed: real numbers, as for `reference`.
-    """
-    found = check_usable(read_labels(program, labels))
-    check_samples(found, feed)
-    measured = measure(program, reference, feed, exact=False)
-    return scores_of(program, reference, found[:1], measured)[0]
 
 
 def holds_inputs(program: Program, arrays: Arrays) -> bool:

@@ -6,7 +6,7 @@ and its bias takes back what their errors add up to in the mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from lstm_edge.passes.calibrate import (
     choosing_from,
     parts_to_choose_by,
 )
-from lstm_edge.passes.moments import Halves, Mean, Moments, Sums, meant_for
+from lstm_edge.passes.moments import Halves, Mean, Moments, Sums
 from lstm_edge.rounding import Doubles, Ints
 
 Array = npt.NDArray[Any]
@@ -94,7 +94,7 @@ class _Group:
     def moments(self) -> tuple[Moments, ...]:
         """For each step; none at all where one was not seen often enough."""
         made = [(ours.moments(), real) for real, ours in self.sums if real.count]
-        known = [meant_for(ours, real.value) for ours, real in made if ours is not None]
+        known = [replace(ours, wanted=real.value) for ours, real in made if ours is not None]
         return tuple(known) if len(known) == len(self.sums) else ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -110,8 +110,3 @@ class Mean:
     def value(self) -> Doubles:
         """The mean vector."""
         return np.asarray(self.total / self.count)
-
-
-def meant_for(moments: Moments, wanted: Doubles) -> Moments:
-    """The moments of operands that stand for others of the mean `wanted`."""
-    return replace(moments, wanted=wanted)

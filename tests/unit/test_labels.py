@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy, Measured
 from lstm_edge.errors import DataError
 from lstm_edge.formats import FLOAT32, Format
@@ -19,7 +20,6 @@ from lstm_edge.labels import (
     check_usable,
     paired_inputs,
     read_labels,
-    score,
     scores_of,
 )
 from lstm_edge.passes.lower_real import lower_real
@@ -167,14 +167,16 @@ def test_inputs_come_from_the_labels_file_or_from_their_own() -> None:
         paired_inputs(ours, {"y": y}, None)
 
 
-def test_score_runs_both_programs() -> None:
+def test_scores_are_those_of_both_programs() -> None:
     model = random_model(
         2, hidden=(6,), direction="forward", read="last", head=("dense",), classes=3, also=()
     )
     inputs = random_inputs(model, 40)
     program, reference = quantized(model, inputs), lower_real(model)
     feed = Feed.of_samples(inputs)
-    found = score(program, reference, {"y": np.arange(40) % 3}, feed)
+    labels = read_labels(program, {"y": np.arange(40) % 3})
+    check_samples(labels, feed)
+    (found,) = scores_of(program, reference, labels, measure(program, reference, feed))
     assert found.name == "y"
     assert 0.0 < found.float_percent < 100.0
     assert abs(found.points) <= 100.0 * len(found.changed) / 40
