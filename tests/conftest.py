@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lstm_edge.targets import Target
+from tests.support.tools import in_ci, skip_or_fail
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,11 +41,6 @@ def pytest_sessionstart() -> None:
         pytest.exit("onnxruntime is not installed: make setup installs it", returncode=1)
 
 
-def in_ci() -> bool:
-    """True where a missing tool is a failure."""
-    return os.environ.get("CI", "").lower() in ("1", "true")
-
-
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The folder of models and prototypes beside the repository; not everyone has it."""
@@ -63,10 +58,7 @@ def tool_or_skip() -> Callable[..., None]:
         missing = [tool for tool in tools if shutil.which(tool) is None]
         if not missing:
             return
-        message = f"not installed: {', '.join(missing)}"
-        if in_ci():
-            pytest.fail(message)
-        pytest.skip(message)
+        skip_or_fail(f"not installed: {', '.join(missing)}")
 
     return require
 

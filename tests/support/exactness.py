@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from lstm_edge.emit.render import Rendered, render
 from lstm_edge.interpret.feed import Feed, Results, run_numpy
@@ -23,6 +21,7 @@ from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import gcc
 from tests.support.models import random_inputs
 from tests.support.programs import Array, Arrays, extremes, quantized, saturated_state
+from tests.support.tools import skip_or_fail
 
 UNROLLS = ("none", "gates", "full")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
@@ -171,10 +170,7 @@ def sanitized(compiler: str, folder: Path) -> dict[str, Any]:
     try:
         gcc.build(load_target("host"), [source], [], folder / "empty", **options)
     except gcc.ToolchainError as error:
-        message = f"{compiler} cannot build with sanitizers: {str(error).splitlines()[0]}"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(message)
-        pytest.skip(message)
+        skip_or_fail(f"{compiler} cannot build with sanitizers: {str(error).splitlines()[0]}")
     return options
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import DIGITS
+from tests.support.tools import skip_or_fail
 
 
 def called(*words: object, folder: Path) -> str:
@@ -37,10 +38,7 @@ def wheel(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built with the tools that are installed: nothing is downloaded."""
     missing = [name for name in ("hatchling", "pip") if importlib.util.find_spec(name) is None]
     if missing:
-        message = f"not installed: {', '.join(missing)}"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(message)
-        pytest.skip(message)
+        skip_or_fail(f"not installed: {', '.join(missing)}")
     folder = tmp_path_factory.mktemp("wheel")
     options = ("--no-deps", "--no-build-isolation", "--wheel-dir", folder)
     called(sys.executable, "-m", "pip", "wheel", *options, project_root, folder=folder)
