@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.emit.formats_comment import formats
-from lstm_edge.emit.memory import c_name, ctype_of
+from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.render import Rendered
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program, StatePort
 from lstm_edge.passes.prove import Proof
+from lstm_edge.passes.widths import ctype_of
 from lstm_edge.sizes import Sizes
 from lstm_edge.targets import Target
 

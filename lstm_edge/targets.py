@@ -15,8 +15,8 @@ from typing import Any
 from lstm_edge.errors import TargetError
 from lstm_edge.resources import templates_dir
 
-FEATURES = ("dsp", "fpu", "mve")
-"""What a core may have beyond the base instructions."""
+FEATURES = ("armv6m", "armv7m", "dsp", "fpu", "mve")
+"""What a core may have: its base instructions (Armv8-M Mainline has those of armv7m), and more."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class Target:
     order        position in lists
     flags        compiler flags that select the core and keep float32 exact
     features     some of `FEATURES`
-    kernels      matvec kernels in order of preference; the last one takes any shape
     default_flash_budget   bytes of flash of a typical part
     board        None where the program runs on this computer
     """
@@ -63,7 +62,6 @@ class Target:
     compiler: str
     flags: tuple[str, ...]
     features: tuple[str, ...]
-    kernels: tuple[str, ...]
     default_flash_budget: int
     board: Board | None = None
 
@@ -91,8 +89,6 @@ def read_target(path: Path) -> Target:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TargetError(f"{path}: {error}") from error
     values = _take(path, "", table, _TARGET_KEYS, optional=("board",))
-    if not values["kernels"]:
-        raise TargetError(f"{path}: kernels is empty, expected at least 'portable'")
     unknown = [feature for feature in values["features"] if feature not in FEATURES]
     if unknown:
         raise TargetError(f"{path}: features has {unknown[0]!r}, expected some of {FEATURES}")
@@ -173,7 +169,6 @@ _TARGET_KEYS: Mapping[str, Callable[[object], Any]] = {
     "compiler": _text,
     "flags": _texts,
     "features": _texts,
-    "kernels": _texts,
     "default_flash_budget": _size,
     "board": _table,
 }

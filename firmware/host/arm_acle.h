@@ -20,13 +20,23 @@ static inline int32_t __smlad(int32_t a, int32_t b, int32_t accumulator)
     return (int32_t)((uint32_t)accumulator + (uint32_t)low + (uint32_t)high);
 }
 
-/* Bytes 0 and 2, sign-extended to halfwords. */
-static inline int32_t __sxtb16(int32_t a)
+/* accumulator + the upper 32 of the 48 bits of a * b, b the lower or the upper half. */
+static inline int32_t __smlawb(int32_t a, int32_t b, int32_t accumulator)
 {
-    const uint32_t low = (uint32_t)(int8_t)a & 0xFFFFu;
-    const uint32_t high = (uint32_t)(int8_t)(a >> 16) & 0xFFFFu;
+    const int32_t product = (int32_t)(((int64_t)a * (int16_t)b) >> 16);
 
-    return (int32_t)(low | (high << 16));
+    return (int32_t)((uint32_t)accumulator + (uint32_t)product);
+}
+
+static inline int32_t __smlawt(int32_t a, int32_t b, int32_t accumulator)
+{
+    return __smlawb(a, b >> 16, accumulator);
+}
+
+/* accumulator + a.low * b.low. */
+static inline int32_t __smlabb(int32_t a, int32_t b, int32_t accumulator)
+{
+    return (int32_t)((uint32_t)accumulator + (uint32_t)((int16_t)a * (int16_t)b));
 }
 
 #endif

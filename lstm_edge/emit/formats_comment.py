@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.emit.memory import c_name, ctype_of
+from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import port_names
 from lstm_edge.formats import fraction_bits, signed_bits
 from lstm_edge.ir.program import LOAD, MATVECS, Block, Op, Port, Program
+from lstm_edge.passes.widths import ctype_of
 
 WIDTH = 96
 INTRODUCTION = (

@@ -9,11 +9,13 @@ from lstm_edge.emit.clocks import length_text, suffix_of
 from lstm_edge.formats import STORAGE_BITS
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import FORWARD, ONCE, Port, Program
-from lstm_edge.passes.schedule import Phase, Schedule
+from lstm_edge.passes.operands import Entry, OperandArray, Run
+from lstm_edge.passes.schedule import Phase
+from lstm_edge.passes.select import Selection
+from lstm_edge.passes.widths import ctype_of
 
 FIRST, LAST = "0", "(steps - 1)"
 """Indices of a sequence's ends, in the run function."""
-CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,9 @@ class Member:
     bytes: int
     suffix: str = ""
 
-    @property
-    def padded_bytes(self) -> int:
-        """Bytes in the struct, where the member after it may need an address of whole words."""
-        return -(-self.bytes // 4) * 4
-
-    @property
-    def current(self) -> str:
-        """The C expression of the array that holds the value between two steps."""
-        return f"state->{self.name}" + (
-            f"[state->current{self.suffix}]" if self.buffers == 2 else ""
-        )
+    def side(self, index: str) -> str:
+        """The C expression of one of its buffers, or of the only one."""
+        return f"state->{self.name}" + (f"[{index}{self.suffix}]" if self.buffers == 2 else "")
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,8 @@ class Memory:
 
     read: value -> where it is read. write: value -> all arrays that the phase which makes it must
     fill, several for a state that is also an output. copied: copy phase -> what it fills. ends:
-    per-step value -> the step that its sweep computes last.
+    per-step value -> the step that its sweep computes last. current: state -> the arrays that hold
+    it between two steps. arrays: operand array -> its member.
     """
 
     states: tuple[Member, ...]
@@ -74,17 +69,25 @@ class Memory:
     write: Mapping[str, tuple[Home, ...]]
     copied: Mapping[str, tuple[Home, ...]]
     ends: Mapping[str, str]
+    current: Mapping[str, tuple[Home, ...]]
+    arrays: Mapping[str, Member]
     counts_steps: bool
 
     @property
     def state_bytes(self) -> int:
         """Bytes of the state proper."""
-        return sum(m.padded_bytes for m in self.states)
+        return sum(m.bytes for m in self.states)
 
     @property
     def scratch_bytes(self) -> int:
         """Bytes that need not live from step to step."""
-        return sum(m.padded_bytes for m in self.scratch)
+        return sum(m.bytes for m in self.scratch)
+
+
+def home_of(memory: Memory, run: Run) -> Home:
+    """Where a kernel finds a part of its operand."""
+    member = memory.arrays[run.array]
+    return Home(member.side("next" if run.after else "now"), member.ctype, run.offset)
 
 
 def c_name(value: str) -> str:
@@ -92,21 +95,12 @@ def c_name(value: str) -> str:
     return value.replace(".", "_")
 
 
-def ctype_of(program: Program, value: str) -> str:
-    """The C type of a stored value; a state's new value has the state's type."""
-    if any(port.limit for port in (*program.inputs, *program.outputs) if port.value == value):
-        return "int32_t"
-    for state in program.states:
-        if value in (state.name, state.next, state.given):
-            return CTYPES[program.values[state.name].format.storage]
-    return CTYPES[program.values[value].format.stored_as]
-
-
-def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]) -> Memory:
+def allocate(program: Program, selection: Selection, port_names: Mapping[str, str]) -> Memory:
     """A home for every stored value. port_names: port -> the C name of the caller's array."""
-    plan = _Plan(program, schedule, port_names)
+    plan = _Plan(program, selection, port_names)
     states = plan.states()
     plan.ports()
+    plan.operands()
     scratch = plan.scratch()
     plan.parts()
     return Memory(
@@ -120,6 +114,8 @@ def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]
             for value, sweep in program.sweep_of().items()
             if sweep >= 0
         },
+        current={name: tuple(homes) for name, homes in plan.current.items()},
+        arrays=plan.arrays,
         counts_steps=program.counts_steps,
     )
 
@@ -127,15 +123,20 @@ def allocate(program: Program, schedule: Schedule, port_names: Mapping[str, str]
 class _Plan:
     """Homes while they are found: states first, then ports, then what has none yet."""
 
-    def __init__(self, program: Program, schedule: Schedule, port_names: Mapping[str, str]) -> None:
+    def __init__(
+        self, program: Program, selection: Selection, port_names: Mapping[str, str]
+    ) -> None:
         self.program = program
-        self.schedule = schedule
+        self.selection = selection
+        self.schedule = selection.schedule
         self.suffixes = {
             value: suffix_of(program, sweep, clock)
             for value, (sweep, clock) in program.clock_of().items()
         }
         self.read: dict[str, Home] = {}
         self.write: dict[str, list[Home]] = {}
+        self.current: dict[str, list[Home]] = {}
+        self.arrays = {name: self._array(a) for name, a in selection.arrays.items()}
         self.outputs = {p.name: self._port(p, port_names) for p in program.outputs}
         self.inputs = {p.value: self._port(p, port_names) for p in program.inputs}
 
@@ -145,35 +146,74 @@ class _Plan:
         stride = length if port.per_step and not self.program.streams else 0
         return Home(port_names[port.name], ctype_of(self.program, port.value), 0, stride)
 
+    def _array(self, array: OperandArray) -> Member:
+        """An operand array as a member; its states say when its buffers change."""
+        text = ", ".join(f"{c_name(e.value)} [{e.padded}]" for e in array.entries)
+        buffers = 2 if array.double else 1
+        member = _member(array.name, array.ctype, array.length, buffers, text)
+        renewed = {s.name: s.next for s in self.program.states}
+        suffixes = [self.suffixes.get(renewed[e.value], "") for e in array.entries if e.state]
+        return replace(member, suffix=suffixes[0] if suffixes else "")
+
     def states(self) -> tuple[Member, ...]:
-        """Members for the states."""
-        members = []
+        """Members for the states: those in operand arrays, which are aligned, come first."""
+        members = [
+            self.arrays[name] for name, a in self.selection.arrays.items() if a.has_state
+        ]
         for state in self.program.states:
+            homes = self._places(state.name)
             double = state.name in self.schedule.double_buffered
-            value = self.program.values[state.name]
-            member = _member(
-                self.program, state.name, value.length, 2 if double else 1, value.format.describe()
-            )
-            member = replace(member, suffix=self.suffixes.get(state.next, ""))
-            side = member.suffix
-            before = f"state->{member.name}" + (f"[now{side}]" if double else "")
-            after = f"state->{member.name}" + (f"[next{side}]" if double else "")
-            self.read[state.name] = Home(before, member.ctype)
-            if state.given:
-                current = Home(member.current, member.ctype)
-                self.read[state.given] = current
-                self.write.setdefault(state.given, []).append(current)
-            self.write.setdefault(state.next, []).append(Home(after, member.ctype))
-            if self.program.streams or not double:
-                self.read[state.next] = Home(after, member.ctype)
-            members.append(member)
+            if not homes:
+                value = self.program.values[state.name]
+                ctype, text = ctype_of(self.program, state.name), value.format.describe()
+                member = _member(c_name(state.name), ctype, value.length, 1 + double, text)
+                member = replace(member, suffix=self.suffixes.get(state.next, ""))
+                members.append(member)
+                homes = [(member, 0)]
+            for member, offset in homes:
+                current = Home(member.side("state->current"), member.ctype, offset)
+                after = Home(member.side("next"), member.ctype, offset)
+                self.read.setdefault(state.name, replace(current, array=member.side("now")))
+                if state.given:
+                    self.read.setdefault(state.given, current)
+                    self.write.setdefault(state.given, []).append(current)
+                self.current.setdefault(state.name, []).append(current)
+                self.write.setdefault(state.next, []).append(after)
+                if self.program.streams or not double:
+                    self.read.setdefault(state.next, after)
         return tuple(members)
+
+    def _places(self, state: str) -> list[tuple[Member, int]]:
+        """Where a state lies in operand arrays."""
+        return [
+            (self.arrays[name], entry.offset)
+            for name, array in self.selection.arrays.items()
+            for entry in array.entries
+            if entry.state and entry.value == state
+        ]
+
+    def operands(self) -> None:
+        """What a phase makes for a kernel is written into the kernel's array."""
+        taken = set(self.selection.takes.values())
+        for name, array in self.selection.arrays.items():
+            for entry in array.entries:
+                if entry.state or (name, entry) in taken:
+                    continue
+                home = self._operand(name, entry)
+                self.write.setdefault(entry.value, []).append(home)
+                if self.program.streams or not array.double:
+                    self.read.setdefault(entry.value, home)
+
+    def _operand(self, array: str, entry: Entry) -> Home:
+        member = self.arrays[array]
+        return Home(member.side("now"), member.ctype, entry.offset)
 
     def ports(self) -> None:
         """Inputs are read, outputs written where the caller keeps them."""
         for value, home in self.inputs.items():
             self.read.setdefault(value, home)
         copied = {m.into for p in self.schedule.phases for m in p.moves}
+        copied -= self.selection.arrays.keys()
         for port in self.program.outputs:
             if port.name not in copied:
                 self.write.setdefault(port.value, []).append(self.outputs[port.name])
@@ -184,8 +224,10 @@ class _Plan:
         Of a sequence that several sweeps need, every step is kept.
         """
         program, phases = self.program, self.schedule.phases
-        found = {}
-        read_later = {n for p in phases for n in (*p.loads, *p.whole, *p.scalars)}
+        arrays = self.selection.arrays
+        found = {name: self.arrays[name] for name, array in arrays.items() if not array.has_state}
+        read_later = {n for p in phases for n in (*p.loads, *p.scalars)}
+        read_later |= {n for p in phases for op in p.ops if op.kind == "lookup" for n in op.args}
         made = [n for p in phases for n in (*p.stores, *(op.dest for op in p.reductions))]
         made += [m.into for m in self.schedule.joined]
         made += [m.into for p in phases for m in p.moves if m.into in program.values]
@@ -199,7 +241,7 @@ class _Plan:
             comment = program.values[value].format.describe()
             if whole:
                 comment = f"{steps} steps of {length}, {comment}"
-            member = _member(program, value, length * steps, 1, comment)
+            member = _member(c_name(value), ctype_of(program, value), length * steps, 1, comment)
             found[value] = member
             home = Home(f"state->{member.name}", member.ctype, 0, length if whole else 0)
             self.read[value] = home
@@ -216,6 +258,9 @@ class _Plan:
         """What each copy phase fills."""
         found = {}
         for phase in self.schedule.phases:
+            if phase.name in self.selection.takes:
+                found[phase.name] = (self._operand(*self.selection.takes[phase.name]),)
+                continue
             homes: list[Home] = []
             for move in phase.moves:
                 own = self.outputs.get(move.into)
@@ -247,10 +292,9 @@ def _inside(home: Home, offset: int) -> Home:
     return replace(home, offset=home.offset + offset)
 
 
-def _member(program: Program, value: str, length: int, buffers: int, comment: str) -> Member:
-    ctype = ctype_of(program, value)
+def _member(name: str, ctype: str, length: int, buffers: int, comment: str) -> Member:
+    """A member of whole words, so that the one after it is aligned."""
     width = 4 if ctype == "float" else STORAGE_BITS[ctype.removesuffix("_t")] // 8
-    if buffers == 2 and width < 4:
-        per_word = 4 // width
-        length = -(-length // per_word) * per_word
-    return Member(c_name(value), ctype, length, buffers, comment, width * length * buffers)
+    per_word = 4 // width
+    length = -(-length // per_word) * per_word
+    return Member(name, ctype, length, buffers, comment, width * length * buffers)

@@ -115,12 +115,12 @@ class LocalNames:
     def of(self, value: str) -> str:
         """The local variable of a value; the same at every call."""
         if value not in self._of:
-            self._of[value] = self._unique(self._short(value))
+            self._of[value] = self._unique(self.short(value))
         return self._of[value]
 
     def pointer(self, value: str) -> str:
         """A new pointer parameter for a value that lives in memory."""
-        return self._unique(self._short(value))
+        return self._unique(self.short(value))
 
     def target(self, home: str) -> str:
         """A new pointer parameter for where a result goes: `state->lstm_h[next]`, or `logits`.
@@ -135,7 +135,8 @@ class LocalNames:
         """A new name like `name`."""
         return self._unique(name)
 
-    def _short(self, value: str) -> str:
+    def short(self, value: str) -> str:
+        """A value's name in this phase, which others may share."""
         layer, _, rest = value.partition(".")
         return rest if rest and self._layer.startswith(layer) else value.replace(".", "_")
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.emit.memory import c_name, ctype_of
+from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.names import is_reserved
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import Constant
 from lstm_edge.interpret.ports import LIMIT, quantizing_constants
 from lstm_edge.ir.program import Port, Program
+from lstm_edge.passes.widths import ctype_of
 
 Floats = npt.NDArray[np.float32]
 

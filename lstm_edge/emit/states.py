@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lstm_edge.emit.memory import Memory, c_name, ctype_of
+from lstm_edge.emit.memory import Memory, c_name
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import PhaseView
 from lstm_edge.formats import STORAGE_BITS
 from lstm_edge.ir.program import LOAD, Program, StatePort
 from lstm_edge.passes.schedule import Schedule
+from lstm_edge.passes.widths import ctype_of
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.emit.clocks import length_text
-from lstm_edge.emit.memory import c_name, ctype_of
+from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import port_names
 from lstm_edge.emit.render import environment
 from lstm_edge.emit.ticks import emits
 from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import Port, Program
+from lstm_edge.passes.widths import ctype_of
 from lstm_edge.targets import Target
 
 Array = npt.NDArray[Any]

@@ -22,69 +22,39 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One operation: `const type name = text;` or, without a name, `text;`."""
+class Block:
+    """`head` and lines in braces; a block alone where the head is empty."""
 
-    name: str
-    text: str
-    comment: str = ""
-
-
-@dataclass(frozen=True)
-class Body:
-    """The work of one unit. products: (accumulator, literal, operand element), straight-line."""
-
-    unit: str
-    accumulators: tuple[tuple[str, str], ...]
-    products: tuple[tuple[str, str, str], ...]
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class KernelView:
-    """A matvec block as its template reads it: segments, and the type of the sums."""
-
-    template: str
-    segments: tuple[Any, ...]
-    sum_type: str
-    weight_type: str
-    weights: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """A per-unit record of constants, reached by a pointer: name, type, array."""
-
-    name: str
-    ctype: str
-    array: str
+    head: str
+    lines: tuple[str | Block, ...]
 
 
 @dataclass(frozen=True)
 class PhaseView:
-    """One static C function; its loop starts at unit `first`, after the lines `before`.
-
-    initial: (type, name, value) of variables outside of its loop.
-    """
+    """One static C function."""
 
     function: str
     comment: str
     parameters: tuple[str, ...]
     arguments: tuple[str, ...]
     sweep: int
-    units: int
-    sum_type: str
-    kernel: KernelView | None
-    rows: tuple[Row, ...]
-    initial: tuple[tuple[str, str, str], ...]
-    bodies: tuple[Body, ...]
-    results: tuple[tuple[str, str], ...]
-    unused: tuple[str, ...]
+    lines: tuple[str, ...]
     constants: tuple[Constant, ...]
-    first: int = 0
-    before: tuple[str, ...] = ()
 
-    @property
-    def straight(self) -> bool:
-        """True where no loop is left."""
-        return bool(self.bodies) and self.bodies[0].unit != "unit"
+
+def flat(lines: tuple[str | Block, ...], indent: str = "") -> tuple[str, ...]:
+    """The lines with those of their blocks, indented."""
+    found: list[str] = []
+    for line in lines:
+        if isinstance(line, Block):
+            found.append(f"{indent}{line.head} {{" if line.head else f"{indent}{{")
+            found += flat(line.lines, f"{indent}    ")
+            found.append(f"{indent}}}")
+        else:
+            found.append(f"{indent}{line}" if line else "")
+    return tuple(found)
+
+
+def define(ctype: str, name: str, text: str, comment: str = "") -> str:
+    """`const type name = text;` with a comment behind it."""
+    return f"const {ctype} {name} = {text};" + (f" /* {comment} */" if comment else "")

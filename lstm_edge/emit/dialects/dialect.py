@@ -1,0 +1,75 @@
+"""What a dialect is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.emit.dialects.term import Term
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How an operation reads. text: with the terms of its operands by number. half: only the lower
+    half of the result is the number. helper: the function that it calls, where it is the dialect's.
+    upper: the same where the last operand is in the upper half of a word.
+    """
+
+    text: str
+    helper: str = ""
+    half: bool = False
+    upper: Spelling | None = None
+
+
+@dataclass(frozen=True)
+class TableWords:
+    """How a table of 513 entries is stored as 512 words of an entry and the way to the next one.
+
+    words: entries and ways -> words. most_bits: fractional bits of the finest use. bits: that the
+    stored ways count with.
+    """
+
+    words: Callable[[Ints, Ints], Ints]
+    most_bits: int
+    most_way: int
+    scaled: bool = False
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """name: of its template in `templates/dialects/`, "" for none. spellings: of operations that it
+    writes in its own way. fuses: whether operations are joined. multipliers: how many 16-bit
+    multipliers there are in a word of constants: 2, or 1 that is shifted left by `raised`.
+    """
+
+    name: str
+    is_float: bool
+    spellings: Mapping[str, Spelling]
+    fuses: bool = False
+    pairs: bool = False
+    raised: int = 0
+    tables: TableWords | None = None
+    ssat: bool = False
+
+    def multiplier(self, word: str, upper: bool) -> Term:
+        """A 16-bit constant that is kept in a word of the stream."""
+        if self.pairs:
+            if upper:
+                return Term(f"({word} >> 16)", "", word)
+            return Term(f"(int16_t){word}", word)
+        if self.raised:
+            return Term(f"({word} >> 16)", "", word)
+        return Term(word, word)
+
+    def packed(self, multipliers: Ints) -> Ints:
+        """Words [units, n] of multipliers [units, count]."""
+        if self.pairs:
+            if multipliers.shape[1] % 2:
+                multipliers = np.pad(multipliers, ((0, 0), (0, 1)))
+            return np.asarray((multipliers[:, 0::2] & 0xFFFF) | multipliers[:, 1::2] << 16)
+        return np.asarray(multipliers << self.raised)

@@ -1,0 +1,90 @@
+"""Tables of functions as a dialect stores them, and the helper functions that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.emit.dialects.dialect import Dialect
+from lstm_edge.ir.program import Op, Program
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A table of 513 entries as 512 words. most: fractional bits of the finest use, with which ways
+    are stored. flat: the first and the last way are 0.
+    """
+
+    numbers: Ints
+    most: int
+    flat: bool
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A function that interpolates: `n` as in `numerics.table`; of_half: in a >> 1."""
+
+    name: str
+    n: int
+    of_half: bool
+    flat: bool
+    fraction: str
+    scale: int
+
+    @property
+    def shift(self) -> int:
+        """The fractional bits of its argument."""
+        return self.n + self.of_half
+
+    @property
+    def reach(self) -> int:
+        """Bits of a number within the table."""
+        return self.shift + 9
+
+
+def stored_tables(
+    program: Program, dialect: Dialect, uses: Iterable[Op]
+) -> Mapping[str, StoredTable]:
+    """The tables that the dialect can keep as words, by name; uses: all table operations."""
+    if dialect.tables is None:
+        return {}
+    finest: dict[str, int] = {}
+    for op in uses:
+        shift = op.n + (op.kind == "half_table")
+        finest[op.table] = max(finest.get(op.table, 0), shift)
+    found = {}
+    for name, most in finest.items():
+        entries = program.constants[name].astype(np.int64)
+        ways = np.diff(entries)
+        scale = 2.0 ** (16 - most) if dialect.tables.scaled else 1.0
+        largest = np.abs(ways).max() * scale
+        if most <= dialect.tables.most_bits and largest < dialect.tables.most_way:
+            numbers = dialect.tables.words(entries[:-1], ways * int(scale))
+            found[name] = StoredTable(_signed(numbers), most, not (ways[0] or ways[-1]))
+    return found
+
+
+def reader(dialect: Dialect, table: StoredTable, op: Op) -> Reader:
+    """The function for one use of a table."""
+    of_half = op.kind == "half_table"
+    shift = op.n + of_half
+    raised = table.most - shift if dialect.tables is not None and dialect.tables.scaled else 0
+    mask = (1 << shift) - 1 - of_half
+    fraction = f"a & {mask:#x}"
+    if raised:
+        fraction = f"(int32_t)((uint32_t)a << {raised}) & {mask << raised:#x}"
+    name = f"le_table{op.n}" + (f"_of_{table.most}" if raised else "")
+    name += ("_of_half" if of_half else "") + ("" if table.flat else "_clamped")
+    scale = 1 << (16 - table.most) if dialect.tables is not None and dialect.tables.scaled else 1
+    name += f"_by_{scale}" if scale not in (1, 4) and not raised else ""
+    return Reader(name, op.n, of_half, table.flat, fraction, scale)
+
+
+def _signed(numbers: Ints) -> Ints:
+    low = numbers & 0xFFFFFFFF
+    return np.asarray(np.where(low >= 2**31, low - 2**32, low))

@@ -1,0 +1,135 @@
+"""Constants of units: in the stream behind their tile, in arrays of records, or as literals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.emit.dialects.dialect import Dialect
+from lstm_edge.emit.dialects.term import Term, plain
+from lstm_edge.emit.memory import c_name
+from lstm_edge.emit.names import LocalNames
+from lstm_edge.emit.products import Products
+from lstm_edge.emit.spell import literal
+from lstm_edge.emit.view import Constant
+from lstm_edge.ir.program import Op, Program
+from lstm_edge.passes.schedule import Phase
+from lstm_edge.passes.widths import ctype_of
+
+Ints = npt.NDArray[np.int64]
+
+TYPES = {"multiplier": "int16_t", "shift": "int8_t", "constant": "int32_t"}
+"""Arrays of records, and their types where these are integers."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The constants of a phase. streamed: words of each unit in the stream. arrays: of records, and
+    rows: the pointers to a unit's. texts: constant -> its text for each unit, or one for all.
+    """
+
+    streamed: Ints
+    arrays: tuple[Constant, ...]
+    rows: tuple[tuple[str, str, str], ...]
+    texts: Mapping[str, tuple[Term, ...]]
+    streams: bool
+
+    def lines(self, unit: str) -> tuple[str, ...]:
+        """The pointers to a unit's records."""
+        return tuple(f"const {t} *const {name} = {array}[{unit}];" for name, t, array in self.rows)
+
+    def terms(self, number: int | None) -> dict[str, Term]:
+        """Constant -> how it reads for a unit."""
+        return {
+            name: texts[(number or 0) if len(texts) > 1 else 0]
+            for name, texts in self.texts.items()
+        }
+
+    @property
+    def advance(self) -> tuple[str, ...]:
+        """The line that goes from a unit's constants in the stream to what is behind them."""
+        words = self.streamed.shape[1] if self.streams else 0
+        return (f"w += {words};",) if words else ()
+
+
+def records_of(
+    program: Program,
+    phase: Phase,
+    ops: tuple[Op, ...],
+    products: Products,
+    dialect: Dialect,
+    names: LocalNames,
+    straight: bool,
+) -> Records:
+    """The constants that a phase's operations read. straight: as literals."""
+    used = dict.fromkeys(n for op in ops for n in op.args if n in program.constants)
+    texts: dict[str, tuple[Term, ...]] = {}
+    varying = []
+    for name in used:
+        numbers = program.constants[name]
+        if straight or len(numbers) == 1:
+            texts[name] = tuple(plain(literal(v, program.is_float)) for v in numbers)
+        else:
+            varying.append(name)
+    if products.streams:
+        return _stream(program, phase, ops, dialect, tuple(varying), texts)
+    arrays, rows = [], []
+    records: dict[str, list[str]] = {}
+    for name in varying:
+        records.setdefault(_kind(program, ops, name), []).append(name)
+    for record, members in records.items():
+        array = f"{program.name}_{c_name(phase.name)}_{record}"
+        ctype = "float" if program.is_float else TYPES[record]
+        numbers = np.stack([program.constants[n] for n in members], axis=1)
+        comment = "per unit: " + ", ".join(n.split(".", 1)[-1] for n in members)
+        arrays.append(Constant(array, ctype, numbers.shape, numbers, comment))
+        pointer = names.reserve(record)
+        rows.append((pointer, ctype, array))
+        texts |= {name: (plain(f"{pointer}[{k}]"),) for k, name in enumerate(members)}
+    return Records(np.zeros((0, 0), np.int64), tuple(arrays), tuple(rows), texts, False)
+
+
+def _stream(
+    program: Program,
+    phase: Phase,
+    ops: tuple[Op, ...],
+    dialect: Dialect,
+    varying: tuple[str, ...],
+    texts: dict[str, tuple[Term, ...]],
+) -> Records:
+    """Multipliers as the dialect packs them, then all others as words."""
+    multipliers = [n for n in varying if _only_multiplies(program, ops, n)]
+    words: list[Ints] = []
+    if multipliers:
+        stacked = np.stack([program.constants[n].astype(np.int64) for n in multipliers], axis=1)
+        words.append(dialect.packed(stacked))
+    per_word = 2 if dialect.pairs else 1
+    for k, name in enumerate(multipliers):
+        texts[name] = (dialect.multiplier(f"w[{k // per_word}]", k % per_word == 1),)
+    start = sum(w.shape[1] for w in words)
+    others = [n for n in varying if n not in multipliers]
+    for k, name in enumerate(others, start):
+        texts[name] = (plain(f"w[{k}]"),)
+    words += [program.constants[n].astype(np.int64)[:, None] for n in others]
+    streamed = np.concatenate(words, axis=1) if words else np.zeros((phase.units, 0), np.int64)
+    return Records(streamed, (), (), texts, True)
+
+
+def _only_multiplies(program: Program, ops: tuple[Op, ...], name: str) -> bool:
+    """True for what `mulw` multiplies by and nothing else reads: it has 16 bits."""
+    places = {"mulw": 1, "mulw_add": 2}
+    for op in ops:
+        for k, arg in enumerate(op.args):
+            if arg == name and places.get(op.kind) != k:
+                return False
+    numbers = program.constants[name]
+    return bool(np.abs(numbers).max() < 2**15) and ctype_of(program, name) == "int16_t"
+
+
+def _kind(program: Program, ops: tuple[Op, ...], name: str) -> str:
+    if any(op.kind in ("drop", "lift") and op.args[1] == name for op in ops):
+        return "shift"
+    return "multiplier" if ctype_of(program, name) == "int16_t" else "constant"

@@ -1,0 +1,83 @@
+"""Writes operations in a dialect, one a line, and remembers which helper functions the lines call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lstm_edge.emit.dialects.dialect import Dialect, Spelling
+from lstm_edge.emit.dialects.tables import Reader, StoredTable, reader
+from lstm_edge.emit.dialects.term import Term, plain
+from lstm_edge.emit.spell import helpers_used, spell
+from lstm_edge.ir.program import Op, Program
+
+
+@dataclass
+class Speller:
+    """The lines of one model. tables: those that the dialect keeps as words.
+
+    helpers: names of functions; saturations: bits; readers: of tables; takes: bits.
+    """
+
+    program: Program
+    dialect: Dialect
+    tables: Mapping[str, StoredTable]
+    helpers: set[str] = field(default_factory=set)
+    saturations: set[int] = field(default_factory=set)
+    readers: dict[str, Reader] = field(default_factory=dict)
+    takes: set[int] = field(default_factory=set)
+
+    def text(self, op: Op, terms: list[Term], **names: object) -> tuple[str, bool]:
+        """The C expression of an operation, and whether only its lower half is the number."""
+        if op.kind in ("table", "half_table") and op.table in self.tables:
+            return self._table(op, terms[0])
+        if op.kind == "half_table":
+            halved = plain(f"({terms[0].full} >> 1)")
+            return self._common(Op("table", op.dest, op.args, op.n, op.table), [halved], names)
+        if op.kind == "saturate" and self.dialect.ssat:
+            return f"{self.saturate(op.n)}({terms[0].full})", False
+        spelling = self.dialect.spellings.get(op.kind)
+        if spelling is None:
+            return self._common(op, terms, names)
+        return self._own(op, terms, spelling)
+
+    def saturate(self, bits: int) -> str:
+        """The function that limits a number to so many bits."""
+        self.saturations.add(bits)
+        return f"le_saturate{bits}"
+
+    def limited(self, text: str, low: int, high: int) -> str:
+        """A number limited to low .. high."""
+        bits = high.bit_length() + 1
+        if self.dialect.ssat and low == -high - 1 and high == (1 << (bits - 1)) - 1:
+            return f"{self.saturate(bits)}({text})"
+        self.helpers.add("le_clamp")
+        return f"le_clamp({text}, {low}, {high})"
+
+    def _own(self, op: Op, terms: list[Term], spelling: Spelling) -> tuple[str, bool]:
+        last = terms[-1]
+        if spelling.upper is not None and last.high and not last.low:
+            spelling = spelling.upper
+        elif spelling.upper is not None and last.high and self.dialect.raised:
+            spelling = spelling.upper
+        if spelling.helper:
+            self.helpers.add(spelling.helper)
+        safe = [Term(t.full, t.low or t.full, t.high) for t in terms]
+        return spelling.text.format(*safe, count=op.count, n=op.n), spelling.half
+
+    def _table(self, op: Op, term: Term) -> tuple[str, bool]:
+        table = self.tables[op.table]
+        read = reader(self.dialect, table, op)
+        self.readers[read.name] = read
+        if not table.flat and self.dialect.ssat:
+            self.saturations.add(read.reach)
+        spelling = self.dialect.spellings.get(op.kind)
+        half = spelling is not None and spelling.half
+        return f"{read.name}(&{self.program.name}_{op.table}[256], {term.full})", half
+
+    def _common(self, op: Op, terms: list[Term], names: Mapping[str, object]) -> tuple[str, bool]:
+        table = {"table": f"{self.program.name}_{op.table}"} if op.table else {}
+        args = [term.full for term in terms]
+        text = spell(op, args, is_float=self.program.is_float, **table, **names)
+        self.helpers |= helpers_used([text])
+        return text, False

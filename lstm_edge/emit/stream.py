@@ -1,0 +1,113 @@
+"""Packs the weights of a phase for its kernel: group after group, tile after tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lstm_edge.emit.view import Array
+from lstm_edge.ir.program import Op, Program
+from lstm_edge.kernels.kernel import ROWS, Kernel
+from lstm_edge.passes.operands import Run
+from lstm_edge.passes.schedule import Phase
+from lstm_edge.passes.select import Tiles
+from lstm_edge.passes.tiles import RowSet
+
+
+class Tile(Protocol):
+    """What is known of a tile: its row set, its number in a group, its part of the operand."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def tile(self) -> int: ...
+    @property
+    def run(self) -> Run: ...
+
+
+@dataclass(frozen=True)
+class PackedGroup:
+    """words: [n], or [steps, n] where weights change with the step. biases: of plain C, [n]."""
+
+    words: Array
+    biases: Array
+
+
+def packed_group(
+    program: Program, phase: Phase, chosen: Tiles, calls: Sequence[Tile], streamed: Array
+) -> PackedGroup:
+    """The arrays of a phase. streamed: words of each unit that follow its group's tiles."""
+    over_time = phase.matvecs[0].kind == "matvec_over_time"
+    steps = len(program.constants[phase.matvecs[0].matrices[0]]) if over_time else 1
+    made = [_step(program, phase, chosen, calls, streamed, step) for step in range(steps)]
+    words = np.stack([m.words for m in made]) if over_time else made[0].words
+    return PackedGroup(words, made[0].biases)
+
+
+def _step(
+    program: Program,
+    phase: Phase,
+    chosen: Tiles,
+    calls: Sequence[Tile],
+    streamed: Array,
+    step: int,
+) -> PackedGroup:
+    kernel = chosen.kernel
+    assert kernel is not None
+    words: list[Array] = []
+    biases: list[Array] = []
+    for group in range(0, phase.units, chosen.group):
+        done: set[tuple[int, int]] = set()
+        for call in calls:
+            rows = chosen.sets[call.rows]
+            first = (call.rows, call.tile) not in done
+            done.add((call.rows, call.tile))
+            units = (group, min(group + chosen.group, phase.units))
+            weights, bias = _tile(program, kernel, rows, chosen, call, units, step)
+            with_bias = first and not (step and kernel.streams)
+            start = bias if with_bias or not kernel.streams else np.zeros_like(bias)
+            words.append(kernel.pack(weights, start))
+            if first:
+                biases.append(bias)
+        words += [streamed[unit] for unit in range(group, min(group + chosen.group, phase.units))] if kernel.streams else []
+    return PackedGroup(np.concatenate(words), np.concatenate(biases))
+
+
+def _tile(
+    program: Program,
+    kernel: Kernel,
+    rows: RowSet,
+    chosen: Tiles,
+    call: Tile,
+    units: tuple[int, int],
+    step: int,
+) -> tuple[Array, Array]:
+    """Weights [4, padded columns] of a tile's part, in the kernel's order, and its biases."""
+    runs = chosen.runs[call.rows]
+    number = runs.index(call.run)
+    first = sum(run.values for run in runs[:number])
+    values = range(first, first + call.run.values)
+    kind = np.float32 if program.is_float else np.int64
+    weights = np.zeros((ROWS, call.run.length), kind)
+    biases = np.zeros(ROWS, kind)
+    for k in range(ROWS):
+        unit, row = divmod(call.tile * ROWS + k, len(rows.matvecs))
+        if units[0] + unit >= units[1]:
+            continue
+        op = rows.matvecs[row]
+        packed = kernel.order[k]
+        biases[packed] = program.constants[op.bias][units[0] + unit]
+        column = 0
+        for value in values:
+            matrix = _matrix(program, op, value, step)[units[0] + unit]
+            weights[packed, column : column + len(matrix)] = matrix
+            column += kernel.padded(len(matrix))
+    return weights, biases
+
+
+def _matrix(program: Program, op: Op, value: int, step: int) -> Array:
+    matrix = program.constants[op.matrices[value]]
+    return matrix[step] if op.kind == "matvec_over_time" else matrix

@@ -1,0 +1,118 @@
+"""Choose kernels: which one multiplies for each phase, in which tiles, and where its operands lie.
+
+Whatever is said of kernels elsewhere (the manifest, sizes, the search, what is printed) is read from
+the result. A target's features decide which kernels there are, their order which is preferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lstm_edge.errors import TargetError
+from lstm_edge.ir.program import Program
+from lstm_edge.kernels import KERNELS, needs_of
+from lstm_edge.kernels.kernel import Form, Kernel
+from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_takes
+from lstm_edge.passes.schedule import Phase, Schedule, schedule
+from lstm_edge.passes.tiles import RowSet, group_of, product_of, row_sets
+from lstm_edge.passes.widths import narrowest
+from lstm_edge.targets import Target
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """How a phase's products are computed.
+
+    kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units at
+    a time.
+    """
+
+    kernel: Kernel | None
+    sets: tuple[RowSet, ...]
+    runs: tuple[tuple[Run, ...], ...]
+    group: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Kernels for a schedule.
+
+    schedule: with the phases that copy operands. tiles: by phase, of those that multiply. arrays: by
+    name. takes: copying phase -> the array and the place that it fills. forms: kernel -> how far it
+    is unrolled.
+    """
+
+    schedule: Schedule
+    tiles: Mapping[str, Tiles]
+    arrays: Mapping[str, OperandArray]
+    takes: Mapping[str, tuple[str, Entry]]
+    forms: Mapping[str, Form]
+
+    def kernel(self, phase: str) -> Kernel | None:
+        """The kernel of a phase, if it has one."""
+        tiles = self.tiles.get(phase)
+        return None if tiles is None else tiles.kernel
+
+
+def select(program: Program, target: Target, unroll: str) -> Selection:
+    """Kernels, tiles and operands. unroll: "none", "gates" or "full"."""
+    plan = schedule(program)
+    made = {
+        name: (phase.sweep, phase.clock)
+        for phase in plan.phases
+        if not phase.is_copy
+        for name in (*phase.stores, *(op.dest for op in phase.reductions))
+    }
+    made |= {m.into: made[m.value] for m in plan.joined if m.value in made}
+    made |= {m.into: (p.sweep, p.clock) for p in plan.phases for m in p.moves}
+    arrays = Arrays(program, plan, made)
+    tiles = {}
+    for phase in plan.phases:
+        if phase.matvecs:
+            tiles[phase.name] = _tiles(program, target, unroll, phase, arrays)
+    takes = arrays.takes()
+    lengths: dict[str, list[int]] = {}
+    for each in tiles.values():
+        if each.kernel is not None:
+            found = [run.length for runs in each.runs for run in runs]
+            lengths.setdefault(each.kernel.name, []).extend(found)
+    forms = {n: KERNELS[n].form(tuple(found), unroll != "none") for n, found in lengths.items()}
+    return Selection(
+        with_takes(plan, takes),
+        tiles,
+        arrays.found,
+        {phase.name: (array, entry) for phase, array, entry in takes},
+        forms,
+    )
+
+
+def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: Arrays) -> Tiles:
+    sets = row_sets(phase)
+    over_time = any(op.kind == "matvec_over_time" for op in phase.matvecs)
+    straight = unroll == "full" and not over_time
+    kernel = None if straight else _kernel(program, target, sets, portable=unroll == "full")
+    runs = []
+    longest = sorted(range(len(sets)), key=lambda k: -len(sets[k].operands))
+    placed = {}
+    for k in longest:
+        ctype = kernel.ctype if kernel is not None and kernel.ctype else ""
+        ctype = ctype or narrowest(program, sets[k].operands)
+        padded = (lambda n: n) if kernel is None else kernel.padded
+        placed[k] = arrays.runs(phase, sets[k].operands, ctype, padded)
+    runs = [placed[k] for k in range(len(sets))]
+    group = 1 if kernel is None else group_of(sets, phase.units)
+    return Tiles(kernel, sets, tuple(runs), group)
+
+
+def _kernel(
+    program: Program, target: Target, sets: tuple[RowSet, ...], *, portable: bool
+) -> Kernel:
+    """The first kernel that the target has and that fits all products of a phase."""
+    products = [product_of(program, rows) for rows in sets]
+    for kernel in KERNELS.values():
+        there = needs_of(kernel) <= set(() if portable else target.features)
+        if there and all(kernel.fits(product) for product in products):
+            return kernel
+    bits = products[0].weight_bits
+    raise TargetError(f"no kernel of {target.name} multiplies weights of {bits} bits")

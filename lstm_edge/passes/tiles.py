@@ -1,0 +1,68 @@
+"""Cut the matrix products of a phase into tiles of four rows.
+
+Rows of a unit that multiply the same vectors go together: all four of an LSTM, of a GRU z and r, n,
+and hn. Enough units make a group that fills its tiles: one unit of an LSTM, two rows of two units,
+one row of four. Which unit a row belongs to does not matter to a kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd, lcm
+
+import numpy as np
+
+from lstm_edge.formats import signed_bits
+from lstm_edge.ir.program import Op, Program
+from lstm_edge.kernels.kernel import ROWS, Product
+from lstm_edge.passes.schedule import Phase
+
+
+@dataclass(frozen=True)
+class RowSet:
+    """Rows of a unit over the same vectors, end to end: one of each matvec."""
+
+    operands: tuple[str, ...]
+    matvecs: tuple[Op, ...]
+
+    def tiles(self, group: int) -> int:
+        """Tiles for a group of units."""
+        return -(-len(self.matvecs) * group // ROWS)
+
+
+def operands_of(op: Op) -> tuple[str, ...]:
+    """The vectors that a matvec multiplies."""
+    return op.args[1:] if op.kind == "matvec_over_time" else op.args
+
+
+def row_sets(phase: Phase) -> tuple[RowSet, ...]:
+    """The matvecs of a phase by what they multiply, in the order of the first of each."""
+    found: dict[tuple[str, ...], list[Op]] = {}
+    for op in phase.matvecs:
+        found.setdefault(operands_of(op), []).append(op)
+    return tuple(RowSet(operands, tuple(ops)) for operands, ops in found.items())
+
+
+def group_of(sets: tuple[RowSet, ...], units: int) -> int:
+    """Units at a time, so that rows fill tiles: 1, 2 or 4, or all where there are fewer."""
+    wanted = lcm(*(ROWS // gcd(ROWS, len(rows.matvecs)) for rows in sets))
+    return min(wanted, units)
+
+
+def product_of(program: Program, rows: RowSet) -> Product:
+    """What a kernel is asked about these rows."""
+    formats = [program.values[name].format for name in rows.operands]
+    lengths = [program.values[name].length for name in rows.operands]
+    bits = rows.matvecs[0].n
+    if program.is_float:
+        return Product(bits, 0, 0, 0)
+    sums = 0
+    for op in rows.matvecs:
+        reach = np.abs(program.constants[op.bias].astype(np.int64))
+        for matrix, fmt in zip(op.matrices, formats, strict=True):
+            weights = np.abs(program.constants[matrix].astype(np.int64)).sum(axis=-1)
+            reach = reach + weights.reshape(-1, weights.shape[-1]).max(axis=0) * fmt.magnitude
+        sums = max(sums, int(reach.max()))
+    values = sum(fmt.magnitude * n for fmt, n in zip(formats, lengths, strict=True))
+    wide = max(signed_bits(fmt.low, fmt.high) for fmt in formats)
+    return Product(bits, wide, sums, values)
