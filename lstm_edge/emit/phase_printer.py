@@ -16,7 +16,10 @@ from lstm_edge.emit.sliding import sliding_view
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, KernelView, Line, PhaseView, Row
 from lstm_edge.ir.clock import EVERY_TICK, Length
-from lstm_edge.ir.program import ONCE, REVERSE, STEPPED, Op, Program
+from lstm_edge.ir.program import ONCE, REVERSE, Program
+from lstm_edge.operations import OPERATIONS, multiplied, shift_counts
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Form, Timing
 from lstm_edge.passes.schedule import Phase
 
 Stores = dict[str, list[tuple[str, str]]]
@@ -50,12 +53,12 @@ class PhasePrinter:
         names = LocalNames(phase.name, program.name)
         parameters, arguments, pointers, stores = self._parameters(phase, names)
         function = f"{program.name}_{c_name(phase.name)}_units"
-        if any(op.kind == "slide" for op in phase.ops):
+        if any(OPERATIONS[op.kind].form is Form.WINDOW for op in phase.ops):
             return sliding_view(program, phase, function, (parameters, arguments, pointers))
         block = self._block(phase, names, pointers, unroll)
         constants, rows, texts = self._constants(phase, names, unroll == "full")
         kernel = None
-        over_time = any(op.kind == "matvec_over_time" for op in phase.matvecs)
+        over_time = any(OPERATIONS[op.kind].timing is Timing.STEP for op in phase.matvecs)
         if block is not None and (unroll != "full" or over_time):
             chosen = choose(self.kernels, block)
             packed = KERNELS[chosen].pack(block)
@@ -104,14 +107,10 @@ class PhasePrinter:
     def _comment(self, phase: Phase) -> str:
         if not phase.matvecs:
             return f"{phase.name}: {_count(phase.units, 'unit')}, elementwise"
-        operands = dict.fromkeys(n for op in phase.matvecs for n in self._operands(op))
+        operands = dict.fromkeys(n for op in phase.matvecs for n in multiplied(op))
         columns = ", ".join(f"{c_name(n)} [{self.program.values[n].length}]" for n in operands)
         units, rows = _count(phase.units, "unit"), _count(len(phase.matvecs), "row")
         return f"{phase.name}: {units}, {rows} each over {columns}"
-
-    @staticmethod
-    def _operands(op: Op) -> tuple[str, ...]:
-        return op.args[1:] if op.kind == "matvec_over_time" else op.args
 
     def _parameters(
         self, phase: Phase, names: LocalNames
@@ -146,12 +145,13 @@ class PhasePrinter:
                 pointers[home] = names.target(home.array)
                 parameters.append(f"{home.ctype} *{pointers[home]}")
                 arguments.append(home.text)
-        stepped = [op for op in (*phase.matvecs, *phase.ops) if op.kind in STEPPED]
+        every = (*phase.matvecs, *phase.ops)
+        stepped = [op for op in every if OPERATIONS[op.kind].timing is not Timing.NONE]
         if stepped:
             parameters.append("int32_t step")
             arguments.append(self._step(phase, stepped))
         for op in stepped:
-            if op.kind == "slide" and phase.clock.extra > op.n:
+            if OPERATIONS[op.kind].form is Form.WINDOW and phase.clock.extra > op.n:
                 parameters.append("int behind")
                 arguments.append(self._behind(phase, op.n))
         sources = {value: pointers[home] for value, home in read.items()}
@@ -173,7 +173,7 @@ class PhasePrinter:
         if self.program.streams:
             return "state->step" if not has_clocks(self.program) else "t"
         backward = self.program.sweeps[phase.sweep] == REVERSE
-        restarts = any(op.kind == "restart" for op in stepped)
+        restarts = any(OPERATIONS[op.kind].timing is Timing.FIRST for op in stepped)
         return f"{self._length(phase)} - 1 - t" if backward and restarts else "t"
 
     def _length(self, phase: Phase) -> str:
@@ -192,12 +192,12 @@ class PhasePrinter:
         if not phase.matvecs:
             return None
         program = self.program
-        operands = dict.fromkeys(n for op in phase.matvecs for n in self._operands(op))
+        operands = dict.fromkeys(n for op in phase.matvecs for n in multiplied(op))
         segments = []
         for operand in operands:
             rows, weights = [], []
             for op in phase.matvecs:
-                for matrix, name in zip(op.matrices, self._operands(op), strict=True):
+                for matrix, name in zip(op.matrices, multiplied(op), strict=True):
                     if name == operand:
                         rows.append(names.of(op.dest))
                         weights.append(program.constants[matrix])
@@ -248,7 +248,7 @@ class PhasePrinter:
     def _record(self, phase: Phase, name: str) -> str:
         if any(name == op.bias for op in phase.matvecs):
             return "bias"
-        if any(op.kind in ("drop", "lift") and op.args[1] == name for op in phase.ops):
+        if any(name in shift_counts(op) for op in phase.ops):
             return "shift"
         return "multiplier" if ctype_of(self.program, name) == "int16_t" else "constant"
 
@@ -270,16 +270,17 @@ class PhasePrinter:
         accumulators = []
         for op in phase.matvecs:
             start = texts[op.bias]
-            if op.kind == "matvec_over_time":
+            if OPERATIONS[op.kind].running:
                 start = f"step == 0 ? {start} : {texts[op.args[0]]}"
             accumulators.append((names.of(op.dest), start))
             texts[op.dest] = names.of(op.dest)
         lines = []
         for op in phase.ops:
-            if op.kind == "slice":
+            form = OPERATIONS[op.kind].form
+            if form is Form.ELEMENT:
                 texts |= {op.args[0]: _element(pointers[op.args[0]], unit, op.n)}
             more = self._timing(op)
-            if op.kind == "lookup":
+            if form is Form.ROW:
                 text = opened.elements[op.dest].format(unit=unit)
             else:
                 text = self._spell(op, texts, **more)
@@ -304,8 +305,8 @@ class PhasePrinter:
 
     @staticmethod
     def _timing(op: Op) -> dict[str, str]:
-        """What the text of a mean says besides its operand."""
-        if op.kind == "mean_over_steps":
+        """What the text of an operation says that counts the steps so far."""
+        if OPERATIONS[op.kind].timing is Timing.COUNT:
             return {"steps": length_text(Length(op.n, op.count), "(step + 1)")}
         return {}
 

@@ -9,19 +9,20 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from lstm_edge import __version__, numerics, numerics_float
+from lstm_edge import __version__
 from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
-from lstm_edge.emit.spell import float_literal, helpers_used, literal
+from lstm_edge.emit.spell import float_literal, helpers_of, literal
 from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import ONCE, Program
+from lstm_edge.operations import curves, curves_float
 from lstm_edge.passes.schedule import Schedule, schedule
 from lstm_edge.resources import templates_dir
 from lstm_edge.targets import Target
@@ -100,7 +101,7 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     model = _model(program, memory, phases, (inputs, outputs), kept)
     model |= _ticking(program, memory, plan, phases)
     model |= {"constants": constants, "initial": initial, "banner": banner}
-    files = _files(program, target, model, phases)
+    files = _files(program, target, model, plan)
     used = {p.name: v.kernel.template for p, v in zip(plan.phases, phases, strict=True) if v.kernel}
     return Rendered(files, memory, plan, tuple(constants), inputs, outputs, used)
 
@@ -284,17 +285,18 @@ def _macros(
 
 
 def _files(
-    program: Program, target: Target, model: dict[str, Any], phases: tuple[PhaseView, ...]
+    program: Program, target: Target, model: dict[str, Any], plan: Schedule
 ) -> dict[str, str]:
     env = environment(target)
-    texts = [line.text for p in phases for body in p.bodies[:1] for line in body.lines]
-    texts += [text for p in phases for _, _, text in p.initial]
+    spelled = (op for phase in plan.phases for op in (*phase.ops, *phase.reductions))
     operations = "common/ops_float.c.j2" if program.is_float else "common/ops.c.j2"
     context = {
         "model": model,
         "kernels": {k: env.get_template(f"kernels/{k}.c.j2").module for k in model["kernels"]},
         "operations": env.get_template(operations).render(
-            helpers=helpers_used(texts), ln2_q15=numerics.LN2_Q15, **_float_constants()
+            helpers=helpers_of(spelled, is_float=program.is_float),
+            ln2_q15=curves.LN2_Q15,
+            **_float_constants(),
         ),
     }
     name = program.name
@@ -306,7 +308,7 @@ def _files(
 
 
 def _float_constants() -> dict[str, Any]:
-    f = numerics_float
+    f = curves_float
 
     def text(number: Any) -> str:
         return float_literal(float(number))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.emit.spell import literal, spell
 from lstm_edge.emit.view import Body, Constant, Line, PhaseView
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.schedule import Phase
 
 

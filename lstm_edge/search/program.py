@@ -9,7 +9,9 @@ from lstm_edge.data import Data
 from lstm_edge.emit.kernels import KERNELS
 from lstm_edge.emit.render import Rendered, render
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import MATVECS, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.record import Timing
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize
@@ -75,7 +77,7 @@ def _layers(reference: Program) -> tuple[str, ...]:
     numbers: dict[str, int] = {}
     for block in reference.blocks:
         for op in block.ops:
-            if op.kind in (*MATVECS, "lookup"):
+            if op.matrices:
                 own = sum(reference.constants[m].size for m in op.matrices)
                 numbers[block.layer] = numbers.get(block.layer, 0) + own
     return tuple(sorted(numbers, key=lambda layer: (-numbers[layer], layer)))
@@ -88,6 +90,7 @@ def instructions(program: Program, rendered: Rendered) -> int:
         kernel = KERNELS[rendered.kernels.get(phase.name, "portable")]
         for op in phase.matvecs:
             numbers = sum(program.constants[m].size for m in op.matrices)
-            steps = len(program.constants[op.matrices[0]]) if op.kind == "matvec_over_time" else 1
+            over_time = OPERATIONS[op.kind].timing is Timing.STEP
+            steps = len(program.constants[op.matrices[0]]) if over_time else 1
             total += kernel.INSTRUCTIONS * numbers / steps
     return round(total)

@@ -9,7 +9,8 @@ import pytest
 
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
-from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, State, Value
+from lstm_edge.ir.program import FORWARD, Block, Port, Program, State, Value
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.prove import prove
 
 WIDE = (INT32_MIN, INT32_MAX)
