@@ -62,8 +62,8 @@ def _one_long(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
 
 MAX = Spelling("le_larger({result}, {0})", ("le_larger",))
 SUM = Spelling("{result} + {0}")
-ARGMAX = Spelling("{0} > {best} ? {unit} : {result}", ("le_larger",))
-"""The largest unit so far, `best`, is kept as max keeps its result, by the same helper."""
+ARGMAX = Spelling("{0} > {best} ? {unit} : {result}", MAX.helpers)
+"""The largest unit so far, `best`, is kept as max keeps its result, by the same helpers."""
 
 RECORDS = (
     Operation(

@@ -9,7 +9,7 @@ import pytest
 
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import FAMILIES, OPERATIONS, functions
-from lstm_edge.operations.record import Operation, Spelling
+from lstm_edge.operations.record import Operation, Reduction, Spelling, Timing
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.resources import templates_dir
 from tests.support.choices import FUNCTION_HEADS, HEADS, NORM_HEADS
@@ -78,6 +78,18 @@ def test_a_record_is_of_one_sort(record: Operation) -> None:
     """A loop reduces, a kernel multiplies, or the operands are placed."""
     assert sum([record.reduces is not None, record.multiplies, record.placed]) <= 1
     assert record.multiplies or not record.running
+
+
+@each
+def test_a_spelling_names_of_the_loop_what_its_record_says(record: Operation) -> None:
+    """The step and the steps so far, a reduction's value and the largest unit so far."""
+    for spelling in (s for s in (record.c, record.c_float) if s is not None):
+        text = spelling.text
+        names_step = re.search(r"\bstep\b", text) is not None
+        assert names_step <= (record.timing in (Timing.FIRST, Timing.STEP))
+        assert ("{steps}" in text) == (record.timing is Timing.COUNT)
+        assert ("{result}" in text) == (record.reduces is not None)
+        assert ("{best}" in text) == (record.reduces is Reduction.INDEX)
 
 
 @SYSTEMS
