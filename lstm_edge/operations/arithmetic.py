@@ -8,6 +8,7 @@ from lstm_edge.operations.bounds import product, rising
 from lstm_edge.operations.call import Array, Constants, Op
 from lstm_edge.operations.record import (
     NARROW,
+    NOT_NEGATIVE,
     POSITIVE,
     Bounds,
     Floats,
@@ -99,7 +100,7 @@ RECORDS = (
         integer=divide,
         real=divide_float,
         bounds=_divide,
-        wants=(None, POSITIVE),
+        wants=(NOT_NEGATIVE, POSITIVE),
         c=Spelling("{0} / {1}"),
         c_float=Spelling("{0} / {1}"),
     ),

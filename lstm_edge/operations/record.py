@@ -95,6 +95,7 @@ class Want:
 
 NARROW = Want(-(2**15), 2**15 - 1, "a 16-bit operand")
 POSITIVE = Want(1, INT32_MAX, "a positive operand")
+NOT_NEGATIVE = Want(0, INT32_MAX, "an operand of 0 or more")
 
 
 def count_to(most: int) -> Want:

@@ -46,7 +46,6 @@ LIMITS = {
     "matvec": [INT16, INT16],
     "matvec_over_time": [INT32, INT16],
     "restart": [INT32, INT32],
-    "divide": [(0, INT32_MAX), (1, INT32_MAX)],
     "within": [INT32, INT32, (0, 2 * STEPS)],
     "slide": [INT32, INT32, INT32],
 }
