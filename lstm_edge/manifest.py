@@ -47,9 +47,9 @@ def manifest(
                 "name": phase.name,
                 "units": phase.units,
                 "per_step": phase.per_step,
-                "kernel": rendered.kernels.get(phase.name),
+                "kernel": _kernel(rendered, phase.name),
             }
-            for phase in rendered.schedule.phases
+            for phase in rendered.selection.schedule.phases
         ],
         "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
         "ram": {"state": sizes.state, "scratch": sizes.scratch},
@@ -57,6 +57,11 @@ def manifest(
         if program.is_float
         else {"accumulator_bits": round(proof.accumulator_bits, 2)},
     }
+
+
+def _kernel(rendered: Rendered, phase: str) -> str | None:
+    kernel = rendered.selection.kernel(phase)
+    return None if kernel is None else kernel.name
 
 
 def _states(program: Program) -> list[dict[str, Any]]:

@@ -117,7 +117,7 @@ def dump(result: Compiled, which: str) -> str:
     if which == "integer":
         return program(result.program)
     lines = []
-    for phase in result.rendered.schedule.phases:
+    for phase in result.rendered.selection.schedule.phases:
         when = "each step" if phase.per_step else "last step"
         lines.append(f"{phase.name}: {phase.units} units, {when}")
         lines.append(f"  matvecs {', '.join(op.dest for op in phase.matvecs) or '-'}")
@@ -317,6 +317,5 @@ def target_json(target: Target) -> dict[str, Any]:
         "compiler": target.compiler,
         "flags": list(target.flags),
         "features": list(target.features),
-        "kernels": list(target.kernels),
         "emulated": target.board is not None,
     }

@@ -9,7 +9,8 @@ from pathlib import Path
 from lstm_edge.emit.render import Rendered
 from lstm_edge.emit.view import Constant
 from lstm_edge.errors import BudgetError, ToolchainError
-from lstm_edge.ir.program import MATVECS, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
 from lstm_edge.targets import Target
 from lstm_edge.toolchain import gcc, process
 
@@ -43,7 +44,7 @@ def check_budgets(program: Program, target: Target, unroll: str, max_flash: int 
     weights = operations = 0
     for block in program.blocks:
         for op in block.ops:
-            if op.kind in MATVECS:
+            if OPERATIONS[op.kind].multiplies:
                 weights += sum(program.constants[m].size for m in op.matrices)
             operations += program.values[op.dest].length
     needed = weights * STRAIGHT_BYTES_PER_WEIGHT + operations * STRAIGHT_BYTES_PER_OP

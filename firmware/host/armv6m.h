@@ -10,6 +10,15 @@
 
 #if defined(__arm__) || defined(__thumb__)
 #error "this header stands in for the kernels of a core on a computer"
+/* The sums of a tile among those of a group. */
+static inline void le_store(int32_t *sums, le_sums tile)
+{
+    sums[0] = tile.s0;
+    sums[1] = tile.s1;
+    sums[2] = tile.s2;
+    sums[3] = tile.s3;
+}
+
 #endif
 
 typedef int32_t le_value;
@@ -100,6 +109,15 @@ static inline le_sums le_int4_rows(const int32_t **w, const le_operand *x)
 static inline le_sums le_rows4(le_kernel *kernel, const int32_t **w, const le_operand *operand)
 {
     return kernel(w, operand);
+}
+
+/* The sums of a tile among those of a group. */
+static inline void le_store(int32_t *sums, le_sums tile)
+{
+    sums[0] = tile.s0;
+    sums[1] = tile.s1;
+    sums[2] = tile.s2;
+    sums[3] = tile.s3;
 }
 
 #endif

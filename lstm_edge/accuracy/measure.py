@@ -15,7 +15,8 @@ from lstm_edge.accuracy.tally import RangeTally, Tally
 from lstm_edge.errors import InternalError
 from lstm_edge.interpret.feed import Feed, Results, stored_feed, walk_calls
 from lstm_edge.ir.clock import EVERY_TICK
-from lstm_edge.ir.program import FORWARD, ONCE, Op, Program
+from lstm_edge.ir.program import FORWARD, ONCE, Program
+from lstm_edge.operations.call import Op
 
 Array = npt.NDArray[Any]
 

@@ -14,7 +14,10 @@ import numpy as np
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import port_names
 from lstm_edge.formats import fraction_bits, signed_bits
-from lstm_edge.ir.program import LOAD, MATVECS, Block, Op, Port, Program
+from lstm_edge.ir.program import LOAD, Block, Port, Program
+from lstm_edge.operations import OPERATIONS, multiplied
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Form
 from lstm_edge.passes.widths import ctype_of
 
 WIDTH = 96
@@ -87,10 +90,11 @@ def _block(program: Program, block: Block) -> list[dict[str, Any]]:
     for op in block.ops:
         name = _short(op.dest, block)
         here = {"layer": block.layer, "name": name}
-        if op.kind in MATVECS:
+        record = OPERATIONS[op.kind]
+        if record.multiplies:
             here["name"] = name.removesuffix("_acc")
             found.append({"kind": "sum", **here, **_sum(program, op)})
-        elif op.kind == "lookup":
+        elif record.form is Form.ROW:
             table = {"table": _short(op.matrices[0], block), "bits": op.count}
             found.append({"kind": "lookup", **here, **_value(program, op.dest), **table})
         elif op.dest in program.stands_for and not _is_requantized(program, op):
@@ -101,10 +105,8 @@ def _block(program: Program, block: Block) -> list[dict[str, Any]]:
 def _sum(program: Program, op: Op) -> dict[str, Any]:
     """A sum of products: what it multiplies, and how its rows become results."""
     fraction = np.array([_fraction(s) for s in program.row_scales[op.dest]])
-    over_time = op.kind == "matvec_over_time"
-    operands = op.args[1:] if over_time else op.args
     terms = []
-    for matrix, operand in zip(op.matrices, operands, strict=True):
+    for matrix, operand in zip(op.matrices, multiplied(op), strict=True):
         terms.append(
             {
                 "matrix": matrix.rpartition(".")[2],
@@ -129,13 +131,14 @@ def _read_fraction(program: Program, operand: str) -> list[int]:
             return [_fraction(scale) for scale in port.scale]
     made = {op.dest: op for block in program.blocks for op in block.ops}
     op = made.get(operand)
-    if op is not None and op.kind == "slice":
-        bits = _read_fraction(program, op.args[0])
-        return bits if len(bits) == 1 else bits[op.n : op.n + op.count]
-    if op is not None and op.kind in ("step_at", "slide"):
-        source = op.args[0] if op.kind == "step_at" else op.args[1]
-        bits = _read_fraction(program, source)
-        return bits if len(bits) == 1 else bits * (program.values[operand].length // len(bits))
+    moved = OPERATIONS[op.kind].moves if op is not None else None
+    if op is not None and moved is not None:
+        bits = _read_fraction(program, op.args[moved])
+        if len(bits) == 1:
+            return bits
+        if OPERATIONS[op.kind].form is Form.ELEMENT:
+            return bits[op.n : op.n + op.count]
+        return bits * (program.values[operand].length // len(bits))
     return [_fraction(program.values[operand].format.scale)]
 
 

@@ -9,6 +9,7 @@ from lstm_edge.emit.clocks import length_text, suffix_of
 from lstm_edge.formats import STORAGE_BITS
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import FORWARD, ONCE, Port, Program
+from lstm_edge.operations import reads_whole
 from lstm_edge.passes.operands import Entry, OperandArray, Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Selection
@@ -157,9 +158,7 @@ class _Plan:
 
     def states(self) -> tuple[Member, ...]:
         """Members for the states: those in operand arrays, which are aligned, come first."""
-        members = [
-            self.arrays[name] for name, a in self.selection.arrays.items() if a.has_state
-        ]
+        members = [self.arrays[name] for name, a in self.selection.arrays.items() if a.has_state]
         for state in self.program.states:
             homes = self._places(state.name)
             double = state.name in self.schedule.double_buffered
@@ -227,7 +226,7 @@ class _Plan:
         arrays = self.selection.arrays
         found = {name: self.arrays[name] for name, array in arrays.items() if not array.has_state}
         read_later = {n for p in phases for n in (*p.loads, *p.scalars)}
-        read_later |= {n for p in phases for op in p.ops if op.kind == "lookup" for n in op.args}
+        read_later |= {n for p in phases for op in p.ops if reads_whole(op) for n in op.args}
         made = [n for p in phases for n in (*p.stores, *(op.dest for op in p.reductions))]
         made += [m.into for m in self.schedule.joined]
         made += [m.into for p in phases for m in p.moves if m.into in program.values]

@@ -13,6 +13,9 @@ from lstm_edge.emit.nibbles import packed
 from lstm_edge.emit.spell import spell
 from lstm_edge.emit.view import Constant
 from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Form, Reduction
 from lstm_edge.passes.schedule import Phase, Schedule
 
 LEAST = {True: "-3.402823466e+38f", False: "INT32_MIN"}
@@ -38,16 +41,17 @@ def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str
     sum_type = "float" if program.is_float else "int32_t"
     best = {}
     for op in phase.reductions:
-        zero = "0.0f" if program.is_float and op.kind == "sum" else "0"
-        kind = "int32_t" if op.kind == "argmax" else sum_type
-        start = LEAST[program.is_float] if op.kind == "max" else zero
+        reduction = OPERATIONS[op.kind].reduces
+        zero = "0.0f" if program.is_float and reduction is Reduction.TOTAL else "0"
+        kind = "int32_t" if reduction is Reduction.INDEX else sum_type
+        start = LEAST[program.is_float] if reduction is Reduction.EXTREME else zero
         lines.append((kind, names.of(op.dest), start))
-        if op.kind == "argmax":
+        if reduction is Reduction.INDEX:
             best[op.dest] = names.reserve("best")
             lines.append((sum_type, best[op.dest], LEAST[program.is_float]))
     elements = {}
     for op in phase.ops:
-        if op.kind != "lookup":
+        if not _is_lookup(op):
             continue
         matrix = op.matrices[0]
         row, entries = names.reserve("row"), names.reserve("entries")
@@ -67,10 +71,14 @@ def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str
     return Opening(tuple(lines), best, elements)
 
 
+def _is_lookup(op: Op) -> bool:
+    return OPERATIONS[op.kind].form is Form.ROW
+
+
 def _array(program: Program, constant: str) -> str:
     """The C array of a table or of its factors: several lookups in equal tables share one."""
     numbers = program.constants[constant]
-    lookups = (op for block in program.blocks for op in block.ops if op.kind == "lookup")
+    lookups = (op for block in program.blocks for op in block.ops if _is_lookup(op))
     names = (name for op in lookups for name in (*op.matrices, op.bias) if name)
     first = next(name for name in names if np.array_equal(program.constants[name], numbers))
     return f"{program.name}_{c_name(first)}"
@@ -79,7 +87,7 @@ def _array(program: Program, constant: str) -> str:
 def looked_up(program: Program, plan: Schedule) -> list[Constant]:
     """Tables of the lookups, and the factors of their rows."""
     found: dict[str, Constant] = {}
-    for op in (op for phase in plan.phases for op in phase.ops if op.kind == "lookup"):
+    for op in (op for phase in plan.phases for op in phase.ops if _is_lookup(op)):
         for name, ctype, what in (
             (op.matrices[0], ROW_TYPES[op.count], "table of an embedding, row by row"),
             (op.bias, "int16_t", "per row of the table: multiplier"),

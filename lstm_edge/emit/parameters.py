@@ -9,7 +9,10 @@ from lstm_edge.emit.clocks import has_clocks, length_text, step_text
 from lstm_edge.emit.memory import Home, Memory, c_name, home_of, source_of
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.ir.clock import EVERY_TICK, Length
-from lstm_edge.ir.program import ONCE, REVERSE, STEPPED, Op, Program
+from lstm_edge.ir.program import ONCE, REVERSE, Program
+from lstm_edge.operations import OPERATIONS, reads_whole
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Form, Timing
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Tiles
@@ -84,20 +87,19 @@ def parameters(
 
 def _read(phase: Phase, tiles: Tiles | None) -> tuple[str, ...]:
     """Values that are read where they are; operands of kernels are read where kernels want them."""
-    looked_up = {name for op in phase.ops if op.kind == "lookup" for name in op.args}
+    looked_up = {name for op in phase.ops if reads_whole(op) for name in op.args}
     whole = [v for v in phase.whole if tiles is None or v in looked_up]
     return (*whole, *phase.loads, *phase.scalars)
 
 
-def _add_step(
-    program: Program, phase: Phase, declared: list[str], arguments: list[str]
-) -> None:
-    stepped = [op for op in (*phase.matvecs, *phase.ops) if op.kind in STEPPED]
+def _add_step(program: Program, phase: Phase, declared: list[str], arguments: list[str]) -> None:
+    every = (*phase.matvecs, *phase.ops)
+    stepped = [op for op in every if OPERATIONS[op.kind].timing is not Timing.NONE]
     if stepped:
         declared.append("int32_t step")
         arguments.append(_step(program, phase, stepped))
     for op in stepped:
-        if op.kind == "slide" and phase.clock.extra > op.n:
+        if OPERATIONS[op.kind].form is Form.WINDOW and phase.clock.extra > op.n:
             declared.append("int behind")
             arguments.append(_behind(program, phase, op.n))
 
@@ -118,7 +120,7 @@ def _step(program: Program, phase: Phase, stepped: list[Op]) -> str:
     if program.streams:
         return "state->step" if not has_clocks(program) else "t"
     backward = program.sweeps[phase.sweep] == REVERSE
-    restarts = any(op.kind == "restart" for op in stepped)
+    restarts = any(OPERATIONS[op.kind].timing is Timing.FIRST for op in stepped)
     return f"{_length(program, phase)} - 1 - t" if backward and restarts else "t"
 
 
@@ -134,8 +136,8 @@ def _behind(program: Program, phase: Phase, ends: int) -> str:
 
 
 def mean_count(op: Op) -> dict[str, str]:
-    """What the text of a mean over steps says besides its operand."""
-    if op.kind == "mean_over_steps":
+    """What the text of an operation says that counts the steps so far."""
+    if OPERATIONS[op.kind].timing is Timing.COUNT:
         return {"steps": length_text(Length(op.n, op.count), "(step + 1)")}
     return {}
 

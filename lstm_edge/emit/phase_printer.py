@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from lstm_edge.emit.dialects.term import Term, plain
 from lstm_edge.emit.elements import Elements
 from lstm_edge.emit.memory import Memory, c_name
 from lstm_edge.emit.names import LocalNames
@@ -14,9 +15,11 @@ from lstm_edge.emit.products import Products, products_of
 from lstm_edge.emit.records import Records, records_of
 from lstm_edge.emit.sliding import sliding_view
 from lstm_edge.emit.speller import Speller
-from lstm_edge.emit.dialects.term import Term, plain
 from lstm_edge.emit.view import Block, PhaseView, define, flat
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Form
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Selection, Tiles
 
@@ -35,18 +38,18 @@ class PhasePrinter:
     fused: Mapping[str, tuple[Op, ...]]
     straight: bool
 
-    def print(self, phase: Phase) -> PhaseView:
-        """The view of one phase."""
+    def print(self, phase: Phase) -> tuple[PhaseView, Products | None]:
+        """The view of one phase, and its products where they are plain C."""
         program = self.program
         tiles = self.selection.tiles.get(phase.name)
         names = LocalNames(phase.name, program.name)
         given = parameters(program, self.memory, phase, tiles, names)
         elements = Elements(program, self.speller, phase, given)
         function = function_name(program, phase)
-        if any(op.kind == "slide" for op in phase.ops):
-            return sliding_view(program, phase, function, given, elements)
+        if any(OPERATIONS[op.kind].form is Form.WINDOW for op in phase.ops):
+            return sliding_view(program, phase, function, given, elements), None
         if phase.is_copy:
-            return self._copy(phase, given, elements)
+            return self._copy(phase, given, elements), None
         opened = opening(program, phase, names, given.read)
         ops = self.fused[phase.name]
         products = products_of(program, phase, tiles, given, names)
@@ -65,7 +68,7 @@ class PhasePrinter:
         for op in phase.reductions:
             for pointer, ctype in given.written[op.dest]:
                 lines.append(f"{pointer}[0] = {stored(ctype, plain(names.of(op.dest)))};")
-        return PhaseView(
+        view = PhaseView(
             function,
             self._comment(phase, tiles),
             given.declared,
@@ -74,6 +77,8 @@ class PhasePrinter:
             flat(tuple(lines)),
             (*products.constants(records), *records.arrays),
         )
+        plain_c = products.kernel is not None and not products.streams
+        return view, products if plain_c else None
 
     def _loop(
         self, phase: Phase, products: Products, records: Records, unit: _Unit
@@ -169,7 +174,7 @@ class _Unit:
         terms |= {value: self.elements.term(value, unit) for value in self.phase.loads}
         terms |= {value: self.elements.term(value, "0") for value in self.phase.scalars}
         for op in self.phase.matvecs:
-            if op.kind == "matvec_over_time":
+            if OPERATIONS[op.kind].running:
                 name = self.names.of(op.dest)
                 text = f"{sums[op.dest]} + (step == 0 ? 0 : {terms[op.args[0]].full})"
                 if self.program.is_float or not self.records.streams:
@@ -188,9 +193,9 @@ class _Unit:
         return tuple(lines)
 
     def _text(self, op: Op, unit: str, terms: Mapping[str, Term]) -> tuple[str, bool]:
-        if op.kind == "lookup":
+        if OPERATIONS[op.kind].form is Form.ROW:
             return self.opened.elements[op.dest].format(unit=unit), False
-        if op.kind == "slice":
+        if OPERATIONS[op.kind].form is Form.ELEMENT:
             element = self.elements.term(op.args[0], _plus(unit, op.n))
             return self.speller.text(op, [element])
         return self.speller.text(op, [terms[name] for name in op.args], **mean_count(op))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.parameters import Parameters
 from lstm_edge.emit.stream import packed_group
 from lstm_edge.emit.view import Array, Block, Constant
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
 from lstm_edge.kernels.kernel import ROWS, Kernel
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Tiles
@@ -28,6 +28,7 @@ class Call:
 
     rows: int
     tile: int
+    part: int
     run: Run
     at: int
 
@@ -62,7 +63,7 @@ class Products:
     @property
     def over_time(self) -> tuple[Op, ...]:
         """Matvecs whose weights change with the step."""
-        return tuple(op for op in self.phase.matvecs if op.kind == "matvec_over_time")
+        return tuple(op for op in self.phase.matvecs if OPERATIONS[op.kind].running)
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -75,7 +76,7 @@ class Products:
                 for number, run in enumerate(runs):
                     if number and self.streams:
                         at += ROWS
-                    found.append(Call(k, tile, run, at))
+                    found.append(Call(k, tile, number, run, at))
                 at += ROWS
         return tuple(found)
 
@@ -90,6 +91,7 @@ class Products:
             yield f"const {self.weight_type} *w = {array}_weights{step};"
             yield f"const {self.sum_type} *bias = {array}_bias;"
             return
+        self.structs = {call.at: self.names.reserve("sums") for call in self.calls}
         for run in dict.fromkeys(call.run for call in self.calls):
             pointer = self.given.runs[run]
             self.operands[run] = self.names.reserve(f"{pointer}_operand")
@@ -128,7 +130,6 @@ class Products:
             return self.stored_tiles()
         lines = []
         for call in self.calls:
-            self.structs.setdefault(call.at, self.names.reserve("sums"))
             lines.append(f"const le_sums {self.structs[call.at]} = {self._rows4(call)};")
         return tuple(lines)
 
@@ -139,13 +140,11 @@ class Products:
         if self.streams:
             for call in self.calls:
                 lines.append(f"le_store(&sums[{call.at}], {self._rows4(call)});")
-            return ("", *lines, "") if False else tuple(lines)
+            return tuple(lines)
         lines += ["memcpy(sums, bias, sizeof sums);", f"bias += {size};", *self._running()]
         for call in self.calls:
             pointer = self.given.runs[call.run]
             arguments = f"w, {pointer}, {call.run.length}, &sums[{call.at}]"
-            if call.run.offset and False:
-                arguments = ""
             lines.append(f"w = {self.function}({arguments});")
         return tuple(lines)
 
@@ -239,7 +238,13 @@ class Products:
         ctype = "int32_t" if self.streams else self.weight_type
         comment = "tiles of 4 rows, constants of their units behind them" if self.streams else ""
         found = [
-            Constant(f"{array}_weights", ctype, parts.words.shape, parts.words, comment or "tiles of 4 rows, column by column")
+            Constant(
+                f"{array}_weights",
+                ctype,
+                parts.words.shape,
+                parts.words,
+                comment or "tiles of 4 rows, column by column",
+            )
         ]
         if not self.streams:
             biases: Array = parts.biases

@@ -15,7 +15,9 @@ from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.products import Products
 from lstm_edge.emit.spell import literal
 from lstm_edge.emit.view import Constant
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import shift_counts
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.widths import ctype_of
 
@@ -130,6 +132,6 @@ def _only_multiplies(program: Program, ops: tuple[Op, ...], name: str) -> bool:
 
 
 def _kind(program: Program, ops: tuple[Op, ...], name: str) -> str:
-    if any(op.kind in ("drop", "lift") and op.args[1] == name for op in ops):
+    if any(name in shift_counts(op) for op in ops):
         return "shift"
     return "multiplier" if ctype_of(program, name) == "int16_t" else "constant"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,20 +10,27 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from lstm_edge import __version__, numerics, numerics_float
+from lstm_edge import __version__
 from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
+from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code
+from lstm_edge.emit.dialects import dialect_of
+from lstm_edge.emit.dialects.tables import stored_tables
 from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
-from lstm_edge.emit.spell import float_literal, helpers_used, literal
+from lstm_edge.emit.spell import float_literal, literal
+from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import ONCE, Program
-from lstm_edge.passes.schedule import Schedule, schedule
+from lstm_edge.operations import curves, curves_float
+from lstm_edge.passes.fuse import fuse
+from lstm_edge.passes.schedule import Phase, Schedule
+from lstm_edge.passes.select import Selection, select
 from lstm_edge.resources import templates_dir
 from lstm_edge.targets import Target
 
@@ -35,22 +43,16 @@ class Rendered:
 
     files: Mapping[str, str]
     memory: Memory
-    schedule: Schedule
+    selection: Selection
     constants: tuple[Constant, ...]
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
-    kernels: Mapping[str, str]
 
 
-def environment(target: Target) -> jinja2.Environment:
-    """Templates of the target first, then the common ones; an undefined name is an error.
-
-    A target's template extends the common one of the same name as `default/<name>`.
-    """
-    common = jinja2.FileSystemLoader(templates_dir())
-    own = jinja2.FileSystemLoader(templates_dir() / "targets" / target.name)
+def environment() -> jinja2.Environment:
+    """The templates; an undefined name is an error."""
     env = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([own, common, jinja2.PrefixLoader({"default": common})]),
+        loader=jinja2.FileSystemLoader(templates_dir()),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -86,13 +88,15 @@ def _braces(numbers: Any, is_float: bool, indent: str) -> str:
 
 def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...]) -> Rendered:
     """The model's header, code and weights. `banner`: the lines of the first comment."""
-    plan = schedule(program)
+    selection = select(program, target, unroll)
+    plan = selection.schedule
     names = port_names(program)
-    memory = allocate(program, plan, names)
-    printer = PhasePrinter(program, memory, target.kernels, unroll)
-    phases = tuple(printer.print(phase) for phase in plan.phases)
+    memory = allocate(program, selection, names)
+    printer = _printer(program, target, selection, memory, unroll)
+    printed = [printer.print(phase) for phase in plan.phases]
+    phases = tuple(view for view, _ in printed)
     inputs, outputs, constants = _ports(program, names)
-    tables = (*_tables(program, plan), *looked_up(program, plan))
+    tables = (*_tables(program, plan, printer.speller), *looked_up(program, plan))
     constants = [*tables, *(c for p in phases for c in p.constants), *constants]
     initial, more = _initial(program, memory, plan)
     constants += more
@@ -100,9 +104,28 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     model = _model(program, memory, phases, (inputs, outputs), kept)
     model |= _ticking(program, memory, plan, phases)
     model |= {"constants": constants, "initial": initial, "banner": banner}
-    files = _files(program, target, model, phases)
-    used = {p.name: v.kernel.template for p, v in zip(plan.phases, phases, strict=True) if v.kernel}
-    return Rendered(files, memory, plan, tuple(constants), inputs, outputs, used)
+    portable = [products for _, products in printed if products is not None]
+    files = _files(program, target, model, printer.speller, kernel_code(selection.forms, portable))
+    return Rendered(files, memory, selection, tuple(constants), inputs, outputs)
+
+
+def _printer(
+    program: Program, target: Target, selection: Selection, memory: Memory, unroll: str
+) -> PhasePrinter:
+    """What prints phases, with their operations as the target's dialect has them."""
+    dialect = dialect_of(target, program.is_float)
+    fused = {
+        phase.name: fuse(program, phase.ops, _wanted(phase)) if dialect.fuses else phase.ops
+        for phase in selection.schedule.phases
+    }
+    uses = [op for ops in fused.values() for op in ops if op.kind in ("table", "half_table")]
+    speller = Speller(program, dialect, stored_tables(program, dialect, uses))
+    return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
+
+
+def _wanted(phase: Phase) -> frozenset[str]:
+    """Results that are stored or reduced."""
+    return frozenset((*phase.stores, *(name for op in phase.reductions for name in op.args)))
 
 
 def _ports(
@@ -118,18 +141,17 @@ def _ports(
     return tuple(views[0]), tuple(views[1]), constants
 
 
-def _tables(program: Program, plan: Schedule) -> list[Constant]:
+def _tables(program: Program, plan: Schedule, speller: Speller) -> list[Constant]:
     names = dict.fromkeys(op.table for p in plan.phases for op in p.ops if op.table)
-    return [
-        Constant(
-            f"{program.name}_{name}",
-            "int16_t",
-            program.constants[name].shape,
-            program.constants[name],
-            f"{name.replace('_', ' ')}, Q0.15",
-        )
-        for name in names
-    ]
+    found = []
+    for name in names:
+        stored = speller.tables.get(name)
+        numbers = program.constants[name] if stored is None else stored.numbers
+        what = f"{name.replace('_', ' ')}, Q0.15"
+        what += "" if stored is None else ", with the way to the next entry"
+        ctype = "int16_t" if stored is None else "int32_t"
+        found.append(Constant(f"{program.name}_{name}", ctype, numbers.shape, numbers, what))
+    return found
 
 
 def _initial(
@@ -137,15 +159,20 @@ def _initial(
 ) -> tuple[list[dict[str, str]], list[Constant]]:
     """Arrays that reset copies into states that do not start at zero."""
     copies, constants = [], []
-    for state, member in zip(program.states, memory.states, strict=True):
+    for state in program.states:
         if state.accumulator or not np.any(state.initial):
             continue
-        array = f"{program.name}_{member.name}_initial"
-        constants.append(
-            Constant(array, member.ctype, state.initial.shape, state.initial, "initial state")
-        )
-        target = f"state->{member.name}" + ("[0]" if member.buffers == 2 else "")
-        copies.append({"target": target, "source": array})
+        arrays: dict[str, str] = {}
+        for home in memory.current[state.name]:
+            if home.ctype not in arrays:
+                more = f"_{home.ctype.removesuffix('_t')}" if arrays else ""
+                array = arrays[home.ctype] = f"{program.name}_{c_name(state.name)}_initial{more}"
+                numbers = state.initial
+                constants.append(
+                    Constant(array, home.ctype, numbers.shape, numbers, "initial state")
+                )
+            target = re.sub(r"\[state->current\w*\]", "[0]", home.text)
+            copies.append({"target": target, "source": arrays[home.ctype]})
     return copies, constants
 
 
@@ -182,11 +209,6 @@ def _model(
     kept: list[KeptState],
 ) -> dict[str, Any]:
     inputs, outputs = ports
-    copied = {
-        member.name
-        for state, member in zip(program.states, memory.states, strict=True)
-        if np.any(state.initial)
-    }
     state = f"{program.name}_state *state"
     given = [f"const {p.ctype} *{p.name}" for p in inputs]
     taken = [f"{p.ctype} *{p.name}" for p in outputs]
@@ -212,10 +234,9 @@ def _model(
         "inputs": inputs,
         "outputs": outputs,
         "phases": phases,
-        "kernels": list(dict.fromkeys(p.kernel.template for p in phases if p.kernel)),
         "final_outputs": final,
         "double_buffered": any(m.buffers == 2 for m in memory.states),
-        "cleared": [f"state->{m.name}" for m in memory.states if m.name not in copied],
+        "cleared": [f"state->{m.name}" for m in memory.states],
         "kept": kept,
         "explicit": program.explicit,
         "advance_parameters": [state, *given, *taken],
@@ -284,18 +305,20 @@ def _macros(
 
 
 def _files(
-    program: Program, target: Target, model: dict[str, Any], phases: tuple[PhaseView, ...]
+    program: Program, target: Target, model: dict[str, Any], speller: Speller, kernels: str
 ) -> dict[str, str]:
-    env = environment(target)
-    texts = [line.text for p in phases for body in p.bodies[:1] for line in body.lines]
-    texts += [text for p in phases for _, _, text in p.initial]
+    env = environment()
+    own = dialect_code(env, speller)
     operations = "common/ops_float.c.j2" if program.is_float else "common/ops.c.j2"
     context = {
-        "model": model,
-        "kernels": {k: env.get_template(f"kernels/{k}.c.j2").module for k in model["kernels"]},
+        "model": model | {"dialect": speller.dialect.name},
+        "kernels": kernels,
         "operations": env.get_template(operations).render(
-            helpers=helpers_used(texts), ln2_q15=numerics.LN2_Q15, **_float_constants()
-        ),
+            helpers=common_helpers(speller, own),
+            ln2_q15=curves.LN2_Q15,
+            **_float_constants(),
+        )
+        + own,
     }
     name = program.name
     return {
@@ -306,7 +329,7 @@ def _files(
 
 
 def _float_constants() -> dict[str, Any]:
-    f = numerics_float
+    f = curves_float
 
     def text(number: Any) -> str:
         return float_literal(float(number))

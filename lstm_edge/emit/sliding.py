@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
+from lstm_edge.emit.elements import Elements
 from lstm_edge.emit.memory import c_name
+from lstm_edge.emit.parameters import Parameters
 from lstm_edge.emit.spell import literal, spell
-from lstm_edge.emit.view import Body, Constant, Line, PhaseView
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.emit.view import Block, Constant, PhaseView, flat
+from lstm_edge.ir.program import Program
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.schedule import Phase
-from lstm_edge.passes.widths import ctype_of
 
 
 def sliding_view(
-    program: Program,
-    phase: Phase,
-    function: str,
-    signature: tuple[list[str], list[str], dict[str, str]],
+    program: Program, phase: Phase, function: str, given: Parameters, elements: Elements
 ) -> PhaseView:
-    """The view of a phase of one slide. signature: parameters, arguments, and pointers by value."""
-    parameters, arguments, pointers = signature
+    """The view of a phase of one slide."""
     op = phase.ops[0]
-    window, ctype = pointers[op.args[0]], ctype_of(program, op.args[0])
+    window = given.read[op.args[0]]
+    ctype = given.types[window]
     size = program.values[op.args[1]].length
     kept = phase.units - size
     pad, constants = _pad(program, phase, op)
-    stored = pad if ctype in ("int32_t", "float") else f"({ctype}){pad}"
-    entering = f"{pointers[op.args[1]]}[unit - {kept}]" if kept else f"{pointers[op.args[1]]}[unit]"
-    behind = f"behind ? {stored} : " if phase.clock.extra > op.n else ""
+    cast = "" if ctype in ("int32_t", "float") else f"({ctype})"
+    entering = elements.term(op.args[1], f"unit - {kept}" if kept else "unit").full
+    behind = f"behind ? {pad} : " if phase.clock.extra > op.n else ""
     text = spell(op, ("", entering, ""), is_float=program.is_float, behind=behind)
+    text = f"{cast}({text})" if cast and behind else f"{cast}{text}"
+    head = f"for (int32_t unit = {kept}; unit < {phase.units}; unit++)"
+    before = _room(window, f"{cast}{pad}", kept, size) if kept else ("(void)step;",)
     return PhaseView(
         function,
         f"{phase.name}: the last {phase.units // size} vectors of {c_name(op.args[1])}",
-        tuple(parameters),
-        tuple(arguments),
+        given.declared,
+        given.arguments,
         phase.sweep,
-        phase.units,
-        "float" if program.is_float else "int32_t",
-        None,
-        (),
-        (),
-        (Body("unit", (), (), (Line("", f"{window}[unit] = {text}"),)),),
-        (),
-        (),
+        (*before, *flat((Block(head, (f"{window}[unit] = {text};",)),))),
         tuple(constants),
-        first=kept,
-        before=_room(window, stored, kept, size) if kept else ("(void)step;",),
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from lstm_edge.emit.dialects.dialect import Dialect, Spelling
 from lstm_edge.emit.dialects.tables import Reader, StoredTable, reader
-from lstm_edge.emit.dialects.term import Term, plain
-from lstm_edge.emit.spell import helpers_used, spell
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.emit.dialects.term import Term
+from lstm_edge.emit.spell import helpers_of, spell
+from lstm_edge.ir.program import Program
+from lstm_edge.operations.call import Op
 
 
 @dataclass
@@ -31,9 +32,6 @@ class Speller:
         """The C expression of an operation, and whether only its lower half is the number."""
         if op.kind in ("table", "half_table") and op.table in self.tables:
             return self._table(op, terms[0])
-        if op.kind == "half_table":
-            halved = plain(f"({terms[0].full} >> 1)")
-            return self._common(Op("table", op.dest, op.args, op.n, op.table), [halved], names)
         if op.kind == "saturate" and self.dialect.ssat:
             return f"{self.saturate(op.n)}({terms[0].full})", False
         spelling = self.dialect.spellings.get(op.kind)
@@ -79,5 +77,5 @@ class Speller:
         table = {"table": f"{self.program.name}_{op.table}"} if op.table else {}
         args = [term.full for term in terms]
         text = spell(op, args, is_float=self.program.is_float, **table, **names)
-        self.helpers |= helpers_used([text])
+        self.helpers |= helpers_of([op], is_float=self.program.is_float)
         return text, False

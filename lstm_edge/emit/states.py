@@ -15,9 +15,18 @@ from lstm_edge.passes.widths import ctype_of
 
 
 @dataclass(frozen=True)
+class KeptHome:
+    """An array that holds a state: the name of a pointer to it, its address, its type."""
+
+    name: str
+    text: str
+    ctype: str
+
+
+@dataclass(frozen=True)
 class KeptState:
     """One state. scale: the text of the real value of 1. current: the array that holds it between
-    steps. follow: the phases that renew what follows from it. low, high: texts of the bounds, ""
+    steps, homes: all that do. follow: the phases that renew what follows from it. low, high: texts of the bounds, ""
     where the type has none narrower.
     """
 
@@ -29,14 +38,24 @@ class KeptState:
     scale: str
     low: str
     high: str
+    homes: tuple[KeptHome, ...]
     follow: tuple[PhaseView, ...]
+
+    @property
+    def same_type(self) -> bool:
+        """True where the code keeps it as a caller gives it."""
+        return all(home.ctype == self.ctype for home in self.homes)
+
+    @property
+    def more(self) -> bool:
+        """True where it is kept in several arrays."""
+        return len(self.homes) > 1
 
 
 def kept_states(
     program: Program, memory: Memory, plan: Schedule, phases: tuple[PhaseView, ...]
 ) -> list[KeptState]:
     """In the order of the program's states; `phases`: the views of the plan's."""
-    members = {m.name: m for m in memory.states}
     found = []
     for state in program.settable:
         value = program.values[state.name]
@@ -47,11 +66,15 @@ def kept_states(
                 c_name(state.name),
                 ctype,
                 value.length,
-                members[c_name(state.name)].current,
+                memory.current[state.name][0].text,
                 f"{value.length} numbers, {value.format.describe()}{_ports(program, state.name)}",
                 "" if ctype == "float" else float_literal(value.format.scale),
                 str(value.format.low) if narrower else "",
                 str(value.format.high) if narrower else "",
+                tuple(
+                    KeptHome(f"current_{k}" if k else "current", home.text, home.ctype)
+                    for k, home in enumerate(memory.current[state.name])
+                ),
                 tuple(
                     view
                     for phase, view in zip(plan.phases, phases, strict=True)

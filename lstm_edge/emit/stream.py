@@ -9,8 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from lstm_edge.emit.view import Array
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
 from lstm_edge.kernels.kernel import ROWS, Kernel
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Tiles
@@ -24,6 +26,8 @@ class Tile(Protocol):
     def rows(self) -> int: ...
     @property
     def tile(self) -> int: ...
+    @property
+    def part(self) -> int: ...
     @property
     def run(self) -> Run: ...
 
@@ -40,7 +44,7 @@ def packed_group(
     program: Program, phase: Phase, chosen: Tiles, calls: Sequence[Tile], streamed: Array
 ) -> PackedGroup:
     """The arrays of a phase. streamed: words of each unit that follow its group's tiles."""
-    over_time = phase.matvecs[0].kind == "matvec_over_time"
+    over_time = OPERATIONS[phase.matvecs[0].kind].running
     steps = len(program.constants[phase.matvecs[0].matrices[0]]) if over_time else 1
     made = [_step(program, phase, chosen, calls, streamed, step) for step in range(steps)]
     words = np.stack([m.words for m in made]) if over_time else made[0].words
@@ -72,7 +76,11 @@ def _step(
             words.append(kernel.pack(weights, start))
             if first:
                 biases.append(bias)
-        words += [streamed[unit] for unit in range(group, min(group + chosen.group, phase.units))] if kernel.streams else []
+        words += (
+            [streamed[unit] for unit in range(group, min(group + chosen.group, phase.units))]
+            if kernel.streams
+            else []
+        )
     return PackedGroup(np.concatenate(words), np.concatenate(biases))
 
 
@@ -87,8 +95,7 @@ def _tile(
 ) -> tuple[Array, Array]:
     """Weights [4, padded columns] of a tile's part, in the kernel's order, and its biases."""
     runs = chosen.runs[call.rows]
-    number = runs.index(call.run)
-    first = sum(run.values for run in runs[:number])
+    first = sum(run.values for run in runs[: call.part])
     values = range(first, first + call.run.values)
     kind = np.float32 if program.is_float else np.int64
     weights = np.zeros((ROWS, call.run.length), kind)
@@ -110,4 +117,4 @@ def _tile(
 
 def _matrix(program: Program, op: Op, value: int, step: int) -> Array:
     matrix = program.constants[op.matrices[value]]
-    return matrix[step] if op.kind == "matvec_over_time" else matrix
+    return matrix[step] if OPERATIONS[op.kind].running else matrix

@@ -90,7 +90,7 @@ def _context(program: Program) -> dict[str, Any]:
 
 def render_harness(program: Program, target: Target) -> str:
     """A main() that reads `input.bin` and writes `output.bin`; see the template for the format."""
-    template = environment(target).get_template("common/harness.c.j2")
+    template = environment().get_template("common/harness.c.j2")
     return template.render(model=_context(program))
 
 
@@ -111,7 +111,7 @@ def render_selftest(
             numbers = np.atleast_2d(arrays[port.name])
             vectors.append(Vector(f"{kind}_{info.name}", info.ctype, numbers.shape, numbers))
     steps = next(len(inputs[p.name]) for p in program.inputs if p.per_step)
-    template = environment(target).get_template("common/selftest.c.j2")
+    template = environment().get_template("common/selftest.c.j2")
     context = _context(program) | {"banner": banner}
     return template.render(
         model=context, vectors=vectors, steps=steps, made=steps_made(program, steps)

@@ -1,1 +1,1 @@
-"""What a program means: on numpy arrays, and on intervals."""
+"""What a program means: run in numpy, on stored numbers or on the user's."""

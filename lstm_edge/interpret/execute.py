@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge import numerics, numerics_float
 from lstm_edge.ir.clock import Length
-from lstm_edge.ir.program import (
-    FORWARD,
-    LOAD,
-    MATVECS,
-    NUMBERED,
-    ONCE,
-    STEPPED,
-    Block,
-    Op,
-    Program,
-)
+from lstm_edge.ir.program import FORWARD, LOAD, ONCE, Block, Port, Program
+from lstm_edge.operations import OPERATIONS, functions
+from lstm_edge.operations.call import Call, Moment, Op
+from lstm_edge.operations.product import matvec_in_any_order
+from lstm_edge.operations.record import Function, Reads, Timing
 
 Array = npt.NDArray[Any]
 Observer = Callable[[Op, tuple[Array, ...], Array], None]
@@ -30,28 +22,8 @@ Observer = Callable[[Op, tuple[Array, ...], Array], None]
 Tick = tuple[int, int]
 """A sweep and the number of a tick in it; (ONCE, 0) after the last sweep."""
 Result = TypeVar("Result")
-Functions = Mapping[str, Callable[..., Array]]
-"""By a name: what computes the result of an operation; see `_apply` for the arguments."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When an operation runs: its step within its sequence, whether its sweep starts there, how far
-    the tick lies behind the end of the sweep's sequence, and the steps of the model's.
-    """
-
-    step: int
-    first: bool
-    behind: int
-    steps: int
-
-
-def _fast_matvec(bias: Array, terms: list[tuple[Array, Array]]) -> Array:
-    """The float matvec in whatever order the matrix library sums."""
-    total = bias
-    for weights, x in terms:
-        total = total + x @ weights.T
-    return np.asarray(total, np.float32)
+Functions = Mapping[str, Function]
+"""By a name: what computes the result of an operation, from what its record binds."""
 
 
 def initial_state(program: Program, samples: int) -> dict[str, Array]:
@@ -125,14 +97,15 @@ def walk(
     kind = np.float32 if program.is_float else np.int64
     table = _operations(program, exact)
     execute = partial(_execute_block, program, table, observe, instead or {})
-    each_step = {p.value: inputs[p.name].astype(kind) for p in program.inputs if p.per_step}
+    taken = {p.value: _taken(program, p, inputs[p.name].astype(kind)) for p in program.inputs}
+    each_step = {p.value: taken[p.value] for p in program.inputs if p.per_step}
     samples, steps = next(iter(each_step.values())).shape[:2]
     now = initial_state(program, samples) if state is None else dict(state)
     values = _constants(program)
     kept = _kept(program)
     sequences: dict[str, Array] = {}
     made = program.sweep_of()
-    values.update({p.value: inputs[p.name].astype(kind) for p in program.inputs if not p.per_step})
+    values.update({p.value: taken[p.value] for p in program.inputs if not p.per_step})
     for sweep, direction in enumerate(program.sweeps):
         blocks = [block for block in program.blocks if block.sweep == sweep]
         rows: dict[str, list[Array]] = {n: [] for n in kept if made.get(n, sweep) == sweep}
@@ -176,14 +149,22 @@ def walk(
     return outputs, now
 
 
+def _taken(program: Program, port: Port, numbers: Array) -> Array:
+    """What a program makes of stored numbers: an input may be anything that its type holds, and is
+    limited to the range that the program was proved for.
+    """
+    fmt = program.values[port.value].format
+    return numbers if program.is_float else np.clip(numbers, fmt.low, fmt.high)
+
+
 def _constants(program: Program) -> dict[str, Array]:
-    """In the program's number system; integer matrices in float64, in which `numerics.matvec`
+    """In the program's number system; integer matrices in float64, in which `matvec`
     multiplies, so that it need not convert them at each step.
     """
     if program.is_float:
         return {n: a.astype(np.float32) for n, a in program.constants.items()}
-    ops = (op for block in program.blocks for op in block.ops if op.kind in MATVECS)
-    multiplied = {name for op in ops for name in op.matrices}
+    ops = (op for block in program.blocks for op in block.ops)
+    multiplied = {name for op in ops if OPERATIONS[op.kind].multiplies for name in op.matrices}
     return {
         n: a.astype(np.float64 if n in multiplied else np.int64)
         for n, a in program.constants.items()
@@ -197,17 +178,15 @@ def _kept(program: Program) -> list[str]:
 
 
 def _read_whole(block: Block, sequences: Mapping[str, Array]) -> dict[str, Array]:
-    """Operands of step_at are whole sequences."""
-    names = [name for op in block.ops if op.kind == "step_at" for name in op.args]
-    return {name: sequences[name] for name in names}
+    """Operands that are whole sequences."""
+    ops = (op for op in block.ops if OPERATIONS[op.kind].reads is Reads.SEQUENCE)
+    return {name: sequences[name] for op in ops for name in op.args}
 
 
-def _operations(program: Program, exact: bool) -> dict[str, Callable[..., Array]]:
-    table: dict[str, Callable[..., Array]] = dict(
-        numerics_float.OPERATIONS if program.is_float else numerics.OPERATIONS
-    )
+def _operations(program: Program, exact: bool) -> Functions:
+    table = functions(is_float=program.is_float)
     if program.is_float and not exact:
-        table |= {"matvec": _fast_matvec, "matvec_over_time": _fast_matvec}
+        table |= {n: matvec_in_any_order for n in table if OPERATIONS[n].multiplies}
     return table
 
 
@@ -225,7 +204,9 @@ def _execute_block(
     for op in block.ops:
         args = tuple(values[name] for name in op.args)
         function = instead.get(op.dest, table[op.kind])
-        result = _apply(op, function, args, values, moment)
+        record = OPERATIONS[op.kind]
+        count = _steps_so_far(op, moment) if record.timing is Timing.COUNT else 0
+        result = function(*record.bind(Call(op, args, values, moment, count)))
         values[op.dest] = result
         if into is not None:
             into[op.dest] = result
@@ -233,46 +214,6 @@ def _execute_block(
             observe(op, args, result)
 
 
-def _stepped(op: Op, args: tuple[Array, ...], moment: Moment) -> tuple[Any, ...]:
-    """The arguments of an operation that depends on when it runs."""
-    match op.kind:
-        case "restart":
-            return *args, moment.first
-        case "within":
-            return *args, moment.step
-        case "slide":
-            return *args, moment.first, moment.behind >= op.n
-        case _:
-            return args[0], max(1, Length(op.n, op.count).of(moment.steps))
-
-
-def _apply(
-    op: Op,
-    function: Callable[..., Array],
-    args: tuple[Array, ...],
-    values: Mapping[str, Array],
-    moment: Moment,
-) -> Array:
-    match op.kind:
-        case "matvec":
-            terms = [(values[m], x) for m, x in zip(op.matrices, args, strict=True)]
-            return function(values[op.bias], terms)
-        case "matvec_over_time":
-            bias = values[op.bias]
-            before = np.broadcast_to(bias, args[0].shape) if moment.first else args[0]
-            return function(before, [(values[op.matrices[0]][moment.step], args[1])])
-        case kind if kind in STEPPED:
-            return function(*_stepped(op, args, moment))
-        case kind if kind in NUMBERED:
-            return function(args[0], op.n)
-        case "slice":
-            return function(args[0], op.n, op.count)
-        case "table":
-            return function(args[0], values[op.table], op.n)
-        case "lookup":
-            factors = [values[op.bias]] if op.bias else []
-            return function(args[0], values[op.matrices[0]], op.n, *factors)
-        case "log" | "rsqrt" if op.table:
-            return function(args[0], values[op.table])
-        case _:
-            return function(*args)
+def _steps_so_far(op: Op, moment: Moment) -> int:
+    """How many steps of the window an operation that counts them has seen."""
+    return max(1, Length(op.n, op.count).of(moment.steps))

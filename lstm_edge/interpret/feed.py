@@ -21,7 +21,7 @@ from lstm_edge.interpret.execute import (
     walk,
 )
 from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state, read_inputs
-from lstm_edge.ir.program import Program, StatePort
+from lstm_edge.ir.program import Program, StatePort, length_read
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -206,7 +206,7 @@ def counted_steps(program: Program, length: str, steps: int) -> int:
     return min(
         program.lengths[block.sweep].then(block.clock.length).of(steps)
         for block in program.blocks
-        if any(op.kind == "within" and op.args[2] == length for op in block.ops)
+        if any(length_read(op) == length for op in block.ops)
     )
 
 

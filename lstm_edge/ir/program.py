@@ -3,7 +3,8 @@
 Every value is a vector with one format; every operation makes one new value. A sweep runs its
 blocks at each time step, from the first to the last or the other way round; blocks of no sweep run
 once, after all of them. A program of one forward sweep can be run step by step.
-`interpret/execute.py` runs a program in numpy, `interpret/interval.py` bounds it, `emit/` prints C.
+What an operation is, `operations/` says; `interpret/execute.py` runs a program in numpy,
+`passes/prove.py` bounds it, `emit/` prints C.
 """
 
 from __future__ import annotations
@@ -12,29 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Reads, Timing
 
 Array = npt.NDArray[Any]
-
-REDUCTIONS = ("max", "sum", "argmax")
-"""Operations that make a value of length 1 from a vector."""
-MATVECS = ("matvec", "matvec_over_time")
-"""Sums of products with a matrix."""
-WHOLE = (*MATVECS, "lookup")
-"""Operations that read all units of their operands."""
-
-STEPPED = ("matvec_over_time", "restart", "within", "mean_over_steps", "slide")
-"""Operations that depend on the number of the step within the window."""
-
-NUMBERED = ("shift", "round_shift", "saturate", "step_at")
-"""Operations of one operand and a number n."""
-PLACED = ("concat", "step_at")
-"""Operations that are no code: their operands are written where the result is."""
 
 
 @dataclass(frozen=True)
@@ -45,42 +33,6 @@ class Value:
     length: int
     format: Format
     comment: str = ""
-
-
-@dataclass(frozen=True)
-class Op:
-    """dest = kind(args). What the fields hold beyond that, by kind:
-
-    matvec            bias constant, one matrix constant per operand in args; n: bits of a weight
-    matvec_over_time  the same with matrices [steps, rows, columns], that of the step is used;
-                      args[0] is the running sum, replaced by the bias at the first step
-    shift, round_shift, saturate   n: the count or the number of bits
-    table             table: the constant's name, n: log2 of the distance of its entries
-    log, rsqrt        table
-    lookup            matrices: one constant [rows, length], of which row args[0][n] is taken, the
-                      nearest where there is none; bias: [rows] by which that row is multiplied;
-                      count: bits of a number in it
-    concat            operands of one format, end to end
-    step_at           n: the step of a per-step value, 0 or -1; in a block that runs ONCE
-    slice             features n .. n + count - 1 of the operand
-    restart           the second operand at the first step of a window, else the first
-    within            the first operand at steps below the third, an integer, else the second
-    mean_over_steps   the operand divided by the number of steps of the window so far, counted
-                      as a Length with offset n and stride count
-    slide             the first operand moved by one vector, the second behind it; at the first step
-                      the third, what pads, in place of the first; n ticks after the last step it
-                      takes the place of the second
-    An operand of length 1 applies to every unit.
-    """
-
-    kind: str
-    dest: str
-    args: tuple[str, ...]
-    n: int = 0
-    table: str = ""
-    bias: str = ""
-    matrices: tuple[str, ...] = ()
-    count: int = 0
 
 
 ONCE = -1
@@ -182,7 +134,7 @@ class Program:
     @property
     def streams(self) -> bool:
         """True where the program can be run step by step; else it needs the whole sequence."""
-        looks_back = any(op.kind == "step_at" for block in self.blocks for op in block.ops)
+        looks_back = any(_reads_sequence(op) for block in self.blocks for op in block.ops)
         ahead = any(block.clock.extra for block in self.blocks)
         flushed = self.steps is not None and not any(port.per_step for port in self.outputs)
         return self.sweeps == (FORWARD,) and not looks_back and (not ahead or flushed)
@@ -203,7 +155,7 @@ class Program:
     @property
     def length_ports(self) -> tuple[Port, ...]:
         """Inputs that say how many steps of the sequence count."""
-        read = {op.args[2] for b in self.blocks for op in b.ops if op.kind == "within"}
+        read = {length_read(op) for block in self.blocks for op in block.ops}
         return tuple(port for port in self.inputs if port.value in read)
 
     def clock_of(self) -> dict[str, tuple[int, Clock]]:
@@ -227,7 +179,9 @@ class Program:
     def counts_steps(self) -> bool:
         """True where the number of a step within its window matters."""
         return any(b.clock != EVERY_TICK for b in self.blocks) or any(
-            op.kind in STEPPED for block in self.blocks for op in block.ops
+            OPERATIONS[op.kind].timing is not Timing.NONE
+            for block in self.blocks
+            for op in block.ops
         )
 
     def sweep_of(self) -> dict[str, int]:
@@ -244,10 +198,20 @@ class Program:
             for op in block.ops:
                 for name in op.args:
                     source = made.get(name, ONCE)
-                    across = block.sweep not in (source, ONCE) or op.kind == "step_at"
+                    across = block.sweep not in (source, ONCE) or _reads_sequence(op)
                     if source >= 0 and across:
                         found.append(name)
         return tuple(dict.fromkeys(found))
+
+
+def length_read(op: Op) -> str:
+    """The operand that is the length of a sequence, "" where there is none."""
+    place = OPERATIONS[op.kind].length
+    return "" if place is None else op.args[place]
+
+
+def _reads_sequence(op: Op) -> bool:
+    return OPERATIONS[op.kind].reads is Reads.SEQUENCE
 
 
 def verify(program: Program) -> Program:
@@ -280,31 +244,8 @@ def _check_op(program: Program, op: Op, made: set[str]) -> None:
 
 
 def _check_lengths(program: Program, op: Op) -> None:
-    length = program.values[op.dest].length
     lengths = [program.values[name].length for name in op.args]
-    if op.kind in MATVECS:
-        _check_matvec(program, op, length)
-        return
-    if op.kind in REDUCTIONS:
-        fits = length == 1
-    elif op.kind == "slice":
-        fits = length == op.count and 0 <= op.n <= op.n + op.count <= lengths[0]
-    elif op.kind == "slide":
-        fits = length == lengths[0] and length % lengths[1] == 0 and lengths[2] in (1, length)
-    elif op.kind == "lookup":
-        fits = length == program.constants[op.matrices[0]].shape[-1] and op.n < lengths[0]
-    elif op.kind == "concat":
-        fits = length == sum(lengths)
-    else:
-        fits = all(n in (1, length) for n in lengths)
-    if not fits:
-        raise InternalError(f"program {program.name}: {op.dest} is {length} long of {lengths}")
-
-
-def _check_matvec(program: Program, op: Op, rows: int) -> None:
-    operands = op.args[1:] if op.kind == "matvec_over_time" else op.args
-    for matrix, operand in zip(op.matrices, operands, strict=True):
-        expected = (rows, program.values[operand].length)
-        found = np.shape(program.constants[matrix])[-2:]
-        if found != expected:
-            raise InternalError(f"program {program.name}: {matrix} is {found}, needs {expected}")
+    length = program.values[op.dest].length
+    wrong = OPERATIONS[op.kind].misfit(op, length, lengths, program.constants)
+    if wrong:
+        raise InternalError(f"program {program.name}: {op.dest} {wrong}")

@@ -15,7 +15,8 @@ from lstm_edge.archive import read_arrays
 from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import Clock, Length
-from lstm_edge.ir.program import Block, Op, Port, Program, State, StatePort, Value, verify
+from lstm_edge.ir.program import Block, Port, Program, State, StatePort, Value, verify
+from lstm_edge.operations.call import Op
 
 Array = npt.NDArray[Any]
 

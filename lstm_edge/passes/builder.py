@@ -13,7 +13,8 @@ import numpy.typing as npt
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock
-from lstm_edge.ir.program import Block, Op, State, Value
+from lstm_edge.ir.program import Block, State, Value
+from lstm_edge.operations.call import Op
 
 Array = npt.NDArray[Any]
 

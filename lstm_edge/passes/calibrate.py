@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from lstm_edge.errors import QuantizationError
 from lstm_edge.interpret.feed import Feed, walk_calls
-from lstm_edge.ir.program import MATVECS, Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS, multiplied
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Timing
 from lstm_edge.passes.moments import Halves, Moments, Sums
 
 Array = npt.NDArray[Any]
@@ -65,13 +68,14 @@ class _Watcher:
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         self.record(op.dest, result)
-        if op.kind not in MATVECS or self.first.setdefault(op.args, op.dest) != op.dest:
+        record = OPERATIONS[op.kind]
+        if not record.multiplies or self.first.setdefault(op.args, op.dest) != op.dest:
             return
-        operands, key = args, op.args
-        if op.kind == "matvec_over_time":
+        operands, key = args[record.running :], multiplied(op)
+        if record.timing is Timing.STEP:
             call = self.calls[op.dest] = self.calls.get(op.dest, -1) + 1
             step = call % len(self.constants[op.matrices[0]])
-            operands, key = args[1:], key_at(op.args[1:], step)
+            key = key_at(key, step)
         joined = np.concatenate(operands, axis=-1).astype(np.float64)
         self.sums.setdefault(key, Halves(Sums(), Sums())).add(joined, self.choosing)
 

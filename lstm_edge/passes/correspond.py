@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from lstm_edge.ir.program import MATVECS, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.calibrate import Ranges
 
 
@@ -19,7 +20,7 @@ def with_meanings(
     of an input's features (`scaled`), and sums of products before they are requantized.
     """
     made = {op.dest: op.kind for block in program.blocks for op in block.ops}
-    sums = {name for name, kind in made.items() if kind in MATVECS}
+    sums = {name for name, kind in made.items() if OPERATIONS[kind].multiplies}
     sums |= {state.name for state in program.states if state.next in sums}
     found = {}
     for name in program.values:

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.calibrate import (
     CHOOSING_SHARE,
     chained,
@@ -60,7 +62,7 @@ class _Collected:
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         """Keep the operands of a matrix product."""
         if op.dest in self.leaders:
-            operands = args[1:] if op.kind == "matvec_over_time" else args
+            operands = args[OPERATIONS[op.kind].running :]
             self.found.setdefault(op.dest, []).append(np.concatenate(operands, axis=-1))
 
 

@@ -1,10 +1,7 @@
 """Join operations that a core does in one instruction: peepholes on the operations of a phase.
 
-What is joined has a kind of its own and exactly the value of the operations that it stands for:
-
-    mulw_add     a + mulw(b, c)                                       args (a, b, c)
-    mul_add      mul(a, b) + count                                    args (a, b)
-    half_table   table(a >> 1, table, n)                              args (a,)
+What is joined has a kind of its own (`operations/joined.py`) and exactly the value of the operations
+that it stands for.
 """
 
 from __future__ import annotations
@@ -14,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations.call import Op
 
 
 def fuse(program: Program, ops: tuple[Op, ...], kept: frozenset[str]) -> tuple[Op, ...]:

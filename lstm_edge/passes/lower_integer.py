@@ -1,4 +1,4 @@
-"""The equations in integers: the operations of `numerics.py`, in formats chosen beforehand."""
+"""The equations in integers: the operations of `operations/`, in formats chosen beforehand."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from lstm_edge.passes.sweeps import Turn
 
 
 class RealRules:
-    """Every operation in float32; see `numerics_float.py`."""
+    """Every operation in float32; see `operations/`."""
 
     scheme = "float32"
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lstm_edge import numerics
 from lstm_edge.formats import Format, fixed, signed_bits
 from lstm_edge.ir.program import Value
+from lstm_edge.operations.curves import TABLE_SEGMENTS, table
 from lstm_edge.passes import tables
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
@@ -62,8 +62,8 @@ def _exponential(b: Builder, below: Value, layer: str) -> tuple[Value, int]:
         table=b.constant("exp_table", entries),
         n=n,
     )
-    half = numerics.TABLE_SEGMENTS // 2
-    return power, int(numerics.table(np.array(half << n), entries, n))
+    half = TABLE_SEGMENTS // 2
+    return power, int(table(np.array(half << n), entries, n))
 
 
 def _total(b: Builder, power: Value, top: int, layer: str) -> Value:

@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lstm_edge.ir.clock import Clock
-from lstm_edge.ir.program import PLACED, REDUCTIONS, WHOLE, Block, Op, Program
-
-SHIFTED = ("slice", "slide")
-"""Operations of which unit j reads other units than j of its operands."""
-FIXED = (*REDUCTIONS, "matvec_over_time")
-"""Operations that stay where their operand is made."""
+from lstm_edge.ir.program import Block, Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Reads
 
 
 @dataclass
@@ -43,16 +41,16 @@ def place(
     made_in: Mapping[str, Draft],
 ) -> Draft:
     """The earliest phase in which all operands are at hand; a new one where there is none."""
-    reduces = op.kind in REDUCTIONS
-    units = program.values[op.args[0] if reduces else op.dest].length
+    record = OPERATIONS[op.kind]
+    units = program.values[op.args[0] if record.reduces else op.dest].length
     level, joins = 0, None
     for name in op.args:
         source = made_in.get(name)
         if source is None or source.sweep != block.sweep:
             continue
-        reduced = any(o.dest == name and o.kind in REDUCTIONS for o in source.ops)
+        reduced = any(o.dest == name and OPERATIONS[o.kind].reduces for o in source.ops)
         same_units = program.values[name].length == source.units == units
-        same_time = source.clock == block.clock and op.kind not in (*WHOLE, *SHIFTED)
+        same_time = source.clock == block.clock and record.reads is Reads.UNIT
         by_unit = same_time and same_units and not reduced
         needed = source.level if by_unit else source.level + 1
         if needed > level or (needed == level and joins is None):
@@ -79,7 +77,7 @@ def sink(
     recurrent half of a GRU. They need no loop and no memory of their own. Only operations that
     read nothing else of their loop move. wanted: values that have to be in memory, which stay.
     """
-    every = [op for block in program.blocks for op in block.ops if op.kind not in PLACED]
+    every = [op for b in program.blocks for op in b.ops if not OPERATIONS[op.kind].placed]
     order = {op.dest: k for k, op in enumerate(every)}
     readers: dict[str, list[Op]] = {}
     for op in every:
@@ -103,13 +101,13 @@ def _moving(
     wanted: frozenset[str],
 ) -> dict[str, Draft]:
     """Where each result of a loop goes that leaves it."""
-    staying = wanted | {op.dest for op in draft.ops if op.kind in FIXED}
+    staying = wanted | {op.dest for op in draft.ops if _stays(op)}
     while True:
         moving: dict[str, Draft] = {}
         for op in reversed(draft.ops):
             uses = readers.get(op.dest, [])
             places = [moving.get(use.dest, made_in[use.dest]) for use in uses]
-            by_unit = not any(use.kind in (*WHOLE, *SHIFTED) for use in uses)
+            by_unit = all(OPERATIONS[use.kind].reads is Reads.UNIT for use in uses)
             if op.dest in staying or not places or not by_unit:
                 continue
             into = places[0]
@@ -124,3 +122,9 @@ def _moving(
         if not stuck:
             return moving
         staying |= stuck
+
+
+def _stays(op: Op) -> bool:
+    """True for what has to be where its operand is made: reductions and running sums."""
+    record = OPERATIONS[op.kind]
+    return record.reduces is not None or record.running > 0

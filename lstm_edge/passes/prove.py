@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import INT32_MAX, INT32_MIN
-from lstm_edge.interpret.interval import OPERATIONS, Bounds
-from lstm_edge.ir.program import MATVECS, Op, Program
-
-Ints = npt.NDArray[np.int64]
-INT16 = (-(2**15), 2**15 - 1)
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Bounds, Ints
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,10 @@ def prove(program: Program) -> Proof:
         for op in block.ops:
             args = [bounds[name] for name in op.args]
             _check_operands(program, op, args)
-            result = OPERATIONS[op.kind](op, args, constants)
-            if op.kind in MATVECS:
+            record = OPERATIONS[op.kind]
+            assert record.bounds is not None, f"{op.kind} is no integer operation"
+            result = record.bounds(op, args, constants)
+            if record.multiplies:
                 accumulators[op.dest] = _any_order(program, op, args, constants)
             _check_result(program, op, result)
             length = program.values[op.dest].length
@@ -67,21 +67,15 @@ def prove(program: Program) -> Proof:
 
 
 def _check_operands(program: Program, op: Op, args: list[Bounds]) -> None:
-    """mul takes two 16-bit operands, mulw one; divide and log want positive ones, shifts counts."""
-    narrow = {"mul": args, "mulw": args[1:]}.get(op.kind, [])
-    for low, high in narrow:
-        if low.min() < INT16[0] or high.max() > INT16[1]:
-            raise InternalError(f"{program.name}: {op.dest} needs a 16-bit operand")
-    most = {"lift": 30, "drop": 31}.get(op.kind)
-    if most is not None and (args[1][0].min() < 0 or args[1][1].max() > most):
-        raise InternalError(f"{program.name}: {op.dest} needs a count of 0 to {most}")
-    if op.kind in ("divide", "log", "headroom", "rsqrt") and args[-1][0].min() <= 0:
-        raise InternalError(f"{program.name}: {op.dest} needs a positive operand")
+    """Each operand lies in the range that its operation wants."""
+    for want, (low, high) in zip(OPERATIONS[op.kind].wants, args, strict=False):
+        if want is not None and (low.min() < want.low or high.max() > want.high):
+            raise InternalError(f"{program.name}: {op.dest} needs {want.text}")
 
 
 def _any_order(program: Program, op: Op, args: list[Bounds], constants: Mapping[str, Ints]) -> int:
     """Bound of any partial sum of a matvec."""
-    operands = args[1:] if op.kind == "matvec_over_time" else args
+    operands = args[OPERATIONS[op.kind].running :]
     reach = np.abs(constants[op.bias])
     for matrix, (low, high) in zip(op.matrices, operands, strict=True):
         weights = np.abs(constants[matrix])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lstm_edge.ir.program import Block, Op, Program
+from lstm_edge.ir.program import Block, Program
+from lstm_edge.operations.call import Op
 
 
 def prune(program: Program) -> Program:

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lstm_edge.ir.clock import EVERY_TICK, Clock
-from lstm_edge.ir.program import LOAD, MATVECS, ONCE, PLACED, REDUCTIONS, WHOLE, Block, Op, Program
-from lstm_edge.passes.place import SHIFTED, Draft, place, sink
+from lstm_edge.ir.program import LOAD, ONCE, Block, Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Reads
+from lstm_edge.passes.place import Draft, place, sink
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def schedule(program: Program) -> Schedule:
     copies: list[Phase] = []
     for block in program.blocks:
         for op in block.ops:
-            if op.kind in PLACED:
+            if OPERATIONS[op.kind].placed:
                 made_in[op.dest] = _join(program, op, block, made_in, joined, copies)
                 continue
             draft = place(program, op, block, drafts, made_in)
@@ -115,7 +118,9 @@ def _join(
     offset, level = 0, 0
     for part in op.args:
         source = made_in.get(part)
-        move = Move(part, op.dest, offset, op.n if op.kind == "step_at" else None)
+        move = Move(
+            part, op.dest, offset, op.n if OPERATIONS[op.kind].reads is Reads.SEQUENCE else None
+        )
         if source is not None and source.sweep == block.sweep and move.step is None:
             joined.append(move)
             level = max(level, source.level)
@@ -138,7 +143,8 @@ def _wanted(program: Program) -> frozenset[str]:
     wanted = {p.value for p in program.outputs}
     wanted |= {name for s in program.states for name in (s.next, s.given)}
     for block in program.blocks:
-        wanted |= {name for op in block.ops if op.kind in PLACED for name in op.args}
+        placed = (op for op in block.ops if OPERATIONS[op.kind].placed)
+        wanted |= {name for op in placed for name in op.args}
     return frozenset(wanted)
 
 
@@ -155,7 +161,7 @@ def _finish(
         read_elsewhere = {
             name for d in drafts if d is not draft for op in d.ops for name in op.args
         }
-        made = [op.dest for op in draft.ops if op.kind not in REDUCTIONS]
+        made = [op.dest for op in draft.ops if not OPERATIONS[op.kind].reduces]
         stores = tuple(n for n in made if n in wanted or n in read_elsewhere)
         name, k = draft.layer, 2
         while name in names:
@@ -173,14 +179,14 @@ def _phase(
     made_in: Mapping[str, Draft],
 ) -> Phase:
     loads, whole, scalars = [], [], []
-    for op in draft.ops:
+    ops = [(op, OPERATIONS[op.kind]) for op in draft.ops]
+    for op, record in ops:
         for k, arg in enumerate(op.args):
             if made_in.get(arg) is draft or arg in program.constants:
                 continue
-            running_sum = op.kind == "matvec_over_time" and k == 0
-            if op.kind in WHOLE and not running_sum:
+            if record.reads is Reads.WHOLE and k >= record.running:
                 whole.append(arg)
-            elif program.values[arg].length == 1 and op.kind not in SHIFTED:
+            elif program.values[arg].length == 1 and record.reads is not Reads.SHIFTED:
                 scalars.append(arg)
             else:
                 loads.append(arg)
@@ -188,9 +194,9 @@ def _phase(
         name=name,
         sweep=draft.sweep,
         units=draft.units,
-        matvecs=tuple(op for op in draft.ops if op.kind in MATVECS),
-        ops=tuple(op for op in draft.ops if op.kind not in (*MATVECS, *REDUCTIONS)),
-        reductions=tuple(op for op in draft.ops if op.kind in REDUCTIONS),
+        matvecs=tuple(op for op, record in ops if record.multiplies),
+        ops=tuple(op for op, record in ops if not (record.multiplies or record.reduces)),
+        reductions=tuple(op for op, record in ops if record.reduces),
         loads=tuple(dict.fromkeys(loads)),
         whole=tuple(dict.fromkeys(whole)),
         scalars=tuple(dict.fromkeys(scalars)),

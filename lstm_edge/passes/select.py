@@ -13,6 +13,7 @@ from lstm_edge.errors import TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels import KERNELS, needs_of
 from lstm_edge.kernels.kernel import Form, Kernel
+from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_takes
 from lstm_edge.passes.schedule import Phase, Schedule, schedule
 from lstm_edge.passes.tiles import RowSet, group_of, product_of, row_sets
@@ -89,7 +90,7 @@ def select(program: Program, target: Target, unroll: str) -> Selection:
 
 def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: Arrays) -> Tiles:
     sets = row_sets(phase)
-    over_time = any(op.kind == "matvec_over_time" for op in phase.matvecs)
+    over_time = any(OPERATIONS[op.kind].running for op in phase.matvecs)
     straight = unroll == "full" and not over_time
     kernel = None if straight else _kernel(program, target, sets, portable=unroll == "full")
     runs = []

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.numerics import LOG_FRACTION_BITS, TABLE_SEGMENTS
+from lstm_edge.operations.curves import LOG_FRACTION_BITS, TABLE_SEGMENTS
 
 Doubles = npt.NDArray[np.float64]
 Entries = npt.NDArray[np.int64]
@@ -104,7 +104,7 @@ def exp_table() -> Entries:
 
 
 def log_table() -> Entries:
-    """log(1 + m) for m in [0, 1] in Q0.15, the entries of `numerics.log`."""
+    """log(1 + m) for m in [0, 1] in Q0.15, the entries of `curves.log`."""
     m = np.linspace(0.0, 1.0, TABLE_SEGMENTS + 1)
     values = _entries(np.log1p, lambda x: np.asarray(-1.0 / (1.0 + x) ** 2), m)
     scaled = np.floor(values * 2.0**LOG_FRACTION_BITS + 0.5).astype(np.int64)
@@ -113,7 +113,7 @@ def log_table() -> Entries:
 
 
 def rsqrt_table() -> Entries:
-    """2**29 / sqrt(t) for t in [2**29, 2**31], the 385 entries of `numerics.rsqrt`: Q0.15 of
+    """2**29 / sqrt(t) for t in [2**29, 2**31], the 385 entries of `curves.rsqrt`: Q0.15 of
     1 / sqrt(u), u from 2 to 8.
     """
     u = np.linspace(2.0, 8.0, 3 * TABLE_SEGMENTS // 4 + 1)

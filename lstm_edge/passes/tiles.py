@@ -13,8 +13,10 @@ from math import gcd, lcm
 import numpy as np
 
 from lstm_edge.formats import signed_bits
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
 from lstm_edge.kernels.kernel import ROWS, Product
+from lstm_edge.operations import multiplied
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.schedule import Phase
 
 
@@ -30,16 +32,11 @@ class RowSet:
         return -(-len(self.matvecs) * group // ROWS)
 
 
-def operands_of(op: Op) -> tuple[str, ...]:
-    """The vectors that a matvec multiplies."""
-    return op.args[1:] if op.kind == "matvec_over_time" else op.args
-
-
 def row_sets(phase: Phase) -> tuple[RowSet, ...]:
     """The matvecs of a phase by what they multiply, in the order of the first of each."""
     found: dict[tuple[str, ...], list[Op]] = {}
     for op in phase.matvecs:
-        found.setdefault(operands_of(op), []).append(op)
+        found.setdefault(multiplied(op), []).append(op)
     return tuple(RowSet(operands, tuple(ops)) for operands, ops in found.items())
 
 

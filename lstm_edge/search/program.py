@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lstm_edge.data import Data
-from lstm_edge.emit.kernels import KERNELS
 from lstm_edge.emit.render import Rendered, render
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import MATVECS, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.record import Timing
 from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.costs import instructions
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize
 from lstm_edge.search.judge import Judge
@@ -60,7 +62,7 @@ def find_program(
             options,
             program,
             sum(constant_bytes(rendered)),
-            instructions(program, rendered),
+            instructions(rendered.selection),
             rendered.memory.state_bytes + rendered.memory.scratch_bytes,
             judge.judged(program),
         )
@@ -75,19 +77,7 @@ def _layers(reference: Program) -> tuple[str, ...]:
     numbers: dict[str, int] = {}
     for block in reference.blocks:
         for op in block.ops:
-            if op.kind in (*MATVECS, "lookup"):
+            if op.matrices:
                 own = sum(reference.constants[m].size for m in op.matrices)
                 numbers[block.layer] = numbers.get(block.layer, 0) + own
     return tuple(sorted(numbers, key=lambda layer: (-numbers[layer], layer)))
-
-
-def instructions(program: Program, rendered: Rendered) -> int:
-    """About how many instructions the matrix products of a step take on a Cortex-M4."""
-    total = 0.0
-    for phase in rendered.schedule.phases:
-        kernel = KERNELS[rendered.kernels.get(phase.name, "portable")]
-        for op in phase.matvecs:
-            numbers = sum(program.constants[m].size for m in op.matrices)
-            steps = len(program.constants[op.matrices[0]]) if op.kind == "matvec_over_time" else 1
-            total += kernel.INSTRUCTIONS * numbers / steps
-    return round(total)

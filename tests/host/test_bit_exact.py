@@ -11,7 +11,8 @@ import pytest
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Layer, Model
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations.call import Op
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc
 from tests.support.choices import (

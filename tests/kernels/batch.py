@@ -95,6 +95,7 @@ def source(kernel: Kernel, form: Form) -> str:
         f"#define {symbol}_ONES {form.ones}",
         f"#define {symbol}_BLOCKS {form.blocks}",
         "#if defined(__arm__)",
+        "#include <arm_acle.h>" if kernel.part == "dsp" else "",
         (folder / kernel.part / "operand.h").read_text(),
         (folder / SHARED[kernel.part] / "rows.h").read_text(),
         (folder / f"{kernel.name}.c").read_text(),

@@ -26,11 +26,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.interpret.execute import Functions
-from lstm_edge.ir.program import MATVECS, Op, Program
-from lstm_edge.numerics_float import OPERATIONS
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS, functions, multiplied
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.calibrate import Ranges
 
 Array = npt.NDArray[Any]
+FUNCTIONS = functions(is_float=True)
 WEIGHT_LIMIT = 127
 GATE_FRACTION, PRE_FRACTION = 15, 12
 SQUASHING = ("sigmoid", "tanh", "softsign")
@@ -106,12 +108,12 @@ class PerTensor:
         for block in self.program.blocks:
             for op in block.ops:
                 grid = self._grid(op, block.layer in recurrent)
-                if op.kind in MATVECS:
+                if OPERATIONS[op.kind].multiplies:
                     yield op.dest, partial(self._matvec(op), grid)
                 elif op.kind == "lookup":
                     yield op.dest, partial(_lookup, self._table(op), grid)
                 elif grid is not None:
-                    yield op.dest, partial(_then_rounded, OPERATIONS[op.kind], grid)
+                    yield op.dest, partial(_then_rounded, FUNCTIONS[op.kind], grid)
 
     def _grid(self, op: Op, is_recurrent: bool) -> Grid | None:
         """The format that a result is kept in; None for float32, as for sums over time."""
@@ -138,10 +140,9 @@ class PerTensor:
 
     def _matvec(self, op: Op) -> Callable[..., Array]:
         """bias + sum of W x, by `grid` and the arguments of a matvec in a program."""
-        operands = op.args[1:] if op.kind == "matvec_over_time" else op.args
         constants = self.program.constants
         scales = [weight_scale(constants[m]) for m in op.matrices]
-        grids = [self._int8(name) for name in operands]
+        grids = [self._int8(name) for name in multiplied(op)]
 
         def product(grid: Grid | None, bias: Array, terms: list[tuple[Array, Array]]) -> Array:
             total = bias.astype(np.float64)
@@ -174,22 +175,18 @@ class PerTensor:
         owners = {s.next: s.name for s in self.program.states if not s.accumulator}
         for block in self.program.blocks:
             for op in block.ops:
-                if op.kind in ("slice", "step_at"):
-                    owners[op.dest] = op.args[0]
-                elif op.kind == "slide":
-                    owners[op.dest] = op.args[1]
+                moved = OPERATIONS[op.kind].moves
+                if moved is not None:
+                    owners[op.dest] = op.args[moved]
         while value in owners:
             value = owners[value]
         return value
 
     def _multiplied(self) -> set[str]:
         """Tensors that a matrix reads."""
-        products = [op for b in self.program.blocks for op in b.ops if op.kind in MATVECS]
-        return {
-            self._tensor(name)
-            for op in products
-            for name in (op.args[1:] if op.kind == "matvec_over_time" else op.args)
-        }
+        every = (op for b in self.program.blocks for op in b.ops)
+        products = [op for op in every if OPERATIONS[op.kind].multiplies]
+        return {self._tensor(name) for op in products for name in multiplied(op)}
 
     def _recurrent(self) -> set[str]:
         """Layers whose state lives on from step to step."""
@@ -209,5 +206,5 @@ def _then_rounded(function: Callable[..., Array], grid: Grid, *arguments: Any) -
 
 
 def _lookup(table: Array, grid: Grid | None, ids: Array, rows: Array, n: int) -> Array:
-    found = OPERATIONS["lookup"](ids, table, n)
+    found = FUNCTIONS["lookup"](ids, table, n)
     return found if grid is None else grid.rounded(found)

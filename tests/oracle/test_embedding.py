@@ -13,7 +13,7 @@ from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import dequantize, quantize, read_inputs
 from lstm_edge.ir.model import Layer, Model
-from lstm_edge.ir.program import Op
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.targets import load_target

@@ -10,7 +10,7 @@ import pytest
 from lstm_edge import frontend
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.feed import Feed
-from lstm_edge.numerics_float import sigmoid, tanh
+from lstm_edge.operations.curves_float import sigmoid, tanh
 from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.per_tensor import PerTensor, int8_between, int16_to

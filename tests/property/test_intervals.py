@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstm_edge import numerics
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
-from lstm_edge.interpret import interval
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.clock import Length
-from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, Value
+from lstm_edge.ir.program import FORWARD, Block, Port, Program, Value
+from lstm_edge.operations import OPERATIONS, functions
+from lstm_edge.operations.call import Call, Moment, Op
+from lstm_edge.operations.product import matvec
+from lstm_edge.operations.record import Bounds, Reads, Timing
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.passes.tables import rsqrt_table
@@ -37,10 +39,23 @@ TABLES = {
 }
 
 
+FUNCTIONS = functions(is_float=False)
+
+LIMITS = {
+    **{kind: [INT32, INT32] for kind in ("add", "sub", "larger", "smaller", "above", "concat")},
+    "matvec": [INT16, INT16],
+    "matvec_over_time": [INT32, INT16],
+    "restart": [INT32, INT32],
+    "within": [INT32, INT32, (0, 2 * STEPS)],
+    "slide": [INT32, INT32, INT32],
+}
+"""Ranges of the operands, where they are not what the record wants, or one of 32 bits."""
+
+
 @st.composite
-def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
+def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
     """An operation, bounds of its operands, constants, and a seed for points within."""
-    kind = draw(st.sampled_from(sorted(interval.OPERATIONS)))
+    kind = draw(st.sampled_from(sorted(FUNCTIONS)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     n = {
         "shift": draw(st.integers(-4, 31)),
@@ -51,27 +66,8 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
         "mean_over_steps": draw(st.integers(-3, 3)),
         "slide": draw(st.integers(0, 1)),
     }.get(kind, 0)
-    limits = {
-        "mulw": [INT32, INT16],
-        "mul": [INT16, INT16],
-        "add": [INT32, INT32],
-        "sub": [INT32, INT32],
-        "divide": [(0, INT32_MAX), (1, INT32_MAX)],
-        "log": [(1, INT32_MAX)],
-        "matvec": [INT16, INT16],
-        "matvec_over_time": [INT32, INT16],
-        "concat": [INT32, INT32],
-        "larger": [INT32, INT32],
-        "smaller": [INT32, INT32],
-        "above": [INT32, INT32],
-        "headroom": [(1, INT32_MAX)],
-        "lift": [INT32, (0, 30)],
-        "drop": [INT32, (0, 31)],
-        "rsqrt": [(1, INT32_MAX)],
-        "restart": [INT32, INT32],
-        "within": [INT32, INT32, (0, 2 * STEPS)],
-        "slide": [INT32, INT32, INT32],
-    }.get(kind, [INT32])
+    wanted = [INT32 if w is None else (w.low, w.high) for w in OPERATIONS[kind].wants]
+    limits = LIMITS.get(kind, wanted or [INT32])
     magnitude = 2.0 ** draw(st.integers(0, 31))
     bounds = []
     for k, (least, most) in enumerate(limits):
@@ -106,46 +102,42 @@ def cases(draw: Any) -> tuple[Op, list[interval.Bounds], dict[str, Ints], int]:
     return op, bounds, constants, int(rng.integers(2**32))
 
 
-MOMENTS: dict[str, list[tuple[int, ...]]] = {
-    "restart": [(False,), (True,)],
-    "within": [(t,) for t in range(2 * STEPS + 1)],
-    "slide": [(False, False), (True, False), (False, True), (True, True)],
+MOMENTS = {
+    Timing.NONE: [Moment(0, False, -1, 1)],
+    Timing.FIRST: [Moment(0, first, late, 1) for first in (False, True) for late in (-1, 1)],
+    Timing.STEP: [Moment(step, step == 0, -1, 1) for step in range(2 * STEPS + 1)],
+    Timing.COUNT: [Moment(steps - 1, False, -1, steps) for steps in range(1, 9)],
 }
-"""What operations that depend on when they run are told of it: all that may be."""
+"""When an operation may run, as far as it depends on that."""
 
 
 def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
     """The operation on points [points, units] (for a matvec over time, its last running sum); at
     every step, one after the other, where it depends on that.
     """
-    function = numerics.OPERATIONS[op.kind]
-    if op.kind == "matvec":
-        pairs = zip(op.matrices, args, strict=True)
-        return function(constants[op.bias], [(constants[m], x) for m, x in pairs])
-    if op.kind == "matvec_over_time":
-        total = constants[op.bias]
-        for weights in constants[op.matrices[0]]:
-            total = function(total, [(weights, args[1])])
-        return total
-    if op.kind == "step_at":
+    record, function = OPERATIONS[op.kind], FUNCTIONS[op.kind]
+    if record.reads is Reads.SEQUENCE:
         return args[0]
-    if op.kind in MOMENTS:
-        return np.concatenate([function(*args, *m) for m in MOMENTS[op.kind]])
-    if op.kind == "mean_over_steps":
-        counts = [max(1, Length(op.n, op.count).of(steps)) for steps in range(1, 9)]
-        return np.concatenate([function(args[0], count) for count in counts])
-    extra: dict[str, tuple[Any, ...]] = {
-        "log": (constants.get(op.table),),
-        "rsqrt": (constants.get(op.table),),
-        "table": (constants.get(op.table), op.n),
-        "lookup": (constants["W"], op.n, *((constants["b"],) if op.bias else ())),
-        "slice": (op.n, op.count),
-        **dict.fromkeys(("shift", "round_shift", "saturate"), (op.n,)),
-    }
-    return function(*args, *extra.get(op.kind, ()))
+    if record.running:
+        total = args[0]
+        for moment in MOMENTS[Timing.STEP][:STEPS]:
+            total = function(*record.bind(Call(op, (total, *args[1:]), constants, moment)))
+        return total
+    found = []
+    for moment in MOMENTS[record.timing]:
+        counts = record.timing is Timing.COUNT
+        count = max(1, Length(op.n, op.count).of(moment.steps)) if counts else 0
+        found.append(function(*record.bind(Call(op, tuple(args), constants, moment, count))))
+    return np.concatenate(found)
 
 
-def points(bounds: interval.Bounds, rng: np.random.Generator) -> Ints:
+def bounds_of(op: Op, args: list[Bounds], constants: dict[str, Ints]) -> Bounds:
+    bounds = OPERATIONS[op.kind].bounds
+    assert bounds is not None
+    return bounds(op, args, constants)
+
+
+def points(bounds: Bounds, rng: np.random.Generator) -> Ints:
     """Random numbers within the bounds, both ends among them, unit by unit."""
     low, high = bounds
     inside = rng.integers(low, high, (POINTS, len(low)), endpoint=True)
@@ -156,11 +148,11 @@ def points(bounds: interval.Bounds, rng: np.random.Generator) -> Ints:
 @settings(max_examples=600)
 @given(cases())
 def test_the_bounds_of_an_operation_hold_for_all_operands_within_theirs(
-    case: tuple[Op, list[interval.Bounds], dict[str, Ints], int],
+    case: tuple[Op, list[Bounds], dict[str, Ints], int],
 ) -> None:
     op, bounds, constants, seed = case
     rng = np.random.default_rng(seed)
-    low, high = interval.OPERATIONS[op.kind](op, bounds, constants)
+    low, high = bounds_of(op, bounds, constants)
     result = apply(op, [points(b, rng) for b in bounds], constants)
     assert np.all(low <= result)
     assert np.all(result <= high)
@@ -169,16 +161,17 @@ def test_the_bounds_of_an_operation_hold_for_all_operands_within_theirs(
 @settings(max_examples=300)
 @given(cases())
 def test_the_bounds_of_points_are_the_result_itself(
-    case: tuple[Op, list[interval.Bounds], dict[str, Ints], int],
+    case: tuple[Op, list[Bounds], dict[str, Ints], int],
 ) -> None:
     """Except for a table, bounded by its entries, above, by 0, argmax, and sums over all steps;
     what depends on the step is bounded by what it is at any.
     """
     op, bounds, constants, _ = case
     args = [b[0] for b in bounds]
-    low, high = interval.OPERATIONS[op.kind](op, [(a, a) for a in args], constants)
+    low, high = bounds_of(op, [(a, a) for a in args], constants)
     results = apply(op, [a[None] for a in args], constants)
-    if op.kind in MOMENTS or op.kind == "mean_over_steps":
+    record = OPERATIONS[op.kind]
+    if record.timing is not Timing.NONE and not record.running:
         assert np.all(low <= results.min(axis=0))
         assert np.all(high >= results.max(axis=0))
         return
@@ -207,7 +200,7 @@ def any_order(program: Program, op: Op, args: tuple[Ints, ...]) -> Ints:
     """The largest partial sum of a matvec whatever comes first: magnitudes only."""
     pairs = zip(op.matrices, args, strict=True)
     terms = [(np.abs(program.constants[m]), np.abs(x)) for m, x in pairs]
-    return numerics.matvec(np.abs(program.constants[op.bias]), terms)
+    return matvec(np.abs(program.constants[op.bias]), terms)
 
 
 @settings(max_examples=150)

@@ -13,8 +13,10 @@ from lstm_edge.accuracy.results import Accuracy, ValueAccuracy
 from lstm_edge.accuracy.tally import RangeTally, Tally
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.interpret.feed import Feed
-from lstm_edge.ir.program import MATVECS, Block, Op, Port, Program, Value
+from lstm_edge.ir.program import Block, Port, Program, Value
 from lstm_edge.ir.serialize import from_bytes, to_bytes
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from tests.support.models import random_inputs, random_model
@@ -250,7 +252,7 @@ def test_sums_of_products_stand_for_nothing_before_they_are_requantized() -> Non
     inputs = random_inputs(model, 8)
     program, reference = quantized(model, inputs), lower_real(model)
     ops = [op for block in program.blocks for op in block.ops]
-    sums = {op.dest for op in ops if op.kind in MATVECS}
+    sums = {op.dest for op in ops if OPERATIONS[op.kind].multiplies}
     assert any(op.kind == "matvec_over_time" for op in ops)
     assert not sums & program.stands_for.keys()
     found = measure(program, reference, Feed.of_samples(inputs)).accuracy

@@ -11,7 +11,9 @@ import pytest
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import MATVECS, Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
 from lstm_edge.passes import quantize as quantizing
 from lstm_edge.passes.calibrate import Ranges, calibrate
 from lstm_edge.passes.entering import entering, stored_feed
@@ -90,7 +92,7 @@ def test_later_layers_see_what_the_integers_of_earlier_ones_are(options_at: int)
     ours = recorded(one.first.program, one.feed, real=False)
     compared = set()
     for op in (op for block in one.first.program.blocks for op in block.ops):
-        if op.kind not in MATVECS:
+        if not OPERATIONS[op.kind].multiplies:
             continue
         (moments,) = one.known[op.matrices[0]]
         vectors = np.concatenate([ours[matrix] for matrix in op.matrices], axis=-1)

@@ -13,7 +13,8 @@ import pytest
 from lstm_edge.fake_quant import fake_quant
 from lstm_edge.formats import fraction_bits
 from lstm_edge.ir.model import Layer, Model
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.choose_formats import Options
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized

@@ -14,8 +14,9 @@ import pytest
 from lstm_edge.emit.formats_comment import comment, formats
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import DenseOverTime, Layer, Model
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.options import Options
 from lstm_edge.targets import load_target
 from tests.support.command import FIXTURES, done

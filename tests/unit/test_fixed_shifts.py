@@ -9,8 +9,9 @@ import pytest
 
 from lstm_edge.formats import fraction_bits
 from lstm_edge.ir.model import Layer, Model
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
 from lstm_edge.layers.normalize import SCALE
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.options import Options
 from tests.support.choices import FUNCTION_HEADS, NORM_HEADS
 from tests.support.models import random_model

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "formats", "numerics", "numerics_float"),
-    ("archive", "resources", "rounding"),
+    ("errors", "formats"),
+    ("archive", "operations", "resources", "rounding"),
     ("fake_quant", "ir"),
     ("functions", "targets"),
     ("cells", "layers"),

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge import numerics_float
+from lstm_edge.operations import comparison, curves_float, functions, product, reductions
+from lstm_edge.operations.record import Floats
 
 Doubles = npt.NDArray[np.float64]
+FUNCTIONS = functions(is_float=True)
 
 
-def floats(*numbers: float) -> numerics_float.Floats:
+def floats(*numbers: float) -> Floats:
     return np.array(numbers, np.float32)
 
 
@@ -27,67 +29,67 @@ ULP = 2.0**-23
 
 def test_exp_is_within_one_ulp() -> None:
     x = np.linspace(-87.0, 87.0, 300001).astype(np.float32)
-    assert relative_error(numerics_float.exp(x), np.exp(x.astype(np.float64))) < ULP
+    assert relative_error(curves_float.exp(x), np.exp(x.astype(np.float64))) < ULP
 
 
 def test_exp_is_clamped_where_float32_ends() -> None:
-    ends = numerics_float.exp(floats(-87, 87))
-    assert np.array_equal(numerics_float.exp(floats(-88, 88)), ends)
-    assert np.array_equal(numerics_float.exp(floats(-3e38, 3e38)), ends)
-    assert numerics_float.exp(floats(0.0, -0.0)).tolist() == [1.0, 1.0]
+    ends = curves_float.exp(floats(-87, 87))
+    assert np.array_equal(curves_float.exp(floats(-88, 88)), ends)
+    assert np.array_equal(curves_float.exp(floats(-3e38, 3e38)), ends)
+    assert curves_float.exp(floats(0.0, -0.0)).tolist() == [1.0, 1.0]
 
 
 def test_log_of_floats_is_within_two_ulp() -> None:
     x = np.exp(np.linspace(-85.0, 88.0, 300001)).astype(np.float32)
     exact = np.log(x.astype(np.float64))
-    error = np.abs(numerics_float.log(x) - exact)
+    error = np.abs(curves_float.log(x) - exact)
     assert np.all(error <= 2.0 * np.spacing(np.abs(exact.astype(np.float32))))
-    assert numerics_float.log(floats(1.0)).tolist() == [0.0]
+    assert curves_float.log(floats(1.0)).tolist() == [0.0]
 
 
 def test_rsqrt_of_floats_is_within_one_ulp() -> None:
     x = np.exp(np.linspace(-86.0, 86.0, 300001)).astype(np.float32)
-    assert relative_error(numerics_float.rsqrt(x), x.astype(np.float64) ** -0.5) < ULP
+    assert relative_error(curves_float.rsqrt(x), x.astype(np.float64) ** -0.5) < ULP
 
 
 def test_rsqrt_of_floats_is_clamped_and_silent_at_extremes() -> None:
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        found = numerics_float.rsqrt(floats(-1.0, 0.0, 1e-45, 2.0**-126, 2.0**126, 3e38, np.inf))
+        found = curves_float.rsqrt(floats(-1.0, 0.0, 1e-45, 2.0**-126, 2.0**126, 3e38, np.inf))
     least, most = 2.0**-63, 2.0**63
     assert np.allclose(found, floats(most, most, most, most, least, least, least), rtol=1e-6)
-    assert numerics_float.rsqrt(floats(np.nan)).tolist() == [found[0]]
+    assert curves_float.rsqrt(floats(np.nan)).tolist() == [found[0]]
 
 
 def test_sigmoid_is_within_two_ulp() -> None:
     x = np.linspace(-30.0, 30.0, 300001).astype(np.float32)
     exact = 1.0 / (1.0 + np.exp(-x.astype(np.float64)))
-    assert relative_error(numerics_float.sigmoid(x), exact) < 1.5 * ULP
-    assert numerics_float.sigmoid(floats(0.0, -0.0)).tolist() == [0.5, 0.5]
+    assert relative_error(curves_float.sigmoid(x), exact) < 1.5 * ULP
+    assert curves_float.sigmoid(floats(0.0, -0.0)).tolist() == [0.5, 0.5]
 
 
 def test_tanh_is_within_three_ulp() -> None:
     x = np.concatenate([np.linspace(-12.0, 12.0, 300000), np.geomspace(1e-30, 1.0, 30000)])
     x = x.astype(np.float32)
-    assert relative_error(numerics_float.tanh(x), np.tanh(x.astype(np.float64))) < 3.0 * ULP
+    assert relative_error(curves_float.tanh(x), np.tanh(x.astype(np.float64))) < 3.0 * ULP
 
 
 def test_tanh_near_zero_is_within_one_ulp() -> None:
     """The series; no cancellation as in 1 - 2 / (exp(2 x) + 1)."""
     x = np.concatenate([np.linspace(-0.374, 0.374, 99999), np.geomspace(1e-30, 0.374, 9999)])
     x = x[x != 0.0].astype(np.float32)
-    assert relative_error(numerics_float.tanh(x), np.tanh(x.astype(np.float64))) < 1.1 * ULP
+    assert relative_error(curves_float.tanh(x), np.tanh(x.astype(np.float64))) < 1.1 * ULP
 
 
 def test_tanh_joins_its_two_forms_without_a_step_back() -> None:
-    at = np.float32(numerics_float.TANH_SMALL)
+    at = np.float32(curves_float.TANH_SMALL)
     x = at + np.arange(-2000, 2000).astype(np.float32) * np.spacing(at)
-    error = numerics_float.tanh(x).astype(np.float64) - np.tanh(x.astype(np.float64))
+    error = curves_float.tanh(x).astype(np.float64) - np.tanh(x.astype(np.float64))
     assert np.abs(error).max() < 3.0 * ULP * float(np.tanh(at))
 
 
 def test_tanh_is_odd_to_one_ulp_of_one() -> None:
     x = np.linspace(0.0, 20.0, 50001).astype(np.float32)
-    assert np.abs(numerics_float.tanh(x) + numerics_float.tanh(-x)).max() <= 2.0 * ULP
+    assert np.abs(curves_float.tanh(x) + curves_float.tanh(-x)).max() <= 2.0 * ULP
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_tanh_is_odd_to_one_ulp_of_one() -> None:
 def test_float_functions_are_finite_and_silent_at_extremes(function: str) -> None:
     """A cell state reaches thousands when its gates stay open; numpy must not warn about it."""
     x = floats(-3e38, -1e10, -1e4, -100.0, -1e-38, 0.0, 1e-45, 100.0, 1e4, 1e10, 3e38)
-    operation = numerics_float.OPERATIONS[function]
+    operation = FUNCTIONS[function]
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         assert np.all(np.isfinite(operation(x)))
 
@@ -105,16 +107,16 @@ def test_float_functions_are_finite_and_silent_at_extremes(function: str) -> Non
 def test_float_gates_reach_their_limits_and_stay_within(
     function: str, low: float, high: float
 ) -> None:
-    y = numerics_float.OPERATIONS[function](floats(-300, -90, -20, 20, 90, 300))
+    y = FUNCTIONS[function](floats(-300, -90, -20, 20, 90, 300))
     assert low <= float(y.min()) < low + 1e-8
     assert float(y.max()) == high
 
 
 def test_float_comparisons_keep_their_borders() -> None:
     a, zero = floats(-1.0, -0.0, 0.0, 1e-45, 2.5), floats(0.0)
-    assert numerics_float.larger(a, zero).tolist() == floats(0.0, 0.0, 0.0, 1e-45, 2.5).tolist()
-    assert numerics_float.smaller(a, zero).tolist() == [-1.0, 0.0, 0.0, 0.0, 0.0]
-    assert numerics_float.above(a, floats(1e-45)).tolist() == [0.0, 0.0, 0.0, 0.0, 2.5]
+    assert comparison.larger_float(a, zero).tolist() == floats(0.0, 0.0, 0.0, 1e-45, 2.5).tolist()
+    assert comparison.smaller_float(a, zero).tolist() == [-1.0, 0.0, 0.0, 0.0, 0.0]
+    assert comparison.above_float(a, floats(1e-45)).tolist() == [0.0, 0.0, 0.0, 0.0, 2.5]
 
 
 CURVES: dict[str, Callable[[Doubles], Doubles]] = {
@@ -128,7 +130,7 @@ CURVES: dict[str, Callable[[Doubles], Doubles]] = {
 def test_the_tails_of_functions_are_within_two_units_of_one(function: str) -> None:
     """They are added to numbers near 1 or multiplied by them: absolute, in 2**-24."""
     x = np.linspace(-30.0, 30.0, 200001).astype(np.float32)
-    found = numerics_float.OPERATIONS[function](x).astype(np.float64)
+    found = FUNCTIONS[function](x).astype(np.float64)
     assert np.abs(found - CURVES[function](x.astype(np.float64))).max() < 2.0**-23
 
 
@@ -144,7 +146,7 @@ def test_float_matvec_sums_column_by_column_from_the_bias() -> None:
     bias = rng.normal(size=4).astype(np.float32)
     weights = [rng.normal(size=(4, n)).astype(np.float32) for n in (7, 33)]
     x = [(rng.normal(size=(3, n)) * 100).astype(np.float32) for n in (7, 33)]
-    found = numerics_float.matvec(bias, list(zip(weights, x, strict=True)))
+    found = product.matvec_float(bias, list(zip(weights, x, strict=True)))
     w = np.concatenate(weights, axis=1)
     for sample in range(3):
         v = np.concatenate([part[sample] for part in x])
@@ -155,7 +157,7 @@ def test_float_matvec_sums_column_by_column_from_the_bias() -> None:
 
 def test_float_sum_runs_from_the_first_unit_to_the_last() -> None:
     a = (np.random.default_rng(4).normal(size=(2, 50)) * 1e3).astype(np.float32)
-    found = numerics_float.total(a)
+    found = reductions.total_float(a)
     assert found.shape == (2, 1)
     for sample in range(2):
         assert found[sample, 0] == sequential(np.float32(0.0), a[sample].__getitem__, 50)
@@ -164,7 +166,7 @@ def test_float_sum_runs_from_the_first_unit_to_the_last() -> None:
 def test_float_elementwise_operations_are_those_of_ieee_754() -> None:
     a, b = floats(1.0, -7.0, 1e20), floats(3.0, 0.1, 1e-10)
     for name, function in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply)):
-        assert np.array_equal(numerics_float.OPERATIONS[name](a, b), function(a, b))
-    quotient = numerics_float.OPERATIONS["divide"](a, b)
+        assert np.array_equal(FUNCTIONS[name](a, b), function(a, b))
+    quotient = FUNCTIONS["divide"](a, b)
     assert quotient.dtype == np.float32
     assert np.array_equal(quotient, np.divide(a, b))

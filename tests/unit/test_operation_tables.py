@@ -1,4 +1,4 @@
-"""One table of operations, three forms of it: numpy, intervals and C name the same operations."""
+"""Every record of an operation is complete, and its C helpers are defined, no other ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lstm_edge import numerics, numerics_float
-from lstm_edge.emit import spell
-from lstm_edge.emit.spell import FLOAT, INTEGER, helpers_used
-from lstm_edge.interpret import interval
-from lstm_edge.ir.program import MATVECS, PLACED, REDUCTIONS, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import FAMILIES, OPERATIONS, functions
+from lstm_edge.operations.record import Operation, Reduction, Spelling, Timing
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.resources import templates_dir
 from tests.support.choices import FUNCTION_HEADS, HEADS, NORM_HEADS
@@ -19,48 +17,105 @@ from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
 DEFINITION = re.compile(r"^static inline \w+ (le_\w+)\(", re.MULTILINE)
+CALL = re.compile(r"le_\w+(?=\()")
+SYSTEMS = pytest.mark.parametrize("is_float", [False, True], ids=["integers", "float"])
+each = pytest.mark.parametrize("record", OPERATIONS.values(), ids=OPERATIONS)
+
+
+def helpers_text(is_float: bool) -> str:
+    name = "ops_float.c.j2" if is_float else "ops.c.j2"
+    return (templates_dir() / "common" / Path(name)).read_text()
+
+
+def calls(is_float: bool) -> dict[str, set[str]]:
+    """Helper -> the helpers that its body calls."""
+    text = helpers_text(is_float)
+    parts = DEFINITION.split(text)
+    return {
+        name: set(CALL.findall(body)) - {name}
+        for name, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+def with_calls(names: set[str], called: dict[str, set[str]]) -> set[str]:
+    """Helpers, those that they call, and so on."""
+    while more := {inner for name in names for inner in called.get(name, ())} - names:
+        names = names | more
+    return names
+
+
+def spellings(is_float: bool) -> list[Spelling]:
+    found = [r.c_float if is_float else r.c for r in OPERATIONS.values()]
+    return [spelling for spelling in found if spelling is not None]
 
 
 def kinds(program: Program) -> set[str]:
     return {op.kind for block in program.blocks for op in block.ops}
 
 
-def test_numpy_and_intervals_name_the_same_integer_operations() -> None:
-    assert set(interval.OPERATIONS) == set(numerics.OPERATIONS)
+def test_no_two_records_have_the_same_name() -> None:
+    names = [record.name for family in FAMILIES for record in family.RECORDS]
+    assert len(names) == len(set(names))
 
 
-def test_c_spells_every_integer_operation_but_kernels_and_places() -> None:
-    assert set(INTEGER) == set(numerics.OPERATIONS) - {*MATVECS, *PLACED}
+@each
+def test_a_record_has_a_meaning_and_each_meaning_its_c(record: Operation) -> None:
+    """Kernels compute sums of products, and nothing what is only a place."""
+    assert record.integer or record.real
+    spelled = not (record.multiplies or record.placed)
+    assert (record.c is not None) == (record.integer is not None and spelled)
+    assert (record.c_float is not None) == (record.real is not None and spelled)
 
 
-def test_c_spells_every_float_operation_but_kernels_and_places() -> None:
-    assert set(FLOAT) == set(numerics_float.OPERATIONS) - {*MATVECS, *PLACED}
+@each
+def test_integers_have_bounds_and_only_they(record: Operation) -> None:
+    assert (record.bounds is not None) == (record.integer is not None)
+    assert record.integer or not record.wants
 
 
-def test_both_number_systems_have_matvecs_reductions_and_places() -> None:
-    for table in (numerics.OPERATIONS, numerics_float.OPERATIONS):
-        assert {*MATVECS, *REDUCTIONS, *PLACED} <= set(table)
+@each
+def test_a_record_is_of_one_sort(record: Operation) -> None:
+    """A loop reduces, a kernel multiplies, or the operands are placed."""
+    assert sum([record.reduces is not None, record.multiplies, record.placed]) <= 1
+    assert record.multiplies or not record.running
 
 
-@pytest.mark.parametrize(
-    ("template", "spellings"), [("ops.c.j2", INTEGER), ("ops_float.c.j2", FLOAT)]
-)
-def test_every_helper_that_c_calls_is_defined_and_no_other(
-    template: str, spellings: dict[str, str]
-) -> None:
-    text = (templates_dir() / "common" / Path(template)).read_text()
-    defined = DEFINITION.findall(text)
+@each
+def test_a_spelling_names_of_the_loop_what_its_record_says(record: Operation) -> None:
+    """The step and the steps so far, a reduction's value and the largest unit so far."""
+    for spelling in (s for s in (record.c, record.c_float) if s is not None):
+        text = spelling.text
+        names_step = re.search(r"\bstep\b", text) is not None
+        assert names_step <= (record.timing in (Timing.FIRST, Timing.STEP))
+        assert ("{steps}" in text) == (record.timing is Timing.COUNT)
+        assert ("{result}" in text) == (record.reduces is not None)
+        assert ("{best}" in text) == (record.reduces is Reduction.INDEX)
+
+
+@SYSTEMS
+def test_a_spelling_declares_every_helper_that_its_text_brings(is_float: bool) -> None:
+    called = calls(is_float)
+    for spelling in spellings(is_float):
+        texts = f"{spelling.text} {spelling.negative}"
+        brought = with_calls(set(CALL.findall(texts)), called)
+        assert brought <= set(spelling.helpers), spelling
+        assert len(set(spelling.helpers)) == len(spelling.helpers), spelling
+
+
+@SYSTEMS
+def test_every_helper_that_is_declared_is_defined_and_no_other(is_float: bool) -> None:
+    defined = DEFINITION.findall(helpers_text(is_float))
     assert len(defined) == len(set(defined))
-    elements = [f"{name}(" for name in spell.ELEMENTS] if spellings is spell.INTEGER else []
-    assert set(defined) == set(helpers_used((*spellings.values(), *elements)))
+    declared = {h for s in spellings(is_float) for h in (*s.helpers, *s.packed)}
+    assert set(defined) == declared
 
 
-def test_a_helper_brings_those_that_it_calls() -> None:
-    text = (templates_dir() / "common" / "ops_float.c.j2").read_text()
-    bodies = dict(zip(DEFINITION.findall(text), DEFINITION.split(text)[2::2], strict=True))
-    for name, body in bodies.items():
-        calls = set(re.findall(r"le_\w+(?=\()", body)) - {name}
-        assert calls == set(spell.NEEDS.get(name, ()))
+@SYSTEMS
+def test_a_helper_is_left_out_where_nothing_declares_it(is_float: bool) -> None:
+    """Each definition stands behind a question for its own name."""
+    text = helpers_text(is_float)
+    asked = re.findall(r'\{% if "(le_\w+)" in helpers %\}', text)
+    assert asked == DEFINITION.findall(text)
 
 
 def test_programs_use_every_operation() -> None:
@@ -84,5 +139,5 @@ def test_programs_use_every_operation() -> None:
     model = random_model(0, read="mean", front=("conv",), lengths=True, steps=5, weights="normal")
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
-    assert integer == set(numerics.OPERATIONS)
-    assert real == set(numerics_float.OPERATIONS)
+    assert integer == set(functions(is_float=False))
+    assert real == set(functions(is_float=True))

@@ -9,7 +9,8 @@ import pytest
 
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
-from lstm_edge.ir.program import FORWARD, Block, Op, Port, Program, State, Value
+from lstm_edge.ir.program import FORWARD, Block, Port, Program, State, Value
+from lstm_edge.operations.call import Op
 from lstm_edge.passes.prove import prove
 
 WIDE = (INT32_MIN, INT32_MAX)
@@ -84,8 +85,11 @@ def test_mulw_takes_16_bits_on_the_right_and_32_on_the_left() -> None:
         prove(program(binary("mulw"), {"a": (0, 1), "b": (0, 32768)}))
 
 
-def test_divide_wants_a_positive_divisor() -> None:
+def test_divide_wants_a_positive_divisor_and_no_negative_dividend() -> None:
+    """The / of C rounds a negative quotient up, numpy's // down."""
     prove(program(binary("divide"), {"a": (0, 100), "b": (1, 9)}))
+    with pytest.raises(InternalError, match="0 or more"):
+        prove(program(binary("divide"), {"a": (-1, 100), "b": (1, 9)}))
     with pytest.raises(InternalError, match="positive"):
         prove(program(binary("divide"), {"a": (0, 100), "b": (0, 9)}))
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge import numerics, numerics_float
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.program import FORWARD, NUMBERED, ONCE, PLACED, REDUCTIONS, Op, Program, State
+from lstm_edge.ir.program import FORWARD, ONCE, Program, State
+from lstm_edge.operations import OPERATIONS, functions, multiplied
+from lstm_edge.operations.call import Call, Moment, Op
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.schedule import Phase, schedule
 from tests.support.models import random_inputs, random_model
@@ -100,7 +102,9 @@ SEEDS = range(60)
 def test_every_operation_is_in_one_phase(seed: int) -> None:
     program = program_of(seed, weights="normal")
     placed = [op for p in schedule(program).phases for op in (*p.matvecs, *p.ops, *p.reductions)]
-    expected = [op for block in program.blocks for op in block.ops if op.kind not in PLACED]
+    expected = [
+        op for block in program.blocks for op in block.ops if not OPERATIONS[op.kind].placed
+    ]
     assert sorted(op.dest for op in placed) == sorted(op.dest for op in expected)
     assert len({p.name for p in schedule(program).phases}) == len(schedule(program).phases)
 
@@ -114,7 +118,7 @@ class Machine:
     def __init__(self, program: Program, steps: int) -> None:
         self.program = program
         self.cut = cut = schedule(program)
-        self.table = (numerics_float if program.is_float else numerics).OPERATIONS
+        self.table = functions(is_float=program.is_float)
         self.memory = {s.name: s.initial.copy() for s in program.states}
         self.lengths = {v.name: v.length for v in program.values.values()}
         self.lengths |= {p.name: program.values[p.value].length for p in program.outputs}
@@ -202,34 +206,21 @@ class Machine:
         self, op: Op, local: dict[str, Array], unit: int, t: int, running: dict[str, Array]
     ) -> None:
         constants, function = self.program.constants, self.table[op.kind]
-        if op.kind in REDUCTIONS:
+        record = OPERATIONS[op.kind]
+        if record.reduces:
             new = local[op.args[0]]
             pair = np.concatenate([running[op.dest], new]) if op.dest in running else new
             running[op.dest] = function(pair)
             return
-        if op.kind == "matvec":
-            terms = [
-                (constants[m][unit : unit + 1], self.memory[x])
-                for m, x in zip(op.matrices, op.args, strict=True)
-            ]
-            local[op.dest] = function(constants[op.bias][unit : unit + 1], terms)
-            return
-        if op.kind == "matvec_over_time":
-            before = constants[op.bias][unit : unit + 1] if t == 0 else local[op.args[0]]
-            weights = constants[op.matrices[0]][t][unit : unit + 1]
-            local[op.dest] = function(before, [(weights, self.memory[op.args[1]])])
-            return
-        if op.kind == "slice":
-            local[op.dest] = function(self.memory[op.args[0]], op.n + unit, 1)
-            return
-        if op.kind == "slice":
-            local[op.dest] = self.memory[op.args[0]][op.n + unit : op.n + unit + 1]
-            return
         args = [local[a] if a in local else self.element(a, unit) for a in op.args]
-        extra: list[Any] = [constants[op.table]] if op.table else []
-        if op.kind in (*NUMBERED, "table"):
-            extra.append(op.n)
-        local[op.dest] = function(*args, *extra)
+        if record.multiplies:
+            rows = {m: constants[m][..., unit : unit + 1, :] for m in op.matrices}
+            constants = {**rows, op.bias: constants[op.bias][unit : unit + 1]}
+            args[record.running :] = [self.memory[name] for name in multiplied(op)]
+        if op.kind == "slice":
+            op, args = replace(op, n=op.n + unit, count=1), [self.memory[op.args[0]]]
+        moment = Moment(t, t == 0, -1, self.steps)
+        local[op.dest] = function(*record.bind(Call(op, tuple(args), constants, moment)))
 
 
 @pytest.mark.parametrize("scheme", ["int8", "float32"])

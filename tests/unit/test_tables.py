@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge import numerics
+from lstm_edge.operations import curves
+from lstm_edge.operations.record import Ints
 from lstm_edge.passes.tables import (
     EXP_OFFSET,
     EXP_RANGE_BITS,
@@ -24,20 +25,20 @@ FRACTIONS = pytest.mark.parametrize("fraction", [6, 12, 18])
 """Fewest and most fractional bits of what enters a table, and the usual number."""
 
 
-def arguments(fraction: int, range_bits: int) -> numerics.Ints:
+def arguments(fraction: int, range_bits: int) -> Ints:
     """Fixed-point numbers all over the range of a table."""
     half = 1 << (fraction + range_bits)
     return np.arange(-half, half, max(1, half >> 15) | 1)
 
 
-def interpolated(entries: numerics.Ints, a: numerics.Ints, fraction: int, bits: int) -> Doubles:
-    return numerics.table(a, entries, fraction + bits + 1 - 9).astype(np.float64)
+def interpolated(entries: Ints, a: Ints, fraction: int, bits: int) -> Doubles:
+    return curves.table(a, entries, fraction + bits + 1 - 9).astype(np.float64)
 
 
 @each
 def test_a_table_has_513_entries_that_c_keeps_in_int16(name: str) -> None:
     entries = TABLES[name]
-    assert entries.shape == (numerics.TABLE_SEGMENTS + 1,)
+    assert entries.shape == (curves.TABLE_SEGMENTS + 1,)
     assert np.abs(entries).max() <= 32767
 
 
@@ -107,4 +108,4 @@ def test_the_log_s_entries_are_within_half_a_unit_of_the_function() -> None:
     exact = np.log1p(np.linspace(0.0, 1.0, 513)) * 2**15
     assert np.abs(TABLES["log"] - exact).max() <= 0.51
     assert TABLES["log"][0] == 0
-    assert TABLES["log"][-1] == numerics.LN2_Q15
+    assert TABLES["log"][-1] == curves.LN2_Q15

@@ -11,7 +11,8 @@ import pytest
 from lstm_edge.emit.nibbles import OFFSET, packed
 from lstm_edge.frontend import load
 from lstm_edge.ir.model import DenseOverTime, Layer, Model
-from lstm_edge.ir.program import MATVECS, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.sizes import BYTES, measure
 from lstm_edge.targets import load_target
@@ -89,9 +90,9 @@ def test_every_layer_has_the_widths_that_are_stated(number: int) -> None:
     seen = set()
     for block in program.blocks:
         for op in block.ops:
-            if op.kind not in (*MATVECS, "lookup"):
+            if not op.matrices:
                 continue
-            bits = op.n if op.kind in MATVECS else op.count
+            bits = op.n if OPERATIONS[op.kind].multiplies else op.count
             assert bits == options.of(block.layer).weights, f"{block.layer}: {op.dest}"
             for name in op.matrices:
                 assert np.abs(program.constants[name]).max() < 2 ** (bits - 1)
@@ -99,7 +100,8 @@ def test_every_layer_has_the_widths_that_are_stated(number: int) -> None:
     states = {s.name for s in program.states if s.name.endswith((".h", ".h_narrow"))}
     for name in states:
         layer = name.split(".")[0]
-        read = {a for _, kind, args, _ in operations(program) if kind in MATVECS for a in args}
+        ops = operations(program)
+        read = {a for _, kind, args, _ in ops if OPERATIONS[kind].multiplies for a in args}
         if name in read:
             wanted = {8: "int8", 12: "int16", 16: "int16"}[options.of(layer).activations]
             assert program.values[name].format.storage == wanted, name

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.emit.dialects.dialect import Dialect
-from lstm_edge.ir.program import Op, Program
+from lstm_edge.ir.program import Program
+from lstm_edge.operations.call import Op
 
 Ints = npt.NDArray[np.int64]
 

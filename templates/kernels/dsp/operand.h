@@ -1,5 +1,3 @@
-#include <arm_acle.h>
-
 /* What the DSP extension multiplies: halfwords, two in a word. */
 typedef int16_t le_value;
 

@@ -1,0 +1,74 @@
+"""The hand-written code that a model's C needs: kernels and helper functions, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import jinja2
+
+from lstm_edge.emit.products import Products
+from lstm_edge.emit.speller import Speller
+from lstm_edge.kernels import KERNELS
+from lstm_edge.kernels.kernel import Form
+from lstm_edge.resources import templates_dir
+
+SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m"}
+"""By the part of a kernel: the folder of what its kernels share."""
+
+
+def dialect_code(env: jinja2.Environment, speller: Speller) -> str:
+    """The helper functions of the dialect; common ones are in `common/ops.c.j2`."""
+    if not speller.dialect.name:
+        return ""
+    text = env.get_template(f"dialects/{speller.dialect.name}.c.j2").render(
+        helpers=speller.helpers,
+        saturations=sorted(speller.saturations),
+        tables=[speller.readers[name] for name in sorted(speller.readers)],
+        takes=sorted(speller.takes),
+    )
+    return text.strip() + "\n\n" if text.strip() else ""
+
+
+def common_helpers(speller: Speller, own: str) -> set[str]:
+    """Helpers that the lines call and the dialect does not have itself."""
+    return {name for name in speller.helpers if f" {name}(" not in own}
+
+
+def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products]) -> str:
+    """The kernels, unrolled as far as `forms` say; plain C for the types that products need."""
+    parts = [_streaming(part, forms) for part in SHARED if any(n.startswith(part) for n in forms)]
+    functions = {products.function: products for products in portable}
+    parts += [_portable(functions[name]) for name in sorted(functions)]
+    return "".join(f"{part}\n" for part in parts)
+
+
+def _streaming(part: str, forms: Mapping[str, Form]) -> str:
+    own = [KERNELS[name] for name in KERNELS if name in forms and KERNELS[name].part == part]
+    lines = ["#if defined(__arm__)"]
+    for kernel in own:
+        form, symbol = forms[kernel.name], f"LE_{kernel.symbol.upper()}"
+        lines.append(f"#define {symbol}_FORM {form.kind}")
+        lines.append(f"#define {symbol}_ONES {form.ones}")
+        lines.append(f"#define {symbol}_BLOCKS {form.blocks}")
+    texts = ["\n".join(lines), _read(f"{part}/operand.h"), _read(f"{SHARED[part]}/rows.h")]
+    texts += [_read(f"{kernel.name}.c") for kernel in own]
+    return "\n\n".join([*texts, f'#else\n#include "{part}.h"\n#endif\n'])
+
+
+def _portable(products: Products) -> str:
+    kernel = products.kernel
+    assert kernel is not None
+    names = {
+        "LE_WEIGHT": products.weight_type,
+        "LE_VALUE": products.value_type,
+        "LE_SUM": products.sum_type,
+        "LE_ROWS": products.function,
+    }
+    text = _read(f"{kernel.name}.c")
+    for name, meaning in names.items():
+        text = text.replace(name, meaning)
+    return text + "\n"
+
+
+def _read(name: str) -> str:
+    return (templates_dir() / "kernels" / name).read_text(encoding="utf-8").rstrip()

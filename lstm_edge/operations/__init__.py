@@ -1,0 +1,64 @@
+"""The operations of programs: one record each, which says all that the compiler knows of it.
+
+A record has the operation's exact meaning in numpy, in integers and in float32, the bounds of its
+results, its C and what it reads; `record.py` says what its fields are. Records lie in files by
+family, beside the functions that they name. `templates/common/ops.c.j2` and `ops_float.c.j2` have
+the helper functions that their C calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lstm_edge.operations import (
+    arithmetic,
+    comparison,
+    curves,
+    joined,
+    over_time,
+    places,
+    product,
+    reductions,
+    shifts,
+)
+from lstm_edge.operations.call import Op
+from lstm_edge.operations.record import Function, Operation, Reads
+
+FAMILIES = (
+    arithmetic,
+    comparison,
+    shifts,
+    curves,
+    joined,
+    reductions,
+    product,
+    over_time,
+    places,
+)
+
+OPERATIONS: Mapping[str, Operation] = {
+    record.name: record for family in FAMILIES for record in family.RECORDS
+}
+"""Every operation by its name in a program."""
+
+
+def functions(*, is_float: bool) -> dict[str, Function]:
+    """The meanings in one number system, by name."""
+    found = {name: r.real if is_float else r.integer for name, r in OPERATIONS.items()}
+    return {name: function for name, function in found.items() if function is not None}
+
+
+def multiplied(op: Op) -> tuple[str, ...]:
+    """The operands of a sum of products that its matrices multiply, in their order."""
+    return op.args[OPERATIONS[op.kind].running :]
+
+
+def reads_whole(op: Op) -> bool:
+    """True where a unit needs all units of the operands."""
+    return OPERATIONS[op.kind].reads is Reads.WHOLE
+
+
+def shift_counts(op: Op) -> tuple[str, ...]:
+    """The operands that say how far to shift."""
+    wants = zip(OPERATIONS[op.kind].wants, op.args, strict=False)
+    return tuple(name for want, name in wants if want is not None and want.is_count)

@@ -1,0 +1,107 @@
+"""Sums, differences, products and quotients, unit by unit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge.operations.bounds import product, rising
+from lstm_edge.operations.call import Array, Constants, Op
+from lstm_edge.operations.record import (
+    NARROW,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Bounds,
+    Floats,
+    Ints,
+    Operation,
+    Spelling,
+)
+
+
+def add(a: Array, b: Array) -> Array:
+    """a + b."""
+    return a + b
+
+
+def sub(a: Array, b: Array) -> Array:
+    """a - b."""
+    return a - b
+
+
+def _sub(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    return args[0][0] - args[1][1], args[0][1] - args[1][0]
+
+
+def mul(a: Array, b: Array) -> Array:
+    """a * b; of integers for two of 16 bits."""
+    return a * b
+
+
+def mulw(a: Ints, b: Ints) -> Ints:
+    """(a * b) >> 16 for a of 32 and b of 16 bits."""
+    return np.asarray((a * b) >> 16)
+
+
+def _mulw(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    low, high = product(op, args, constants)
+    return low >> 16, high >> 16
+
+
+def divide(a: Ints, b: Ints) -> Ints:
+    """a // b for a >= 0 and b > 0."""
+    return a // b
+
+
+def divide_float(a: Floats, b: Floats) -> Floats:
+    """a / b."""
+    return a / b
+
+
+def _divide(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    (low, high), (least, most) = args
+    return low // most, high // np.maximum(least, 1)
+
+
+RECORDS = (
+    Operation(
+        "add",
+        integer=add,
+        real=add,
+        bounds=rising(add),
+        c=Spelling("{0} + {1}"),
+        c_float=Spelling("{0} + {1}"),
+    ),
+    Operation(
+        "sub",
+        integer=sub,
+        real=sub,
+        bounds=_sub,
+        c=Spelling("{0} - {1}"),
+        c_float=Spelling("{0} - {1}"),
+    ),
+    Operation(
+        "mul",
+        integer=mul,
+        real=mul,
+        bounds=product,
+        wants=(NARROW, NARROW),
+        c=Spelling("{0} * {1}"),
+        c_float=Spelling("{0} * {1}"),
+    ),
+    Operation(
+        "mulw",
+        integer=mulw,
+        bounds=_mulw,
+        wants=(None, NARROW),
+        c=Spelling("le_mulw({0}, {1})", ("le_mulw",)),
+    ),
+    Operation(
+        "divide",
+        integer=divide,
+        real=divide_float,
+        bounds=_divide,
+        wants=(NOT_NEGATIVE, POSITIVE),
+        c=Spelling("{0} / {1}"),
+        c_float=Spelling("{0} / {1}"),
+    ),
+)

@@ -1,0 +1,70 @@
+"""The larger or the smaller of two numbers, and what lies above another one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge.operations.bounds import rising, with_zero
+from lstm_edge.operations.record import Floats, Ints, Operation, Spelling
+
+
+def larger(a: Ints, b: Ints) -> Ints:
+    """The larger of a and b; relu where b = 0."""
+    return np.asarray(np.maximum(a, b), np.int64)
+
+
+def larger_float(a: Floats, b: Floats) -> Floats:
+    """b if a < b, else a."""
+    return np.where(a < b, b, a).astype(np.float32)
+
+
+def smaller(a: Ints, b: Ints) -> Ints:
+    """The smaller of a and b."""
+    return np.asarray(np.minimum(a, b), np.int64)
+
+
+def smaller_float(a: Floats, b: Floats) -> Floats:
+    """b if b < a, else a."""
+    return np.where(b < a, b, a).astype(np.float32)
+
+
+def above(a: Ints, b: Ints) -> Ints:
+    """a where a > b, else 0."""
+    return np.asarray(np.where(a > b, a, 0), np.int64)
+
+
+def above_float(a: Floats, b: Floats) -> Floats:
+    """a if a > b, else 0."""
+    return np.where(a > b, a, np.float32(0)).astype(np.float32)
+
+
+LARGER = Spelling("le_larger({0}, {1})", ("le_larger",))
+SMALLER = Spelling("le_smaller({0}, {1})", ("le_smaller",))
+ABOVE = Spelling("le_above({0}, {1})", ("le_above",))
+
+RECORDS = (
+    Operation(
+        "larger",
+        integer=larger,
+        real=larger_float,
+        bounds=rising(larger),
+        c=LARGER,
+        c_float=LARGER,
+    ),
+    Operation(
+        "smaller",
+        integer=smaller,
+        real=smaller_float,
+        bounds=rising(smaller),
+        c=SMALLER,
+        c_float=SMALLER,
+    ),
+    Operation(
+        "above",
+        integer=above,
+        real=above_float,
+        bounds=with_zero,
+        c=ABOVE,
+        c_float=ABOVE,
+    ),
+)

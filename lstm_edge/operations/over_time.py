@@ -1,0 +1,138 @@
+"""Operations that depend on the number of the step within the window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lstm_edge.operations.bounds import either, with_zero
+from lstm_edge.operations.call import Array, Call, Constants, Op
+from lstm_edge.operations.record import (
+    Bounds,
+    Floats,
+    Form,
+    Ints,
+    Operation,
+    Reads,
+    Spelling,
+    Timing,
+    long_of,
+)
+
+
+def restart(a: Array, first: Array, is_first: bool) -> Array:
+    """`first` at the first step of a window, else a."""
+    return np.broadcast_to(first, a.shape) if is_first else a
+
+
+def _operands_and_first(call: Call) -> tuple[Any, ...]:
+    return *call.args, call.moment.first
+
+
+def within(a: Array, b: Array, length: Array, step: int) -> Array:
+    """a where the step is below the length, else b."""
+    return np.where(length > step, a, b)
+
+
+def _operands_and_step(call: Call) -> tuple[Any, ...]:
+    return *call.args, call.moment.step
+
+
+def mean_over_steps(a: Ints, count: int) -> Ints:
+    """a // count, floor."""
+    return a // count
+
+
+def mean_over_steps_float(a: Floats, count: int) -> Floats:
+    """a / count."""
+    return a / np.float32(count)
+
+
+def _operand_and_count(call: Call) -> tuple[Any, ...]:
+    return call.args[0], call.count
+
+
+def slide(window: Array, x: Array, pad: Array, is_first: bool, is_past: bool) -> Array:
+    """The window moved by one vector, x behind it; `pad` is what lies before and behind all x."""
+    size = x.shape[-1]
+    full = np.broadcast_to(pad, window.shape)
+    before = full if is_first else window
+    return np.concatenate([before[..., size:], full[..., -size:] if is_past else x], axis=-1)
+
+
+def _operands_first_and_past(call: Call) -> tuple[Any, ...]:
+    return *call.args, call.moment.first, call.moment.behind >= call.op.n
+
+
+def _slide(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    """Each place holds what the one behind it held, the last the vector that enters; or padding."""
+    (low, high), (least, most), pad = args
+    size = len(least)
+    ends = (np.broadcast_to(end, low.shape) for end in pad)
+    pad_low, pad_high = (np.concatenate([end[size:], end[-size:]]) for end in ends)
+    return (
+        np.minimum(np.concatenate([low[size:], least]), pad_low),
+        np.maximum(np.concatenate([high[size:], most]), pad_high),
+    )
+
+
+def _whole_vectors(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
+    fits = length == lengths[0] and length % lengths[1] == 0 and lengths[2] in (1, length)
+    return long_of(length, lengths, fits=fits)
+
+
+RESTART = Spelling("step == 0 ? {1} : {0}")
+ENTERING = Spelling("{behind}{1}")
+"""What enters a window."""
+
+RECORDS = (
+    Operation(
+        "restart",
+        integer=restart,
+        real=restart,
+        bind=_operands_and_first,
+        bounds=either,
+        c=RESTART,
+        c_float=RESTART,
+        timing=Timing.FIRST,
+    ),
+    Operation(
+        "within",
+        integer=within,
+        real=within,
+        bind=_operands_and_step,
+        bounds=either,
+        c=Spelling("step < {2} ? {0} : {1}"),
+        c_float=Spelling("step < (int32_t){2} ? {0} : {1}"),
+        timing=Timing.STEP,
+        length=2,
+    ),
+    # n, count: offset and stride of the Length that counts the steps
+    Operation(
+        "mean_over_steps",
+        integer=mean_over_steps,
+        real=mean_over_steps_float,
+        bind=_operand_and_count,
+        bounds=with_zero,
+        c=Spelling("le_mean({0}, {steps})", ("le_mean",)),
+        c_float=Spelling("{0} / (float)({steps})"),
+        timing=Timing.COUNT,
+    ),
+    # n: so many ticks after the last step, padding enters in place of the second operand
+    Operation(
+        "slide",
+        integer=slide,
+        real=slide,
+        bind=_operands_first_and_past,
+        bounds=_slide,
+        misfit=_whole_vectors,
+        c=ENTERING,
+        c_float=ENTERING,
+        form=Form.WINDOW,
+        reads=Reads.SHIFTED,
+        timing=Timing.FIRST,
+        moves=1,
+    ),
+)

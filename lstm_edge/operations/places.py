@@ -1,0 +1,83 @@
+"""Operations that only move numbers: vectors end to end, parts of them, one step of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lstm_edge.operations.bounds import rising
+from lstm_edge.operations.call import Array, Call, Constants, Op, operand_and_n
+from lstm_edge.operations.record import Bounds, Form, Operation, Reads, Spelling, long_of
+
+
+def concat(*parts: Array) -> Array:
+    """Vectors end to end."""
+    return np.concatenate(parts, axis=-1)
+
+
+def _as_long_as_all(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
+    return long_of(length, lengths, fits=length == sum(lengths))
+
+
+def slice_features(a: Array, n: int, count: int) -> Array:
+    """Features n .. n + count - 1."""
+    return a[..., n : n + count]
+
+
+def _operand_n_and_count(call: Call) -> tuple[Any, ...]:
+    return call.args[0], call.op.n, call.op.count
+
+
+def _inside(op: Op, length: int, lengths: Sequence[int], _: Constants) -> str:
+    fits = length == op.count and 0 <= op.n <= op.n + op.count <= lengths[0]
+    return long_of(length, lengths, fits=fits)
+
+
+def step_at(sequence: Array, n: int) -> Array:
+    """One step of [samples, steps, length]."""
+    return sequence[..., n, :]
+
+
+def _unchanged(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    return args[0]
+
+
+RECORDS = (
+    # operands of one format
+    Operation(
+        "concat",
+        integer=concat,
+        real=concat,
+        bounds=rising(concat),
+        misfit=_as_long_as_all,
+        reads=Reads.SHIFTED,
+        placed=True,
+    ),
+    # n: the first feature, count: how many
+    Operation(
+        "slice",
+        integer=slice_features,
+        real=slice_features,
+        bind=_operand_n_and_count,
+        bounds=rising(slice_features, _operand_n_and_count),
+        misfit=_inside,
+        c=Spelling("{0}"),
+        c_float=Spelling("{0}"),
+        form=Form.ELEMENT,
+        reads=Reads.SHIFTED,
+        moves=0,
+    ),
+    # n: the step, 0 or -1; in a block that runs ONCE
+    Operation(
+        "step_at",
+        integer=step_at,
+        real=step_at,
+        bind=operand_and_n,
+        bounds=_unchanged,
+        reads=Reads.SEQUENCE,
+        placed=True,
+        moves=0,
+    ),
+)

@@ -1,0 +1,176 @@
+"""Sums of products with a matrix, and rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lstm_edge.operations.call import Call, Constants, Op
+from lstm_edge.operations.record import (
+    Bounds,
+    Floats,
+    Form,
+    Ints,
+    Misfit,
+    Operation,
+    Reads,
+    Spelling,
+    Timing,
+    long_of,
+)
+
+
+def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
+    """bias + sum of W @ x: W [rows, columns], x [..., columns]; result [..., rows].
+
+    Exact in any order of summation. Products go through float64, which holds every integer below
+    2**53 and has the fast matrix product.
+    """
+    total = np.asarray(bias, np.float64)
+    for weights, x in terms:
+        total = total + np.matmul(x.astype(np.float64), weights.T.astype(np.float64, copy=False))
+    return total.astype(np.int64)
+
+
+def matvec_float(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """bias, then plus W[:, k] * x[k] column by column, operand by operand.
+
+    W [rows, columns], x [..., columns], bias [rows] or [..., rows]; result [..., rows].
+    """
+    lead = terms[0][1].shape[:-1]
+    products = [w.T * x[..., :, None] for w, x in terms]
+    first = np.broadcast_to(bias[..., None, :], (*lead, 1, bias.shape[-1]))
+    chain = np.concatenate([first, *products], axis=-2)
+    return np.add.accumulate(chain, axis=-2, dtype=np.float32)[..., -1, :]
+
+
+def matvec_in_any_order(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """The same in whatever order the matrix library sums: quick."""
+    total = bias
+    for weights, x in terms:
+        total = total + x @ weights.T
+    return np.asarray(total, np.float32)
+
+
+def _bias_and_terms(call: Call) -> tuple[Any, ...]:
+    op, known = call.op, call.constants
+    return known[op.bias], [(known[m], x) for m, x in zip(op.matrices, call.args, strict=True)]
+
+
+def _sum_and_term(call: Call) -> tuple[Any, ...]:
+    """The sum so far, the bias at the first step, and the matrix of the step."""
+    op, moment, (before, x) = call.op, call.moment, call.args
+    bias = call.constants[op.bias]
+    start = np.broadcast_to(bias, before.shape) if moment.first else before
+    return start, [(call.constants[op.matrices[0]][moment.step], x)]
+
+
+def _products(weights: Ints, x: Bounds) -> Bounds:
+    """Bounds of weights @ x, row by row; weights [..., rows, columns]."""
+    ends = (weights * x[0], weights * x[1])
+    return np.minimum(*ends).sum(axis=-1), np.maximum(*ends).sum(axis=-1)
+
+
+def _matvec(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    low = high = constants[op.bias]
+    for matrix, x in zip(op.matrices, args, strict=True):
+        parts = _products(constants[matrix], x)
+        low, high = low + parts[0], high + parts[1]
+    return low, high
+
+
+def _matvec_over_time(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    """Bounds over all steps: the sum restarts at the bias, so they follow from the weights."""
+    low, high = _products(constants[op.matrices[0]], args[1])
+    bias = constants[op.bias]
+    return bias + low.cumsum(axis=0).min(axis=0), bias + high.cumsum(axis=0).max(axis=0)
+
+
+def _rows_and_columns(running: int) -> Misfit:
+    """A matrix has a row for each unit and a column for each unit of what it multiplies."""
+
+    def misfit(op: Op, length: int, lengths: Sequence[int], constants: Constants) -> str:
+        for matrix, columns in zip(op.matrices, lengths[running:], strict=True):
+            found = np.shape(constants[matrix])[-2:]
+            if found != (length, columns):
+                return f"multiplies by {matrix} of {found}, needs {(length, columns)}"
+        return ""
+
+    return misfit
+
+
+def lookup(a: Ints, rows: Ints, n: int, factors: Ints | None = None) -> Ints:
+    """Row a[n] of `rows` [count, length], times that of factors [count] where there are any; the
+    nearest where there is none.
+    """
+    at = np.clip(a[..., n], 0, len(rows) - 1)
+    return np.asarray(rows[at] if factors is None else rows[at] * factors[at][..., None])
+
+
+def lookup_float(a: Floats, rows: Floats, n: int) -> Floats:
+    """Row a[n] of `rows` [count, length]; the nearest where there is none."""
+    at = np.clip(a[..., n], 0, len(rows) - 1).astype(np.int64)
+    return np.asarray(rows[at])
+
+
+def _operand_rows_and_n(call: Call) -> tuple[Any, ...]:
+    op, known = call.op, call.constants
+    factors = (known[op.bias],) if op.bias else ()
+    return call.args[0], known[op.matrices[0]], op.n, *factors
+
+
+def _lookup(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    """Of the rows that the operand may name."""
+    rows = constants[op.matrices[0]] * (constants[op.bias][:, None] if op.bias else 1)
+    first, last = (int(np.clip(a[op.n], 0, len(rows) - 1)) for a in args[0])
+    found = rows[first : last + 1]
+    return found.min(axis=0), found.max(axis=0)
+
+
+def _as_long_as_a_row(op: Op, length: int, lengths: Sequence[int], constants: Constants) -> str:
+    fits = length == constants[op.matrices[0]].shape[-1] and op.n < lengths[0]
+    return long_of(length, lengths, fits=fits)
+
+
+RECORDS = (
+    # bias; one matrix [rows, columns] per operand; n: bits of a weight
+    Operation(
+        "matvec",
+        integer=matvec,
+        real=matvec_float,
+        bind=_bias_and_terms,
+        bounds=_matvec,
+        misfit=_rows_and_columns(0),
+        reads=Reads.WHOLE,
+        multiplies=True,
+    ),
+    # the first operand is the sum so far; one matrix [steps, rows, columns]; n: bits of a weight
+    Operation(
+        "matvec_over_time",
+        integer=matvec,
+        real=matvec_float,
+        bind=_sum_and_term,
+        bounds=_matvec_over_time,
+        misfit=_rows_and_columns(1),
+        reads=Reads.WHOLE,
+        timing=Timing.STEP,
+        multiplies=True,
+        running=1,
+    ),
+    # one matrix [count, length], the table; n: the unit of the operand that names a row of it;
+    # bias [count], where there is one: a factor for each row; count: bits of a number in the table
+    Operation(
+        "lookup",
+        integer=lookup,
+        real=lookup_float,
+        bind=_operand_rows_and_n,
+        bounds=_lookup,
+        misfit=_as_long_as_a_row,
+        c=Spelling("le_row({0}, {rows})", ("le_row",), packed=("le_half",)),
+        c_float=Spelling("le_row({0}, {rows})", ("le_row",)),
+        form=Form.ROW,
+        reads=Reads.WHOLE,
+    ),
+)

@@ -1,0 +1,117 @@
+"""Powers of two: shifts by a number or by a value, and limits of so many bits. Integers only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge.operations.bounds import rising
+from lstm_edge.operations.call import Constants, Op, operand_and_n
+from lstm_edge.operations.record import (
+    POSITIVE,
+    Bounds,
+    BoundsOf,
+    Function,
+    Ints,
+    Operation,
+    Spelling,
+    count_to,
+)
+
+
+def shift(a: Ints, n: int) -> Ints:
+    """a >> n, floor; for a negative n the exact a << -n."""
+    return np.asarray(a >> n if n >= 0 else a << -n)
+
+
+def round_shift(a: Ints, n: int) -> Ints:
+    """(a + 2**(n-1)) >> n for n >= 1: to nearest, halves upwards."""
+    return np.asarray((a + (1 << (n - 1))) >> n)
+
+
+def saturate(a: Ints, n: int) -> Ints:
+    """Clamp to a signed integer of n bits."""
+    return np.asarray(np.clip(a, -(1 << (n - 1)), (1 << (n - 1)) - 1), np.int64)
+
+
+def headroom(a: Ints) -> Ints:
+    """How far a > 0 can be shifted left in int32: 30 - floor(log2(a))."""
+    return np.asarray(30 - np.floor(np.log2(a.astype(np.float64))).astype(np.int64))
+
+
+def _headroom(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    low, high = args[0]
+    return headroom(high), headroom(np.maximum(low, 1))
+
+
+def lift(a: Ints, n: Ints) -> Ints:
+    """a << n, a clamped before so that int32 holds it; n in 0 .. 30."""
+    room = np.int64(1) << (31 - n)
+    return np.asarray(np.clip(a, -room, room - 1) << n)
+
+
+def drop(a: Ints, n: Ints) -> Ints:
+    """a >> n, floor; n in 0 .. 31."""
+    return np.asarray(a >> n)
+
+
+def _by_any_count(function: Function) -> BoundsOf:
+    """lift and drop never fall as their operand rises, whatever the count: try all counts."""
+
+    def bounds(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+        (low, high), (least, most) = args
+        counts = [np.clip(n, least, most) for n in range(int(least.min()), int(most.max()) + 1)]
+        return (
+            np.minimum.reduce([function(low, n) for n in counts]),
+            np.maximum.reduce([function(high, n) for n in counts]),
+        )
+
+    return bounds
+
+
+RECORDS = (
+    # n: the count
+    Operation(
+        "shift",
+        integer=shift,
+        bind=operand_and_n,
+        bounds=rising(shift, operand_and_n),
+        c=Spelling("{0} >> {n}", negative="{0} * {power}"),
+    ),
+    Operation(
+        "round_shift",
+        integer=round_shift,
+        bind=operand_and_n,
+        bounds=rising(round_shift, operand_and_n),
+        c=Spelling("({0} + {half}) >> {n}"),
+    ),
+    # n: the number of bits
+    Operation(
+        "saturate",
+        integer=saturate,
+        bind=operand_and_n,
+        bounds=rising(saturate, operand_and_n),
+        c=Spelling("le_clamp({0}, {low}, {high})", ("le_clamp",)),
+    ),
+    Operation(
+        "headroom",
+        integer=headroom,
+        bounds=_headroom,
+        wants=(POSITIVE,),
+        c=Spelling("le_headroom({0})", ("le_headroom",)),
+    ),
+    # the second operand is the count, which differs from unit to unit
+    Operation(
+        "lift",
+        integer=lift,
+        bounds=_by_any_count(lift),
+        wants=(None, count_to(30)),
+        c=Spelling("le_lift({0}, {1})", ("le_lift",)),
+    ),
+    Operation(
+        "drop",
+        integer=drop,
+        bounds=_by_any_count(drop),
+        wants=(None, count_to(31)),
+        c=Spelling("{0} >> {1}"),
+    ),
+)
