@@ -232,6 +232,8 @@ def verify(program: Program) -> Program:
 
 
 def _check_op(program: Program, op: Op, made: set[str]) -> None:
+    if op.kind not in OPERATIONS:
+        raise InternalError(f"program {program.name}: {op.dest} = {op.kind}(...) is no operation")
     if op.dest in made:
         raise InternalError(f"program {program.name}: {op.dest} is made twice")
     for name in op.args:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lstm_edge.ir.program import Program
+from lstm_edge.errors import InternalError
+from lstm_edge.ir.program import Program, verify
 from lstm_edge.operations import FAMILIES, OPERATIONS, functions
 from lstm_edge.operations.record import Operation, Reduction, Spelling, Timing
 from lstm_edge.passes.lower_real import lower_real
@@ -116,6 +118,15 @@ def test_a_helper_is_left_out_where_nothing_declares_it(is_float: bool) -> None:
     text = helpers_text(is_float)
     asked = re.findall(r'\{% if "(le_\w+)" in helpers %\}', text)
     assert asked == DEFINITION.findall(text)
+
+
+def test_a_program_with_an_operation_of_no_record_is_refused() -> None:
+    program = lower_real(random_model(0))
+    first = program.blocks[0]
+    ops = (replace(first.ops[0], kind="guess"), *first.ops[1:])
+    changed = replace(program, blocks=(replace(first, ops=ops), *program.blocks[1:]))
+    with pytest.raises(InternalError, match=r"= guess\(\.\.\.\) is no operation"):
+        verify(changed)
 
 
 def test_programs_use_every_operation() -> None:
