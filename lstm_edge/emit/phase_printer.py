@@ -91,7 +91,7 @@ class PhasePrinter:
             last = records.advance
             lines.append(Block(f"for (int32_t unit = 0; unit < {units}; unit++)", (*body, *last)))
             return lines
-        if len(unit.ops) <= SHORT and not phase.reductions:
+        if len(unit.ops) <= SHORT and not (phase.reductions or products.over_time):
             whole = units - units % group
             if whole:
                 each = tuple(

@@ -61,7 +61,7 @@ class Speller:
         if spelling.helper:
             self.helpers.add(spelling.helper)
         safe = [Term(t.full, t.low or t.full, t.high) for t in terms]
-        return spelling.text.format(*safe, count=op.count, n=op.n), spelling.half
+        return spelling.text.format(*safe, count=op.count, n=op.n), False
 
     def _table(self, op: Op, term: Term) -> tuple[str, bool]:
         table = self.tables[op.table]
@@ -69,8 +69,7 @@ class Speller:
         self.readers[read.name] = read
         if not table.flat and self.dialect.ssat:
             self.saturations.add(read.reach)
-        spelling = self.dialect.spellings.get(op.kind)
-        half = spelling is not None and spelling.half
+        half = self.dialect.tables is not None and self.dialect.tables.half
         return f"{read.name}(&{self.program.name}_{op.table}[256], {term.full})", half
 
     def _common(self, op: Op, terms: list[Term], names: Mapping[str, object]) -> tuple[str, bool]:

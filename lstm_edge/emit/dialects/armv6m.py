@@ -19,5 +19,5 @@ DIALECT = Dialect(
         "mulw_add": Spelling("{0.full} + le_mulw({1.full}, {2.full})", "le_mulw"),
         "mul_add": Spelling("{0.full} * {1.full} + {count}"),
     },
-    tables=TableWords(_words, most_bits=15, most_way=2**15),
+    tables=TableWords(_words, most_bits=15),
 )

@@ -29,5 +29,5 @@ DIALECT = Dialect(
         ),
         "mul_add": Spelling("{0.full} * {1.full} + {count}"),
     },
-    tables=TableWords(_words, most_bits=15, most_way=2**15),
+    tables=TableWords(_words, most_bits=15),
 )

@@ -15,14 +15,12 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Spelling:
-    """How an operation reads. text: with the terms of its operands by number. half: only the lower
-    half of the result is the number. helper: the function that it calls, where it is the dialect's.
-    upper: the same where the last operand is in the upper half of a word.
+    """How an operation reads. text: with the terms of its operands by number. helper: the function
+    that it calls, where it is the dialect's. upper: the same where the last operand is in the upper half of a word.
     """
 
     text: str
     helper: str = ""
-    half: bool = False
     upper: Spelling | None = None
 
 
@@ -30,13 +28,13 @@ class Spelling:
 class TableWords:
     """How a table of 513 entries is stored as 512 words of an entry and the way to the next one.
 
-    words: entries and ways -> words. most_bits: fractional bits of the finest use. bits: that the
-    stored ways count with.
+    words: entries and ways -> words. most_bits: fractional bits of the finest use. half: only the
+    lower half of what is read is the number. scaled: ways are stored times 2 ** (16 - bits).
     """
 
     words: Callable[[Ints, Ints], Ints]
     most_bits: int
-    most_way: int
+    half: bool = False
     scaled: bool = False
 
 

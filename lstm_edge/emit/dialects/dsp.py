@@ -29,8 +29,6 @@ DIALECT = Dialect(
         ),
         "mul": Spelling("le_mul({0.low}, {1.low})", "le_mul"),
         "mul_add": Spelling("le_mul_add({count}, {0.low}, {1.low})", "le_mul_add"),
-        "table": Spelling("", half=True),
-        "half_table": Spelling("", half=True),
     },
-    tables=TableWords(_words, most_bits=16, most_way=2**15, scaled=True),
+    tables=TableWords(_words, most_bits=16, half=True, scaled=True),
 )

@@ -17,8 +17,8 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A table of 513 entries as 512 words. most: fractional bits of the finest use, with which ways
-    are stored. flat: the first and the last way are 0.
+    """A table of 513 entries as 512 words. most: fractional bits that ways are stored for, at least
+    those of the finest use. flat: the first and the last way are 0.
     """
 
     numbers: Ints
@@ -62,10 +62,11 @@ def stored_tables(
     for name, most in finest.items():
         entries = program.constants[name].astype(np.int64)
         ways = np.diff(entries)
-        scale = 2.0 ** (16 - most) if dialect.tables.scaled else 1.0
-        largest = np.abs(ways).max() * scale
-        if most <= dialect.tables.most_bits and largest < dialect.tables.most_way:
-            numbers = dialect.tables.words(entries[:-1], ways * int(scale))
+        while dialect.tables.scaled and int(np.abs(ways).max()) << max(16 - most, 0) >= 2**15 and most < 17:
+            most += 1
+        if most <= dialect.tables.most_bits and np.abs(ways).max() < 2**15:
+            scale = 1 << (16 - most) if dialect.tables.scaled else 1
+            numbers = dialect.tables.words(entries[:-1], ways * scale)
             found[name] = StoredTable(_signed(numbers), most, not (ways[0] or ways[-1]))
     return found
 
