@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("emit", "bundle"),
     ("accuracy", "sizes", "runner"),
     ("data", "labels", "manifest"),
-    ("search",),
+    ("profile", "search"),
     ("driver", "verify"),
     ("printing",),
     ("cli",),
