@@ -49,6 +49,8 @@ SOME_WIDTHS = (
 """On the cores other than MAIN, where the LSTM is measured."""
 COMPARED_WIDTHS = ({"weights": 4}, {"activations": 8}, {"weights": 16, "activations": 16})
 """At all shapes on MAIN: what is held against other libraries, or against the default."""
+FLOAT_KINDS = ("lstm", "gru")
+"""At all shapes on MAIN in float32, beside a library that has nothing else."""
 
 
 def cores() -> tuple[Target, ...]:
@@ -82,6 +84,8 @@ def _widths() -> Iterator[Case]:
     for shape in SHAPES:
         for changed in COMPARED_WIDTHS:
             yield replace(Case(Network("lstm", *shape), MAIN), **changed)
+        for kind in FLOAT_KINDS:
+            yield Case(Network(kind, *shape), MAIN, scheme="float32")
     for core in (target.name for target in cores()):
         for changed in SOME_WIDTHS:
             yield replace(Case(Network("lstm", *MAIN_SHAPE), core), **changed)

@@ -23,8 +23,9 @@ OPTIMIZE = ("-O2", "-Os")
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one step, or of one whole sequence where the network does not run step by step.
+    """Of one call: a step, or a whole sequence where the network does not run step by step.
 
+    calls: how many the self-test makes for one sequence; instructions and cycles are their mean.
     code, flash, ram, stack in bytes: code is what is linked, flash has the weights and tables, too.
     """
 
@@ -35,6 +36,7 @@ class Figures:
     flash: int
     ram: int
     stack: int | None
+    calls: int = 1
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def figures(generated: Generated, optimize: str, extra_flags: Sequence[str] = ()
         code + constants,
         ram["state"] + ram["scratch"],
         None,
+        len(counted.calls),
     )
 
 

@@ -1,0 +1,80 @@
+"""docs/benchmarks.md, from all that was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import autoencoder, compared, flags, gate, mnist, peer, shapes
+from benchmarks.cases import everything
+from benchmarks.runner import Results, measure_all
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+SHARED = ROOT.parent / "shared"
+
+HEAD = """# Benchmarks
+
+Written by `make bench`; do not edit.
+
+- Instructions are those that a step executes, counted one by one under QEMU; each counted program
+  runs its self-test, so its results are right to the bit. Weights are random, with a fixed seed.
+- Cycles are a model, without wait states of flash: see [profile.md](profile.md) for how far it is
+  from real boards. `-` stands for what was not measured.
+- A MAC is a multiply-accumulate of a matrix product; what a step does beside them is in the figure.
+- Compiler: {compiler}, with the flags of the target.
+"""
+FAILED = """## Not measured
+
+{}
+"""
+
+
+@dataclass
+class Missing:
+    """What a table is left out for, or a row."""
+
+    reasons: list[str] = field(default_factory=list)
+
+    def note(self, reason: str) -> None:
+        """Print it and keep it."""
+        print(f"not measured: {reason}", flush=True)
+        self.reasons.append(reason)
+
+
+def write(shared: Path, peer_folder: Path | None, jobs: int) -> list[str]:
+    """Measure everything and write the document; what failed or is missing."""
+    missing = Missing()
+    results, failed = measure_all(everything(), jobs)
+    for each in failed:
+        missing.note(each.replace("\n", " "))
+    parts = [
+        HEAD.format(compiler=gate.compiler()),
+        compared.section(results),
+        *_peer(results, peer_folder, jobs, missing),
+        *_mnist(shared, missing),
+        autoencoder.section(autoencoder.measure_all()),
+        shapes.section(results),
+        shapes.widths_section(results),
+        flags.section(flags.measure_all(jobs)),
+    ]
+    if missing.reasons:
+        parts.append(FAILED.format("\n".join(f"- {reason}" for reason in missing.reasons)))
+    DOCUMENT.write_text("\n".join(parts), encoding="utf-8")
+    return missing.reasons
+
+
+def _peer(results: Results, folder: Path | None, jobs: int, missing: Missing) -> list[str]:
+    python = None if folder is None else (folder / "bin" / "python").absolute()
+    installed = None if python is None or not python.exists() else peer.version(python)
+    if python is None or installed is None:
+        missing.note(f"{peer.NAME} is not installed; `make bench` installs it with a network")
+        return []
+    return [peer.section(results, peer.count_all(python, jobs), installed)]
+
+
+def _mnist(shared: Path, missing: Missing) -> list[str]:
+    if not mnist.is_there(shared):
+        missing.note(f"a whole model: there is no models/{mnist.MODEL} in the shared folder")
+        return []
+    return [mnist.section(mnist.measure_all(shared))]
