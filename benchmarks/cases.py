@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from benchmarks.networks import SHAPES, Network, dense
 from lstm_edge.targets import Target, all_targets
@@ -39,7 +40,10 @@ class Case:
         return f"{self.network.name} {self.target} {self.widths}"
 
 
-SOME_WIDTHS = (
+Widths = Mapping[str, Any]
+"""Fields of a Case."""
+DEFAULT: Widths = {}
+SOME_WIDTHS: tuple[Widths, ...] = (
     {"weights": 4},
     {"activations": 8},
     {"activations": 16},
@@ -47,7 +51,11 @@ SOME_WIDTHS = (
     {"scheme": "fixed"},
 )
 """On the cores other than MAIN, where the LSTM is measured."""
-COMPARED_WIDTHS = ({"weights": 4}, {"activations": 8}, {"weights": 16, "activations": 16})
+COMPARED_WIDTHS: tuple[Widths, ...] = (
+    {"weights": 4},
+    {"activations": 8},
+    {"weights": 16, "activations": 16},
+)
 """At all shapes on MAIN: what is held against other libraries, or against the default."""
 FLOAT_KINDS = ("lstm", "gru")
 """At all shapes on MAIN in float32, beside a library that has nothing else."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from benchmarks.cases import Case
+from benchmarks.cases import DEFAULT, Case, Widths
 from benchmarks.markdown import decimal, whole
 from benchmarks.measure import Figures, better
 from benchmarks.networks import Network, Shape, dense
@@ -53,19 +51,19 @@ COLUMNS = (
 
 
 def recurrent(
-    results: Results, kind: str, shape: Shape, core: str, widths: Mapping[str, Any] | None = None
+    results: Results, kind: str, shape: Shape, core: str, widths: Widths = DEFAULT
 ) -> Chosen | None:
     """A step of a recurrent layer; None where it was not measured."""
-    case = Case(Network(kind, *shape), core, **(widths or {}))
+    case = Case(Network(kind, *shape), core, **widths)
     builds = results.get(case)
     return Chosen(case.network.macs, better(builds)) if builds else None
 
 
 def dense_layer(
-    results: Results, shape: Shape, core: str, widths: Mapping[str, Any] | None = None
+    results: Results, shape: Shape, core: str, widths: Widths = DEFAULT
 ) -> Chosen | None:
     """What a dense layer adds to the LSTM in front of it. Its stack is that of both."""
-    both, alone = (Case(n, core, **(widths or {})) for n in dense(*shape))
+    both, alone = (Case(n, core, **widths) for n in dense(*shape))
     if both not in results or alone not in results:
         return None
     builds = [_less(a, b) for a, b in zip(results[both], results[alone], strict=True)]
@@ -73,7 +71,7 @@ def dense_layer(
 
 
 def layer(
-    results: Results, kind: str, shape: Shape, core: str, widths: Mapping[str, Any] | None = None
+    results: Results, kind: str, shape: Shape, core: str, widths: Widths = DEFAULT
 ) -> Chosen | None:
     """Either, by its kind."""
     if kind == "dense":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from benchmarks.baselines import GRU_OF_LSTM, Baseline, cmsis_nn, read
-from benchmarks.cases import HEAD, MAIN
+from benchmarks.cases import DEFAULT, HEAD, MAIN, Widths
 from benchmarks.chosen import dense_layer, recurrent
 from benchmarks.markdown import MISSING, core, decimal, geometric_mean, shape, table
 from benchmarks.networks import SHAPES
@@ -47,7 +46,7 @@ def ratios(
     kind: str,
     target: str,
     baseline: Baseline,
-    widths: Mapping[str, Any] | None = None,
+    widths: Widths = DEFAULT,
 ) -> list[float | None]:
     """By shape, in the order of SHAPES."""
     share = GRU_OF_LSTM if kind == "gru" else 1.0
@@ -92,7 +91,7 @@ def by_shape(results: Results) -> str:
 
 
 def _rows(results: Results) -> Iterator[Sequence[str]]:
-    compared: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
+    compared: tuple[tuple[str, str, str, Widths], ...] = (
         ("LSTM", "lstm", "s8_gcc", {}),
         ("LSTM", "lstm", "s8_other_compiler", {}),
         ("GRU", "gru", "s8_gcc", {}),
@@ -121,7 +120,7 @@ def _mean_least(
     kind: str,
     target: str,
     baseline: Baseline,
-    widths: Mapping[str, Any] | None = None,
+    widths: Widths = DEFAULT,
 ) -> list[str]:
     known = [r for r in ratios(results, kind, target, baseline, widths) if r is not None]
     return _summary(known, complete=len(known) == len(SHAPES))

@@ -79,7 +79,13 @@ def _by_clang(generated: Generated, optimize: str) -> Generated:
     made = []
     for source in generated.sources:
         assembly = folder / f"{source.stem}.s"
-        command = [CLANG, "--target=arm-none-eabi", *target.flags, optimize, "-std=c99"]
+        command: list[str | Path] = [
+            CLANG,
+            "--target=arm-none-eabi",
+            *target.flags,
+            optimize,
+            "-std=c99",
+        ]
         command += ["-ffunction-sections", "-fdata-sections", f"-I{generated.folder}"]
         command += ["-fno-addrsig", "-isystem", _headers(target.compiler, folder)]
         run_tool([*command, "-S", source, "-o", assembly], working_dir=folder, timeout=TIMEOUT)

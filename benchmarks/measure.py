@@ -14,6 +14,8 @@ from benchmarks.cases import Case
 from lstm_edge import bundle
 from lstm_edge.driver import Request, compile_model
 from lstm_edge.profile.counting import Counted, Executable, build_program, count_calls
+from lstm_edge.profile.cycles import block_costs, model_of
+from lstm_edge.profile.instructions import disassemble
 from lstm_edge.profile.symbols import read_symbols
 from lstm_edge.targets import Target, load_target
 
@@ -107,13 +109,21 @@ def figures(generated: Generated, optimize: str, extra_flags: Sequence[str] = ()
     return Figures(
         " ".join([optimize, *extra_flags]),
         counted.mean,
-        None,
+        cycles(executable, counted),
         code,
         code + constants,
         ram["state"] + ram["scratch"],
         None,
         len(counted.calls),
     )
+
+
+def cycles(executable: Executable, counted: Counted) -> float:
+    """Cycles of a call by the model of the core."""
+    target = executable.target
+    code = disassemble(target, executable.path)
+    costs = block_costs(model_of(target.name), code, counted.blocks)
+    return sum(each.cycles for each in costs) / len(counted.calls)
 
 
 def better(found: Sequence[Figures]) -> Figures:

@@ -64,7 +64,7 @@ class Network:
             "B": drawn(1, 2 * rows),
             "axis": np.array([1], np.int64),
         }
-        after = {"linear_before_reset": 1} if self.kind == "gru" else {}
+        after: dict[str, Any] = {"linear_before_reset": 1} if self.kind == "gru" else {}
         nodes = [
             helper.make_node(
                 self.kind.upper(), ["x", "W", "R", "B"], ["all"], hidden_size=self.units, **after
@@ -94,7 +94,7 @@ def save(
     constants: dict[str, Array],
     inputs: dict[str, list[Any]],
     outputs: dict[str, list[Any]],
-    calibration: dict[str, Array],
+    calibration: dict[str, Any],
 ) -> tuple[Path, Path]:
     """Write a graph of float32 ports and its calibration data."""
     graph = helper.make_graph(

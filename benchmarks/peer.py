@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -64,7 +65,7 @@ def write_step(kind: str, size: Shape, folder: Path) -> Path:
     weights = onnx.load(whole_file).graph.initializer
     constants = {c.name: onnx.numpy_helper.to_array(c) for c in weights if c.name in "WRB"}
     states = ["h", "c"][: 2 if kind == "lstm" else 1]
-    after = {"linear_before_reset": 1} if kind == "gru" else {}
+    after: dict[str, Any] = {"linear_before_reset": 1} if kind == "gru" else {}
     node = helper.make_node(
         kind.upper(),
         ["x", "W", "R", "B", "", *(f"{s}0" for s in states)],
@@ -84,8 +85,8 @@ def count(python: Path, kind: str, size: Shape, target_name: str = MAIN) -> tupl
         model, source, main = write_step(kind, size, folder), folder / "peer.c", folder / "main.c"
         # All in one file and on the stack, as a target without files and heap needs it.
         options = ("--large-weight-threshold", "0", "--large-temp-threshold", "0")
-        command = [python, "-m", "emx_onnx_cgen", "compile", model, source, *options]
-        run_tool([*command, "--model-name", "peer"], working_dir=folder, timeout=TIMEOUT)
+        command: list[str | Path] = [python, "-m", "emx_onnx_cgen", "compile", model, source]
+        run_tool([*command, *options, "--model-name", "peer"], working_dir=folder, timeout=TIMEOUT)
         main.write_text(_main(kind, size), encoding="utf-8")
         found = []
         for optimize in OPTIMIZE:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.cases import (
     ACTIVATIONS,
+    DEFAULT,
     DENSE_SHAPES,
     HEAD,
     MAIN,
@@ -14,6 +15,7 @@ from benchmarks.cases import (
     SOME_WIDTHS,
     WEIGHTS,
     Case,
+    Widths,
     cores,
 )
 from benchmarks.chosen import COLUMNS, layer
@@ -79,7 +81,7 @@ def _by_shape(results: Results, kind: str) -> Iterator[Sequence[str]]:
 
 
 def _by_width(results: Results) -> Iterator[Sequence[str]]:
-    options = [
+    options: list[Widths] = [
         *({"weights": w, "activations": a} for w in WEIGHTS for a in ACTIVATIONS),
         {"scheme": "fixed"},
     ]
@@ -92,13 +94,13 @@ def _by_width(results: Results) -> Iterator[Sequence[str]]:
 
 def _by_core(results: Results) -> Iterator[Sequence[str]]:
     for target in (each.name for each in cores()):
-        for each in ({}, *SOME_WIDTHS):
+        for each in (DEFAULT, *SOME_WIDTHS):
             found = layer(results, "lstm", MAIN_SHAPE, target, each)
             if found and target != MAIN:
                 yield [core(target), _widths(each), *found.cells()]
 
 
-def _widths(options: dict[str, object]) -> str:
-    case = Case(Network("lstm", *MAIN_SHAPE), MAIN, **options)  # type: ignore[arg-type]
+def _widths(options: Widths) -> str:
+    case = Case(Network("lstm", *MAIN_SHAPE), MAIN, **options)
     scheme = "" if case.scheme == "int8" else f", {case.scheme}"
     return f"int{case.weights}, {case.activations}{scheme}"
