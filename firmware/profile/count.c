@@ -40,7 +40,8 @@ struct tally {
 };
 
 struct block {
-    uint32_t start, insns, bytes;
+    uint32_t start, insns, bytes; /* bytes: as QEMU says */
+    uint32_t size;                /* as it is: see leave() */
     int owner;
     int predictor; /* 0, 1: not taken; 2, 3: taken */
     struct tally *tallies; /* by owner */
@@ -108,6 +109,7 @@ static struct block *find_block(uint32_t start, uint32_t insns, uint32_t bytes)
     b->start = start;
     b->insns = insns;
     b->bytes = bytes;
+    b->size = bytes;
     b->predictor = 1;
     b->tallies = checked(calloc((size_t)owner_count, sizeof *b->tallies));
     b->next = *bucket;
@@ -138,10 +140,16 @@ static void end_call(void)
     }
 }
 
-/* How the block that ran before was left. */
+/*
+ * How the block that ran before was left. In front of the end of a page QEMU peeks at the halfword
+ * behind the block, and counts it in: where the next block starts there, the block is two shorter.
+ */
 static void leave(struct block *b, int owner, uint32_t next)
 {
-    const int taken = b->start + b->bytes != next;
+    if (b->start + b->bytes - 2 == next) {
+        b->size = b->bytes - 2;
+    }
+    const int taken = b->start + b->size != next;
     b->tallies[owner].taken += (uint64_t)taken;
     b->tallies[owner].missed += (b->predictor >= 2) != taken;
     if (taken) {
@@ -250,7 +258,7 @@ static void on_end(plugin_id id, void *data)
             for (int owner = 0; owner < owner_count; owner++) {
                 const struct tally *const t = &b->tallies[owner];
                 if (t->runs != 0) {
-                    fprintf(out, "B %x %u %u %d %llu %llu %llu\n", b->start, b->insns, b->bytes,
+                    fprintf(out, "B %x %u %u %d %llu %llu %llu\n", b->start, b->insns, b->size,
                             owner, (unsigned long long)t->runs, (unsigned long long)t->taken,
                             (unsigned long long)t->missed);
                 }

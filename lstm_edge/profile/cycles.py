@@ -88,6 +88,11 @@ def _code_of(code: Mapping[int, Insn], block: Block) -> Code:
             raise InternalError(f"no instruction at {address:#x} in the disassembly")
         insns.append(insn)
         address = insn.end
+    if len(insns) != block.instructions:
+        raise InternalError(
+            f"the block at {block.start:#x} has {len(insns)} instructions in the disassembly, "
+            f"{block.instructions} in QEMU"
+        )
     return tuple(insns)
 
 

@@ -1,0 +1,32 @@
+"""Multiply-accumulates of a program's layers, from its matrices."""
+
+from __future__ import annotations
+
+from lstm_edge.ir.program import ONCE, Program
+from lstm_edge.passes.schedule import Phase, schedule
+
+
+def macs_by_layer(program: Program, steps: int) -> tuple[float, ...]:
+    """Of each phase of the schedule, in one call on so many steps."""
+    return tuple(
+        float(_once(program, phase) * _times(program, phase, steps))
+        for phase in schedule(program).phases
+    )
+
+
+def _once(program: Program, phase: Phase) -> int:
+    """Of one run of the phase."""
+    total = 0
+    for op in phase.matvecs:
+        numbers = sum(program.constants[name].size for name in op.matrices)
+        over_time = op.kind == "matvec_over_time"
+        total += numbers // (len(program.constants[op.matrices[0]]) if over_time else 1)
+    return total
+
+
+def _times(program: Program, phase: Phase, steps: int) -> int:
+    """How often the phase runs."""
+    if phase.sweep < 0:
+        return int(phase.sweep == ONCE)
+    ticks = program.lengths[phase.sweep].of(steps)
+    return sum(phase.clock.runs(tick, ticks) for tick in range(ticks + phase.clock.extra))
