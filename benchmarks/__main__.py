@@ -36,7 +36,7 @@ def main() -> int:
         case "flags":
             print(flags.section(flags.measure_all(options.jobs)))
         case "autoencoder":
-            print(autoencoder.section(autoencoder.measure_all()))
+            print(autoencoder.section(autoencoder.measure_all(options.jobs)))
         case "update":
             gate.update(options.jobs)
     return 0

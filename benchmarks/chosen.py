@@ -24,9 +24,9 @@ class Chosen:
         return self.figures.instructions / self.macs
 
     @property
-    def cycles_per_mac(self) -> float | None:
-        """By the model of cycles."""
-        return None if self.figures.cycles is None else self.figures.cycles / self.macs
+    def cycles_per_mac(self) -> float:
+        """By the model of the core."""
+        return self.figures.cycles / self.macs
 
     def cells(self) -> list[str]:
         """As COLUMNS."""
@@ -80,11 +80,10 @@ def layer(
 
 
 def _less(both: Figures, alone: Figures) -> Figures:
-    known = both.cycles is not None and alone.cycles is not None
     return Figures(
         both.optimize,
         both.instructions - alone.instructions,
-        both.cycles - alone.cycles if known else None,  # type: ignore[operator]
+        both.cycles - alone.cycles,
         both.code - alone.code,
         both.flash - alone.flash,
         both.ram - alone.ram,

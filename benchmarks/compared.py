@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks.baselines import GRU_OF_LSTM, Baseline, cmsis_nn, read
 from benchmarks.cases import DEFAULT, HEAD, MAIN, Widths
 from benchmarks.chosen import dense_layer, recurrent
-from benchmarks.markdown import MISSING, core, decimal, geometric_mean, shape, table
+from benchmarks.markdown import MISSING, core, decimal, geometric_mean, paragraph, shape, table
 from benchmarks.networks import SHAPES
 from benchmarks.runner import Results
 
@@ -18,7 +18,7 @@ NARROW = {"activations": 8}
 
 HEAD_TEXT = """## Beside CMSIS-NN
 
-{what}.
+{what}
 
 A ratio is the instructions of CMSIS-NN divided by those of lstm-edge: above 1 the C of lstm-edge
 executes fewer. Both have int8 weights where nothing else is said; lstm-edge has activations of 12
@@ -37,7 +37,7 @@ RATIOS_TEXT = """### By shape
 
 def section(results: Results) -> str:
     """Both tables."""
-    head = HEAD_TEXT.format(what=_sentence(read("cmsis_nn")["what"]))
+    head = HEAD_TEXT.format(what=paragraph(read("cmsis_nn")["what"]))
     return "\n".join([head, judged(results), "", RATIOS_TEXT, by_shape(results), ""])
 
 
@@ -147,13 +147,8 @@ def _dense_line(results: Results) -> str:
     found = dense_layer(results, HEAD, MAIN)
     if found is None:
         return ""
-    cycles = "" if found.cycles_per_mac is None else f", {found.cycles_per_mac:.2f} cycles"
     return (
         f"A dense layer of 32 -> 32 on {core(MAIN)} takes {found.figures.instructions:,.0f} "
-        f"instructions, {found.per_mac:.2f} for each MAC{cycles}: what it adds to the LSTM in "
-        "front of it."
+        f"instructions, {found.per_mac:.2f} for each MAC, and "
+        f"{found.cycles_per_mac:.2f} cycles: what it adds to the LSTM in front of it."
     )
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import autoencoder, compared, flags, gate, mnist, peer, shapes
 from benchmarks.cases import everything
 from benchmarks.runner import Results, measure_all
+from lstm_edge.errors import LstmEdgeError
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
@@ -30,16 +31,24 @@ FAILED = """## Not measured
 """
 
 
-@dataclass
 class Missing:
-    """What a table is left out for, or a row."""
+    """What is left out, and why."""
 
-    reasons: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
 
     def note(self, reason: str) -> None:
         """Print it and keep it."""
         print(f"not measured: {reason}", flush=True)
         self.reasons.append(reason)
+
+    def section(self, title: str, made: Callable[[], str]) -> str:
+        """A section, or nothing where a tool failed."""
+        try:
+            return made()
+        except LstmEdgeError as error:
+            self.note(f"{title}: {str(error).splitlines()[0]}")
+            return ""
 
 
 def write(shared: Path, peer_folder: Path | None, jobs: int) -> list[str]:
@@ -47,20 +56,20 @@ def write(shared: Path, peer_folder: Path | None, jobs: int) -> list[str]:
     missing = Missing()
     results, failed = measure_all(everything(), jobs)
     for each in failed:
-        missing.note(each.replace("\n", " "))
+        missing.note(each.splitlines()[0])
     parts = [
         HEAD.format(compiler=gate.compiler()),
         compared.section(results),
         *_peer(results, peer_folder, jobs, missing),
         *_mnist(shared, missing),
-        autoencoder.section(autoencoder.measure_all()),
+        missing.section("dense layers", lambda: autoencoder.section(autoencoder.measure_all())),
         shapes.section(results),
         shapes.widths_section(results),
-        flags.section(flags.measure_all(jobs)),
+        missing.section("flags", lambda: flags.section(flags.measure_all(jobs))),
     ]
     if missing.reasons:
         parts.append(FAILED.format("\n".join(f"- {reason}" for reason in missing.reasons)))
-    DOCUMENT.write_text("\n".join(parts), encoding="utf-8")
+    DOCUMENT.write_text("\n".join(part for part in parts if part), encoding="utf-8")
     return missing.reasons
 
 
@@ -70,11 +79,15 @@ def _peer(results: Results, folder: Path | None, jobs: int, missing: Missing) ->
     if python is None or installed is None:
         missing.note(f"{peer.NAME} is not installed; `make bench` installs it with a network")
         return []
-    return [peer.section(results, peer.count_all(python, jobs), installed)]
+
+    def made() -> str:
+        return peer.section(results, peer.count_all(python, jobs), installed)
+
+    return [missing.section(peer.NAME, made)]
 
 
 def _mnist(shared: Path, missing: Missing) -> list[str]:
     if not mnist.is_there(shared):
         missing.note(f"a whole model: there is no models/{mnist.MODEL} in the shared folder")
         return []
-    return [mnist.section(mnist.measure_all(shared))]
+    return [missing.section("a whole model", lambda: mnist.section(mnist.measure_all(shared)))]

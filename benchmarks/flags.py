@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,9 +29,9 @@ Found = Mapping[tuple[str, str, str], Figures | None]
 TEXT = """## Flags of the compiler
 
 Instructions of a step and, in parentheses, bytes of code, for layers of {shape} in the default
-widths; the fewest instructions of a row are in bold. `no` stands for {no_schedule}. The C of
-clang is assembled and linked by gcc. `make bench` measures this, `python -m benchmarks flags` this
-alone.
+widths; then cycles of the model. The least of a row is in bold. `no` stands for {no_schedule}. The
+C of clang is assembled and linked by gcc. `make bench` measures this, `python -m benchmarks flags`
+this alone.
 """
 
 
@@ -107,19 +107,23 @@ def section(found: Found) -> str:
     columns = list(dict.fromkeys(build for _, _, build in found))
     head = ["layer", "core", *(c.replace(NO_SCHEDULE, "no") for c in columns)]
     text = TEXT.format(shape=shape(*MAIN_SHAPE), no_schedule=f"`{NO_SCHEDULE}`")
-    return "\n".join([text, table(head, 2, _rows(found, columns)), ""])
+    instructions = _rows(found, columns, lambda f: f.instructions, lambda f: f" ({whole(f.code)})")
+    cycles = _rows(found, columns, lambda f: f.cycles, lambda _: "")
+    return "\n".join([text, table(head, 2, instructions), "", table(head, 2, cycles), ""])
 
 
-def _rows(found: Found, columns: Sequence[str]) -> Iterator[Sequence[str]]:
+def _rows(
+    found: Found,
+    columns: Sequence[str],
+    figure: Callable[[Figures], float],
+    more: Callable[[Figures], str],
+) -> Iterator[Sequence[str]]:
     for kind, target in dict.fromkeys((kind, target) for kind, target, _ in found):
         row = [found.get((kind, target, each)) for each in columns]
-        least = min((each.instructions for each in row if each), default=0.0)
-        yield [kind.upper(), core(target), *(_cell(each, least) for each in row)]
-
-
-def _cell(each: Figures | None, least: float) -> str:
-    if each is None:
-        return MISSING
-    number = whole(each.instructions)
-    mark = "**" if each.instructions == least else ""
-    return f"{mark}{number}{mark} ({whole(each.code)})"
+        least = min((figure(each) for each in row if each), default=0.0)
+        cells = []
+        for each in row:
+            mark = "**" if each and figure(each) == least else ""
+            number = f"{mark}{whole(figure(each))}{mark}{more(each)}" if each else MISSING
+            cells.append(number)
+        yield [kind.upper(), core(target), *cells]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import exp, fsum, log
+from textwrap import fill
 
 MISSING = "-"
 
@@ -29,6 +30,13 @@ def geometric_mean(numbers: Sequence[float]) -> float | None:
     if not numbers:
         return None
     return exp(fsum(log(number) for number in numbers) / len(numbers))
+
+
+def paragraph(text: str) -> str:
+    """A sentence of a data file, as lines of the document."""
+    return fill(
+        f"{text[0].upper()}{text[1:]}.", 100, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def core(target: str) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 from benchmarks.cases import Case
 from lstm_edge import bundle
 from lstm_edge.driver import Request, compile_model
-from lstm_edge.profile.counting import Counted, Executable, build_program, count_calls
+from lstm_edge.profile.counting import Executable, build_program, count_calls
 from lstm_edge.profile.cycles import block_costs, model_of
 from lstm_edge.profile.instructions import disassemble
+from lstm_edge.profile.stack import stack_bound
 from lstm_edge.profile.symbols import read_symbols
 from lstm_edge.targets import Target, load_target
 
@@ -28,12 +29,13 @@ class Figures:
     """Of one call: a step, or a whole sequence where the network does not run step by step.
 
     calls: how many the self-test makes for one sequence; instructions and cycles are their mean.
-    code, flash, ram, stack in bytes: code is what is linked, flash has the weights and tables, too.
+    code, flash, ram, stack in bytes: code is what is linked, flash has the weights and tables, too;
+    stack is a bound, None where there is none.
     """
 
     optimize: str
     instructions: float
-    cycles: float | None
+    cycles: float
     code: int
     flash: int
     ram: int
@@ -94,36 +96,30 @@ def generate_from(request: Request, folder: Path) -> Generated:
 
 def figures(generated: Generated, optimize: str, extra_flags: Sequence[str] = ()) -> Figures:
     """Build, run, count."""
-    folder = generated.folder / f"built{optimize}"
     executable = build_program(
         generated.target,
         [*generated.sources, generated.main],
         [generated.folder],
-        folder,
+        generated.folder / f"built{optimize}",
         optimize=optimize,
         extra_flags=extra_flags,
     )
     counted = count_calls(executable, generated.entry)
-    code, constants = sizes(executable, counted, generated.sources)
+    code = disassemble(generated.target, executable.path)
+    costs = block_costs(model_of(generated.target.name), code, counted.blocks)
+    bound = stack_bound(code, executable.symbols, generated.entry)
+    functions, constants = sizes(executable, bound.reached, generated.sources)
     ram = generated.manifest["ram"]
     return Figures(
         " ".join([optimize, *extra_flags]),
         counted.mean,
-        cycles(executable, counted),
-        code,
-        code + constants,
+        sum(each.cycles for each in costs) / len(counted.calls),
+        functions,
+        functions + constants,
         ram["state"] + ram["scratch"],
-        None,
+        bound.bytes,
         len(counted.calls),
     )
-
-
-def cycles(executable: Executable, counted: Counted) -> float:
-    """Cycles of a call by the model of the core."""
-    target = executable.target
-    code = disassemble(target, executable.path)
-    costs = block_costs(model_of(target.name), code, counted.blocks)
-    return sum(each.cycles for each in costs) / len(counted.calls)
 
 
 def better(found: Sequence[Figures]) -> Figures:
@@ -131,11 +127,13 @@ def better(found: Sequence[Figures]) -> Figures:
     return min(found, key=lambda each: each.instructions)
 
 
-def sizes(executable: Executable, counted: Counted, sources: Sequence[Path]) -> tuple[int, int]:
-    """Bytes of functions and of constants that `sources` and the library they call add to a
-    program; what the linker dropped does not count, nor does the self-test.
+def sizes(
+    executable: Executable, reached: Sequence[str], sources: Sequence[Path]
+) -> tuple[int, int]:
+    """Bytes of functions and of constants that `sources` and the library, of which `reached` are
+    called, add to a program; what the linker dropped does not count, nor does the self-test.
     """
-    own = set(counted.functions)
+    own = set(reached)
     for source in sources:
         if not source.stem.endswith("_selftest"):
             made = read_symbols(executable.target, executable.folder / f"{source.stem}.o")

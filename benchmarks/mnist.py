@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.baselines import read
-from benchmarks.markdown import MISSING, core, decimal, table, whole
+from benchmarks.markdown import MISSING, core, decimal, paragraph, table, whole
 from benchmarks.measure import NAME, OPTIMIZE, Figures, better, figures, generate_from
 from lstm_edge.driver import Request
 
@@ -22,7 +22,7 @@ WIDTHS = (12, 8)
 
 TEXT = """## A whole model beside TensorFlow Lite Micro
 
-{what}.
+{what}
 
 An inference is the whole sequence. Flash of TFLM is code and flatbuffer, RAM its arena and static
 memory; `int8 only` is a build without other types. Flash of lstm-edge is code, weights and tables,
@@ -68,15 +68,14 @@ def measure(shared: Path, target: str, activations: int) -> tuple[Figures, ...]:
 
 def _inference(each: Figures) -> Figures:
     """Of all calls that a sequence takes."""
-    cycles = None if each.cycles is None else each.cycles * each.calls
-    instructions = each.instructions * each.calls
-    return replace(each, instructions=instructions, cycles=cycles, calls=1)
+    n = each.calls
+    return replace(each, instructions=each.instructions * n, cycles=each.cycles * n, calls=1)
 
 
 def section(found: Found) -> str:
     """The table."""
     head = ["core", "library", "instructions", "times fewer", "code", "flash", "RAM", "flags"]
-    text = TEXT.format(what=read("tflm")["what"])
+    text = TEXT.format(what=paragraph(read("tflm")["what"]))
     return "\n".join([text, table(head, 2, _rows(found)), ""])
 
 
