@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import autoencoder, compared, flags, gate, mnist, peer, shapes
-from benchmarks.cases import everything
+from benchmarks.cases import cores, everything
+from benchmarks.markdown import core, table
 from benchmarks.runner import Results, measure_all
 from lstm_edge.errors import LstmEdgeError
+from lstm_edge.profile.timing import timing
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
@@ -20,10 +22,12 @@ Written by `make bench`; do not edit.
 
 - Instructions are those that a step executes, counted one by one under QEMU; each counted program
   runs its self-test, so its results are right to the bit. Weights are random, with a fixed seed.
-- Cycles are a model, without wait states of flash: see [profile.md](profile.md) for how far it is
-  from real boards. `-` stands for what was not measured.
+- Cycles are a model, without wait states of flash; how far it is from boards is said below.
+- `-` stands for what was not measured.
 - A MAC is a multiply-accumulate of a matrix product; what a step does beside them is in the figure.
 - Compiler: {compiler}, with the flags of the target.
+
+{bands}
 """
 FAILED = """## Not measured
 
@@ -58,11 +62,11 @@ def write(shared: Path, peer_folder: Path | None, jobs: int) -> list[str]:
     for each in failed:
         missing.note(each.splitlines()[0])
     parts = [
-        HEAD.format(compiler=gate.compiler()),
+        HEAD.format(compiler=gate.compiler(), bands=_bands()),
         compared.section(results),
         *_peer(results, peer_folder, jobs, missing),
         *_mnist(shared, missing),
-        missing.section("dense layers", lambda: autoencoder.section(autoencoder.measure_all())),
+        missing.section("dense layers", lambda: autoencoder.section(autoencoder.measure_all(jobs))),
         shapes.section(results),
         shapes.widths_section(results),
         missing.section("flags", lambda: flags.section(flags.measure_all(jobs))),
@@ -71,6 +75,12 @@ def write(shared: Path, peer_folder: Path | None, jobs: int) -> list[str]:
         parts.append(FAILED.format("\n".join(f"- {reason}" for reason in missing.reasons)))
     DOCUMENT.write_text("\n".join(part for part in parts if part), encoding="utf-8")
     return missing.reasons
+
+
+def _bands() -> str:
+    tables = [timing(target.name) for target in cores()]
+    rows = [[core(t.core), f"{100 * t.band:.0f} %", t.status] for t in tables]
+    return table(["core", "cycles within", "checked against"], 3, rows)
 
 
 def _peer(results: Results, folder: Path | None, jobs: int, missing: Missing) -> list[str]:
