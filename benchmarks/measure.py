@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.cases import Case
 from lstm_edge import bundle
 from lstm_edge.driver import Request, compile_model
-from lstm_edge.profile.counting import Executable, build_program, count_calls
+from lstm_edge.profile.counting import Counted, Executable, build_program, count_calls
 from lstm_edge.profile.cycles import block_costs, model_of
 from lstm_edge.profile.instructions import disassemble
 from lstm_edge.profile.stack import stack_bound
@@ -94,7 +94,9 @@ def generate_from(request: Request, folder: Path) -> Generated:
     return Generated(target, sources, main, folder, dict(compiled.manifest))
 
 
-def figures(generated: Generated, optimize: str, extra_flags: Sequence[str] = ()) -> Figures:
+def count(
+    generated: Generated, optimize: str, extra_flags: Sequence[str] = ()
+) -> tuple[Executable, Counted]:
     """Build, run, count."""
     executable = build_program(
         generated.target,
@@ -104,7 +106,12 @@ def figures(generated: Generated, optimize: str, extra_flags: Sequence[str] = ()
         optimize=optimize,
         extra_flags=extra_flags,
     )
-    counted = count_calls(executable, generated.entry)
+    return executable, count_calls(executable, generated.entry)
+
+
+def figures(generated: Generated, optimize: str, extra_flags: Sequence[str] = ()) -> Figures:
+    """The same, with cycles, stack and sizes."""
+    executable, counted = count(generated, optimize, extra_flags)
     code = disassemble(generated.target, executable.path)
     costs = block_costs(model_of(generated.target.name), code, counted.blocks)
     bound = stack_bound(code, executable.symbols, generated.entry)

@@ -17,16 +17,14 @@ Results = Mapping[Case, tuple[Figures, ...]]
 """Of each case one entry for each of the builds."""
 
 
-def measure_case(case: Case, optimize: Sequence[str] = OPTIMIZE) -> tuple[Figures, ...]:
+def measure_case(case: Case) -> tuple[Figures, ...]:
     """All builds of one case, in a folder that is removed."""
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as folder:
         generated = generate(case, Path(folder))
-        return tuple(figures(generated, each) for each in optimize)
+        return tuple(figures(generated, each) for each in OPTIMIZE)
 
 
-def measure_all(
-    cases: Sequence[Case], jobs: int, optimize: Sequence[str] = OPTIMIZE, *, quiet: bool = False
-) -> tuple[Results, list[str]]:
+def measure_all(cases: Sequence[Case], jobs: int) -> tuple[Results, list[str]]:
     """Figures by case, in the order given, and what was said of those that failed."""
     found: dict[Case, tuple[Figures, ...]] = {}
     failed = []
@@ -34,7 +32,7 @@ def measure_all(
     # One thread each for numpy: more only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(measure_case, case, optimize): case for case in cases}
+        waiting = {pool.submit(measure_case, case): case for case in cases}
         for done, future in enumerate(as_completed(waiting), start=1):
             case = waiting[future]
             try:
@@ -43,7 +41,6 @@ def measure_all(
             except LstmEdgeError as error:
                 said = f"failed: {str(error).splitlines()[0]}"
                 failed.append(f"{case.title}: {error}")
-            if not quiet:
-                seconds = time.monotonic() - start
-                print(f"{done}/{len(cases)} {seconds:.0f} s  {case.title}: {said}", flush=True)
+            seconds = time.monotonic() - start
+            print(f"{done}/{len(cases)} {seconds:.0f} s  {case.title}: {said}", flush=True)
     return {case: found[case] for case in cases if case in found}, failed
