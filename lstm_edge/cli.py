@@ -16,6 +16,8 @@ from click.core import ParameterSource
 from lstm_edge import __version__, bundle, frontend, printing
 from lstm_edge.driver import Request, compile_model
 from lstm_edge.errors import DataError, LstmEdgeError, VerificationError
+from lstm_edge.profile import report
+from lstm_edge.profile.bundle_profile import profile_bundle
 from lstm_edge.targets import all_targets
 from lstm_edge.verify import WHERE, as_user_arrays, run_on, verify
 
@@ -133,6 +135,9 @@ def main() -> None:
 @click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
+@click.option("--max-stack", type=Bytes(), help="Fail where a call may use more stack than this.")
+@click.option("--max-insn", type=click.IntRange(min=0), help="Fail above so many in a step.")
+@click.option("--max-cycles", type=click.IntRange(min=0), help="Fail above so many in a step.")
 @reports_errors
 def compile_command(model: Path, **options: Any) -> None:
     """Compile MODEL (.onnx, .npz, .keras or .h5) to C."""
@@ -210,6 +215,20 @@ def verify_command(
     if not result.ok:
         places_text = ", ".join(f"{p}: {text}" for p, text in result.differences.items())
         raise VerificationError(f"the executions differ ({places_text})")
+
+
+@main.command(epilog="Example: lstm-edge profile build/digits --board stm32l4r5")
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--board", metavar="PART", help="Part to tell the energy of; unknown names list all.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@reports_errors
+def profile(folder: Path, board: str | None, as_json: bool) -> None:
+    """Count what a step costs on the target: instructions, cycles, memory, energy."""
+    found = profile_bundle(bundle.read(folder), board)
+    if as_json:
+        click.echo(json.dumps(report.to_json(found), indent=2))
+    else:
+        click.echo(report.text(found))
 
 
 @main.command(epilog="Example: lstm-edge inspect model.onnx")

@@ -30,6 +30,8 @@ from lstm_edge.passes.calibrate import Ranges, calibrate, chained
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import Proof, prove
+from lstm_edge.profile.budgets import Budgets, check_tools
+from lstm_edge.profile.budgets import check_budgets as check_costs
 from lstm_edge.search.judge import judge_of
 from lstm_edge.search.program import Calibrated, Wanted, find_program
 from lstm_edge.search.widths import Bound, describe, json_of
@@ -73,6 +75,9 @@ class Request:
     state: str = "kept"
     max_flash: int | None = None
     max_ram: int | None = None
+    max_stack: int | None = None
+    max_insn: int | None = None
+    max_cycles: int | None = None
     max_error: float | None = None
     max_drop: float | None = None
     labels: Path | None = None
@@ -82,6 +87,11 @@ class Request:
         """True where widths are to be chosen, or to hold a bound."""
         given = (self.max_error, self.max_drop, self.labels)
         return None in (self.weights, self.activations) or any(g is not None for g in given)
+
+    @property
+    def budgets(self) -> Budgets:
+        """The most that a step may cost."""
+        return Budgets(self.max_insn, self.max_cycles, self.max_stack)
 
     def described(self, options: Options | None) -> str:
         """The options that decide what is generated; `options`: those of number formats, if any."""
@@ -132,6 +142,7 @@ def compile_model(
     how many widths were tried.
     """
     target = load_target(request.target)
+    check_tools(request.budgets, target)
     model = frontend.load(request.model, name=request.name, steps=request.steps)
     reference = lower_real(model, {"state": request.state})
     check_state_option(request, reference)
@@ -174,6 +185,7 @@ def compile_model(
     summary["calibration"] = "file" if data.from_file else "drawn"
     summary["warnings"] = warnings
     files[bundle.MANIFEST] = (json.dumps(summary, indent=2) + "\n").encode()
+    check_costs(request.budgets, files)
     folder = request.output or Path("build") / program.name
     return Compiled(
         model,

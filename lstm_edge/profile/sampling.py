@@ -13,9 +13,9 @@ from lstm_edge.errors import TargetError
 from lstm_edge.interpret.feed import Feed, feed_of, stored_feed
 from lstm_edge.passes.calibrate import chained
 
-MOST_STEPS = 32
+MOST_STEPS = 64
 """Time steps that are counted, where a model takes any number of them."""
-MOST_SAMPLES = 4
+MOST_SAMPLES = 8
 BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}
 
 

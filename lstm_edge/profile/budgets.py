@@ -1,0 +1,80 @@
+"""Budgets of what a compiled model may cost: instructions, cycles and stack."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstm_edge import bundle
+from lstm_edge.errors import BudgetError
+from lstm_edge.profile.bundle_profile import Profile, core_of, profile_bundle
+from lstm_edge.targets import Target, load_target
+from lstm_edge.toolchain import qemu
+from lstm_edge.toolchain.process import find_tool
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """The most that a step (or a run, where there is no step) may take; None for any number.
+
+    instructions, cycles: of the longest call that is counted. stack: bytes, of the bound.
+    """
+
+    instructions: int | None = None
+    cycles: int | None = None
+    stack: int | None = None
+
+    @property
+    def any(self) -> bool:
+        """True where there is one to check."""
+        return (self.instructions, self.cycles, self.stack) != (None, None, None)
+
+
+def check_tools(budgets: Budgets, target: Target) -> None:
+    """What a check needs: ToolchainError says what to install, TargetError that it cannot be."""
+    if not budgets.any:
+        return
+    core_of(target)
+    find_tool(target.compiler)
+    find_tool(qemu.TOOL)
+    if budgets.cycles is not None:
+        find_tool(load_target("host").compiler)
+
+
+def check_budgets(budgets: Budgets, files: Mapping[str, bytes]) -> None:
+    """Profile a bundle that is not written yet; BudgetError where it takes more."""
+    if not budgets.any:
+        return
+    with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
+        folder = Path(temporary)
+        bundle.write(folder, files)
+        profile = profile_bundle(bundle.read(folder))
+    most = profile.main.most
+    what = "step" if profile.step else "run"
+    _check(f"a {what} takes", most.instructions, "instructions", "--max-insn", budgets.instructions)
+    if most.cycles is not None:
+        band = f"cycles (a model, +-{profile.timing.band:.0%})"
+        _check(f"a {what} takes", most.cycles, band, "--max-cycles", budgets.cycles)
+    _check_stack(profile, budgets.stack)
+
+
+def _check_stack(profile: Profile, budget: int | None) -> None:
+    if budget is None:
+        return
+    ram = profile.ram
+    if ram.stack is None:
+        raise BudgetError(
+            f"the stack has no bound ({ram.unbounded}), so --max-stack {budget:,} cannot be kept"
+        )
+    way = f"bytes of stack ({' > '.join(ram.path)})"
+    _check("the program takes", ram.stack, way, "--max-stack", budget)
+
+
+def _check(head: str, found: float, what: str, option: str, budget: int | None) -> None:
+    if budget is not None and found > budget:
+        raise BudgetError(
+            f"{head} {found:,.0f} {what}, {found - budget:,.0f} more than {option} {budget:,}; use "
+            "a smaller model, another target or a larger budget"
+        )
