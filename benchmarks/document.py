@@ -8,8 +8,7 @@ from pathlib import Path
 from benchmarks import autoencoder, compared, flags, gate, mnist, peer, shapes
 from benchmarks.cases import cores, everything
 from benchmarks.markdown import core, table
-from benchmarks.runner import Results, measure_all
-from lstm_edge.errors import LstmEdgeError
+from benchmarks.runner import Results, first_line, measure_all
 from lstm_edge.profile.timing import timing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,8 +49,8 @@ class Missing:
         """A section, or nothing where a tool failed."""
         try:
             return made()
-        except LstmEdgeError as error:
-            self.note(f"{title}: {str(error).splitlines()[0]}")
+        except Exception as error:  # one section must not cost all the others
+            self.note(f"{title}: {first_line(error)}")
             return ""
 
 
@@ -60,7 +59,7 @@ def write(shared: Path, peer_folder: Path | None, jobs: int) -> list[str]:
     missing = Missing()
     results, failed = measure_all(everything(), jobs)
     for each in failed:
-        missing.note(each.splitlines()[0])
+        missing.note(each)
     parts = [
         HEAD.format(compiler=gate.compiler(), bands=_bands()),
         compared.section(results),

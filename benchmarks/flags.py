@@ -14,6 +14,7 @@ from benchmarks.cases import MAIN_SHAPE, Case, cores
 from benchmarks.markdown import MISSING, core, shape, table, whole
 from benchmarks.measure import Figures, Generated, figures, generate
 from benchmarks.networks import Network
+from benchmarks.runner import first_line
 from lstm_edge.errors import LstmEdgeError
 from lstm_edge.toolchain.process import run_tool
 
@@ -66,7 +67,7 @@ def _measure(wanted: tuple[str, str]) -> dict[str, Figures | None]:
                 else:
                     row[build] = figures(generated, first, rest)
             except LstmEdgeError as error:
-                print(f"flags {kind} {target} {build}: {str(error).splitlines()[0]}", flush=True)
+                print(f"flags {kind} {target} {build}: {first_line(error)}", flush=True)
                 row[build] = None
     return row
 

@@ -24,6 +24,12 @@ def measure_case(case: Case) -> tuple[Figures, ...]:
         return tuple(figures(generated, each) for each in OPTIMIZE)
 
 
+def first_line(error: Exception) -> str:
+    """What happened; with its kind where it is no message for people."""
+    lines = str(error).splitlines() or [""]
+    return lines[0] if isinstance(error, LstmEdgeError) else f"{type(error).__name__} {lines[0]}"
+
+
 def measure_all(cases: Sequence[Case], jobs: int) -> tuple[Results, list[str]]:
     """Figures by case, in the order given, and what was said of those that failed."""
     found: dict[Case, tuple[Figures, ...]] = {}
@@ -38,9 +44,9 @@ def measure_all(cases: Sequence[Case], jobs: int) -> tuple[Results, list[str]]:
             try:
                 found[case] = future.result()
                 said = " ".join(f"{each.optimize} {each.instructions:,.0f}" for each in found[case])
-            except LstmEdgeError as error:
-                said = f"failed: {str(error).splitlines()[0]}"
-                failed.append(f"{case.title}: {error}")
+            except Exception as error:  # one case must not cost all the others
+                said = f"failed: {first_line(error)}"
+                failed.append(f"{case.title}: {first_line(error)}")
             seconds = time.monotonic() - start
             print(f"{done}/{len(cases)} {seconds:.0f} s  {case.title}: {said}", flush=True)
     return {case: found[case] for case in cases if case in found}, failed
