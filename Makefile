@@ -15,7 +15,8 @@ NODE_TESTS ?=
 # A folder with files that exporters wrote, for `make exporters`; ../shared/onnx_patterns by default.
 PATTERNS ?=
 
-# A folder with models/ of public projects, for `make accuracy` and `make bench`; ../shared by default.
+# A folder with models/ of public projects, for `make accuracy` and `make bench`; ../shared by
+# default.
 SHARED ?=
 
 # A stamp: the Python packages are installed again only when their list has changed.
@@ -93,11 +94,11 @@ accuracy: $(PACKAGES) ## write docs/accuracy.md anew
 PEER := build/peer
 
 .PHONY: bench
-bench: $(PACKAGES) $(PEER)/.packages ## count instructions beside other libraries; write docs/benchmarks.md anew
+bench: $(PACKAGES) $(PEER)/.packages ## write docs/benchmarks.md anew: counts, ten minutes
 	$(PYTHON) -m benchmarks run --peer $(PEER) $(if $(SHARED),--shared $(SHARED))
 
 .PHONY: bench-update
-bench-update: $(PACKAGES) ## write benchmarks/counts.json anew: instructions that no change may raise
+bench-update: $(PACKAGES) ## write benchmarks/counts.json anew, which a test holds
 	$(PYTHON) -m benchmarks update
 
 # Without a network `make bench` goes on; the stamp is only made when the package is there.
