@@ -7,7 +7,7 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PYTEST := $(PYTHON) -m pytest -q
-PYTHON_FOLDERS := $(wildcard lstm_edge tests examples scripts)
+PYTHON_FOLDERS := $(wildcard lstm_edge tests examples scripts benchmarks)
 
 # A folder with ONNX's own node tests, for `make conformance`; without it their table is left out.
 NODE_TESTS ?=
@@ -15,7 +15,8 @@ NODE_TESTS ?=
 # A folder with files that exporters wrote, for `make exporters`; ../shared/onnx_patterns by default.
 PATTERNS ?=
 
-# A folder with models/ of public projects, for `make accuracy`; ../shared by default.
+# A folder with models/ of public projects, for `make accuracy` and `make bench`; ../shared by
+# default.
 SHARED ?=
 
 # A stamp: the Python packages are installed again only when their list has changed.
@@ -88,6 +89,23 @@ exporters: $(PACKAGES) ## write docs/exporters.md anew
 .PHONY: accuracy
 accuracy: $(PACKAGES) ## write docs/accuracy.md anew
 	$(PYTHON) -m tests.oracle.accuracy_table $(SHARED)
+
+# An environment of its own for another code generator; without it its table is left out.
+PEER := build/peer
+
+.PHONY: bench
+bench: $(PACKAGES) $(PEER)/.packages ## write docs/benchmarks.md anew: counts, ten minutes
+	$(PYTHON) -m benchmarks run --peer $(PEER) $(if $(SHARED),--shared $(SHARED))
+
+.PHONY: bench-update
+bench-update: $(PACKAGES) ## write benchmarks/counts.json anew, which a test holds
+	$(PYTHON) -m benchmarks update
+
+# Without a network `make bench` goes on; the stamp is only made when the package is there.
+$(PEER)/.packages: pyproject.toml | tools
+	"$$(scripts/setup.sh --python)" -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check emx-onnx-cgen==1.4.0 && \
+	    touch $@ || echo "emx-onnx-cgen cannot be installed: its table is left out" >&2
 
 .PHONY: wheel
 wheel: $(PACKAGES) ## build the wheel, in dist/

@@ -35,7 +35,7 @@ OFFERED = ("fake_quant",)
 """What the package itself imports, to offer it to its users."""
 
 MAX_LINES = 400
-FOLDERS = ("lstm_edge", "templates", "firmware", "tests", "examples")
+FOLDERS = ("lstm_edge", "templates", "firmware", "tests", "examples", "benchmarks")
 SUFFIXES = (".py", ".j2", ".c", ".h", ".S", ".ld")
 GENERATED = "tests/golden/*/*"
 """What the compiler wrote: as long as it is."""
