@@ -34,9 +34,15 @@ def common_helpers(speller: Speller, own: str) -> set[str]:
     return {name for name in speller.helpers if f" {name}(" not in own}
 
 
-def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products]) -> str:
-    """The kernels, unrolled as far as `forms` say; plain C for the types that products need."""
+def kernel_code(
+    forms: Mapping[str, Form], portable: Iterable[Products], *, stores: bool
+) -> str:
+    """The kernels, unrolled as far as `forms` say; plain C for the types that products need. stores:
+    some sums go to an array.
+    """
     parts = [_streaming(part, forms) for part in SHARED if any(n.startswith(part) for n in forms)]
+    if stores:
+        parts.append(f"{_read('store.h')}\n")
     functions = {products.function: products for products in portable}
     parts += [_portable(functions[name]) for name in sorted(functions)]
     return "".join(f"{part}\n" for part in parts)

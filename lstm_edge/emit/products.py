@@ -150,7 +150,7 @@ class Products:
 
     def _rows4(self, call: Call) -> str:
         assert self.kernel is not None
-        return f"le_rows4(le_{self.kernel.symbol}_rows, &w, &{self.operands[call.run]})"
+        return f"le_{self.kernel.symbol}(&w, &{self.operands[call.run]})"
 
     def _running(self) -> list[str | Block]:
         """In plain C the sum over the steps so far comes first; float32 counts on that order."""

@@ -105,7 +105,9 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     model |= _ticking(program, memory, plan, phases)
     model |= {"constants": constants, "initial": initial, "banner": banner}
     portable = [products for _, products in printed if products is not None]
-    files = _files(program, target, model, printer.speller, kernel_code(selection.forms, portable))
+    stores = any("le_store(" in line for view in phases for line in view.lines)
+    kernels = kernel_code(selection.forms, portable, stores=stores)
+    files = _files(program, target, model, printer.speller, kernels)
     return Rendered(files, memory, selection, tuple(constants), inputs, outputs)
 
 

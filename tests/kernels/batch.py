@@ -36,7 +36,7 @@ int main(void)
         edge_read(input, numbers, (size_t)head[1] * sizeof numbers[0]);
         const le_operand operand = LE_OPERAND(KERNEL, values, head[0] / COLUMNS);
         const int32_t *w = numbers;
-        const le_sums sums = le_rows4(ROWS, &w, &operand);
+        const le_sums sums = ROWS(&w, &operand);
         const int32_t out[5] = {sums.s0, sums.s1, sums.s2, sums.s3, (int32_t)(w - numbers)};
         edge_write(output, out, sizeof out);
     }
@@ -104,7 +104,7 @@ def source(kernel: Kernel, form: Form) -> str:
         "#endif",
         f"#define KERNEL {symbol}",
         f"#define COLUMNS {symbol}_COLUMNS",
-        f"#define ROWS le_{kernel.symbol}_rows",
+        f"#define ROWS le_{kernel.symbol}",
     ]
     main = MAIN.replace("LE_OPERAND(KERNEL,", f"LE_OPERAND({symbol},")
     return "\n".join(parts) + main

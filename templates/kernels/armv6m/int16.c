@@ -50,3 +50,5 @@ __attribute__((naked, noinline)) static void le_int16_rows(void)
         LE_LESS("r2", "r1", "16", "r5")
         LE_LEAVE);
 }
+
+static inline le_sums le_int16(const int32_t **w, const le_operand *operand) LE_CALLS(le_int16_rows)

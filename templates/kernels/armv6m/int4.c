@@ -59,3 +59,5 @@ __attribute__((naked, noinline)) static void le_int4_rows(void)
         LE_LESS("r2", "r1", "4", "r5")
         LE_LEAVE);
 }
+
+static inline le_sums le_int4(const int32_t **w, const le_operand *operand) LE_CALLS(le_int4_rows)

@@ -61,3 +61,5 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         LE_LESS("r2", "r1", "8", "r5")
         LE_LEAVE);
 }
+
+static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)

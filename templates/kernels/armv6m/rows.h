@@ -7,7 +7,7 @@
  *     1   the same, entered where the operand says: for any count up to that
  *     2   the same again and again until the operand ends: for any count
  *
- * It sums in r9, r8, r12 and lr. A kernel is called by le_rows4, with the stream in r0 and the operand
+ * It sums in r9, r8, r12 and lr. A kernel is called by LE_CALLS, with the stream in r0 and the operand
  * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r11.
  */
 #define LE_JOIN(a, b) LE_JOINED(a, b)
@@ -107,29 +107,30 @@ typedef struct {
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
 #define LE_SOME(all) ((all) == 0 ? 1 : (all))
 
-/* The sums of a tile's four rows, in the order of its kernel; *w goes behind the tile. */
-static inline le_sums le_rows4(void (*kernel)(void), const int32_t **w, const le_operand *operand)
-{
-    register const int32_t *r0 __asm__("r0") = *w;
-    register int32_t r1 __asm__("r1") = (int32_t)operand;
-    register int32_t r2 __asm__("r2");
-    register int32_t r3 __asm__("r3");
-    register int32_t r12 __asm__("r12");
-    __asm__ volatile(
-        "blx %[kernel]"
-        : "+l"(r0), "+l"(r1), "=&l"(r2), "=&l"(r3), "=&h"(r12)
-        : [kernel] "l"(kernel)
-        : "lr", "cc", "memory");
-    const le_sums sums = {r2, r3, r12, r1};
-    *w = r0;
-    return sums;
-}
-
-/* The sums of a tile among those of a group. */
-static inline void le_store(int32_t *sums, le_sums tile)
-{
-    sums[0] = tile.s0;
-    sums[1] = tile.s1;
-    sums[2] = tile.s2;
-    sums[3] = tile.s3;
-}
+/*
+ * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the
+ * kernel; *w goes behind the tile. Position-independent code has no constant address to call.
+ */
+#if defined(__PIC__)
+#define LE_CALL "blx %[kernel]"
+#define LE_ADDRESS "l"
+#else
+#define LE_CALL "bl %c[kernel]"
+#define LE_ADDRESS "i"
+#endif
+#define LE_CALLS(rows) \
+    { \
+        register const int32_t *r0 __asm__("r0") = *w; \
+        register int32_t r1 __asm__("r1") = (int32_t)operand; \
+        register int32_t r2 __asm__("r2"); \
+        register int32_t r3 __asm__("r3"); \
+        register int32_t r12 __asm__("r12"); \
+        __asm__ volatile( \
+            LE_CALL \
+            : "+l"(r0), "+l"(r1), "=&l"(r2), "=&l"(r3), "=&h"(r12) \
+            : [kernel] LE_ADDRESS(rows) \
+            : "lr", "cc", "memory"); \
+        const le_sums sums = {r2, r3, r12, r1}; \
+        *w = r0; \
+        return sums; \
+    }

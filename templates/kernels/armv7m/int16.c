@@ -54,3 +54,5 @@ __attribute__((naked, noinline)) static void le_int16_rows(void)
         "sub.w r1, r4, r12, lsl #16\n\t"
         LE_LEAVE(LE_INT16));
 }
+
+static inline le_sums le_int16(const int32_t **w, const le_operand *operand) LE_CALLS(le_int16_rows)

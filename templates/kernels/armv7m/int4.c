@@ -63,3 +63,5 @@ __attribute__((naked, noinline)) static void le_int4_rows(void)
         "sub.w r1, r4, r12, lsl #4\n\t"
         LE_LEAVE(LE_INT4));
 }
+
+static inline le_sums le_int4(const int32_t **w, const le_operand *operand) LE_CALLS(le_int4_rows)

@@ -58,3 +58,5 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         "sub.w r1, r4, r12, lsl #8\n\t"
         LE_LEAVE(LE_INT8));
 }
+
+static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)

@@ -41,3 +41,5 @@ __attribute__((naked, noinline)) static void le_int16_rows(void)
         "mov r1, r4\n\t"
         LE_LEAVE(LE_INT16));
 }
+
+static inline le_sums le_int16(const int32_t **w, const le_operand *operand) LE_CALLS(le_int16_rows)
