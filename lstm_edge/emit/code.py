@@ -34,11 +34,9 @@ def common_helpers(speller: Speller, own: str) -> set[str]:
     return {name for name in speller.helpers if f" {name}(" not in own}
 
 
-def kernel_code(
-    forms: Mapping[str, Form], portable: Iterable[Products], *, stores: bool
-) -> str:
-    """The kernels, unrolled as far as `forms` say; plain C for the types that products need. stores:
-    some sums go to an array.
+def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stores: bool) -> str:
+    """The kernels, unrolled as far as `forms` say, and plain C for the types that products need.
+    stores: some sums go to an array.
     """
     parts = [_streaming(part, forms) for part in SHARED if any(n.startswith(part) for n in forms)]
     if stores:

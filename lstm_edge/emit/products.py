@@ -232,7 +232,7 @@ class Products:
         """The arrays of weights and biases."""
         if self.chosen is None or self.kernel is None:
             return ()
-        streamed = getattr(records, "streamed")
+        streamed = records.streamed
         array = f"{self.program.name}_{c_name(self.phase.name)}"
         parts = packed_group(self.program, self.phase, self.chosen, self.calls, streamed)
         ctype = "int32_t" if self.streams else self.weight_type

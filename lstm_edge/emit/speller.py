@@ -54,9 +54,9 @@ class Speller:
 
     def _own(self, op: Op, terms: list[Term], spelling: Spelling) -> tuple[str, bool]:
         last = terms[-1]
-        if spelling.upper is not None and last.high and not last.low:
-            spelling = spelling.upper
-        elif spelling.upper is not None and last.high and self.dialect.raised:
+        if (spelling.upper is not None and last.high and not last.low) or (
+            spelling.upper is not None and last.high and self.dialect.raised
+        ):
             spelling = spelling.upper
         if spelling.helper:
             self.helpers.add(spelling.helper)

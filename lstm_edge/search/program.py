@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lstm_edge.data import Data
-from lstm_edge.emit.render import Rendered, render
+from lstm_edge.emit.render import render
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
-from lstm_edge.operations import OPERATIONS
-from lstm_edge.operations.record import Timing
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.costs import instructions
 from lstm_edge.passes.options import Options

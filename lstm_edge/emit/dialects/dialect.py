@@ -16,7 +16,8 @@ Ints = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Spelling:
     """How an operation reads. text: with the terms of its operands by number. helper: the function
-    that it calls, where it is the dialect's. upper: the same where the last operand is in the upper half of a word.
+    that it calls, where it is the dialect's. upper: the same where the last operand is in the upper
+    half of a word.
     """
 
     text: str

@@ -62,7 +62,11 @@ def stored_tables(
     for name, most in finest.items():
         entries = program.constants[name].astype(np.int64)
         ways = np.diff(entries)
-        while dialect.tables.scaled and int(np.abs(ways).max()) << max(16 - most, 0) >= 2**15 and most < 17:
+        while (
+            dialect.tables.scaled
+            and int(np.abs(ways).max()) << max(16 - most, 0) >= 2**15
+            and most < 17
+        ):
             most += 1
         if most <= dialect.tables.most_bits and np.abs(ways).max() < 2**15:
             scale = 1 << (16 - most) if dialect.tables.scaled else 1
