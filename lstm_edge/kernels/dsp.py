@@ -1,0 +1,49 @@
+"""Kernels for the DSP extension: Cortex-M4, M7, M33. The C files say how tiles are laid out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge.kernels.kernel import Ints, Kernel, Product, words
+
+
+def _halves(rows: Ints) -> Ints:
+    """[..., columns / 2] words of two halfwords each."""
+    return np.asarray((rows[..., 0::2] & 0xFFFF) | (rows[..., 1::2] & 0xFFFF) << 16)
+
+
+def pack_int8(weights: Ints, biases: Ints) -> Ints:
+    """Rows b0, a0, b1, a1."""
+    upper, lower = weights[0::2], weights[1::2]
+    pairs = _halves(256 * upper + lower + 128)
+    b0, a0, b1, a1 = (int(bias) for bias in biases)
+    starts = [b0, a0 + 256 * b0, a1 + 256 * b1, b1]
+    return words(np.concatenate([starts, pairs.T.reshape(-1)]))
+
+
+def pack_int16(weights: Ints, biases: Ints) -> Ints:
+    """Rows 0, 1, 2, 3."""
+    return words(np.concatenate([biases, _halves(weights).T.reshape(-1)]))
+
+
+def pack_int4(weights: Ints, biases: Ints) -> Ints:
+    """Rows 0, 1, 2, 3, four digits in a halfword."""
+    digits = 4096 * weights[3] + 256 * (weights[2] + 8) + 16 * (weights[1] + 8) + weights[0] + 8
+    b0, b1, b2, b3 = (int(bias) for bias in biases)
+    upper = b2 + 16 * b3
+    return words(np.concatenate([[b0 + 16 * b1 + 256 * upper, b0, b2, upper], _halves(digits)]))
+
+
+def _has_28_bits(product: Product) -> bool:
+    """The sums that come out of a shift by 4 lose no bit."""
+    return product.sums + 8 * product.values < 2**27
+
+
+KERNELS = (
+    Kernel("dsp/int8", 8, "int16_t", 2, (0, 1, 2, 3), pack_int8, 4, 16, (8, 8, 27, 4)),
+    Kernel("dsp/int16", 16, "int16_t", 2, (0, 1, 3, 2), pack_int16, 4, 16, (5, 6, 21, 4)),
+    Kernel(
+        *("dsp/int4", 4, "int16_t", 2, (1, 0, 2, 3), pack_int4, 8, 8, (14, 9, 61, 4)),
+        within=_has_28_bits,
+    ),
+)

@@ -1,0 +1,134 @@
+"""What a kernel is to the rest of the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Ints = npt.NDArray[np.int64]
+
+ROWS = 4
+"""Rows of a tile."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """Rows of weights times one vector, as a kernel is asked about them.
+
+    weight_bits: 4, 8, 16, or 0 for float32. sums: bound of |bias| + sum of |w| |x| over the rows;
+    values: bound of sum of |x|; operand_bits: of a signed integer that holds each x.
+    """
+
+    weight_bits: int
+    operand_bits: int
+    sums: int
+    values: int
+
+
+@dataclass(frozen=True)
+class Form:
+    """How far a kernel's code is unrolled. kind: 0 for one count of columns, 1 for any up to ones
+    and blocks together, 2 for any. ones, blocks: copies of the two pieces of its code.
+    """
+
+    kind: int
+    ones: int
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One of `KERNELS`.
+
+    name        of its C file, without ending; `part/width`
+    weight_bits width of the weights that it reads; 0: any
+    ctype       C type of the operand's numbers, "" for the narrowest that holds all of them
+    columns     an operand's length is padded to a multiple of this with zeros
+    order       sum k of a tile is that of row order[k] of what is packed
+    pack        [4, columns] weights and [4] biases -> the words of a tile
+    within      further condition on a product
+    per_block   single steps in a block; most_blocks: blocks at most in a row
+    costs       executed instructions: of a tile, of a single step, of a block, of a pass over the
+                blocks; measured, see tests/qemu/test_kernels.py
+    """
+
+    name: str
+    weight_bits: int
+    ctype: str
+    columns: int
+    order: tuple[int, int, int, int]
+    pack: Callable[[Ints, Ints], Ints]
+    per_block: int = 1
+    most_blocks: int = 1
+    costs: tuple[int, int, int, int] = (0, 0, 0, 0)
+    within: Callable[[Product], bool] = lambda _: True
+
+    @property
+    def part(self) -> str:
+        """The folder of its C file: kernels of a part share operands."""
+        return self.name.partition("/")[0]
+
+    @property
+    def symbol(self) -> str:
+        """`int8` of `dsp/int8`."""
+        return self.name.partition("/")[2]
+
+    @property
+    def streams(self) -> bool:
+        """True where biases and the constants of units follow the weights in one stream of words."""
+        return self.part != "portable"
+
+    def fits(self, product: Product) -> bool:
+        """True where it computes this product."""
+        bits = {"int16_t": 16, "int32_t": 32}.get(self.ctype, 32)
+        same = self.weight_bits in (0, product.weight_bits)
+        return same and product.operand_bits <= bits and self.within(product)
+
+    def padded(self, columns: int) -> int:
+        """The length of an operand of so many numbers."""
+        return -(-columns // self.columns) * self.columns
+
+    def form(self, lengths: tuple[int, ...], unrolled: bool) -> Form:
+        """What suits operands of these padded lengths."""
+        counts = sorted({length // self.columns for length in lengths})
+        blocks = max(counts) // self.per_block
+        most = self.most_blocks if unrolled else 1
+        if len(counts) == 1 and blocks <= most:
+            return Form(0, counts[0] % self.per_block, blocks)
+        ones = self.per_block - 1 if any(n % self.per_block for n in counts) else 0
+        if blocks <= most:
+            return Form(1, ones, blocks)
+        whole = [n for n in range(most, 1, -1) if blocks % n == 0 and 2 * n > most]
+        return Form(2, ones, whole[0] if whole and unrolled else most)
+
+    def instructions(self, length: int, form: Form) -> int:
+        """Executed instructions of a tile with an operand of this padded length."""
+        tile, one, block, again = self.costs
+        blocks, ones = divmod(length // self.columns, self.per_block)
+        entering = 0 if form.kind == 0 else 2
+        passes = 0 if form.kind < 2 else max(1, -(-blocks // form.blocks))
+        return tile + ones * one + blocks * block + entering + passes * again
+
+
+def words(numbers: Array) -> Ints:
+    """Numbers mod 2**32 as int32."""
+    low = np.asarray(numbers, np.int64) & 0xFFFFFFFF
+    return np.asarray(np.where(low >= 2**31, low - 2**32, low), np.int64)
+
+
+def chained(biases: Ints, base: int) -> list[int]:
+    """Starts P0 .. P3 of sums of digits: Pk = bias k + base * P(k + 1)."""
+    starts = [int(bias) for bias in biases]
+    for k in (2, 1, 0):
+        starts[k] += base * starts[k + 1]
+    return starts
+
+
+def in_order(order: tuple[int, ...], numbers: Mapping[int, Any] | list[Any]) -> list[Any]:
+    """Entry order[k] for each k."""
+    return [numbers[k] for k in order]

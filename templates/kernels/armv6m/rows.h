@@ -1,0 +1,126 @@
+/*
+ * What the kernels of four rows share on Armv6-M (Cortex-M0, M0+), whose only multiplication is MULS:
+ * it overwrites a factor, and only r0 to r7 take part. A kernel K has two pieces of code, K_ONE for
+ * K_COLUMNS columns and K_BLOCK for K_PER_BLOCK times as many, and is one of three forms, K_FORM:
+ *
+ *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
+ *     1   the same, entered where the operand says: for any count up to that
+ *     2   the same again and again until the operand ends: for any count
+ *
+ * It sums in r9, r8, r12 and lr. A kernel is called by le_rows4, with the stream in r0 and the operand
+ * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r11.
+ */
+#define LE_JOIN(a, b) LE_JOINED(a, b)
+#define LE_JOINED(a, b) a##b
+#define LE_TEXT(a) LE_TEXT_OF(a)
+#define LE_TEXT_OF(a) #a
+
+/* A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts. */
+typedef struct {
+    const le_value *values; /* a multiple of K_COLUMNS */
+    int32_t skip_blocks;    /* bytes of code to jump over: of the blocks, */
+    int32_t skip_ones;      /* and of the single columns */
+    const le_value *stop;   /* behind the last value */
+    int32_t sum;            /* of the values */
+} le_operand;
+
+typedef struct {
+    int32_t s0, s1, s2, s3;
+} le_sums;
+
+/* r1: values, r3: skip_ones; on the stack: skip_blocks, stop and sum, or the sum alone. */
+#define LE_BEGIN(k) \
+    ".syntax unified\n\t" \
+    "push {r4-r7, lr}\n\t" \
+    "mov r4, r8\n\t" \
+    "mov r5, r9\n\t" \
+    "push {r4, r5}\n\t" \
+    "ldm r1, {r1, r2, r3, r4, r5}\n\t" \
+    LE_JOIN(LE_KEEP_, k##_FORM) \
+    "ldm r0!, {r4, r5, r6, r7}\n\t" \
+    "mov r9, r4\n\t" \
+    "mov r8, r5\n\t" \
+    "mov r12, r6\n\t" \
+    "mov lr, r7\n\t"
+#define LE_KEEP_0 "push {r5}\n\t"
+#define LE_KEEP_1 "push {r2, r4, r5}\n\t"
+#define LE_KEEP_2 LE_KEEP_1
+
+#define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
+#define LE_ENTER_0(k) LE_REPEAT(k##_ONES, k##_ONE) LE_REPEAT(k##_BLOCKS, k##_BLOCK)
+#define LE_ENTER_1(k) \
+    "add pc, r3\n\tnop\n\t" LE_REPEAT(k##_ONES, k##_ONE) \
+    "pop {r3}\n\tadd pc, r3\n\tnop\n" \
+    "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK) \
+    LE_CHECK_SIZE(k##_BLOCKS, k##_BLOCK_BYTES)
+#define LE_ENTER_2(k) LE_ENTER_1(k)
+#define LE_REPEAT(count, code) ".rept " LE_TEXT(count) "\n\t" code ".endr\n\t"
+
+/* LE_OPERAND counts on these sizes. clang's assembler cannot compare them. */
+#if defined(__clang__)
+#define LE_CHECK_SIZE(count, bytes)
+#else
+#define LE_CHECK_SIZE(count, bytes) \
+    ".if (. - 1b) != " LE_TEXT(count) " * " LE_TEXT(bytes) "\n\t.error \"size of a block\"\n\t.endif\n\t"
+#endif
+
+/* A conditional branch would not reach. */
+#define LE_AGAIN(k) LE_JOIN(LE_AGAIN_, k##_FORM)
+#define LE_AGAIN_0
+#define LE_AGAIN_1
+#define LE_AGAIN_2 "ldr r3, [sp]\n\tcmp r1, r3\n\tbeq 2f\n\tb 1b\n2:\n\t"
+
+/* r5: the sum of the values; r4, r3, r2, r1: what r9, r8, r12, lr have summed. */
+#define LE_SUMMED(k) \
+    LE_JOIN(LE_SUMMED_, k##_FORM) \
+    "mov r4, r9\n\t" \
+    "mov r3, r8\n\t" \
+    "mov r2, r12\n\t" \
+    "mov r1, lr\n\t"
+#define LE_SUMMED_0 "pop {r5}\n\t"
+#define LE_SUMMED_1 "pop {r4, r5}\n\t"
+#define LE_SUMMED_2 LE_SUMMED_1
+
+/* S = P - (next << bits) - t; r6 is used. */
+#define LE_LESS(p, next, bits, t) \
+    "lsls r6, " next ", #" bits "\n\t" \
+    "subs " p ", " p ", r6\n\t" \
+    "subs " p ", " p ", " t "\n\t"
+
+#define LE_LEAVE \
+    "mov r12, r4\n\t" \
+    "pop {r4, r5}\n\t" \
+    "mov r8, r4\n\t" \
+    "mov r9, r5\n\t" \
+    "pop {r4-r7, pc}\n\t"
+
+/* The operand of kernel k with `ones` times K_COLUMNS columns. */
+#define LE_OPERAND(k, values, ones) \
+    { \
+        (values), \
+        LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
+        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, \
+        (values) + (ones) * k##_COLUMNS, \
+        le_sum(values, (ones) * k##_COLUMNS) \
+    }
+/* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
+#define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
+#define LE_SOME(all) ((all) == 0 ? 1 : (all))
+
+/* The sums of a tile's four rows, in the order of its kernel; *w goes behind the tile. */
+static inline le_sums le_rows4(void (*kernel)(void), const int32_t **w, const le_operand *operand)
+{
+    register const int32_t *r0 __asm__("r0") = *w;
+    register int32_t r1 __asm__("r1") = (int32_t)operand;
+    register int32_t r2 __asm__("r2");
+    register int32_t r3 __asm__("r3");
+    register int32_t r12 __asm__("r12");
+    __asm__ volatile(
+        "blx %[kernel]"
+        : "+l"(r0), "+l"(r1), "=&l"(r2), "=&l"(r3), "=&h"(r12)
+        : [kernel] "l"(kernel)
+        : "lr", "cc", "memory");
+    const le_sums sums = {r2, r3, r12, r1};
+    *w = r0;
+    return sums;
+}
