@@ -24,7 +24,8 @@ A ratio is the instructions of CMSIS-NN divided by those of lstm-edge: above 1 t
 executes fewer. Both have int8 weights where nothing else is said; lstm-edge has activations of 12
 bits there, CMSIS-NN has 8. The figures of CMSIS-NN are those of its best build with gcc
 (benchmarks/data/cmsis_nn.json), those of lstm-edge of the better of -O2 and -Os. CMSIS-NN has no
-GRU and no int4 LSTM: a GRU is held against 3/4 of its LSTM, int4 against its int8.
+GRU and no int4 LSTM: a GRU is held against 3/4 of its LSTM, int4 against its int8. The last row
+says how many times fewer instructions 8-bit activations take than the 12 bits of the default.
 
 Printed by `make bench`; one of them by
 `python -m benchmarks one lstm 16 32 --target cortex-m4 --weights 8 --activations 12`.
@@ -147,8 +148,8 @@ def _dense_line(results: Results) -> str:
     found = dense_layer(results, HEAD, MAIN)
     if found is None:
         return ""
-    return (
+    return paragraph(
         f"A dense layer of 32 -> 32 on {core(MAIN)} takes {found.figures.instructions:,.0f} "
         f"instructions, {found.per_mac:.2f} for each MAC, and "
-        f"{found.cycles_per_mac:.2f} cycles: what it adds to the LSTM in front of it."
+        f"{found.cycles_per_mac:.2f} cycles: what it adds to the LSTM in front of it"
     )

@@ -30,9 +30,9 @@ Found = Mapping[tuple[str, str, str], Figures | None]
 TEXT = """## Flags of the compiler
 
 Instructions of a step and, in parentheses, bytes of code, for layers of {shape} in the default
-widths; then cycles of the model. The least of a row is in bold. `no` stands for {no_schedule}. The
-C of clang is assembled and linked by gcc. `make bench` measures this, `python -m benchmarks flags`
-this alone.
+widths; then cycles of the model. The least of a row is in bold. `no` stands for
+{no_schedule}. The C of clang is assembled and linked by gcc. `make bench` measures this,
+`python -m benchmarks flags` this alone.
 """
 
 

@@ -89,7 +89,7 @@ def generate_from(request: Request, folder: Path) -> Generated:
         f"int main(void)\n{{\n    return {NAME}_selftest() != 0;\n}}\n",
         encoding="utf-8",
     )
-    sources = tuple(folder / file for file in compiled.files if file.endswith(".c"))
+    sources = tuple(folder / file for file in compiled.files if file.endswith((".c", ".S")))
     target = load_target(request.target)
     return Generated(target, sources, main, folder, dict(compiled.manifest))
 

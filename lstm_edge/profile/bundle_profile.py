@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.emit.testing import pack_input
-from lstm_edge.errors import TargetError
+from lstm_edge.errors import DataError, TargetError
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.profile import sampling
 from lstm_edge.profile.attribution import Owners, by_owner, owners_of
@@ -26,18 +26,21 @@ from lstm_edge.profile.systick import build_timed, timed_calls
 from lstm_edge.profile.timing import Timing, timing
 from lstm_edge.profile.work import macs_by_layer
 from lstm_edge.targets import Target, load_target
+from lstm_edge.toolchain.process import find_tool
 
 
 @dataclass(frozen=True)
 class Profile:
-    """exact: counted one by one; else by SysTick, totals only, because this computer has no
-    compiler for the plugin. step: None where the model needs whole sequences. energy: of a step,
-    or else of a run, None without a part.
+    """made_up: the samples that were counted were drawn, not given by the user. exact: counted one
+    by one; else by SysTick, totals only, because this computer has no compiler for the plugin.
+    step: None where the model needs whole sequences. energy: of a step, or else of a run, None
+    without a part.
     """
 
     name: str
     target: str
     timing: Timing
+    made_up: bool
     exact: bool
     step: CallCost | None
     run: CallCost
@@ -71,14 +74,18 @@ def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:
     """Build the bundle for its target, run some held-back samples under QEMU, and count.
 
     board: a part of `boards.toml`, for energy. TargetError for a target without an emulated board,
-    and for a part that is unknown or has another core; ToolchainError for a missing tool.
+    and for a part that is unknown or has another core; ToolchainError for a missing tool; DataError
+    for a damaged bundle.
     """
     target, program = bundle.target, bundle.program
     core = core_of(target)
     table = timing(core)
     part = None if board is None else load_part(board, core)
     sample = sampling.sample_of(bundle)
-    exact = shutil.which(load_target("host").compiler) is not None
+    host = load_target("host").compiler
+    exact = shutil.which(host) is not None
+    if part is not None and not exact:
+        find_tool(host)  # no energy without cycles: says what to install
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
         folder = Path(temporary)
         kind = "step" if program.streams else "run"
@@ -93,6 +100,7 @@ def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:
         program.name,
         target.name,
         table,
+        bundle.manifest.get("calibration") == "drawn",
         exact,
         measured[0].cost if program.streams else None,
         measured[-1].cost,
@@ -200,13 +208,16 @@ def _functions(
 
 
 def _ram(bundle: Bundle, measured: Sequence[_Measured]) -> Ram:
-    sizes = bundle.manifest["ram"]
+    try:
+        sizes = {name: int(bundle.manifest["ram"][name]) for name in ("state", "scratch")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{bundle.folder} is damaged ({error}); compile the model again") from None
     unbounded = next((m.bound.why for m in measured if m.bound.bytes is None), "")
     deepest = max(measured, key=lambda m: m.bound.bytes or 0).bound
     seen = [m.seen for m in measured if m.seen is not None]
     return Ram(
-        int(sizes["state"]),
-        int(sizes["scratch"]),
+        sizes["state"],
+        sizes["scratch"],
         None if unbounded else deepest.bytes,
         deepest.path,
         unbounded,

@@ -51,15 +51,20 @@ class _Walk:
 
 
 def frame_of(
-    code: Mapping[int, Insn], first: int, end: int, case_helpers: frozenset[int] = frozenset()
+    code: Mapping[int, Insn],
+    first: int,
+    end: int,
+    case_helpers: frozenset[int] = frozenset(),
+    entry: int | None = None,
 ) -> Frame:
-    """The frame of the function from `first` to before `end`.
+    """The frame of the function from `first` to before `end`, which is entered at its begin or at
+    `entry`, as parts of libgcc are.
 
     All paths are followed, and the largest depth counts. A computed jump (`add pc, rN`, tbb, a jump
     table) stays inside its function: code that nothing else reaches is taken to be its target.
     case_helpers: functions of libgcc that jump by a table behind their call.
     """
-    walk = _Walk(code, first, end, case_helpers, todo=[(first, 0)])
+    walk = _Walk(code, first, end, case_helpers, todo=[(first if entry is None else entry, 0)])
     while True:
         _follow(walk)
         jumped = walk.computed
@@ -93,6 +98,8 @@ def _grown(walk: _Walk, insn: Insn) -> int:
         return 0
     grown = _moved(insn)
     if grown is None:
+        grown = _by_constant(walk, insn)
+    if grown is None:
         grown = 0
         if not (insn.base == "mov" and _saved_in(walk, insn.operands[-1])):
             walk.unknown = (
@@ -115,6 +122,43 @@ def _moved(insn: Insn) -> int | None:
     if insn.base in ("sub", "subw"):
         return bytes_
     return -bytes_ if insn.base in ("add", "addw") or insn.writeback else None
+
+
+def _by_constant(walk: _Walk, insn: Insn) -> int | None:
+    """The same for `add sp, r4`, as Armv6-M has it for large frames: r4 is a constant, made in the
+    instructions before.
+    """
+    register = insn.operands[-1]
+    if insn.base not in ("add", "sub"):
+        return None
+    value: int | None = None
+    for before in (i for i in _body(walk) if i.address < insn.address):
+        if register in before.writes:
+            value = _constant(before, value)
+    if value is None:
+        return None
+    value = (value + 2**31) % 2**32 - 2**31
+    return -value if insn.base == "add" else value
+
+
+def _constant(insn: Insn, before: int | None) -> int | None:
+    """What an instruction puts into its register; None where that is no constant."""
+    if insn.literal is not None:
+        return insn.literal
+    found = IMMEDIATE.fullmatch(insn.operands[-1])
+    number = int(found[1]) if found else None
+    match insn.base:
+        case "mov" | "movw" if number is not None:
+            return number
+        case "lsl" if number is not None and before is not None:
+            return before << number
+        case "add" if number is not None and before is not None:
+            return before + number
+        case "neg" if before is not None:
+            return -before
+        case "rsb" if number == 0 and before is not None:
+            return -before
+    return None
 
 
 def _saved_in(walk: _Walk, register: str) -> bool:

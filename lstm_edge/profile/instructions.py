@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lstm_edge.profile import operands
@@ -21,6 +21,7 @@ LINE = re.compile(
     r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{4} ?)+|[0-9a-f]{8})\s*\t(\S+)[^\S\n]*(.*)$", re.MULTILINE
 )
 TARGET = re.compile(r"([0-9a-f]+) <")
+LITERAL = re.compile(r"[@;] \(([0-9a-f]+)")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Insn:
     """One instruction. kind: see `operands.py`.
 
     base: its name without condition, width and the s of `adds`. condition: of a branch, or inside
-    an IT block. target: where a direct branch goes. For writes and all below see `Effect`.
+    an IT block. target: where a direct branch goes. literal: the word that it loads from beside the
+    code. For the others see `Effect`.
     """
 
     address: int
@@ -46,6 +48,7 @@ class Insn:
     count: int
     writeback: bool
     indexed: bool
+    literal: int | None = None
 
     @property
     def end(self) -> int:
@@ -64,13 +67,17 @@ def disassemble(target: Target, program: Path) -> Mapping[int, Insn]:
     if "mve" in target.features:
         command += ["-m", "armv8.1-m.main"]
     output = run_tool([*command, program.resolve()], working_dir=program.parent, timeout=TIMEOUT)
+    lines = LINE.findall(output)
+    data = {int(a, 16): int(words, 16) for a, _, name, words in lines if name == ".word"}
     found = {}
-    for address, code, name, words in LINE.findall(output):
+    for address, code, name, words in lines:
         if name == ".short" and words.startswith("0xbf"):
             name, words = "it", "al"  # an IT AL: padding
         if not name.startswith("."):
             insn = parse(int(address, 16), len(code.replace(" ", "")) // 2, name, words)
-            found[insn.address] = insn
+            at = LITERAL.search(words) if insn.kind == "ldrpc" else None
+            literal = data.get(int(at[1], 16)) if at else None
+            found[insn.address] = replace(insn, literal=literal) if literal is not None else insn
     return found
 
 

@@ -62,7 +62,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "functions": [{"name": f.name, **_cost(f.cost)} for f in main.functions],
         "run": _run(profile, run),
         "counted": {
-            "inputs": "held_back",
+            "inputs": "drawn" if profile.made_up else "held_back",
             "function": main.function,
             "calls": main.calls,
             "steps": main.calls * main.steps,
@@ -143,12 +143,14 @@ def _calls(profile: Profile) -> list[str]:
         found = profile.band(call.mean.cycles)
         if found is not None:
             cycles, band = f"{found.value:,.0f}", f"{found.low:,.0f} .. {found.high:,.0f}"
-        kind = "step" if call is profile.step else f"run of {call.steps} steps"
+        plural = "" if call.steps == 1 else "s"
+        kind = "step" if call is profile.step else f"run of {call.steps} step{plural}"
         mean, most = call.mean.instructions, call.most.instructions
         lines.append(f"  {kind:20} {mean:>14,.0f} {most:>12,.0f} {cycles:>12}   {band}".rstrip())
+    samples = "made-up" if profile.made_up else "held-back"
     lines += [
         f"  {call.function}: {call.macs:,.0f} MACs{_ratios(call)}; "
-        f"counted {call.calls} call{'s' if call.calls > 1 else ''} on held-back samples"
+        f"counted {call.calls} call{'s' if call.calls > 1 else ''} on {samples} samples"
         for call in (profile.step, profile.run)
         if call is not None
     ]

@@ -45,7 +45,9 @@ def stack_bound(code: Mapping[int, Insn], symbols: Symbols, entry: str) -> Bound
     search = _search_of(code, symbols)
     start = symbols.by_name[entry].address & ~1
     depth, path = _deepest(search, start)
-    reached = tuple(sorted(search.functions[a][0].name for a in search.frames))
+    reached = tuple(
+        sorted({search.functions[_around(search, a)[0]][0].name for a in search.frames})
+    )
     return Bound(None if search.why else depth, path, search.why, reached)
 
 
@@ -89,19 +91,28 @@ def _search_of(code: Mapping[int, Insn], symbols: Symbols) -> _Search:
 
 def _frame(search: _Search, start: int) -> Frame:
     if start not in search.frames:
-        _, end = search.functions[start]
-        search.frames[start] = frame_of(search.code, start, end, search.helpers)
+        first, end = _around(search, start)
+        search.frames[start] = frame_of(search.code, first, end, search.helpers, start)
     return search.frames[start]
+
+
+def _around(search: _Search, address: int) -> tuple[int, int]:
+    """Begin and end of the function that an address is in; an empty one where there is none."""
+    for first, (_, end) in search.functions.items():
+        if first <= address < end:
+            return first, end
+    return address, address
 
 
 def _deepest(search: _Search, start: int) -> tuple[int, tuple[str, ...]]:
     """Bytes, and the way there."""
     if start in search.deepest:
         return search.deepest[start]
-    if start not in search.functions:
+    first, end = _around(search, start)
+    if first == end:
         search.why = search.why or f"a call of {start:#x}, which is no function"
         return 0, ()
-    name = search.functions[start][0].name
+    name = search.functions[first][0].name
     if start in search.active:
         search.why = search.why or f"{name} calls itself"
         return 0, (name,)

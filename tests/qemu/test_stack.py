@@ -106,7 +106,7 @@ def test_what_has_no_bound_is_told_and_not_counted_as_nothing(
 def test_no_compiled_function_uses_more_than_its_bound(
     target: Target, optimize: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
 ) -> None:
-    """C with arrays, switches, a library call and 64-bit arithmetic."""
+    """C with a frame of 640 bytes, a switch, library calls and 64-bit arithmetic."""
     target_or_skip(target)
     text = """
 #include <string.h>
@@ -123,20 +123,21 @@ int32_t leaf(int32_t a)
 
 int32_t mixed(int32_t a)
 {
-    char text[40];
+    char text[640];
     memset(text, (int)a, sizeof text);
     switch (a & 7) {
     case 0: return leaf(1);
     case 1: return leaf(text[3]) + 3;
     case 2: return (int32_t)(((int64_t)a << 20) / (a + 1));
-    case 3: return text[a & 31] * 5;
+    case 3: return text[a & 511] * 5;
     case 4: return leaf(2) - a;
     case 5: return leaf(a) ^ leaf(text[7]);
+    case 6: return (a % 5) * leaf(a / 3);
     default: return -a;
     }
 }
 """
-    calls = [f"mixed({k})" for k in range(1, 8)]
+    calls = [f"mixed({k})" for k in range(1, 9)]
     program = build(tmp_path, target, text, main_of(*calls), optimize=optimize, flags=())
     found, used = bound(program, "mixed"), seen(program, "mixed")
     assert found.why == ""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lstm_edge import bundle
-from lstm_edge.profile import bundle_profile
+from lstm_edge.profile import bundle_profile, plugin
 from lstm_edge.profile.energy import all_parts, load_part
 from tests.support.command import DIGITS, FIXTURES, call, done, refused, tree
 
@@ -58,6 +58,7 @@ def test_json_has_what_the_command_line_promises(figures: dict[str, Any]) -> Non
     assert {"state", "scratch", "stack", "stack_seen"} <= set(figures["ram"])
     assert figures["energy"] is None
     assert figures["exact"]
+    assert figures["counted"]["inputs"] == "held_back"
     assert figures["cycle_model"]["validated"]
     assert figures["counted"]["steps"] == figures["counted"]["calls"] >= 32
 
@@ -137,6 +138,29 @@ def test_a_folder_without_a_bundle_and_a_target_without_a_board_are_refused(
     assert "no emulated board" in refused(1, "profile", tmp_path / "host")
 
 
+def test_a_damaged_bundle_is_refused(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(small, folder)
+    manifest = json.loads((folder / bundle.MANIFEST).read_text())
+    (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, "ram": {}}))
+    assert "is damaged" in refused(1, "profile", folder)
+    (folder / bundle.HELD_BACK).unlink()
+    assert "held_back.npz cannot be read" in refused(1, "profile", folder)
+
+
+def test_the_plugin_is_compiled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool_or_skip: Callable[..., None]
+) -> None:
+    tool_or_skip("cc", "qemu-system-arm")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = plugin.plugin()
+    assert made.is_relative_to(tmp_path)
+    before = made.stat().st_mtime_ns
+    assert plugin.plugin() == made
+    assert made.stat().st_mtime_ns == before
+    assert list(made.parent.iterdir()) == [made]
+
+
 def test_a_missing_tool_is_told_with_how_to_install_it(
     digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +185,8 @@ def test_without_a_compiler_for_this_computer_there_are_totals_and_it_says_so(
     assert (less["cycles_per_step"], less["layers"], less["functions"]) == (None, [], [])
     assert less["ram"]["stack"] == figures["ram"]["stack"]
     assert "totals only" in done("profile", digits).stdout
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "apt-get install gcc" in refused(1, "profile", digits, "--board", "stm32l4r5")
 
 
 def test_a_model_that_needs_whole_sequences_has_a_run_and_no_step(

@@ -66,11 +66,13 @@ def test_every_file_that_is_needed_at_run_time_is_in_the_wheel(
 ) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for folder in ("templates", "firmware/common", "firmware/host"):
+    for folder in ("templates", "firmware/common", "firmware/host", "firmware/profile"):
         for path in (project_root / folder).rglob("*"):
             if path.is_file():
                 assert f"lstm_edge/_{path.relative_to(project_root).as_posix()}" in names
-    for path in (project_root / "lstm_edge").rglob("*.py"):
+    for path in (project_root / "lstm_edge").rglob("*.*"):
+        if path.suffix not in (".py", ".toml"):
+            continue
         assert path.relative_to(project_root).as_posix() in names
     assert not [name for name in names if name.startswith(("tests", "examples", "docs"))]
 
@@ -94,10 +96,13 @@ def test_the_wheel_compiles_and_verifies_the_example_from_another_folder(
 def test_the_wheel_runs_on_an_emulated_board(
     python: Path, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
-    """Start-up code, linker script and semihosting come out of the wheel."""
-    tool_or_skip("arm-none-eabi-gcc", "qemu-system-arm")
+    """Start-up code, linker script and semihosting come out of the wheel, as does what counts."""
+    tool_or_skip("cc", "arm-none-eabi-gcc", "qemu-system-arm")
     model = DIGITS / "digits.onnx"
     command = python.with_name("lstm-edge")
     called(command, "compile", model, "--target", "cortex-m0", "-o", "out", folder=tmp_path)
     text = called(command, "verify", "out", "--on", "qemu", "--json", folder=tmp_path)
     assert json.loads(text)["exact"] == {"qemu": True}
+    figures = json.loads(called(command, "profile", "out", "--json", folder=tmp_path))
+    assert figures["exact"] is True
+    assert figures["instructions_per_step"] > figures["macs_per_step"]
