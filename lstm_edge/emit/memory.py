@@ -255,7 +255,7 @@ class _Plan:
 
     def copied(self) -> dict[str, tuple[Home, ...]]:
         """What each copy phase fills."""
-        found = {}
+        found: dict[str, tuple[Home, ...]] = {}
         for phase in self.schedule.phases:
             if phase.name in self.selection.takes:
                 found[phase.name] = (self._operand(*self.selection.takes[phase.name]),)

@@ -75,7 +75,7 @@ class PhasePrinter:
             given.arguments,
             phase.sweep,
             flat(tuple(lines)),
-            (*products.constants(records), *records.arrays),
+            (*products.constants(records.streamed), *records.arrays),
         )
         plain_c = products.kernel is not None and not products.streams
         return view, products if plain_c else None
@@ -221,7 +221,10 @@ class _Unit:
 
 def _advanced(each: tuple[Block, ...], records: Records) -> tuple[str | Block, ...]:
     """Blocks of units, each followed by the step to the next unit's constants."""
-    return tuple(line for block in each for line in (block, *records.advance))
+    lines: list[str | Block] = []
+    for block in each:
+        lines += [block, *records.advance]
+    return tuple(lines)
 
 
 def stored(ctype: str, term: Term) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.parameters import Parameters
-from lstm_edge.emit.stream import packed_group
+from lstm_edge.emit.spell import literal
+from lstm_edge.emit.stream import Tile, packed_group
 from lstm_edge.emit.view import Array, Block, Constant
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels.kernel import ROWS, Kernel
@@ -20,17 +21,6 @@ from lstm_edge.passes.select import Tiles
 
 WEIGHT_TYPES = {0: "float", 4: "uint8_t", 8: "int8_t", 16: "int16_t"}
 """Of plain C, by the bits of a weight; float32 has none, of 4 bits there are two in a byte."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A tile over a part of its operand. at: of its sums among those of the group."""
-
-    rows: int
-    tile: int
-    part: int
-    run: Run
-    at: int
 
 
 @dataclass
@@ -66,8 +56,8 @@ class Products:
         return tuple(op for op in self.phase.matvecs if OPERATIONS[op.kind].running)
 
     @property
-    def calls(self) -> tuple[Call, ...]:
-        """All tiles of a group, in the order of the stream. In plain C a row's parts share a sum."""
+    def calls(self) -> tuple[Tile, ...]:
+        """All tiles of a group in the order of the stream. In plain C a row's parts share a sum."""
         if self.chosen is None or self.kernel is None:
             return ()
         found, at = [], 0
@@ -76,7 +66,7 @@ class Products:
                 for number, run in enumerate(runs):
                     if number and self.streams:
                         at += ROWS
-                    found.append(Call(k, tile, number, run, at))
+                    found.append(Tile(k, tile, number, run, at))
                 at += ROWS
         return tuple(found)
 
@@ -148,7 +138,7 @@ class Products:
             lines.append(f"w = {self.function}({arguments});")
         return tuple(lines)
 
-    def _rows4(self, call: Call) -> str:
+    def _rows4(self, call: Tile) -> str:
         assert self.kernel is not None
         return f"le_{self.kernel.symbol}(&w, &{self.operands[call.run]})"
 
@@ -228,11 +218,10 @@ class Products:
         ]
         return f"({' + '.join(texts)})"
 
-    def constants(self, records: object) -> tuple[Constant, ...]:
-        """The arrays of weights and biases."""
+    def constants(self, streamed: Array) -> tuple[Constant, ...]:
+        """The arrays of weights and biases; streamed: words of each unit."""
         if self.chosen is None or self.kernel is None:
             return ()
-        streamed = records.streamed
         array = f"{self.program.name}_{c_name(self.phase.name)}"
         parts = packed_group(self.program, self.phase, self.chosen, self.calls, streamed)
         ctype = "int32_t" if self.streams else self.weight_type
@@ -260,9 +249,7 @@ class Products:
         return tuple(dict.fromkeys(p for p in self.given.runs.values() if p not in read))
 
     def straight(self, unit: int) -> tuple[str, ...]:
-        """Multiply-accumulates of one unit with its weights as literals, without those that are 0."""
-        from lstm_edge.emit.spell import literal
-
+        """Multiply-accumulates of one unit with its weights as literals, but those that are 0."""
         is_float = self.program.is_float
         lines = [
             f"{self.sum_type} {self.names.of(op.dest)} = "
@@ -274,8 +261,6 @@ class Products:
         return tuple(lines)
 
     def _terms(self, unit: int) -> Iterator[tuple[str, tuple[str, str], int]]:
-        from lstm_edge.emit.spell import literal
-
         if self.chosen is None:
             return
         is_float = self.program.is_float

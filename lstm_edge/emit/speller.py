@@ -1,4 +1,4 @@
-"""Writes operations in a dialect, one a line, and remembers which helper functions the lines call."""
+"""Writes operations in a dialect, one a line, and keeps which helper functions the lines call."""
 
 from __future__ import annotations
 
@@ -54,9 +54,8 @@ class Speller:
 
     def _own(self, op: Op, terms: list[Term], spelling: Spelling) -> tuple[str, bool]:
         last = terms[-1]
-        if (spelling.upper is not None and last.high and not last.low) or (
-            spelling.upper is not None and last.high and self.dialect.raised
-        ):
+        shifted = last.high and (not last.low or self.dialect.raised)
+        if spelling.upper is not None and shifted:
             spelling = spelling.upper
         if spelling.helper:
             self.helpers.add(spelling.helper)

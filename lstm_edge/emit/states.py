@@ -26,8 +26,8 @@ class KeptHome:
 @dataclass(frozen=True)
 class KeptState:
     """One state. scale: the text of the real value of 1. current: the array that holds it between
-    steps, homes: all that do. follow: the phases that renew what follows from it. low, high: texts of the bounds, ""
-    where the type has none narrower.
+    steps, homes: all that do. follow: the phases that renew what follows from it. low, high: texts
+    of the bounds, "" where the type has none narrower.
     """
 
     name: str

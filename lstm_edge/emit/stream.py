@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -19,17 +18,17 @@ from lstm_edge.passes.select import Tiles
 from lstm_edge.passes.tiles import RowSet
 
 
-class Tile(Protocol):
-    """What is known of a tile: its row set, its number in a group, its part of the operand."""
+@dataclass(frozen=True)
+class Tile:
+    """A tile over a part of its operand: its row set, its number in a group, which part. at: of its
+    sums among those of the group.
+    """
 
-    @property
-    def rows(self) -> int: ...
-    @property
-    def tile(self) -> int: ...
-    @property
-    def part(self) -> int: ...
-    @property
-    def run(self) -> Run: ...
+    rows: int
+    tile: int
+    part: int
+    run: Run
+    at: int
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Kernel:
 
     @property
     def streams(self) -> bool:
-        """True where biases and the constants of units follow the weights in one stream of words."""
+        """True where biases and constants of units are with the weights in one stream of words."""
         return self.part != "portable"
 
     def fits(self, product: Product) -> bool:

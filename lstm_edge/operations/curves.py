@@ -36,6 +36,7 @@ def _operand_table_and_n(call: Call) -> tuple[Any, ...]:
 
 
 def table_bounds(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
+    """Of all entries around the segments that the operand can be in."""
     entries = constants[op.table]
     half = TABLE_SEGMENTS // 2 << op.n
     first, last = (np.clip(a, -half, half - 1) >> op.n for a in args[0])

@@ -1,7 +1,7 @@
 """Join operations that a core does in one instruction: peepholes on the operations of a phase.
 
-What is joined has a kind of its own (`operations/joined.py`) and exactly the value of the operations
-that it stands for.
+What is joined has a kind of its own (`operations/joined.py`) and exactly the value of what it stands
+for.
 """
 
 from __future__ import annotations

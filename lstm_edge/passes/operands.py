@@ -1,7 +1,7 @@
 """Where the vectors that kernels multiply lie: end to end in arrays, as the rows read them.
 
 A kernel reads one array from end to end, aligned and padded with zeros: [x; h] of an LSTM. A state
-lives in its array; what comes from elsewhere (an input, another sweep) is copied there, once a step,
+lives in its array; what comes from elsewhere (an input, another sweep) is copied there once a step,
 by a phase of its own, a "take"; what another phase makes is written there, too.
 """
 
@@ -77,7 +77,7 @@ class Arrays:
     def runs(
         self, phase: Phase, operands: tuple[str, ...], ctype: str, padded: Callable[[int], int]
     ) -> tuple[Run, ...]:
-        """Where these operands lie for the phase: one run if they can be made to follow each other."""
+        """Where these operands lie for the phase: one run if they can follow each other."""
         when = (phase.sweep, phase.clock)
         run = self._run(when, operands, ctype, padded)
         if run is not None:
@@ -176,7 +176,7 @@ class Arrays:
         self.found[name] = OperandArray(name, ctype, when, tuple(entries), double)
 
     def takes(self) -> list[tuple[Phase, str, Entry]]:
-        """Copies of what no phase of the same time makes, with the array and the place it goes to."""
+        """Copies of what no phase of the same time makes: with the array and the place."""
         copies = []
         for array in self.found.values():
             for entry in array.entries:

@@ -1,7 +1,7 @@
 """Choose kernels: which one multiplies for each phase, in which tiles, and where its operands lie.
 
-Whatever is said of kernels elsewhere (the manifest, sizes, the search, what is printed) is read from
-the result. A target's features decide which kernels there are, their order which is preferred.
+Whatever is said of kernels elsewhere (manifest, sizes, search, what is printed) is read from the
+result. A target's features decide which kernels there are, their order which is preferred.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from lstm_edge.targets import Target
 class Tiles:
     """How a phase's products are computed.
 
-    kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units at
-    a time.
+    kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units
+    at a time.
     """
 
     kernel: Kernel | None
@@ -39,9 +39,9 @@ class Tiles:
 class Selection:
     """Kernels for a schedule.
 
-    schedule: with the phases that copy operands. tiles: by phase, of those that multiply. arrays: by
-    name. takes: copying phase -> the array and the place that it fills. forms: kernel -> how far it
-    is unrolled.
+    schedule: with the phases that copy operands. tiles: by phase, of those that multiply. arrays:
+    by name. takes: copying phase -> the array and the place that it fills. forms: kernel -> how far
+    it is unrolled.
     """
 
     schedule: Schedule

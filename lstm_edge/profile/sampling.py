@@ -46,7 +46,7 @@ def render_run(bundle: Bundle, steps: int) -> str:
     """A main() that calls `_run` of a model that streams, on `steps` steps."""
     program = bundle.program
     kept = len(program.settable)
-    template = environment(bundle.target).get_template("common/profile.c.j2")
+    template = environment().get_template("common/profile.c.j2")
     return template.render(
         model={
             "name": program.name,

@@ -14,7 +14,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "formats"),
     ("archive", "operations", "resources", "rounding"),
     ("fake_quant", "ir"),
-    ("functions", "targets"),
+    ("functions", "kernels", "targets"),
     ("cells", "layers"),
     ("interpret", "toolchain"),
     ("frontend", "passes"),

@@ -62,13 +62,10 @@ def stored_tables(
     for name, most in finest.items():
         entries = program.constants[name].astype(np.int64)
         ways = np.diff(entries)
-        while (
-            dialect.tables.scaled
-            and int(np.abs(ways).max()) << max(16 - most, 0) >= 2**15
-            and most < 17
-        ):
+        steepest = int(np.abs(ways).max())
+        while dialect.tables.scaled and most <= 16 and steepest << (16 - most) >= 2**15:
             most += 1
-        if most <= dialect.tables.most_bits and np.abs(ways).max() < 2**15:
+        if most <= dialect.tables.most_bits and steepest < 2**15:
             scale = 1 << (16 - most) if dialect.tables.scaled else 1
             numbers = dialect.tables.words(entries[:-1], ways * scale)
             found[name] = StoredTable(_signed(numbers), most, not (ways[0] or ways[-1]))
