@@ -1,6 +1,6 @@
 """Join operations that a core does in one instruction: peepholes on the operations of a phase.
 
-What is joined has a kind of its own (`operations/joined.py`) and exactly the value of what it stands
+What is joined has a kind of its own (`operations/joined.py`) and just the value of what it stands
 for.
 """
 
