@@ -237,11 +237,13 @@ def test_a_budget_that_fails_leaves_the_bundle_that_is_there(digits: Path, tmp_p
     assert tree(folder) == before
 
 
-def test_a_budget_that_cannot_be_checked_is_an_error(
+def test_a_budget_that_cannot_be_checked_is_an_error_before_anything_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = (*SMALL, "-o", tmp_path / "bundle", "--max-insn", 1)
     assert "no emulated board" in refused(1, *words, "--target", "host")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "apt-get install" in refused(1, *words, "--target", "cortex-m4")
+    absent = ("compile", tmp_path / "absent.onnx", "--target", "cortex-m4")
+    for option in ("--max-insn", "--max-cycles", "--max-stack"):
+        assert "apt-get install" in refused(1, *absent, option, 1)
     assert call(*words, "--target", "cortex-m4", "--max-cycles", "-1").exit_code == 2
