@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from lstm_edge import bundle
 from lstm_edge.profile import bundle_profile, plugin
 from lstm_edge.profile.energy import all_parts, load_part
+from lstm_edge.toolchain import gcc
 from tests.support.command import DIGITS, FIXTURES, call, done, refused, tree
 
 KEYS = [
@@ -159,6 +161,15 @@ def test_the_plugin_is_compiled_once(
     assert plugin.plugin() == made
     assert made.stat().st_mtime_ns == before
     assert list(made.parent.iterdir()) == [made]
+
+
+def test_the_plugin_is_held_to_the_warnings_of_all_c(
+    project_root: Path, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    tool_or_skip("cc")
+    source = project_root / "firmware" / "profile" / "count.c"
+    command = ["cc", "-c", "-fPIC", *gcc.WARNINGS, str(source), "-o", str(tmp_path / "count.o")]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
 
 
 def test_a_missing_tool_is_told_with_how_to_install_it(
