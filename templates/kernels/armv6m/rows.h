@@ -6,6 +6,7 @@
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
  *     2   the same again and again until the operand ends: for any count
+ *     3   K_ONES times the first, then passes of K_BLOCKS times the second: for one long count
  *
  * It sums in r9, r8, r12 and lr. A kernel is called by LE_CALLS, with the stream in r0 and the operand
  * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r7,
@@ -49,6 +50,7 @@ typedef struct {
 #define LE_KEEP_0
 #define LE_KEEP_1 "push {r2, r4}\n\t"
 #define LE_KEEP_2 LE_KEEP_1
+#define LE_KEEP_3 "push {r4}\n\t"
 
 #define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
 #define LE_ENTER_0(k) LE_REPEAT(k##_ONES, k##_ONE) LE_REPEAT(k##_BLOCKS, k##_BLOCK)
@@ -58,6 +60,7 @@ typedef struct {
     "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK) \
     LE_CHECK_SIZE(k##_BLOCKS, k##_BLOCK_BYTES)
 #define LE_ENTER_2(k) LE_ENTER_1(k)
+#define LE_ENTER_3(k) LE_REPEAT(k##_ONES, k##_ONE) "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK)
 #define LE_REPEAT(count, code) ".rept " LE_TEXT(count) "\n\t" code ".endr\n\t"
 
 /* LE_OPERAND counts on these sizes. clang's assembler cannot compare them. */
@@ -72,6 +75,7 @@ typedef struct {
 #define LE_AGAIN(k) LE_JOIN(LE_AGAIN_, k##_FORM)
 #define LE_AGAIN_0
 #define LE_AGAIN_1
+#define LE_AGAIN_3 LE_AGAIN_2
 #define LE_AGAIN_2 "ldr r3, [sp]\n\tcmp r1, r3\n\tbeq 2f\n\tb 1b\n2:\n\t"
 
 /* r4, r3, r2, r1: what r9, r8, r12, lr have summed. */
@@ -84,6 +88,7 @@ typedef struct {
 #define LE_SUMMED_0
 #define LE_SUMMED_1 "pop {r4}\n\t"
 #define LE_SUMMED_2 LE_SUMMED_1
+#define LE_SUMMED_3 LE_SUMMED_1
 
 /* S = P - (next << bits); r6 is used. */
 #define LE_LESS(p, next, bits) \
@@ -114,16 +119,26 @@ typedef struct {
 
 /* The operand of kernel k with `ones` times K_COLUMNS columns. */
 #define LE_OPERAND(k, values, ones) \
-    { \
-        (values), \
+    le_operand_of( \
+        (values), (ones) * k##_COLUMNS, \
         LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
-        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, \
-        (values) + (ones) * k##_COLUMNS, \
-        k##_LESS(le_sum(values, (ones) * k##_COLUMNS)) \
-    }
+        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, k##_LESS)
 /* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
 #define LE_SOME(all) ((all) == 0 ? 1 : (all))
+
+/* less0, less1, less2: how often P2, P1, P0 have the sum of the values too much. */
+static inline le_operand le_operand_of(
+    const le_value *values, int32_t count, int32_t skip_blocks, int32_t skip_ones, uint32_t less0,
+    uint32_t less1, uint32_t less2)
+{
+    const uint32_t sum = (uint32_t)le_sum(values, count);
+    const le_operand operand = {
+        values, skip_blocks, skip_ones, values + count,
+        {(int32_t)(sum * less0), (int32_t)(sum * less1), (int32_t)(sum * less2)},
+    };
+    return operand;
+}
 
 /*
  * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the
