@@ -17,13 +17,23 @@
 #define LE_TEXT(a) LE_TEXT_OF(a)
 #define LE_TEXT_OF(a) #a
 
-/* A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts. */
+/*
+ * A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts.
+ * LE_LONG: whether some kernel has form 2 or 3 and asks where the values stop.
+ */
+#if LE_LONG
+#define LE_STOP(stop) , (stop)
+#else
+#define LE_STOP(stop)
+#endif
 typedef struct {
     const le_value *values; /* a multiple of K_COLUMNS */
     int32_t skip_blocks;    /* bytes of code to jump over: of the blocks, */
     int32_t skip_ones;      /* and of the single columns */
-    const le_value *stop;   /* behind the last value */
     int32_t less[3];        /* what P2, P1, P0 have too much: multiples of the sum of the values */
+#if LE_LONG
+    const le_value *stop;   /* behind the last value */
+#endif
 } le_operand;
 
 typedef struct {
@@ -34,23 +44,22 @@ typedef struct {
 #define LE_BEGIN(k) \
     ".syntax unified\n\t" \
     "push {r4-r7, lr}\n\t" \
-    "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\t" \
     LE_JOIN(LE_KEEP_, k##_FORM) \
-    "mov r12, r7\n\t" \
-    "ldm r0!, {r2, r4, r7}\n\t" \
-    "subs r7, r7, r5\n\t" \
-    "subs r4, r4, r6\n\t" \
+    "mov r12, r6\n\t" \
+    "ldm r0!, {r2, r6, r7}\n\t" \
+    "subs r7, r7, r4\n\t" \
+    "subs r6, r6, r5\n\t" \
     "mov r5, r12\n\t" \
     "subs r2, r2, r5\n\t" \
     "mov r12, r7\n\t" \
-    "mov r8, r4\n\t" \
+    "mov r8, r6\n\t" \
     "ldm r0!, {r5}\n\t" \
     "mov r9, r2\n\t" \
     "mov lr, r5\n\t"
-#define LE_KEEP_0
-#define LE_KEEP_1 "push {r2, r4}\n\t"
-#define LE_KEEP_2 LE_KEEP_1
-#define LE_KEEP_3 "push {r4}\n\t"
+#define LE_KEEP_0 "ldm r1, {r1, r2, r3, r4, r5, r6}\n\t"
+#define LE_KEEP_1 LE_KEEP_0 "push {r2}\n\t"
+#define LE_KEEP_2 "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\tpush {r2, r7}\n\t"
+#define LE_KEEP_3 "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\tpush {r7}\n\t"
 
 #define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
 #define LE_ENTER_0(k) LE_REPEAT(k##_ONES, k##_ONE) LE_REPEAT(k##_BLOCKS, k##_BLOCK)
@@ -86,9 +95,9 @@ typedef struct {
     "mov r2, r12\n\t" \
     "mov r1, lr\n\t"
 #define LE_SUMMED_0
-#define LE_SUMMED_1 "pop {r4}\n\t"
-#define LE_SUMMED_2 LE_SUMMED_1
-#define LE_SUMMED_3 LE_SUMMED_1
+#define LE_SUMMED_1
+#define LE_SUMMED_2 "pop {r4}\n\t"
+#define LE_SUMMED_3 LE_SUMMED_2
 
 /* S = P - (next << bits); r6 is used. */
 #define LE_LESS(p, next, bits) \
@@ -117,10 +126,10 @@ typedef struct {
     "mov r12, r4\n\t" \
     "pop {r4-r7, pc}\n\t"
 
-/* The operand of kernel k with `ones` times K_COLUMNS columns. */
-#define LE_OPERAND(k, values, ones) \
+/* The operand of kernel k with `ones` times K_COLUMNS columns, and the sum of its values. */
+#define LE_OPERAND(k, values, ones, sum) \
     le_operand_of( \
-        (values), (ones) * k##_COLUMNS, \
+        (values), (ones) * k##_COLUMNS, (uint32_t)(sum), \
         LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
         (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, k##_LESS)
 /* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
@@ -129,14 +138,17 @@ typedef struct {
 
 /* less0, less1, less2: how often P2, P1, P0 have the sum of the values too much. */
 static inline le_operand le_operand_of(
-    const le_value *values, int32_t count, int32_t skip_blocks, int32_t skip_ones, uint32_t less0,
-    uint32_t less1, uint32_t less2)
+    const le_value *values, int32_t count, uint32_t sum, int32_t skip_blocks, int32_t skip_ones,
+    uint32_t less0, uint32_t less1, uint32_t less2)
 {
-    const uint32_t sum = (uint32_t)le_sum(values, count);
     const le_operand operand = {
-        values, skip_blocks, skip_ones, values + count,
-        {(int32_t)(sum * less0), (int32_t)(sum * less1), (int32_t)(sum * less2)},
+        values,
+        skip_blocks,
+        skip_ones,
+        {(int32_t)(sum * less0), (int32_t)(sum * less1), (int32_t)(sum * less2)}
+        LE_STOP(values + count)
     };
+    (void)count;
     return operand;
 }
 
