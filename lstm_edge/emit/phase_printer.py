@@ -23,9 +23,6 @@ from lstm_edge.operations.record import Form
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Selection, Tiles
 
-SHORT = 6
-"""An epilogue of so many operations is written once for each unit of a group."""
-
 
 @dataclass(frozen=True)
 class PhasePrinter:
@@ -55,7 +52,10 @@ class PhasePrinter:
         products = products_of(program, phase, tiles, given, names)
         straight = self.straight and products.kernel is None
         records = records_of(program, phase, ops, products, self.speller.dialect, names, straight)
-        unit = _Unit(program, phase, ops, self.speller, elements, given, names, opened, records)
+        scaled = {n: each.result for n, each in tiles.scalings.items()} if tiles else {}
+        unit = _Unit(
+            program, phase, ops, self.speller, elements, given, names, opened, records, scaled
+        )
         lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
         if straight:
             lines += [f"(void){name}; /* all its weights are 0 */" for name in products.unused]
@@ -87,11 +87,11 @@ class PhasePrinter:
         units, group = phase.units, products.group
         lines: list[str | Block] = [*products.opening()]
         if group == 1:
-            body = (*products.tiles(0), *unit.lines("unit", None, products.sums(0)))
-            last = records.advance
-            lines.append(Block(f"for (int32_t unit = 0; unit < {units}; unit++)", (*body, *last)))
+            body = (*products.tiles(), *unit.lines("unit", None, products.sums(0)))
+            head = f"for (int32_t unit = 0; unit < {units}; unit++)"
+            lines.append(Block(head, (*body, *records.advance)))
             return lines
-        if len(unit.ops) <= SHORT and not (phase.reductions or products.over_time):
+        if products.at_once:
             whole = units - units % group
             if whole:
                 each = tuple(
@@ -99,13 +99,13 @@ class PhasePrinter:
                     for k in range(group)
                 )
                 head = f"for (int32_t unit = 0; unit < {whole}; unit += {group})"
-                lines.append(Block(head, (*products.tiles(0), *_advanced(each, records))))
+                lines.append(Block(head, (*products.tiles(), *_advanced(each, records))))
             if whole < units:
                 each = tuple(
                     Block("", unit.lines(str(whole + k), None, products.sums(k)))
                     for k in range(units - whole)
                 )
-                lines.append(Block("", (*products.tiles(0), *_advanced(each, records))))
+                lines.append(Block("", (*products.tiles(), *_advanced(each, records))))
             return lines
         more = f" && group + k < {units}" if units % group else ""
         inner = Block(
@@ -117,7 +117,7 @@ class PhasePrinter:
             ),
         )
         head = f"for (int32_t group = 0; group < {units}; group += {group})"
-        lines.append(Block(head, (*products.stored_tiles(), inner)))
+        lines.append(Block(head, (*products.tiles(), inner)))
         return lines
 
     def _copy(self, phase: Phase, given: Parameters, elements: Elements) -> PhaseView:
@@ -153,7 +153,7 @@ class PhasePrinter:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Writes what one unit does with its sums."""
+    """Writes what one unit does with its sums. scaled: matvec -> what its kernel makes of it."""
 
     program: Program
     phase: Phase
@@ -164,12 +164,15 @@ class _Unit:
     names: LocalNames
     opened: Opening
     records: Records
+    scaled: Mapping[str, str]
 
     def lines(self, unit: str, number: int | None, sums: Mapping[str, str]) -> tuple[str, ...]:
         """The lines of a unit; sums: matvec -> the text of its sum. number: in straight code."""
         sum_type = "float" if self.program.is_float else "int32_t"
         lines = list(self.records.lines(unit))
-        terms: dict[str, Term] = {name: plain(text) for name, text in sums.items()}
+        terms: dict[str, Term] = {
+            self.scaled.get(name, name): plain(text) for name, text in sums.items()
+        }
         terms |= self.records.terms(number)
         terms |= {value: self.elements.term(value, unit) for value in self.phase.loads}
         terms |= {value: self.elements.term(value, "0") for value in self.phase.scalars}

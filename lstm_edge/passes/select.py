@@ -7,18 +7,22 @@ result. A target's features decide which kernels there are, their order which is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.errors import TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels import KERNELS, needs_of
-from lstm_edge.kernels.kernel import Form, Kernel
+from lstm_edge.kernels.kernel import ROWS, Form, Kernel
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_takes
+from lstm_edge.passes.scales import Scaling, scalings
 from lstm_edge.passes.schedule import Phase, Schedule, schedule
 from lstm_edge.passes.tiles import RowSet, group_of, product_of, row_sets
 from lstm_edge.passes.widths import narrowest
 from lstm_edge.targets import Target
+
+SHORT = 6
+"""So many operations of a unit are written once for each unit of a group."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,16 @@ class Tiles:
     """How a phase's products are computed.
 
     kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units
-    at a time.
+    at a time. scalings: of sums that the kernel scales itself. sums: how
+    many of a group are kept in the state, where too much is done with them to have them at once.
     """
 
     kernel: Kernel | None
     sets: tuple[RowSet, ...]
     runs: tuple[tuple[Run, ...], ...]
     group: int
+    scalings: Mapping[str, Scaling]
+    sums: int
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,8 @@ def select(program: Program, target: Target, unroll: str) -> Selection:
         if phase.matvecs:
             tiles[phase.name] = _tiles(program, target, unroll, phase, arrays)
     takes = arrays.takes()
-    lengths: dict[str, list[int]] = {}
-    for each in tiles.values():
-        if each.kernel is not None:
-            found = [run.length for runs in each.runs for run in runs]
-            lengths.setdefault(each.kernel.name, []).extend(found)
-    forms = {n: KERNELS[n].form(tuple(found), unroll != "none") for n, found in lengths.items()}
+    forms = _forms(tiles, unroll != "none")
+    tiles = {name: _as_the_kernel_scales(each, forms) for name, each in tiles.items()}
     return Selection(
         with_takes(plan, takes),
         tiles,
@@ -86,6 +89,25 @@ def select(program: Program, target: Target, unroll: str) -> Selection:
         {phase.name: (array, entry) for phase, array, entry in takes},
         forms,
     )
+
+
+def _forms(tiles: Mapping[str, Tiles], unrolled: bool) -> dict[str, Form]:
+    """Kernel -> its form, which all phases share: it scales where all of them want that."""
+    users: dict[str, list[Tiles]] = {}
+    for each in tiles.values():
+        if each.kernel is not None:
+            users.setdefault(each.kernel.name, []).append(each)
+    forms = {}
+    for name, found in users.items():
+        lengths = tuple(run.length for each in found for runs in each.runs for run in runs)
+        scaled = KERNELS[name].streams and all(each.scalings for each in found)
+        forms[name] = KERNELS[name].form(lengths, unrolled, scaled)
+    return forms
+
+
+def _as_the_kernel_scales(tiles: Tiles, forms: Mapping[str, Form]) -> Tiles:
+    scaled = tiles.kernel is not None and forms[tiles.kernel.name].scaled
+    return tiles if scaled else replace(tiles, scalings={})
 
 
 def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: Arrays) -> Tiles:
@@ -103,7 +125,26 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
         placed[k] = arrays.runs(phase, sets[k].operands, ctype, padded)
     runs = [placed[k] for k in range(len(sets))]
     group = 1 if kernel is None else group_of(sets, phase.units)
-    return Tiles(kernel, sets, tuple(runs), group)
+    whole = all(len(parts) == 1 for parts in runs)
+    scaled = scalings(program, phase) if whole else {}
+    sums = _kept_sums(phase, kernel, sets, tuple(runs), group)
+    return Tiles(kernel, sets, tuple(runs), group, scaled, sums)
+
+
+def _kept_sums(
+    phase: Phase,
+    kernel: Kernel | None,
+    sets: tuple[RowSet, ...],
+    runs: tuple[tuple[Run, ...], ...],
+    group: int,
+) -> int:
+    """Sums of a group that are kept until its units are done, one after the other."""
+    running = any(OPERATIONS[op.kind].running for op in phase.matvecs)
+    short = len(phase.ops) - len(phase.matvecs) <= SHORT and not (phase.reductions or running)
+    if kernel is None or not kernel.streams or group == 1 or short:
+        return 0
+    tiles = (rows.tiles(group) * len(parts) for rows, parts in zip(sets, runs, strict=True))
+    return ROWS * sum(tiles)
 
 
 def _kernel(

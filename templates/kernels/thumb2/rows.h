@@ -6,6 +6,7 @@
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
  *     2   the same again and again until the operand ends: for any count
+ *     3   K_ONES times the first, then passes of K_BLOCKS times the second: for one long count
  *
  * A kernel is called by LE_CALLS, with the stream in r0 and the operand in r1. It returns the word
  * behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r11. It is naked: it needs all
@@ -16,13 +17,23 @@
 #define LE_TEXT(a) LE_TEXT_OF(a)
 #define LE_TEXT_OF(a) #a
 
-/* A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts. */
+/*
+ * A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts.
+ * LE_LONG: whether some kernel has form 2 or 3 and asks where the values stop.
+ */
+#if LE_LONG
+#define LE_STOP(stop) , (stop)
+#else
+#define LE_STOP(stop)
+#endif
 typedef struct {
     const le_value *values; /* 4-byte aligned, a multiple of K_COLUMNS */
     int32_t sum;            /* of the values */
     int32_t skip_ones;      /* bytes of code to jump over: of the single columns, */
     int32_t skip_blocks;    /* and of the blocks */
+#if LE_LONG
     const le_value *stop;   /* behind the last value */
+#endif
 } le_operand;
 
 typedef struct {
@@ -33,6 +44,7 @@ typedef struct {
 #define LE_LOAD_OPERAND(k) LE_JOIN(LE_LOAD_OPERAND_, k##_FORM)
 #define LE_LOAD_OPERAND_0 "ldm.w r1, {r1, r6}\n\t"
 #define LE_LOAD_OPERAND_1 "ldm.w r1, {r1, r6, r8, r11}\n\t"
+#define LE_LOAD_OPERAND_3 LE_LOAD_OPERAND_2
 #define LE_LOAD_OPERAND_2 "ldm.w r1, {r1, r6, r8, r11, lr}\n\tpush {lr}\n\t"
 
 #define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
@@ -43,6 +55,7 @@ typedef struct {
     "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK) \
     LE_CHECK_SIZE(k##_BLOCKS, k##_BLOCK_BYTES)
 #define LE_ENTER_2(k) LE_ENTER_1(k)
+#define LE_ENTER_3(k) LE_REPEAT(k##_ONES, k##_ONE) "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK)
 #define LE_REPEAT(count, code) ".rept " LE_TEXT(count) "\n\t" code ".endr\n\t"
 
 /* LE_OPERAND counts on these sizes. clang's assembler cannot compare them. */
@@ -58,19 +71,24 @@ typedef struct {
 #define LE_AGAIN_0(k)
 #define LE_AGAIN_1(k)
 #define LE_AGAIN_2(k) "ldr r6, [sp, #" LE_TEXT(k##_KEPT) "]\n\tcmp r1, r6\n\tbne.w 1b\n\t"
+#define LE_AGAIN_3(k) LE_AGAIN_2(k)
+
+/* K_SCALED: whether multipliers follow the tile. */
+#define LE_SCALE(k) LE_JOIN(LE_SCALE_, k##_SCALED)
 
 #define LE_LEAVE(k) LE_JOIN(LE_LEAVE_, k##_FORM)
 #define LE_LEAVE_0 "pop {r4-r11, pc}\n\t"
 #define LE_LEAVE_1 LE_LEAVE_0
+#define LE_LEAVE_3 LE_LEAVE_2
 #define LE_LEAVE_2 "add sp, #4\n\t" LE_LEAVE_0
 
-/* The operand of kernel k with `ones` times K_COLUMNS columns. */
-#define LE_OPERAND(k, values, ones) \
+/* The operand of kernel k with `ones` times K_COLUMNS columns, and the sum of its values. */
+#define LE_OPERAND(k, values, ones, sum) \
     { \
-        (values), le_sum(values, (ones) * k##_COLUMNS), \
+        (values), (sum), \
         (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, \
-        LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
-        (values) + (ones) * k##_COLUMNS \
+        LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES \
+        LE_STOP((values) + (ones) * k##_COLUMNS) \
     }
 /* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
