@@ -16,8 +16,6 @@ from lstm_edge.passes.schedule import Move, Phase, Schedule
 
 When = tuple[int, Clock]
 """The sweep and the clock of the phases that read an array."""
-Kind = tuple[bool, bool, When | None]
-"""Of a state: double-buffered, the one after the step, and when that is made."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ class Arrays:
     def _compatible(self, when: When, operands: tuple[str, ...]) -> list[tuple[str, ...]]:
         """The operands cut where states that are buffered differently, or at another side, meet."""
         parts: list[tuple[str, ...]] = []
-        kinds: list[Kind | None] = []
+        kinds: list[tuple[bool, bool, When | None] | None] = []
         for value in operands:
             own = self._state_of(when, value)
             kind = None
@@ -117,7 +115,7 @@ class Arrays:
                 state = next(s for s in self.program.states if s.name == own[0])
                 double = state.name in self.schedule.double_buffered
                 kind = (double, own[1], self.made.get(state.next))
-            fits = parts and _meet(kinds[-1], kind) and value not in parts[-1]
+            fits = parts and (kind is None or kinds[-1] in (None, kind)) and value not in parts[-1]
             if fits:
                 parts[-1] = (*parts[-1], value)
                 kinds[-1] = kinds[-1] if kind is None else kind
@@ -193,13 +191,6 @@ class Arrays:
                 fields = ((), (), (), value, (), (), value, move, array.when[1])
                 copies.append((Phase(name, sweep, units, *fields), array.name, entry))
         return copies
-
-
-def _meet(part: Kind | None, kind: Kind | None) -> bool:
-    """True where a value may follow those of a part; None: no state, so it is where `now` is."""
-    if part is None or kind is None:
-        return not (part or kind or (False, False))[1]
-    return part == kind
 
 
 def _short(phase: str, value: str) -> str:
