@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ void {name}(const int32_t *words, const int32_t *given, int32_t count, int32_t *
     for (int32_t k = 0; k < count; k++) {{
         values[k] = (le_value)given[k];
     }}
-    const le_operand operand = LE_OPERAND({symbol}, values, count / {symbol}_COLUMNS);
+    const le_operand operand =
+        LE_OPERAND({symbol}, values, count / {symbol}_COLUMNS, le_sum(values, count));
     const le_sums sums = le_{width}(&w, &operand);
     out[0] = sums.s0;
     out[1] = sums.s1;
@@ -82,15 +83,16 @@ void {name}(const int32_t *words, const int32_t *given, int32_t count, int32_t *
 
 @dataclass(frozen=True)
 class Case:
-    """A tile: weights [4, columns], biases [4], values [columns]."""
+    """A tile: weights [4, columns], biases [4], values [columns], multipliers [4] of 16 bits."""
 
     weights: Ints
     biases: Ints
     values: Ints
+    multipliers: Ints
 
-    @property
-    def sums(self) -> Ints:
-        return self.weights @ self.values + self.biases
+    def sums(self, scaled: bool) -> Ints:
+        found = self.weights @ self.values + self.biases
+        return found * self.multipliers >> 16 if scaled else found
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,15 @@ class Setup:
     def name(self) -> str:
         more = f"w{self.weight_bits}_v{self.bits}" if self.weight_bits else ""
         form = f"{self.form.kind}_{self.form.ones}_{self.form.blocks}"
+        form += "_scaled" if self.form.scaled else ""
         return f"{self.kernel.name.replace('/', '_')}_{more or form}"
+
+    @property
+    def file(self) -> str:
+        """Setups of one file share what the kernels of a model share."""
+        kind = "long" if self.form.kind >= 2 else "short"
+        scaled = "scaled" if self.form.scaled else "sums"
+        return f"{self.kernel.part}_{kind}_{scaled}"
 
     def fits(self, columns: int) -> bool:
         """True where the form multiplies so many columns, and the program has room for them."""
@@ -116,12 +126,16 @@ class Setup:
             return True
         if self.form.kind == 1:
             return blocks <= self.form.blocks
+        if self.form.kind == 3:
+            each, left = divmod(count - self.form.ones, self.kernel.per_block * self.form.blocks)
+            return each > 0 and left == 0
         return (ones, blocks) == (self.form.ones, self.form.blocks)
 
 
 def setups(kernel: Kernel, columns: tuple[int, ...] = COLUMNS) -> list[Setup]:
-    """All three forms: for each count of columns that fits, up to one block and up to all of them,
-    and for any number, one, two, three and all blocks at a time.
+    """All forms: for each count of columns that fits, up to one block and up to all of them, for
+    any number, one, two, three and all blocks at a time, and in passes for each long count. Every
+    second one scales its sums.
     """
     most, ones = kernel.most_blocks, kernel.per_block - 1
     counts = {kernel.padded(n) // kernel.columns for n in columns}
@@ -129,7 +143,9 @@ def setups(kernel: Kernel, columns: tuple[int, ...] = COLUMNS) -> list[Setup]:
     forms = [Form(0, rest, blocks) for blocks, rest in exact if blocks <= most]
     forms += [Form(1, ones, 1), Form(1, ones, most)]
     forms += [Form(2, ones, blocks) for blocks in (1, 2, 3, most)]
-    return [Setup(kernel, form) for form in forms]
+    forms += [Form(3, rest, blocks) for blocks, rest in exact if 0 < blocks <= most]
+    forms += [Form(3, rest + kernel.per_block, 5) for _, rest in exact]
+    return [Setup(kernel, replace(f, scaled=k % 2 == 0)) for k, f in enumerate(dict.fromkeys(forms))]
 
 
 def portable_setups() -> list[Setup]:
@@ -174,7 +190,10 @@ def cases(setup: Setup, columns: tuple[int, ...], seed: int, each: int) -> Itera
             biases = rng.integers(-room, room + 1, ROWS) if k % 4 < 2 else np.zeros(ROWS, int)
             if extreme and k % 4 < 2:
                 biases = rng.choice([-room, room], ROWS)
-            yield Case(weights, biases, values)
+            multipliers = rng.integers(-(2**15), 2**15, ROWS)
+            if extreme:
+                multipliers = rng.choice([-(2**15), 2**15 - 1, 1, -1, 0], ROWS)
+            yield Case(weights, biases, values, multipliers)
 
 
 def sources(chosen: list[Setup], target: Target, folder: Path) -> list[Path]:
@@ -189,17 +208,19 @@ def sources(chosen: list[Setup], target: Target, folder: Path) -> list[Path]:
     (folder / "tiles.h").write_text(f'#include "declared.h"\n{table} {{{", ".join(names)}}};\n')
     (folder / "main.c").write_text(MAIN)
     found = [folder / "main.c"]
-    for part in dict.fromkeys(setup.kernel.part for setup in chosen):
-        own = [setup for setup in chosen if setup.kernel.part == part]
-        text = _portable(own) if part == "portable" else _streaming(part, own, target)
-        found.append(folder / f"{part}_tiles.c")
+    for file in dict.fromkeys(setup.file for setup in chosen):
+        own = [setup for setup in chosen if setup.file == file]
+        text = _streaming(own, target) if own[0].kernel.streams else _portable(own)
+        found.append(folder / f"{file}.c")
         found[-1].write_text(f'#include <string.h>\n#include "declared.h"\n{text}')
     return found
 
 
-def _streaming(part: str, own: list[Setup], target: Target) -> str:
+def _streaming(own: list[Setup], target: Target) -> str:
     """Kernels of a part, again and again with another form and other names."""
-    kernels = templates_dir() / "kernels"
+    kernels, part, scaled = templates_dir() / "kernels", own[0].kernel.part, own[0].form.scaled
+    head = [f"#define LE_{width}_SCALED {int(scaled)}" for width in ("INT4", "INT8", "INT16")]
+    head.append(f"#define LE_LONG {int(own[0].form.kind >= 2)}")
     lines = [f'#include "{part}.h"']
     if target.board is not None:
         lines = ["#include <arm_acle.h>"] if part == "dsp" else []
@@ -219,7 +240,7 @@ def _streaming(part: str, own: list[Setup], target: Target) -> str:
         if target.board is not None:
             lines += [f"#undef {symbol}_{name}" for name in form]
             lines += [f"#undef {name}" for name in both]
-    return "\n".join(lines)
+    return "\n".join([*head, *lines])
 
 
 def _portable(own: list[Setup]) -> str:
@@ -254,6 +275,8 @@ def packed(setup: Setup, case: Case) -> tuple[Ints, Ints, int]:
         biases[row] = case.biases[k]
     values = np.pad(case.values, (0, pad))
     stream = kernel.pack(weights, biases)
+    if setup.form.scaled:
+        stream = np.concatenate([stream, kernel.scales(case.multipliers)])
     if kernel.streams:
         return stream, values, len(stream)
     kind = {4: "<u1", 8: "<i1", 16: "<i2"}[setup.weight_bits]
@@ -284,7 +307,7 @@ def run_tiles(
 def assert_same(tiles: list[tuple[Setup, Case]], target: Target, folder: Path, **more: Any) -> None:
     """All sums are numpy's, and all tiles were read to their end."""
     found = run_tiles(tiles, target, folder, **more)
-    expected = [[*case.sums, packed(setup, case)[2]] for setup, case in tiles]
+    expected = [[*case.sums(setup.form.scaled), packed(setup, case)[2]] for setup, case in tiles]
     wrong = np.argwhere((found != np.array(expected)).any(axis=1)).flatten()
     names = sorted({f"{tiles[k][0].name} of {len(tiles[k][1].values)} columns" for k in wrong})
     assert not names, f"{len(wrong)} of {len(tiles)} tiles differ: {'; '.join(names[:8])}"

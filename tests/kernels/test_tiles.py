@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge.kernels.kernel import Product
+from lstm_edge.kernels.kernel import Form, Product
 from lstm_edge.targets import Target, all_targets, load_target
 from tests.kernels.batch import (
     COLUMNS,
@@ -44,7 +44,8 @@ def test_stand_ins_and_plain_c_on_this_computer(
 ) -> None:
     """With sanitizers, over thousands of tiles: stand-ins have no forms, all counts fit."""
     tool_or_skip(compiler)
-    chosen = [setup for kernel in STREAMING for setup in setups(kernel)[-1:]]
+    forms = [Form(2, 0, 1), Form(2, 0, 1, scaled=True)]
+    chosen = [Setup(kernel, form) for kernel in STREAMING for form in forms]
     chosen += portable_setups()
     many = tiles(chosen, 16, len(compiler))
     assert len(many) > 5000
@@ -59,7 +60,7 @@ def test_all_forms_on_a_board(
     target_or_skip(target)
     chosen = [setup for kernel in kernels_of(target) for setup in setups(kernel)]
     assert {setup.kernel.symbol for setup in chosen} == {"int4", "int8", "int16"}
-    assert {setup.form.kind for setup in chosen} == {0, 1, 2}
+    assert {setup.form.kind for setup in chosen} == {0, 1, 2, 3}
     chosen += portable_setups()
     many = tiles(chosen, 8, BOARDS.index(target))
     assert len(many) > 3000
@@ -69,11 +70,11 @@ def test_all_forms_on_a_board(
 def test_tiles_fill_the_sums_that_kernels_are_exact_for() -> None:
     """The extremes meet the bounds that choose a kernel, from inside."""
     for kernel in STREAMING:
-        setup = setups(kernel)[-1]
+        setup = Setup(kernel, Form(2, 0, 1))
         reached = 0
         for case in cases(setup, COLUMNS, 0, 8):
             far = (np.abs(case.weights) @ np.abs(case.values) + np.abs(case.biases)).max()
             product = Product(kernel.weight_bits, 16, int(far), int(np.abs(case.values).sum()))
             assert kernel.fits(product)
-            reached = max(reached, int(np.abs(case.sums).max()))
+            reached = max(reached, int(np.abs(case.sums(scaled=False)).max()))
         assert reached > (2**26 if kernel.name == "dsp/int4" else 2**31 - 2**16)
