@@ -145,7 +145,9 @@ def setups(kernel: Kernel, columns: tuple[int, ...] = COLUMNS) -> list[Setup]:
     forms += [Form(2, ones, blocks) for blocks in (1, 2, 3, most)]
     forms += [Form(3, rest, blocks) for blocks, rest in exact if 0 < blocks <= most]
     forms += [Form(3, rest + kernel.per_block, 5) for _, rest in exact]
-    return [Setup(kernel, replace(f, scaled=k % 2 == 0)) for k, f in enumerate(dict.fromkeys(forms))]
+    return [
+        Setup(kernel, replace(f, scaled=k % 2 == 0)) for k, f in enumerate(dict.fromkeys(forms))
+    ]
 
 
 def portable_setups() -> list[Setup]:
