@@ -122,7 +122,9 @@ def _printer(
         phase.name: _fused(program, phase, dialect, selection)
         for phase in selection.schedule.phases
     }
-    uses = [op for ops in fused.values() for op in ops if op.kind in ("table", "half_table")]
+    # A table of words takes twice the flash: it has to be read at each step to be worth that.
+    often = [fused[phase.name] for phase in selection.schedule.phases if phase.per_step]
+    uses = [op for ops in often for op in ops if op.kind in ("table", "half_table")]
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
     return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
 
