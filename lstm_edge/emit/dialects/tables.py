@@ -52,7 +52,8 @@ def stored_tables(
     program: Program, dialect: Dialect, uses: Iterable[Op]
 ) -> Mapping[str, StoredTable]:
     """The tables that the dialect can keep as words, by name; uses: the table operations
-    that count."""
+    that count.
+    """
     if dialect.tables is None:
         return {}
     finest: dict[str, int] = {}
