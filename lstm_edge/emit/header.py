@@ -51,6 +51,7 @@ def state_macros(program: Program, kept: list[KeptState]) -> list[tuple[str, str
 def macros(
     program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
 ) -> list[tuple[str, str, str]]:
+    """Sizes, scales and zero points of the arrays."""
     upper = program.name.upper()
     """Sizes, scales and zero points of the arrays."""
     found = []
