@@ -25,9 +25,41 @@ typedef struct {
 } le_sums;
 
 #define LE_OPERAND(k, values, ones) {(values), (ones) * k##_COLUMNS}
+/* Kernels that a model has no use for. */
+#if !defined(LE_INT8_SCALED)
+#define LE_INT8_SCALED 0
+#endif
+#if !defined(LE_INT16_SCALED)
+#define LE_INT16_SCALED 0
+#endif
+#if !defined(LE_INT4_SCALED)
+#define LE_INT4_SCALED 0
+#endif
+
 #define LE_INT8_COLUMNS 1
 #define LE_INT16_COLUMNS 1
 #define LE_INT4_COLUMNS 2
+
+/* (sum * multiplier) >> 16, floor. */
+static inline int32_t le_scaled(int32_t sum, int32_t multiplier)
+{
+    return (int32_t)(((int64_t)sum * multiplier) >> 16);
+}
+
+/* Each sum times its multiplier, where these follow the tile. */
+static inline le_sums le_finished(const int32_t **w, le_sums s, int32_t scaled)
+{
+    const int32_t *const p = *w;
+
+    if (scaled) {
+        s.s0 = le_scaled(s.s0, (p[0] >> 16));
+        s.s1 = le_scaled(s.s1, (p[1] >> 16));
+        s.s2 = le_scaled(s.s2, (p[2] >> 16));
+        s.s3 = le_scaled(s.s3, (p[3] >> 16));
+        *w = p + 4;
+    }
+    return s;
+}
 
 /* Starts of sums of digits: bias k = Pk - base * P(k + 1). */
 static inline int32_t le_start(const int32_t *p, int32_t k, uint32_t base)
@@ -60,7 +92,7 @@ static inline le_sums le_int8(const int32_t **w, const le_operand *x)
         s.s3 += (*p >> 24) * x->values[k];
     }
     *w = p;
-    return le_ordered(s);
+    return le_finished(w, le_ordered(s), LE_INT8_SCALED);
 }
 
 static inline le_sums le_int16(const int32_t **w, const le_operand *x)
@@ -75,7 +107,7 @@ static inline le_sums le_int16(const int32_t **w, const le_operand *x)
         s.s3 += (p[1] >> 16) * x->values[k];
     }
     *w = p;
-    return le_ordered(s);
+    return le_finished(w, le_ordered(s), LE_INT16_SCALED);
 }
 
 static inline le_sums le_int4(const int32_t **w, const le_operand *x)
@@ -92,7 +124,7 @@ static inline le_sums le_int4(const int32_t **w, const le_operand *x)
         p += k % 2;
     }
     *w = p;
-    return le_ordered(s);
+    return le_finished(w, le_ordered(s), LE_INT4_SCALED);
 }
 
 /* The sums of a tile among those of a group. */

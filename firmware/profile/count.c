@@ -83,6 +83,12 @@ static void *checked(void *memory)
     return memory;
 }
 
+static const char *copy_of(const char *text)
+{
+    char *const copy = checked(malloc(strlen(text) + 1));
+    return strcpy(copy, text);
+}
+
 static int owner_of(uint32_t address)
 {
     size_t low = 0, high = range_count;
@@ -293,7 +299,7 @@ EXPORTED int qemu_plugin_install(plugin_id id, const void *info, int argc, char 
         const char *const equals = strchr(argv[k], '=');
         const char *const value = equals == NULL ? "" : equals + 1;
         if (strncmp(argv[k], "out=", 4) == 0) {
-            out_name = checked(strdup(value));
+            out_name = copy_of(value);
         } else if (strncmp(argv[k], "entry=", 6) == 0) {
             entry = (uint32_t)strtoul(value, NULL, 0);
         } else if (strncmp(argv[k], "stack_low=", 10) == 0) {

@@ -48,13 +48,18 @@ def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stor
 
 def _streaming(part: str, forms: Mapping[str, Form]) -> str:
     own = [KERNELS[name] for name in KERNELS if name in forms and KERNELS[name].part == part]
-    lines = ["#if defined(__arm__)"]
+    lines = []
     for kernel in own:
         form, symbol = forms[kernel.name], f"LE_{kernel.symbol.upper()}"
         lines.append(f"#define {symbol}_FORM {form.kind}")
         lines.append(f"#define {symbol}_ONES {form.ones}")
         lines.append(f"#define {symbol}_BLOCKS {form.blocks}")
-    texts = ["\n".join(lines), _read(f"{part}/operand.h"), _read(f"{SHARED[part]}/rows.h")]
+        lines.append(f"#define {symbol}_SCALED {int(form.scaled)}")
+    texts = [
+        "\n".join([*lines, "#if defined(__arm__)"]),
+        _read(f"{part}/operand.h"),
+        _read(f"{SHARED[part]}/rows.h"),
+    ]
     texts += [_read(f"{kernel.name}.c") for kernel in own]
     return "\n\n".join([*texts, f'#else\n#include "{part}.h"\n#endif\n'])
 

@@ -55,7 +55,10 @@ class PhasePrinter:
         products = products_of(program, phase, tiles, given, names)
         straight = self.straight and products.kernel is None
         records = records_of(program, phase, ops, products, self.speller.dialect, names, straight)
-        unit = _Unit(program, phase, ops, self.speller, elements, given, names, opened, records)
+        scaled = {n: each.result for n, each in tiles.scalings.items()} if tiles else {}
+        unit = _Unit(
+            program, phase, ops, self.speller, elements, given, names, opened, records, scaled
+        )
         lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
         if straight:
             lines += [f"(void){name}; /* all its weights are 0 */" for name in products.unused]
@@ -153,7 +156,7 @@ class PhasePrinter:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Writes what one unit does with its sums."""
+    """Writes what one unit does with its sums. scaled: matvec -> what its kernel makes of it."""
 
     program: Program
     phase: Phase
@@ -164,12 +167,15 @@ class _Unit:
     names: LocalNames
     opened: Opening
     records: Records
+    scaled: Mapping[str, str]
 
     def lines(self, unit: str, number: int | None, sums: Mapping[str, str]) -> tuple[str, ...]:
         """The lines of a unit; sums: matvec -> the text of its sum. number: in straight code."""
         sum_type = "float" if self.program.is_float else "int32_t"
         lines = list(self.records.lines(unit))
-        terms: dict[str, Term] = {name: plain(text) for name, text in sums.items()}
+        terms: dict[str, Term] = {
+            self.scaled.get(name, name): plain(text) for name, text in sums.items()
+        }
         terms |= self.records.terms(number)
         terms |= {value: self.elements.term(value, unit) for value in self.phase.loads}
         terms |= {value: self.elements.term(value, "0") for value in self.phase.scalars}

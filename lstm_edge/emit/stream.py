@@ -73,6 +73,8 @@ def _step(
             with_bias = first and not (step and kernel.streams)
             start = bias if with_bias or not kernel.streams else np.zeros_like(bias)
             words.append(kernel.pack(weights, start))
+            if chosen.scalings:
+                words.append(_multipliers(program, chosen, call, units))
             if first:
                 biases.append(bias)
         words += (
@@ -112,6 +114,20 @@ def _tile(
             weights[packed, column : column + len(matrix)] = matrix
             column += kernel.padded(len(matrix))
     return weights, biases
+
+
+def _multipliers(program: Program, chosen: Tiles, call: Tile, units: tuple[int, int]) -> Array:
+    """What follows a tile whose sums the kernel scales."""
+    rows = chosen.sets[call.rows]
+    found = np.zeros(ROWS, np.int64)
+    for k in range(ROWS):
+        unit, row = divmod(call.tile * ROWS + k, len(rows.matvecs))
+        if units[0] + unit < units[1]:
+            scaling = chosen.scalings[rows.matvecs[row].dest]
+            numbers = program.constants[scaling.multipliers]
+            found[k] = numbers[(units[0] + unit) % len(numbers)]
+    assert chosen.kernel is not None
+    return chosen.kernel.scales(found)
 
 
 def _matrix(program: Program, op: Op, value: int, step: int) -> Array:

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from lstm_edge.kernels import digits
-from lstm_edge.kernels.kernel import Kernel
+from lstm_edge.kernels.kernel import Kernel, words
 
 _ORDER = (2, 1, 0, 3)
 
 KERNELS = (
-    Kernel("armv6m/int8", 8, "int32_t", 2, _ORDER, digits.pack_int8, 3, 8, (31, 24, 71, 4)),
-    Kernel("armv6m/int16", 16, "int32_t", 2, _ORDER, digits.pack_int16, 2, 12, (28, 23, 46, 4)),
-    Kernel("armv6m/int4", 4, "int32_t", 2, _ORDER, digits.pack_int4, 2, 12, (31, 26, 51, 4)),
+    Kernel(
+        "armv6m/int8", 8, "int32_t", 2, _ORDER, digits.pack_int8, 3, 12, (31, 24, 71, 4, 26), words
+    ),
+    Kernel(
+        "armv6m/int16",
+        16,
+        "int32_t",
+        2,
+        _ORDER,
+        digits.pack_int16,
+        2,
+        12,
+        (28, 23, 46, 4, 26),
+        words,
+    ),
+    Kernel(
+        "armv6m/int4", 4, "int32_t", 2, _ORDER, digits.pack_int4, 2, 12, (31, 26, 51, 4, 26), words
+    ),
 )

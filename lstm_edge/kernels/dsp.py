@@ -39,11 +39,12 @@ def _has_28_bits(product: Product) -> bool:
     return product.sums + 8 * product.values < 2**27
 
 
-KERNELS = (
-    Kernel("dsp/int8", 8, "int16_t", 2, (0, 1, 2, 3), pack_int8, 4, 16, (8, 8, 27, 4)),
-    Kernel("dsp/int16", 16, "int16_t", 2, (0, 1, 3, 2), pack_int16, 4, 16, (5, 6, 21, 4)),
-    Kernel(
-        *("dsp/int4", 4, "int16_t", 2, (1, 0, 2, 3), pack_int4, 8, 8, (14, 9, 61, 4)),
-        within=_has_28_bits,
-    ),
-)
+def scales(multipliers: Ints) -> Ints:
+    """Two multipliers to a word."""
+    return words((multipliers[0::2] & 0xFFFF) | multipliers[1::2] << 16)
+
+
+_INT8 = ("dsp/int8", 8, "int16_t", 2, (0, 1, 2, 3), pack_int8, 4, 18, (8, 8, 27, 3, 5), scales)
+_INT16 = ("dsp/int16", 16, "int16_t", 2, (0, 1, 3, 2), pack_int16, 4, 18, (5, 6, 21, 3, 5), scales)
+_INT4 = ("dsp/int4", 4, "int16_t", 2, (1, 0, 2, 3), pack_int4, 8, 9, (14, 9, 61, 3, 5), scales)
+KERNELS = (Kernel(*_INT8), Kernel(*_INT16), Kernel(*_INT4, within=_has_28_bits))

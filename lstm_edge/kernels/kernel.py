@@ -33,12 +33,14 @@ class Product:
 @dataclass(frozen=True)
 class Form:
     """How far a kernel's code is unrolled. kind: 0 for one count of columns, 1 for any up to ones
-    and blocks together, 2 for any. ones, blocks: copies of the two pieces of its code.
+    and blocks together, 2 for any, 3 for one long count. ones, blocks: copies of the two pieces of
+    its code. scaled: it multiplies the sums by a number each, too.
     """
 
     kind: int
     ones: int
     blocks: int
+    scaled: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Kernel:
     within      further condition on a product
     per_block   single steps in a block; most_blocks: blocks at most in a row
     costs       executed instructions: of a tile, of a single step, of a block, of a pass over the
-                blocks; measured, see tests/qemu/test_kernels.py
+                blocks, of scaling
+    scales      multipliers of the four sums -> words behind the tile
     """
 
     name: str
@@ -65,7 +68,8 @@ class Kernel:
     pack: Callable[[Ints, Ints], Ints]
     per_block: int = 1
     most_blocks: int = 1
-    costs: tuple[int, int, int, int] = (0, 0, 0, 0)
+    costs: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+    scales: Callable[[Ints], Ints] = lambda multipliers: multipliers
     within: Callable[[Product], bool] = lambda _: True
 
     @property
@@ -77,6 +81,11 @@ class Kernel:
     def symbol(self) -> str:
         """`int8` of `dsp/int8`."""
         return self.name.partition("/")[2]
+
+    @property
+    def repeats(self) -> bool:
+        """True where it has form 3."""
+        return self.part in ("dsp", "armv7m")
 
     @property
     def streams(self) -> bool:
@@ -93,26 +102,30 @@ class Kernel:
         """The length of an operand of so many numbers."""
         return -(-columns // self.columns) * self.columns
 
-    def form(self, lengths: tuple[int, ...], unrolled: bool) -> Form:
+    def form(self, lengths: tuple[int, ...], unrolled: bool, scaled: bool = False) -> Form:
         """What suits operands of these padded lengths."""
         counts = sorted({length // self.columns for length in lengths})
         blocks = max(counts) // self.per_block
         most = self.most_blocks if unrolled else 1
         if len(counts) == 1 and blocks <= most:
-            return Form(0, counts[0] % self.per_block, blocks)
+            return Form(0, counts[0] % self.per_block, blocks, scaled)
         ones = self.per_block - 1 if any(n % self.per_block for n in counts) else 0
         if blocks <= most:
-            return Form(1, ones, blocks)
-        whole = [n for n in range(most, 1, -1) if blocks % n == 0 and 2 * n > most]
-        return Form(2, ones, whole[0] if whole and unrolled else most)
+            return Form(1, ones, blocks, scaled)
+        whole = [n for n in range(most, 0, -1) if blocks % n == 0 and (2 * n > most or n == 1)]
+        if len(counts) == 1 and self.repeats and whole[0] * 2 > most:
+            return Form(3, counts[0] % self.per_block, whole[0], scaled)
+        return Form(2, ones, whole[0] if whole[0] * 2 > most else most, scaled)
 
     def instructions(self, length: int, form: Form) -> int:
         """Executed instructions of a tile with an operand of this padded length."""
-        tile, one, block, again = self.costs
+        tile, one, block, again, scaling = self.costs
         blocks, ones = divmod(length // self.columns, self.per_block)
-        entering = 0 if form.kind == 0 else 2
+        entering = 2 if form.kind in (1, 2) else 0
+        entering += 2 if form.kind >= 2 else 0
         passes = 0 if form.kind < 2 else max(1, -(-blocks // form.blocks))
-        return tile + ones * one + blocks * block + entering + passes * again
+        total = tile + ones * one + blocks * block + entering + passes * again
+        return total + (scaling if form.scaled else 0)
 
 
 def words(numbers: Array) -> Ints:

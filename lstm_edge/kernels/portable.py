@@ -28,8 +28,8 @@ _IN_ORDER = (0, 1, 2, 3)
 KERNELS = (
     Kernel(
         *("portable/rows", 0, "", 1, _IN_ORDER, pack),
-        costs=(30, 12, 0, 0),
+        costs=(30, 12, 0, 0, 0),
         within=lambda product: product.weight_bits != 4,
     ),
-    Kernel("portable/int4", 4, "", 1, _IN_ORDER, pack_int4, costs=(30, 20, 0, 0)),
+    Kernel("portable/int4", 4, "", 1, _IN_ORDER, pack_int4, costs=(30, 20, 0, 0, 0)),
 )

@@ -7,7 +7,7 @@ result. A target's features decide which kernels there are, their order which is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.errors import TargetError
 from lstm_edge.ir.program import Program
@@ -15,6 +15,7 @@ from lstm_edge.kernels import KERNELS, needs_of
 from lstm_edge.kernels.kernel import Form, Kernel
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_takes
+from lstm_edge.passes.scales import Scaling, scalings
 from lstm_edge.passes.schedule import Phase, Schedule, schedule
 from lstm_edge.passes.tiles import RowSet, group_of, product_of, row_sets
 from lstm_edge.passes.widths import narrowest
@@ -26,13 +27,14 @@ class Tiles:
     """How a phase's products are computed.
 
     kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units
-    at a time.
+    at a time. scalings: of sums that the kernel scales itself.
     """
 
     kernel: Kernel | None
     sets: tuple[RowSet, ...]
     runs: tuple[tuple[Run, ...], ...]
     group: int
+    scalings: Mapping[str, Scaling]
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,8 @@ def select(program: Program, target: Target, unroll: str) -> Selection:
         if phase.matvecs:
             tiles[phase.name] = _tiles(program, target, unroll, phase, arrays)
     takes = arrays.takes()
-    lengths: dict[str, list[int]] = {}
-    for each in tiles.values():
-        if each.kernel is not None:
-            found = [run.length for runs in each.runs for run in runs]
-            lengths.setdefault(each.kernel.name, []).extend(found)
-    forms = {n: KERNELS[n].form(tuple(found), unroll != "none") for n, found in lengths.items()}
+    forms = _forms(tiles, unroll != "none")
+    tiles = {name: _as_the_kernel_scales(each, forms) for name, each in tiles.items()}
     return Selection(
         with_takes(plan, takes),
         tiles,
@@ -86,6 +84,25 @@ def select(program: Program, target: Target, unroll: str) -> Selection:
         {phase.name: (array, entry) for phase, array, entry in takes},
         forms,
     )
+
+
+def _forms(tiles: Mapping[str, Tiles], unrolled: bool) -> dict[str, Form]:
+    """Kernel -> its form, which all phases share: it scales where all of them want that."""
+    users: dict[str, list[Tiles]] = {}
+    for each in tiles.values():
+        if each.kernel is not None:
+            users.setdefault(each.kernel.name, []).append(each)
+    forms = {}
+    for name, found in users.items():
+        lengths = tuple(run.length for each in found for runs in each.runs for run in runs)
+        scaled = KERNELS[name].streams and all(each.scalings for each in found)
+        forms[name] = KERNELS[name].form(lengths, unrolled, scaled)
+    return forms
+
+
+def _as_the_kernel_scales(tiles: Tiles, forms: Mapping[str, Form]) -> Tiles:
+    scaled = tiles.kernel is not None and forms[tiles.kernel.name].scaled
+    return tiles if scaled else replace(tiles, scalings={})
 
 
 def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: Arrays) -> Tiles:
@@ -103,7 +120,8 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
         placed[k] = arrays.runs(phase, sets[k].operands, ctype, padded)
     runs = [placed[k] for k in range(len(sets))]
     group = 1 if kernel is None else group_of(sets, phase.units)
-    return Tiles(kernel, sets, tuple(runs), group)
+    whole = all(len(parts) == 1 for parts in runs)
+    return Tiles(kernel, sets, tuple(runs), group, scalings(program, phase) if whole else {})
 
 
 def _kernel(

@@ -31,15 +31,15 @@ class Owners:
 def owners_of(executable: Executable, code: Mapping[int, Insn], program: Program) -> Owners:
     """From debug information: a layer's function may be inlined into the step."""
     phases = tuple(phase.name for phase in schedule(program).phases)
-    functions = {f"{program.name}_{c_name(name)}_units": k for k, name in enumerate(phases, 1)}
+    heads = {f"{program.name}_{c_name(name)}_": k for k, name in enumerate(phases, 1)}
     mine = [a for s in executable.symbols.functions if s.name.startswith(f"{program.name}_")
             for a in range(s.address & ~1, (s.address & ~1) + s.size, 2) if a in code]  # fmt: skip
     stacks = inlined(executable.target, executable.path, mine)
     by_address = {}
     for address, stack in zip(mine, stacks, strict=True):
         around = (*stack, executable.symbols.function_at(address))
-        names = (plain_name(name) for name in around)
-        by_address[address] = next((functions[n] for n in names if n in functions), 0)
+        found = (layer_of(heads, plain_name(name)) for name in around)
+        by_address[address] = next((owner for owner in found if owner), 0)
     return Owners(phases, by_address, _ranges(by_address, code))
 
 
@@ -55,6 +55,16 @@ def by_owner(owners: Owners, costs: Sequence[BlockCost], calls: int) -> list[Cos
             cycles[owner] += runs * spent
         cycles[owner] += cost.jumps
     return [Cost(n / calls, c / calls) for n, c in zip(instructions, cycles, strict=True)]
+
+
+def layer_of(heads: Mapping[str, int], function: str) -> int:
+    """The owner of a layer's function, or of one that prepares something for it, such as
+    `net_lstm_..._take_units`: of several layers the one with the longest name. 0 for any other.
+    """
+    if not function.endswith("_units"):
+        return 0
+    fitting = [head for head in heads if function.startswith(head)]
+    return heads[max(fitting, key=len)] if fitting else 0
 
 
 def _ranges(by_address: Mapping[int, int], code: Mapping[int, Insn]) -> tuple[Range, ...]:

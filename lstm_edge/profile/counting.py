@@ -19,6 +19,13 @@ Kernels, other libraries and bundles are counted the same way::
 the first instruction of the entry to its return, with all that it calls, and without the caller's
 own instructions. An entry must be a function of its own in the program: not `static`, or else with
 `__attribute__((noinline, used))`. Calls of an entry by itself or below itself count as one.
+
+A bundle, on its own data, by layer and with all that follows from counts::
+
+    from lstm_edge import bundle
+    from lstm_edge.profile.bundle_profile import profile_bundle
+
+    profile_bundle(bundle.read(Path("build/digits"))).step.mean.instructions
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from lstm_edge.targets import Board, load_target
 from lstm_edge.toolchain import qemu
 from lstm_edge.toolchain.process import run_tool
 
-FLAGS = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden")
+FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared", "-fvisibility=hidden")
 TIMEOUT = 600.0
 """Seconds that the compiler, and one run of a program, may take."""
 

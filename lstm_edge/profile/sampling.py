@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import jinja2
 import numpy as np
 
 from lstm_edge.bundle import HELD_BACK, Bundle, read_arrays
-from lstm_edge.emit.render import environment
 from lstm_edge.emit.testing import TestPort, render_harness, test_ports
 from lstm_edge.errors import TargetError
 from lstm_edge.interpret.feed import Feed, feed_of, stored_feed
 from lstm_edge.passes.calibrate import chained
+from lstm_edge.resources import firmware_dir
 
 MOST_STEPS = 64
 """Time steps that are counted, where a model takes any number of them."""
@@ -46,7 +47,13 @@ def render_run(bundle: Bundle, steps: int) -> str:
     """A main() that calls `_run` of a model that streams, on `steps` steps."""
     program = bundle.program
     kept = len(program.settable)
-    template = environment().get_template("common/profile.c.j2")
+    template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(firmware_dir() / "profile"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    ).get_template("run.c.j2")
     return template.render(
         model={
             "name": program.name,

@@ -94,6 +94,7 @@ def source(kernel: Kernel, form: Form) -> str:
         f"#define {symbol}_FORM {form.kind}",
         f"#define {symbol}_ONES {form.ones}",
         f"#define {symbol}_BLOCKS {form.blocks}",
+        f"#define {symbol}_SCALED {int(form.scaled)}",
         "#if defined(__arm__)",
         "#include <arm_acle.h>" if kernel.part == "dsp" else "",
         (folder / kernel.part / "operand.h").read_text(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from lstm_edge import bundle
 from lstm_edge.profile import bundle_profile, plugin
 from lstm_edge.profile.energy import all_parts, load_part
+from lstm_edge.toolchain import gcc
 from tests.support.command import DIGITS, FIXTURES, call, done, refused, tree
 
 KEYS = [
@@ -161,6 +163,15 @@ def test_the_plugin_is_compiled_once(
     assert list(made.parent.iterdir()) == [made]
 
 
+def test_the_plugin_is_held_to_the_warnings_of_all_c(
+    project_root: Path, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    tool_or_skip("cc")
+    source = project_root / "firmware" / "profile" / "count.c"
+    command = ["cc", "-c", "-fPIC", *gcc.WARNINGS, str(source), "-o", str(tmp_path / "count.o")]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
+
+
 def test_a_missing_tool_is_told_with_how_to_install_it(
     digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,11 +248,13 @@ def test_a_budget_that_fails_leaves_the_bundle_that_is_there(digits: Path, tmp_p
     assert tree(folder) == before
 
 
-def test_a_budget_that_cannot_be_checked_is_an_error(
+def test_a_budget_that_cannot_be_checked_is_an_error_before_anything_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = (*SMALL, "-o", tmp_path / "bundle", "--max-insn", 1)
     assert "no emulated board" in refused(1, *words, "--target", "host")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "apt-get install" in refused(1, *words, "--target", "cortex-m4")
+    absent = ("compile", tmp_path / "absent.onnx", "--target", "cortex-m4")
+    for option in ("--max-insn", "--max-cycles", "--max-stack"):
+        assert "apt-get install" in refused(1, *absent, option, 1)
     assert call(*words, "--target", "cortex-m4", "--max-cycles", "-1").exit_code == 2

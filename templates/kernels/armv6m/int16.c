@@ -33,6 +33,7 @@
 #define LE_INT16_ONE_BYTES 46
 #define LE_INT16_COLUMNS 2
 #define LE_INT16_PER_BLOCK 2
+#define LE_INT16_LESS(sum) LE_MULTIPLES(sum, 32768, 0, 32768)
 
 /* Four columns: 46 instructions. */
 #define LE_INT16_BLOCK LE_INT16_ONE LE_INT16_ONE
@@ -45,9 +46,9 @@ __attribute__((naked, noinline)) static void le_int16_rows(void)
         LE_ENTER(LE_INT16)
         LE_AGAIN(LE_INT16)
         LE_SUMMED(LE_INT16)
-        "lsls r5, r5, #15\n\t"
-        LE_LESS("r4", "r3", "16", "r5")
-        LE_LESS("r2", "r1", "16", "r5")
+        LE_LESS("r4", "r3", "16")
+        LE_LESS("r2", "r1", "16")
+        LE_SCALE(LE_INT16)
         LE_LEAVE);
 }
 

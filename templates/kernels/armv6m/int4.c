@@ -36,6 +36,7 @@
 #define LE_INT4_ONE_BYTES 52
 #define LE_INT4_COLUMNS 2
 #define LE_INT4_PER_BLOCK 2
+#define LE_INT4_LESS(sum) LE_MULTIPLES(sum, 8, 8 * 17, 8 * 273)
 
 /* Four columns: 51 instructions. */
 #define LE_INT4_BLOCK \
@@ -53,10 +54,10 @@ __attribute__((naked, noinline)) static void le_int4_rows(void)
         LE_ENTER(LE_INT4)
         LE_AGAIN(LE_INT4)
         LE_SUMMED(LE_INT4)
-        "lsls r5, r5, #3\n\t"
-        LE_LESS("r4", "r3", "4", "r5")
-        LE_LESS("r3", "r2", "4", "r5")
-        LE_LESS("r2", "r1", "4", "r5")
+        LE_LESS("r4", "r3", "4")
+        LE_LESS("r3", "r2", "4")
+        LE_LESS("r2", "r1", "4")
+        LE_SCALE(LE_INT4)
         LE_LEAVE);
 }
 

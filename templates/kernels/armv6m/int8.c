@@ -32,6 +32,7 @@
 #define LE_INT8_ONE_BYTES 48
 #define LE_INT8_COLUMNS 2
 #define LE_INT8_PER_BLOCK 3
+#define LE_INT8_LESS(sum) LE_MULTIPLES(sum, 128, 128 * 257, 128 * 65793)
 
 /* Six columns: 71 instructions. */
 #define LE_INT8_BLOCK \
@@ -55,10 +56,10 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         LE_ENTER(LE_INT8)
         LE_AGAIN(LE_INT8)
         LE_SUMMED(LE_INT8)
-        "lsls r5, r5, #7\n\t"
-        LE_LESS("r4", "r3", "8", "r5")
-        LE_LESS("r3", "r2", "8", "r5")
-        LE_LESS("r2", "r1", "8", "r5")
+        LE_LESS("r4", "r3", "8")
+        LE_LESS("r3", "r2", "8")
+        LE_LESS("r2", "r1", "8")
+        LE_SCALE(LE_INT8)
         LE_LEAVE);
 }
 

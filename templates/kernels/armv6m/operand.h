@@ -1,18 +1,30 @@
 /* What Armv6-M multiplies: words. */
 typedef int32_t le_value;
 
+/* Multiples of a sum, mod 2^32, as an initializer. */
+#define LE_MULTIPLES(sum, a, b, c) \
+    { \
+        (int32_t)((uint32_t)(sum) * (a)), (int32_t)((uint32_t)(sum) * (b)), \
+            (int32_t)((uint32_t)(sum) * (c)) \
+    }
+
 /* Sum of `count` values. */
 static inline int32_t le_sum(const int32_t *values, int32_t count)
 {
     const int32_t *const stop = values + count;
+    const int32_t *const last = values + (count & ~7);
     int32_t sum = 0;
 
-    while (stop - values >= 4) {
+    while (values != last) {
         sum += values[0];
         sum += values[1];
         sum += values[2];
         sum += values[3];
-        values += 4;
+        sum += values[4];
+        sum += values[5];
+        sum += values[6];
+        sum += values[7];
+        values += 8;
     }
     while (values != stop) {
         sum += *values++;

@@ -8,7 +8,8 @@
  *     2   the same again and again until the operand ends: for any count
  *
  * It sums in r9, r8, r12 and lr. A kernel is called by LE_CALLS, with the stream in r0 and the operand
- * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r11.
+ * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r7,
+ * r10 and r11.
  */
 #define LE_JOIN(a, b) LE_JOINED(a, b)
 #define LE_JOINED(a, b) a##b
@@ -21,29 +22,32 @@ typedef struct {
     int32_t skip_blocks;    /* bytes of code to jump over: of the blocks, */
     int32_t skip_ones;      /* and of the single columns */
     const le_value *stop;   /* behind the last value */
-    int32_t sum;            /* of the values */
+    int32_t less[3];        /* what P2, P1, P0 have too much: multiples of the sum of the values */
 } le_operand;
 
 typedef struct {
     int32_t s0, s1, s2, s3;
 } le_sums;
 
-/* r1: values, r3: skip_ones; on the stack: skip_blocks, stop and sum, or the sum alone. */
+/* r1: values, r3: skip_ones; on the stack: skip_blocks, stop. */
 #define LE_BEGIN(k) \
     ".syntax unified\n\t" \
     "push {r4-r7, lr}\n\t" \
-    "mov r4, r8\n\t" \
-    "mov r5, r9\n\t" \
-    "push {r4, r5}\n\t" \
-    "ldm r1, {r1, r2, r3, r4, r5}\n\t" \
+    "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\t" \
     LE_JOIN(LE_KEEP_, k##_FORM) \
-    "ldm r0!, {r4, r5, r6, r7}\n\t" \
-    "mov r9, r4\n\t" \
-    "mov r8, r5\n\t" \
-    "mov r12, r6\n\t" \
-    "mov lr, r7\n\t"
-#define LE_KEEP_0 "push {r5}\n\t"
-#define LE_KEEP_1 "push {r2, r4, r5}\n\t"
+    "mov r12, r7\n\t" \
+    "ldm r0!, {r2, r4, r7}\n\t" \
+    "subs r7, r7, r5\n\t" \
+    "subs r4, r4, r6\n\t" \
+    "mov r5, r12\n\t" \
+    "subs r2, r2, r5\n\t" \
+    "mov r12, r7\n\t" \
+    "mov r8, r4\n\t" \
+    "ldm r0!, {r5}\n\t" \
+    "mov r9, r2\n\t" \
+    "mov lr, r5\n\t"
+#define LE_KEEP_0
+#define LE_KEEP_1 "push {r2, r4}\n\t"
 #define LE_KEEP_2 LE_KEEP_1
 
 #define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
@@ -70,28 +74,42 @@ typedef struct {
 #define LE_AGAIN_1
 #define LE_AGAIN_2 "ldr r3, [sp]\n\tcmp r1, r3\n\tbeq 2f\n\tb 1b\n2:\n\t"
 
-/* r5: the sum of the values; r4, r3, r2, r1: what r9, r8, r12, lr have summed. */
+/* r4, r3, r2, r1: what r9, r8, r12, lr have summed. */
 #define LE_SUMMED(k) \
     LE_JOIN(LE_SUMMED_, k##_FORM) \
     "mov r4, r9\n\t" \
     "mov r3, r8\n\t" \
     "mov r2, r12\n\t" \
     "mov r1, lr\n\t"
-#define LE_SUMMED_0 "pop {r5}\n\t"
-#define LE_SUMMED_1 "pop {r4, r5}\n\t"
+#define LE_SUMMED_0
+#define LE_SUMMED_1 "pop {r4}\n\t"
 #define LE_SUMMED_2 LE_SUMMED_1
 
-/* S = P - (next << bits) - t; r6 is used. */
-#define LE_LESS(p, next, bits, t) \
+/* S = P - (next << bits); r6 is used. */
+#define LE_LESS(p, next, bits) \
     "lsls r6, " next ", #" bits "\n\t" \
-    "subs " p ", " p ", r6\n\t" \
-    "subs " p ", " p ", " t "\n\t"
+    "subs " p ", " p ", r6\n\t"
+
+/* Each sum times its multiplier, (sum * multiplier) >> 16. K_SCALED: whether these follow the tile. */
+#define LE_SCALE(k) LE_JOIN(LE_SCALE_, k##_SCALED)
+#define LE_SCALE_0
+#define LE_SCALE_1 \
+    "ldm r0!, {r5, r7}\n\t" \
+    LE_SCALED("r2", "r5") \
+    LE_SCALED("r3", "r7") \
+    "ldm r0!, {r5, r7}\n\t" \
+    LE_SCALED("r4", "r5") \
+    LE_SCALED("r1", "r7")
+#define LE_SCALED(sum, multiplier) \
+    "uxth r6, " sum "\n\t" \
+    "asrs " sum ", " sum ", #16\n\t" \
+    "muls r6, " multiplier ", r6\n\t" \
+    "muls " sum ", " multiplier ", " sum "\n\t" \
+    "asrs r6, r6, #16\n\t" \
+    "adds " sum ", " sum ", r6\n\t"
 
 #define LE_LEAVE \
     "mov r12, r4\n\t" \
-    "pop {r4, r5}\n\t" \
-    "mov r8, r4\n\t" \
-    "mov r9, r5\n\t" \
     "pop {r4-r7, pc}\n\t"
 
 /* The operand of kernel k with `ones` times K_COLUMNS columns. */
@@ -101,7 +119,7 @@ typedef struct {
         LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
         (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, \
         (values) + (ones) * k##_COLUMNS, \
-        le_sum(values, (ones) * k##_COLUMNS) \
+        k##_LESS(le_sum(values, (ones) * k##_COLUMNS)) \
     }
 /* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
@@ -129,7 +147,7 @@ typedef struct {
             LE_CALL \
             : "+l"(r0), "+l"(r1), "=&l"(r2), "=&l"(r3), "=&h"(r12) \
             : [kernel] LE_ADDRESS(rows) \
-            : "lr", "cc", "memory"); \
+            : "r8", "r9", "lr", "cc", "memory"); \
         const le_sums sums = {r2, r3, r12, r1}; \
         *w = r0; \
         return sums; \

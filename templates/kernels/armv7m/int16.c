@@ -52,6 +52,7 @@ __attribute__((naked, noinline)) static void le_int16_rows(void)
         LE_AGAIN(LE_INT16)
         "sub.w r2, r2, r3, lsl #16\n\t"
         "sub.w r1, r4, r12, lsl #16\n\t"
+        LE_SCALE(LE_INT16)
         LE_LEAVE(LE_INT16));
 }
 

@@ -61,6 +61,7 @@ __attribute__((naked, noinline)) static void le_int4_rows(void)
         "sub.w r2, r2, r3, lsl #4\n\t"
         "sub.w r3, r3, r4, lsl #4\n\t"
         "sub.w r1, r4, r12, lsl #4\n\t"
+        LE_SCALE(LE_INT4)
         LE_LEAVE(LE_INT4));
 }
 

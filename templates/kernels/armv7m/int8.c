@@ -56,6 +56,7 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         "sub.w r2, r2, r3, lsl #8\n\t"
         "sub.w r3, r3, r4, lsl #8\n\t"
         "sub.w r1, r4, r12, lsl #8\n\t"
+        LE_SCALE(LE_INT8)
         LE_LEAVE(LE_INT8));
 }
 

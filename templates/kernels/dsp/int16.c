@@ -39,6 +39,7 @@ __attribute__((naked, noinline)) static void le_int16_rows(void)
         LE_ENTER(LE_INT16)
         LE_AGAIN(LE_INT16)
         "mov r1, r4\n\t"
+        LE_SCALE(LE_INT16)
         LE_LEAVE(LE_INT16));
 }
 

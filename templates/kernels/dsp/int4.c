@@ -69,6 +69,7 @@ __attribute__((naked, noinline)) static void le_int4_rows(void)
         "sub.w r12, r4, r6\n\t"
         "subs r5, r5, r4\n\t"
         "asrs r1, r5, #4\n\t"
+        LE_SCALE(LE_INT4)
         LE_LEAVE(LE_INT4));
 }
 

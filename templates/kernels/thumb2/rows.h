@@ -6,6 +6,7 @@
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
  *     2   the same again and again until the operand ends: for any count
+ *     3   K_ONES times the first, then passes of K_BLOCKS times the second: for one long count
  *
  * A kernel is called by LE_CALLS, with the stream in r0 and the operand in r1. It returns the word
  * behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r11. It is naked: it needs all
@@ -33,6 +34,7 @@ typedef struct {
 #define LE_LOAD_OPERAND(k) LE_JOIN(LE_LOAD_OPERAND_, k##_FORM)
 #define LE_LOAD_OPERAND_0 "ldm.w r1, {r1, r6}\n\t"
 #define LE_LOAD_OPERAND_1 "ldm.w r1, {r1, r6, r8, r11}\n\t"
+#define LE_LOAD_OPERAND_3 LE_LOAD_OPERAND_2
 #define LE_LOAD_OPERAND_2 "ldm.w r1, {r1, r6, r8, r11, lr}\n\tpush {lr}\n\t"
 
 #define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
@@ -43,6 +45,7 @@ typedef struct {
     "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK) \
     LE_CHECK_SIZE(k##_BLOCKS, k##_BLOCK_BYTES)
 #define LE_ENTER_2(k) LE_ENTER_1(k)
+#define LE_ENTER_3(k) LE_REPEAT(k##_ONES, k##_ONE) "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK)
 #define LE_REPEAT(count, code) ".rept " LE_TEXT(count) "\n\t" code ".endr\n\t"
 
 /* LE_OPERAND counts on these sizes. clang's assembler cannot compare them. */
@@ -58,10 +61,15 @@ typedef struct {
 #define LE_AGAIN_0(k)
 #define LE_AGAIN_1(k)
 #define LE_AGAIN_2(k) "ldr r6, [sp, #" LE_TEXT(k##_KEPT) "]\n\tcmp r1, r6\n\tbne.w 1b\n\t"
+#define LE_AGAIN_3(k) LE_AGAIN_2(k)
+
+/* K_SCALED: whether multipliers follow the tile. */
+#define LE_SCALE(k) LE_JOIN(LE_SCALE_, k##_SCALED)
 
 #define LE_LEAVE(k) LE_JOIN(LE_LEAVE_, k##_FORM)
 #define LE_LEAVE_0 "pop {r4-r11, pc}\n\t"
 #define LE_LEAVE_1 LE_LEAVE_0
+#define LE_LEAVE_3 LE_LEAVE_2
 #define LE_LEAVE_2 "add sp, #4\n\t" LE_LEAVE_0
 
 /* The operand of kernel k with `ones` times K_COLUMNS columns. */

@@ -1,0 +1,39 @@
+"""Which sums a kernel can scale itself: those that are only multiplied by one number per row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_edge.ir.program import Program
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
+from lstm_edge.passes.schedule import Phase
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """`result` is `mulw` of a sum and the multipliers of its rows, a constant."""
+
+    result: str
+    multipliers: str
+
+
+def scalings(program: Program, phase: Phase) -> Mapping[str, Scaling]:
+    """Matvec -> what becomes of its sum; empty where some sum of the phase is wanted as it is."""
+    found = {}
+    for op in phase.matvecs:
+        readers = [o for o in (*phase.ops, *phase.reductions) if op.dest in o.args]
+        alone = len(readers) == 1 and op.dest not in phase.stores
+        if not alone or OPERATIONS[op.kind].running or not _scales(program, readers[0], op.dest):
+            return {}
+        found[op.dest] = Scaling(readers[0].dest, readers[0].args[1])
+    return found
+
+
+def _scales(program: Program, op: Op, total: str) -> bool:
+    if op.kind != "mulw" or op.args[0] != total or op.args[1] not in program.constants:
+        return False
+    return bool(np.abs(program.constants[op.args[1]]).max() < 2**15)
