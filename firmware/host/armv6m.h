@@ -1,6 +1,6 @@
 /*
- * The kernels and operations of Armv6-M, in plain C, so that the very files that go into firmware can be run and
- * checked on a computer. Never used on a target.
+ * The kernels of Armv6-M in plain C, so that the very files that go into
+ * firmware can be run and checked on a computer. Never used on a target.
  */
 #ifndef LSTM_EDGE_HOST_ARMV6M_H
 #define LSTM_EDGE_HOST_ARMV6M_H
@@ -10,7 +10,6 @@
 
 #if defined(__arm__) || defined(__thumb__)
 #error "this header stands in for the kernels of a core on a computer"
-
 #endif
 
 typedef int32_t le_value;
@@ -125,105 +124,6 @@ static inline le_sums le_int4(const int32_t **w, const le_operand *x)
     }
     *w = p;
     return le_finished(w, le_ordered(s), LE_INT4_SCALED);
-}
-
-/* The sums of a tile among those of a group. */
-static inline void le_store(int32_t *sums, le_sums tile)
-{
-    sums[0] = tile.s0;
-    sums[1] = tile.s1;
-    sums[2] = tile.s2;
-    sums[3] = tile.s3;
-}
-
-#endif
-
-typedef int32_t le_value;
-
-typedef struct {
-    const le_value *values;
-    int32_t count;
-} le_operand;
-
-typedef struct {
-    int32_t s0, s1, s2, s3;
-} le_sums;
-
-#define LE_OPERAND(k, values, ones) {(values), (ones) * k##_COLUMNS}
-#define LE_INT8_COLUMNS 2
-#define LE_INT16_COLUMNS 2
-#define LE_INT4_COLUMNS 2
-
-/* Starts of sums of digits: bias k = Pk - base * P(k + 1). */
-static inline int32_t le_start(const int32_t *p, int32_t k, uint32_t base)
-{
-    return (int32_t)((uint32_t)p[k] - base * (uint32_t)p[k + 1]);
-}
-
-/* Digit `index` of `bits` bits of a word that holds digits plus half their base. */
-static inline int32_t le_digit(int32_t word, int32_t index, int32_t bits)
-{
-    const uint32_t digit = ((uint32_t)word >> (index * bits)) & ((1u << bits) - 1u);
-    return (int32_t)digit - (1 << (bits - 1));
-}
-
-static inline le_sums le_ordered(le_sums s)
-{
-    const le_sums ordered = {s.s2, s.s1, s.s0, s.s3};
-    return ordered;
-}
-
-static inline le_sums le_int8(const int32_t **w, const le_operand *x)
-{
-    const int32_t *p = *w;
-    le_sums s = {le_start(p, 0, 256), le_start(p, 1, 256), le_start(p, 2, 256), p[3]};
-    p += 4;
-    for (int32_t k = 0; k < x->count; k++, p++) {
-        s.s0 += le_digit(*p, 0, 8) * x->values[k];
-        s.s1 += le_digit(*p, 1, 8) * x->values[k];
-        s.s2 += le_digit(*p, 2, 8) * x->values[k];
-        s.s3 += (*p >> 24) * x->values[k];
-    }
-    *w = p;
-    return le_ordered(s);
-}
-
-static inline le_sums le_int16(const int32_t **w, const le_operand *x)
-{
-    const int32_t *p = *w;
-    le_sums s = {le_start(p, 0, 65536), p[1], le_start(p, 2, 65536), p[3]};
-    p += 4;
-    for (int32_t k = 0; k < x->count; k++, p += 2) {
-        s.s0 += le_digit(p[0], 0, 16) * x->values[k];
-        s.s1 += (p[0] >> 16) * x->values[k];
-        s.s2 += le_digit(p[1], 0, 16) * x->values[k];
-        s.s3 += (p[1] >> 16) * x->values[k];
-    }
-    *w = p;
-    return le_ordered(s);
-}
-
-static inline le_sums le_int4(const int32_t **w, const le_operand *x)
-{
-    const int32_t *p = *w;
-    le_sums s = {le_start(p, 0, 16), le_start(p, 1, 16), le_start(p, 2, 16), p[3]};
-    p += 4;
-    for (int32_t k = 0; k < x->count; k++) {
-        const int32_t half = *p >> (k % 2 ? 16 : 0);
-        s.s0 += le_digit(half, 0, 4) * x->values[k];
-        s.s1 += le_digit(half, 1, 4) * x->values[k];
-        s.s2 += le_digit(half, 2, 4) * x->values[k];
-        s.s3 += ((int16_t)half >> 12) * x->values[k];
-        p += k % 2;
-    }
-    *w = p;
-    return le_ordered(s);
-}
-
-/* The sums of a tile's four rows, in the order of its kernel; *w goes behind the tile. */
-static inline le_sums le_rows4(le_kernel *kernel, const int32_t **w, const le_operand *operand)
-{
-    return kernel(w, operand);
 }
 
 /* The sums of a tile among those of a group. */

@@ -1,6 +1,6 @@
 /*
- * The kernels and operations of the DSP extension, in plain C, so that the very files that go into firmware can be run and
- * checked on a computer. Never used on a target.
+ * The kernels of the DSP extension in plain C, so that the very files that go into
+ * firmware can be run and checked on a computer. Never used on a target.
  */
 #ifndef LSTM_EDGE_HOST_DSP_H
 #define LSTM_EDGE_HOST_DSP_H
@@ -10,7 +10,6 @@
 
 #if defined(__arm__) || defined(__thumb__)
 #error "this header stands in for the kernels of a core on a computer"
-
 #endif
 
 typedef int16_t le_value;
@@ -126,106 +125,6 @@ static inline le_sums le_int4(const int32_t **w, const le_operand *x)
     }
     *w = p;
     return le_finished(w, s, LE_INT4_SCALED);
-}
-
-/* The sums of a tile among those of a group. */
-static inline void le_store(int32_t *sums, le_sums tile)
-{
-    sums[0] = tile.s0;
-    sums[1] = tile.s1;
-    sums[2] = tile.s2;
-    sums[3] = tile.s3;
-}
-
-#endif
-
-typedef int16_t le_value;
-
-typedef struct {
-    const le_value *values;
-    int32_t count;
-} le_operand;
-
-typedef struct {
-    int32_t s0, s1, s2, s3;
-} le_sums;
-
-#define LE_OPERAND(k, values, ones) {(values), (ones) * k##_COLUMNS}
-#define LE_INT8_COLUMNS 2
-#define LE_INT16_COLUMNS 2
-#define LE_INT4_COLUMNS 2
-
-/* Digit `index` of `bits` bits of a halfword that holds digits plus half their base. */
-static inline int32_t le_digit(int32_t half, int32_t index, int32_t bits)
-{
-    const uint32_t digit = ((uint32_t)half >> (index * bits)) & ((1u << bits) - 1u);
-    return (int32_t)digit - (1 << (bits - 1));
-}
-
-/* The signed top of a halfword. */
-static inline int32_t le_top(int32_t half, int32_t shift)
-{
-    return (int32_t)(int16_t)(half & 0xFFFF) >> shift;
-}
-
-static inline le_sums le_int8(const int32_t **w, const le_operand *x)
-{
-    const int32_t *p = *w;
-    le_sums s = {p[0], (int32_t)((uint32_t)p[1] - 256u * (uint32_t)p[0]), p[3],
-                 (int32_t)((uint32_t)p[2] - 256u * (uint32_t)p[3])};
-    p += 4;
-    for (int32_t k = 0; k < x->count; k++) {
-        const int32_t shift = k % 2 ? 16 : 0;
-        s.s0 += le_top(p[0] >> shift, 8) * x->values[k];
-        s.s1 += le_digit((p[0] >> shift) & 0xFFFF, 0, 8) * x->values[k];
-        s.s2 += le_top(p[1] >> shift, 8) * x->values[k];
-        s.s3 += le_digit((p[1] >> shift) & 0xFFFF, 0, 8) * x->values[k];
-        p += k % 2 ? 2 : 0;
-    }
-    *w = p;
-    return s;
-}
-
-static inline le_sums le_int16(const int32_t **w, const le_operand *x)
-{
-    const int32_t *p = *w;
-    le_sums s = {p[0], p[1], p[3], p[2]};
-    p += 4;
-    for (int32_t k = 0; k < x->count; k++) {
-        const int32_t shift = k % 2 ? 16 : 0;
-        s.s0 += le_top(p[0] >> shift, 0) * x->values[k];
-        s.s1 += le_top(p[1] >> shift, 0) * x->values[k];
-        s.s2 += le_top(p[3] >> shift, 0) * x->values[k];
-        s.s3 += le_top(p[2] >> shift, 0) * x->values[k];
-        p += k % 2 ? 4 : 0;
-    }
-    *w = p;
-    return s;
-}
-
-static inline le_sums le_int4(const int32_t **w, const le_operand *x)
-{
-    const int32_t *p = *w;
-    const uint32_t lower = (uint32_t)p[0] - 256u * (uint32_t)p[3];
-    le_sums s = {(int32_t)(lower - (uint32_t)p[1]) >> 4, p[1], p[2],
-                 (int32_t)((uint32_t)p[3] - (uint32_t)p[2]) >> 4};
-    p += 4;
-    for (int32_t k = 0; k < x->count; k++) {
-        const int32_t half = (*p >> (k % 2 ? 16 : 0)) & 0xFFFF;
-        s.s0 += le_digit(half, 1, 4) * x->values[k];
-        s.s1 += le_digit(half, 0, 4) * x->values[k];
-        s.s2 += le_digit(half, 2, 4) * x->values[k];
-        s.s3 += le_top(half, 12) * x->values[k];
-        p += k % 2;
-    }
-    *w = p;
-    return s;
-}
-
-/* The sums of a tile's four rows, in the order of its kernel; *w goes behind the tile. */
-static inline le_sums le_rows4(le_kernel *kernel, const int32_t **w, const le_operand *operand)
-{
-    return kernel(w, operand);
 }
 
 /* The sums of a tile among those of a group. */
