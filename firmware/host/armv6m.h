@@ -17,13 +17,25 @@ typedef int32_t le_value;
 typedef struct {
     const le_value *values;
     int32_t count;
+    int32_t sum;
 } le_operand;
+
+/* Sum of `count` values. */
+static inline int32_t le_sum(const le_value *values, int32_t count)
+{
+    int32_t sum = 0;
+
+    for (int32_t k = 0; k < count; k++) {
+        sum += values[k];
+    }
+    return sum;
+}
 
 typedef struct {
     int32_t s0, s1, s2, s3;
 } le_sums;
 
-#define LE_OPERAND(k, values, ones) {(values), (ones) * k##_COLUMNS}
+#define LE_OPERAND(k, values, ones, sum) {(values), (ones) * k##_COLUMNS, (sum)}
 /* Kernels that a model has no use for. */
 #if !defined(LE_INT8_SCALED)
 #define LE_INT8_SCALED 0

@@ -49,7 +49,7 @@ def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stor
 
 def _streaming(part: str, forms: Mapping[str, Form]) -> str:
     own = [KERNELS[name] for name in KERNELS if name in forms and KERNELS[name].part == part]
-    lines = []
+    lines = [f"#define LE_LONG {int(any(forms[k.name].kind >= 2 for k in own))}"]
     for kernel in own:
         form, symbol = forms[kernel.name], f"LE_{kernel.symbol.upper()}"
         lines.append(f"#define {symbol}_FORM {form.kind}")

@@ -39,17 +39,13 @@ def parameters(
     program: Program, memory: Memory, phase: Phase, tiles: Tiles | None, names: LocalNames
 ) -> Parameters:
     """The parameters of a phase: what it reads first, then what it only writes."""
+    if tiles is not None and (tiles.sums or not (tiles.kernel and tiles.kernel.streams)):
+        names.reserve("sums")
     sources = {
         value: _at_step(source_of(program, memory, phase, value), phase)
         for value in _read(phase, tiles)
     }
-    parts: dict[Run, tuple[Home, str]] = {}
-    for rows, runs in zip(tiles.sets, tiles.runs, strict=True) if tiles else ():
-        first = 0
-        for run in runs:
-            values = rows.operands[first : first + run.values]
-            parts[run] = (home_of(memory, run), "_".join(names.short(v) for v in values))
-            first += run.values
+    parts = _parts(memory, tiles, names)
     outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
     written = {
         value: memory.copied[phase.name] if phase.is_copy else memory.write.get(value, ())
@@ -74,6 +70,9 @@ def parameters(
     for home in dict.fromkeys(h for homes in targets.values() for h in homes):
         if home not in pointers:
             add(home, names.target(home.array), False)
+    if tiles is not None and tiles.sums:
+        declared.append("int32_t *sums")
+        arguments.append(f"state->{c_name(phase.name)}_sums")
     _add_step(program, phase, declared, arguments)
     return Parameters(
         tuple(declared),
@@ -83,6 +82,18 @@ def parameters(
         {name: home.ctype for home, name in pointers.items()},
         {v: tuple((pointers[h], h.ctype) for h in homes) for v, homes in targets.items()},
     )
+
+
+def _parts(memory: Memory, tiles: Tiles | None, names: LocalNames) -> dict[Run, tuple[Home, str]]:
+    """Where kernels find the parts of their operands, and what these are called."""
+    parts: dict[Run, tuple[Home, str]] = {}
+    for rows, runs in zip(tiles.sets, tiles.runs, strict=True) if tiles else ():
+        first = 0
+        for run in runs:
+            values = rows.operands[first : first + run.values]
+            parts[run] = (home_of(memory, run), "_".join(names.short(v) for v in values))
+            first += run.values
+    return parts
 
 
 def _read(phase: Phase, tiles: Tiles | None) -> tuple[str, ...]:

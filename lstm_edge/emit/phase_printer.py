@@ -23,9 +23,6 @@ from lstm_edge.operations.record import Form
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Selection, Tiles
 
-SHORT = 6
-"""An epilogue of so many operations is written once for each unit of a group."""
-
 
 @dataclass(frozen=True)
 class PhasePrinter:
@@ -90,11 +87,11 @@ class PhasePrinter:
         units, group = phase.units, products.group
         lines: list[str | Block] = [*products.opening()]
         if group == 1:
-            body = (*products.tiles(0), *unit.lines("unit", None, products.sums(0)))
-            last = records.advance
-            lines.append(Block(f"for (int32_t unit = 0; unit < {units}; unit++)", (*body, *last)))
+            body = (*products.tiles(), *unit.lines("unit", None, products.sums(0)))
+            head = f"for (int32_t unit = 0; unit < {units}; unit++)"
+            lines.append(Block(head, (*body, *records.advance)))
             return lines
-        if len(unit.ops) <= SHORT and not (phase.reductions or products.over_time):
+        if products.at_once:
             whole = units - units % group
             if whole:
                 each = tuple(
@@ -102,13 +99,13 @@ class PhasePrinter:
                     for k in range(group)
                 )
                 head = f"for (int32_t unit = 0; unit < {whole}; unit += {group})"
-                lines.append(Block(head, (*products.tiles(0), *_advanced(each, records))))
+                lines.append(Block(head, (*products.tiles(), *_advanced(each, records))))
             if whole < units:
                 each = tuple(
                     Block("", unit.lines(str(whole + k), None, products.sums(k)))
                     for k in range(units - whole)
                 )
-                lines.append(Block("", (*products.tiles(0), *_advanced(each, records))))
+                lines.append(Block("", (*products.tiles(), *_advanced(each, records))))
             return lines
         more = f" && group + k < {units}" if units % group else ""
         inner = Block(
@@ -120,7 +117,7 @@ class PhasePrinter:
             ),
         )
         head = f"for (int32_t group = 0; group < {units}; group += {group})"
-        lines.append(Block(head, (*products.stored_tiles(), inner)))
+        lines.append(Block(head, (*products.tiles(), inner)))
         return lines
 
     def _copy(self, phase: Phase, given: Parameters, elements: Elements) -> PhaseView:

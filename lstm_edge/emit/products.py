@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lstm_edge.emit.memory import c_name
@@ -70,6 +70,11 @@ class Products:
                 at += ROWS
         return tuple(found)
 
+    @property
+    def at_once(self) -> bool:
+        """True where each tile's sums are used at once, in a struct."""
+        return self.streams and self.chosen is not None and self.chosen.sums == 0
+
     def opening(self) -> Iterator[str]:
         """Lines before the loop: the weights, and operands of their own."""
         kernel = self.kernel
@@ -81,12 +86,19 @@ class Products:
             yield f"const {self.weight_type} *w = {array}_weights{step};"
             yield f"const {self.sum_type} *bias = {array}_bias;"
             return
-        self.structs = {call.at: self.names.reserve("sums") for call in self.calls}
-        for run in dict.fromkeys(call.run for call in self.calls):
+        if self.at_once:
+            self.structs = {call.at: self.names.reserve("sums") for call in self.calls}
+        runs = sorted(dict.fromkeys(call.run for call in self.calls), key=lambda r: r.length)
+        totals: dict[Run, str] = {}
+        for run in runs:
             pointer = self.given.runs[run]
             self.operands[run] = self.names.reserve(f"{pointer}_operand")
+            totals[run] = self.names.reserve(f"{pointer}_sum")
+            parts = _halves(run, totals)
+            text = " + ".join(parts) if parts else f"le_sum({pointer}, {run.length})"
+            yield f"const int32_t {totals[run]} = {text};"
             symbol, ones = f"LE_{kernel.symbol.upper()}", run.length // kernel.columns
-            text = f"LE_OPERAND({symbol}, {pointer}, {ones})"
+            text = f"LE_OPERAND({symbol}, {pointer}, {ones}, {totals[run]})"
             yield f"const le_operand {self.operands[run]} = {text};"
         yield f"const int32_t *w = {array}_weights{step};"
 
@@ -112,25 +124,20 @@ class Products:
         """C type of the numbers of an operand."""
         return self.given.types[self.given.runs[self.calls[0].run]]
 
-    def tiles(self, _: int) -> tuple[str | Block, ...]:
-        """The lines that compute a group's sums, each tile's in a struct of its own."""
+    def tiles(self) -> tuple[str | Block, ...]:
+        """The lines that compute a group's sums."""
         if self.kernel is None:
             return ()
         if not self.streams:
-            return self.stored_tiles()
-        lines = []
-        for call in self.calls:
-            lines.append(f"const le_sums {self.structs[call.at]} = {self._rows4(call)};")
-        return tuple(lines)
+            return self._plain_tiles()
+        if not self.at_once:
+            return tuple(f"le_store(&sums[{c.at}], {self._rows4(c)});" for c in self.calls)
+        return tuple(f"const le_sums {self.structs[c.at]} = {self._rows4(c)};" for c in self.calls)
 
-    def stored_tiles(self) -> tuple[str | Block, ...]:
-        """The same with the sums in an array."""
+    def _plain_tiles(self) -> tuple[str | Block, ...]:
+        """In plain C: from the biases on, part after part of a row."""
         size = max(call.at for call in self.calls) + ROWS
         lines: list[str | Block] = [f"{self.sum_type} sums[{size}];"]
-        if self.streams:
-            for call in self.calls:
-                lines.append(f"le_store(&sums[{call.at}], {self._rows4(call)});")
-            return tuple(lines)
         lines += ["memcpy(sums, bias, sizeof sums);", f"bias += {size};", *self._running()]
         for call in self.calls:
             pointer = self.given.runs[call.run]
@@ -278,6 +285,18 @@ class Products:
                                 yield self.given.runs[run], text, column + k
                     column += length
                 first += run.values
+
+
+def _halves(run: Run, totals: Mapping[Run, str]) -> list[str]:
+    """The sums of two operands that make up this one, if there are such."""
+    here = [other for other in totals if (other.array, other.after) == (run.array, run.after)]
+    for first in here:
+        for second in here:
+            follows = second.offset == first.offset + first.length
+            whole = first.length + second.length == run.length
+            if follows and whole and first.offset == run.offset:
+                return [totals[first], totals[second]]
+    return []
 
 
 def products_of(

@@ -9,7 +9,7 @@ _ORDER = (2, 1, 0, 3)
 
 KERNELS = (
     Kernel(
-        "armv6m/int8", 8, "int32_t", 2, _ORDER, digits.pack_int8, 3, 12, (31, 24, 71, 4, 26), words
+        "armv6m/int8", 8, "int32_t", 2, _ORDER, digits.pack_int8, 3, 14, (31, 24, 71, 4, 26), words
     ),
     Kernel(
         "armv6m/int16",
@@ -24,6 +24,6 @@ KERNELS = (
         words,
     ),
     Kernel(
-        "armv6m/int4", 4, "int32_t", 2, _ORDER, digits.pack_int4, 2, 12, (31, 26, 51, 4, 26), words
+        "armv6m/int4", 4, "int32_t", 2, _ORDER, digits.pack_int4, 2, 16, (31, 26, 51, 4, 26), words
     ),
 )

@@ -83,11 +83,6 @@ class Kernel:
         return self.name.partition("/")[2]
 
     @property
-    def repeats(self) -> bool:
-        """True where it has form 3."""
-        return self.part in ("dsp", "armv7m")
-
-    @property
     def streams(self) -> bool:
         """True where biases and constants of units are with the weights in one stream of words."""
         return self.part != "portable"
@@ -105,27 +100,36 @@ class Kernel:
     def form(self, lengths: tuple[int, ...], unrolled: bool, scaled: bool = False) -> Form:
         """What suits operands of these padded lengths."""
         counts = sorted({length // self.columns for length in lengths})
-        blocks = max(counts) // self.per_block
+        blocks, ones = divmod(max(counts), self.per_block)
         most = self.most_blocks if unrolled else 1
         if len(counts) == 1 and blocks <= most:
-            return Form(0, counts[0] % self.per_block, blocks, scaled)
-        ones = self.per_block - 1 if any(n % self.per_block for n in counts) else 0
+            return Form(0, ones, blocks, scaled)
+        singles = self.per_block - 1 if any(n % self.per_block for n in counts) else 0
         if blocks <= most:
-            return Form(1, ones, blocks, scaled)
-        whole = [n for n in range(most, 0, -1) if blocks % n == 0 and (2 * n > most or n == 1)]
-        if len(counts) == 1 and self.repeats and whole[0] * 2 > most:
-            return Form(3, counts[0] % self.per_block, whole[0], scaled)
-        return Form(2, ones, whole[0] if whole[0] * 2 > most else most, scaled)
+            return Form(1, singles, blocks, scaled)
+        found = [Form(2, singles, most, scaled)]
+        if len(counts) == 1 and unrolled:
+            each, left = divmod(blocks, -(-blocks // most))
+            found.append(Form(3, ones + left * self.per_block, each, scaled))
+        return min(found, key=lambda form: self.instructions(max(lengths), form))
 
     def instructions(self, length: int, form: Form) -> int:
         """Executed instructions of a tile with an operand of this padded length."""
         tile, one, block, again, scaling = self.costs
         blocks, ones = divmod(length // self.columns, self.per_block)
-        entering = 2 if form.kind in (1, 2) else 0
+        if form.kind == 3:
+            ones = form.ones
+            blocks = (length // self.columns - ones) // self.per_block
+        entering = self.entering if form.kind in (1, 2) else 0
         entering += 2 if form.kind >= 2 else 0
         passes = 0 if form.kind < 2 else max(1, -(-blocks // form.blocks))
         total = tile + ones * one + blocks * block + entering + passes * again
         return total + (scaling if form.scaled else 0)
+
+    @property
+    def entering(self) -> int:
+        """Instructions of the two jumps into the code of forms 1 and 2."""
+        return 4 if self.part == "armv6m" else 2
 
 
 def words(numbers: Array) -> Ints:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from lstm_edge.errors import TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels import KERNELS, needs_of
-from lstm_edge.kernels.kernel import Form, Kernel
+from lstm_edge.kernels.kernel import ROWS, Form, Kernel
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_takes
 from lstm_edge.passes.scales import Scaling, scalings
@@ -21,13 +21,17 @@ from lstm_edge.passes.tiles import RowSet, group_of, product_of, row_sets
 from lstm_edge.passes.widths import narrowest
 from lstm_edge.targets import Target
 
+SHORT = 6
+"""So many operations of a unit are written once for each unit of a group."""
+
 
 @dataclass(frozen=True)
 class Tiles:
     """How a phase's products are computed.
 
     kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units
-    at a time. scalings: of sums that the kernel scales itself.
+    at a time. scalings: of sums that the kernel scales itself. sums: how
+    many of a group are kept in the state, where too much is done with them to have them at once.
     """
 
     kernel: Kernel | None
@@ -35,6 +39,7 @@ class Tiles:
     runs: tuple[tuple[Run, ...], ...]
     group: int
     scalings: Mapping[str, Scaling]
+    sums: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,25 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
     runs = [placed[k] for k in range(len(sets))]
     group = 1 if kernel is None else group_of(sets, phase.units)
     whole = all(len(parts) == 1 for parts in runs)
-    return Tiles(kernel, sets, tuple(runs), group, scalings(program, phase) if whole else {})
+    scaled = scalings(program, phase) if whole else {}
+    sums = _kept_sums(phase, kernel, sets, tuple(runs), group)
+    return Tiles(kernel, sets, tuple(runs), group, scaled, sums)
+
+
+def _kept_sums(
+    phase: Phase,
+    kernel: Kernel | None,
+    sets: tuple[RowSet, ...],
+    runs: tuple[tuple[Run, ...], ...],
+    group: int,
+) -> int:
+    """Sums of a group that are kept until its units are done, one after the other."""
+    running = any(OPERATIONS[op.kind].running for op in phase.matvecs)
+    short = len(phase.ops) - len(phase.matvecs) <= SHORT and not (phase.reductions or running)
+    if kernel is None or not kernel.streams or group == 1 or short:
+        return 0
+    tiles = (rows.tiles(group) * len(parts) for rows, parts in zip(sets, runs, strict=True))
+    return ROWS * sum(tiles)
 
 
 def _kernel(

@@ -34,7 +34,7 @@ int main(void)
     while (edge_read(input, head, sizeof head) == sizeof head) {
         edge_read(input, values, (size_t)head[0] * sizeof values[0]);
         edge_read(input, numbers, (size_t)head[1] * sizeof numbers[0]);
-        const le_operand operand = LE_OPERAND(KERNEL, values, head[0] / COLUMNS);
+        const le_operand operand = LE_OPERAND(KERNEL, values, head[0] / COLUMNS, le_sum(values, head[0]));
         const int32_t *w = numbers;
         const le_sums sums = ROWS(&w, &operand);
         const int32_t out[5] = {sums.s0, sums.s1, sums.s2, sums.s3, (int32_t)(w - numbers)};
@@ -94,6 +94,7 @@ def source(kernel: Kernel, form: Form) -> str:
         f"#define {symbol}_FORM {form.kind}",
         f"#define {symbol}_ONES {form.ones}",
         f"#define {symbol}_BLOCKS {form.blocks}",
+        f"#define LE_LONG {int(form.kind >= 2)}",
         f"#define {symbol}_SCALED {int(form.scaled)}",
         "#if defined(__arm__)",
         "#include <arm_acle.h>" if kernel.part == "dsp" else "",

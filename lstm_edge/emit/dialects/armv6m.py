@@ -14,6 +14,7 @@ DIALECT = Dialect(
     name="armv6m",
     is_float=False,
     fuses=True,
+    ssat=True,
     spellings={
         "mulw": Spelling("le_mulw({0.full}, {1.full})", "le_mulw"),
         "mulw_add": Spelling("{0.full} + le_mulw({1.full}, {2.full})", "le_mulw"),

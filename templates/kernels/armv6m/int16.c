@@ -33,7 +33,7 @@
 #define LE_INT16_ONE_BYTES 46
 #define LE_INT16_COLUMNS 2
 #define LE_INT16_PER_BLOCK 2
-#define LE_INT16_LESS(sum) LE_MULTIPLES(sum, 32768, 0, 32768)
+#define LE_INT16_LESS 32768, 0, 32768
 
 /* Four columns: 46 instructions. */
 #define LE_INT16_BLOCK LE_INT16_ONE LE_INT16_ONE

@@ -36,7 +36,7 @@
 #define LE_INT4_ONE_BYTES 52
 #define LE_INT4_COLUMNS 2
 #define LE_INT4_PER_BLOCK 2
-#define LE_INT4_LESS(sum) LE_MULTIPLES(sum, 8, 8 * 17, 8 * 273)
+#define LE_INT4_LESS 8, 8 * 17, 8 * 273
 
 /* Four columns: 51 instructions. */
 #define LE_INT4_BLOCK \

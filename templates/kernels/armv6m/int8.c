@@ -32,7 +32,7 @@
 #define LE_INT8_ONE_BYTES 48
 #define LE_INT8_COLUMNS 2
 #define LE_INT8_PER_BLOCK 3
-#define LE_INT8_LESS(sum) LE_MULTIPLES(sum, 128, 128 * 257, 128 * 65793)
+#define LE_INT8_LESS 128, 128 * 257, 128 * 65793
 
 /* Six columns: 71 instructions. */
 #define LE_INT8_BLOCK \

@@ -1,13 +1,6 @@
 /* What Armv6-M multiplies: words. */
 typedef int32_t le_value;
 
-/* Multiples of a sum, mod 2^32, as an initializer. */
-#define LE_MULTIPLES(sum, a, b, c) \
-    { \
-        (int32_t)((uint32_t)(sum) * (a)), (int32_t)((uint32_t)(sum) * (b)), \
-            (int32_t)((uint32_t)(sum) * (c)) \
-    }
-
 /* Sum of `count` values. */
 static inline int32_t le_sum(const int32_t *values, int32_t count)
 {

@@ -6,6 +6,7 @@
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
  *     2   the same again and again until the operand ends: for any count
+ *     3   K_ONES times the first, then passes of K_BLOCKS times the second: for one long count
  *
  * It sums in r9, r8, r12 and lr. A kernel is called by LE_CALLS, with the stream in r0 and the operand
  * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r7,
@@ -16,13 +17,23 @@
 #define LE_TEXT(a) LE_TEXT_OF(a)
 #define LE_TEXT_OF(a) #a
 
-/* A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts. */
+/*
+ * A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts.
+ * LE_LONG: whether some kernel has form 2 or 3 and asks where the values stop.
+ */
+#if LE_LONG
+#define LE_STOP(stop) , (stop)
+#else
+#define LE_STOP(stop)
+#endif
 typedef struct {
     const le_value *values; /* a multiple of K_COLUMNS */
     int32_t skip_blocks;    /* bytes of code to jump over: of the blocks, */
     int32_t skip_ones;      /* and of the single columns */
-    const le_value *stop;   /* behind the last value */
     int32_t less[3];        /* what P2, P1, P0 have too much: multiples of the sum of the values */
+#if LE_LONG
+    const le_value *stop;   /* behind the last value */
+#endif
 } le_operand;
 
 typedef struct {
@@ -33,22 +44,22 @@ typedef struct {
 #define LE_BEGIN(k) \
     ".syntax unified\n\t" \
     "push {r4-r7, lr}\n\t" \
-    "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\t" \
     LE_JOIN(LE_KEEP_, k##_FORM) \
-    "mov r12, r7\n\t" \
-    "ldm r0!, {r2, r4, r7}\n\t" \
-    "subs r7, r7, r5\n\t" \
-    "subs r4, r4, r6\n\t" \
+    "mov r12, r6\n\t" \
+    "ldm r0!, {r2, r6, r7}\n\t" \
+    "subs r7, r7, r4\n\t" \
+    "subs r6, r6, r5\n\t" \
     "mov r5, r12\n\t" \
     "subs r2, r2, r5\n\t" \
     "mov r12, r7\n\t" \
-    "mov r8, r4\n\t" \
+    "mov r8, r6\n\t" \
     "ldm r0!, {r5}\n\t" \
     "mov r9, r2\n\t" \
     "mov lr, r5\n\t"
-#define LE_KEEP_0
-#define LE_KEEP_1 "push {r2, r4}\n\t"
-#define LE_KEEP_2 LE_KEEP_1
+#define LE_KEEP_0 "ldm r1, {r1, r2, r3, r4, r5, r6}\n\t"
+#define LE_KEEP_1 LE_KEEP_0 "push {r2}\n\t"
+#define LE_KEEP_2 "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\tpush {r2, r7}\n\t"
+#define LE_KEEP_3 "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\tpush {r7}\n\t"
 
 #define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
 #define LE_ENTER_0(k) LE_REPEAT(k##_ONES, k##_ONE) LE_REPEAT(k##_BLOCKS, k##_BLOCK)
@@ -58,6 +69,7 @@ typedef struct {
     "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK) \
     LE_CHECK_SIZE(k##_BLOCKS, k##_BLOCK_BYTES)
 #define LE_ENTER_2(k) LE_ENTER_1(k)
+#define LE_ENTER_3(k) LE_REPEAT(k##_ONES, k##_ONE) "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK)
 #define LE_REPEAT(count, code) ".rept " LE_TEXT(count) "\n\t" code ".endr\n\t"
 
 /* LE_OPERAND counts on these sizes. clang's assembler cannot compare them. */
@@ -72,6 +84,7 @@ typedef struct {
 #define LE_AGAIN(k) LE_JOIN(LE_AGAIN_, k##_FORM)
 #define LE_AGAIN_0
 #define LE_AGAIN_1
+#define LE_AGAIN_3 LE_AGAIN_2
 #define LE_AGAIN_2 "ldr r3, [sp]\n\tcmp r1, r3\n\tbeq 2f\n\tb 1b\n2:\n\t"
 
 /* r4, r3, r2, r1: what r9, r8, r12, lr have summed. */
@@ -82,8 +95,9 @@ typedef struct {
     "mov r2, r12\n\t" \
     "mov r1, lr\n\t"
 #define LE_SUMMED_0
-#define LE_SUMMED_1 "pop {r4}\n\t"
-#define LE_SUMMED_2 LE_SUMMED_1
+#define LE_SUMMED_1
+#define LE_SUMMED_2 "pop {r4}\n\t"
+#define LE_SUMMED_3 LE_SUMMED_2
 
 /* S = P - (next << bits); r6 is used. */
 #define LE_LESS(p, next, bits) \
@@ -112,18 +126,31 @@ typedef struct {
     "mov r12, r4\n\t" \
     "pop {r4-r7, pc}\n\t"
 
-/* The operand of kernel k with `ones` times K_COLUMNS columns. */
-#define LE_OPERAND(k, values, ones) \
-    { \
-        (values), \
+/* The operand of kernel k with `ones` times K_COLUMNS columns, and the sum of its values. */
+#define LE_OPERAND(k, values, ones, sum) \
+    le_operand_of( \
+        (values), (ones) * k##_COLUMNS, (uint32_t)(sum), \
         LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
-        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, \
-        (values) + (ones) * k##_COLUMNS, \
-        k##_LESS(le_sum(values, (ones) * k##_COLUMNS)) \
-    }
+        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, k##_LESS)
 /* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
 #define LE_SOME(all) ((all) == 0 ? 1 : (all))
+
+/* less0, less1, less2: how often P2, P1, P0 have the sum of the values too much. */
+static inline le_operand le_operand_of(
+    const le_value *values, int32_t count, uint32_t sum, int32_t skip_blocks, int32_t skip_ones,
+    uint32_t less0, uint32_t less1, uint32_t less2)
+{
+    const le_operand operand = {
+        values,
+        skip_blocks,
+        skip_ones,
+        {(int32_t)(sum * less0), (int32_t)(sum * less1), (int32_t)(sum * less2)}
+        LE_STOP(values + count)
+    };
+    (void)count;
+    return operand;
+}
 
 /*
  * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the

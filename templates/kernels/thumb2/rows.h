@@ -17,13 +17,23 @@
 #define LE_TEXT(a) LE_TEXT_OF(a)
 #define LE_TEXT_OF(a) #a
 
-/* A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts. */
+/*
+ * A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts.
+ * LE_LONG: whether some kernel has form 2 or 3 and asks where the values stop.
+ */
+#if LE_LONG
+#define LE_STOP(stop) , (stop)
+#else
+#define LE_STOP(stop)
+#endif
 typedef struct {
     const le_value *values; /* 4-byte aligned, a multiple of K_COLUMNS */
     int32_t sum;            /* of the values */
     int32_t skip_ones;      /* bytes of code to jump over: of the single columns, */
     int32_t skip_blocks;    /* and of the blocks */
+#if LE_LONG
     const le_value *stop;   /* behind the last value */
+#endif
 } le_operand;
 
 typedef struct {
@@ -72,13 +82,13 @@ typedef struct {
 #define LE_LEAVE_3 LE_LEAVE_2
 #define LE_LEAVE_2 "add sp, #4\n\t" LE_LEAVE_0
 
-/* The operand of kernel k with `ones` times K_COLUMNS columns. */
-#define LE_OPERAND(k, values, ones) \
+/* The operand of kernel k with `ones` times K_COLUMNS columns, and the sum of its values. */
+#define LE_OPERAND(k, values, ones, sum) \
     { \
-        (values), le_sum(values, (ones) * k##_COLUMNS), \
+        (values), (sum), \
         (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, \
-        LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
-        (values) + (ones) * k##_COLUMNS \
+        LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES \
+        LE_STOP((values) + (ones) * k##_COLUMNS) \
     }
 /* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
