@@ -15,7 +15,6 @@ from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code
 from lstm_edge.emit.dialects import dialect_of
-from lstm_edge.emit.dialects.dialect import Dialect
 from lstm_edge.emit.dialects.tables import stored_tables
 from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
@@ -29,9 +28,8 @@ from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.operations import curves, curves_float
-from lstm_edge.operations.call import Op
-from lstm_edge.passes.fuse import fuse
-from lstm_edge.passes.schedule import Phase, Schedule
+from lstm_edge.passes.left import operations_of
+from lstm_edge.passes.schedule import Schedule
 from lstm_edge.passes.select import Selection, select
 from lstm_edge.resources import templates_dir
 from lstm_edge.targets import Target
@@ -119,27 +117,14 @@ def _printer(
     """What prints phases, with their operations as the target's dialect has them."""
     dialect = dialect_of(target, program.is_float)
     fused = {
-        phase.name: _fused(program, phase, dialect, selection)
+        phase.name: operations_of(
+            program, phase, selection.tiles.get(phase.name), fuses=dialect.fuses
+        )
         for phase in selection.schedule.phases
     }
     uses = [op for ops in fused.values() for op in ops if op.kind in ("table", "half_table")]
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
     return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
-
-
-def _fused(
-    program: Program, phase: Phase, dialect: Dialect, selection: Selection
-) -> tuple[Op, ...]:
-    """The operations that are left to the code around a kernel."""
-    tiles = selection.tiles.get(phase.name)
-    done = {each.result for each in tiles.scalings.values()} if tiles else set()
-    ops = tuple(op for op in phase.ops if op.dest not in done)
-    return fuse(program, ops, _wanted(phase)) if dialect.fuses else ops
-
-
-def _wanted(phase: Phase) -> frozenset[str]:
-    """Results that are stored or reduced."""
-    return frozenset((*phase.stores, *(name for op in phase.reductions for name in op.args)))
 
 
 def _ports(
