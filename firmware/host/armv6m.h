@@ -138,13 +138,4 @@ static inline le_sums le_int4(const int32_t **w, const le_operand *x)
     return le_finished(w, le_ordered(s), LE_INT4_SCALED);
 }
 
-/* The sums of a tile among those of a group. */
-static inline void le_store(int32_t *sums, le_sums tile)
-{
-    sums[0] = tile.s0;
-    sums[1] = tile.s1;
-    sums[2] = tile.s2;
-    sums[3] = tile.s3;
-}
-
 #endif

@@ -84,41 +84,40 @@ class PhasePrinter:
         self, phase: Phase, products: Products, records: Records, unit: _Unit
     ) -> list[str | Block]:
         """A loop over groups of units, each with its tiles and then what its units make of them."""
-        units, group = phase.units, products.group
+        units, group, inner = phase.units, products.group, products.inner
         lines: list[str | Block] = [*products.opening()]
         if group == 1:
-            body = (*products.tiles(), *unit.lines("unit", None, products.sums(0)))
+            tiles = (*products.kept_tiles(), *products.tiles_at_once())
+            body = (*tiles, *unit.lines("unit", None, products.sums(0)))
             head = f"for (int32_t unit = 0; unit < {units}; unit++)"
             lines.append(Block(head, (*body, *records.advance)))
-            return lines
-        if products.at_once:
+        elif inner == group:
             whole = units - units % group
             if whole:
-                each = tuple(
-                    Block("", (*unit.lines(_plus("unit", k), None, products.sums(k)),))
-                    for k in range(group)
-                )
                 head = f"for (int32_t unit = 0; unit < {whole}; unit += {group})"
-                lines.append(Block(head, (*products.tiles(), *_advanced(each, records))))
+                names = [_plus("unit", k) for k in range(group)]
+                lines.append(Block(head, _together(products, records, unit, names)))
             if whole < units:
-                each = tuple(
-                    Block("", unit.lines(str(whole + k), None, products.sums(k)))
-                    for k in range(units - whole)
-                )
-                lines.append(Block("", (*products.tiles(), *_advanced(each, records))))
-            return lines
-        more = f" && group + k < {units}" if units % group else ""
-        inner = Block(
-            f"for (int32_t k = 0; k < {group}{more}; k++)",
-            (
-                "const int32_t unit = group + k;",
-                *unit.lines("unit", None, products.sums_at("k")),
-                *records.advance,
-            ),
-        )
-        head = f"for (int32_t group = 0; group < {units}; group += {group})"
-        lines.append(Block(head, (*products.tiles(), inner)))
+                names = [str(k) for k in range(whole, units)]
+                lines.append(Block("", _together(products, records, unit, names)))
+        else:
+            lines.append(self._nested(phase, products, records, unit))
         return lines
+
+    def _nested(self, phase: Phase, products: Products, records: Records, unit: _Unit) -> Block:
+        """A loop over groups that keep some sums, and in it one over inner groups."""
+        units, group = phase.units, products.group
+        inner = products.inner if products.streams else 1
+        more = f" && group + k < {units}" if units % group else ""
+        lines: list[str | Block] = ["const int32_t unit = group + k;", *products.tiles_at_once()]
+        for k in range(inner):
+            body = (*unit.lines(_plus("unit", k), None, products.sums(k, "k")), *records.advance)
+            guard = f"if (unit + {k} < {units})" if k and units % inner else ""
+            lines += [Block(guard, body)] if inner > 1 else body
+        step = f"k += {inner}" if inner > 1 else "k++"
+        loop = Block(f"for (int32_t k = 0; k < {group}{more}; {step})", tuple(lines))
+        head = f"for (int32_t group = 0; group < {units}; group += {group})"
+        return Block(head, (*products.kept_tiles(), loop))
 
     def _copy(self, phase: Phase, given: Parameters, elements: Elements) -> PhaseView:
         value = phase.loads[0]
@@ -222,11 +221,13 @@ class _Unit:
         return "" if comment == text or len(comment) + len(text) > 50 else comment
 
 
-def _advanced(each: tuple[Block, ...], records: Records) -> tuple[str | Block, ...]:
-    """Blocks of units, each followed by the step to the next unit's constants."""
-    lines: list[str | Block] = []
-    for block in each:
-        lines += [block, *records.advance]
+def _together(
+    products: Products, records: Records, unit: _Unit, names: list[str]
+) -> tuple[str | Block, ...]:
+    """The tiles of a group and the units that `names` say, one after the other."""
+    lines: list[str | Block] = [*products.kept_tiles(), *products.tiles_at_once()]
+    for k, name in enumerate(names):
+        lines += [Block("", unit.lines(name, None, products.sums(k))), *records.advance]
     return tuple(lines)
 
 

@@ -33,7 +33,7 @@ class Products:
     given: Parameters
     names: LocalNames
     operands: dict[Run, str] = field(default_factory=dict)
-    structs: dict[int, str] = field(default_factory=dict)
+    structs: dict[Tile, str] = field(default_factory=dict)
 
     @property
     def kernel(self) -> Kernel | None:
@@ -56,24 +56,38 @@ class Products:
         return tuple(op for op in self.phase.matvecs if OPERATIONS[op.kind].running)
 
     @property
-    def calls(self) -> tuple[Tile, ...]:
-        """All tiles of a group in the order of the stream. In plain C a row's parts share a sum."""
+    def kept(self) -> tuple[Tile, ...]:
+        """Tiles whose sums a group keeps for all its units. In plain C a row's parts share one."""
         if self.chosen is None or self.kernel is None:
             return ()
         found, at = [], 0
-        for k, (rows, runs) in enumerate(zip(self.chosen.sets, self.chosen.runs, strict=True)):
-            for tile in range(rows.tiles(self.group)):
-                for number, run in enumerate(runs):
-                    if number and self.streams:
+        for k, runs in enumerate(self.chosen.runs):
+            if self.streams and self.chosen.at_once[k]:
+                continue
+            for tile in range(self.chosen.sets[k].tiles(self.group)):
+                for part, run in enumerate(runs):
+                    if part and self.streams:
                         at += ROWS
-                    found.append(Tile(k, tile, number, run, at))
+                    found.append(Tile(k, tile, part, run, at))
                 at += ROWS
         return tuple(found)
 
     @property
-    def at_once(self) -> bool:
-        """True where each tile's sums are used at once, in a struct."""
-        return self.streams and self.chosen is not None and self.chosen.sums == 0
+    def used_at_once(self) -> tuple[Tile, ...]:
+        """Tiles for the units of an inner group, whose sums are used as soon as they are there."""
+        if self.chosen is None or not self.streams:
+            return ()
+        found = []
+        for k, runs in enumerate(self.chosen.runs):
+            for tile in range(self.chosen.sets[k].tiles(self.inner)):
+                if self.chosen.at_once[k]:
+                    found += [Tile(k, tile, part, run, 0) for part, run in enumerate(runs)]
+        return tuple(found)
+
+    @property
+    def inner(self) -> int:
+        """Units whose sums are used together."""
+        return 1 if self.chosen is None else self.chosen.inner
 
     def opening(self) -> Iterator[str]:
         """Lines before the loop: the weights, and operands of their own."""
@@ -86,9 +100,9 @@ class Products:
             yield f"const {self.weight_type} *w = {array}_weights{step};"
             yield f"const {self.sum_type} *bias = {array}_bias;"
             return
-        if self.at_once:
-            self.structs = {call.at: self.names.reserve("sums") for call in self.calls}
-        runs = sorted(dict.fromkeys(call.run for call in self.calls), key=lambda r: r.length)
+        self.structs = {tile: self.names.reserve("sums") for tile in self.used_at_once}
+        every = (*self.kept, *self.used_at_once)
+        runs = sorted(dict.fromkeys(tile.run for tile in every), key=lambda r: r.length)
         totals: dict[Run, str] = {}
         for run in runs:
             pointer = self.given.runs[run]
@@ -122,24 +136,28 @@ class Products:
     @property
     def value_type(self) -> str:
         """C type of the numbers of an operand."""
-        return self.given.types[self.given.runs[self.calls[0].run]]
+        return self.given.types[self.given.runs[self.kept[0].run]]
 
-    def tiles(self) -> tuple[str | Block, ...]:
-        """The lines that compute a group's sums."""
+    def kept_tiles(self) -> tuple[str | Block, ...]:
+        """The lines that compute the sums that a group keeps."""
         if self.kernel is None:
             return ()
         if not self.streams:
             return self._plain_tiles()
-        if not self.at_once:
-            return tuple(f"le_store(&sums[{c.at}], {self._rows4(c)});" for c in self.calls)
-        return tuple(f"const le_sums {self.structs[c.at]} = {self._rows4(c)};" for c in self.calls)
+        return tuple(f"le_store(&sums[{c.at}], {self._rows4(c)});" for c in self.kept)
+
+    def tiles_at_once(self) -> tuple[str, ...]:
+        """The lines that compute the sums that an inner group uses at once."""
+        return tuple(
+            f"const le_sums {self.structs[c]} = {self._rows4(c)};" for c in self.used_at_once
+        )
 
     def _plain_tiles(self) -> tuple[str | Block, ...]:
         """In plain C: from the biases on, part after part of a row."""
-        size = max(call.at for call in self.calls) + ROWS
+        size = max(call.at for call in self.kept) + ROWS
         lines: list[str | Block] = [f"{self.sum_type} sums[{size}];"]
         lines += ["memcpy(sums, bias, sizeof sums);", f"bias += {size};", *self._running()]
-        for call in self.calls:
+        for call in self.kept:
             pointer = self.given.runs[call.run]
             arguments = f"w, {pointer}, {call.run.length}, &sums[{call.at}]"
             lines.append(f"w = {self.function}({arguments});")
@@ -173,12 +191,10 @@ class Products:
                 return k, rows.matvecs.index(op), len(rows.matvecs)
         raise AssertionError(op.dest)
 
-    def _bases(self, rows: int, tile: int) -> list[int]:
-        """Where the sums of a tile begin, one for each part that has sums of its own."""
-        return list(dict.fromkeys(c.at for c in self.calls if (c.rows, c.tile) == (rows, tile)))
-
-    def sums(self, unit: int) -> dict[str, str]:
-        """Matvec -> the text of its sum, for a unit of the group."""
+    def sums(self, unit: int, index: str = "") -> dict[str, str]:
+        """Matvec -> the text of its sum, for a unit of the inner group; the variable `index` says
+        which unit of the group that begins with.
+        """
         found = {}
         for op in self.phase.matvecs:
             if self.kernel is None:
@@ -186,43 +202,32 @@ class Products:
                 continue
             k, row, count = self._place(op)
             tile, at = divmod(unit * count + row, ROWS)
-            bases = self._bases(k, tile)
-            if self.streams:
-                found[op.dest] = " + ".join(f"{self.structs[base]}.s{at}" for base in bases)
+            structs = [s for t, s in self.structs.items() if (t.rows, t.tile) == (k, tile)]
+            if structs:
+                text = " + ".join(f"{struct}.s{at}" for struct in structs)
+                found[op.dest] = f"({text})" if len(structs) > 1 else text
             else:
-                found[op.dest] = f"sums[{bases[0] + at}]"
-            if len(bases) > 1:
-                found[op.dest] = f"({found[op.dest]})"
+                text = self._index(op, index, unit)
+                found[op.dest] = text if text.startswith("(") else f"sums[{text}]"
         return found
 
-    def sums_at(self, index: str) -> dict[str, str]:
-        """The same for the unit that a variable counts, from an array."""
-        found = {}
-        for op in self.phase.matvecs:
-            text = self._index(op, index)
-            found[op.dest] = text if text.startswith("(") else f"sums[{text}]"
-        return found
-
-    def _index(self, op: Op, index: str) -> str:
+    def _index(self, op: Op, index: str, unit: int = 0) -> str:
         """Where in the array a sum is; a text in parentheses where it is a sum of several."""
         k, row, count = self._place(op)
-        bases = [c.at for c in self.calls if c.rows == k and c.tile == 0]
+        bases = list(dict.fromkeys(c.at for c in self.kept if c.rows == k and c.tile == 0))
+        place = row + count * unit
+        if not index:
+            return str(bases[0] + place)
         factor = f"{count} * {index}" if count > 1 else index
-        parts = list(dict.fromkeys(bases))
-        if len(parts) > 1:
-            return self._spread(k, row, count, index)
-        return f"{factor} + {parts[0] + row}" if parts[0] + row else factor
+        if len(bases) > 1:
+            return self._spread(bases, f"{factor} + {place}")
+        return f"{factor} + {bases[0] + place}" if bases[0] + place else factor
 
-    def _spread(self, k: int, row: int, count: int, index: str) -> str:
-        """Several parts, each with sums of its own, tile by tile: q / 4 tiles of 4 * parts."""
-        assert self.chosen is not None
-        parts = len(self.chosen.runs[k])
-        first = min(c.at for c in self.calls if c.rows == k)
-        place = f"{count} * {index} + {row}"
-        texts = [
-            f"sums[({place}) / 4 * {ROWS * parts} + ({place}) % 4 + {first + ROWS * part}]"
-            for part in range(parts)
-        ]
+    @staticmethod
+    def _spread(bases: list[int], place: str) -> str:
+        """Several parts, each with sums of its own, tile by tile."""
+        size = ROWS * len(bases)
+        texts = [f"sums[({place}) / 4 * {size} + ({place}) % 4 + {base}]" for base in bases]
         return f"({' + '.join(texts)})"
 
     def constants(self, streamed: Array) -> tuple[Constant, ...]:
@@ -230,7 +235,9 @@ class Products:
         if self.chosen is None or self.kernel is None:
             return ()
         array = f"{self.program.name}_{c_name(self.phase.name)}"
-        parts = packed_group(self.program, self.phase, self.chosen, self.calls, streamed)
+        parts = packed_group(
+            self.program, self.phase, self.chosen, (self.kept, self.used_at_once), streamed
+        )
         ctype = "int32_t" if self.streams else self.weight_type
         comment = "tiles of 4 rows, constants of their units behind them" if self.streams else ""
         found = [

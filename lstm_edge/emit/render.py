@@ -16,6 +16,7 @@ from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code
 from lstm_edge.emit.dialects import dialect_of
 from lstm_edge.emit.dialects.tables import stored_tables
+from lstm_edge.emit.header import macros, state_macros, step_notes
 from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
@@ -25,7 +26,6 @@ from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
-from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.operations import curves, curves_float
 from lstm_edge.passes.left import operations_of
@@ -122,7 +122,9 @@ def _printer(
         )
         for phase in selection.schedule.phases
     }
-    uses = [op for ops in fused.values() for op in ops if op.kind in ("table", "half_table")]
+    # A table of words takes twice the flash: it has to be read at each step to be worth that.
+    often = [fused[phase.name] for phase in selection.schedule.phases if phase.per_step]
+    uses = [op for ops in often for op in ops if op.kind in ("table", "half_table")]
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
     return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
 
@@ -243,64 +245,10 @@ def _model(
         "run_parameters": [state, *given, *given_states, "int32_t steps", *taken, *taken_states],
         "advance_arguments": ["state", *(p.name for p in (*inputs, *outputs))],
         "run_arguments": arguments,
-        "step_notes": _step_notes(program, inputs, outputs),
+        "step_notes": step_notes(program, inputs, outputs),
         "formats": formats_comment.comment(program),
-        "macros": [*_macros(program, inputs, outputs), *_state_macros(program, kept)],
+        "macros": [*macros(program, inputs, outputs), *state_macros(program, kept)],
     }
-
-
-def _step_notes(
-    program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
-) -> list[str]:
-    notes = []
-    for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
-        form = describe_port(program, port)
-        if port.limit and view in inputs:
-            form += "; any other counts as the nearest"
-        notes.append(f"{view.name}: {view.length} numbers, {form}")
-    final = [p.name for p in outputs if not p.per_step]
-    if final and program.streams:
-        names = " and ".join(final)
-        both = ", all or none of them" if len(final) > 1 else ""
-        notes.append(f"{names}: NULL{both} at steps whose result is not wanted, to save its work")
-    if program.steps is not None and final:
-        notes.append(f"A sequence has {program.steps} steps.")
-    return notes
-
-
-def _state_macros(program: Program, kept: list[KeptState]) -> list[tuple[str, str, str]]:
-    """Sizes and scales of the states that an input or an output of the model shows."""
-    shown = {s for p in (*program.state_inputs, *program.state_outputs) for s in p.places}
-    names = {c_name(state) for state in shown}
-    macros = []
-    for state in (s for s in kept if s.name in names):
-        base = f"{program.name.upper()}_{state.name.upper()}"
-        macros.append((f"{base}_SIZE", str(state.length), "numbers of the state"))
-        if state.scale:
-            macros.append((f"{base}_SCALE", state.scale, "real value of 1"))
-    return macros
-
-
-def _macros(
-    program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
-) -> list[tuple[str, str, str]]:
-    upper = program.name.upper()
-    macros = []
-    if program.steps is not None:
-        macros.append((f"{upper}_STEPS", str(program.steps), "time steps of a sequence"))
-    for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
-        base = f"{upper}_{view.name.upper()}"
-        given = any(view is one for one in inputs)
-        what = "per step" if view.per_step else "a sequence" if given else "after the last step"
-        macros.append((f"{base}_SIZE", str(view.length), f"numbers {what}"))
-        scale, zero = port.scale.astype(np.float32), port.zero_point
-        if port.limit:
-            macros.append((f"{base}_LIMIT", str(port.limit), "integers from 0 to below this"))
-        if view.converts and np.all(scale == scale[0]) and np.all(zero == zero[0]):
-            macros.append((f"{base}_SCALE", float_literal(float(scale[0])), "real value of 1"))
-            if zero[0] != 0:
-                macros.append((f"{base}_ZERO_POINT", str(zero[0]), "stored value of real 0"))
-    return macros
 
 
 def _files(

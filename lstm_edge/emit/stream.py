@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,6 @@ from lstm_edge.operations.call import Op
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Tiles
-from lstm_edge.passes.tiles import RowSet
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,10 @@ class Tile:
     at: int
 
 
+Calls = tuple[tuple[Tile, ...], tuple[Tile, ...]]
+"""Tiles of a group, and of an inner group."""
+
+
 @dataclass(frozen=True)
 class PackedGroup:
     """words: [n], or [steps, n] where weights change with the step. biases: of plain C, [n]."""
@@ -40,7 +42,7 @@ class PackedGroup:
 
 
 def packed_group(
-    program: Program, phase: Phase, chosen: Tiles, calls: Sequence[Tile], streamed: Array
+    program: Program, phase: Phase, chosen: Tiles, calls: Calls, streamed: Array
 ) -> PackedGroup:
     """The arrays of a phase. streamed: words of each unit that follow its group's tiles."""
     over_time = OPERATIONS[phase.matvecs[0].kind].running
@@ -54,7 +56,7 @@ def _step(
     program: Program,
     phase: Phase,
     chosen: Tiles,
-    calls: Sequence[Tile],
+    calls: Calls,
     streamed: Array,
     step: int,
 ) -> PackedGroup:
@@ -63,39 +65,48 @@ def _step(
     words: list[Array] = []
     biases: list[Array] = []
     for group in range(0, phase.units, chosen.group):
-        done: set[tuple[int, int]] = set()
-        for call in calls:
-            rows = chosen.sets[call.rows]
-            first = (call.rows, call.tile) not in done
-            done.add((call.rows, call.tile))
-            units = (group, min(group + chosen.group, phase.units))
-            weights, bias = _tile(program, kernel, rows, chosen, call, units, step)
-            with_bias = first and not (step and kernel.streams)
-            start = bias if with_bias or not kernel.streams else np.zeros_like(bias)
-            words.append(kernel.pack(weights, start))
-            if chosen.scalings:
-                words.append(_multipliers(program, chosen, call, units))
-            if first:
-                biases.append(bias)
-        words += (
-            [streamed[unit] for unit in range(group, min(group + chosen.group, phase.units))]
-            if kernel.streams
-            else []
-        )
+        end = min(group + chosen.group, phase.units)
+        for call in calls[0]:
+            _add(program, chosen, call, (group, end), step, words, biases)
+        for inner in range(group, end, chosen.inner) if kernel.streams else ():
+            units = (inner, min(inner + chosen.inner, end))
+            for call in calls[1]:
+                _add(program, chosen, call, units, step, words, biases)
+            words += [streamed[unit] for unit in range(*units)]
     return PackedGroup(np.concatenate(words), np.concatenate(biases))
+
+
+def _add(
+    program: Program,
+    chosen: Tiles,
+    call: Tile,
+    units: tuple[int, int],
+    step: int,
+    words: list[Array],
+    biases: list[Array],
+) -> None:
+    """Pack one tile for these units. A bias comes once: with a row's first part and first step."""
+    kernel = chosen.kernel
+    assert kernel is not None
+    weights, bias = _tile(program, kernel, chosen, call, units, step)
+    once = kernel.streams and (call.part or step)
+    words.append(kernel.pack(weights, np.zeros_like(bias) if once else bias))
+    if chosen.scalings:
+        words.append(_multipliers(program, chosen, call, units))
+    if not call.part:
+        biases.append(bias)
 
 
 def _tile(
     program: Program,
     kernel: Kernel,
-    rows: RowSet,
     chosen: Tiles,
     call: Tile,
     units: tuple[int, int],
     step: int,
 ) -> tuple[Array, Array]:
     """Weights [4, padded columns] of a tile's part, in the kernel's order, and its biases."""
-    runs = chosen.runs[call.rows]
+    rows, runs = chosen.sets[call.rows], chosen.runs[call.rows]
     first = sum(run.values for run in runs[: call.part])
     values = range(first, first + call.run.values)
     kind = np.float32 if program.is_float else np.int64

@@ -111,7 +111,7 @@ class Arrays:
         for value in operands:
             own = self._state_of(when, value)
             kind = None
-            if own is not None:
+            if own is not None and not own[1]:
                 state = next(s for s in self.program.states if s.name == own[0])
                 double = state.name in self.schedule.double_buffered
                 kind = (double, own[1], self.made.get(state.next))
@@ -164,6 +164,8 @@ class Arrays:
         offset, double = 0, False
         for value in operands:
             own = self._state_of(when, value)
+            if own is not None and own[1] and len(operands) > 1:
+                own = None  # what the step makes of a state is in its other buffer: written twice
             length = padded(self.program.values[value].length)
             name = value if own is None else own[0]
             entries.append(Entry(name, offset, length, own is not None))

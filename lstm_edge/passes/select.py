@@ -30,8 +30,8 @@ class Tiles:
     """How a phase's products are computed.
 
     kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units
-    at a time. scalings: of sums that the kernel scales itself. sums: how
-    many of a group are kept in the state, where too much is done with them to have them at once.
+    at a time. scalings: of sums that the kernel scales itself. inner:
+    units of a group whose sums are used together; all of them where little is done with each.
     """
 
     kernel: Kernel | None
@@ -39,7 +39,26 @@ class Tiles:
     runs: tuple[tuple[Run, ...], ...]
     group: int
     scalings: Mapping[str, Scaling]
-    sums: int
+    inner: int
+
+    @property
+    def at_once(self) -> tuple[bool, ...]:
+        """For each row set: whether its sums are used as soon as they are there; others are kept
+        until the units of the group are done.
+        """
+        whole = self.inner == self.group
+        return tuple(
+            whole or (rows.units > 0 and self.inner % rows.units == 0) for rows in self.sets
+        )
+
+    @property
+    def sums(self) -> int:
+        """Sums of a group that are kept in the state."""
+        if self.kernel is None or not self.kernel.streams:
+            return 0
+        kept = zip(self.sets, self.runs, self.at_once, strict=True)
+        tiles = (rows.tiles(self.group) * len(parts) for rows, parts, once in kept if not once)
+        return ROWS * sum(tiles)
 
 
 @dataclass(frozen=True)
@@ -127,24 +146,18 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
     group = 1 if kernel is None else group_of(sets, phase.units)
     whole = all(len(parts) == 1 for parts in runs)
     scaled = scalings(program, phase) if whole else {}
-    sums = _kept_sums(phase, kernel, sets, tuple(runs), group)
-    return Tiles(kernel, sets, tuple(runs), group, scaled, sums)
+    return Tiles(kernel, sets, tuple(runs), group, scaled, _inner(phase, sets, group))
 
 
-def _kept_sums(
-    phase: Phase,
-    kernel: Kernel | None,
-    sets: tuple[RowSet, ...],
-    runs: tuple[tuple[Run, ...], ...],
-    group: int,
-) -> int:
-    """Sums of a group that are kept until its units are done, one after the other."""
+def _inner(phase: Phase, sets: tuple[RowSet, ...], group: int) -> int:
+    """Units whose sums are used together: all of a group where little is done with each, else so
+    many as fill a tile of some rows.
+    """
     running = any(OPERATIONS[op.kind].running for op in phase.matvecs)
-    short = len(phase.ops) - len(phase.matvecs) <= SHORT and not (phase.reductions or running)
-    if kernel is None or not kernel.streams or group == 1 or short:
-        return 0
-    tiles = (rows.tiles(group) * len(parts) for rows, parts in zip(sets, runs, strict=True))
-    return ROWS * sum(tiles)
+    if len(phase.ops) - len(phase.matvecs) <= SHORT and not (phase.reductions or running):
+        return group
+    filling = [rows.units for rows in sets if 0 < rows.units < group]
+    return max(filling, default=1)
 
 
 def _kernel(

@@ -27,6 +27,11 @@ class RowSet:
     operands: tuple[str, ...]
     matvecs: tuple[Op, ...]
 
+    @property
+    def units(self) -> int:
+        """Units whose rows fill a tile, 0 where a unit's rows lie in several."""
+        return ROWS // len(self.matvecs) if ROWS % len(self.matvecs) == 0 else 0
+
     def tiles(self, group: int) -> int:
         """Tiles for a group of units."""
         return -(-len(self.matvecs) * group // ROWS)
