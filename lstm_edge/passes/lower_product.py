@@ -95,7 +95,7 @@ class Products:
         bits = self.lifts[layer].get(operand.value.name, 0)
         if not bits:
             return operand
-        name = operand.value.name.removeprefix(f"{layer}.")
+        name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
         return lift(self.builder, operand, bits, f"{layer}.{name}_lifted")
 
     def _operands(self, value: Value, matrix: str, weights: Doubles, layer: str) -> list[Operand]:

@@ -68,25 +68,42 @@ def _tiles(selection: Selection, tiles: Tiles, phase: Phase, pieces: Pieces) -> 
     kernel = tiles.kernel
     assert kernel is not None
     form = selection.forms[kernel.name]
-    groups = -(-phase.units // tiles.group)
-    stored = bool(tiles.sums)
+    groups, inner = -(-phase.units // tiles.group), -(-phase.units // tiles.inner)
     total, runs = 0.0, set()
-    for rows, parts in zip(tiles.sets, tiles.runs, strict=True):
-        count = groups * rows.tiles(tiles.group)
-        total += count * sum(kernel.instructions(run.length, form) for run in parts)
-        pieces["call, sums stored" if stored else "call"] += count * len(parts)
+    for rows, parts, once in zip(tiles.sets, tiles.runs, tiles.at_once, strict=True):
+        at_once = once and kernel.streams
+        count = inner * rows.tiles(tiles.inner) if at_once else groups * rows.tiles(tiles.group)
         runs |= set(parts)
-    if not kernel.streams:
-        pieces["loop"] += phase.units
-        return total
-    for run in runs:
+        if kernel.streams:
+            total += count * sum(kernel.instructions(run.length, form) for run in parts)
+            pieces["call" if at_once else "call, sums stored"] += count * len(parts)
+        else:
+            _plain_tiles(phase, count * len(parts), count * sum(r.length for r in parts), pieces)
+    _loops(phase, tiles, (groups, inner), pieces)
+    for run in runs if kernel.streams else ():
         block = BLOCK[kernel.part]
         pieces["operand"] += 1
         pieces["sum of a block"] += run.length // block
         pieces["sum of the rest"] += run.length % block / kernel.columns
-    pieces["group, sums stored" if stored else "group"] += groups
-    pieces["unit, sums stored" if stored else "unit"] += phase.units
     return total
+
+
+def _plain_tiles(phase: Phase, count: int, columns: int, pieces: Pieces) -> None:
+    """Of the kernel in plain C, which is no more than an estimate."""
+    bits = phase.matvecs[0].n
+    pieces["plain tile"] += count
+    pieces[f"column of {bits} bits" if bits else "column"] += columns
+
+
+def _loops(phase: Phase, tiles: Tiles, groups: tuple[int, int], pieces: Pieces) -> None:
+    """The loops over groups, inner groups and units. groups: how many of the first two."""
+    if tiles.inner == tiles.group:
+        pieces["group"] += groups[0]
+        pieces["unit"] += phase.units
+        return
+    pieces["group, sums stored"] += groups[0]
+    pieces["inner group"] += groups[1]
+    pieces["unit, sums stored"] += phase.units
 
 
 def _units(
