@@ -34,7 +34,8 @@ from lstm_edge.targets import load_target
 Doubles = npt.NDArray[np.float64]
 
 TABLE = Path(costs.__file__).with_name("costs.toml")
-CORES = {"dsp": "cortex-m4", "armv7m": "cortex-m3", "armv6m": "cortex-m0"}
+CORES = {core: core for core in ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")}
+CORES |= {"cortex-m3": "cortex-m3", "cortex-m0": "cortex-m0"}
 CORES |= {costs.PORTABLE: "cortex-m4", costs.FLOAT: "cortex-m4"}
 """By table, the core that it is measured on."""
 TRUST = 5e-4
@@ -93,7 +94,9 @@ def _measured(
     program = bundle.read(generated.folder).program
     selection = select(program, load_target(target), "gates")
     steps = program.steps or 1
-    tiles, pieces = costs.pieces_around(program, selection, base, steps)
+    code = costs.base_of(program, load_target(target))
+    assert code is not None
+    tiles, pieces = costs.pieces_around(program, selection, code, steps)
     kernels = {}
     for name in selection.forms:
         if KERNELS[name].streams:
@@ -148,7 +151,7 @@ def run(jobs: int, *, write: bool) -> str:
     tiles: dict[str, set[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
     for base in CORES:
         measured = measure_all(base, jobs)
-        before = costs.prices_of(base)
+        before = costs.prices_of(*_code(base))
         tables[base] = fitted(measured, before)
         worst = {}
         for title, prices in (("the table", before), ("measured anew", tables[base])):
@@ -171,6 +174,14 @@ def run(jobs: int, *, write: bool) -> str:
     return "\n".join(
         [table(head, 1, rows), "", table(["code", "costs", "networks", "rms", "most"], 2, off), ""]
     )
+
+
+def _code(base: str) -> tuple[str, str]:
+    """The code and the core of a table."""
+    if base in (costs.PORTABLE, costs.FLOAT):
+        return base, ""
+    features = load_target(base).features
+    return next(code for code in costs.BASES if code in features), base
 
 
 def _list(numbers: Sequence[int]) -> str:

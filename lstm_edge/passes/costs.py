@@ -23,6 +23,8 @@ Prices = Mapping[str, float]
 """Piece of code -> instructions."""
 BASES = ("dsp", "armv7m", "armv6m")
 """Features with code of their own, the best first."""
+MEASURED_ON = {"dsp": "cortex-m4", "armv7m": "cortex-m3", "armv6m": "cortex-m0"}
+"""By code, the core whose table another core without one takes."""
 PORTABLE, FLOAT = "portable", "float"
 TOLERANCE = 0.05
 """How far an estimate may be from what is counted at -O2 with the kernels of a core; a test."""
@@ -44,11 +46,11 @@ class Cost:
 def cost_of_step(program: Program, selection: Selection, target: Target, steps: int) -> Cost:
     """What a step costs on the mean over a sequence of so many."""
     macs = macs_of_step(program, steps)
-    base = _base(program, target)
+    base = base_of(program, target)
     if base is None:
         return Cost(macs, None)
     tiles, pieces = pieces_around(program, selection, base, steps)
-    prices = prices_of(base)
+    prices = prices_of(base, target.name)
     return Cost(macs, tiles + sum(prices[piece] * count for piece, count in pieces.items()))
 
 
@@ -67,18 +69,22 @@ def pieces_around(
     )
 
 
-def _base(program: Program, target: Target) -> str | None:
-    """The table of a target. float32 without hardware for it is not known."""
+def base_of(program: Program, target: Target) -> str | None:
+    """The code of a target. float32 without hardware for it is not known."""
     if program.is_float:
         return FLOAT if "fpu" in target.features else None
     return next((base for base in BASES if base in target.features), PORTABLE)
 
 
 @cache
-def prices_of(base: str) -> Prices:
-    """The table of `costs.toml`; what it lacks costs what it does in plain C, or else 2."""
+def prices_of(base: str, core: str = "") -> Prices:
+    """The table of a core, or of another one with the same code; what it lacks costs what it does in
+    plain C, or else 2.
+    """
     every = tomllib.loads(Path(__file__).with_name("costs.toml").read_text(encoding="utf-8"))
-    return _Prices({**every.get(PORTABLE, {}), **every.get(base, {})})
+    same = every.get(base, every.get(MEASURED_ON.get(base, ""), {}))
+    own = every.get(core, {}) if base in BASES else {}
+    return _Prices({**every.get(PORTABLE, {}), **same, **own})
 
 
 class _Prices(dict[str, float]):
