@@ -64,7 +64,7 @@ class PhasePrinter:
                 for k in range(phase.units)
             ]
         else:
-            lines += self._loop(phase, products, records, unit)
+            lines += elements.shifted() or self._loop(phase, products, records, unit)
         for op in phase.reductions:
             for pointer, ctype in given.written[op.dest]:
                 lines.append(f"{pointer}[0] = {stored(ctype, plain(names.of(op.dest)))};")

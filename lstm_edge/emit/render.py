@@ -14,24 +14,24 @@ from lstm_edge import __version__
 from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code
+from lstm_edge.emit.constants import function_tables, table_uses
 from lstm_edge.emit.dialects import dialect_of
-from lstm_edge.emit.dialects.dialect import Dialect
 from lstm_edge.emit.dialects.tables import stored_tables
+from lstm_edge.emit.header import macros, state_macros, step_notes
 from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
-from lstm_edge.emit.spell import float_literal, literal
+from lstm_edge.emit.spell import float_literal, helpers_of, literal
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
-from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import ONCE, Program
-from lstm_edge.operations import curves, curves_float
-from lstm_edge.operations.call import Op
-from lstm_edge.passes.fuse import fuse
-from lstm_edge.passes.schedule import Phase, Schedule
+from lstm_edge.operations import OPERATIONS, curves, curves_float
+from lstm_edge.operations.record import Form
+from lstm_edge.passes.left import operations_of
+from lstm_edge.passes.schedule import Schedule
 from lstm_edge.passes.select import Selection, select
 from lstm_edge.resources import templates_dir
 from lstm_edge.targets import Target
@@ -88,9 +88,15 @@ def _braces(numbers: Any, is_float: bool, indent: str) -> str:
     return "{\n" + "".join(lines) + indent + "}"
 
 
-def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...]) -> Rendered:
+def render(
+    program: Program,
+    target: Target,
+    unroll: str,
+    banner: tuple[str, ...],
+    optimize: str = "speed",
+) -> Rendered:
     """The model's header, code and weights. `banner`: the lines of the first comment."""
-    selection = select(program, target, unroll)
+    selection = select(program, target, unroll, optimize)
     plan = selection.schedule
     names = port_names(program)
     memory = allocate(program, selection, names)
@@ -98,7 +104,7 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     printed = [printer.print(phase) for phase in plan.phases]
     phases = tuple(view for view, _ in printed)
     inputs, outputs, constants = _ports(program, names)
-    tables = (*_tables(program, plan, printer.speller), *looked_up(program, plan))
+    tables = (*function_tables(program, plan, printer.speller.tables), *looked_up(program, plan))
     constants = [*tables, *(c for p in phases for c in p.constants), *constants]
     initial, more = _initial(program, memory, plan)
     constants += more
@@ -106,6 +112,7 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     model = _model(program, memory, phases, (inputs, outputs), kept)
     model |= _ticking(program, memory, plan, phases)
     model |= {"constants": constants, "initial": initial, "banner": banner}
+    model |= {"small": optimize == "size"}
     portable = [products for _, products in printed if products is not None]
     stores = any("le_store(" in line for view in phases for line in view.lines)
     kernels = kernel_code(selection.forms, portable, stores=stores)
@@ -119,27 +126,16 @@ def _printer(
     """What prints phases, with their operations as the target's dialect has them."""
     dialect = dialect_of(target, program.is_float)
     fused = {
-        phase.name: _fused(program, phase, dialect, selection)
+        phase.name: operations_of(
+            program, phase, selection.tiles.get(phase.name), fuses=dialect.fuses
+        )
         for phase in selection.schedule.phases
     }
-    uses = [op for ops in fused.values() for op in ops if op.kind in ("table", "half_table")]
+    uses = table_uses(selection.schedule, fused)
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
+    rows = [op for ops in fused.values() for op in ops if OPERATIONS[op.kind].form is Form.ROW]
+    speller.helpers |= helpers_of(rows, is_float=program.is_float)
     return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
-
-
-def _fused(
-    program: Program, phase: Phase, dialect: Dialect, selection: Selection
-) -> tuple[Op, ...]:
-    """The operations that are left to the code around a kernel."""
-    tiles = selection.tiles.get(phase.name)
-    done = {each.result for each in tiles.scalings.values()} if tiles else set()
-    ops = tuple(op for op in phase.ops if op.dest not in done)
-    return fuse(program, ops, _wanted(phase)) if dialect.fuses else ops
-
-
-def _wanted(phase: Phase) -> frozenset[str]:
-    """Results that are stored or reduced."""
-    return frozenset((*phase.stores, *(name for op in phase.reductions for name in op.args)))
 
 
 def _ports(
@@ -153,19 +149,6 @@ def _ports(
             group.append(view)
             constants += arrays
     return tuple(views[0]), tuple(views[1]), constants
-
-
-def _tables(program: Program, plan: Schedule, speller: Speller) -> list[Constant]:
-    names = dict.fromkeys(op.table for p in plan.phases for op in p.ops if op.table)
-    found = []
-    for name in names:
-        stored = speller.tables.get(name)
-        numbers = program.constants[name] if stored is None else stored.numbers
-        what = f"{name.replace('_', ' ')}, Q0.15"
-        what += "" if stored is None else ", with the way to the next entry"
-        ctype = "int16_t" if stored is None else "int32_t"
-        found.append(Constant(f"{program.name}_{name}", ctype, numbers.shape, numbers, what))
-    return found
 
 
 def _initial(
@@ -258,64 +241,10 @@ def _model(
         "run_parameters": [state, *given, *given_states, "int32_t steps", *taken, *taken_states],
         "advance_arguments": ["state", *(p.name for p in (*inputs, *outputs))],
         "run_arguments": arguments,
-        "step_notes": _step_notes(program, inputs, outputs),
+        "step_notes": step_notes(program, inputs, outputs),
         "formats": formats_comment.comment(program),
-        "macros": [*_macros(program, inputs, outputs), *_state_macros(program, kept)],
+        "macros": [*macros(program, inputs, outputs), *state_macros(program, kept)],
     }
-
-
-def _step_notes(
-    program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
-) -> list[str]:
-    notes = []
-    for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
-        form = describe_port(program, port)
-        if port.limit and view in inputs:
-            form += "; any other counts as the nearest"
-        notes.append(f"{view.name}: {view.length} numbers, {form}")
-    final = [p.name for p in outputs if not p.per_step]
-    if final and program.streams:
-        names = " and ".join(final)
-        both = ", all or none of them" if len(final) > 1 else ""
-        notes.append(f"{names}: NULL{both} at steps whose result is not wanted, to save its work")
-    if program.steps is not None and final:
-        notes.append(f"A sequence has {program.steps} steps.")
-    return notes
-
-
-def _state_macros(program: Program, kept: list[KeptState]) -> list[tuple[str, str, str]]:
-    """Sizes and scales of the states that an input or an output of the model shows."""
-    shown = {s for p in (*program.state_inputs, *program.state_outputs) for s in p.places}
-    names = {c_name(state) for state in shown}
-    macros = []
-    for state in (s for s in kept if s.name in names):
-        base = f"{program.name.upper()}_{state.name.upper()}"
-        macros.append((f"{base}_SIZE", str(state.length), "numbers of the state"))
-        if state.scale:
-            macros.append((f"{base}_SCALE", state.scale, "real value of 1"))
-    return macros
-
-
-def _macros(
-    program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
-) -> list[tuple[str, str, str]]:
-    upper = program.name.upper()
-    macros = []
-    if program.steps is not None:
-        macros.append((f"{upper}_STEPS", str(program.steps), "time steps of a sequence"))
-    for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
-        base = f"{upper}_{view.name.upper()}"
-        given = any(view is one for one in inputs)
-        what = "per step" if view.per_step else "a sequence" if given else "after the last step"
-        macros.append((f"{base}_SIZE", str(view.length), f"numbers {what}"))
-        scale, zero = port.scale.astype(np.float32), port.zero_point
-        if port.limit:
-            macros.append((f"{base}_LIMIT", str(port.limit), "integers from 0 to below this"))
-        if view.converts and np.all(scale == scale[0]) and np.all(zero == zero[0]):
-            macros.append((f"{base}_SCALE", float_literal(float(scale[0])), "real value of 1"))
-            if zero[0] != 0:
-                macros.append((f"{base}_ZERO_POINT", str(zero[0]), "stored value of real 0"))
-    return macros
 
 
 def _files(

@@ -51,7 +51,9 @@ class Reader:
 def stored_tables(
     program: Program, dialect: Dialect, uses: Iterable[Op]
 ) -> Mapping[str, StoredTable]:
-    """The tables that the dialect can keep as words, by name; uses: all table operations."""
+    """The tables that the dialect can keep as words, by name; uses: the table operations
+    that count.
+    """
     if dialect.tables is None:
         return {}
     finest: dict[str, int] = {}

@@ -9,7 +9,7 @@
  *     3   K_ONES times the first, then passes of K_BLOCKS times the second: for one long count
  *
  * It sums in r9, r8, r12 and lr. A kernel is called by LE_CALLS, with the stream in r0 and the operand
- * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r7,
+ * in r1. It returns the word behind the tile in r0, the sums in r2, r3, r4, r1, and keeps r5 to r7,
  * r10 and r11.
  */
 #define LE_JOIN(a, b) LE_JOINED(a, b)
@@ -43,7 +43,7 @@ typedef struct {
 /* r1: values, r3: skip_ones; on the stack: skip_blocks, stop. */
 #define LE_BEGIN(k) \
     ".syntax unified\n\t" \
-    "push {r4-r7, lr}\n\t" \
+    "push {r5-r7, lr}\n\t" \
     LE_JOIN(LE_KEEP_, k##_FORM) \
     "mov r12, r6\n\t" \
     "ldm r0!, {r2, r6, r7}\n\t" \
@@ -122,9 +122,7 @@ typedef struct {
     "asrs r6, r6, #16\n\t" \
     "adds " sum ", " sum ", r6\n\t"
 
-#define LE_LEAVE \
-    "mov r12, r4\n\t" \
-    "pop {r4-r7, pc}\n\t"
+#define LE_LEAVE "pop {r5-r7, pc}\n\t"
 
 /* The operand of kernel k with `ones` times K_COLUMNS columns, and the sum of its values. */
 #define LE_OPERAND(k, values, ones, sum) \
@@ -169,13 +167,13 @@ static inline le_operand le_operand_of(
         register int32_t r1 __asm__("r1") = (int32_t)operand; \
         register int32_t r2 __asm__("r2"); \
         register int32_t r3 __asm__("r3"); \
-        register int32_t r12 __asm__("r12"); \
+        register int32_t r4 __asm__("r4"); \
         __asm__ volatile( \
             LE_CALL \
-            : "+l"(r0), "+l"(r1), "=&l"(r2), "=&l"(r3), "=&h"(r12) \
+            : "+l"(r0), "+l"(r1), "=&l"(r2), "=&l"(r3), "=&l"(r4) \
             : [kernel] LE_ADDRESS(rows) \
-            : "r8", "r9", "lr", "cc", "memory"); \
-        const le_sums sums = {r2, r3, r12, r1}; \
+            : "r8", "r9", "r12", "lr", "cc", "memory"); \
+        const le_sums sums = {r2, r3, r4, r1}; \
         *w = r0; \
         return sums; \
     }
