@@ -196,6 +196,7 @@ class _Unit:
 
     def _text(self, op: Op, unit: str, terms: Mapping[str, Term]) -> tuple[str, bool]:
         if OPERATIONS[op.kind].form is Form.ROW:
+            self.speller.called(op)
             return self.opened.elements[op.dest].format(unit=unit), False
         if OPERATIONS[op.kind].form is Form.ELEMENT:
             element = self.elements.term(op.args[0], _plus(unit, op.n))

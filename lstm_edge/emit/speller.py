@@ -44,6 +44,10 @@ class Speller:
             return self._common(op, terms, names)
         return self._own(op, terms, spelling)
 
+    def called(self, op: Op) -> None:
+        """The lines call the common helpers of an operation."""
+        self.helpers |= helpers_of([op], is_float=self.program.is_float)
+
     def saturate(self, bits: int) -> str:
         """The function that limits a number to so many bits."""
         self.saturations.add((bits, 0))
@@ -80,5 +84,5 @@ class Speller:
         table = {"table": f"{self.program.name}_{op.table}"} if op.table else {}
         args = [term.full for term in terms]
         text = spell(op, args, is_float=self.program.is_float, **table, **names)
-        self.helpers |= helpers_of([op], is_float=self.program.is_float)
+        self.called(op)
         return text, False
