@@ -3,6 +3,7 @@
 python -m benchmarks run                 everything, into docs/benchmarks.md
 python -m benchmarks one lstm 16 32      a step of one network
 python -m benchmarks flags               the table of the compiler's flags
+python -m benchmarks costs               what the compiler estimates with; --write renews its table
 python -m benchmarks autoencoder         dense layers beside silicon
 python -m benchmarks update              benchmarks/counts.json, which a test holds
 """
@@ -14,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import autoencoder, document, flags, gate
+from benchmarks import autoencoder, costs, document, flags, gate
 from benchmarks.cases import ACTIVATIONS, MAIN, WEIGHTS, Case, cores
 from benchmarks.chosen import COLUMNS, Chosen
 from benchmarks.markdown import table
@@ -35,6 +36,8 @@ def main() -> int:
             print(_one(options))
         case "flags":
             print(flags.section(flags.measure_all(options.jobs)))
+        case "costs":
+            print(costs.run(options.jobs, write=options.write))
         case "autoencoder":
             print(autoencoder.section(autoencoder.measure_all(options.jobs)))
         case "update":
@@ -66,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--weights", type=int, default=8, choices=WEIGHTS)
     one.add_argument("--activations", type=int, default=12, choices=ACTIVATIONS)
     one.add_argument("--scheme", default="int8", choices=("int8", "fixed", "float32"))
+    estimated = commands.add_parser("costs")
+    estimated.add_argument("--write", action="store_true", help="lstm_edge/passes/costs.toml anew")
     for name in ("flags", "autoencoder", "update"):
         commands.add_parser(name)
     return parser

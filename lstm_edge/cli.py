@@ -111,6 +111,13 @@ def main() -> None:
     show_default=True,
     help="Loops, unrolled columns, or straight-line code.",
 )
+@click.option(
+    "--optimize",
+    type=click.Choice(["speed", "size"]),
+    default="speed",
+    show_default=True,
+    help="Fewest instructions, or least code: nothing unrolled or written twice.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Sequence length, where it is open.")
 @click.option(
     "--state",

@@ -28,6 +28,8 @@ MEASURED_SAMPLES, MEASURED_STEPS, MEASURED_NUMBERS = 32, 1024, 2**22
 """The error is measured on so many held-back samples and, where any number will do, steps at most,
 and input numbers times layers.
 """
+COST_STEPS = 64
+"""A step costs what it does on the mean over so many, where any number will do."""
 DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
 
 
@@ -83,6 +85,12 @@ def some_samples(feed: Feed, program: Program) -> Feed:
     numbers = sum(a[0].size for a in feed.inputs.values()) * layers
     count = max(1, min(samples, MEASURED_SAMPLES, MEASURED_NUMBERS // max(numbers, 1)))
     return feed.pick(np.arange(count)).first_steps(program, MEASURED_STEPS)
+
+
+def steps_of(program: Program, data: Data) -> int:
+    """Over how many steps costs of a step are taken on the mean, as `profile` does."""
+    _, _, steps = data.held_back.first_steps(program, COST_STEPS).shape
+    return steps
 
 
 def drawn_inputs(program: Program) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from lstm_edge import __version__, bundle, frontend
 from lstm_edge.accuracy import text
 from lstm_edge.accuracy.advice import advice
 from lstm_edge.accuracy.measure import measure
-from lstm_edge.data import Data, load_data, no_data, some_samples
+from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
 from lstm_edge.emit.render import Rendered, banner, render
 from lstm_edge.emit.testing import render_selftest
 from lstm_edge.errors import DataError
@@ -27,6 +27,7 @@ from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import manifest
 from lstm_edge.passes.calibrate import Ranges, calibrate, chained
+from lstm_edge.passes.costs import cost_of_step
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import Proof, prove
@@ -34,6 +35,7 @@ from lstm_edge.profile.budgets import Budgets, check_tools
 from lstm_edge.profile.budgets import check_budgets as check_costs
 from lstm_edge.search.judge import judge_of
 from lstm_edge.search.program import Calibrated, Wanted, find_program
+from lstm_edge.search.slower import Code, slower
 from lstm_edge.search.widths import Bound, describe, json_of
 from lstm_edge.sizes import check_budgets
 from lstm_edge.sizes import measure as measure_sizes
@@ -71,6 +73,7 @@ class Request:
     activations: int | None = 12
     cell_state: int = 32
     unroll: str = "gates"
+    optimize: str = "speed"
     steps: int | None = None
     state: str = "kept"
     max_flash: int | None = None
@@ -99,6 +102,7 @@ class Request:
         if options is not None:
             parts += [describe(options), f"cell_state={self.cell_state}"]
         parts.append(f"unroll={self.unroll}")
+        parts += ["optimize=size"] if self.optimize == "size" else []
         parts += ["state=explicit"] if self.state == "explicit" else []
         return " ".join(parts)
 
@@ -151,9 +155,10 @@ def compile_model(
     warnings = list(model.warnings)
     program, options = reference, None
     tried: list[Mapping[str, Any]] = []
+    calibrated = None
     if request.scheme != "float32":
-        ranges = _calibrate(reference, data, progress)
-        made = _quantized(request, Calibrated(model, reference, ranges, data), target, searching)
+        calibrated = Calibrated(model, reference, _calibrate(reference, data, progress), data)
+        made = _quantized(request, calibrated, target, searching)
         program, options, tried = made
         program = replace(program, options={**program.options, "state": request.state})
     if not data.from_file and not program.is_float:
@@ -166,11 +171,15 @@ def compile_model(
     described = request.described(options)
     lines = banner(program, model.sha256, target, described)
     check_budgets(program, target, request.unroll, request.max_flash)
-    rendered = render(program, target, request.unroll, lines)
+    rendered = render(program, target, request.unroll, lines, request.optimize)
+    cost = cost_of_step(program, rendered.selection, target, steps_of(program, data))
+    if calibrated is not None and options is not None:
+        code = Code(request.unroll, request.optimize)
+        warnings += slower(calibrated, options, code, cost, target)
     selftest = _selftest(program, target, lines, data)
     sources = {**rendered.files, f"{program.name}_selftest.c": selftest}
     sizes = measure_sizes(program, target, rendered, request.max_flash, request.max_ram)
-    summary = manifest(model, program, target, rendered, proof, sizes, described)
+    summary = manifest(model, program, target, rendered, proof, sizes, cost, described)
     files = {name: text.encode() for name, text in sources.items()}
     files[bundle.PROGRAM] = to_bytes(program)
     files[bundle.REFERENCE] = to_bytes(reference)
@@ -221,7 +230,9 @@ def _quantized(
     )
     labels = None if request.labels is None else bundle.read_arrays(request.labels)
     judge = judge_of(calibrated.reference, calibrated.data, labels)
-    best, tried = find_program(calibrated, wanted, judge, target, request.unroll, progress)
+    best, tried = find_program(
+        calibrated, wanted, judge, target, (request.unroll, request.optimize), progress
+    )
     return best.made, best.options, [json_of(each, each is best) for each in tried]
 
 

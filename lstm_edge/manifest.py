@@ -13,6 +13,7 @@ from lstm_edge.emit.render import Rendered
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program, StatePort
+from lstm_edge.passes.costs import Cost
 from lstm_edge.passes.prove import Proof
 from lstm_edge.passes.widths import ctype_of
 from lstm_edge.sizes import Sizes
@@ -26,6 +27,7 @@ def manifest(
     rendered: Rendered,
     proof: Proof,
     sizes: Sizes,
+    cost: Cost,
     options: str,
 ) -> dict[str, Any]:
     """A JSON object; keys in a fixed order."""
@@ -53,6 +55,9 @@ def manifest(
         ],
         "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
         "ram": {"state": sizes.state, "scratch": sizes.scratch},
+        "macs": round(cost.macs, 2),
+        "instructions": None if cost.instructions is None else round(cost.instructions),
+        "compiler": {"name": target.compiler, "recommended": list(target.recommended)},
         "proof": None
         if program.is_float
         else {"accumulator_bits": round(proof.accumulator_bits, 2)},

@@ -64,6 +64,7 @@ def compiled(result: Compiled) -> str:
         f"{m['name']}: {result.folder} for {m['target']}, {m['options']}",
         f"  flash  code {code}, weights {flash['weights']:,} B, tables {flash['tables']:,} B",
         f"  RAM    state {ram['state']:,} B, scratch {ram['scratch']:,} B",
+        f"  step   {_work(m)}",
     ]
     for kind in ("inputs", "outputs"):
         for port in m[kind]:
@@ -78,6 +79,16 @@ def compiled(result: Compiled) -> str:
     lines += result.errors
     lines += _tried(m["search"]) if "search" in m else []
     return "\n".join(lines)
+
+
+def _work(manifest: Mapping[str, Any]) -> str:
+    """MACs of a step, and about how many instructions."""
+    macs, instructions = manifest["macs"], manifest["instructions"]
+    text = f"{macs:,.10g} MACs"
+    if instructions is None:
+        return f"{text}, instructions unknown: this core has no hardware for float32"
+    per_mac = f", {instructions / macs:.2f} per MAC" if macs else ""
+    return f"{text}, about {instructions:,} instructions{per_mac} (estimated at -O2)"
 
 
 def _tried(attempts: list[Mapping[str, Any]]) -> list[str]:

@@ -6,15 +6,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from lstm_edge.emit.constants import constant_bytes
 from lstm_edge.emit.render import Rendered
-from lstm_edge.emit.view import Constant
 from lstm_edge.errors import BudgetError, ToolchainError
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.targets import Target
 from lstm_edge.toolchain import gcc, process
 
-BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}
 STRAIGHT_BYTES_PER_WEIGHT = 6
 """Code of a multiply-accumulate with its weight as a literal, measured on Cortex-M4: 5 to 9."""
 STRAIGHT_BYTES_PER_OP = 8
@@ -64,7 +63,7 @@ def measure(
     max_ram: int | None,
 ) -> Sizes:
     """Sizes of the rendered program; BudgetError where a budget is exceeded."""
-    weights, tables = constant_bytes(rendered)
+    weights, tables = constant_bytes(rendered.constants)
     memory = rendered.memory
     words = 4 * (1 + memory.counts_steps + len({m.suffix for m in memory.states} - {""}))
     code = _code_size(program, target, rendered)
@@ -81,22 +80,12 @@ def measure(
     return sizes
 
 
-def constant_bytes(rendered: Rendered) -> tuple[int, int]:
-    """Bytes of weights with all that belongs to them, and of tables of functions."""
-    tables = sum(_bytes(c) for c in rendered.constants if c.name.endswith("_table"))
-    return sum(_bytes(c) for c in rendered.constants) - tables, tables
-
-
 def _check(what: str, option: str, found: int, budget: int | None, parts: str) -> None:
     if budget is not None and found > budget:
         raise BudgetError(
             f"the program takes {found:,} bytes of {what} ({parts}), more than {option} "
             f"{budget:,}; use a smaller model, --unroll none or a larger budget"
         )
-
-
-def _bytes(constant: Constant) -> int:
-    return int(constant.numbers.size) * BYTES[constant.ctype]
 
 
 def _code_size(program: Program, target: Target, rendered: Rendered) -> int | None:

@@ -51,6 +51,7 @@ class Target:
     name         folder of the target, and its name on the command line
     order        position in lists
     flags        compiler flags that select the core and keep float32 exact
+    recommended  flags that were measured to be best for it: `python -m benchmarks flags`
     features     some of `FEATURES`
     default_flash_budget   bytes of flash of a typical part
     board        None where the program runs on this computer
@@ -61,6 +62,7 @@ class Target:
     title: str
     compiler: str
     flags: tuple[str, ...]
+    recommended: tuple[str, ...]
     features: tuple[str, ...]
     default_flash_budget: int
     board: Board | None = None
@@ -168,6 +170,7 @@ _TARGET_KEYS: Mapping[str, Callable[[object], Any]] = {
     "title": _text,
     "compiler": _text,
     "flags": _texts,
+    "recommended": _texts,
     "features": _texts,
     "default_flash_budget": _size,
     "board": _table,

@@ -33,6 +33,15 @@ static inline int32_t __smlawt(int32_t a, int32_t b, int32_t accumulator)
     return __smlawb(a, b >> 16, accumulator);
 }
 
+/* Bytes 0 and 2, with their signs, as halves of a word. */
+static inline int32_t __sxtb16(int32_t a)
+{
+    const uint32_t low = (uint32_t)(int8_t)a & 0xFFFFu;
+    const uint32_t high = (uint32_t)(int8_t)(a >> 16) << 16;
+
+    return (int32_t)(low | high);
+}
+
 /* accumulator + a.low * b.low. */
 static inline int32_t __smlabb(int32_t a, int32_t b, int32_t accumulator)
 {

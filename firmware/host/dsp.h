@@ -1,6 +1,6 @@
 /*
- * The kernels and operations of the DSP extension, in plain C, so that the very files that go into firmware can be run and
- * checked on a computer. Never used on a target.
+ * The kernels of the DSP extension in plain C, so that the very files that go into
+ * firmware can be run and checked on a computer. Never used on a target.
  */
 #ifndef LSTM_EDGE_HOST_DSP_H
 #define LSTM_EDGE_HOST_DSP_H
@@ -10,7 +10,6 @@
 
 #if defined(__arm__) || defined(__thumb__)
 #error "this header stands in for the kernels of a core on a computer"
-
 #endif
 
 typedef int16_t le_value;

@@ -25,6 +25,7 @@ def dialect_code(env: jinja2.Environment, speller: Speller) -> str:
         saturations=sorted(speller.saturations),
         tables=[speller.readers[name] for name in sorted(speller.readers)],
         takes=sorted(speller.takes),
+        widenings=sorted(speller.widenings),
     )
     return text.strip() + "\n\n" if text.strip() else ""
 

@@ -43,12 +43,37 @@ class Elements:
         if self.speller.dialect.pairs and types == ("int16_t", "int16_t") and bits is not None:
             self.speller.takes.add(bits)
             return [f"le_take{bits}({source}, {pointer}, {units});"]
+        if self._widens(value, ctype):
+            return [self._widening(value, pointer, 0, units)]
         text = self.term(value, "unit").full
         text = text if ctype in ("int32_t", "float", types[0]) else f"({ctype}){text}"
         if limits is not None and ctype not in ("int32_t", "float"):
             text = f"({ctype}){self.term(value, 'unit').full}"
         head = f"for (int32_t unit = 0; unit < {units}; unit++)"
         return [Block(head, (f"{pointer}[unit] = {text};",))]
+
+    def shifted(self) -> list[str | Block]:
+        """The lines of a phase that only shifts an int8 vector left; none for any other phase."""
+        phase = self.phase
+        if phase.matvecs or phase.reductions or len(phase.ops) != 1 or not phase.stores:
+            return []
+        op, targets = phase.ops[0], self.given.written[phase.stores[0]]
+        value = op.args[0]
+        if op.kind != "shift" or op.n >= 0 or phase.loads != (value,):
+            return []
+        if not all(self._widens(value, ctype) for _, ctype in targets):
+            return []
+        return [self._widening(value, pointer, -op.n, phase.units) for pointer, _ in targets]
+
+    def _widens(self, value: str, ctype: str) -> bool:
+        """True where the dialect makes halfwords of a vector of bytes, two at a time."""
+        types = (self.given.types[self.given.read[value]], ctype)
+        pairs = self.speller.dialect.pairs and self._limits(value) is None
+        return pairs and types == ("int8_t", "int16_t")
+
+    def _widening(self, value: str, pointer: str, places: int, units: int) -> str:
+        self.speller.widenings.add(places)
+        return f"le_widen{places}({self.given.read[value]}, {pointer}, {units});"
 
     def _limits(self, value: str) -> Format | None:
         """The range of an input, where its type holds more."""

@@ -64,7 +64,7 @@ class PhasePrinter:
                 for k in range(phase.units)
             ]
         else:
-            lines += self._loop(phase, products, records, unit)
+            lines += elements.shifted() or self._loop(phase, products, records, unit)
         for op in phase.reductions:
             for pointer, ctype in given.written[op.dest]:
                 lines.append(f"{pointer}[0] = {stored(ctype, plain(names.of(op.dest)))};")
@@ -196,6 +196,7 @@ class _Unit:
 
     def _text(self, op: Op, unit: str, terms: Mapping[str, Term]) -> tuple[str, bool]:
         if OPERATIONS[op.kind].form is Form.ROW:
+            self.speller.called(op)
             return self.opened.elements[op.dest].format(unit=unit), False
         if OPERATIONS[op.kind].form is Form.ELEMENT:
             element = self.elements.term(op.args[0], _plus(unit, op.n))

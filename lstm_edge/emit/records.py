@@ -122,7 +122,7 @@ def _stream(
 
 def _only_multiplies(program: Program, ops: tuple[Op, ...], name: str) -> bool:
     """True for what `mulw` multiplies by and nothing else reads: it has 16 bits."""
-    places = {"mulw": 1, "mulw_add": 2}
+    places = {"mulw": 1, "mulw_plus": 1, "mulw_add": 2}
     for op in ops:
         for k, arg in enumerate(op.args):
             if arg == name and places.get(op.kind) != k:

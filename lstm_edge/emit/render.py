@@ -14,24 +14,24 @@ from lstm_edge import __version__
 from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code
+from lstm_edge.emit.constants import function_tables, table_uses
 from lstm_edge.emit.dialects import dialect_of
-from lstm_edge.emit.dialects.dialect import Dialect
 from lstm_edge.emit.dialects.tables import stored_tables
 from lstm_edge.emit.header import macros, state_macros, step_notes
 from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
-from lstm_edge.emit.spell import float_literal, literal
+from lstm_edge.emit.spell import float_literal, helpers_of, literal
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.ir.program import ONCE, Program
-from lstm_edge.operations import curves, curves_float
-from lstm_edge.operations.call import Op
-from lstm_edge.passes.fuse import fuse
-from lstm_edge.passes.schedule import Phase, Schedule
+from lstm_edge.operations import OPERATIONS, curves, curves_float
+from lstm_edge.operations.record import Form
+from lstm_edge.passes.left import operations_of
+from lstm_edge.passes.schedule import Schedule
 from lstm_edge.passes.select import Selection, select
 from lstm_edge.resources import templates_dir
 from lstm_edge.targets import Target
@@ -88,9 +88,15 @@ def _braces(numbers: Any, is_float: bool, indent: str) -> str:
     return "{\n" + "".join(lines) + indent + "}"
 
 
-def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...]) -> Rendered:
+def render(
+    program: Program,
+    target: Target,
+    unroll: str,
+    banner: tuple[str, ...],
+    optimize: str = "speed",
+) -> Rendered:
     """The model's header, code and weights. `banner`: the lines of the first comment."""
-    selection = select(program, target, unroll)
+    selection = select(program, target, unroll, optimize)
     plan = selection.schedule
     names = port_names(program)
     memory = allocate(program, selection, names)
@@ -98,7 +104,7 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     printed = [printer.print(phase) for phase in plan.phases]
     phases = tuple(view for view, _ in printed)
     inputs, outputs, constants = _ports(program, names)
-    tables = (*_tables(program, plan, printer.speller), *looked_up(program, plan))
+    tables = (*function_tables(program, plan, printer.speller.tables), *looked_up(program, plan))
     constants = [*tables, *(c for p in phases for c in p.constants), *constants]
     initial, more = _initial(program, memory, plan)
     constants += more
@@ -106,6 +112,7 @@ def render(program: Program, target: Target, unroll: str, banner: tuple[str, ...
     model = _model(program, memory, phases, (inputs, outputs), kept)
     model |= _ticking(program, memory, plan, phases)
     model |= {"constants": constants, "initial": initial, "banner": banner}
+    model |= {"small": optimize == "size"}
     portable = [products for _, products in printed if products is not None]
     stores = any("le_store(" in line for view in phases for line in view.lines)
     kernels = kernel_code(selection.forms, portable, stores=stores)
@@ -119,29 +126,16 @@ def _printer(
     """What prints phases, with their operations as the target's dialect has them."""
     dialect = dialect_of(target, program.is_float)
     fused = {
-        phase.name: _fused(program, phase, dialect, selection)
+        phase.name: operations_of(
+            program, phase, selection.tiles.get(phase.name), fuses=dialect.fuses
+        )
         for phase in selection.schedule.phases
     }
-    # A table of words takes twice the flash: it has to be read at each step to be worth that.
-    often = [fused[phase.name] for phase in selection.schedule.phases if phase.per_step]
-    uses = [op for ops in often for op in ops if op.kind in ("table", "half_table")]
+    uses = table_uses(selection.schedule, fused)
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
+    rows = [op for ops in fused.values() for op in ops if OPERATIONS[op.kind].form is Form.ROW]
+    speller.helpers |= helpers_of(rows, is_float=program.is_float)
     return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
-
-
-def _fused(
-    program: Program, phase: Phase, dialect: Dialect, selection: Selection
-) -> tuple[Op, ...]:
-    """The operations that are left to the code around a kernel."""
-    tiles = selection.tiles.get(phase.name)
-    done = {each.result for each in tiles.scalings.values()} if tiles else set()
-    ops = tuple(op for op in phase.ops if op.dest not in done)
-    return fuse(program, ops, _wanted(phase)) if dialect.fuses else ops
-
-
-def _wanted(phase: Phase) -> frozenset[str]:
-    """Results that are stored or reduced."""
-    return frozenset((*phase.stores, *(name for op in phase.reductions for name in op.args)))
 
 
 def _ports(
@@ -155,19 +149,6 @@ def _ports(
             group.append(view)
             constants += arrays
     return tuple(views[0]), tuple(views[1]), constants
-
-
-def _tables(program: Program, plan: Schedule, speller: Speller) -> list[Constant]:
-    names = dict.fromkeys(op.table for p in plan.phases for op in p.ops if op.table)
-    found = []
-    for name in names:
-        stored = speller.tables.get(name)
-        numbers = program.constants[name] if stored is None else stored.numbers
-        what = f"{name.replace('_', ' ')}, Q0.15"
-        what += "" if stored is None else ", with the way to the next entry"
-        ctype = "int16_t" if stored is None else "int32_t"
-        found.append(Constant(f"{program.name}_{name}", ctype, numbers.shape, numbers, what))
-    return found
 
 
 def _initial(

@@ -17,16 +17,18 @@ from lstm_edge.operations.call import Op
 class Speller:
     """The lines of one model. tables: those that the dialect keeps as words.
 
-    helpers: names of functions; saturations: bits; readers: of tables; takes: bits.
+    helpers: names of functions; saturations: bits, and those that are dropped before; readers: of
+    tables; takes: bits; widenings: bits that int8 numbers are shifted left by.
     """
 
     program: Program
     dialect: Dialect
     tables: Mapping[str, StoredTable]
     helpers: set[str] = field(default_factory=set)
-    saturations: set[int] = field(default_factory=set)
+    saturations: set[tuple[int, int]] = field(default_factory=set)
     readers: dict[str, Reader] = field(default_factory=dict)
     takes: set[int] = field(default_factory=set)
+    widenings: set[int] = field(default_factory=set)
 
     def text(self, op: Op, terms: list[Term], **names: object) -> tuple[str, bool]:
         """The C expression of an operation, and whether only its lower half is the number."""
@@ -34,14 +36,21 @@ class Speller:
             return self._table(op, terms[0])
         if op.kind == "saturate" and self.dialect.ssat:
             return f"{self.saturate(op.n)}({terms[0].full})", False
+        if op.kind == "saturate_shift" and self.dialect.ssat:
+            self.saturations.add((op.n, op.count))
+            return f"le_saturate{op.n}_of_{op.count}({terms[0].full})", False
         spelling = self.dialect.spellings.get(op.kind)
         if spelling is None:
             return self._common(op, terms, names)
         return self._own(op, terms, spelling)
 
+    def called(self, op: Op) -> None:
+        """The lines call the common helpers of an operation."""
+        self.helpers |= helpers_of([op], is_float=self.program.is_float)
+
     def saturate(self, bits: int) -> str:
         """The function that limits a number to so many bits."""
-        self.saturations.add(bits)
+        self.saturations.add((bits, 0))
         return f"le_saturate{bits}"
 
     def limited(self, text: str, low: int, high: int) -> str:
@@ -67,7 +76,7 @@ class Speller:
         read = reader(self.dialect, table, op)
         self.readers[read.name] = read
         if not table.flat and self.dialect.ssat:
-            self.saturations.add(read.reach)
+            self.saturations.add((read.reach, 0))
         half = self.dialect.tables is not None and self.dialect.tables.half
         return f"{read.name}(&{self.program.name}_{op.table}[256], {term.full})", half
 
@@ -75,5 +84,5 @@ class Speller:
         table = {"table": f"{self.program.name}_{op.table}"} if op.table else {}
         args = [term.full for term in terms]
         text = spell(op, args, is_float=self.program.is_float, **table, **names)
-        self.helpers |= helpers_of([op], is_float=self.program.is_float)
+        self.called(op)
         return text, False

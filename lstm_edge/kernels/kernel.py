@@ -14,6 +14,10 @@ Ints = npt.NDArray[np.int64]
 
 ROWS = 4
 """Rows of a tile."""
+ENTERING = {"dsp": (0, 2, 4, 2), "armv7m": (0, 2, 4, 2), "armv6m": (0, 4, 4, 1)}
+"""By the part of a kernel and its form: instructions that jump into its code, and keep what says
+where it ends.
+"""
 
 
 @dataclass(frozen=True)
@@ -120,16 +124,10 @@ class Kernel:
         if form.kind == 3:
             ones = form.ones
             blocks = (length // self.columns - ones) // self.per_block
-        entering = self.entering if form.kind in (1, 2) else 0
-        entering += 2 if form.kind >= 2 else 0
+        entering = ENTERING[self.part][form.kind] if self.streams else 0
         passes = 0 if form.kind < 2 else max(1, -(-blocks // form.blocks))
         total = tile + ones * one + blocks * block + entering + passes * again
         return total + (scaling if form.scaled else 0)
-
-    @property
-    def entering(self) -> int:
-        """Instructions of the two jumps into the code of forms 1 and 2."""
-        return 4 if self.part == "armv6m" else 2
 
 
 def words(numbers: Array) -> Ints:

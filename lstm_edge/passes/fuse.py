@@ -49,6 +49,14 @@ def _joins(
             number = _number(program, others[0])
             if number is not None:
                 yield name, (Op("mul_add", op.dest, source.args, count=number),)
+        if source.kind == "mulw" and op.kind == "round_shift":
+            total = Op("mulw_plus", name, source.args, count=1 << (op.n - 1))
+            yield name, (total, Op("shift", op.dest, (name,), op.n))
+        if op.kind == "saturate" and source.kind == "shift" and source.n > 0:
+            yield name, (Op("saturate_shift", op.dest, source.args, op.n, count=source.n),)
+        if op.kind == "saturate" and source.kind == "round_shift":
+            total = Op("plus", name, source.args, count=1 << (source.n - 1))
+            yield name, (total, Op("saturate_shift", op.dest, (name,), op.n, count=source.n))
         if op.kind == "table" and source.kind == "shift" and source.n == 1:
             yield name, (replace(op, kind="half_table", args=source.args),)
 

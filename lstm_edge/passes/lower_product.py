@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import DenseOverTime
+from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.model import DenseOverTime, Layer
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
+from lstm_edge.passes.lift import Weighed, lift, lifts
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
 from lstm_edge.passes.lower_input import Inputs
-from lstm_edge.passes.quantize_rows import Operand, Rows, columns_of, sharing_groups
+from lstm_edge.passes.quantize_rows import Operand, Rows, columns_of, sharing_groups, typical
 from lstm_edge.passes.round_products import Called, Rounding
 from lstm_edge.rounding import Doubles
 
@@ -26,7 +27,7 @@ class Products:
 
     seen_as: value name -> its name in the float program, where the two differ. storable: a value
     as an operand, in the width that a layer wants. joined: value that is only the operand of
-    products -> the parts that stand for it.
+    products -> the parts that stand for it. lifts: layer -> how far operands are shifted left.
     """
 
     builder: Builder
@@ -35,6 +36,7 @@ class Products:
     seen_as: dict[str, str]
     storable: Callable[[Value, str], Value]
     joined: dict[str, list[Value]] = field(default_factory=dict)
+    lifts: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def affine(self, node: Expr, args: list[Value], place: Place) -> Value:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
@@ -45,8 +47,10 @@ class Products:
         gate = node.name.removeprefix("b_")
         prefix = f"{layer.name}.{gate}"
         called = Called(layer.name, f"{layer.source or layer.name}, gate {gate}", place.name)
+        if layer.name not in self.lifts:
+            self.lifts[layer.name] = self._lifts(node, args, layer)
         operands = tuple(
-            operand
+            self._lifted(operand, layer.name)
             for v, m in zip(args, node.matrices, strict=True)
             for operand in self._operands(
                 v, f"{layer.name}.{m}", layer.params[m].astype(np.float64), layer.name
@@ -67,6 +71,32 @@ class Products:
         for part in parts[1:]:
             total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
         return total
+
+    def _lifts(self, node: Expr, args: list[Value], layer: Layer) -> dict[str, int]:
+        """What the operands of a product are shifted left by in all products of their layer."""
+        found: dict[str, list[Doubles]] = {}
+        largest: dict[str, int] = {}
+        for e in walk(*layer.cell.results.values()):
+            for arg, matrix in zip(e.args, e.matrices, strict=False):
+                value = next((v for a, v in zip(node.args, args, strict=True) if a is arg), None)
+                if value is None or e.kind != "affine":
+                    continue
+                weights = layer.params[matrix].astype(np.float64)
+                for o in self._operands(value, matrix, weights, layer.name):
+                    found.setdefault(o.value.name, []).append(np.abs(o.weights * o.scale))
+                    largest[o.value.name] = o.largest
+        sizes = {
+            name: typical(np.concatenate([w.max(axis=1) for w in each]))
+            for name, each in found.items()
+        }
+        return lifts([Weighed(name, size, largest[name]) for name, size in sizes.items()])
+
+    def _lifted(self, operand: Operand, layer: str) -> Operand:
+        bits = self.lifts[layer].get(operand.value.name, 0)
+        if not bits:
+            return operand
+        name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
+        return lift(self.builder, operand, bits, f"{layer}.{name}_lifted")
 
     def _operands(self, value: Value, matrix: str, weights: Doubles, layer: str) -> list[Operand]:
         """A factor, or the parts of a joined one with their columns: each keeps its own scale."""

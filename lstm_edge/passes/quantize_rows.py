@@ -71,11 +71,11 @@ def sharing_groups(operands: tuple[Operand, ...]) -> list[tuple[Operand, ...]]:
     From the largest down, each joins the group before it while it is within SHARING_RATIO of that
     group's largest; operands without weights join any.
     """
-    typical = {id(o): _typical(np.abs(o.weights * o.scale).max(axis=1)) for o in operands}
+    sizes = {id(o): typical(np.abs(o.weights * o.scale).max(axis=1)) for o in operands}
     groups: list[list[Operand]] = []
-    for operand in sorted(operands, key=lambda o: -typical[id(o)]):
-        size = typical[id(operand)]
-        if groups and (size == 0.0 or typical[id(groups[-1][0])] <= SHARING_RATIO * size):
+    for operand in sorted(operands, key=lambda o: -sizes[id(o)]):
+        size = sizes[id(operand)]
+        if groups and (size == 0.0 or sizes[id(groups[-1][0])] <= SHARING_RATIO * size):
             groups[-1].append(operand)
         else:
             groups.append([operand])
@@ -89,7 +89,8 @@ def columns_of(group: tuple[Operand, ...], operands: tuple[Operand, ...]) -> Int
     return np.concatenate([starts[id(o)] + np.arange(o.value.length) for o in group])
 
 
-def _typical(largest: Doubles) -> float:
+def typical(largest: Doubles) -> float:
+    """The median of those above 0."""
     return float(np.median(largest[largest > 0])) if np.any(largest > 0) else 0.0
 
 

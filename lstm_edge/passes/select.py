@@ -82,8 +82,9 @@ class Selection:
         return None if tiles is None else tiles.kernel
 
 
-def select(program: Program, target: Target, unroll: str) -> Selection:
-    """Kernels, tiles and operands. unroll: "none", "gates" or "full"."""
+def select(program: Program, target: Target, unroll: str, optimize: str = "speed") -> Selection:
+    """Kernels, tiles, operands. unroll: "none", "gates", "full"; optimize: "speed" or "size"."""
+    small = optimize == "size"
     plan = schedule(program)
     made = {
         name: (phase.sweep, phase.clock)
@@ -97,9 +98,10 @@ def select(program: Program, target: Target, unroll: str) -> Selection:
     tiles = {}
     for phase in plan.phases:
         if phase.matvecs:
-            tiles[phase.name] = _tiles(program, target, unroll, phase, arrays)
+            chosen = _tiles(program, target, unroll, phase, arrays)
+            tiles[phase.name] = replace(chosen, inner=1) if small else chosen
     takes = arrays.takes()
-    forms = _forms(tiles, unroll != "none")
+    forms = _forms(tiles, unroll != "none" and not small)
     tiles = {name: _as_the_kernel_scales(each, forms) for name, each in tiles.items()}
     return Selection(
         with_takes(plan, takes),

@@ -13,6 +13,7 @@ from lstm_edge.bundle import Bundle
 from lstm_edge.emit.testing import pack_input
 from lstm_edge.errors import DataError, TargetError
 from lstm_edge.interpret.feed import Feed
+from lstm_edge.passes.macs import macs_by_layer
 from lstm_edge.profile import sampling
 from lstm_edge.profile.attribution import Owners, by_owner, owners_of
 from lstm_edge.profile.counting import Executable, build_program, count_calls
@@ -24,7 +25,6 @@ from lstm_edge.profile.results import Band, CallCost, Cost, Flash, FunctionCost,
 from lstm_edge.profile.stack import Bound, stack_bound, stack_seen
 from lstm_edge.profile.systick import build_timed, timed_calls
 from lstm_edge.profile.timing import Timing, timing
-from lstm_edge.profile.work import macs_by_layer
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain.process import find_tool
 

@@ -8,13 +8,14 @@ import jinja2
 import numpy as np
 
 from lstm_edge.bundle import HELD_BACK, Bundle, read_arrays
+from lstm_edge.data import COST_STEPS
 from lstm_edge.emit.testing import TestPort, render_harness, test_ports
 from lstm_edge.errors import TargetError
 from lstm_edge.interpret.feed import Feed, feed_of, stored_feed
 from lstm_edge.passes.calibrate import chained
 from lstm_edge.resources import firmware_dir
 
-MOST_STEPS = 64
+MOST_STEPS = COST_STEPS
 """Time steps that are counted, where a model takes any number of them."""
 MOST_SAMPLES = 8
 BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}

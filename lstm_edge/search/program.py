@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lstm_edge.data import Data
-from lstm_edge.emit.render import render
+from lstm_edge.data import Data, steps_of
+from lstm_edge.emit.constants import constant_bytes, constants_of
+from lstm_edge.emit.memory import allocate
+from lstm_edge.emit.ports import port_names
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.costs import instructions
+from lstm_edge.passes.costs import cost_of_step
+from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize
+from lstm_edge.passes.select import select
 from lstm_edge.search.judge import Judge
 from lstm_edge.search.widths import Attempt, Bound, Space, search
-from lstm_edge.sizes import constant_bytes
 from lstm_edge.targets import Target
 
 
@@ -31,6 +34,10 @@ class Calibrated:
     def program(self, options: Options) -> Program:
         """The integer program of the given widths."""
         return quantize(self.model, self.reference, self.ranges, options, self.data.calibration)
+
+    def quick(self, options: Options) -> Program:
+        """A program that costs as much, with weights that were rounded once."""
+        return lowered(self.model, self.ranges, options).program
 
 
 @dataclass(frozen=True)
@@ -48,22 +55,29 @@ def find_program(
     wanted: Wanted,
     judge: Judge,
     target: Target,
-    unroll: str,
+    code: tuple[str, str],
     progress: Callable[[int, int], None],
 ) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
-    """The cheapest program that holds the bound, and all that were tried."""
+    """The cheapest program that holds the bound, and all that were tried. code: `--unroll` and
+    `--optimize`.
+    """
 
     def attempt(options: Options) -> Attempt[Program]:
         program = calibrated.program(options)
-        rendered = render(program, target, "gates" if unroll == "full" else unroll, ())
+        selection = select(program, target, "gates" if unroll == "full" else unroll, optimize)
+        constants = constants_of(program, target, selection)
+        memory = allocate(program, selection, port_names(program))
+        cost = cost_of_step(program, selection, target, steps_of(program, calibrated.data))
         return Attempt(
             options,
             program,
-            sum(constant_bytes(rendered)),
-            instructions(rendered.selection),
-            rendered.memory.state_bytes + rendered.memory.scratch_bytes,
+            sum(constant_bytes(constants)),
+            round(cost.instructions or 0),
+            memory.state_bytes + memory.scratch_bytes,
             judge.judged(program),
         )
+
+    unroll, optimize = code
 
     layers = _layers(calibrated.reference)
     space = Space(wanted.options, wanted.weights, wanted.activations, layers)

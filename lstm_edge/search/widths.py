@@ -2,7 +2,8 @@
 
 Cheap is what takes little flash, then few instructions. First the whole model has one width of each
 kind, from the narrowest on, until one holds; then one layer after the other, those with most
-weights first, is made as narrow as the bound allows.
+weights first, is made as narrow as the bound allows. The default widths are tried, too: what is
+neither smaller nor faster than they are is never taken.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Judged:
 
 @dataclass(frozen=True)
 class Attempt(Generic[Made]):
-    """One choice of widths. flash: bytes of constants; instructions: about so many a step in matrix
-    products; state: bytes of RAM.
+    """One choice of widths. flash: bytes of constants; instructions: about so many a step; state:
+    bytes of RAM.
     """
 
     options: Options
@@ -76,7 +77,15 @@ class Space:
     def most_attempts(self) -> int:
         """How many choices `search` may try."""
         weights, activations = len(self.weights), len(self.activations)
-        return weights * activations + len(self.layers) * (weights + activations - 2)
+        narrower = len(self.layers) * (weights + activations - 2)
+        return weights * activations + narrower + (self.default is not None)
+
+    @property
+    def default(self) -> Options | None:
+        """What is taken where nothing is said, if it may be chosen."""
+        usual = Widths()
+        allowed = usual.weights in self.weights and usual.activations in self.activations
+        return self.uniform(usual.weights, usual.activations) if allowed else None
 
     def uniform(self, weights: int, activations: int) -> Options:
         """One width of each kind for all layers."""
@@ -149,7 +158,11 @@ def search(
             f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
             f"{judged_text(nearest.judged)}; {remedy}, or allow more"
         )
-    return found.narrowed(best, space), tuple(found.tried)
+    best = found.narrowed(best, space)
+    if space.default is not None and all(m.options != space.default for m in found.tried):
+        usual = found.holding(space.default)
+        best = usual if usual is not None and usual.cost < best.cost else best
+    return best, tuple(found.tried)
 
 
 def _nearness(judged: Judged, bound: Bound) -> float:

@@ -44,7 +44,13 @@ from tests.support.programs import BITS, Array
 
 HOST = load_target("host")
 DSP = load_target("cortex-m4")
-KERNELS = {"portable": HOST, "dsp_pairs": DSP}
+CORES = {
+    "portable": HOST,
+    "dsp": DSP,
+    "armv7m": load_target("cortex-m3"),
+    "armv6m": load_target("cortex-m0"),
+}
+"""By the part of kernels and operations that C for them has; all of it runs on this computer."""
 QUICK = "-O1"
 """For straight-line code, which takes an optimizing compiler long."""
 
@@ -55,21 +61,19 @@ def _compiler(tool_or_skip: Callable[..., None]) -> None:
 
 
 def grid() -> list[tuple[int, str, str, int, int]]:
-    """(seed, unroll, kernel, activations, cell state): every combination, twice."""
-    combinations = [
-        (unroll, kernel, a, c) for unroll in UNROLLS for kernel in KERNELS for a, c in BITS
-    ]
-    return [(seed, *each) for seed, each in enumerate(combinations * 2)]
+    """(seed, unroll, part, activations, cell state): every combination."""
+    combinations = [(unroll, part, a, c) for unroll in UNROLLS for part in CORES for a, c in BITS]
+    return [(seed, *each) for seed, each in enumerate(combinations)]
 
 
-@pytest.mark.parametrize(("seed", "unroll", "kernel", "activations", "cell_state"), grid())
+@pytest.mark.parametrize(("seed", "unroll", "part", "activations", "cell_state"), grid())
 def test_a_random_integer_model(
-    seed: int, unroll: str, kernel: str, activations: int, cell_state: int, tmp_path: Path
+    seed: int, unroll: str, part: str, activations: int, cell_state: int, tmp_path: Path
 ) -> None:
     program = integer_program(random_model(seed), activations, cell_state)
     inputs = stored_streams(program, 300, seed)
     assert steps_of(inputs) >= 2000
-    options = {"rendered_for": KERNELS[kernel], "optimize": QUICK}
+    options = {"rendered_for": CORES[part], "optimize": QUICK}
     assert_bit_exact(program, HOST, unroll, tmp_path, inputs, **options)
 
 
@@ -104,7 +108,7 @@ def test_a_model_that_looks_over_several_steps(seed: int, tmp_path: Path) -> Non
     }
     for scheme, program in programs.items():
         inputs = stored_streams(program, 120, seed)
-        options = {"rendered_for": list(KERNELS.values())[seed // 2 % 2], "optimize": QUICK}
+        options = {"rendered_for": list(CORES.values())[seed // 2 % 4], "optimize": QUICK}
         unroll = UNROLLS[seed % 3]
         assert_bit_exact(program, HOST, unroll, tmp_path / scheme, inputs, **options)
 
@@ -148,13 +152,13 @@ def with_params(model: Model, change: Callable[[str, Array], Array]) -> Model:
 def test_parts_of_features_are_read_where_they_are(
     cell: str, direction: str, unroll: str, tmp_path: Path
 ) -> None:
-    """Of the input, and of every layer's result, in both number systems and kernels."""
+    """Of the input, and of every layer's result, in both number systems and for all cores."""
     choices = {"cell": cell, "direction": direction, "read": "steps", "weights": "normal"}
     model = random_model(230, features=6, hidden=(5, 4), cut=("input", "hidden"), **choices)
     for name, program in (("int8", integer_program(model)), ("float", float_program(model))):
         inputs = stored_streams(program, 20)
-        for kernel, target in KERNELS.items():
-            folder = tmp_path / name / kernel
+        for part, target in CORES.items() if name == "int8" else [("portable", HOST)]:
+            folder = tmp_path / name / part
             more = {"rendered_for": target, "optimize": QUICK}
             assert_bit_exact(program, HOST, unroll, folder, inputs, **more)
 
@@ -194,9 +198,9 @@ def test_a_cell_state_that_its_inputs_drive_into_saturation_stays_exact(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("scheme", "kernel"), [*(("int8", kernel) for kernel in KERNELS), ("float32", "portable")]
+    ("scheme", "part"), [*(("int8", part) for part in CORES), ("float32", "portable")]
 )
-def test_sizes_around_the_unrolled_blocks(kernel: str, scheme: str, tmp_path: Path) -> None:
+def test_sizes_around_the_unrolled_blocks(part: str, scheme: str, tmp_path: Path) -> None:
     """1 unit, 1 feature, odd numbers, and columns on both sides of 16 and 32."""
     for features, hidden in ((1, (1,)), (33, (1, 1)), (17, (31,)), (1, (32, 33)), (47, (49,))):
         name = f"{features}_{'_'.join(map(str, hidden))}"
@@ -214,31 +218,29 @@ def test_sizes_around_the_unrolled_blocks(kernel: str, scheme: str, tmp_path: Pa
         inputs = stored_streams(program, 100)
         for unroll in ("none", "gates"):
             folder = tmp_path / f"{name}_{unroll}"
-            options = {"rendered_for": KERNELS[kernel], "optimize": QUICK}
+            options = {"rendered_for": CORES[part], "optimize": QUICK}
             assert_bit_exact(program, HOST, unroll, folder, inputs, **options)
 
 
-@pytest.mark.parametrize("unroll", ["none", "gates"])
+@pytest.mark.parametrize("part", [part for part in CORES if part != "portable"])
 @pytest.mark.parametrize("hidden", [5, 34, 67])
-def test_pairs_whose_sums_are_cut_into_stretches(hidden: int, unroll: str, tmp_path: Path) -> None:
-    """All recurrent weights of a gate at +-127: the upper rows reach 2**23 after few columns."""
+def test_tiles_of_the_largest_weights(hidden: int, part: str, tmp_path: Path) -> None:
+    """All recurrent weights of a gate at +-127, states at both ends: starts of digits wrap."""
     model = with_params(
         random_model(
             330, features=3, hidden=(hidden,), cell="plain", direction="forward", front=()
         ),
         lambda name, a: np.copysign({"W": 0.25, "R": 1.0}.get(name[0], a), a).astype(np.float32),
     )
-    cuts = {}
     for activations in (12, 16):
-        program = integer_program(model, activations)
-        code = rendered(program, DSP, unroll)
-        assert "dsp_pairs" in code.kernels.values()
-        cuts[activations] = code.files["net.c"].count("+= le_upper_sum(pair_0")
+        program = with_saturated_state(integer_program(model, activations))
+        chosen = rendered(program, CORES[part], "gates").selection
+        recurrent = next(t for t in chosen.tiles.values() if len(t.sets[0].operands) == 2)
+        assert recurrent.kernel is not None
+        assert recurrent.kernel.name == f"{part}/int8"
         folder = tmp_path / str(activations)
         inputs = stored_streams(program, 150)
-        assert_bit_exact(program, HOST, unroll, folder, inputs, rendered_for=DSP)
-    assert cuts[16] > 1
-    assert hidden < 60 or cuts[12] > 1
+        assert_bit_exact(program, HOST, "gates", folder, inputs, rendered_for=CORES[part])
 
 
 def builds() -> list[tuple[str, str]]:
@@ -358,8 +360,8 @@ def cpu_features() -> str:
     return info.read_text(encoding="utf-8") if info.is_file() else ""
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_ten_thousand_steps_without_a_reset(kernel: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", CORES)
+def test_ten_thousand_steps_without_a_reset(part: str, tmp_path: Path) -> None:
     program = integer_program(
         random_model(
             420,
@@ -373,7 +375,7 @@ def test_ten_thousand_steps_without_a_reset(kernel: str, tmp_path: Path) -> None
     )
     inputs = random_steps(program, 2, 10_000)
     expected = every(run_numpy(program, Feed(inputs)))
-    options = {"rendered_for": KERNELS[kernel]}
+    options = {"rendered_for": CORES[part]}
     found = compiled_outputs(program, HOST, "gates", tmp_path, inputs, **options)
     assert_same_bits(expected, found)
     assert found["y"].shape[2] == 10_000

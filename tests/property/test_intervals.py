@@ -61,7 +61,9 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         "shift": draw(st.integers(-4, 31)),
         "round_shift": draw(st.integers(1, 30)),
         "saturate": draw(st.integers(2, 31)),
+        "saturate_shift": draw(st.integers(2, 31)),
         "table": draw(st.integers(0, 12)),
+        "half_table": draw(st.integers(0, 12)),
         "lookup": draw(st.integers(0, UNITS - 1)),
         "mean_over_steps": draw(st.integers(-3, 3)),
         "slide": draw(st.integers(0, 1)),
@@ -88,12 +90,13 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
     }
     for name in ("W", "R"):
         constants[name] = rng.integers(-127, 128, shape.get(kind, (1,)))
-    table = {"table": draw(st.sampled_from(sorted(TABLES))), "log": "log", "rsqrt": "rsqrt"}.get(
-        kind, ""
-    )
+    curve = draw(st.sampled_from(sorted(TABLES)))
+    table = {"table": curve, "half_table": curve, "log": "log", "rsqrt": "rsqrt"}.get(kind, "")
     matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",), "lookup": ("W",)}.get(kind, ())
     names = ("a", "b", "c")[: len(limits)]
     count = draw(st.integers(1, 3)) if kind == "mean_over_steps" else 0
+    if kind == "saturate_shift":
+        count = draw(st.integers(0, 31))
     if kind == "slice":
         n = draw(st.integers(0, UNITS - 1))
         count = draw(st.integers(1, UNITS - n))

@@ -18,6 +18,7 @@ DIALECT = Dialect(
     spellings={
         "mulw": Spelling("le_mulw({0.full}, {1.full})", "le_mulw"),
         "mulw_add": Spelling("{0.full} + le_mulw({1.full}, {2.full})", "le_mulw"),
+        "mulw_plus": Spelling("le_mulw({0.full}, {1.full}) + {count}", "le_mulw"),
         "mul_add": Spelling("{0.full} * {1.full} + {count}"),
     },
     tables=TableWords(_words, most_bits=15),

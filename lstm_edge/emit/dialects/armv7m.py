@@ -27,6 +27,11 @@ DIALECT = Dialect(
             "le_mulw",
             upper=Spelling("{0.full} + le_scale({1.full}, {2.high})", "le_scale"),
         ),
+        "mulw_plus": Spelling(
+            "le_mulw({0.full}, {1.full}) + {count}",
+            "le_mulw",
+            upper=Spelling("le_scale({0.full}, {1.high}) + {count}", "le_scale"),
+        ),
         "mul_add": Spelling("{0.full} * {1.full} + {count}"),
     },
     tables=TableWords(_words, most_bits=15),

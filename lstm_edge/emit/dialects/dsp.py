@@ -27,6 +27,11 @@ DIALECT = Dialect(
             "le_mulw_add",
             upper=Spelling("le_mulw_high_add({0.full}, {1.full}, {2.high})", "le_mulw_high_add"),
         ),
+        "mulw_plus": Spelling(
+            "le_mulw_add({count}, {0.full}, {1.low})",
+            "le_mulw_add",
+            upper=Spelling("le_mulw_high_add({count}, {0.full}, {1.high})", "le_mulw_high_add"),
+        ),
         "mul": Spelling("le_mul({0.low}, {1.low})", "le_mul"),
         "mul_add": Spelling("le_mul_add({count}, {0.low}, {1.low})", "le_mul_add"),
     },

@@ -1,4 +1,6 @@
-"""Multiply-accumulates of a program's layers, from its matrices."""
+"""Multiply-accumulates of a program's layers, from its matrices: the numbers in them, times how
+often their layer runs. Profile, compile and manifest mean this.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,15 @@ from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.passes.schedule import Phase, schedule
 
 
+def macs_of_step(program: Program, steps: int) -> float:
+    """Of a step, on the mean over a sequence of so many: what runs once counts in its share."""
+    return sum(macs_by_layer(program, steps)) / steps
+
+
 def macs_by_layer(program: Program, steps: int) -> tuple[float, ...]:
     """Of each phase of the schedule, in one call on so many steps."""
     return tuple(
-        float(_once(program, phase) * _times(program, phase, steps))
+        float(_once(program, phase) * times(program, phase, steps))
         for phase in schedule(program).phases
     )
 
@@ -24,8 +31,8 @@ def _once(program: Program, phase: Phase) -> int:
     return total
 
 
-def _times(program: Program, phase: Phase, steps: int) -> int:
-    """How often the phase runs."""
+def times(program: Program, phase: Phase, steps: int) -> int:
+    """How often a phase runs in a sequence of so many steps."""
     if phase.sweep < 0:
         return int(phase.sweep == ONCE)
     ticks = program.lengths[phase.sweep].of(steps)
