@@ -42,8 +42,12 @@ def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stor
     parts = [_streaming(part, forms) for part in SHARED if any(n.startswith(part) for n in forms)]
     if stores:
         parts.append(f"{_read('store.h')}\n")
-    functions = {products.function: products for products in portable}
-    parts += [_portable(functions[name]) for name in sorted(functions)]
+    functions = {
+        name: (products, ctype)
+        for products in portable
+        for name, ctype in products.functions.items()
+    }
+    parts += [_portable(name, *functions[name]) for name in sorted(functions)]
     return "".join(f"{part}\n" for part in parts)
 
 
@@ -65,14 +69,14 @@ def _streaming(part: str, forms: Mapping[str, Form]) -> str:
     return "\n\n".join([*texts, f'#else\n#include "{part}.h"\n#endif\n'])
 
 
-def _portable(products: Products) -> str:
+def _portable(function: str, products: Products, ctype: str) -> str:
     kernel = products.kernel
     assert kernel is not None
     names = {
         "LE_WEIGHT": products.weight_type,
-        "LE_VALUE": products.value_type,
+        "LE_VALUE": ctype,
         "LE_SUM": products.sum_type,
-        "LE_ROWS": products.function,
+        "LE_ROWS": function,
     }
     text = _read(f"{kernel.name}.c")
     for name, meaning in names.items():

@@ -127,16 +127,15 @@ class Products:
         return "float" if self.program.is_float else "int32_t"
 
     @property
-    def function(self) -> str:
-        """The function in plain C, by the types that it multiplies."""
-        types = (self.weight_type, self.value_type)
-        weights = "int4" if self.phase.matvecs[0].n == 4 else types[0].removesuffix("_t")
-        return f"le_rows_{weights}_{types[1].removesuffix('_t')}"
+    def functions(self) -> Mapping[str, str]:
+        """The functions in plain C that are called, with the C type of what they multiply."""
+        types = [self.given.types[self.given.runs[tile.run]] for tile in self.kept]
+        return {self._function(ctype): ctype for ctype in types}
 
-    @property
-    def value_type(self) -> str:
-        """C type of the numbers of an operand."""
-        return self.given.types[self.given.runs[self.kept[0].run]]
+    def _function(self, ctype: str) -> str:
+        """The function in plain C for operands of a type."""
+        weights = "int4" if self.phase.matvecs[0].n == 4 else self.weight_type.removesuffix("_t")
+        return f"le_rows_{weights}_{ctype.removesuffix('_t')}"
 
     def kept_tiles(self) -> tuple[str | Block, ...]:
         """The lines that compute the sums that a group keeps."""
@@ -160,7 +159,8 @@ class Products:
         for call in self.kept:
             pointer = self.given.runs[call.run]
             arguments = f"w, {pointer}, {call.run.length}, &sums[{call.at}]"
-            lines.append(f"w = {self.function}({arguments});")
+            function = self._function(self.given.types[pointer])
+            lines.append(f"w = {function}({arguments});")
         return tuple(lines)
 
     def _rows4(self, call: Tile) -> str:

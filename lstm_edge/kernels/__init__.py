@@ -19,6 +19,6 @@ KERNELS: Mapping[str, Kernel] = {
 """In order of preference."""
 
 
-def needs_of(kernel: Kernel) -> frozenset[str]:
-    """Features that a core must have: the part's own name; plain C needs none."""
-    return frozenset() if kernel.part == "portable" else frozenset({kernel.part})
+def best_part(features: tuple[str, ...]) -> str:
+    """The part for a core: the first that is among its features; plain C needs none."""
+    return next((k.part for k in KERNELS.values() if k.part in features), "portable")

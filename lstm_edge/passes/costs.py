@@ -78,8 +78,8 @@ def base_of(program: Program, target: Target) -> str | None:
 
 @cache
 def prices_of(base: str, core: str = "") -> Prices:
-    """The table of a core, or of another one with the same code; what it lacks costs what it does in
-    plain C, or else 2.
+    """The table of a core, or of another one with the same code; what it lacks costs what it does
+    in plain C, or else 2.
     """
     every = tomllib.loads(Path(__file__).with_name("costs.toml").read_text(encoding="utf-8"))
     same = every.get(base, every.get(MEASURED_ON.get(base, ""), {}))

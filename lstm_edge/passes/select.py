@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from lstm_edge.errors import TargetError
 from lstm_edge.ir.program import Program
-from lstm_edge.kernels import KERNELS, needs_of
+from lstm_edge.kernels import KERNELS, best_part
 from lstm_edge.kernels.kernel import ROWS, Form, Kernel
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_takes
@@ -165,11 +165,13 @@ def _inner(phase: Phase, sets: tuple[RowSet, ...], group: int) -> int:
 def _kernel(
     program: Program, target: Target, sets: tuple[RowSet, ...], *, portable: bool
 ) -> Kernel:
-    """The first kernel that the target has and that fits all products of a phase."""
+    """The first kernel that the target has and that fits all products of a phase. Of the parts for
+    cores only the best counts: a file of C has one.
+    """
+    parts = ["portable"] if portable else [best_part(target.features), "portable"]
     products = [product_of(program, rows) for rows in sets]
     for kernel in KERNELS.values():
-        there = needs_of(kernel) <= set(() if portable else target.features)
-        if there and all(kernel.fits(product) for product in products):
+        if kernel.part in parts and all(kernel.fits(product) for product in products):
             return kernel
     bits = products[0].weight_bits
     raise TargetError(f"no kernel of {target.name} multiplies weights of {bits} bits")

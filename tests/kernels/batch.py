@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.emit.code import SHARED
-from lstm_edge.kernels import KERNELS, needs_of
+from lstm_edge.kernels import KERNELS
 from lstm_edge.kernels.kernel import ROWS, Form, Kernel
 from lstm_edge.resources import firmware_dir, templates_dir
 from lstm_edge.targets import Target
@@ -157,7 +157,7 @@ def portable_setups() -> list[Setup]:
 
 def kernels_of(target: Target) -> list[Kernel]:
     """Those that a core can run."""
-    return [kernel for kernel in STREAMING if needs_of(kernel) <= set(target.features)]
+    return [kernel for kernel in STREAMING if kernel.part in target.features]
 
 
 def cases(setup: Setup, columns: tuple[int, ...], seed: int, each: int) -> Iterator[Case]:

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lstm_edge.emit.constants import BYTES
 from lstm_edge.emit.nibbles import OFFSET, packed
 from lstm_edge.frontend import load
 from lstm_edge.ir.model import DenseOverTime, Layer, Model
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.options import Options, Widths
-from lstm_edge.sizes import BYTES, measure
+from lstm_edge.sizes import measure
 from lstm_edge.targets import load_target
 from tests.support.choices import PLAIN
 from tests.support.command import FIXTURES, done
