@@ -152,7 +152,9 @@ static inline le_operand le_operand_of(
 
 /*
  * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the
- * kernel; *w goes behind the tile. Position-independent code has no constant address to call.
+ * kernel; *w goes behind the tile. Position-independent code has no constant address to call. The
+ * empty statement hides that *w is what r0 was: gcc would leave out the next call's move to r0, though
+ * calls in between have changed it.
  */
 #if defined(__PIC__)
 #define LE_CALL "blx %[kernel]"
@@ -174,6 +176,8 @@ static inline le_operand le_operand_of(
             : [kernel] LE_ADDRESS(rows) \
             : "r8", "r9", "r12", "lr", "cc", "memory"); \
         const le_sums sums = {r2, r3, r4, r1}; \
-        *w = r0; \
+        const int32_t *next = r0; \
+        __asm__("" : "+l"(next)); \
+        *w = next; \
         return sums; \
     }
