@@ -15,7 +15,7 @@ from lstm_edge.emit.view import Constant
 from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
 from lstm_edge.passes.left import operations_of
-from lstm_edge.passes.schedule import Phase, Schedule
+from lstm_edge.passes.schedule import Schedule
 from lstm_edge.passes.select import Selection
 from lstm_edge.targets import Target
 
@@ -56,12 +56,20 @@ def constants_of(
 
 
 def table_uses(plan: Schedule, left: Mapping[str, tuple[Op, ...]]) -> list[Op]:
-    """Reads of tables. left: by phase, what the code around kernels computes.
+    """All reads of tables that are worth words. left: by phase, what the code around kernels
+    computes.
 
-    A table of words takes twice the flash: it has to be read at each step to be worth that.
+    A table of words takes twice the flash: it has to be read at each step to be worth that. What
+    runs once and reads it, too, must find its fractional bits there.
     """
-    often: list[Phase] = [phase for phase in plan.phases if phase.per_step]
-    return [op for p in often for op in left[p.name] if op.kind in ("table", "half_table")]
+    reads = [
+        (phase.per_step, op)
+        for phase in plan.phases
+        for op in left[phase.name]
+        if op.kind in ("table", "half_table")
+    ]
+    often = {op.table for per_step, op in reads if per_step}
+    return [op for _, op in reads if op.table in often]
 
 
 def function_tables(

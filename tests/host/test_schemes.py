@@ -71,9 +71,13 @@ def test_int4_columns_in_pairs_and_blocks(
     features, units = columns
     model = random_model(940, **ONE_CELL, features=features, hidden=(units,), weights="normal")
     program = program_of(model, Options(weights=4))
-    assert set(rendered(program, HOST, unroll).kernels.values()) == {"nibbles"}
     inputs = stored_streams(program, 60)
-    assert_bit_exact(program, HOST, unroll, tmp_path, inputs, optimize="-O0")
+    for name, kernel in (("host", "portable"), ("cortex-m4", "dsp"), ("cortex-m0", "armv6m")):
+        target, folder = load_target(name), tmp_path / name
+        tiles = rendered(program, target, unroll).selection.tiles.values()
+        assert {each.kernel.name for each in tiles if each.kernel} == {f"{kernel}/int4"}
+        more = {"rendered_for": target, "optimize": "-O0"}
+        assert_bit_exact(program, HOST, unroll, folder, inputs, **more)
 
 
 @pytest.mark.parametrize("power_of_two", [False, True])

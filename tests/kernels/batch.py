@@ -97,10 +97,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Setup:
-    """A kernel in one form. bits: of the values of a portable one, and weight_bits of its weights."""
+    """A kernel in one form. bits, weight_bits: of a portable one's values and weights."""
 
     kernel: Kernel
-    form: Form = Form(0, 0, 0)
+    form: Form
     weight_bits: int = 0
     bits: int = 16
 
@@ -145,14 +145,16 @@ def setups(kernel: Kernel, columns: tuple[int, ...] = COLUMNS) -> list[Setup]:
     forms += [Form(2, ones, blocks) for blocks in (1, 2, 3, most)]
     forms += [Form(3, rest, blocks) for blocks, rest in exact if 0 < blocks <= most]
     forms += [Form(3, rest + kernel.per_block, 5) for _, rest in exact]
-    return [Setup(kernel, replace(f, scaled=k % 2 == 0)) for k, f in enumerate(dict.fromkeys(forms))]
+    return [
+        Setup(kernel, replace(f, scaled=k % 2 == 0)) for k, f in enumerate(dict.fromkeys(forms))
+    ]
 
 
 def portable_setups() -> list[Setup]:
     """Plain C for all widths of weights and values."""
     widths = [(w, v) for w in (4, 8, 16) for v in (8, 16, 32)]
     names = {w: "portable/int4" if w == 4 else "portable/rows" for w in (4, 8, 16)}
-    return [Setup(KERNELS[names[w]], weight_bits=w, bits=v) for w, v in widths]
+    return [Setup(KERNELS[names[w]], Form(0, 0, 0), w, v) for w, v in widths]
 
 
 def kernels_of(target: Target) -> list[Kernel]:

@@ -153,25 +153,24 @@ def test_ten_thousand_steps_without_a_reset(
     assert_same_bits(expected, found)
 
 
-DSP_BOARDS = [target for target in BOARDS if "dsp_pairs" in target.kernels]
-
-
-@pytest.mark.parametrize("target", DSP_BOARDS, ids=named)
+@every_board
 @pytest.mark.parametrize("columns", [(3, 5), (1, 34), (8, 49)], ids=str)
-def test_pairs_of_columns(
+def test_columns_of_tiles(
     columns: tuple[int, int],
     target: Target,
     tmp_path: Path,
     target_or_skip: Callable[[Target], None],
 ) -> None:
-    """Odd numbers of columns, and so many that sums are cut into stretches and walked in blocks."""
+    """Odd numbers of columns, and so many that they are walked in blocks."""
     target_or_skip(target)
     features, hidden = columns
     model = random_model(700, **PLAIN, features=features, hidden=(hidden,), head=())
     program = integer_program(model)
-    assert "dsp_pairs" in rendered(program, target, "gates").kernels.values()
+    part = next(p for p in ("dsp", "armv7m", "armv6m") if p in target.features)
+    tiles = rendered(program, target, "gates").selection.tiles.values()
+    assert {each.kernel.name for each in tiles if each.kernel} == {f"{part}/int8"}
+    inputs = stored_streams(program, 150)
     for unroll in ("none", "gates"):
-        inputs = stored_streams(program, 150)
         assert_bit_exact(program, target, unroll, tmp_path / unroll, inputs)
 
 

@@ -282,7 +282,7 @@ def test_a_weight_that_was_changed_by_hand_is_status_3(
 ) -> None:
     bundle = Path(shutil.copytree(digits, tmp_path / "bundle"))
     source = bundle / "digits_weights.c"
-    pattern = r"(digits_fc_weights(?:\[\d+\])+ = \{\s*\{\s*)(-?\d+)"
+    pattern = r"(digits_fc_weights\[\d+\] = \{(?:\s*-?\d+,){4}\s*)(-?\d+)"
     text, count = re.subn(
         pattern, lambda m: f"{m[1]}{int(m[2]) ^ 1}", source.read_text(), flags=re.DOTALL
     )

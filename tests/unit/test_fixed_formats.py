@@ -64,7 +64,7 @@ def test_the_document_quotes_the_header_and_the_weights(tiny: Path) -> None:
     for line in blocks()[0]:
         assert f" * {line}\n" in header
     for line in blocks()[1]:
-        assert f"{line}\n" in weights
+        assert f" = {line};\n" in weights
 
 
 def test_a_step_computed_by_hand_is_what_the_program_computes(tiny: Path) -> None:

@@ -15,6 +15,7 @@ from lstm_edge.operations.record import Operation, Reduction, Spelling, Timing
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.resources import templates_dir
 from tests.support.choices import FUNCTION_HEADS, HEADS, NORM_HEADS
+from tests.support.fused import fused_phases
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
@@ -53,6 +54,11 @@ def spellings(is_float: bool) -> list[Spelling]:
 
 def kinds(program: Program) -> set[str]:
     return {op.kind for block in program.blocks for op in block.ops}
+
+
+def joined(program: Program) -> set[str]:
+    """Kinds of operations that `fuse` makes of a program's."""
+    return {op.kind for _, ops in fused_phases(program) for op in ops}
 
 
 def test_no_two_records_have_the_same_name() -> None:
@@ -138,7 +144,8 @@ def test_programs_use_every_operation() -> None:
             model = random_model(
                 seed, read=read, direction=direction, head=head, classes=3, weights="normal"
             )
-            integer |= kinds(quantized(model, random_inputs(model, 4)))
+            program = quantized(model, random_inputs(model, 4))
+            integer |= kinds(program) | joined(program)
             real |= kinds(lower_real(model))
     choices = {"read": "flat", "steps": 3, "head": (), "weights": "normal"}
     model = random_model(0, hidden=(4,), cut=("hidden",), **choices)

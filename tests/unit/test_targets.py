@@ -10,7 +10,7 @@ import pytest
 from lstm_edge import targets
 from lstm_edge.errors import TargetError
 from lstm_edge.resources import firmware_dir, templates_dir
-from lstm_edge.targets import all_targets, load_target, read_target
+from lstm_edge.targets import FEATURES, all_targets, load_target, read_target
 
 CONTRACT = (
     "host",
@@ -32,7 +32,8 @@ def test_targets_are_those_of_the_command_line_in_its_order() -> None:
 def test_a_target_loads_by_its_name(name: str) -> None:
     target = load_target(name)
     assert target.name == name
-    assert target.kernels[-1] == "portable"
+    assert set(target.features) <= set(FEATURES)
+    assert ("armv6m" in target.features) + ("armv7m" in target.features) == (name != "host")
     assert (target.board is None) == (name == "host")
 
 
@@ -76,12 +77,8 @@ def test_a_new_folder_is_a_new_target(tmp_path: Path, monkeypatch: pytest.Monkey
         ("order = 40", "order = = 40", "target.toml"),
         ('title = "', 'title = ""  # "', "title is ''"),
         ('"dsp",', '"simd",', "features has 'simd'"),
-        ('kernels = ["dsp_pairs", "nibbles", "portable"]', "kernels = []", "kernels is empty"),
-        (
-            'kernels = ["dsp_pairs", "nibbles", "portable"]',
-            'kernels = "portable"',
-            "expected a list",
-        ),
+        ("features = [", 'kernels = ["portable"]\nfeatures = [', "unknown key 'kernels'"),
+        ('features = ["armv7m", "dsp", "fpu"]', 'features = "dsp"', "expected a list"),
         ("cpuid_mask = ", "cpuid_mark = ", "unknown key 'board.cpuid_mark'"),
         ("cpuid = 0x410f_c240", "cpuid = 0x1_0000_0000", "board.cpuid is 4294967296"),
         ("size = 0x40_0000", "size = 0", "board.flash.size is 0"),

@@ -10,11 +10,11 @@ typedef char loops_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
 
 extern const int16_t loops_sigmoid_table[513];
 extern const int16_t loops_exp_table[513];
-extern const int8_t loops_lstm_weights[3][20];
-extern const int32_t loops_lstm_bias[3][6];
+extern const int8_t loops_lstm_weights[80];
+extern const int32_t loops_lstm_bias[24];
 extern const int16_t loops_lstm_multiplier[3][6];
-extern const int8_t loops_fc_weights[2][3];
-extern const int32_t loops_fc_bias[2][1];
+extern const int8_t loops_fc_weights[12];
+extern const int32_t loops_fc_bias[4];
 extern const int16_t loops_fc_multiplier[2][1];
 extern const int32_t loops_lstm_c_initial[3];
 
@@ -46,75 +46,122 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
     return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
 }
 
-/* lstm: 3 units, 6 rows each over x [2], lstm_h [3] */
-static void loops_lstm_units(
+/*
+ * Four rows in plain C. w: the rows of a column next to each other. x: what the columns are multiplied
+ * with. sums: of the rows so far. Result: the weight behind the tile. Column by column, one after the
+ * other: float32 counts on that order.
+ */
+static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32_t columns, int32_t *sums)
+{
+    const int16_t *const stop = x + columns;
+    int32_t s0 = sums[0];
+    int32_t s1 = sums[1];
+    int32_t s2 = sums[2];
+    int32_t s3 = sums[3];
+
+    while (stop - x >= 4) {
+        const int32_t x0 = x[0];
+        s0 += w[0] * x0;
+        s1 += w[1] * x0;
+        s2 += w[2] * x0;
+        s3 += w[3] * x0;
+        const int32_t x1 = x[1];
+        s0 += w[4] * x1;
+        s1 += w[5] * x1;
+        s2 += w[6] * x1;
+        s3 += w[7] * x1;
+        const int32_t x2 = x[2];
+        s0 += w[8] * x2;
+        s1 += w[9] * x2;
+        s2 += w[10] * x2;
+        s3 += w[11] * x2;
+        const int32_t x3 = x[3];
+        s0 += w[12] * x3;
+        s1 += w[13] * x3;
+        s2 += w[14] * x3;
+        s3 += w[15] * x3;
+        w += 16;
+        x += 4;
+    }
+    while (x != stop) {
+        const int32_t x0 = *x++;
+        s0 += w[0] * x0;
+        s1 += w[1] * x0;
+        s2 += w[2] * x0;
+        s3 += w[3] * x0;
+        w += 4;
+    }
+    sums[0] = s0;
+    sums[1] = s1;
+    sums[2] = s2;
+    sums[3] = s3;
+    return w;
+}
+
+/* lstm_x_h_take_0: x as kernels read it */
+static void loops_lstm_x_h_take_0_units(
     const int16_t *x,
+    int16_t *lstm_x_h_out)
+{
+    for (int32_t unit = 0; unit < 2; unit++) {
+        lstm_x_h_out[unit] = x[unit];
+    }
+}
+
+/* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
+static void loops_lstm_units(
+    const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
-    int16_t *h_out,
+    int16_t *x_h_out,
     int16_t *hidden_out)
 {
-    const int8_t *w = &loops_lstm_weights[0][0];
-    for (int32_t unit = 0; unit < 3; unit++) {
-        const int32_t *const bias = loops_lstm_bias[unit];
-        const int16_t *const multiplier = loops_lstm_multiplier[unit];
-        int32_t pre_f_acc = bias[0];
-        int32_t pre_i_W_i_acc = bias[1];
-        int32_t pre_i_R_i_acc = bias[2];
-        int32_t pre_g_acc = bias[3];
-        int32_t pre_o_W_o_acc = bias[4];
-        int32_t pre_o_R_o_acc = bias[5];
-
-        for (int32_t k = 0; k < 2; k += 1) {
-            const int32_t value0 = x[k];
-            pre_f_acc += w[0] * value0;
-            pre_i_W_i_acc += w[1] * value0;
-            pre_g_acc += w[2] * value0;
-            pre_o_W_o_acc += w[3] * value0;
-            w += 4;
+    const int8_t *w = loops_lstm_weights;
+    const int32_t *bias = loops_lstm_bias;
+    for (int32_t group = 0; group < 3; group += 2) {
+        int32_t sums[12];
+        memcpy(sums, bias, sizeof sums);
+        bias += 12;
+        w = le_rows_int8_int16(w, x_h, 5, &sums[0]);
+        w = le_rows_int8_int16(w, x_h, 2, &sums[4]);
+        w = le_rows_int8_int16(w, h, 3, &sums[8]);
+        for (int32_t k = 0; k < 2 && group + k < 3; k++) {
+            const int32_t unit = group + k;
+            const int16_t *const multiplier = loops_lstm_multiplier[unit];
+            const int32_t pre_f = le_mulw(sums[2 * k], multiplier[0]);
+            const int32_t gate_f_centred = le_table(loops_sigmoid_table, pre_f, 11);
+            const int32_t product_half = c[unit] >> 1;
+            const int32_t product_rest = le_mulw(c[unit], gate_f_centred);
+            const int32_t product = product_half + product_rest; /* gate_f * c */
+            const int32_t pre_i_W_i = le_mulw(sums[2 * k + 4], multiplier[1]);
+            const int32_t pre_i_R_i = le_mulw(sums[2 * k + 8], multiplier[2]);
+            const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
+            const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
+            const int32_t gate_i_centred = le_table(loops_sigmoid_table, pre_i, 10);
+            const int32_t gate_i_cut = gate_i_centred >> 1;
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
+            const int32_t pre_g = le_mulw(sums[2 * k + 1], multiplier[3]);
+            const int32_t gate_g = le_table(loops_sigmoid_table, pre_g, 9); /* tanh(pre_g) */
+            const int32_t product2 = gate_i * gate_g;
+            const int32_t c_next_b_raised = product2 + 2560;
+            const int32_t c_next_b = c_next_b_raised >> 11;
+            const int32_t c_next = product + c_next_b; /* product + product2 */
+            const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
+            const int32_t pre_o_W_o = le_mulw(sums[2 * k + 5], multiplier[4]);
+            const int32_t pre_o_R_o = le_mulw(sums[2 * k + 9], multiplier[5]);
+            const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
+            const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
+            const int32_t gate_o_centred = le_table(loops_sigmoid_table, pre_o, 11);
+            const int32_t gate_o_cut = gate_o_centred >> 1;
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
+            const int32_t tanh_c_next_in = c_next_stored_sat >> 1;
+            const int32_t tanh_c_next = le_table(loops_sigmoid_table, tanh_c_next_in, 13);
+            const int32_t h_next = gate_o * tanh_c_next;
+            const int32_t h_next_stored = (h_next + 262144) >> 19;
+            c[unit] = c_next_stored_sat;
+            x_h_out[unit] = (int16_t)h_next_stored;
+            hidden_out[unit] = (int16_t)h_next_stored;
         }
-        for (int32_t k = 0; k < 3; k += 1) {
-            const int32_t value0 = h[k];
-            pre_f_acc += w[0] * value0;
-            pre_i_R_i_acc += w[1] * value0;
-            pre_g_acc += w[2] * value0;
-            pre_o_R_o_acc += w[3] * value0;
-            w += 4;
-        }
-
-        const int32_t pre_f = le_mulw(pre_f_acc, multiplier[0]);
-        const int32_t gate_f_centred = le_table(loops_sigmoid_table, pre_f, 11);
-        const int32_t product_half = c[unit] >> 1;
-        const int32_t product_rest = le_mulw(c[unit], gate_f_centred);
-        const int32_t product = product_half + product_rest; /* gate_f * c */
-        const int32_t pre_i_W_i = le_mulw(pre_i_W_i_acc, multiplier[1]);
-        const int32_t pre_i_R_i = le_mulw(pre_i_R_i_acc, multiplier[2]);
-        const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
-        const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
-        const int32_t gate_i_centred = le_table(loops_sigmoid_table, pre_i, 10);
-        const int32_t gate_i_cut = gate_i_centred >> 1;
-        const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-        const int32_t pre_g = le_mulw(pre_g_acc, multiplier[3]);
-        const int32_t gate_g = le_table(loops_sigmoid_table, pre_g, 9); /* tanh(pre_g) */
-        const int32_t product2 = gate_i * gate_g;
-        const int32_t c_next_b_raised = product2 + 2560;
-        const int32_t c_next_b = c_next_b_raised >> 11;
-        const int32_t c_next = product + c_next_b; /* product + product2 */
-        const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
-        const int32_t pre_o_W_o = le_mulw(pre_o_W_o_acc, multiplier[4]);
-        const int32_t pre_o_R_o = le_mulw(pre_o_R_o_acc, multiplier[5]);
-        const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
-        const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
-        const int32_t gate_o_centred = le_table(loops_sigmoid_table, pre_o, 11);
-        const int32_t gate_o_cut = gate_o_centred >> 1;
-        const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-        const int32_t tanh_c_next_in = c_next_stored_sat >> 1;
-        const int32_t tanh_c_next = le_table(loops_sigmoid_table, tanh_c_next_in, 13);
-        const int32_t h_next = gate_o * tanh_c_next;
-        const int32_t h_next_stored = (h_next + 262144) >> 19;
-        c[unit] = c_next_stored_sat;
-        h_out[unit] = (int16_t)h_next_stored;
-        hidden_out[unit] = (int16_t)h_next_stored;
     }
 }
 
@@ -125,21 +172,20 @@ static void loops_fc_units(
     int32_t *softmax_largest_out)
 {
     int32_t softmax_largest = INT32_MIN;
-    const int8_t *w = &loops_fc_weights[0][0];
-    for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t *const bias = loops_fc_bias[unit];
-        const int16_t *const multiplier = loops_fc_multiplier[unit];
-        int32_t y_acc = bias[0];
-
-        for (int32_t k = 0; k < 3; k += 1) {
-            const int32_t value0 = lstm_h_next_stored[k];
-            y_acc += w[0] * value0;
-            w += 1;
+    const int8_t *w = loops_fc_weights;
+    const int32_t *bias = loops_fc_bias;
+    for (int32_t group = 0; group < 2; group += 2) {
+        int32_t sums[4];
+        memcpy(sums, bias, sizeof sums);
+        bias += 4;
+        w = le_rows_int8_int16(w, lstm_h_next_stored, 3, &sums[0]);
+        for (int32_t k = 0; k < 2; k++) {
+            const int32_t unit = group + k;
+            const int16_t *const multiplier = loops_fc_multiplier[unit];
+            const int32_t y = le_mulw(sums[k], multiplier[0]);
+            softmax_largest = le_larger(softmax_largest, y);
+            y_out[unit] = y;
         }
-
-        const int32_t y = le_mulw(y_acc, multiplier[0]);
-        softmax_largest = le_larger(softmax_largest, y);
-        y_out[unit] = y;
     }
     softmax_largest_out[0] = softmax_largest;
 }
@@ -195,8 +241,9 @@ void loops_init(loops_state *state)
 
 void loops_reset(loops_state *state)
 {
+    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    memset(state->lstm_c, 0, sizeof state->lstm_c);
     memcpy(state->lstm_c, loops_lstm_c_initial, sizeof loops_lstm_c_initial);
-    memset(state->lstm_h, 0, sizeof state->lstm_h);
     state->current = 0;
 }
 
@@ -207,26 +254,32 @@ void loops_get_lstm_c(const loops_state *state, int32_t *values)
 
 void loops_set_lstm_c(loops_state *state, const int32_t *values)
 {
+    int32_t *const current = state->lstm_c;
+
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824;
         const int32_t high = 1073741823;
         const int32_t raised = values[k] < low ? low : values[k];
-        state->lstm_c[k] = raised > high ? high : raised;
+        const int32_t inside = raised > high ? high : raised;
+        current[k] = inside;
     }
 }
 
 void loops_get_lstm_h(const loops_state *state, int16_t *values)
 {
-    memcpy(values, state->lstm_h[state->current], 3 * sizeof values[0]);
+    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
 void loops_set_lstm_h(loops_state *state, const int16_t *values)
 {
+    int16_t *const current = &state->lstm_x_h[state->current][2];
+
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048;
         const int16_t high = 2048;
         const int16_t raised = values[k] < low ? low : values[k];
-        state->lstm_h[state->current][k] = raised > high ? high : raised;
+        const int16_t inside = raised > high ? high : raised;
+        current[k] = inside;
     }
 }
 
@@ -235,9 +288,10 @@ void loops_step(loops_state *state, const int16_t *x, int16_t *probability, int1
     const int32_t now = state->current;
     const int32_t next = 1 - now;
 
-    loops_lstm_units(x, state->lstm_h[now], state->lstm_c, state->lstm_h[next], hidden);
+    loops_lstm_x_h_take_0_units(x, state->lstm_x_h[now]);
+    loops_lstm_units(state->lstm_x_h[now], &state->lstm_x_h[now][2], state->lstm_c, &state->lstm_x_h[next][2], hidden);
     if (probability != NULL) {
-        loops_fc_units(state->lstm_h[next], state->fc_y, state->softmax_largest);
+        loops_fc_units(&state->lstm_x_h[next][2], state->fc_y, state->softmax_largest);
         loops_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_sum);
         loops_softmax_2_units(state->softmax_sum, state->softmax_reciprocal);
         loops_softmax_3_units(state->softmax_exponential, state->softmax_reciprocal, probability);

@@ -94,28 +94,21 @@ const int16_t loops_exp_table[513] = {
     18670, 19262, 19874, 20504, 21155, 21827, 22520, 23235, 23972, 24733, 25518, 26328, 27164,
     28026, 28916, 29834, 30781, 31758, 32766,
 };
-/* per unit: 2 columns x 4 rows, 3 columns x 4 rows: 3 x 20 int8_t */
-extern const int8_t loops_lstm_weights[3][20];
-const int8_t loops_lstm_weights[3][20] = {
-    {
-         127, -127,  100,  127,  -10,  -63,  127,  -51,   52,   40,  -20,  127,   27, -127,    6,
-           8,   46,   74,  -45,    0,
-    },
-    {
-         -10,  127,  -63, -127,  127,  100, -127,  -59,  -18,   89,  -40,  127,  -40,  -63,  -20,
-         -10,  -18, -127,   28,  -10,
-    },
-    {
-           0, -127, -127,  127,   24,   40,   16,   76,  112, -127,   27,  127,   67,   16,  -47,
-           0,  127,  -56,   15,   10,
-    },
+/* tiles of 4 rows, column by column: 80 int8_t */
+extern const int8_t loops_lstm_weights[80];
+const int8_t loops_lstm_weights[80] = {
+     127,  100,  -10,  -63,  -10,  127,  127, -127,   52,  -20,  -18,  -40,   27,    6,  -40,  -20,
+      46,  -45,  -18,   28, -127,  127,  127, -127,  -63,  -51,  100,  -59,   40,  127,   89,  127,
+    -127,    8,  -63,  -10,   74,    0, -127,  -10,    0, -127,    0,    0,   24,   16,    0,    0,
+     112,   27,    0,    0,   67,  -47,    0,    0,  127,   15,    0,    0, -127,  127,    0,    0,
+      40,   76,    0,    0, -127,  127,    0,    0,   16,    0,    0,    0,  -56,   10,    0,    0,
 };
-/* per unit: f_bias, i_W_i_bias, i_R_i_bias, g_bias, o_W_o_bias, o_R_o_bias: 3 x 6 int32_t */
-extern const int32_t loops_lstm_bias[3][6];
-const int32_t loops_lstm_bias[3][6] = {
-    {37513, 2, 232710, 5808, 1, 32512},
-    {25009, 3, -26007, 65022, 2, -140047},
-    {244787, 2, -113783, 20322, 1, -40012},
+/* per row of a tile: 24 int32_t */
+extern const int32_t loops_lstm_bias[24];
+const int32_t loops_lstm_bias[24] = {
+      37513,    5808,   25009,   65022,       2,       1,       3,       2,  232710,   32512,
+     -26007, -140047,  244787,   20322,       0,       0,       2,       1,       0,       0,
+    -113783,  -40012,       0,       0,
 };
 /* per unit: f_multiplier, i_W_i_multiplier, i_R_i_multiplier, g_multiplier, o_W_o_multiplier, o_R_o_multiplier: 3 x 6 int16_t */
 extern const int16_t loops_lstm_multiplier[3][6];
@@ -124,18 +117,12 @@ const int16_t loops_lstm_multiplier[3][6] = {
     {21468, 11560, 20642, 16514, 21468, 13417},
     {8773, 15688, 16514, 13211, 24771, 13417},
 };
-/* per unit: 3 columns x 1 rows: 2 x 3 int8_t */
-extern const int8_t loops_fc_weights[2][3];
-const int8_t loops_fc_weights[2][3] = {
-    {127, 0, 10},
-    {127, 32, 48},
-};
-/* per unit: y_bias: 2 x 1 int32_t */
-extern const int32_t loops_fc_bias[2][1];
-const int32_t loops_fc_bias[2][1] = {
-    {-400140},
-    {-260078},
-};
+/* tiles of 4 rows, column by column: 12 int8_t */
+extern const int8_t loops_fc_weights[12];
+const int8_t loops_fc_weights[12] = {127, 127, 0, 0, 0, 32, 0, 0, 10, 48, 0, 0};
+/* per row of a tile: 4 int32_t */
+extern const int32_t loops_fc_bias[4];
+const int32_t loops_fc_bias[4] = {-400140, -260078, 0, 0};
 /* per unit: y_multiplier: 2 x 1 int16_t */
 extern const int16_t loops_fc_multiplier[2][1];
 const int16_t loops_fc_multiplier[2][1] = {

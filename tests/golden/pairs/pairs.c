@@ -1,34 +1,28 @@
 /*
  * generated for a test
  */
+/* Scheduled before registers are given out, the code around the kernels keeps too much on the stack. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-schedule-insns")
+#endif
+
 #include "pairs.h"
 
+#include <arm_acle.h>
 #include <string.h>
+
+#if defined(__arm__) && !defined(__ARM_FEATURE_DSP)
+#error "this file was generated for a core with the DSP extension; compile the model again for yours"
+#endif
 
 /* The code needs a >> that rounds down, as every compiler for these cores has it. */
 typedef char pairs_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
 
-extern const int16_t pairs_sigmoid_table[513];
+extern const int32_t pairs_sigmoid_table[512];
 extern const int16_t pairs_exp_table[513];
-extern const int32_t pairs_lstm_weights[3][6];
-extern const int32_t pairs_lstm_bias[3][6];
-extern const int16_t pairs_lstm_multiplier[3][6];
-extern const int8_t pairs_fc_weights[2][3];
-extern const int32_t pairs_fc_bias[2][1];
-extern const int16_t pairs_fc_multiplier[2][1];
+extern const int32_t pairs_lstm_weights[60];
+extern const int32_t pairs_fc_weights[10];
 extern const int32_t pairs_lstm_c_initial[3];
-
-/* (a * b) >> 16, floor. Exact for every a and every b of 16 bits: the product has 48 bits. */
-static inline int32_t le_mulw(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * (int16_t)b) >> 16);
-}
-
-/* The nearest number within low .. high. */
-static inline int32_t le_clamp(int32_t a, int32_t low, int32_t high)
-{
-    return a < low ? low : a > high ? high : a;
-}
 
 static inline int32_t le_larger(int32_t a, int32_t b)
 {
@@ -46,119 +40,433 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
     return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
 }
 
-#include <arm_acle.h>
+/* sum + ((a * b) >> 16); b: the lower half of a word. */
+static inline int32_t le_mulw_add(int32_t sum, int32_t a, int32_t b)
+{
+    return __smlawb(a, b, sum);
+}
 
-#if !defined(__ARM_FEATURE_DSP)
-#error "this file was generated for a core with the DSP extension; compile it again for yours"
+/* The same on top of a sum. */
+static inline int32_t le_mul_add(int32_t sum, int32_t a, int32_t b)
+{
+    return __smlabb(a, b, sum);
+}
+
+/* The nearest number of 31 bits. */
+static inline int32_t le_saturate31(int32_t a)
+{
+#if defined(__arm__)
+    int32_t inside;
+    __asm__("ssat %0, #31, %1" : "=r"(inside) : "r"(a));
+    return inside;
+#else
+    const int32_t high = INT32_MAX >> 1;
+    return a > high ? high : a < -high - 1 ? -high - 1 : a;
+#endif
+}
+
+/* `count` numbers from any address, each to the nearest one of 16 bits. */
+static void le_take16(const int16_t *from, int16_t *to, int32_t count)
+{
+    const int16_t *const stop = from + count;
+    const int16_t *const last = from + (count & ~3);
+
+    while (from != last) {
+        int32_t first;
+        int32_t second;
+        memcpy(&first, from, sizeof first);
+        memcpy(&second, from + 2, sizeof second);
+        memcpy(to, &first, sizeof first);
+        memcpy(to + 2, &second, sizeof second);
+        from += 4;
+        to += 4;
+    }
+    while (from != stop) {
+        *to++ = *from++;
+    }
+}
+
+/*
+ * Linear interpolation in 512 segments that are 2^10 wide, the middle one from a = 0; a is clamped.
+ * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
+ * upper one. The result is the lower half of what is returned, the upper one is anything.
+ */
+static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
+{
+    int32_t segment;
+#if defined(__arm__)
+    __asm__("ssat %0, #9, %1, asr #10" : "=r"(segment) : "r"(a));
+#else
+    segment = a >> 10;
+    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+#endif
+    const int32_t word = middle[segment];
+
+    return __smlawt((int32_t)((uint32_t)a << 4) & 0x3ff0, word, word);
+}
+
+/*
+ * Linear interpolation in 512 segments that are 2^11 wide, the middle one from a = 0; a is clamped.
+ * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
+ * upper one. The result is the lower half of what is returned, the upper one is anything.
+ */
+static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
+{
+    int32_t segment;
+#if defined(__arm__)
+    __asm__("ssat %0, #9, %1, asr #11" : "=r"(segment) : "r"(a));
+#else
+    segment = a >> 11;
+    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+#endif
+    const int32_t word = middle[segment];
+
+    return __smlawt((int32_t)((uint32_t)a << 3) & 0x3ff8, word, word);
+}
+
+/*
+ * Linear interpolation in 512 segments that are 2^13 wide, the middle one from a = 0; a is clamped.
+ * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
+ * upper one. The result is the lower half of what is returned, the upper one is anything.
+ * This one takes a >> 1.
+ */
+static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
+{
+    int32_t segment;
+#if defined(__arm__)
+    __asm__("ssat %0, #9, %1, asr #14" : "=r"(segment) : "r"(a));
+#else
+    segment = a >> 14;
+    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+#endif
+    const int32_t word = middle[segment];
+
+    return __smlawt(a & 0x3ffe, word, word);
+}
+
+/*
+ * Linear interpolation in 512 segments that are 2^9 wide, the middle one from a = 0; a is clamped.
+ * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
+ * upper one. The result is the lower half of what is returned, the upper one is anything.
+ */
+static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
+{
+    int32_t segment;
+#if defined(__arm__)
+    __asm__("ssat %0, #9, %1, asr #9" : "=r"(segment) : "r"(a));
+#else
+    segment = a >> 9;
+    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+#endif
+    const int32_t word = middle[segment];
+
+    return __smlawt((int32_t)((uint32_t)a << 5) & 0x3fe0, word, word);
+}
+
+#define LE_LONG 0
+#define LE_INT8_FORM 1
+#define LE_INT8_ONES 3
+#define LE_INT8_BLOCKS 0
+#define LE_INT8_SCALED 1
+#if defined(__arm__)
+
+/* Each sum times its multiplier, (sum * multiplier) >> 16; two multipliers to a word. */
+#define LE_SCALE_0
+#define LE_SCALE_1 \
+    "ldm.w r0!, {r5, r6}\n\t" \
+    "smulwb r2, r2, r5\n\t" \
+    "smulwt r3, r3, r5\n\t" \
+    "smulwb r12, r12, r6\n\t" \
+    "smulwt r1, r1, r6\n\t"
+
+/* What the DSP extension multiplies: halfwords, two in a word. */
+typedef int16_t le_value;
+
+/* Two values, which are 4-byte aligned, as a word. */
+static inline int32_t le_pair(const int16_t *values)
+{
+    int32_t pair;
+    memcpy(&pair, values, sizeof pair);
+    return pair;
+}
+
+/* Sum of `count` values, an even number, 4-byte aligned. */
+static inline int32_t le_sum(const int16_t *values, int32_t count)
+{
+    const int16_t *const stop = values + count;
+    const int16_t *const last = values + (count & ~15);
+    int32_t sum = 0;
+
+    while (values != last) {
+        sum = __smlad(le_pair(values), 0x00010001, sum);
+        sum = __smlad(le_pair(values + 2), 0x00010001, sum);
+        sum = __smlad(le_pair(values + 4), 0x00010001, sum);
+        sum = __smlad(le_pair(values + 6), 0x00010001, sum);
+        sum = __smlad(le_pair(values + 8), 0x00010001, sum);
+        sum = __smlad(le_pair(values + 10), 0x00010001, sum);
+        sum = __smlad(le_pair(values + 12), 0x00010001, sum);
+        sum = __smlad(le_pair(values + 14), 0x00010001, sum);
+        values += 16;
+    }
+    while (values != stop) {
+        sum = __smlad(le_pair(values), 0x00010001, sum);
+        values += 2;
+    }
+    return sum;
+}
+
+/*
+ * What the kernels of four rows share on Armv7-M and Armv8-M Mainline. A kernel K has two pieces of
+ * code, K_ONE for K_COLUMNS columns (one or two) and K_BLOCK for K_PER_BLOCK times as many, and is
+ * one of three forms, K_FORM:
+ *
+ *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
+ *     1   the same, entered where the operand says: for any count up to that
+ *     2   the same again and again until the operand ends: for any count
+ *     3   K_ONES times the first, then passes of K_BLOCKS times the second: for one long count
+ *
+ * A kernel is called by LE_CALLS, with the stream in r0 and the operand in r1. It returns the word
+ * behind the tile in r0, the sums in r2, r3, r12, r1, and keeps r4 to r11. It is naked: it needs all
+ * registers, and is the same code at any optimization level.
+ */
+#define LE_JOIN(a, b) LE_JOINED(a, b)
+#define LE_JOINED(a, b) a##b
+#define LE_TEXT(a) LE_TEXT_OF(a)
+#define LE_TEXT_OF(a) #a
+
+/*
+ * A vector that rows are multiplied with, made once a step. Kernels load it whole: order counts.
+ * LE_LONG: whether some kernel has form 2 or 3 and asks where the values stop.
+ */
+#if LE_LONG
+#define LE_STOP(stop) , (stop)
+#else
+#define LE_STOP(stop)
+#endif
+typedef struct {
+    const le_value *values; /* 4-byte aligned, a multiple of K_COLUMNS */
+    int32_t sum;            /* of the values */
+    int32_t skip_ones;      /* bytes of code to jump over: of the single columns, */
+    int32_t skip_blocks;    /* and of the blocks */
+#if LE_LONG
+    const le_value *stop;   /* behind the last value */
+#endif
+} le_operand;
+
+typedef struct {
+    int32_t s0, s1, s2, s3;
+} le_sums;
+
+/* r1: values, r6: sum, r8 and r11: skips; the stop goes to the stack. */
+#define LE_LOAD_OPERAND(k) LE_JOIN(LE_LOAD_OPERAND_, k##_FORM)
+#define LE_LOAD_OPERAND_0 "ldm.w r1, {r1, r6}\n\t"
+#define LE_LOAD_OPERAND_1 "ldm.w r1, {r1, r6, r8, r11}\n\t"
+#define LE_LOAD_OPERAND_3 LE_LOAD_OPERAND_2
+#define LE_LOAD_OPERAND_2 "ldm.w r1, {r1, r6, r8, r11, lr}\n\tpush {lr}\n\t"
+
+#define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
+#define LE_ENTER_0(k) LE_REPEAT(k##_ONES, k##_ONE) LE_REPEAT(k##_BLOCKS, k##_BLOCK)
+#define LE_ENTER_1(k) \
+    "add pc, r8\n\tnop\n\t" LE_REPEAT(k##_ONES, k##_ONE) \
+    "add pc, r11\n\tnop\n" \
+    "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK) \
+    LE_CHECK_SIZE(k##_BLOCKS, k##_BLOCK_BYTES)
+#define LE_ENTER_2(k) LE_ENTER_1(k)
+#define LE_ENTER_3(k) LE_REPEAT(k##_ONES, k##_ONE) "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK)
+#define LE_REPEAT(count, code) ".rept " LE_TEXT(count) "\n\t" code ".endr\n\t"
+
+/* LE_OPERAND counts on these sizes. clang's assembler cannot compare them. */
+#if defined(__clang__)
+#define LE_CHECK_SIZE(count, bytes)
+#else
+#define LE_CHECK_SIZE(count, bytes) \
+    ".if (. - 1b) != " LE_TEXT(count) " * " LE_TEXT(bytes) "\n\t.error \"size of a block\"\n\t.endif\n\t"
 #endif
 
-/* Two int16 as one word, from any int16 address. */
-static inline int32_t le_load_pair(const int16_t *values)
+/* K_KEPT: bytes that the kernel itself has pushed. */
+#define LE_AGAIN(k) LE_JOIN(LE_AGAIN_, k##_FORM)(k)
+#define LE_AGAIN_0(k)
+#define LE_AGAIN_1(k)
+#define LE_AGAIN_2(k) "ldr r6, [sp, #" LE_TEXT(k##_KEPT) "]\n\tcmp r1, r6\n\tbne.w 1b\n\t"
+#define LE_AGAIN_3(k) LE_AGAIN_2(k)
+
+/* K_SCALED: whether multipliers follow the tile. */
+#define LE_SCALE(k) LE_JOIN(LE_SCALE_, k##_SCALED)
+
+#define LE_LEAVE(k) LE_JOIN(LE_LEAVE_, k##_FORM)
+#define LE_LEAVE_0 "pop {r4-r11, pc}\n\t"
+#define LE_LEAVE_1 LE_LEAVE_0
+#define LE_LEAVE_3 LE_LEAVE_2
+#define LE_LEAVE_2 "add sp, #4\n\t" LE_LEAVE_0
+
+/* The operand of kernel k with `ones` times K_COLUMNS columns, and the sum of its values. */
+#define LE_OPERAND(k, values, ones, sum) \
+    { \
+        (values), (sum), \
+        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, \
+        LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES \
+        LE_STOP((values) + (ones) * k##_COLUMNS) \
+    }
+/* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
+#define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
+#define LE_SOME(all) ((all) == 0 ? 1 : (all))
+
+/*
+ * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the
+ * kernel; *w goes behind the tile. Position-independent code has no constant address to call.
+ */
+#if defined(__PIC__)
+#define LE_CALL "blx %[kernel]"
+#define LE_ADDRESS "r"
+#else
+#define LE_CALL "bl %c[kernel]"
+#define LE_ADDRESS "i"
+#endif
+#define LE_CALLS(rows) \
+    { \
+        register const int32_t *r0 __asm__("r0") = *w; \
+        register int32_t r1 __asm__("r1") = (int32_t)operand; \
+        register int32_t r2 __asm__("r2"); \
+        register int32_t r3 __asm__("r3"); \
+        register int32_t r12 __asm__("r12"); \
+        __asm__ volatile( \
+            LE_CALL \
+            : "+r"(r0), "+r"(r1), "=&r"(r2), "=&r"(r3), "=&r"(r12) \
+            : [kernel] LE_ADDRESS(rows) \
+            : "lr", "cc", "memory"); \
+        const le_sums sums = {r2, r3, r12, r1}; \
+        *w = r0; \
+        return sums; \
+    }
+
+/*
+ * Four rows of int8 weights with the DSP extension (Cortex-M4, M7, M33).
+ *
+ * A tile of the stream: the words B0 P0 P1 B1, then for each pair of columns two words, of the rows
+ * (b0, a0) and (b1, a1). A word holds both columns, a halfword each: 256 * b + (a + 128), b signed in
+ * the upper byte, a + 128 unsigned in the lower one. B: the bias of b. P: that of a, plus 256 * B.
+ *
+ *     B += SMLAD(SXTB16(word ROR 8), x)    = sum of b * x
+ *     P += SMLAD(word, x)                  = 256 * B + A + 128 * sum of x, mod 2^32
+ *
+ * so A = P - 256 * B - 128 * sum of x is exact for every A of 32 bits. Sums: b0, a0, b1, a1.
+ * 27 instructions for 32 products; 8 for the tile, and what LE_ENTER and LE_AGAIN take.
+ */
+#define LE_INT8_TWO(w0, w1, x) \
+    "smlad r3, " w0 ", " x ", r3\n\t" \
+    "sxtb16 " w0 ", " w0 ", ror #8\n\t" \
+    "smlad r4, " w1 ", " x ", r4\n\t" \
+    "sxtb16 " w1 ", " w1 ", ror #8\n\t" \
+    "smlad r2, " w0 ", " x ", r2\n\t" \
+    "smlad r12, " w1 ", " x ", r12\n\t"
+
+/* A pair of columns: 8 instructions. */
+#define LE_INT8_ONE \
+    "ldm.w r0!, {r5, r6}\n\t" \
+    "ldr.w r9, [r1], #4\n\t" \
+    LE_INT8_TWO("r5", "r6", "r9")
+#define LE_INT8_ONE_BYTES 32
+#define LE_INT8_COLUMNS 2
+#define LE_INT8_PER_BLOCK 4
+#define LE_INT8_KEPT 0
+
+/* Four pairs of columns: 27 instructions. */
+#define LE_INT8_BLOCK \
+    "ldm.w r1!, {r9, r10, r11, lr}\n\t" \
+    "ldm.w r0!, {r5, r6, r7, r8}\n\t" \
+    LE_INT8_TWO("r5", "r6", "r9") \
+    LE_INT8_TWO("r7", "r8", "r10") \
+    "ldm.w r0!, {r5, r6, r7, r8}\n\t" \
+    LE_INT8_TWO("r5", "r6", "r11") \
+    LE_INT8_TWO("r7", "r8", "lr")
+#define LE_INT8_BLOCK_BYTES 108
+
+__attribute__((naked, noinline)) static void le_int8_rows(void)
 {
-    int32_t word;
-    memcpy(&word, values, sizeof word);
-    return word;
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        LE_LOAD_OPERAND(LE_INT8)
+        "ldm.w r0!, {r2, r3, r4, r12}\n\t"
+        "sub.w r3, r3, r6, lsl #7\n\t"
+        "sub.w r4, r4, r6, lsl #7\n\t"
+        LE_ENTER(LE_INT8)
+        LE_AGAIN(LE_INT8)
+        "sub.w r3, r3, r2, lsl #8\n\t"
+        "sub.w r1, r4, r12, lsl #8\n\t"
+        LE_SCALE(LE_INT8)
+        LE_LEAVE(LE_INT8));
 }
 
-/* The upper rows' sum: (256 * upper + low - low) >> 8, mod 2^32. */
-static inline int32_t le_upper_sum(int32_t pair, int32_t low)
+static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
+
+#else
+#include "dsp.h"
+#endif
+
+/* The sums of a tile among those of a group. */
+static inline void le_store(int32_t *sums, le_sums tile)
 {
-    return (int32_t)((uint32_t)pair - (uint32_t)low) >> 8;
+    sums[0] = tile.s0;
+    sums[1] = tile.s1;
+    sums[2] = tile.s2;
+    sums[3] = tile.s3;
 }
 
-/* lstm: 3 units, 6 rows each over x [2], lstm_h [3] */
-static void pairs_lstm_units(
+/* lstm_x_h_take_0: x as kernels read it */
+static void pairs_lstm_x_h_take_0_units(
     const int16_t *x,
+    int16_t *lstm_x_h_out)
+{
+    le_take16(x, lstm_x_h_out, 2);
+}
+
+/* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
+static void pairs_lstm_units(
+    const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
-    int16_t *h_out,
-    int16_t *hidden_out)
+    int16_t *x_h_out,
+    int16_t *hidden_out,
+    int32_t *sums)
 {
-    const int32_t *w = &pairs_lstm_weights[0][0];
-    for (int32_t unit = 0; unit < 3; unit++) {
-        const int32_t *const bias = pairs_lstm_bias[unit];
-        const int16_t *const multiplier = pairs_lstm_multiplier[unit];
-        int32_t pre_f_acc = bias[0];
-        int32_t pre_i_W_i_acc = bias[1];
-        int32_t pre_i_R_i_acc = bias[2];
-        int32_t pre_g_acc = bias[3];
-        int32_t pre_o_W_o_acc = bias[4];
-        int32_t pre_o_R_o_acc = bias[5];
-
-        int32_t pair_0 = 0;
-        int32_t low_0 = 0;
-        int32_t pair_1 = 0;
-        int32_t low_1 = 0;
-        {
-            int32_t values = le_load_pair(&x[0]);
-            pair_0 = __smlad(w[0], values, pair_0);
-            low_0 = __smlad(__sxtb16(w[0]), values, low_0);
-            pair_1 = __smlad(w[1], values, pair_1);
-            low_1 = __smlad(__sxtb16(w[1]), values, low_1);
-            w += 2;
+    const int32_t x_h_sum = le_sum(x_h, 2);
+    const le_operand x_h_operand = LE_OPERAND(LE_INT8, x_h, 1, x_h_sum);
+    const int32_t h_sum = le_sum(h, 4);
+    const le_operand h_operand = LE_OPERAND(LE_INT8, h, 2, h_sum);
+    const int32_t x_h_sum_2 = x_h_sum + h_sum;
+    const le_operand x_h_operand_2 = LE_OPERAND(LE_INT8, x_h, 3, x_h_sum_2);
+    const int32_t *w = pairs_lstm_weights;
+    for (int32_t group = 0; group < 3; group += 2) {
+        le_store(&sums[0], le_int8(&w, &x_h_operand_2));
+        le_store(&sums[4], le_int8(&w, &x_h_operand));
+        le_store(&sums[8], le_int8(&w, &h_operand));
+        for (int32_t k = 0; k < 2 && group + k < 3; k++) {
+            const int32_t unit = group + k;
+            const int32_t gate_f_centred = le_table11_of_14(&pairs_sigmoid_table[256], sums[2 * k]);
+            const int32_t product_half = c[unit] >> 1;
+            const int32_t product = le_mulw_add(product_half, c[unit], gate_f_centred);
+            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2;
+            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i */
+            const int32_t gate_i_centred = le_table10_of_14(&pairs_sigmoid_table[256], pre_i);
+            const int32_t gate_i_cut = (int16_t)gate_i_centred >> 1;
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
+            const int32_t gate_g = le_table9_of_14(&pairs_sigmoid_table[256], sums[2 * k + 1]);
+            const int32_t c_next_b_raised = le_mul_add(2560, gate_i, gate_g);
+            const int32_t c_next_b = c_next_b_raised >> 11;
+            const int32_t c_next = product + c_next_b; /* product + product2 */
+            const int32_t c_next_stored_sat = le_saturate31(c_next);
+            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1;
+            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o */
+            const int32_t gate_o_centred = le_table11_of_14(&pairs_sigmoid_table[256], pre_o);
+            const int32_t gate_o_cut = (int16_t)gate_o_centred >> 1;
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
+            const int32_t tanh_c_next = le_table13_of_half(&pairs_sigmoid_table[256], c_next_stored_sat);
+            const int32_t h_next = le_mul_add(262144, gate_o, tanh_c_next);
+            const int32_t h_next_stored = h_next >> 19;
+            c[unit] = c_next_stored_sat;
+            x_h_out[unit] = (int16_t)h_next_stored;
+            hidden_out[unit] = (int16_t)h_next_stored;
         }
-        pre_f_acc += low_0;
-        pre_i_W_i_acc += le_upper_sum(pair_0, low_0);
-        pre_g_acc += low_1;
-        pre_o_W_o_acc += le_upper_sum(pair_1, low_1);
-        pair_0 = 0;
-        low_0 = 0;
-        pair_1 = 0;
-        low_1 = 0;
-        {
-            int32_t values = le_load_pair(&h[0]);
-            pair_0 = __smlad(w[0], values, pair_0);
-            low_0 = __smlad(__sxtb16(w[0]), values, low_0);
-            pair_1 = __smlad(w[1], values, pair_1);
-            low_1 = __smlad(__sxtb16(w[1]), values, low_1);
-            w += 2;
-        }
-        {
-            const int32_t values = (uint16_t)h[2];
-            pair_0 = __smlad(w[0], values, pair_0);
-            low_0 = __smlad(__sxtb16(w[0]), values, low_0);
-            pair_1 = __smlad(w[1], values, pair_1);
-            low_1 = __smlad(__sxtb16(w[1]), values, low_1);
-            w += 2;
-        }
-        pre_f_acc += low_0;
-        pre_i_R_i_acc += le_upper_sum(pair_0, low_0);
-        pre_g_acc += low_1;
-        pre_o_R_o_acc += le_upper_sum(pair_1, low_1);
-
-        const int32_t pre_f = le_mulw(pre_f_acc, multiplier[0]);
-        const int32_t gate_f_centred = le_table(pairs_sigmoid_table, pre_f, 11);
-        const int32_t product_half = c[unit] >> 1;
-        const int32_t product_rest = le_mulw(c[unit], gate_f_centred);
-        const int32_t product = product_half + product_rest; /* gate_f * c */
-        const int32_t pre_i_W_i = le_mulw(pre_i_W_i_acc, multiplier[1]);
-        const int32_t pre_i_R_i = le_mulw(pre_i_R_i_acc, multiplier[2]);
-        const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
-        const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
-        const int32_t gate_i_centred = le_table(pairs_sigmoid_table, pre_i, 10);
-        const int32_t gate_i_cut = gate_i_centred >> 1;
-        const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-        const int32_t pre_g = le_mulw(pre_g_acc, multiplier[3]);
-        const int32_t gate_g = le_table(pairs_sigmoid_table, pre_g, 9); /* tanh(pre_g) */
-        const int32_t product2 = gate_i * gate_g;
-        const int32_t c_next_b_raised = product2 + 2560;
-        const int32_t c_next_b = c_next_b_raised >> 11;
-        const int32_t c_next = product + c_next_b; /* product + product2 */
-        const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
-        const int32_t pre_o_W_o = le_mulw(pre_o_W_o_acc, multiplier[4]);
-        const int32_t pre_o_R_o = le_mulw(pre_o_R_o_acc, multiplier[5]);
-        const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
-        const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
-        const int32_t gate_o_centred = le_table(pairs_sigmoid_table, pre_o, 11);
-        const int32_t gate_o_cut = gate_o_centred >> 1;
-        const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-        const int32_t tanh_c_next_in = c_next_stored_sat >> 1;
-        const int32_t tanh_c_next = le_table(pairs_sigmoid_table, tanh_c_next_in, 13);
-        const int32_t h_next = gate_o * tanh_c_next;
-        const int32_t h_next_stored = (h_next + 262144) >> 19;
-        c[unit] = c_next_stored_sat;
-        h_out[unit] = (int16_t)h_next_stored;
-        hidden_out[unit] = (int16_t)h_next_stored;
     }
 }
 
@@ -166,23 +474,20 @@ static void pairs_lstm_units(
 static void pairs_fc_units(
     const int16_t *lstm_h_next_stored,
     int32_t *y_out,
-    int32_t *softmax_largest_out)
+    int32_t *softmax_largest_out,
+    int32_t *sums)
 {
     int32_t softmax_largest = INT32_MIN;
-    const int8_t *w = &pairs_fc_weights[0][0];
-    for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t *const bias = pairs_fc_bias[unit];
-        const int16_t *const multiplier = pairs_fc_multiplier[unit];
-        int32_t y_acc = bias[0];
-
-        y_acc += w[0] * lstm_h_next_stored[0];
-        y_acc += w[1] * lstm_h_next_stored[1];
-        y_acc += w[2] * lstm_h_next_stored[2];
-        w += 3;
-
-        const int32_t y = le_mulw(y_acc, multiplier[0]);
-        softmax_largest = le_larger(softmax_largest, y);
-        y_out[unit] = y;
+    const int32_t lstm_h_next_stored_sum = le_sum(lstm_h_next_stored, 4);
+    const le_operand lstm_h_next_stored_operand = LE_OPERAND(LE_INT8, lstm_h_next_stored, 2, lstm_h_next_stored_sum);
+    const int32_t *w = pairs_fc_weights;
+    for (int32_t group = 0; group < 2; group += 2) {
+        le_store(&sums[0], le_int8(&w, &lstm_h_next_stored_operand));
+        for (int32_t k = 0; k < 2; k++) {
+            const int32_t unit = group + k;
+            softmax_largest = le_larger(softmax_largest, sums[k]);
+            y_out[unit] = sums[k];
+        }
     }
     softmax_largest_out[0] = softmax_largest;
 }
@@ -224,8 +529,8 @@ static void pairs_softmax_3_units(
     int16_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = exponential[unit] * reciprocal[0];
-        const int32_t y = (scaled + 16384) >> 15;
+        const int32_t scaled = le_mul_add(16384, exponential[unit], reciprocal[0]);
+        const int32_t y = scaled >> 15;
         probability_out[unit] = (int16_t)y;
     }
 }
@@ -238,8 +543,9 @@ void pairs_init(pairs_state *state)
 
 void pairs_reset(pairs_state *state)
 {
+    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    memset(state->lstm_c, 0, sizeof state->lstm_c);
     memcpy(state->lstm_c, pairs_lstm_c_initial, sizeof pairs_lstm_c_initial);
-    memset(state->lstm_h, 0, sizeof state->lstm_h);
     state->current = 0;
 }
 
@@ -250,26 +556,32 @@ void pairs_get_lstm_c(const pairs_state *state, int32_t *values)
 
 void pairs_set_lstm_c(pairs_state *state, const int32_t *values)
 {
+    int32_t *const current = state->lstm_c;
+
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824;
         const int32_t high = 1073741823;
         const int32_t raised = values[k] < low ? low : values[k];
-        state->lstm_c[k] = raised > high ? high : raised;
+        const int32_t inside = raised > high ? high : raised;
+        current[k] = inside;
     }
 }
 
 void pairs_get_lstm_h(const pairs_state *state, int16_t *values)
 {
-    memcpy(values, state->lstm_h[state->current], 3 * sizeof values[0]);
+    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
 void pairs_set_lstm_h(pairs_state *state, const int16_t *values)
 {
+    int16_t *const current = &state->lstm_x_h[state->current][2];
+
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048;
         const int16_t high = 2048;
         const int16_t raised = values[k] < low ? low : values[k];
-        state->lstm_h[state->current][k] = raised > high ? high : raised;
+        const int16_t inside = raised > high ? high : raised;
+        current[k] = inside;
     }
 }
 
@@ -278,9 +590,10 @@ void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int1
     const int32_t now = state->current;
     const int32_t next = 1 - now;
 
-    pairs_lstm_units(x, state->lstm_h[now], state->lstm_c, state->lstm_h[next], hidden);
+    pairs_lstm_x_h_take_0_units(x, state->lstm_x_h[now]);
+    pairs_lstm_units(state->lstm_x_h[now], &state->lstm_x_h[now][2], state->lstm_c, &state->lstm_x_h[next][2], hidden, state->lstm_sums);
     if (probability != NULL) {
-        pairs_fc_units(state->lstm_h[next], state->fc_y, state->softmax_largest);
+        pairs_fc_units(&state->lstm_x_h[next][2], state->fc_y, state->softmax_largest, state->fc_sums);
         pairs_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_sum);
         pairs_softmax_2_units(state->softmax_sum, state->softmax_reciprocal);
         pairs_softmax_3_units(state->softmax_exponential, state->softmax_reciprocal, probability);

@@ -23,14 +23,16 @@ extern "C" {
  * below "scratch" are used within a step only.
  */
 typedef struct {
+    int16_t lstm_x_h[2][6]; /* x [2], lstm_h [4] */
     int32_t lstm_c[3]; /* Q11.19 in int32 */
-    int16_t lstm_h[2][4]; /* Q1.11 in int16 */
     /* scratch */
+    int32_t lstm_sums[12]; /* of a group's rows */
+    int32_t fc_sums[4]; /* of a group's rows */
     int32_t fc_y[2]; /* Q2.16 in int32 */
     int32_t softmax_largest[1]; /* Q2.16 in int32 */
     int16_t softmax_exponential[2]; /* Q0.15 in int16 */
     int32_t softmax_sum[1]; /* Q1.15 in int32 */
-    int16_t softmax_reciprocal[1]; /* Q15.0 in int16 */
+    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
     int32_t current; /* which half of a two-part member is read next */
 } pairs_state;
 

@@ -63,12 +63,21 @@ static inline float le_tanh(float x)
     return 1.0f - 2.0f / (le_exp(x + x) + 1.0f);
 }
 
+/* lstm_x_h_take_0: x as kernels read it */
+static void straight_lstm_x_h_take_0_units(
+    const float *x,
+    float *lstm_x_h_out)
+{
+    for (int32_t unit = 0; unit < 2; unit++) {
+        lstm_x_h_out[unit] = x[unit];
+    }
+}
+
 /* lstm: 3 units, 4 rows each over x [2], lstm_h [3] */
 static void straight_lstm_units(
-    const float *x,
-    const float *h,
+    const float *x_h,
     float *c,
-    float *h_out,
+    float *x_h_out,
     float *hidden_out)
 {
     {
@@ -76,26 +85,26 @@ static void straight_lstm_units(
         float pre_i = 1.0625f;
         float pre_g = 0.0625f;
         float pre_o = 0.125f;
-        pre_f += 0.8125f * x[0];
-        pre_i += -1.25f * x[0];
-        pre_g += 0.6875f * x[0];
-        pre_o += 0.9375f * x[0];
-        pre_f += -0.0625f * x[1];
-        pre_i += -0.625f * x[1];
-        pre_g += 0.875f * x[1];
-        pre_o += -0.375f * x[1];
-        pre_f += 1.0625f * h[0];
-        pre_i += 0.375f * h[0];
-        pre_g += -0.4375f * h[0];
-        pre_o += 1.0f * h[0];
-        pre_f += 0.5625f * h[1];
-        pre_i += -1.1875f * h[1];
-        pre_g += 0.125f * h[1];
-        pre_o += 0.0625f * h[1];
-        pre_f += 0.9375f * h[2];
-        pre_i += 0.6875f * h[2];
-        pre_g += -1.0f * h[2];
-        pre_o += 0.0f * h[2];
+        pre_f += 0.8125f * x_h[0];
+        pre_i += -1.25f * x_h[0];
+        pre_g += 0.6875f * x_h[0];
+        pre_o += 0.9375f * x_h[0];
+        pre_f += -0.0625f * x_h[1];
+        pre_i += -0.625f * x_h[1];
+        pre_g += 0.875f * x_h[1];
+        pre_o += -0.375f * x_h[1];
+        pre_f += 1.0625f * x_h[2];
+        pre_i += 0.375f * x_h[2];
+        pre_g += -0.4375f * x_h[2];
+        pre_o += 1.0f * x_h[2];
+        pre_f += 0.5625f * x_h[3];
+        pre_i += -1.1875f * x_h[3];
+        pre_g += 0.125f * x_h[3];
+        pre_o += 0.0625f * x_h[3];
+        pre_f += 0.9375f * x_h[4];
+        pre_i += 0.6875f * x_h[4];
+        pre_g += -1.0f * x_h[4];
+        pre_o += 0.0f * x_h[4];
         const float gate_f = le_sigmoid(pre_f); /* sigmoid(pre_f) */
         const float product = gate_f * c[0]; /* gate_f * c */
         const float gate_i = le_sigmoid(pre_i); /* sigmoid(pre_i) */
@@ -106,7 +115,7 @@ static void straight_lstm_units(
         const float tanh_c_next = le_tanh(c_next); /* tanh(c_next) */
         const float h_next = gate_o * tanh_c_next;
         c[0] = c_next;
-        h_out[0] = h_next;
+        x_h_out[0] = h_next;
         hidden_out[0] = h_next;
     }
     {
@@ -114,26 +123,26 @@ static void straight_lstm_units(
         float pre_i = -0.125f;
         float pre_g = 1.0f;
         float pre_o = -0.4375f;
-        pre_f += -0.0625f * x[0];
-        pre_i += 0.875f * x[0];
-        pre_g += -0.625f * x[0];
-        pre_o += -0.8125f * x[0];
-        pre_f += 0.8125f * x[1];
-        pre_i += 0.6875f * x[1];
-        pre_g += -1.25f * x[1];
-        pre_o += -0.375f * x[1];
-        pre_f += -0.375f * h[0];
-        pre_i += 0.875f * h[0];
-        pre_g += -1.25f * h[0];
-        pre_o += 0.8125f * h[0];
-        pre_f += -0.8125f * h[1];
-        pre_i += -0.625f * h[1];
-        pre_g += -0.625f * h[1];
-        pre_o += -0.0625f * h[1];
-        pre_f += -0.375f * h[2];
-        pre_i += -1.25f * h[2];
-        pre_g += 0.875f * h[2];
-        pre_o += -0.0625f * h[2];
+        pre_f += -0.0625f * x_h[0];
+        pre_i += 0.875f * x_h[0];
+        pre_g += -0.625f * x_h[0];
+        pre_o += -0.8125f * x_h[0];
+        pre_f += 0.8125f * x_h[1];
+        pre_i += 0.6875f * x_h[1];
+        pre_g += -1.25f * x_h[1];
+        pre_o += -0.375f * x_h[1];
+        pre_f += -0.375f * x_h[2];
+        pre_i += 0.875f * x_h[2];
+        pre_g += -1.25f * x_h[2];
+        pre_o += 0.8125f * x_h[2];
+        pre_f += -0.8125f * x_h[3];
+        pre_i += -0.625f * x_h[3];
+        pre_g += -0.625f * x_h[3];
+        pre_o += -0.0625f * x_h[3];
+        pre_f += -0.375f * x_h[4];
+        pre_i += -1.25f * x_h[4];
+        pre_g += 0.875f * x_h[4];
+        pre_o += -0.0625f * x_h[4];
         const float gate_f = le_sigmoid(pre_f); /* sigmoid(pre_f) */
         const float product = gate_f * c[1]; /* gate_f * c */
         const float gate_i = le_sigmoid(pre_i); /* sigmoid(pre_i) */
@@ -144,7 +153,7 @@ static void straight_lstm_units(
         const float tanh_c_next = le_tanh(c_next); /* tanh(c_next) */
         const float h_next = gate_o * tanh_c_next;
         c[1] = c_next;
-        h_out[1] = h_next;
+        x_h_out[1] = h_next;
         hidden_out[1] = h_next;
     }
     {
@@ -152,26 +161,26 @@ static void straight_lstm_units(
         float pre_i = -0.4375f;
         float pre_g = 0.25f;
         float pre_o = -0.125f;
-        pre_f += 0.0f * x[0];
-        pre_i += -1.1875f * x[0];
-        pre_g += -1.0f * x[0];
-        pre_o += 0.9375f * x[0];
-        pre_f += 0.0625f * x[1];
-        pre_i += 0.375f * x[1];
-        pre_g += 0.125f * x[1];
-        pre_o += 0.5625f * x[1];
-        pre_f += 0.9375f * h[0];
-        pre_i += -1.0f * h[0];
-        pre_g += 0.6875f * h[0];
-        pre_o += 0.8125f * h[0];
-        pre_f += 0.5625f * h[1];
-        pre_i += 0.125f * h[1];
-        pre_g += -1.1875f * h[1];
-        pre_o += 0.0f * h[1];
-        pre_f += 1.0625f * h[2];
-        pre_i += -0.4375f * h[2];
-        pre_g += 0.375f * h[2];
-        pre_o += 0.0625f * h[2];
+        pre_f += 0.0f * x_h[0];
+        pre_i += -1.1875f * x_h[0];
+        pre_g += -1.0f * x_h[0];
+        pre_o += 0.9375f * x_h[0];
+        pre_f += 0.0625f * x_h[1];
+        pre_i += 0.375f * x_h[1];
+        pre_g += 0.125f * x_h[1];
+        pre_o += 0.5625f * x_h[1];
+        pre_f += 0.9375f * x_h[2];
+        pre_i += -1.0f * x_h[2];
+        pre_g += 0.6875f * x_h[2];
+        pre_o += 0.8125f * x_h[2];
+        pre_f += 0.5625f * x_h[3];
+        pre_i += 0.125f * x_h[3];
+        pre_g += -1.1875f * x_h[3];
+        pre_o += 0.0f * x_h[3];
+        pre_f += 1.0625f * x_h[4];
+        pre_i += -0.4375f * x_h[4];
+        pre_g += 0.375f * x_h[4];
+        pre_o += 0.0625f * x_h[4];
         const float gate_f = le_sigmoid(pre_f); /* sigmoid(pre_f) */
         const float product = gate_f * c[2]; /* gate_f * c */
         const float gate_i = le_sigmoid(pre_i); /* sigmoid(pre_i) */
@@ -182,7 +191,7 @@ static void straight_lstm_units(
         const float tanh_c_next = le_tanh(c_next); /* tanh(c_next) */
         const float h_next = gate_o * tanh_c_next;
         c[2] = c_next;
-        h_out[2] = h_next;
+        x_h_out[2] = h_next;
         hidden_out[2] = h_next;
     }
 }
@@ -260,8 +269,9 @@ void straight_init(straight_state *state)
 
 void straight_reset(straight_state *state)
 {
+    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    memset(state->lstm_c, 0, sizeof state->lstm_c);
     memcpy(state->lstm_c, straight_lstm_c_initial, sizeof straight_lstm_c_initial);
-    memset(state->lstm_h, 0, sizeof state->lstm_h);
     state->current = 0;
 }
 
@@ -277,12 +287,12 @@ void straight_set_lstm_c(straight_state *state, const float *values)
 
 void straight_get_lstm_h(const straight_state *state, float *values)
 {
-    memcpy(values, state->lstm_h[state->current], 3 * sizeof values[0]);
+    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
 void straight_set_lstm_h(straight_state *state, const float *values)
 {
-    memcpy(state->lstm_h[state->current], values, 3 * sizeof values[0]);
+    memcpy(&state->lstm_x_h[state->current][2], values, 3 * sizeof values[0]);
 }
 
 void straight_step(straight_state *state, const float *x, float *probability, float *hidden)
@@ -290,9 +300,10 @@ void straight_step(straight_state *state, const float *x, float *probability, fl
     const int32_t now = state->current;
     const int32_t next = 1 - now;
 
-    straight_lstm_units(x, state->lstm_h[now], state->lstm_c, state->lstm_h[next], hidden);
+    straight_lstm_x_h_take_0_units(x, state->lstm_x_h[now]);
+    straight_lstm_units(state->lstm_x_h[now], state->lstm_c, &state->lstm_x_h[next][2], hidden);
     if (probability != NULL) {
-        straight_fc_units(state->lstm_h[next], state->fc_y, state->softmax_largest);
+        straight_fc_units(&state->lstm_x_h[next][2], state->fc_y, state->softmax_largest);
         straight_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_total);
         straight_softmax_2_units(state->softmax_exponential, state->softmax_total, probability);
     }

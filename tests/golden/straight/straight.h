@@ -20,8 +20,8 @@ extern "C" {
  * below "scratch" are used within a step only.
  */
 typedef struct {
+    float lstm_x_h[2][5]; /* x [2], lstm_h [3] */
     float lstm_c[3]; /* float32 */
-    float lstm_h[2][3]; /* float32 */
     /* scratch */
     float fc_y[2]; /* float32 */
     float softmax_largest[1]; /* float32 */
