@@ -1,7 +1,7 @@
 /*
  * What the kernels of four rows share on Armv6-M (Cortex-M0, M0+), whose only multiplication is MULS:
  * it overwrites a factor, and only r0 to r7 take part. A kernel K has two pieces of code, K_ONE for
- * K_COLUMNS columns and K_BLOCK for K_PER_BLOCK times as many, and is one of three forms, K_FORM:
+ * K_COLUMNS columns and K_BLOCK for K_PER_BLOCK times as many, and is one of four forms, K_FORM:
  *
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that

@@ -1,7 +1,7 @@
 /*
  * What the kernels of four rows share on Armv7-M and Armv8-M Mainline. A kernel K has two pieces of
  * code, K_ONE for K_COLUMNS columns (one or two) and K_BLOCK for K_PER_BLOCK times as many, and is
- * one of three forms, K_FORM:
+ * one of four forms, K_FORM:
  *
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
