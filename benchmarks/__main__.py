@@ -37,7 +37,7 @@ def main() -> int:
         case "flags":
             print(flags.section(flags.measure_all(options.jobs)))
         case "costs":
-            print(costs.run(options.jobs, write=options.write))
+            print(costs.run(options.jobs, options.core, write=options.write))
         case "autoencoder":
             print(autoencoder.section(autoencoder.measure_all(options.jobs)))
         case "update":
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--activations", type=int, default=12, choices=ACTIVATIONS)
     one.add_argument("--scheme", default="int8", choices=("int8", "fixed", "float32"))
     estimated = commands.add_parser("costs")
+    estimated.add_argument("--core", action="append", default=[], choices=list(costs.CORES))
     estimated.add_argument("--write", action="store_true", help="lstm_edge/passes/costs.toml anew")
     for name in ("flags", "autoencoder", "update"):
         commands.add_parser(name)

@@ -10,6 +10,7 @@ squares of relative errors. What is rare stays near what the table says already.
 from __future__ import annotations
 
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -41,10 +42,10 @@ CORES |= {costs.PORTABLE: "cortex-m4", costs.FLOAT: "cortex-m4"}
 TRUST = 5e-4
 """How much the table of before counts."""
 UNKNOWN = 2.0
-HEAD = """# Instructions of the pieces of code around kernels, by what they are written for; measured
-# and written by `python -m benchmarks costs --write`. A piece is an operation, a load, a store, or
-# what passes/workload.py calls so: "unit" and "group" are loops, "step" and "phase" what it takes
-# to enter a function, "operand" what a kernel is told of one.
+HEAD = """# Instructions of the pieces of code around kernels, by core; measured and written by
+# `python -m benchmarks costs --write`. A piece is an operation, a load, a store, or what
+# passes/workload.py calls so: "unit" and "group" are loops, "step" and "phase" what it takes to
+# enter a function, "operand" what a kernel is told of one. "portable" is plain C on a Cortex-M4.
 """
 
 
@@ -144,12 +145,14 @@ def errors(measured: Sequence[Measured], prices: Mapping[str, float]) -> Doubles
     return np.array(made) - 1.0
 
 
-def run(jobs: int, *, write: bool) -> str:
-    """Two tables: tiles, and errors of estimates; with `write` costs.toml anew."""
-    tables: dict[str, dict[str, float]] = {}
+def run(jobs: int, only: Sequence[str] = (), *, write: bool) -> str:
+    """Two tables: tiles, and errors of estimates; with `write` costs.toml anew. only: of some of
+    CORES.
+    """
+    tables = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     off = []
     tiles: dict[str, set[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
-    for base in CORES:
+    for base in only or CORES:
         measured = measure_all(base, jobs)
         before = costs.prices_of(*_code(base))
         tables[base] = fitted(measured, before)

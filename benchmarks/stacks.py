@@ -133,6 +133,8 @@ def stacks() -> Iterator[tuple[Stack, dict[str, Any]]]:
             yield Stack(kind, inputs, (units,)), {}
         for weights, activations in ((4, 12), (8, 8), (16, 16), (16, 8), (4, 8), (8, 16)):
             yield Stack(kind, 12, (24,)), {"weights": weights, "activations": activations}
+        for weights, activations in ((8, 8), (16, 16)):
+            yield Stack(kind, 4, (6,)), {"weights": weights, "activations": activations}
         for activations in (8, 12):
             yield Stack(kind, 10, (18,)), {"scheme": "fixed", "activations": activations}
         yield Stack(kind, 8, (16, 16)), {}

@@ -35,7 +35,7 @@ from lstm_edge.profile.budgets import Budgets, check_tools
 from lstm_edge.profile.budgets import check_budgets as check_costs
 from lstm_edge.search.judge import judge_of
 from lstm_edge.search.program import Calibrated, Wanted, find_program
-from lstm_edge.search.slower import Code, slower
+from lstm_edge.search.slower import Code, slower, slower_than_integers
 from lstm_edge.search.widths import Bound, describe, json_of
 from lstm_edge.sizes import check_budgets
 from lstm_edge.sizes import measure as measure_sizes
@@ -151,6 +151,7 @@ def compile_model(
     reference = lower_real(model, {"state": request.state})
     check_state_option(request, reference)
     bound_of(request)
+    check_budgets(reference, target, request.unroll, request.max_flash)
     data = load_data(request.calibration, reference)
     warnings = list(model.warnings)
     program, options = reference, None
@@ -173,9 +174,14 @@ def compile_model(
     check_budgets(program, target, request.unroll, request.max_flash)
     rendered = render(program, target, request.unroll, lines, request.optimize)
     cost = cost_of_step(program, rendered.selection, target, steps_of(program, data))
-    if calibrated is not None and options is not None:
+    if calibrated is None or options is None:
+        few = some_samples(data.held_back, reference)
+        ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
+        quick = Calibrated(model, reference, ranges, data)
+        warnings += slower_than_integers(quick, cost, target)
+    else:
         code = Code(request.unroll, request.optimize)
-        warnings += slower(calibrated, options, code, cost, target)
+        warnings += slower(calibrated, program, options, code, cost, target)
     selftest = _selftest(program, target, lines, data)
     sources = {**rendered.files, f"{program.name}_selftest.c": selftest}
     sizes = measure_sizes(program, target, rendered, request.max_flash, request.max_ram)

@@ -16,6 +16,8 @@ from lstm_edge.toolchain import gcc, process
 
 STRAIGHT_BYTES_PER_WEIGHT = 6
 """Code of a multiply-accumulate with its weight as a literal, measured on Cortex-M4: 5 to 9."""
+MOST_STRAIGHT = 16_384
+"""Weights of straight-line code: a compiler takes a minute and more for a function of as many."""
 STRAIGHT_BYTES_PER_OP = 8
 """Code of an elementwise operation in straight-line code."""
 
@@ -46,6 +48,11 @@ def check_budgets(program: Program, target: Target, unroll: str, max_flash: int 
             if OPERATIONS[op.kind].multiplies:
                 weights += sum(program.constants[m].size for m in op.matrices)
             operations += program.values[op.dest].length
+    if weights > MOST_STRAIGHT:
+        raise BudgetError(
+            f"--unroll full would make straight-line code of {weights:,} weights, which takes a "
+            f"compiler minutes; it is for at most {MOST_STRAIGHT:,}: use --unroll gates"
+        )
     needed = weights * STRAIGHT_BYTES_PER_WEIGHT + operations * STRAIGHT_BYTES_PER_OP
     budget = target.default_flash_budget if max_flash is None else max_flash
     if needed > budget:

@@ -22,14 +22,13 @@ from lstm_edge.emit.memory import Memory, allocate, c_name
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
-from lstm_edge.emit.spell import float_literal, helpers_of, literal
+from lstm_edge.emit.spell import float_literal, literal
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.ir.program import ONCE, Program
-from lstm_edge.operations import OPERATIONS, curves, curves_float
-from lstm_edge.operations.record import Form
+from lstm_edge.operations import curves, curves_float
 from lstm_edge.passes.left import operations_of
 from lstm_edge.passes.schedule import Schedule
 from lstm_edge.passes.select import Selection, select
@@ -133,8 +132,6 @@ def _printer(
     }
     uses = table_uses(selection.schedule, fused)
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
-    rows = [op for ops in fused.values() for op in ops if OPERATIONS[op.kind].form is Form.ROW]
-    speller.helpers |= helpers_of(rows, is_float=program.is_float)
     return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
@@ -52,8 +54,18 @@ def _pushed(rows: Doubles, largest: int, covariance: Doubles) -> Ints:
 def _inverse_factor(matrix: Doubles) -> Doubles:
     """The upper triangular U with U.T @ U = inverse of the positive definite `matrix`.
 
+    Gates of a layer read the same operands, so the last ones are kept.
+    """
+    return _factor_of(matrix.tobytes(), len(matrix))
+
+
+@lru_cache(maxsize=4)
+def _factor_of(numbers: bytes, size: int) -> Doubles:
+    """The same of the numbers of a square matrix.
+
     Its inverse is the triangular factor of the matrix itself, taken from the last column to the
     first, which is better conditioned than inverting the matrix.
     """
+    matrix = np.frombuffer(numbers).reshape(size, size)
     lower = np.linalg.cholesky(matrix[::-1, ::-1])
     return np.asarray(np.linalg.inv(lower[::-1, ::-1]))

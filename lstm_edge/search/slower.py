@@ -29,14 +29,19 @@ USUAL, USUAL_CODE = Options(), Code()
 
 
 def slower(
-    calibrated: Calibrated, options: Options, code: Code, cost: Cost, target: Target
+    calibrated: Calibrated,
+    program: Program,
+    options: Options,
+    code: Code,
+    cost: Cost,
+    target: Target,
 ) -> list[str]:
-    """A warning for each option without which a step takes fewer instructions. cost: with all.
+    """A warning for each option without which a step takes fewer instructions. program, cost: with
+    all.
 
     Widths that differ from layer to layer were chosen for their costs, and are not warned about.
     """
     found = []
-    program = calibrated.quick(options)
     for given, usual, other in _without(calibrated, options, code, program):
         instructions = _cost(calibrated, *other, target).instructions
         if instructions and cost.instructions and cost.instructions > instructions * NOTICEABLE:

@@ -14,7 +14,7 @@ from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.ports import quantize
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels import KERNELS
-from lstm_edge.passes.costs import TOLERANCE, cost_of_step
+from lstm_edge.passes.costs import FEW, TOLERANCE, cost_of_step
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.select import Selection, select
 from lstm_edge.profile.counting import Executable, build_program, count_calls
@@ -109,8 +109,9 @@ def test_an_estimate_is_near_what_is_counted_and_tiles_are_exact(
     counted = count_calls(executable, f"net_{'step' if program.streams else 'run'}").mean
     cost = cost_of_step(program, selection, core, steps)
     assert cost.instructions is not None
-    ratio = cost.instructions * (1 if program.streams else steps) / counted
-    assert abs(ratio - 1.0) < TOLERANCE, f"{ratio:.3f} of {counted}"
+    estimated = cost.instructions * (1 if program.streams else steps)
+    room = max(TOLERANCE * counted, FEW * (1 if program.streams else steps))
+    assert abs(estimated - counted) < room, f"{estimated:,.0f}, counted {counted:,.0f}"
 
 
 @pytest.mark.parametrize("weights", [4, 8, 16])

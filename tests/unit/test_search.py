@@ -111,3 +111,15 @@ def test_widths_are_described_as_on_the_command_line() -> None:
     assert text == "weights=int8 activations=12 lstm:activations=8 fc:weights=int4"
     assert judged_text(Judged(44.25)) == "44.2 dB"
     assert judged_text(Judged(44.0, -0.5)) == "44.0 dB, -0.50 points lost"
+
+
+def test_what_is_neither_smaller_nor_faster_than_the_default_is_never_taken() -> None:
+    def padded(options: Options) -> Attempt[str]:
+        """Rows of 4 bits are padded to the size of those of 8, and take longer."""
+        made = attempt(options)
+        slow = 2 if options.weights == 4 else 1
+        return Attempt(options, "", 1000, made.instructions * slow, 0, Judged(0.0))
+
+    best, tried = search(SPACE, Bound(-1.0), padded, lambda _, __: None)
+    assert best.options == Options(weights=8, activations=12)
+    assert len(tried) <= SPACE.most_attempts

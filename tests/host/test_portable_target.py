@@ -1,0 +1,42 @@
+"""The target for any C99 compiler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.networks import Network
+from lstm_edge import bundle
+from lstm_edge.driver import Request, compile_model
+from lstm_edge.targets import all_targets
+from lstm_edge.verify import verify
+
+OF_SOME_COMPILER = re.compile(r"__asm|__attribute__|__sm|__ss|arm_acle|#pragma|__builtin")
+
+
+def test_it_is_listed_and_has_neither_board_nor_features() -> None:
+    (target,) = [each for each in all_targets() if each.name == "portable"]
+    assert target.board is None
+    assert target.features == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"weights": 4, "activations": 8}, {"unroll": "full"}])
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_its_c_is_for_any_compiler_and_right_to_the_bit(
+    kind: str,
+    options: dict[str, object],
+    tmp_path: Path,
+    tool_or_skip: Callable[..., None],
+) -> None:
+    tool_or_skip("cc")
+    model, calibration = Network(kind, 7, 9, 3).write(tmp_path)
+    request = Request(model, "portable", calibration=calibration, **options)  # type: ignore[arg-type]
+    compiled = compile_model(request, lambda _, __: None)
+    code = compiled.files[f"{compiled.program.name}.c"].decode()
+    assert OF_SOME_COMPILER.search(code) is None
+    bundle.write(tmp_path / "b", compiled.files)
+    result = verify(bundle.read(tmp_path / "b"), None, ("host",))
+    assert result.exact == {"host": True}
