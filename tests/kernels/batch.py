@@ -141,7 +141,7 @@ def setups(kernel: Kernel, columns: tuple[int, ...] = COLUMNS) -> list[Setup]:
     counts = {kernel.padded(n) // kernel.columns for n in columns}
     exact = [divmod(n, kernel.per_block) for n in sorted(counts)]
     forms = [Form(0, rest, blocks) for blocks, rest in exact if blocks <= most]
-    forms += [Form(1, ones, 1), Form(1, ones, most)]
+    forms += [Form(1, ones, blocks) for blocks in (0, 1, most)]
     forms += [Form(2, ones, blocks) for blocks in (1, 2, 3, most)]
     forms += [Form(3, rest, blocks) for blocks, rest in exact if 0 < blocks <= most]
     forms += [Form(3, rest + kernel.per_block, 5) for _, rest in exact]
