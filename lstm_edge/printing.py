@@ -327,6 +327,7 @@ def target_json(target: Target) -> dict[str, Any]:
         "title": target.title,
         "compiler": target.compiler,
         "flags": list(target.flags),
+        "recommended": list(target.recommended),
         "features": list(target.features),
         "emulated": target.board is not None,
     }

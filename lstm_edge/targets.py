@@ -1,7 +1,7 @@
 """Targets: what `templates/targets/<name>/target.toml` says, checked, as frozen values.
 
-A new target is a new folder with a `target.toml` (and the templates that it overrides); nothing
-else in the project lists the targets by name.
+A new target is a new folder with a `target.toml`; nothing else in the project lists the targets by
+name.
 """
 
 from __future__ import annotations

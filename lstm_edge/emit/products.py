@@ -25,7 +25,12 @@ WEIGHT_TYPES = {0: "float", 4: "uint8_t", 8: "int8_t", 16: "int16_t"}
 
 @dataclass
 class Products:
-    """The products of one phase; without any, all is empty."""
+    """The products of one phase; without any, all is empty.
+
+    operands: part of an operand -> the variable that tells a kernel of it. structs: tile -> the
+    variable with its sums, of those that are used at once. Both are filled by `opening`, which is
+    to be called first.
+    """
 
     program: Program
     phase: Phase
@@ -295,7 +300,10 @@ class Products:
 
 
 def _halves(run: Run, totals: Mapping[Run, str]) -> list[str]:
-    """The sums of two operands that make up this one, if there are such."""
+    """The sums of two operands that make up this one, if there are such: their total is its sum.
+
+    A GRU multiplies x, h and [x; h], so `le_sum` runs over each number once.
+    """
     here = [other for other in totals if (other.array, other.after) == (run.array, run.after)]
     for first in here:
         for second in here:

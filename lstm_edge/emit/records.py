@@ -29,8 +29,10 @@ TYPES = {"multiplier": "int16_t", "shift": "int8_t", "constant": "int32_t"}
 
 @dataclass(frozen=True)
 class Records:
-    """The constants of a phase. streamed: words of each unit in the stream. arrays: of records, and
-    rows: the pointers to a unit's. texts: constant -> its text for each unit, or one for all.
+    """The constants of a phase.
+
+    streamed: [units, words] in the stream. arrays: of records, in plain C. rows: (name, C type,
+    array) of the pointers to a unit's. texts: constant -> its text for each unit, or one for all.
     """
 
     streamed: Ints
@@ -121,7 +123,10 @@ def _stream(
 
 
 def _only_multiplies(program: Program, ops: tuple[Op, ...], name: str) -> bool:
-    """True for what `mulw` multiplies by and nothing else reads: it has 16 bits."""
+    """True for what `mulw` multiplies by and nothing else reads: it has 16 bits.
+
+    Only such a one may lie in half a word: instructions take the half, no line has to take it out.
+    """
     places = {"mulw": 1, "mulw_plus": 1, "mulw_add": 2}
     for op in ops:
         for k, arg in enumerate(op.args):

@@ -1,4 +1,9 @@
-"""Packs the weights of a phase for its kernel: group after group, tile after tile."""
+"""Packs the weights of a phase for its kernel: group after group, tile after tile.
+
+The stream is in the order in which it is read, so that one pointer runs through it: the tiles whose
+sums a group keeps, then for each inner group its tiles and the constants of its units. Behind a
+tile are the multipliers of its sums, where its kernel scales them.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +49,7 @@ class PackedGroup:
 def packed_group(
     program: Program, phase: Phase, chosen: Tiles, calls: Calls, streamed: Array
 ) -> PackedGroup:
-    """The arrays of a phase. streamed: words of each unit that follow its group's tiles."""
+    """The arrays of a phase. streamed: [units, words], what follows the tiles of a unit's group."""
     over_time = OPERATIONS[phase.matvecs[0].kind].running
     steps = len(program.constants[phase.matvecs[0].matrices[0]]) if over_time else 1
     made = [_step(program, phase, chosen, calls, streamed, step) for step in range(steps)]
@@ -128,7 +133,7 @@ def _tile(
 
 
 def _multipliers(program: Program, chosen: Tiles, call: Tile, units: tuple[int, int]) -> Array:
-    """What follows a tile whose sums the kernel scales."""
+    """What follows a tile whose sums the kernel scales, in the order of the sums; 0 of no row."""
     rows = chosen.sets[call.rows]
     found = np.zeros(ROWS, np.int64)
     for k in range(ROWS):

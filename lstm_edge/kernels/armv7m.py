@@ -11,7 +11,7 @@ _COSTS = {"int8": (12, 9, 30, 3, 5), "int16": (8, 8, 27, 3, 5), "int4": (12, 18,
 
 
 def scales(multipliers: Ints) -> Ints:
-    """A multiplier to a word, shifted left by 16."""
+    """[4] -> a multiplier to a word, shifted left by 16: the upper word of SMULL is the result."""
     return words(multipliers << 16)
 
 

@@ -13,7 +13,10 @@ def _halves(rows: Ints) -> Ints:
 
 
 def pack_int8(weights: Ints, biases: Ints) -> Ints:
-    """Rows b0, a0, b1, a1."""
+    """Rows b0, a0, b1, a1: b in the upper byte of a halfword, a + 128 in the lower one.
+
+    [4, even number of columns] -> 4 starts, and two words for each two columns.
+    """
     upper, lower = weights[0::2], weights[1::2]
     pairs = _halves(256 * upper + lower + 128)
     b0, a0, b1, a1 = (int(bias) for bias in biases)
@@ -22,12 +25,15 @@ def pack_int8(weights: Ints, biases: Ints) -> Ints:
 
 
 def pack_int16(weights: Ints, biases: Ints) -> Ints:
-    """Rows 0, 1, 2, 3."""
+    """Rows 0 to 3: [4, even number of columns] -> 4 biases, and 4 words for each two columns."""
     return words(np.concatenate([biases, _halves(weights).T.reshape(-1)]))
 
 
 def pack_int4(weights: Ints, biases: Ints) -> Ints:
-    """Rows 0, 1, 2, 3, four digits in a halfword."""
+    """Rows 0, 1, 2, 3, four digits in a halfword.
+
+    [4, even number of columns] -> 4 starts, and a word for each two columns.
+    """
     digits = 4096 * weights[3] + 256 * (weights[2] + 8) + 16 * (weights[1] + 8) + weights[0] + 8
     b0, b1, b2, b3 = (int(bias) for bias in biases)
     upper = b2 + 16 * b3
@@ -35,12 +41,16 @@ def pack_int4(weights: Ints, biases: Ints) -> Ints:
 
 
 def _has_28_bits(product: Product) -> bool:
-    """The sums that come out of a shift by 4 lose no bit."""
+    """The sums that come out of a shift by 4 lose no bit.
+
+    Of 16 * S only 32 bits are known, so S must have 28. It has 8 added to each weight: 8 times the
+    sum of |x| more than the row's own sum.
+    """
     return product.sums + 8 * product.values < 2**27
 
 
 def scales(multipliers: Ints) -> Ints:
-    """Two multipliers to a word."""
+    """[4] -> two words of two multipliers, the first in the lower half."""
     return words((multipliers[0::2] & 0xFFFF) | multipliers[1::2] << 16)
 
 

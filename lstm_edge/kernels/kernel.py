@@ -25,7 +25,8 @@ class Product:
     """Rows of weights times one vector, as a kernel is asked about them.
 
     weight_bits: 4, 8, 16, or 0 for float32. sums: bound of |bias| + sum of |w| |x| over the rows;
-    values: bound of sum of |x|; operand_bits: of a signed integer that holds each x.
+    values: bound of sum of |x|; operand_bits: of a signed integer that holds each x. Bounds follow
+    from the ranges of formats, as in the proof.
     """
 
     weight_bits: int
@@ -36,9 +37,12 @@ class Product:
 
 @dataclass(frozen=True)
 class Form:
-    """How far a kernel's code is unrolled. kind: 0 for one count of columns, 1 for any up to ones
-    and blocks together, 2 for any, 3 for one long count. ones, blocks: copies of the two pieces of
-    its code. scaled: it multiplies the sums by a number each, too.
+    """How far a kernel's code is unrolled, as `rows.h` of its part says.
+
+    kind: 0 for one count of columns; 1 for any count up to that of ones and blocks together,
+    entered by a computed jump; 2 for any count, pass after pass; 3 for one long count, in whole
+    passes. ones, blocks: copies of the two pieces of its code. scaled: it multiplies each sum by a
+    number that follows the tile.
     """
 
     kind: int
@@ -102,7 +106,11 @@ class Kernel:
         return -(-columns // self.columns) * self.columns
 
     def form(self, lengths: tuple[int, ...], unrolled: bool, scaled: bool = False) -> Form:
-        """What suits operands of these padded lengths."""
+        """The form for operands of these padded lengths, which all phases with this kernel share.
+
+        One length that fits the code needs no jump; several do. Of what is too long, the form that
+        takes fewer instructions for the longest. unrolled: up to `most_blocks`, else one block.
+        """
         counts = sorted({length // self.columns for length in lengths})
         blocks, ones = divmod(max(counts), self.per_block)
         most = self.most_blocks if unrolled else 1
@@ -118,7 +126,9 @@ class Kernel:
         return min(found, key=lambda form: self.instructions(max(lengths), form))
 
     def instructions(self, length: int, form: Form) -> int:
-        """Executed instructions of a tile with an operand of this padded length."""
+        """Executed instructions of a tile with an operand of this padded length, from the call's
+        target to its return, as counted in the C file.
+        """
         tile, one, block, again, scaling = self.costs
         blocks, ones = divmod(length // self.columns, self.per_block)
         if form.kind == 3:
@@ -131,13 +141,17 @@ class Kernel:
 
 
 def words(numbers: Array) -> Ints:
-    """Numbers mod 2**32 as int32."""
+    """Numbers mod 2**32 as int32, in any shape: sums of kernels wrap, and so do their starts."""
     low = np.asarray(numbers, np.int64) & 0xFFFFFFFF
     return np.asarray(np.where(low >= 2**31, low - 2**32, low), np.int64)
 
 
 def chained(biases: Ints, base: int) -> list[int]:
-    """Starts P0 .. P3 of sums of digits: Pk = bias k + base * P(k + 1)."""
+    """Starts P0 .. P3 of sums of digits: Pk = bias k + base * P(k + 1), not yet mod 2**32.
+
+    A kernel sums what is left of a word after k digits are shifted off, so its sum k contains that
+    of all rows above. With these starts the biases come out with the sums.
+    """
     starts = [int(bias) for bias in biases]
     for k in (2, 1, 0):
         starts[k] += base * starts[k + 1]

@@ -11,7 +11,10 @@ OFFSET = 8
 
 
 def pack(weights: Ints, _: Ints) -> Ints:
-    """The rows of a column next to each other; biases have an array of their own."""
+    """[4, columns] -> [4 * columns], the rows of a column next to each other.
+
+    Biases have an array of their own, of another type.
+    """
     return np.asarray(weights.T.reshape(-1))
 
 

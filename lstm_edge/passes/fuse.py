@@ -1,7 +1,8 @@
 """Join operations that a core does in one instruction: peepholes on the operations of a phase.
 
 What is joined has a kind of its own (`operations/joined.py`) and just the value of what it stands
-for.
+for. It happens after the proof, on the way to C only: programs and numpy never have joined
+operations.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from lstm_edge.operations.call import Op
 
 
 def fuse(program: Program, ops: tuple[Op, ...], kept: frozenset[str]) -> tuple[Op, ...]:
-    """The same with joined operations. kept: results that are wanted by themselves, too."""
+    """The same with joined operations, in the same order.
+
+    kept: results that are wanted by themselves, too, so that nothing takes them in.
+    """
     uses: dict[str, int] = dict.fromkeys(kept, 2)
     for op in ops:
         for name in op.args:

@@ -20,7 +20,9 @@ When = tuple[int, Clock]
 
 @dataclass(frozen=True)
 class Entry:
-    """One value in an array; `state`: it is that state, before or after the step."""
+    """One value in an array, `padded` numbers from `offset` on. state: it is that state, before
+    or after the step.
+    """
 
     value: str
     offset: int
@@ -30,7 +32,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class OperandArray:
-    """Vectors end to end. double: its states are double-buffered, so it is, too."""
+    """Vectors end to end. double: its states are double-buffered, so it is, too.
+
+    Then what is copied into it goes to the buffer that the step reads. when: a value that is no
+    state is there for the phases of this time only.
+    """
 
     name: str
     ctype: str
@@ -77,7 +83,11 @@ class Arrays:
     def runs(
         self, phase: Phase, operands: tuple[str, ...], ctype: str, padded: Callable[[int], int]
     ) -> tuple[Run, ...]:
-        """Where these operands lie for the phase: one run if they can follow each other."""
+        """Where these operands lie for the phase: one run if they can follow each other.
+
+        ctype: of the kernel's operands. padded: the length that it wants for a vector. Ask for the
+        longest lists first: shorter ones are then found inside their arrays.
+        """
         when = (phase.sweep, phase.clock)
         run = self._run(when, operands, ctype, padded)
         if run is not None:
@@ -91,7 +101,12 @@ class Arrays:
         return (run,)
 
     def _state_of(self, when: When, value: str) -> tuple[str, bool] | None:
-        """The state that a value is, and whether it is the one after the step."""
+        """The state that a value is, and whether it is the one after the step.
+
+        None where no buffer holds it when the phase reads it. A state's next value is in its array
+        only once it was made at the same time, or after the last step; a double-buffered one of a
+        program that does not stream is in either buffer then.
+        """
         for state in self.program.states:
             if value == state.name:
                 return state.name, False
@@ -105,7 +120,12 @@ class Arrays:
         return None
 
     def _compatible(self, when: When, operands: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """The operands cut where states that are buffered differently, or at another side, meet."""
+        """The operands cut where states meet that cannot share an array.
+
+        An array has one pair of buffers, which change places when its states are renewed: states
+        that are double-buffered and others, or states that are renewed at different times, are
+        apart. A vector that occurs twice is in two arrays.
+        """
         parts: list[tuple[str, ...]] = []
         kinds: list[tuple[bool, bool, When | None] | None] = []
         for value in operands:
@@ -199,7 +219,7 @@ def _short(phase: str, value: str) -> str:
 
 
 def with_takes(plan: Schedule, takes: list[tuple[Phase, str, Entry]]) -> Schedule:
-    """The schedule with each take before the first phase that reads what it copies."""
+    """The schedule with each take before the first phase of its time that reads what it copies."""
     phases = list(plan.phases)
     for take, _, entry in takes:
         when = (take.sweep, take.clock)

@@ -1,4 +1,7 @@
-"""Which sums a kernel can scale itself: those that are only multiplied by one number per row."""
+"""Which sums a kernel can scale itself: those that are only multiplied by one number per row.
+
+The multipliers follow the tile in the stream, and the kernel has the sums in registers anyway.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ class Scaling:
 
 
 def scalings(program: Program, phase: Phase) -> Mapping[str, Scaling]:
-    """Matvec -> what becomes of its sum; empty where some sum of the phase is wanted as it is."""
+    """Matvec -> what becomes of its sum; empty where some sum of the phase is wanted as it is.
+
+    A kernel scales all four sums of a tile or none, and a tile may have rows of any matvec.
+    """
     found = {}
     for op in phase.matvecs:
         readers = [o for o in (*phase.ops, *phase.reductions) if op.dest in o.args]

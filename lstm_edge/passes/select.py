@@ -22,7 +22,9 @@ from lstm_edge.passes.widths import narrowest
 from lstm_edge.targets import Target
 
 SHORT = 6
-"""So many operations of a unit are written once for each unit of a group."""
+"""Up to so many operations of a unit are written once for each unit of a group, so that all sums
+stay in registers. More would make four copies of much code.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Tiles:
     """How a phase's products are computed.
 
     kernel: None for straight-line code. runs: per row set, the parts of its operand. group: units
-    at a time. scalings: of sums that the kernel scales itself. inner:
-    units of a group whose sums are used together; all of them where little is done with each.
+    at a time. scalings: of sums that the kernel scales itself. inner: units of a group whose sums
+    are used together; all of them where little is done with each.
     """
 
     kernel: Kernel | None
@@ -113,7 +115,10 @@ def select(program: Program, target: Target, unroll: str, optimize: str = "speed
 
 
 def _forms(tiles: Mapping[str, Tiles], unrolled: bool) -> dict[str, Form]:
-    """Kernel -> its form, which all phases share: it scales where all of them want that."""
+    """Kernel -> its form, which all phases share, since its code is there once.
+
+    It scales where all of them want that.
+    """
     users: dict[str, list[Tiles]] = {}
     for each in tiles.values():
         if each.kernel is not None:
@@ -165,8 +170,10 @@ def _inner(phase: Phase, sets: tuple[RowSet, ...], group: int) -> int:
 def _kernel(
     program: Program, target: Target, sets: tuple[RowSet, ...], *, portable: bool
 ) -> Kernel:
-    """The first kernel that the target has and that fits all products of a phase. Of the parts for
-    cores only the best counts: a file of C has one.
+    """The first kernel that the target has and that fits all products of a phase.
+
+    Of the parts for cores only the best counts: a file of C has one, since parts differ in what an
+    operand is. portable: only plain C counts. TargetError where there is none.
     """
     parts = ["portable"] if portable else [best_part(target.features), "portable"]
     products = [product_of(program, rows) for rows in sets]

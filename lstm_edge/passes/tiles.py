@@ -22,7 +22,10 @@ from lstm_edge.passes.schedule import Phase
 
 @dataclass(frozen=True)
 class RowSet:
-    """Rows of a unit over the same vectors, end to end: one of each matvec."""
+    """Rows of a unit over the same vectors, end to end: one of each matvec.
+
+    operands: names of the vectors, in the order of the columns.
+    """
 
     operands: tuple[str, ...]
     matvecs: tuple[Op, ...]
@@ -33,7 +36,7 @@ class RowSet:
         return ROWS // len(self.matvecs) if ROWS % len(self.matvecs) == 0 else 0
 
     def tiles(self, group: int) -> int:
-        """Tiles for a group of units."""
+        """Tiles for a group of units; the last one may have rows of zeros."""
         return -(-len(self.matvecs) * group // ROWS)
 
 
@@ -46,13 +49,20 @@ def row_sets(phase: Phase) -> tuple[RowSet, ...]:
 
 
 def group_of(sets: tuple[RowSet, ...], units: int) -> int:
-    """Units at a time, so that rows fill tiles: 1, 2 or 4, or all where there are fewer."""
+    """Units at a time, so that rows fill tiles: 1, 2 or 4, or all where there are fewer.
+
+    The least number that fills the tiles of all sets: a GRU has 2 rows, 1 and 1 of a unit, hence 4.
+    """
     wanted = lcm(*(ROWS // gcd(ROWS, len(rows.matvecs)) for rows in sets))
     return min(wanted, units)
 
 
 def product_of(program: Program, rows: RowSet) -> Product:
-    """What a kernel is asked about these rows."""
+    """What a kernel is asked about these rows, by the bounds of their formats.
+
+    sums holds for any order of summation and for partial sums. Where weights change with the step,
+    the sum over all steps counts.
+    """
     formats = [program.values[name].format for name in rows.operands]
     lengths = [program.values[name].length for name in rows.operands]
     bits = rows.matvecs[0].n

@@ -1,4 +1,4 @@
-/* The sums of a tile among those of a group. */
+/* The sums of a tile, in the order of the kernel, among those that a group keeps. */
 static inline void le_store(int32_t *sums, le_sums tile)
 {
     sums[0] = tile.s0;

@@ -15,9 +15,11 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Spelling:
-    """How an operation reads. text: with the terms of its operands by number. helper: the function
-    that it calls, where it is the dialect's. upper: the same where the last operand is in the upper
-    half of a word.
+    """How an operation reads.
+
+    text: with the terms of its operands by number, `{0.full}`, `{1.low}`, and the operation's `{n}`
+    and `{count}`. helper: the function that it calls; the dialect's own or else the common one of
+    that name is printed. upper: the same where the last operand is in the upper half of a word.
     """
 
     text: str
@@ -29,8 +31,10 @@ class Spelling:
 class TableWords:
     """How a table of 513 entries is stored as 512 words of an entry and the way to the next one.
 
-    words: entries and ways -> words. most_bits: fractional bits of the finest use. half: only the
-    lower half of what is read is the number. scaled: ways are stored times 2 ** (16 - bits).
+    words: entries [512] and ways [512] -> words [512]. most_bits: a table that some use reads with
+    more fractional bits stays as it is. half: only the lower half of what is read is the number,
+    the upper one is anything. scaled: ways are stored times 2 ** (16 - bits), so that a
+    multiplication that drops 16 bits gives the part of the way.
     """
 
     words: Callable[[Ints, Ints], Ints]
@@ -41,9 +45,15 @@ class TableWords:
 
 @dataclass(frozen=True)
 class Dialect:
-    """name: of its template in `templates/dialects/`, "" for none. spellings: of operations that it
-    writes in its own way. fuses: whether operations are joined. multipliers: how many 16-bit
-    multipliers there are in a word of constants: 2, or 1 that is shifted left by `raised`.
+    """How a core writes operations.
+
+    name        of its template in `templates/dialects/`; "" for common helpers only
+    spellings   of operations that it writes in its own way
+    fuses       operations are joined (`passes/fuse.py`)
+    pairs       two 16-bit multipliers in a word of constants; vectors of int16 are copied by words
+    raised      else a multiplier has a word of its own, shifted left by so many bits
+    tables      how tables are stored as words; None for arrays of entries
+    ssat        it has `le_saturate<n>`
     """
 
     name: str
@@ -56,7 +66,7 @@ class Dialect:
     ssat: bool = False
 
     def multiplier(self, word: str, upper: bool) -> Term:
-        """A 16-bit constant that is kept in a word of the stream."""
+        """A 16-bit constant that is kept in a word of the stream. upper: in its upper half."""
         if self.pairs:
             if upper:
                 return Term(f"({word} >> 16)", "", word)

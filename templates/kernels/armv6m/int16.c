@@ -9,7 +9,7 @@
  *     S1  = P1                        S0  = P0 - 65,536 * P1 - 32,768 * sum of x
  *
  * P1 starts at its bias, P0 at bias 0 + 65,536 * P1. Sums: rows 2, 1, 0, 3. 23 instructions for 8
- * products; 28 for the tile.
+ * products; 22 for the tile.
  */
 #define LE_INT16_COLUMN(w0, w1, x) \
     "asrs r2, " w0 ", #16\n\t" \

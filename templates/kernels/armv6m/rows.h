@@ -1,7 +1,7 @@
 /*
  * What the kernels of four rows share on Armv6-M (Cortex-M0, M0+), whose only multiplication is MULS:
  * it overwrites a factor, and only r0 to r7 take part. A kernel K has two pieces of code, K_ONE for
- * K_COLUMNS columns and K_BLOCK for K_PER_BLOCK times as many, and is one of three forms, K_FORM:
+ * K_COLUMNS columns and K_BLOCK for K_PER_BLOCK times as many, and is one of four forms, K_FORM:
  *
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
@@ -152,7 +152,9 @@ static inline le_operand le_operand_of(
 
 /*
  * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the
- * kernel; *w goes behind the tile. Position-independent code has no constant address to call.
+ * kernel; *w goes behind the tile. Position-independent code has no constant address to call. The
+ * empty statement hides that *w is what r0 was: gcc would leave out the next call's move to r0, though
+ * calls in between have changed it.
  */
 #if defined(__PIC__)
 #define LE_CALL "blx %[kernel]"
@@ -174,6 +176,8 @@ static inline le_operand le_operand_of(
             : [kernel] LE_ADDRESS(rows) \
             : "r8", "r9", "r12", "lr", "cc", "memory"); \
         const le_sums sums = {r2, r3, r4, r1}; \
-        *w = r0; \
+        const int32_t *next = r0; \
+        __asm__("" : "+l"(next)); \
+        *w = next; \
         return sums; \
     }

@@ -3,7 +3,7 @@
  *
  * A tile of the stream: the biases of rows 0, 1, 2, 3, then for each pair of columns four words, of
  * the rows 0, 1, 2, 3; the first column in the lower half. Sums: rows 0, 1, 3, 2, in the order of
- * the stream. 21 instructions for 32 products; 7 for the tile, and what LE_ENTER and LE_AGAIN take.
+ * the stream. 21 instructions for 32 products; 5 for the tile, and what LE_ENTER and LE_AGAIN take.
  */
 #define LE_INT16_FOUR(x) \
     "ldm.w r0!, {r5, r6, r7, r8}\n\t" \

@@ -12,7 +12,7 @@
  *
  * S0 starts at bias 0, S2 at bias 2, Q at bias 2 + 16 * bias 3, P at bias 0 + 16 * bias 1 + 256 * Q,
  * all mod 2^32. Exact where S1' and S3, biases included, have 28 bits: lstm_edge proves that.
- * Sums: rows 1, 0, 2, 3. 61 instructions for 64 products; 13 for the tile, and what LE_ENTER and
+ * Sums: rows 1, 0, 2, 3. 61 instructions for 64 products; 14 for the tile, and what LE_ENTER and
  * LE_AGAIN take.
  */
 #define LE_INT4_WORD(w, x) \

@@ -1,7 +1,7 @@
 /*
  * What the kernels of four rows share on Armv7-M and Armv8-M Mainline. A kernel K has two pieces of
  * code, K_ONE for K_COLUMNS columns (one or two) and K_BLOCK for K_PER_BLOCK times as many, and is
- * one of three forms, K_FORM:
+ * one of four forms, K_FORM:
  *
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
@@ -96,7 +96,9 @@ typedef struct {
 
 /*
  * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the
- * kernel; *w goes behind the tile. Position-independent code has no constant address to call.
+ * kernel; *w goes behind the tile. Position-independent code has no constant address to call. The
+ * empty statement hides that *w is what r0 was: gcc would leave out the next call's move to r0, though
+ * calls in between have changed it.
  */
 #if defined(__PIC__)
 #define LE_CALL "blx %[kernel]"
@@ -118,6 +120,8 @@ typedef struct {
             : [kernel] LE_ADDRESS(rows) \
             : "lr", "cc", "memory"); \
         const le_sums sums = {r2, r3, r12, r1}; \
-        *w = r0; \
+        const int32_t *next = r0; \
+        __asm__("" : "+r"(next)); \
+        *w = next; \
         return sums; \
     }

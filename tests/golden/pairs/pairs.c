@@ -218,7 +218,7 @@ static inline int32_t le_sum(const int16_t *values, int32_t count)
 /*
  * What the kernels of four rows share on Armv7-M and Armv8-M Mainline. A kernel K has two pieces of
  * code, K_ONE for K_COLUMNS columns (one or two) and K_BLOCK for K_PER_BLOCK times as many, and is
- * one of three forms, K_FORM:
+ * one of four forms, K_FORM:
  *
  *     0   K_ONES times the first and K_BLOCKS times the second, for one count of columns
  *     1   the same, entered where the operand says: for any count up to that
@@ -403,7 +403,7 @@ static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_C
 #include "dsp.h"
 #endif
 
-/* The sums of a tile among those of a group. */
+/* The sums of a tile, in the order of the kernel, among those that a group keeps. */
 static inline void le_store(int32_t *sums, le_sums tile)
 {
     sums[0] = tile.s0;
