@@ -56,8 +56,13 @@ $(QAT)/.packages: pyproject.toml | tools
 # One thread each for the two workers: more only wait for each other.
 .PHONY: test
 test: export OMP_NUM_THREADS := 1
-test: check ## check, then all tests
-	$(PYTEST) -n 2 tests
+test: check ## check, then all tests but those of `make long`
+	$(PYTEST) -n 2 -m "not long" tests
+
+.PHONY: long
+long: export OMP_NUM_THREADS := 1
+long: $(PACKAGES) ## tests over 100,000 steps: minutes for each network
+	$(PYTEST) -n 2 -m long tests
 
 .PHONY: qemu-test
 qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates

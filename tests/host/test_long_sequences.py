@@ -13,6 +13,8 @@ from tests.support.exactness import assert_bit_exact
 from tests.support.programs import quantized, stored
 from tests.support.slow import slow_inputs, slow_model
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("kind", ["lstm"])
 def test_c_and_numpy_agree_over_100_000_steps(

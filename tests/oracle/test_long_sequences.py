@@ -24,6 +24,8 @@ from tests.support.slow import (
     slow_model,
 )
 
+pytestmark = pytest.mark.long
+
 Doubles = npt.NDArray[np.float64]
 
 SETTLED = 10_000

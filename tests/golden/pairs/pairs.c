@@ -313,7 +313,9 @@ typedef struct {
 
 /*
  * The body of a function that calls a kernel: the sums of a tile's four rows, in the order of the
- * kernel; *w goes behind the tile. Position-independent code has no constant address to call.
+ * kernel; *w goes behind the tile. Position-independent code has no constant address to call. The
+ * empty statement hides that *w is what r0 was: gcc would leave out the next call's move to r0, though
+ * calls in between have changed it.
  */
 #if defined(__PIC__)
 #define LE_CALL "blx %[kernel]"
@@ -335,7 +337,9 @@ typedef struct {
             : [kernel] LE_ADDRESS(rows) \
             : "lr", "cc", "memory"); \
         const le_sums sums = {r2, r3, r12, r1}; \
-        *w = r0; \
+        const int32_t *next = r0; \
+        __asm__("" : "+r"(next)); \
+        *w = next; \
         return sums; \
     }
 
