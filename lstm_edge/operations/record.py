@@ -137,7 +137,8 @@ class Operation:
     """One operation, in integers, in float32 or in both.
 
     integer, real: its meaning; None where a number system does not have it. bind: their arguments.
-    bounds: of the integer meaning. wants: ranges that the proof demands of the operands, None for
+    bounds: of the integer meaning. on_the_way: of a number that C makes before the result and that
+    has to lie in int32, too. wants: ranges that the proof demands of the operands, None for
     any. misfit: the rule of its lengths. c, c_float: its spelling; None as well where a kernel or
     nobody computes it. multiplies: a sum of products with matrices, from a bias. running: so many
     operands come before those that are multiplied, the sum so far. placed: no code, its operands
@@ -151,6 +152,7 @@ class Operation:
     bind: Bind = operands
     bounds: BoundsOf | None = None
     wants: tuple[Want | None, ...] = ()
+    on_the_way: BoundsOf | None = None
     misfit: Misfit = unit_by_unit
     c: Spelling | None = None
     c_float: Spelling | None = None

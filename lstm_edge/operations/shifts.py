@@ -68,6 +68,13 @@ def _by_any_count(function: Function) -> BoundsOf:
     return bounds
 
 
+def _raised(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    """What is shifted: the operand plus a half."""
+    low, high = args[0]
+    half = np.int64(1) << (op.n - 1)
+    return low + half, high + half
+
+
 RECORDS = (
     # n: the count
     Operation(
@@ -82,6 +89,7 @@ RECORDS = (
         integer=round_shift,
         bind=operand_and_n,
         bounds=rising(round_shift, operand_and_n),
+        on_the_way=_raised,
         c=Spelling("({0} + {half}) >> {n}"),
     ),
     # n: the number of bits

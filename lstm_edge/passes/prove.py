@@ -51,7 +51,7 @@ def prove(program: Program) -> Proof:
     for block in program.blocks:
         for op in block.ops:
             args = [bounds[name] for name in op.args]
-            _check_operands(program, op, args)
+            _check_operands(program, op, args, constants)
             record = OPERATIONS[op.kind]
             assert record.bounds is not None, f"{op.kind} is no integer operation"
             result = record.bounds(op, args, constants)
@@ -66,8 +66,17 @@ def prove(program: Program) -> Proof:
     return Proof(ends, accumulators)
 
 
-def _check_operands(program: Program, op: Op, args: list[Bounds]) -> None:
-    """Each operand lies in the range that its operation wants."""
+def _check_operands(
+    program: Program, op: Op, args: list[Bounds], constants: Mapping[str, Ints]
+) -> None:
+    """Each operand lies in the range that its operation wants, and so does what C makes of them on
+    the way to the result.
+    """
+    way = OPERATIONS[op.kind].on_the_way
+    if way is not None:
+        low, high = way(op, args, constants)
+        if low.min() < INT32_MIN or high.max() > INT32_MAX:
+            raise InternalError(f"{program.name}: {op.dest} may leave int32 on the way")
     for want, (low, high) in zip(OPERATIONS[op.kind].wants, args, strict=False):
         if want is not None and (low.min() < want.low or high.max() > want.high):
             raise InternalError(f"{program.name}: {op.dest} needs {want.text}")

@@ -10,6 +10,7 @@ import pytest
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
 from lstm_edge.ir.program import FORWARD, Block, Port, Program, State, Value
+from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.passes.prove import prove
 
@@ -138,3 +139,17 @@ def test_partial_sums_count_in_any_order() -> None:
     wide = Program(**{**vars(small), "constants": {**weights, "b": np.array([2**16])}})
     with pytest.raises(InternalError, match="y may leave int32"):
         prove(wide)
+
+
+def test_a_half_that_leaves_int32_before_the_shift_is_refused() -> None:
+    """C adds it before it shifts, in int32; the result itself would fit."""
+    wide = Format("int32", 1.0, INT32_MIN, INT32_MAX)
+    operand = (np.array([INT32_MIN]), np.array([INT32_MAX]))
+    op = Op("round_shift", "y", ("x",), n=4)
+    values = {"x": Value("x", 1, wide), "y": Value("y", 1, wide)}
+    program = Program("net", "int8", (), (), (), values, {}, (Block("l", 0, (op,)),), None)
+    bounds = OPERATIONS["round_shift"].bounds
+    assert bounds is not None
+    assert bounds(op, [operand], {})[1] <= INT32_MAX
+    with pytest.raises(InternalError, match="on the way"):
+        prove(program)
