@@ -17,8 +17,6 @@ from lstm_edge.toolchain import execute, gcc
 
 TIMEOUT = 600.0
 """Seconds that a program may run."""
-HOST_DEFINES = ("__ARM_FEATURE_DSP=1",)
-"""What `firmware/host/arm_acle.h` stands in for."""
 
 
 def run_compiled(bundle: Bundle, where: str, feed: Feed, optimize: str = "-O2") -> Results:
@@ -58,7 +56,6 @@ def run_sources(
     harness.write_text(render_harness(program, target))
     if target.board is None:
         includes = [*includes, firmware_dir() / "host"]
-        options["defines"] = (*options.get("defines", ()), *HOST_DEFINES)
     built = gcc.build(target, [*sources, harness], includes, folder, optimize=optimize, **options)
     (folder / "input.bin").write_bytes(pack_input(program, feed))
     execute(target, built, folder, TIMEOUT)

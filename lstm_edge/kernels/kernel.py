@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,8 +156,3 @@ def chained(biases: Ints, base: int) -> list[int]:
     for k in (2, 1, 0):
         starts[k] += base * starts[k + 1]
     return starts
-
-
-def in_order(order: tuple[int, ...], numbers: Mapping[int, Any] | list[Any]) -> list[Any]:
-    """Entry order[k] for each k."""
-    return [numbers[k] for k in order]
