@@ -1,6 +1,14 @@
 /*
  * generated for a test
  */
+/*
+ * gcc 12 takes functions of several stores for such without effect and leaves out their calls; the
+ * pass that does so came with gcc 11.
+ */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#pragma GCC optimize("no-ipa-modref")
+#endif
+
 #include "loops.h"
 
 #include <string.h>
@@ -54,12 +62,13 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32_t columns, int32_t *sums)
 {
     const int16_t *const stop = x + columns;
+    const int16_t *const whole = x + columns / 16 * 16;
     int32_t s0 = sums[0];
     int32_t s1 = sums[1];
     int32_t s2 = sums[2];
     int32_t s3 = sums[3];
 
-    while (stop - x >= 4) {
+    while (x != whole) {
         const int32_t x0 = x[0];
         s0 += w[0] * x0;
         s1 += w[1] * x0;
@@ -80,8 +89,68 @@ static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32
         s1 += w[13] * x3;
         s2 += w[14] * x3;
         s3 += w[15] * x3;
-        w += 16;
-        x += 4;
+        const int32_t x4 = x[4];
+        s0 += w[16] * x4;
+        s1 += w[17] * x4;
+        s2 += w[18] * x4;
+        s3 += w[19] * x4;
+        const int32_t x5 = x[5];
+        s0 += w[20] * x5;
+        s1 += w[21] * x5;
+        s2 += w[22] * x5;
+        s3 += w[23] * x5;
+        const int32_t x6 = x[6];
+        s0 += w[24] * x6;
+        s1 += w[25] * x6;
+        s2 += w[26] * x6;
+        s3 += w[27] * x6;
+        const int32_t x7 = x[7];
+        s0 += w[28] * x7;
+        s1 += w[29] * x7;
+        s2 += w[30] * x7;
+        s3 += w[31] * x7;
+        const int32_t x8 = x[8];
+        s0 += w[32] * x8;
+        s1 += w[33] * x8;
+        s2 += w[34] * x8;
+        s3 += w[35] * x8;
+        const int32_t x9 = x[9];
+        s0 += w[36] * x9;
+        s1 += w[37] * x9;
+        s2 += w[38] * x9;
+        s3 += w[39] * x9;
+        const int32_t x10 = x[10];
+        s0 += w[40] * x10;
+        s1 += w[41] * x10;
+        s2 += w[42] * x10;
+        s3 += w[43] * x10;
+        const int32_t x11 = x[11];
+        s0 += w[44] * x11;
+        s1 += w[45] * x11;
+        s2 += w[46] * x11;
+        s3 += w[47] * x11;
+        const int32_t x12 = x[12];
+        s0 += w[48] * x12;
+        s1 += w[49] * x12;
+        s2 += w[50] * x12;
+        s3 += w[51] * x12;
+        const int32_t x13 = x[13];
+        s0 += w[52] * x13;
+        s1 += w[53] * x13;
+        s2 += w[54] * x13;
+        s3 += w[55] * x13;
+        const int32_t x14 = x[14];
+        s0 += w[56] * x14;
+        s1 += w[57] * x14;
+        s2 += w[58] * x14;
+        s3 += w[59] * x14;
+        const int32_t x15 = x[15];
+        s0 += w[60] * x15;
+        s1 += w[61] * x15;
+        s2 += w[62] * x15;
+        s3 += w[63] * x15;
+        w += 64;
+        x += 16;
     }
     while (x != stop) {
         const int32_t x0 = *x++;
