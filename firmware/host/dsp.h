@@ -1,6 +1,6 @@
 /*
- * The kernels of the DSP extension in plain C, so that the very files that go into
- * firmware can be run and checked on a computer. Never used on a target.
+ * The kernels of the DSP extension in plain C, so that the very files that go into firmware can be run
+ * and checked on a computer. Never used on a target.
  */
 #ifndef LSTM_EDGE_HOST_DSP_H
 #define LSTM_EDGE_HOST_DSP_H
@@ -8,69 +8,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__arm__) || defined(__thumb__)
-#error "this header stands in for the kernels of a core on a computer"
-#endif
-
 typedef int16_t le_value;
 
-typedef struct {
-    const le_value *values;
-    int32_t count;
-    int32_t sum;
-} le_operand;
-
-/* Sum of `count` values. */
-static inline int32_t le_sum(const le_value *values, int32_t count)
-{
-    int32_t sum = 0;
-
-    for (int32_t k = 0; k < count; k++) {
-        sum += values[k];
-    }
-    return sum;
-}
-
-typedef struct {
-    int32_t s0, s1, s2, s3;
-} le_sums;
-
-#define LE_OPERAND(k, values, ones, sum) {(values), (ones) * k##_COLUMNS, (sum)}
-/* Kernels that a model has no use for. */
-#if !defined(LE_INT8_SCALED)
-#define LE_INT8_SCALED 0
-#endif
-#if !defined(LE_INT16_SCALED)
-#define LE_INT16_SCALED 0
-#endif
-#if !defined(LE_INT4_SCALED)
-#define LE_INT4_SCALED 0
-#endif
+/* Multiplier k of a tile, and the words that hold all four. */
+#define LE_MULTIPLIER(p, k) ((k) % 2 ? (p)[(k) / 2] >> 16 : (int16_t)(p)[(k) / 2])
+#define LE_MULTIPLIER_WORDS 2
 
 #define LE_INT8_COLUMNS 2
 #define LE_INT16_COLUMNS 2
 #define LE_INT4_COLUMNS 2
 
-/* (sum * multiplier) >> 16, floor. */
-static inline int32_t le_scaled(int32_t sum, int32_t multiplier)
-{
-    return (int32_t)(((int64_t)sum * multiplier) >> 16);
-}
-
-/* Each sum times its multiplier, where these follow the tile. */
-static inline le_sums le_finished(const int32_t **w, le_sums s, int32_t scaled)
-{
-    const int32_t *const p = *w;
-
-    if (scaled) {
-        s.s0 = le_scaled(s.s0, (int16_t)p[0]);
-        s.s1 = le_scaled(s.s1, (p[0] >> 16));
-        s.s2 = le_scaled(s.s2, (int16_t)p[1]);
-        s.s3 = le_scaled(s.s3, (p[1] >> 16));
-        *w = p + 2;
-    }
-    return s;
-}
+#include "le_rows.h"
 
 /* Digit `index` of `bits` bits of a halfword that holds digits plus half their base. */
 static inline int32_t le_digit(int32_t half, int32_t index, int32_t bits)
