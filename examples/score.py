@@ -27,7 +27,6 @@ from examples.catalogue import HERE, ROOT, Example, find_all, load
 from examples.metrics import Metric
 from lstm_edge import cli
 from lstm_edge.errors import LstmEdgeError
-from lstm_edge.runner import HOST_DEFINES
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import execute, gcc
 
@@ -158,11 +157,9 @@ def run_firmware(example: Example, compiled: Path, folder: Path, target: str = T
     ]
     place = load_target(target)
     includes = [ROOT / "firmware" / example.name, compiled]
-    defines: tuple[str, ...] = ()
     if place.board is None:
         includes.append(ROOT / "firmware" / "host")
-        defines = HOST_DEFINES
-    program = gcc.build(place, sources, includes, folder, defines=defines)
+    program = gcc.build(place, sources, includes, folder)
     return execute(place, program, folder)
 
 
