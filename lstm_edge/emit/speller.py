@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lstm_edge.emit.dialects.dialect import Dialect, Spelling
 from lstm_edge.emit.dialects.tables import Reader, StoredTable, reader
@@ -72,13 +72,15 @@ class Speller:
         return spelling.text.format(*safe, count=op.count, n=op.n), False
 
     def _table(self, op: Op, term: Term) -> tuple[str, bool]:
-        table = self.tables[op.table]
+        table, text = self.tables[op.table], term.full
+        if op.kind == "half_table" and self.dialect.tables and not self.dialect.tables.halves:
+            op, text = replace(op, kind="table"), f"{text} >> 1"
         read = reader(self.dialect, table, op)
         self.readers[read.name] = read
         if not table.flat and self.dialect.ssat:
             self.saturations.add((read.reach, 0))
         half = self.dialect.tables is not None and self.dialect.tables.half
-        return f"{read.name}(&{self.program.name}_{op.table}[256], {term.full})", half
+        return f"{read.name}(&{self.program.name}_{op.table}[256], {text})", half
 
     def _common(self, op: Op, terms: list[Term], names: Mapping[str, object]) -> tuple[str, bool]:
         table = {"table": f"{self.program.name}_{op.table}"} if op.table else {}

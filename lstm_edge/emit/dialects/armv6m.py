@@ -21,5 +21,5 @@ DIALECT = Dialect(
         "mulw_plus": Spelling("le_mulw({0.full}, {1.full}) + {count}", "le_mulw"),
         "mul_add": Spelling("{0.full} * {1.full} + {count}"),
     },
-    tables=TableWords(_words, most_bits=15),
+    tables=TableWords(_words, most_bits=15, halves=False),
 )

@@ -34,13 +34,15 @@ class TableWords:
     words: entries [512] and ways [512] -> words [512]. most_bits: a table that some use reads with
     more fractional bits stays as it is. half: only the lower half of what is read is the number,
     the upper one is anything. scaled: ways are stored times 2 ** (16 - bits), so that a
-    multiplication that drops 16 bits gives the part of the way.
+    multiplication that drops 16 bits gives the part of the way. halves: there is a function that
+    reads at a >> 1 and takes a.
     """
 
     words: Callable[[Ints, Ints], Ints]
     most_bits: int
     half: bool = False
     scaled: bool = False
+    halves: bool = True
 
 
 @dataclass(frozen=True)

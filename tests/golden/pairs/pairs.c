@@ -96,8 +96,8 @@ static void le_take16(const int16_t *from, int16_t *to, int32_t count)
 
 /*
  * Linear interpolation in 512 segments that are 2^10 wide, the middle one from a = 0; a is clamped.
- * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
- * upper one. The result is the lower half of what is returned, the upper one is anything.
+ * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
+ * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
 static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
 {
@@ -110,13 +110,13 @@ static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
 #endif
     const int32_t word = middle[segment];
 
-    return __smlawt((int32_t)((uint32_t)a << 4) & 0x3ff0, word, word);
+    return __smlawt((int32_t)((uint32_t)a << 4), word, word);
 }
 
 /*
  * Linear interpolation in 512 segments that are 2^11 wide, the middle one from a = 0; a is clamped.
- * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
- * upper one. The result is the lower half of what is returned, the upper one is anything.
+ * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
+ * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
 static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
 {
@@ -129,13 +129,13 @@ static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
 #endif
     const int32_t word = middle[segment];
 
-    return __smlawt((int32_t)((uint32_t)a << 3) & 0x3ff8, word, word);
+    return __smlawt((int32_t)((uint32_t)a << 3), word, word);
 }
 
 /*
  * Linear interpolation in 512 segments that are 2^13 wide, the middle one from a = 0; a is clamped.
- * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
- * upper one. The result is the lower half of what is returned, the upper one is anything.
+ * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
+ * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  * This one takes a >> 1.
  */
 static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
@@ -149,13 +149,13 @@ static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 #endif
     const int32_t word = middle[segment];
 
-    return __smlawt(a & 0x3ffe, word, word);
+    return __smlawt(a & -2, word, word);
 }
 
 /*
  * Linear interpolation in 512 segments that are 2^9 wide, the middle one from a = 0; a is clamped.
- * A segment is a word: its first entry in the lower half, 4 times the way to the next one in the
- * upper one. The result is the lower half of what is returned, the upper one is anything.
+ * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
+ * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
 static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 {
@@ -168,7 +168,7 @@ static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 #endif
     const int32_t word = middle[segment];
 
-    return __smlawt((int32_t)((uint32_t)a << 5) & 0x3fe0, word, word);
+    return __smlawt((int32_t)((uint32_t)a << 5), word, word);
 }
 
 #define LE_LONG 0
