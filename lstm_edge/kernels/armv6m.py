@@ -9,7 +9,7 @@ _ORDER = (2, 1, 0, 3)
 
 KERNELS = (
     Kernel(
-        "armv6m/int8", 8, "int32_t", 2, _ORDER, digits.pack_int8, 3, 14, (24, 24, 71, 4, 26), words
+        "armv6m/int8", 8, "int32_t", 2, _ORDER, digits.pack_int8, 3, 14, (22, 24, 71, 4, 26), words
     ),
     Kernel(
         "armv6m/int16",
@@ -20,10 +20,10 @@ KERNELS = (
         digits.pack_int16,
         2,
         12,
-        (22, 23, 46, 4, 26),
+        (19, 23, 46, 4, 26),
         words,
     ),
     Kernel(
-        "armv6m/int4", 4, "int32_t", 2, _ORDER, digits.pack_int4, 2, 16, (24, 26, 51, 4, 26), words
+        "armv6m/int4", 4, "int32_t", 2, _ORDER, digits.pack_int4, 2, 16, (22, 26, 51, 4, 26), words
     ),
 )

@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int64]
 
 ROWS = 4
 """Rows of a tile."""
-ENTERING = {"dsp": (0, 2, 4, 2), "armv7m": (0, 2, 4, 2), "armv6m": (0, 4, 4, 1)}
+ENTERING = {"dsp": (0, 2, 4, 2), "armv7m": (0, 2, 4, 2), "armv6m": (0, 5, 4, 0)}
 """By the part of a kernel and its form: instructions that jump into its code, and keep what says
 where it ends.
 """

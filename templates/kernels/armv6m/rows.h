@@ -28,9 +28,9 @@
 #endif
 typedef struct {
     const le_value *values; /* a multiple of K_COLUMNS */
-    int32_t skip_blocks;    /* bytes of code to jump over: of the blocks, */
-    int32_t skip_ones;      /* and of the single columns */
-    int32_t less[3];        /* what P2, P1, P0 have too much: multiples of the sum of the values */
+    int32_t skip_ones;      /* bytes of code to jump over: of the single columns, */
+    int32_t skip_blocks;    /* and of the blocks */
+    int32_t less;           /* what a lower digit has too much: a multiple of the sum of the values */
 #if LE_LONG
     const le_value *stop;   /* behind the last value */
 #endif
@@ -40,31 +40,25 @@ typedef struct {
     int32_t s0, s1, s2, s3;
 } le_sums;
 
-/* r1: values, r3: skip_ones; on the stack: skip_blocks, stop. */
+/* r1: values; on the stack: skip_ones, skip_blocks, less, stop. */
 #define LE_BEGIN(k) \
     ".syntax unified\n\t" \
-    "push {r5-r7, lr}\n\t" \
     LE_JOIN(LE_KEEP_, k##_FORM) \
-    "mov r12, r6\n\t" \
-    "ldm r0!, {r2, r6, r7}\n\t" \
-    "subs r7, r7, r4\n\t" \
-    "subs r6, r6, r5\n\t" \
-    "mov r5, r12\n\t" \
-    "subs r2, r2, r5\n\t" \
-    "mov r12, r7\n\t" \
-    "mov r8, r6\n\t" \
-    "ldm r0!, {r5}\n\t" \
+    "ldm r0!, {r2, r3, r4, r5}\n\t" \
     "mov r9, r2\n\t" \
+    "mov r8, r3\n\t" \
+    "mov r12, r4\n\t" \
     "mov lr, r5\n\t"
-#define LE_KEEP_0 "ldm r1, {r1, r2, r3, r4, r5, r6}\n\t"
-#define LE_KEEP_1 LE_KEEP_0 "push {r2}\n\t"
-#define LE_KEEP_2 "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\tpush {r2, r7}\n\t"
-#define LE_KEEP_3 "ldm r1, {r1, r2, r3, r4, r5, r6, r7}\n\tpush {r7}\n\t"
+#define LE_KEEP_0 "ldm r1, {r1, r2, r3, r4}\n\tpush {r4, r5, r6, r7, lr}\n\t"
+#define LE_KEEP_1 LE_KEEP_0 "push {r2, r3}\n\t"
+#define LE_KEEP_2 LE_KEEP_LONG "push {r2, r3, r4, r5}\n\t"
+#define LE_KEEP_3 LE_KEEP_LONG "push {r4, r5}\n\t"
+#define LE_KEEP_LONG "push {r5-r7, lr}\n\tldm r1, {r1, r2, r3, r4, r5}\n\t"
 
 #define LE_ENTER(k) LE_JOIN(LE_ENTER_, k##_FORM)(k)
 #define LE_ENTER_0(k) LE_REPEAT(k##_ONES, k##_ONE) LE_REPEAT(k##_BLOCKS, k##_BLOCK)
 #define LE_ENTER_1(k) \
-    "add pc, r3\n\tnop\n\t" LE_REPEAT(k##_ONES, k##_ONE) \
+    "pop {r3}\n\tadd pc, r3\n\tnop\n\t" LE_REPEAT(k##_ONES, k##_ONE) \
     "pop {r3}\n\tadd pc, r3\n\tnop\n" \
     "1:\n\t" LE_REPEAT(k##_BLOCKS, k##_BLOCK) \
     LE_CHECK_SIZE(k##_BLOCKS, k##_BLOCK_BYTES)
@@ -85,24 +79,25 @@ typedef struct {
 #define LE_AGAIN_0
 #define LE_AGAIN_1
 #define LE_AGAIN_3 LE_AGAIN_2
-#define LE_AGAIN_2 "ldr r3, [sp]\n\tcmp r1, r3\n\tbeq 2f\n\tb 1b\n2:\n\t"
+#define LE_AGAIN_2 "ldr r3, [sp, #4]\n\tcmp r1, r3\n\tbeq 2f\n\tb 1b\n2:\n\t"
 
-/* r4, r3, r2, r1: what r9, r8, r12, lr have summed. */
+/* r4, r3, r2, r1: what r9, r8, r12, lr have summed; r5: less. */
 #define LE_SUMMED(k) \
     LE_JOIN(LE_SUMMED_, k##_FORM) \
     "mov r4, r9\n\t" \
     "mov r3, r8\n\t" \
     "mov r2, r12\n\t" \
     "mov r1, lr\n\t"
-#define LE_SUMMED_0
-#define LE_SUMMED_1
-#define LE_SUMMED_2 "pop {r4}\n\t"
+#define LE_SUMMED_0 "pop {r5}\n\t"
+#define LE_SUMMED_1 LE_SUMMED_0
+#define LE_SUMMED_2 "pop {r5, r6}\n\t"
 #define LE_SUMMED_3 LE_SUMMED_2
 
-/* S = P - (next << bits); r6 is used. */
+/* S = P - (next << bits) - less; r6 is used. */
 #define LE_LESS(p, next, bits) \
     "lsls r6, " next ", #" bits "\n\t" \
-    "subs " p ", " p ", r6\n\t"
+    "subs " p ", " p ", r6\n\t" \
+    "subs " p ", " p ", r5\n\t"
 
 /* Each sum times its multiplier, (sum * multiplier) >> 16. K_SCALED: whether these follow the tile. */
 #define LE_SCALE(k) LE_JOIN(LE_SCALE_, k##_SCALED)
@@ -127,25 +122,17 @@ typedef struct {
 /* The operand of kernel k with `ones` times K_COLUMNS columns, and the sum of its values. */
 #define LE_OPERAND(k, values, ones, sum) \
     le_operand_of( \
-        (values), (ones) * k##_COLUMNS, (uint32_t)(sum), \
+        (values), (ones) * k##_COLUMNS, (uint32_t)(sum) * k##_LESS, \
         LE_SKIPPED(k##_BLOCKS, (ones) / k##_PER_BLOCK) * k##_BLOCK_BYTES, \
-        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES, k##_LESS)
+        (k##_ONES - (ones) % k##_PER_BLOCK) * k##_ONE_BYTES)
 /* Blocks to skip, so that whole passes of `all` blocks follow the first one; all where none is left. */
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
 #define LE_SOME(all) ((all) == 0 ? 1 : (all))
 
-/* less0, less1, less2: how often P2, P1, P0 have the sum of the values too much. */
 static inline le_operand le_operand_of(
-    const le_value *values, int32_t count, uint32_t sum, int32_t skip_blocks, int32_t skip_ones,
-    uint32_t less0, uint32_t less1, uint32_t less2)
+    const le_value *values, int32_t count, uint32_t less, int32_t skip_blocks, int32_t skip_ones)
 {
-    const le_operand operand = {
-        values,
-        skip_blocks,
-        skip_ones,
-        {(int32_t)(sum * less0), (int32_t)(sum * less1), (int32_t)(sum * less2)}
-        LE_STOP(values + count)
-    };
+    const le_operand operand = {values, skip_ones, skip_blocks, (int32_t)less LE_STOP(values + count)};
     (void)count;
     return operand;
 }
