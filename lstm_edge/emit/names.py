@@ -93,12 +93,54 @@ _KEYWORDS = frozenset(
         "or",
         "not",
         "xor",
+        "alignas",
+        "alignof",
+        "and_eq",
+        "asm",
+        "bitand",
+        "bitor",
+        "char16_t",
+        "char32_t",
+        "char8_t",
+        "compl",
+        "concept",
+        "const_cast",
+        "consteval",
+        "constexpr",
+        "constinit",
+        "co_await",
+        "co_return",
+        "co_yield",
+        "decltype",
+        "dynamic_cast",
+        "explicit",
+        "export",
+        "friend",
+        "linux",
+        "mutable",
+        "noexcept",
+        "not_eq",
+        "nullptr",
+        "or_eq",
+        "reinterpret_cast",
+        "requires",
+        "static_assert",
+        "static_cast",
+        "thread_local",
+        "typeid",
+        "typename",
+        "typeof",
+        "unix",
+        "wchar_t",
+        "xor_eq",
     ]
 )
 
 
 def is_reserved(name: str) -> bool:
-    """True for C keywords, names of <stdint.h>, and those that generated code uses itself."""
+    """True for words of C, C++ and GNU C, names of <stdint.h>, and those that generated code uses
+    itself.
+    """
     known = name in _RESERVED or name in _KEYWORDS or name.startswith("le_")
     return known or _GENERATED.fullmatch(name) is not None
 

@@ -39,8 +39,7 @@ def parameters(
     program: Program, memory: Memory, phase: Phase, tiles: Tiles | None, names: LocalNames
 ) -> Parameters:
     """The parameters of a phase: what it reads first, then what it only writes."""
-    if tiles is not None and (tiles.sums or not (tiles.kernel and tiles.kernel.streams)):
-        names.reserve("sums")
+    _reserve(tiles, names)
     sources = {
         value: _at_step(source_of(program, memory, phase, value), phase)
         for value in _read(phase, tiles)
@@ -82,6 +81,19 @@ def parameters(
         {name: home.ctype for home, name in pointers.items()},
         {v: tuple((pointers[h], h.ctype) for h in homes) for v, homes in targets.items()},
     )
+
+
+def _reserve(tiles: Tiles | None, names: LocalNames) -> None:
+    """Variables of the loops around kernels have their names, whatever the model's values have."""
+    if tiles is None:
+        return
+    plain = not (tiles.kernel and tiles.kernel.streams)
+    if tiles.sums or plain:
+        names.reserve("sums")
+    if plain:
+        names.reserve("bias")
+    if tiles.inner < tiles.group:
+        names.reserve("group")
 
 
 def _parts(memory: Memory, tiles: Tiles | None, names: LocalNames) -> dict[Run, tuple[Home, str]]:

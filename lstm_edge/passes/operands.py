@@ -192,10 +192,17 @@ class Arrays:
             double = double or (own is not None and own[0] in self.schedule.double_buffered)
             offset += length
         base = f"{phase.replace('.', '_')}_{'_'.join(_short(phase, e.value) for e in entries)}"
+        taken = self.found.keys() | self._other_names({entry.value for entry in entries})
         name, k = base, 2
-        while name in self.found:
+        while name in taken:
             name, k = f"{base}_{k}", k + 1
         self.found[name] = OperandArray(name, ctype, when, tuple(entries), double)
+
+    def _other_names(self, own: set[str]) -> set[str]:
+        """What other members of the state struct may be called: values, and sums of a phase."""
+        values = (value for value in self.program.values if value not in own)
+        sums = (f"{phase.name}_sums" for phase in self.schedule.phases)
+        return {name.replace(".", "_") for name in (*values, *sums)}
 
     def takes(self) -> list[tuple[Phase, str, Entry]]:
         """Copies of what no phase of the same time makes: with the array and the place."""
