@@ -210,7 +210,7 @@ def _functions(
 def _ram(bundle: Bundle, measured: Sequence[_Measured]) -> Ram:
     try:
         sizes = {name: int(bundle.manifest["ram"][name]) for name in ("state", "scratch")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{bundle.folder} is damaged ({error}); compile the model again") from None
     unbounded = next((m.bound.why for m in measured if m.bound.bytes is None), "")
     deepest = max(measured, key=lambda m: m.bound.bytes or 0).bound

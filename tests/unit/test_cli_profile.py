@@ -144,8 +144,9 @@ def test_a_damaged_bundle_is_refused(small: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     shutil.copytree(small, folder)
     manifest = json.loads((folder / bundle.MANIFEST).read_text())
-    (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, "ram": {}}))
-    assert "is damaged" in refused(1, "profile", folder)
+    for ram in ({}, {"state": float("inf"), "scratch": 0}):
+        (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, "ram": ram}))
+        assert "is damaged" in refused(1, "profile", folder)
     (folder / bundle.HELD_BACK).unlink()
     assert "held_back.npz cannot be read" in refused(1, "profile", folder)
 
