@@ -39,7 +39,8 @@ def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stor
     """The kernels, unrolled as far as `forms` say, and plain C for the types that products need.
     stores: some sums go to an array.
     """
-    parts = [_streaming(part, forms) for part in SHARED if any(n.startswith(part) for n in forms)]
+    used = {KERNELS[name].part for name in forms}
+    parts = [_streaming(part, forms) for part in SHARED if part in used]
     if stores:
         parts.append(f"{_read('store.h')}\n")
     functions = {
