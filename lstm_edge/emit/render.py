@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -51,9 +53,16 @@ class Rendered:
 
 
 def environment() -> jinja2.Environment:
-    """The templates; an undefined name is an error."""
+    """The templates; an undefined name is an error. One and the same for all that is rendered: to
+    compile a template takes longer than to fill it in.
+    """
+    return _environment(templates_dir())
+
+
+@cache
+def _environment(folder: Path) -> jinja2.Environment:
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir()),
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
