@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from functools import partial
+from collections.abc import Generator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.ir.clock import Length
-from lstm_edge.ir.program import FORWARD, LOAD, ONCE, Block, Port, Program
-from lstm_edge.operations import OPERATIONS, functions
-from lstm_edge.operations.call import Call, Moment, Op
-from lstm_edge.operations.product import matvec_in_any_order
-from lstm_edge.operations.record import Function, Reads, Timing
+from lstm_edge.interpret.prepare import (
+    Functions,
+    Observer,
+    Prepared,
+    blocks_of,
+    prepare,
+    read_whole,
+)
+from lstm_edge.ir.program import FORWARD, LOAD, ONCE, Port, Program
+from lstm_edge.operations.call import Moment
 
 Array = npt.NDArray[Any]
-Observer = Callable[[Op, tuple[Array, ...], Array], None]
-"""Called after each operation with its operands [samples, length] and its result."""
 Tick = tuple[int, int]
 """A sweep and the number of a tick in it; (ONCE, 0) after the last sweep."""
 Result = TypeVar("Result")
-Functions = Mapping[str, Function]
-"""By a name: what computes the result of an operation, from what its record binds."""
 
 
 def initial_state(program: Program, samples: int) -> dict[str, Array]:
@@ -45,10 +44,8 @@ def set_state(
             numbers = given[each.name]
             numbers = numbers if program.is_float else np.clip(numbers, fmt.low, fmt.high)
         values[each.given] = numbers
-    table = _operations(program, exact=True)
-    for block in program.blocks:
-        if block.sweep == LOAD:
-            _execute_block(program, table, None, {}, block, values, Moment(0, True, -1, 1))
+    for block in blocks_of(program, LOAD):
+        block.run(values, Moment(0, True, -1, 1))
     return {s.name: values[s.given] if s.given else state[s.name] for s in program.states}
 
 
@@ -70,7 +67,7 @@ def run(
     `instead`: what computes some values in place of their operations, for simulations.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return drained(walk(program, inputs, state, observe, exact, instead))
+        return drained(walk(prepare(program, exact, instead), inputs, state, observe))
 
 
 def drained(walked: Generator[object, None, Result]) -> Result:
@@ -84,64 +81,53 @@ def drained(walked: Generator[object, None, Result]) -> Result:
 
 
 def walk(
-    program: Program,
+    prepared: Prepared,
     inputs: Mapping[str, Array],
     state: Mapping[str, Array] | None,
     observe: Observer | None,
-    exact: bool,
-    instead: Functions | None = None,
 ) -> Generator[Tick, None, tuple[dict[str, Array], dict[str, Array]]]:
     """The same tick by tick: after each it yields, and the caller may look at something else, for
     instance at the same tick of another program. The caller also silences numpy's warnings.
     """
-    kind = np.float32 if program.is_float else np.int64
-    table = _operations(program, exact)
-    execute = partial(_execute_block, program, table, observe, instead or {})
-    taken = {p.value: _taken(program, p, inputs[p.name].astype(kind)) for p in program.inputs}
+    program = prepared.program
+    taken = {p.value: _taken(program, p, inputs[p.name], prepared) for p in program.inputs}
     each_step = {p.value: taken[p.value] for p in program.inputs if p.per_step}
     samples, steps = next(iter(each_step.values())).shape[:2]
     now = initial_state(program, samples) if state is None else dict(state)
-    values = _constants(program)
-    kept = _kept(program)
+    values = dict(prepared.constants)
     sequences: dict[str, Array] = {}
-    made = program.sweep_of()
     values.update({p.value: taken[p.value] for p in program.inputs if not p.per_step})
-    for sweep, direction in enumerate(program.sweeps):
-        blocks = [block for block in program.blocks if block.sweep == sweep]
-        rows: dict[str, list[Array]] = {n: [] for n in kept if made.get(n, sweep) == sweep}
-        read = {name for block in blocks for op in block.ops for name in op.args} | rows.keys()
-        given = {n: a for n, a in (each_step | sequences).items() if n in read}
-        length = program.lengths[sweep].of(steps)
-        ticks = range(length + max((b.clock.extra for b in blocks), default=0))
+    for number, (sweep, direction) in enumerate(zip(prepared.sweeps, program.sweeps, strict=True)):
+        rows: dict[str, list[Array]] = {name: [] for name in sweep.kept}
+        given = {n: a for n, a in (each_step | sequences).items() if n in sweep.read}
+        length = program.lengths[number].of(steps)
+        ticks = range(length + sweep.extra)
         for t in ticks if direction == FORWARD else reversed(ticks):
             values.update(now)
             if t < length:
-                values.update({name: array[:, t] for name, array in given.items()})
-            running = [block for block in blocks if block.clock.runs(t, length)]
+                for name, array in given.items():
+                    values[name] = array[:, t]
+            running = [block for block in sweep.blocks if block.clock.runs(t, length)]
             for block in running:
                 step = block.clock.step(t)
                 starts = step == 0 if direction == FORWARD else t == length - 1
-                execute(block, values, Moment(step, starts, t - length, steps))
-            ran = {op.dest for block in running for op in block.ops}
-            now.update({s.name: values[s.next] for s in program.states if s.next in ran})
+                block.run(values, Moment(step, starts, t - length, steps), observe)
+            ran, moved = sweep.made(running)
+            now.update([(name, values[after]) for name, after in moved])
             for name, row in rows.items():
                 if name in ran or (name in given and t < length):
                     row.append(values[name])
-            yield sweep, t
+            yield number, t
         ordered = 1 if direction == FORWARD else -1
         sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
     values.update({name: array[:, -1] for name, array in each_step.items()})
+    made = prepared.made
     for name, array in sequences.items():
         ends = program.sweeps[made[name]] if name in made else FORWARD
         values[name] = array[:, -1 if ends == FORWARD else 0]
-    for block in program.blocks:
-        if block.sweep == ONCE:
-            execute(
-                block,
-                {**values, **_read_whole(block, each_step | sequences)},
-                Moment(steps - 1, steps == 1, -1, steps),
-                values,
-            )
+    for each in prepared.once:
+        whole = {**values, **read_whole(each.block, each_step | sequences)}
+        each.run(whole, Moment(steps - 1, steps == 1, -1, steps), observe, values)
     yield ONCE, 0
     outputs = {
         p.name: sequences[p.value] if p.per_step else values[p.value] for p in program.outputs
@@ -149,71 +135,9 @@ def walk(
     return outputs, now
 
 
-def _taken(program: Program, port: Port, numbers: Array) -> Array:
+def _taken(program: Program, port: Port, numbers: Array, prepared: Prepared) -> Array:
     """What a program makes of stored numbers: an input may be anything that its type holds, and is
     limited to the range that the program was proved for.
     """
-    fmt = program.values[port.value].format
-    return numbers if program.is_float else np.clip(numbers, fmt.low, fmt.high)
-
-
-def _constants(program: Program) -> dict[str, Array]:
-    """In the program's number system; integer matrices in float64, in which `matvec`
-    multiplies, so that it need not convert them at each step.
-    """
-    if program.is_float:
-        return {n: a.astype(np.float32) for n, a in program.constants.items()}
-    ops = (op for block in program.blocks for op in block.ops)
-    multiplied = {name for op in ops if OPERATIONS[op.kind].multiplies for name in op.matrices}
-    return {
-        n: a.astype(np.float64 if n in multiplied else np.int64)
-        for n, a in program.constants.items()
-    }
-
-
-def _kept(program: Program) -> list[str]:
-    """Per-step values of which every step is wanted: outputs, and what other sweeps read."""
-    wanted = [p.value for p in program.outputs if p.per_step]
-    return list(dict.fromkeys([*wanted, *program.sequences()]))
-
-
-def _read_whole(block: Block, sequences: Mapping[str, Array]) -> dict[str, Array]:
-    """Operands that are whole sequences."""
-    ops = (op for op in block.ops if OPERATIONS[op.kind].reads is Reads.SEQUENCE)
-    return {name: sequences[name] for op in ops for name in op.args}
-
-
-def _operations(program: Program, exact: bool) -> Functions:
-    table = functions(is_float=program.is_float)
-    if program.is_float and not exact:
-        table |= {n: matvec_in_any_order for n in table if OPERATIONS[n].multiplies}
-    return table
-
-
-def _execute_block(
-    program: Program,
-    table: Functions,
-    observe: Observer | None,
-    instead: Functions,
-    block: Block,
-    values: dict[str, Array],
-    moment: Moment,
-    into: dict[str, Array] | None = None,
-) -> None:
-    """Run the operations of a block; results go to `values`, and to `into`."""
-    for op in block.ops:
-        args = tuple(values[name] for name in op.args)
-        function = instead.get(op.dest, table[op.kind])
-        record = OPERATIONS[op.kind]
-        count = _steps_so_far(op, moment) if record.timing is Timing.COUNT else 0
-        result = function(*record.bind(Call(op, args, values, moment, count)))
-        values[op.dest] = result
-        if into is not None:
-            into[op.dest] = result
-        if observe is not None:
-            observe(op, args, result)
-
-
-def _steps_so_far(op: Op, moment: Moment) -> int:
-    """How many steps of the window an operation that counts them has seen."""
-    return max(1, Length(op.n, op.count).of(moment.steps))
+    fmt, typed = program.values[port.value].format, numbers.astype(prepared.kind)
+    return typed if program.is_float else np.clip(typed, fmt.low, fmt.high)

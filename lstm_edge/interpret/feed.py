@@ -10,17 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.execute import (
-    Functions,
-    Observer,
-    Result,
-    Tick,
-    drained,
-    initial_state,
-    set_state,
-    walk,
-)
+from lstm_edge.interpret.execute import Result, Tick, drained, initial_state, set_state, walk
 from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state, read_inputs
+from lstm_edge.interpret.prepare import Functions, Observer, prepare
 from lstm_edge.ir.program import Program, StatePort, length_read
 
 Array = npt.NDArray[Any]
@@ -99,16 +91,17 @@ def walk_calls(
 ) -> Generator[tuple[int, Tick], None, Results]:
     """The same tick by tick, as `execute.walk`: yields the number of the call and the tick."""
     streams, calls, _ = feed.shape
+    prepared = prepare(program, exact, instead)
     state = initial_state(program, streams)
     parts, after = [], []
     for call in range(calls):
-        if not program.streams:
+        if not prepared.streams:
             state = initial_state(program, streams)
         given = {name: a[:, call] for name, a in feed.states.items() if call < a.shape[1]}
         if given:
             state = set_state(program, state, given)
         inputs = {name: a[:, call] for name, a in feed.inputs.items()}
-        walked = walk(program, inputs, state, observe, exact, instead)
+        walked = walk(prepared, inputs, state, observe)
         outputs, state = yield from _numbered(call, walked)
         parts.append(outputs)
         after.append(state)

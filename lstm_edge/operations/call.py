@@ -43,11 +43,12 @@ class Moment:
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One run of an operation on args [..., length] each.
 
-    count: for Timing.COUNT the number of steps so far, at least 1; else 0.
+    count: for Timing.COUNT the number of steps so far, at least 1; else 0. Not frozen: that
+    would take longer to make than most operations take, and each step makes many.
     """
 
     op: Op

@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_edge.operations import curves_float
 from lstm_edge.operations.call import Call, Constants, Op, operand_and_table
+from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import POSITIVE, Bounds, Function, Ints, Operation, Spelling
 from lstm_edge.operations.shifts import headroom
 
@@ -24,10 +25,10 @@ def table(a: Ints, entries: Ints, n: int) -> Ints:
     the same as (v[k] * (2**n - f) + v[k+1] * f) >> n.
     """
     half = TABLE_SEGMENTS // 2 << n
-    a = np.clip(a, -half, half - 1)
+    a = limited(a, -half, half - 1)
     k = (a >> n) + TABLE_SEGMENTS // 2
-    low = entries[k]
-    step = (entries[k + 1] - low) * (a & ((1 << n) - 1)) >> n
+    low = entries.take(k)
+    step = (entries.take(k + 1) - low) * (a & ((1 << n) - 1)) >> n
     return np.asarray(low + step)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.operations.call import Call, Constants, Op
+from lstm_edge.operations.call import Array, Call, Constants, Op
+from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
     Bounds,
     Floats,
@@ -28,10 +29,11 @@ def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
     Exact in any order of summation. Products go through float64, which holds every integer below
     2**53 and has the fast matrix product.
     """
-    total = np.asarray(bias, np.float64)
+    total: Array | None = None
     for weights, x in terms:
-        total = total + np.matmul(x.astype(np.float64), weights.T.astype(np.float64, copy=False))
-    return total.astype(np.int64)
+        part = np.matmul(x.astype(np.float64), weights.T.astype(np.float64, copy=False))
+        total = part if total is None else np.add(total, part, out=part)
+    return bias if total is None else np.asarray(bias + total.astype(np.int64))
 
 
 def matvec_float(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats:
@@ -105,13 +107,13 @@ def lookup(a: Ints, rows: Ints, n: int, factors: Ints | None = None) -> Ints:
     """Row a[n] of `rows` [count, length], times that of factors [count] where there are any; the
     nearest where there is none.
     """
-    at = np.clip(a[..., n], 0, len(rows) - 1)
+    at = limited(a[..., n], 0, len(rows) - 1)
     return np.asarray(rows[at] if factors is None else rows[at] * factors[at][..., None])
 
 
 def lookup_float(a: Floats, rows: Floats, n: int) -> Floats:
     """Row a[n] of `rows` [count, length]; the nearest where there is none."""
-    at = np.clip(a[..., n], 0, len(rows) - 1).astype(np.int64)
+    at = limited(a[..., n], 0, len(rows) - 1).astype(np.int64)
     return np.asarray(rows[at])
 
 

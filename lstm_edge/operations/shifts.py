@@ -6,6 +6,7 @@ import numpy as np
 
 from lstm_edge.operations.bounds import rising
 from lstm_edge.operations.call import Constants, Op, operand_and_n
+from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
     POSITIVE,
     Bounds,
@@ -30,7 +31,7 @@ def round_shift(a: Ints, n: int) -> Ints:
 
 def saturate(a: Ints, n: int) -> Ints:
     """Clamp to a signed integer of n bits."""
-    return np.asarray(np.clip(a, -(1 << (n - 1)), (1 << (n - 1)) - 1), np.int64)
+    return np.asarray(limited(a, -(1 << (n - 1)), (1 << (n - 1)) - 1), np.int64)
 
 
 def headroom(a: Ints) -> Ints:
@@ -46,7 +47,7 @@ def _headroom(_: Op, args: list[Bounds], __: Constants) -> Bounds:
 def lift(a: Ints, n: Ints) -> Ints:
     """a << n, a clamped before so that int32 holds it; n in 0 .. 30."""
     room = np.int64(1) << (31 - n)
-    return np.asarray(np.clip(a, -room, room - 1) << n)
+    return np.asarray(limited(a, -room, room - 1) << n)
 
 
 def drop(a: Ints, n: Ints) -> Ints:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from lstm_edge.data import load_data
 from lstm_edge.driver import Compiled, Request, compile_model
-from lstm_edge.interpret.execute import Functions
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.interpret.ports import dequantize, from_vectors
+from lstm_edge.interpret.prepare import Functions
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges, calibrate
 from lstm_edge.passes.lower_integer import lower_integer

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.interpret.execute import Functions
+from lstm_edge.interpret.prepare import Functions
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS, functions, multiplied
 from lstm_edge.operations.call import Op
