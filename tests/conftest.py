@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lstm_edge.targets import Target
+from lstm_edge.toolchain import gcc
+from tests.support.objects import Objects
 from tests.support.tools import in_ci, skip_or_fail
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +41,14 @@ def pytest_sessionstart() -> None:
     """Oracles are optional on a laptop; where CI=true their absence is an error."""
     if in_ci() and importlib.util.find_spec("onnxruntime") is None:
         pytest.exit("onnxruntime is not installed: make setup installs it", returncode=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was compiled once from the same text with the same flags is not compiled again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gcc, "compile_one", Objects(tmp_path_factory.mktemp("objects")))
+        yield
 
 
 @pytest.fixture(scope="session")

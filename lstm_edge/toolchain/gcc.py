@@ -103,13 +103,15 @@ def compile_objects(
         *extra_flags,
     ]
 
-    def compile_one(source: Path, result: Path) -> None:
-        command: list[str | Path] = [*common, "-c", source, "-o", result]
-        run_tool([_word(word) for word in command], working_dir=output_dir, timeout=TIMEOUT)
-
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        list(pool.map(compile_one, sources, objects))
+        list(pool.map(lambda each: compile_one(common, *each), zip(sources, objects, strict=True)))
     return objects
+
+
+def compile_one(common: Sequence[str], source: Path, result: Path) -> None:
+    """Compile one source to an object with a command that several share."""
+    command: list[str | Path] = [*common, "-c", source, "-o", result]
+    run_tool([_word(word) for word in command], working_dir=result.parent, timeout=TIMEOUT)
 
 
 def section_sizes(target: Target, files: Path | Sequence[Path]) -> dict[str, int]:

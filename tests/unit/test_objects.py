@@ -1,0 +1,69 @@
+"""What tests compile once: only where an object could not be another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lstm_edge.errors import ToolchainError
+from tests.support.objects import Objects
+
+HEADER, SOURCE = "enum { A = 1 };\n", '#include "a.h"\nint f(void);\nint f(void) { return A; }\n'
+
+
+@pytest.fixture
+def compiled(tmp_path: Path, tool_or_skip: Callable[..., None]) -> Callable[..., bool]:
+    """Compiles the source in another folder each time; whether a compiler was started."""
+    tool_or_skip("cc", "clang")
+    kept, started = tmp_path / "kept", 0
+    kept.mkdir()
+    objects = Objects(kept)
+    compile_one, folders = objects.compile, 0
+
+    def counting(*arguments: object) -> None:
+        nonlocal started
+        started += 1
+        compile_one(*arguments)  # type: ignore[arg-type]
+
+    objects.compile = counting
+
+    def compiled(source: str = SOURCE, header: str = HEADER, *more: str, tool: str = "cc") -> bool:
+        nonlocal folders
+        folders += 1
+        folder = tmp_path / str(folders)
+        folder.mkdir()
+        (folder / "a.h").write_text(header)
+        (folder / "a.c").write_text(source)
+        before = started
+        objects([tool, *(more or ("-O1",)), f"-I{folder}"], folder / "a.c", folder / "a.o")
+        assert (folder / "a.o").stat().st_size > 0
+        return started > before
+
+    return compiled
+
+
+def test_the_same_text_is_compiled_once(compiled: Callable[..., bool]) -> None:
+    assert compiled()
+    assert not compiled()
+
+
+def test_another_text_header_flag_or_compiler_is_compiled(compiled: Callable[..., bool]) -> None:
+    assert compiled()
+    assert compiled(SOURCE.replace("return A", "return A + 1"))
+    assert compiled(SOURCE, HEADER.replace("1", "2"))
+    assert compiled(SOURCE, HEADER, "-O2")
+    assert compiled(SOURCE, HEADER, "-O1", "-DB=1")
+    assert compiled(tool="clang")
+
+
+def test_debuggers_are_told_where_the_source_is(compiled: Callable[..., bool]) -> None:
+    assert compiled(SOURCE, HEADER, "-g")
+    assert compiled(SOURCE, HEADER, "-g")
+
+
+def test_a_failure_fails_each_time(compiled: Callable[..., bool]) -> None:
+    for _ in range(2):
+        with pytest.raises(ToolchainError):
+            compiled("int f(void) { return x; }\n")
