@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,10 @@ CORES = {
 """By the part of kernels and operations that C for them has; all of it runs on this computer."""
 QUICK = "-O1"
 """For straight-line code, which takes an optimizing compiler long."""
+PLAIN_CODE = "-O0"
+"""Where addresses are the point, and for sanitizers, which then see each access as it is written:
+random models are built with QUICK, samples with each optimization.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +164,7 @@ def test_parts_of_features_are_read_where_they_are(
         inputs = stored_streams(program, 20)
         for part, target in CORES.items() if name == "int8" else [("portable", HOST)]:
             folder = tmp_path / name / part
-            more = {"rendered_for": target, "optimize": QUICK}
+            more = {"rendered_for": target, "optimize": PLAIN_CODE}
             assert_bit_exact(program, HOST, unroll, folder, inputs, **more)
 
 
@@ -247,6 +252,7 @@ def builds() -> list[tuple[str, str]]:
     return [(c, o) for c in ("gcc", "clang") for o in ("-O0", "-O2", "-Os", "-O3")]
 
 
+@cache
 def samples() -> list[tuple[str, Program, str]]:
     """Programs that hold every operation between them, each with an unrolling."""
     deep = random_model(
@@ -312,7 +318,7 @@ def test_no_access_out_of_bounds_and_no_undefined_behaviour(
     compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip(compiler)
-    options = {"rendered_for": DSP, "optimize": QUICK, **sanitized(compiler, tmp_path)}
+    options = {"rendered_for": DSP, "optimize": PLAIN_CODE, **sanitized(compiler)}
     for name, program, unroll in samples():
         saturated = with_saturated_state(program)
         inputs = stored_streams(saturated, 60)

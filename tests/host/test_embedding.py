@@ -64,7 +64,7 @@ def test_every_compiler_under_sanitizers(
     compiler: str, optimize: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip(compiler)
-    options = {"optimize": optimize, **sanitized(compiler, tmp_path)}
+    options = {"optimize": optimize, **sanitized(compiler)}
     model = looking_up(2, direction="forward", read="steps", weights="normal")
     for scheme, program in (("int8", integer_program(model)), ("float", float_program(model))):
         inputs = stored_streams(program, 60)

@@ -33,7 +33,7 @@ def test_any_numbers_are_those_of_numpy(
     width = WIDTHS[(list(READERS).index(name) + CORES.index(core)) % len(WIDTHS)]
     program = reader(name, *width)
     misalign_inputs(monkeypatch)
-    more = {"rendered_for": load_target(core), "optimize": "-O1", **sanitized("gcc", tmp_path)}
+    more = {"rendered_for": load_target(core), "optimize": "-O0", **sanitized("gcc")}
     assert_bit_exact(program, HOST, "gates", tmp_path, anything(program), **more)
 
 
@@ -43,7 +43,7 @@ def test_straight_line_code_limits_its_inputs_too(
 ) -> None:
     tool_or_skip("gcc")
     program = reader("lstm")
-    more = {"rendered_for": load_target(core), "optimize": "-O1", **sanitized("gcc", tmp_path)}
+    more = {"rendered_for": load_target(core), "optimize": "-O0", **sanitized("gcc")}
     assert_bit_exact(program, HOST, "full", tmp_path, anything(program), **more)
 
 

@@ -58,7 +58,7 @@ def test_layers_of_several_widths_under_sanitizers(
     model = sampled_model(number)
     program = with_saturated_state(program_of(model, mixed(model, options, number)), number)
     inputs = stored_streams(program, 60, number)
-    build = {"optimize": "-O0", **sanitized("gcc", tmp_path)}
+    build = {"optimize": "-O0", **sanitized("gcc")}
     assert_bit_exact(program, HOST, UNROLLS[(number + 1) % 3], tmp_path, inputs, **build)
 
 

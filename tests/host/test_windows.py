@@ -129,7 +129,7 @@ def test_no_access_out_of_bounds_and_no_undefined_behaviour(
     compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip(compiler)
-    options = {"optimize": "-O1", **sanitized(compiler, tmp_path)}
+    options = {"optimize": "-O0", **sanitized(compiler)}
     for name in ("strided-open", "chain", "flushed", "same-behind"):
         program = program_of(name, "int8")
         feed = windows(program, lengths_of(program)[-1])

@@ -55,7 +55,7 @@ def test_spellings_on_this_computer(
     optimize: str, core: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip("gcc")
-    more = {"rendered_for": load_target(core), **sanitized("gcc", tmp_path)}
+    more = {"rendered_for": load_target(core), **sanitized("gcc")}
     assert_bit_exact(program(), HOST, "gates", tmp_path, edges(), optimize=optimize, **more)
 
 

@@ -49,7 +49,7 @@ def test_stand_ins_and_plain_c_on_this_computer(
     chosen += portable_setups()
     many = tiles(chosen, 16, len(compiler))
     assert len(many) > 5000
-    assert_same(many, HOST, tmp_path, optimize="-O1", **sanitized(compiler, tmp_path))
+    assert_same(many, HOST, tmp_path, optimize="-O1", **sanitized(compiler))
 
 
 @pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
