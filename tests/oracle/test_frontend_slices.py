@@ -8,7 +8,6 @@ from pathlib import Path
 import onnx
 import pytest
 
-from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.model import Slice
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.targets import load_target
@@ -225,4 +224,4 @@ def test_parts_compute_what_onnxruntime_does_and_c_the_same(
         for target in (HOST, DSP):
             folder = tmp_path / f"{scheme}_{target.name}"
             more = {"rendered_for": target}
-            assert_bit_exact(program, HOST, "gates", folder, Feed(inputs), **more)
+            assert_bit_exact(program, HOST, "gates", folder, inputs, **more)
