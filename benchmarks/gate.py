@@ -45,6 +45,8 @@ def _cases() -> Iterator[Case]:
     for core in ("cortex-m0", "cortex-m3", "cortex-m55"):
         yield Case(Network("gru", *MAIN_SHAPE), core)
         yield Case(lstm, core, weights=4)
+    yield Case(lstm, "cortex-m55", activations=8)
+    yield Case(lstm, "cortex-m55", weights=16, activations=16)
     for core in ("cortex-m3", MAIN, "cortex-m55"):
         yield Case(Network("lstm", 64, 64), core)
 

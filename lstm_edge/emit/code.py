@@ -8,6 +8,7 @@ import jinja2
 
 from lstm_edge.emit.products import Products
 from lstm_edge.emit.speller import Speller
+from lstm_edge.emit.wide_rows import WideCode
 from lstm_edge.kernels import KERNELS
 from lstm_edge.kernels.kernel import Form
 from lstm_edge.resources import templates_dir
@@ -16,16 +17,18 @@ SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m"}
 """By the part of a kernel: the folder of what its kernels share."""
 
 
-def dialect_code(env: jinja2.Environment, speller: Speller) -> str:
-    """The helper functions of the dialect; common ones are in `common/ops.c.j2`."""
+def dialect_code(env: jinja2.Environment, speller: Speller, wide: WideCode) -> str:
+    """The helper functions of the dialect; common ones are in `common/ops.c.j2`. wide: copies are
+    made by vectors where there are any.
+    """
     if not speller.dialect.name:
         return ""
     text = env.get_template(f"dialects/{speller.dialect.name}.c.j2").render(
         helpers=speller.helpers,
         saturations=sorted(speller.saturations),
         tables=[speller.readers[name] for name in sorted(speller.readers)],
-        takes=sorted(speller.takes),
-        widenings=sorted(speller.widenings),
+        takes=[] if wide.phases else sorted(speller.takes),
+        widenings=[] if wide.phases else sorted(speller.widenings),
     )
     return text.strip() + "\n\n" if text.strip() else ""
 
@@ -50,6 +53,31 @@ def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stor
     }
     parts += [_portable(name, *functions[name]) for name in sorted(functions)]
     return "".join(f"{part}\n" for part in parts)
+
+
+def wide_helpers(env: jinja2.Environment, speller: Speller, wide: WideCode) -> str:
+    """What the lines of vectors call beside intrinsics."""
+    if not wide.phases:
+        return ""
+    template = env.get_template("dialects/mve.c.j2")
+    takes, widenings = sorted(speller.takes), sorted(speller.widenings)
+    text = template.render(helpers=wide.helpers, takes=takes, widenings=widenings).strip()
+    taken = [how for how in ("bytes", "planes", "halves") if f"le_{how}" in wide.helpers]
+    parts = ["fence", *(["operand"] if taken else []), *taken]
+    texts = [_read(f"mve/{part}.h") for part in parts]
+    return "\n\n".join([*texts, *([text] if text else [])]) + "\n\n"
+
+
+def wide_code(wide: WideCode) -> str:
+    """The kernels of rows of four units, as many as the lines call."""
+    if not wide.kernels:
+        return ""
+    texts = [
+        f"#if defined(__arm__)\n{_read('mve/rows.h')}",
+        *(_read(f"{name}.c") for name in wide.kernels),
+        '#else\n#include "mve.h"\n#endif',
+    ]
+    return "\n\n".join([*texts, *wide.code()]) + "\n\n"
 
 
 def _streaming(part: str, forms: Mapping[str, Form]) -> str:

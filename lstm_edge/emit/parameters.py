@@ -15,10 +15,17 @@ from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form, Timing
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
-from lstm_edge.passes.select import Tiles
+from lstm_edge.passes.select import Selection, Tiles
 
 Stores = Mapping[str, tuple[tuple[str, str], ...]]
 """Value -> the pointers through which a phase stores it, with their types."""
+
+
+WIDE_NAMES = (
+    *("staged", "sums", "sum", "constant", "tile", "row"),
+    *("vectors", "left", "there", "live"),
+)
+"""Variables of a loop over vectors of units, beside those that all phases have."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,18 @@ class Parameters:
 
 
 def parameters(
-    program: Program, memory: Memory, phase: Phase, tiles: Tiles | None, names: LocalNames
+    program: Program, memory: Memory, phase: Phase, chosen: Selection, names: LocalNames
 ) -> Parameters:
     """The parameters of a phase: what it reads first, then what it only writes."""
+    tiles, wide = chosen.tiles.get(phase.name), chosen.wide.get(phase.name)
     _reserve(tiles, names)
+    for name in WIDE_NAMES if wide is not None else ():
+        names.reserve(name)
     sources = {
         value: _at_step(source_of(program, memory, phase, value), phase)
         for value in _read(phase, tiles)
     }
-    parts = _parts(memory, tiles, names)
+    parts = _parts(memory, tiles, names, None if wide is None else wide.copied)
     outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
     written = {
         value: memory.copied[phase.name] if phase.is_copy else memory.write.get(value, ())
@@ -85,7 +95,7 @@ def parameters(
 
 def _reserve(tiles: Tiles | None, names: LocalNames) -> None:
     """Variables of the loops around kernels have their names, whatever the model's values have."""
-    if tiles is None:
+    if tiles is None or tiles.is_wide:
         return
     plain = not (tiles.kernel and tiles.kernel.streams)
     if tiles.sums or plain:
@@ -96,14 +106,17 @@ def _reserve(tiles: Tiles | None, names: LocalNames) -> None:
         names.reserve("group")
 
 
-def _parts(memory: Memory, tiles: Tiles | None, names: LocalNames) -> dict[Run, tuple[Home, str]]:
-    """Where kernels find the parts of their operands, and what these are called."""
+def _parts(
+    memory: Memory, tiles: Tiles | None, names: LocalNames, only: frozenset[Run] | None
+) -> dict[Run, tuple[Home, str]]:
+    """Where kernels find the parts of their operands, and what these are called. only: of these."""
     parts: dict[Run, tuple[Home, str]] = {}
     for rows, runs in zip(tiles.sets, tiles.runs, strict=True) if tiles else ():
         first = 0
         for run in runs:
             values = rows.operands[first : first + run.values]
-            parts[run] = (home_of(memory, run), "_".join(names.short(v) for v in values))
+            if only is None or run in only:
+                parts[run] = (home_of(memory, run), "_".join(names.short(v) for v in values))
             first += run.values
     return parts
 

@@ -16,6 +16,9 @@ from lstm_edge.emit.records import Records, records_of
 from lstm_edge.emit.sliding import sliding_view
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.view import Block, PhaseView, define, flat
+from lstm_edge.emit.wide_phase import arrays_of, wide_lines
+from lstm_edge.emit.wide_rows import WideCode
+from lstm_edge.emit.wide_units import WideUnits
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
@@ -34,13 +37,14 @@ class PhasePrinter:
     speller: Speller
     fused: Mapping[str, tuple[Op, ...]]
     straight: bool
+    wide: WideCode
 
     def print(self, phase: Phase) -> tuple[PhaseView, Products | None]:
         """The view of one phase, and its products where they are plain C."""
         program = self.program
         tiles = self.selection.tiles.get(phase.name)
         names = LocalNames(phase.name, program.name)
-        given = parameters(program, self.memory, phase, tiles, names)
+        given = parameters(program, self.memory, phase, self.selection, names)
         elements = Elements(program, self.speller, phase, given)
         function = function_name(program, phase)
         if any(OPERATIONS[op.kind].form is Form.WINDOW for op in phase.ops):
@@ -48,6 +52,8 @@ class PhasePrinter:
         if phase.is_copy:
             return self._copy(phase, given, elements), None
         opened = opening(program, phase, names, given.read)
+        if phase.name in self.selection.wide:
+            return self._wide(phase, given, names, opened, elements), None
         ops = self.fused[phase.name]
         products = products_of(program, phase, tiles, given, names)
         straight = self.straight and products.kernel is None
@@ -79,6 +85,39 @@ class PhasePrinter:
         )
         plain_c = products.kernel is not None and not products.streams
         return view, products if plain_c else None
+
+    def _wide(
+        self,
+        phase: Phase,
+        given: Parameters,
+        names: LocalNames,
+        opened: Opening,
+        elements: Elements,
+    ) -> PhaseView:
+        """A phase on vectors of four units."""
+        wide = self.selection.wide[phase.name]
+        self.wide.phases = True
+        tables = {
+            name: (names.reserve(name), names.reserve(f"{name}_ways"))
+            for name in dict.fromkeys(op.table for op in phase.ops if op.table)
+        }
+        units = WideUnits(self.program, phase, given, names, self.wide.helpers, tables)
+        lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
+        lines += elements.shifted() or wide_lines(
+            self.program, phase, wide, given, names, units, self.wide
+        )
+        for op in phase.reductions:
+            for pointer, ctype in given.written[op.dest]:
+                lines.append(f"{pointer}[0] = {stored(ctype, plain(names.of(op.dest)))};")
+        return PhaseView(
+            function_name(self.program, phase),
+            self._comment(phase, self.selection.tiles.get(phase.name)),
+            given.declared,
+            given.arguments,
+            phase.sweep,
+            flat(tuple(lines)),
+            arrays_of(self.program, phase, wide),
+        )
 
     def _loop(
         self, phase: Phase, products: Products, records: Records, unit: _Unit

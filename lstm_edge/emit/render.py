@@ -15,7 +15,7 @@ import numpy as np
 from lstm_edge import __version__
 from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
-from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code
+from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code, wide_code, wide_helpers
 from lstm_edge.emit.constants import function_tables, table_uses
 from lstm_edge.emit.dialects import dialect_of
 from lstm_edge.emit.dialects.tables import stored_tables
@@ -29,6 +29,7 @@ from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.states import KeptState, kept_states
 from lstm_edge.emit.ticks import emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
+from lstm_edge.emit.wide_rows import WideCode
 from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.operations import curves, curves_float
 from lstm_edge.passes.left import operations_of
@@ -112,7 +113,10 @@ def render(
     printed = [printer.print(phase) for phase in plan.phases]
     phases = tuple(view for view, _ in printed)
     inputs, outputs, constants = _ports(program, names)
-    tables = (*function_tables(program, plan, printer.speller.tables), *looked_up(program, plan))
+    tables = (
+        *function_tables(program, plan, printer.speller.tables, selection.wide),
+        *looked_up(program, plan),
+    )
     constants = [*tables, *(c for p in phases for c in p.constants), *constants]
     initial, more = _initial(program, memory, plan)
     constants += more
@@ -123,8 +127,9 @@ def render(
     model |= {"small": optimize == "size"}
     portable = [products for _, products in printed if products is not None]
     stores = any("le_store(" in line for view in phases for line in view.lines)
-    kernels = kernel_code(selection.forms, portable, stores=stores)
-    files = _files(program, target, model, printer.speller, kernels)
+    kernels = kernel_code(selection.forms, portable, stores=stores) + wide_code(printer.wide)
+    model |= {"wide": printer.wide.phases}
+    files = _files(program, target, model, printer, kernels)
     return Rendered(files, memory, selection, tuple(constants), inputs, outputs)
 
 
@@ -139,9 +144,9 @@ def _printer(
         )
         for phase in selection.schedule.phases
     }
-    uses = table_uses(selection.schedule, fused)
+    uses = table_uses(program, selection.schedule, fused, selection.wide)
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
-    return PhasePrinter(program, memory, selection, speller, fused, unroll == "full")
+    return PhasePrinter(program, memory, selection, speller, fused, unroll == "full", WideCode())
 
 
 def _ports(
@@ -254,10 +259,11 @@ def _model(
 
 
 def _files(
-    program: Program, target: Target, model: dict[str, Any], speller: Speller, kernels: str
+    program: Program, target: Target, model: dict[str, Any], printer: PhasePrinter, kernels: str
 ) -> dict[str, str]:
     env = environment()
-    own = dialect_code(env, speller)
+    speller = printer.speller
+    own = dialect_code(env, speller, printer.wide)
     operations = "common/ops_float.c.j2" if program.is_float else "common/ops.c.j2"
     context = {
         "model": model | {"dialect": speller.dialect.name},
@@ -267,7 +273,8 @@ def _files(
             ln2_q15=curves.LN2_Q15,
             **_float_constants(),
         )
-        + own,
+        + own
+        + wide_helpers(env, speller, printer.wide),
     }
     name = program.name
     return {

@@ -95,6 +95,7 @@ def _add(
     assert kernel is not None
     weights, bias = _tile(program, kernel, chosen, call, units, step)
     once = kernel.streams and (call.part or step)
+    assert kernel.pack is not None
     words.append(kernel.pack(weights, np.zeros_like(bias) if once else bias))
     if chosen.scalings:
         words.append(_multipliers(program, chosen, call, units))

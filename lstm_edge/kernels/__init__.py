@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lstm_edge.kernels import armv6m, armv7m, dsp, portable
+from lstm_edge.kernels import armv6m, armv7m, dsp, mve, portable
 from lstm_edge.kernels.kernel import Kernel
 
 KERNELS: Mapping[str, Kernel] = {
     kernel.name: kernel
-    for kernel in (*dsp.KERNELS, *armv7m.KERNELS, *armv6m.KERNELS, *portable.KERNELS)
+    for kernel in (*mve.KERNELS, *dsp.KERNELS, *armv7m.KERNELS, *armv6m.KERNELS, *portable.KERNELS)
 }
 """In order of preference."""
 
 
 def best_part(features: tuple[str, ...]) -> str:
     """The part for a core: the first that is among its features; plain C needs none."""
-    return next((k.part for k in KERNELS.values() if k.part in features), "portable")
+    return next(
+        (k.part for k in KERNELS.values() if k.part in features and k.part != "mve"), "portable"
+    )

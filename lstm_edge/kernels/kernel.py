@@ -60,7 +60,8 @@ class Kernel:
     ctype       C type of the operand's numbers, "" for the narrowest that holds all of them
     columns     an operand's length is padded to a multiple of this with zeros
     order       sum k of a tile is that of row order[k] of what is packed
-    pack        [4, columns] weights and [4] biases -> the words of a tile
+    pack        [4, columns] weights and [4] biases -> the words of a tile; None where a tile is
+                rows of four units, which `mve.py` packs
     within      further condition on a product
     per_block   single steps in a block; most_blocks: blocks at most in a row
     costs       executed instructions: of a tile, of a single step, of a block, of a pass over the
@@ -73,7 +74,7 @@ class Kernel:
     ctype: str
     columns: int
     order: tuple[int, int, int, int]
-    pack: Callable[[Ints, Ints], Ints]
+    pack: Callable[[Ints, Ints], Ints] | None
     per_block: int = 1
     most_blocks: int = 1
     costs: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
@@ -93,7 +94,7 @@ class Kernel:
     @property
     def streams(self) -> bool:
         """True where biases and constants of units are with the weights in one stream of words."""
-        return self.part != "portable"
+        return self.pack is not None and self.part != "portable"
 
     def fits(self, product: Product) -> bool:
         """True where it computes this product."""

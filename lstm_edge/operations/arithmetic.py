@@ -15,6 +15,7 @@ from lstm_edge.operations.record import (
     Ints,
     Operation,
     Spelling,
+    WideSpelling,
 )
 
 
@@ -70,6 +71,7 @@ RECORDS = (
         bounds=rising(add),
         c=Spelling("{0} + {1}"),
         c_float=Spelling("{0} + {1}"),
+        c_wide=WideSpelling("vaddq_s32({0}, {1})", number="vaddq_n_s32({0}, {1})"),
     ),
     Operation(
         "sub",
@@ -78,6 +80,11 @@ RECORDS = (
         bounds=_sub,
         c=Spelling("{0} - {1}"),
         c_float=Spelling("{0} - {1}"),
+        c_wide=WideSpelling(
+            "vsubq_s32({0}, {1})",
+            number="vsubq_n_s32({0}, {1})",
+            from_number="vaddq_n_s32(vnegq_s32({1}), {0})",
+        ),
     ),
     Operation(
         "mul",
@@ -87,6 +94,7 @@ RECORDS = (
         wants=(NARROW, NARROW),
         c=Spelling("{0} * {1}"),
         c_float=Spelling("{0} * {1}"),
+        c_wide=WideSpelling("vmulq_s32({0}, {1})", number="vmulq_n_s32({0}, {1})"),
     ),
     Operation(
         "mulw",
@@ -94,6 +102,11 @@ RECORDS = (
         bounds=_mulw,
         wants=(None, NARROW),
         c=Spelling("le_mulw({0}, {1})", ("le_mulw",)),
+        c_wide=WideSpelling(
+            "vmulhq_s32({0}, vshlq_n_s32({1}, 16))",
+            number="vqdmulhq_n_s32({0}, {1} * 32768)",
+            upper="vmulhq_s32({0}, {1})",
+        ),
     ),
     Operation(
         "divide",

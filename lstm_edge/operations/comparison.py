@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_edge.operations.bounds import rising, with_zero
-from lstm_edge.operations.record import Floats, Ints, Operation, Spelling
+from lstm_edge.operations.record import Floats, Ints, Operation, Spelling, WideSpelling
 
 
 def larger(a: Ints, b: Ints) -> Ints:
@@ -50,6 +50,7 @@ RECORDS = (
         bounds=rising(larger),
         c=LARGER,
         c_float=LARGER,
+        c_wide=WideSpelling("vmaxq_s32({0}, {1})"),
     ),
     Operation(
         "smaller",
@@ -58,6 +59,7 @@ RECORDS = (
         bounds=rising(smaller),
         c=SMALLER,
         c_float=SMALLER,
+        c_wide=WideSpelling("vminq_s32({0}, {1})"),
     ),
     Operation(
         "above",
@@ -66,5 +68,9 @@ RECORDS = (
         bounds=with_zero,
         c=ABOVE,
         c_float=ABOVE,
+        c_wide=WideSpelling(
+            "vpselq_s32({0}, vdupq_n_s32(0), vcmpgtq_s32({0}, {1}))",
+            number="vpselq_s32({0}, vdupq_n_s32(0), vcmpgtq_n_s32({0}, {1}))",
+        ),
     ),
 )

@@ -9,7 +9,15 @@ import numpy as np
 from lstm_edge.operations import curves_float
 from lstm_edge.operations.call import Call, Constants, Op, operand_and_table
 from lstm_edge.operations.limits import limited
-from lstm_edge.operations.record import POSITIVE, Bounds, Function, Ints, Operation, Spelling
+from lstm_edge.operations.record import (
+    POSITIVE,
+    Bounds,
+    Function,
+    Ints,
+    Operation,
+    Spelling,
+    WideSpelling,
+)
 from lstm_edge.operations.shifts import headroom
 
 TABLE_SEGMENTS = 512
@@ -103,6 +111,7 @@ RECORDS = (
         bind=_operand_table_and_n,
         bounds=table_bounds,
         c=Spelling("le_table({table}, {0}, {n})", ("le_table",)),
+        c_wide=WideSpelling("{reader}({table}, {0}, {n})"),
     ),
     # table: in integers
     Operation(

@@ -18,6 +18,7 @@ from lstm_edge.operations.record import (
     Reads,
     Spelling,
     Timing,
+    WideSpelling,
     long_of,
 )
 
@@ -96,6 +97,7 @@ RECORDS = (
         bounds=either,
         c=RESTART,
         c_float=RESTART,
+        c_wide=WideSpelling(RESTART.text),
         timing=Timing.FIRST,
     ),
     Operation(

@@ -9,7 +9,15 @@ import numpy as np
 
 from lstm_edge.operations.bounds import rising
 from lstm_edge.operations.call import Array, Call, Constants, Op, operand_and_n
-from lstm_edge.operations.record import Bounds, Form, Operation, Reads, Spelling, long_of
+from lstm_edge.operations.record import (
+    Bounds,
+    Form,
+    Operation,
+    Reads,
+    Spelling,
+    WideSpelling,
+    long_of,
+)
 
 
 def concat(*parts: Array) -> Array:
@@ -65,6 +73,7 @@ RECORDS = (
         misfit=_inside,
         c=Spelling("{0}"),
         c_float=Spelling("{0}"),
+        c_wide=WideSpelling("{0}"),
         form=Form.ELEMENT,
         reads=Reads.SHIFTED,
         moves=0,

@@ -122,6 +122,25 @@ class Spelling:
         return (*self.helpers, *self.packed) if op.count == 4 else self.helpers
 
 
+@dataclass(frozen=True)
+class WideSpelling:
+    """The C text of an operation on four units at once, as vectors of int32.
+
+    text: its operands are vectors. number: the last operand is one number for all units;
+    from_number: the first is. upper: the last is a constant of each unit, stored shifted left by
+    16. negative: for a negative n, none: for n = 0. dead: of a reduction, where some units of the
+    vector may not be there.
+    """
+
+    text: str
+    number: str = ""
+    from_number: str = ""
+    upper: str = ""
+    negative: str = ""
+    none: str = ""
+    dead: str = ""
+
+
 def long_of(length: int, lengths: Sequence[int], *, fits: bool) -> str:
     """What to say of lengths where they do not fit."""
     return "" if fits else f"is {length} long of {list(lengths)}"
@@ -138,12 +157,13 @@ class Operation:
 
     integer, real: its meaning; None where a number system does not have it. bind: their arguments.
     bounds: of the integer meaning. on_the_way: of a number that C makes before the result and that
-    has to lie in int32, too. wants: ranges that the proof demands of the operands, None for
-    any. misfit: the rule of its lengths. c, c_float: its spelling; None as well where a kernel or
-    nobody computes it. multiplies: a sum of products with matrices, from a bias. running: so many
-    operands come before those that are multiplied, the sum so far. placed: no code, its operands
-    are written where the result is. moves: the operand whose numbers the result holds as they are.
-    length: the operand that is the length of a sequence, an integer in float programs too.
+    has to lie in int32, too. wants: ranges that the proof demands of the operands, None for any.
+    misfit: the rule of its lengths. c, c_float: its spelling; None as well where a kernel or nobody
+    computes it. c_wide: that of four units at once, where there is one. multiplies: a sum of
+    products with matrices, from a bias. running: so many operands come before those that are
+    multiplied, the sum so far. placed: no code, its operands are written where the result is.
+    moves: the operand whose numbers the result holds as they are. length: the operand that is the
+    length of a sequence, an integer in float programs too.
     """
 
     name: str
@@ -156,6 +176,7 @@ class Operation:
     misfit: Misfit = unit_by_unit
     c: Spelling | None = None
     c_float: Spelling | None = None
+    c_wide: WideSpelling | None = None
     form: Form = Form.EXPRESSION
     reads: Reads = Reads.UNIT
     timing: Timing = Timing.NONE

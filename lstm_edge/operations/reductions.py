@@ -15,6 +15,7 @@ from lstm_edge.operations.record import (
     Operation,
     Reduction,
     Spelling,
+    WideSpelling,
     long_of,
 )
 
@@ -74,6 +75,7 @@ RECORDS = (
         misfit=_one_long,
         c=MAX,
         c_float=MAX,
+        c_wide=WideSpelling("vmaxvq_s32({result}, {0})", dead="vmaxvq_p_s32({result}, {0}, live)"),
         reduces=Reduction.EXTREME,
     ),
     Operation(
@@ -84,6 +86,9 @@ RECORDS = (
         misfit=_one_long,
         c=SUM,
         c_float=SUM,
+        c_wide=WideSpelling(
+            "vaddvaq_s32({result}, {0})", dead="vaddvaq_p_s32({result}, {0}, live)"
+        ),
         reduces=Reduction.TOTAL,
     ),
     Operation(

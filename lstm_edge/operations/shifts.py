@@ -15,6 +15,7 @@ from lstm_edge.operations.record import (
     Ints,
     Operation,
     Spelling,
+    WideSpelling,
     count_to,
 )
 
@@ -84,6 +85,9 @@ RECORDS = (
         bind=operand_and_n,
         bounds=rising(shift, operand_and_n),
         c=Spelling("{0} >> {n}", negative="{0} * {power}"),
+        c_wide=WideSpelling(
+            "vshrq_n_s32({0}, {n})", negative="vshlq_n_s32({0}, {left})", none="{0}"
+        ),
     ),
     Operation(
         "round_shift",
@@ -92,6 +96,7 @@ RECORDS = (
         bounds=rising(round_shift, operand_and_n),
         on_the_way=_raised,
         c=Spelling("({0} + {half}) >> {n}"),
+        c_wide=WideSpelling("vrshrq_n_s32({0}, {n})"),
     ),
     # n: the number of bits
     Operation(
@@ -100,6 +105,7 @@ RECORDS = (
         bind=operand_and_n,
         bounds=rising(saturate, operand_and_n),
         c=Spelling("le_clamp({0}, {low}, {high})", ("le_clamp",)),
+        c_wide=WideSpelling("le_v_saturate({0}, {n})"),
     ),
     Operation(
         "headroom",
@@ -107,6 +113,7 @@ RECORDS = (
         bounds=_headroom,
         wants=(POSITIVE,),
         c=Spelling("le_headroom({0})", ("le_headroom",)),
+        c_wide=WideSpelling("vsubq_n_s32(vclzq_s32({0}), 1)"),
     ),
     # the second operand is the count, which differs from unit to unit
     Operation(
@@ -115,6 +122,7 @@ RECORDS = (
         bounds=_by_any_count(lift),
         wants=(None, count_to(30)),
         c=Spelling("le_lift({0}, {1})", ("le_lift",)),
+        c_wide=WideSpelling("le_v_lift({0}, {1})"),
     ),
     Operation(
         "drop",
@@ -122,5 +130,6 @@ RECORDS = (
         bounds=_by_any_count(drop),
         wants=(None, count_to(31)),
         c=Spelling("{0} >> {1}"),
+        c_wide=WideSpelling("vshlq_s32({0}, vnegq_s32({1}))"),
     ),
 )

@@ -18,6 +18,7 @@ from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_tak
 from lstm_edge.passes.scales import Scaling, scalings
 from lstm_edge.passes.schedule import Phase, Schedule, schedule
 from lstm_edge.passes.tiles import RowSet, group_of, product_of, row_sets
+from lstm_edge.passes.wide import Wide, can_be_wide, wide_of
 from lstm_edge.passes.widths import narrowest
 from lstm_edge.targets import Target
 
@@ -42,6 +43,11 @@ class Tiles:
     group: int
     scalings: Mapping[str, Scaling]
     inner: int
+
+    @property
+    def is_wide(self) -> bool:
+        """True where the kernel multiplies rows of four units at a time."""
+        return self.kernel is not None and self.kernel.pack is None
 
     @property
     def at_once(self) -> tuple[bool, ...]:
@@ -69,7 +75,7 @@ class Selection:
 
     schedule: with the phases that copy operands. tiles: by phase, of those that multiply. arrays:
     by name. takes: copying phase -> the array and the place that it fills. forms: kernel -> how far
-    it is unrolled.
+    it is unrolled. wide: phases on vectors of units.
     """
 
     schedule: Schedule
@@ -77,6 +83,7 @@ class Selection:
     arrays: Mapping[str, OperandArray]
     takes: Mapping[str, tuple[str, Entry]]
     forms: Mapping[str, Form]
+    wide: Mapping[str, Wide]
 
     def kernel(self, phase: str) -> Kernel | None:
         """The kernel of a phase, if it has one."""
@@ -102,6 +109,11 @@ def select(program: Program, target: Target, unroll: str, optimize: str = "speed
         if phase.matvecs:
             chosen = _tiles(program, target, unroll, phase, arrays)
             tiles[phase.name] = replace(chosen, inner=1) if small else chosen
+    wide = {
+        phase.name: wide_of(program, phase, *_sets_of(tiles.get(phase.name)))
+        for phase in plan.phases
+        if _is_wide(program, target, unroll, phase, tiles.get(phase.name))
+    }
     takes = arrays.takes()
     forms = _forms(tiles, unroll != "none" and not small)
     tiles = {name: _as_the_kernel_scales(each, forms) for name, each in tiles.items()}
@@ -111,7 +123,23 @@ def select(program: Program, target: Target, unroll: str, optimize: str = "speed
         arrays.found,
         {phase.name: (array, entry) for phase, array, entry in takes},
         forms,
+        wide,
     )
+
+
+def _is_wide(
+    program: Program, target: Target, unroll: str, phase: Phase, tiles: Tiles | None
+) -> bool:
+    """True for a phase on vectors: with a kernel for these, or without products."""
+    if "mve" not in target.features or program.is_float or unroll == "full":
+        return False
+    return tiles.is_wide if tiles is not None else can_be_wide(phase)
+
+
+def _sets_of(
+    tiles: Tiles | None,
+) -> tuple[tuple[RowSet, ...], tuple[tuple[Run, ...], ...]]:
+    return ((), ()) if tiles is None else (tiles.sets, tiles.runs)
 
 
 def _forms(tiles: Mapping[str, Tiles], unrolled: bool) -> dict[str, Form]:
@@ -121,7 +149,7 @@ def _forms(tiles: Mapping[str, Tiles], unrolled: bool) -> dict[str, Form]:
     """
     users: dict[str, list[Tiles]] = {}
     for each in tiles.values():
-        if each.kernel is not None:
+        if each.kernel is not None and not each.is_wide:
             users.setdefault(each.kernel.name, []).append(each)
     forms = {}
     for name, found in users.items():
@@ -132,7 +160,8 @@ def _forms(tiles: Mapping[str, Tiles], unrolled: bool) -> dict[str, Form]:
 
 
 def _as_the_kernel_scales(tiles: Tiles, forms: Mapping[str, Form]) -> Tiles:
-    scaled = tiles.kernel is not None and forms[tiles.kernel.name].scaled
+    form = forms.get(tiles.kernel.name) if tiles.kernel is not None else None
+    scaled = form is not None and form.scaled
     return tiles if scaled else replace(tiles, scalings={})
 
 
@@ -140,7 +169,10 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
     sets = row_sets(phase)
     over_time = any(OPERATIONS[op.kind].running for op in phase.matvecs)
     straight = unroll == "full" and not over_time
-    kernel = None if straight else _kernel(program, target, sets, portable=unroll == "full")
+    wide = "mve" in target.features and not program.is_float and can_be_wide(phase)
+    kernel = None
+    if not straight:
+        kernel = _kernel(program, target, sets, portable=unroll == "full", wide=wide)
     runs = []
     longest = sorted(range(len(sets)), key=lambda k: -len(sets[k].operands))
     placed = {}
@@ -168,7 +200,7 @@ def _inner(phase: Phase, sets: tuple[RowSet, ...], group: int) -> int:
 
 
 def _kernel(
-    program: Program, target: Target, sets: tuple[RowSet, ...], *, portable: bool
+    program: Program, target: Target, sets: tuple[RowSet, ...], *, portable: bool, wide: bool
 ) -> Kernel:
     """The first kernel that the target has and that fits all products of a phase.
 
@@ -176,6 +208,8 @@ def _kernel(
     operand is. portable: only plain C counts. TargetError where there is none.
     """
     parts = ["portable"] if portable else [best_part(target.features), "portable"]
+    if wide and not portable:
+        parts = ["mve", *parts]
     products = [product_of(program, rows) for rows in sets]
     for kernel in KERNELS.values():
         if kernel.part in parts and all(kernel.fits(product) for product in products):

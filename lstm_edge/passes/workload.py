@@ -13,12 +13,14 @@ import numpy as np
 
 from lstm_edge.formats import STORAGE_BITS, saturated
 from lstm_edge.ir.program import Program
+from lstm_edge.kernels.mve import UNITS
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form
 from lstm_edge.passes.left import operations_of
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Selection, Tiles
+from lstm_edge.passes.wide import Wide
 from lstm_edge.passes.widths import ctype_of
 
 Pieces = defaultdict[str, float]
@@ -49,6 +51,8 @@ def workload(
     if any(OPERATIONS[op.kind].form is Form.WINDOW for op in phase.ops):
         _slide(program, phase, pieces)
         return Workload(0.0, pieces)
+    if phase.name in selection.wide:
+        return _wide(program, selection, phase, selection.wide[phase.name], pieces)
     if pairs and _widens(program, selection, phase):
         _words(pieces, "widen", phase.units)
         return Workload(0.0, pieces)
@@ -61,6 +65,33 @@ def workload(
         done = _tiles(selection, tiles, phase, pieces)
     _units(program, selection, phase, tiles, pieces, fuses)
     return Workload(done, pieces)
+
+
+def _wide(
+    program: Program, selection: Selection, phase: Phase, wide: Wide, pieces: Pieces
+) -> Workload:
+    """On vectors of units: rows to the last instruction, and the pieces around them."""
+    total = 0.0
+    vectors = -(-phase.units // UNITS)
+    tiles = -(-vectors // wide.vectors)
+    for each in wide.sets:
+        for segment in each.segments:
+            pieces["segment"] += 1
+            pieces["staged register"] += sum(piece.registers for piece in segment.pieces)
+        for _, rows in each.calls:
+            start, block = rows.instructions
+            total += tiles * start + block * len(each.rows.matvecs) * vectors
+            pieces["rows called"] += tiles
+    each_vector: Pieces = defaultdict(float)
+    for op in (*phase.ops, *phase.reductions):
+        each_vector[f"vector {_piece(op)}"] += 1
+    each_vector["vector load"] += len(phase.loads)
+    each_vector["vector store"] += sum(_homes(program, selection, v) for v in phase.stores)
+    each_vector["vector sum"] += len(phase.matvecs)
+    for piece, count in each_vector.items():
+        pieces[piece] += count * vectors
+    pieces["vector"] += vectors
+    return Workload(total, pieces)
 
 
 def _tiles(selection: Selection, tiles: Tiles, phase: Phase, pieces: Pieces) -> float:

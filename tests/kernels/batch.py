@@ -288,6 +288,7 @@ def packed(setup: Setup, case: Case) -> tuple[Ints, Ints, int]:
         weights[row, : len(case.values)] = case.weights[k]
         biases[row] = case.biases[k]
     values = np.pad(case.values, (0, pad))
+    assert kernel.pack is not None
     stream = kernel.pack(weights, biases)
     if setup.form.scaled:
         stream = np.concatenate([stream, kernel.scales(case.multipliers)])

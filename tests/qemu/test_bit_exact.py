@@ -166,7 +166,7 @@ def test_columns_of_tiles(
     features, hidden = columns
     model = random_model(700, **PLAIN, features=features, hidden=(hidden,), head=())
     program = integer_program(model)
-    part = next(p for p in ("dsp", "armv7m", "armv6m") if p in target.features)
+    part = next(p for p in ("mve", "dsp", "armv7m", "armv6m") if p in target.features)
     tiles = rendered(program, target, "gates").selection.tiles.values()
     assert {each.kernel.name for each in tiles if each.kernel} == {f"{part}/int8"}
     inputs = stored_streams(program, 150)

@@ -36,7 +36,7 @@ def names(selection: Selection) -> set[str]:
 @pytest.mark.parametrize("bits", [4, 8, 16])
 def test_features_choose_the_part_and_weights_the_kernel(bits: int, target: Target) -> None:
     program = program_of(model("plain", 5), Options(weights=bits))
-    parts = [p for p in ("dsp", "armv7m", "armv6m") if p in target.features]
+    parts = [p for p in ("mve", "dsp", "armv7m", "armv6m") if p in target.features]
     plain = "int4" if bits == 4 else "rows"
     wanted = f"{parts[0]}/int{bits}" if parts else f"portable/{plain}"
     assert names(select(program, target, "gates")) == {wanted}
