@@ -210,6 +210,13 @@ static inline mve_pred16_t vcmpgtq_s32(int32x4_t v, int32x4_t w)
 
 static inline mve_pred16_t vcmpgtq_n_s32(int32x4_t v, int32_t b) { return vcmpgtq_s32(v, vdupq_n_s32(b)); }
 
+static inline mve_pred16_t vcmpeqq_n_s32(int32x4_t v, int32_t b)
+{
+    uint32_t found = 0;
+    LE_EACH(4) { found |= v[lane] == b ? 0xFu << (4 * lane) : 0u; }
+    return (mve_pred16_t)found;
+}
+
 static inline int32x4_t vpselq_s32(int32x4_t v, int32x4_t w, mve_pred16_t first)
 {
     int32x4_t r;

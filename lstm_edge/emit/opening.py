@@ -27,12 +27,14 @@ ROW_TYPES = {0: "float", 4: "uint8_t", 8: "int8_t", 16: "int16_t"}
 @dataclass(frozen=True)
 class Opening:
     """lines: (type, name, value) of each variable. best: argmax -> the largest unit so far.
-    elements: lookup -> its value for one unit, {unit} in braces.
+    elements: lookup -> its value for one unit, {unit} in braces. rows: lookup -> the pointer to its
+    row, the C type of that, and the variable with its factor, "" where there is none.
     """
 
     lines: tuple[tuple[str, str, str], ...]
     best: Mapping[str, str]
     elements: Mapping[str, str]
+    rows: Mapping[str, tuple[str, str, str]]
 
 
 def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str, str]) -> Opening:
@@ -50,6 +52,7 @@ def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str
             best[op.dest] = names.reserve("best")
             lines.append((sum_type, best[op.dest], LEAST[program.is_float]))
     elements = {}
+    found: dict[str, tuple[str, str, str]] = {}
     for op in phase.ops:
         if not _is_lookup(op):
             continue
@@ -68,7 +71,8 @@ def opening(program: Program, phase: Phase, names: LocalNames, read: Mapping[str
             factor = names.reserve("factor")
             lines.append(("const int32_t", factor, f"{_array(program, op.bias)}[{row}]"))
             elements[op.dest] += f" * {factor}"
-    return Opening(tuple(lines), best, elements)
+        found[op.dest] = (entries, row_type, factor if op.bias else "")
+    return Opening(tuple(lines), best, elements, found)
 
 
 def _is_lookup(op: Op) -> bool:

@@ -23,7 +23,7 @@ Stores = Mapping[str, tuple[tuple[str, str], ...]]
 
 WIDE_NAMES = (
     *("staged", "sums", "sum", "constant", "tile", "row"),
-    *("vectors", "left", "there", "live"),
+    *("vectors", "left", "there", "live", "at"),
 )
 """Variables of a loop over vectors of units, beside those that all phases have."""
 

@@ -101,8 +101,11 @@ class PhasePrinter:
             name: (names.reserve(name), names.reserve(f"{name}_ways"))
             for name in dict.fromkeys(op.table for op in phase.ops if op.table)
         }
-        units = WideUnits(self.program, phase, given, names, self.wide.helpers, tables)
+        units = WideUnits(self.program, phase, given, names, opened, self.wide.helpers, tables)
         lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
+        for op in phase.ops:
+            if op.dest in opened.rows:
+                self.speller.called(op)
         lines += elements.shifted() or wide_lines(
             self.program, phase, wide, given, names, units, self.wide
         )

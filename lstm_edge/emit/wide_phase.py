@@ -108,6 +108,8 @@ def wide_lines(
     exact = vectors_of(phase) % wide.vectors == 0
     middle = UNITS * wide.vectors * (wide.rows - 1) // 2 if exact else 0
     _sums(wide, terms, UNITS * wide.vectors if exact else 0, middle)
+    if units.counts:
+        lines.append("int32_t at = 0;")
     if units.dead:
         lines.append(f"int32_t there = {phase.units};")
     body = units.lines(terms)

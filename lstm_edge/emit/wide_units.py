@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lstm_edge.emit.names import LocalNames
+from lstm_edge.emit.opening import Opening
 from lstm_edge.emit.parameters import Parameters
 from lstm_edge.emit.spell import integer_literal
 from lstm_edge.emit.wide_tables import wide_table
@@ -50,6 +51,7 @@ class WideUnits:
     phase: Phase
     given: Parameters
     names: LocalNames
+    opened: Opening
     helpers: set[str]
     tables: dict[str, tuple[str, str]]
     moving: dict[str, None] = field(default_factory=dict)
@@ -59,11 +61,42 @@ class WideUnits:
         """True where the last vector has units that are not there."""
         return self.phase.units % UNITS != 0
 
+    @property
+    def counts(self) -> bool:
+        """True where something depends on the number of the unit, `at`."""
+        return bool(self.opened.best or self.opened.rows)
+
     def lines(self, terms: dict[str, Lanes]) -> list[str]:
         """The lines of a vector; terms: constants and sums of matvecs."""
         lines = []
         if self.dead:
             lines.append("const mve_pred16_t live = vctp32q((uint32_t)there);")
+        lines += self._read(terms)
+        means = self._means()
+        left_out = {without for without, _, _ in means.values()}
+        for op in self.phase.ops:
+            if op.dest in left_out:
+                continue
+            name = self.names.of(op.dest)
+            text = self._text(op, terms, means)
+            lines.append(f"const int32x4_t {name} = {text};{self._remark(op, text)}")
+            terms[op.dest] = Lanes(name)
+        for op in self.phase.reductions:
+            result = self.names.of(op.dest)
+            best = self.opened.best.get(op.dest, "")
+            text = self._spelled(op, [terms[op.args[0]]], result=result, best=best)
+            lines.append(f"{result} = {text};")
+        lines += self._stores(terms)
+        lines += [f"{pointer} += {UNITS};" for pointer in self.moving]
+        if self.counts:
+            lines.append(f"at += {UNITS};")
+        if self.dead:
+            lines.append(f"there -= {UNITS};")
+        return lines
+
+    def _read(self, terms: dict[str, Lanes]) -> list[str]:
+        """What is read from memory, and sums over the steps so far."""
+        lines = []
         for value in self._taken_whole():
             name = self.names.reserve(f"{self.names.short(value)}_here")
             lines.append(f"const int32x4_t {name} = {self._loaded(value, 0)};")
@@ -77,22 +110,6 @@ class WideUnits:
                 text = f"vaddq_s32({terms[op.dest].vector}, {before})"
                 lines.append(f"const int32x4_t {name} = {text};")
                 terms[op.dest] = Lanes(name)
-        means = self._means()
-        left_out = {without for without, _, _ in means.values()}
-        for op in self.phase.ops:
-            if op.dest in left_out:
-                continue
-            name = self.names.of(op.dest)
-            text = self._text(op, terms, means)
-            lines.append(f"const int32x4_t {name} = {text};{self._remark(op, text)}")
-            terms[op.dest] = Lanes(name)
-        for op in self.phase.reductions:
-            result = self.names.of(op.dest)
-            lines.append(f"{result} = {self._spelled(op, [terms[op.args[0]]], result=result)};")
-        lines += self._stores(terms)
-        lines += [f"{pointer} += {UNITS};" for pointer in self.moving]
-        if self.dead:
-            lines.append(f"there -= {UNITS};")
         return lines
 
     def _taken_whole(self) -> list[str]:
@@ -174,11 +191,20 @@ class WideUnits:
         if op.dest in means:
             _, whole, number = means[op.dest]
             return f"vhaddq_n_s32({terms[whole].vector}, {integer_literal(number)})"
+        if op.dest in self.opened.rows:
+            return self._row(op)
         if _is_slice(op):
             return self._loaded(op.args[0], op.n)
         return self._spelled(op, [terms[name] for name in op.args])
 
-    def _spelled(self, op: Op, args: list[Lanes], result: str = "") -> str:
+    def _row(self, op: Op) -> str:
+        """Four numbers of a row of a table, times its factor."""
+        entries, ctype, factor = self.opened.rows[op.dest]
+        at = f"{entries} + at"
+        text = f"{LOAD[ctype]}_z_s32({at}, live)" if self.dead else f"{LOAD[ctype]}_s32({at})"
+        return f"vmulq_n_s32({text}, {factor})" if factor else text
+
+    def _spelled(self, op: Op, args: list[Lanes], result: str = "", best: str = "") -> str:
         spelling = OPERATIONS[op.kind].c_wide
         assert spelling is not None
         if op.kind in COMMUTES and args[0].number and not args[1].number:
@@ -197,7 +223,7 @@ class WideUnits:
             text, texts[-1] = spelling.number, args[-1].number
         elif spelling.from_number and args[0].number:
             text, texts[0] = spelling.from_number, args[0].number
-        names = {"n": op.n, "left": -op.n, "result": result}
+        names = {"n": op.n, "left": -op.n, "result": result, "best": best}
         if op.table:
             names["reader"] = wide_table(self.program, op.table).reader(op)
             names["table"] = ", ".join(self.tables[op.table])

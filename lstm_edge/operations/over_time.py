@@ -108,6 +108,7 @@ RECORDS = (
         bounds=either,
         c=Spelling("step < {2} ? {0} : {1}"),
         c_float=Spelling("step < (int32_t){2} ? {0} : {1}"),
+        c_wide=WideSpelling("", number="step < {2} ? {0} : {1}"),
         timing=Timing.STEP,
         length=2,
     ),

@@ -19,6 +19,7 @@ from lstm_edge.operations.record import (
     Reads,
     Spelling,
     Timing,
+    WideSpelling,
     long_of,
 )
 
@@ -172,6 +173,7 @@ RECORDS = (
         misfit=_as_long_as_a_row,
         c=Spelling("le_row({0}, {rows})", ("le_row",), packed=("le_half",)),
         c_float=Spelling("le_row({0}, {rows})", ("le_row",)),
+        c_wide=WideSpelling("{0}"),
         form=Form.ROW,
         reads=Reads.WHOLE,
     ),

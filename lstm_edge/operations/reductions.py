@@ -99,6 +99,10 @@ RECORDS = (
         misfit=_one_long,
         c=ARGMAX,
         c_float=ARGMAX,
+        c_wide=WideSpelling(
+            "le_v_argmax({0}, at, &{best}, {result})",
+            dead="le_v_argmax_some({0}, live, at, &{best}, {result})",
+        ),
         reduces=Reduction.INDEX,
     ),
 )

@@ -8,11 +8,14 @@ from lstm_edge.formats import signed_bits
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels.mve import BYTES, PLANE_BITS, UNITS, Piece, Role, Rows, cut
 from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.tiles import RowSet
 
+MOST_BITS = 22
+"""Within a segment of a table that vectors read."""
 TILE_BYTES = 1024
 """Of sums on the stack: a tile has as many vectors of units as need no more."""
 
@@ -82,10 +85,17 @@ def can_be_wide(phase: Phase) -> bool:
     every = (*phase.ops, *phase.reductions)
     if phase.units == 1 or phase.is_copy or not (phase.matvecs or every):
         return False
-    forms = (Form.EXPRESSION, Form.ELEMENT)
-    return all(
-        OPERATIONS[op.kind].c_wide is not None and OPERATIONS[op.kind].form in forms for op in every
-    )
+    return all(_is_spelled(op) for op in every)
+
+
+def _is_spelled(op: Op) -> bool:
+    """True where four units can be written at once: not of a table with two numbers in a byte."""
+    record = OPERATIONS[op.kind]
+    if record.c_wide is None or (op.table and op.n > MOST_BITS):
+        return False
+    if record.form is Form.ROW:
+        return op.count in (8, 16)
+    return record.form in (Form.EXPRESSION, Form.ELEMENT)
 
 
 def wide_of(

@@ -31,6 +31,10 @@ AT_ONCE = 4
 """Numbers that are copied at a time, where a dialect copies words."""
 
 
+HALVES = 8
+"""The same where vectors are copied."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """Of one run of a phase. tiles: instructions of its kernel. pieces: how often each runs."""
@@ -51,11 +55,11 @@ def workload(
     if any(OPERATIONS[op.kind].form is Form.WINDOW for op in phase.ops):
         _slide(program, phase, pieces)
         return Workload(0.0, pieces)
+    if pairs and _widens(program, selection, phase):
+        _words(selection, pieces, "widen", phase.units)
+        return Workload(0.0, pieces)
     if phase.name in selection.wide:
         return _wide(program, selection, phase, selection.wide[phase.name], pieces)
-    if pairs and _widens(program, selection, phase):
-        _words(pieces, "widen", phase.units)
-        return Workload(0.0, pieces)
     done = 0.0
     if tiles is None:
         pieces["loop"] += phase.units
@@ -205,7 +209,7 @@ def _copy(
     take = selection.takes.get(phase.name)
     target = selection.arrays[take[0]].ctype if take else source
     if pairs and target == "int16_t" and source in ("int8_t", "int16_t"):
-        _words(pieces, "take" if source == "int16_t" else "widen", phase.units)
+        _words(selection, pieces, "take" if source == "int16_t" else "widen", phase.units)
         return
     pieces["loop"] += phase.units
     pieces["load"] += phase.units
@@ -213,7 +217,12 @@ def _copy(
     pieces["limit"] += phase.units * _is_limited(program, value)
 
 
-def _words(pieces: Pieces, how: str, units: int) -> None:
+def _words(selection: Selection, pieces: Pieces, how: str, units: int) -> None:
+    """Numbers that are copied several at a time."""
+    if selection.wide:
+        pieces[f"vector {how}"] += units // HALVES
+        pieces[f"vector {how} rest"] += units % HALVES > 0
+        return
     pieces[f"{how} four"] += units // AT_ONCE
     pieces[f"{how} one"] += units % AT_ONCE
 
