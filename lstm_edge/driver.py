@@ -104,6 +104,7 @@ class Request:
         parts.append(f"unroll={self.unroll}")
         parts += ["optimize=size"] if self.optimize == "size" else []
         parts += ["state=explicit"] if self.state == "explicit" else []
+        parts += [f"max_stack={self.max_stack}"] if self.max_stack is not None else []
         return " ".join(parts)
 
 
@@ -172,7 +173,7 @@ def compile_model(
     described = request.described(options)
     lines = banner(program, model.sha256, target, described)
     check_budgets(program, target, request.unroll, request.max_flash)
-    rendered = render(program, target, request.unroll, lines, request.optimize)
+    rendered = render(program, target, request.unroll, lines, request.optimize, request.max_stack)
     cost = cost_of_step(program, rendered.selection, target, steps_of(program, data))
     if calibrated is None or options is None:
         few = some_samples(data.held_back, reference)

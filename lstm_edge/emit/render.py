@@ -103,9 +103,12 @@ def render(
     unroll: str,
     banner: tuple[str, ...],
     optimize: str = "speed",
+    stack: int | None = None,
 ) -> Rendered:
-    """The model's header, code and weights. `banner`: the lines of the first comment."""
-    selection = select(program, target, unroll, optimize)
+    """The model's header, code and weights. `banner`: the lines of the first comment. stack: bytes
+    that a call may take, None for any.
+    """
+    selection = select(program, target, unroll, optimize, stack)
     plan = selection.schedule
     names = port_names(program)
     memory = allocate(program, selection, names)

@@ -91,8 +91,17 @@ class Selection:
         return None if tiles is None else tiles.kernel
 
 
-def select(program: Program, target: Target, unroll: str, optimize: str = "speed") -> Selection:
-    """Kernels, tiles, operands. unroll: "none", "gates", "full"; optimize: "speed" or "size"."""
+def select(
+    program: Program,
+    target: Target,
+    unroll: str,
+    optimize: str = "speed",
+    stack: int | None = None,
+) -> Selection:
+    """Kernels, tiles, operands. unroll: "none", "gates", "full"; optimize: "speed" or "size".
+
+    stack: bytes that a call may take: tiles are smaller where their sums would take more.
+    """
     small = optimize == "size"
     plan = schedule(program)
     made = {
@@ -110,7 +119,7 @@ def select(program: Program, target: Target, unroll: str, optimize: str = "speed
             chosen = _tiles(program, target, unroll, phase, arrays)
             tiles[phase.name] = replace(chosen, inner=1) if small else chosen
     wide = {
-        phase.name: wide_of(program, phase, *_sets_of(tiles.get(phase.name)))
+        phase.name: wide_of(program, phase, *_sets_of(tiles.get(phase.name)), stack)
         for phase in plan.phases
         if _is_wide(program, target, unroll, phase, tiles.get(phase.name))
     }

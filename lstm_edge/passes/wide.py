@@ -18,6 +18,8 @@ MOST_BITS = 22
 """Within a segment of a table that vectors read."""
 TILE_BYTES = 1024
 """Of sums on the stack: a tile has as many vectors of units as need no more."""
+FRAME_BYTES = 200
+"""Of the stack: what functions keep beside their arrays, at most."""
 
 
 @dataclass(frozen=True)
@@ -103,22 +105,26 @@ def wide_of(
     phase: Phase,
     sets: tuple[RowSet, ...] = (),
     runs: tuple[tuple[Run, ...], ...] = (),
+    stack: int | None = None,
 ) -> Wide:
-    """How a phase runs on vectors; runs: per row set, where its operands lie."""
+    """How a phase runs on vectors; runs: per row set, where its operands lie. stack: bytes that a
+    call may take, None for any.
+    """
     staging = _Staging(program)
     made: dict[int, WideRows] = {}
     for k in sorted(range(len(sets)), key=lambda k: -sum(run.length for run in runs[k])):
         made[k] = staging.rows(sets[k], runs[k])
     rows = sum(len(each.matvecs) for each in sets)
-    vectors = _tile(-(-phase.units // UNITS), rows)
+    room = TILE_BYTES if stack is None else min(TILE_BYTES, stack - FRAME_BYTES - staging.at)
+    vectors = _tile(-(-phase.units // UNITS), rows, room)
     return Wide(vectors, tuple(made[k] for k in range(len(sets))), staging.at)
 
 
-def _tile(vectors: int, rows: int) -> int:
+def _tile(vectors: int, rows: int, room: int) -> int:
     """Vectors of a tile: all where no sums are kept, else as many in each tile, or nearly so."""
     if not rows:
         return vectors
-    most = max(1, TILE_BYTES // (BYTES * rows))
+    most = max(1, room // (BYTES * rows))
     tiles = -(-vectors // most)
     even = next((n for n in range(min(most, vectors), 0, -1) if vectors % n == 0), 1)
     return even if 2 * even >= most else -(-vectors // tiles)
