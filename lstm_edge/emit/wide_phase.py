@@ -183,8 +183,8 @@ def _sums(wide: Wide, terms: dict[str, Lanes], row: int, middle: int) -> None:
     for each in wide.sets:
         for op in each.rows.matvecs:
             offset = at * row - middle
-            place = f"sum {'-' if offset < 0 else '+'} {abs(offset)}"
-            if not row:
+            place = f"sum {'-' if offset < 0 else '+'} {abs(offset)}" if offset else "sum"
+            if not row and at:
                 place = f"sum + {at} * row"
             terms[op.dest] = Lanes(f"vldrwq_s32({place})")
             at += 1

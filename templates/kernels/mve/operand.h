@@ -9,8 +9,11 @@
  * They are written as bytes, whose address may be any: QEMU does not see a misaligned halfword.
  */
 
-/* Eight numbers, of which `left` are there; the others are 0. */
+/* Eight numbers, of which `left` are there; the others are 0. Its callers know `left` as a constant. */
 static inline int16x8_t le_eight(const int16_t *x, int32_t left)
 {
-    return vldrhq_z_s16(x, vctp16q(left > 0 ? (uint32_t)left : 0u));
+    if (left <= 0) {
+        return vdupq_n_s16(0);
+    }
+    return left >= 8 ? vldrhq_s16(x) : vldrhq_z_s16(x, vctp16q((uint32_t)left));
 }
