@@ -182,7 +182,6 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
     kernel = None
     if not straight:
         kernel = _kernel(program, target, sets, portable=unroll == "full", wide=wide)
-    runs = []
     longest = sorted(range(len(sets)), key=lambda k: -len(sets[k].operands))
     placed = {}
     for k in longest:

@@ -1,4 +1,4 @@
-"""The generated C of three tiny models, byte for byte as it is in the repository.
+"""The generated C of four tiny models, byte for byte as it is in the repository.
 
 `--update-golden` (or `make golden`) writes the files anew: look at the difference, and commit it
 together with the change that made it.
@@ -27,6 +27,7 @@ CASES = {
     "loops": ("int8", "host", "none"),
     "pairs": ("int8", "cortex-m4", "gates"),
     "straight": ("float32", "cortex-m7", "full"),
+    "vectors": ("int8", "cortex-m55", "gates"),
 }
 
 

@@ -1,0 +1,79 @@
+/*
+ * generated for a test
+ */
+#ifndef VECTORS_H
+#define VECTORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VECTORS_X_SIZE                       2  /* numbers per step */
+#define VECTORS_X_SCALE                      0.00156254764f  /* real value of 1 */
+#define VECTORS_PROBABILITY_SIZE             2  /* numbers after the last step */
+#define VECTORS_PROBABILITY_SCALE            3.05213034e-05f  /* real value of 1 */
+#define VECTORS_HIDDEN_SIZE                  3  /* numbers per step */
+#define VECTORS_HIDDEN_SCALE                 0.00048828125f  /* real value of 1 */
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    int16_t lstm_x_h[2][6]; /* x [2], lstm_h [3] */
+    int32_t lstm_c[3]; /* Q11.19 in int32 */
+    /* scratch */
+    int32_t fc_y[2]; /* Q2.16 in int32 */
+    int32_t softmax_largest[1]; /* Q2.16 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
+    int32_t softmax_sum[1]; /* Q1.15 in int32 */
+    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t current; /* which half of a two-part member is read next */
+} vectors_state;
+
+/* Prepare a state for use. */
+void vectors_init(vectors_state *state);
+
+/* Forget all steps so far. */
+void vectors_reset(vectors_state *state);
+
+/* Read and set a state between two steps: 3 numbers, Q11.19 in int32. */
+void vectors_get_lstm_c(const vectors_state *state, int32_t *values);
+void vectors_set_lstm_c(vectors_state *state, const int32_t *values);
+
+/* Read and set a state between two steps: 3 numbers, Q1.11 in int16. */
+void vectors_get_lstm_h(const vectors_state *state, int16_t *values);
+void vectors_set_lstm_h(vectors_state *state, const int16_t *values);
+
+/*
+ * One time step.
+ * x: 2 numbers, int16, 16 bits, one scale
+ * probability: 2 numbers, int16, 16 bits, scale 3.05213038e-05
+ * hidden: 3 numbers, Q1.11 in int16
+ * probability: NULL at steps whose result is not wanted, to save its work
+ */
+void vectors_step(vectors_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
+
+/* Several time steps: the arrays hold one step after the other. The state is not reset. */
+void vectors_run(vectors_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden);
+
+/* Real numbers of one step to stored ones: to nearest, limited to the stored range. */
+void vectors_quantize_x(const float *real, int16_t *stored);
+
+/* Stored numbers of one result to real ones. */
+void vectors_dequantize_probability(const int16_t *stored, float *real);
+
+/* Stored numbers of one result to real ones. */
+void vectors_dequantize_hidden(const int16_t *stored, float *real);
+
+/* Number of results that differ from the compiler's own; in vectors_selftest.c. */
+int vectors_selftest(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
