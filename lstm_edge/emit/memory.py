@@ -104,6 +104,8 @@ def allocate(program: Program, selection: Selection, port_names: Mapping[str, st
     plan.operands()
     scratch = plan.scratch()
     plan.parts()
+    members = [member.name for member in (*states, *scratch)]
+    assert len(members) == len(set(members)), members
     return Memory(
         states=states,
         scratch=scratch,
