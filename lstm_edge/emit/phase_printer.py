@@ -159,7 +159,9 @@ class PhasePrinter:
         step = f"k += {inner}" if inner > 1 else "k++"
         loop = Block(f"for (int32_t k = 0; k < {group}{more}; {step})", tuple(lines))
         head = f"for (int32_t group = 0; group < {units}; group += {group})"
-        return Block(head, (*products.kept_tiles(), loop))
+        twice = inner > 1 and group == 2 * inner and units % group == 0
+        unrolled = ("LE_UNROLLED",) if twice else ()
+        return Block(head, (*products.kept_tiles(), *unrolled, loop))
 
     def _copy(self, phase: Phase, given: Parameters, elements: Elements) -> PhaseView:
         value = phase.loads[0]

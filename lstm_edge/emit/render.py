@@ -129,6 +129,7 @@ def render(
     model |= {"constants": constants, "initial": initial, "banner": banner}
     model |= {"small": optimize == "size"}
     portable = [products for _, products in printed if products is not None]
+    model |= {"unrolled": any("LE_UNROLLED" in line for view in phases for line in view.lines)}
     stores = any("le_store(" in line for view in phases for line in view.lines)
     kernels = kernel_code(selection.forms, portable, stores=stores) + wide_code(printer.wide)
     model |= {"wide": printer.wide.phases}

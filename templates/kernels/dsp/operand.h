@@ -18,7 +18,7 @@ static inline int32_t le_pair(const int16_t *values)
     return pair;
 }
 
-/* Sum of `count` values, an even number, 4-byte aligned. */
+/* Sum of `count` values, an even number, 4-byte aligned; 16 of them at a time. */
 static inline int32_t le_sum(const int16_t *values, int32_t count)
 {
     const int16_t *const stop = values + count;
@@ -26,15 +26,20 @@ static inline int32_t le_sum(const int16_t *values, int32_t count)
     int32_t sum = 0;
 
     while (values != last) {
-        sum = __smlad(le_pair(values), 0x00010001, sum);
-        sum = __smlad(le_pair(values + 2), 0x00010001, sum);
-        sum = __smlad(le_pair(values + 4), 0x00010001, sum);
-        sum = __smlad(le_pair(values + 6), 0x00010001, sum);
-        sum = __smlad(le_pair(values + 8), 0x00010001, sum);
-        sum = __smlad(le_pair(values + 10), 0x00010001, sum);
-        sum = __smlad(le_pair(values + 12), 0x00010001, sum);
-        sum = __smlad(le_pair(values + 14), 0x00010001, sum);
-        values += 16;
+        __asm__ volatile(
+            "ldmia.w %[values]!, {r4, r5, r6, r8}\n\t"
+            "smlad %[sum], r4, %[ones], %[sum]\n\t"
+            "smlad %[sum], r5, %[ones], %[sum]\n\t"
+            "smlad %[sum], r6, %[ones], %[sum]\n\t"
+            "smlad %[sum], r8, %[ones], %[sum]\n\t"
+            "ldmia.w %[values]!, {r4, r5, r6, r8}\n\t"
+            "smlad %[sum], r4, %[ones], %[sum]\n\t"
+            "smlad %[sum], r5, %[ones], %[sum]\n\t"
+            "smlad %[sum], r6, %[ones], %[sum]\n\t"
+            "smlad %[sum], r8, %[ones], %[sum]"
+            : [values] "+r"(values), [sum] "+r"(sum)
+            : [ones] "r"(0x00010001)
+            : "r4", "r5", "r6", "r8", "memory");
     }
     while (values != stop) {
         sum = __smlad(le_pair(values), 0x00010001, sum);
