@@ -9,10 +9,10 @@ import pytest
 
 from lstm_edge.targets import Target
 
-EACH = {"riscv32": 1}
-"""Board -> every so many-th test gets one of its cases, another one in each test. Plain C
-is compared on this computer as well. All other boards meet all cases, as this one does with
---all-cases."""
+EACH = {"riscv32": 1, "cortex-m85": 6}
+"""Board -> every so many-th test gets one of its cases, another one in each test. The C of a
+Cortex-M85 is that of an M55, and plain C is compared on this computer as well. All other boards
+meet all cases, as these two do with --all-cases."""
 
 
 def spared(items: Sequence[pytest.Item]) -> list[pytest.Item]:

@@ -141,7 +141,7 @@ def test_a_folder_without_a_bundle_and_a_target_without_a_board_are_refused(
     assert "no emulated board" in refused(1, "profile", tmp_path / "host")
 
 
-@pytest.mark.parametrize("target", ["riscv32"])
+@pytest.mark.parametrize("target", ["riscv32", "cortex-m85"])
 def test_a_core_without_a_timing_table_has_instructions_and_no_cycles(
     target: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:

@@ -21,6 +21,7 @@ CONTRACT = (
     "cortex-m7",
     "cortex-m33",
     "cortex-m55",
+    "cortex-m85",
     "riscv32",
     "portable",
 )
@@ -49,7 +50,7 @@ def test_float_flags_keep_float32_exact(name: str) -> None:
     assert ("-fno-tree-vectorize" in target.flags) == ("mve" in target.features)
 
 
-@pytest.mark.parametrize("name", ["", "cortex-m85", "../targets/host", ".", "HOST", "host/"])
+@pytest.mark.parametrize("name", ["", "cortex-m99", "../targets/host", ".", "HOST", "host/"])
 def test_an_unknown_target_is_an_error_that_lists_the_known_ones(name: str) -> None:
     with pytest.raises(TargetError, match=r"unknown target .*cortex-m0plus, cortex-m3") as caught:
         load_target(name)
