@@ -9,7 +9,7 @@ import pytest
 
 from lstm_edge.targets import Target
 
-EACH = {"riscv32": 1, "cortex-m85": 6}
+EACH = {"riscv32": 1, "cortex-m85": 12}
 """Board -> every so many-th test gets one of its cases, another one in each test. The C of a
 Cortex-M85 is that of an M55, and plain C is compared on this computer as well. All other boards
 meet all cases, as these two do with --all-cases."""
