@@ -66,7 +66,7 @@ long: $(PACKAGES) ## tests over 100,000 steps: minutes for each network
 
 .PHONY: qemu-test
 qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates
-	$(PYTEST) tests/qemu
+	$(PYTEST) --all-cases tests/qemu
 
 .PHONY: random
 random: $(PACKAGES) ## 300 random ONNX models, from the file to QEMU: some minutes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.networks import SHAPES, Network, dense
+from lstm_edge.profile.timing import find_timing
 from lstm_edge.targets import Target, all_targets
 
 MAIN, MAIN_SHAPE = "cortex-m4", (16, 32)
@@ -62,8 +63,9 @@ FLOAT_KINDS = ("lstm", "gru")
 
 
 def cores() -> tuple[Target, ...]:
-    """All that a board is emulated for."""
-    return tuple(target for target in all_targets() if target.board is not None)
+    """All that a board is emulated for and whose cycles are known."""
+    emulated = (target for target in all_targets() if target.board is not None)
+    return tuple(target for target in emulated if find_timing(target.name) is not None)
 
 
 def everything() -> list[Case]:

@@ -37,6 +37,7 @@ Doubles = npt.NDArray[np.float64]
 TABLE = Path(costs.__file__).with_name("costs.toml")
 CORES = {core: core for core in ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")}
 CORES |= {"cortex-m3": "cortex-m3", "cortex-m0": "cortex-m0"}
+CORES |= {"rv32im": "riscv32"}
 CORES |= {costs.PORTABLE: "cortex-m4", costs.FLOAT: "cortex-m4"}
 """By table, the core that it is measured on."""
 TRUST = 5e-4
@@ -45,7 +46,8 @@ UNKNOWN = 2.0
 HEAD = """# Instructions of the pieces of code around kernels, by core; measured and written by
 # `python -m benchmarks costs --write`. A piece is an operation, a load, a store, or what
 # passes/workload.py calls so: "unit" and "group" are loops, "step" and "phase" what it takes to
-# enter a function, "operand" what a kernel is told of one. "portable" is plain C on a Cortex-M4.
+# enter a function, "operand" what a kernel is told of one. "portable" is plain C on a Cortex-M4,
+# "rv32im" on a RISC-V.
 """
 
 
@@ -181,7 +183,7 @@ def run(jobs: int, only: Sequence[str] = (), *, write: bool) -> str:
 
 def _code(base: str) -> tuple[str, str]:
     """The code and the core of a table."""
-    if base in (costs.PORTABLE, costs.FLOAT):
+    if base in (costs.PORTABLE, costs.FLOAT, *costs.PLAIN):
         return base, ""
     features = load_target(base).features
     return next(code for code in costs.BASES if code in features), base

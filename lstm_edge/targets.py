@@ -15,8 +15,10 @@ from typing import Any
 from lstm_edge.errors import TargetError
 from lstm_edge.resources import templates_dir
 
-FEATURES = ("armv6m", "armv7m", "dsp", "fpu", "mve")
-"""What a core may have: its base instructions (Armv8-M Mainline has those of armv7m), and more."""
+BASES = ("armv6m", "armv7m", "rv32im")
+"""Base instructions of cores; Armv8-M Mainline has those of armv7m."""
+FEATURES = (*BASES, "dsp", "fpu", "mve")
+"""What a core may have: its base instructions, and more."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,24 @@ class Board:
     """The board that QEMU emulates for a target.
 
     qemu         arguments that select machine and CPU
-    cpuid        expected value of the CPUID register, where `cpuid_mask` has ones
-    vectors      where the CPU reads its vector table, if that is not the start of `flash`
+    flash, ram   what the program and its data lie in
+    emulator     name of the program of QEMU
+    startup      the file in firmware/common that a program starts with
+    link         options of the linker that select the C library
+    cpuid        expected value of the CPUID register, where `cpuid_mask` has ones; None where the
+                 CPU has no such register
+    vectors      where the CPU reads its vector table, or its first instruction, if that is not the
+                 start of `flash`
     """
 
     qemu: tuple[str, ...]
-    cpuid: int
-    cpuid_mask: int
     flash: Region
     ram: Region
+    emulator: str = "qemu-system-arm"
+    startup: str = "startup.c"
+    link: tuple[str, ...] = ("-specs=nano.specs",)
+    cpuid: int | None = None
+    cpuid_mask: int = 0
     vectors: Region | None = None
 
 
@@ -66,6 +77,16 @@ class Target:
     features: tuple[str, ...]
     default_flash_budget: int
     board: Board | None = None
+
+    @property
+    def is_arm(self) -> bool:
+        """True for the cores that run Thumb instructions."""
+        return any(base in self.features for base in ("armv6m", "armv7m"))
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Programs that build for it and run the result."""
+        return (self.compiler,) if self.board is None else (self.compiler, self.board.emulator)
 
 
 def load_target(name: str) -> Target:
@@ -96,7 +117,9 @@ def read_target(path: Path) -> Target:
         raise TargetError(f"{path}: features has {unknown[0]!r}, expected some of {FEATURES}")
     if "board" in values:
         table = values["board"]
-        board = _take(path, "board.", table, _BOARD_KEYS, optional=("vectors",))
+        board = _take(path, "board.", table, _BOARD_KEYS, optional=_BOARD_OPTIONAL)
+        if ("cpuid" in board) != ("cpuid_mask" in board):
+            raise TargetError(f"{path}: board.cpuid and board.cpuid_mask belong together")
         for key in ("vectors", "flash", "ram"):
             if key in board:
                 board[key] = Region(**_take(path, f"board.{key}.", board[key], _REGION_KEYS))
@@ -177,10 +200,14 @@ _TARGET_KEYS: Mapping[str, Callable[[object], Any]] = {
 }
 _BOARD_KEYS: Mapping[str, Callable[[object], Any]] = {
     "qemu": _texts,
+    "emulator": _text,
+    "startup": _text,
+    "link": _texts,
     "cpuid": _integer,
     "cpuid_mask": _integer,
     "vectors": _table,
     "flash": _table,
     "ram": _table,
 }
+_BOARD_OPTIONAL = ("emulator", "startup", "link", "cpuid", "cpuid_mask", "vectors")
 _REGION_KEYS: Mapping[str, Callable[[object], Any]] = {"origin": _integer, "size": _size}

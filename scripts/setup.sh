@@ -35,6 +35,13 @@ clang_sanitizers_are_there() {
         clang -fsanitize=address,undefined -x c -o /dev/null - 2>/dev/null
 }
 
+riscv_library_is_there() {
+    command -v riscv64-unknown-elf-gcc >/dev/null || return 1
+    echo '#include <string.h>' |
+        riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv32imc -mabi=ilp32 \
+            -x c -fsyntax-only - 2>/dev/null
+}
+
 # Debian packages of the tools that are not there.
 missing_packages() {
     usable_python >/dev/null || echo python3 python3-venv
@@ -46,6 +53,9 @@ missing_packages() {
     command -v arm-none-eabi-size >/dev/null || echo binutils-arm-none-eabi
     arm_library_is_there || echo libnewlib-arm-none-eabi
     command -v qemu-system-arm >/dev/null || echo qemu-system-arm
+    command -v riscv64-unknown-elf-gcc >/dev/null || echo gcc-riscv64-unknown-elf
+    riscv_library_is_there || echo picolibc-riscv64-unknown-elf
+    command -v qemu-system-riscv32 >/dev/null || echo qemu-system-misc
 }
 
 as_root() {
@@ -83,6 +93,9 @@ by_hand() {
             binutils-arm-none-eabi) echo "  its binutils: arm-none-eabi-size" ;;
             libnewlib-arm-none-eabi) echo "  its C library: newlib and newlib-nano" ;;
             qemu-system-arm) echo "  QEMU for Arm systems, 7.2 or newer: qemu-system-arm" ;;
+            gcc-riscv64-unknown-elf) echo "  the GNU compiler for bare RISC-V: riscv64-unknown-elf-gcc" ;;
+            picolibc-riscv64-unknown-elf) echo "  its C library: picolibc" ;;
+            qemu-system-misc) echo "  QEMU for RISC-V systems, 7.2 or newer: qemu-system-riscv32" ;;
         esac
     done
 }

@@ -11,6 +11,7 @@ import pytest
 
 from lstm_edge.targets import Target
 from lstm_edge.toolchain import gcc
+from tests.support.boards import spared
 from tests.support.objects import Objects
 from tests.support.tools import in_ci, skip_or_fail
 
@@ -23,6 +24,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden files anew instead of comparing",
     )
+    parser.addoption(
+        "--all-cases",
+        action="store_true",
+        help="all cases on all boards; some boards get a part of them only",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Boards that have little of their own get fewer tests."""
+    if config.getoption("--all-cases"):
+        return
+    left_out = spared(items)
+    config.hook.pytest_deselected(items=left_out)
+    ids = {id(item) for item in left_out}
+    items[:] = [item for item in items if id(item) not in ids]
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +94,6 @@ def target_or_skip(tool_or_skip: Callable[..., None]) -> Callable[[Target], None
     """The same for all that is needed to build for a target and to run the result."""
 
     def require(target: Target) -> None:
-        tool_or_skip(target.compiler, *(() if target.board is None else ("qemu-system-arm",)))
+        tool_or_skip(*target.tools)
 
     return require

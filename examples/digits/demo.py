@@ -107,7 +107,7 @@ def main() -> int:
     """Run all parts; the exit status."""
     start = time.perf_counter()
     try:
-        for tool in (load_target(TARGET).compiler, qemu.TOOL):
+        for tool in load_target(TARGET).tools:
             find_tool(tool)
         compile_digits()
         compiled = bundle.read(BUILD / "digits")

@@ -1,6 +1,7 @@
 /*
  * Semihosting: a program on a board asks the debugger, or the emulator, to do its input and output.
- * Arm, "Semihosting for AArch32 and AArch64", version 3.0; T32 on M profile: BKPT 0xAB.
+ * Arm, "Semihosting for AArch32 and AArch64", version 3.0; T32 on M profile: BKPT 0xAB. RISC-V has
+ * the same operations behind an EBREAK: "RISC-V Semihosting", version 0.3.
  * Without a debugger attached the first call stops the CPU.
  */
 #ifndef EDGE_SEMIHOSTING_H

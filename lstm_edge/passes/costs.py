@@ -26,6 +26,8 @@ BASES = ("dsp", "armv7m", "armv6m")
 MEASURED_ON = {"dsp": "cortex-m4", "armv7m": "cortex-m3", "armv6m": "cortex-m0"}
 """By code, the core whose table another core without one takes."""
 PORTABLE, FLOAT = "portable", "float"
+PLAIN = ("rv32im",)
+"""Features that have plain C, and costs of their own."""
 TOLERANCE, FEW = 0.05, 25
 """How far an estimate may be from what is counted at -O2 with the kernels of a core, as a share, or
 in instructions where a step has few; a test holds both.
@@ -75,7 +77,7 @@ def base_of(program: Program, target: Target) -> str | None:
     """The code of a target. float32 without hardware for it is not known."""
     if program.is_float:
         return FLOAT if "fpu" in target.features else None
-    return next((base for base in BASES if base in target.features), PORTABLE)
+    return next((base for base in (*BASES, *PLAIN) if base in target.features), PORTABLE)
 
 
 @cache

@@ -10,8 +10,8 @@ from pathlib import Path
 from lstm_edge import bundle
 from lstm_edge.errors import BudgetError
 from lstm_edge.profile.bundle_profile import Profile, core_of, profile_bundle
+from lstm_edge.profile.timing import timing
 from lstm_edge.targets import Target, load_target
-from lstm_edge.toolchain import qemu
 from lstm_edge.toolchain.process import find_tool
 
 
@@ -36,9 +36,11 @@ def check_tools(budgets: Budgets, target: Target) -> None:
     """What a check needs: ToolchainError says what to install, TargetError that it cannot be."""
     if not budgets.any:
         return
-    core_of(target)
-    find_tool(target.compiler)
-    find_tool(qemu.TOOL)
+    core = core_of(target)
+    if budgets.cycles is not None:
+        timing(core)
+    for tool in target.tools:
+        find_tool(tool)
     if budgets.cycles is not None:
         find_tool(load_target("host").compiler)
 
@@ -55,7 +57,9 @@ def check_budgets(budgets: Budgets, files: Mapping[str, bytes]) -> None:
     what = "step" if profile.step else "run"
     _check(f"a {what} takes", most.instructions, "instructions", "--max-insn", budgets.instructions)
     if most.cycles is not None:
-        band = f"cycles (a model, +-{profile.timing.band:.0%})"
+        band = "cycles (a model)"
+        if profile.timing is not None:
+            band = f"cycles (a model, +-{profile.timing.band:.0%})"
         _check(f"a {what} takes", most.cycles, band, "--max-cycles", budgets.cycles)
     _check_stack(profile, budgets.stack)
 

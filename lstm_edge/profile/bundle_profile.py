@@ -17,14 +17,14 @@ from lstm_edge.passes.macs import macs_by_layer
 from lstm_edge.profile import sampling
 from lstm_edge.profile.attribution import Owners, by_owner, owners_of
 from lstm_edge.profile.counting import Executable, build_program, count_calls
-from lstm_edge.profile.cycles import BlockCost, block_costs, model_of
+from lstm_edge.profile.cycles import BlockCost, NoModel, block_costs, model_of
 from lstm_edge.profile.energy import Energy, energy_of, load_part
 from lstm_edge.profile.instructions import disassemble
 from lstm_edge.profile.memory import flash_of
 from lstm_edge.profile.results import Band, CallCost, Cost, Flash, FunctionCost, LayerCost, Ram
 from lstm_edge.profile.stack import Bound, stack_bound, stack_seen
 from lstm_edge.profile.systick import build_timed, timed_calls
-from lstm_edge.profile.timing import Timing, timing
+from lstm_edge.profile.timing import Timing, find_timing
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain.process import find_tool
 
@@ -34,12 +34,13 @@ class Profile:
     """made_up: the samples that were counted were drawn, not given by the user. exact: counted one
     by one; else by SysTick, totals only, because this computer has no compiler for the plugin.
     step: None where the model needs whole sequences. energy: of a step, or else of a run, None
-    without a part.
+    without a part. timing: None where there is no table for the core, and then no cycles either.
     """
 
     name: str
     target: str
-    timing: Timing
+    core: str
+    timing: Timing | None
     made_up: bool
     exact: bool
     step: CallCost | None
@@ -55,7 +56,7 @@ class Profile:
 
     def band(self, cycles: float | None) -> Band | None:
         """Cycles with the model's band."""
-        if cycles is None:
+        if cycles is None or self.timing is None:
             return None
         return Band(cycles, cycles * (1 - self.timing.band), cycles * (1 + self.timing.band))
 
@@ -79,13 +80,13 @@ def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:
     """
     target, program = bundle.target, bundle.program
     core = core_of(target)
-    table = timing(core)
+    table = find_timing(core)
     part = None if board is None else load_part(board, core)
     sample = sampling.sample_of(bundle)
     host = load_target("host").compiler
     exact = shutil.which(host) is not None
-    if part is not None and not exact:
-        find_tool(host)  # no energy without cycles: says what to install
+    if not exact and (part is not None or not target.is_arm):
+        find_tool(host)  # neither energy nor another clock: says what to install
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
         folder = Path(temporary)
         kind = "step" if program.streams else "run"
@@ -99,6 +100,7 @@ def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:
     profile = Profile(
         program.name,
         target.name,
+        core,
         table,
         bundle.manifest.get("calibration") == "drawn",
         exact,
@@ -115,14 +117,16 @@ def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:
 
 
 def core_of(target: Target) -> str:
-    """The core that a target's compiler is told: `cortex-m33` of -mcpu=cortex-m33+nodsp."""
-    found = re.search(r"-mcpu=([\w-]+)", " ".join(target.flags))
-    if target.board is None or found is None:
+    """The core that a target's compiler is told: `cortex-m33` of -mcpu=cortex-m33+nodsp; the name
+    of the target where it is told instructions only.
+    """
+    if target.board is None:
         raise TargetError(
             f"the bundle is for {target.name}, which has no emulated board to count on; compile it "
-            "for one of the Cortex-M targets"
+            "for a target that has one, such as cortex-m4"
         )
-    return found[1]
+    found = re.search(r"-mcpu=([\w-]+)", " ".join(target.flags))
+    return found[1] if found else target.name
 
 
 def _measure(
@@ -151,7 +155,9 @@ def _counted(
     code = disassemble(bundle.target, executable.path)
     owners = owners_of(executable, code, bundle.program)
     counted = count_calls(executable, function, owners.ranges)
-    model = model_of(core_of(bundle.target))
+    core = core_of(bundle.target)
+    known = find_timing(core) is not None
+    model = model_of(core) if known else NoModel()
     costs = block_costs(model, code, counted.blocks)
     calls = len(counted.calls)
     mean = Cost(counted.mean, sum(cost.cycles for cost in costs) / calls)
@@ -166,6 +172,7 @@ def _counted(
     steps = 1 if kind == "step" else feed.shape[2]
     functions = _functions(executable, costs, calls)
     cost = CallCost(function, steps, calls, sum(macs), mean, most, layers, outside, functions)
+    cost = cost if known else cost.without_cycles()
     bound = stack_bound(code, executable.symbols, function)
     seen = stack_seen(code, executable.symbols, counted.first_store)
     return _Measured(cost, bound, seen, executable)

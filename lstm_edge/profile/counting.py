@@ -144,7 +144,7 @@ def build_program(
     if target.board is None:
         raise TargetError(
             f"{target.name} has no emulated board, on which instructions could be counted; take "
-            "one of the Cortex-M targets"
+            "a target that has one, such as cortex-m4"
         )
     built_for = target if flags is None else replace(target, flags=tuple(flags))
     path = gcc.build(

@@ -57,6 +57,20 @@ class BlockCost:
         return sum(self.costs) * self.block.runs + self.jumps
 
 
+class NoModel:
+    """Of a core without a timing table: instructions are counted, and no cycles."""
+
+    looks_back = 1
+
+    def costs(self, block: Sequence[Insn], before: Sequence[Insn]) -> list[int]:
+        """None."""
+        return [0] * len(block)
+
+    def jumps(self, block: Sequence[Insn], target: Insn | None, taken: int, missed: int) -> int:
+        """None."""
+        return 0
+
+
 def model_of(core: str) -> Model:
     """The model of a core, which has the name of its target."""
     table = timing(core)

@@ -47,6 +47,7 @@ class _Walk:
     calls: dict[int, int] = field(default_factory=dict)
     deepest: int = 0
     computed: int = -1
+    by_register: Insn | None = None
     unknown: str = ""
 
 
@@ -62,9 +63,11 @@ def frame_of(
 
     All paths are followed, and the largest depth counts. A computed jump (`add pc, rN`, tbb, a jump
     table) stays inside its function: code that nothing else reaches is taken to be its target.
+    `jr rN` of RISC-V may leave as well; it is taken to do so where there is no such code.
     case_helpers: functions of libgcc that jump by a table behind their call.
     """
     walk = _Walk(code, first, end, case_helpers, todo=[(first if entry is None else entry, 0)])
+    found_targets = False
     while True:
         _follow(walk)
         jumped = walk.computed
@@ -72,6 +75,10 @@ def frame_of(
         if jumped < 0:
             break
         left = [a for a in range(first, end, 2) if a in code and a not in walk.depths]
+        found_targets = found_targets or bool(left)
+        insn = walk.by_register
+        if insn is not None and not found_targets:
+            walk.unknown = f"an indirect jump, {insn.text!r} at {insn.address:#x}"
         walk.todo = [(address, jumped) for address in left]
     calls = tuple(Call(target, depth) for target, depth in sorted(walk.calls.items()))
     return Frame(walk.deepest, calls, walk.depths, walk.unknown)
@@ -145,6 +152,8 @@ def _constant(insn: Insn, before: int | None) -> int | None:
     """What an instruction puts into its register; None where that is no constant."""
     if insn.literal is not None:
         return insn.literal
+    if len(insn.operands) == 3 and insn.operands[0] != insn.operands[1]:
+        return None
     found = IMMEDIATE.fullmatch(insn.operands[-1])
     number = int(found[1]) if found else None
     match insn.base:
@@ -211,6 +220,8 @@ def _leave(walk: _Walk, insn: Insn, depth: int) -> bool:
             walk.unknown = walk.unknown or f"an indirect jump, {insn.text!r} at {insn.address:#x}"
     elif register not in RETURNS:
         walk.computed = max(walk.computed, depth)
+        if insn.base == "jr":
+            walk.by_register = insn
     return False
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lstm_edge.profile import operands
+from lstm_edge.profile import operands, riscv
 from lstm_edge.profile.symbols import tool
 from lstm_edge.targets import Target
 from lstm_edge.toolchain.process import run_tool
@@ -68,13 +68,16 @@ def disassemble(target: Target, program: Path) -> Mapping[int, Insn]:
         command += ["-m", "armv8.1-m.main"]
     output = run_tool([*command, program.resolve()], working_dir=program.parent, timeout=TIMEOUT)
     lines = LINE.findall(output)
+    if not target.is_arm:
+        every = (parse_riscv(int(a, 16), _size(code), *line) for a, code, *line in lines)
+        return {insn.address: insn for insn in every if not insn.base.startswith(".")}
     data = {int(a, 16): int(words, 16) for a, _, name, words in lines if name == ".word"}
     found = {}
     for address, code, name, words in lines:
         if name == ".short" and words.startswith("0xbf"):
             name, words = "it", "al"  # an IT AL: padding
         if not name.startswith("."):
-            insn = parse(int(address, 16), len(code.replace(" ", "")) // 2, name, words)
+            insn = parse(int(address, 16), _size(code), name, words)
             at = LITERAL.search(words) if insn.kind == "ldrpc" else None
             literal = data.get(int(at[1], 16)) if at else None
             found[insn.address] = replace(insn, literal=literal) if literal is not None else insn
@@ -105,6 +108,33 @@ def parse(address: int, size: int, name: str, words: str) -> Insn:
         effect.writeback,
         effect.indexed,
     )
+
+
+def parse_riscv(address: int, size: int, name: str, words: str) -> Insn:
+    """The same on a RISC-V: `sw`, `ra,12(sp)`."""
+    base, parts, effect, target = riscv.read(name, words)
+    return Insn(
+        address,
+        size,
+        f"{name} {words}".strip(),
+        base,
+        None,
+        False,
+        parts,
+        target,
+        effect.kind,
+        effect.writes,
+        effect.reads,
+        effect.bases,
+        effect.count,
+        effect.writeback,
+        effect.indexed,
+    )
+
+
+def _size(code: str) -> int:
+    """Bytes of an instruction that is printed so."""
+    return len(code.replace(" ", "")) // 2
 
 
 def split_name(name: str) -> tuple[str, str | None, bool]:

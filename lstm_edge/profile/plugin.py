@@ -77,13 +77,13 @@ class Counts:
     returned: bool
 
 
-def plugin() -> Path:
-    """The plugin for the QEMU that is installed; compiled on first use, then kept.
+def plugin(emulator: str) -> Path:
+    """The plugin for a QEMU that is installed; compiled on first use, then kept.
 
     ToolchainError where there is no compiler for this computer.
     """
     source = firmware_dir() / "profile" / "count.c"
-    version = interface_version()
+    version = interface_version(emulator)
     flags = [*FLAGS, f"-DPLUGIN_VERSION={version}"]
     if sys.platform == "darwin":
         flags += ["-undefined", "dynamic_lookup"]
@@ -115,9 +115,9 @@ def cache_dir() -> Path:
     return Path(tempfile.mkdtemp(prefix="lstm-edge-"))
 
 
-def interface_version() -> int:
+def interface_version(emulator: str) -> int:
     """The version of QEMU's plugin interface: 2 since QEMU 9, and what is used is the same."""
-    text = run_tool([qemu.TOOL, "--version"], working_dir=Path.cwd(), timeout=TIMEOUT)
+    text = run_tool([emulator, "--version"], working_dir=Path.cwd(), timeout=TIMEOUT)
     found = re.search(r"version (\d+)", text)
     return 2 if found and int(found[1]) >= 9 else 1
 
@@ -137,11 +137,13 @@ def run(board: Board, program: Path, folder: Path, request: Request) -> Counts:
         arguments.append(f"owners={owners.resolve()}")
     if request.only is not None:
         arguments.append(f"only={request.only}")
-    words = ",".join([str(plugin()), *arguments])
+    words = ",".join([str(plugin(board.emulator)), *arguments])
     command = [*qemu.command_line(board, program.resolve()), "-plugin", words]
     run_tool(command, working_dir=folder, timeout=TIMEOUT)
     if not out.is_file():
-        raise ToolchainError(f"{qemu.TOOL} ran without its plugin; it may be built without plugins")
+        raise ToolchainError(
+            f"{board.emulator} ran without its plugin; it may be built without plugins"
+        )
     return read_counts(out.read_text().splitlines())
 
 

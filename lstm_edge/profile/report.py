@@ -18,17 +18,12 @@ NOT_EXACT = (
 
 def text(profile: Profile) -> str:
     """The whole profile."""
-    table = profile.timing
     lines = [f"{profile.name} for {profile.target}"]
     lines += _calls(profile)
     if profile.exact:
         lines += _layers(profile.main)
         lines += _functions(profile.main)
-        lines += [
-            f"  cycles are those of a model of {table.title}, memory without wait states, "
-            f"+-{table.band:.0%}",
-            f"    {table.status}",
-        ]
+        lines += [f"  {line}" for line in _of_the_model(profile)]
     else:
         lines.append(f"  {NOT_EXACT}")
     lines += _memory(profile)
@@ -67,12 +62,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
             "calls": main.calls,
             "steps": main.calls * main.steps,
         },
-        "cycle_model": {
-            "core": profile.timing.core,
-            "band": profile.timing.band,
-            "validated": profile.timing.status.startswith("validated"),
-            "status": profile.timing.status,
-        },
+        "cycle_model": _model_json(profile),
         "flash": vars(profile.flash),
         "ram": {
             "state": profile.ram.state,
@@ -85,6 +75,29 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "energy": None if profile.energy is None else _energy_json(profile.energy),
     }
     return made
+
+
+def _of_the_model(profile: Profile) -> list[str]:
+    table = profile.timing
+    if table is None:
+        return [f"no cycles: there is no timing table for {profile.core}"]
+    return [
+        f"cycles are those of a model of {table.title}, memory without wait states, "
+        f"+-{table.band:.0%}",
+        f"  {table.status}",
+    ]
+
+
+def _model_json(profile: Profile) -> dict[str, Any] | None:
+    table = profile.timing
+    if table is None:
+        return None
+    return {
+        "core": table.core,
+        "band": table.band,
+        "validated": table.status.startswith("validated"),
+        "status": table.status,
+    }
 
 
 def number(value: float) -> float | int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -20,6 +20,10 @@ class Cost:
 
     instructions: float
     cycles: float | None
+
+    def without_cycles(self) -> Cost:
+        """Instructions only."""
+        return replace(self, cycles=None)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,17 @@ class CallCost:
     layers: tuple[LayerCost, ...] = ()
     outside: Cost = Cost(0.0, 0.0)
     functions: tuple[FunctionCost, ...] = ()
+
+    def without_cycles(self) -> CallCost:
+        """Instructions only."""
+        return replace(
+            self,
+            mean=self.mean.without_cycles(),
+            most=self.most.without_cycles(),
+            layers=tuple(replace(part, cost=part.cost.without_cycles()) for part in self.layers),
+            outside=self.outside.without_cycles(),
+            functions=tuple(replace(f, cost=f.cost.without_cycles()) for f in self.functions),
+        )
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,18 @@ class Timing:
 
 def timing(core: str) -> Timing:
     """The table of a core, which has the name of its target; TargetError where there is none."""
-    found = _tables().get(core)
+    found = find_timing(core)
     if found is None:
         known = ", ".join(_tables())
         raise TargetError(f"no timing table for {core!r}; there is one for {known}")
+    return found
+
+
+def find_timing(core: str) -> Timing | None:
+    """The same; None where there is none."""
+    found = _tables().get(core)
+    if found is None:
+        return None
     tables = ("issue", "stall", "taken", "latency", "occupancy", "busy", "ready")
     absent: dict[str, Any] = {name: {} for name in tables}
     return Timing(core, **{**absent, "list": 0, "pairs_simple": False, "missed": 0, **found})

@@ -19,16 +19,18 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsha
 TIMEOUT = 600.0
 """Seconds that one call of a compiler may take: straight-line cells are long functions."""
 
-_BOARD_SOURCES = ("startup.c", "semihosting.c", "edge_io_semihosting.c")
+_BOARD_SOURCES = ("semihosting.c", "edge_io_semihosting.c")
 _HOST_SOURCES = ("edge_io_stdio.c",)
 _VECTORS_SIZE = 256
-"""Bytes at the start of flash for the vector table of startup.c: 64 words."""
+"""Bytes at the start of flash for the vector table of startup.c, 64 words, or for the first
+instructions of another start-up file.
+"""
 
 _SECTIONS = {
     "text": (".text", ".vectors", ".ARM.exidx", ".ARM.extab"),
-    "rodata": (".rodata",),
-    "data": (".data",),
-    "bss": (".bss",),
+    "rodata": (".rodata", ".srodata"),
+    "data": (".data", ".sdata"),
+    "bss": (".bss", ".sbss"),
 }
 
 
@@ -50,7 +52,7 @@ def build(
     Everything is written to `output_dir`. Failures raise ToolchainError.
     """
     common = firmware_dir() / "common"
-    added = _HOST_SOURCES if target.board is None else _BOARD_SOURCES
+    added = _HOST_SOURCES if target.board is None else (target.board.startup, *_BOARD_SOURCES)
     objects = compile_objects(
         target,
         [*sources, *(common / name for name in added)],
@@ -149,11 +151,12 @@ def _link_flags(target: Target, output_dir: Path) -> tuple[str, ...]:
         return ("-Wl,--gc-sections",)
     script = output_dir / "link.ld"
     script.write_text(linker_script(target.board), encoding="utf-8")
-    return ("-specs=nano.specs", "-nostartfiles", "-Wl,--gc-sections", f"-Wl,-T,{script.resolve()}")
+    own = ("-nostartfiles", "-Wl,--gc-sections", "-T", str(script.resolve()))
+    return (*target.board.link, *own)
 
 
 def _board_defines(target: Target) -> tuple[str, ...]:
-    if target.board is None:
+    if target.board is None or target.board.cpuid is None:
         return ()
     return (
         f"EDGE_CPUID={target.board.cpuid:#010x}u",

@@ -17,6 +17,7 @@ TAIL_LINES = 20
 """Lines of a failed program's output that its error shows."""
 
 _ARM = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi"
+_RISCV = "apt-get install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
 _INSTALL = {
     "cc": "apt-get install gcc",
     "gcc": "apt-get install gcc",
@@ -27,6 +28,9 @@ _INSTALL = {
     "arm-none-eabi-gcc": _ARM,
     "arm-none-eabi-size": _ARM,
     "qemu-system-arm": "apt-get install qemu-system-arm",
+    "riscv64-unknown-elf-gcc": _RISCV,
+    "riscv64-unknown-elf-size": _RISCV,
+    "qemu-system-riscv32": "apt-get install qemu-system-misc",
 }
 
 

@@ -8,8 +8,6 @@ from lstm_edge.errors import ToolchainError
 from lstm_edge.targets import Board, Target
 from lstm_edge.toolchain.process import run_tool
 
-TOOL = "qemu-system-arm"
-
 
 def run(target: Target, program: Path, working_dir: Path, timeout: float = 120.0) -> str:
     """Run an ELF file, at most `timeout` seconds; what it printed.
@@ -26,7 +24,7 @@ def run(target: Target, program: Path, working_dir: Path, timeout: float = 120.0
 def command_line(board: Board, program: Path) -> tuple[str, ...]:
     """QEMU without screen, monitor and serial ports; semihosting output on standard output."""
     return (
-        TOOL,
+        board.emulator,
         *board.qemu,
         *("-display", "none", "-monitor", "none", "-serial", "none"),
         *("-chardev", "stdio,id=console,signal=off"),

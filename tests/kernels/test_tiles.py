@@ -24,7 +24,9 @@ from tests.kernels.batch import (
 from tests.support.exactness import sanitized
 
 HOST = load_target("host")
-BOARDS = tuple(target for target in all_targets() if target.board is not None)
+BOARDS = tuple(
+    target for target in all_targets() if target.board is not None and kernels_of(target)
+)
 AROUND = (4, 5, 6, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 128)
 """Columns on both sides of blocks, beside `COLUMNS`."""
 

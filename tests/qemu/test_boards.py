@@ -128,7 +128,10 @@ def test_the_exit_status_of_main_is_reported(
 
 def fault_cases() -> Iterator[tuple[Target, str, str]]:
     for target in BOARDS:
-        if target.name.startswith("cortex-m0"):
+        if not target.is_arm:
+            yield target, '__asm__ volatile(".short 0");', "illegal instruction, number 00000002"
+            yield target, UNMAPPED, "store access fault, number 00000007"
+        elif target.name.startswith("cortex-m0"):
             # Armv6-M has one fault for everything; its board ignores a write to nowhere.
             yield target, UNDEFINED, "HardFault, number 00000003"
         else:

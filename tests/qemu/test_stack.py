@@ -10,9 +10,10 @@ import pytest
 from lstm_edge.profile.counting import Executable, count_calls
 from lstm_edge.profile.instructions import disassemble
 from lstm_edge.profile.stack import Bound, stack_bound, stack_seen
-from lstm_edge.targets import Target, load_target
+from lstm_edge.targets import Target, all_targets, load_target
 from tests.support.counted import build, every_board, function, main_of
 
+BOARDS = tuple(target for target in all_targets() if target.board is not None)
 DEEP = function("deep", "push {r4, r5, r6, lr}", "sub sp, #8", "str r0, [sp, #4]", "add sp, #8",
                 "pop {r4, r5, r6, pc}")  # fmt: skip
 OUTER = function("outer", "push {r4, lr}", "bl deep", "pop {r4, pc}")
@@ -102,7 +103,7 @@ def test_what_has_no_bound_is_told_and_not_counted_as_nothing(
 
 
 @pytest.mark.parametrize("optimize", ["-O0", "-O1", "-O2", "-Os"])
-@every_board
+@pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 def test_no_compiled_function_uses_more_than_its_bound(
     target: Target, optimize: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
 ) -> None:

@@ -369,8 +369,8 @@ def test_targets_are_those_of_the_contract() -> None:
     result = done("targets", "--json")
     found = json.loads(result.stdout)["targets"]
     names = [t["name"] for t in found]
-    cores = ("m0", "m0plus", "m3", "m4", "m7", "m33", "m55")
-    assert names == ["host", *(f"cortex-{core}" for core in cores), "portable"]
-    assert [t["emulated"] for t in found] == [False, *[True] * len(cores), False]
+    cores = ("m0", "m0plus", "m3", "m4", "m7", "m33", "m55", "m85")
+    assert names == ["host", *(f"cortex-{core}" for core in cores), "riscv32", "portable"]
+    assert [t["emulated"] for t in found] == [False, *[True] * (len(cores) + 1), False]
     lines = done("targets").stdout.splitlines()
     assert [line.split()[0] for line in lines] == names

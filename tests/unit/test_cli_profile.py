@@ -14,6 +14,7 @@ import pytest
 from lstm_edge import bundle
 from lstm_edge.profile import bundle_profile, plugin
 from lstm_edge.profile.energy import all_parts, load_part
+from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc
 from tests.support.command import DIGITS, FIXTURES, call, done, refused, tree
 
@@ -140,6 +141,39 @@ def test_a_folder_without_a_bundle_and_a_target_without_a_board_are_refused(
     assert "no emulated board" in refused(1, "profile", tmp_path / "host")
 
 
+@pytest.mark.parametrize("target", ["riscv32", "cortex-m85"])
+def test_a_core_without_a_timing_table_has_instructions_and_no_cycles(
+    target: str, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    tool_or_skip(*load_target(target).tools, "cc")
+    words = (*SMALL, "--target", target, "-o", tmp_path / "bundle")
+    done(*words)
+    found = json.loads(done("profile", tmp_path / "bundle", "--json").stdout)
+    assert list(found) == KEYS
+    step = found["instructions_per_step"]
+    outside = found["outside_layers"]["instructions"]
+    assert sum(part["instructions"] for part in (*found["layers"], *found["functions"])) == (
+        pytest.approx(2 * step - outside, abs=0.1)
+    )
+    assert [found[key] for key in ("cycles_per_step", "cycles_low", "cycle_model")] == [None] * 3
+    assert all(part["cycles"] is None for part in (*found["layers"], *found["functions"]))
+    assert found["ram"]["stack_seen"] <= found["ram"]["stack"] < 2000
+    if target == "riscv32":
+        assert "no timing table for riscv32" in done("profile", tmp_path / "bundle").stdout
+    assert f"no timing table for '{target}'" in refused(1, *words, "--max-cycles", 1)
+    assert f"there is none for {target}" in refused(
+        1, "profile", tmp_path / "bundle", "--board", "stm32l4r5"
+    )
+
+
+def test_another_core_than_arm_has_no_clock_to_count_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(*SMALL, "--target", "riscv32", "-o", tmp_path / "bundle")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "apt-get install gcc)" in refused(1, "profile", tmp_path / "bundle")
+
+
 def test_a_damaged_bundle_is_refused(small: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     shutil.copytree(small, folder)
@@ -156,10 +190,10 @@ def test_the_plugin_is_compiled_once(
 ) -> None:
     tool_or_skip("cc", "qemu-system-arm")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made = plugin.plugin()
+    made = plugin.plugin("qemu-system-arm")
     assert made.is_relative_to(tmp_path)
     before = made.stat().st_mtime_ns
-    assert plugin.plugin() == made
+    assert plugin.plugin("qemu-system-arm") == made
     assert made.stat().st_mtime_ns == before
     assert list(made.parent.iterdir()) == [made]
 

@@ -10,7 +10,7 @@ import pytest
 from lstm_edge import targets
 from lstm_edge.errors import TargetError
 from lstm_edge.resources import firmware_dir, templates_dir
-from lstm_edge.targets import FEATURES, all_targets, load_target, read_target
+from lstm_edge.targets import BASES, FEATURES, all_targets, load_target, read_target
 
 CONTRACT = (
     "host",
@@ -21,6 +21,8 @@ CONTRACT = (
     "cortex-m7",
     "cortex-m33",
     "cortex-m55",
+    "cortex-m85",
+    "riscv32",
     "portable",
 )
 
@@ -35,7 +37,8 @@ def test_a_target_loads_by_its_name(name: str) -> None:
     assert target.name == name
     assert set(target.features) <= set(FEATURES)
     on_a_computer = name in ("host", "portable")
-    assert ("armv6m" in target.features) + ("armv7m" in target.features) == (not on_a_computer)
+    assert len(set(BASES) & set(target.features)) == (not on_a_computer)
+    assert target.is_arm == name.startswith("cortex")
     assert (target.board is None) == on_a_computer
 
 
@@ -47,7 +50,7 @@ def test_float_flags_keep_float32_exact(name: str) -> None:
     assert ("-fno-tree-vectorize" in target.flags) == ("mve" in target.features)
 
 
-@pytest.mark.parametrize("name", ["", "cortex-m85", "../targets/host", ".", "HOST", "host/"])
+@pytest.mark.parametrize("name", ["", "cortex-m99", "../targets/host", ".", "HOST", "host/"])
 def test_an_unknown_target_is_an_error_that_lists_the_known_ones(name: str) -> None:
     with pytest.raises(TargetError, match=r"unknown target .*cortex-m0plus, cortex-m3") as caught:
         load_target(name)
@@ -83,6 +86,9 @@ def test_a_new_folder_is_a_new_target(tmp_path: Path, monkeypatch: pytest.Monkey
         ('features = ["armv7m", "dsp", "fpu"]', 'features = "dsp"', "expected a list"),
         ("cpuid_mask = ", "cpuid_mark = ", "unknown key 'board.cpuid_mark'"),
         ("cpuid = 0x410f_c240", "cpuid = 0x1_0000_0000", "board.cpuid is 4294967296"),
+        ("cpuid_mask = 0xff00_fff0", "", "board.cpuid and board.cpuid_mask belong together"),
+        ("[board]", '[board]\nemulator = ""', "board.emulator is ''"),
+        ("[board]", '[board]\nlink = "-lc"', "board.link is '-lc', expected a list of strings"),
         ("size = 0x40_0000", "size = 0", "board.flash.size is 0"),
         ("ram = { origin = 0x2000_0000, ", "ram = { ", "missing key 'board.ram.origin'"),
         ("ram = { origin = 0x2000_0000, size = 0x40_0000 }", "ram = 3", "expected a table"),
@@ -99,6 +105,18 @@ def test_a_mistake_in_a_target_file_names_file_and_key(
         read_target(path)
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_board_names_a_start_up_file_that_is_there() -> None:
+    boards = [target.board for target in all_targets() if target.board is not None]
+    for board in boards:
+        assert (firmware_dir() / "common" / board.startup).is_file()
+    assert {board.emulator for board in boards} == {"qemu-system-arm", "qemu-system-riscv32"}
+
+
+def test_tools_are_those_that_build_and_run() -> None:
+    assert load_target("host").tools == ("cc",)
+    assert load_target("riscv32").tools == ("riscv64-unknown-elf-gcc", "qemu-system-riscv32")
 
 
 def test_templates_and_firmware_are_found() -> None:
