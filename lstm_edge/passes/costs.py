@@ -21,9 +21,14 @@ from lstm_edge.targets import Target
 
 Prices = Mapping[str, float]
 """Piece of code -> instructions."""
-BASES = ("dsp", "armv7m", "armv6m")
+BASES = ("mve", "dsp", "armv7m", "armv6m")
 """Features with code of their own, the best first."""
-MEASURED_ON = {"dsp": "cortex-m4", "armv7m": "cortex-m3", "armv6m": "cortex-m0"}
+MEASURED_ON = {
+    "mve": "cortex-m55",
+    "dsp": "cortex-m4",
+    "armv7m": "cortex-m3",
+    "armv6m": "cortex-m0",
+}
 """By code, the core whose table another core without one takes."""
 PORTABLE, FLOAT = "portable", "float"
 PLAIN = ("rv32im",)
@@ -63,7 +68,7 @@ def pieces_around(
 ) -> tuple[float, Prices]:
     """Of a step on the mean: instructions of its tiles, and the pieces of code around them."""
     phases = (phase for phase in selection.schedule.phases if phase.sweep != LOAD)
-    fuses, pairs = base in BASES, base == "dsp"
+    fuses, pairs = base in BASES, base in ("mve", "dsp")
     return pieces_of(
         (
             workload(program, selection, phase, fuses=fuses, pairs=pairs),
