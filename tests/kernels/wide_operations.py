@@ -88,6 +88,7 @@ class Cases:
         self.means: list[str] = []
         self.not_means: list[str] = []
         self.given = {n: self.b.value(n, WHOLE, f) for n, f in INPUTS.items()}
+        self.given["one"] = self.b.value("one", 1, INPUTS["to30"])
         self.inputs = list(self.given.values())
         for name in MADE:
             self.given[name] = self._made(name)
@@ -191,6 +192,8 @@ def _shifts(c: Cases) -> None:
     c.case("headroom", "text", g["positive"])
     c.case("lift", "text", g["a"], g["to30"])
     c.case("drop", "text", g["a"], g["to31"])
+    c.case("lift", "text", g["a"], g["one"])
+    c.case("drop", "text", g["a"], g["one"])
     for n in (0, 1, 30):
         c.case("lift", "text", g["a"], c.number(n))
         c.case("drop", "text", g["a"], c.number(n + n // 30))
@@ -244,7 +247,8 @@ def _slices_and_reductions(c: Cases) -> None:
     c.case("slice", "text", g["a"], n=3, count=12)
     for kind in ("max", "sum"):
         c.case(kind, "text", g["few"])
-        c.case(kind, "dead", c.plain("shift", (some,), n=4))
+        # Units that are not there have a 5, which must not count.
+        c.case(kind, "dead", c.plain("add", (c.plain("shift", (some,), n=4), c.number(5))))
     c.case("max", "text", g["a"])
     c.case("max", "dead", some)
     least = c.case("max", "dead", small)
@@ -319,6 +323,9 @@ def edges() -> dict[str, np.ndarray]:
         if bits == 8:
             numbers = rng.integers(fmt.low - 2, fmt.high + 3, shape)
         drawn[name] = numbers.astype(np.int64)
+    for name in ("a", "m", "few"):
+        # The largest of a vector may lie below 0.
+        drawn[name][:, :, ::4] = np.minimum(drawn[name], ~drawn[name])[:, :, ::4]
     a = drawn["a"]
     for left, right in (("a", "b"), ("m", "k"), ("p", "q")):
         drawn[left][0, 0, 0, :4] = drawn[right][0, 0, 0, :4] = FORMATS[left].low
@@ -334,6 +341,7 @@ def edges() -> dict[str, np.ndarray]:
     places.reshape(-1)[: len(all_ends)] = all_ends
     drawn["at"] = rng.permutation(np.clip(places, INT32_MIN, INT32_MAX).reshape(-1)).reshape(shape)
     found = {name: drawn[name] for name in INPUTS}
+    found["one"] = rng.permutation(drawn["to30"][..., :1], axis=2)
     for name in MADE:
         whole = drawn[name] << _places(name)
         found |= {f"{name}_upper": whole >> 16, f"{name}_lower": (whole & 0xFFFF) - 2**15}
