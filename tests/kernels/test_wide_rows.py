@@ -28,7 +28,7 @@ def test_rows_and_copies_on_this_computer(
     """
     tool_or_skip(compiler)
     options = {"optimize": "-O0", **sanitized(compiler)}
-    jobs, wrong = run_jobs(HOST, tmp_path, len(compiler), 6, **options)
+    jobs, wrong = run_jobs(HOST, tmp_path, len(compiler), 4, **options)
     assert len(jobs) > 2500
     assert wrong == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -113,10 +114,10 @@ class Cases:
     def constant(self, name: str, numbers: np.ndarray) -> Value:
         return self.b.vector(name, numbers, formatted(int(numbers.min()), int(numbers.max())))
 
-    def plain(self, kind: str, args: tuple[Value, ...], **more: int | str) -> Value:
+    def plain(self, kind: str, args: tuple[Value, ...], **more: Any) -> Value:
         """An operation whose result has the range that follows from its operands."""
         ends = [self._ends(arg) for arg in args]
-        op = Op(kind, "", tuple(arg.name for arg in args), **more)  # type: ignore[arg-type]
+        op = Op(kind, "", tuple(arg.name for arg in args), **more)
         bounds = OPERATIONS[kind].bounds
         assert bounds is not None
         low, high = bounds(op, ends, self.b.constants)
@@ -124,7 +125,7 @@ class Cases:
         length = 1 if OPERATIONS[kind].reduces else more.get("count")
         return self.b.emit(kind, f"{kind}_made", args, fmt, length=length, **more)
 
-    def case(self, kind: str, variant: str, *args: Value, **more: int | str) -> Value:
+    def case(self, kind: str, variant: str, *args: Value, **more: Any) -> Value:
         """A result that is an output, in this spelling."""
         made = self.plain(kind, args, **more)
         self.covered[made.name] = (kind, variant)

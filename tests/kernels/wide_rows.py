@@ -190,12 +190,12 @@ def chains(seed: int = 0) -> list[Chain]:
     for number, (bits, halves, role) in enumerate(kinds):
         size = BYTES // 2 if halves else BYTES
         for last in range(1, size + 1):
-            more = size * ((5 * number + last) % 7)
+            more = size * ((3 * number + last) % 4)
             places = 1 + last % 7 if role is Role.HIGH else 0
             found.append(Chain(bits, halves, (Segment(last + more, role, places),)))
         places = 3 if role is Role.HIGH else 0
         found.append(Chain(bits, halves, (Segment(300 - number, role, places),)))
-    for number in range(60):
+    for number in range(30):
         bits, places = (8, 4, 16)[number % 3], 1 + number % 7
         halves = bits == 16 or number % 4 == 3
         roles = [Role.LOW] if halves else [Role.LOW, Role.HIGH]

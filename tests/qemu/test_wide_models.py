@@ -38,12 +38,13 @@ def wide(built: Program) -> int:
 
 @pytest.mark.parametrize("scheme", ["int8", "fixed"])
 def test_odd_sizes_of_all_cells(scheme: str, tmp_path: Path) -> None:
-    """24 layers over one feature, of all widths of weights and activations."""
+    """12 layers over one feature, of all widths of weights and activations."""
     fixed = scheme == "fixed"
-    built = program(side_by_side(1, (1, 2, 3, 13), tuple(CELLS)), 4 * fixed, fixed)
-    assert wide(built) > 12
+    units = (2, 13) if fixed else (1, 3)
+    built = program(side_by_side(1, units, tuple(CELLS)), 4 * fixed, fixed)
+    assert wide(built) > 5
     feed = anything(built, seed=fixed, steps=10)
-    assert len(feed.states) >= 20
+    assert len(feed.states) >= 10
     assert_bit_exact(built, M55, "gates", tmp_path, feed)
 
 
