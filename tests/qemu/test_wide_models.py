@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from lstm_edge.ir.program import Program
+from lstm_edge.kernels.mve import Role
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import gcc
+from tests.support.choices import PLAIN
 from tests.support.exactness import assert_bit_exact, rendered, sanitized, stored_streams
 from tests.support.full_range import anything
 from tests.support.many_layers import CELLS, program, side_by_side
@@ -63,6 +65,20 @@ def test_long_rows(scheme: str, tmp_path: Path) -> None:
     built = long_rows(scheme)
     feed = anything(built, calls=2)
     assert_bit_exact(built, M55, "gates", tmp_path, feed)
+
+
+def test_tiles_of_two_sizes_and_operands_without_lower_bits(tmp_path: Path) -> None:
+    """17 vectors of units in tiles of 9 and 8; inputs shifted left beside bytes."""
+    choices = {**PLAIN, "cell": "gru", "hidden": (67,), "features": 5, "norm": "", "cut": ()}
+    built = program_of(random_model(80, **choices, head=(), also=(), initial=False), Options(8, 32))
+    found = rendered(built, M55, "gates").selection.wide.values()
+    assert any(17 % wide.vectors for wide in found)
+    segments = [segment for wide in found for each in wide.sets for segment in each.segments]
+    assert {(each.role, each.places > 0) for each in segments} == {
+        (Role.LOW, False),
+        (Role.HIGH, True),
+    }
+    assert_bit_exact(built, M55, "gates", tmp_path, anything(built, calls=2))
 
 
 KINDS_AT_ONCE = (
