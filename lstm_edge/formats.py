@@ -63,7 +63,8 @@ def fraction_bits(scale: float) -> int | None:
 
 def signed_bits(low: int, high: int) -> int:
     """Bits of the smallest two's complement type that holds low .. high."""
-    return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
+    positive = int(high).bit_length() if high > 0 else 0
+    return max(positive, int(-low - 1).bit_length() if low < 0 else 0) + 1
 
 
 def smallest_storage(low: int, high: int) -> str:

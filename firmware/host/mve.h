@@ -48,11 +48,15 @@ static inline const int8_t *le_widened(const int8_t *from, int32_t step, le_regi
 }
 
 /* The nearest to a sixteenth of each lane. */
-static inline void le_sixteenth(const le_register *from, le_register *to)
+static inline void le_sixteenth_s8(const le_register *from, le_register *to)
 {
     for (int32_t k = 0; k < 16; k++) {
         to->bytes[k] = (int8_t)((from->bytes[k] + 8) >> 4);
     }
+}
+
+static inline void le_sixteenth_s16(const le_register *from, le_register *to)
+{
     for (int32_t k = 0; k < 8; k++) {
         to->halves[k] = (int16_t)((from->halves[k] + 8) >> 4);
     }
@@ -77,9 +81,9 @@ static inline int32_t le_and_shifted(int32_t a, int32_t b, int32_t factor)
 #define LE_INT16_HALVES_FIRST(columns) r0 = le_take(r0, 2 * columns, &q6);
 #define LE_INT16_HALVES_SECOND(columns) r0 = le_take(r0, 2 * columns, &q7);
 #define LE_INT4_FIRST(columns) r0 = le_take(r0, columns, &q6);
-#define LE_INT4_SECOND(columns) le_sixteenth(&q6, &q7);
+#define LE_INT4_SECOND(columns) le_sixteenth_s8(&q6, &q7);
 #define LE_INT4_HALVES_FIRST(columns) r0 = le_widened(r0, columns, &q6);
-#define LE_INT4_HALVES_SECOND(columns) le_sixteenth(&q6, &q7);
+#define LE_INT4_HALVES_SECOND(columns) le_sixteenth_s16(&q6, &q7);
 #define LE_INT4_APART(a, b) a = le_and_shifted(a, b, -16);
 
 #define LE_BIASES \

@@ -102,7 +102,7 @@ class WideUnits:
             lines.append(f"const int32x4_t {name} = {self._loaded(value, 0)};")
             terms[value] = Lanes(name)
         for value in self.phase.scalars:
-            terms[value] = one_for_all(f"{self.given.read[value]}[0]")
+            terms[value] = self._number_of_all(value)
         for op in self.phase.matvecs:
             if OPERATIONS[op.kind].running:
                 name = self.names.of(op.dest)
@@ -130,6 +130,12 @@ class WideUnits:
             lines.append("LE_FENCE();")
         return lines
 
+    def _number_of_all(self, value: str) -> Lanes:
+        """A value of length 1 in memory; of an input within its range."""
+        number = one_for_all(f"{self.given.read[value]}[0]")
+        limited = self._limited(value, self.given.types[self.given.read[value]], number.vector)
+        return number if limited == number.vector else Lanes(limited)
+
     def _loaded(self, value: str, offset: int) -> str:
         """Four units of a value in memory; of an input within its range."""
         pointer = self.given.read[value]
@@ -137,6 +143,10 @@ class WideUnits:
         self.moving[pointer] = None
         at = f"{pointer} + {offset}" if offset else pointer
         text = f"{LOAD[ctype]}_z_s32({at}, live)" if self.dead else f"{LOAD[ctype]}_s32({at})"
+        return self._limited(value, ctype, text)
+
+    def _limited(self, value: str, ctype: str, text: str) -> str:
+        """An input may be anything that its type holds."""
         if not any(port.value == value for port in self.program.inputs):
             return text
         fmt = self.program.values[value].format

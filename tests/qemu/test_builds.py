@@ -24,7 +24,7 @@ from tests.support.exactness import (
 from tests.support.many_layers import side_by_side
 from tests.support.schemes import program_of
 
-CORES = ("cortex-m0", "cortex-m3", "cortex-m4")
+CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55")
 BUILDS: dict[str, dict[str, Any]] = {
     **{o: {"optimize": o} for o in ("-O0", "-O1", "-O2", "-Os", "-O3")},
     "-flto": {"extra_flags": ("-flto",)},

@@ -43,6 +43,9 @@ def test_any_other_scale_has_no_fraction_bits(scale: float) -> None:
         (0, 32768, 17),
         (INT32_MIN, INT32_MAX, 32),
         (0, INT32_MAX + 1, 33),
+        (-128, -128, 8),
+        (-129, -1, 9),
+        (INT32_MIN, INT32_MIN, 32),
     ],
 )
 def test_signed_bits_are_the_fewest_that_hold_both_ends(low: int, high: int, bits: int) -> None:
