@@ -13,7 +13,7 @@ from lstm_edge.kernels import KERNELS
 from lstm_edge.kernels.kernel import Form
 from lstm_edge.resources import templates_dir
 
-SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m"}
+SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m", "fpu": "fpu"}
 """By the part of a kernel: the folder of what its kernels share."""
 
 
@@ -45,7 +45,8 @@ def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stor
     used = {KERNELS[name].part for name in forms}
     parts = [_streaming(part, forms) for part in SHARED if part in used]
     if stores:
-        parts.append(f"{_read('store.h')}\n")
+        sum_type = "float" if used == {"fpu"} else "int32_t"
+        parts.append(f"{_read('store.h').replace('LE_SUM', sum_type)}\n")
     functions = {
         name: (products, ctype)
         for products in portable

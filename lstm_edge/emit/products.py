@@ -112,14 +112,18 @@ class Products:
         for run in runs:
             pointer = self.given.runs[run]
             self.operands[run] = self.names.reserve(f"{pointer}_operand")
+            symbol, ones = f"LE_{kernel.symbol.upper()}", run.length // kernel.columns
+            if kernel.is_float:
+                text = f"LE_OPERAND({symbol}, {pointer}, {ones})"
+                yield f"const le_operand {self.operands[run]} = {text};"
+                continue
             totals[run] = self.names.reserve(f"{pointer}_sum")
             parts = _halves(run, totals)
             text = " + ".join(parts) if parts else f"le_sum({pointer}, {run.length})"
             yield f"const int32_t {totals[run]} = {text};"
-            symbol, ones = f"LE_{kernel.symbol.upper()}", run.length // kernel.columns
             text = f"LE_OPERAND({symbol}, {pointer}, {ones}, {totals[run]})"
             yield f"const le_operand {self.operands[run]} = {text};"
-        yield f"const int32_t *w = {array}_weights{step};"
+        yield f"const {self.sum_type} *w = {array}_weights{step};"
 
     @property
     def weight_type(self) -> str:
@@ -243,7 +247,7 @@ class Products:
         parts = packed_group(
             self.program, self.phase, self.chosen, (self.kept, self.used_at_once), streamed
         )
-        ctype = "int32_t" if self.streams else self.weight_type
+        ctype = self.sum_type if self.streams else self.weight_type
         comment = "tiles of 4 rows, constants of their units behind them" if self.streams else ""
         found = [
             Constant(

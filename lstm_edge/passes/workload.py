@@ -112,8 +112,10 @@ def _tiles(selection: Selection, tiles: Tiles, phase: Phase, pieces: Pieces) -> 
             _plain_tiles(phase, count * len(parts), count * sum(r.length for r in parts), pieces)
     _loops(phase, tiles, (groups, inner), pieces)
     for run in runs if kernel.streams else ():
-        block = BLOCK[kernel.part]
         pieces["operand"] += 1
+        if kernel.is_float:
+            continue
+        block = BLOCK[kernel.part]
         pieces["sum of a block"] += run.length // block
         pieces["sum of the rest"] += run.length % block / kernel.columns
     return total
