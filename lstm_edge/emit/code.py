@@ -18,10 +18,11 @@ SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m", "fpu": "fpu"}
 
 
 def dialect_code(env: jinja2.Environment, speller: Speller, wide: WideCode) -> str:
-    """The helper functions of the dialect; common ones are in `common/ops.c.j2`. wide: copies are
+    """The helper functions of the dialect; common ones are in `common/ops.c.j2`, and
+    those of float32, which others are made of, in `ops_float.c.j2`. wide: copies are
     made by vectors where there are any.
     """
-    if not speller.dialect.name:
+    if not speller.dialect.name or speller.dialect.is_float:
         return ""
     text = env.get_template(f"dialects/{speller.dialect.name}.c.j2").render(
         helpers=speller.helpers,

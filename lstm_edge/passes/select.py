@@ -174,7 +174,9 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
     if not straight:
         # float32 is summed in one order: a sum that goes on, over the steps or in another array,
         # is plain C, which starts from what is there.
-        goes_on = program.is_float and (over_time or not _in_one_array(program, phase, sets, arrays))
+        goes_on = program.is_float and (
+            over_time or not _in_one_array(program, phase, sets, arrays)
+        )
         kernel = _kernel(program, target, sets, portable=unroll == "full" or goes_on, wide=wide)
     runs = []
     placed = {}
@@ -195,9 +197,7 @@ def _longest_first(sets: tuple[RowSet, ...]) -> list[int]:
     return sorted(range(len(sets)), key=lambda k: -len(sets[k].operands))
 
 
-def _in_one_array(
-    program: Program, phase: Phase, sets: tuple[RowSet, ...], arrays: Arrays
-) -> bool:
+def _in_one_array(program: Program, phase: Phase, sets: tuple[RowSet, ...], arrays: Arrays) -> bool:
     """Whether the float32 operands of each set follow each other; all kernels place them alike."""
     return all(
         len(arrays.runs(phase, sets[k].operands, narrowest(program, sets[k].operands), int)) == 1
@@ -226,7 +226,7 @@ def _kernel(
     """
     parts = ["portable"]
     if program.is_float:
-        parts += ["fpu"] if "fpu" in target.features and not portable else []
+        parts += ["fpu"] if target.has_vmla and not portable else []
     elif not portable:
         parts += [best_part(target.features), *(["mve"] if wide else [])]
     products = [product_of(program, rows) for rows in sets]

@@ -17,7 +17,7 @@ _DIALECTS = {"dsp": dsp.DIALECT, "armv7m": armv7m.DIALECT, "armv6m": armv6m.DIAL
 def dialect_of(target: Target, is_float: bool) -> Dialect:
     """The dialect for integers, or for float32, on a target."""
     if is_float:
-        return fpu.DIALECT if "fpu" in target.features else plain.FLOAT
+        return fpu.DIALECT if target.has_vmla else plain.FLOAT
     for feature, dialect in _DIALECTS.items():
         if feature in target.features:
             return dialect
