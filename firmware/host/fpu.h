@@ -1,5 +1,5 @@
 /*
- * The kernel of float32 rows in plain C, so that the very files that go into firmware can be run and
+ * The kernels of float32 rows in plain C, so that the very files that go into firmware can be run and
  * checked on a computer. Never used on a target.
  */
 #ifndef LSTM_EDGE_HOST_FPU_H
@@ -12,6 +12,7 @@
 #endif
 
 #define LE_FLOAT32_COLUMNS 1
+#define LE_FLOAT32X4_COLUMNS 1
 
 typedef struct {
     const float *values;
@@ -40,6 +41,11 @@ static inline le_sums le_float32(const float **w, const le_operand *operand)
     }
     *w = p + 4;
     return s;
+}
+
+static inline le_sums le_float32x4(const float **w, const le_operand *operand)
+{
+    return le_float32(w, operand);
 }
 
 #endif

@@ -39,13 +39,15 @@ def common_helpers(speller: Speller, own: str) -> set[str]:
     return {name for name in speller.helpers if f" {name}(" not in own}
 
 
-def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stores: bool) -> str:
+def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], called: str) -> str:
     """The kernels, unrolled as far as `forms` say, and plain C for the types that products need.
-    stores: some sums go to an array.
+    called: the lines of all phases.
     """
     used = {KERNELS[name].part for name in forms}
     parts = [_streaming(part, forms) for part in SHARED if part in used]
-    if stores:
+    if "le_sigmoid4(" in called:
+        parts.append(f"{_read('fpu/sigmoid4.h')}\n")
+    if "le_store(" in called:
         sum_type = "float" if used == {"fpu"} else "int32_t"
         parts.append(f"{_read('store.h').replace('LE_SUM', sum_type)}\n")
     functions = {

@@ -126,8 +126,8 @@ def render(
     model |= {"constants": constants, "initial": initial, "banner": banner}
     model |= {"small": optimize == "size"}
     portable = [products for _, products in printed if products is not None]
-    stores = any("le_store(" in line for view in phases for line in view.lines)
-    kernels = kernel_code(selection.forms, portable, stores=stores) + wide_code(printer.wide)
+    called = "\n".join(line for view in phases for line in view.lines)
+    kernels = kernel_code(selection.forms, portable, called) + wide_code(printer.wide)
     model |= {"wide": printer.wide.phases}
     files = _files(program, target, model, printer, kernels)
     return Rendered(files, memory, selection, tuple(constants), inputs, outputs)

@@ -71,6 +71,7 @@ class Kernel:
     per_block   single steps in a block; most_blocks: blocks at most in a row
     costs       executed instructions: of a tile, of a single step, of a block, of a pass over the
                 blocks, of scaling
+    needs       a feature beside that of its part
     scales      multipliers of the four sums -> words behind the tile
     """
 
@@ -85,6 +86,7 @@ class Kernel:
     costs: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     scales: Callable[[Ints], Ints] = lambda multipliers: multipliers
     within: Callable[[Product], bool] = lambda _: True
+    needs: str = ""
 
     @property
     def part(self) -> str:

@@ -25,7 +25,7 @@ BASES = ("dsp", "armv7m", "armv6m")
 """Features with code of their own, the best first."""
 MEASURED_ON = {"dsp": "cortex-m4", "armv7m": "cortex-m3", "armv6m": "cortex-m0"}
 """By code, the core whose table another core without one takes."""
-PORTABLE, FLOAT = "portable", "float"
+PORTABLE, FLOAT, FLOAT_HELIUM = "portable", "float", "float with Helium"
 TOLERANCE, FEW = 0.05, 25
 """How far an estimate may be from what is counted at -O2 with the kernels of a core, as a share, or
 in instructions where a step has few; a test holds both.
@@ -74,7 +74,8 @@ def pieces_around(
 def base_of(program: Program, target: Target) -> str | None:
     """The code of a target. float32 without hardware for it is not known."""
     if program.is_float:
-        return FLOAT if "fpu" in target.features else None
+        helium = target.has_vmla and "mve" in target.features
+        return (FLOAT_HELIUM if helium else FLOAT) if "fpu" in target.features else None
     return next((base for base in BASES if base in target.features), PORTABLE)
 
 

@@ -231,7 +231,8 @@ def _kernel(
         parts += [best_part(target.features), *(["mve"] if wide else [])]
     products = [product_of(program, rows) for rows in sets]
     for kernel in KERNELS.values():
-        if kernel.part in parts and all(kernel.fits(product) for product in products):
+        there = kernel.part in parts and kernel.needs in ("", *target.features)
+        if there and all(kernel.fits(product) for product in products):
             return kernel
     bits = products[0].weight_bits
     raise TargetError(f"no kernel of {target.name} multiplies weights of {bits} bits")
