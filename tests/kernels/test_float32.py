@@ -140,7 +140,9 @@ def fits(form: Form, columns: int) -> bool:
 
 
 def numbers(rng: np.random.Generator, kind: int, *shape: int) -> Floats:
-    """Of the usual size; with products that are denormal; any bits; with what is special."""
+    """Of the usual size; with products that are denormal; any bits; with what is special; denormal,
+    for products that are not.
+    """
     normal = rng.normal(size=shape).astype(np.float32)
     if kind == 1:
         return normal * np.float32(2.0) ** rng.integers(-78, -64, shape).astype(np.float32)
@@ -148,6 +150,8 @@ def numbers(rng: np.random.Generator, kind: int, *shape: int) -> Floats:
         return rng.integers(0, 2**32, shape, dtype=np.uint64).astype(np.uint32).view(np.float32)
     if kind == 3:
         return np.where(rng.random(shape) < 0.1, rng.choice(SPECIAL, shape), normal)
+    if kind == 4:
+        return normal * np.float32(2.0**-130)
     return normal
 
 
@@ -155,8 +159,10 @@ def cases(every: list[Form], columns: range) -> Iterator[Case]:
     rng = np.random.default_rng(len(columns))
     for number, form in enumerate(every):
         for n in (n for n in columns if fits(form, n)):
-            for kind in range(4) if n < 40 or form.kind != 2 else (n % 4, 1):
+            for kind in range(5) if n < 40 or form.kind != 2 else (n % 5, 1):
                 weights, values = numbers(rng, kind, ROWS, n), numbers(rng, kind, n)
+                if kind == 4:
+                    values = numbers(rng, 0, n) * np.float32(2.0**30)
                 biases = numbers(rng, kind, ROWS)
                 yield Case(number, weights, biases * biases if kind == 1 else biases, values)
 

@@ -38,7 +38,7 @@ Case = tuple[str, dict[str, Any], Options]
 FLOAT: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cortex-m4", {"features": 16, "hidden": (32,), **DENSE}),
     ("cortex-m7", {"cell": "gru_reset_after", "features": 9, "hidden": (30,)}),
-    ("cortex-m33", {"cell": "rnn", "features": 20, "hidden": (40,)}),
+    ("cortex-m33", {"features": 20, "hidden": (40,)}),
     ("cortex-m55", {"features": 28, "hidden": (20,)}),
     ("cortex-m55", {"cell": "gru", "features": 16, "hidden": (32,), **DENSE}),
 )
