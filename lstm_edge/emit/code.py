@@ -48,7 +48,7 @@ def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], called:
     if "le_sigmoid4(" in called:
         parts.append(f"{_read('fpu/sigmoid4.h')}\n")
     if "le_store(" in called:
-        sum_type = "float" if used == {"fpu"} else "int32_t"
+        sum_type = "float" if "fpu" in used else "int32_t"
         parts.append(f"{_read('store.h').replace('LE_SUM', sum_type)}\n")
     functions = {
         name: (products, ctype)

@@ -16,6 +16,7 @@ from lstm_edge.runner import run_sources
 from lstm_edge.targets import Target, all_targets
 from lstm_edge.toolchain import gcc
 from lstm_edge.toolchain.process import run_tool
+from tests.qemu.test_bit_exact import small_model
 from tests.support.choices import MEASURED
 from tests.support.exactness import (
     as_feed,
@@ -74,6 +75,20 @@ def test_denormal_inputs(
     target_or_skip(target)
     program, inputs = made("lstm", tiny=True)
     assert_bit_exact(program, target, unroll, tmp_path, inputs)
+
+
+@pytest.mark.parametrize("seed", [1018, 1049])
+def test_kernels_and_plain_c_in_one_file(
+    seed: int, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    """Sums that go on over the steps are plain C, and those of a GRU beside them are kept."""
+    target = BOARDS[0 if seed % 2 == 0 else -1]
+    target_or_skip(target)
+    program = float_program(small_model(seed))
+    tiles = rendered(program, target, "gates").selection.tiles.values()
+    assert {each.kernel.part for each in tiles if each.kernel} == {"fpu", "portable"}
+    assert any(each.sums for each in tiles)
+    assert_bit_exact(program, target, "gates", tmp_path, stored_streams(program, 30))
 
 
 @pytest.mark.parametrize("optimize", ["-O0", "-O2", "-Os", "-O3"])
