@@ -32,7 +32,7 @@ def read(name: str) -> Mapping[str, Any]:
 
 
 def cmsis_nn(table: str) -> dict[str, Baseline]:
-    """By core, one table of data/cmsis_nn.json: s8_gcc, s8_other_compiler or s16_gcc."""
+    """By core, one table of data/cmsis_nn.json: s8_gcc, s8_other_compiler, s16_gcc or f32_gcc."""
     said = read("cmsis_nn")
     shapes = [f"I{inputs}_H{units}" for inputs, units in SHAPES]
     if said["shapes"] != shapes:

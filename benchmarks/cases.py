@@ -11,6 +11,7 @@ from lstm_edge.profile.timing import find_timing
 from lstm_edge.targets import Target, all_targets
 
 MAIN, MAIN_SHAPE = "cortex-m4", (16, 32)
+HELIUM = "cortex-m55"
 """All widths are measured on this core at this shape."""
 RECURRENT = ("lstm", "gru", "rnn")
 DENSE_SHAPES = ((16, 32), (64, 64), (128, 128))
@@ -59,7 +60,7 @@ COMPARED_WIDTHS: tuple[Widths, ...] = (
 )
 """At all shapes on MAIN: what is held against other libraries, or against the default."""
 FLOAT_KINDS = ("lstm", "gru")
-"""At all shapes on MAIN in float32, beside a library that has nothing else."""
+"""At all shapes on MAIN in float32, beside a library that has nothing else; the LSTM on HELIUM."""
 
 
 def cores() -> tuple[Target, ...]:
@@ -96,6 +97,7 @@ def _widths() -> Iterator[Case]:
             yield replace(Case(Network("lstm", *shape), MAIN), **changed)
         for kind in FLOAT_KINDS:
             yield Case(Network(kind, *shape), MAIN, scheme="float32")
+        yield Case(Network("lstm", *shape), HELIUM, scheme="float32")
     for core in (target.name for target in cores()):
         for changed in SOME_WIDTHS:
             yield replace(Case(Network("lstm", *MAIN_SHAPE), core), **changed)

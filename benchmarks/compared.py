@@ -15,6 +15,7 @@ JUDGED = (MAIN, "cortex-m7", "cortex-m33", "cortex-m3", "cortex-m0")
 INT4 = {"weights": 4}
 INT16 = {"weights": 16, "activations": 16}
 NARROW = {"activations": 8}
+FLOAT32 = {"scheme": "float32"}
 
 HEAD_TEXT = """## Beside CMSIS-NN
 
@@ -80,6 +81,9 @@ def judged(results: Results) -> str:
     int16 = _mean_least(results, "lstm", MAIN, s16[MAIN], INT16)
     rows.append(["LSTM, int4 weights", core(MAIN), "CMSIS-NN s8", *int4])
     rows.append(["LSTM, int16 weights, 16-bit activations", core(MAIN), "CMSIS-NN s16", *int16])
+    for target, baseline in cmsis_nn("f32_gcc").items():
+        found = _mean_least(results, "lstm", target, baseline, FLOAT32)
+        rows.append(["LSTM, float32", core(target), "CMSIS-NN f32", *found])
     rows.append(["LSTM, 8-bit activations", core(MAIN), "the same with 12 bits", *_narrow(results)])
     head = ["layer", "core", "against", "geometric mean", "least"]
     return "\n".join([table(head, 3, rows), "", _dense_line(results)])
@@ -99,6 +103,7 @@ def _rows(results: Results) -> Iterator[Sequence[str]]:
         ("LSTM, int4", "lstm", "s8_gcc", INT4),
         ("LSTM, 8-bit activations", "lstm", "s8_gcc", NARROW),
         ("LSTM, int16, 16-bit activations", "lstm", "s16_gcc", INT16),
+        ("LSTM, float32", "lstm", "f32_gcc", FLOAT32),
     )
     for title, kind, name, widths in compared:
         for target, baseline in cmsis_nn(name).items():

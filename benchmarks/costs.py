@@ -38,7 +38,7 @@ TABLE = Path(costs.__file__).with_name("costs.toml")
 CORES = {core: core for core in ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")}
 CORES |= {"cortex-m3": "cortex-m3", "cortex-m0": "cortex-m0"}
 CORES |= {"rv32im": "riscv32"}
-CORES |= {costs.PORTABLE: "cortex-m4", costs.FLOAT: "cortex-m4"}
+CORES |= {costs.PORTABLE: "cortex-m4", costs.FLOAT: "cortex-m4", costs.FLOAT_HELIUM: "cortex-m55"}
 """By table, the core that it is measured on."""
 TRUST = 5e-4
 """How much the table of before counts."""
@@ -67,7 +67,7 @@ class Measured:
 def measure_all(base: str, jobs: int) -> list[Measured]:
     """All networks for one table."""
     wanted = [(base, stack, options) for stack, options in stacks()]
-    if base == costs.FLOAT:
+    if base in (costs.FLOAT, costs.FLOAT_HELIUM):
         wanted = [(base, s, {"scheme": "float32"}) for _, s, options in wanted if not options]
     with ProcessPoolExecutor(jobs) as pool:
         return [each for each in pool.map(_measure, wanted) if each is not None]
@@ -183,7 +183,7 @@ def run(jobs: int, only: Sequence[str] = (), *, write: bool) -> str:
 
 def _code(base: str) -> tuple[str, str]:
     """The code and the core of a table."""
-    if base in (costs.PORTABLE, costs.FLOAT, *costs.PLAIN):
+    if base in (costs.PORTABLE, costs.FLOAT, costs.FLOAT_HELIUM, *costs.PLAIN):
         return base, ""
     features = load_target(base).features
     return next(code for code in costs.BASES if code in features), base
@@ -197,5 +197,5 @@ def _toml(tables: Mapping[str, Mapping[str, float]]) -> str:
     parts = [HEAD]
     for base, prices in tables.items():
         lines = [f'"{name}" = {price:g}' for name, price in sorted(prices.items())]
-        parts += [f"[{base}]", *lines, ""]
+        parts += [f'["{base}"]' if " " in base else f"[{base}]", *lines, ""]
     return "\n".join(parts)

@@ -88,6 +88,11 @@ class Target:
         """Programs that build for it and run the result."""
         return (self.compiler,) if self.board is None else (self.compiler, self.board.emulator)
 
+    @property
+    def has_vmla(self) -> bool:
+        """An FPU of Armv7E-M or Armv8-M: its VMLA.F32 rounds the product, and then the sum."""
+        return "fpu" in self.features and "armv7m" in self.features
+
 
 def load_target(name: str) -> Target:
     """Read one target. Unknown names and mistakes in its file raise TargetError."""

@@ -13,15 +13,16 @@ from lstm_edge.kernels import KERNELS
 from lstm_edge.kernels.kernel import Form
 from lstm_edge.resources import templates_dir
 
-SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m"}
+SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m", "fpu": "fpu"}
 """By the part of a kernel: the folder of what its kernels share."""
 
 
 def dialect_code(env: jinja2.Environment, speller: Speller, wide: WideCode) -> str:
-    """The helper functions of the dialect; common ones are in `common/ops.c.j2`. wide: copies are
+    """The helper functions of the dialect; common ones are in `common/ops.c.j2`, and
+    those of float32, which others are made of, in `ops_float.c.j2`. wide: copies are
     made by vectors where there are any.
     """
-    if not speller.dialect.name:
+    if not speller.dialect.name or speller.dialect.is_float:
         return ""
     text = env.get_template(f"dialects/{speller.dialect.name}.c.j2").render(
         helpers=speller.helpers,
@@ -38,14 +39,17 @@ def common_helpers(speller: Speller, own: str) -> set[str]:
     return {name for name in speller.helpers if f" {name}(" not in own}
 
 
-def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], *, stores: bool) -> str:
+def kernel_code(forms: Mapping[str, Form], portable: Iterable[Products], called: str) -> str:
     """The kernels, unrolled as far as `forms` say, and plain C for the types that products need.
-    stores: some sums go to an array.
+    called: the lines of all phases.
     """
     used = {KERNELS[name].part for name in forms}
     parts = [_streaming(part, forms) for part in SHARED if part in used]
-    if stores:
-        parts.append(f"{_read('store.h')}\n")
+    if "le_sigmoid4(" in called:
+        parts.append(f"{_read('fpu/sigmoid4.h')}\n")
+    if "le_store(" in called:
+        sum_type = "float" if "fpu" in used else "int32_t"
+        parts.append(f"{_read('store.h').replace('LE_SUM', sum_type)}\n")
     functions = {
         name: (products, ctype)
         for products in portable

@@ -227,10 +227,11 @@ class _Plan:
         program, phases = self.program, self.schedule.phases
         arrays = self.selection.arrays
         found = {name: self.arrays[name] for name, array in arrays.items() if not array.has_state}
+        sum_type = "float" if program.is_float else "int32_t"
         for phase, tiles in self.selection.tiles.items():
             if tiles.sums:
                 name = f"{c_name(phase)}_sums"
-                found[name] = _member(name, "int32_t", tiles.sums, 1, "of a group's rows")
+                found[name] = _member(name, sum_type, tiles.sums, 1, "of a group's rows")
         read_later = {n for p in phases for n in (*p.loads, *p.scalars)}
         read_later |= {n for p in phases for op in p.ops if reads_whole(op) for n in op.args}
         made = [n for p in phases for n in (*p.stores, *(op.dest for op in p.reductions))]

@@ -80,7 +80,7 @@ def parameters(
         if home not in pointers:
             add(home, names.target(home.array), False)
     if tiles is not None and tiles.sums:
-        declared.append("int32_t *sums")
+        declared.append("float *sums" if program.is_float else "int32_t *sums")
         arguments.append(f"state->{c_name(phase.name)}_sums")
     _add_step(program, phase, declared, arguments)
     return Parameters(

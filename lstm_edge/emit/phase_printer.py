@@ -60,7 +60,8 @@ class PhasePrinter:
         records = records_of(program, phase, ops, products, self.speller.dialect, names, straight)
         scaled = {n: each.result for n, each in tiles.scalings.items()} if tiles else {}
         unit = _Unit(
-            program, phase, ops, self.speller, elements, given, names, opened, records, scaled
+            *(program, phase, ops, self.speller, elements, given, names, opened, records, scaled),
+            products,
         )
         lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
         if straight:
@@ -208,6 +209,7 @@ class _Unit:
     opened: Opening
     records: Records
     scaled: Mapping[str, str]
+    products: Products
 
     def lines(self, unit: str, number: int | None, sums: Mapping[str, str]) -> tuple[str, ...]:
         """The lines of a unit; sums: matvec -> the text of its sum. number: in straight code."""
@@ -245,6 +247,9 @@ class _Unit:
         if OPERATIONS[op.kind].form is Form.ELEMENT:
             element = self.elements.term(op.args[0], _plus(unit, op.n))
             return self.speller.text(op, [element])
+        if op.kind == "sigmoid" and self.products.sigmoid_of(terms[op.args[0]].full):
+            self.speller.called(op)
+            return self.products.sigmoid_of(terms[op.args[0]].full), False
         return self.speller.text(op, [terms[name] for name in op.args], **mean_count(op))
 
     def _reductions(self, unit: str, terms: Mapping[str, Term]) -> list[str]:
@@ -270,7 +275,7 @@ def _together(
     products: Products, records: Records, unit: _Unit, names: list[str]
 ) -> tuple[str | Block, ...]:
     """The tiles of a group and the units that `names` say, one after the other."""
-    lines: list[str | Block] = [*products.kept_tiles(), *products.tiles_at_once()]
+    lines: list[str | Block] = [*products.kept_tiles(), *products.tiles_at_once(len(names))]
     for k, name in enumerate(names):
         lines += [Block("", unit.lines(name, None, products.sums(k))), *records.advance]
     return tuple(lines)

@@ -15,6 +15,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.kernels.kernel import ROWS, Kernel
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
+from lstm_edge.passes.curved import curved_tiles
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Tiles
@@ -28,8 +29,8 @@ class Products:
     """The products of one phase; without any, all is empty.
 
     operands: part of an operand -> the variable that tells a kernel of it. structs: tile -> the
-    variable with its sums, of those that are used at once. Both are filled by `opening`, which is
-    to be called first.
+    variable with its sums, of those that are used at once. curved: of some of these the variable
+    with their sigmoids. All are filled by `opening`, which is to be called first.
     """
 
     program: Program
@@ -39,6 +40,7 @@ class Products:
     names: LocalNames
     operands: dict[Run, str] = field(default_factory=dict)
     structs: dict[Tile, str] = field(default_factory=dict)
+    curved: dict[str, str] = field(default_factory=dict)
 
     @property
     def kernel(self) -> Kernel | None:
@@ -106,20 +108,28 @@ class Products:
             yield f"const {self.sum_type} *bias = {array}_bias;"
             return
         self.structs = {tile: self.names.reserve("sums") for tile in self.used_at_once}
+        curved = curved_tiles(self.phase, self.chosen) if self.chosen else frozenset()
+        for tile, name in self.structs.items():
+            if (tile.rows, tile.tile) in curved:
+                self.curved[name] = self.names.reserve(f"{name}_sigmoid")
         every = (*self.kept, *self.used_at_once)
         runs = sorted(dict.fromkeys(tile.run for tile in every), key=lambda r: r.length)
         totals: dict[Run, str] = {}
         for run in runs:
             pointer = self.given.runs[run]
             self.operands[run] = self.names.reserve(f"{pointer}_operand")
+            symbol, ones = f"LE_{kernel.symbol.upper()}", run.length // kernel.columns
+            if kernel.is_float:
+                text = f"LE_OPERAND({symbol}, {pointer}, {ones})"
+                yield f"const le_operand {self.operands[run]} = {text};"
+                continue
             totals[run] = self.names.reserve(f"{pointer}_sum")
             parts = _halves(run, totals)
             text = " + ".join(parts) if parts else f"le_sum({pointer}, {run.length})"
             yield f"const int32_t {totals[run]} = {text};"
-            symbol, ones = f"LE_{kernel.symbol.upper()}", run.length // kernel.columns
             text = f"LE_OPERAND({symbol}, {pointer}, {ones}, {totals[run]})"
             yield f"const le_operand {self.operands[run]} = {text};"
-        yield f"const int32_t *w = {array}_weights{step};"
+        yield f"const {self.sum_type} *w = {array}_weights{step};"
 
     @property
     def weight_type(self) -> str:
@@ -150,11 +160,26 @@ class Products:
             return self._plain_tiles()
         return tuple(f"le_store(&sums[{c.at}], {self._rows4(c)});" for c in self.kept)
 
-    def tiles_at_once(self) -> tuple[str, ...]:
-        """The lines that compute the sums that an inner group uses at once."""
-        return tuple(
-            f"const le_sums {self.structs[c]} = {self._rows4(c)};" for c in self.used_at_once
-        )
+    def tiles_at_once(self, units: int = 0) -> tuple[str, ...]:
+        """The lines that compute the sums that an inner group uses at once. units: how many are
+        there, where these are fewer; what no unit reads is a step in the stream only.
+        """
+        lines = []
+        for call in self.used_at_once:
+            own = len(self.chosen.sets[call.rows].matvecs) if self.chosen else 0
+            name, rows = self.structs[call], self._rows4(call)
+            if call.tile * ROWS >= own * (units or self.inner):
+                lines.append(f"{rows};")
+                continue
+            lines.append(f"const le_sums {name} = {rows};")
+            if name in self.curved:
+                lines.append(f"const le_sums {self.curved[name]} = le_sigmoid4({name});")
+        return tuple(lines)
+
+    def sigmoid_of(self, text: str) -> str:
+        """Where the sigmoid of a sum is there already; "" for all others."""
+        struct, _, lane = text.partition(".")
+        return f"{self.curved[struct]}.{lane}" if struct in self.curved else ""
 
     def _plain_tiles(self) -> tuple[str | Block, ...]:
         """In plain C: from the biases on, part after part of a row."""
@@ -243,7 +268,7 @@ class Products:
         parts = packed_group(
             self.program, self.phase, self.chosen, (self.kept, self.used_at_once), streamed
         )
-        ctype = "int32_t" if self.streams else self.weight_type
+        ctype = self.sum_type if self.streams else self.weight_type
         comment = "tiles of 4 rows, constants of their units behind them" if self.streams else ""
         found = [
             Constant(

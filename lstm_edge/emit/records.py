@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from lstm_edge.operations.call import Op
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.widths import ctype_of
 
-Ints = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
 
 TYPES = {"multiplier": "int16_t", "shift": "int8_t", "constant": "int32_t"}
 """Arrays of records, and their types where these are integers."""
@@ -35,7 +36,7 @@ class Records:
     array) of the pointers to a unit's. texts: constant -> its text for each unit, or one for all.
     """
 
-    streamed: Ints
+    streamed: Array
     arrays: tuple[Constant, ...]
     rows: tuple[tuple[str, str, str], ...]
     texts: Mapping[str, tuple[Term, ...]]
@@ -106,7 +107,7 @@ def _stream(
 ) -> Records:
     """Multipliers as the dialect packs them, then all others as words."""
     multipliers = [n for n in varying if _only_multiplies(program, ops, n)]
-    words: list[Ints] = []
+    words: list[Array] = []
     if multipliers:
         stacked = np.stack([program.constants[n].astype(np.int64) for n in multipliers], axis=1)
         words.append(dialect.packed(stacked))
@@ -117,8 +118,9 @@ def _stream(
     others = [n for n in varying if n not in multipliers]
     for k, name in enumerate(others, start):
         texts[name] = (plain(f"w[{k}]"),)
-    words += [program.constants[n].astype(np.int64)[:, None] for n in others]
-    streamed = np.concatenate(words, axis=1) if words else np.zeros((phase.units, 0), np.int64)
+    kind = np.float32 if program.is_float else np.int64
+    words += [program.constants[n].astype(kind)[:, None] for n in others]
+    streamed = np.concatenate(words, axis=1) if words else np.zeros((phase.units, 0), kind)
     return Records(streamed, (), (), texts, True)
 
 

@@ -130,8 +130,8 @@ def render(
     model |= {"small": optimize == "size"}
     portable = [products for _, products in printed if products is not None]
     model |= {"unrolled": any("LE_UNROLLED" in line for view in phases for line in view.lines)}
-    stores = any("le_store(" in line for view in phases for line in view.lines)
-    kernels = kernel_code(selection.forms, portable, stores=stores) + wide_code(printer.wide)
+    called = "\n".join(line for view in phases for line in view.lines)
+    kernels = kernel_code(selection.forms, portable, called) + wide_code(printer.wide)
     model |= {"wide": printer.wide.phases}
     files = _files(program, target, model, printer, kernels)
     return Rendered(files, memory, selection, tuple(constants), inputs, outputs)
@@ -274,6 +274,7 @@ def _files(
         "kernels": kernels,
         "operations": env.get_template(operations).render(
             helpers=common_helpers(speller, own),
+            dialect=speller.dialect.name,
             ln2_q15=curves.LN2_Q15,
             **_float_constants(),
         )
@@ -288,6 +289,12 @@ def _files(
     }
 
 
+def curves_of_float(dialect: str, helpers: set[str]) -> str:
+    """The functions of these names in float32, alone."""
+    template = environment().get_template("common/ops_float.c.j2")
+    return template.render(helpers=helpers, dialect=dialect, **_float_constants())
+
+
 def _float_constants() -> dict[str, Any]:
     f = curves_float
 
@@ -295,6 +302,7 @@ def _float_constants() -> dict[str, Any]:
         return float_literal(float(number))
 
     return {
+        "bits": _float_bits(),
         "limit": text(f.EXP_LIMIT),
         "log2e": text(f.LOG2E),
         "ln2_high": text(f.LN2_HIGH),
@@ -307,6 +315,25 @@ def _float_constants() -> dict[str, Any]:
         "rsqrt_limits": [float_literal(float(limit)) for limit in f.RSQRT_LIMITS],
         "rsqrt_bits": int(f.RSQRT_BITS),
         "rsqrt_rounds": f.RSQRT_ROUNDS,
+    }
+
+
+def _float_bits() -> dict[str, Any]:
+    """The same as words, for assembly. twice: without the sign, as LSLS #1 leaves a number."""
+    f = curves_float
+
+    def word(number: Any) -> str:
+        return f"0x{int(np.float32(number).view(np.uint32)):08x}"
+
+    return {
+        "limit": word(f.EXP_LIMIT),
+        "minus_limit": word(-f.EXP_LIMIT),
+        "log2e": word(f.LOG2E),
+        "ln2_high": word(f.LN2_HIGH),
+        "ln2_low": word(f.LN2_LOW),
+        "exp_coefficients": [word(c) for c in f.EXP_COEFFICIENTS],
+        "twice_tanh_small": f"0x{2 * int(f.TANH_SMALL.view(np.uint32)):08x}",
+        "tanh_coefficients": [word(c) for c in f.TANH_COEFFICIENTS],
     }
 
 

@@ -14,7 +14,12 @@ Ints = npt.NDArray[np.int64]
 
 ROWS = 4
 """Rows of a tile."""
-ENTERING = {"dsp": (0, 2, 4, 2), "armv7m": (0, 2, 4, 2), "armv6m": (0, 5, 4, 0)}
+ENTERING = {
+    "dsp": (0, 2, 4, 2),
+    "armv7m": (0, 2, 4, 2),
+    "armv6m": (0, 5, 4, 0),
+    "fpu": (0, 2, 2, 0),
+}
 """By the part of a kernel and its form: instructions that jump into its code, and keep what says
 where it ends.
 """
@@ -66,6 +71,7 @@ class Kernel:
     per_block   single steps in a block; most_blocks: blocks at most in a row
     costs       executed instructions: of a tile, of a single step, of a block, of a pass over the
                 blocks, of scaling
+    needs       a feature beside that of its part
     scales      multipliers of the four sums -> words behind the tile
     """
 
@@ -74,12 +80,13 @@ class Kernel:
     ctype: str
     columns: int
     order: tuple[int, int, int, int]
-    pack: Callable[[Ints, Ints], Ints] | None
+    pack: Callable[[Array, Array], Array] | None
     per_block: int = 1
     most_blocks: int = 1
     costs: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     scales: Callable[[Ints], Ints] = lambda multipliers: multipliers
     within: Callable[[Product], bool] = lambda _: True
+    needs: str = ""
 
     @property
     def part(self) -> str:
@@ -95,6 +102,11 @@ class Kernel:
     def streams(self) -> bool:
         """True where biases and constants of units are with the weights in one stream of words."""
         return self.pack is not None and self.part != "portable"
+
+    @property
+    def is_float(self) -> bool:
+        """True where it multiplies float32 and nothing else: its stream has such numbers, too."""
+        return self.ctype == "float"
 
     def fits(self, product: Product) -> bool:
         """True where it computes this product."""

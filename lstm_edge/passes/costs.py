@@ -30,7 +30,7 @@ MEASURED_ON = {
     "armv6m": "cortex-m0",
 }
 """By code, the core whose table another core without one takes."""
-PORTABLE, FLOAT = "portable", "float"
+PORTABLE, FLOAT, FLOAT_HELIUM = "portable", "float", "float with Helium"
 PLAIN = ("rv32im",)
 """Features that have plain C, and costs of their own."""
 TOLERANCE, FEW = 0.05, 25
@@ -81,7 +81,8 @@ def pieces_around(
 def base_of(program: Program, target: Target) -> str | None:
     """The code of a target. float32 without hardware for it is not known."""
     if program.is_float:
-        return FLOAT if "fpu" in target.features else None
+        helium = target.has_vmla and "mve" in target.features
+        return (FLOAT_HELIUM if helium else FLOAT) if "fpu" in target.features else None
     return next((base for base in (*BASES, *PLAIN) if base in target.features), PORTABLE)
 
 

@@ -181,10 +181,14 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
     wide = "mve" in target.features and not program.is_float and can_be_wide(phase)
     kernel = None
     if not straight:
-        kernel = _kernel(program, target, sets, portable=unroll == "full", wide=wide)
-    longest = sorted(range(len(sets)), key=lambda k: -len(sets[k].operands))
+        # float32 is summed in one order: a sum that goes on, over the steps or in another array,
+        # is plain C, which starts from what is there.
+        goes_on = program.is_float and (
+            over_time or not _in_one_array(program, phase, sets, arrays)
+        )
+        kernel = _kernel(program, target, sets, portable=unroll == "full" or goes_on, wide=wide)
     placed = {}
-    for k in longest:
+    for k in _longest_first(sets):
         ctype = kernel.ctype if kernel is not None and kernel.ctype else ""
         ctype = ctype or narrowest(program, sets[k].operands)
         padded = (lambda n: n) if kernel is None else kernel.padded
@@ -194,6 +198,19 @@ def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: 
     whole = all(len(parts) == 1 for parts in runs)
     scaled = scalings(program, phase) if whole else {}
     return Tiles(kernel, sets, tuple(runs), group, scaled, _inner(phase, sets, group))
+
+
+def _longest_first(sets: tuple[RowSet, ...]) -> list[int]:
+    """Numbers of the sets as `Arrays.runs` wants to be asked."""
+    return sorted(range(len(sets)), key=lambda k: -len(sets[k].operands))
+
+
+def _in_one_array(program: Program, phase: Phase, sets: tuple[RowSet, ...], arrays: Arrays) -> bool:
+    """Whether the float32 operands of each set follow each other; all kernels place them alike."""
+    return all(
+        len(arrays.runs(phase, sets[k].operands, narrowest(program, sets[k].operands), int)) == 1
+        for k in _longest_first(sets)
+    )
 
 
 def _inner(phase: Phase, sets: tuple[RowSet, ...], group: int) -> int:
@@ -215,12 +232,15 @@ def _kernel(
     Of the parts for cores only the best counts: a file of C has one, since parts differ in what an
     operand is. portable: only plain C counts. TargetError where there is none.
     """
-    parts = ["portable"] if portable else [best_part(target.features), "portable"]
-    if wide and not portable:
-        parts = ["mve", *parts]
+    parts = ["portable"]
+    if program.is_float:
+        parts += ["fpu"] if target.has_vmla and not portable else []
+    elif not portable:
+        parts += [best_part(target.features), *(["mve"] if wide else [])]
     products = [product_of(program, rows) for rows in sets]
     for kernel in KERNELS.values():
-        if kernel.part in parts and all(kernel.fits(product) for product in products):
+        there = kernel.part in parts and kernel.needs in ("", *target.features)
+        if there and all(kernel.fits(product) for product in products):
             return kernel
     bits = products[0].weight_bits
     raise TargetError(f"no kernel of {target.name} multiplies weights of {bits} bits")

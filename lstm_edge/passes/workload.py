@@ -17,6 +17,7 @@ from lstm_edge.kernels.mve import UNITS
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form
+from lstm_edge.passes.curved import curved_tiles, sigmoids_within
 from lstm_edge.passes.left import operations_of
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Selection, Tiles
@@ -114,10 +115,13 @@ def _tiles(selection: Selection, tiles: Tiles, phase: Phase, pieces: Pieces) -> 
             pieces["call" if at_once else "call, sums stored"] += count * len(parts)
         else:
             _plain_tiles(phase, count * len(parts), count * sum(r.length for r in parts), pieces)
+    pieces["sigmoids of a tile"] += inner * len(curved_tiles(phase, tiles))
     _loops(phase, tiles, (groups, inner), pieces)
     for run in runs if kernel.streams else ():
-        block = BLOCK[kernel.part]
         pieces["operand"] += 1
+        if kernel.is_float:
+            continue
+        block = BLOCK[kernel.part]
         pieces["sum of a block"] += run.length // block
         pieces["sum of the rest"] += run.length % block / kernel.columns
     return total
@@ -154,6 +158,8 @@ def _units(
     each: Pieces = defaultdict(float)
     for op in (*ops, *phase.reductions):
         each[_piece(op)] += 1
+    if tiles is not None:
+        each["sigmoid"] -= sigmoids_within(phase, tiles)
     for value in phase.loads:
         each["load"] += 1
         each["limit"] += _is_limited(program, value)

@@ -1,5 +1,5 @@
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
-static inline void le_store(int32_t *sums, le_sums tile)
+static inline void le_store(LE_SUM *sums, le_sums tile)
 {
     sums[0] = tile.s0;
     sums[1] = tile.s1;

@@ -18,7 +18,7 @@ from lstm_edge.targets import Target
 from lstm_edge.toolchain import execute, gcc
 
 Ints = npt.NDArray[np.int64]
-STREAMING = tuple(kernel for kernel in KERNELS.values() if kernel.streams)
+STREAMING = tuple(kernel for kernel in KERNELS.values() if kernel.streams and kernel.weight_bits)
 PARTS = tuple(SHARED)
 COLUMNS = (1, 2, 3, 7, 13, 97, 256)
 MOST_WORDS = 2048

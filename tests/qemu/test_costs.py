@@ -20,6 +20,7 @@ from lstm_edge.passes.select import Selection, select
 from lstm_edge.profile.counting import Executable, build_program, count_calls
 from lstm_edge.targets import Target, load_target
 from tests.support.choices import MEASURED
+from tests.support.exactness import float_program
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
@@ -34,6 +35,13 @@ PLAIN: dict[str, Any] = {
 }
 DENSE = {"head": ("dense",), "classes": 10}
 Case = tuple[str, dict[str, Any], Options]
+FLOAT: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("cortex-m4", {"features": 16, "hidden": (32,), **DENSE}),
+    ("cortex-m7", {"cell": "gru_reset_after", "features": 9, "hidden": (30,)}),
+    ("cortex-m33", {"features": 20, "hidden": (40,)}),
+    ("cortex-m55", {"features": 28, "hidden": (20,)}),
+    ("cortex-m55", {"cell": "gru", "features": 16, "hidden": (32,), **DENSE}),
+)
 CASES: tuple[Case, ...] = (
     ("cortex-m4", {"features": 128, "hidden": (128,)}, Options()),
     ("cortex-m4", {"features": 3, "hidden": (5,), **DENSE}, Options()),
@@ -98,8 +106,21 @@ def test_an_estimate_is_near_what_is_counted_and_tiles_are_exact(
     tool_or_skip: Callable[..., None],
 ) -> None:
     tool_or_skip("arm-none-eabi-gcc", "qemu-system-arm", "cc")
-    core = load_target(target)
     program, inputs = made(choices, options)
+    assert_near(load_target(target), program, inputs, tmp_path)
+
+
+@pytest.mark.parametrize(("target", "choices"), FLOAT)
+def test_an_estimate_of_float32_is_near(
+    target: str, choices: dict[str, Any], tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    tool_or_skip("arm-none-eabi-gcc", "qemu-system-arm", "cc")
+    model = random_model(3, **{**PLAIN, **choices})
+    assert_near(load_target(target), float_program(model), random_inputs(model, 8), tmp_path)
+
+
+def assert_near(core: Target, program: Program, inputs: Mapping[str, Any], tmp_path: Path) -> None:
+    """The estimate of a step is near what is counted, that of tiles is exact."""
     executable = built(core, program, inputs, tmp_path, "speed")
     selection = select(program, core, "gates")
     for kernel in selection.forms:

@@ -26,8 +26,8 @@ each = pytest.mark.parametrize("record", OPERATIONS.values(), ids=OPERATIONS)
 
 
 def helpers_text(is_float: bool) -> str:
-    name = "ops_float.c.j2" if is_float else "ops.c.j2"
-    return (templates_dir() / "common" / Path(name)).read_text()
+    names = ("curves_float.c.j2", "ops_float.c.j2") if is_float else ("ops.c.j2",)
+    return "".join((templates_dir() / "common" / Path(name)).read_text() for name in names)
 
 
 def calls(is_float: bool) -> dict[str, set[str]]:

@@ -52,8 +52,23 @@ def test_a_core_with_less_falls_back() -> None:
     assert names(chosen(replace(M4, features=("fpu",)), network)) == {"portable/rows"}
 
 
-def test_float_and_straight_line_code_have_no_kernel_of_a_core() -> None:
-    assert names(select(float_program(model("plain", 5)), M4, "gates")) == {"portable/rows"}
+@pytest.mark.parametrize(
+    ("core", "kernel"),
+    [
+        ("cortex-m4", "fpu/float32"),
+        ("cortex-m55", "fpu/float32x4"),
+        ("cortex-m3", "portable/rows"),
+        ("host", "portable/rows"),
+        ("portable", "portable/rows"),
+    ],
+)
+def test_float32_has_a_kernel_where_there_is_an_fpu(core: str, kernel: str) -> None:
+    program = float_program(model("plain", 5))
+    assert names(select(program, load_target(core), "gates")) == {kernel}
+
+
+def test_straight_line_code_has_no_kernel() -> None:
+    assert names(select(float_program(model("plain", 5)), M4, "full")) == set()
     assert names(chosen(M4, model("plain", 5), "full")) == set()
 
 

@@ -20,6 +20,10 @@
 
 #include <string.h>
 
+#if defined(__arm__) && !defined(__ARM_PCS_VFP)
+#error "this file was generated for a core with an FPU and hard-float calls; compile the model again for yours"
+#endif
+
 /* The code needs a >> that rounds down, as every compiler for these cores has it. */
 typedef char straight_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
 
@@ -30,6 +34,179 @@ static inline float le_larger(float a, float b)
     return a < b ? b : a;
 }
 
+#if defined(__arm__)
+/*
+ * A curve is entered with its argument in s0 and leaves its value there. Naked, it is the same code at
+ * any optimization level. VMLA and its like round twice, as a product and a sum do. One VLDM takes all
+ * constants, and each coefficient becomes the next sum.
+ */
+#if defined(__PIC__)
+#define LE_CALL_CURVE "blx %[curve]"
+#define LE_CURVE_ADDRESS "r"
+#else
+#define LE_CALL_CURVE "bl %c[curve]"
+#define LE_CURVE_ADDRESS "i"
+#endif
+
+/* The first instructions: r0 the bits of s0, r2 those of |s0|, twice; s1 to s10 constants. */
+#define LE_OPEN_CURVE \
+    "vmov r0, s0\n\t" \
+    "lsls r2, r0, #1\n\t"
+#define LE_EXP_CONSTANTS "adr.w r1, 6f\n\tvldmia r1, {s1-s10}\n\t"
+
+/*
+ * exp of s0, or of -s0, between +-87.0f. k, the integer nearest to it / log(2), is the quotient with
+ * 1/2 of its sign added, cut off. r0: the bits of s0. half: how 1/2 gets the sign of k. times, less: a
+ * product, and what is left of the argument. 2^k is added to the exponent: the product is normal.
+ */
+#define LE_EXP(half, times, less) \
+    "and r0, r0, #0x80000000\n\t" \
+    times " s13, s0, s1\n\t" \
+    half "\n\t" \
+    "vmov s14, r0\n\t" \
+    "vadd.f32 s13, s13, s14\n\t" \
+    "vcvt.s32.f32 s13, s13\n\t" \
+    "vmov r0, s13\n\t" \
+    "vcvt.f32.s32 s13, s13\n\t" \
+    less " s0, s13, s2\n\t" \
+    "vmls.f32 s0, s13, s3\n\t" \
+    "vmla.f32 s5, s4, s0\n\t" \
+    "vmla.f32 s6, s5, s0\n\t" \
+    "vmla.f32 s7, s6, s0\n\t" \
+    "vmla.f32 s8, s7, s0\n\t" \
+    "vmla.f32 s9, s8, s0\n\t" \
+    "vmul.f32 s9, s9, s0\n\t" \
+    "vmla.f32 s0, s9, s0\n\t" \
+    "vadd.f32 s0, s0, s10\n\t" \
+    "vmov r1, s0\n\t" \
+    "add.w r0, r1, r0, lsl #23\n\t" \
+    "vmov s0, r0\n\t"
+#define LE_EXP_PLUS LE_EXP("orr r0, r0, #0x3f000000", "vmul.f32", "vmls.f32")
+#define LE_EXP_MINUS LE_EXP("eor r0, r0, #0xbf000000", "vnmul.f32", "vnmla.f32")
+
+/* s0 between +-87.0f; NaN is the end that is looked at last. */
+#define LE_CLAMP_OPEN "2:\n\tvldr s14, 4f\n\tvldr s15, 5f\n\t"
+#define LE_CLAMP(end, which) \
+    "vcmp.f32 s0, " end "\n\t" \
+    "vmrs APSR_nzcv, fpscr\n\t" \
+    "it " which "\n\t" \
+    "vmov" which ".f32 s0, " end "\n\t"
+#define LE_CLAMP_CLOSE "vmov r0, s0\n\tb 3b\n\t"
+#define LE_CLAMP_PLUS LE_CLAMP_OPEN LE_CLAMP("s14", "gt") LE_CLAMP("s15", "le") LE_CLAMP_CLOSE
+#define LE_CLAMP_MINUS LE_CLAMP_OPEN LE_CLAMP("s15", "mi") LE_CLAMP("s14", "pl") LE_CLAMP_CLOSE
+
+/* The limits; log2(e), log(2) in two parts, the series of exp, 1. */
+#define LE_EXP_TABLE \
+    ".balign 4\n" \
+    "4:\n\t.word 0x42ae0000\n" \
+    "5:\n\t.word 0xc2ae0000\n" \
+    "6:\n\t.word 0x3fb8aa3b, 0x3f318000, 0xb95e8083\n\t" \
+    ".word 0x39500d01, 0x3ab60b61, 0x3c088889, 0x3d2aaaab, 0x3e2aaaab, 0x3f000000\n\t" \
+    ".word 0x3f800000\n\t"
+
+/* Below 64 in magnitude nothing is clamped. */
+__attribute__((naked, noinline, unused)) static void le_exp_curve(void)
+{
+    __asm__ volatile(
+        LE_OPEN_CURVE
+        LE_EXP_CONSTANTS
+        "cmp.w r2, #0x85000000\n\t"
+        "bhs.n 2f\n"
+        "3:\n\t"
+        LE_EXP_PLUS
+        "bx lr\n"
+        LE_CLAMP_PLUS
+        LE_EXP_TABLE);
+}
+
+__attribute__((unused)) static inline float le_exp(float x)
+{
+    register float s0 __asm__("s0") = x;
+    __asm__(LE_CALL_CURVE
+            : "+t"(s0)
+            : [curve] LE_CURVE_ADDRESS(le_exp_curve)
+            : "r0", "r1", "r2", "r12", "lr", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10",
+              "s13", "s14", "s15", "cc");
+    return s0;
+}
+
+
+/* 1 / (1 + exp(-x)). */
+__attribute__((naked, noinline, unused)) static void le_sigmoid_curve(void)
+{
+    __asm__ volatile(
+        LE_OPEN_CURVE
+        LE_EXP_CONSTANTS
+        "cmp.w r2, #0x85000000\n\t"
+        "bhs.n 2f\n"
+        "3:\n\t"
+        LE_EXP_MINUS
+        "vadd.f32 s0, s0, s10\n\t"
+        "vdiv.f32 s0, s10, s0\n\t"
+        "bx lr\n"
+        LE_CLAMP_MINUS
+        LE_EXP_TABLE);
+}
+
+__attribute__((unused)) static inline float le_sigmoid(float x)
+{
+    register float s0 __asm__("s0") = x;
+    __asm__(LE_CALL_CURVE
+            : "+t"(s0)
+            : [curve] LE_CURVE_ADDRESS(le_sigmoid_curve)
+            : "r0", "r1", "r2", "r12", "lr", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10",
+              "s13", "s14", "s15", "cc");
+    return s0;
+}
+
+
+/* A series below 0.375f, 1 - 2 / (exp(2x) + 1) above. */
+__attribute__((naked, noinline, unused)) static void le_tanh_curve(void)
+{
+    __asm__ volatile(
+        LE_OPEN_CURVE
+        "cmp.w r2, #0x7d800000\n\t"
+        "blo.n 7f\n\t"
+        LE_EXP_CONSTANTS
+        "vadd.f32 s0, s0, s0\n\t"
+        "cmp.w r2, #0x84000000\n\t"
+        "bhs.n 2f\n"
+        "3:\n\t"
+        LE_EXP_PLUS
+        "vadd.f32 s0, s0, s10\n\t"
+        "vmov.f32 s1, #2.0\n\t"
+        "vdiv.f32 s0, s1, s0\n\t"
+        "vsub.f32 s0, s10, s0\n\t"
+        "bx lr\n"
+        "7:\n\t"
+        "adr.w r1, 8f\n\t"
+        "vldmia r1, {s1-s5}\n\t"
+        "vmul.f32 s6, s0, s0\n\t"
+        "vmla.f32 s2, s1, s6\n\t"
+        "vmla.f32 s3, s2, s6\n\t"
+        "vmla.f32 s4, s3, s6\n\t"
+        "vmla.f32 s5, s4, s6\n\t"
+        "vmul.f32 s5, s5, s6\n\t"
+        "vmla.f32 s0, s5, s0\n\t"
+        "bx lr\n"
+        LE_CLAMP_PLUS
+        LE_EXP_TABLE
+        "8:\n\t.word 0xbc11371b, 0x3cb327a4, 0xbd5d0dd1, 0x3e088889, 0xbeaaaaab\n\t");
+}
+
+__attribute__((unused)) static inline float le_tanh(float x)
+{
+    register float s0 __asm__("s0") = x;
+    __asm__(LE_CALL_CURVE
+            : "+t"(s0)
+            : [curve] LE_CURVE_ADDRESS(le_tanh_curve)
+            : "r0", "r1", "r2", "r12", "lr", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10",
+              "s13", "s14", "s15", "cc");
+    return s0;
+}
+
+
+#else
 /* 2^k * exp(r), k the integer nearest to x / log(2); x is clamped to +-87.0f, NaN to the lower. */
 static inline float le_exp(float x)
 {
@@ -70,6 +247,8 @@ static inline float le_tanh(float x)
     }
     return 1.0f - 2.0f / (le_exp(x + x) + 1.0f);
 }
+
+#endif
 
 /* lstm_x_h_take_0: x as kernels read it */
 static void straight_lstm_x_h_take_0_units(
