@@ -200,7 +200,9 @@ def run(
     arrays = as_user_arrays(compiled, where, results, stream=stream, raw=raw)
     bundle.write(output.parent, {output.name: bundle.array_bytes(arrays)}, is_bundle=False)
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
-    click.echo(f"{output}: {shapes}, computed on {where}")
+    chosen = where == "qemu" and bundle.CORES in compiled.manifest
+    place = f"qemu, {compiled.emulated[0].name}" if chosen else where
+    click.echo(f"{output}: {shapes}, computed on {place}")
 
 
 @main.command("verify", epilog="Example: lstm-edge verify build/digits --on host,qemu")

@@ -78,7 +78,7 @@ def test_hash_seed_does_not_matter_to_softmax_and_states(project_root: Path) -> 
         )
         printed.add(result.stdout)
     assert len(printed) == 1
-    assert len(printed.pop().splitlines()) == 12
+    assert len(printed.pop().splitlines()) == 16
 
 
 @pytest.mark.parametrize("unroll", ["none", "gates"])
