@@ -24,7 +24,7 @@ from tests.support.counted import BOARDS, every_board
 from tests.support.exactness import as_feed, assert_same_bits, every, stored_streams
 from tests.support.many_layers import side_by_side
 from tests.support.models import random_model
-from tests.support.one_source import BANNER, one_source, written
+from tests.support.one_source import BANNER, STRING_H, one_source, written
 from tests.support.programs import Array
 from tests.support.schemes import program_of, sampled_model
 
@@ -45,11 +45,6 @@ ON = {
     "cortex-m0": "armv6m",
     "cortex-m0plus": "armv6m",
 }
-CLANG_HEADER = (
-    "#include <stddef.h>\n"
-    "void *memcpy(void *to, const void *from, size_t size);\n"
-    "void *memset(void *to, int byte, size_t size);\n"
-)
 
 
 @dataclass(frozen=True)
@@ -148,7 +143,7 @@ def test_clang(
     source = made("all")
     include = tmp_path / "include"
     include.mkdir()
-    (include / "string.h").write_text(CLANG_HEADER)
+    (include / "string.h").write_text(STRING_H)
     objects = gcc.compile_objects(
         target,
         source.sources,

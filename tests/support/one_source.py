@@ -11,6 +11,12 @@ from lstm_edge.ir.program import Program
 
 BANNER = ("generated for a test",)
 EVERY = "cortex-m"
+STRING_H = (
+    "#include <stddef.h>\n"
+    "void *memcpy(void *to, const void *from, size_t size);\n"
+    "void *memset(void *to, int byte, size_t size);\n"
+)
+"""All that generated C needs of `string.h`, for a compiler that comes without a C library."""
 
 
 def one_source(
