@@ -7,17 +7,15 @@ the family's macro, and neighbours with the same families share one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lstm_edge.emit.pieces import Piece, on_arm, pieces
 from lstm_edge.emit.render import Rendered, render
 from lstm_edge.families import PORTABLE, Cores, Family, family_of
 from lstm_edge.ir.program import Program
 
 _INCLUDES = "#include <stdint.h>\n"
-_NAME = re.compile(r"^(?:\} (\w+);|[\w* ]*?\b(\w+) ?[\[(])", re.MULTILINE)
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -26,14 +24,6 @@ class Merged:
 
     files: Mapping[str, str]
     by_target: Mapping[str, Rendered]
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """name: what it defines, or else the text itself."""
-
-    name: str
-    text: str
 
 
 @dataclass
@@ -59,11 +49,18 @@ def render_cores(
         family: render(program, first[family], unroll, banner, optimize, alone=False)
         for family in cores.families
     }
-    files = _merge(program.name, {family: made.files for family, made in by_family.items()})
+    files = _merge(program.name, {f: _texts(f, made) for f, made in by_family.items()})
     by_target = {
         target.name: replace(by_family[family_of(target)], files=files) for target in cores.targets
     }
     return Merged(files, by_target)
+
+
+def _texts(family: Family, made: Rendered) -> dict[str, str]:
+    """The files of a family, without the stand-ins of kernels: its cores need none."""
+    if family is PORTABLE:
+        return dict(made.files)
+    return {name: on_arm(text) for name, text in made.files.items()}
 
 
 def _merge(name: str, files: Mapping[Family, Mapping[str, str]]) -> dict[str, str]:
@@ -139,49 +136,8 @@ def _chosen(upper: str, block: _Block) -> list[str]:
     return [*found, "#endif"]
 
 
-def pieces(text: str) -> list[_Piece]:
-    """A C text in pieces. They end, outside of functions and `#if`, at a blank line, and where a
-    comment follows a declaration.
-    """
-    lines = text.rstrip("\n").split("\n")
-    depth = -1 if _is_guarded(lines) else 0
-    found: list[_Piece] = []
-    current: list[str] = []
-    for line, follows in zip(lines, [*lines[1:], ""], strict=True):
-        depth += line.startswith("#if") - line.startswith("#endif")
-        current.append(line)
-        ends = not line and not follows.startswith((" ", "}"))
-        declared = line.endswith(";") and not line.startswith(" ") and follows.startswith("/*")
-        if depth <= 0 and (ends or declared):
-            found.append(_piece(current))
-            current = []
-    found.append(_piece(current))
-    return _with_own_names([piece for piece in found if piece.text])
-
-
-def _is_guarded(lines: Sequence[str]) -> bool:
-    """True for a header, of which all but the first comment is below an `#ifndef`."""
-    return any(line.startswith("#ifndef") and line.endswith("_H") for line in lines[:20])
-
-
-def _piece(lines: list[str]) -> _Piece:
-    text = "\n".join(lines).strip("\n")
-    named = None if text.startswith("#") else _NAME.search(_COMMENT.sub("", text))
-    return _Piece(text if named is None else named[1] or named[2], text)
-
-
-def _with_own_names(found: Sequence[_Piece]) -> list[_Piece]:
-    """The same, each name once."""
-    seen: dict[str, int] = {}
-    named = []
-    for piece in found:
-        count = seen[piece.name] = seen.get(piece.name, 0) + 1
-        named.append(piece if count == 1 else replace(piece, name=f"{piece.name} {count}"))
-    return named
-
-
 def _blocks(
-    families: tuple[Family, ...], texts: Mapping[Family, Sequence[_Piece]]
+    families: tuple[Family, ...], texts: Mapping[Family, Sequence[Piece]]
 ) -> Iterator[_Block]:
     """Piece by piece where all families have it, and all that one has between two such."""
     common = [piece.name for piece in texts[families[0]]]

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lstm_edge.emit.merged import Merged, merged, pieces
+from lstm_edge.emit.merged import Merged, merged
+from lstm_edge.emit.pieces import on_arm, pieces
 from lstm_edge.emit.render import render
 from lstm_edge.families import FAMILIES, PORTABLE, family_of, load_cores
 from lstm_edge.ir.program import Program
@@ -28,7 +29,8 @@ def assert_each_reads_its_own(
     for target in cores.targets:
         own = render(program, target, unroll, BANNER, optimize, alone=False).files
         assert list(own) == list(files)
-        for file, text in own.items():
+        for file, rendered in own.items():
+            text = rendered if family_of(target) is PORTABLE else on_arm(rendered)
             read = as_read(files[file], program.name, family_of(target))
             assert lines_of(read, program.name) == lines_of(text, program.name), (target.name, file)
 
@@ -70,6 +72,7 @@ def test_shared_functions_and_arrays_stand_once() -> None:
     assert header.count("void net_init(") == 1
     assert code.index('#include "net.h"') < code.index("#if ")
     assert "#error" not in code
+    assert "__arm__" not in code
 
 
 def test_the_order_of_families_and_the_seed_of_hashes_decide_nothing() -> None:
@@ -77,6 +80,16 @@ def test_the_order_of_families_and_the_seed_of_hashes_decide_nothing() -> None:
     program = program_of(sampled_model(1), Options())
     first, *others = (one_source(program, name=name).files for name in names)
     assert all(other == first for other in others)
+
+
+def test_what_stands_in_for_kernels_elsewhere_is_left_out() -> None:
+    text = (
+        "int a;\n#if defined(__arm__)\nint b;\n#if X\nint c;\n#else\nint d;\n#endif\nint e;\n"
+        "#else\n#if Y\nint f;\n#else\nint g;\n#endif\nint h;\n#endif\nint i;\n"
+    )
+    left = "int a;\nint b;\n#if X\nint c;\n#else\nint d;\n#endif\nint e;\nint i;\n"
+    assert on_arm(text) == left
+    assert on_arm(left) == left
 
 
 def test_pieces_end_where_functions_do() -> None:

@@ -233,7 +233,6 @@ static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next
 
 #define le_v_table(middle, next, a, n) le_v_table_at((middle), (next), vqshlq_n_s32((a), 23 - (n)))
 
-#if defined(__arm__)
 /*
  * Rows of weights times one vector with Helium (Cortex-M55, M85).
  *
@@ -305,10 +304,6 @@ static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next
 #define LE_INT8_HALVES_FIRST(columns) "vldrb.s16 q6, [r0], #" #columns "\n\t"
 #define LE_INT8_HALVES_SECOND(columns) "vldrb.s16 q7, [r0], #" #columns "\n\t"
 
-#else
-#include "mve.h"
-#endif
-
 /* 5 columns, from the biases. */
 #define LE_ROWS_1(a, b) \
     LE_PIECE(LE_INT8_HALVES, 5, , LE_ADD(s16, a, q6, q0)) \
@@ -356,14 +351,9 @@ static inline int32_t le_mul_add(int32_t sum, int32_t a, int32_t b)
 /* The nearest number of 31 bits. */
 static inline int32_t le_saturate31(int32_t a)
 {
-#if defined(__arm__)
     int32_t inside;
     __asm__("ssat %0, #31, %1" : "=r"(inside) : "r"(a));
     return inside;
-#else
-    const int32_t high = INT32_MAX >> 1;
-    return a > high ? high : a < -high - 1 ? -high - 1 : a;
-#endif
 }
 
 /* `count` numbers from any address, each to the nearest one of 16 bits. */
@@ -395,12 +385,7 @@ static void le_take16(const int16_t *from, int16_t *to, int32_t count)
 static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #10" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 10;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return __smlawt((int32_t)((uint32_t)a << 4), word, word);
@@ -414,12 +399,7 @@ static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
 static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #11" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 11;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return __smlawt((int32_t)((uint32_t)a << 3), word, word);
@@ -434,12 +414,7 @@ static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
 static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #14" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 14;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return __smlawt(a & -2, word, word);
@@ -453,12 +428,7 @@ static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #9" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 9;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return __smlawt((int32_t)((uint32_t)a << 5), word, word);
@@ -469,7 +439,6 @@ static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 #define LE_INT8_ONES 3
 #define LE_INT8_BLOCKS 0
 #define LE_INT8_SCALED 1
-#if defined(__arm__)
 
 /* Each sum times its multiplier, (sum * multiplier) >> 16; two multipliers to a word. */
 #define LE_SCALE_0
@@ -704,10 +673,6 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
 
 static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
 
-#else
-#include "dsp.h"
-#endif
-
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
 static inline void le_store(int32_t *sums, le_sums tile)
 {
@@ -739,14 +704,9 @@ static inline int32_t le_mulw(int32_t a, int32_t b)
 /* The nearest number of 31 bits. */
 static inline int32_t le_saturate31(int32_t a)
 {
-#if defined(__arm__)
     int32_t inside;
     __asm__("ssat %0, #31, %1" : "=r"(inside) : "r"(a));
     return inside;
-#else
-    const int32_t high = INT32_MAX >> 1;
-    return a > high ? high : a < -high - 1 ? -high - 1 : a;
-#endif
 }
 
 /*
@@ -757,12 +717,7 @@ static inline int32_t le_saturate31(int32_t a)
 static inline int32_t le_table10(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #10" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 10;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return (word >> 16) + (((int16_t)word * (a)) >> 10);
@@ -776,12 +731,7 @@ static inline int32_t le_table10(const int32_t *middle, int32_t a)
 static inline int32_t le_table11(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #11" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 11;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return (word >> 16) + (((int16_t)word * (a)) >> 11);
@@ -796,12 +746,7 @@ static inline int32_t le_table11(const int32_t *middle, int32_t a)
 static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #14" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 14;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return (word >> 16) + (((int16_t)word * (a & -2)) >> 14);
@@ -815,12 +760,7 @@ static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 static inline int32_t le_table9(const int32_t *middle, int32_t a)
 {
     int32_t segment;
-#if defined(__arm__)
     __asm__("ssat %0, #9, %1, asr #9" : "=r"(segment) : "r"(a));
-#else
-    segment = a >> 9;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
-#endif
     const int32_t word = middle[segment];
 
     return (word >> 16) + (((int16_t)word * (a)) >> 9);
@@ -831,7 +771,6 @@ static inline int32_t le_table9(const int32_t *middle, int32_t a)
 #define LE_INT8_ONES 3
 #define LE_INT8_BLOCKS 1
 #define LE_INT8_SCALED 1
-#if defined(__arm__)
 
 /* Each sum times its multiplier, (sum * multiplier) >> 16; a multiplier is kept shifted left by 16. */
 #define LE_SCALE_0
@@ -1061,10 +1000,6 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
 
 static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
 
-#else
-#include "armv7m.h"
-#endif
-
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
 static inline void le_store(int32_t *sums, le_sums tile)
 {
@@ -1091,11 +1026,7 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 static inline int32_t le_mulw(int32_t a, int32_t b)
 {
     int32_t low;
-#if defined(__arm__)
     __asm__("uxth %0, %1" : "=l"(low) : "l"(a));
-#else
-    low = a & 0xFFFF;
-#endif
     return (a >> 16) * b + ((low * b) >> 16);
 }
 
@@ -1189,7 +1120,6 @@ static __attribute__((noinline)) int32_t le_table9(const int32_t *middle, int32_
 #define LE_INT8_ONES 2
 #define LE_INT8_BLOCKS 1
 #define LE_INT8_SCALED 1
-#if defined(__arm__)
 
 /* What Armv6-M multiplies: words. */
 typedef int32_t le_value;
@@ -1455,10 +1385,6 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
 }
 
 static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
-
-#else
-#include "armv6m.h"
-#endif
 
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
 static inline void le_store(int32_t *sums, le_sums tile)
