@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ Array = npt.NDArray[Any]
 LARGEST_DATA = 2**32
 """Bytes that calibration or input arrays may unpack to."""
 MANIFEST = "manifest.json"
+CORES = "cores"
+"""The manifest's table of what each target gets, where there are several."""
 PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
@@ -33,13 +35,41 @@ REPORT = "report.txt"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A compiled model, read back. reference: the float32 program of the same model."""
+    """A compiled model, read back. reference: the float32 program of the same model. targets: what
+    its C is for, more than one where it chooses by core.
+    """
 
     folder: Path
     manifest: Mapping[str, Any]
     program: Program
     reference: Program
-    target: Target
+    targets: tuple[Target, ...]
+
+    @property
+    def target(self) -> Target:
+        """The first of them."""
+        return self.targets[0]
+
+    @property
+    def name(self) -> str:
+        """What was compiled for: a target, or a set of them."""
+        return str(self.manifest["target"])
+
+    @property
+    def emulated(self) -> tuple[Target, ...]:
+        """Targets with an emulated board."""
+        return tuple(target for target in self.targets if target.board is not None)
+
+    def on(self, name: str) -> Bundle:
+        """The same for one of its targets, as if it had been compiled for that alone; DataError
+        where it is none of them.
+        """
+        found = tuple(target for target in self.targets if target.name == name)
+        if not found:
+            known = ", ".join(target.name for target in self.targets)
+            raise DataError(f"--target {name}: the bundle is for {known}; give one of them")
+        own = self.manifest.get(CORES, {}).get(name, {})
+        return replace(self, manifest={**self.manifest, **own}, targets=found)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -95,11 +125,16 @@ def read(folder: Path) -> Bundle:
         )
     try:
         manifest = json.loads(path.read_text())
-        target = load_target(str(manifest["target"]))
+        names = list(manifest[CORES]) if CORES in manifest else [str(manifest["target"])]
+        targets = tuple(load_target(name) for name in names)
         programs = [from_bytes((folder / name).read_bytes()) for name in (PROGRAM, REFERENCE)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not targets or not all(
+            isinstance(own, dict) for own in manifest.get(CORES, {}).values()
+        ):
+            raise ValueError(f"{CORES} is not a table of targets")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
-    return Bundle(folder, manifest, programs[0], programs[1], target)
+    return Bundle(folder, manifest, programs[0], programs[1], targets)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

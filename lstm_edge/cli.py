@@ -16,8 +16,9 @@ from click.core import ParameterSource
 from lstm_edge import __version__, bundle, frontend, printing
 from lstm_edge.driver import Request, compile_model
 from lstm_edge.errors import DataError, LstmEdgeError, VerificationError
+from lstm_edge.families import all_sets
 from lstm_edge.profile import report
-from lstm_edge.profile.bundle_profile import profile_bundle
+from lstm_edge.profile.bundle_profile import profile_targets
 from lstm_edge.targets import all_targets
 from lstm_edge.verify import WHERE, as_user_arrays, run_on, verify
 
@@ -72,7 +73,7 @@ def main() -> None:
 
 @main.command("compile", epilog="Example: lstm-edge compile model.onnx --target cortex-m4")
 @click.argument("model", type=FOLDER)
-@click.option("--target", required=True, help="Core to generate code for; see `targets`.")
+@click.option("--target", required=True, help="Core, or several: see `targets`.")
 @click.option("-o", "--output", type=FOLDER, help="Folder to write; default build/<name>.")
 @click.option("--calibration", type=FOLDER, help="npz with arrays named like the inputs.")
 @click.option("--name", help="C identifier that prefixes everything; default from the file.")
@@ -184,16 +185,24 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
 @click.option("--on", "where", type=click.Choice(WHERE), default="numpy", show_default=True)
 @click.option("--stream", is_flag=True, help="Arrays are [S, K, *shape]; the state lives on.")
 @click.option("--raw", is_flag=True, help="Write the stored integers.")
+@click.option("--target", "core", help="Which of several targets, with --on qemu; else the first.")
 @click.option("-o", "--output", required=True, type=FOLDER, help="npz to write.")
 @reports_errors
-def run(folder: Path, inputs: Path, where: str, stream: bool, raw: bool, output: Path) -> None:
+def run(
+    folder: Path, inputs: Path, where: str, stream: bool, raw: bool, core: str | None, output: Path
+) -> None:
     """Run a compiled model on arrays."""
+    if core is not None and where != "qemu":
+        raise DataError(f"--target {core} has no meaning with --on {where}; leave it out")
     compiled = bundle.read(folder)
+    compiled = compiled if core is None else compiled.on(core)
     results = run_on(compiled, where, bundle.read_arrays(inputs), stream)
     arrays = as_user_arrays(compiled, where, results, stream=stream, raw=raw)
     bundle.write(output.parent, {output.name: bundle.array_bytes(arrays)}, is_bundle=False)
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
-    click.echo(f"{output}: {shapes}, computed on {where}")
+    chosen = where == "qemu" and bundle.CORES in compiled.manifest
+    place = f"qemu, {compiled.emulated[0].name}" if chosen else where
+    click.echo(f"{output}: {shapes}, computed on {place}")
 
 
 @main.command("verify", epilog="Example: lstm-edge verify build/digits --on host,qemu")
@@ -208,7 +217,7 @@ def verify_command(
 ) -> None:
     """Prove that numpy and C agree bit for bit, and measure the error against float."""
     compiled = bundle.read(folder)
-    default = ("host",) if compiled.target.board is None else ("host", "qemu")
+    default = ("host", "qemu") if compiled.emulated else ("host",)
     wanted = tuple(p.strip() for p in places.split(",")) if places else default
     for place in wanted:
         if place not in ("host", "qemu"):
@@ -227,15 +236,20 @@ def verify_command(
 @main.command(epilog="Example: lstm-edge profile build/digits --board stm32l4r5")
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--board", metavar="PART", help="Part to tell the energy of; unknown names list all.")
+@click.option("--target", "core", help="One of several targets that the C is for; else all.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @reports_errors
-def profile(folder: Path, board: str | None, as_json: bool) -> None:
+def profile(folder: Path, board: str | None, core: str | None, as_json: bool) -> None:
     """Count what a step costs on the target: instructions, cycles, memory, energy."""
-    found = profile_bundle(bundle.read(folder), board)
-    if as_json:
-        click.echo(json.dumps(report.to_json(found), indent=2))
-    else:
-        click.echo(report.text(found))
+    compiled = bundle.read(folder)
+    compiled = compiled if core is None else compiled.on(core)
+    found = profile_targets(compiled, board)
+    if not as_json:
+        click.echo("\n\n".join(report.text(each) for each in found))
+        return
+    made = [report.to_json(each) for each in found]
+    several = {"name": compiled.program.name, "target": compiled.name, "cores": made}
+    click.echo(json.dumps(several if len(compiled.targets) > 1 else made[0], indent=2))
 
 
 @main.command(epilog="Example: lstm-edge inspect model.onnx")
@@ -259,10 +273,17 @@ def inspect(model: Path, steps: int | None, as_json: bool) -> None:
 @reports_errors
 def targets(as_json: bool) -> None:
     """List the cores that code can be generated for."""
-    found = all_targets()
+    found, sets = all_targets(), all_sets()
     if as_json:
-        click.echo(json.dumps({"targets": [printing.target_json(t) for t in found]}, indent=2))
+        listed = {
+            "targets": [printing.target_json(target) for target in found],
+            "sets": [printing.cores_json(cores) for cores in sets],
+        }
+        click.echo(json.dumps(listed, indent=2))
         return
     for target in found:
         features = ", ".join(target.features) or "-"
         click.echo(f"{target.name:14} {target.title:48} {features}")
+    for cores in sets:
+        members = ", ".join(target.name for target in cores.targets)
+        click.echo(f"{cores.name:14} {cores.title:48} {members}")

@@ -15,19 +15,20 @@ from lstm_edge import __version__, bundle, frontend
 from lstm_edge.accuracy import text
 from lstm_edge.accuracy.advice import advice
 from lstm_edge.accuracy.measure import measure
+from lstm_edge.built import Built, Limits, built_for, check_straight, manifest_of
 from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
-from lstm_edge.emit.render import Rendered, banner, render
+from lstm_edge.emit.merged import render_cores
+from lstm_edge.emit.render import Rendered, banner
 from lstm_edge.emit.testing import render_selftest
 from lstm_edge.errors import DataError
+from lstm_edge.families import load_cores
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.ports import quantize as stored_numbers
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import to_bytes
-from lstm_edge.manifest import manifest
 from lstm_edge.passes.calibrate import Ranges, calibrate, chained
-from lstm_edge.passes.costs import cost_of_step
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import Proof, prove
@@ -37,9 +38,7 @@ from lstm_edge.search.judge import judge_of
 from lstm_edge.search.program import Calibrated, Wanted, find_program
 from lstm_edge.search.slower import Code, slower, slower_than_integers
 from lstm_edge.search.widths import Bound, describe, json_of
-from lstm_edge.sizes import check_budgets
-from lstm_edge.sizes import measure as measure_sizes
-from lstm_edge.targets import Target, load_target
+from lstm_edge.targets import Target
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -110,13 +109,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Compiled:
-    """Everything that a compilation found out; `files` is the bundle."""
+    """Everything that a compilation found out; `files` is the bundle. rendered: by target."""
 
     model: Model
     reference: Program
     program: Program
     proof: Proof
-    rendered: Rendered
+    rendered: Mapping[str, Rendered]
     manifest: Mapping[str, Any]
     files: Mapping[str, bytes]
     folder: Path
@@ -146,13 +145,15 @@ def compile_model(
     `progress(done, total)` is told how many calibration samples were run, `searching(done, most)`
     how many widths were tried.
     """
-    target = load_target(request.target)
-    check_tools(request.budgets, target)
+    cores = load_cores(request.target)
+    for target in cores.emulated:
+        check_tools(request.budgets, target)
+    limits = Limits(request.unroll, request.max_flash, request.max_ram)
     model = frontend.load(request.model, name=request.name, steps=request.steps)
     reference = lower_real(model, {"state": request.state})
     check_state_option(request, reference)
     bound_of(request)
-    check_budgets(reference, target, request.unroll, request.max_flash)
+    check_straight(reference, cores, limits)
     data = load_data(request.calibration, reference)
     warnings = list(model.warnings)
     program, options = reference, None
@@ -160,7 +161,7 @@ def compile_model(
     calibrated = None
     if request.scheme != "float32":
         calibrated = Calibrated(model, reference, _calibrate(reference, data, progress), data)
-        made = _quantized(request, calibrated, target, searching)
+        made = _quantized(request, calibrated, cores.slowest, searching)
         program, options, tried = made
         program = replace(program, options={**program.options, "state": request.state})
     if not data.from_file and not program.is_float:
@@ -171,22 +172,22 @@ def compile_model(
     measured = measured_error(program, reference, data)
     warnings += measured.warnings
     described = request.described(options)
-    lines = banner(program, model.sha256, target, described)
-    check_budgets(program, target, request.unroll, request.max_flash)
-    rendered = render(program, target, request.unroll, lines, request.optimize, request.max_stack)
-    cost = cost_of_step(program, rendered.selection, target, steps_of(program, data))
+    lines = banner(program, model.sha256, cores, described)
+    check_straight(program, cores, limits)
+    merged = render_cores(
+        program, cores, request.unroll, lines, request.optimize, request.max_stack
+    )
+    built = built_for(program, cores, merged, limits, steps_of(program, data))
     if calibrated is None or options is None:
         few = some_samples(data.held_back, reference)
         ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
-        quick = Calibrated(model, reference, ranges, data)
-        warnings += slower_than_integers(quick, cost, target)
-    else:
-        code = Code(request.unroll, request.optimize)
-        warnings += slower(calibrated, program, options, code, cost, target)
-    selftest = _selftest(program, target, lines, data)
-    sources = {**rendered.files, f"{program.name}_selftest.c": selftest}
-    sizes = measure_sizes(program, target, rendered, request.max_flash, request.max_ram)
-    summary = manifest(model, program, target, rendered, proof, sizes, cost, described)
+        calibrated = Calibrated(model, reference, ranges, data)
+    code = Code(request.unroll, request.optimize)
+    for each in (each for each in built if each.target in cores.emulated):
+        warnings += _slower(calibrated, program, options, code, each)
+    selftest = _selftest(program, cores.targets[0], lines, data)
+    sources = {**merged.files, f"{program.name}_selftest.c": selftest}
+    summary = manifest_of(model, program, cores, built, proof, described)
     files = {name: text.encode() for name, text in sources.items()}
     files[bundle.PROGRAM] = to_bytes(program)
     files[bundle.REFERENCE] = to_bytes(reference)
@@ -208,13 +209,22 @@ def compile_model(
         reference,
         program,
         proof,
-        rendered,
+        {each.target.name: each.rendered for each in built},
         summary,
         files,
         folder,
         tuple(warnings),
         measured.lines,
     )
+
+
+def _slower(
+    calibrated: Calibrated, program: Program, options: Options | None, code: Code, built: Built
+) -> list[str]:
+    """Warnings of options that cost more than they bring; no options: of float32."""
+    if options is None:
+        return slower_than_integers(calibrated, built.cost, built.target)
+    return slower(calibrated, program, options, code, built.cost, built.target)
 
 
 def _quantized(

@@ -19,6 +19,9 @@ from lstm_edge.passes.widths import ctype_of
 from lstm_edge.sizes import Sizes
 from lstm_edge.targets import Target
 
+PER_CORE = ("target", "layers", "flash", "ram", "instructions", "compiler")
+"""Keys of what differs from core to core."""
+
 
 def manifest(
     model: Model,
@@ -30,7 +33,7 @@ def manifest(
     cost: Cost,
     options: str,
 ) -> dict[str, Any]:
-    """A JSON object; keys in a fixed order."""
+    """A JSON object; keys in a fixed order. What differs from core to core is that of `target`."""
     return {
         "name": program.name,
         "model_sha256": model.sha256,

@@ -9,9 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from lstm_edge.accuracy import text
-from lstm_edge.bundle import Bundle
+from lstm_edge.bundle import CORES, Bundle
 from lstm_edge.driver import Compiled
+from lstm_edge.emit.render import Rendered
 from lstm_edge.errors import DataError
+from lstm_edge.families import Cores
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
@@ -58,14 +60,12 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 def compiled(result: Compiled) -> str:
     """Summary of a compilation."""
     m = result.manifest
-    flash, ram = m["flash"], m["ram"]
-    code = "unknown (compiler not installed)" if flash["code"] is None else f"{flash['code']:,} B"
-    lines = [
-        f"{m['name']}: {result.folder} for {m['target']}, {m['options']}",
-        f"  flash  code {code}, weights {flash['weights']:,} B, tables {flash['tables']:,} B",
-        f"  RAM    state {ram['state']:,} B, scratch {ram['scratch']:,} B",
-        f"  step   {_work(m)}",
-    ]
+    lines = [f"{m['name']}: {result.folder} for {m['target']}, {m['options']}"]
+    if CORES in m:
+        for name, own in m[CORES].items():
+            lines += [f"  {name}", *(f"  {line}" for line in _costs({**m, **own}))]
+    else:
+        lines += _costs(m)
     for kind in ("inputs", "outputs"):
         for port in m[kind]:
             once = "a sequence" if kind == "inputs" else "after the last step"
@@ -79,6 +79,17 @@ def compiled(result: Compiled) -> str:
     lines += result.errors
     lines += _tried(m["search"]) if "search" in m else []
     return "\n".join(lines)
+
+
+def _costs(m: Mapping[str, Any]) -> list[str]:
+    """Flash, RAM and a step on one core."""
+    flash, ram = m["flash"], m["ram"]
+    code = "unknown (compiler not installed)" if flash["code"] is None else f"{flash['code']:,} B"
+    return [
+        f"  flash  code {code}, weights {flash['weights']:,} B, tables {flash['tables']:,} B",
+        f"  RAM    state {ram['state']:,} B, scratch {ram['scratch']:,} B",
+        f"  step   {_work(m)}",
+    ]
 
 
 def _work(manifest: Mapping[str, Any]) -> str:
@@ -128,13 +139,22 @@ def dump(result: Compiled, which: str) -> str:
     if which == "integer":
         return program(result.program)
     lines = []
-    for phase in result.rendered.selection.schedule.phases:
+    for name, made in result.rendered.items():
+        lines += [f"on {name}:"] if len(result.rendered) > 1 else []
+        lines += _schedule(made)
+    return "\n".join(lines)
+
+
+def _schedule(made: Rendered) -> list[str]:
+    """The phases of the C for one target."""
+    lines = []
+    for phase in made.selection.schedule.phases:
         when = "each step" if phase.per_step else "last step"
         lines.append(f"{phase.name}: {phase.units} units, {when}")
         lines.append(f"  matvecs {', '.join(op.dest for op in phase.matvecs) or '-'}")
         lines.append(f"  reads   {', '.join((*phase.whole, *phase.loads, *phase.scalars)) or '-'}")
         lines.append(f"  stores  {', '.join(phase.stores) or '-'}")
-    return "\n".join(lines)
+    return lines
 
 
 def program(p: Program) -> str:
@@ -253,7 +273,7 @@ def verified(bundle: Bundle, result: Verified) -> str:
     """Bit exactness by place, error by output and by layer, scores, warnings."""
     made_up = " of made-up inputs" if result.made_up else ""
     samples = result.accuracy.samples
-    lines = [f"{bundle.program.name} for {bundle.target.name}, {samples} samples{made_up}"]
+    lines = [f"{bundle.program.name} for {bundle.name}, {samples} samples{made_up}"]
     for place, exact in result.exact.items():
         lines.append(f"  numpy == {place}: {'identical, bit for bit' if exact else 'DIFFERENT'}")
     lines += text.lines(result.accuracy)
@@ -306,7 +326,7 @@ def verified_json(bundle: Bundle, result: Verified) -> dict[str, Any]:
     """The same as plain values."""
     return {
         "name": bundle.program.name,
-        "target": bundle.target.name,
+        "target": bundle.name,
         "samples": result.accuracy.samples,
         "made_up_inputs": result.made_up,
         "exact": dict(result.exact),
@@ -318,6 +338,12 @@ def verified_json(bundle: Bundle, result: Verified) -> dict[str, Any]:
         "labels": scores_json(result.scores),
         "warnings": list(result.warnings),
     }
+
+
+def cores_json(cores: Cores) -> dict[str, Any]:
+    """A set of targets as plain values."""
+    members = [target.name for target in cores.targets]
+    return {"name": cores.name, "title": cores.title, "members": members}
 
 
 def target_json(target: Target) -> dict[str, Any]:

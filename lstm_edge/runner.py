@@ -20,11 +20,13 @@ TIMEOUT = 600.0
 
 
 def run_compiled(bundle: Bundle, where: str, feed: Feed, optimize: str = "-O2") -> Results:
-    """What the bundle's C code makes of `feed`: `where` is "host" or "qemu"."""
-    target = bundle.target
+    """What the bundle's C code makes of `feed`: `where` is "host" or "qemu", the latter for the
+    first of its targets that has a board.
+    """
+    target = next(iter(bundle.emulated), bundle.target)
     if where == "qemu" and target.board is None:
         raise TargetError(
-            f"the bundle is for {target.name}, which has no emulated board; compile it for one of "
+            f"the bundle is for {bundle.name}, which has no emulated board; compile it for one of "
             "the Cortex-M targets, or run it on the host"
         )
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:

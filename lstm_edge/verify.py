@@ -36,7 +36,8 @@ WHERE = ("numpy", "host", "qemu", "float")
 @dataclass(frozen=True)
 class Verified:
     """Result of a verification: `exact` per place, with the first differences, and the error
-    against float. made_up: the inputs were drawn, not given by the user.
+    against float. A place is host, qemu or, of several targets, `qemu <target>`.
+    made_up: the inputs were drawn, not given by the user.
     """
 
     exact: Mapping[str, bool]
@@ -114,8 +115,8 @@ def verify(
     measured = measure(program, reference, real)
     feed, ours = stored_feed(program, real), measured.ours
     exact, differences = {}, {}
-    for place in places:
-        other = run_compiled(bundle, place, feed)
+    for place, built in _built(bundle, places):
+        other = run_compiled(built, place.partition(" ")[0], feed)
         wrong = [
             _difference(name, numbers, theirs[name])
             for mine, theirs in ((ours.outputs, other.outputs), (ours.states, other.states))
@@ -127,6 +128,17 @@ def verify(
     scores = () if found is None else scores_of(program, reference, found, measured)
     warnings = advice(measured.accuracy, program, calibrated=not drawn)
     return Verified(exact, differences, measured.accuracy, scores, warnings, from_compile and drawn)
+
+
+def _built(bundle: Bundle, places: tuple[str, ...]) -> list[tuple[str, Bundle]]:
+    """Where to run what: in QEMU, C for several targets on the board of each."""
+    found = []
+    for place in places:
+        if place == "qemu" and len(bundle.targets) > 1 and bundle.emulated:
+            found += [(f"qemu {t.name}", bundle.on(t.name)) for t in bundle.emulated]
+        else:
+            found.append((place, bundle))
+    return found
 
 
 def _difference(name: str, ours: Array, other: Array) -> str:

@@ -52,28 +52,36 @@ def check_budgets(budgets: Budgets, files: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
         folder = Path(temporary)
         bundle.write(folder, files)
-        profile = profile_bundle(bundle.read(folder))
+        made = bundle.read(folder)
+        for target in made.emulated:
+            _check_target(budgets, profile_bundle(made.on(target.name)), len(made.targets) > 1)
+
+
+def _check_target(budgets: Budgets, profile: Profile, several: bool) -> None:
+    head = f"{profile.target}: " if several else ""
     most = profile.main.most
     what = "step" if profile.step else "run"
-    _check(f"a {what} takes", most.instructions, "instructions", "--max-insn", budgets.instructions)
+    takes = f"{head}a {what} takes"
+    _check(takes, most.instructions, "instructions", "--max-insn", budgets.instructions)
     if most.cycles is not None:
         band = "cycles (a model)"
         if profile.timing is not None:
             band = f"cycles (a model, +-{profile.timing.band:.0%})"
-        _check(f"a {what} takes", most.cycles, band, "--max-cycles", budgets.cycles)
-    _check_stack(profile, budgets.stack)
+        _check(takes, most.cycles, band, "--max-cycles", budgets.cycles)
+    _check_stack(head, profile, budgets.stack)
 
 
-def _check_stack(profile: Profile, budget: int | None) -> None:
+def _check_stack(head: str, profile: Profile, budget: int | None) -> None:
     if budget is None:
         return
     ram = profile.ram
     if ram.stack is None:
         raise BudgetError(
-            f"the stack has no bound ({ram.unbounded}), so --max-stack {budget:,} cannot be kept"
+            f"{head}the stack has no bound ({ram.unbounded}), so --max-stack {budget:,} cannot be "
+            "kept"
         )
     way = f"bytes of stack ({' > '.join(ram.path)})"
-    _check("the program takes", ram.stack, way, "--max-stack", budget)
+    _check(f"{head}the program takes", ram.stack, way, "--max-stack", budget)
 
 
 def _check(head: str, found: float, what: str, option: str, budget: int | None) -> None:

@@ -71,6 +71,22 @@ class _Measured:
     executable: Executable
 
 
+def profile_targets(bundle: Bundle, board: str | None = None) -> tuple[Profile, ...]:
+    """`profile_bundle` for each target that has an emulated board; for the only one, as it says.
+
+    TargetError for a board where there are several targets: a part has one core.
+    """
+    if len(bundle.targets) == 1 or not bundle.emulated:
+        return (profile_bundle(bundle, board),)
+    names = [target.name for target in bundle.emulated]
+    if board is not None:
+        raise TargetError(
+            f"--board {board} is a part with one core, the bundle is for {', '.join(names)}; "
+            "choose one of them with --target"
+        )
+    return tuple(profile_bundle(bundle.on(name)) for name in names)
+
+
 def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:
     """Build the bundle for its target, run some held-back samples under QEMU, and count.
 

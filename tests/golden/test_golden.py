@@ -1,4 +1,4 @@
-"""The generated C of four tiny models, byte for byte as it is in the repository.
+"""The generated C of five tiny models, byte for byte as it is in the repository.
 
 `--update-golden` (or `make golden`) writes the files anew: look at the difference, and commit it
 together with the change that made it.
@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from lstm_edge.cells import lstm
+from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.testing import render_selftest
+from lstm_edge.families import load_cores
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import Floats, LastStep, Layer, Model, Port, Tensor
 from lstm_edge.ir.program import Program
 from lstm_edge.layers.activation import softmax_layer
 from lstm_edge.layers.dense import dense
-from lstm_edge.targets import load_target
-from tests.support.exactness import float_program, rendered
+from tests.support.exactness import float_program
+from tests.support.one_source import BANNER
 from tests.support.programs import quantized, stored
 
 FOLDER = Path(__file__).resolve().parent
@@ -28,6 +30,7 @@ CASES = {
     "pairs": ("int8", "cortex-m4", "gates"),
     "straight": ("float32", "cortex-m7", "full"),
     "vectors": ("int8", "cortex-m55", "gates"),
+    "cores": ("int8", "cortex-m", "gates"),
 }
 
 
@@ -86,18 +89,19 @@ def tiny_program(name: str, scheme: str) -> Program:
 
 def generated(case: str) -> dict[str, str]:
     """Every C file of a case, with its self-test."""
-    scheme, target_name, unroll = CASES[case]
-    program, target = tiny_program(case, scheme), load_target(target_name)
+    scheme, target, unroll = CASES[case]
+    program, cores = tiny_program(case, scheme), load_cores(target)
     inputs = stored(program, given(4))
     outputs, _ = run(program, inputs)
     selftest = render_selftest(
         program,
-        target,
-        ("generated for a test",),
+        cores.targets[0],
+        BANNER,
         {name: a[0] for name, a in inputs.items()},
         {name: a[0] for name, a in outputs.items()},
     )
-    return {**rendered(program, target, unroll).files, f"{case}_selftest.c": selftest}
+    files = render_cores(program, cores, unroll, BANNER).files
+    return {**files, f"{case}_selftest.c": selftest}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -103,7 +103,9 @@ def test_constants_are_packed_without_c_and_are_those_of_the_c(
 def test_a_search_writes_no_c_while_it_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lstm_edge.driver.render", lambda *_: pytest.fail("the search is done"))
+    monkeypatch.setattr(
+        "lstm_edge.driver.render_cores", lambda *_: pytest.fail("the search is done")
+    )
     monkeypatch.setattr(PhasePrinter, "print", lambda *_: pytest.fail("C was written"))
     with pytest.raises(pytest.fail.Exception, match="the search is done"):
         compiled(tmp_path, weights=None, activations=None, max_error=30.0)

@@ -15,6 +15,8 @@
 
 /* The code needs a >> that rounds down, as every compiler for these cores has it. */
 typedef char loops_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
+/* It computes in int, too: one of 16 bits is not enough. */
+typedef char loops_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
 extern const int16_t loops_sigmoid_table[513];
 extern const int16_t loops_exp_table[513];

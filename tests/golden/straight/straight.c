@@ -26,6 +26,8 @@
 
 /* The code needs a >> that rounds down, as every compiler for these cores has it. */
 typedef char straight_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
+/* It computes in int, too: one of 16 bits is not enough. */
+typedef char straight_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
 extern const float straight_lstm_c_initial[3];
 

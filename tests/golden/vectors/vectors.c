@@ -29,6 +29,8 @@
 
 /* The code needs a >> that rounds down, as every compiler for these cores has it. */
 typedef char vectors_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
+/* It computes in int, too: one of 16 bits is not enough. */
+typedef char vectors_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
 extern const int16_t vectors_sigmoid_starts_table[512];
 extern const int32_t vectors_sigmoid_ways_table[512];

@@ -1,0 +1,107 @@
+"""What the C of a model is on each core that it is made for: kernels, sizes and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lstm_edge.bundle import CORES
+from lstm_edge.emit.merged import Merged
+from lstm_edge.emit.render import Rendered
+from lstm_edge.errors import BudgetError
+from lstm_edge.families import Cores, family_of
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import Program
+from lstm_edge.manifest import PER_CORE, manifest
+from lstm_edge.passes.costs import Cost, cost_of_step
+from lstm_edge.passes.prove import Proof
+from lstm_edge.sizes import Sizes, check_budgets, measure
+from lstm_edge.targets import Target
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`--unroll`, which may need more flash than there is, and bytes, None for any number."""
+
+    unroll: str
+    flash: int | None
+    ram: int | None
+
+
+@dataclass(frozen=True)
+class Built:
+    """The C for one target. cost: of a step, estimated."""
+
+    target: Target
+    rendered: Rendered
+    sizes: Sizes
+    cost: Cost
+
+
+def check_straight(program: Program, cores: Cores, limits: Limits) -> None:
+    """Refuse straight-line code that cannot fit on one of the cores, before it is written."""
+    for target in cores.emulated:
+        with naming(target, cores):
+            check_budgets(program, target, limits.unroll, limits.flash)
+
+
+def built_for(
+    program: Program, cores: Cores, made: Merged, limits: Limits, steps: int
+) -> tuple[Built, ...]:
+    """For each target what it gets; BudgetError where one that is emulated gets too much.
+
+    steps: of a sequence that costs are told for.
+    """
+    found = []
+    for target in cores.targets:
+        rendered = made.by_target[target.name]
+        cost = cost_of_step(program, rendered.selection, target, steps)
+        held = (limits.flash, limits.ram) if target in cores.emulated else (None, None)
+        with naming(target, cores):
+            sizes = measure(program, target, rendered, *held)
+        found.append(Built(target, rendered, sizes, cost))
+    return tuple(found)
+
+
+def manifest_of(
+    model: Model,
+    program: Program,
+    cores: Cores,
+    built: tuple[Built, ...],
+    proof: Proof,
+    options: str,
+) -> dict[str, Any]:
+    """The manifest; of several cores, `cores` says what each gets."""
+    every = [
+        manifest(model, program, b.target, b.rendered, proof, b.sizes, b.cost, options)
+        for b in built
+    ]
+    if not cores.several:
+        return every[0]
+    shared = {key: value for key, value in every[0].items() if key not in PER_CORE}
+    return {**shared, "target": cores.name, CORES: _by_core(built, every)}
+
+
+def _by_core(
+    built: tuple[Built, ...], every: list[dict[str, Any]]
+) -> Mapping[str, Mapping[str, Any]]:
+    return {
+        b.target.name: {
+            "family": family_of(b.target).feature,
+            **{key: own[key] for key in own if key in PER_CORE},
+        }
+        for b, own in zip(built, every, strict=True)
+    }
+
+
+@contextmanager
+def naming(target: Target, cores: Cores) -> Iterator[None]:
+    """Errors of budgets say on which of several cores."""
+    try:
+        yield
+    except BudgetError as error:
+        if not cores.several:
+            raise
+        raise BudgetError(f"{target.name}: {error}") from None

@@ -1,0 +1,166 @@
+/*
+ * generated for a test
+ */
+#ifndef CORES_H
+#define CORES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The core that this is compiled for, as the compiler says: kernels, weights and layout
+ * of the state follow it, results do not. All files of a program have to agree.
+ */
+#define CORES_MVE 4
+#define CORES_DSP 3
+#define CORES_ARMV7M 2
+#define CORES_ARMV6M 1
+#define CORES_PORTABLE 0
+#if !defined(__GNUC__) || !defined(__ARM_ARCH_PROFILE) || defined(__ARM_BIG_ENDIAN)
+#define CORES_CORE CORES_PORTABLE
+#elif __ARM_ARCH_PROFILE != 'M'
+#define CORES_CORE CORES_PORTABLE
+#elif defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define CORES_CORE CORES_MVE
+#elif defined(__ARM_FEATURE_DSP)
+#define CORES_CORE CORES_DSP
+#elif __ARM_ARCH_ISA_THUMB == 2
+#define CORES_CORE CORES_ARMV7M
+#else
+#define CORES_CORE CORES_ARMV6M
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CORES_X_SIZE                         2  /* numbers per step */
+#define CORES_X_SCALE                        0.00156254764f  /* real value of 1 */
+#define CORES_PROBABILITY_SIZE               2  /* numbers after the last step */
+#define CORES_PROBABILITY_SCALE              3.05213034e-05f  /* real value of 1 */
+#define CORES_HIDDEN_SIZE                    3  /* numbers per step */
+#define CORES_HIDDEN_SCALE                   0.00048828125f  /* real value of 1 */
+
+#if CORES_CORE == CORES_MVE || CORES_CORE == CORES_PORTABLE
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    int16_t lstm_x_h[2][6]; /* x [2], lstm_h [3] */
+    int32_t lstm_c[3]; /* Q11.19 in int32 */
+    /* scratch */
+    int32_t fc_y[2]; /* Q2.16 in int32 */
+    int32_t softmax_largest[1]; /* Q2.16 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
+    int32_t softmax_sum[1]; /* Q1.15 in int32 */
+    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t current; /* which half of a two-part member is read next */
+} cores_state;
+
+#elif CORES_CORE == CORES_DSP
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    int16_t lstm_x_h[2][6]; /* x [2], lstm_h [4] */
+    int32_t lstm_c[3]; /* Q11.19 in int32 */
+    /* scratch */
+    int32_t lstm_sums[12]; /* of a group's rows */
+    int32_t fc_sums[4]; /* of a group's rows */
+    int32_t fc_y[2]; /* Q2.16 in int32 */
+    int32_t softmax_largest[1]; /* Q2.16 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
+    int32_t softmax_sum[1]; /* Q1.15 in int32 */
+    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t current; /* which half of a two-part member is read next */
+} cores_state;
+
+#elif CORES_CORE == CORES_ARMV7M
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    int32_t lstm_x_h[2][5]; /* x [2], lstm_h [3] */
+    int32_t lstm_c[3]; /* Q11.19 in int32 */
+    /* scratch */
+    int32_t lstm_sums[12]; /* of a group's rows */
+    int32_t fc_sums[4]; /* of a group's rows */
+    int32_t fc_y[2]; /* Q2.16 in int32 */
+    int32_t softmax_largest[1]; /* Q2.16 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
+    int32_t softmax_sum[1]; /* Q1.15 in int32 */
+    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t current; /* which half of a two-part member is read next */
+} cores_state;
+
+#else
+
+/*
+ * What the network remembers from step to step; the caller owns it, and may own several. Members
+ * below "scratch" are used within a step only.
+ */
+typedef struct {
+    int32_t lstm_x_h[2][6]; /* x [2], lstm_h [4] */
+    int32_t lstm_c[3]; /* Q11.19 in int32 */
+    /* scratch */
+    int32_t lstm_sums[12]; /* of a group's rows */
+    int32_t fc_sums[4]; /* of a group's rows */
+    int32_t fc_y[2]; /* Q2.16 in int32 */
+    int32_t softmax_largest[1]; /* Q2.16 in int32 */
+    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
+    int32_t softmax_sum[1]; /* Q1.15 in int32 */
+    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t current; /* which half of a two-part member is read next */
+} cores_state;
+
+#endif
+
+/* Prepare a state for use. */
+void cores_init(cores_state *state);
+
+/* Forget all steps so far. */
+void cores_reset(cores_state *state);
+
+/* Read and set a state between two steps: 3 numbers, Q11.19 in int32. */
+void cores_get_lstm_c(const cores_state *state, int32_t *values);
+void cores_set_lstm_c(cores_state *state, const int32_t *values);
+
+/* Read and set a state between two steps: 3 numbers, Q1.11 in int16. */
+void cores_get_lstm_h(const cores_state *state, int16_t *values);
+void cores_set_lstm_h(cores_state *state, const int16_t *values);
+
+/*
+ * One time step.
+ * x: 2 numbers, int16, 16 bits, one scale
+ * probability: 2 numbers, int16, 16 bits, scale 3.05213038e-05
+ * hidden: 3 numbers, Q1.11 in int16
+ * probability: NULL at steps whose result is not wanted, to save its work
+ */
+void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
+
+/* Several time steps: the arrays hold one step after the other. The state is not reset. */
+void cores_run(cores_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden);
+
+/* Real numbers of one step to stored ones: to nearest, limited to the stored range. */
+void cores_quantize_x(const float *real, int16_t *stored);
+
+/* Stored numbers of one result to real ones. */
+void cores_dequantize_probability(const int16_t *stored, float *real);
+
+/* Stored numbers of one result to real ones. */
+void cores_dequantize_hidden(const int16_t *stored, float *real);
+
+/* Number of results that differ from the compiler's own; in cores_selftest.c. */
+int cores_selftest(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
