@@ -98,6 +98,8 @@ def _widths() -> Iterator[Case]:
         for kind in FLOAT_KINDS:
             yield Case(Network(kind, *shape), MAIN, scheme="float32")
         yield Case(Network("lstm", *shape), HELIUM, scheme="float32")
+        for kind in FLOAT_KINDS:
+            yield Case(Network(kind, *shape), HELIUM, activations=8)
     for core in (target.name for target in cores()):
         for changed in SOME_WIDTHS:
             yield replace(Case(Network("lstm", *MAIN_SHAPE), core), **changed)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks.baselines import GRU_OF_LSTM, Baseline, cmsis_nn, read
-from benchmarks.cases import DEFAULT, HEAD, MAIN, Widths
+from benchmarks.cases import DEFAULT, HEAD, HELIUM, MAIN, Widths
 from benchmarks.chosen import dense_layer, recurrent
 from benchmarks.markdown import MISSING, core, decimal, geometric_mean, paragraph, shape, table
 from benchmarks.networks import SHAPES
 from benchmarks.runner import Results
 
-JUDGED = (MAIN, "cortex-m7", "cortex-m33", "cortex-m3", "cortex-m0")
+JUDGED = (MAIN, "cortex-m7", "cortex-m33", "cortex-m3", "cortex-m0", HELIUM)
 INT4 = {"weights": 4}
 INT16 = {"weights": 16, "activations": 16}
 NARROW = {"activations": 8}
@@ -77,6 +77,12 @@ def judged(results: Results) -> str:
                 *_mean_least(results, "gru", target, baseline),
             ]
         )
+    for title, kind, against in (
+        ("LSTM, 8-bit activations", "lstm", "CMSIS-NN s8"),
+        ("GRU, 8-bit activations", "gru", "CMSIS-NN s8 LSTM * 3/4"),
+    ):
+        found = _mean_least(results, kind, HELIUM, s8[HELIUM], NARROW)
+        rows.append([title, core(HELIUM), against, *found])
     int4 = _mean_least(results, "lstm", MAIN, s8[MAIN], INT4)
     int16 = _mean_least(results, "lstm", MAIN, s16[MAIN], INT16)
     rows.append(["LSTM, int4 weights", core(MAIN), "CMSIS-NN s8", *int4])
@@ -102,6 +108,7 @@ def _rows(results: Results) -> Iterator[Sequence[str]]:
         ("GRU", "gru", "s8_gcc", {}),
         ("LSTM, int4", "lstm", "s8_gcc", INT4),
         ("LSTM, 8-bit activations", "lstm", "s8_gcc", NARROW),
+        ("GRU, 8-bit activations", "gru", "s8_gcc", NARROW),
         ("LSTM, int16, 16-bit activations", "lstm", "s16_gcc", INT16),
         ("LSTM, float32", "lstm", "f32_gcc", FLOAT32),
     )
