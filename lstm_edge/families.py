@@ -23,10 +23,16 @@ class Family:
     feature     of a target: its cores have it, and none of the families before
     condition   of the preprocessor: true on these cores, where no family before is. It is asked on
                 Cortex-M with a compiler that knows the syntax of GNU only
+    fpu         what has to be true, too, where the C is float32; "" where that is plain C
     """
 
     feature: str
     condition: str
+    fpu: str = ""
+
+    def asked(self, *, is_float: bool) -> str:
+        """The condition for integers, or for float32."""
+        return f"{self.condition} && {self.fpu}" if is_float and self.fpu else self.condition
 
     @property
     def symbol(self) -> str:
@@ -36,8 +42,16 @@ class Family:
 
 PORTABLE = Family("portable", "1")
 FAMILIES = (
-    Family("mve", "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)"),
-    Family("dsp", "defined(__ARM_FEATURE_DSP)"),
+    Family(
+        "mve",
+        "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)",
+        "(__ARM_FEATURE_MVE & 2) && defined(__ARM_PCS_VFP)",
+    ),
+    Family(
+        "dsp",
+        "defined(__ARM_FEATURE_DSP)",
+        "defined(__ARM_FP) && (__ARM_FP & 4) && defined(__ARM_PCS_VFP)",
+    ),
     Family("armv7m", "__ARM_ARCH_ISA_THUMB == 2"),
     Family("armv6m", "1"),
     PORTABLE,
@@ -46,7 +60,7 @@ FAMILIES = (
 too; the last ones take all that is left.
 """
 NO_CODE = ("fpu", "rv32im")
-"""Features that decide nothing about integer code."""
+"""Features without integer code of their own."""
 
 
 @dataclass(frozen=True)

@@ -44,29 +44,18 @@ def render_cores(
     optimize: str = "speed",
     stack: int | None = None,
 ) -> Merged:
-    """The files of `render` for a target, or one source for several.
-
-    Of float32 one source is plain C on all cores: families are told apart by what they do with
-    integers, and not by their FPU.
-    """
+    """The files of `render` for a target, or one source for several."""
     if not cores.several:
         (target,) = cores.targets
         rendered = render(program, target, unroll, banner, optimize, stack)
         return Merged(rendered.files, {target.name: rendered})
     first = {family_of(target): target for target in reversed(cores.targets)}
     by_family = {
-        family: render(
-            program,
-            replace(first[family], features=()) if program.is_float else first[family],
-            unroll,
-            banner,
-            optimize,
-            stack,
-            alone=False,
-        )
+        family: render(program, first[family], unroll, banner, optimize, stack, alone=False)
         for family in cores.families
     }
-    files = _merge(program.name, {f: _texts(f, made) for f, made in by_family.items()})
+    texts = {family: _texts(family, made) for family, made in by_family.items()}
+    files = _merge(program.name, texts, is_float=program.is_float)
     by_target = {
         target.name: replace(by_family[family_of(target)], files=files) for target in cores.targets
     }
@@ -80,8 +69,10 @@ def _texts(family: Family, made: Rendered) -> dict[str, str]:
     return {name: on_arm(text) for name, text in made.files.items()}
 
 
-def _merge(name: str, files: Mapping[Family, Mapping[str, str]]) -> dict[str, str]:
-    """All files; where nothing differs, as for float32, those of any family."""
+def _merge(
+    name: str, files: Mapping[Family, Mapping[str, str]], *, is_float: bool
+) -> dict[str, str]:
+    """All files; where nothing differs those of any family."""
     upper = name.upper()
     header, code, weights = f"{name}.h", f"{name}.c", f"{name}_weights.c"
     texts = {
@@ -90,7 +81,7 @@ def _merge(name: str, files: Mapping[Family, Mapping[str, str]]) -> dict[str, st
         weights: merged(upper, {family: each[weights] for family, each in files.items()}),
     }
     if any(f"{upper}_CORE" in text for text in texts.values()):
-        choice = "\n" + selection(upper, tuple(files))
+        choice = "\n" + selection(upper, tuple(files), is_float=is_float)
         texts[header] = texts[header].replace(_INCLUDES, _INCLUDES + choice, 1)
     return texts
 
@@ -106,7 +97,7 @@ def _code(name: str, texts: Mapping[Family, str]) -> str:
     return f"{banner}*/\n{include}\n{merged(name.upper(), rests)}"
 
 
-def selection(upper: str, families: Sequence[Family]) -> str:
+def selection(upper: str, families: Sequence[Family], *, is_float: bool = False) -> str:
     """The lines of the header that choose. upper: what macros begin with."""
     numbers = range(len(families) - 1, -1, -1)
     lines = [
@@ -124,9 +115,10 @@ def selection(upper: str, families: Sequence[Family]) -> str:
         f"#define {upper}_CORE {upper}_{PORTABLE.symbol}",
     ]
     for family in families:
-        lines.append("#else" if family.condition == "1" else f"#elif {family.condition}")
+        asked = family.asked(is_float=is_float)
+        lines.append("#else" if asked == "1" else f"#elif {asked}")
         lines.append(f"#define {upper}_CORE {upper}_{family.symbol}")
-        if family.condition == "1":
+        if asked == "1":
             break
     return "\n".join([*lines, "#endif\n"])
 

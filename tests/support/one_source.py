@@ -61,8 +61,11 @@ def as_read(text: str, name: str, family: Family) -> str:
 def without_choice(files: Mapping[str, str], name: str, cores: Cores) -> dict[str, str]:
     """The files without the lines that find out the family."""
     header = f"{name}.h"
-    choice = "\n" + selection(name.upper(), cores.families)
-    return {**files, header: files[header].replace(choice, "", 1)}
+    text = files[header]
+    for is_float in (False, True):
+        choice = "\n" + selection(name.upper(), cores.families, is_float=is_float)
+        text = text.replace(choice, "", 1)
+    return {**files, header: text}
 
 
 def lines_of(text: str, name: str) -> list[str]:

@@ -51,10 +51,12 @@ def test_states_as_arguments_too() -> None:
     assert_each_reads_its_own(program, "gates", "speed")
 
 
-def test_float32_is_the_same_on_all_cores_and_chooses_nothing() -> None:
+def test_float32_chooses_by_the_fpu() -> None:
     program = float_program(sampled_model(3))
     made = one_source(program)
-    assert not any("_CORE" in text for text in made.files.values())
+    header = next(text for name, text in made.files.items() if name.endswith(".h"))
+    assert "(__ARM_FEATURE_MVE & 2) && defined(__ARM_PCS_VFP)" in header
+    assert "defined(__ARM_FP) && (__ARM_FP & 4) && defined(__ARM_PCS_VFP)" in header
     assert_each_reads_its_own(program, "gates", "speed")
 
 
