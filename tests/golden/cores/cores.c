@@ -33,9 +33,6 @@
 #if CORES_CORE == CORES_MVE
 
 #include <arm_acle.h>
-#if defined(__arm__) && !(defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1))
-#error "this file was generated for a core with Helium; compile the model again for yours"
-#endif
 #include <arm_mve.h>
 #include <string.h>
 
