@@ -182,7 +182,7 @@ def compile_model(
         few = some_samples(data.held_back, reference)
         ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
         calibrated = Calibrated(model, reference, ranges, data)
-    code = Code(request.unroll, request.optimize)
+    code = Code(request.unroll, request.optimize, request.max_stack)
     for each in (each for each in built if each.target in cores.emulated):
         warnings += _slower(calibrated, program, options, code, each)
     selftest = _selftest(program, cores.targets[0], lines, data)

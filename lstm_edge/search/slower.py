@@ -19,10 +19,11 @@ NOTICEABLE = 1.02
 
 @dataclass(frozen=True)
 class Code:
-    """How C is written: `--unroll` and `--optimize`."""
+    """How C is written: `--unroll`, `--optimize` and, in bytes, `--max-stack`."""
 
     unroll: str = "gates"
     optimize: str = "speed"
+    stack: int | None = None
 
 
 USUAL, USUAL_CODE = Options(), Code()
@@ -89,5 +90,5 @@ def _without(
 
 
 def _cost(calibrated: Calibrated, program: Program, code: Code, target: Target) -> Cost:
-    selection = select(program, target, code.unroll, code.optimize)
+    selection = select(program, target, code.unroll, code.optimize, code.stack)
     return cost_of_step(program, selection, target, steps_of(program, calibrated.data))

@@ -136,6 +136,17 @@ def test_an_option_that_makes_a_network_slower_is_warned_about(
     assert f"about {found.manifest['instructions']:,} instructions, with --" in warning
 
 
+def test_smaller_tiles_are_not_blamed_on_other_options(tmp_path: Path) -> None:
+    """`--max-stack` costs instructions with Helium, with 8 bits as with 4."""
+    model, calibration = Network("lstm", 20, 100).write(tmp_path)
+    given = Request(model, "cortex-m55", calibration=calibration, weights=4, max_stack=500)
+    (free, bound) = (
+        compile_model(replace(given, max_stack=stack), lambda _, __: None) for stack in (None, 500)
+    )
+    assert bound.manifest["instructions"] > 1.05 * free.manifest["instructions"]
+    assert not [w for w in bound.warnings if SLOWER in w]
+
+
 def test_straight_line_code_of_many_weights_is_refused_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
