@@ -35,8 +35,8 @@ from lstm_edge.passes.prove import Proof, prove
 from lstm_edge.profile.budgets import Budgets, check_tools
 from lstm_edge.profile.budgets import check_budgets as check_costs
 from lstm_edge.search.judge import judge_of
-from lstm_edge.search.program import Calibrated, Wanted, find_program
-from lstm_edge.search.slower import Code, slower, slower_than_integers
+from lstm_edge.search.program import Calibrated, Code, Wanted, find_program
+from lstm_edge.search.slower import slower, slower_than_integers
 from lstm_edge.search.widths import Bound, describe, json_of
 from lstm_edge.targets import Target
 
@@ -89,6 +89,11 @@ class Request:
         """True where widths are to be chosen, or to hold a bound."""
         given = (self.max_error, self.max_drop, self.labels)
         return None in (self.weights, self.activations) or any(g is not None for g in given)
+
+    @property
+    def code(self) -> Code:
+        """How C is written."""
+        return Code(self.unroll, self.optimize, self.max_stack)
 
     @property
     def budgets(self) -> Budgets:
@@ -182,9 +187,8 @@ def compile_model(
         few = some_samples(data.held_back, reference)
         ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
         calibrated = Calibrated(model, reference, ranges, data)
-    code = Code(request.unroll, request.optimize, request.max_stack)
     for each in (each for each in built if each.target in cores.emulated):
-        warnings += _slower(calibrated, program, options, code, each)
+        warnings += _slower(calibrated, program, options, request.code, each)
     selftest = _selftest(program, cores.targets[0], lines, data)
     sources = {**merged.files, f"{program.name}_selftest.c": selftest}
     summary = manifest_of(model, program, cores, built, proof, described)
@@ -247,9 +251,7 @@ def _quantized(
     )
     labels = None if request.labels is None else bundle.read_arrays(request.labels)
     judge = judge_of(calibrated.reference, calibrated.data, labels)
-    best, tried = find_program(
-        calibrated, wanted, judge, target, (request.unroll, request.optimize), progress
-    )
+    best, tried = find_program(calibrated, wanted, judge, target, request.code, progress)
     return best.made, best.options, [json_of(each, each is best) for each in tried]
 
 

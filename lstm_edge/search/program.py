@@ -50,21 +50,29 @@ class Wanted:
     bound: Bound
 
 
+@dataclass(frozen=True)
+class Code:
+    """How C is written: `--unroll`, `--optimize` and, in bytes, `--max-stack`."""
+
+    unroll: str = "gates"
+    optimize: str = "speed"
+    stack: int | None = None
+
+
 def find_program(
     calibrated: Calibrated,
     wanted: Wanted,
     judge: Judge,
     target: Target,
-    code: tuple[str, str],
+    code: Code,
     progress: Callable[[int, int], None],
 ) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
-    """The cheapest program that holds the bound, and all that were tried. code: `--unroll` and
-    `--optimize`.
-    """
+    """The cheapest program that holds the bound, and all that were tried."""
+    unroll = "gates" if code.unroll == "full" else code.unroll
 
     def attempt(options: Options) -> Attempt[Program]:
         program = calibrated.program(options)
-        selection = select(program, target, "gates" if unroll == "full" else unroll, optimize)
+        selection = select(program, target, unroll, code.optimize, code.stack)
         constants = constants_of(program, target, selection)
         memory = allocate(program, selection, port_names(program))
         cost = cost_of_step(program, selection, target, steps_of(program, calibrated.data))
@@ -76,8 +84,6 @@ def find_program(
             memory.state_bytes + memory.scratch_bytes,
             judge.judged(program),
         )
-
-    unroll, optimize = code
 
     layers = _layers(calibrated.reference)
     space = Space(wanted.options, wanted.weights, wanted.activations, layers)

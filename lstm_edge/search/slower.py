@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lstm_edge.data import steps_of
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.costs import Cost, cost_of_step
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.select import select
-from lstm_edge.search.program import Calibrated
+from lstm_edge.search.program import Calibrated, Code
 from lstm_edge.targets import Target
 
 NOTICEABLE = 1.02
 """Estimates that differ by less say nothing."""
-
-
-@dataclass(frozen=True)
-class Code:
-    """How C is written: `--unroll`, `--optimize` and, in bytes, `--max-stack`."""
-
-    unroll: str = "gates"
-    optimize: str = "speed"
-    stack: int | None = None
 
 
 USUAL, USUAL_CODE = Options(), Code()
