@@ -61,7 +61,7 @@ def test_states_as_arguments(tmp_path: Path, tool_or_skip: Callable[..., None]) 
 def test_an_int_of_16_bits_is_refused(
     name: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
-    """By the C of every target: MSP430 has one. RISC-V has no target, and takes portable C."""
+    """By the C of every target: MSP430 has one. A RISC-V takes it: it has 32 bits."""
     tool_or_skip("clang")
     program = program_of(sampled_model(0), Options())
     sources = written(one_source(program, name=name), tmp_path)
