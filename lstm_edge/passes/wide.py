@@ -76,11 +76,6 @@ class Wide:
         """Parts of operands that segments are copied from."""
         return frozenset(segment.run for each in self.sets for segment in each.segments)
 
-    @property
-    def stack(self) -> int:
-        """Bytes of the arrays on the stack."""
-        return self.staged + self.vectors * self.rows * BYTES
-
 
 def can_be_wide(phase: Phase) -> bool:
     """True where each operation has a spelling for four units and is none of a window."""

@@ -106,7 +106,6 @@ def test_the_sums_of_a_tile_are_within_the_limit(selections: list[Selection]) ->
         assert 1 <= wide.vectors <= -(-phase.units // UNITS)
         sums = wide.vectors * wide.rows * BYTES
         assert sums <= TILE_BYTES or wide.vectors == 1
-        assert wide.stack == wide.staged + sums
         several_tiles += UNITS * wide.vectors < phase.units
         assert wide.rows == len(phase.matvecs)
     assert several_tiles > 3
