@@ -132,9 +132,12 @@ class WideUnits:
 
     def _number_of_all(self, value: str) -> Lanes:
         """A value of length 1 in memory; of an input within its range."""
-        number = one_for_all(f"{self.given.read[value]}[0]")
-        limited = self._limited(value, self.given.types[self.given.read[value]], number.vector)
-        return number if limited == number.vector else Lanes(limited)
+        pointer = self.given.read[value]
+        limits = self._limits(value, self.given.types[pointer])
+        if limits is None:
+            return one_for_all(f"{pointer}[0]")
+        self.helpers.add("le_v_number")
+        return one_for_all(f"le_v_number({pointer}[0], {limits})")
 
     def _loaded(self, value: str, offset: int) -> str:
         """Four units of a value in memory; of an input within its range."""
@@ -147,14 +150,21 @@ class WideUnits:
 
     def _limited(self, value: str, ctype: str, text: str) -> str:
         """An input may be anything that its type holds."""
-        if not any(port.value == value for port in self.program.inputs):
+        limits = self._limits(value, ctype)
+        if limits is None:
             return text
+        self.helpers.add("le_v_within")
+        return f"le_v_within({text}, {limits})"
+
+    def _limits(self, value: str, ctype: str) -> str | None:
+        """The ends of an input's range where its type holds more."""
+        if not any(port.value == value for port in self.program.inputs):
+            return None
         fmt = self.program.values[value].format
         full = saturated(1.0, STORAGE_BITS[ctype.removesuffix("_t")])
         if (fmt.low, fmt.high) == (full.low, full.high):
-            return text
-        self.helpers.add("le_v_within")
-        return f"le_v_within({text}, {integer_literal(fmt.low)}, {integer_literal(fmt.high)})"
+            return None
+        return f"{integer_literal(fmt.low)}, {integer_literal(fmt.high)}"
 
     def _means(self) -> dict[str, tuple[str, str, int]]:
         """Results that are (a + number) >> 1, one instruction: result -> what is left out, a, and

@@ -130,7 +130,7 @@ class Cases:
         made = self.plain(kind, args, **more)
         self.covered[made.name] = (kind, variant)
         self.results.append(made)
-        if kind not in ("max", "sum") and len(self.covered) % 12 == 0:
+        if kind not in ("max", "sum", "argmax") and len(self.covered) % 12 == 0:
             # Compilers take longer for one long function than for several short ones.
             self.b.close_block(f"part_{len(self.covered)}", 0)
         return made
@@ -252,6 +252,11 @@ def _slices_and_reductions(c: Cases) -> None:
         c.case(kind, "dead", c.plain("add", (c.plain("shift", (some,), n=4), c.number(5))))
     c.case("max", "text", g["a"])
     c.case("max", "dead", some)
+    for kind_of in ("text", "dead"):
+        c.case("argmax", kind_of, g["a"] if kind_of == "text" else some)
+    # The first of several.
+    c.case("argmax", "text", c.plain("shift", (g["a"],), n=30))
+    c.case("argmax", "dead", c.plain("shift", (some,), n=30))
     least = c.case("max", "dead", small)
     c.b.close_block("reductions", 0)
     c.case("mulw", "number", some, least)
@@ -266,6 +271,31 @@ def _slices_and_reductions(c: Cases) -> None:
     c.case("headroom", "text", c.plain("larger", (some, c.number(1))))
     c.case("table", "text", some, n=9, table="rising_table")
     c.b.close_block("dead", 0)
+
+
+def _rows_and_lengths(c: Cases) -> None:
+    """Rows of tables, with a factor and without; what a length decides."""
+    g = c.given
+    rng = np.random.default_rng(4)
+    for bits, limit in ((8, 2**7), (16, 2**15)):
+        for length in (WHOLE, DEAD):
+            rows = rng.integers(-limit, limit, (9, length))
+            table = c.b.constant(f"rows_{bits}_{length}", rows)
+            factors = c.b.constant(f"factors_{bits}_{length}", rng.integers(1, 2**15, 9))
+            for bias in ("", factors):
+                more = {"matrices": (table,), "bias": bias}
+                op = Op("lookup", "", ("one",), count=bits, **more)
+                ends = [c._ends(g["one"])]
+                low, high = OPERATIONS["lookup"].bounds(op, ends, c.b.constants)
+                fmt = formatted(int(low.min()), int(high.max()))
+                made = c.b.emit(
+                    "lookup", "looked_up", (g["one"],), fmt, length=length, count=bits, **more
+                )
+                c.covered[made.name] = ("lookup", "text")
+                c.results.append(made)
+    c.b.close_block("rows", 0)
+    c.case("within", "number", g["a"], g["b"], g["one"])
+    c.b.close_block("within", 0)
 
 
 def _restart(c: Cases) -> State:
@@ -297,7 +327,7 @@ def program() -> Program:
 @cache
 def _made() -> tuple[Cases, Program]:
     c = Cases()
-    for add in (_of_two, _shifts, _means, _tables, _slices_and_reductions):
+    for add in (_of_two, _shifts, _means, _tables, _slices_and_reductions, _rows_and_lengths):
         add(c)
     state = _restart(c)
     inputs, outputs = tuple(map(_port, c.inputs)), tuple(map(_port, c.results))
