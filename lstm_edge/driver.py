@@ -100,15 +100,18 @@ class Request:
         """The most that a step may cost."""
         return Budgets(self.max_insn, self.max_cycles, self.max_stack)
 
-    def described(self, options: Options | None) -> str:
-        """The options that decide what is generated; `options`: those of number formats, if any."""
+    def described(self, options: Options | None, *, vectors: bool = False) -> str:
+        """The options that decide what is generated; `options`: those of number formats, if any;
+        vectors: some core runs vectors, whose tiles a limit of the stack decides.
+        """
         parts = [f"scheme={self.scheme}"]
         if options is not None:
             parts += [describe(options), f"cell_state={self.cell_state}"]
         parts.append(f"unroll={self.unroll}")
         parts += ["optimize=size"] if self.optimize == "size" else []
         parts += ["state=explicit"] if self.state == "explicit" else []
-        parts += [f"max_stack={self.max_stack}"] if self.max_stack is not None else []
+        if vectors and self.max_stack is not None:
+            parts.append(f"max_stack={self.max_stack}")
         return " ".join(parts)
 
 
@@ -176,7 +179,8 @@ def compile_model(
     proof = prove(program)
     measured = measured_error(program, reference, data)
     warnings += measured.warnings
-    described = request.described(options)
+    vectors = any("mve" in target.features for target in cores.targets)
+    described = request.described(options, vectors=vectors)
     lines = banner(program, model.sha256, cores, described)
     check_straight(program, cores, limits)
     merged = render_cores(
