@@ -102,7 +102,8 @@ class PhasePrinter:
             name: (names.reserve(name), names.reserve(f"{name}_ways"))
             for name in dict.fromkeys(op.table for op in phase.ops if op.table)
         }
-        units = WideUnits(self.program, phase, given, names, opened, self.wide.helpers, tables)
+        helpers = self.wide.helpers, self.speller.helpers
+        units = WideUnits(self.program, phase, given, names, opened, *helpers, tables)
         lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
         for op in phase.ops:
             if op.dest in opened.rows:

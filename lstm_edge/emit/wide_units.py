@@ -43,8 +43,9 @@ def one_for_all(text: str) -> Lanes:
 
 @dataclass
 class WideUnits:
-    """Writes the operations of a phase. helpers: those that the lines call. tables: pointers to the
-    middle of each. moving: pointers that go on by a vector.
+    """Writes the operations of a phase. helpers: those that the lines call; common: of those, what
+    scalar code has, too. tables: pointers to the middle of each. moving: pointers that go on by a
+    vector.
     """
 
     program: Program
@@ -53,6 +54,7 @@ class WideUnits:
     names: LocalNames
     opened: Opening
     helpers: set[str]
+    common: set[str]
     tables: dict[str, tuple[str, str]]
     moving: dict[str, None] = field(default_factory=dict)
 
@@ -136,8 +138,8 @@ class WideUnits:
         limits = self._limits(value, self.given.types[pointer])
         if limits is None:
             return one_for_all(f"{pointer}[0]")
-        self.helpers.add("le_v_number")
-        return one_for_all(f"le_v_number({pointer}[0], {limits})")
+        self.common.add("le_clamp")
+        return one_for_all(f"le_clamp({pointer}[0], {limits})")
 
     def _loaded(self, value: str, offset: int) -> str:
         """Four units of a value in memory; of an input within its range."""
