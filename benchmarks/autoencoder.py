@@ -16,7 +16,6 @@ from benchmarks.baselines import read
 from benchmarks.markdown import core, decimal, paragraph, table, whole
 from benchmarks.measure import NAME, OPTIMIZE, Figures, figures, generate_from
 from benchmarks.networks import Array, save
-from lstm_edge.driver import Request
 from lstm_edge.targets import load_target
 
 SIZES = (640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640)
@@ -78,10 +77,7 @@ def measure(target: str, activations: int) -> tuple[Figures, ...]:
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
         folder = Path(temporary)
         model, calibration = write(folder)
-        request = Request(
-            model, target, calibration=calibration, name=NAME, activations=activations
-        )
-        generated = generate_from(request, folder / "c")
+        generated = generate_from(model, target, calibration, folder / "c", activations=activations)
         if target in ROOMY:
             board = load_target(ROOMY[target]).board
             generated = replace(generated, target=replace(generated.target, board=board))

@@ -21,10 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.markdown import table
-from benchmarks.measure import NAME, count, generate_from
+from benchmarks.measure import count, generate_from
 from benchmarks.stacks import Stack, stacks
 from lstm_edge import bundle
-from lstm_edge.driver import Request
 from lstm_edge.errors import LstmEdgeError
 from lstm_edge.kernels import KERNELS
 from lstm_edge.passes import costs
@@ -89,8 +88,7 @@ def _measured(
 ) -> Measured:
     model, calibration = stack.write(folder)
     target = "portable" if base == costs.PORTABLE else CORES[base]
-    request = Request(model, target, calibration=calibration, name=NAME, **options)
-    generated = generate_from(request, folder / "c")
+    generated = generate_from(model, target, calibration, folder / "c", **options)
     core = load_target(CORES[base])
     built = replace(generated, target=core)
     executable, counted = count(built, "-O2")

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lstm_edge
 from benchmarks.cases import Case
-from lstm_edge import bundle
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.profile.counting import Counted, Executable, build_program, count_calls
 from lstm_edge.profile.cycles import block_costs, model_of
 from lstm_edge.profile.instructions import disassemble
@@ -67,22 +66,24 @@ class Generated:
 def generate(case: Case, folder: Path) -> Generated:
     """Write the network of a case and compile it to C."""
     model, calibration = case.network.write(folder)
-    request = Request(
+    widths = {"weights": case.weights, "activations": case.activations}
+    return generate_from(
         model,
         case.target,
-        calibration=calibration,
-        name=NAME,
+        calibration,
+        folder / "c",
         scheme=case.scheme,
-        weights=case.weights,
-        activations=case.activations,
+        **{} if case.scheme == "float32" else widths,
     )
-    return generate_from(request, folder / "c")
 
 
-def generate_from(request: Request, folder: Path) -> Generated:
-    """The same for any model; its name must be NAME."""
-    compiled = compile_model(request, lambda done, total: None)
-    bundle.write(folder, compiled.files)
+def generate_from(
+    model: Path, target: str, calibration: Path, folder: Path, **options: Any
+) -> Generated:
+    """The same for any model; options as of `lstm_edge.compile`."""
+    network = lstm_edge.load(model, name=NAME)
+    compiled = lstm_edge.compile(network, target=target, calibration=calibration, **options)
+    compiled.save(folder)
     main = folder / "main.c"
     main.write_text(
         f"extern int {NAME}_selftest(void);\n\n"
@@ -90,8 +91,7 @@ def generate_from(request: Request, folder: Path) -> Generated:
         encoding="utf-8",
     )
     sources = tuple(folder / file for file in compiled.files if file.endswith((".c", ".S")))
-    target = load_target(request.target)
-    return Generated(target, sources, main, folder, dict(compiled.manifest))
+    return Generated(load_target(target), sources, main, folder, dict(compiled.manifest))
 
 
 def count(

@@ -12,8 +12,7 @@ import numpy as np
 
 from benchmarks.baselines import read
 from benchmarks.markdown import MISSING, core, decimal, paragraph, table, whole
-from benchmarks.measure import NAME, OPTIMIZE, Figures, better, figures, generate_from
-from lstm_edge.driver import Request
+from benchmarks.measure import OPTIMIZE, Figures, better, figures, generate_from
 
 MODEL = "mnist_lstm.onnx"
 PREFIX = "calib__"
@@ -59,10 +58,7 @@ def measure(shared: Path, target: str, activations: int) -> tuple[Figures, ...]:
         with np.load(model.with_suffix(".npz")) as arrays:
             wanted = {n.removeprefix(PREFIX): arrays[n] for n in arrays if n.startswith(PREFIX)}
         np.savez(calibration, **wanted)
-        request = Request(
-            model, target, calibration=calibration, name=NAME, activations=activations
-        )
-        generated = generate_from(request, folder / "c")
+        generated = generate_from(model, target, calibration, folder / "c", activations=activations)
         return tuple(_inference(figures(generated, optimize)) for optimize in OPTIMIZE)
 
 

@@ -1,7 +1,83 @@
-"""Compile trained recurrent networks to C for microcontrollers, exact to the bit."""
+"""Compile trained recurrent networks to C for microcontrollers, exact to the bit.
 
-from lstm_edge.fake_quant import fake_quant, fake_quant_activations
+    import lstm_edge
 
-__all__ = ["__version__", "fake_quant", "fake_quant_activations"]
+    net = lstm_edge.load("model.onnx")
+    model = lstm_edge.compile(net, target="cortex-m4", calibration=samples)
+    print(model)
+    model.verify()
+    model.save("build/model")
+
+Every name is imported when it is first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lstm_edge.api.compiled import Compiled
+    from lstm_edge.api.compiled import open_folder as open
+    from lstm_edge.api.compiling import compile_network as compile
+    from lstm_edge.api.cost import Cost
+    from lstm_edge.api.network import Network, load
+    from lstm_edge.api.stream import Stream
+    from lstm_edge.errors import (
+        BudgetError,
+        DataError,
+        LstmEdgeError,
+        ModelError,
+        QuantizationError,
+        TargetError,
+        ToolchainError,
+        VerificationError,
+    )
+    from lstm_edge.fake_quantization import fake_quant, fake_quant_activations
+
+__all__ = [
+    "BudgetError",
+    "Compiled",
+    "Cost",
+    "DataError",
+    "LstmEdgeError",
+    "ModelError",
+    "Network",
+    "QuantizationError",
+    "Stream",
+    "TargetError",
+    "ToolchainError",
+    "VerificationError",
+    "__version__",
+    "compile",
+    "fake_quant",
+    "fake_quant_activations",
+    "load",
+    "open",
+]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Compiled": ("api.compiled", "Compiled"),
+    "Cost": ("api.cost", "Cost"),
+    "Network": ("api.network", "Network"),
+    "Stream": ("api.stream", "Stream"),
+    "compile": ("api.compiling", "compile_network"),
+    "fake_quant": ("fake_quantization", "fake_quant"),
+    "fake_quant_activations": ("fake_quantization", "fake_quant_activations"),
+    "load": ("api.network", "load"),
+    "open": ("api.compiled", "open_folder"),
+}
+"""Offered name -> the module that has it, and its name there. Errors are found by their own."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, own = _HOMES.get(name, ("errors", name))
+    return getattr(import_module(f"{__name__}.{module}"), own)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

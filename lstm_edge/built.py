@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from lstm_edge.bundle import CORES
+from lstm_edge.choices import Unroll
 from lstm_edge.emit.merged import Merged
 from lstm_edge.emit.render import Rendered
 from lstm_edge.errors import BudgetError
-from lstm_edge.families import Cores, family_of
-from lstm_edge.ir.model import Model
+from lstm_edge.families import Cores
 from lstm_edge.ir.program import Program
-from lstm_edge.manifest import PER_CORE, manifest
 from lstm_edge.passes.costs import Cost, cost_of_step
-from lstm_edge.passes.prove import Proof
 from lstm_edge.sizes import Sizes, check_budgets, measure
 from lstm_edge.targets import Target
 
@@ -25,7 +21,7 @@ from lstm_edge.targets import Target
 class Limits:
     """`--unroll`, which may need more flash than there is, and bytes, None for any number."""
 
-    unroll: str
+    unroll: Unroll
     flash: int | None
     ram: int | None
 
@@ -63,37 +59,6 @@ def built_for(
             sizes = measure(program, target, rendered, *held)
         found.append(Built(target, rendered, sizes, cost))
     return tuple(found)
-
-
-def manifest_of(
-    model: Model,
-    program: Program,
-    cores: Cores,
-    built: tuple[Built, ...],
-    proof: Proof,
-    options: str,
-) -> dict[str, Any]:
-    """The manifest; of several cores, `cores` says what each gets."""
-    every = [
-        manifest(model, program, b.target, b.rendered, proof, b.sizes, b.cost, options)
-        for b in built
-    ]
-    if not cores.several:
-        return every[0]
-    shared = {key: value for key, value in every[0].items() if key not in PER_CORE}
-    return {**shared, "target": cores.name, CORES: _by_core(built, every)}
-
-
-def _by_core(
-    built: tuple[Built, ...], every: list[dict[str, Any]]
-) -> Mapping[str, Mapping[str, Any]]:
-    return {
-        b.target.name: {
-            "family": family_of(b.target).feature,
-            **{key: own[key] for key in own if key in PER_CORE},
-        }
-        for b, own in zip(built, every, strict=True)
-    }
 
 
 @contextmanager

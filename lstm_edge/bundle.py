@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge import archive
+from lstm_edge import archive, manifest
 from lstm_edge.errors import DataError
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
+from lstm_edge.manifest import Manifest
 from lstm_edge.targets import Target, load_target
 
 Array = npt.NDArray[Any]
@@ -25,25 +26,25 @@ Array = npt.NDArray[Any]
 LARGEST_DATA = 2**32
 """Bytes that calibration or input arrays may unpack to."""
 MANIFEST = "manifest.json"
-CORES = "cores"
-"""The manifest's table of what each target gets, where there are several."""
 PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
 REPORT = "report.txt"
+OPTIONAL = (HELD_BACK, REPORT)
+"""What a bundle can be run without."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A compiled model, read back. reference: the float32 program of the same model. targets: what
-    its C is for, more than one where it chooses by core.
+    """A compiled model. reference: the float32 program of the same model. targets: what its C is
+    for, more than one where it chooses by core. files: of the folder, by name.
     """
 
-    folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     program: Program
     reference: Program
     targets: tuple[Target, ...]
+    files: Mapping[str, bytes]
 
     @property
     def target(self) -> Target:
@@ -53,12 +54,28 @@ class Bundle:
     @property
     def name(self) -> str:
         """What was compiled for: a target, or a set of them."""
-        return str(self.manifest["target"])
+        return self.manifest["target"]
 
     @property
     def emulated(self) -> tuple[Target, ...]:
         """Targets with an emulated board."""
         return tuple(target for target in self.targets if target.board is not None)
+
+    @property
+    def made_up(self) -> bool:
+        """True where there were no calibration samples, so that inputs were drawn."""
+        return self.manifest["calibration"] == "drawn"
+
+    @property
+    def held_back(self) -> dict[str, Array]:
+        """The calibration samples that the model was not made from; DataError where damaged."""
+        try:
+            return archive.read_arrays(self.files[HELD_BACK], LARGEST_DATA)
+        except (KeyError, DataError) as error:
+            raise DataError(
+                f"{HELD_BACK} is missing or damaged ({error}); give --inputs, or compile the model "
+                "again"
+            ) from None
 
     def on(self, name: str) -> Bundle:
         """The same for one of its targets, as if it had been compiled for that alone; DataError
@@ -68,14 +85,20 @@ class Bundle:
         if not found:
             known = ", ".join(target.name for target in self.targets)
             raise DataError(f"--target {name}: the bundle is for {known}; give one of them")
-        own = self.manifest.get(CORES, {}).get(name, {})
-        return replace(self, manifest={**self.manifest, **own}, targets=found)
+        return replace(self, manifest=manifest.of_core(self.manifest, name), targets=found)
 
     @property
-    def sources(self) -> tuple[Path, ...]:
-        """The model's C files, without the self-test."""
-        name = self.program.name
-        return (self.folder / f"{name}.c", self.folder / f"{name}_weights.c")
+    def code(self) -> dict[str, bytes]:
+        """The C files, without the self-test."""
+        selftest = f"{self.program.name}_selftest.c"
+        return {n: d for n, d in self.files.items() if n.endswith((".c", ".h")) and n != selftest}
+
+    def unpack(self, folder: Path) -> tuple[Path, ...]:
+        """Put the C files into a folder; those to compile, without headers and the self-test."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in self.code.items():
+            (folder / name).write_bytes(data)
+        return tuple(folder / name for name in self.code if name.endswith(".c"))
 
 
 def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -> None:
@@ -124,17 +147,23 @@ def read(folder: Path) -> Bundle:
             f"{folder} holds no {MANIFEST}; give the folder that `lstm-edge compile` wrote"
         )
     try:
-        manifest = json.loads(path.read_text())
-        names = list(manifest[CORES]) if CORES in manifest else [str(manifest["target"])]
-        targets = tuple(load_target(name) for name in names)
-        programs = [from_bytes((folder / name).read_bytes()) for name in (PROGRAM, REFERENCE)]
-        if not targets or not all(
-            isinstance(own, dict) for own in manifest.get(CORES, {}).values()
-        ):
-            raise ValueError(f"{CORES} is not a table of targets")
+        described = manifest.from_json(path.read_bytes())
+        names = [name for name in described["files"] if Path(name).name == name]
+        there = [n for n in names if n not in OPTIONAL or (folder / n).is_file()]
+        files = {name: (folder / name).read_bytes() for name in there}
+        return made_of(described, files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
-    return Bundle(folder, manifest, programs[0], programs[1], targets)
+    except DataError as error:
+        raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
+
+
+def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:
+    """The bundle of these files; KeyError or DataError where one is missing or damaged."""
+    names = list(described["cores"]) if "cores" in described else [described["target"]]
+    targets = tuple(load_target(name) for name in names)
+    program, reference = (from_bytes(files[name]) for name in (PROGRAM, REFERENCE))
+    return Bundle(described, program, reference, targets, files)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

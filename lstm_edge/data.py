@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge import bundle
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.ir.program import Program
 
@@ -49,16 +47,16 @@ class Data:
     held: Array
 
 
-def load_data(calibration: Path | None, program: Program) -> Data:
-    """Calibration vectors from a file, or drawn from a normal distribution."""
+def load_data(calibration: Mapping[str, Array] | None, program: Program) -> Data:
+    """Calibration vectors of the user's, or drawn from a normal distribution."""
     kinds = {port.name: np.int32 if port.limit else np.float32 for port in program.inputs}
     kinds |= {port.name: np.float32 for port in program.state_inputs}
     names = list(kinds)
     if calibration is None:
         arrays = drawn_inputs(program)
     else:
-        arrays = bundle.read_arrays(calibration)
-        arrays = {name: arrays[name] for name in names if name in arrays} or arrays
+        given = {name: calibration[name] for name in names if name in calibration}
+        arrays = given or dict(calibration)
     feed = feed_of(program, arrays, stream=False)
     samples, _, _ = feed.shape
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
@@ -109,7 +107,7 @@ def drawn_inputs(program: Program) -> dict[str, Array]:
         numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
         arrays[port.name] = numbers.astype(np.float32)
     for state in program.state_inputs:
-        if not state.partner or program.options.get("state") == "explicit":
+        if not state.partner or program.settings.state == "explicit":
             numbers = generator.uniform(-1.0, 1.0, (DRAWN_SAMPLES, *state.shape))
             arrays[state.name] = numbers.astype(np.float32)
     return arrays

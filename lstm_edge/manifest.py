@@ -1,126 +1,231 @@
-"""The manifest of a bundle: all that is needed to use or reproduce it."""
+"""The manifest of a bundle, as types: all that is needed to use or reproduce it, in JSON."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict, cast
 
-import numpy as np
 
-from lstm_edge.emit.formats_comment import formats
-from lstm_edge.emit.memory import c_name
-from lstm_edge.emit.ports import PortView
-from lstm_edge.emit.render import Rendered
-from lstm_edge.interpret.ports import describe_port
-from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import Port, Program, StatePort
-from lstm_edge.passes.costs import Cost
-from lstm_edge.passes.prove import Proof
-from lstm_edge.passes.widths import ctype_of
-from lstm_edge.sizes import Sizes
-from lstm_edge.targets import Target
+class Flash(TypedDict):
+    """Bytes. code: None where the target's compiler was not installed."""
 
-PER_CORE = ("target", "layers", "flash", "ram", "instructions", "compiler")
+    code: int | None
+    weights: int
+    tables: int
+
+
+class Ram(TypedDict):
+    """Bytes of the state struct, and of what is needed during a call beside it."""
+
+    state: int
+    scratch: int
+
+
+class Compiler(TypedDict):
+    """Its name, and the flags that the C is meant for."""
+
+    name: str
+    recommended: list[str]
+
+
+class PhaseEntry(TypedDict):
+    """A loop over the units of a layer. kernel: what multiplies its matrices, None without one."""
+
+    name: str
+    units: int
+    per_step: bool
+    kernel: str | None
+
+
+class PortEntry(TypedDict):
+    """An input or output: the user's array and the array in C. scale, zero_point: one, or one for
+    each feature.
+    """
+
+    name: str
+    c_name: str
+    shape: list[int]
+    axes: list[str]
+    per_step: bool
+    size: int
+    type: str
+    format: str
+    kind: str
+    range: list[int] | None
+    scale: float | list[float]
+    zero_point: int | list[int]
+
+
+class StateEntry(TypedDict):
+    """A state that a caller may read and set."""
+
+    name: str
+    c_name: str
+    size: int
+    type: str
+    format: str
+    scale: float
+
+
+class StatePortEntry(TypedDict):
+    """An input or output that holds states. partner: what it is fed back from, or to."""
+
+    name: str
+    shape: list[int]
+    partner: str | None
+    states: list[str]
+
+
+class Proof(TypedDict):
+    """Bits that the largest sum reaches, of 31."""
+
+    accumulator_bits: float
+
+
+class ErrorEntry(TypedDict):
+    """An error against float: None where there is nothing to compare with."""
+
+    sqnr_db: float | None
+    max_abs: float | None
+
+
+class AccuracyEntry(TypedDict):
+    """What `compile` measured on some samples, by output, and by layer and value."""
+
+    samples: int
+    steps: int
+    outputs: dict[str, ErrorEntry]
+    layers: dict[str, dict[str, ErrorEntry]]
+    warnings: list[str]
+
+
+class AttemptEntry(TypedDict):
+    """Widths that a search tried. flash: bytes of constants."""
+
+    options: str
+    flash: int
+    instructions: int
+    sqnr_db: float
+    points_lost: float | None
+    chosen: bool
+
+
+class BudgetEntry(TypedDict):
+    """The limits that were asked for and held: bytes, instructions, cycles, dB, points; None for
+    any number.
+    """
+
+    flash: int | None
+    ram: int | None
+    stack: int | None
+    instructions: int | None
+    cycles: int | None
+    error_db: float | None
+    drop_points: float | None
+
+
+class Tool(TypedDict):
+    """What made the bundle."""
+
+    name: str
+    version: str
+
+
+class OfCore(TypedDict):
+    """What a core gets: these keys differ from core to core."""
+
+    family: NotRequired[str]
+    target: str
+    layers: list[PhaseEntry]
+    flash: Flash
+    ram: Ram
+    instructions: int | None
+    compiler: Compiler
+
+
+class Manifest(TypedDict):
+    """Keys in the order of the file. cores: what each of several targets gets; then the keys of
+    `OfCore` are there only once one of them is chosen.
+    """
+
+    name: str
+    model_sha256: str
+    target: str
+    scheme: str
+    options: str
+    steps: int | None
+    inputs: list[PortEntry]
+    outputs: list[PortEntry]
+    states: list[StateEntry]
+    state_inputs: list[StatePortEntry]
+    state_outputs: list[StatePortEntry]
+    formats: list[dict[str, Any]]
+    layers: list[PhaseEntry]
+    flash: Flash
+    ram: Ram
+    macs: float
+    instructions: int | None
+    compiler: Compiler
+    proof: Proof | None
+    cores: NotRequired[dict[str, OfCore]]
+    accuracy: NotRequired[AccuracyEntry]
+    search: NotRequired[list[AttemptEntry]]
+    budgets: BudgetEntry
+    files: list[str]
+    tool: Tool
+    calibration: str
+    warnings: list[str]
+
+
+PER_CORE = tuple(key for key in OfCore.__annotations__ if key != "family")
 """Keys of what differs from core to core."""
+_ALWAYS = tuple(
+    key
+    for key in Manifest.__annotations__
+    if key not in ("cores", "accuracy", "search") and (key == "target" or key not in PER_CORE)
+)
 
 
-def manifest(
-    model: Model,
-    program: Program,
-    target: Target,
-    rendered: Rendered,
-    proof: Proof,
-    sizes: Sizes,
-    cost: Cost,
-    options: str,
-) -> dict[str, Any]:
-    """A JSON object; keys in a fixed order. What differs from core to core is that of `target`."""
-    return {
-        "name": program.name,
-        "model_sha256": model.sha256,
-        "target": target.name,
-        "scheme": program.scheme,
-        "options": options,
-        "steps": program.steps,
-        "inputs": _ports(program, program.inputs, rendered.inputs),
-        "outputs": _ports(program, program.outputs, rendered.outputs),
-        "states": _states(program),
-        "state_inputs": [_state_port(port) for port in program.state_inputs],
-        "state_outputs": [_state_port(port) for port in program.state_outputs],
-        "formats": formats(program),
-        "layers": [
-            {
-                "name": phase.name,
-                "units": phase.units,
-                "per_step": phase.per_step,
-                "kernel": _kernel(rendered, phase.name),
-            }
-            for phase in rendered.selection.schedule.phases
-        ],
-        "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
-        "ram": {"state": sizes.state, "scratch": sizes.scratch},
-        "macs": round(cost.macs, 2),
-        "instructions": None if cost.instructions is None else round(cost.instructions),
-        "compiler": {"name": target.compiler, "recommended": list(target.recommended)},
-        "proof": None
-        if program.is_float
-        else {"accumulator_bits": round(proof.accumulator_bits, 2)},
-    }
+def to_json(manifest: Manifest) -> bytes:
+    """The text of the file; the same manifest gives the same bytes."""
+    return (json.dumps(manifest, indent=2) + "\n").encode()
 
 
-def _kernel(rendered: Rendered, phase: str) -> str | None:
-    kernel = rendered.selection.kernel(phase)
-    return None if kernel is None else kernel.name
+def from_json(data: bytes) -> Manifest:
+    """What `to_json` wrote; ValueError names what is missing."""
+    found = json.loads(data)
+    if not isinstance(found, dict):
+        raise ValueError("the manifest is no JSON object")
+    _check_keys(found, _ALWAYS)
+    cores = found.get("cores", {})
+    if not isinstance(cores, dict) or ("cores" in found and not cores):
+        raise ValueError("cores is not a table of targets")
+    for each in cores.values() if cores else [found]:
+        _check_core(each)
+    return cast(Manifest, found)
 
 
-def _states(program: Program) -> list[dict[str, Any]]:
-    """What the code keeps from step to step and a caller may read and set."""
-    found = []
-    for state in program.settable:
-        value = program.values[state.name]
-        found.append(
-            {
-                "name": state.name,
-                "c_name": c_name(state.name),
-                "size": value.length,
-                "type": ctype_of(program, state.name),
-                "format": value.format.describe(),
-                "scale": value.format.scale,
-            }
-        )
-    return found
+def of_core(manifest: Manifest, target: str) -> Manifest:
+    """The manifest as if the model had been compiled for one of its targets alone."""
+    own = manifest.get("cores", {}).get(target)
+    return manifest if own is None else cast(Manifest, {**manifest, **own})
 
 
-def _state_port(port: StatePort) -> dict[str, Any]:
-    return {
-        "name": port.name,
-        "shape": list(port.shape),
-        "partner": port.partner or None,
-        "states": list(port.places),
-    }
+def _check_core(found: Any) -> None:
+    if not isinstance(found, dict):
+        raise ValueError("cores is not a table of targets")
+    _check_keys(found, PER_CORE)
+    for table in ("flash", "ram", "compiler"):
+        if not isinstance(found[table], dict):
+            raise ValueError(f"{table} is no table")
+    sizes = [found["ram"].get(key) for key in Ram.__annotations__]
+    sizes += [found["flash"].get(key) for key in Flash.__annotations__ if key != "code"]
+    if not all(isinstance(size, int) for size in sizes):
+        raise ValueError("flash and ram are no tables of bytes")
 
 
-def _ports(
-    program: Program, ports: tuple[Port, ...], views: tuple[PortView, ...]
-) -> list[dict[str, Any]]:
-    found = []
-    for port, view in zip(ports, views, strict=True):
-        scale: Any = port.scale.astype(np.float32).tolist()
-        zero_point: Any = port.zero_point.tolist()
-        uniform = len(set(scale)) == 1 and len(set(zero_point)) == 1
-        found.append(
-            {
-                "name": port.name,
-                "c_name": view.name,
-                "shape": list(port.shape),
-                "axes": list(port.axes),
-                "per_step": port.per_step,
-                "size": view.length,
-                "type": view.ctype,
-                "format": describe_port(program, port),
-                "kind": "integer" if port.limit else "real",
-                "range": [0, port.limit - 1] if port.limit else None,
-                "scale": scale[0] if uniform else scale,
-                "zero_point": zero_point[0] if uniform else zero_point,
-            }
-        )
-    return found
+def _check_keys(found: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing")

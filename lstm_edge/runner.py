@@ -32,14 +32,9 @@ def run_compiled(bundle: Bundle, where: str, feed: Feed, optimize: str = "-O2") 
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
         if where == "host":
             target = load_target("host")
+        code = Path(temporary) / "model"
         return run_sources(
-            bundle.program,
-            target,
-            bundle.sources,
-            [bundle.folder],
-            Path(temporary),
-            feed,
-            optimize,
+            bundle.program, target, bundle.unpack(code), [code], Path(temporary), feed, optimize
         )
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lstm_edge.accuracy.advice import advice
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
-from lstm_edge.bundle import HELD_BACK, Bundle, read_arrays
+from lstm_edge.bundle import Bundle
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed, Results, feed_of, run_numpy, state_arrays, stored_feed
 from lstm_edge.interpret.ports import dequantize, from_vectors
@@ -51,6 +51,12 @@ class Verified:
     def ok(self) -> bool:
         """True where every execution gave the same bits."""
         return all(self.exact.values())
+
+    @property
+    def told(self) -> str:
+        """Where executions differ, as text."""
+        places = ", ".join(f"{place}: {text}" for place, text in self.differences.items())
+        return f"the executions differ ({places})"
 
 
 def check_steps(program: Program, feed: Feed) -> None:
@@ -102,11 +108,11 @@ def verify(
     program, reference = bundle.program, bundle.reference
     if labels is not None:
         arrays = paired_inputs(program, labels, arrays)
-    drawn = bundle.manifest.get("calibration") == "drawn"
+    drawn = bundle.made_up
     found = None if labels is None else check_usable(read_labels(program, labels))
     from_compile = arrays is None
     if arrays is None:
-        arrays = read_arrays(bundle.folder / HELD_BACK)
+        arrays = bundle.held_back
     real = feed_of(reference, arrays, stream=False)
     real = chained(reference, real) if from_compile else real
     check_steps(program, real)

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+import lstm_edge
 from lstm_edge import bundle, verify
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.errors import LstmEdgeError
-from lstm_edge.printing import progress
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc, qemu
 from lstm_edge.toolchain.process import find_tool
@@ -35,19 +34,13 @@ Array = npt.NDArray[np.generic]
 
 def compile_digits() -> None:
     """Compile into build/digits and print what it takes."""
-    request = Request(
-        model=HERE / "digits.onnx",
-        target=TARGET,
-        calibration=HERE / "calibration.npz",
-        output=BUILD / "digits",
-    )
     start = time.perf_counter()
-    with progress("calibrating") as show:
-        compiled = compile_model(request, show)
-    bundle.write(compiled.folder, compiled.files)
+    compiled = lstm_edge.compile(
+        HERE / "digits.onnx", target=TARGET, calibration=HERE / "calibration.npz"
+    )
+    folder = compiled.save(BUILD / "digits").relative_to(ROOT)
     seconds = time.perf_counter() - start
     flash, ram = compiled.manifest["flash"], compiled.manifest["ram"]
-    folder = compiled.folder.relative_to(ROOT)
     print(f"Compiled examples/digits/digits.onnx for {TARGET} into {folder}, {seconds:.1f} s")
     total = sum(flash.values())
     parts = ", ".join(f"{name} {size:,}" for name, size in flash.items())
@@ -95,10 +88,10 @@ def run_firmware(compiled: bundle.Bundle) -> None:
     Raises ToolchainError where it does not end with status 0.
     """
     target = load_target(TARGET)
-    sources = [FIRMWARE / "main.c", FIRMWARE / "samples.c", *compiled.sources]
-    sources.append(compiled.folder / "digits_selftest.c")
+    generated = BUILD / "digits"
+    sources = [FIRMWARE / "main.c", FIRMWARE / "samples.c", *sorted(generated.glob("*.c"))]
     folder = BUILD / "demo"
-    program = gcc.build(target, sources, [FIRMWARE, compiled.folder], folder)
+    program = gcc.build(target, sources, [FIRMWARE, generated], folder)
     print(f"\nfirmware/digits on QEMU's {TARGET}\n")
     print(qemu.run(target, program, folder), end="")
 

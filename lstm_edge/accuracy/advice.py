@@ -87,10 +87,9 @@ def _clipped(
 
 def _wider(program: Program) -> str:
     """Options that widen what is stored; empty where all are as wide as can be."""
-    options = program.options
-    activations = int(options.get("activations", 16))
+    activations = program.settings.activations
     wider = [] if activations == 16 else [f"--activations {12 if activations < 12 else 16}"]
-    wider += ["--cell-state 32"] if int(options.get("cell_state", 32)) < 32 else []
+    wider += ["--cell-state 32"] if program.settings.cell_state < 32 else []
     return " ".join(wider)
 
 
@@ -161,14 +160,13 @@ def _saturates(layer: LayerAccuracy | None) -> bool:
 
 def _options(program: Program, rounded: bool) -> str:
     """rounded: the stored formats' own rounding explains some value's error."""
-    weights = str(program.options.get("weights", "int8"))
-    activations = int(program.options.get("activations", 16))
-    if weights == "int4":
+    weights, activations = program.settings.weights, program.settings.activations
+    if weights == 4:
         return "--weights int8"
     wider = _wider(program)
-    if wider and (rounded or activations < 12 or weights == "int16"):
+    if wider and (rounded or activations < 12 or weights == 16):
         return wider
-    return "--weights int16 --activations 16" if weights == "int8" else "more calibration data"
+    return "--weights int16 --activations 16" if weights == 8 else "more calibration data"
 
 
 def _decibels(noise: float) -> str:

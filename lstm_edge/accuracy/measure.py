@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.accuracy.compared import Both, compared
 from lstm_edge.accuracy.ports import inputs, outputs
 from lstm_edge.accuracy.results import Accuracy, LayerAccuracy, Measured, ValueAccuracy
 from lstm_edge.accuracy.tally import RangeTally, Tally
 from lstm_edge.errors import InternalError
 from lstm_edge.interpret.feed import Feed, Results, stored_feed, walk_calls
-from lstm_edge.ir.clock import EVERY_TICK
 from lstm_edge.ir.program import FORWARD, ONCE, Program
 from lstm_edge.operations.call import Op
 
@@ -23,12 +23,9 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class _Pair:
-    """A value in both programs. length: its steps in one call."""
+    """A value in both programs, and what is known of it so far."""
 
-    name: str
-    ours: str
-    real: str
-    length: int
+    both: Both
     tally: Tally
     used: RangeTally
 
@@ -60,8 +57,8 @@ def measure(program: Program, reference: Program, feed: Feed, *, exact: bool = T
     """
     stored = stored_feed(program, feed)
     pairs = _pairs(program, reference, feed)
-    ours = _Seen(frozenset(pair.ours for pair in pairs))
-    real = _Seen(frozenset(pair.real for pair in pairs))
+    ours = _Seen(frozenset(pair.both.ours for pair in pairs))
+    real = _Seen(frozenset(pair.both.real for pair in pairs))
     first, second = _side_by_side(
         _Walked(program, stored, ours, exact), _Walked(reference, feed, real, exact), pairs
     )
@@ -105,43 +102,25 @@ def _side_by_side(ours: _Walked, real: _Walked, pairs: list[_Pair]) -> tuple[Res
                 return ours.results, real.results
             call, (_, t) = tick
             for pair in pairs:
-                q, x = ours.seen.now.pop(pair.ours, None), real.seen.now.get(pair.real)
+                both = pair.both
+                q, x = ours.seen.now.pop(both.ours, None), real.seen.now.get(both.real)
                 if q is None or x is None:
                     continue
-                sweep, clock = clocks[pair.ours]
-                at = call * pair.length + (0 if sweep == ONCE else clock.step(t))
-                scale = ours.program.values[pair.ours].format.scale
+                sweep, clock = clocks[both.ours]
+                at = call * both.length + (0 if sweep == ONCE else clock.step(t))
+                scale = ours.program.values[both.ours].format.scale
                 pair.tally.add(x[:, None], (q * scale)[:, None], at)
                 pair.used.add(q)
 
 
 def _pairs(program: Program, reference: Program, feed: Feed) -> list[_Pair]:
-    """States, and what one layer reads of another or an output shows, where both programs have it,
-    in the order of the program.
-    """
-    layer_of = {op.dest: b.layer for b in program.blocks for op in b.ops if b.sweep >= ONCE}
-    read = {
-        name
-        for block in program.blocks
-        for op in block.ops
-        for name in op.args
-        if layer_of.get(name, block.layer) != block.layer
-    }
-    read |= {port.value for port in program.outputs}
-    state_of = {s.next: s.name for s in program.states if not s.accumulator}
-    in_reference = reference.clock_of()
-    _, calls, steps = feed.shape
+    _, calls, _ = feed.shape
     found = []
-    for name in layer_of:
-        seen = program.stands_for.get(name, "")
-        if seen not in in_reference or name not in read | state_of.keys():
-            continue
-        sweep, _ = program.clock_of().get(name, (ONCE, EVERY_TICK))
-        length = 1 if sweep == ONCE else program.length_of(name).of(steps)
+    for both in compared(program, reference, feed):
+        sweep, _ = program.clock_of()[both.ours]
         backward = sweep >= 0 and program.sweeps[sweep] != FORWARD
-        used = RangeTally(program.values[name].format.magnitude)
-        tally = Tally(max(calls * length, 1), backward)
-        found.append(_Pair(state_of.get(name, seen), name, seen, length, tally, used))
+        used = RangeTally(program.values[both.ours].format.magnitude)
+        found.append(_Pair(both, Tally(max(calls * both.length, 1), backward), used))
     return found
 
 
@@ -164,7 +143,7 @@ def _layers(program: Program, pairs: list[_Pair], seen: _Seen) -> tuple[LayerAcc
         found.append(
             LayerAccuracy(
                 layer,
-                tuple(_value(program, p) for p in pairs if layer_of[p.ours] == layer),
+                tuple(_value(program, p) for p in pairs if p.both.layer == layer),
                 dict(clipped),
                 dict(numbers),
                 tuple(dict.fromkeys(name for name in reads if name != layer)),
@@ -177,7 +156,7 @@ def _shown(program: Program, pairs: list[_Pair]) -> dict[str, str]:
     """Saturation -> the name of the value that it becomes, through shifts. Others, such as those
     before a table, belong to the meaning of an operation and lose nothing.
     """
-    names = {pair.ours: pair.name for pair in pairs}
+    names = {pair.both.ours: pair.both.name for pair in pairs}
     names |= {s.next: s.name for s in program.states}
     for block in reversed(program.blocks):
         for op in reversed(block.ops):
@@ -187,5 +166,7 @@ def _shown(program: Program, pairs: list[_Pair]) -> dict[str, str]:
 
 
 def _value(program: Program, pair: _Pair) -> ValueAccuracy:
-    fmt = program.values[pair.ours].format
-    return ValueAccuracy(pair.name, fmt.describe(), fmt.scale, pair.tally.error(), pair.used.used())
+    fmt = program.values[pair.both.ours].format
+    return ValueAccuracy(
+        pair.both.name, fmt.describe(), fmt.scale, pair.tally.error(), pair.used.used()
+    )

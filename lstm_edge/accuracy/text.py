@@ -13,6 +13,7 @@ from lstm_edge.accuracy.results import (
     ValueAccuracy,
 )
 from lstm_edge.accuracy.tally import Error
+from lstm_edge.manifest import AccuracyEntry, ErrorEntry
 
 SHOWN_STEPS = 5
 HALVINGS = 6
@@ -200,7 +201,7 @@ def _input_json(each: InputAccuracy) -> dict[str, Any]:
     return figures
 
 
-def summary_json(accuracy: Accuracy, warnings: Sequence[str]) -> dict[str, Any]:
+def summary_json(accuracy: Accuracy, warnings: Sequence[str]) -> AccuracyEntry:
     """What the manifest keeps: figures of four digits for each output and each value of a layer."""
     return {
         "samples": accuracy.samples,
@@ -214,7 +215,7 @@ def summary_json(accuracy: Accuracy, warnings: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _short(error: Error) -> dict[str, float | None]:
+def _short(error: Error) -> ErrorEntry:
     largest = error.max_abs
     return {
         "sqnr_db": rounded(error.sqnr_db, 2),

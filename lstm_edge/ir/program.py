@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from lstm_edge.choices import Scheme, StateForm
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
@@ -100,6 +101,18 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What a program was asked to be. activations, cell_state, weights: bits; of a float32 program
+    they say nothing. state: where states live between calls.
+    """
+
+    activations: int = 16
+    cell_state: int = 32
+    weights: int = 8
+    state: StateForm = "kept"
+
+
+@dataclass(frozen=True)
 class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
@@ -110,7 +123,7 @@ class Program:
     """
 
     name: str
-    scheme: str
+    scheme: Scheme
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     states: tuple[State, ...]
@@ -119,7 +132,7 @@ class Program:
     blocks: tuple[Block, ...]
     steps: int | None
     sweeps: tuple[str, ...] = (FORWARD,)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = Settings()
     lengths: tuple[Length, ...] = (Length(),)
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
@@ -148,9 +161,7 @@ class Program:
     @property
     def explicit(self) -> bool:
         """True where each call brings the states and takes them away again."""
-        return bool(self.state_inputs) and (
-            self.options.get("state") == "explicit" or not self.streams
-        )
+        return bool(self.state_inputs) and (self.settings.state == "explicit" or not self.streams)
 
     @property
     def length_ports(self) -> tuple[Port, ...]:

@@ -15,7 +15,7 @@ from lstm_edge.archive import read_arrays
 from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import Clock, Length
-from lstm_edge.ir.program import Block, Port, Program, State, StatePort, Value, verify
+from lstm_edge.ir.program import Block, Port, Program, Settings, State, StatePort, Value, verify
 from lstm_edge.operations.call import Op
 
 Array = npt.NDArray[Any]
@@ -38,7 +38,7 @@ def to_bytes(program: Program) -> bytes:
         "name": program.name,
         "scheme": program.scheme,
         "steps": program.steps,
-        "options": dict(program.options),
+        "settings": asdict(program.settings),
         "sweeps": list(program.sweeps),
         "lengths": [asdict(length) for length in program.lengths],
         "values": [asdict(v) for v in program.values.values()],
@@ -153,7 +153,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
             for b in d["blocks"]
         ),
         steps=d["steps"],
-        options=d["options"],
+        settings=Settings(**d["settings"]),
         state_inputs=_state_ports(d["state_inputs"]),
         state_outputs=_state_ports(d["state_outputs"]),
         row_scales={

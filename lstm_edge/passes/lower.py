@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lstm_edge import ir
+from lstm_edge.choices import Scheme
 from lstm_edge.errors import ModelError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import Length
@@ -27,7 +28,7 @@ from lstm_edge.ir.model import (
     Port,
     Slice,
 )
-from lstm_edge.ir.program import ONCE, Program, Value, verify
+from lstm_edge.ir.program import ONCE, Program, Settings, Value, verify
 from lstm_edge.layers.dense import dense
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
@@ -50,7 +51,7 @@ class Rules(Protocol):
     """How expressions become operations in one number system."""
 
     builder: Builder
-    scheme: str
+    scheme: Scheme
 
     def input(self, port: Port, features: int) -> Value:
         """The value of a model input."""
@@ -89,7 +90,7 @@ class Rules(Protocol):
         """The description of an input or output."""
 
 
-def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
+def lower(model: Model, rules: Rules, settings: Settings) -> Program:
     """The program of `model` under `rules`, verified."""
     builder = rules.builder
     known: dict[str, Value] = {}
@@ -132,7 +133,7 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             lengths=sweeps.lengths,
             blocks=tuple(builder.blocks),
             steps=model.steps,
-            options=options,
+            settings=settings,
             state_inputs=_state_ports(model.state_inputs),
             state_outputs=_state_ports(model.state_outputs),
         )

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_edge import ir
+from lstm_edge.choices import Scheme
 from lstm_edge.formats import Format, fits, fixed, saturated, signed_bits
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
-from lstm_edge.ir.program import LOAD, ONCE, Program, State, Value
+from lstm_edge.ir.program import LOAD, ONCE, Program, Settings, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, multiplied_tensors
@@ -56,7 +57,7 @@ class IntegerRules:
         options: Options,
         entering: Mapping[str, tuple[Moments, ...]],
     ) -> None:
-        self.scheme = "fixed" if options.power_of_two else "int8"
+        self.scheme: Scheme = "fixed" if options.power_of_two else "int8"
         self.builder = Builder()
         self.ranges = ranges
         self.choice = FormatChoice(model, ranges, options, multiplied_tensors(model))
@@ -365,13 +366,9 @@ def lowered(
 
     entering: by first matrix of a product, what enters it in a program made before.
     """
-    described = {
-        "activations": options.activations,
-        "cell_state": options.cell_state,
-        "weights": f"int{options.weights}",
-    }
+    settings = Settings(options.activations, options.cell_state, options.weights)
     rules = IntegerRules(model, ranges, options, entering or {})
-    program = with_derived_initials(prune(lower(model, rules, described)))
+    program = with_derived_initials(prune(lower(model, rules, settings)))
     scales = rules.builder.row_scales.items()
     made = {name: scale for name, scale in scales if name in program.values}
     program = with_meanings(program, rules.seen_as, ranges, rules.inputs.formats)

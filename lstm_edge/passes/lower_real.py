@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from lstm_edge import ir
+from lstm_edge.choices import Scheme
 from lstm_edge.formats import FLOAT32, fixed
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
-from lstm_edge.ir.program import Program, State, Value
+from lstm_edge.ir.program import Program, Settings, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
 from lstm_edge.passes.prune import prune
@@ -20,7 +21,7 @@ from lstm_edge.passes.sweeps import Turn
 class RealRules:
     """Every operation in float32; see `operations/`."""
 
-    scheme = "float32"
+    scheme: Scheme = "float32"
 
     def __init__(self) -> None:
         self.builder = Builder()
@@ -182,6 +183,6 @@ class RealRules:
         )
 
 
-def lower_real(model: Model, options: Mapping[str, object] | None = None) -> Program:
+def lower_real(model: Model, settings: Settings | None = None) -> Program:
     """The float32 program of a model."""
-    return prune(lower(model, RealRules(), options or {}))
+    return prune(lower(model, RealRules(), settings or Settings()))

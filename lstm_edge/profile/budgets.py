@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from lstm_edge import bundle
+from lstm_edge.bundle import Bundle
 from lstm_edge.errors import BudgetError
 from lstm_edge.profile.bundle_profile import Profile, core_of, profile_bundle
 from lstm_edge.profile.timing import timing
@@ -45,16 +42,12 @@ def check_tools(budgets: Budgets, target: Target) -> None:
         find_tool(load_target("host").compiler)
 
 
-def check_budgets(budgets: Budgets, files: Mapping[str, bytes]) -> None:
-    """Profile a bundle that is not written yet; BudgetError where it takes more."""
+def check_budgets(budgets: Budgets, made: Bundle) -> None:
+    """Profile a bundle; BudgetError where it takes more."""
     if not budgets.any:
         return
-    with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
-        folder = Path(temporary)
-        bundle.write(folder, files)
-        made = bundle.read(folder)
-        for target in made.emulated:
-            _check_target(budgets, profile_bundle(made.on(target.name)), len(made.targets) > 1)
+    for target in made.emulated:
+        _check_target(budgets, profile_bundle(made.on(target.name)), len(made.targets) > 1)
 
 
 def _check_target(budgets: Budgets, profile: Profile, several: bool) -> None:

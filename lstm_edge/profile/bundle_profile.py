@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.emit.testing import pack_input
-from lstm_edge.errors import DataError, TargetError
+from lstm_edge.errors import TargetError
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.passes.macs import macs_by_layer
 from lstm_edge.profile import sampling
@@ -118,7 +118,7 @@ def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:
         target.name,
         core,
         table,
-        bundle.manifest.get("calibration") == "drawn",
+        bundle.made_up,
         exact,
         measured[0].cost if program.streams else None,
         measured[-1].cost,
@@ -151,7 +151,8 @@ def _measure(
     folder.mkdir()
     (folder / "main.c").write_text(main)
     (folder / "input.bin").write_bytes(pack_input(bundle.program, feed))
-    sources, includes = [*bundle.sources, folder / "main.c"], [bundle.folder]
+    code = folder / "model"
+    sources, includes = [*bundle.unpack(code), folder / "main.c"], [code]
     function = f"{bundle.program.name}_{kind}"
     if not exact:
         executable = build_timed(bundle.target, sources, includes, folder, function)
@@ -231,10 +232,7 @@ def _functions(
 
 
 def _ram(bundle: Bundle, measured: Sequence[_Measured]) -> Ram:
-    try:
-        sizes = {name: int(bundle.manifest["ram"][name]) for name in ("state", "scratch")}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{bundle.folder} is damaged ({error}); compile the model again") from None
+    sizes = bundle.manifest["ram"]
     unbounded = next((m.bound.why for m in measured if m.bound.bytes is None), "")
     deepest = max(measured, key=lambda m: m.bound.bytes or 0).bound
     seen = [m.seen for m in measured if m.seen is not None]

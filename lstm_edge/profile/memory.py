@@ -20,8 +20,8 @@ def flash_of(
     """At -O2. reached: functions that a call may run; those that are not the model's own come from
     the compiler's library or the C library.
     """
-    target, sources = bundle.target, bundle.sources
-    objects = gcc.compile_objects(target, sources, [bundle.folder], folder)
+    target, sources = bundle.target, bundle.unpack(folder)
+    objects = gcc.compile_objects(target, sources, [folder], folder)
     sections = gcc.section_sizes(target, objects[0])
     own = {symbol.name for symbol in read_symbols(target, objects[0]).functions}
     library = sum(

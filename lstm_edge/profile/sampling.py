@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jinja2
 import numpy as np
 
-from lstm_edge.bundle import HELD_BACK, Bundle, read_arrays
+from lstm_edge.bundle import Bundle
 from lstm_edge.data import COST_STEPS
 from lstm_edge.emit.testing import TestPort, render_harness, test_ports
 from lstm_edge.errors import TargetError
@@ -34,7 +34,7 @@ class Sample:
 def sample_of(bundle: Bundle) -> Sample:
     """The first held-back samples, as stored numbers."""
     program, reference = bundle.program, bundle.reference
-    real = feed_of(reference, read_arrays(bundle.folder / HELD_BACK), stream=False)
+    real = feed_of(reference, bundle.held_back, stream=False)
     feed = stored_feed(program, chained(reference, real)).first_steps(program, MOST_STEPS)
     streams, calls, steps = feed.shape
     calls = min(calls, max(1, MOST_STEPS // steps))

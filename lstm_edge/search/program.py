@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.data import Data, steps_of
 from lstm_edge.emit.constants import constant_bytes, constants_of
 from lstm_edge.emit.memory import allocate
@@ -54,8 +55,8 @@ class Wanted:
 class Code:
     """How C is written: `--unroll`, `--optimize` and, in bytes, `--max-stack`."""
 
-    unroll: str = "gates"
-    optimize: str = "speed"
+    unroll: Unroll = "gates"
+    optimize: Optimize = "speed"
     stack: int | None = None
 
 
@@ -68,7 +69,7 @@ def find_program(
     progress: Callable[[int, int], None],
 ) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
     """The cheapest program that holds the bound, and all that were tried."""
-    unroll = "gates" if code.unroll == "full" else code.unroll
+    unroll: Unroll = "gates" if code.unroll == "full" else code.unroll
 
     def attempt(options: Options) -> Attempt[Program]:
         program = calibrated.program(options)

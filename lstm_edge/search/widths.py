@@ -8,11 +8,12 @@ neither smaller nor faster than they are is never taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from lstm_edge.errors import BudgetError
+from lstm_edge.manifest import AttemptEntry
 from lstm_edge.passes.options import Options, Widths
 
 Made = TypeVar("Made")
@@ -187,8 +188,8 @@ def describe(options: Options) -> str:
     return " ".join(parts)
 
 
-def json_of(attempt: Attempt[Made], chosen: bool) -> Mapping[str, object]:
-    """An attempt as plain values."""
+def json_of(attempt: Attempt[Made], chosen: bool) -> AttemptEntry:
+    """An attempt, as the manifest has it."""
     return {
         "options": describe(attempt.options),
         "flash": attempt.flash,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lstm_edge.driver import Request, compile_model
 from tests.golden.test_golden import CASES
+from tests.support.compiling import compile_file
 
 OPTIONS = (
     (),
@@ -85,20 +85,23 @@ def test_hash_seed_does_not_matter_to_softmax_and_states(project_root: Path) -> 
 @pytest.mark.parametrize("unroll", ["none", "gates"])
 def test_twice_in_one_process(unroll: str, project_root: Path) -> None:
     digits = project_root / "examples" / "digits"
-    request = Request(
-        digits / "digits.onnx",
-        "cortex-m4",
-        calibration=digits / "calibration.npz",
-        unroll=unroll,
+    first, second = (
+        dict(
+            compile_file(
+                digits / "digits.onnx",
+                "cortex-m4",
+                calibration=digits / "calibration.npz",
+                unroll=unroll,
+            ).files
+        )
+        for _ in range(2)
     )
-    first, second = (dict(compile_model(request, lambda *_: None).files) for _ in range(2))
     assert first == second
 
 
 def test_archives_carry_no_date(project_root: Path) -> None:
     digits = project_root / "examples" / "digits"
-    request = Request(digits / "digits.onnx", "host")
-    files = compile_model(request, lambda *_: None).files
+    files = compile_file(digits / "digits.onnx", "host").files
     archives = [data for name, data in files.items() if name.endswith(".npz")]
     assert len(archives) >= 2
     for data in archives:

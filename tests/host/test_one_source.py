@@ -50,7 +50,7 @@ def test_plain_c_gives_the_same_bits(
 def test_states_as_arguments(tmp_path: Path, tool_or_skip: Callable[..., None]) -> None:
     tool_or_skip("cc")
     program = program_of(sampled_model(0), Options())
-    program = replace(program, options={**program.options, "state": "explicit"})
+    program = replace(program, settings=replace(program.settings, state="explicit"))
     sources = written(one_source(program, optimize="size"), tmp_path)
     feed = as_feed(stored_streams(program, 30))
     found = run_sources(program, load_target("host"), sources, [tmp_path], tmp_path, feed)

@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks.networks import Network
 from lstm_edge import bundle
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.targets import all_targets
 from lstm_edge.verify import verify
+from tests.support.compiling import compile_file
 
 OF_SOME_COMPILER = re.compile(r"__asm|__attribute__|__sm|__ss|arm_acle|#pragma|__builtin")
 ONLY_FOR_GCC = re.compile(r"#if defined\(__GNUC__\)[^\n]*\n#pragma GCC optimize[^\n]*\n#endif\n")
@@ -35,8 +35,7 @@ def test_its_c_is_for_any_compiler_and_right_to_the_bit(
 ) -> None:
     tool_or_skip("cc")
     model, calibration = Network(kind, 7, 9, 3).write(tmp_path)
-    request = Request(model, "portable", calibration=calibration, **options)  # type: ignore[arg-type]
-    compiled = compile_model(request, lambda _, __: None)
+    compiled = compile_file(model, "portable", calibration=calibration, **options)
     code = compiled.files[f"{compiled.program.name}.c"].decode()
     assert OF_SOME_COMPILER.search(ONLY_FOR_GCC.sub("", code)) is None
     bundle.write(tmp_path / "b", compiled.files)

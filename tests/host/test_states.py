@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.emit import testing
 from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.interpret.execute import initial_state, run, set_state
@@ -17,6 +16,7 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.program import Program
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import saved
+from tests.support.compiling import compile_file
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -263,8 +263,7 @@ def test_the_selftest_of_models_with_states_finds_nothing_wrong(
     name: str, scheme: str, state: str, tmp_path: Path
 ) -> None:
     path = saved(CASES[name].model, tmp_path)
-    request = Request(path, "host", name="net", scheme=scheme, state=state)
-    files = compile_model(request, lambda *_: None).files
+    files = compile_file(path, "host", name="net", scheme=scheme, state=state).files
     texts = {n: data.decode() for n, data in files.items() if n[-2:] in (".c", ".h")}
     assert selftest(texts, "net", tmp_path / "right") == 0
     wrong = re.sub(r"(expected_y\[.*?\{\s*\{\s*)", r"\g<1>1 + ", texts["net_selftest.c"], count=1)

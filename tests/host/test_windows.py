@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.emit.memory import c_name, ctype_of
 from lstm_edge.errors import ToolchainError
 from lstm_edge.interpret.feed import Feed, run_numpy
@@ -24,6 +23,7 @@ from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import saved
 from tests.oracle.window_graphs import MODELS, drawn
+from tests.support.compiling import compile_file
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -296,6 +296,6 @@ def test_a_wrong_clock_would_be_noticed(
 @pytest.mark.parametrize("name", ["strided", "same-behind", "averaged-open"])
 def test_the_selftest_finds_nothing_wrong(name: str, scheme: str, tmp_path: Path) -> None:
     path = saved(MODELS[name], tmp_path)
-    files = compile_model(Request(path, "host", name="net", scheme=scheme), lambda *_: None).files
+    files = compile_file(path, "host", name="net", scheme=scheme).files
     texts = {n: data.decode() for n, data in files.items() if n[-2:] in (".c", ".h")}
     assert selftest(texts, "net", tmp_path / "right") == 0

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.api.compiled import Compiled
 from lstm_edge.data import load_data
-from lstm_edge.driver import Compiled, Request, compile_model
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.interpret.ports import dequantize, from_vectors
 from lstm_edge.interpret.prepare import Functions
@@ -22,6 +22,7 @@ from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.options import Options
 from tests.oracle.accuracy_models import Trained
 from tests.oracle.per_tensor import PerTensor
+from tests.support.compiling import compile_file
 from tests.support.programs import sqnr_db
 
 Array = npt.NDArray[Any]
@@ -37,7 +38,7 @@ SCHEMES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("weights int4", {"weights": 4}),
     ("weights int16, activations 16", {"weights": 16, "activations": 16}),
 )
-"""The columns of the table: a title, and fields of `driver.Request`."""
+"""The columns of the table: a title, and options of `lstm_edge.compile`."""
 NEAREST = "default, to nearest"
 PER_TENSOR = "per tensor"
 PER_TENSOR_OUTPUTS = "per tensor, int8 outputs"
@@ -65,9 +66,8 @@ def measure(trained: Trained, folder: Path) -> Measured:
     check_unseen(trained)
     calibration = folder / "calibration.npz"
     np.savez(calibration, **trained.calibration)  # type: ignore[arg-type]
-    request = Request(trained.file, "host", calibration=calibration)
     compiled = {
-        title: compile_model(replace(request, **options), lambda _, __: None)
+        title: compile_file(trained.file, "host", calibration, **options)
         for title, options in SCHEMES
     }
     first = compiled[DEFAULT]

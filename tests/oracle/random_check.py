@@ -158,7 +158,7 @@ def _run_compiled(
     """Bit for bit: on this computer as generated for it or for a DSP, and on boards."""
     unroll = net.choose.choice(UNROLLS[:2] if sum(_sizes(program)) > 2000 else UNROLLS)
     state = net.choose.choice(["kept", "explicit"]) if program.state_inputs else "kept"
-    program = replace(program, options={**program.options, "state": state})
+    program = replace(program, settings=replace(program.settings, state=state))
     real = two_calls(feed_of(program, arrays, stream=False))
     feed = mixed(program, real, net.choose.choice(["each", "first", "none"]))
     host, other = load_target("host"), load_target(net.choose.choice(["host", "cortex-m4"]))

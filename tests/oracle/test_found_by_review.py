@@ -13,7 +13,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from lstm_edge.data import drawn_inputs
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.errors import InternalError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.feed import feed_of, run_numpy
@@ -21,6 +20,7 @@ from lstm_edge.interpret.ports import dequantize
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.prove import prove
 from tests.oracle.graphs import lstm_weights, node
+from tests.support.compiling import compile_file
 from tests.support.programs import sqnr_db
 
 STEPS, FEATURES, UNITS = 7, 3, 4
@@ -78,8 +78,7 @@ def test_lengths_stay_lengths_behind_more_layers(layers: int, tmp_path: Path) ->
 @pytest.mark.parametrize("steps", [STEPS, "time"])
 def test_a_model_with_lengths_compiles_alone(scheme: str, steps: int | str, tmp_path: Path) -> None:
     onnx.save(counted(1, steps), tmp_path / "m.onnx")
-    request = Request(tmp_path / "m.onnx", "host", scheme=scheme)
-    program = compile_model(request, lambda *_: None).program
+    program = compile_file(tmp_path / "m.onnx", "host", scheme=scheme).program
     drawn = drawn_inputs(program)
     assert drawn["lens"].min() >= 1
     assert drawn["lens"].max() <= drawn["x"].shape[1]
@@ -100,10 +99,9 @@ def test_a_state_that_calibration_saw_beyond_its_bound_is_not_clipped(
         "h0": rng.uniform(-2.5, 2.5, (60, 1, 1, UNITS)).astype(np.float32),
     }
     np.savez(tmp_path / "c.npz", **arrays)
-    request = Request(
+    compiled = compile_file(
         tmp_path / "m.onnx", "host", calibration=tmp_path / "c.npz", activations=activations
     )
-    compiled = compile_model(request, lambda *_: None)
     real, ours = (
         dequantize(p, p.outputs[0], run_numpy(p, feed_of(p, arrays, False)).outputs["y"])
         for p in (compiled.reference, compiled.program)
@@ -117,7 +115,7 @@ def test_a_state_that_is_set_beyond_its_format_is_no_proof(tmp_path: Path) -> No
     weights = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
     gru = node("GRU", "x W R B", "y", hidden_size=UNITS)
     onnx.save(model([gru], {"x": (1, [STEPS, 1, FEATURES])}, ["y"], weights), tmp_path / "m.onnx")
-    program = compile_model(Request(tmp_path / "m.onnx", "host"), lambda *_: None).program
+    program = compile_file(tmp_path / "m.onnx", "host").program
     wide = next(s for s in program.states if s.name == "gru.h")
     states = tuple(
         replace(s, given=wide.given) if s.name == "gru.h_narrow" else s for s in program.states

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import pytest
 
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.errors import DataError, ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.ports import quantize
@@ -32,6 +31,7 @@ from tests.oracle.window_graphs import (
     network,
     plain,
 )
+from tests.support.compiling import compile_file
 
 pytest.importorskip("onnxruntime")
 
@@ -168,7 +168,7 @@ def test_a_length_that_the_user_gives(length: int, tmp_path: Path) -> None:
     path = saved(open_time, tmp_path)
     compare(open_time, tmp_path, steps=length, lengths=(length,))
     with pytest.raises(ModelError, match="--steps"):
-        compile_model(Request(path, "host"), lambda *_: None)
+        compile_file(path, "host")
 
 
 @pytest.mark.parametrize("activations", [8, 12, 16])
@@ -259,13 +259,12 @@ def test_lengths_are_drawn_within_the_steps_that_a_stride_leaves(
     model.graph.input.append(
         onnx.helper.make_tensor_value_info("lens", onnx.TensorProto.INT32, [1])
     )
-    request = Request(saved(model, tmp_path), "host")
-    assert compile_model(request, lambda *_: None).manifest["calibration"] == "drawn"
+    assert compile_file(saved(model, tmp_path), "host").manifest["calibration"] == "drawn"
 
 
 def refusal(model: onnx.ModelProto, folder: Path, **options: Any) -> str:
     with pytest.raises(ModelError) as caught:
-        compile_model(Request(saved(model, folder), "host", **options), lambda *_: None)
+        compile_file(saved(model, folder), "host", **options)
     return str(caught.value)
 
 

@@ -10,9 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import dequantize, quantize, read_inputs
+from tests.support.compiling import compile_file
 from tests.support.programs import sqnr_db
 
 ort = pytest.importorskip("onnxruntime")
@@ -72,7 +72,7 @@ def test_inputs_of_ordinary_size_do_not_clip(case: str, tmp_path: Path) -> None:
     make, size = CASES[case]
     path = tmp_path / "m.onnx"
     onnx.save(make(), path)
-    compiled = compile_model(Request(path, "host"), lambda done, total: None)
+    compiled = compile_file(path, "host")
     rng = np.random.default_rng(5)
     x = (rng.uniform(-size, size, (24, STEPS, 1, FEATURES))).astype(np.float32)
     session = ort.InferenceSession(path.read_bytes())
@@ -94,8 +94,7 @@ def test_an_input_passed_through_keeps_its_zero_point(tmp_path: Path) -> None:
     offset = np.array([0.0, 5.0, 100.0, -3000.0], np.float32)
     x = np.random.default_rng(6).standard_normal((20, *shape)).astype(np.float32) + offset
     np.savez(tmp_path / "c.npz", x=x)
-    request = Request(tmp_path / "m.onnx", "host", calibration=tmp_path / "c.npz")
-    program = compile_model(request, lambda done, total: None).program
+    program = compile_file(tmp_path / "m.onnx", "host", calibration=tmp_path / "c.npz").program
     stored = quantize(program, program.inputs[0], read_inputs(program, {"x": x})["x"])
     found, _ = run(program, {"x": stored})
     port = next(p for p in program.outputs if p.name == "copy")
@@ -113,8 +112,7 @@ def test_a_port_may_have_the_name_of_something_in_the_generated_code(
     model.graph.input[0].name = name
     model.graph.node[0].input[0] = name
     onnx.save(model, tmp_path / "m.onnx")
-    request = Request(tmp_path / "m.onnx", target, name="m")
-    assert compile_model(request, lambda done, total: None).manifest["flash"]["code"] > 0
+    assert compile_file(tmp_path / "m.onnx", target, name="m").manifest["flash"]["code"] > 0
 
 
 def test_the_warning_without_data_names_the_narrowest_feature(tmp_path: Path) -> None:
@@ -137,5 +135,5 @@ def test_the_warning_without_data_names_the_narrowest_feature(tmp_path: Path) ->
     path = tmp_path / "sensors.onnx"
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(made, path)
-    warnings = compile_model(Request(path, "host"), lambda done, total: None).warnings
+    warnings = compile_file(path, "host").warnings
     assert any("(feature 1, the narrowest of 3) saturate" in w for w in warnings)

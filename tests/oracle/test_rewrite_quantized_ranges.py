@@ -10,7 +10,6 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.frontend import load
 from tests.oracle.graphs import node, saved
 from tests.oracle.model_reference import run_model
@@ -27,6 +26,7 @@ from tests.oracle.quantized_graphs import (
     rewritten,
     run_onnx,
 )
+from tests.support.compiling import compile_file
 
 LSTM_SHAPES = {"V": (1, INPUTS, 4 * HIDDEN), "U": (1, HIDDEN, 4 * HIDDEN)}
 SEQUENCES = np.random.default_rng(9).normal(size=(STEPS, 4, INPUTS)).astype(np.float32)
@@ -216,6 +216,6 @@ def test_integers_of_a_row_stay_the_same_integers(tmp_path: Path) -> None:
     ]
     arrays = {**head_weights(), "q": q, "w_s": np.float32([0.01, 0.003, 0.02, 0.007])}
     file = saved(network(nodes, {"x": [STEPS, 1, INPUTS]}, ["y"], arrays), tmp_path)
-    program = compile_model(Request(file, "host"), lambda done, total: None).program
+    program = compile_file(file, "host").program
     stored = [array for array in program.constants.values() if array.shape == q.T.shape]
     assert any(np.array_equal(array, q.T) for array in stored)

@@ -39,7 +39,7 @@ def stateful(name: str, scheme: str = "int8", state: str = "kept") -> Program:
         model = load(saved(case.model, Path(folder)), name="net")
     real = lower_real(model)
     program = real if scheme == "float32" else integers(model, real, case)
-    return replace(program, options={**program.options, "state": state})
+    return replace(program, settings=replace(program.settings, state=state))
 
 
 def random_feed(

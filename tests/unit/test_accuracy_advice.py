@@ -19,13 +19,13 @@ from lstm_edge.accuracy.results import (
 )
 from lstm_edge.accuracy.tally import Error, Used
 from lstm_edge.interpret.feed import Feed
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.program import Program, Settings
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
-NARROW = Program("net", "int8", (), (), (), {}, {}, (), None, options={"activations": 12})
+NARROW = Program("net", "int8", (), (), (), {}, {}, (), None, settings=Settings(activations=12))
 
 
 def error(sqnr: float, **figures: Any) -> Error:
@@ -81,10 +81,10 @@ def test_the_remedy_is_the_width_that_explains_the_noise() -> None:
     rounding = 10.0 ** (-20.0 / 20.0) * np.sqrt(12.0)
     assert "try --activations 16" in warned(found(layer("a", 20.0, "input x", rounding)))
     assert "try --weights int16" in warned(found(layer("a", 20.0, "input x", rounding / 4.0)))
-    eight = replace(NARROW, options={"activations": 8, "cell_state": 16})
+    eight = replace(NARROW, settings=Settings(activations=8, cell_state=16))
     text = warned(found(layer("a", 20.0, "input x")), eight)
     assert "try --activations 12 --cell-state 32" in text
-    four = replace(NARROW, options={"activations": 12, "weights": "int4"})
+    four = replace(NARROW, settings=Settings(activations=12, weights=4))
     assert "try --weights int8" in warned(found(layer("a", 20.0, "input x", rounding)), four)
 
 

@@ -225,6 +225,11 @@ def test_budgets_that_are_met_change_nothing(
     manifest = json.loads((folder / "a" / "manifest.json").read_text())
     flash, ram = sum(manifest["flash"].values()), sum(manifest["ram"].values())
     done(*words, "-o", "b", "--max-flash", flash, "--max-ram", ram)
+    limited = json.loads((folder / "b" / "manifest.json").read_text())
+    assert limited.pop("budgets")["flash"] == flash
+    assert manifest.pop("budgets")["flash"] is None
+    assert limited == manifest
+    (folder / "b" / "manifest.json").write_bytes((folder / "a" / "manifest.json").read_bytes())
     assert tree(folder / "a") == tree(folder / "b")
     refused(3, *words, "-o", "c", "--max-flash", flash - 1)
     refused(3, *words, "-o", "c", "--max-ram", ram - 1)

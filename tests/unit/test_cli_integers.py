@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from lstm_edge.driver import Request, compile_model
 from tests.oracle.embedding_graphs import FORMS, LAST, C, Form, V, network
 from tests.oracle.graphs import node, saved
 from tests.support.command import call, done, load, refused, save
+from tests.support.compiling import compile_file
 from tests.support.programs import Array
 from tests.unit.test_selftest import selftest
 
@@ -148,8 +148,7 @@ def test_inspect_tells_the_range(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["int8", "float32"])
 def test_selftest_repeats_ids_and_indices(scheme: str, tmp_path: Path) -> None:
-    request = Request(model(tmp_path), "host", scheme=scheme, name="net")
-    files = compile_model(request, lambda *_: None).files
+    files = compile_file(model(tmp_path), "host", scheme=scheme, name="net").files
     texts = {name: data.decode() for name, data in files.items() if name[-2:] in (".c", ".h")}
     assert "static const int32_t given_ids[16][1]" in texts["net_selftest.c"]
     assert "static const int32_t expected_best[1][1]" in texts["net_selftest.c"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from benchmarks.cases import Case
 from benchmarks.networks import Network
-from lstm_edge.driver import Compiled, Request, compile_model
+from lstm_edge.api.compiled import Compiled
 from lstm_edge.emit.constants import constant_bytes, constants_of
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.render import render
@@ -21,6 +20,7 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.select import select
 from lstm_edge.targets import load_target
 from tests.support.choices import MEASURED
+from tests.support.compiling import compile_file
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
@@ -40,8 +40,7 @@ def cost(made: Program, target: str, unroll: str = "gates", optimize: str = "spe
 def compiled(folder: Path, **options: Any) -> Compiled:
     case = Case(Network("lstm", 12, 16, 5), "cortex-m4")
     model, calibration = case.network.write(folder)
-    request = Request(model, case.target, calibration=calibration)
-    return compile_model(replace(request, **options), lambda _, __: None)
+    return compile_file(model, case.target, calibration=calibration, **options)
 
 
 def test_macs_are_the_numbers_in_the_matrices() -> None:
@@ -139,9 +138,9 @@ def test_an_option_that_makes_a_network_slower_is_warned_about(
 def test_smaller_tiles_are_not_blamed_on_other_options(tmp_path: Path) -> None:
     """`--max-stack` costs instructions with Helium, with 8 bits as with 4."""
     model, calibration = Network("lstm", 20, 100).write(tmp_path)
-    given = Request(model, "cortex-m55", calibration=calibration, weights=4, max_stack=500)
     (free, bound) = (
-        compile_model(replace(given, max_stack=stack), lambda _, __: None) for stack in (None, 500)
+        compile_file(model, "cortex-m55", calibration, weights=4, max_stack=stack)
+        for stack in (None, 500)
     )
     assert bound.manifest["instructions"] > 1.05 * free.manifest["instructions"]
     assert not [w for w in bound.warnings if SLOWER in w]
@@ -152,6 +151,5 @@ def test_straight_line_code_of_many_weights_is_refused_before_anything_is_comput
 ) -> None:
     monkeypatch.setattr("lstm_edge.driver.load_data", lambda *_: pytest.fail("too late"))
     model, calibration = Network("lstm", 64, 64).write(tmp_path)
-    request = Request(model, "cortex-m4", calibration=calibration, unroll="full")
     with pytest.raises(BudgetError, match="32,768 weights"):
-        compile_model(request, lambda _, __: None)
+        compile_file(model, "cortex-m4", calibration=calibration, unroll="full")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 import lstm_edge
-from lstm_edge.fake_quant import HIDDEN_STATE, fake_quant, fake_quant_activations
+from lstm_edge.fake_quantization import HIDDEN_STATE, fake_quant, fake_quant_activations
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.choose_formats import FormatChoice, Options
 from lstm_edge.rounding import WEIGHT_LIMITS

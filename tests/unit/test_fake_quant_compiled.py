@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge.fake_quant import fake_quant
+from lstm_edge.fake_quantization import fake_quant
 from lstm_edge.formats import fraction_bits
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Program

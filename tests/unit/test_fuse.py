@@ -40,7 +40,6 @@ def program(ops: list[Op]) -> Program:
     return Program(
         name="net",
         scheme="int8",
-        options={},
         inputs=(),
         outputs=(),
         states=(),

@@ -11,20 +11,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "formats"),
+    ("choices", "errors", "formats"),
     ("archive", "operations", "resources", "rounding"),
-    ("fake_quant", "ir"),
+    ("fake_quantization", "ir", "manifest"),
     ("functions", "kernels", "targets"),
     ("cells", "families", "layers"),
     ("interpret", "toolchain"),
     ("frontend", "passes"),
     ("emit", "bundle"),
     ("accuracy", "sizes", "runner"),
-    ("data", "labels", "manifest"),
-    ("built",),
-    ("profile", "search"),
-    ("driver", "verify"),
+    ("data", "labels"),
+    ("built", "measured"),
+    ("artifacts", "profile", "search"),
+    ("request", "verify"),
+    ("driver",),
     ("printing",),
+    ("api",),
     ("cli",),
     ("__main__",),
 )
@@ -32,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 floors, never from its own floor or a higher one. Everybody may import `__version__`.
 """
 
-OFFERED = ("fake_quant",)
+OFFERED = ("api", "errors", "fake_quantization")
 """What the package itself imports, to offer it to its users."""
 
 MAX_LINES = 400
@@ -63,6 +65,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 GRAPH = {name: frozenset(imported(path)) - {name} for name, path in MODULES.items()}
+BENEATH = {name: uses - {"lstm_edge"} for name, uses in GRAPH.items() if name != "lstm_edge"}
+"""Without the package itself, which imports what it offers when that is first used."""
 
 
 def entry_of(module: str) -> str:
@@ -97,7 +101,7 @@ def test_a_module_imports_from_lower_floors_only(module: str) -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert circle(GRAPH) == []
+    assert circle(BENEATH) == []
 
 
 @pytest.mark.parametrize("module", MODULES)

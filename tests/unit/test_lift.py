@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.cases import Case
 from benchmarks.networks import Network
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.passes.lift import MOST, Weighed, lifts
+from tests.support.compiling import compile_file
 
 
 def test_the_larger_operand_is_shifted_until_sizes_are_alike() -> None:
@@ -36,10 +36,9 @@ def test_a_row_of_eight_bits_has_one_sum_and_its_error_does_not_grow(
 ) -> None:
     case = Case(Network(kind, 9, 12), "cortex-m4", activations=8)
     model, calibration = case.network.write(tmp_path)
-    request = Request(model, case.target, calibration=calibration, activations=8)
-    one = compile_model(request, lambda _, __: None)
+    one = compile_file(model, case.target, calibration=calibration, activations=8)
     monkeypatch.setattr("lstm_edge.passes.lower_product.lifts", lambda _: {})
-    apart = compile_model(request, lambda _, __: None)
+    apart = compile_file(model, case.target, calibration=calibration, activations=8)
     sums = [
         sum(op.kind == "matvec" for b in c.program.blocks for op in b.ops) for c in (one, apart)
     ]

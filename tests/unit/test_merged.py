@@ -47,7 +47,7 @@ def test_each_family_reads_its_own_c(number: int) -> None:
 
 def test_states_as_arguments_too() -> None:
     program = program_of(sampled_model(0), Options())
-    program = replace(program, options={**program.options, "state": "explicit"})
+    program = replace(program, settings=replace(program.settings, state="explicit"))
     assert_each_reads_its_own(program, "gates", "speed")
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge.driver import Request, compile_model
 from lstm_edge.emit import testing
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.interpret.ports import dequantize, quantize
@@ -19,6 +18,7 @@ from lstm_edge.passes.lower_integer import Options
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import execute, gcc
 from tests.support.choices import PLAIN
+from tests.support.compiling import compile_file
 from tests.support.exactness import (
     assert_same_bits,
     float_program,
@@ -179,10 +179,9 @@ def selftest(files: dict[str, str], name: str, folder: Path) -> int:
 def digits(project_root: Path, **options: object) -> dict[str, str]:
     """The C files of the example, compiled for this computer."""
     folder = project_root / "examples" / "digits"
-    request = Request(
+    files = compile_file(
         folder / "digits.onnx", "host", calibration=folder / "calibration.npz", **options
-    )
-    files = compile_model(request, lambda *_: None).files
+    ).files
     return {name: data.decode() for name, data in files.items() if name[-2:] in (".c", ".h")}
 
 

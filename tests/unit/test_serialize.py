@@ -55,7 +55,7 @@ def test_a_program_survives_bytes(seed: int, scheme: str) -> None:
     program = make(seed, scheme)
     again = from_bytes(to_bytes(program))
     assert (again.name, again.scheme, again.steps) == (program.name, program.scheme, program.steps)
-    assert dict(again.options) == dict(program.options)
+    assert again.settings == program.settings
     assert list(again.values.items()) == list(program.values.items())
     assert again.blocks == program.blocks
     assert_same_arrays(again.constants, program.constants)

@@ -1,0 +1,1 @@
+"""What Python programs, and the command line, do with networks and compiled models."""

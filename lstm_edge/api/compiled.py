@@ -1,0 +1,189 @@
+"""A compiled model: what `compile` and `open` give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from lstm_edge import bundle
+from lstm_edge.accuracy.trace import ValueTrace, trace
+from lstm_edge.api.arrays import arrays_of
+from lstm_edge.api.cost import Cost, cost_of
+from lstm_edge.api.stream import Stream
+from lstm_edge.artifacts import Compilation
+from lstm_edge.bundle import Bundle
+from lstm_edge.choices import Place
+from lstm_edge.errors import DataError, VerificationError
+from lstm_edge.interpret.feed import feed_of
+from lstm_edge.ir.program import Program
+from lstm_edge.labels import Score
+from lstm_edge.manifest import Manifest, of_core
+from lstm_edge.printing.compiled import compiled as compiled_text
+from lstm_edge.profile.bundle_profile import Profile, profile_targets
+from lstm_edge.verify import Verified, as_user_arrays, run_on, verify
+
+Array = npt.NDArray[Any]
+Outputs = Array | dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A model as C, with the same model in numpy. compilation: what else `compile` found out; None
+    of a model that was opened.
+
+    Arrays are [samples, *shape of the input], of one input alone or by name in a dict; a model of
+    one output gives an array, one of several a dict by name.
+    """
+
+    bundle: Bundle
+    compilation: Compilation | None = None
+
+    @property
+    def name(self) -> str:
+        """What prefixes all names in C."""
+        return self.bundle.program.name
+
+    @property
+    def program(self) -> Program:
+        """The integer program, or the float one of float32."""
+        return self.bundle.program
+
+    @property
+    def reference(self) -> Program:
+        """The float program of the same network."""
+        return self.bundle.reference
+
+    @property
+    def manifest(self) -> Manifest:
+        """All that is known of it, as in `manifest.json`."""
+        return self.bundle.manifest
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may not be as the user means it, each with its remedy."""
+        return tuple(self.manifest["warnings"])
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """Name -> content of what `save` writes."""
+        return self.bundle.files
+
+    @property
+    def cost(self) -> Cost:
+        """On the core that it was compiled for; of several, on the first."""
+        return next(iter(self.costs.values()))
+
+    @property
+    def costs(self) -> dict[str, Cost]:
+        """On each core that it was compiled for."""
+        names = [target.name for target in self.bundle.targets]
+        return {name: cost_of(of_core(self.manifest, name)) for name in names}
+
+    def predict(self, x: Any, *, on: Place = "numpy", raw: bool = False) -> Outputs:
+        """Floats in, floats out, the device's integers inside: the bits that the device gives.
+
+        on: numpy, host (the C on this computer), qemu (the C on an emulated board) or float (the
+        network before quantization). raw: the stored integers.
+        """
+        return _one(self.run(x, on=on, raw=raw))
+
+    def run(
+        self, x: Any, *, on: Place = "numpy", stream: bool = False, raw: bool = False
+    ) -> dict[str, Array]:
+        """The same by name, with states that the model shows. stream: arrays are [streams, calls,
+        *shape of one call], and the state lives on over the calls of a stream.
+        """
+        results = run_on(self.bundle, on, self._inputs(x), stream)
+        return as_user_arrays(self.bundle, on, results, stream=stream, raw=raw)
+
+    def trace(self, x: Any) -> dict[str, dict[str, ValueTrace]]:
+        """Layer -> value -> what it is at every step, in float and in integers."""
+        feed = feed_of(self.bundle.reference, self._inputs(x), stream=False)
+        found: dict[str, dict[str, ValueTrace]] = {}
+        for each in trace(self.bundle.program, self.bundle.reference, feed):
+            found.setdefault(each.layer, {})[each.name] = each
+        return found
+
+    def stream(self) -> Stream:
+        """A context for one stream of data, step by step, as the device's `_step` runs it."""
+        return Stream(self.bundle.program)
+
+    def score(self, x: Any, y: Any) -> Score | dict[str, Score]:
+        """Float and integers on labels y: classes [samples] or [samples, steps], or real numbers
+        in the output's own shape; of one output an array, else a dict by name.
+        """
+        found = verify(self.bundle, self._inputs(x), (), self._labels(y)).scores
+        return found[0] if len(found) == 1 else {each.name: each for each in found}
+
+    def verify(
+        self, x: Any = None, *, on: Sequence[str] | None = None, labels: Any = None
+    ) -> Verified:
+        """Run everywhere and compare: bits with numpy, error with float.
+
+        x: inputs; by default the samples that were held back from calibration. on: host, qemu or
+        both; by default all there are. VerificationError where bits differ.
+        """
+        found = self.compare(x, on=on, labels=labels)
+        if not found.ok:
+            raise VerificationError(found.told)
+        return found
+
+    def compare(
+        self, x: Any = None, *, on: Sequence[str] | None = None, labels: Any = None
+    ) -> Verified:
+        """The same without an error: `ok` says whether all bits agree."""
+        default = ("host", "qemu") if self.bundle.emulated else ("host",)
+        places = default if on is None else tuple(on)
+        for place in places:
+            if place not in ("host", "qemu"):
+                raise DataError(f"verify on {place!r}: expected host, qemu, or both")
+        fed = None if x is None else self._inputs(x)
+        known = None if labels is None else self._labels(labels)
+        return verify(self.bundle, fed, places, known)
+
+    def profile(self, board: str | None = None) -> tuple[Profile, ...]:
+        """What a step costs, counted in QEMU, on each core that has an emulated board. board: a
+        part, to tell the energy of.
+        """
+        return profile_targets(self.bundle, board)
+
+    def on(self, target: str) -> Compiled:
+        """The same for one of several cores."""
+        return Compiled(self.bundle.on(target), self.compilation)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle to a folder, whole or not at all."""
+        path = Path(folder)
+        bundle.write(path, self.files)
+        return path
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """A line for the error of each output; none of a model that was opened: `verify` tells."""
+        return () if self.compilation is None else self.compilation.measured.lines
+
+    def __str__(self) -> str:
+        return compiled_text(self.bundle, self.errors)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+    def _inputs(self, x: Any) -> dict[str, Array]:
+        return arrays_of(x, [port.name for port in self.bundle.program.inputs])
+
+    def _labels(self, y: Any) -> dict[str, Array]:
+        return arrays_of(y, [port.name for port in self.bundle.program.outputs])
+
+
+def open_folder(folder: str | Path) -> Compiled:
+    """A model that `Compiled.save` or `lstm-edge compile` wrote; DataError where there is none."""
+    return Compiled(bundle.read(Path(folder)))
+
+
+def _one(arrays: dict[str, Array]) -> Outputs:
+    return next(iter(arrays.values())) if len(arrays) == 1 else arrays

@@ -1,0 +1,110 @@
+"""`compile`: a network, a target and data become a compiled model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from lstm_edge.api.arrays import arrays_of
+from lstm_edge.api.compiled import Compiled
+from lstm_edge.api.network import Network, load
+from lstm_edge.artifacts import bundle_of
+from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
+from lstm_edge.driver import Progress, compile_model, silent
+from lstm_edge.errors import DataError
+from lstm_edge.profile.budgets import check_budgets
+from lstm_edge.request import Request
+
+Auto = Literal["auto"]
+
+
+def compile_network(
+    network: Network | str | Path | object,
+    *,
+    target: str,
+    calibration: Any = None,
+    labels: Any = None,
+    scheme: Scheme = "int8",
+    weights: int | Auto | None = None,
+    activations: int | Auto | None = None,
+    cell_state: int | None = None,
+    unroll: Unroll = "gates",
+    optimize: Optimize = "speed",
+    state: StateForm = "kept",
+    max_error: float | None = None,
+    max_drop: float | None = None,
+    max_flash: int | None = None,
+    max_ram: int | None = None,
+    max_stack: int | None = None,
+    max_insn: int | None = None,
+    max_cycles: int | None = None,
+    progress: Progress = silent,
+    searching: Progress = silent,
+) -> Compiled:
+    """Compile a network to C; nothing is written before `Compiled.save`.
+
+    network: of `load`, or what `load` takes. target: a core of `lstm-edge targets`, a set of them,
+    or a list with commas. calibration: typical inputs [samples, *input shape]: an array, a dict by
+    name, or a file; without it some are drawn, with a warning. labels: of the calibration samples,
+    for `max_drop`. scheme: int8, fixed or float32. weights: 4, 8, 16 or "auto"; activations: 8, 12,
+    16 or "auto"; cell_state: 16 or 32. max_error: dB that each output has to reach on samples that
+    are held back; max_drop: points that a score may lose; the other limits are bytes, and
+    instructions and cycles of a step. progress, searching: called with (done, total).
+
+    ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
+    data or the tools are at fault; BudgetError where a limit is not held.
+    """
+    request = Request(
+        target=target,
+        scheme=scheme,
+        **_widths(scheme, weights, activations, cell_state),
+        unroll=unroll,
+        optimize=optimize,
+        state=state,
+        max_flash=max_flash,
+        max_ram=max_ram,
+        max_stack=max_stack,
+        max_insn=max_insn,
+        max_cycles=max_cycles,
+        max_error=max_error,
+        max_drop=max_drop,
+    )
+    if scheme == "float32":
+        bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
+        _refuse_in_float(bounds)
+    loaded = load(network)
+    inputs = [port.name for port in loaded.model.inputs]
+    outputs = [port.name for port in loaded.model.outputs]
+    made = compile_model(
+        loaded.model,
+        request,
+        None if calibration is None else arrays_of(calibration, inputs),
+        None if labels is None else arrays_of(labels, outputs),
+        progress,
+        searching,
+    )
+    bundle = bundle_of(made)
+    check_budgets(request.budgets, bundle)
+    return Compiled(bundle, made)
+
+
+def _widths(
+    scheme: Scheme,
+    weights: int | Auto | None,
+    activations: int | Auto | None,
+    cell_state: int | None,
+) -> dict[str, Any]:
+    """Widths as a request has them: None is the default, "auto" becomes None."""
+    given = {"weights": weights, "activations": activations, "cell_state": cell_state}
+    if scheme == "float32":
+        _refuse_in_float(given)
+    return {
+        name: None if bits == "auto" else bits for name, bits in given.items() if bits is not None
+    }
+
+
+def _refuse_in_float(given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            option = name.replace("_", "-")
+            raise DataError(f"--{option} has no meaning with --scheme float32; leave it out")

@@ -1,0 +1,49 @@
+"""What a compiled model costs on a core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lstm_edge.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Bytes of flash and RAM, and a step. code: None where the target's compiler is not installed.
+    macs: multiply-accumulates of a step, instructions: about how many it takes, None where that is
+    unknown. `Compiled.profile()` counts them.
+    """
+
+    target: str
+    code: int | None
+    weights: int
+    tables: int
+    state: int
+    scratch: int
+    macs: float
+    instructions: int | None
+
+    @property
+    def flash(self) -> int:
+        """Code (where known), weights and tables."""
+        return (self.code or 0) + self.weights + self.tables
+
+    @property
+    def ram(self) -> int:
+        """The state struct, and what is needed during a call."""
+        return self.state + self.scratch
+
+
+def cost_of(manifest: Manifest) -> Cost:
+    """Of a manifest for one core."""
+    flash, ram = manifest["flash"], manifest["ram"]
+    return Cost(
+        manifest["target"],
+        flash["code"],
+        flash["weights"],
+        flash["tables"],
+        ram["state"],
+        ram["scratch"],
+        manifest["macs"],
+        manifest["instructions"],
+    )

@@ -1,0 +1,95 @@
+"""A trained network, read and understood: what `load` gives and `compile` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from lstm_edge import frontend
+from lstm_edge.api.sources import as_file
+from lstm_edge.ir.model import Layer, Model
+from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.macs import macs_by_layer
+from lstm_edge.printing.model import model as model_text
+from lstm_edge.printing.model import model_json
+
+
+@dataclass(frozen=True)
+class Network:
+    """The float network of a file or of an object in memory. model: its graph of layers."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """What prefixes all names in C."""
+        return self.model.name
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape, -1 for a sequence of any length."""
+        return {port.name: port.shape for port in self.model.inputs}
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape, -1 for a sequence of any length."""
+        return {port.name: port.shape for port in self.model.outputs}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may not be as the user means it, each with its remedy."""
+        return self.model.warnings
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers."""
+        layers = (node for node in self.model.nodes if isinstance(node, Layer))
+        return sum(array.size for layer in layers for array in layer.params.values())
+
+    @property
+    def macs(self) -> float:
+        """Multiply-accumulates of a step; of a model of a fixed length, on the mean over it."""
+        steps = self.model.steps or 1
+        return sum(macs_by_layer(lower_real(self.model), steps)) / steps
+
+    def to_json(self) -> dict[str, Any]:
+        """All that `lstm-edge inspect --json` prints."""
+        return model_json(self.model)
+
+    def __str__(self) -> str:
+        return model_text(self.model)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def load(
+    source: object,
+    *,
+    name: str | None = None,
+    steps: int | None = None,
+    example: object = None,
+) -> Network:
+    """Read a trained network.
+
+    source: the path of an .onnx, .npz, .keras or .h5 file; an `onnx.ModelProto`; a
+    `torch.nn.Module`, which needs `example`; a `keras.Model`; or a dict of arrays as a state_dict
+    has them. name: the prefix of all names in C, by default that of the file or object. steps: the
+    length of a sequence where the file leaves it open. example: inputs of the module, a tensor or a
+    tuple of them, as `torch.onnx.export` takes them.
+
+    ModelError where the network cannot be compiled: what was found, what was expected, what to do.
+    """
+    if isinstance(source, Network):
+        return source
+    if isinstance(source, str | Path):
+        return Network(frontend.load(Path(source), name=name, steps=steps))
+    with as_file(source, example) as path:
+        return Network(frontend.load(path, name=name, steps=steps))
+
+
+Source = Network | str | Path | Mapping[str, Any] | object
+"""What stands for a network."""

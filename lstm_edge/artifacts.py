@@ -1,0 +1,239 @@
+"""The files of a bundle: what a compilation found out, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge import __version__, bundle
+from lstm_edge.built import Built
+from lstm_edge.bundle import Bundle
+from lstm_edge.data import Data
+from lstm_edge.emit.formats_comment import formats
+from lstm_edge.emit.memory import c_name
+from lstm_edge.emit.ports import PortView
+from lstm_edge.emit.render import Rendered
+from lstm_edge.emit.testing import render_selftest
+from lstm_edge.families import Cores, family_of
+from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.feed import Feed
+from lstm_edge.interpret.ports import describe_port
+from lstm_edge.interpret.ports import quantize as stored_numbers
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import Port, Program, StatePort
+from lstm_edge.ir.serialize import to_bytes
+from lstm_edge.manifest import (
+    AttemptEntry,
+    BudgetEntry,
+    Manifest,
+    OfCore,
+    PhaseEntry,
+    PortEntry,
+    Proof,
+    StateEntry,
+    StatePortEntry,
+    Tool,
+    to_json,
+)
+from lstm_edge.measured import MeasuredError
+from lstm_edge.passes.prove import Proof as Bounds
+from lstm_edge.passes.widths import ctype_of
+
+Array = npt.NDArray[Any]
+
+SELFTEST_STEPS = 16
+"""Steps that the self-test runs, where any number will do."""
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """Everything that a compilation found out. cores: what the C is for; built: for each of them
+    what it gets. banner: lines that open each file; described: the options in a line. tried: widths
+    that a search tried, the chosen one among them.
+    """
+
+    model: Model
+    reference: Program
+    program: Program
+    bounds: Bounds
+    data: Data
+    cores: Cores
+    sources: Mapping[str, str]
+    built: tuple[Built, ...]
+    measured: MeasuredError
+    banner: tuple[str, ...]
+    described: str
+    tried: tuple[AttemptEntry, ...]
+    budgets: BudgetEntry
+    warnings: tuple[str, ...]
+
+
+def bundle_of(made: Compilation) -> Bundle:
+    """The bundle of a compilation: C files, self-test, manifest, and what verifying needs."""
+    program = made.program
+    sources = {**made.sources, f"{program.name}_selftest.c": _selftest(made)}
+    files = {name: text.encode() for name, text in sources.items()}
+    files[bundle.PROGRAM] = to_bytes(program)
+    files[bundle.REFERENCE] = to_bytes(made.reference)
+    files[bundle.HELD_BACK] = bundle.array_bytes(made.data.raw_held_back)
+    if made.measured.report:
+        files[bundle.REPORT] = made.measured.report.encode()
+    described = manifest_of(made, [*files, bundle.MANIFEST])
+    files[bundle.MANIFEST] = to_json(described)
+    return Bundle(described, program, made.reference, made.cores.targets, files)
+
+
+def manifest_of(made: Compilation, files: list[str]) -> Manifest:
+    """What the manifest says; of several cores, `cores` says what each gets."""
+    program, first = made.program, made.built[0]
+    several = made.cores.several
+    found: dict[str, Any] = {
+        "name": program.name,
+        "model_sha256": made.model.sha256,
+        "target": made.cores.name,
+        "scheme": program.scheme,
+        "options": made.described,
+        "steps": program.steps,
+        "inputs": _ports(program, program.inputs, first.rendered.inputs),
+        "outputs": _ports(program, program.outputs, first.rendered.outputs),
+        "states": _states(program),
+        "state_inputs": [_state_port(port) for port in program.state_inputs],
+        "state_outputs": [_state_port(port) for port in program.state_outputs],
+        "formats": formats(program),
+        "macs": round(first.cost.macs, 2),
+        "proof": _proof(made),
+    }
+    if several:
+        found["cores"] = {b.target.name: _in_set(b) for b in made.built}
+    else:
+        found |= _of_core(first)
+    if made.measured.summary is not None:
+        found["accuracy"] = made.measured.summary
+    if made.tried:
+        found["search"] = list(made.tried)
+    found["budgets"] = made.budgets
+    found["files"] = files
+    found["tool"] = Tool(name="lstm-edge", version=__version__)
+    found["calibration"] = "file" if made.data.from_file else "drawn"
+    found["warnings"] = list(made.warnings)
+    return cast(Manifest, found)
+
+
+def _in_set(built: Built) -> OfCore:
+    return {"family": family_of(built.target).feature, **_of_core(built)}
+
+
+def _of_core(built: Built) -> OfCore:
+    """What one core gets."""
+    sizes, rendered, instructions = built.sizes, built.rendered, built.cost.instructions
+    phases: list[PhaseEntry] = [
+        {
+            "name": phase.name,
+            "units": phase.units,
+            "per_step": phase.per_step,
+            "kernel": _kernel(rendered, phase.name),
+        }
+        for phase in rendered.selection.schedule.phases
+    ]
+    return {
+        "target": built.target.name,
+        "layers": phases,
+        "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
+        "ram": {"state": sizes.state, "scratch": sizes.scratch},
+        "instructions": None if instructions is None else round(instructions),
+        "compiler": {"name": built.target.compiler, "recommended": list(built.target.recommended)},
+    }
+
+
+def _proof(made: Compilation) -> Proof | None:
+    if made.program.is_float:
+        return None
+    return {"accumulator_bits": round(made.bounds.accumulator_bits, 2)}
+
+
+def _kernel(rendered: Rendered, phase: str) -> str | None:
+    kernel = rendered.selection.kernel(phase)
+    return None if kernel is None else kernel.name
+
+
+def _states(program: Program) -> list[StateEntry]:
+    """What the code keeps from step to step and a caller may read and set."""
+    found: list[StateEntry] = []
+    for state in program.settable:
+        value = program.values[state.name]
+        found.append(
+            {
+                "name": state.name,
+                "c_name": c_name(state.name),
+                "size": value.length,
+                "type": ctype_of(program, state.name),
+                "format": value.format.describe(),
+                "scale": value.format.scale,
+            }
+        )
+    return found
+
+
+def _state_port(port: StatePort) -> StatePortEntry:
+    return {
+        "name": port.name,
+        "shape": list(port.shape),
+        "partner": port.partner or None,
+        "states": list(port.places),
+    }
+
+
+def _ports(
+    program: Program, ports: tuple[Port, ...], views: tuple[PortView, ...]
+) -> list[PortEntry]:
+    found: list[PortEntry] = []
+    for port, view in zip(ports, views, strict=True):
+        scale: Any = port.scale.astype(np.float32).tolist()
+        zero_point: Any = port.zero_point.tolist()
+        uniform = len(set(scale)) == 1 and len(set(zero_point)) == 1
+        found.append(
+            {
+                "name": port.name,
+                "c_name": view.name,
+                "shape": list(port.shape),
+                "axes": list(port.axes),
+                "per_step": port.per_step,
+                "size": view.length,
+                "type": view.ctype,
+                "format": describe_port(program, port),
+                "kind": "integer" if port.limit else "real",
+                "range": [0, port.limit - 1] if port.limit else None,
+                "scale": scale[0] if uniform else scale,
+                "zero_point": zero_point[0] if uniform else zero_point,
+            }
+        )
+    return found
+
+
+def _selftest(made: Compilation) -> str:
+    """C that runs a few steps and compares what it gives."""
+    program = made.program
+    over_time = any(state.accumulator for state in program.states)
+    limit = program.steps if over_time else max(SELFTEST_STEPS, program.least_steps)
+    inputs = {
+        port.name: stored_numbers(program, port, _one_call(port, made.data.held_back, limit))
+        for port in program.inputs
+    }
+    outputs, _ = run(program, inputs)
+    return render_selftest(
+        program,
+        made.cores.targets[0],
+        made.banner,
+        {name: a[0] for name, a in inputs.items()},
+        {name: a[0] for name, a in outputs.items()},
+    )
+
+
+def _one_call(port: Port, feed: Feed, limit: int | None) -> Array:
+    """The first sample of an input, cut to a number of steps."""
+    call = feed.inputs[port.name][:1, 0]
+    return call[:, :limit] if port.per_step else call

@@ -1,0 +1,15 @@
+"""Words that an option may be, as types."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Scheme = Literal["int8", "fixed", "float32"]
+"""The number system; fixed: integers whose scales are powers of two."""
+Unroll = Literal["none", "gates", "full"]
+"""How far matrix products are written out: loops, columns of a loop, straight-line code."""
+Optimize = Literal["speed", "size"]
+StateForm = Literal["kept", "explicit"]
+"""Where states live between calls: in the generated code's struct, or with the caller."""
+Place = Literal["numpy", "host", "qemu", "float"]
+"""What computes: the integers in numpy, their C here or in QEMU, the float reference."""

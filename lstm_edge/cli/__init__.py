@@ -1,0 +1,45 @@
+"""The command line: parse, call, print. What it promises is a contract: see docs/cli.md."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from lstm_edge import __version__
+
+COMMANDS = {
+    "compile": "Compile MODEL (.onnx, .npz, .keras or .h5) to C.",
+    "inspect": "Say what a model file holds.",
+    "profile": "Count what a step costs on the target: instructions, cycles, memory, energy.",
+    "run": "Run a compiled model on arrays.",
+    "targets": "List the cores that code can be generated for.",
+    "verify": "Prove that numpy and C agree bit for bit, and measure the error against float.",
+}
+"""Each is in a module of its name, which is imported when it is called."""
+
+
+class _Commands(click.Group):
+    """Commands whose modules are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Its module has it as `command`."""
+        if name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"lstm_edge.cli.{name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lstm-edge")
+def main() -> None:
+    """Compile trained recurrent networks to C for microcontrollers, exact to the bit."""

@@ -1,0 +1,106 @@
+"""`lstm-edge compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import lstm_edge
+from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, reports_errors, warn
+
+
+@click.command("compile", epilog="Example: lstm-edge compile model.onnx --target cortex-m4")
+@click.argument("model", type=FOLDER)
+@click.option("--target", required=True, help="Core, or several: see `targets`.")
+@click.option("-o", "--output", type=FOLDER, help="Folder to write; default build/<name>.")
+@click.option("--calibration", type=FOLDER, help="npz with arrays named like the inputs.")
+@click.option("--name", help="C identifier that prefixes everything; default from the file.")
+@click.option(
+    "--scheme",
+    type=click.Choice(["int8", "fixed", "float32"]),
+    default="int8",
+    show_default=True,
+    help="Number system; fixed: all scales are powers of two.",
+)
+@click.option(
+    "--weights",
+    type=Bits("int4", "int8", "int16", "auto"),
+    show_default="int8",
+    help="Width of the weights; auto: the cheapest that hold the bound, layer by layer.",
+)
+@click.option(
+    "--activations",
+    type=Bits("8", "12", "16", "auto"),
+    show_default="12",
+    help="Bits of inputs and hidden states; auto: as for the weights.",
+)
+@click.option(
+    "--cell-state",
+    type=Bits("16", "32"),
+    show_default="32",
+    help="Bits of the cell state.",
+)
+@click.option(
+    "--unroll",
+    type=click.Choice(["none", "gates", "full"]),
+    default="gates",
+    show_default=True,
+    help="Loops, unrolled columns, or straight-line code.",
+)
+@click.option(
+    "--optimize",
+    type=click.Choice(["speed", "size"]),
+    default="speed",
+    show_default=True,
+    help="Fewest instructions, or least code: nothing unrolled or written twice.",
+)
+@STEPS
+@click.option(
+    "--state",
+    type=click.Choice(["kept", "explicit"]),
+    default="kept",
+    show_default=True,
+    help="States that the model takes and gives: kept by the code, or arguments of each call.",
+)
+@click.option(
+    "--max-error",
+    type=click.FloatRange(min=0.0),
+    metavar="DB",
+    help="Fail below this SQNR of an output on held-back samples; 40 for auto alone.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0.0),
+    metavar="POINTS",
+    help="Fail where a score on the labels loses more than this.",
+)
+@click.option("--labels", type=FOLDER, help="npz with labels of the calibration samples.")
+@click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
+@click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
+@click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
+@click.option("--max-stack", type=Bytes(), help="Fail where a call may use more stack than this.")
+@click.option("--max-insn", type=click.IntRange(min=0), help="Fail above so many in a step.")
+@click.option("--max-cycles", type=click.IntRange(min=0), help="Fail above so many in a step.")
+@reports_errors
+def command(
+    model: Path,
+    output: Path | None,
+    name: str | None,
+    steps: int | None,
+    dump_ir: str | None,
+    **options: Any,
+) -> None:
+    """Compile MODEL (.onnx, .npz, .keras or .h5) to C."""
+    from lstm_edge.printing import compiled, dump, progress
+
+    network = lstm_edge.load(model, name=name, steps=steps)
+    with progress.bar("calibrating") as show, progress.bar("trying widths") as tried:
+        made = lstm_edge.compile(network, **options, progress=show, searching=tried)
+    warn(made.warnings)
+    if dump_ir is not None and made.compilation is not None:
+        click.echo(dump.dump(made.compilation, dump_ir))
+        return
+    folder = made.save(output or Path("build") / made.name)
+    click.echo(compiled.compiled(made.bundle, made.errors, folder))

@@ -1,0 +1,86 @@
+"""What several commands share: kinds of arguments, and how errors are told."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lstm_edge.errors import LstmEdgeError
+
+FOLDER = click.Path(path_type=Path)
+NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+STEPS = click.option(
+    "--steps", type=click.IntRange(min=1), help="Sequence length, where it is open."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the project's errors into one line on stderr and an exit status."""
+
+    @wraps(command)
+    def guarded(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except LstmEdgeError as error:
+            click.echo(f"Error: {' '.join(str(error).splitlines()[:1])}", err=True)
+            sys.exit(error.exit_status)
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
+            remedy = "free some space" if error.errno in NO_SPACE else "check its permissions"
+            click.echo(f"Error: {error.strerror or error}{place}: {remedy}", err=True)
+            sys.exit(1)
+        except MemoryError:
+            click.echo("Error: not enough memory for this model or data", err=True)
+            sys.exit(1)
+
+    return guarded
+
+
+def warn(warnings: tuple[str, ...]) -> None:
+    """Each on a line of stderr."""
+    for text in warnings:
+        click.echo(f"Warning: {text}", err=True)
+
+
+class Bytes(click.ParamType[int]):
+    """A size: 8192, 64K or 1M."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """The number of bytes; usage error for anything else."""
+        if isinstance(value, int):
+            return value
+        text = str(value).upper()
+        unit = {"K": 1024, "M": 1024**2}.get(text[-1:], 1)
+        digits = text[:-1] if unit > 1 else text
+        if not digits.isdecimal():
+            self.fail(f"{value!r} is not a size such as 8192, 64K or 1M", param, ctx)
+        return int(digits) * unit
+
+
+class Bits(click.ParamType[Any]):
+    """A width in bits, or auto: a Choice whose value is a number."""
+
+    name = "bits"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """As a Choice shows it."""
+        return f"[{'|'.join(self.words)}]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number, or "auto"; usage error for anything else."""
+        if value not in self.words:
+            expected = ", ".join(f"{word!r}" for word in self.words)
+            self.fail(f"{value!r} is not one of {expected}.", param, ctx)
+        return value if value == "auto" else int(value.removeprefix("int"))

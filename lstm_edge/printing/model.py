@@ -1,0 +1,116 @@
+"""What a model file holds: layers, shapes and equations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lstm_edge.ir.model import (
+    Concat,
+    DenseOverTime,
+    FirstStep,
+    LastStep,
+    Layer,
+    Model,
+    Node,
+    Port,
+    Slice,
+    StatePort,
+)
+from lstm_edge.passes.naming import equation, name_expressions
+
+KINDS = {LastStep: "last_step", FirstStep: "first_step", Concat: "concat", Slice: "slice"}
+
+
+def model(m: Model) -> str:
+    """Layers, shapes and equations of a model."""
+    lines = [f"{m.name}: SHA-256 {m.sha256}"]
+    lines += [f"  input  {_port(p)}" for p in m.inputs]
+    for node in m.nodes:
+        if isinstance(node, LastStep | FirstStep):
+            which = "last" if isinstance(node, LastStep) else "first"
+            lines.append(f"  {node.name}: {which} step of {node.input}")
+        elif isinstance(node, Concat):
+            lines.append(f"  {node.name}: {' and '.join(node.inputs)}, end to end")
+        elif isinstance(node, Slice):
+            lines.append(f"  {node.name}: features {node.begin} to {node.end - 1} of {node.input}")
+        elif isinstance(node, DenseOverTime):
+            steps, units, features = node.weights.shape
+            lines.append(
+                f"  {node.name}: dense over all {steps} steps of {features}, {units} units"
+            )
+        else:
+            lines += _layer(node)
+    lines += [f"  output {_port(p)}" for p in m.outputs]
+    lines += [_state_port(m, "state in ", p) for p in m.state_inputs]
+    lines += [_state_port(m, "state out", p) for p in m.state_outputs]
+    lines.append(f"  steps  {m.steps or 'any number'}")
+    return "\n".join(lines)
+
+
+def _port(port: Port) -> str:
+    integers = f", integers 0 .. {port.limit - 1}" if port.limit else ""
+    return f"{port.name} {shape_text(port.shape)} ({', '.join(port.axes)}){integers}"
+
+
+def _state_port(m: Model, what: str, port: StatePort) -> str:
+    states = " and ".join(f"{part.state} of {part.layer}" for part in port.parts)
+    back = f", fed back from {port.partner}" if port.partner else ""
+    return f"  {what} {port.name} {shape_text(port.shape)}: {states}{back}"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Sizes in brackets; any where a size is open."""
+    return "[" + ", ".join("any" if n < 0 else str(n) for n in shape) + "]"
+
+
+def _layer(layer: Layer) -> list[str]:
+    count = sum(a.size for a in layer.params.values())
+    names = name_expressions(layer.cell)
+    lines = [f"  {layer.name}: {layer.cell.name}, {count} parameters, from {layer.source or '-'}"]
+    lines += [f"    {names[id(e)]} = {equation(e, names)}" for e in layer.cell.results.values()]
+    return lines
+
+
+def model_json(m: Model) -> dict[str, Any]:
+    """The same as plain values."""
+    return {
+        "name": m.name,
+        "sha256": m.sha256,
+        "steps": m.steps,
+        "inputs": [_port_json(p) for p in m.inputs],
+        "outputs": [_port_json(p) for p in m.outputs],
+        "state_inputs": [_state_json(p) for p in m.state_inputs],
+        "state_outputs": [_state_json(p) for p in m.state_outputs],
+        "layers": [_node_json(m, node) for node in m.nodes],
+        "warnings": list(m.warnings),
+    }
+
+
+def _port_json(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "shape": port.shape, "axes": port.axes, "limit": port.limit}
+
+
+def _state_json(port: StatePort) -> dict[str, Any]:
+    states = [{"layer": part.layer, "state": part.state} for part in port.parts]
+    return {"name": port.name, "shape": port.shape, "partner": port.partner, "states": states}
+
+
+def _node_json(m: Model, node: Node) -> dict[str, Any]:
+    if isinstance(node, Layer):
+        kind, outputs = node.cell.name, list(node.outputs.values())
+        parameters = int(sum(a.size for a in node.params.values()))
+    elif isinstance(node, LastStep | FirstStep | Concat | Slice):
+        kind = KINDS[type(node)]
+        outputs, parameters = [node.output], 0
+    else:
+        kind, outputs = "dense_over_time", [node.output]
+        parameters = int(node.weights.size + node.bias.size)
+    units = [m.tensors[t].features for t in outputs]
+    return {
+        "name": node.name,
+        "kind": kind,
+        "units": units[0],
+        "parameters": parameters,
+        "source": node.source,
+    }

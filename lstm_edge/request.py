@@ -1,0 +1,133 @@
+"""What is asked of a compilation, beside the model and its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from lstm_edge.built import Limits
+from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
+from lstm_edge.errors import DataError
+from lstm_edge.manifest import BudgetEntry
+from lstm_edge.passes.options import Options
+from lstm_edge.profile.budgets import Budgets
+from lstm_edge.search.program import Code, Wanted
+from lstm_edge.search.widths import Bound, describe
+
+DEFAULT = Options()
+DEFAULT_ERROR = 40.0
+"""dB that an automatic choice has to hold where no bound is given."""
+WEIGHTS, ACTIVATIONS = (4, 8, 16), (8, 12, 16)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of a compilation, as of the command line.
+
+    target: a core, a set of them, or a list with commas. weights, activations: bits, or None for
+    those that hold the bounds at least cost. max_flash, max_ram, max_stack: bytes; max_insn,
+    max_cycles: of a step. max_error: the least SQNR of an output in dB; max_drop: the most that a
+    score on labels may lose, in points. None is no limit.
+    """
+
+    target: str
+    scheme: Scheme = "int8"
+    weights: int | None = 8
+    activations: int | None = 12
+    cell_state: int = 32
+    unroll: Unroll = "gates"
+    optimize: Optimize = "speed"
+    state: StateForm = "kept"
+    max_flash: int | None = None
+    max_ram: int | None = None
+    max_stack: int | None = None
+    max_insn: int | None = None
+    max_cycles: int | None = None
+    max_error: float | None = None
+    max_drop: float | None = None
+
+    @property
+    def searches(self) -> bool:
+        """True where widths are to be chosen, or to hold a bound."""
+        bounded = self.max_error is not None or self.max_drop is not None
+        return None in (self.weights, self.activations) or bounded
+
+    @property
+    def code(self) -> Code:
+        """How C is written."""
+        return Code(self.unroll, self.optimize, self.max_stack)
+
+    @property
+    def limits(self) -> Limits:
+        """What is checked as soon as there is C."""
+        return Limits(self.unroll, self.max_flash, self.max_ram)
+
+    @property
+    def budgets(self) -> Budgets:
+        """The most that a step may cost, which is counted."""
+        return Budgets(self.max_insn, self.max_cycles, self.max_stack)
+
+    @property
+    def asked(self) -> BudgetEntry:
+        """All limits, as the manifest keeps them."""
+        return {
+            "flash": self.max_flash,
+            "ram": self.max_ram,
+            "stack": self.max_stack,
+            "instructions": self.max_insn,
+            "cycles": self.max_cycles,
+            "error_db": self.max_error,
+            "drop_points": self.max_drop,
+        }
+
+    @property
+    def options(self) -> Options:
+        """Widths; the default ones where they are to be chosen."""
+        return Options(
+            self.activations or DEFAULT.activations,
+            self.cell_state,
+            self.weights or DEFAULT.weights,
+            power_of_two=self.scheme == "fixed",
+        )
+
+    @property
+    def wanted(self) -> Wanted:
+        """What a search may choose from."""
+        return Wanted(
+            self.options,
+            WEIGHTS if self.weights is None else (self.weights,),
+            ACTIVATIONS if self.activations is None else (self.activations,),
+            self.bound,
+        )
+
+    @property
+    def bound(self) -> Bound:
+        """What is asked for, or else DEFAULT_ERROR."""
+        if self.max_error is None and self.max_drop is None:
+            return Bound(DEFAULT_ERROR)
+        return Bound(self.max_error, self.max_drop)
+
+    def check(self, *, labels: bool) -> None:
+        """DataError for bounds that have no meaning; labels: some are given."""
+        for name, asked in (("--max-error", self.max_error), ("--max-drop", self.max_drop)):
+            if asked is not None and not isfinite(asked):
+                raise DataError(f"{name} {asked}: expected a number")
+        if (self.max_drop is None) == labels:
+            given, missing = ("--max-drop", "--labels FILE.npz")
+            if self.max_drop is None:
+                given, missing = "--labels", "--max-drop"
+            raise DataError(f"{given} has no meaning without {missing}; give both")
+
+    def described(self, options: Options | None, *, vectors: bool = False) -> str:
+        """The options that decide what is generated; `options`: those of number formats, if any;
+        vectors: some core runs vectors, whose tiles a limit of the stack decides.
+        """
+        parts = [f"scheme={self.scheme}"]
+        if options is not None:
+            parts += [describe(options), f"cell_state={self.cell_state}"]
+        parts.append(f"unroll={self.unroll}")
+        parts += ["optimize=size"] if self.optimize == "size" else []
+        parts += ["state=explicit"] if self.state == "explicit" else []
+        if vectors and self.max_stack is not None:
+            parts.append(f"max_stack={self.max_stack}")
+        return " ".join(parts)
