@@ -21,7 +21,7 @@ from lstm_edge.passes.schedule import Schedule
 from lstm_edge.passes.select import Selection
 from lstm_edge.targets import Target
 
-_NOTHING = Parameters((), (), {}, {}, {}, {})
+_NOTHING = Parameters((), (), {}, {}, {}, {}, frozenset())
 BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}
 
 

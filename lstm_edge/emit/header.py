@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lstm_edge.emit.memory import c_name
@@ -11,6 +13,15 @@ from lstm_edge.emit.states import KeptState
 from lstm_edge.formats import STORAGE_BITS
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import Port, Program
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A line `#define name value`, with a comment behind it where there is one."""
+
+    name: str
+    value: str
+    comment: str
 
 
 def step_notes(
@@ -35,40 +46,39 @@ def step_notes(
     return notes
 
 
-def state_macros(program: Program, kept: list[KeptState]) -> list[tuple[str, str, str]]:
+def state_macros(program: Program, kept: tuple[KeptState, ...]) -> list[Macro]:
     """Sizes and scales of the states that an input or an output of the model shows."""
     shown = {s for p in (*program.state_inputs, *program.state_outputs) for s in p.places}
     names = {c_name(state) for state in shown}
-    macros = []
+    macros: list[Macro] = []
     for state in (s for s in kept if s.name in names):
         base = f"{program.name.upper()}_{state.name.upper()}"
-        macros.append((f"{base}_SIZE", str(state.length), "numbers of the state"))
+        macros.append(Macro(f"{base}_SIZE", str(state.length), "numbers of the state"))
         if state.scale:
-            macros.append((f"{base}_SCALE", state.scale, "real value of 1"))
+            macros.append(Macro(f"{base}_SCALE", state.scale, "real value of 1"))
     return macros
 
 
 def macros(
     program: Program, inputs: tuple[PortView, ...], outputs: tuple[PortView, ...]
-) -> list[tuple[str, str, str]]:
+) -> list[Macro]:
     """Sizes, scales and zero points of the arrays."""
     upper = program.name.upper()
-    """Sizes, scales and zero points of the arrays."""
-    found = []
+    found: list[Macro] = []
     if program.steps is not None:
-        found.append((f"{upper}_STEPS", str(program.steps), "time steps of a sequence"))
+        found.append(Macro(f"{upper}_STEPS", str(program.steps), "time steps of a sequence"))
     for view, port in zip((*inputs, *outputs), (*program.inputs, *program.outputs), strict=True):
         base = f"{upper}_{view.name.upper()}"
         given = any(view is one for one in inputs)
         what = "per step" if view.per_step else "a sequence" if given else "after the last step"
-        found.append((f"{base}_SIZE", str(view.length), f"numbers {what}"))
+        found.append(Macro(f"{base}_SIZE", str(view.length), f"numbers {what}"))
         scale, zero = port.scale.astype(np.float32), port.zero_point
         if port.limit:
-            found.append((f"{base}_LIMIT", str(port.limit), "integers from 0 to below this"))
+            found.append(Macro(f"{base}_LIMIT", str(port.limit), "integers from 0 to below this"))
         if view.converts and np.all(scale == scale[0]) and np.all(zero == zero[0]):
-            found.append((f"{base}_SCALE", float_literal(float(scale[0])), "real value of 1"))
+            found.append(Macro(f"{base}_SCALE", float_literal(float(scale[0])), "real value of 1"))
             if zero[0] != 0:
-                found.append((f"{base}_ZERO_POINT", str(zero[0]), "stored value of real 0"))
+                found.append(Macro(f"{base}_ZERO_POINT", str(zero[0]), "stored value of real 0"))
     return found
 
 

@@ -17,6 +17,10 @@ from lstm_edge.passes.widths import ctype_of
 
 FIRST, LAST = "0", "(steps - 1)"
 """Indices of a sequence's ends, in the run function."""
+NOW, NEXT, CURRENT = "now", "next", "state->current"
+"""Which of two buffers: the one that a step reads, the one that it writes, and, between steps, the
+one that is read next. A clock's suffix follows.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,27 +35,38 @@ class Member:
     bytes: int
     suffix: str = ""
 
-    def side(self, index: str) -> str:
-        """The C expression of one of its buffers, or of the only one."""
-        return f"state->{self.name}" + (f"[{index}{self.suffix}]" if self.buffers == 2 else "")
+    def home(self, side: str, offset: int = 0) -> Home:
+        """A place in one of its buffers, or in the only one; side: NOW, NEXT or CURRENT."""
+        chosen = f"{side}{self.suffix}" if self.buffers == 2 else ""
+        return Home(f"state->{self.name}", self.ctype, offset, side=chosen)
 
 
 @dataclass(frozen=True)
 class Home:
-    """An array that holds a value, as the step or run function sees it, from `offset` on."""
+    """An array that holds a value, as the step or run function sees it, from `offset` on.
+
+    side: the C expression that chooses one of two buffers, "" where there is one.
+    """
 
     array: str
     ctype: str
     offset: int = 0
     stride: int = 0
     step: str = "t"
+    side: str = ""
 
     @property
     def text(self) -> str:
         """The C expression of its address; `stride` numbers for each step of a sequence."""
+        array = f"{self.array}[{self.side}]" if self.side else self.array
         terms = [f"{self.step} * {self.stride}"] if self.stride else []
         terms += [str(self.offset)] if self.offset else []
-        return f"&{self.array}[{' + '.join(terms)}]" if terms else self.array
+        return f"&{array}[{' + '.join(terms)}]" if terms else array
+
+    @property
+    def in_first_buffer(self) -> Home:
+        """The same place in the first of two buffers."""
+        return replace(self, side="0") if self.side else self
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,7 @@ class Memory:
 def home_of(memory: Memory, run: Run) -> Home:
     """Where a kernel finds a part of its operand."""
     member = memory.arrays[run.array]
-    return Home(member.side("next" if run.after else "now"), member.ctype, run.offset)
+    return member.home(NEXT if run.after else NOW, run.offset)
 
 
 def c_name(value: str) -> str:
@@ -172,9 +187,8 @@ class _Plan:
                 members.append(member)
                 homes = [(member, 0)]
             for member, offset in homes:
-                current = Home(member.side("state->current"), member.ctype, offset)
-                after = Home(member.side("next"), member.ctype, offset)
-                self.read.setdefault(state.name, replace(current, array=member.side("now")))
+                current, after = member.home(CURRENT, offset), member.home(NEXT, offset)
+                self.read.setdefault(state.name, member.home(NOW, offset))
                 if state.given:
                     self.read.setdefault(state.given, current)
                     self.write.setdefault(state.given, []).append(current)
@@ -206,8 +220,7 @@ class _Plan:
                     self.read.setdefault(entry.value, home)
 
     def _operand(self, array: str, entry: Entry) -> Home:
-        member = self.arrays[array]
-        return Home(member.side("now"), member.ctype, entry.offset)
+        return self.arrays[array].home(NOW, entry.offset)
 
     def ports(self) -> None:
         """Inputs are read, outputs written where the caller keeps them."""

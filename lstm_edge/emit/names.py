@@ -165,11 +165,11 @@ class LocalNames:
         return self._unique(self.short(value))
 
     def target(self, home: str) -> str:
-        """A new pointer parameter for where a result goes: `state->lstm_h[next]`, or `logits`.
+        """A new pointer parameter for where a result goes: `state->lstm_h`, or `logits`.
 
         The layer's name is left out, unless what stays is a number: the output `lstm_1`.
         """
-        member = home.removeprefix("state->").partition("[")[0]
+        member = home.removeprefix("state->")
         short = member.removeprefix(f"{self._layer}_")
         return self._unique(f"{short if short.isidentifier() else member}_out")
 

@@ -31,7 +31,8 @@ WIDE_NAMES = (
 @dataclass(frozen=True)
 class Parameters:
     """C parameters and arguments. read: value -> the pointer to it. runs: part of an operand -> the
-    pointer to it. types: pointer -> C type. written: where results go.
+    pointer to it. types: pointer -> C type. written: where results go. sides: the variables that
+    choose a buffer in the arguments.
     """
 
     declared: tuple[str, ...]
@@ -40,6 +41,7 @@ class Parameters:
     runs: Mapping[Run, str]
     types: Mapping[str, str]
     written: Stores
+    sides: frozenset[str]
 
 
 def parameters(
@@ -90,6 +92,7 @@ def parameters(
         {run: pointers[home] for run, (home, _) in parts.items()},
         {name: home.ctype for home, name in pointers.items()},
         {v: tuple((pointers[h], h.ctype) for h in homes) for v, homes in targets.items()},
+        frozenset(home.side for home in pointers if home.side),
     )
 
 

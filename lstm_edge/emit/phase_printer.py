@@ -80,7 +80,7 @@ class PhasePrinter:
             self._comment(phase, tiles),
             given.declared,
             given.arguments,
-            phase.sweep,
+            given.sides,
             flat(tuple(lines)),
             (*products.constants(records.streamed), *records.arrays),
         )
@@ -119,7 +119,7 @@ class PhasePrinter:
             self._comment(phase, self.selection.tiles.get(phase.name)),
             given.declared,
             given.arguments,
-            phase.sweep,
+            given.sides,
             flat(tuple(lines)),
             arrays_of(self.program, phase, wide),
         )
@@ -177,7 +177,7 @@ class PhasePrinter:
             comment,
             given.declared,
             given.arguments,
-            phase.sweep,
+            given.sides,
             flat(tuple(lines)),
             (),
         )

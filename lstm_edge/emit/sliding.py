@@ -34,7 +34,7 @@ def sliding_view(
         f"{phase.name}: the last {phase.units // size} vectors of {c_name(op.args[1])}",
         given.declared,
         given.arguments,
-        phase.sweep,
+        given.sides,
         (*before, *flat((Block(head, (f"{window}[unit] = {text};",)),))),
         tuple(constants),
     )

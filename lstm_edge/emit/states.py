@@ -54,7 +54,7 @@ class KeptState:
 
 def kept_states(
     program: Program, memory: Memory, plan: Schedule, phases: tuple[PhaseView, ...]
-) -> list[KeptState]:
+) -> tuple[KeptState, ...]:
     """In the order of the program's states; `phases`: the views of the plan's."""
     found = []
     for state in program.settable:
@@ -82,7 +82,7 @@ def kept_states(
                 ),
             )
         )
-    return found
+    return tuple(found)
 
 
 def _is_narrower(low: int, high: int, ctype: str) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.emit.clocks import length_text
+from lstm_edge.emit.environment import environment
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import port_names
-from lstm_edge.emit.render import environment
 from lstm_edge.emit.ticks import emits
 from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.ir.clock import Length
@@ -61,37 +61,79 @@ def _most_steps(program: Program) -> int:
     return max(program.steps or 1, steps_made(program, program.steps or 1))
 
 
-def _context(program: Program) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TestedModel:
+    """What the programs need to know of a model.
+
+    made: the C expression of how many steps of results a call has. most: steps that outputs have
+    room for. states_given, no_states: arguments of states, with a comma before each.
+    """
+
+    name: str
+    streams: bool
+    explicit: bool
+    steps: int | None
+    open_window: bool
+    emits: str
+    inputs: tuple[TestPort, ...]
+    outputs: tuple[TestPort, ...]
+    kept: tuple[TestPort, ...]
+    made: str
+    most: int
+
+    @property
+    def step_inputs(self) -> tuple[TestPort, ...]:
+        """Inputs of each step."""
+        return tuple(p for p in self.inputs if p.per_step)
+
+    @property
+    def once_inputs(self) -> tuple[TestPort, ...]:
+        """Inputs of a sequence."""
+        return tuple(p for p in self.inputs if not p.per_step)
+
+    @property
+    def final_outputs(self) -> tuple[TestPort, ...]:
+        """Outputs that exist after the last step only."""
+        return tuple(p for p in self.outputs if not p.per_step)
+
+    @property
+    def states_given(self) -> str:
+        """States as arguments."""
+        return "".join(f", state_{s.name}" for s in self.kept if self.explicit)
+
+    @property
+    def no_states(self) -> str:
+        """No states as arguments."""
+        return ", NULL" * len(self.kept) if self.explicit else ""
+
+
+def tested_model(program: Program) -> TestedModel:
+    """The view of a program."""
     inputs = test_ports(program, program.inputs)
     outputs = test_ports(program, program.outputs)
-    kept = [
+    kept = (
         TestPort(c_name(s.name), ctype_of(program, s.name), program.values[s.name].length, False)
         for s in program.settable
-    ]
-    return {
-        "name": program.name,
-        "streams": program.streams,
-        "steps": program.steps,
-        "inputs": inputs,
-        "outputs": outputs,
-        "final_outputs": [p for p in outputs if not p.per_step],
-        "kept": kept,
-        "open_window": program.counts_steps and program.streams and program.steps is None,
-        "step_inputs": [p for p in inputs if p.per_step],
-        "once_inputs": [p for p in inputs if not p.per_step],
-        "explicit": program.explicit,
-        "emits": emits(program),
-        "made": length_text(_made(program), "size[2]"),
-        "most": _most_steps(program),
-        "states_given": "".join(f", state_{s.name}" for s in kept if program.explicit),
-        "no_states": ", NULL" * len(kept) if program.explicit else "",
-    }
+    )
+    return TestedModel(
+        name=program.name,
+        streams=program.streams,
+        explicit=program.explicit,
+        steps=program.steps,
+        open_window=program.counts_steps and program.streams and program.steps is None,
+        emits=emits(program),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        kept=tuple(kept),
+        made=length_text(_made(program), "size[2]"),
+        most=_most_steps(program),
+    )
 
 
 def render_harness(program: Program, target: Target) -> str:
     """A main() that reads `input.bin` and writes `output.bin`; see the template for the format."""
     template = environment().get_template("common/harness.c.j2")
-    return template.render(model=_context(program))
+    return template.render(model=tested_model(program))
 
 
 def render_selftest(
@@ -112,9 +154,12 @@ def render_selftest(
             vectors.append(Vector(f"{kind}_{info.name}", info.ctype, numbers.shape, numbers))
     steps = next(len(inputs[p.name]) for p in program.inputs if p.per_step)
     template = environment().get_template("common/selftest.c.j2")
-    context = _context(program) | {"banner": banner}
     return template.render(
-        model=context, vectors=vectors, steps=steps, made=steps_made(program, steps)
+        model=tested_model(program),
+        banner=banner,
+        vectors=vectors,
+        steps=steps,
+        made=steps_made(program, steps),
     )
 
 

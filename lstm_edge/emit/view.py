@@ -31,13 +31,13 @@ class Block:
 
 @dataclass(frozen=True)
 class PhaseView:
-    """One static C function."""
+    """One static C function. sides: the variables that choose a buffer in the arguments."""
 
     function: str
     comment: str
     parameters: tuple[str, ...]
     arguments: tuple[str, ...]
-    sweep: int
+    sides: frozenset[str]
     lines: tuple[str, ...]
     constants: tuple[Constant, ...]
 

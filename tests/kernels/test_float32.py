@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge.emit.render import curves_of_float
+from lstm_edge.emit.curves import curves_of_float
 from lstm_edge.kernels import KERNELS
 from lstm_edge.kernels.kernel import ROWS, Form, Kernel
 from lstm_edge.operations import curves_float

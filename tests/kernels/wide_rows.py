@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.emit.code import wide_code, wide_helpers
-from lstm_edge.emit.render import environment
+from lstm_edge.emit.environment import environment
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.wide_rows import WideCode
 from lstm_edge.kernels.kernel import words
