@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import jinja2
@@ -15,6 +16,15 @@ from lstm_edge.resources import templates_dir
 
 SHARED = {"dsp": "thumb2", "armv7m": "thumb2", "armv6m": "armv6m", "fpu": "fpu"}
 """By the part of a kernel: the folder of what its kernels share."""
+
+
+_FUNCTION = re.compile(r"^( *)(?=(?:__attribute__\(\(.*\)\) )?static [^=;\n]*\()", re.MULTILINE)
+SECTION = "LSTM_EDGE_CODE_SECTION"
+
+
+def in_section(text: str) -> str:
+    """Hand-written functions with the attribute that puts them where a step's code goes."""
+    return _FUNCTION.sub(rf"\1{SECTION} ", text)
 
 
 def dialect_code(env: jinja2.Environment, speller: Speller, wide: WideCode) -> str:

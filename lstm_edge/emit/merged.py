@@ -74,12 +74,11 @@ def _merge(
 ) -> dict[str, str]:
     """All files; where nothing differs those of any family."""
     upper = name.upper()
-    header, code, weights = f"{name}.h", f"{name}.c", f"{name}_weights.c"
-    texts = {
-        header: merged(upper, {family: each[header] for family, each in files.items()}),
-        code: _code(name, {family: each[code] for family, each in files.items()}),
-        weights: merged(upper, {family: each[weights] for family, each in files.items()}),
-    }
+    header, code = f"{name}.h", f"{name}.c"
+    texts = {}
+    for file in next(iter(files.values())):
+        own = {family: each[file] for family, each in files.items()}
+        texts[file] = _code(name, own) if file == code else merged(upper, own)
     if any(f"{upper}_CORE" in text for text in texts.values()):
         choice = "\n" + selection(upper, tuple(files), is_float=is_float)
         texts[header] = texts[header].replace(_INCLUDES, _INCLUDES + choice, 1)
@@ -88,7 +87,7 @@ def _merge(
 
 def _code(name: str, texts: Mapping[Family, str]) -> str:
     """The C file: its header comes first, since it says which family is compiled."""
-    include = f'#include "{name}.h"\n'
+    include = f'#include "{name}_private.h"\n'
     banner, _, _ = next(iter(texts.values())).partition("*/\n")
     rests = {
         family: text.partition("*/\n")[2].replace(f"{include}\n", "", 1)

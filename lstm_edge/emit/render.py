@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lstm_edge import __version__
-from lstm_edge.emit.code import common_helpers, dialect_code, kernel_code, wide_code, wide_helpers
+from lstm_edge.emit.code import (
+    common_helpers,
+    dialect_code,
+    in_section,
+    kernel_code,
+    wide_code,
+    wide_helpers,
+)
 from lstm_edge.emit.constants import function_tables, table_uses
 from lstm_edge.emit.curves import float_constants
 from lstm_edge.emit.dialects import dialect_of
@@ -119,19 +126,22 @@ def _files(
     operations = "common/ops_float.c.j2" if program.is_float else "common/ops.c.j2"
     context = {
         "model": model,
-        "kernels": kernels,
-        "operations": env.get_template(operations).render(
-            helpers=common_helpers(speller, own),
-            dialect=speller.dialect.name,
-            ln2_q15=curves.LN2_Q15,
-            **float_constants(),
-        )
-        + own
-        + wide_helpers(env, speller, printer.wide),
+        "kernels": in_section(kernels),
+        "operations": in_section(
+            env.get_template(operations).render(
+                helpers=common_helpers(speller, own),
+                dialect=speller.dialect.name,
+                ln2_q15=curves.LN2_Q15,
+                **float_constants(),
+            )
+            + own
+            + wide_helpers(env, speller, printer.wide)
+        ),
     }
     name = program.name
     return {
         f"{name}.h": env.get_template("common/model.h.j2").render(context),
+        f"{name}_private.h": env.get_template("common/private.h.j2").render(context),
         f"{name}.c": env.get_template("common/model.c.j2").render(context),
         f"{name}_weights.c": env.get_template("common/weights.c.j2").render(context),
     }

@@ -70,4 +70,4 @@ def without_choice(files: Mapping[str, str], name: str, cores: Cores) -> dict[st
 
 def lines_of(text: str, name: str) -> list[str]:
     """Lines of code, without those that stand elsewhere in one source."""
-    return [line for line in text.split("\n") if line and line != f'#include "{name}.h"']
+    return [line for line in text.split("\n") if line and line != f'#include "{name}_private.h"']

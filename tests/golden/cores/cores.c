@@ -1,7 +1,7 @@
 /*
  * generated for a test
  */
-#include "cores.h"
+#include "cores_private.h"
 
 #if CORES_CORE == CORES_MVE || CORES_CORE == CORES_DSP
 
@@ -30,91 +30,34 @@
 #pragma GCC optimize("no-ipa-modref")
 #endif
 
+#include <string.h>
+
 #if CORES_CORE == CORES_MVE
 
 #include <arm_acle.h>
 #include <arm_mve.h>
-#include <string.h>
 
 #elif CORES_CORE == CORES_DSP
 
 #include <arm_acle.h>
-#include <string.h>
 
-#else
-
-#include <string.h>
-
-#endif
-
-/* The code needs a >> that rounds down, as every compiler for these cores has it. */
-typedef char cores_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
-
-/* It computes in int, too: one of 16 bits is not enough. */
-typedef char cores_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
-
-#if CORES_CORE == CORES_MVE
-
-extern const int16_t cores_sigmoid_starts_table[512];
-extern const int32_t cores_sigmoid_ways_table[512];
-extern const int16_t cores_exp_table[513];
-extern const int32_t cores_lstm_weights[48];
-extern const int32_t cores_lstm_constants[1][6][4];
-extern const int32_t cores_fc_weights[11];
-extern const int32_t cores_fc_constants[1][1][4];
-extern const int32_t cores_lstm_c_initial[3];
-
-#elif CORES_CORE == CORES_DSP
-
-extern const int32_t cores_sigmoid_table[512];
-extern const int16_t cores_exp_table[513];
-extern const int32_t cores_lstm_weights[60];
-extern const int32_t cores_fc_weights[10];
-extern const int32_t cores_lstm_c_initial[3];
-
-#elif CORES_CORE == CORES_ARMV7M
-
-extern const int32_t cores_sigmoid_table[512];
-extern const int16_t cores_exp_table[513];
-extern const int32_t cores_lstm_weights[68];
-extern const int32_t cores_fc_weights[11];
-extern const int32_t cores_lstm_c_initial[3];
-
-#elif CORES_CORE == CORES_ARMV6M
-
-extern const int32_t cores_sigmoid_table[512];
-extern const int16_t cores_exp_table[513];
-extern const int32_t cores_lstm_weights[72];
-extern const int32_t cores_fc_weights[12];
-extern const int32_t cores_lstm_c_initial[3];
-
-#else
-
-extern const int16_t cores_sigmoid_table[513];
-extern const int16_t cores_exp_table[513];
-extern const int8_t cores_lstm_weights[80];
-extern const int32_t cores_lstm_bias[24];
-extern const int16_t cores_lstm_multiplier[3][6];
-extern const int8_t cores_fc_weights[12];
-extern const int32_t cores_fc_bias[4];
-extern const int16_t cores_fc_multiplier[2][1];
-extern const int32_t cores_lstm_c_initial[3];
+#elif CORES_CORE == CORES_PORTABLE
 
 /* (a * b) >> 16, floor. Exact for every a and every b of 16 bits: the product has 48 bits. */
-static inline int32_t le_mulw(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * (int16_t)b) >> 16);
 }
 
 /* The nearest number within low .. high. */
-static inline int32_t le_clamp(int32_t a, int32_t low, int32_t high)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_clamp(int32_t a, int32_t low, int32_t high)
 {
     return a < low ? low : a > high ? high : a;
 }
 
 #endif
 
-static inline int32_t le_larger(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
 {
     return a < b ? b : a;
 }
@@ -139,7 +82,7 @@ static inline int32_t le_larger(int32_t a, int32_t b)
  */
 
 /* Eight numbers, of which `left` are there; the others are 0. Its callers know `left` as a constant. */
-static inline int16x8_t le_eight(const int16_t *x, int32_t left)
+LSTM_EDGE_CODE_SECTION static inline int16x8_t le_eight(const int16_t *x, int32_t left)
 {
     if (left <= 0) {
         return vdupq_n_s16(0);
@@ -147,13 +90,13 @@ static inline int16x8_t le_eight(const int16_t *x, int32_t left)
     return left >= 8 ? vldrhq_s16(x) : vldrhq_z_s16(x, vctp16q((uint32_t)left));
 }
 
-static inline void le_both_planes(int16x8_t x, int8_t *staged)
+LSTM_EDGE_CODE_SECTION static inline void le_both_planes(int16x8_t x, int8_t *staged)
 {
     vstrbq_s16(staged, vshrq_n_s16(x, 7));
     vstrbq_s16(staged + 16, vandq_s16(x, vdupq_n_s16(127)));
 }
 
-static inline void le_planes(const int16_t *x, int32_t columns, int8_t *staged)
+LSTM_EDGE_CODE_SECTION static inline void le_planes(const int16_t *x, int32_t columns, int8_t *staged)
 {
     LE_KEEP(staged);
     const int32_t whole = columns & ~15;
@@ -170,7 +113,7 @@ static inline void le_planes(const int16_t *x, int32_t columns, int8_t *staged)
     LE_FENCE();
 }
 
-static inline void le_halves(const int16_t *x, int32_t columns, int8_t *staged)
+LSTM_EDGE_CODE_SECTION static inline void le_halves(const int16_t *x, int32_t columns, int8_t *staged)
 {
     LE_KEEP(staged);
     const int32_t whole = columns & ~7;
@@ -186,7 +129,7 @@ static inline void le_halves(const int16_t *x, int32_t columns, int8_t *staged)
 }
 
 /* Copies `count` numbers. */
-static inline void le_take16(const int16_t *from, int16_t *to, int32_t count)
+LSTM_EDGE_CODE_SECTION static inline void le_take16(const int16_t *from, int16_t *to, int32_t count)
 {
     const int32_t whole = count & ~7;
 
@@ -208,7 +151,7 @@ static inline void le_take16(const int16_t *from, int16_t *to, int32_t count)
  * the segment in its upper 9 bits, signed, and 23 bits within it; addresses of a gather wrap, so a negative
  * segment counts from the middle.
  */
-static inline int32x4_t le_v_line_at(const int16_t *starts, const int32_t *ways, int32x4_t at)
+LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_line_at(const int16_t *starts, const int32_t *ways, int32x4_t at)
 {
     const uint32x4_t segment = vreinterpretq_u32_s32(vshrq_n_s32(at, 23));
     const int32x4_t start = vldrhq_gather_shifted_offset_s32(starts, segment);
@@ -224,7 +167,7 @@ static inline int32x4_t le_v_line_at(const int16_t *starts, const int32_t *ways,
  * Four numbers between the entries of a table: `middle` is entry 256, `next` 257. VQDMULH doubles:
  * 2 * way * (fraction << 8) >> 32 = way * fraction >> 23.
  */
-static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next, int32x4_t at)
+LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next, int32x4_t at)
 {
     const uint32x4_t segment = vreinterpretq_u32_s32(vshrq_n_s32(at, 23));
     const int32x4_t low = vldrhq_gather_shifted_offset_s32(middle, segment);
@@ -277,7 +220,7 @@ static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next
 #define LE_TAKE_6 LE_TAKE_5 "vldrb.8 q5, [r3], #16\n\t"
 
 #define LE_ROWS(name, take, start, pair, end) \
-    static inline const int32_t *name(const int32_t *w, const int8_t *x, int32_t *sums, int32_t blocks) \
+    LSTM_EDGE_CODE_SECTION static inline const int32_t *name(const int32_t *w, const int8_t *x, int32_t *sums, int32_t blocks) \
     { \
         register const int32_t *r0 __asm__("r0") = w; \
         register int32_t *r1 __asm__("r1") = sums; \
@@ -329,7 +272,7 @@ LE_ROWS(le_rows_3, LE_TAKE_2, LE_BIASES, LE_ROWS_3, LE_NO_MORE)
 #elif CORES_CORE == CORES_DSP
 
 /* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
     const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
@@ -340,19 +283,19 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 }
 
 /* sum + ((a * b) >> 16); b: the lower half of a word. */
-static inline int32_t le_mulw_add(int32_t sum, int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw_add(int32_t sum, int32_t a, int32_t b)
 {
     return __smlawb(a, b, sum);
 }
 
 /* The same on top of a sum. */
-static inline int32_t le_mul_add(int32_t sum, int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mul_add(int32_t sum, int32_t a, int32_t b)
 {
     return __smlabb(a, b, sum);
 }
 
 /* The nearest number of 31 bits. */
-static inline int32_t le_saturate31(int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_saturate31(int32_t a)
 {
     int32_t inside;
     __asm__("ssat %0, #31, %1" : "=r"(inside) : "r"(a));
@@ -360,7 +303,7 @@ static inline int32_t le_saturate31(int32_t a)
 }
 
 /* `count` numbers from any address, each to the nearest one of 16 bits. */
-static void le_take16(const int16_t *from, int16_t *to, int32_t count)
+LSTM_EDGE_CODE_SECTION static void le_take16(const int16_t *from, int16_t *to, int32_t count)
 {
     const int16_t *const stop = from + count;
     const int16_t *const last = from + (count & ~3);
@@ -385,7 +328,7 @@ static void le_take16(const int16_t *from, int16_t *to, int32_t count)
  * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
-static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #10" : "=r"(segment) : "r"(a));
@@ -399,7 +342,7 @@ static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
  * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
-static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #11" : "=r"(segment) : "r"(a));
@@ -414,7 +357,7 @@ static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  * This one takes a >> 1.
  */
-static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #14" : "=r"(segment) : "r"(a));
@@ -428,7 +371,7 @@ static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
  * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
-static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #9" : "=r"(segment) : "r"(a));
@@ -456,7 +399,7 @@ static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 typedef int16_t le_value;
 
 /* Two values, which are 4-byte aligned, as a word. */
-static inline int32_t le_pair(const int16_t *values)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_pair(const int16_t *values)
 {
     int32_t pair;
     memcpy(&pair, values, sizeof pair);
@@ -464,7 +407,7 @@ static inline int32_t le_pair(const int16_t *values)
 }
 
 /* Sum of `count` values, an even number, 4-byte aligned; 16 of them at a time. */
-static inline int32_t le_sum(const int16_t *values, int32_t count)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_sum(const int16_t *values, int32_t count)
 {
     const int16_t *const stop = values + count;
     const int16_t *const last = values + (count & ~15);
@@ -663,7 +606,7 @@ typedef struct {
     LE_INT8_TWO("r7", "r8", "lr")
 #define LE_INT8_BLOCK_BYTES 108
 
-__attribute__((naked, noinline)) static void le_int8_rows(void)
+LSTM_EDGE_CODE_SECTION __attribute__((naked, noinline)) static void le_int8_rows(void)
 {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
@@ -679,10 +622,10 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         LE_LEAVE(LE_INT8));
 }
 
-static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
+LSTM_EDGE_CODE_SECTION static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
 
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
-static inline void le_store(int32_t *sums, le_sums tile)
+LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 {
     sums[0] = tile.s0;
     sums[1] = tile.s1;
@@ -693,7 +636,7 @@ static inline void le_store(int32_t *sums, le_sums tile)
 #elif CORES_CORE == CORES_ARMV7M
 
 /* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
     const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
@@ -704,13 +647,13 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 }
 
 /* (a * b) >> 16, floor, b of 16 bits: the upper word of a * (b << 16). */
-static inline int32_t le_mulw(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * (int32_t)((uint32_t)b << 16)) >> 32);
 }
 
 /* The nearest number of 31 bits. */
-static inline int32_t le_saturate31(int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_saturate31(int32_t a)
 {
     int32_t inside;
     __asm__("ssat %0, #31, %1" : "=r"(inside) : "r"(a));
@@ -722,7 +665,7 @@ static inline int32_t le_saturate31(int32_t a)
  * A segment is a word: what its line has at a = 0 in the upper half, the way to the next entry in the
  * lower one.
  */
-static inline int32_t le_table10(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table10(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #10" : "=r"(segment) : "r"(a));
@@ -736,7 +679,7 @@ static inline int32_t le_table10(const int32_t *middle, int32_t a)
  * A segment is a word: what its line has at a = 0 in the upper half, the way to the next entry in the
  * lower one.
  */
-static inline int32_t le_table11(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table11(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #11" : "=r"(segment) : "r"(a));
@@ -751,7 +694,7 @@ static inline int32_t le_table11(const int32_t *middle, int32_t a)
  * lower one.
  * This one takes a >> 1.
  */
-static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #14" : "=r"(segment) : "r"(a));
@@ -765,7 +708,7 @@ static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
  * A segment is a word: what its line has at a = 0 in the upper half, the way to the next entry in the
  * lower one.
  */
-static inline int32_t le_table9(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table9(const int32_t *middle, int32_t a)
 {
     int32_t segment;
     __asm__("ssat %0, #9, %1, asr #9" : "=r"(segment) : "r"(a));
@@ -793,7 +736,7 @@ static inline int32_t le_table9(const int32_t *middle, int32_t a)
 typedef int32_t le_value;
 
 /* Sum of `count` values. */
-static inline int32_t le_sum(const int32_t *values, int32_t count)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_sum(const int32_t *values, int32_t count)
 {
     const int32_t *const stop = values + count;
     const int32_t *const last = values + (count & ~7);
@@ -986,7 +929,7 @@ typedef struct {
     LE_INT8_COLUMN("r8", "lr")
 #define LE_INT8_BLOCK_BYTES 120
 
-__attribute__((naked, noinline)) static void le_int8_rows(void)
+LSTM_EDGE_CODE_SECTION __attribute__((naked, noinline)) static void le_int8_rows(void)
 {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
@@ -1006,10 +949,10 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         LE_LEAVE(LE_INT8));
 }
 
-static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
+LSTM_EDGE_CODE_SECTION static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
 
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
-static inline void le_store(int32_t *sums, le_sums tile)
+LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 {
     sums[0] = tile.s0;
     sums[1] = tile.s1;
@@ -1020,7 +963,7 @@ static inline void le_store(int32_t *sums, le_sums tile)
 #elif CORES_CORE == CORES_ARMV6M
 
 /* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
     const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
@@ -1031,7 +974,7 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 }
 
 /* (a * b) >> 16, floor, b of 16 bits, from two 32-bit products. gcc makes two shifts of a cast. */
-static inline int32_t le_mulw(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 {
     int32_t low;
     __asm__("uxth %0, %1" : "=l"(low) : "l"(a));
@@ -1039,7 +982,7 @@ static inline int32_t le_mulw(int32_t a, int32_t b)
 }
 
 /* The nearest number of 31 bits. */
-static inline int32_t le_saturate31(int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_saturate31(int32_t a)
 {
     if ((int32_t)((uint32_t)a << 1) >> 1 != a) {
         return a < 0 ? -(INT32_MAX >> 1) - 1 : INT32_MAX >> 1;
@@ -1054,7 +997,7 @@ static inline int32_t le_saturate31(int32_t a)
  * The first and the last way are 0, so that it does not matter how far beyond them a is.
  * Not inlined: the low registers would run out.
  */
-static __attribute__((noinline)) int32_t le_table10(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static __attribute__((noinline)) int32_t le_table10(const int32_t *middle, int32_t a)
 {
     int32_t segment = a >> 10;
 
@@ -1073,7 +1016,7 @@ static __attribute__((noinline)) int32_t le_table10(const int32_t *middle, int32
  * The first and the last way are 0, so that it does not matter how far beyond them a is.
  * Not inlined: the low registers would run out.
  */
-static __attribute__((noinline)) int32_t le_table11(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static __attribute__((noinline)) int32_t le_table11(const int32_t *middle, int32_t a)
 {
     int32_t segment = a >> 11;
 
@@ -1092,7 +1035,7 @@ static __attribute__((noinline)) int32_t le_table11(const int32_t *middle, int32
  * The first and the last way are 0, so that it does not matter how far beyond them a is.
  * Not inlined: the low registers would run out.
  */
-static __attribute__((noinline)) int32_t le_table13(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static __attribute__((noinline)) int32_t le_table13(const int32_t *middle, int32_t a)
 {
     int32_t segment = a >> 13;
 
@@ -1111,7 +1054,7 @@ static __attribute__((noinline)) int32_t le_table13(const int32_t *middle, int32
  * The first and the last way are 0, so that it does not matter how far beyond them a is.
  * Not inlined: the low registers would run out.
  */
-static __attribute__((noinline)) int32_t le_table9(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static __attribute__((noinline)) int32_t le_table9(const int32_t *middle, int32_t a)
 {
     int32_t segment = a >> 9;
 
@@ -1133,7 +1076,7 @@ static __attribute__((noinline)) int32_t le_table9(const int32_t *middle, int32_
 typedef int32_t le_value;
 
 /* Sum of `count` values. */
-static inline int32_t le_sum(const int32_t *values, int32_t count)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_sum(const int32_t *values, int32_t count)
 {
     const int32_t *const stop = values + count;
     const int32_t *const last = values + (count & ~7);
@@ -1287,7 +1230,7 @@ typedef struct {
 #define LE_SKIPPED(all, blocks) ((blocks) == 0 ? (all) : ((all) - (blocks) % LE_SOME(all)) % LE_SOME(all))
 #define LE_SOME(all) ((all) == 0 ? 1 : (all))
 
-static inline le_operand le_operand_of(
+LSTM_EDGE_CODE_SECTION static inline le_operand le_operand_of(
     const le_value *values, int32_t count, uint32_t less, int32_t skip_blocks, int32_t skip_ones)
 {
     const le_operand operand = {values, skip_ones, skip_blocks, (int32_t)less LE_STOP(values + count)};
@@ -1378,7 +1321,7 @@ static inline le_operand le_operand_of(
     LE_INT8_COLUMN("r5", "r7")
 #define LE_INT8_BLOCK_BYTES 142
 
-__attribute__((naked, noinline)) static void le_int8_rows(void)
+LSTM_EDGE_CODE_SECTION __attribute__((naked, noinline)) static void le_int8_rows(void)
 {
     __asm__ volatile(
         LE_BEGIN(LE_INT8)
@@ -1392,10 +1335,10 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         LE_LEAVE);
 }
 
-static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
+LSTM_EDGE_CODE_SECTION static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
 
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
-static inline void le_store(int32_t *sums, le_sums tile)
+LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 {
     sums[0] = tile.s0;
     sums[1] = tile.s1;
@@ -1406,7 +1349,7 @@ static inline void le_store(int32_t *sums, le_sums tile)
 #else
 
 /* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
     const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
@@ -1421,7 +1364,7 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
  * with. sums: of the rows so far. Result: the weight behind the tile. Column by column, one after the
  * other: float32 counts on that order.
  */
-static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32_t columns, int32_t *sums)
+LSTM_EDGE_CODE_SECTION static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32_t columns, int32_t *sums)
 {
     const int16_t *const stop = x + columns;
     const int16_t *const whole = x + columns / 16 * 16;
@@ -1534,7 +1477,7 @@ static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32
 #if CORES_CORE == CORES_MVE || CORES_CORE == CORES_DSP
 
 /* lstm_x_h_take_0: x as kernels read it */
-static void cores_lstm_x_h_take_0_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_x_h_take_0_units(
     const int16_t *x,
     int16_t *lstm_x_h_out)
 {
@@ -1544,7 +1487,7 @@ static void cores_lstm_x_h_take_0_units(
 #elif CORES_CORE == CORES_ARMV7M || CORES_CORE == CORES_ARMV6M
 
 /* lstm_x_h_take_0: x as kernels read it */
-static void cores_lstm_x_h_take_0_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_x_h_take_0_units(
     const int16_t *x,
     int32_t *lstm_x_h_out)
 {
@@ -1556,7 +1499,7 @@ static void cores_lstm_x_h_take_0_units(
 #else
 
 /* lstm_x_h_take_0: x as kernels read it */
-static void cores_lstm_x_h_take_0_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_x_h_take_0_units(
     const int16_t *x,
     int16_t *lstm_x_h_out)
 {
@@ -1570,7 +1513,7 @@ static void cores_lstm_x_h_take_0_units(
 #if CORES_CORE == CORES_MVE
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void cores_lstm_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
     const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
@@ -1639,7 +1582,7 @@ static void cores_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void cores_fc_units(
+LSTM_EDGE_CODE_SECTION static void cores_fc_units(
     const int16_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out)
@@ -1671,7 +1614,7 @@ static void cores_fc_units(
 #elif CORES_CORE == CORES_DSP
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void cores_lstm_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
     const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
@@ -1721,7 +1664,7 @@ static void cores_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void cores_fc_units(
+LSTM_EDGE_CODE_SECTION static void cores_fc_units(
     const int16_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out,
@@ -1745,7 +1688,7 @@ static void cores_fc_units(
 #elif CORES_CORE == CORES_ARMV7M
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void cores_lstm_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
     const int32_t *x_h,
     const int32_t *h,
     int32_t *c,
@@ -1795,7 +1738,7 @@ static void cores_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void cores_fc_units(
+LSTM_EDGE_CODE_SECTION static void cores_fc_units(
     const int32_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out,
@@ -1819,7 +1762,7 @@ static void cores_fc_units(
 #elif CORES_CORE == CORES_ARMV6M
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void cores_lstm_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
     const int32_t *x_h,
     const int32_t *h,
     int32_t *c,
@@ -1869,7 +1812,7 @@ static void cores_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void cores_fc_units(
+LSTM_EDGE_CODE_SECTION static void cores_fc_units(
     const int32_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out,
@@ -1893,7 +1836,7 @@ static void cores_fc_units(
 #else
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void cores_lstm_units(
+LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
     const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
@@ -1950,7 +1893,7 @@ static void cores_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void cores_fc_units(
+LSTM_EDGE_CODE_SECTION static void cores_fc_units(
     const int16_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out)
@@ -1979,7 +1922,7 @@ static void cores_fc_units(
 #if CORES_CORE == CORES_MVE
 
 /* softmax: 2 units, elementwise */
-static void cores_softmax_units(
+LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
     int16_t *exponential_out,
@@ -2010,7 +1953,7 @@ static void cores_softmax_units(
 #else
 
 /* softmax: 2 units, elementwise */
-static void cores_softmax_units(
+LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
     int16_t *exponential_out,
@@ -2030,7 +1973,7 @@ static void cores_softmax_units(
 #endif
 
 /* softmax_2: 1 unit, elementwise */
-static void cores_softmax_2_units(
+LSTM_EDGE_CODE_SECTION static void cores_softmax_2_units(
     const int32_t *sum,
     int16_t *softmax_reciprocal_out)
 {
@@ -2044,7 +1987,7 @@ static void cores_softmax_2_units(
 #if CORES_CORE == CORES_MVE
 
 /* softmax_3: 2 units, elementwise */
-static void cores_softmax_3_units(
+LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     const int16_t *exponential,
     const int16_t *reciprocal,
     int16_t *probability_out)
@@ -2066,7 +2009,7 @@ static void cores_softmax_3_units(
 #elif CORES_CORE == CORES_DSP
 
 /* softmax_3: 2 units, elementwise */
-static void cores_softmax_3_units(
+LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     const int16_t *exponential,
     const int16_t *reciprocal,
     int16_t *probability_out)
@@ -2081,7 +2024,7 @@ static void cores_softmax_3_units(
 #elif CORES_CORE == CORES_ARMV7M || CORES_CORE == CORES_ARMV6M
 
 /* softmax_3: 2 units, elementwise */
-static void cores_softmax_3_units(
+LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     const int16_t *exponential,
     const int16_t *reciprocal,
     int16_t *probability_out)
@@ -2096,7 +2039,7 @@ static void cores_softmax_3_units(
 #else
 
 /* softmax_3: 2 units, elementwise */
-static void cores_softmax_3_units(
+LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     const int16_t *exponential,
     const int16_t *reciprocal,
     int16_t *probability_out)
@@ -2190,7 +2133,7 @@ void cores_set_lstm_h(cores_state *state, const int16_t *values)
 
 #if CORES_CORE == CORES_MVE || CORES_CORE == CORES_PORTABLE
 
-void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -2208,7 +2151,7 @@ void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int1
 
 #else
 
-void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -2226,7 +2169,7 @@ void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int1
 
 #endif
 
-void cores_run(cores_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void cores_run(cores_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         cores_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);

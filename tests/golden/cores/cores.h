@@ -44,8 +44,9 @@ extern "C" {
 #if CORES_CORE == CORES_MVE || CORES_CORE == CORES_PORTABLE
 
 /*
- * What the network remembers from step to step; the caller owns it, and may own several. Members
- * below "scratch" are used within a step only.
+ * What the network remembers from step to step; the caller owns it, and may own several. It is
+ * aligned to 4 bytes, and so are the arrays in it.
+ * Members below "scratch" are used within a step only.
  */
 typedef struct {
     int16_t lstm_x_h[2][6]; /* x [2], lstm_h [3] */
@@ -62,8 +63,9 @@ typedef struct {
 #elif CORES_CORE == CORES_DSP
 
 /*
- * What the network remembers from step to step; the caller owns it, and may own several. Members
- * below "scratch" are used within a step only.
+ * What the network remembers from step to step; the caller owns it, and may own several. It is
+ * aligned to 4 bytes, and so are the arrays in it.
+ * Members below "scratch" are used within a step only.
  */
 typedef struct {
     int16_t lstm_x_h[2][6]; /* x [2], lstm_h [4] */
@@ -82,8 +84,9 @@ typedef struct {
 #elif CORES_CORE == CORES_ARMV7M
 
 /*
- * What the network remembers from step to step; the caller owns it, and may own several. Members
- * below "scratch" are used within a step only.
+ * What the network remembers from step to step; the caller owns it, and may own several. It is
+ * aligned to 4 bytes, and so are the arrays in it.
+ * Members below "scratch" are used within a step only.
  */
 typedef struct {
     int32_t lstm_x_h[2][5]; /* x [2], lstm_h [3] */
@@ -102,8 +105,9 @@ typedef struct {
 #else
 
 /*
- * What the network remembers from step to step; the caller owns it, and may own several. Members
- * below "scratch" are used within a step only.
+ * What the network remembers from step to step; the caller owns it, and may own several. It is
+ * aligned to 4 bytes, and so are the arrays in it.
+ * Members below "scratch" are used within a step only.
  */
 typedef struct {
     int32_t lstm_x_h[2][6]; /* x [2], lstm_h [4] */

@@ -1,13 +1,12 @@
 /*
  * generated for a test
  */
-#include "cores.h"
+#include "cores_private.h"
 
 #if CORES_CORE == CORES_MVE
 
 /* lines at 0, Q0.15: 512 int16_t */
-extern const int16_t cores_sigmoid_starts_table[512];
-const int16_t cores_sigmoid_starts_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t cores_sigmoid_starts_table[512] = {
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
@@ -54,8 +53,7 @@ const int16_t cores_sigmoid_starts_table[512] = {
 };
 
 /* ways of lines, << 9: 512 int32_t */
-extern const int32_t cores_sigmoid_ways_table[512];
-const int32_t cores_sigmoid_ways_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_sigmoid_ways_table[512] = {
          0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,
          0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,
          0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,
@@ -104,8 +102,7 @@ const int32_t cores_sigmoid_ways_table[512] = {
 #elif CORES_CORE == CORES_DSP
 
 /* sigmoid table, Q0.15, with the way to the next entry: 512 int32_t */
-extern const int32_t cores_sigmoid_table[512];
-const int32_t cores_sigmoid_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_sigmoid_table[512] = {
         32770,     32770,     32770,     32770,     32770,     32770,     32770,     32770,
         32770,     32770,     32770,     32770,     32770,     32770,     32770,     32770,
         32770,     32770,     32770,     32770,     32770,     32770,     32770,     32770,
@@ -175,8 +172,7 @@ const int32_t cores_sigmoid_table[512] = {
 #elif CORES_CORE == CORES_ARMV7M
 
 /* sigmoid table, Q0.15, with the way to the next entry: 512 int32_t */
-extern const int32_t cores_sigmoid_table[512];
-const int32_t cores_sigmoid_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_sigmoid_table[512] = {
     -2147352576, -2147352576, -2147352576, -2147352576, -2147352576, -2147352576, -2147352576,
     -2147352576, -2147352576, -2147352576, -2147352576, -2147352576, -2147352576, -2147352576,
     -2147352576, -2147352576, -2147352576, -2147352576, -2147352576, -2147352576, -2147352576,
@@ -256,8 +252,7 @@ const int32_t cores_sigmoid_table[512] = {
 #elif CORES_CORE == CORES_ARMV6M
 
 /* sigmoid table, Q0.15, with the way to the next entry: 512 int32_t */
-extern const int32_t cores_sigmoid_table[512];
-const int32_t cores_sigmoid_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_sigmoid_table[512] = {
        32770,    32770,    32770,    32770,    32770,    32770,    32770,    32770,    32770,
        32770,    32770,    32770,    32770,    32770,    32770,    32770,    32770,    32770,
        32770,    32770,    32770,    32770,    32770,    32770,    32770,    32770,    32770,
@@ -320,8 +315,7 @@ const int32_t cores_sigmoid_table[512] = {
 #else
 
 /* sigmoid table, Q0.15: 513 int16_t */
-extern const int16_t cores_sigmoid_table[513];
-const int16_t cores_sigmoid_table[513] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t cores_sigmoid_table[513] = {
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
@@ -370,8 +364,7 @@ const int16_t cores_sigmoid_table[513] = {
 #endif
 
 /* exp table, Q0.15: 513 int16_t */
-extern const int16_t cores_exp_table[513];
-const int16_t cores_exp_table[513] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t cores_exp_table[513] = {
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
@@ -417,8 +410,7 @@ const int16_t cores_exp_table[513] = {
 #if CORES_CORE == CORES_MVE
 
 /* blocks of 4 rows: biases, then weights, four in a word: 48 int32_t */
-extern const int32_t cores_lstm_weights[48];
-const int32_t cores_lstm_weights[48] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_lstm_weights[48] = {
          37513,      25009,     244787,          0,  456455807, -293603794,  402714328,    8340336,
              0,       5808,      65022,      20322,          0,  116162404, -662584877,  276897004,
        1036571,          0,          2,          3,          2,          0, 1686094209,      10369,
@@ -430,8 +422,7 @@ const int32_t cores_lstm_weights[48] = {
 #elif CORES_CORE == CORES_DSP
 
 /* tiles of 4 rows, constants of their units behind them: 60 int32_t */
-extern const int32_t cores_lstm_weights[60];
-const int32_t cores_lstm_weights[60] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_lstm_weights[60] = {
           37513,     9609136,     6467326,       25009,  -151027740,  2130835009,   461780076,
      -663949736,     8400467,     8449692,   757617628,  1082282972,           2,         513,
             770,           3, -1051885057,  1682276097,  1623408770,  1406938408,      232710,
@@ -446,8 +437,7 @@ const int32_t cores_lstm_weights[60] = {
 #elif CORES_CORE == CORES_ARMV7M
 
 /* tiles of 4 rows, constants of their units behind them: 68 int32_t */
-extern const int32_t cores_lstm_weights[68];
-const int32_t cores_lstm_weights[68] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_lstm_weights[68] = {
     -1357561207,  1655641264,     6467326,       25009,  -163453697,  2130837366,  -296194892,
      -663976293,  -291744850,  1406926848,   757596160,  1406926848,  1082261504,    50462978,
          197121,         770,           3,  2130837249,  1682263361,  1082261504,  1623392256,
@@ -463,8 +453,7 @@ const int32_t cores_lstm_weights[68] = {
 #elif CORES_CORE == CORES_ARMV6M
 
 /* tiles of 4 rows, constants of their units behind them: 72 int32_t */
-extern const int32_t cores_lstm_weights[72];
-const int32_t cores_lstm_weights[72] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_lstm_weights[72] = {
     -1868557903,   -24076368,    16683145,       65022, -1040194442, -2122907649,  -659264402,
      -325351848,   481186670,     8421504,       21468,       11560,       21468,       16514,
        33685763,      131585,         514,           2, -2130575361,  -985575964,       16514,
@@ -481,8 +470,7 @@ const int32_t cores_lstm_weights[72] = {
 #else
 
 /* tiles of 4 rows, column by column: 80 int8_t */
-extern const int8_t cores_lstm_weights[80];
-const int8_t cores_lstm_weights[80] = {
+LSTM_EDGE_WEIGHTS_SECTION const int8_t cores_lstm_weights[80] = {
      127,  100,  -10,  -63,  -10,  127,  127, -127,   52,  -20,  -18,  -40,   27,    6,  -40,  -20,
       46,  -45,  -18,   28, -127,  127,  127, -127,  -63,  -51,  100,  -59,   40,  127,   89,  127,
     -127,    8,  -63,  -10,   74,    0, -127,  -10,    0, -127,    0,    0,   24,   16,    0,    0,
@@ -495,8 +483,7 @@ const int8_t cores_lstm_weights[80] = {
 #if CORES_CORE == CORES_MVE
 
 /* by 4 units: multipliers << 16, and other constants: 1 x 6 x 4 int32_t */
-extern const int32_t cores_lstm_constants[1][6][4];
-const int32_t cores_lstm_constants[1][6][4] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_lstm_constants[1][6][4] = {
     {
         {1406926848, 1406926848, 574947328, 0},
         {1082261504, 757596160, 1028128768, 0},
@@ -510,16 +497,14 @@ const int32_t cores_lstm_constants[1][6][4] = {
 #elif CORES_CORE == CORES_PORTABLE
 
 /* per row of a tile: 24 int32_t */
-extern const int32_t cores_lstm_bias[24];
-const int32_t cores_lstm_bias[24] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_lstm_bias[24] = {
       37513,    5808,   25009,   65022,       2,       1,       3,       2,  232710,   32512,
      -26007, -140047,  244787,   20322,       0,       0,       2,       1,       0,       0,
     -113783,  -40012,       0,       0,
 };
 
 /* per unit: f_multiplier, i_W_i_multiplier, i_R_i_multiplier, g_multiplier, o_W_o_multiplier, o_R_o_multiplier: 3 x 6 int16_t */
-extern const int16_t cores_lstm_multiplier[3][6];
-const int16_t cores_lstm_multiplier[3][6] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t cores_lstm_multiplier[3][6] = {
     {21468, 16514, 19610, 11560, 24771, 16514},
     {21468, 11560, 20642, 16514, 21468, 13417},
     {8773, 15688, 16514, 13211, 24771, 13417},
@@ -530,26 +515,22 @@ const int16_t cores_lstm_multiplier[3][6] = {
 #if CORES_CORE == CORES_MVE
 
 /* blocks of 4 rows: biases, then weights, four in a word: 11 int32_t */
-extern const int32_t cores_fc_weights[11];
-const int32_t cores_fc_weights[11] = {-400140, -260078, 0, 0, 2131361919, 12320, 0, 0, 0, 0, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_weights[11] = {-400140, -260078, 0, 0, 2131361919, 12320, 0, 0, 0, 0, 0};
 
 #elif CORES_CORE == CORES_DSP
 
 /* tiles of 4 rows, constants of their units behind them: 10 int32_t */
-extern const int32_t cores_fc_weights[10];
-const int32_t cores_fc_weights[10] = {-400140, -102695918, 0, 0, 10518527, 8388736, 8391344, 8388736, 1082274921, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_weights[10] = {-400140, -102695918, 0, 0, 10518527, 8388736, 8391344, 8388736, 1082274921, 0};
 
 #elif CORES_CORE == CORES_ARMV7M
 
 /* tiles of 4 rows, constants of their units behind them: 11 int32_t */
-extern const int32_t cores_fc_weights[11];
-const int32_t cores_fc_weights[11] = {-66980108, -260078, 0, 0, 8454143, 8429696, 8433802, 879296512, 1082261504, 0, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_weights[11] = {-66980108, -260078, 0, 0, 8454143, 8429696, 8433802, 879296512, 1082261504, 0, 0};
 
 #elif CORES_CORE == CORES_ARMV6M
 
 /* tiles of 4 rows, constants of their units behind them: 12 int32_t */
-extern const int32_t cores_fc_weights[12];
-const int32_t cores_fc_weights[12] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_weights[12] = {
     -520351232, -102695918,    -400140,          0,   16777088,    8429696,    9089152,    8421504,
          13417,      16514,          0,          0,
 };
@@ -557,16 +538,14 @@ const int32_t cores_fc_weights[12] = {
 #else
 
 /* tiles of 4 rows, column by column: 12 int8_t */
-extern const int8_t cores_fc_weights[12];
-const int8_t cores_fc_weights[12] = {127, 127, 0, 0, 0, 32, 0, 0, 10, 48, 0, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int8_t cores_fc_weights[12] = {127, 127, 0, 0, 0, 32, 0, 0, 10, 48, 0, 0};
 
 #endif
 
 #if CORES_CORE == CORES_MVE
 
 /* by 4 units: multipliers << 16, and other constants: 1 x 1 x 4 int32_t */
-extern const int32_t cores_fc_constants[1][1][4];
-const int32_t cores_fc_constants[1][1][4] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_constants[1][1][4] = {
     {
         {879296512, 1082261504, 0, 0},
     },
@@ -575,12 +554,10 @@ const int32_t cores_fc_constants[1][1][4] = {
 #elif CORES_CORE == CORES_PORTABLE
 
 /* per row of a tile: 4 int32_t */
-extern const int32_t cores_fc_bias[4];
-const int32_t cores_fc_bias[4] = {-400140, -260078, 0, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_bias[4] = {-400140, -260078, 0, 0};
 
 /* per unit: y_multiplier: 2 x 1 int16_t */
-extern const int16_t cores_fc_multiplier[2][1];
-const int16_t cores_fc_multiplier[2][1] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t cores_fc_multiplier[2][1] = {
     {13417},
     {16514},
 };
@@ -588,5 +565,4 @@ const int16_t cores_fc_multiplier[2][1] = {
 #endif
 
 /* initial state: 3 int32_t */
-extern const int32_t cores_lstm_c_initial[3];
-const int32_t cores_lstm_c_initial[3] = {-196608, 491520, 294912};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_lstm_c_initial[3] = {-196608, 491520, 294912};

@@ -9,44 +9,29 @@
 #pragma GCC optimize("no-ipa-modref")
 #endif
 
-#include "loops.h"
+#include "loops_private.h"
 
 #include <string.h>
 
-/* The code needs a >> that rounds down, as every compiler for these cores has it. */
-typedef char loops_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
-/* It computes in int, too: one of 16 bits is not enough. */
-typedef char loops_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
-
-extern const int16_t loops_sigmoid_table[513];
-extern const int16_t loops_exp_table[513];
-extern const int8_t loops_lstm_weights[80];
-extern const int32_t loops_lstm_bias[24];
-extern const int16_t loops_lstm_multiplier[3][6];
-extern const int8_t loops_fc_weights[12];
-extern const int32_t loops_fc_bias[4];
-extern const int16_t loops_fc_multiplier[2][1];
-extern const int32_t loops_lstm_c_initial[3];
-
 /* (a * b) >> 16, floor. Exact for every a and every b of 16 bits: the product has 48 bits. */
-static inline int32_t le_mulw(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * (int16_t)b) >> 16);
 }
 
 /* The nearest number within low .. high. */
-static inline int32_t le_clamp(int32_t a, int32_t low, int32_t high)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_clamp(int32_t a, int32_t low, int32_t high)
 {
     return a < low ? low : a > high ? high : a;
 }
 
-static inline int32_t le_larger(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
 {
     return a < b ? b : a;
 }
 
 /* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
     const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
@@ -61,7 +46,7 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
  * with. sums: of the rows so far. Result: the weight behind the tile. Column by column, one after the
  * other: float32 counts on that order.
  */
-static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32_t columns, int32_t *sums)
+LSTM_EDGE_CODE_SECTION static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32_t columns, int32_t *sums)
 {
     const int16_t *const stop = x + columns;
     const int16_t *const whole = x + columns / 16 * 16;
@@ -170,7 +155,7 @@ static const int8_t *le_rows_int8_int16(const int8_t *w, const int16_t *x, int32
 }
 
 /* lstm_x_h_take_0: x as kernels read it */
-static void loops_lstm_x_h_take_0_units(
+LSTM_EDGE_CODE_SECTION static void loops_lstm_x_h_take_0_units(
     const int16_t *x,
     int16_t *lstm_x_h_out)
 {
@@ -180,7 +165,7 @@ static void loops_lstm_x_h_take_0_units(
 }
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void loops_lstm_units(
+LSTM_EDGE_CODE_SECTION static void loops_lstm_units(
     const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
@@ -237,7 +222,7 @@ static void loops_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void loops_fc_units(
+LSTM_EDGE_CODE_SECTION static void loops_fc_units(
     const int16_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out)
@@ -262,7 +247,7 @@ static void loops_fc_units(
 }
 
 /* softmax: 2 units, elementwise */
-static void loops_softmax_units(
+LSTM_EDGE_CODE_SECTION static void loops_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
     int16_t *exponential_out,
@@ -280,7 +265,7 @@ static void loops_softmax_units(
 }
 
 /* softmax_2: 1 unit, elementwise */
-static void loops_softmax_2_units(
+LSTM_EDGE_CODE_SECTION static void loops_softmax_2_units(
     const int32_t *sum,
     int16_t *softmax_reciprocal_out)
 {
@@ -292,7 +277,7 @@ static void loops_softmax_2_units(
 }
 
 /* softmax_3: 2 units, elementwise */
-static void loops_softmax_3_units(
+LSTM_EDGE_CODE_SECTION static void loops_softmax_3_units(
     const int16_t *exponential,
     const int16_t *reciprocal,
     int16_t *probability_out)
@@ -354,7 +339,7 @@ void loops_set_lstm_h(loops_state *state, const int16_t *values)
     }
 }
 
-void loops_step(loops_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void loops_step(loops_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -370,7 +355,7 @@ void loops_step(loops_state *state, const int16_t *x, int16_t *probability, int1
     state->current = next;
 }
 
-void loops_run(loops_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void loops_run(loops_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         loops_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);

@@ -1,11 +1,10 @@
 /*
  * generated for a test
  */
-#include "loops.h"
+#include "loops_private.h"
 
 /* sigmoid table, Q0.15: 513 int16_t */
-extern const int16_t loops_sigmoid_table[513];
-const int16_t loops_sigmoid_table[513] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t loops_sigmoid_table[513] = {
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
@@ -51,8 +50,7 @@ const int16_t loops_sigmoid_table[513] = {
      32766,  32766,  32766,  32766,  32766,  32766,  32766,  32766,  32766,
 };
 /* exp table, Q0.15: 513 int16_t */
-extern const int16_t loops_exp_table[513];
-const int16_t loops_exp_table[513] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t loops_exp_table[513] = {
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
@@ -95,8 +93,7 @@ const int16_t loops_exp_table[513] = {
     28026, 28916, 29834, 30781, 31758, 32766,
 };
 /* tiles of 4 rows, column by column: 80 int8_t */
-extern const int8_t loops_lstm_weights[80];
-const int8_t loops_lstm_weights[80] = {
+LSTM_EDGE_WEIGHTS_SECTION const int8_t loops_lstm_weights[80] = {
      127,  100,  -10,  -63,  -10,  127,  127, -127,   52,  -20,  -18,  -40,   27,    6,  -40,  -20,
       46,  -45,  -18,   28, -127,  127,  127, -127,  -63,  -51,  100,  -59,   40,  127,   89,  127,
     -127,    8,  -63,  -10,   74,    0, -127,  -10,    0, -127,    0,    0,   24,   16,    0,    0,
@@ -104,31 +101,25 @@ const int8_t loops_lstm_weights[80] = {
       40,   76,    0,    0, -127,  127,    0,    0,   16,    0,    0,    0,  -56,   10,    0,    0,
 };
 /* per row of a tile: 24 int32_t */
-extern const int32_t loops_lstm_bias[24];
-const int32_t loops_lstm_bias[24] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t loops_lstm_bias[24] = {
       37513,    5808,   25009,   65022,       2,       1,       3,       2,  232710,   32512,
      -26007, -140047,  244787,   20322,       0,       0,       2,       1,       0,       0,
     -113783,  -40012,       0,       0,
 };
 /* per unit: f_multiplier, i_W_i_multiplier, i_R_i_multiplier, g_multiplier, o_W_o_multiplier, o_R_o_multiplier: 3 x 6 int16_t */
-extern const int16_t loops_lstm_multiplier[3][6];
-const int16_t loops_lstm_multiplier[3][6] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t loops_lstm_multiplier[3][6] = {
     {21468, 16514, 19610, 11560, 24771, 16514},
     {21468, 11560, 20642, 16514, 21468, 13417},
     {8773, 15688, 16514, 13211, 24771, 13417},
 };
 /* tiles of 4 rows, column by column: 12 int8_t */
-extern const int8_t loops_fc_weights[12];
-const int8_t loops_fc_weights[12] = {127, 127, 0, 0, 0, 32, 0, 0, 10, 48, 0, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int8_t loops_fc_weights[12] = {127, 127, 0, 0, 0, 32, 0, 0, 10, 48, 0, 0};
 /* per row of a tile: 4 int32_t */
-extern const int32_t loops_fc_bias[4];
-const int32_t loops_fc_bias[4] = {-400140, -260078, 0, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t loops_fc_bias[4] = {-400140, -260078, 0, 0};
 /* per unit: y_multiplier: 2 x 1 int16_t */
-extern const int16_t loops_fc_multiplier[2][1];
-const int16_t loops_fc_multiplier[2][1] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t loops_fc_multiplier[2][1] = {
     {13417},
     {16514},
 };
 /* initial state: 3 int32_t */
-extern const int32_t loops_lstm_c_initial[3];
-const int32_t loops_lstm_c_initial[3] = {-196608, 491520, 294912};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t loops_lstm_c_initial[3] = {-196608, 491520, 294912};

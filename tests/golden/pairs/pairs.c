@@ -14,33 +14,23 @@
 #pragma GCC optimize("no-ipa-modref")
 #endif
 
-#include "pairs.h"
+#include "pairs_private.h"
 
-#include <arm_acle.h>
 #include <string.h>
 
 #if defined(__arm__) && !defined(__ARM_FEATURE_DSP)
 #error "this file was generated for a core with the DSP extension; compile the model again for yours"
 #endif
 
-/* The code needs a >> that rounds down, as every compiler for these cores has it. */
-typedef char pairs_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
-/* It computes in int, too: one of 16 bits is not enough. */
-typedef char pairs_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
+#include <arm_acle.h>
 
-extern const int32_t pairs_sigmoid_table[512];
-extern const int16_t pairs_exp_table[513];
-extern const int32_t pairs_lstm_weights[60];
-extern const int32_t pairs_fc_weights[10];
-extern const int32_t pairs_lstm_c_initial[3];
-
-static inline int32_t le_larger(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
 {
     return a < b ? b : a;
 }
 
 /* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
     const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
@@ -51,19 +41,19 @@ static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 }
 
 /* sum + ((a * b) >> 16); b: the lower half of a word. */
-static inline int32_t le_mulw_add(int32_t sum, int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw_add(int32_t sum, int32_t a, int32_t b)
 {
     return __smlawb(a, b, sum);
 }
 
 /* The same on top of a sum. */
-static inline int32_t le_mul_add(int32_t sum, int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mul_add(int32_t sum, int32_t a, int32_t b)
 {
     return __smlabb(a, b, sum);
 }
 
 /* The nearest number of 31 bits. */
-static inline int32_t le_saturate31(int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_saturate31(int32_t a)
 {
 #if defined(__arm__)
     int32_t inside;
@@ -76,7 +66,7 @@ static inline int32_t le_saturate31(int32_t a)
 }
 
 /* `count` numbers from any address, each to the nearest one of 16 bits. */
-static void le_take16(const int16_t *from, int16_t *to, int32_t count)
+LSTM_EDGE_CODE_SECTION static void le_take16(const int16_t *from, int16_t *to, int32_t count)
 {
     const int16_t *const stop = from + count;
     const int16_t *const last = from + (count & ~3);
@@ -101,7 +91,7 @@ static void le_take16(const int16_t *from, int16_t *to, int32_t count)
  * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
-static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
 #if defined(__arm__)
@@ -120,7 +110,7 @@ static inline int32_t le_table10_of_14(const int32_t *middle, int32_t a)
  * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
-static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
 #if defined(__arm__)
@@ -140,7 +130,7 @@ static inline int32_t le_table11_of_14(const int32_t *middle, int32_t a)
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  * This one takes a >> 1.
  */
-static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
 {
     int32_t segment;
 #if defined(__arm__)
@@ -159,7 +149,7 @@ static inline int32_t le_table13_of_half(const int32_t *middle, int32_t a)
  * A segment is a word: what its line has at a = 0 in the lower half, 4 times the way to the
  * next entry in the upper one. The result is the lower half of what is returned, the rest is anything.
  */
-static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 {
     int32_t segment;
 #if defined(__arm__)
@@ -193,7 +183,7 @@ static inline int32_t le_table9_of_14(const int32_t *middle, int32_t a)
 typedef int16_t le_value;
 
 /* Two values, which are 4-byte aligned, as a word. */
-static inline int32_t le_pair(const int16_t *values)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_pair(const int16_t *values)
 {
     int32_t pair;
     memcpy(&pair, values, sizeof pair);
@@ -201,7 +191,7 @@ static inline int32_t le_pair(const int16_t *values)
 }
 
 /* Sum of `count` values, an even number, 4-byte aligned; 16 of them at a time. */
-static inline int32_t le_sum(const int16_t *values, int32_t count)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_sum(const int16_t *values, int32_t count)
 {
     const int16_t *const stop = values + count;
     const int16_t *const last = values + (count & ~15);
@@ -400,7 +390,7 @@ typedef struct {
     LE_INT8_TWO("r7", "r8", "lr")
 #define LE_INT8_BLOCK_BYTES 108
 
-__attribute__((naked, noinline)) static void le_int8_rows(void)
+LSTM_EDGE_CODE_SECTION __attribute__((naked, noinline)) static void le_int8_rows(void)
 {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
@@ -416,14 +406,14 @@ __attribute__((naked, noinline)) static void le_int8_rows(void)
         LE_LEAVE(LE_INT8));
 }
 
-static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
+LSTM_EDGE_CODE_SECTION static inline le_sums le_int8(const int32_t **w, const le_operand *operand) LE_CALLS(le_int8_rows)
 
 #else
 #include "dsp.h"
 #endif
 
 /* The sums of a tile, in the order of the kernel, among those that a group keeps. */
-static inline void le_store(int32_t *sums, le_sums tile)
+LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 {
     sums[0] = tile.s0;
     sums[1] = tile.s1;
@@ -432,7 +422,7 @@ static inline void le_store(int32_t *sums, le_sums tile)
 }
 
 /* lstm_x_h_take_0: x as kernels read it */
-static void pairs_lstm_x_h_take_0_units(
+LSTM_EDGE_CODE_SECTION static void pairs_lstm_x_h_take_0_units(
     const int16_t *x,
     int16_t *lstm_x_h_out)
 {
@@ -440,7 +430,7 @@ static void pairs_lstm_x_h_take_0_units(
 }
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void pairs_lstm_units(
+LSTM_EDGE_CODE_SECTION static void pairs_lstm_units(
     const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
@@ -490,7 +480,7 @@ static void pairs_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void pairs_fc_units(
+LSTM_EDGE_CODE_SECTION static void pairs_fc_units(
     const int16_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out,
@@ -512,7 +502,7 @@ static void pairs_fc_units(
 }
 
 /* softmax: 2 units, elementwise */
-static void pairs_softmax_units(
+LSTM_EDGE_CODE_SECTION static void pairs_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
     int16_t *exponential_out,
@@ -530,7 +520,7 @@ static void pairs_softmax_units(
 }
 
 /* softmax_2: 1 unit, elementwise */
-static void pairs_softmax_2_units(
+LSTM_EDGE_CODE_SECTION static void pairs_softmax_2_units(
     const int32_t *sum,
     int16_t *softmax_reciprocal_out)
 {
@@ -542,7 +532,7 @@ static void pairs_softmax_2_units(
 }
 
 /* softmax_3: 2 units, elementwise */
-static void pairs_softmax_3_units(
+LSTM_EDGE_CODE_SECTION static void pairs_softmax_3_units(
     const int16_t *exponential,
     const int16_t *reciprocal,
     int16_t *probability_out)
@@ -604,7 +594,7 @@ void pairs_set_lstm_h(pairs_state *state, const int16_t *values)
     }
 }
 
-void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -620,7 +610,7 @@ void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int1
     state->current = next;
 }
 
-void pairs_run(pairs_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void pairs_run(pairs_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         pairs_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);

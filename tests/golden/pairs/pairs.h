@@ -19,8 +19,9 @@ extern "C" {
 #define PAIRS_HIDDEN_SCALE                   0.00048828125f  /* real value of 1 */
 
 /*
- * What the network remembers from step to step; the caller owns it, and may own several. Members
- * below "scratch" are used within a step only.
+ * What the network remembers from step to step; the caller owns it, and may own several. It is
+ * aligned to 4 bytes, and so are the arrays in it.
+ * Members below "scratch" are used within a step only.
  */
 typedef struct {
     int16_t lstm_x_h[2][6]; /* x [2], lstm_h [4] */

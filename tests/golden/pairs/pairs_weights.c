@@ -1,11 +1,10 @@
 /*
  * generated for a test
  */
-#include "pairs.h"
+#include "pairs_private.h"
 
 /* sigmoid table, Q0.15, with the way to the next entry: 512 int32_t */
-extern const int32_t pairs_sigmoid_table[512];
-const int32_t pairs_sigmoid_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t pairs_sigmoid_table[512] = {
         32770,     32770,     32770,     32770,     32770,     32770,     32770,     32770,
         32770,     32770,     32770,     32770,     32770,     32770,     32770,     32770,
         32770,     32770,     32770,     32770,     32770,     32770,     32770,     32770,
@@ -72,8 +71,7 @@ const int32_t pairs_sigmoid_table[512] = {
         32766,     32766,     32766,     32766,     32766,     32766,     32766,     32766,
 };
 /* exp table, Q0.15: 513 int16_t */
-extern const int16_t pairs_exp_table[513];
-const int16_t pairs_exp_table[513] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t pairs_exp_table[513] = {
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
@@ -116,8 +114,7 @@ const int16_t pairs_exp_table[513] = {
     28026, 28916, 29834, 30781, 31758, 32766,
 };
 /* tiles of 4 rows, constants of their units behind them: 60 int32_t */
-extern const int32_t pairs_lstm_weights[60];
-const int32_t pairs_lstm_weights[60] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t pairs_lstm_weights[60] = {
           37513,     9609136,     6467326,       25009,  -151027740,  2130835009,   461780076,
      -663949736,     8400467,     8449692,   757617628,  1082282972,           2,         513,
             770,           3, -1051885057,  1682276097,  1623408770,  1406938408,      232710,
@@ -129,8 +126,6 @@ const int32_t pairs_lstm_weights[60] = {
         8439946,     8388736,   879313026,           0,
 };
 /* tiles of 4 rows, constants of their units behind them: 10 int32_t */
-extern const int32_t pairs_fc_weights[10];
-const int32_t pairs_fc_weights[10] = {-400140, -102695918, 0, 0, 10518527, 8388736, 8391344, 8388736, 1082274921, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t pairs_fc_weights[10] = {-400140, -102695918, 0, 0, 10518527, 8388736, 8391344, 8388736, 1082274921, 0};
 /* initial state: 3 int32_t */
-extern const int32_t pairs_lstm_c_initial[3];
-const int32_t pairs_lstm_c_initial[3] = {-196608, 491520, 294912};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t pairs_lstm_c_initial[3] = {-196608, 491520, 294912};

@@ -16,7 +16,7 @@
 #pragma GCC optimize("no-ipa-modref")
 #endif
 
-#include "straight.h"
+#include "straight_private.h"
 
 #include <string.h>
 
@@ -24,14 +24,7 @@
 #error "this file was generated for a core with an FPU and hard-float calls; compile the model again for yours"
 #endif
 
-/* The code needs a >> that rounds down, as every compiler for these cores has it. */
-typedef char straight_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
-/* It computes in int, too: one of 16 bits is not enough. */
-typedef char straight_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
-
-extern const float straight_lstm_c_initial[3];
-
-static inline float le_larger(float a, float b)
+LSTM_EDGE_CODE_SECTION static inline float le_larger(float a, float b)
 {
     return a < b ? b : a;
 }
@@ -107,7 +100,7 @@ static inline float le_larger(float a, float b)
     ".word 0x3f800000\n\t"
 
 /* Below 64 in magnitude nothing is clamped. */
-__attribute__((naked, noinline, unused)) static void le_exp_curve(void)
+LSTM_EDGE_CODE_SECTION __attribute__((naked, noinline, unused)) static void le_exp_curve(void)
 {
     __asm__ volatile(
         LE_OPEN_CURVE
@@ -121,7 +114,7 @@ __attribute__((naked, noinline, unused)) static void le_exp_curve(void)
         LE_EXP_TABLE);
 }
 
-__attribute__((unused)) static inline float le_exp(float x)
+LSTM_EDGE_CODE_SECTION __attribute__((unused)) static inline float le_exp(float x)
 {
     register float s0 __asm__("s0") = x;
     __asm__(LE_CALL_CURVE
@@ -134,7 +127,7 @@ __attribute__((unused)) static inline float le_exp(float x)
 
 
 /* 1 / (1 + exp(-x)). */
-__attribute__((naked, noinline, unused)) static void le_sigmoid_curve(void)
+LSTM_EDGE_CODE_SECTION __attribute__((naked, noinline, unused)) static void le_sigmoid_curve(void)
 {
     __asm__ volatile(
         LE_OPEN_CURVE
@@ -150,7 +143,7 @@ __attribute__((naked, noinline, unused)) static void le_sigmoid_curve(void)
         LE_EXP_TABLE);
 }
 
-__attribute__((unused)) static inline float le_sigmoid(float x)
+LSTM_EDGE_CODE_SECTION __attribute__((unused)) static inline float le_sigmoid(float x)
 {
     register float s0 __asm__("s0") = x;
     __asm__(LE_CALL_CURVE
@@ -163,7 +156,7 @@ __attribute__((unused)) static inline float le_sigmoid(float x)
 
 
 /* A series below 0.375f, 1 - 2 / (exp(2x) + 1) above. */
-__attribute__((naked, noinline, unused)) static void le_tanh_curve(void)
+LSTM_EDGE_CODE_SECTION __attribute__((naked, noinline, unused)) static void le_tanh_curve(void)
 {
     __asm__ volatile(
         LE_OPEN_CURVE
@@ -196,7 +189,7 @@ __attribute__((naked, noinline, unused)) static void le_tanh_curve(void)
         "8:\n\t.word 0xbc11371b, 0x3cb327a4, 0xbd5d0dd1, 0x3e088889, 0xbeaaaaab\n\t");
 }
 
-__attribute__((unused)) static inline float le_tanh(float x)
+LSTM_EDGE_CODE_SECTION __attribute__((unused)) static inline float le_tanh(float x)
 {
     register float s0 __asm__("s0") = x;
     __asm__(LE_CALL_CURVE
@@ -210,7 +203,7 @@ __attribute__((unused)) static inline float le_tanh(float x)
 
 #else
 /* 2^k * exp(r), k the integer nearest to x / log(2); x is clamped to +-87.0f, NaN to the lower. */
-static inline float le_exp(float x)
+LSTM_EDGE_CODE_SECTION static inline float le_exp(float x)
 {
     const float inside = x > -87.0f ? (x < 87.0f ? x : 87.0f) : -87.0f;
     const float scaled = inside * 1.44269502f;
@@ -230,13 +223,13 @@ static inline float le_exp(float x)
     return value * power;
 }
 
-static inline float le_sigmoid(float x)
+LSTM_EDGE_CODE_SECTION static inline float le_sigmoid(float x)
 {
     return 1.0f / (1.0f + le_exp(-x));
 }
 
 /* A series below 0.375f, 1 - 2 / (exp(2x) + 1) above. */
-static inline float le_tanh(float x)
+LSTM_EDGE_CODE_SECTION static inline float le_tanh(float x)
 {
     if ((x < 0.0f ? -x : x) < 0.375f) {
         const float square = x * x;
@@ -253,7 +246,7 @@ static inline float le_tanh(float x)
 #endif
 
 /* lstm_x_h_take_0: x as kernels read it */
-static void straight_lstm_x_h_take_0_units(
+LSTM_EDGE_CODE_SECTION static void straight_lstm_x_h_take_0_units(
     const float *x,
     float *lstm_x_h_out)
 {
@@ -263,7 +256,7 @@ static void straight_lstm_x_h_take_0_units(
 }
 
 /* lstm: 3 units, 4 rows each over x [2], lstm_h [3] */
-static void straight_lstm_units(
+LSTM_EDGE_CODE_SECTION static void straight_lstm_units(
     const float *x_h,
     float *c,
     float *x_h_out,
@@ -386,7 +379,7 @@ static void straight_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next [3] */
-static void straight_fc_units(
+LSTM_EDGE_CODE_SECTION static void straight_fc_units(
     const float *lstm_h_next,
     float *y_out,
     float *softmax_largest_out)
@@ -412,7 +405,7 @@ static void straight_fc_units(
 }
 
 /* softmax: 2 units, elementwise */
-static void straight_softmax_units(
+LSTM_EDGE_CODE_SECTION static void straight_softmax_units(
     const float *fc_y,
     const float *largest,
     float *exponential_out,
@@ -435,7 +428,7 @@ static void straight_softmax_units(
 }
 
 /* softmax_2: 2 units, elementwise */
-static void straight_softmax_2_units(
+LSTM_EDGE_CODE_SECTION static void straight_softmax_2_units(
     const float *exponential,
     const float *total,
     float *probability_out)
@@ -484,7 +477,7 @@ void straight_set_lstm_h(straight_state *state, const float *values)
     memcpy(&state->lstm_x_h[state->current][2], values, 3 * sizeof values[0]);
 }
 
-void straight_step(straight_state *state, const float *x, float *probability, float *hidden)
+LSTM_EDGE_CODE_SECTION void straight_step(straight_state *state, const float *x, float *probability, float *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -499,7 +492,7 @@ void straight_step(straight_state *state, const float *x, float *probability, fl
     state->current = next;
 }
 
-void straight_run(straight_state *state, const float *x, int32_t steps, float *probability, float *hidden)
+LSTM_EDGE_CODE_SECTION void straight_run(straight_state *state, const float *x, int32_t steps, float *probability, float *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         straight_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);

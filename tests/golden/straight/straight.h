@@ -16,8 +16,9 @@ extern "C" {
 #define STRAIGHT_HIDDEN_SIZE                 3  /* numbers per step */
 
 /*
- * What the network remembers from step to step; the caller owns it, and may own several. Members
- * below "scratch" are used within a step only.
+ * What the network remembers from step to step; the caller owns it, and may own several. It is
+ * aligned to 4 bytes, and so are the arrays in it.
+ * Members below "scratch" are used within a step only.
  */
 typedef struct {
     float lstm_x_h[2][5]; /* x [2], lstm_h [3] */

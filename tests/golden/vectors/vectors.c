@@ -14,34 +14,22 @@
 #pragma GCC optimize("no-ipa-modref")
 #endif
 
-#include "vectors.h"
+#include "vectors_private.h"
 
-#include <arm_acle.h>
+#include <string.h>
+
 #if defined(__arm__) && !(defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1))
 #error "this file was generated for a core with Helium; compile the model again for yours"
 #endif
-#include <arm_mve.h>
-#include <string.h>
 
 #if defined(__arm__) && !defined(__ARM_FEATURE_DSP)
 #error "this file was generated for a core with the DSP extension; compile the model again for yours"
 #endif
 
-/* The code needs a >> that rounds down, as every compiler for these cores has it. */
-typedef char vectors_shift_is_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
-/* It computes in int, too: one of 16 bits is not enough. */
-typedef char vectors_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
+#include <arm_acle.h>
+#include <arm_mve.h>
 
-extern const int16_t vectors_sigmoid_starts_table[512];
-extern const int32_t vectors_sigmoid_ways_table[512];
-extern const int16_t vectors_exp_table[513];
-extern const int32_t vectors_lstm_weights[48];
-extern const int32_t vectors_lstm_constants[1][6][4];
-extern const int32_t vectors_fc_weights[11];
-extern const int32_t vectors_fc_constants[1][1][4];
-extern const int32_t vectors_lstm_c_initial[3];
-
-static inline int32_t le_larger(int32_t a, int32_t b)
+LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
 {
     return a < b ? b : a;
 }
@@ -64,7 +52,7 @@ static inline int32_t le_larger(int32_t a, int32_t b)
  */
 
 /* Eight numbers, of which `left` are there; the others are 0. Its callers know `left` as a constant. */
-static inline int16x8_t le_eight(const int16_t *x, int32_t left)
+LSTM_EDGE_CODE_SECTION static inline int16x8_t le_eight(const int16_t *x, int32_t left)
 {
     if (left <= 0) {
         return vdupq_n_s16(0);
@@ -72,13 +60,13 @@ static inline int16x8_t le_eight(const int16_t *x, int32_t left)
     return left >= 8 ? vldrhq_s16(x) : vldrhq_z_s16(x, vctp16q((uint32_t)left));
 }
 
-static inline void le_both_planes(int16x8_t x, int8_t *staged)
+LSTM_EDGE_CODE_SECTION static inline void le_both_planes(int16x8_t x, int8_t *staged)
 {
     vstrbq_s16(staged, vshrq_n_s16(x, 7));
     vstrbq_s16(staged + 16, vandq_s16(x, vdupq_n_s16(127)));
 }
 
-static inline void le_planes(const int16_t *x, int32_t columns, int8_t *staged)
+LSTM_EDGE_CODE_SECTION static inline void le_planes(const int16_t *x, int32_t columns, int8_t *staged)
 {
     LE_KEEP(staged);
     const int32_t whole = columns & ~15;
@@ -95,7 +83,7 @@ static inline void le_planes(const int16_t *x, int32_t columns, int8_t *staged)
     LE_FENCE();
 }
 
-static inline void le_halves(const int16_t *x, int32_t columns, int8_t *staged)
+LSTM_EDGE_CODE_SECTION static inline void le_halves(const int16_t *x, int32_t columns, int8_t *staged)
 {
     LE_KEEP(staged);
     const int32_t whole = columns & ~7;
@@ -111,7 +99,7 @@ static inline void le_halves(const int16_t *x, int32_t columns, int8_t *staged)
 }
 
 /* Copies `count` numbers. */
-static inline void le_take16(const int16_t *from, int16_t *to, int32_t count)
+LSTM_EDGE_CODE_SECTION static inline void le_take16(const int16_t *from, int16_t *to, int32_t count)
 {
     const int32_t whole = count & ~7;
 
@@ -133,7 +121,7 @@ static inline void le_take16(const int16_t *from, int16_t *to, int32_t count)
  * the segment in its upper 9 bits, signed, and 23 bits within it; addresses of a gather wrap, so a negative
  * segment counts from the middle.
  */
-static inline int32x4_t le_v_line_at(const int16_t *starts, const int32_t *ways, int32x4_t at)
+LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_line_at(const int16_t *starts, const int32_t *ways, int32x4_t at)
 {
     const uint32x4_t segment = vreinterpretq_u32_s32(vshrq_n_s32(at, 23));
     const int32x4_t start = vldrhq_gather_shifted_offset_s32(starts, segment);
@@ -149,7 +137,7 @@ static inline int32x4_t le_v_line_at(const int16_t *starts, const int32_t *ways,
  * Four numbers between the entries of a table: `middle` is entry 256, `next` 257. VQDMULH doubles:
  * 2 * way * (fraction << 8) >> 32 = way * fraction >> 23.
  */
-static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next, int32x4_t at)
+LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next, int32x4_t at)
 {
     const uint32x4_t segment = vreinterpretq_u32_s32(vshrq_n_s32(at, 23));
     const int32x4_t low = vldrhq_gather_shifted_offset_s32(middle, segment);
@@ -203,7 +191,7 @@ static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next
 #define LE_TAKE_6 LE_TAKE_5 "vldrb.8 q5, [r3], #16\n\t"
 
 #define LE_ROWS(name, take, start, pair, end) \
-    static inline const int32_t *name(const int32_t *w, const int8_t *x, int32_t *sums, int32_t blocks) \
+    LSTM_EDGE_CODE_SECTION static inline const int32_t *name(const int32_t *w, const int8_t *x, int32_t *sums, int32_t blocks) \
     { \
         register const int32_t *r0 __asm__("r0") = w; \
         register int32_t *r1 __asm__("r1") = sums; \
@@ -257,7 +245,7 @@ LE_ROWS(le_rows_2, LE_TAKE_1, LE_BIASES, LE_ROWS_2, LE_NO_MORE)
 LE_ROWS(le_rows_3, LE_TAKE_2, LE_BIASES, LE_ROWS_3, LE_NO_MORE)
 
 /* lstm_x_h_take_0: x as kernels read it */
-static void vectors_lstm_x_h_take_0_units(
+LSTM_EDGE_CODE_SECTION static void vectors_lstm_x_h_take_0_units(
     const int16_t *x,
     int16_t *lstm_x_h_out)
 {
@@ -265,7 +253,7 @@ static void vectors_lstm_x_h_take_0_units(
 }
 
 /* lstm: 3 units, 2 rows each over x [2], lstm_h [3]; 2 rows each over x [2]; 2 rows each over lstm_h [3] */
-static void vectors_lstm_units(
+LSTM_EDGE_CODE_SECTION static void vectors_lstm_units(
     const int16_t *x_h,
     const int16_t *h,
     int32_t *c,
@@ -334,7 +322,7 @@ static void vectors_lstm_units(
 }
 
 /* fc: 2 units, 1 row each over lstm_h_next_stored [3] */
-static void vectors_fc_units(
+LSTM_EDGE_CODE_SECTION static void vectors_fc_units(
     const int16_t *lstm_h_next_stored,
     int32_t *y_out,
     int32_t *softmax_largest_out)
@@ -364,7 +352,7 @@ static void vectors_fc_units(
 }
 
 /* softmax: 2 units, elementwise */
-static void vectors_softmax_units(
+LSTM_EDGE_CODE_SECTION static void vectors_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
     int16_t *exponential_out,
@@ -393,7 +381,7 @@ static void vectors_softmax_units(
 }
 
 /* softmax_2: 1 unit, elementwise */
-static void vectors_softmax_2_units(
+LSTM_EDGE_CODE_SECTION static void vectors_softmax_2_units(
     const int32_t *sum,
     int16_t *softmax_reciprocal_out)
 {
@@ -405,7 +393,7 @@ static void vectors_softmax_2_units(
 }
 
 /* softmax_3: 2 units, elementwise */
-static void vectors_softmax_3_units(
+LSTM_EDGE_CODE_SECTION static void vectors_softmax_3_units(
     const int16_t *exponential,
     const int16_t *reciprocal,
     int16_t *probability_out)
@@ -474,7 +462,7 @@ void vectors_set_lstm_h(vectors_state *state, const int16_t *values)
     }
 }
 
-void vectors_step(vectors_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void vectors_step(vectors_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -490,7 +478,7 @@ void vectors_step(vectors_state *state, const int16_t *x, int16_t *probability, 
     state->current = next;
 }
 
-void vectors_run(vectors_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void vectors_run(vectors_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         vectors_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);

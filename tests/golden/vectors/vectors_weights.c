@@ -1,11 +1,10 @@
 /*
  * generated for a test
  */
-#include "vectors.h"
+#include "vectors_private.h"
 
 /* lines at 0, Q0.15: 512 int16_t */
-extern const int16_t vectors_sigmoid_starts_table[512];
-const int16_t vectors_sigmoid_starts_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t vectors_sigmoid_starts_table[512] = {
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
@@ -51,8 +50,7 @@ const int16_t vectors_sigmoid_starts_table[512] = {
      32766,  32766,  32766,  32766,  32766,  32766,  32766,  32766,
 };
 /* ways of lines, << 9: 512 int32_t */
-extern const int32_t vectors_sigmoid_ways_table[512];
-const int32_t vectors_sigmoid_ways_table[512] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t vectors_sigmoid_ways_table[512] = {
          0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,
          0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,
          0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,      0,
@@ -98,8 +96,7 @@ const int32_t vectors_sigmoid_ways_table[512] = {
          0,      0,      0,      0,      0,      0,      0,      0,
 };
 /* exp table, Q0.15: 513 int16_t */
-extern const int16_t vectors_exp_table[513];
-const int16_t vectors_exp_table[513] = {
+LSTM_EDGE_WEIGHTS_SECTION const int16_t vectors_exp_table[513] = {
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
         0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
@@ -142,8 +139,7 @@ const int16_t vectors_exp_table[513] = {
     28026, 28916, 29834, 30781, 31758, 32766,
 };
 /* blocks of 4 rows: biases, then weights, four in a word: 48 int32_t */
-extern const int32_t vectors_lstm_weights[48];
-const int32_t vectors_lstm_weights[48] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t vectors_lstm_weights[48] = {
          37513,      25009,     244787,          0,  456455807, -293603794,  402714328,    8340336,
              0,       5808,      65022,      20322,          0,  116162404, -662584877,  276897004,
        1036571,          0,          2,          3,          2,          0, 1686094209,      10369,
@@ -152,8 +148,7 @@ const int32_t vectors_lstm_weights[48] = {
              0, 2130708607,    8386294,         10,          0,          0,          0,          0,
 };
 /* by 4 units: multipliers << 16, and other constants: 1 x 6 x 4 int32_t */
-extern const int32_t vectors_lstm_constants[1][6][4];
-const int32_t vectors_lstm_constants[1][6][4] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t vectors_lstm_constants[1][6][4] = {
     {
         {1406926848, 1406926848, 574947328, 0},
         {1082261504, 757596160, 1028128768, 0},
@@ -164,15 +159,12 @@ const int32_t vectors_lstm_constants[1][6][4] = {
     },
 };
 /* blocks of 4 rows: biases, then weights, four in a word: 11 int32_t */
-extern const int32_t vectors_fc_weights[11];
-const int32_t vectors_fc_weights[11] = {-400140, -260078, 0, 0, 2131361919, 12320, 0, 0, 0, 0, 0};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t vectors_fc_weights[11] = {-400140, -260078, 0, 0, 2131361919, 12320, 0, 0, 0, 0, 0};
 /* by 4 units: multipliers << 16, and other constants: 1 x 1 x 4 int32_t */
-extern const int32_t vectors_fc_constants[1][1][4];
-const int32_t vectors_fc_constants[1][1][4] = {
+LSTM_EDGE_WEIGHTS_SECTION const int32_t vectors_fc_constants[1][1][4] = {
     {
         {879296512, 1082261504, 0, 0},
     },
 };
 /* initial state: 3 int32_t */
-extern const int32_t vectors_lstm_c_initial[3];
-const int32_t vectors_lstm_c_initial[3] = {-196608, 491520, 294912};
+LSTM_EDGE_WEIGHTS_SECTION const int32_t vectors_lstm_c_initial[3] = {-196608, 491520, 294912};

@@ -1,0 +1,46 @@
+/*
+ * generated for a test
+ *
+ * What vectors.c and vectors_weights.c share. Include vectors.h instead.
+ */
+#ifndef VECTORS_PRIVATE_H
+#define VECTORS_PRIVATE_H
+
+#include "vectors.h"
+
+/*
+ * Where weights and tables go, and the functions that a step calls: nothing, or attributes that a
+ * build gives with -D, as __attribute__((section(".extflash"))).
+ */
+#ifndef LSTM_EDGE_WEIGHTS_SECTION
+#define LSTM_EDGE_WEIGHTS_SECTION
+#endif
+#ifndef LSTM_EDGE_CODE_SECTION
+#define LSTM_EDGE_CODE_SECTION
+#endif
+
+/* A claim that does not compile where it is wrong. */
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define LE_CLAIM(name, claim) static_assert(claim, #name)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define LE_CLAIM(name, claim) _Static_assert(claim, #name)
+#else
+#define LE_CLAIM(name, claim) typedef char name[(claim) ? 1 : -1]
+#endif
+
+/* The code needs a >> that rounds down, as every compiler for these cores has it. */
+LE_CLAIM(vectors_shift_is_arithmetic, (-1 >> 1) == -1);
+
+/* It computes in int, too: one of 16 bits is not enough. */
+LE_CLAIM(vectors_int_has_32_bits, sizeof(int) >= 4);
+
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t vectors_sigmoid_starts_table[512];
+LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_sigmoid_ways_table[512];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t vectors_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_lstm_weights[48];
+LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_lstm_constants[1][6][4];
+LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_fc_weights[11];
+LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_fc_constants[1][1][4];
+LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_lstm_c_initial[3];
+
+#endif
