@@ -22,7 +22,7 @@ from lstm_edge.passes.select import Selection
 from lstm_edge.targets import Target
 
 _NOTHING = Parameters((), (), {}, {}, {}, {}, frozenset())
-BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "int32_t": 4, "float": 4}
+BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "int32_t": 4, "int64_t": 8, "float": 4}
 
 
 def constant_bytes(constants: tuple[Constant, ...]) -> tuple[int, int]:

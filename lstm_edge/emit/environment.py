@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lstm_edge.emit.view import Constant
 from lstm_edge.resources import templates_dir
 
 WIDTH = 100
+MOST_IN_LINE = 3
 
 
 def environment() -> jinja2.Environment:
@@ -33,7 +35,15 @@ def _environment(folder: Path) -> jinja2.Environment:
         autoescape=False,
     )
     env.filters["initializer"] = initializer
+    env.filters["parameters"] = parameters
     return env
+
+
+def parameters(declared: Sequence[str]) -> str:
+    """The parameters of a function in parentheses; more than three on a line each."""
+    if len(declared) <= MOST_IN_LINE:
+        return f"({', '.join(declared)})"
+    return "(\n    " + ",\n    ".join(declared) + ")"
 
 
 def initializer(constant: Constant) -> str:

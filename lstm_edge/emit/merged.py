@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.pieces import Piece, on_arm, pieces
-from lstm_edge.emit.render import Rendered, render
+from lstm_edge.emit.render import UNKNOWN, Rendered, render
 from lstm_edge.families import PORTABLE, Cores, Family, family_of
+from lstm_edge.interpret.raw import RawInput
 from lstm_edge.ir.program import Program
 
 _INCLUDES = "#include <stdint.h>\n"
@@ -43,17 +46,26 @@ def render_cores(
     banner: tuple[str, ...],
     optimize: str = "speed",
     stack: int | None = None,
+    *,
+    identity: Identity = UNKNOWN,
+    raw: Mapping[str, RawInput] | None = None,
 ) -> Merged:
     """The files of `render` for a target, or one source for several."""
+    written = partial(
+        render,
+        unroll=unroll,
+        banner=banner,
+        optimize=optimize,
+        stack=stack,
+        identity=identity,
+        raw=raw,
+    )
     if not cores.several:
         (target,) = cores.targets
-        rendered = render(program, target, unroll, banner, optimize, stack)
+        rendered = written(program, target, alone=True)
         return Merged(rendered.files, {target.name: rendered})
     first = {family_of(target): target for target in reversed(cores.targets)}
-    by_family = {
-        family: render(program, first[family], unroll, banner, optimize, stack, alone=False)
-        for family in cores.families
-    }
+    by_family = {family: written(program, first[family], alone=False) for family in cores.families}
     texts = {family: _texts(family, made) for family, made in by_family.items()}
     files = _merge(program.name, texts, is_float=program.is_float)
     by_target = {

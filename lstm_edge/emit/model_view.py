@@ -9,6 +9,7 @@ import numpy as np
 from lstm_edge.emit import formats_comment
 from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.header import Macro, macros, state_macros, step_notes
+from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.memory import NEXT, Member, Memory, c_name
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.states import KeptState
@@ -77,6 +78,7 @@ class ModelView:
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
     macros: tuple[Macro, ...]
+    identity: str
     formats: tuple[str, ...]
     step_notes: tuple[str, ...]
     signatures: Signatures
@@ -119,6 +121,7 @@ class Printing:
     """How the C is written: what its templates choose by, beside the model."""
 
     banner: tuple[str, ...]
+    identity: Identity
     dialect: str
     alone: bool
     small: bool
@@ -158,7 +161,12 @@ def model_view(
         constants=(*constants, *more),
         inputs=inputs,
         outputs=outputs,
-        macros=(*macros(program, inputs, outputs), *state_macros(program, kept)),
+        macros=(
+            *printing.identity.macros(program),
+            *macros(program, inputs, outputs),
+            *state_macros(program, kept),
+        ),
+        identity=printing.identity.text(program),
         formats=formats_comment.comment(program),
         step_notes=tuple(step_notes(program, inputs, outputs)),
         signatures=_signatures(program, inputs, outputs, kept),
@@ -184,10 +192,10 @@ def _signatures(
     kept: tuple[KeptState, ...],
 ) -> Signatures:
     state = f"{program.name}_state *state"
-    given = [f"const {p.ctype} *{p.name}" for p in inputs]
-    taken = [f"{p.ctype} *{p.name}" for p in outputs]
-    given_states = [f"const {s.ctype} *{s.name}_in" for s in kept if program.explicit]
-    taken_states = [f"{s.ctype} *{s.name}_out" for s in kept if program.explicit]
+    given = [f"const {p.type} *{p.name}" for p in inputs]
+    taken = [f"{p.type} *{p.name}" for p in outputs]
+    given_states = [f"const {s.type} *{s.name}_in" for s in kept if program.explicit]
+    taken_states = [f"{s.type} *{s.name}_out" for s in kept if program.explicit]
     arguments = [f"&{p.name}[t * {p.length}]" if p.per_step else p.name for p in inputs]
     place = "written" if emits(program) else "t"
     for p in outputs:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.names import is_reserved
+from lstm_edge.emit.raw_ports import RawView, raw_view
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import Constant
 from lstm_edge.interpret.ports import LIMIT, quantizing_constants
+from lstm_edge.interpret.raw import RawInput
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.passes.widths import ctype_of
 
@@ -21,9 +23,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PortView:
-    """An input or output in C. Texts hold literals, or array elements where features differ."""
+    """An input or output in C. Texts hold literals, or array elements where features differ.
+
+    type: the name of its C type in the header. converts: it holds real numbers. raw: how integers
+    of a converter are stored, None where it takes none.
+    """
 
     name: str
+    type: str
     ctype: str
     length: int
     per_step: bool
@@ -35,12 +42,14 @@ class PortView:
     low: int
     high: int
     limit: str
+    raw: RawView | None
 
 
 def port_names(program: Program) -> dict[str, str]:
     """A C identifier for each input and output, by its name in the file."""
     names: dict[str, str] = {}
-    taken = {c_name(f"{s.name}_{end}").upper() for s in program.settable for end in ("in", "out")}
+    ends = ("in", "out", "state")
+    taken = {c_name(f"{s.name}_{end}").upper() for s in program.settable for end in ends}
     for port in (*program.inputs, *program.outputs):
         base = re.sub(r"\W+", "_", port.name, flags=re.ASCII).strip("_") or "data"
         if base[0].isdigit():
@@ -55,7 +64,14 @@ def port_names(program: Program) -> dict[str, str]:
     return names
 
 
-def port_view(program: Program, port: Port, name: str) -> tuple[PortView, list[Constant]]:
+def type_of(program: Program, port_name: str) -> str:
+    """The C type of a port's numbers; a name in the header, whatever the number format is."""
+    return f"{program.name}_{port_name}_t"
+
+
+def port_view(
+    program: Program, port: Port, name: str, raw: RawInput | None = None
+) -> tuple[PortView, list[Constant]]:
     """The view of a port, and the arrays that its conversion needs."""
     fmt = program.values[port.value].format
     centre, units = quantizing_constants(port)
@@ -70,13 +86,13 @@ def port_view(program: Program, port: Port, name: str) -> tuple[PortView, list[C
         return f"{array}[k]"
 
     is_input = any(p is port for p in program.inputs)
-    converts = not (program.is_float or port.limit)
     view = PortView(
         name=name,
+        type=type_of(program, name),
         ctype=ctype_of(program, port.value),
         length=program.values[port.value].length,
         per_step=port.per_step,
-        converts=converts,
+        converts=not port.limit,
         centre=text(centre, "centre", "real number stored as 0, per feature") if is_input else "",
         units_per_256=text(units, "units", "256 / scale, per feature") if is_input else "",
         scale=text(scale, "scale", "real value of 1") if not is_input else "",
@@ -84,8 +100,13 @@ def port_view(program: Program, port: Port, name: str) -> tuple[PortView, list[C
         low=fmt.low,
         high=fmt.high,
         limit=float_literal(float(LIMIT)),
+        raw=None,
     )
-    return view, constants if converts else []
+    constants = [] if program.is_float or port.limit else constants
+    if raw is None:
+        return view, constants
+    given, arrays = raw_view(program, port, name, raw)
+    return replace(view, raw=given), [*constants, *arrays]
 
 
 def _stored_text(program: Program, port: Port, name: str, constants: list[Constant]) -> str:

@@ -19,6 +19,7 @@ from lstm_edge.emit.curves import float_constants
 from lstm_edge.emit.dialects import dialect_of
 from lstm_edge.emit.dialects.tables import stored_tables
 from lstm_edge.emit.environment import environment
+from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.memory import Memory, allocate
 from lstm_edge.emit.model_view import ModelView, Printing, model_view
 from lstm_edge.emit.opening import looked_up
@@ -29,11 +30,15 @@ from lstm_edge.emit.states import kept_states
 from lstm_edge.emit.view import Constant
 from lstm_edge.emit.wide_rows import WideCode
 from lstm_edge.families import Cores
+from lstm_edge.interpret.raw import RawInput
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import curves
 from lstm_edge.passes.left import operations_of
 from lstm_edge.passes.select import Selection, select
 from lstm_edge.targets import Target
+
+UNKNOWN = Identity()
+"""Of a program that was made from no file."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,12 @@ def render(
     stack: int | None = None,
     *,
     alone: bool = True,
+    identity: Identity = UNKNOWN,
+    raw: Mapping[str, RawInput] | None = None,
 ) -> Rendered:
     """The model's header, code and weights. `banner`: the lines of the first comment. stack: bytes
     that a call may take, None for any. alone: for this target only; else it is a part of C that
-    chooses by core.
+    chooses by core. identity: of the model. raw: by input, what integers of a converter stand for.
     """
     selection = select(program, target, unroll, optimize, stack)
     plan = selection.schedule
@@ -69,7 +76,7 @@ def render(
     printer = _printer(program, target, selection, memory, unroll)
     printed = [printer.print(phase) for phase in plan.phases]
     phases = tuple(view for view, _ in printed)
-    inputs, outputs, constants = _ports(program, names)
+    inputs, outputs, constants = _ports(program, names, raw or {})
     tables = (
         *function_tables(program, plan, printer.speller.tables, selection.wide),
         *looked_up(program, plan),
@@ -77,7 +84,7 @@ def render(
     constants = [*tables, *(c for p in phases for c in p.constants), *constants]
     kept = kept_states(program, memory, plan, phases)
     dialect = printer.speller.dialect.name
-    printing = Printing(banner, dialect, alone, optimize == "size", printer.wide.phases)
+    printing = Printing(banner, identity, dialect, alone, optimize == "size", printer.wide.phases)
     model = model_view(
         program, memory, plan, phases, (inputs, outputs), kept, tuple(constants), printing
     )
@@ -105,16 +112,17 @@ def _printer(
 
 
 def _ports(
-    program: Program, names: Mapping[str, str]
+    program: Program, names: Mapping[str, str], raw: Mapping[str, RawInput]
 ) -> tuple[tuple[PortView, ...], tuple[PortView, ...], list[Constant]]:
     constants: list[Constant] = []
-    views: list[list[PortView]] = [[], []]
-    for group, ports in zip(views, (program.inputs, program.outputs), strict=True):
-        for port in ports:
-            view, arrays = port_view(program, port, names[port.name])
-            group.append(view)
-            constants += arrays
-    return tuple(views[0]), tuple(views[1]), constants
+    views: list[PortView] = []
+    given = len(program.inputs)
+    for k, port in enumerate((*program.inputs, *program.outputs)):
+        stands_for = raw.get(port.name) if k < given else None
+        view, arrays = port_view(program, port, names[port.name], stands_for)
+        views.append(view)
+        constants += arrays
+    return tuple(views[:given]), tuple(views[given:]), constants
 
 
 def _files(

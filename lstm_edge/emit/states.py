@@ -25,12 +25,13 @@ class KeptHome:
 
 @dataclass(frozen=True)
 class KeptState:
-    """One state. scale: the text of the real value of 1. current: the array that holds it between
-    steps, homes: all that do. follow: the phases that renew what follows from it. low, high: texts
-    of the bounds, "" where the type has none narrower.
+    """One state. type: its C type in the header. scale: the text of the real value of 1. current:
+    the array that holds it between steps, homes: all that do. follow: the phases that renew what
+    follows from it. low, high: texts of the bounds, "" where the type has none narrower.
     """
 
     name: str
+    type: str
     ctype: str
     length: int
     current: str
@@ -64,11 +65,12 @@ def kept_states(
         found.append(
             KeptState(
                 c_name(state.name),
+                state_type(program, state.name),
                 ctype,
                 value.length,
                 memory.current[state.name][0].text,
                 f"{value.length} numbers, {value.format.describe()}{_ports(program, state.name)}",
-                "" if ctype == "float" else float_literal(value.format.scale),
+                float_literal(1.0 if ctype == "float" else value.format.scale),
                 str(value.format.low) if narrower else "",
                 str(value.format.high) if narrower else "",
                 tuple(
@@ -83,6 +85,11 @@ def kept_states(
             )
         )
     return tuple(found)
+
+
+def state_type(program: Program, state: str) -> str:
+    """The C type of a state's numbers; a name in the header."""
+    return f"{program.name}_{c_name(state)}_state_t"
 
 
 def _is_narrower(low: int, high: int, ctype: str) -> bool:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from lstm_edge.emit.clocks import length_text
 from lstm_edge.emit.environment import environment
 from lstm_edge.emit.memory import c_name
-from lstm_edge.emit.ports import port_names
+from lstm_edge.emit.ports import port_names, type_of
+from lstm_edge.emit.states import state_type
 from lstm_edge.emit.ticks import emits
 from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.ir.clock import Length
@@ -30,6 +31,7 @@ class TestPort:
     """An array argument of the step function."""
 
     name: str
+    type: str
     ctype: str
     length: int
     per_step: bool
@@ -40,6 +42,7 @@ class Vector:
     """A table of numbers in the self-test."""
 
     name: str
+    type: str
     ctype: str
     dims: tuple[int, ...]
     numbers: Array
@@ -50,7 +53,11 @@ def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
     names = port_names(program)
     return [
         TestPort(
-            names[p.name], ctype_of(program, p.value), program.values[p.value].length, p.per_step
+            names[p.name],
+            type_of(program, names[p.name]),
+            ctype_of(program, p.value),
+            program.values[p.value].length,
+            p.per_step,
         )
         for p in ports
     ]
@@ -112,7 +119,13 @@ def tested_model(program: Program) -> TestedModel:
     inputs = test_ports(program, program.inputs)
     outputs = test_ports(program, program.outputs)
     kept = (
-        TestPort(c_name(s.name), ctype_of(program, s.name), program.values[s.name].length, False)
+        TestPort(
+            c_name(s.name),
+            state_type(program, s.name),
+            ctype_of(program, s.name),
+            program.values[s.name].length,
+            False,
+        )
         for s in program.settable
     )
     return TestedModel(
@@ -151,7 +164,9 @@ def render_selftest(
     ):
         for port, info in zip(ports, test_ports(program, ports), strict=True):
             numbers = np.atleast_2d(arrays[port.name])
-            vectors.append(Vector(f"{kind}_{info.name}", info.ctype, numbers.shape, numbers))
+            vectors.append(
+                Vector(f"{kind}_{info.name}", info.type, info.ctype, numbers.shape, numbers)
+            )
     steps = next(len(inputs[p.name]) for p in program.inputs if p.per_step)
     template = environment().get_template("common/selftest.c.j2")
     return template.render(

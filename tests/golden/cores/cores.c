@@ -2067,12 +2067,12 @@ void cores_reset(cores_state *state)
     state->current = 0;
 }
 
-void cores_get_lstm_c(const cores_state *state, int32_t *values)
+void cores_get_lstm_c(const cores_state *state, cores_lstm_c_state_t *values)
 {
     memcpy(values, state->lstm_c, 3 * sizeof values[0]);
 }
 
-void cores_set_lstm_c(cores_state *state, const int32_t *values)
+void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
 {
     int32_t *const current = state->lstm_c;
 
@@ -2087,12 +2087,12 @@ void cores_set_lstm_c(cores_state *state, const int32_t *values)
 
 #if CORES_CORE == CORES_MVE || CORES_CORE == CORES_DSP || CORES_CORE == CORES_PORTABLE
 
-void cores_get_lstm_h(const cores_state *state, int16_t *values)
+void cores_get_lstm_h(const cores_state *state, cores_lstm_h_state_t *values)
 {
     memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
-void cores_set_lstm_h(cores_state *state, const int16_t *values)
+void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)
 {
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
@@ -2107,7 +2107,7 @@ void cores_set_lstm_h(cores_state *state, const int16_t *values)
 
 #else
 
-void cores_get_lstm_h(const cores_state *state, int16_t *values)
+void cores_get_lstm_h(const cores_state *state, cores_lstm_h_state_t *values)
 {
     const int32_t *const current = &state->lstm_x_h[state->current][2];
 
@@ -2116,7 +2116,7 @@ void cores_get_lstm_h(const cores_state *state, int16_t *values)
     }
 }
 
-void cores_set_lstm_h(cores_state *state, const int16_t *values)
+void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)
 {
     int32_t *const current = &state->lstm_x_h[state->current][2];
 
@@ -2133,7 +2133,11 @@ void cores_set_lstm_h(cores_state *state, const int16_t *values)
 
 #if CORES_CORE == CORES_MVE || CORES_CORE == CORES_PORTABLE
 
-LSTM_EDGE_CODE_SECTION void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void cores_step(
+    cores_state *state,
+    const cores_x_t *x,
+    cores_probability_t *probability,
+    cores_hidden_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -2151,7 +2155,11 @@ LSTM_EDGE_CODE_SECTION void cores_step(cores_state *state, const int16_t *x, int
 
 #else
 
-LSTM_EDGE_CODE_SECTION void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void cores_step(
+    cores_state *state,
+    const cores_x_t *x,
+    cores_probability_t *probability,
+    cores_hidden_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -2169,18 +2177,23 @@ LSTM_EDGE_CODE_SECTION void cores_step(cores_state *state, const int16_t *x, int
 
 #endif
 
-LSTM_EDGE_CODE_SECTION void cores_run(cores_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void cores_run(
+    cores_state *state,
+    const cores_x_t *x,
+    int32_t steps,
+    cores_probability_t *probability,
+    cores_hidden_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         cores_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);
     }
 }
 
-void cores_quantize_x(const float *real, int16_t *stored)
+void cores_quantize_x(const float *real, cores_x_t *stored)
 {
     for (int32_t k = 0; k < 2; k++) {
         const float centred = real[k] - -0.0f;
-        float scaled = centred * 163835.0f;
+        float scaled = centred * 163835.0f; /* 1/256 of a stored unit */
 
         if (!(scaled > -1.07374182e+09f)) { /* NaN, too */
             scaled = -1.07374182e+09f;
@@ -2188,7 +2201,7 @@ void cores_quantize_x(const float *real, int16_t *stored)
         if (scaled > 1.07374182e+09f) {
             scaled = 1.07374182e+09f;
         }
-        int32_t rounded = ((int32_t)scaled + 128) >> 8;
+        int32_t rounded = ((int32_t)scaled + 128) >> 8; /* stored units, to nearest */
 
         if (rounded < -32768) {
             rounded = -32768;
@@ -2196,18 +2209,18 @@ void cores_quantize_x(const float *real, int16_t *stored)
         if (rounded > 32767) {
             rounded = 32767;
         }
-        stored[k] = (int16_t)rounded;
+        stored[k] = (cores_x_t)rounded;
     }
 }
 
-void cores_dequantize_probability(const int16_t *stored, float *real)
+void cores_dequantize_probability(const cores_probability_t *stored, float *real)
 {
     for (int32_t k = 0; k < 2; k++) {
         real[k] = (float)stored[k] * 3.05213034e-05f;
     }
 }
 
-void cores_dequantize_hidden(const int16_t *stored, float *real)
+void cores_dequantize_hidden(const cores_hidden_t *stored, float *real)
 {
     for (int32_t k = 0; k < 3; k++) {
         real[k] = (float)stored[k] * 0.00048828125f;

@@ -34,12 +34,24 @@
 extern "C" {
 #endif
 
+#define CORES_MODEL_NAME                     "cores"
+#define CORES_MODEL_SHA256                   "0000000000000000000000000000000000000000000000000000000000000000"
+#define CORES_TOOL_VERSION                   "0.0.0"  /* of lstm-edge */
+#define CORES_TOOL_VERSION_NUMBER            0  /* 1.2.3 is 10203 */
+#define CORES_SCHEME                         "int8"
 #define CORES_X_SIZE                         2  /* numbers per step */
 #define CORES_X_SCALE                        0.00156254764f  /* real value of 1 */
 #define CORES_PROBABILITY_SIZE               2  /* numbers after the last step */
 #define CORES_PROBABILITY_SCALE              3.05213034e-05f  /* real value of 1 */
 #define CORES_HIDDEN_SIZE                    3  /* numbers per step */
 #define CORES_HIDDEN_SCALE                   0.00048828125f  /* real value of 1 */
+
+/* Numbers of an input, an output or a state: the names stay where options change the types. */
+typedef int16_t cores_x_t;
+typedef int16_t cores_probability_t;
+typedef int16_t cores_hidden_t;
+typedef int32_t cores_lstm_c_state_t;
+typedef int16_t cores_lstm_h_state_t;
 
 #if CORES_CORE == CORES_MVE || CORES_CORE == CORES_PORTABLE
 
@@ -132,12 +144,12 @@ void cores_init(cores_state *state);
 void cores_reset(cores_state *state);
 
 /* Read and set a state between two steps: 3 numbers, Q11.19 in int32. */
-void cores_get_lstm_c(const cores_state *state, int32_t *values);
-void cores_set_lstm_c(cores_state *state, const int32_t *values);
+void cores_get_lstm_c(const cores_state *state, cores_lstm_c_state_t *values);
+void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values);
 
 /* Read and set a state between two steps: 3 numbers, Q1.11 in int16. */
-void cores_get_lstm_h(const cores_state *state, int16_t *values);
-void cores_set_lstm_h(cores_state *state, const int16_t *values);
+void cores_get_lstm_h(const cores_state *state, cores_lstm_h_state_t *values);
+void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values);
 
 /*
  * One time step.
@@ -146,19 +158,31 @@ void cores_set_lstm_h(cores_state *state, const int16_t *values);
  * hidden: 3 numbers, Q1.11 in int16
  * probability: NULL at steps whose result is not wanted, to save its work
  */
-void cores_step(cores_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
+void cores_step(
+    cores_state *state,
+    const cores_x_t *x,
+    cores_probability_t *probability,
+    cores_hidden_t *hidden);
 
 /* Several time steps: the arrays hold one step after the other. The state is not reset. */
-void cores_run(cores_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden);
+void cores_run(
+    cores_state *state,
+    const cores_x_t *x,
+    int32_t steps,
+    cores_probability_t *probability,
+    cores_hidden_t *hidden);
 
 /* Real numbers of one step to stored ones: to nearest, limited to the stored range. */
-void cores_quantize_x(const float *real, int16_t *stored);
+void cores_quantize_x(const float *real, cores_x_t *stored);
 
 /* Stored numbers of one result to real ones. */
-void cores_dequantize_probability(const int16_t *stored, float *real);
+void cores_dequantize_probability(const cores_probability_t *stored, float *real);
 
 /* Stored numbers of one result to real ones. */
-void cores_dequantize_hidden(const int16_t *stored, float *real);
+void cores_dequantize_hidden(const cores_hidden_t *stored, float *real);
+
+/* Tool, model, its SHA-256 and the options; in an image if something in it refers to this. */
+extern const char cores_identity[];
 
 /* Number of results that differ from the compiler's own; in cores_selftest.c. */
 int cores_selftest(void);

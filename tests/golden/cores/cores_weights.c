@@ -3,6 +3,9 @@
  */
 #include "cores_private.h"
 
+/* Where this comes from: a reference to it keeps it in an image, where `strings` finds it. */
+const char cores_identity[] = "lstm-edge 0.0.0; model cores; sha256 0000000000000000000000000000000000000000000000000000000000000000; scheme=int8";
+
 #if CORES_CORE == CORES_MVE
 
 /* lines at 0, Q0.15: 512 int16_t */

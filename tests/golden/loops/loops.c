@@ -303,12 +303,12 @@ void loops_reset(loops_state *state)
     state->current = 0;
 }
 
-void loops_get_lstm_c(const loops_state *state, int32_t *values)
+void loops_get_lstm_c(const loops_state *state, loops_lstm_c_state_t *values)
 {
     memcpy(values, state->lstm_c, 3 * sizeof values[0]);
 }
 
-void loops_set_lstm_c(loops_state *state, const int32_t *values)
+void loops_set_lstm_c(loops_state *state, const loops_lstm_c_state_t *values)
 {
     int32_t *const current = state->lstm_c;
 
@@ -321,12 +321,12 @@ void loops_set_lstm_c(loops_state *state, const int32_t *values)
     }
 }
 
-void loops_get_lstm_h(const loops_state *state, int16_t *values)
+void loops_get_lstm_h(const loops_state *state, loops_lstm_h_state_t *values)
 {
     memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
-void loops_set_lstm_h(loops_state *state, const int16_t *values)
+void loops_set_lstm_h(loops_state *state, const loops_lstm_h_state_t *values)
 {
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
@@ -339,7 +339,11 @@ void loops_set_lstm_h(loops_state *state, const int16_t *values)
     }
 }
 
-LSTM_EDGE_CODE_SECTION void loops_step(loops_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void loops_step(
+    loops_state *state,
+    const loops_x_t *x,
+    loops_probability_t *probability,
+    loops_hidden_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -355,18 +359,23 @@ LSTM_EDGE_CODE_SECTION void loops_step(loops_state *state, const int16_t *x, int
     state->current = next;
 }
 
-LSTM_EDGE_CODE_SECTION void loops_run(loops_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void loops_run(
+    loops_state *state,
+    const loops_x_t *x,
+    int32_t steps,
+    loops_probability_t *probability,
+    loops_hidden_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         loops_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);
     }
 }
 
-void loops_quantize_x(const float *real, int16_t *stored)
+void loops_quantize_x(const float *real, loops_x_t *stored)
 {
     for (int32_t k = 0; k < 2; k++) {
         const float centred = real[k] - -0.0f;
-        float scaled = centred * 163835.0f;
+        float scaled = centred * 163835.0f; /* 1/256 of a stored unit */
 
         if (!(scaled > -1.07374182e+09f)) { /* NaN, too */
             scaled = -1.07374182e+09f;
@@ -374,7 +383,7 @@ void loops_quantize_x(const float *real, int16_t *stored)
         if (scaled > 1.07374182e+09f) {
             scaled = 1.07374182e+09f;
         }
-        int32_t rounded = ((int32_t)scaled + 128) >> 8;
+        int32_t rounded = ((int32_t)scaled + 128) >> 8; /* stored units, to nearest */
 
         if (rounded < -32768) {
             rounded = -32768;
@@ -382,18 +391,18 @@ void loops_quantize_x(const float *real, int16_t *stored)
         if (rounded > 32767) {
             rounded = 32767;
         }
-        stored[k] = (int16_t)rounded;
+        stored[k] = (loops_x_t)rounded;
     }
 }
 
-void loops_dequantize_probability(const int16_t *stored, float *real)
+void loops_dequantize_probability(const loops_probability_t *stored, float *real)
 {
     for (int32_t k = 0; k < 2; k++) {
         real[k] = (float)stored[k] * 3.05213034e-05f;
     }
 }
 
-void loops_dequantize_hidden(const int16_t *stored, float *real)
+void loops_dequantize_hidden(const loops_hidden_t *stored, float *real)
 {
     for (int32_t k = 0; k < 3; k++) {
         real[k] = (float)stored[k] * 0.00048828125f;

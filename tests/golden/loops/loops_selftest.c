@@ -6,16 +6,16 @@
  */
 #include "loops.h"
 
-static const int16_t given_x[4][2] = {
+static const loops_x_t given_x[4][2] = {
     {40, 0},
     {520, -40},
     {-40, 520},
     {0, 40},
 };
-static const int16_t expected_probability[1][2] = {
+static const loops_probability_t expected_probability[1][2] = {
     {13346, 19417},
 };
-static const int16_t expected_hidden[4][3] = {
+static const loops_hidden_t expected_hidden[4][3] = {
     {-167, 552, 442},
     {101, 300, 306},
     {338, 312, 386},
@@ -29,8 +29,8 @@ int loops_selftest(void)
 
     loops_init(&state);
     for (int32_t t = 0; t < 4; t++) {
-        int16_t got_probability[2];
-        int16_t got_hidden[3];
+        loops_probability_t got_probability[2];
+        loops_hidden_t got_hidden[3];
         loops_step(&state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
         for (int32_t k = 0; t == 3 && k < 2; k++) {
             wrong += got_probability[k] != expected_probability[0][k];

@@ -558,12 +558,12 @@ void pairs_reset(pairs_state *state)
     state->current = 0;
 }
 
-void pairs_get_lstm_c(const pairs_state *state, int32_t *values)
+void pairs_get_lstm_c(const pairs_state *state, pairs_lstm_c_state_t *values)
 {
     memcpy(values, state->lstm_c, 3 * sizeof values[0]);
 }
 
-void pairs_set_lstm_c(pairs_state *state, const int32_t *values)
+void pairs_set_lstm_c(pairs_state *state, const pairs_lstm_c_state_t *values)
 {
     int32_t *const current = state->lstm_c;
 
@@ -576,12 +576,12 @@ void pairs_set_lstm_c(pairs_state *state, const int32_t *values)
     }
 }
 
-void pairs_get_lstm_h(const pairs_state *state, int16_t *values)
+void pairs_get_lstm_h(const pairs_state *state, pairs_lstm_h_state_t *values)
 {
     memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
-void pairs_set_lstm_h(pairs_state *state, const int16_t *values)
+void pairs_set_lstm_h(pairs_state *state, const pairs_lstm_h_state_t *values)
 {
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
@@ -594,7 +594,11 @@ void pairs_set_lstm_h(pairs_state *state, const int16_t *values)
     }
 }
 
-LSTM_EDGE_CODE_SECTION void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void pairs_step(
+    pairs_state *state,
+    const pairs_x_t *x,
+    pairs_probability_t *probability,
+    pairs_hidden_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -610,18 +614,23 @@ LSTM_EDGE_CODE_SECTION void pairs_step(pairs_state *state, const int16_t *x, int
     state->current = next;
 }
 
-LSTM_EDGE_CODE_SECTION void pairs_run(pairs_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void pairs_run(
+    pairs_state *state,
+    const pairs_x_t *x,
+    int32_t steps,
+    pairs_probability_t *probability,
+    pairs_hidden_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         pairs_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);
     }
 }
 
-void pairs_quantize_x(const float *real, int16_t *stored)
+void pairs_quantize_x(const float *real, pairs_x_t *stored)
 {
     for (int32_t k = 0; k < 2; k++) {
         const float centred = real[k] - -0.0f;
-        float scaled = centred * 163835.0f;
+        float scaled = centred * 163835.0f; /* 1/256 of a stored unit */
 
         if (!(scaled > -1.07374182e+09f)) { /* NaN, too */
             scaled = -1.07374182e+09f;
@@ -629,7 +638,7 @@ void pairs_quantize_x(const float *real, int16_t *stored)
         if (scaled > 1.07374182e+09f) {
             scaled = 1.07374182e+09f;
         }
-        int32_t rounded = ((int32_t)scaled + 128) >> 8;
+        int32_t rounded = ((int32_t)scaled + 128) >> 8; /* stored units, to nearest */
 
         if (rounded < -32768) {
             rounded = -32768;
@@ -637,18 +646,18 @@ void pairs_quantize_x(const float *real, int16_t *stored)
         if (rounded > 32767) {
             rounded = 32767;
         }
-        stored[k] = (int16_t)rounded;
+        stored[k] = (pairs_x_t)rounded;
     }
 }
 
-void pairs_dequantize_probability(const int16_t *stored, float *real)
+void pairs_dequantize_probability(const pairs_probability_t *stored, float *real)
 {
     for (int32_t k = 0; k < 2; k++) {
         real[k] = (float)stored[k] * 3.05213034e-05f;
     }
 }
 
-void pairs_dequantize_hidden(const int16_t *stored, float *real)
+void pairs_dequantize_hidden(const pairs_hidden_t *stored, float *real)
 {
     for (int32_t k = 0; k < 3; k++) {
         real[k] = (float)stored[k] * 0.00048828125f;

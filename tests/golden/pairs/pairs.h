@@ -11,12 +11,24 @@
 extern "C" {
 #endif
 
+#define PAIRS_MODEL_NAME                     "pairs"
+#define PAIRS_MODEL_SHA256                   "0000000000000000000000000000000000000000000000000000000000000000"
+#define PAIRS_TOOL_VERSION                   "0.0.0"  /* of lstm-edge */
+#define PAIRS_TOOL_VERSION_NUMBER            0  /* 1.2.3 is 10203 */
+#define PAIRS_SCHEME                         "int8"
 #define PAIRS_X_SIZE                         2  /* numbers per step */
 #define PAIRS_X_SCALE                        0.00156254764f  /* real value of 1 */
 #define PAIRS_PROBABILITY_SIZE               2  /* numbers after the last step */
 #define PAIRS_PROBABILITY_SCALE              3.05213034e-05f  /* real value of 1 */
 #define PAIRS_HIDDEN_SIZE                    3  /* numbers per step */
 #define PAIRS_HIDDEN_SCALE                   0.00048828125f  /* real value of 1 */
+
+/* Numbers of an input, an output or a state: the names stay where options change the types. */
+typedef int16_t pairs_x_t;
+typedef int16_t pairs_probability_t;
+typedef int16_t pairs_hidden_t;
+typedef int32_t pairs_lstm_c_state_t;
+typedef int16_t pairs_lstm_h_state_t;
 
 /*
  * What the network remembers from step to step; the caller owns it, and may own several. It is
@@ -44,12 +56,12 @@ void pairs_init(pairs_state *state);
 void pairs_reset(pairs_state *state);
 
 /* Read and set a state between two steps: 3 numbers, Q11.19 in int32. */
-void pairs_get_lstm_c(const pairs_state *state, int32_t *values);
-void pairs_set_lstm_c(pairs_state *state, const int32_t *values);
+void pairs_get_lstm_c(const pairs_state *state, pairs_lstm_c_state_t *values);
+void pairs_set_lstm_c(pairs_state *state, const pairs_lstm_c_state_t *values);
 
 /* Read and set a state between two steps: 3 numbers, Q1.11 in int16. */
-void pairs_get_lstm_h(const pairs_state *state, int16_t *values);
-void pairs_set_lstm_h(pairs_state *state, const int16_t *values);
+void pairs_get_lstm_h(const pairs_state *state, pairs_lstm_h_state_t *values);
+void pairs_set_lstm_h(pairs_state *state, const pairs_lstm_h_state_t *values);
 
 /*
  * One time step.
@@ -58,19 +70,31 @@ void pairs_set_lstm_h(pairs_state *state, const int16_t *values);
  * hidden: 3 numbers, Q1.11 in int16
  * probability: NULL at steps whose result is not wanted, to save its work
  */
-void pairs_step(pairs_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
+void pairs_step(
+    pairs_state *state,
+    const pairs_x_t *x,
+    pairs_probability_t *probability,
+    pairs_hidden_t *hidden);
 
 /* Several time steps: the arrays hold one step after the other. The state is not reset. */
-void pairs_run(pairs_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden);
+void pairs_run(
+    pairs_state *state,
+    const pairs_x_t *x,
+    int32_t steps,
+    pairs_probability_t *probability,
+    pairs_hidden_t *hidden);
 
 /* Real numbers of one step to stored ones: to nearest, limited to the stored range. */
-void pairs_quantize_x(const float *real, int16_t *stored);
+void pairs_quantize_x(const float *real, pairs_x_t *stored);
 
 /* Stored numbers of one result to real ones. */
-void pairs_dequantize_probability(const int16_t *stored, float *real);
+void pairs_dequantize_probability(const pairs_probability_t *stored, float *real);
 
 /* Stored numbers of one result to real ones. */
-void pairs_dequantize_hidden(const int16_t *stored, float *real);
+void pairs_dequantize_hidden(const pairs_hidden_t *stored, float *real);
+
+/* Tool, model, its SHA-256 and the options; in an image if something in it refers to this. */
+extern const char pairs_identity[];
 
 /* Number of results that differ from the compiler's own; in pairs_selftest.c. */
 int pairs_selftest(void);

@@ -3,6 +3,9 @@
  */
 #include "pairs_private.h"
 
+/* Where this comes from: a reference to it keeps it in an image, where `strings` finds it. */
+const char pairs_identity[] = "lstm-edge 0.0.0; model pairs; sha256 0000000000000000000000000000000000000000000000000000000000000000; scheme=int8";
+
 /* sigmoid table, Q0.15, with the way to the next entry: 512 int32_t */
 LSTM_EDGE_WEIGHTS_SECTION const int32_t pairs_sigmoid_table[512] = {
         32770,     32770,     32770,     32770,     32770,     32770,     32770,     32770,

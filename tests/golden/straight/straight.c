@@ -457,27 +457,31 @@ void straight_reset(straight_state *state)
     state->current = 0;
 }
 
-void straight_get_lstm_c(const straight_state *state, float *values)
+void straight_get_lstm_c(const straight_state *state, straight_lstm_c_state_t *values)
 {
     memcpy(values, state->lstm_c, 3 * sizeof values[0]);
 }
 
-void straight_set_lstm_c(straight_state *state, const float *values)
+void straight_set_lstm_c(straight_state *state, const straight_lstm_c_state_t *values)
 {
     memcpy(state->lstm_c, values, 3 * sizeof values[0]);
 }
 
-void straight_get_lstm_h(const straight_state *state, float *values)
+void straight_get_lstm_h(const straight_state *state, straight_lstm_h_state_t *values)
 {
     memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
-void straight_set_lstm_h(straight_state *state, const float *values)
+void straight_set_lstm_h(straight_state *state, const straight_lstm_h_state_t *values)
 {
     memcpy(&state->lstm_x_h[state->current][2], values, 3 * sizeof values[0]);
 }
 
-LSTM_EDGE_CODE_SECTION void straight_step(straight_state *state, const float *x, float *probability, float *hidden)
+LSTM_EDGE_CODE_SECTION void straight_step(
+    straight_state *state,
+    const straight_x_t *x,
+    straight_probability_t *probability,
+    straight_hidden_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -492,9 +496,35 @@ LSTM_EDGE_CODE_SECTION void straight_step(straight_state *state, const float *x,
     state->current = next;
 }
 
-LSTM_EDGE_CODE_SECTION void straight_run(straight_state *state, const float *x, int32_t steps, float *probability, float *hidden)
+LSTM_EDGE_CODE_SECTION void straight_run(
+    straight_state *state,
+    const straight_x_t *x,
+    int32_t steps,
+    straight_probability_t *probability,
+    straight_hidden_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         straight_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);
+    }
+}
+
+void straight_quantize_x(const float *real, straight_x_t *stored)
+{
+    for (int32_t k = 0; k < 2; k++) {
+        stored[k] = real[k];
+    }
+}
+
+void straight_dequantize_probability(const straight_probability_t *stored, float *real)
+{
+    for (int32_t k = 0; k < 2; k++) {
+        real[k] = stored[k];
+    }
+}
+
+void straight_dequantize_hidden(const straight_hidden_t *stored, float *real)
+{
+    for (int32_t k = 0; k < 3; k++) {
+        real[k] = stored[k];
     }
 }

@@ -6,16 +6,16 @@
  */
 #include "straight.h"
 
-static const float given_x[4][2] = {
+static const straight_x_t given_x[4][2] = {
     {0.0625f, 0.0f},
     {0.8125f, -0.0625f},
     {-0.0625f, 0.8125f},
     {0.0f, 0.0625f},
 };
-static const float expected_probability[1][2] = {
+static const straight_probability_t expected_probability[1][2] = {
     {0.407604724f, 0.592395306f},
 };
-static const float expected_hidden[4][3] = {
+static const straight_hidden_t expected_hidden[4][3] = {
     {-0.0814327821f, 0.269675374f, 0.215979993f},
     {0.0478742979f, 0.146138817f, 0.149327084f},
     {0.164067298f, 0.152718768f, 0.188269436f},
@@ -29,8 +29,8 @@ int straight_selftest(void)
 
     straight_init(&state);
     for (int32_t t = 0; t < 4; t++) {
-        float got_probability[2];
-        float got_hidden[3];
+        straight_probability_t got_probability[2];
+        straight_hidden_t got_hidden[3];
         straight_step(&state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
         for (int32_t k = 0; t == 3 && k < 2; k++) {
             wrong += got_probability[k] != expected_probability[0][k];

@@ -426,12 +426,12 @@ void vectors_reset(vectors_state *state)
     state->current = 0;
 }
 
-void vectors_get_lstm_c(const vectors_state *state, int32_t *values)
+void vectors_get_lstm_c(const vectors_state *state, vectors_lstm_c_state_t *values)
 {
     memcpy(values, state->lstm_c, 3 * sizeof values[0]);
 }
 
-void vectors_set_lstm_c(vectors_state *state, const int32_t *values)
+void vectors_set_lstm_c(vectors_state *state, const vectors_lstm_c_state_t *values)
 {
     int32_t *const current = state->lstm_c;
 
@@ -444,12 +444,12 @@ void vectors_set_lstm_c(vectors_state *state, const int32_t *values)
     }
 }
 
-void vectors_get_lstm_h(const vectors_state *state, int16_t *values)
+void vectors_get_lstm_h(const vectors_state *state, vectors_lstm_h_state_t *values)
 {
     memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
 }
 
-void vectors_set_lstm_h(vectors_state *state, const int16_t *values)
+void vectors_set_lstm_h(vectors_state *state, const vectors_lstm_h_state_t *values)
 {
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
@@ -462,7 +462,11 @@ void vectors_set_lstm_h(vectors_state *state, const int16_t *values)
     }
 }
 
-LSTM_EDGE_CODE_SECTION void vectors_step(vectors_state *state, const int16_t *x, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void vectors_step(
+    vectors_state *state,
+    const vectors_x_t *x,
+    vectors_probability_t *probability,
+    vectors_hidden_t *hidden)
 {
     const int32_t now = state->current;
     const int32_t next = 1 - now;
@@ -478,18 +482,23 @@ LSTM_EDGE_CODE_SECTION void vectors_step(vectors_state *state, const int16_t *x,
     state->current = next;
 }
 
-LSTM_EDGE_CODE_SECTION void vectors_run(vectors_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden)
+LSTM_EDGE_CODE_SECTION void vectors_run(
+    vectors_state *state,
+    const vectors_x_t *x,
+    int32_t steps,
+    vectors_probability_t *probability,
+    vectors_hidden_t *hidden)
 {
     for (int32_t t = 0; t < steps; t++) {
         vectors_step(state, &x[t * 2], t == steps - 1 ? probability : NULL, &hidden[t * 3]);
     }
 }
 
-void vectors_quantize_x(const float *real, int16_t *stored)
+void vectors_quantize_x(const float *real, vectors_x_t *stored)
 {
     for (int32_t k = 0; k < 2; k++) {
         const float centred = real[k] - -0.0f;
-        float scaled = centred * 163835.0f;
+        float scaled = centred * 163835.0f; /* 1/256 of a stored unit */
 
         if (!(scaled > -1.07374182e+09f)) { /* NaN, too */
             scaled = -1.07374182e+09f;
@@ -497,7 +506,7 @@ void vectors_quantize_x(const float *real, int16_t *stored)
         if (scaled > 1.07374182e+09f) {
             scaled = 1.07374182e+09f;
         }
-        int32_t rounded = ((int32_t)scaled + 128) >> 8;
+        int32_t rounded = ((int32_t)scaled + 128) >> 8; /* stored units, to nearest */
 
         if (rounded < -32768) {
             rounded = -32768;
@@ -505,18 +514,18 @@ void vectors_quantize_x(const float *real, int16_t *stored)
         if (rounded > 32767) {
             rounded = 32767;
         }
-        stored[k] = (int16_t)rounded;
+        stored[k] = (vectors_x_t)rounded;
     }
 }
 
-void vectors_dequantize_probability(const int16_t *stored, float *real)
+void vectors_dequantize_probability(const vectors_probability_t *stored, float *real)
 {
     for (int32_t k = 0; k < 2; k++) {
         real[k] = (float)stored[k] * 3.05213034e-05f;
     }
 }
 
-void vectors_dequantize_hidden(const int16_t *stored, float *real)
+void vectors_dequantize_hidden(const vectors_hidden_t *stored, float *real)
 {
     for (int32_t k = 0; k < 3; k++) {
         real[k] = (float)stored[k] * 0.00048828125f;

@@ -11,12 +11,24 @@
 extern "C" {
 #endif
 
+#define VECTORS_MODEL_NAME                   "vectors"
+#define VECTORS_MODEL_SHA256                 "0000000000000000000000000000000000000000000000000000000000000000"
+#define VECTORS_TOOL_VERSION                 "0.0.0"  /* of lstm-edge */
+#define VECTORS_TOOL_VERSION_NUMBER          0  /* 1.2.3 is 10203 */
+#define VECTORS_SCHEME                       "int8"
 #define VECTORS_X_SIZE                       2  /* numbers per step */
 #define VECTORS_X_SCALE                      0.00156254764f  /* real value of 1 */
 #define VECTORS_PROBABILITY_SIZE             2  /* numbers after the last step */
 #define VECTORS_PROBABILITY_SCALE            3.05213034e-05f  /* real value of 1 */
 #define VECTORS_HIDDEN_SIZE                  3  /* numbers per step */
 #define VECTORS_HIDDEN_SCALE                 0.00048828125f  /* real value of 1 */
+
+/* Numbers of an input, an output or a state: the names stay where options change the types. */
+typedef int16_t vectors_x_t;
+typedef int16_t vectors_probability_t;
+typedef int16_t vectors_hidden_t;
+typedef int32_t vectors_lstm_c_state_t;
+typedef int16_t vectors_lstm_h_state_t;
 
 /*
  * What the network remembers from step to step; the caller owns it, and may own several. It is
@@ -42,12 +54,12 @@ void vectors_init(vectors_state *state);
 void vectors_reset(vectors_state *state);
 
 /* Read and set a state between two steps: 3 numbers, Q11.19 in int32. */
-void vectors_get_lstm_c(const vectors_state *state, int32_t *values);
-void vectors_set_lstm_c(vectors_state *state, const int32_t *values);
+void vectors_get_lstm_c(const vectors_state *state, vectors_lstm_c_state_t *values);
+void vectors_set_lstm_c(vectors_state *state, const vectors_lstm_c_state_t *values);
 
 /* Read and set a state between two steps: 3 numbers, Q1.11 in int16. */
-void vectors_get_lstm_h(const vectors_state *state, int16_t *values);
-void vectors_set_lstm_h(vectors_state *state, const int16_t *values);
+void vectors_get_lstm_h(const vectors_state *state, vectors_lstm_h_state_t *values);
+void vectors_set_lstm_h(vectors_state *state, const vectors_lstm_h_state_t *values);
 
 /*
  * One time step.
@@ -56,19 +68,31 @@ void vectors_set_lstm_h(vectors_state *state, const int16_t *values);
  * hidden: 3 numbers, Q1.11 in int16
  * probability: NULL at steps whose result is not wanted, to save its work
  */
-void vectors_step(vectors_state *state, const int16_t *x, int16_t *probability, int16_t *hidden);
+void vectors_step(
+    vectors_state *state,
+    const vectors_x_t *x,
+    vectors_probability_t *probability,
+    vectors_hidden_t *hidden);
 
 /* Several time steps: the arrays hold one step after the other. The state is not reset. */
-void vectors_run(vectors_state *state, const int16_t *x, int32_t steps, int16_t *probability, int16_t *hidden);
+void vectors_run(
+    vectors_state *state,
+    const vectors_x_t *x,
+    int32_t steps,
+    vectors_probability_t *probability,
+    vectors_hidden_t *hidden);
 
 /* Real numbers of one step to stored ones: to nearest, limited to the stored range. */
-void vectors_quantize_x(const float *real, int16_t *stored);
+void vectors_quantize_x(const float *real, vectors_x_t *stored);
 
 /* Stored numbers of one result to real ones. */
-void vectors_dequantize_probability(const int16_t *stored, float *real);
+void vectors_dequantize_probability(const vectors_probability_t *stored, float *real);
 
 /* Stored numbers of one result to real ones. */
-void vectors_dequantize_hidden(const int16_t *stored, float *real);
+void vectors_dequantize_hidden(const vectors_hidden_t *stored, float *real);
+
+/* Tool, model, its SHA-256 and the options; in an image if something in it refers to this. */
+extern const char vectors_identity[];
 
 /* Number of results that differ from the compiler's own; in vectors_selftest.c. */
 int vectors_selftest(void);

@@ -3,6 +3,9 @@
  */
 #include "vectors_private.h"
 
+/* Where this comes from: a reference to it keeps it in an image, where `strings` finds it. */
+const char vectors_identity[] = "lstm-edge 0.0.0; model vectors; sha256 0000000000000000000000000000000000000000000000000000000000000000; scheme=int8";
+
 /* lines at 0, Q0.15: 512 int16_t */
 LSTM_EDGE_WEIGHTS_SECTION const int16_t vectors_sigmoid_starts_table[512] = {
     -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766, -32766,
