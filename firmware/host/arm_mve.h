@@ -109,7 +109,7 @@ static inline int32x4_t vreinterpretq_s32_u32(uint32x4_t a) { return (int32x4_t)
 
 static inline int64_t le_saturated(int64_t a)
 {
-    return a > INT32_MAX ? INT32_MAX : a < INT32_MIN ? INT32_MIN : a;
+    return a > INT32_MAX ? INT32_MAX : (a < INT32_MIN ? INT32_MIN : a);
 }
 
 LE_OF_TWO(vadd, (uint32_t)(a + b))
@@ -179,7 +179,7 @@ static inline int16x8_t vqshlq_n_s16(int16x8_t v, int n)
     LE_EACH(8)
     {
         const int32_t a = (int32_t)((uint32_t)v[lane] << n);
-        r[lane] = (int16_t)(a > INT16_MAX ? INT16_MAX : a < INT16_MIN ? INT16_MIN : a);
+        r[lane] = (int16_t)(a > INT16_MAX ? INT16_MAX : (a < INT16_MIN ? INT16_MIN : a));
     }
     return r;
 }

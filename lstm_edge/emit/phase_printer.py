@@ -13,6 +13,7 @@ from lstm_edge.emit.opening import Opening, opening
 from lstm_edge.emit.parameters import Parameters, function_name, mean_count, parameters
 from lstm_edge.emit.products import Products, products_of
 from lstm_edge.emit.records import Records, records_of
+from lstm_edge.emit.remarks import Remarks
 from lstm_edge.emit.sliding import sliding_view
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.view import Block, PhaseView, define, flat
@@ -38,6 +39,7 @@ class PhasePrinter:
     fused: Mapping[str, tuple[Op, ...]]
     straight: bool
     wide: WideCode
+    remarks: Remarks
 
     def print(self, phase: Phase) -> tuple[PhaseView, Products | None]:
         """The view of one phase, and its products where they are plain C."""
@@ -60,7 +62,19 @@ class PhasePrinter:
         records = records_of(program, phase, ops, products, self.speller.dialect, names, straight)
         scaled = {n: each.result for n, each in tiles.scalings.items()} if tiles else {}
         unit = _Unit(
-            *(program, phase, ops, self.speller, elements, given, names, opened, records, scaled),
+            *(
+                program,
+                phase,
+                ops,
+                self.speller,
+                elements,
+                given,
+                names,
+                opened,
+                records,
+                scaled,
+                self.remarks,
+            ),
             products,
         )
         lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
@@ -103,7 +117,7 @@ class PhasePrinter:
             for name in dict.fromkeys(op.table for op in phase.ops if op.table)
         }
         helpers = self.wide.helpers, self.speller.helpers
-        units = WideUnits(self.program, phase, given, names, opened, *helpers, tables)
+        units = WideUnits(self.program, phase, given, names, opened, *helpers, tables, self.remarks)
         lines: list[str | Block] = [f"{t} {name} = {value};" for t, name, value in opened.lines]
         for op in phase.ops:
             if op.dest in opened.rows:
@@ -210,6 +224,7 @@ class _Unit:
     opened: Opening
     records: Records
     scaled: Mapping[str, str]
+    remarks: Remarks
     products: Products
 
     def lines(self, unit: str, number: int | None, sums: Mapping[str, str]) -> tuple[str, ...]:
@@ -233,7 +248,7 @@ class _Unit:
         for op in self.ops:
             name = self.names.of(op.dest)
             text, half = self._text(op, unit, terms)
-            lines.append(define(sum_type, name, text, self._remark(op, text)))
+            lines.append(define(sum_type, name, text, self.remarks.of(op, text, 50)))
             terms[op.dest] = Term(f"(int16_t){name}", name) if half else plain(name)
         lines += self._reductions(unit, terms)
         for value in self.phase.stores:
@@ -265,11 +280,6 @@ class _Unit:
                 text, _ = self.speller.text(replace(op, kind="max"), args, result=best)
                 lines.append(f"{best} = {text};")
         return lines
-
-    def _remark(self, op: Op, text: str) -> str:
-        """The equation behind a line, where it says more than the line itself and fits."""
-        comment = self.program.values[op.dest].comment
-        return "" if comment == text or len(comment) + len(text) > 50 else comment
 
 
 def _together(

@@ -29,22 +29,37 @@ TYPES = {"multiplier": "int16_t", "shift": "int8_t", "constant": "int32_t"}
 
 
 @dataclass(frozen=True)
+class Row:
+    """The pointer to a unit's records. alone: there is one a unit, so that the array is flat."""
+
+    name: str
+    ctype: str
+    array: str
+    alone: bool
+
+    def at(self, unit: str) -> str:
+        """The C expression of what it points to."""
+        element = f"{self.array}[{unit}]"
+        return f"&{element}" if self.alone else element
+
+
+@dataclass(frozen=True)
 class Records:
     """The constants of a phase.
 
-    streamed: [units, words] in the stream. arrays: of records, in plain C. rows: (name, C type,
-    array) of the pointers to a unit's. texts: constant -> its text for each unit, or one for all.
+    streamed: [units, words] in the stream. arrays: of records, in plain C. rows: the pointers to a
+    unit's. texts: constant -> its text for each unit, or one for all.
     """
 
     streamed: Array
     arrays: tuple[Constant, ...]
-    rows: tuple[tuple[str, str, str], ...]
+    rows: tuple[Row, ...]
     texts: Mapping[str, tuple[Term, ...]]
     streams: bool
 
     def lines(self, unit: str) -> tuple[str, ...]:
         """The pointers to a unit's records."""
-        return tuple(f"const {t} *const {name} = {array}[{unit}];" for name, t, array in self.rows)
+        return tuple(f"const {row.ctype} *const {row.name} = {row.at(unit)};" for row in self.rows)
 
     def terms(self, number: int | None) -> dict[str, Term]:
         """Constant -> how it reads for a unit."""
@@ -89,10 +104,11 @@ def records_of(
         array = f"{program.name}_{c_name(phase.name)}_{record}"
         ctype = "float" if program.is_float else TYPES[record]
         numbers = np.stack([program.constants[n] for n in members], axis=1)
+        numbers = numbers[:, 0] if len(members) == 1 else numbers
         comment = "per unit: " + ", ".join(n.split(".", 1)[-1] for n in members)
         arrays.append(Constant(array, ctype, numbers.shape, numbers, comment))
         pointer = names.reserve(record)
-        rows.append((pointer, ctype, array))
+        rows.append(Row(pointer, ctype, array, len(members) == 1))
         texts |= {name: (plain(f"{pointer}[{k}]"),) for k, name in enumerate(members)}
     return Records(np.zeros((0, 0), np.int64), tuple(arrays), tuple(rows), texts, False)
 

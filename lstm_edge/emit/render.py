@@ -25,6 +25,7 @@ from lstm_edge.emit.model_view import ModelView, Printing, model_view
 from lstm_edge.emit.opening import looked_up
 from lstm_edge.emit.phase_printer import PhasePrinter
 from lstm_edge.emit.ports import PortView, port_names, port_view
+from lstm_edge.emit.remarks import remarks
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.states import kept_states
 from lstm_edge.emit.view import Constant
@@ -108,7 +109,10 @@ def _printer(
     }
     uses = table_uses(program, selection.schedule, fused, selection.wide)
     speller = Speller(program, dialect, stored_tables(program, dialect, uses))
-    return PhasePrinter(program, memory, selection, speller, fused, unroll == "full", WideCode())
+    straight = unroll == "full"
+    return PhasePrinter(
+        program, memory, selection, speller, fused, straight, WideCode(), remarks(program)
+    )
 
 
 def _ports(

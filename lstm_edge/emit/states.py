@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lstm_edge.emit.memory import Memory, c_name
+from lstm_edge.emit.remarks import format_text
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import PhaseView
 from lstm_edge.formats import STORAGE_BITS
@@ -27,7 +28,8 @@ class KeptHome:
 class KeptState:
     """One state. type: its C type in the header. scale: the text of the real value of 1. current:
     the array that holds it between steps, homes: all that do. follow: the phases that renew what
-    follows from it. low, high: texts of the bounds, "" where the type has none narrower.
+    follows from it. low, high: texts of the bounds, "" where the type has none narrower. format: of
+    its numbers, "" for float32.
     """
 
     name: str
@@ -39,6 +41,7 @@ class KeptState:
     scale: str
     low: str
     high: str
+    format: str
     homes: tuple[KeptHome, ...]
     follow: tuple[PhaseView, ...]
 
@@ -73,6 +76,7 @@ def kept_states(
                 float_literal(1.0 if ctype == "float" else value.format.scale),
                 str(value.format.low) if narrower else "",
                 str(value.format.high) if narrower else "",
+                format_text(value.format),
                 tuple(
                     KeptHome(f"current_{k}" if k else "current", home.text, home.ctype)
                     for k, home in enumerate(memory.current[state.name])

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from lstm_edge.emit.names import LocalNames
 from lstm_edge.emit.opening import Opening
 from lstm_edge.emit.parameters import Parameters
+from lstm_edge.emit.remarks import Remarks
 from lstm_edge.emit.spell import integer_literal
+from lstm_edge.emit.view import define
 from lstm_edge.emit.wide_tables import wide_table
 from lstm_edge.formats import STORAGE_BITS, saturated
 from lstm_edge.ir.program import Program
@@ -56,6 +58,7 @@ class WideUnits:
     helpers: set[str]
     common: set[str]
     tables: dict[str, tuple[str, str]]
+    remarks: Remarks
     moving: dict[str, None] = field(default_factory=dict)
 
     @property
@@ -81,7 +84,8 @@ class WideUnits:
                 continue
             name = self.names.of(op.dest)
             text = self._text(op, terms, means)
-            lines.append(f"const int32x4_t {name} = {text};{self._remark(op, text)}")
+            remark = self.remarks.of(op, "", 40)
+            lines.append(define("int32x4_t", name, text, remark))
             terms[op.dest] = Lanes(name)
         for op in self.phase.reductions:
             result = self.names.of(op.dest)
@@ -252,10 +256,6 @@ class WideUnits:
         written = text.format(*texts, **names)
         self.helpers |= set(re.findall(r"\ble_v_\w+", text.format(*texts, **names)))
         return written
-
-    def _remark(self, op: Op, text: str) -> str:
-        comment = self.program.values[op.dest].comment
-        return "" if not comment or comment == text or len(comment) > 40 else f" /* {comment} */"
 
 
 def _is_slice(op: Op) -> bool:

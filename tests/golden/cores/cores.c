@@ -52,7 +52,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 /* The nearest number within low .. high. */
 LSTM_EDGE_CODE_SECTION static inline int32_t le_clamp(int32_t a, int32_t low, int32_t high)
 {
-    return a < low ? low : a > high ? high : a;
+    return a < low ? low : (a > high ? high : a);
 }
 
 #endif
@@ -275,7 +275,7 @@ LE_ROWS(le_rows_3, LE_TAKE_2, LE_BIASES, LE_ROWS_3, LE_NO_MORE)
 LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
+    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
     const int16_t *const entry = &entries[256 + (inside >> n)];
     const int32_t fraction = inside & (((int32_t)1 << n) - 1);
 
@@ -639,7 +639,7 @@ LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
+    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
     const int16_t *const entry = &entries[256 + (inside >> n)];
     const int32_t fraction = inside & (((int32_t)1 << n) - 1);
 
@@ -966,7 +966,7 @@ LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
+    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
     const int16_t *const entry = &entries[256 + (inside >> n)];
     const int32_t fraction = inside & (((int32_t)1 << n) - 1);
 
@@ -1352,7 +1352,7 @@ LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
+    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
     const int16_t *const entry = &entries[256 + (inside >> n)];
     const int32_t fraction = inside & (((int32_t)1 << n) - 1);
 
@@ -1540,34 +1540,34 @@ LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t c_here = vldrwq_z_s32(c, live);
-        const int32x4_t pre_f = vmulhq_s32(vldrwq_s32(sum - 10), vldrwq_s32(&constant[0]));
-        const int32x4_t gate_f_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_f, 11); /* sigmoid(pre_f), less 1/2 */
-        const int32x4_t product_half = vshrq_n_s32(c_here, 1);
-        const int32x4_t product_rest = vmulhq_s32(c_here, vshlq_n_s32(gate_f_centred, 16));
-        const int32x4_t product = vaddq_s32(product_half, product_rest); /* gate_f * c */
-        const int32x4_t pre_i_W_i = vmulhq_s32(vldrwq_s32(sum - 2), vldrwq_s32(&constant[4]));
-        const int32x4_t pre_i_R_i = vmulhq_s32(vldrwq_s32(sum + 6), vldrwq_s32(&constant[8]));
-        const int32x4_t pre_i_b = vrshrq_n_s32(pre_i_R_i, 2);
-        const int32x4_t pre_i = vaddq_s32(pre_i_W_i, pre_i_b); /* W_i x + R_i h + b_i */
-        const int32x4_t gate_i_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_i, 10); /* sigmoid(pre_i), less 1/2 */
-        const int32x4_t gate_i = vhaddq_n_s32(gate_i_centred, 32768); /* sigmoid(pre_i) */
-        const int32x4_t pre_g = vmulhq_s32(vldrwq_s32(sum - 6), vldrwq_s32(&constant[12]));
-        const int32x4_t gate_g = le_v_line(sigmoid_table, sigmoid_table_ways, pre_g, 9); /* tanh(pre_g) */
-        const int32x4_t product2 = vmulq_s32(gate_i, gate_g); /* gate_i * gate_g */
-        const int32x4_t c_next_b_raised = vaddq_n_s32(product2, 2560);
-        const int32x4_t c_next_b = vshrq_n_s32(c_next_b_raised, 11);
-        const int32x4_t c_next = vaddq_s32(product, c_next_b); /* product + product2 */
-        const int32x4_t c_next_stored_sat = le_v_saturate(c_next, 31);
-        const int32x4_t pre_o_W_o = vmulhq_s32(vldrwq_s32(sum + 2), vldrwq_s32(&constant[16]));
-        const int32x4_t pre_o_R_o = vmulhq_s32(vldrwq_s32(sum + 10), vldrwq_s32(&constant[20]));
-        const int32x4_t pre_o_b = vrshrq_n_s32(pre_o_R_o, 1);
-        const int32x4_t pre_o = vaddq_s32(pre_o_W_o, pre_o_b); /* W_o x + R_o h + b_o */
-        const int32x4_t gate_o_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_o, 11); /* sigmoid(pre_o), less 1/2 */
-        const int32x4_t gate_o = vhaddq_n_s32(gate_o_centred, 32768); /* sigmoid(pre_o) */
-        const int32x4_t tanh_c_next_in = vshrq_n_s32(c_next_stored_sat, 1);
-        const int32x4_t tanh_c_next = le_v_line(sigmoid_table, sigmoid_table_ways, tanh_c_next_in, 13); /* tanh(c_next) */
-        const int32x4_t h_next = vmulq_s32(gate_o, tanh_c_next); /* gate_o * tanh_c_next */
-        const int32x4_t h_next_stored = vrshrq_n_s32(h_next, 19);
+        const int32x4_t pre_f = vmulhq_s32(vldrwq_s32(sum - 10), vldrwq_s32(&constant[0])); /* Q6.15 */
+        const int32x4_t gate_f_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_f, 11); /* sigmoid(pre_f), less 1/2; Q0.16 */
+        const int32x4_t product_half = vshrq_n_s32(c_here, 1); /* Q10.19 */
+        const int32x4_t product_rest = vmulhq_s32(c_here, vshlq_n_s32(gate_f_centred, 16)); /* Q10.19 */
+        const int32x4_t product = vaddq_s32(product_half, product_rest); /* gate_f * c; Q11.19 */
+        const int32x4_t pre_i_W_i = vmulhq_s32(vldrwq_s32(sum - 2), vldrwq_s32(&constant[4])); /* Q7.14 */
+        const int32x4_t pre_i_R_i = vmulhq_s32(vldrwq_s32(sum + 6), vldrwq_s32(&constant[8])); /* Q2.16 */
+        const int32x4_t pre_i_b = vrshrq_n_s32(pre_i_R_i, 2); /* Q2.14 */
+        const int32x4_t pre_i = vaddq_s32(pre_i_W_i, pre_i_b); /* W_i x + R_i h + b_i; Q7.14 */
+        const int32x4_t gate_i_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_i, 10); /* sigmoid(pre_i), less 1/2; Q0.16 */
+        const int32x4_t gate_i = vhaddq_n_s32(gate_i_centred, 32768); /* sigmoid(pre_i); Q0.15 */
+        const int32x4_t pre_g = vmulhq_s32(vldrwq_s32(sum - 6), vldrwq_s32(&constant[12])); /* Q7.14 */
+        const int32x4_t gate_g = le_v_line(sigmoid_table, sigmoid_table_ways, pre_g, 9); /* tanh(pre_g); Q0.15 */
+        const int32x4_t product2 = vmulq_s32(gate_i, gate_g); /* gate_i * gate_g; Q0.30 */
+        const int32x4_t c_next_b_raised = vaddq_n_s32(product2, 2560); /* Q0.30 */
+        const int32x4_t c_next_b = vshrq_n_s32(c_next_b_raised, 11); /* Q0.19 */
+        const int32x4_t c_next = vaddq_s32(product, c_next_b); /* product + product2; Q12.19 */
+        const int32x4_t c_next_stored_sat = le_v_saturate(c_next, 31); /* Q11.19 */
+        const int32x4_t pre_o_W_o = vmulhq_s32(vldrwq_s32(sum + 2), vldrwq_s32(&constant[16])); /* Q7.15 */
+        const int32x4_t pre_o_R_o = vmulhq_s32(vldrwq_s32(sum + 10), vldrwq_s32(&constant[20])); /* Q1.16 */
+        const int32x4_t pre_o_b = vrshrq_n_s32(pre_o_R_o, 1); /* Q1.15 */
+        const int32x4_t pre_o = vaddq_s32(pre_o_W_o, pre_o_b); /* W_o x + R_o h + b_o; Q7.15 */
+        const int32x4_t gate_o_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_o, 11); /* sigmoid(pre_o), less 1/2; Q0.16 */
+        const int32x4_t gate_o = vhaddq_n_s32(gate_o_centred, 32768); /* sigmoid(pre_o); Q0.15 */
+        const int32x4_t tanh_c_next_in = vshrq_n_s32(c_next_stored_sat, 1); /* Q11.18 */
+        const int32x4_t tanh_c_next = le_v_line(sigmoid_table, sigmoid_table_ways, tanh_c_next_in, 13); /* tanh(c_next); Q0.15 */
+        const int32x4_t h_next = vmulq_s32(gate_o, tanh_c_next); /* gate_o * tanh_c_next; Q0.30 */
+        const int32x4_t h_next_stored = vrshrq_n_s32(h_next, 19); /* Q1.11 */
         vstrwq_p_s32(c, c_next_stored_sat, live);
         vstrhq_p_s32(x_h_out, h_next_stored, live);
         vstrhq_p_s32(hidden_out, h_next_stored, live);
@@ -1599,7 +1599,7 @@ LSTM_EDGE_CODE_SECTION static void cores_fc_units(
     LE_KEEP(sum);
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
-        const int32x4_t y = vmulhq_s32(vldrwq_s32(sum), vldrwq_s32(&constant[0]));
+        const int32x4_t y = vmulhq_s32(vldrwq_s32(sum), vldrwq_s32(&constant[0])); /* Q2.16 */
         softmax_largest = vmaxvq_p_s32(softmax_largest, y, live);
         vstrwq_p_s32(y_out, y, live);
         LE_FENCE();
@@ -1635,27 +1635,27 @@ LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
         le_store(&sums[8], le_int8(&w, &h_operand));
         for (int32_t k = 0; k < 2 && group + k < 3; k++) {
             const int32_t unit = group + k;
-            const int32_t gate_f_centred = le_table11_of_14(&cores_sigmoid_table[256], sums[2 * k]);
-            const int32_t product_half = c[unit] >> 1;
-            const int32_t product = le_mulw_add(product_half, c[unit], gate_f_centred);
-            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2;
-            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i */
-            const int32_t gate_i_centred = le_table10_of_14(&cores_sigmoid_table[256], pre_i);
-            const int32_t gate_i_cut = (int16_t)gate_i_centred >> 1;
-            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-            const int32_t gate_g = le_table9_of_14(&cores_sigmoid_table[256], sums[2 * k + 1]);
-            const int32_t c_next_b_raised = le_mul_add(2560, gate_i, gate_g);
-            const int32_t c_next_b = c_next_b_raised >> 11;
-            const int32_t c_next = product + c_next_b; /* product + product2 */
-            const int32_t c_next_stored_sat = le_saturate31(c_next);
-            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1;
-            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o */
-            const int32_t gate_o_centred = le_table11_of_14(&cores_sigmoid_table[256], pre_o);
-            const int32_t gate_o_cut = (int16_t)gate_o_centred >> 1;
-            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-            const int32_t tanh_c_next = le_table13_of_half(&cores_sigmoid_table[256], c_next_stored_sat);
-            const int32_t h_next = le_mul_add(262144, gate_o, tanh_c_next);
-            const int32_t h_next_stored = h_next >> 19;
+            const int32_t gate_f_centred = le_table11_of_14(&cores_sigmoid_table[256], sums[2 * k]); /* Q0.16 */
+            const int32_t product_half = c[unit] >> 1; /* Q10.19 */
+            const int32_t product = le_mulw_add(product_half, c[unit], gate_f_centred); /* Q11.19 */
+            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2; /* Q2.14 */
+            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i; Q7.14 */
+            const int32_t gate_i_centred = le_table10_of_14(&cores_sigmoid_table[256], pre_i); /* Q0.16 */
+            const int32_t gate_i_cut = (int16_t)gate_i_centred >> 1; /* Q0.15 */
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i); Q0.15 */
+            const int32_t gate_g = le_table9_of_14(&cores_sigmoid_table[256], sums[2 * k + 1]); /* Q0.15 */
+            const int32_t c_next_b_raised = le_mul_add(2560, gate_i, gate_g); /* Q0.30 */
+            const int32_t c_next_b = c_next_b_raised >> 11; /* Q0.19 */
+            const int32_t c_next = product + c_next_b; /* product + product2; Q12.19 */
+            const int32_t c_next_stored_sat = le_saturate31(c_next); /* Q11.19 */
+            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1; /* Q1.15 */
+            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o; Q7.15 */
+            const int32_t gate_o_centred = le_table11_of_14(&cores_sigmoid_table[256], pre_o); /* Q0.16 */
+            const int32_t gate_o_cut = (int16_t)gate_o_centred >> 1; /* Q0.15 */
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o); Q0.15 */
+            const int32_t tanh_c_next = le_table13_of_half(&cores_sigmoid_table[256], c_next_stored_sat); /* Q0.15 */
+            const int32_t h_next = le_mul_add(262144, gate_o, tanh_c_next); /* Q0.30 */
+            const int32_t h_next_stored = h_next >> 19; /* Q1.11 */
             c[unit] = c_next_stored_sat;
             x_h_out[unit] = (int16_t)h_next_stored;
             hidden_out[unit] = (int16_t)h_next_stored;
@@ -1709,27 +1709,27 @@ LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
         le_store(&sums[8], le_int8(&w, &h_operand));
         for (int32_t k = 0; k < 2 && group + k < 3; k++) {
             const int32_t unit = group + k;
-            const int32_t gate_f_centred = le_table11(&cores_sigmoid_table[256], sums[2 * k]);
-            const int32_t product_half = c[unit] >> 1;
-            const int32_t product = product_half + le_mulw(c[unit], gate_f_centred);
-            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2;
-            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i */
-            const int32_t gate_i_centred = le_table10(&cores_sigmoid_table[256], pre_i);
-            const int32_t gate_i_cut = gate_i_centred >> 1;
-            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-            const int32_t gate_g = le_table9(&cores_sigmoid_table[256], sums[2 * k + 1]);
-            const int32_t c_next_b_raised = gate_i * gate_g + 2560;
-            const int32_t c_next_b = c_next_b_raised >> 11;
-            const int32_t c_next = product + c_next_b; /* product + product2 */
-            const int32_t c_next_stored_sat = le_saturate31(c_next);
-            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1;
-            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o */
-            const int32_t gate_o_centred = le_table11(&cores_sigmoid_table[256], pre_o);
-            const int32_t gate_o_cut = gate_o_centred >> 1;
-            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-            const int32_t tanh_c_next = le_table13_of_half(&cores_sigmoid_table[256], c_next_stored_sat);
-            const int32_t h_next = gate_o * tanh_c_next + 262144; /* gate_o * tanh_c_next */
-            const int32_t h_next_stored = h_next >> 19;
+            const int32_t gate_f_centred = le_table11(&cores_sigmoid_table[256], sums[2 * k]); /* Q0.16 */
+            const int32_t product_half = c[unit] >> 1; /* Q10.19 */
+            const int32_t product = product_half + le_mulw(c[unit], gate_f_centred); /* Q11.19 */
+            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2; /* Q2.14 */
+            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i; Q7.14 */
+            const int32_t gate_i_centred = le_table10(&cores_sigmoid_table[256], pre_i); /* Q0.16 */
+            const int32_t gate_i_cut = gate_i_centred >> 1; /* Q0.15 */
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i); Q0.15 */
+            const int32_t gate_g = le_table9(&cores_sigmoid_table[256], sums[2 * k + 1]); /* Q0.15 */
+            const int32_t c_next_b_raised = gate_i * gate_g + 2560; /* Q0.30 */
+            const int32_t c_next_b = c_next_b_raised >> 11; /* Q0.19 */
+            const int32_t c_next = product + c_next_b; /* product + product2; Q12.19 */
+            const int32_t c_next_stored_sat = le_saturate31(c_next); /* Q11.19 */
+            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1; /* Q1.15 */
+            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o; Q7.15 */
+            const int32_t gate_o_centred = le_table11(&cores_sigmoid_table[256], pre_o); /* Q0.16 */
+            const int32_t gate_o_cut = gate_o_centred >> 1; /* Q0.15 */
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o); Q0.15 */
+            const int32_t tanh_c_next = le_table13_of_half(&cores_sigmoid_table[256], c_next_stored_sat); /* Q0.15 */
+            const int32_t h_next = gate_o * tanh_c_next + 262144; /* gate_o * tanh_c_next; Q0.30 */
+            const int32_t h_next_stored = h_next >> 19; /* Q1.11 */
             c[unit] = c_next_stored_sat;
             x_h_out[unit] = h_next_stored;
             hidden_out[unit] = (int16_t)h_next_stored;
@@ -1783,27 +1783,27 @@ LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
         le_store(&sums[8], le_int8(&w, &h_operand));
         for (int32_t k = 0; k < 2 && group + k < 3; k++) {
             const int32_t unit = group + k;
-            const int32_t gate_f_centred = le_table11(&cores_sigmoid_table[256], sums[2 * k]);
-            const int32_t product_half = c[unit] >> 1;
-            const int32_t product = product_half + le_mulw(c[unit], gate_f_centred);
-            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2;
-            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i */
-            const int32_t gate_i_centred = le_table10(&cores_sigmoid_table[256], pre_i);
-            const int32_t gate_i_cut = gate_i_centred >> 1;
-            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-            const int32_t gate_g = le_table9(&cores_sigmoid_table[256], sums[2 * k + 1]);
-            const int32_t c_next_b_raised = gate_i * gate_g + 2560;
-            const int32_t c_next_b = c_next_b_raised >> 11;
-            const int32_t c_next = product + c_next_b; /* product + product2 */
-            const int32_t c_next_stored_sat = le_saturate31(c_next);
-            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1;
-            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o */
-            const int32_t gate_o_centred = le_table11(&cores_sigmoid_table[256], pre_o);
-            const int32_t gate_o_cut = gate_o_centred >> 1;
-            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-            const int32_t tanh_c_next = le_table13(&cores_sigmoid_table[256], c_next_stored_sat >> 1);
-            const int32_t h_next = gate_o * tanh_c_next + 262144; /* gate_o * tanh_c_next */
-            const int32_t h_next_stored = h_next >> 19;
+            const int32_t gate_f_centred = le_table11(&cores_sigmoid_table[256], sums[2 * k]); /* Q0.16 */
+            const int32_t product_half = c[unit] >> 1; /* Q10.19 */
+            const int32_t product = product_half + le_mulw(c[unit], gate_f_centred); /* Q11.19 */
+            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2; /* Q2.14 */
+            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i; Q7.14 */
+            const int32_t gate_i_centred = le_table10(&cores_sigmoid_table[256], pre_i); /* Q0.16 */
+            const int32_t gate_i_cut = gate_i_centred >> 1; /* Q0.15 */
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i); Q0.15 */
+            const int32_t gate_g = le_table9(&cores_sigmoid_table[256], sums[2 * k + 1]); /* Q0.15 */
+            const int32_t c_next_b_raised = gate_i * gate_g + 2560; /* Q0.30 */
+            const int32_t c_next_b = c_next_b_raised >> 11; /* Q0.19 */
+            const int32_t c_next = product + c_next_b; /* product + product2; Q12.19 */
+            const int32_t c_next_stored_sat = le_saturate31(c_next); /* Q11.19 */
+            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1; /* Q1.15 */
+            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o; Q7.15 */
+            const int32_t gate_o_centred = le_table11(&cores_sigmoid_table[256], pre_o); /* Q0.16 */
+            const int32_t gate_o_cut = gate_o_centred >> 1; /* Q0.15 */
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o); Q0.15 */
+            const int32_t tanh_c_next = le_table13(&cores_sigmoid_table[256], c_next_stored_sat >> 1); /* Q0.15 */
+            const int32_t h_next = gate_o * tanh_c_next + 262144; /* gate_o * tanh_c_next; Q0.30 */
+            const int32_t h_next_stored = h_next >> 19; /* Q1.11 */
             c[unit] = c_next_stored_sat;
             x_h_out[unit] = h_next_stored;
             hidden_out[unit] = (int16_t)h_next_stored;
@@ -1855,36 +1855,36 @@ LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
         for (int32_t k = 0; k < 2 && group + k < 3; k++) {
             const int32_t unit = group + k;
             const int16_t *const multiplier = cores_lstm_multiplier[unit];
-            const int32_t pre_f = le_mulw(sums[2 * k], multiplier[0]);
-            const int32_t gate_f_centred = le_table(cores_sigmoid_table, pre_f, 11);
-            const int32_t product_half = c[unit] >> 1;
-            const int32_t product_rest = le_mulw(c[unit], gate_f_centred);
-            const int32_t product = product_half + product_rest; /* gate_f * c */
-            const int32_t pre_i_W_i = le_mulw(sums[2 * k + 4], multiplier[1]);
-            const int32_t pre_i_R_i = le_mulw(sums[2 * k + 8], multiplier[2]);
-            const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
-            const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
-            const int32_t gate_i_centred = le_table(cores_sigmoid_table, pre_i, 10);
-            const int32_t gate_i_cut = gate_i_centred >> 1;
-            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-            const int32_t pre_g = le_mulw(sums[2 * k + 1], multiplier[3]);
-            const int32_t gate_g = le_table(cores_sigmoid_table, pre_g, 9); /* tanh(pre_g) */
-            const int32_t product2 = gate_i * gate_g;
-            const int32_t c_next_b_raised = product2 + 2560;
-            const int32_t c_next_b = c_next_b_raised >> 11;
-            const int32_t c_next = product + c_next_b; /* product + product2 */
-            const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
-            const int32_t pre_o_W_o = le_mulw(sums[2 * k + 5], multiplier[4]);
-            const int32_t pre_o_R_o = le_mulw(sums[2 * k + 9], multiplier[5]);
-            const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
-            const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
-            const int32_t gate_o_centred = le_table(cores_sigmoid_table, pre_o, 11);
-            const int32_t gate_o_cut = gate_o_centred >> 1;
-            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-            const int32_t tanh_c_next_in = c_next_stored_sat >> 1;
-            const int32_t tanh_c_next = le_table(cores_sigmoid_table, tanh_c_next_in, 13);
-            const int32_t h_next = gate_o * tanh_c_next;
-            const int32_t h_next_stored = (h_next + 262144) >> 19;
+            const int32_t pre_f = le_mulw(sums[2 * k], multiplier[0]); /* Q6.15 */
+            const int32_t gate_f_centred = le_table(cores_sigmoid_table, pre_f, 11); /* Q0.16 */
+            const int32_t product_half = c[unit] >> 1; /* Q10.19 */
+            const int32_t product_rest = le_mulw(c[unit], gate_f_centred); /* Q10.19 */
+            const int32_t product = product_half + product_rest; /* gate_f * c; Q11.19 */
+            const int32_t pre_i_W_i = le_mulw(sums[2 * k + 4], multiplier[1]); /* Q7.14 */
+            const int32_t pre_i_R_i = le_mulw(sums[2 * k + 8], multiplier[2]); /* Q2.16 */
+            const int32_t pre_i_b = (pre_i_R_i + 2) >> 2; /* Q2.14 */
+            const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i; Q7.14 */
+            const int32_t gate_i_centred = le_table(cores_sigmoid_table, pre_i, 10); /* Q0.16 */
+            const int32_t gate_i_cut = gate_i_centred >> 1; /* Q0.15 */
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i); Q0.15 */
+            const int32_t pre_g = le_mulw(sums[2 * k + 1], multiplier[3]); /* Q7.14 */
+            const int32_t gate_g = le_table(cores_sigmoid_table, pre_g, 9); /* tanh(pre_g); Q0.15 */
+            const int32_t product2 = gate_i * gate_g; /* Q0.30 */
+            const int32_t c_next_b_raised = product2 + 2560; /* Q0.30 */
+            const int32_t c_next_b = c_next_b_raised >> 11; /* Q0.19 */
+            const int32_t c_next = product + c_next_b; /* product + product2; Q12.19 */
+            const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823); /* Q11.19 */
+            const int32_t pre_o_W_o = le_mulw(sums[2 * k + 5], multiplier[4]); /* Q7.15 */
+            const int32_t pre_o_R_o = le_mulw(sums[2 * k + 9], multiplier[5]); /* Q1.16 */
+            const int32_t pre_o_b = (pre_o_R_o + 1) >> 1; /* Q1.15 */
+            const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o; Q7.15 */
+            const int32_t gate_o_centred = le_table(cores_sigmoid_table, pre_o, 11); /* Q0.16 */
+            const int32_t gate_o_cut = gate_o_centred >> 1; /* Q0.15 */
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o); Q0.15 */
+            const int32_t tanh_c_next_in = c_next_stored_sat >> 1; /* Q11.18 */
+            const int32_t tanh_c_next = le_table(cores_sigmoid_table, tanh_c_next_in, 13); /* Q0.15 */
+            const int32_t h_next = gate_o * tanh_c_next; /* Q0.30 */
+            const int32_t h_next_stored = (h_next + 262144) >> 19; /* Q1.11 */
             c[unit] = c_next_stored_sat;
             x_h_out[unit] = (int16_t)h_next_stored;
             hidden_out[unit] = (int16_t)h_next_stored;
@@ -1908,8 +1908,8 @@ LSTM_EDGE_CODE_SECTION static void cores_fc_units(
         w = le_rows_int8_int16(w, lstm_h_next_stored, 3, &sums[0]);
         for (int32_t k = 0; k < 2; k++) {
             const int32_t unit = group + k;
-            const int16_t *const multiplier = cores_fc_multiplier[unit];
-            const int32_t y = le_mulw(sums[k], multiplier[0]);
+            const int16_t *const multiplier = &cores_fc_multiplier[unit];
+            const int32_t y = le_mulw(sums[k], multiplier[0]); /* Q2.16 */
             softmax_largest = le_larger(softmax_largest, y);
             y_out[unit] = y;
         }
@@ -1937,9 +1937,9 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t fc_y_here = vldrwq_z_s32(fc_y, live);
-        const int32x4_t below_largest = vsubq_n_s32(fc_y_here, largest[0]);
-        const int32x4_t argument = vaddq_n_s32(below_largest, 524288);
-        const int32x4_t exponential = le_v_table(exp_table, exp_table_ways, argument, 11);
+        const int32x4_t below_largest = vsubq_n_s32(fc_y_here, largest[0]); /* Q3.16 */
+        const int32x4_t argument = vaddq_n_s32(below_largest, 524288); /* Q4.16 */
+        const int32x4_t exponential = le_v_table(exp_table, exp_table_ways, argument, 11); /* Q0.15 */
         sum_2 = vaddvaq_p_s32(sum_2, exponential, live);
         vstrhq_p_s32(exponential_out, exponential, live);
         LE_FENCE();
@@ -1961,9 +1961,9 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
 {
     int32_t sum = 0;
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t below_largest = fc_y[unit] - largest[0];
-        const int32_t argument = below_largest + 524288;
-        const int32_t exponential = le_table(cores_exp_table, argument, 11);
+        const int32_t below_largest = fc_y[unit] - largest[0]; /* Q3.16 */
+        const int32_t argument = below_largest + 524288; /* Q4.16 */
+        const int32_t exponential = le_table(cores_exp_table, argument, 11); /* Q0.15 */
         sum = sum + exponential;
         exponential_out[unit] = (int16_t)exponential;
     }
@@ -1978,7 +1978,7 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_2_units(
     int16_t *softmax_reciprocal_out)
 {
     for (int32_t unit = 0; unit < 1; unit++) {
-        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone */
+        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone; Q1.15 */
         const int32_t reciprocal = 1073610755 / total;
         softmax_reciprocal_out[unit] = (int16_t)reciprocal;
     }
@@ -1996,8 +1996,8 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t exponential_here = vldrhq_z_s32(exponential, live);
-        const int32x4_t scaled = vmulq_n_s32(exponential_here, reciprocal[0]);
-        const int32x4_t y = vrshrq_n_s32(scaled, 15);
+        const int32x4_t scaled = vmulq_n_s32(exponential_here, reciprocal[0]); /* times 9.31436e-10 */
+        const int32x4_t y = vrshrq_n_s32(scaled, 15); /* times 3.05213e-05 */
         vstrhq_p_s32(probability_out, y, live);
         LE_FENCE();
         exponential += 4;
@@ -2015,8 +2015,8 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     int16_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = le_mul_add(16384, exponential[unit], reciprocal[0]);
-        const int32_t y = scaled >> 15;
+        const int32_t scaled = le_mul_add(16384, exponential[unit], reciprocal[0]); /* times 9.31436e-10 */
+        const int32_t y = scaled >> 15; /* times 3.05213e-05 */
         probability_out[unit] = (int16_t)y;
     }
 }
@@ -2030,8 +2030,8 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     int16_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = exponential[unit] * reciprocal[0] + 16384;
-        const int32_t y = scaled >> 15;
+        const int32_t scaled = exponential[unit] * reciprocal[0] + 16384; /* times 9.31436e-10 */
+        const int32_t y = scaled >> 15; /* times 3.05213e-05 */
         probability_out[unit] = (int16_t)y;
     }
 }
@@ -2045,8 +2045,8 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
     int16_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = exponential[unit] * reciprocal[0];
-        const int32_t y = (scaled + 16384) >> 15;
+        const int32_t scaled = exponential[unit] * reciprocal[0]; /* times 9.31436e-10 */
+        const int32_t y = (scaled + 16384) >> 15; /* times 3.05213e-05 */
         probability_out[unit] = (int16_t)y;
     }
 }
@@ -2077,8 +2077,8 @@ void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
     int32_t *const current = state->lstm_c;
 
     for (int32_t k = 0; k < 3; k++) {
-        const int32_t low = -1073741824;
-        const int32_t high = 1073741823;
+        const int32_t low = -1073741824; /* Q11.19 */
+        const int32_t high = 1073741823; /* Q11.19 */
         const int32_t raised = values[k] < low ? low : values[k];
         const int32_t inside = raised > high ? high : raised;
         current[k] = inside;
@@ -2097,8 +2097,8 @@ void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
     for (int32_t k = 0; k < 3; k++) {
-        const int16_t low = -2048;
-        const int16_t high = 2048;
+        const int16_t low = -2048; /* Q1.11 */
+        const int16_t high = 2048; /* Q1.11 */
         const int16_t raised = values[k] < low ? low : values[k];
         const int16_t inside = raised > high ? high : raised;
         current[k] = inside;
@@ -2121,8 +2121,8 @@ void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)
     int32_t *const current = &state->lstm_x_h[state->current][2];
 
     for (int32_t k = 0; k < 3; k++) {
-        const int16_t low = -2048;
-        const int16_t high = 2048;
+        const int16_t low = -2048; /* Q1.11 */
+        const int16_t high = 2048; /* Q1.11 */
         const int16_t raised = values[k] < low ? low : values[k];
         const int16_t inside = raised > high ? high : raised;
         current[k] = inside;

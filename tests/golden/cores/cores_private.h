@@ -78,7 +78,7 @@ LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_bias[24];
 LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_lstm_multiplier[3][6];
 LSTM_EDGE_WEIGHTS_SECTION extern const int8_t cores_fc_weights[12];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_fc_bias[4];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_fc_multiplier[2][1];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_fc_multiplier[2];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
 
 #endif

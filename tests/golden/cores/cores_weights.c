@@ -559,11 +559,8 @@ LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_constants[1][1][4] = {
 /* per row of a tile: 4 int32_t */
 LSTM_EDGE_WEIGHTS_SECTION const int32_t cores_fc_bias[4] = {-400140, -260078, 0, 0};
 
-/* per unit: y_multiplier: 2 x 1 int16_t */
-LSTM_EDGE_WEIGHTS_SECTION const int16_t cores_fc_multiplier[2][1] = {
-    {13417},
-    {16514},
-};
+/* per unit: y_multiplier: 2 int16_t */
+LSTM_EDGE_WEIGHTS_SECTION const int16_t cores_fc_multiplier[2] = {13417, 16514};
 
 #endif
 

@@ -22,7 +22,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 /* The nearest number within low .. high. */
 LSTM_EDGE_CODE_SECTION static inline int32_t le_clamp(int32_t a, int32_t low, int32_t high)
 {
-    return a < low ? low : a > high ? high : a;
+    return a < low ? low : (a > high ? high : a);
 }
 
 LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
@@ -34,7 +34,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
 LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
+    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
     const int16_t *const entry = &entries[256 + (inside >> n)];
     const int32_t fraction = inside & (((int32_t)1 << n) - 1);
 
@@ -184,36 +184,36 @@ LSTM_EDGE_CODE_SECTION static void loops_lstm_units(
         for (int32_t k = 0; k < 2 && group + k < 3; k++) {
             const int32_t unit = group + k;
             const int16_t *const multiplier = loops_lstm_multiplier[unit];
-            const int32_t pre_f = le_mulw(sums[2 * k], multiplier[0]);
-            const int32_t gate_f_centred = le_table(loops_sigmoid_table, pre_f, 11);
-            const int32_t product_half = c[unit] >> 1;
-            const int32_t product_rest = le_mulw(c[unit], gate_f_centred);
-            const int32_t product = product_half + product_rest; /* gate_f * c */
-            const int32_t pre_i_W_i = le_mulw(sums[2 * k + 4], multiplier[1]);
-            const int32_t pre_i_R_i = le_mulw(sums[2 * k + 8], multiplier[2]);
-            const int32_t pre_i_b = (pre_i_R_i + 2) >> 2;
-            const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i */
-            const int32_t gate_i_centred = le_table(loops_sigmoid_table, pre_i, 10);
-            const int32_t gate_i_cut = gate_i_centred >> 1;
-            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-            const int32_t pre_g = le_mulw(sums[2 * k + 1], multiplier[3]);
-            const int32_t gate_g = le_table(loops_sigmoid_table, pre_g, 9); /* tanh(pre_g) */
-            const int32_t product2 = gate_i * gate_g;
-            const int32_t c_next_b_raised = product2 + 2560;
-            const int32_t c_next_b = c_next_b_raised >> 11;
-            const int32_t c_next = product + c_next_b; /* product + product2 */
-            const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823);
-            const int32_t pre_o_W_o = le_mulw(sums[2 * k + 5], multiplier[4]);
-            const int32_t pre_o_R_o = le_mulw(sums[2 * k + 9], multiplier[5]);
-            const int32_t pre_o_b = (pre_o_R_o + 1) >> 1;
-            const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o */
-            const int32_t gate_o_centred = le_table(loops_sigmoid_table, pre_o, 11);
-            const int32_t gate_o_cut = gate_o_centred >> 1;
-            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-            const int32_t tanh_c_next_in = c_next_stored_sat >> 1;
-            const int32_t tanh_c_next = le_table(loops_sigmoid_table, tanh_c_next_in, 13);
-            const int32_t h_next = gate_o * tanh_c_next;
-            const int32_t h_next_stored = (h_next + 262144) >> 19;
+            const int32_t pre_f = le_mulw(sums[2 * k], multiplier[0]); /* Q6.15 */
+            const int32_t gate_f_centred = le_table(loops_sigmoid_table, pre_f, 11); /* Q0.16 */
+            const int32_t product_half = c[unit] >> 1; /* Q10.19 */
+            const int32_t product_rest = le_mulw(c[unit], gate_f_centred); /* Q10.19 */
+            const int32_t product = product_half + product_rest; /* gate_f * c; Q11.19 */
+            const int32_t pre_i_W_i = le_mulw(sums[2 * k + 4], multiplier[1]); /* Q7.14 */
+            const int32_t pre_i_R_i = le_mulw(sums[2 * k + 8], multiplier[2]); /* Q2.16 */
+            const int32_t pre_i_b = (pre_i_R_i + 2) >> 2; /* Q2.14 */
+            const int32_t pre_i = pre_i_W_i + pre_i_b; /* W_i x + R_i h + b_i; Q7.14 */
+            const int32_t gate_i_centred = le_table(loops_sigmoid_table, pre_i, 10); /* Q0.16 */
+            const int32_t gate_i_cut = gate_i_centred >> 1; /* Q0.15 */
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i); Q0.15 */
+            const int32_t pre_g = le_mulw(sums[2 * k + 1], multiplier[3]); /* Q7.14 */
+            const int32_t gate_g = le_table(loops_sigmoid_table, pre_g, 9); /* tanh(pre_g); Q0.15 */
+            const int32_t product2 = gate_i * gate_g; /* Q0.30 */
+            const int32_t c_next_b_raised = product2 + 2560; /* Q0.30 */
+            const int32_t c_next_b = c_next_b_raised >> 11; /* Q0.19 */
+            const int32_t c_next = product + c_next_b; /* product + product2; Q12.19 */
+            const int32_t c_next_stored_sat = le_clamp(c_next, -1073741824, 1073741823); /* Q11.19 */
+            const int32_t pre_o_W_o = le_mulw(sums[2 * k + 5], multiplier[4]); /* Q7.15 */
+            const int32_t pre_o_R_o = le_mulw(sums[2 * k + 9], multiplier[5]); /* Q1.16 */
+            const int32_t pre_o_b = (pre_o_R_o + 1) >> 1; /* Q1.15 */
+            const int32_t pre_o = pre_o_W_o + pre_o_b; /* W_o x + R_o h + b_o; Q7.15 */
+            const int32_t gate_o_centred = le_table(loops_sigmoid_table, pre_o, 11); /* Q0.16 */
+            const int32_t gate_o_cut = gate_o_centred >> 1; /* Q0.15 */
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o); Q0.15 */
+            const int32_t tanh_c_next_in = c_next_stored_sat >> 1; /* Q11.18 */
+            const int32_t tanh_c_next = le_table(loops_sigmoid_table, tanh_c_next_in, 13); /* Q0.15 */
+            const int32_t h_next = gate_o * tanh_c_next; /* Q0.30 */
+            const int32_t h_next_stored = (h_next + 262144) >> 19; /* Q1.11 */
             c[unit] = c_next_stored_sat;
             x_h_out[unit] = (int16_t)h_next_stored;
             hidden_out[unit] = (int16_t)h_next_stored;
@@ -237,8 +237,8 @@ LSTM_EDGE_CODE_SECTION static void loops_fc_units(
         w = le_rows_int8_int16(w, lstm_h_next_stored, 3, &sums[0]);
         for (int32_t k = 0; k < 2; k++) {
             const int32_t unit = group + k;
-            const int16_t *const multiplier = loops_fc_multiplier[unit];
-            const int32_t y = le_mulw(sums[k], multiplier[0]);
+            const int16_t *const multiplier = &loops_fc_multiplier[unit];
+            const int32_t y = le_mulw(sums[k], multiplier[0]); /* Q2.16 */
             softmax_largest = le_larger(softmax_largest, y);
             y_out[unit] = y;
         }
@@ -255,9 +255,9 @@ LSTM_EDGE_CODE_SECTION static void loops_softmax_units(
 {
     int32_t sum = 0;
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t below_largest = fc_y[unit] - largest[0];
-        const int32_t argument = below_largest + 524288;
-        const int32_t exponential = le_table(loops_exp_table, argument, 11);
+        const int32_t below_largest = fc_y[unit] - largest[0]; /* Q3.16 */
+        const int32_t argument = below_largest + 524288; /* Q4.16 */
+        const int32_t exponential = le_table(loops_exp_table, argument, 11); /* Q0.15 */
         sum = sum + exponential;
         exponential_out[unit] = (int16_t)exponential;
     }
@@ -270,7 +270,7 @@ LSTM_EDGE_CODE_SECTION static void loops_softmax_2_units(
     int16_t *softmax_reciprocal_out)
 {
     for (int32_t unit = 0; unit < 1; unit++) {
-        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone */
+        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone; Q1.15 */
         const int32_t reciprocal = 1073610755 / total;
         softmax_reciprocal_out[unit] = (int16_t)reciprocal;
     }
@@ -283,8 +283,8 @@ LSTM_EDGE_CODE_SECTION static void loops_softmax_3_units(
     int16_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = exponential[unit] * reciprocal[0];
-        const int32_t y = (scaled + 16384) >> 15;
+        const int32_t scaled = exponential[unit] * reciprocal[0]; /* times 9.31436e-10 */
+        const int32_t y = (scaled + 16384) >> 15; /* times 3.05213e-05 */
         probability_out[unit] = (int16_t)y;
     }
 }
@@ -313,8 +313,8 @@ void loops_set_lstm_c(loops_state *state, const loops_lstm_c_state_t *values)
     int32_t *const current = state->lstm_c;
 
     for (int32_t k = 0; k < 3; k++) {
-        const int32_t low = -1073741824;
-        const int32_t high = 1073741823;
+        const int32_t low = -1073741824; /* Q11.19 */
+        const int32_t high = 1073741823; /* Q11.19 */
         const int32_t raised = values[k] < low ? low : values[k];
         const int32_t inside = raised > high ? high : raised;
         current[k] = inside;
@@ -331,8 +331,8 @@ void loops_set_lstm_h(loops_state *state, const loops_lstm_h_state_t *values)
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
     for (int32_t k = 0; k < 3; k++) {
-        const int16_t low = -2048;
-        const int16_t high = 2048;
+        const int16_t low = -2048; /* Q1.11 */
+        const int16_t high = 2048; /* Q1.11 */
         const int16_t raised = values[k] < low ? low : values[k];
         const int16_t inside = raised > high ? high : raised;
         current[k] = inside;

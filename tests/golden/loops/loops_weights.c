@@ -119,10 +119,7 @@ LSTM_EDGE_WEIGHTS_SECTION const int16_t loops_lstm_multiplier[3][6] = {
 LSTM_EDGE_WEIGHTS_SECTION const int8_t loops_fc_weights[12] = {127, 127, 0, 0, 0, 32, 0, 0, 10, 48, 0, 0};
 /* per row of a tile: 4 int32_t */
 LSTM_EDGE_WEIGHTS_SECTION const int32_t loops_fc_bias[4] = {-400140, -260078, 0, 0};
-/* per unit: y_multiplier: 2 x 1 int16_t */
-LSTM_EDGE_WEIGHTS_SECTION const int16_t loops_fc_multiplier[2][1] = {
-    {13417},
-    {16514},
-};
+/* per unit: y_multiplier: 2 int16_t */
+LSTM_EDGE_WEIGHTS_SECTION const int16_t loops_fc_multiplier[2] = {13417, 16514};
 /* initial state: 3 int32_t */
 LSTM_EDGE_WEIGHTS_SECTION const int32_t loops_lstm_c_initial[3] = {-196608, 491520, 294912};

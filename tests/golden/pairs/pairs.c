@@ -33,7 +33,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
 LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
 {
     const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : a > half - 1 ? half - 1 : a;
+    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
     const int16_t *const entry = &entries[256 + (inside >> n)];
     const int32_t fraction = inside & (((int32_t)1 << n) - 1);
 
@@ -61,7 +61,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_saturate31(int32_t a)
     return inside;
 #else
     const int32_t high = INT32_MAX >> 1;
-    return a > high ? high : a < -high - 1 ? -high - 1 : a;
+    return a > high ? high : (a < -high - 1 ? -high - 1 : a);
 #endif
 }
 
@@ -98,7 +98,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_table10_of_14(const int32_t *mid
     __asm__("ssat %0, #9, %1, asr #10" : "=r"(segment) : "r"(a));
 #else
     segment = a >> 10;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+    segment = segment > 255 ? 255 : (segment < -256 ? -256 : segment);
 #endif
     const int32_t word = middle[segment];
 
@@ -117,7 +117,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_table11_of_14(const int32_t *mid
     __asm__("ssat %0, #9, %1, asr #11" : "=r"(segment) : "r"(a));
 #else
     segment = a >> 11;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+    segment = segment > 255 ? 255 : (segment < -256 ? -256 : segment);
 #endif
     const int32_t word = middle[segment];
 
@@ -137,7 +137,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_table13_of_half(const int32_t *m
     __asm__("ssat %0, #9, %1, asr #14" : "=r"(segment) : "r"(a));
 #else
     segment = a >> 14;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+    segment = segment > 255 ? 255 : (segment < -256 ? -256 : segment);
 #endif
     const int32_t word = middle[segment];
 
@@ -156,7 +156,7 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_table9_of_14(const int32_t *midd
     __asm__("ssat %0, #9, %1, asr #9" : "=r"(segment) : "r"(a));
 #else
     segment = a >> 9;
-    segment = segment > 255 ? 255 : segment < -256 ? -256 : segment;
+    segment = segment > 255 ? 255 : (segment < -256 ? -256 : segment);
 #endif
     const int32_t word = middle[segment];
 
@@ -451,27 +451,27 @@ LSTM_EDGE_CODE_SECTION static void pairs_lstm_units(
         le_store(&sums[8], le_int8(&w, &h_operand));
         for (int32_t k = 0; k < 2 && group + k < 3; k++) {
             const int32_t unit = group + k;
-            const int32_t gate_f_centred = le_table11_of_14(&pairs_sigmoid_table[256], sums[2 * k]);
-            const int32_t product_half = c[unit] >> 1;
-            const int32_t product = le_mulw_add(product_half, c[unit], gate_f_centred);
-            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2;
-            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i */
-            const int32_t gate_i_centred = le_table10_of_14(&pairs_sigmoid_table[256], pre_i);
-            const int32_t gate_i_cut = (int16_t)gate_i_centred >> 1;
-            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i) */
-            const int32_t gate_g = le_table9_of_14(&pairs_sigmoid_table[256], sums[2 * k + 1]);
-            const int32_t c_next_b_raised = le_mul_add(2560, gate_i, gate_g);
-            const int32_t c_next_b = c_next_b_raised >> 11;
-            const int32_t c_next = product + c_next_b; /* product + product2 */
-            const int32_t c_next_stored_sat = le_saturate31(c_next);
-            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1;
-            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o */
-            const int32_t gate_o_centred = le_table11_of_14(&pairs_sigmoid_table[256], pre_o);
-            const int32_t gate_o_cut = (int16_t)gate_o_centred >> 1;
-            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o) */
-            const int32_t tanh_c_next = le_table13_of_half(&pairs_sigmoid_table[256], c_next_stored_sat);
-            const int32_t h_next = le_mul_add(262144, gate_o, tanh_c_next);
-            const int32_t h_next_stored = h_next >> 19;
+            const int32_t gate_f_centred = le_table11_of_14(&pairs_sigmoid_table[256], sums[2 * k]); /* Q0.16 */
+            const int32_t product_half = c[unit] >> 1; /* Q10.19 */
+            const int32_t product = le_mulw_add(product_half, c[unit], gate_f_centred); /* Q11.19 */
+            const int32_t pre_i_b = (sums[2 * k + 8] + 2) >> 2; /* Q2.14 */
+            const int32_t pre_i = sums[2 * k + 4] + pre_i_b; /* W_i x + R_i h + b_i; Q7.14 */
+            const int32_t gate_i_centred = le_table10_of_14(&pairs_sigmoid_table[256], pre_i); /* Q0.16 */
+            const int32_t gate_i_cut = (int16_t)gate_i_centred >> 1; /* Q0.15 */
+            const int32_t gate_i = gate_i_cut + 16384; /* sigmoid(pre_i); Q0.15 */
+            const int32_t gate_g = le_table9_of_14(&pairs_sigmoid_table[256], sums[2 * k + 1]); /* Q0.15 */
+            const int32_t c_next_b_raised = le_mul_add(2560, gate_i, gate_g); /* Q0.30 */
+            const int32_t c_next_b = c_next_b_raised >> 11; /* Q0.19 */
+            const int32_t c_next = product + c_next_b; /* product + product2; Q12.19 */
+            const int32_t c_next_stored_sat = le_saturate31(c_next); /* Q11.19 */
+            const int32_t pre_o_b = (sums[2 * k + 9] + 1) >> 1; /* Q1.15 */
+            const int32_t pre_o = sums[2 * k + 5] + pre_o_b; /* W_o x + R_o h + b_o; Q7.15 */
+            const int32_t gate_o_centred = le_table11_of_14(&pairs_sigmoid_table[256], pre_o); /* Q0.16 */
+            const int32_t gate_o_cut = (int16_t)gate_o_centred >> 1; /* Q0.15 */
+            const int32_t gate_o = gate_o_cut + 16384; /* sigmoid(pre_o); Q0.15 */
+            const int32_t tanh_c_next = le_table13_of_half(&pairs_sigmoid_table[256], c_next_stored_sat); /* Q0.15 */
+            const int32_t h_next = le_mul_add(262144, gate_o, tanh_c_next); /* Q0.30 */
+            const int32_t h_next_stored = h_next >> 19; /* Q1.11 */
             c[unit] = c_next_stored_sat;
             x_h_out[unit] = (int16_t)h_next_stored;
             hidden_out[unit] = (int16_t)h_next_stored;
@@ -510,9 +510,9 @@ LSTM_EDGE_CODE_SECTION static void pairs_softmax_units(
 {
     int32_t sum = 0;
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t below_largest = fc_y[unit] - largest[0];
-        const int32_t argument = below_largest + 524288;
-        const int32_t exponential = le_table(pairs_exp_table, argument, 11);
+        const int32_t below_largest = fc_y[unit] - largest[0]; /* Q3.16 */
+        const int32_t argument = below_largest + 524288; /* Q4.16 */
+        const int32_t exponential = le_table(pairs_exp_table, argument, 11); /* Q0.15 */
         sum = sum + exponential;
         exponential_out[unit] = (int16_t)exponential;
     }
@@ -525,7 +525,7 @@ LSTM_EDGE_CODE_SECTION static void pairs_softmax_2_units(
     int16_t *softmax_reciprocal_out)
 {
     for (int32_t unit = 0; unit < 1; unit++) {
-        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone */
+        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone; Q1.15 */
         const int32_t reciprocal = 1073610755 / total;
         softmax_reciprocal_out[unit] = (int16_t)reciprocal;
     }
@@ -538,8 +538,8 @@ LSTM_EDGE_CODE_SECTION static void pairs_softmax_3_units(
     int16_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = le_mul_add(16384, exponential[unit], reciprocal[0]);
-        const int32_t y = scaled >> 15;
+        const int32_t scaled = le_mul_add(16384, exponential[unit], reciprocal[0]); /* times 9.31436e-10 */
+        const int32_t y = scaled >> 15; /* times 3.05213e-05 */
         probability_out[unit] = (int16_t)y;
     }
 }
@@ -568,8 +568,8 @@ void pairs_set_lstm_c(pairs_state *state, const pairs_lstm_c_state_t *values)
     int32_t *const current = state->lstm_c;
 
     for (int32_t k = 0; k < 3; k++) {
-        const int32_t low = -1073741824;
-        const int32_t high = 1073741823;
+        const int32_t low = -1073741824; /* Q11.19 */
+        const int32_t high = 1073741823; /* Q11.19 */
         const int32_t raised = values[k] < low ? low : values[k];
         const int32_t inside = raised > high ? high : raised;
         current[k] = inside;
@@ -586,8 +586,8 @@ void pairs_set_lstm_h(pairs_state *state, const pairs_lstm_h_state_t *values)
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
     for (int32_t k = 0; k < 3; k++) {
-        const int16_t low = -2048;
-        const int16_t high = 2048;
+        const int16_t low = -2048; /* Q1.11 */
+        const int16_t high = 2048; /* Q1.11 */
         const int16_t raised = values[k] < low ? low : values[k];
         const int16_t inside = raised > high ? high : raised;
         current[k] = inside;

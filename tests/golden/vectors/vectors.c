@@ -280,34 +280,34 @@ LSTM_EDGE_CODE_SECTION static void vectors_lstm_units(
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t c_here = vldrwq_z_s32(c, live);
-        const int32x4_t pre_f = vmulhq_s32(vldrwq_s32(sum - 10), vldrwq_s32(&constant[0]));
-        const int32x4_t gate_f_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_f, 11); /* sigmoid(pre_f), less 1/2 */
-        const int32x4_t product_half = vshrq_n_s32(c_here, 1);
-        const int32x4_t product_rest = vmulhq_s32(c_here, vshlq_n_s32(gate_f_centred, 16));
-        const int32x4_t product = vaddq_s32(product_half, product_rest); /* gate_f * c */
-        const int32x4_t pre_i_W_i = vmulhq_s32(vldrwq_s32(sum - 2), vldrwq_s32(&constant[4]));
-        const int32x4_t pre_i_R_i = vmulhq_s32(vldrwq_s32(sum + 6), vldrwq_s32(&constant[8]));
-        const int32x4_t pre_i_b = vrshrq_n_s32(pre_i_R_i, 2);
-        const int32x4_t pre_i = vaddq_s32(pre_i_W_i, pre_i_b); /* W_i x + R_i h + b_i */
-        const int32x4_t gate_i_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_i, 10); /* sigmoid(pre_i), less 1/2 */
-        const int32x4_t gate_i = vhaddq_n_s32(gate_i_centred, 32768); /* sigmoid(pre_i) */
-        const int32x4_t pre_g = vmulhq_s32(vldrwq_s32(sum - 6), vldrwq_s32(&constant[12]));
-        const int32x4_t gate_g = le_v_line(sigmoid_table, sigmoid_table_ways, pre_g, 9); /* tanh(pre_g) */
-        const int32x4_t product2 = vmulq_s32(gate_i, gate_g); /* gate_i * gate_g */
-        const int32x4_t c_next_b_raised = vaddq_n_s32(product2, 2560);
-        const int32x4_t c_next_b = vshrq_n_s32(c_next_b_raised, 11);
-        const int32x4_t c_next = vaddq_s32(product, c_next_b); /* product + product2 */
-        const int32x4_t c_next_stored_sat = le_v_saturate(c_next, 31);
-        const int32x4_t pre_o_W_o = vmulhq_s32(vldrwq_s32(sum + 2), vldrwq_s32(&constant[16]));
-        const int32x4_t pre_o_R_o = vmulhq_s32(vldrwq_s32(sum + 10), vldrwq_s32(&constant[20]));
-        const int32x4_t pre_o_b = vrshrq_n_s32(pre_o_R_o, 1);
-        const int32x4_t pre_o = vaddq_s32(pre_o_W_o, pre_o_b); /* W_o x + R_o h + b_o */
-        const int32x4_t gate_o_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_o, 11); /* sigmoid(pre_o), less 1/2 */
-        const int32x4_t gate_o = vhaddq_n_s32(gate_o_centred, 32768); /* sigmoid(pre_o) */
-        const int32x4_t tanh_c_next_in = vshrq_n_s32(c_next_stored_sat, 1);
-        const int32x4_t tanh_c_next = le_v_line(sigmoid_table, sigmoid_table_ways, tanh_c_next_in, 13); /* tanh(c_next) */
-        const int32x4_t h_next = vmulq_s32(gate_o, tanh_c_next); /* gate_o * tanh_c_next */
-        const int32x4_t h_next_stored = vrshrq_n_s32(h_next, 19);
+        const int32x4_t pre_f = vmulhq_s32(vldrwq_s32(sum - 10), vldrwq_s32(&constant[0])); /* Q6.15 */
+        const int32x4_t gate_f_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_f, 11); /* sigmoid(pre_f), less 1/2; Q0.16 */
+        const int32x4_t product_half = vshrq_n_s32(c_here, 1); /* Q10.19 */
+        const int32x4_t product_rest = vmulhq_s32(c_here, vshlq_n_s32(gate_f_centred, 16)); /* Q10.19 */
+        const int32x4_t product = vaddq_s32(product_half, product_rest); /* gate_f * c; Q11.19 */
+        const int32x4_t pre_i_W_i = vmulhq_s32(vldrwq_s32(sum - 2), vldrwq_s32(&constant[4])); /* Q7.14 */
+        const int32x4_t pre_i_R_i = vmulhq_s32(vldrwq_s32(sum + 6), vldrwq_s32(&constant[8])); /* Q2.16 */
+        const int32x4_t pre_i_b = vrshrq_n_s32(pre_i_R_i, 2); /* Q2.14 */
+        const int32x4_t pre_i = vaddq_s32(pre_i_W_i, pre_i_b); /* W_i x + R_i h + b_i; Q7.14 */
+        const int32x4_t gate_i_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_i, 10); /* sigmoid(pre_i), less 1/2; Q0.16 */
+        const int32x4_t gate_i = vhaddq_n_s32(gate_i_centred, 32768); /* sigmoid(pre_i); Q0.15 */
+        const int32x4_t pre_g = vmulhq_s32(vldrwq_s32(sum - 6), vldrwq_s32(&constant[12])); /* Q7.14 */
+        const int32x4_t gate_g = le_v_line(sigmoid_table, sigmoid_table_ways, pre_g, 9); /* tanh(pre_g); Q0.15 */
+        const int32x4_t product2 = vmulq_s32(gate_i, gate_g); /* gate_i * gate_g; Q0.30 */
+        const int32x4_t c_next_b_raised = vaddq_n_s32(product2, 2560); /* Q0.30 */
+        const int32x4_t c_next_b = vshrq_n_s32(c_next_b_raised, 11); /* Q0.19 */
+        const int32x4_t c_next = vaddq_s32(product, c_next_b); /* product + product2; Q12.19 */
+        const int32x4_t c_next_stored_sat = le_v_saturate(c_next, 31); /* Q11.19 */
+        const int32x4_t pre_o_W_o = vmulhq_s32(vldrwq_s32(sum + 2), vldrwq_s32(&constant[16])); /* Q7.15 */
+        const int32x4_t pre_o_R_o = vmulhq_s32(vldrwq_s32(sum + 10), vldrwq_s32(&constant[20])); /* Q1.16 */
+        const int32x4_t pre_o_b = vrshrq_n_s32(pre_o_R_o, 1); /* Q1.15 */
+        const int32x4_t pre_o = vaddq_s32(pre_o_W_o, pre_o_b); /* W_o x + R_o h + b_o; Q7.15 */
+        const int32x4_t gate_o_centred = le_v_line(sigmoid_table, sigmoid_table_ways, pre_o, 11); /* sigmoid(pre_o), less 1/2; Q0.16 */
+        const int32x4_t gate_o = vhaddq_n_s32(gate_o_centred, 32768); /* sigmoid(pre_o); Q0.15 */
+        const int32x4_t tanh_c_next_in = vshrq_n_s32(c_next_stored_sat, 1); /* Q11.18 */
+        const int32x4_t tanh_c_next = le_v_line(sigmoid_table, sigmoid_table_ways, tanh_c_next_in, 13); /* tanh(c_next); Q0.15 */
+        const int32x4_t h_next = vmulq_s32(gate_o, tanh_c_next); /* gate_o * tanh_c_next; Q0.30 */
+        const int32x4_t h_next_stored = vrshrq_n_s32(h_next, 19); /* Q1.11 */
         vstrwq_p_s32(c, c_next_stored_sat, live);
         vstrhq_p_s32(x_h_out, h_next_stored, live);
         vstrhq_p_s32(hidden_out, h_next_stored, live);
@@ -339,7 +339,7 @@ LSTM_EDGE_CODE_SECTION static void vectors_fc_units(
     LE_KEEP(sum);
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
-        const int32x4_t y = vmulhq_s32(vldrwq_s32(sum), vldrwq_s32(&constant[0]));
+        const int32x4_t y = vmulhq_s32(vldrwq_s32(sum), vldrwq_s32(&constant[0])); /* Q2.16 */
         softmax_largest = vmaxvq_p_s32(softmax_largest, y, live);
         vstrwq_p_s32(y_out, y, live);
         LE_FENCE();
@@ -367,9 +367,9 @@ LSTM_EDGE_CODE_SECTION static void vectors_softmax_units(
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t fc_y_here = vldrwq_z_s32(fc_y, live);
-        const int32x4_t below_largest = vsubq_n_s32(fc_y_here, largest[0]);
-        const int32x4_t argument = vaddq_n_s32(below_largest, 524288);
-        const int32x4_t exponential = le_v_table(exp_table, exp_table_ways, argument, 11);
+        const int32x4_t below_largest = vsubq_n_s32(fc_y_here, largest[0]); /* Q3.16 */
+        const int32x4_t argument = vaddq_n_s32(below_largest, 524288); /* Q4.16 */
+        const int32x4_t exponential = le_v_table(exp_table, exp_table_ways, argument, 11); /* Q0.15 */
         sum_2 = vaddvaq_p_s32(sum_2, exponential, live);
         vstrhq_p_s32(exponential_out, exponential, live);
         LE_FENCE();
@@ -386,7 +386,7 @@ LSTM_EDGE_CODE_SECTION static void vectors_softmax_2_units(
     int16_t *softmax_reciprocal_out)
 {
     for (int32_t unit = 0; unit < 1; unit++) {
-        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone */
+        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone; Q1.15 */
         const int32_t reciprocal = 1073610755 / total;
         softmax_reciprocal_out[unit] = (int16_t)reciprocal;
     }
@@ -402,8 +402,8 @@ LSTM_EDGE_CODE_SECTION static void vectors_softmax_3_units(
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t exponential_here = vldrhq_z_s32(exponential, live);
-        const int32x4_t scaled = vmulq_n_s32(exponential_here, reciprocal[0]);
-        const int32x4_t y = vrshrq_n_s32(scaled, 15);
+        const int32x4_t scaled = vmulq_n_s32(exponential_here, reciprocal[0]); /* times 9.31436e-10 */
+        const int32x4_t y = vrshrq_n_s32(scaled, 15); /* times 3.05213e-05 */
         vstrhq_p_s32(probability_out, y, live);
         LE_FENCE();
         exponential += 4;
@@ -436,8 +436,8 @@ void vectors_set_lstm_c(vectors_state *state, const vectors_lstm_c_state_t *valu
     int32_t *const current = state->lstm_c;
 
     for (int32_t k = 0; k < 3; k++) {
-        const int32_t low = -1073741824;
-        const int32_t high = 1073741823;
+        const int32_t low = -1073741824; /* Q11.19 */
+        const int32_t high = 1073741823; /* Q11.19 */
         const int32_t raised = values[k] < low ? low : values[k];
         const int32_t inside = raised > high ? high : raised;
         current[k] = inside;
@@ -454,8 +454,8 @@ void vectors_set_lstm_h(vectors_state *state, const vectors_lstm_h_state_t *valu
     int16_t *const current = &state->lstm_x_h[state->current][2];
 
     for (int32_t k = 0; k < 3; k++) {
-        const int16_t low = -2048;
-        const int16_t high = 2048;
+        const int16_t low = -2048; /* Q1.11 */
+        const int16_t high = 2048; /* Q1.11 */
         const int16_t raised = values[k] < low ? low : values[k];
         const int16_t inside = raised > high ? high : raised;
         current[k] = inside;
