@@ -40,7 +40,7 @@ static void run_sequence(float *sum, float *answer)
     const int32_t half = ADDING_STEPS / 2;
     const int32_t first = (int32_t)draw((uint32_t)half);
     const int32_t second = half + (int32_t)draw((uint32_t)half);
-    int32_t stored_sum[ADDING_SUM_SIZE];
+    adding_sum_t stored_sum[ADDING_SUM_SIZE];
 
     *sum = 0.0f;
     adding_reset(&state);
@@ -48,7 +48,7 @@ static void run_sequence(float *sum, float *answer)
         const int marked = t == first || t == second;
         const float value = (float)draw(LEVELS + 1) / (float)LEVELS;
         const float real[ADDING_NUMBERS_SIZE] = {value, marked ? 1.0f : 0.0f};
-        int16_t stored[ADDING_NUMBERS_SIZE];
+        adding_numbers_t stored[ADDING_NUMBERS_SIZE];
 
         *sum += marked ? value : 0.0f;
         adding_quantize_numbers(real, stored);

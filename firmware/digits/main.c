@@ -31,7 +31,7 @@ static void print_row(const uint8_t pixels[DIGITS_ROWS_SIZE])
 }
 
 /* Scale and zero point are the same for all logits, so the stored integers can be compared. */
-static int32_t largest(const int32_t logits[DIGITS_LOGITS_SIZE])
+static int32_t largest(const digits_logits_t logits[DIGITS_LOGITS_SIZE])
 {
     int32_t best = 0;
     for (int32_t k = 1; k < DIGITS_LOGITS_SIZE; k++) {
@@ -57,8 +57,8 @@ int main(void)
     for (int32_t row = 0; row < DIGITS_STEPS; row++) {
         for (int32_t s = 0; s < SAMPLES; s++) {
             float real[DIGITS_ROWS_SIZE];
-            int16_t stored[DIGITS_ROWS_SIZE];
-            int32_t logits[DIGITS_LOGITS_SIZE];
+            digits_rows_t stored[DIGITS_ROWS_SIZE];
+            digits_logits_t logits[DIGITS_LOGITS_SIZE];
             const int last = row == DIGITS_STEPS - 1;
 
             read_row(samples[s].pixels[row], real);

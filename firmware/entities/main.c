@@ -46,7 +46,7 @@ static int32_t tokenize(const char *text, int32_t ids[ENTITIES_STEPS])
 /* The tag of each word. */
 static void tag(const int32_t ids[ENTITIES_STEPS], int32_t tags[ENTITIES_STEPS])
 {
-    static int32_t logits[ENTITIES_STEPS][TAGS];
+    static entities_logits_t logits[ENTITIES_STEPS][TAGS];
     (void)entities_run(&state, ids, ENTITIES_STEPS, logits[0]);
     for (int32_t t = 0; t < ENTITIES_STEPS; t++) {
         tags[t] = 0;

@@ -28,11 +28,11 @@ static void print_number(const char *text, int32_t number)
 /* The load of the 24 hours that follow the measurements, in kW. */
 static void look_ahead(float load[HORIZON])
 {
-    int32_t stored_load[FORECAST_LOAD_SIZE];
+    forecast_load_t stored_load[FORECAST_LOAD_SIZE];
 
     forecast_init(&state);
     for (int32_t t = 0; t < HOURS; t++) {
-        int16_t stored[FORECAST_HOURS_SIZE];
+        forecast_hours_t stored[FORECAST_HOURS_SIZE];
         forecast_quantize_hours(hours[0][t], stored);
         forecast_step(&state, stored, stored_load);
     }

@@ -24,8 +24,8 @@ static keywords_state state;
 static int32_t classify(const int8_t frame[KEYWORDS_FRAMES_SIZE])
 {
     float real[KEYWORDS_FRAMES_SIZE];
-    int16_t stored[KEYWORDS_FRAMES_SIZE];
-    int32_t logits[KEYWORDS_LOGITS_SIZE];
+    keywords_frames_t stored[KEYWORDS_FRAMES_SIZE];
+    keywords_logits_t logits[KEYWORDS_LOGITS_SIZE];
     int32_t best = 0;
 
     for (int32_t k = 0; k < KEYWORDS_FRAMES_SIZE; k++) {

@@ -44,7 +44,7 @@ static int32_t tokenize(const char *text, int32_t ids[SENTIMENT_STEPS])
 static int32_t judge(const char *text)
 {
     int32_t ids[SENTIMENT_STEPS];
-    int32_t logits[SENTIMENT_LOGITS_SIZE] = {0};
+    sentiment_logits_t logits[SENTIMENT_LOGITS_SIZE] = {0};
     const int32_t count = tokenize(text, ids);
     const int32_t padding = SENTIMENT_STEPS - count;
 
