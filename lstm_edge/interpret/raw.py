@@ -5,7 +5,7 @@ This is the definition of `<name>_quantize_<input>_from_int16`, in integers alon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -97,6 +97,26 @@ def quantize_int16(program: Program, port: Port, raw: RawInput, numbers: Array) 
     fmt = program.values[port.value].format
     shifted = (given.astype(np.int64) * made.multipliers + made.offsets) >> made.shifts
     return np.asarray(np.clip(shifted, fmt.low, fmt.high))
+
+
+def named_numbers(option: str, texts: Iterable[str]) -> dict[str, float]:
+    """Numbers by input, of texts such as `0.5`, which is for EVERY input, and `x=0.5`.
+
+    DataError for what is no number, and for two of one input.
+    """
+    found: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise DataError(
+                f"{option} {text}: expected a number, or NAME=NUMBER for one input"
+            ) from None
+        if name in found:
+            raise DataError(f"{option} {text}: given twice; give one number for an input")
+        found[name] = value
+    return found
 
 
 def raw_inputs(

@@ -19,6 +19,7 @@ from lstm_edge.interpret.raw import (
     RAW_HIGH,
     RAW_LOW,
     RawInput,
+    named_numbers,
     quantize_int16,
     raw_constants,
     raw_inputs,
@@ -189,6 +190,18 @@ def test_integers_are_no_raw_numbers(name: str) -> None:
     ids = replace(program, inputs=(replace(program.inputs[0], limit=10),))
     with pytest.raises(DataError, match="integers"):
         raw_inputs(ids, {name: 1.0}, {})
+
+
+def test_options_name_an_input_or_mean_all() -> None:
+    assert named_numbers("--input-scale", ["0.5", "a=b=2"]) == {EVERY: 0.5, "a=b": 2.0}
+    for texts, message in (
+        (["x="], "--input-scale x=: expected a number, or NAME=NUMBER"),
+        (["loud"], "--input-scale loud: expected a number"),
+        (["x=1", "x=1"], "--input-scale x=1: given twice"),
+        (["1", "1"], "--input-scale 1: given twice"),
+    ):
+        with pytest.raises(DataError, match=re.escape(message)):
+            named_numbers("--input-scale", texts)
 
 
 def test_raw_numbers_have_16_bits() -> None:
