@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.emit.dialects.term import in_parentheses
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.names import is_reserved
 from lstm_edge.emit.raw_ports import RawView, raw_view
@@ -75,6 +76,7 @@ def port_view(
     """The view of a port, and the arrays that its conversion needs."""
     fmt = program.values[port.value].format
     centre, units = quantizing_constants(port)
+    centre, at_zero = centre + np.float32(0), "real number stored as 0, per feature"  # no -0
     scale = port.scale.astype(np.float32)
     constants: list[Constant] = []
 
@@ -93,7 +95,7 @@ def port_view(
         length=program.values[port.value].length,
         per_step=port.per_step,
         converts=not port.limit,
-        centre=text(centre, "centre", "real number stored as 0, per feature") if is_input else "",
+        centre=in_parentheses(text(centre, "centre", at_zero)) if is_input else "",
         units_per_256=text(units, "units", "256 / scale, per feature") if is_input else "",
         scale=text(scale, "scale", "real value of 1") if not is_input else "",
         stored="" if is_input else _stored_text(program, port, name, constants),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.emit.dialects.term import in_parentheses
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import Constant
 from lstm_edge.interpret.raw import RawInput, raw_constants
@@ -36,7 +37,7 @@ def raw_view(
     """The view of an input, and the arrays that its conversion needs."""
     meaning = f"(raw - {raw.zero:g}) * {raw.scale:g}" if raw.zero else f"raw * {raw.scale:g}"
     if program.is_float:
-        zero, scale = float_literal(raw.zero), float_literal(raw.scale)
+        zero, scale = in_parentheses(float_literal(raw.zero)), float_literal(raw.scale)
         return RawView(meaning, zero=zero, scale=scale), []
     made = raw_constants(port, raw)
     constants: list[Constant] = []

@@ -99,10 +99,15 @@ def test_the_first_of_several_largest_is_taken(tmp_path: Path) -> None:
         assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs)
 
 
-def test_no_quantizing_function_for_integers() -> None:
-    program = integer_program(looking_up(1, read="last", also=()))
-    header = rendered(program, HOST, "gates").files["net.h"]
-    assert "const int32_t *x" in header
-    assert "int32_t *y" in header
-    assert "quantize" not in header
+def test_integers_have_one_type_in_every_scheme_and_nothing_to_convert() -> None:
+    model = looking_up(1, read="last", also=())
+    for program in (integer_program(model), float_program(model)):
+        header = rendered(program, HOST, "gates").files["net.h"]
+        assert "typedef int32_t net_x_t;" in header
+        assert "quantize_x" not in header
+    model = looking_up(1, head=("argmax",), read="last", also=())
+    for program in (integer_program(model), float_program(model)):
+        header = rendered(program, HOST, "gates").files["net.h"]
+        assert "typedef int32_t net_y_t;" in header
+        assert "quantize" not in header
     assert "#define NET_X_LIMIT" in header

@@ -374,7 +374,7 @@ LSTM_EDGE_CODE_SECTION void loops_run(
 void loops_quantize_x(const float *real, loops_x_t *stored)
 {
     for (int32_t k = 0; k < 2; k++) {
-        const float centred = real[k] - -0.0f;
+        const float centred = real[k] - 0.0f;
         float scaled = centred * 163835.0f; /* 1/256 of a stored unit */
 
         if (!(scaled > -1.07374182e+09f)) { /* NaN, too */
