@@ -281,7 +281,7 @@ def broken(name: str, pattern: str, replacement: str, folder: Path, scheme: str 
         ("same-behind", r", t >= steps\)", ", 0)"),
         ("same-behind", r"t < steps \+ 1;", "t < steps;"),
         ("strided-open", r"step == 0\)", "step == 1)"),
-        ("strided-open", r"state->step = 0;\n\}\n\n(?=int)", "state->step += 0;\n}\n\n"),
+        ("strided-open", r"state->step = 0;\n\}\n\n(?=LSTM)", "state->step += 0;\n}\n\n"),
     ],
     ids=["first", "phase", "behind", "extra", "restart", "begin"],
 )

@@ -150,8 +150,8 @@ def test_inspect_tells_the_range(tmp_path: Path) -> None:
 def test_selftest_repeats_ids_and_indices(scheme: str, tmp_path: Path) -> None:
     files = compile_file(model(tmp_path), "host", scheme=scheme, name="net").files
     texts = {name: data.decode() for name, data in files.items() if name[-2:] in (".c", ".h")}
-    assert "static const int32_t given_ids[16][1]" in texts["net_selftest.c"]
-    assert "static const int32_t expected_best[1][1]" in texts["net_selftest.c"]
+    assert "static const net_ids_t given_ids[16][1]" in texts["net_selftest.c"]
+    assert "static const net_best_t expected_best[1][1]" in texts["net_selftest.c"]
     assert selftest(texts, "net", tmp_path / "right") == 0
     last = r"(given_ids\[16\]\[1\] = \{[^;]*\{)(\d+)(\},\s*\};)"
 
