@@ -12,6 +12,8 @@ from lstm_edge.toolchain import gcc
 
 TABLE = "_table"
 """How the name of a curved function's table ends."""
+IDENTITY = "_identity"
+"""How the name of a model's text ends; an image has it only where its firmware refers to it."""
 
 
 def flash_of(
@@ -29,7 +31,9 @@ def flash_of(
         for symbol in executable.symbols.functions
         if symbol.name in reached and symbol.name not in own
     )
+    unused = f"{bundle.program.name}{IDENTITY}"
     data = [s for s in read_symbols(target, objects[1]).all if not s.is_function]
+    data = [symbol for symbol in data if symbol.name != unused]
     tables = sum(symbol.size for symbol in data if symbol.name.endswith(TABLE))
     weights = sum(symbol.size for symbol in data) - tables
     return Flash(sections["text"] + sections["rodata"], library, weights, tables)
