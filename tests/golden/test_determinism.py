@@ -79,7 +79,7 @@ def test_hash_seed_does_not_matter_to_softmax_and_states(project_root: Path) -> 
         )
         printed.add(result.stdout)
     assert len(printed) == 1
-    assert len(printed.pop().splitlines()) == 4 * len(CASES)
+    assert len(printed.pop().splitlines()) == 5 * len(CASES)
 
 
 @pytest.mark.parametrize("unroll", ["none", "gates"])
