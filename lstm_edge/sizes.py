@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from lstm_edge.choices import Unroll
 from lstm_edge.emit.constants import constant_bytes
 from lstm_edge.emit.render import Rendered
 from lstm_edge.errors import BudgetError, ToolchainError
@@ -38,7 +39,7 @@ class Sizes:
         return (self.code or 0) + self.weights + self.tables
 
 
-def check_budgets(program: Program, target: Target, unroll: str, max_flash: int | None) -> None:
+def check_budgets(program: Program, target: Target, unroll: Unroll, max_flash: int | None) -> None:
     """Refuse straight-line code that cannot fit, before it is written."""
     if unroll != "full":
         return

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.pieces import Piece, on_arm, pieces
 from lstm_edge.emit.render import UNKNOWN, Rendered, render
@@ -42,9 +43,9 @@ class _Block:
 def render_cores(
     program: Program,
     cores: Cores,
-    unroll: str,
+    unroll: Unroll,
     banner: tuple[str, ...],
-    optimize: str = "speed",
+    optimize: Optimize = "speed",
     stack: int | None = None,
     *,
     identity: Identity = UNKNOWN,

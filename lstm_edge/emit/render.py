@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lstm_edge import __version__
+from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.emit.code import (
     common_helpers,
     dialect_code,
@@ -57,9 +58,9 @@ class Rendered:
 def render(
     program: Program,
     target: Target,
-    unroll: str,
+    unroll: Unroll,
     banner: tuple[str, ...],
-    optimize: str = "speed",
+    optimize: Optimize = "speed",
     stack: int | None = None,
     *,
     alone: bool = True,
@@ -97,7 +98,7 @@ def render(
 
 
 def _printer(
-    program: Program, target: Target, selection: Selection, memory: Memory, unroll: str
+    program: Program, target: Target, selection: Selection, memory: Memory, unroll: Unroll
 ) -> PhasePrinter:
     """What prints phases, with their operations as the target's dialect has them."""
     dialect = dialect_of(target, program.is_float)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.errors import TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels import KERNELS, best_part
@@ -94,8 +95,8 @@ class Selection:
 def select(
     program: Program,
     target: Target,
-    unroll: str,
-    optimize: str = "speed",
+    unroll: Unroll,
+    optimize: Optimize = "speed",
     stack: int | None = None,
 ) -> Selection:
     """Kernels, tiles, operands. unroll: "none", "gates", "full"; optimize: "speed" or "size".
@@ -137,7 +138,7 @@ def select(
 
 
 def _is_wide(
-    program: Program, target: Target, unroll: str, phase: Phase, tiles: Tiles | None
+    program: Program, target: Target, unroll: Unroll, phase: Phase, tiles: Tiles | None
 ) -> bool:
     """True for a phase on vectors: with a kernel for these, or without products."""
     if "mve" not in target.features or program.is_float or unroll == "full":
@@ -174,7 +175,7 @@ def _as_the_kernel_scales(tiles: Tiles, forms: Mapping[str, Form]) -> Tiles:
     return tiles if scaled else replace(tiles, scalings={})
 
 
-def _tiles(program: Program, target: Target, unroll: str, phase: Phase, arrays: Arrays) -> Tiles:
+def _tiles(program: Program, target: Target, unroll: Unroll, phase: Phase, arrays: Arrays) -> Tiles:
     sets = row_sets(phase)
     over_time = any(OPERATIONS[op.kind].running for op in phase.matvecs)
     straight = unroll == "full" and not over_time
