@@ -195,22 +195,24 @@ def _ports(
         scale: Any = port.scale.astype(np.float32).tolist()
         zero_point: Any = port.zero_point.tolist()
         uniform = len(set(scale)) == 1 and len(set(zero_point)) == 1
-        found.append(
-            {
-                "name": port.name,
-                "c_name": view.name,
-                "shape": list(port.shape),
-                "axes": list(port.axes),
-                "per_step": port.per_step,
-                "size": view.length,
-                "type": view.ctype,
-                "format": describe_port(program, port),
-                "kind": "integer" if port.limit else "real",
-                "range": [0, port.limit - 1] if port.limit else None,
-                "scale": scale[0] if uniform else scale,
-                "zero_point": zero_point[0] if uniform else zero_point,
-            }
-        )
+        entry: PortEntry = {
+            "name": port.name,
+            "c_name": view.name,
+            "shape": list(port.shape),
+            "axes": list(port.axes),
+            "per_step": port.per_step,
+            "size": view.length,
+            "type": view.ctype,
+            "format": describe_port(program, port),
+            "kind": "integer" if port.limit else "real",
+            "range": [0, port.limit - 1] if port.limit else None,
+            "scale": scale[0] if uniform else scale,
+            "zero_point": zero_point[0] if uniform else zero_point,
+        }
+        if view.raw is not None:
+            raw = view.raw.stands_for
+            entry["raw"] = {"scale": raw.scale, "zero": raw.zero}
+        found.append(entry)
     return found
 
 

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from lstm_edge.artifacts import Compilation
 from lstm_edge.built import Built, built_for, check_straight
 from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
+from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
 from lstm_edge.errors import DataError
 from lstm_edge.families import load_cores
+from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
 from lstm_edge.manifest import AttemptEntry
@@ -75,6 +77,7 @@ def compile_model(
     check_state_option(request, reference)
     request.check(labels=labels is not None)
     check_straight(reference, cores, request.limits)
+    raw_inputs(reference, request.input_scale, request.input_zero)
     data = load_data(calibration, reference)
     chosen = _chosen(model, reference, data, request, cores.slowest, labels, progress, searching)
     program = chosen.program
@@ -85,7 +88,14 @@ def compile_model(
     lines = banner(program, model.sha256, cores, described)
     check_straight(program, cores, request.limits)
     merged = render_cores(
-        program, cores, request.unroll, lines, request.optimize, request.max_stack
+        program,
+        cores,
+        request.unroll,
+        lines,
+        request.optimize,
+        request.max_stack,
+        identity=Identity(model.sha256, described),
+        raw=raw_inputs(program, request.input_scale, request.input_zero),
     )
     built = built_for(program, cores, merged, request.limits, steps_of(program, data))
     slow = [

@@ -38,6 +38,13 @@ class PhaseEntry(TypedDict):
     kernel: str | None
 
 
+class RawEntry(TypedDict):
+    """What raw integers of an input stand for: real = (raw - zero) * scale."""
+
+    scale: float
+    zero: float
+
+
 class PortEntry(TypedDict):
     """An input or output: the user's array and the array in C. scale, zero_point: one, or one for
     each feature.
@@ -55,6 +62,7 @@ class PortEntry(TypedDict):
     range: list[int] | None
     scale: float | list[float]
     zero_point: int | list[int]
+    raw: NotRequired[RawEntry]
 
 
 class StateEntry(TypedDict):

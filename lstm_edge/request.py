@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isfinite
 
 from lstm_edge.built import Limits
@@ -27,7 +28,8 @@ class Request:
     target: a core, a set of them, or a list with commas. weights, activations: bits, or None for
     those that hold the bounds at least cost. max_flash, max_ram, max_stack: bytes; max_insn,
     max_cycles: of a step. max_error: the least SQNR of an output in dB; max_drop: the most that a
-    score on labels may lose, in points. None is no limit.
+    score on labels may lose, in points. None is no limit. input_scale, input_zero: by name of an
+    input, "" for all, what raw integers stand for, as in `interpret/raw.py`.
     """
 
     target: str
@@ -45,6 +47,8 @@ class Request:
     max_cycles: int | None = None
     max_error: float | None = None
     max_drop: float | None = None
+    input_scale: Mapping[str, float] = field(default_factory=dict)
+    input_zero: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def searches(self) -> bool:
@@ -128,6 +132,13 @@ class Request:
         parts.append(f"unroll={self.unroll}")
         parts += ["optimize=size"] if self.optimize == "size" else []
         parts += ["state=explicit"] if self.state == "explicit" else []
+        parts += [f"input_scale={_listed(self.input_scale)}"] if self.input_scale else []
+        parts += [f"input_zero={_listed(self.input_zero)}"] if self.input_zero else []
         if vectors and self.max_stack is not None:
             parts.append(f"max_stack={self.max_stack}")
         return " ".join(parts)
+
+
+def _listed(numbers: Mapping[str, float]) -> str:
+    """`0.5,x=2`: as the command line takes them."""
+    return ",".join(f"{name}={n!r}" if name else repr(n) for name, n in sorted(numbers.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
 from lstm_edge.driver import Progress, compile_model, silent
 from lstm_edge.errors import DataError
+from lstm_edge.interpret.raw import EVERY
 from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.request import Request
 
@@ -38,6 +40,8 @@ def compile_network(
     max_stack: int | None = None,
     max_insn: int | None = None,
     max_cycles: int | None = None,
+    input_scale: float | Mapping[str, float] | None = None,
+    input_zero: float | Mapping[str, float] | None = None,
     progress: Progress = silent,
     searching: Progress = silent,
 ) -> Compiled:
@@ -49,7 +53,9 @@ def compile_network(
     for `max_drop`. scheme: int8, fixed or float32. weights: 4, 8, 16 or "auto"; activations: 8, 12,
     16 or "auto"; cell_state: 16 or 32. max_error: dB that each output has to reach on samples that
     are held back; max_drop: points that a score may lose; the other limits are bytes, and
-    instructions and cycles of a step. progress, searching: called with (done, total).
+    instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
+    integers of 16 bits, of which the C then makes stored ones; a number, or one by input.
+    progress, searching: called with (done, total).
 
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
@@ -68,6 +74,8 @@ def compile_network(
         max_cycles=max_cycles,
         max_error=max_error,
         max_drop=max_drop,
+        input_scale=_by_input(input_scale),
+        input_zero=_by_input(input_zero),
     )
     if scheme == "float32":
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
@@ -101,6 +109,13 @@ def _widths(
     return {
         name: None if bits == "auto" else bits for name, bits in given.items() if bits is not None
     }
+
+
+def _by_input(given: float | Mapping[str, float] | None) -> Mapping[str, float]:
+    """By name of an input; a number is for all."""
+    if given is None:
+        return {}
+    return given if isinstance(given, Mapping) else {EVERY: float(given)}
 
 
 def _refuse_in_float(given: dict[str, Any]) -> None:

@@ -77,6 +77,18 @@ from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, reports_errors, wa
     help="Fail where a score on the labels loses more than this.",
 )
 @click.option("--labels", type=FOLDER, help="npz with labels of the calibration samples.")
+@click.option(
+    "--input-scale",
+    multiple=True,
+    metavar="[NAME=]F",
+    help="Real value of one step of a raw integer; makes C for such integers.",
+)
+@click.option(
+    "--input-zero",
+    multiple=True,
+    metavar="[NAME=]N",
+    help="The raw integer that stands for real 0.",
+)
 @click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
@@ -90,11 +102,16 @@ def command(
     name: str | None,
     steps: int | None,
     dump_ir: str | None,
+    input_scale: tuple[str, ...],
+    input_zero: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Compile MODEL (.onnx, .npz, .keras or .h5) to C."""
+    from lstm_edge.interpret.raw import named_numbers
     from lstm_edge.printing import compiled, dump, progress
 
+    options["input_scale"] = named_numbers("--input-scale", input_scale)
+    options["input_zero"] = named_numbers("--input-zero", input_zero)
     network = lstm_edge.load(model, name=name, steps=steps)
     with progress.bar("calibrating") as show, progress.bar("trying widths") as tried:
         made = lstm_edge.compile(network, **options, progress=show, searching=tried)

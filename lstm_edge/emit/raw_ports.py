@@ -18,11 +18,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RawView:
-    """Texts: literals, or array elements where features differ. meaning: the formula in words.
+    """Texts: literals, or array elements where features differ. meaning: the formula in words, of
+    `stands_for`.
 
     multiplier, offset, shift: of an integer program; zero, scale: of float32.
     """
 
+    stands_for: RawInput
     meaning: str
     multiplier: str = ""
     offset: str = ""
@@ -38,7 +40,7 @@ def raw_view(
     meaning = f"(raw - {raw.zero:g}) * {raw.scale:g}" if raw.zero else f"raw * {raw.scale:g}"
     if program.is_float:
         zero, scale = in_parentheses(float_literal(raw.zero)), float_literal(raw.scale)
-        return RawView(meaning, zero=zero, scale=scale), []
+        return RawView(raw, meaning, zero=zero, scale=scale), []
     made = raw_constants(port, raw)
     constants: list[Constant] = []
 
@@ -50,6 +52,7 @@ def raw_view(
         return f"{array}[k]"
 
     view = RawView(
+        raw,
         meaning,
         multiplier=text(made.multipliers, "multipliers", "int32_t", "stored units per raw step"),
         offset=text(made.offsets, "offsets", "int64_t", "where raw 0 is, and a half"),
