@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from lstm_edge.frontend.keras import load_keras
 from lstm_edge.frontend.names import model_name
 from lstm_edge.frontend.npz import load_npz
 from lstm_edge.frontend.onnx import load_onnx
+from lstm_edge.frontend.other_files import check_kind
+from lstm_edge.frontend.renaming import rename as renamed
+from lstm_edge.frontend.renaming import sensible
 from lstm_edge.ir.model import FirstStep, LastStep, Layer, Model
 
 _LOADERS = {
@@ -25,19 +29,26 @@ _LOADERS = {
 _KINDS = ".onnx, .npz, .keras or .h5"
 
 
-def load(path: Path, name: str | None = None, steps: int | None = None) -> Model:
+def load(
+    path: Path,
+    name: str | None = None,
+    steps: int | None = None,
+    rename: Mapping[str, str] | None = None,
+) -> Model:
     """Read a model from an ONNX file, a PyTorch state_dict saved as npz, or a Keras file.
 
     `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
     name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
+    `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`.
     Raises ModelError, always with one line: what was found, what was expected, what to do.
     """
     if steps is not None and steps < 1:
         raise ModelError(f"steps {steps}", "a sequence has at least one step")
+    chosen = model_name(path.stem, name)
+    check_kind(path)
     loader = _LOADERS.get(path.suffix.lower())
     if loader is None:
         raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
-    chosen = model_name(path.stem, name)
     _check_readable(path)
     try:
         model = loader(path, steps)
@@ -46,7 +57,7 @@ def load(path: Path, name: str | None = None, steps: int | None = None) -> Model
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
     _check_steps(model)
-    return replace(model, name=chosen)
+    return replace(renamed(sensible(model), rename or {}), name=chosen)
 
 
 def _check_steps(model: Model) -> None:

@@ -135,6 +135,7 @@ def lower(model: Model, rules: Rules, options: Mapping[str, object]) -> Program:
             options=options,
             state_inputs=_state_ports(model.state_inputs),
             state_outputs=_state_ports(model.state_outputs),
+            file_names=dict(model.file_names),
         )
     )
     if model.steps is None and not program.streams:
