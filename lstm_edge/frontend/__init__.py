@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras import load_keras
 from lstm_edge.frontend.names import model_name
@@ -57,7 +59,29 @@ def load(
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
     _check_steps(model)
-    return replace(renamed(sensible(model), rename or {}), name=chosen)
+    model = renamed(sensible(model), rename or {})
+    return replace(model, name=chosen, warnings=(*model.warnings, *_baked_states(model)))
+
+
+def _baked_states(model: Model) -> list[str]:
+    """A warning of a network of one step whose states are numbers in the file: traced with states
+    of its own, it would start from them at each step of each call in what exported it.
+    """
+    if model.steps != 1:
+        return []
+    layers = [
+        (node.source or node.name, ", ".join(node.initial))
+        for node in model.nodes
+        if isinstance(node, Layer) and node.reverse is not None
+        if any(np.any(first) for first in node.initial.values())
+    ]
+    return [
+        f"{label}: its state {states} starts from numbers in the file that are not 0, and a call "
+        "has one step: a state kept in a buffer of the module becomes such a constant when it is "
+        "exported; make it an input and an output of forward(), and export again. Where it is a "
+        "learned first state, all is well"
+        for label, states in layers
+    ]
 
 
 def _check_steps(model: Model) -> None:

@@ -49,7 +49,7 @@ def sensible(model: Model) -> Model:
                 names[port.name] = wanted
             else:
                 names[port.name] = unique(_default(kind, port), taken)
-    return _renamed(model, names)
+    return with_names(model, names)
 
 
 def rename(model: Model, mapping: Mapping[str, str]) -> Model:
@@ -84,7 +84,7 @@ def rename(model: Model, mapping: Mapping[str, str]) -> Model:
             f"rename to {twice!r}",
             f"two would have that name; choose another one. The model has {_listed(model)}",
         )
-    return _renamed(model, names)
+    return with_names(model, names)
 
 
 def _kinds(model: Model) -> dict[str, tuple[Named, ...]]:
@@ -132,8 +132,10 @@ def _default(kind: str, port: Named) -> str:
     return f"{letter}{'0' if kind == 'state_input' else 'n'}"
 
 
-def _renamed(model: Model, names: Mapping[str, str]) -> Model:
-    """With ports, and tensors of inputs, renamed; the file's names stay known."""
+def with_names(model: Model, names: Mapping[str, str]) -> Model:
+    """With ports, old name -> new name, and tensors of inputs renamed, unchecked; the names of the
+    file stay known.
+    """
     names = {old: new for old, new in names.items() if old != new}
     if not names:
         return model
