@@ -23,12 +23,14 @@ _WORDS = (
 KEYWORDS = frozenset(_WORDS.split())
 """Words that C, C++ or a hosted environment keep for themselves."""
 
-HEADERS = frozenset(
-    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign "
-    "stdarg stdatomic stdbool stdckdint stddef stdint stdio stdlib stdnoreturn string strings "
-    "tgmath threads time uchar unistd wchar wctype memory new malloc alloca endian poll sched "
-    "syscall types arm_acle arm_mve arm_neon arm_cmse arm_fp16 cmsis_gcc".split()
+_HEADERS = (
+    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
+    "stdalign stdarg stdatomic stdbool stdckdint stddef stdint stdio stdlib stdnoreturn string "
+    "strings tgmath threads time uchar unistd wchar wctype memory new malloc alloca endian poll "
+    "sched syscall arm_acle arm_mve arm_neon arm_cmse arm_fp16"
 )
+
+HEADERS = frozenset(_HEADERS.split())
 """Headers of C libraries and compilers: `<model>.h` would be found in their place."""
 
 LONGEST = 48

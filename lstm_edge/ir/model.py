@@ -155,7 +155,7 @@ Node = Layer | LastStep | FirstStep | DenseOverTime | Concat | Slice
 @dataclass(frozen=True)
 class Model:
     """A network: `nodes` in an order of computation. steps: sequence length, None if any.
-    file_names: name of an input, output or state port -> what the file calls it, where that differs.
+    file_names: name of an input, output or state -> what the file calls it, where that differs.
     """
 
     name: str

@@ -1,0 +1,295 @@
+"""Data as people have them become arrays by name: what a user gives to calibrate on, run or score.
+
+    ndarray, tensor       [N, T, F] of a model with one input
+    dict                  arrays by the names of inputs
+    list of these         recordings, each a stream of its own, of any length
+    .npz, .npy            the same in a file; recordings are arrays x__0, x__1 ...
+    any other iterable    batches of samples, as a DataLoader or a generator gives them: arrays,
+                          dicts by name, or tuples (x, y), of which x is taken
+
+Batches are read up to LARGEST_GIVEN bytes, kept once and in float32; what is beyond is left unread,
+and said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.archive import read_data
+from lstm_edge.errors import DataError
+from lstm_edge.interpret.feed import Feed, calls_of, feed_of
+from lstm_edge.interpret.shapes import FIRST, by_name, fitted, whole
+from lstm_edge.ir.program import Program
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+LARGEST_FILE = 2**32
+"""Bytes that the arrays of a file may unpack to."""
+LARGEST_GIVEN = 2**30
+"""Bytes that are taken of batches."""
+_NUMBERED = re.compile(r"(?P<name>.*)__(?P<number>\d{1,6})\Z")
+_ONLY = "array"
+"""What a single array is called until it is known which input it is for."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Arrays of samples by name; or, of recordings, the arrays of each, and then `arrays` is empty.
+    notes: what the user has to be told.
+    """
+
+    arrays: Arrays
+    recordings: tuple[Arrays, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def given(program: Program, data: Any) -> Given:
+    """What `data` holds for the model's inputs; see the module. DataError where it is none of
+    these, or does not fit.
+    """
+    if isinstance(data, Given):
+        return data
+    if isinstance(data, str | Path):
+        return _by_number(program, by_name(program, read_file(Path(data))))
+    if isinstance(data, Mapping):
+        return _of_mapping(program, data)
+    if _is_array(data):
+        return Given(by_name(program, {_ONLY: numbers(data)}))
+    if isinstance(data, list) and data and not isinstance(data[0], tuple):
+        parts = tuple(by_name(program, _named(program, each)) for each in data)
+        return Given({}, parts)
+    if isinstance(data, tuple):
+        raise DataError(
+            f"a tuple of {len(data)} was given; expected the inputs alone: an array, a dict of "
+            "arrays by name, or a list of recordings"
+        )
+    if isinstance(data, Iterable):
+        return _of_batches(program, iter(data))
+    raise DataError(
+        f"{type(data).__name__} was given; expected an array, a dict of arrays, a list of "
+        "recordings, a path, or an iterable of batches"
+    )
+
+
+def read_file(path: Path) -> dict[str, Array]:
+    """Arrays of an .npz or .npy file by name; DataError for anything else."""
+    try:
+        return read_data(path.read_bytes(), LARGEST_FILE)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror or error}); expected an .npz or .npy file"
+        ) from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def numbers(data: Any) -> Array:
+    """An array, or a tensor of PyTorch, TensorFlow or JAX; float64 becomes float32."""
+    for method in ("detach", "cpu", "numpy"):
+        if not isinstance(data, np.ndarray) and callable(getattr(data, method, None)):
+            data = getattr(data, method)()
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise DataError(f"no array of numbers: {error}; give arrays that are rectangular") from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"an array of {array.dtype} was given, expected numbers")
+    if array.dtype == np.float64:
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32)
+    return array
+
+
+def numbered(arrays: Arrays, known: Iterable[str] | None = None) -> dict[str, dict[int, Array]]:
+    """name -> number -> array, of those called `x__0`, `x__1` ...; known: names that count."""
+    found: dict[str, dict[int, Array]] = {}
+    names = None if known is None else set(known)
+    for each, array in arrays.items():
+        match = _NUMBERED.match(each)
+        if match and (names is None or match["name"] in names):
+            found.setdefault(match["name"], {})[int(match["number"])] = array
+    return found
+
+
+def feeds_of(program: Program, data: Given, stream: bool = False) -> tuple[Feed, ...]:
+    """What is fed: one feed of samples, or one of each recording, a stream of its own."""
+    if not data.recordings:
+        return (feed_of(program, data.arrays, stream),)
+    return tuple(_recording(program, k, each)[0] for k, each in enumerate(data.recordings))
+
+
+def comes_bare(program: Program, data: Given, stream: bool = False) -> bool:
+    """True where no input came with its batch axis: outputs are to have none then."""
+    if not data.recordings:
+        return fitted(program, data.arrays, 2 if stream else 1)[1]
+    return all(_recording(program, k, each)[1] for k, each in enumerate(data.recordings))
+
+
+def together(program: Program, feeds: Sequence[Feed]) -> Feed:
+    """Recordings cut to one length, those that are shorter left out: as many numbers as can be
+    without padding, for what needs streams of one length.
+    """
+    if len(feeds) == 1:
+        return feeds[0]
+    shapes = [feed.shape[1:] for feed in feeds]
+    cuts = program.steps is None and not program.length_ports
+    best = max(
+        ((calls, steps) for calls, _ in shapes for _, steps in shapes),
+        key=lambda cut: (cut[0] * cut[1] * sum(_reaches(s, cut, cuts) for s in shapes), *cut),
+    )
+    kept = [f for f, s in zip(feeds, shapes, strict=True) if _reaches(s, best, cuts)]
+    calls, steps = best
+    inputs = {
+        name: np.concatenate(
+            [
+                f.inputs[name][:, :calls, :steps] if a.ndim == 4 else f.inputs[name][:, :calls]
+                for f in kept
+            ]
+        )
+        for name, a in kept[0].inputs.items()
+    }
+    names = [name for name in kept[0].states if all(name in f.states for f in kept)]
+    states = {name: np.concatenate([f.states[name][:, :calls] for f in kept]) for name in names}
+    return Feed(inputs, states, apart=True)
+
+
+def _reaches(shape: tuple[int, ...], cut: tuple[int, int], cuts: bool) -> bool:
+    return shape[0] >= cut[0] and (shape[1] >= cut[1] if cuts else shape[1] == cut[1])
+
+
+def _recording(program: Program, number: int, arrays: Arrays) -> tuple[Feed, bool]:
+    """One stream of calls, [calls, *shape], or one call of any length; and whether it came bare."""
+    full, bare = dict(arrays), []
+    for port in program.inputs:
+        if port.name not in arrays:
+            continue
+        array = arrays[port.name]
+        if -1 in port.shape and array.ndim < len(port.shape) + 1:
+            one = whole(port, array)
+            if one is not None:
+                full[port.name] = one[None]
+                bare.append(array.ndim < len(port.shape))
+                continue
+        fit, without = fitted(program, {port.name: array}, 1, f"recording {number}: ")
+        one = whole(port, array) if fit[port.name] is array else None
+        if one is not None and array.ndim != len(port.shape) + 1:
+            fit, without = {port.name: one[None]}, array.ndim < len(port.shape)
+        full[port.name] = fit[port.name]
+        bare.append(without)
+    streams = {name: array[None] for name, array in full.items()}
+    try:
+        feed = calls_of(program, streams, stream=True)
+    except DataError as error:
+        raise DataError(f"recording {number}: {error}") from None
+    return Feed(feed.inputs, feed.states, apart=True), bool(bare) and all(bare)
+
+
+def _is_array(data: Any) -> bool:
+    return hasattr(data, "__array__") or hasattr(data, "detach")
+
+
+def _named(program: Program, data: Any) -> dict[str, Array]:
+    if isinstance(data, Mapping):
+        return {str(name): numbers(array) for name, array in data.items()}
+    return {_ONLY: numbers(data)}
+
+
+def _of_mapping(program: Program, data: Mapping[Any, Any]) -> Given:
+    """A dict of arrays, or of lists: a recording each."""
+    lists = {str(name): each for name, each in data.items() if isinstance(each, list)}
+    ragged = {name: each for name, each in lists.items() if each and _is_array(each[0])}
+    if not ragged:
+        return _by_number(program, by_name(program, _named(program, data)))
+    if len(ragged) != len(data):
+        raise DataError("some inputs are lists of recordings and some are not; give lists of all")
+    flat = {
+        f"{name}__{k}": numbers(array)
+        for name, arrays in ragged.items()
+        for k, array in enumerate(arrays)
+    }
+    return _by_number(program, flat)
+
+
+def _by_number(program: Program, arrays: dict[str, Array]) -> Given:
+    """Arrays x__0, x__1 ... as recordings; others as samples."""
+    ports = [port.name for port in (*program.inputs, *program.state_inputs)]
+    named = [*ports, *(old for new, old in program.file_names.items() if new in ports)]
+    known = [*named, *(FIRST + name for name in named)]
+    found = numbered(arrays, known)
+    if not found and len(program.inputs) == 1:
+        every = numbered(arrays)
+        found = every if len(every) == 1 and len(arrays) == len(next(iter(every.values()))) else {}
+    if not found:
+        return Given(arrays)
+    both = next((name for name in arrays if name in ports), None)
+    if both is not None:
+        first = next(iter(found))
+        raise DataError(
+            f"array {both!r} is samples, {first}__0 a recording; give samples or recordings, not "
+            "both"
+        )
+    count = max(len(each) for each in found.values())
+    for name, each in found.items():
+        missing = next((k for k in range(count) if k not in each), None)
+        if missing is not None or len(each) != count:
+            raise DataError(
+                f"recordings of {name!r} are numbered {sorted(each)}, expected 0 to {count - 1}, "
+                "as of every input"
+            )
+    parts = ({name: each[k] for name, each in found.items()} for k in range(count))
+    return Given({}, tuple(by_name(program, each) for each in parts))
+
+
+def _of_batches(program: Program, batches: Iterator[Any]) -> Given:
+    """Batches joined, until there are no more or LARGEST_GIVEN bytes are there."""
+    parts: dict[str, list[Array]] = {}
+    size, notes = 0, []
+    for batch in batches:
+        found = by_name(program, _named(program, _inputs_of(batch)))
+        if parts and found.keys() != parts.keys():
+            raise DataError(
+                f"a batch holds {', '.join(found)}, those before it {', '.join(parts)}; expected "
+                "the same in each"
+            )
+        added = sum(array.nbytes for array in found.values())
+        if size + added > LARGEST_GIVEN:
+            notes.append(
+                f"batches were read up to {LARGEST_GIVEN // 2**20} MB, {_count(parts)} samples; "
+                "what comes after them was not used"
+            )
+            break
+        size += added
+        for name, array in found.items():
+            parts.setdefault(name, []).append(array)
+    if not parts:
+        raise DataError("no batch was given, or the first is larger than is accepted")
+    return Given({name: _joined(name, parts.pop(name)) for name in list(parts)}, (), tuple(notes))
+
+
+def _inputs_of(batch: Any) -> Any:
+    """The x of (x, y), as often as that takes."""
+    while isinstance(batch, tuple | list) and batch:
+        batch = batch[0]
+    return batch
+
+
+def _count(parts: Mapping[str, list[Array]]) -> int:
+    return sum(len(a) for a in next(iter(parts.values()), []))
+
+
+def _joined(name: str, arrays: list[Array]) -> Array:
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1:
+        raise DataError(
+            f"batches of {name!r} have samples of different shapes, {sorted(shapes)[:3]}; give a "
+            "list of recordings, one array each, which may differ in length"
+        )
+    return np.concatenate(arrays)
