@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge import bundle
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
+from lstm_edge.interpret.given import Given, feeds_of, given, together
 from lstm_edge.ir.program import Program
 
 Array = npt.NDArray[Any]
@@ -37,7 +36,10 @@ DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
 class Data:
     """What to calibrate on, and what is held back to verify: fed to the float program, and as the
     user's arrays. whole: all of it; held: which samples of it are held back. too_few: to hold any
-    back, so that these are the same.
+    back, so that these are the same. notes: what the user has to be told.
+
+    Of recordings that differ in length, `calibration`, `held_back` and `whole` are cut to one, as
+    `given.together` does; `recordings` are those to calibrate on, uncut, and empty without them.
     """
 
     calibration: Feed
@@ -47,18 +49,21 @@ class Data:
     too_few: bool
     whole: Feed
     held: Array
+    recordings: tuple[Feed, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def load_data(calibration: Path | None, program: Program) -> Data:
-    """Calibration vectors from a file, or drawn from a normal distribution."""
-    kinds = {port.name: np.int32 if port.limit else np.float32 for port in program.inputs}
-    kinds |= {port.name: np.float32 for port in program.state_inputs}
-    names = list(kinds)
-    if calibration is None:
-        arrays = drawn_inputs(program)
-    else:
-        arrays = bundle.read_arrays(calibration)
-        arrays = {name: arrays[name] for name in names if name in arrays} or arrays
+def load_data(calibration: Any, program: Program) -> Data:
+    """Calibration vectors, given as `given.py` says, or None: drawn from a normal distribution."""
+    found = Given(drawn_inputs(program)) if calibration is None else given(program, calibration)
+    notes = found.notes
+    if calibration is not None:
+        notes += says_nothing(program, found)
+    if found.recordings:
+        return _of_recordings(program, found, notes)
+    arrays = found.arrays
+    names = [port.name for port in program.inputs] + [port.name for port in program.state_inputs]
+    arrays = {name: arrays[name] for name in names if name in arrays} or arrays
     feed = feed_of(program, arrays, stream=False)
     samples, _, _ = feed.shape
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
@@ -70,12 +75,101 @@ def load_data(calibration: Path | None, program: Program) -> Data:
     return Data(
         feed.pick(kept),
         feed.pick(held),
-        {name: np.asarray(arrays[name][held], kinds[name]) for name in names if name in arrays},
+        _stored(program, {name: arrays[name][held] for name in names if name in arrays}),
         calibration is not None,
         too_few,
         feed,
         np.flatnonzero(held),
+        (),
+        notes,
     )
+
+
+def _of_recordings(program: Program, found: Given, notes: tuple[str, ...]) -> Data:
+    """Each recording is calibrated on or held back as a whole; of two to four the last is held."""
+    feeds = feeds_of(program, found)
+    count = len(feeds)
+    held = np.arange(count) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
+    if 1 < count < HELD_BACK_SHARE:
+        held = np.arange(count) == count - 1
+    too_few = not held.any()
+    kept = held | True if too_few else ~held
+    held = kept if too_few else held
+    used = tuple(feed for feed, each in zip(feeds, kept, strict=True) if each)
+    back = [feed for feed, each in zip(feeds, held, strict=True) if each]
+    raw = [found.recordings[k] for k in np.flatnonzero(held)]
+    return Data(
+        together(program, used),
+        together(program, back),
+        _stored(program, {f"{n}__{k}": a for k, each in enumerate(raw) for n, a in each.items()}),
+        True,
+        too_few,
+        together(program, feeds),
+        np.flatnonzero(held),
+        used,
+        notes,
+    )
+
+
+def _stored(program: Program, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """In the types that a bundle keeps: int32 of inputs of integers, float32 else."""
+    whole = {port.name for port in program.inputs if port.limit}
+    return {
+        name: np.asarray(array, np.int32 if name.rpartition("__")[0] in whole else np.float32)
+        if name not in whole
+        else np.asarray(array, np.int32)
+        for name, array in arrays.items()
+    }
+
+
+def says_nothing(program: Program, found: Given) -> tuple[str, ...]:
+    """Warnings of calibration data that have the shape of data and say nothing of real ones."""
+    warnings = []
+    for port in program.inputs:
+        parts = [
+            each[port.name] for each in found.recordings or (found.arrays,) if port.name in each
+        ]
+        numeric = [np.asarray(p) for p in parts if np.asarray(p).dtype.kind in "fiu" and np.size(p)]
+        if not numeric or port in program.length_ports:
+            continue
+        what = _alike(numeric, samples=not found.recordings)
+        if what:
+            warnings.append(
+                f"calibration: input {port.name} {what}, so ranges and weights are made for that "
+                "and real data will be beyond them: record typical data, some hundred samples of "
+                "every kind that there is, or leave --calibration out; no width of numbers helps"
+            )
+        else:
+            warnings += _still(port.name, numeric, len(port.scale), limit=port.limit)
+    return tuple(warnings)
+
+
+def _alike(parts: list[Array], *, samples: bool) -> str:
+    """What is wrong with numbers that are all one, or samples that are; "" where they differ."""
+    first = parts[0].flat[0]
+    if all(np.all(part == first) for part in parts):
+        return "is 0 throughout" if first == 0 else f"is {float(first):g} throughout"
+    rows = list(parts[0]) if samples and len(parts) == 1 else parts
+    if len(rows) > 1 and all(np.array_equal(row, rows[0]) for row in rows[1:]):
+        return f"has {len(rows)} {'samples' if samples else 'recordings'} that are all the same"
+    return ""
+
+
+def _still(name: str, parts: list[Array], features: int, *, limit: int) -> list[str]:
+    """A warning of features that never move, where features are the last axis."""
+    if limit or features == 1 or any(part.shape[-1] != features for part in parts):
+        return []
+    rows = [part.reshape(-1, features) for part in parts]
+    low = np.min([each.min(axis=0) for each in rows], axis=0)
+    high = np.max([each.max(axis=0) for each in rows], axis=0)
+    still = np.flatnonzero((low == high) & (low == 0))
+    if not still.size or sum(map(len, rows)) < 2:
+        return []
+    listed = ", ".join(map(str, still[:8])) + (" ..." if still.size > 8 else "")
+    return [
+        f"calibration: input {name} has {still.size} of {features} features that are 0 throughout "
+        f"({listed}); where they are not in use, record data in which they move"
+    ]
 
 
 def some_samples(feed: Feed, program: Program) -> Feed:

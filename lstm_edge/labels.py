@@ -132,7 +132,7 @@ def read_labels(program: Program, arrays: Arrays) -> tuple[Labels, ...]:
 
 def _alone(program: Program, arrays: Arrays) -> list[str]:
     """The array that is labels whatever its name: the only one that is no input, of one output."""
-    known = {port.name for port in (*program.inputs, *program.state_inputs)}
+    known = {p.name for p in program.inputs} | {p.name for p in program.state_inputs}
     others = [name for name in arrays if name not in known and not name.startswith(FIRST)]
     return others if len(program.outputs) == len(others) == 1 else []
 

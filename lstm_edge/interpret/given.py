@@ -14,7 +14,7 @@ and said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from lstm_edge.archive import read_data
 from lstm_edge.errors import DataError
+from lstm_edge.interpret.batches import joined, named, numbers
 from lstm_edge.interpret.feed import Feed, calls_of, feed_of
 from lstm_edge.interpret.shapes import FIRST, by_name, fitted, whole
 from lstm_edge.ir.program import Program
@@ -33,11 +34,7 @@ Arrays = Mapping[str, Array]
 
 LARGEST_FILE = 2**32
 """Bytes that the arrays of a file may unpack to."""
-LARGEST_GIVEN = 2**30
-"""Bytes that are taken of batches."""
 _NUMBERED = re.compile(r"(?P<name>.*)__(?P<number>\d{1,6})\Z")
-_ONLY = "array"
-"""What a single array is called until it is known which input it is for."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +59,9 @@ def given(program: Program, data: Any) -> Given:
     if isinstance(data, Mapping):
         return _of_mapping(program, data)
     if _is_array(data):
-        return Given(by_name(program, {_ONLY: numbers(data)}))
+        return Given(by_name(program, named(data)))
     if isinstance(data, list) and data and not isinstance(data[0], tuple):
-        parts = tuple(by_name(program, _named(program, each)) for each in data)
+        parts = tuple(by_name(program, named(each)) for each in data)
         return Given({}, parts)
     if isinstance(data, tuple):
         raise DataError(
@@ -72,7 +69,8 @@ def given(program: Program, data: Any) -> Given:
             "arrays by name, or a list of recordings"
         )
     if isinstance(data, Iterable):
-        return _of_batches(program, iter(data))
+        arrays, notes = joined(data, lambda batch: by_name(program, named(batch)))
+        return Given(arrays, (), notes)
     raise DataError(
         f"{type(data).__name__} was given; expected an array, a dict of arrays, a list of "
         "recordings, a path, or an iterable of batches"
@@ -89,23 +87,6 @@ def read_file(path: Path) -> dict[str, Array]:
         ) from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-
-
-def numbers(data: Any) -> Array:
-    """An array, or a tensor of PyTorch, TensorFlow or JAX; float64 becomes float32."""
-    for method in ("detach", "cpu", "numpy"):
-        if not isinstance(data, np.ndarray) and callable(getattr(data, method, None)):
-            data = getattr(data, method)()
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise DataError(f"no array of numbers: {error}; give arrays that are rectangular") from None
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"an array of {array.dtype} was given, expected numbers")
-    if array.dtype == np.float64:
-        with np.errstate(over="ignore"):
-            return array.astype(np.float32)
-    return array
 
 
 def numbered(arrays: Arrays, known: Iterable[str] | None = None) -> dict[str, dict[int, Array]]:
@@ -196,18 +177,12 @@ def _is_array(data: Any) -> bool:
     return hasattr(data, "__array__") or hasattr(data, "detach")
 
 
-def _named(program: Program, data: Any) -> dict[str, Array]:
-    if isinstance(data, Mapping):
-        return {str(name): numbers(array) for name, array in data.items()}
-    return {_ONLY: numbers(data)}
-
-
 def _of_mapping(program: Program, data: Mapping[Any, Any]) -> Given:
     """A dict of arrays, or of lists: a recording each."""
     lists = {str(name): each for name, each in data.items() if isinstance(each, list)}
     ragged = {name: each for name, each in lists.items() if each and _is_array(each[0])}
     if not ragged:
-        return _by_number(program, by_name(program, _named(program, data)))
+        return _by_number(program, by_name(program, named(data)))
     if len(ragged) != len(data):
         raise DataError("some inputs are lists of recordings and some are not; give lists of all")
     flat = {
@@ -220,9 +195,9 @@ def _of_mapping(program: Program, data: Mapping[Any, Any]) -> Given:
 
 def _by_number(program: Program, arrays: dict[str, Array]) -> Given:
     """Arrays x__0, x__1 ... as recordings; others as samples."""
-    ports = [port.name for port in (*program.inputs, *program.state_inputs)]
-    named = [*ports, *(old for new, old in program.file_names.items() if new in ports)]
-    known = [*named, *(FIRST + name for name in named)]
+    ports = [p.name for p in program.inputs] + [p.name for p in program.state_inputs]
+    usual = [*ports, *(old for new, old in program.file_names.items() if new in ports)]
+    known = [*usual, *(FIRST + name for name in usual)]
     found = numbered(arrays, known)
     if not found and len(program.inputs) == 1:
         every = numbered(arrays)
@@ -246,50 +221,3 @@ def _by_number(program: Program, arrays: dict[str, Array]) -> Given:
             )
     parts = ({name: each[k] for name, each in found.items()} for k in range(count))
     return Given({}, tuple(by_name(program, each) for each in parts))
-
-
-def _of_batches(program: Program, batches: Iterator[Any]) -> Given:
-    """Batches joined, until there are no more or LARGEST_GIVEN bytes are there."""
-    parts: dict[str, list[Array]] = {}
-    size, notes = 0, []
-    for batch in batches:
-        found = by_name(program, _named(program, _inputs_of(batch)))
-        if parts and found.keys() != parts.keys():
-            raise DataError(
-                f"a batch holds {', '.join(found)}, those before it {', '.join(parts)}; expected "
-                "the same in each"
-            )
-        added = sum(array.nbytes for array in found.values())
-        if size + added > LARGEST_GIVEN:
-            notes.append(
-                f"batches were read up to {LARGEST_GIVEN // 2**20} MB, {_count(parts)} samples; "
-                "what comes after them was not used"
-            )
-            break
-        size += added
-        for name, array in found.items():
-            parts.setdefault(name, []).append(array)
-    if not parts:
-        raise DataError("no batch was given, or the first is larger than is accepted")
-    return Given({name: _joined(name, parts.pop(name)) for name in list(parts)}, (), tuple(notes))
-
-
-def _inputs_of(batch: Any) -> Any:
-    """The x of (x, y), as often as that takes."""
-    while isinstance(batch, tuple | list) and batch:
-        batch = batch[0]
-    return batch
-
-
-def _count(parts: Mapping[str, list[Array]]) -> int:
-    return sum(len(a) for a in next(iter(parts.values()), []))
-
-
-def _joined(name: str, arrays: list[Array]) -> Array:
-    shapes = {array.shape[1:] for array in arrays}
-    if len(shapes) > 1:
-        raise DataError(
-            f"batches of {name!r} have samples of different shapes, {sorted(shapes)[:3]}; give a "
-            "list of recordings, one array each, which may differ in length"
-        )
-    return np.concatenate(arrays)
