@@ -20,7 +20,7 @@ from lstm_edge.families import all_sets
 from lstm_edge.profile import report
 from lstm_edge.profile.bundle_profile import profile_targets
 from lstm_edge.targets import all_targets
-from lstm_edge.verify import WHERE, as_user_arrays, run_on, verify
+from lstm_edge.verify import WHERE, answers_on, verify
 
 FOLDER = click.Path(path_type=Path)
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -76,6 +76,12 @@ def main() -> None:
 @click.option("--target", required=True, help="Core, or several: see `targets`.")
 @click.option("-o", "--output", type=FOLDER, help="Folder to write; default build/<name>.")
 @click.option("--calibration", type=FOLDER, help="npz with arrays named like the inputs.")
+@click.option(
+    "--rename",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Name of an input, output or state; OLD may be its place: input0, output0.",
+)
 @click.option("--name", help="C identifier that prefixes everything; default from the file.")
 @click.option(
     "--scheme",
@@ -174,7 +180,16 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         bits = options[option].removeprefix("int")
         options[option] = None if bits == "auto" else int(bits)
     options["cell_state"] = int(options["cell_state"])
+    options["rename"] = tuple(_renamed(text) for text in options["rename"])
     return Request(model=model, **options)
+
+
+def _renamed(text: str) -> tuple[str, str]:
+    """The two names of OLD=NEW; usage error for anything else."""
+    old, equals, new = text.rpartition("=")
+    if not (old and equals and new):
+        raise click.UsageError(f"--rename {text}: expected OLD=NEW, for instance input0=x")
+    return old, new
 
 
 @main.command(
@@ -196,8 +211,7 @@ def run(
         raise DataError(f"--target {core} has no meaning with --on {where}; leave it out")
     compiled = bundle.read(folder)
     compiled = compiled if core is None else compiled.on(core)
-    results = run_on(compiled, where, bundle.read_arrays(inputs), stream)
-    arrays = as_user_arrays(compiled, where, results, stream=stream, raw=raw)
+    arrays = answers_on(compiled, where, inputs, stream=stream, raw=raw)
     bundle.write(output.parent, {output.name: bundle.array_bytes(arrays)}, is_bundle=False)
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
     chosen = where == "qemu" and bundle.CORES in compiled.manifest
@@ -222,8 +236,8 @@ def verify_command(
     for place in wanted:
         if place not in ("host", "qemu"):
             raise click.UsageError(f"--on {places}: expected host, qemu, or host,qemu")
-    fed, known = (bundle.read_arrays(path) if path else None for path in (inputs, labels))
-    result = verify(compiled, fed, wanted, known)
+    known = bundle.read_arrays(labels) if labels else None
+    result = verify(compiled, inputs, wanted, known)
     if as_json:
         click.echo(json.dumps(printing.verified_json(compiled, result), indent=2))
     else:

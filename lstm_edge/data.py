@@ -126,10 +126,8 @@ def says_nothing(program: Program, found: Given) -> tuple[str, ...]:
     """Warnings of calibration data that have the shape of data and say nothing of real ones."""
     warnings = []
     for port in program.inputs:
-        parts = [
-            each[port.name] for each in found.recordings or (found.arrays,) if port.name in each
-        ]
-        numeric = [np.asarray(p) for p in parts if np.asarray(p).dtype.kind in "fiu" and np.size(p)]
+        given_to = [each.get(port.name) for each in found.recordings or (found.arrays,)]
+        numeric = [a for a in given_to if a is not None and a.dtype.kind in "fiu" and a.size]
         if not numeric or port in program.length_ports:
             continue
         what = _alike(numeric, samples=not found.recordings)
@@ -139,8 +137,6 @@ def says_nothing(program: Program, found: Given) -> tuple[str, ...]:
                 "and real data will be beyond them: record typical data, some hundred samples of "
                 "every kind that there is, or leave --calibration out; no width of numbers helps"
             )
-        else:
-            warnings += _still(port.name, numeric, len(port.scale), limit=port.limit)
     return tuple(warnings)
 
 
@@ -153,23 +149,6 @@ def _alike(parts: list[Array], *, samples: bool) -> str:
     if len(rows) > 1 and all(np.array_equal(row, rows[0]) for row in rows[1:]):
         return f"has {len(rows)} {'samples' if samples else 'recordings'} that are all the same"
     return ""
-
-
-def _still(name: str, parts: list[Array], features: int, *, limit: int) -> list[str]:
-    """A warning of features that never move, where features are the last axis."""
-    if limit or features == 1 or any(part.shape[-1] != features for part in parts):
-        return []
-    rows = [part.reshape(-1, features) for part in parts]
-    low = np.min([each.min(axis=0) for each in rows], axis=0)
-    high = np.max([each.max(axis=0) for each in rows], axis=0)
-    still = np.flatnonzero((low == high) & (low == 0))
-    if not still.size or sum(map(len, rows)) < 2:
-        return []
-    listed = ", ".join(map(str, still[:8])) + (" ..." if still.size > 8 else "")
-    return [
-        f"calibration: input {name} has {still.size} of {features} features that are 0 throughout "
-        f"({listed}); where they are not in use, record data in which they move"
-    ]
 
 
 def some_samples(feed: Feed, program: Program) -> Feed:

@@ -83,6 +83,7 @@ class Request:
     max_error: float | None = None
     max_drop: float | None = None
     labels: Path | None = None
+    rename: tuple[tuple[str, str], ...] = ()
 
     @property
     def searches(self) -> bool:
@@ -157,13 +158,15 @@ def compile_model(
     for target in cores.emulated:
         check_tools(request.budgets, target)
     limits = Limits(request.unroll, request.max_flash, request.max_ram)
-    model = frontend.load(request.model, name=request.name, steps=request.steps)
+    model = frontend.load(
+        request.model, name=request.name, steps=request.steps, rename=dict(request.rename)
+    )
     reference = lower_real(model, {"state": request.state})
     check_state_option(request, reference)
     bound_of(request)
     check_straight(reference, cores, limits)
     data = load_data(request.calibration, reference)
-    warnings = list(model.warnings)
+    warnings = [*model.warnings, *data.notes]
     program, options = reference, None
     tried: list[Mapping[str, Any]] = []
     calibrated = None
@@ -294,7 +297,8 @@ def measured_error(program: Program, reference: Program, data: Data) -> Measured
 
 
 def _calibrate(reference: Program, data: Data, progress: Callable[[int, int], None]) -> Ranges:
-    total, _, _ = data.calibration.shape
+    feeds = data.recordings or (data.calibration,)
+    total = sum(feed.shape[0] * (feed.shape[1] if data.recordings else 1) for feed in feeds)
     done = 0
 
     def advance(samples: int) -> None:
@@ -302,7 +306,13 @@ def _calibrate(reference: Program, data: Data, progress: Callable[[int, int], No
         done += samples
         progress(done, total)
 
-    return calibrate(reference, data.calibration, from_data=data.from_file, progress=advance)
+    return calibrate(
+        reference,
+        data.calibration,
+        from_data=data.from_file,
+        progress=advance,
+        recordings=data.recordings,
+    )
 
 
 def check_state_option(request: Request, program: Program) -> None:

@@ -14,7 +14,7 @@ and said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ import numpy.typing as npt
 from lstm_edge.archive import read_data
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.batches import joined, named, numbers
-from lstm_edge.interpret.feed import Feed, calls_of, feed_of
-from lstm_edge.interpret.shapes import FIRST, by_name, fitted, whole
+from lstm_edge.interpret.feed import Feed, Results, calls_of, feed_of, state_arrays
+from lstm_edge.interpret.ports import dequantize, from_vectors
+from lstm_edge.interpret.shapes import FIRST, by_name, fitted, in_kind, whole
 from lstm_edge.ir.program import Program
 
 Array = npt.NDArray[Any]
@@ -104,14 +105,55 @@ def feeds_of(program: Program, data: Given, stream: bool = False) -> tuple[Feed,
     """What is fed: one feed of samples, or one of each recording, a stream of its own."""
     if not data.recordings:
         return (feed_of(program, data.arrays, stream),)
-    return tuple(_recording(program, k, each)[0] for k, each in enumerate(data.recordings))
+    return tuple(_recording(program, k, each).feed for k, each in enumerate(data.recordings))
 
 
 def comes_bare(program: Program, data: Given, stream: bool = False) -> bool:
     """True where no input came with its batch axis: outputs are to have none then."""
     if not data.recordings:
         return fitted(program, data.arrays, 2 if stream else 1)[1]
-    return all(_recording(program, k, each)[1] for k, each in enumerate(data.recordings))
+    return all(_recording(program, k, each).bare for k, each in enumerate(data.recordings))
+
+
+def answers(
+    program: Program,
+    data: Given,
+    run: Callable[[Feed], Results],
+    *,
+    stream: bool = False,
+    raw: bool = False,
+) -> dict[str, Array]:
+    """What a program gives for a user's data, in kind: arrays of samples, [streams, calls, ...]
+    with `stream`, or y__0, y__1 ... of recordings. run: how it is run, numpy or C. raw: stored
+    numbers, not float32.
+    """
+    if not data.recordings:
+        results = run(feed_of(program, data.arrays, stream))
+        bare = comes_bare(program, data, stream)
+        return in_calls(program, results, raw=raw, bare=bare, one_call=not stream)
+    found: dict[str, Array] = {}
+    for k, arrays in enumerate(data.recordings):
+        each = _recording(program, k, arrays)
+        made = in_calls(program, run(each.feed), raw=raw, bare=each.bare, one_call=each.one_call)
+        found |= {f"{name}__{k}": array[0] for name, array in made.items()}
+    return found
+
+
+def in_calls(
+    program: Program, results: Results, *, raw: bool, bare: bool, one_call: bool
+) -> dict[str, Array]:
+    """Outputs as the file names and shapes them, [streams, calls, ...], or [streams, ...] of one
+    call each. bare: without their batch axis.
+    """
+    found = {}
+    for port in program.outputs:
+        stored = results.outputs[port.name]
+        vectors = stored.reshape(-1, *stored.shape[2:])
+        shaped = from_vectors(port, vectors if raw else dequantize(program, port, vectors))
+        array = shaped.reshape(*stored.shape[:2], *shaped.shape[1:])
+        found[port.name] = in_kind(port, array, 2) if bare else array
+    found |= state_arrays(program, results, raw)
+    return {name: array[:, 0] if one_call else array for name, array in found.items()}
 
 
 def together(program: Program, feeds: Sequence[Feed]) -> Feed:
@@ -146,31 +188,39 @@ def _reaches(shape: tuple[int, ...], cut: tuple[int, int], cuts: bool) -> bool:
     return shape[0] >= cut[0] and (shape[1] >= cut[1] if cuts else shape[1] == cut[1])
 
 
-def _recording(program: Program, number: int, arrays: Arrays) -> tuple[Feed, bool]:
-    """One stream of calls, [calls, *shape], or one call of any length; and whether it came bare."""
-    full, bare = dict(arrays), []
+@dataclass(frozen=True)
+class _Recording:
+    """A stream. bare: inputs came without their batch axis. one_call: and without one of calls."""
+
+    feed: Feed
+    bare: bool
+    one_call: bool
+
+
+def _recording(program: Program, number: int, arrays: Arrays) -> _Recording:
+    """One stream of calls, [calls, *shape], or a single call, which may have any length."""
+    full, bare, single = dict(arrays), [], []
     for port in program.inputs:
         if port.name not in arrays:
             continue
         array = arrays[port.name]
-        if -1 in port.shape and array.ndim < len(port.shape) + 1:
-            one = whole(port, array)
-            if one is not None:
-                full[port.name] = one[None]
-                bare.append(array.ndim < len(port.shape))
-                continue
-        fit, without = fitted(program, {port.name: array}, 1, f"recording {number}: ")
-        one = whole(port, array) if fit[port.name] is array else None
-        if one is not None and array.ndim != len(port.shape) + 1:
-            fit, without = {port.name: one[None]}, array.ndim < len(port.shape)
-        full[port.name] = fit[port.name]
-        bare.append(without)
+        one = whole(port, array) if array.ndim <= len(port.shape) else None
+        calls, without = fitted(program, {port.name: array}, 1)
+        fits = calls[port.name] is not array or array.ndim > len(port.shape)
+        if one is not None and (-1 in port.shape or not fits):
+            full[port.name] = one[None]
+        else:
+            full[port.name], one = calls[port.name], None
+        single.append(one is not None)
+        bare.append(without if one is None else array.ndim < len(port.shape))
     streams = {name: array[None] for name, array in full.items()}
     try:
         feed = calls_of(program, streams, stream=True)
     except DataError as error:
         raise DataError(f"recording {number}: {error}") from None
-    return Feed(feed.inputs, feed.states, apart=True), bool(bare) and all(bare)
+    return _Recording(
+        Feed(feed.inputs, feed.states, apart=True), bool(bare) and all(bare), all(single)
+    )
 
 
 def _is_array(data: Any) -> bool:
