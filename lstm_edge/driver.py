@@ -158,9 +158,8 @@ def compile_model(
     for target in cores.emulated:
         check_tools(request.budgets, target)
     limits = Limits(request.unroll, request.max_flash, request.max_ram)
-    model = frontend.load(
-        request.model, name=request.name, steps=request.steps, rename=dict(request.rename)
-    )
+    renamed = dict(request.rename)
+    model = frontend.load(request.model, request.name, request.steps, renamed)
     reference = lower_real(model, {"state": request.state})
     check_state_option(request, reference)
     bound_of(request)

@@ -44,8 +44,8 @@ def manifest(
         "inputs": _ports(program, program.inputs, rendered.inputs),
         "outputs": _ports(program, program.outputs, rendered.outputs),
         "states": _states(program),
-        "state_inputs": [_state_port(port) for port in program.state_inputs],
-        "state_outputs": [_state_port(port) for port in program.state_outputs],
+        "state_inputs": [_state_port(program, port) for port in program.state_inputs],
+        "state_outputs": [_state_port(program, port) for port in program.state_outputs],
         "formats": formats(program),
         "layers": [
             {
@@ -90,9 +90,10 @@ def _states(program: Program) -> list[dict[str, Any]]:
     return found
 
 
-def _state_port(port: StatePort) -> dict[str, Any]:
+def _state_port(program: Program, port: StatePort) -> dict[str, Any]:
     return {
         "name": port.name,
+        "file_name": program.file_names.get(port.name, port.name),
         "shape": list(port.shape),
         "partner": port.partner or None,
         "states": list(port.places),
@@ -110,6 +111,7 @@ def _ports(
         found.append(
             {
                 "name": port.name,
+                "file_name": program.file_names.get(port.name, port.name),
                 "c_name": view.name,
                 "shape": list(port.shape),
                 "axes": list(port.axes),

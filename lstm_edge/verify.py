@@ -68,14 +68,17 @@ def answers_on(
 ) -> dict[str, Array]:
     """Outputs and states of what is given as `given.py` says, in kind; `where` is one of WHERE."""
     program = bundle.reference if where == "float" else bundle.program
+    found = given(program, data)
+    return answers(program, found, lambda f: run_on(bundle, where, f), stream=stream, raw=raw)
 
-    def run(feed: Feed) -> Results:
-        check_steps(program, feed)
-        if where in ("numpy", "float"):
-            return run_numpy(program, feed)
-        return run_compiled(bundle, where, feed)
 
-    return answers(program, given(program, data), run, stream=stream, raw=raw)
+def run_on(bundle: Bundle, where: str, feed: Feed) -> Results:
+    """Outputs and states in stored numbers, [streams, calls, ...]; `where` is one of WHERE."""
+    program = bundle.reference if where == "float" else bundle.program
+    check_steps(program, feed)
+    if where in ("numpy", "float"):
+        return run_numpy(program, feed)
+    return run_compiled(bundle, where, feed)
 
 
 def verify(
@@ -83,8 +86,10 @@ def verify(
 ) -> Verified:
     """Run everywhere on the same inputs and compare.
 
-    data: the model's inputs, given as `given.py` says; None for the held-back part of the calibration set, as calls of a
-    stream where states are fed back. labels: arrays of a file of labels, as in `labels.py`.
+    data: the model's inputs, given as `given.py` says; None for the held-back part of the
+    calibration set, as calls of a stream where states are fed back. labels: arrays of a file of
+    labels, as in `labels.py`. Of recordings all bits are compared, and the error is that of what
+    `given.together` takes of them.
     """
     program, reference = bundle.program, bundle.reference
     drawn = bundle.manifest.get("calibration") == "drawn"

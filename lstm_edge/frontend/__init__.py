@@ -106,8 +106,6 @@ def _check_steps(model: Model) -> None:
 
 def _check_readable(path: Path) -> None:
     try:
-        if path.is_dir():
-            raise ModelError(str(path), "is a folder; give the model file in it")
         if not path.exists():
             raise ModelError(str(path), "no such file; check the path")
         if not path.is_file():

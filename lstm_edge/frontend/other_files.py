@@ -49,6 +49,7 @@ ARRAY = (
     "is a single array, not a network; save all weights of a state_dict under their names: "
     f"{_STATES}"
 )
+FOLDER = "is a folder; give the model file in it"
 _BY_SUFFIX = {
     ".pt": TORCH,
     ".pth": TORCH,
@@ -80,8 +81,8 @@ def check_kind(path: Path) -> None:
 
 
 def _folder(path: Path) -> str:
-    """A folder is a SavedModel, or nothing that is known."""
-    return SAVED_MODEL if (path / "saved_model.pb").is_file() else ""
+    """A folder is a SavedModel, or holds the file that was meant."""
+    return SAVED_MODEL if (path / "saved_model.pb").is_file() else FOLDER
 
 
 def _by_content(path: Path) -> str:

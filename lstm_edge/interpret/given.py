@@ -27,7 +27,7 @@ from lstm_edge.errors import DataError
 from lstm_edge.interpret.batches import joined, named, numbers
 from lstm_edge.interpret.feed import Feed, Results, calls_of, feed_of, state_arrays
 from lstm_edge.interpret.ports import dequantize, from_vectors
-from lstm_edge.interpret.shapes import FIRST, by_name, fitted, in_kind, whole
+from lstm_edge.interpret.shapes import FIRST, by_name, described, fitted, in_kind, whole
 from lstm_edge.ir.program import Program
 
 Array = npt.NDArray[Any]
@@ -56,7 +56,7 @@ def given(program: Program, data: Any) -> Given:
     if isinstance(data, Given):
         return data
     if isinstance(data, str | Path):
-        return _by_number(program, by_name(program, read_file(Path(data))))
+        return _by_number(program, read_file(Path(data)))
     if isinstance(data, Mapping):
         return _of_mapping(program, data)
     if _is_array(data):
@@ -211,6 +211,11 @@ def _recording(program: Program, number: int, arrays: Arrays) -> _Recording:
             full[port.name] = one[None]
         else:
             full[port.name], one = calls[port.name], None
+            if not fits:
+                raise DataError(
+                    f"recording {number}: array {port.name!r} is {list(array.shape)}, expected "
+                    f"{described(port, ('calls',))}, or one call without the first axis"
+                )
         single.append(one is not None)
         bare.append(without if one is None else array.ndim < len(port.shape))
     streams = {name: array[None] for name, array in full.items()}
@@ -232,7 +237,7 @@ def _of_mapping(program: Program, data: Mapping[Any, Any]) -> Given:
     lists = {str(name): each for name, each in data.items() if isinstance(each, list)}
     ragged = {name: each for name, each in lists.items() if each and _is_array(each[0])}
     if not ragged:
-        return _by_number(program, by_name(program, named(data)))
+        return _by_number(program, named(data))
     if len(ragged) != len(data):
         raise DataError("some inputs are lists of recordings and some are not; give lists of all")
     flat = {
@@ -253,8 +258,8 @@ def _by_number(program: Program, arrays: dict[str, Array]) -> Given:
         every = numbered(arrays)
         found = every if len(every) == 1 and len(arrays) == len(next(iter(every.values()))) else {}
     if not found:
-        return Given(arrays)
-    both = next((name for name in arrays if name in ports), None)
+        return Given(by_name(program, arrays))
+    both = next((name for name in arrays if name in usual), None)
     if both is not None:
         first = next(iter(found))
         raise DataError(
