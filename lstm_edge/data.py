@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.interpret.given import Given, feeds_of, given, together
 from lstm_edge.ir.program import Program
@@ -29,6 +30,8 @@ and input numbers times layers.
 """
 COST_STEPS = 64
 """A step costs what it does on the mean over so many, where any number will do."""
+LEAST_MAGNITUDE = 1e-30
+"""A feature that stays below this, and is not 0, has no scale that float32 can say."""
 DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
 
 
@@ -65,6 +68,7 @@ def load_data(calibration: Any, program: Program) -> Data:
     names = [port.name for port in program.inputs] + [port.name for port in program.state_inputs]
     arrays = {name: arrays[name] for name in names if name in arrays} or arrays
     feed = feed_of(program, arrays, stream=False)
+    _check_magnitudes(program, (feed,))
     samples, _, _ = feed.shape
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
     if any(port.partner for port in program.state_inputs):
@@ -88,6 +92,7 @@ def load_data(calibration: Any, program: Program) -> Data:
 def _of_recordings(program: Program, found: Given, notes: tuple[str, ...]) -> Data:
     """Each recording is calibrated on or held back as a whole; of two to four the last is held."""
     feeds = feeds_of(program, found)
+    _check_magnitudes(program, feeds)
     count = len(feeds)
     held = np.arange(count) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
     if 1 < count < HELD_BACK_SHARE:
@@ -120,6 +125,20 @@ def _stored(program: Program, arrays: Mapping[str, Array]) -> dict[str, Array]:
         else np.asarray(array, np.int32)
         for name, array in arrays.items()
     }
+
+
+def _check_magnitudes(program: Program, feeds: Sequence[Feed]) -> None:
+    """DataError where a feature is too small for its scale to be a number of C."""
+    for port in program.inputs:
+        parts = [np.abs(feed.inputs[port.name]) for feed in feeds]
+        most = np.max([part.reshape(-1, part.shape[-1]).max(axis=0) for part in parts], axis=0)
+        small = np.flatnonzero((most > 0.0) & (most < LEAST_MAGNITUDE))
+        if not port.limit and small.size:
+            raise DataError(
+                f"calibration: input {port.name} stays within {float(most[small[0]]):.2g} in "
+                f"feature {small[0]}, too small for float32 to scale; expected at least "
+                f"{LEAST_MAGNITUDE:g}: give it in another unit, or 0 where it is not in use"
+            )
 
 
 def says_nothing(program: Program, found: Given) -> tuple[str, ...]:

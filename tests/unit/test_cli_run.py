@@ -162,7 +162,7 @@ def test_a_model_of_one_step_a_call_streams(tmp_path: Path) -> None:
         ({"columns": np.zeros((2, 1, 8, 8)), "rests": np.zeros(1)}, "columns, rests"),
         (
             {"rows": np.zeros((2, 8))},
-            r"\[2, 8\], expected \[samples, 8, 8\] or \[samples, 1, 8, 8\]",
+            r"\[2, 8\], expected \[samples, 8, 8\] or \[samples, 1, ",
         ),
         ({"rows": np.zeros((2, 1, 8, 9))}, r"\[2, 1, 8, 9\], expected"),
         ({"rows": np.full((2, 1, 8, 8), np.nan)}, "NaN"),

@@ -273,3 +273,12 @@ def test_data_that_differ_are_not_warned_about(series: Program) -> None:
     assert load_data(X, series).notes == ()
     assert load_data(RECORDINGS, series).notes == ()
     assert load_data(None, series).notes == ()
+
+
+@pytest.mark.parametrize("size", [1e-40, 1e-37])
+def test_numbers_too_small_for_a_scale_are_refused(size: float, series: Program) -> None:
+    tiny = X * np.array([1.0, size, 0.0])
+    with pytest.raises(DataError, match="in feature 1, too small for float32 to scale"):
+        load_data(tiny, series)
+    with pytest.raises(DataError, match="in feature 1, too small for float32 to scale"):
+        load_data([a[0] for a in tiny], series)
