@@ -17,8 +17,10 @@ from lstm_edge.interpret import batches
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.interpret.given import answers, feeds_of, given, together
 from lstm_edge.ir.program import Program
-from lstm_edge.passes.calibrate import calibrate
+from lstm_edge.passes.calibrate import calibrate, chained
 from lstm_edge.passes.lower_real import lower_real
+from tests.oracle.graphs import saved
+from tests.oracle.state_graphs import N, T, single
 from tests.support.command import DIGITS, FIXTURES, save
 from tests.support.programs import Array
 
@@ -282,3 +284,16 @@ def test_numbers_too_small_for_a_scale_are_refused(size: float, series: Program)
         load_data(tiny, series)
     with pytest.raises(DataError, match="in feature 1, too small for float32 to scale"):
         load_data([a[0] for a in tiny], series)
+
+
+def test_recordings_of_a_model_that_is_fed_its_states_are_not_chained(tmp_path: Path) -> None:
+    """Samples are calls of a stream there; one recording does not go on where another ends."""
+    program = lower_real(load(saved(single("LSTM").model, tmp_path)))
+    shape = (T, 1, N)
+    samples = feed_of(program, {"x": RNG.normal(size=(6, *shape))}, stream=False)
+    assert chained(program, samples).shape == (1, 6, T)
+    recordings = feeds_of(program, given(program, [RNG.normal(size=(1, *shape))] * 6))
+    assert chained(program, together(program, recordings)).shape == (6, 1, T)
+    data = load_data([RNG.normal(size=(k, *shape)) for k in (2, 3, 3)], program)
+    assert data.held.tolist() == [2]
+    assert [feed.shape for feed in data.recordings] == [(1, 2, T), (1, 3, T)]
