@@ -39,6 +39,26 @@ _DAMAGES = (
 """What zipfile, zlib and numpy raise on files that are no npz, are damaged or cut short."""
 
 
+NAMELESS = "array"
+"""What the array of an .npy file, which has no name, is called."""
+
+
+def read_data(content: bytes, largest: int) -> dict[str, Array]:
+    """The same of an .npz or an .npy file, by its content: the latter holds one array, NAMELESS."""
+    if content[:6] != b"\x93NUMPY":
+        return read_arrays(content, largest)
+    stream = io.BytesIO(content)
+    size = _check_header("the file", stream, len(content))
+    if size > largest:
+        raise DataError(f"declares {size / 2**20:.0f} MB, more than {largest // 2**20} MB")
+    try:
+        return {NAMELESS: np.asarray(npy.read_array(io.BytesIO(content), allow_pickle=False))}
+    except _DAMAGES as error:
+        raise DataError(
+            f"not an npy file, or damaged or cut short ({error}); save it again"
+        ) from error
+
+
 def read_arrays(content: bytes, largest: int) -> dict[str, Array]:
     """All arrays by name, in the order of the file; together they may unpack to `largest` bytes.
 
@@ -77,18 +97,22 @@ def _name(member: zipfile.ZipInfo) -> str:
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
     label = f"array {_name(member)!r}"
     with archive.open(member) as stream:
-        shape, dtype = _header(label, stream)
-        if dtype.hasobject or dtype.names is not None:
-            raise DataError(f"{label} holds Python objects or records; save plain numbers")
-        if any(n < 0 for n in shape):
-            raise DataError(f"{label} declares shape {list(shape)}")
-        size = math.prod(shape) * dtype.itemsize
-        if size > member.file_size:
-            raise DataError(
-                f"{label} declares {size} bytes, but the file holds {member.file_size} for it"
-            )
+        _check_header(label, stream, member.file_size)
     with archive.open(member) as stream:
         return np.asarray(npy.read_array(stream, allow_pickle=False, max_header_size=10_000))
+
+
+def _check_header(label: str, stream: IO[bytes], held: int) -> int:
+    """The bytes that a header declares, of plain numbers, no more than the file holds for them."""
+    shape, dtype = _header(label, stream)
+    if dtype.hasobject or dtype.names is not None:
+        raise DataError(f"{label} holds Python objects or records; save plain numbers")
+    if any(n < 0 for n in shape):
+        raise DataError(f"{label} declares shape {list(shape)}")
+    size = math.prod(shape) * dtype.itemsize
+    if size > held:
+        raise DataError(f"{label} declares {size} bytes, but the file holds {held} for it")
+    return size
 
 
 def _header(label: str, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -101,8 +101,8 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
         "inputs": _ports(program, program.inputs, first.rendered.inputs),
         "outputs": _ports(program, program.outputs, first.rendered.outputs),
         "states": _states(program),
-        "state_inputs": [_state_port(port) for port in program.state_inputs],
-        "state_outputs": [_state_port(port) for port in program.state_outputs],
+        "state_inputs": [_state_port(program, port) for port in program.state_inputs],
+        "state_outputs": [_state_port(program, port) for port in program.state_outputs],
         "formats": formats(program),
         "macs": round(first.cost.macs, 2),
         "proof": _proof(made),
@@ -178,9 +178,10 @@ def _states(program: Program) -> list[StateEntry]:
     return found
 
 
-def _state_port(port: StatePort) -> StatePortEntry:
+def _state_port(program: Program, port: StatePort) -> StatePortEntry:
     return {
         "name": port.name,
+        "file_name": program.file_names.get(port.name, port.name),
         "shape": list(port.shape),
         "partner": port.partner or None,
         "states": list(port.places),
@@ -197,6 +198,7 @@ def _ports(
         uniform = len(set(scale)) == 1 and len(set(zero_point)) == 1
         entry: PortEntry = {
             "name": port.name,
+            "file_name": program.file_names.get(port.name, port.name),
             "c_name": view.name,
             "shape": list(port.shape),
             "axes": list(port.axes),

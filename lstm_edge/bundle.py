@@ -167,9 +167,9 @@ def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """Arrays of an npz file; DataError for anything else. Nothing is ever unpickled."""
+    """Arrays of an npz or npy file; DataError for anything else. Nothing is ever unpickled."""
     try:
-        return archive.read_arrays(path.read_bytes(), LARGEST_DATA)
+        return archive.read_data(path.read_bytes(), LARGEST_DATA)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror or error}); expected an .npz file"

@@ -59,16 +59,16 @@ class _Chosen:
 def compile_model(
     model: Model,
     request: Request,
-    calibration: Arrays | None = None,
+    calibration: Any = None,
     labels: Arrays | None = None,
     progress: Progress = silent,
     searching: Progress = silent,
 ) -> Compilation:
     """Calibrate, quantize, prove, render and measure; nothing is written.
 
-    calibration: arrays named like the model's inputs; None to draw some. labels: of its samples, as
-    in `labels.py`. `progress(done, total)` is told how many calibration samples were run,
-    `searching(done, most)` how many widths were tried.
+    calibration: samples, given as `interpret/given.py` says; None to draw some. labels: of its
+    samples, as in `labels.py`. `progress(done, total)` is told how many calibration samples were
+    run, `searching(done, most)` how many widths were tried.
     """
     cores = load_cores(request.target)
     for target in cores.emulated:
@@ -101,7 +101,8 @@ def compile_model(
     slow = [
         w for each in built if each.target in cores.emulated for w in _slower(chosen, request, each)
     ]
-    warnings = [*model.warnings, *_of_data(data, program, request), *measured.warnings, *slow]
+    of_data = _of_data(data, program, request)
+    warnings = [*model.warnings, *of_data, *measured.warnings, *slow]
     return Compilation(
         model=model,
         reference=reference,
@@ -154,7 +155,8 @@ def _of_data(data: Data, program: Program, request: Request) -> list[str]:
     """Warnings of what there was to calibrate on."""
     if not data.from_file:
         return [] if program.is_float else [no_data(program)]
-    return [TOO_FEW] if data.too_few and request.searches else []
+    too_few = data.too_few and request.searches
+    return [*data.notes, TOO_FEW] if too_few else list(data.notes)
 
 
 def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
@@ -166,7 +168,8 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
 
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
-    total, _, _ = data.calibration.shape
+    feeds = data.recordings or (data.calibration,)
+    total = sum(feed.shape[0] * (feed.shape[1] if data.recordings else 1) for feed in feeds)
     done = 0
 
     def advance(samples: int) -> None:
@@ -174,7 +177,13 @@ def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
         done += samples
         progress(done, total)
 
-    return calibrate(reference, data.calibration, from_data=data.from_file, progress=advance)
+    return calibrate(
+        reference,
+        data.calibration,
+        from_data=data.from_file,
+        progress=advance,
+        recordings=data.recordings,
+    )
 
 
 def check_state_option(request: Request, program: Program) -> None:

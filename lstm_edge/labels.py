@@ -1,9 +1,9 @@
 """Score a model on labels, in float and in integers, and tell which samples are decided otherwise.
 
 Labels are arrays named like an output, or `label__` and its name; of a model with one output also
-`label`. Integers [N] are the class of each sample, at an output's last step; [N, T] those of each
-step; where the class is below 0, it does not count. Floats in the output's own shape are what it
-should be: their score is R2.
+`label`, or anything where it is the only array that is no input. Integers [N] are the class of
+each sample, at an output's last step; [N, T] those of each step; where the class is below 0, it
+does not count. Floats in the output's own shape are what it should be: their score is R2.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lstm_edge.accuracy.results import Measured
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.ports import dequantize, to_vectors
+from lstm_edge.interpret.shapes import FIRST, by_name
 from lstm_edge.ir.program import Port, Program
 
 Array = npt.NDArray[Any]
@@ -75,6 +76,7 @@ class Score:
 
 def holds_inputs(program: Program, arrays: Arrays) -> bool:
     """True where a file of labels holds the inputs that they belong to."""
+    arrays = by_name(program, arrays, alone=False)
     return any(port.name in arrays for port in program.inputs)
 
 
@@ -82,6 +84,7 @@ def paired_inputs(program: Program, labels: Arrays, inputs: Arrays | None) -> Ar
     """The inputs that labels belong to: those in the file of labels, or `inputs`, from a file of
     their own; DataError where there are both, or none.
     """
+    labels = by_name(program, labels, alone=False)
     names = [p.name for p in program.inputs] + [p.name for p in program.state_inputs]
     found = {name: labels[name] for name in names if name in labels}
     if found and inputs is not None:
@@ -103,6 +106,7 @@ def read_labels(program: Program, arrays: Arrays) -> tuple[Labels, ...]:
     does not fit its output.
     """
     outputs = [port.name for port in program.outputs]
+    arrays = by_name(program, arrays, alone=False)
     for name in arrays:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in outputs:
             raise DataError(
@@ -111,7 +115,8 @@ def read_labels(program: Program, arrays: Arrays) -> tuple[Labels, ...]:
     found = []
     for port in program.outputs:
         alone = [ALONE] if len(outputs) == 1 else []
-        names = [n for n in (PREFIX + port.name, port.name, *alone) if n in arrays]
+        known = (PREFIX + port.name, port.name, *alone, *_alone(program, arrays))
+        names = [n for n in dict.fromkeys(known) if n in arrays]
         if len(names) > 1:
             raise DataError(
                 f"{names[0]!r} and {names[1]!r} are both labels of {port.name!r}; leave one out"
@@ -123,6 +128,13 @@ def read_labels(program: Program, arrays: Arrays) -> tuple[Labels, ...]:
             f"an output, with {PREFIX} before it or not: {', '.join(outputs)}"
         )
     return tuple(found)
+
+
+def _alone(program: Program, arrays: Arrays) -> list[str]:
+    """The array that is labels whatever its name: the only one that is no input, of one output."""
+    known = {p.name for p in program.inputs} | {p.name for p in program.state_inputs}
+    others = [name for name in arrays if name not in known and not name.startswith(FIRST)]
+    return others if len(program.outputs) == len(others) == 1 else []
 
 
 def _labels(program: Program, port: Port, name: str, array: Array) -> Labels:

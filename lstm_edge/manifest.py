@@ -47,10 +47,11 @@ class RawEntry(TypedDict):
 
 class PortEntry(TypedDict):
     """An input or output: the user's array and the array in C. scale, zero_point: one, or one for
-    each feature.
+    each feature. file_name: what the model's file calls it.
     """
 
     name: str
+    file_name: str
     c_name: str
     shape: list[int]
     axes: list[str]
@@ -80,6 +81,7 @@ class StatePortEntry(TypedDict):
     """An input or output that holds states. partner: what it is fed back from, or to."""
 
     name: str
+    file_name: str
     shape: list[int]
     partner: str | None
     states: list[str]

@@ -14,8 +14,8 @@ from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
 from lstm_edge.bundle import Bundle
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.feed import Feed, Results, feed_of, run_numpy, state_arrays, stored_feed
-from lstm_edge.interpret.ports import dequantize, from_vectors
+from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
+from lstm_edge.interpret.given import Given, answers, feeds_of, given, together
 from lstm_edge.ir.program import Program
 from lstm_edge.labels import (
     Score,
@@ -69,63 +69,65 @@ def check_steps(program: Program, feed: Feed) -> None:
         raise DataError(f"the inputs have {steps} steps, the model takes {program.steps}")
 
 
-def run_on(bundle: Bundle, where: str, arrays: Arrays, stream: bool) -> Results:
+def answers_on(
+    bundle: Bundle, where: str, data: Any, *, stream: bool = False, raw: bool = False
+) -> dict[str, Array]:
+    """Outputs and states of what is given as `given.py` says, in kind; `where` is one of WHERE."""
+    program = bundle.reference if where == "float" else bundle.program
+    found = given(program, data)
+    return answers(program, found, lambda f: run_on(bundle, where, f), stream=stream, raw=raw)
+
+
+def run_on(bundle: Bundle, where: str, feed: Feed) -> Results:
     """Outputs and states in stored numbers, [streams, calls, ...]; `where` is one of WHERE."""
     program = bundle.reference if where == "float" else bundle.program
-    feed = feed_of(program, arrays, stream)
     check_steps(program, feed)
     if where in ("numpy", "float"):
         return run_numpy(program, feed)
     return run_compiled(bundle, where, feed)
 
 
-def as_user_arrays(
-    bundle: Bundle, where: str, results: Results, *, stream: bool, raw: bool
-) -> dict[str, Array]:
-    """Outputs named and shaped as in the model file: float32, or stored numbers where `raw`."""
-    program = bundle.reference if where == "float" else bundle.program
-    found = {}
-    for port in program.outputs:
-        stored = results.outputs[port.name]
-        lead = stored.shape[:2]
-        vectors = stored.reshape(-1, *stored.shape[2:])
-        numbers = vectors if raw else dequantize(program, port, vectors)
-        shaped = from_vectors(port, numbers)
-        found[port.name] = shaped.reshape(*lead, *shaped.shape[1:]) if stream else shaped
-    for name, array in state_arrays(program, results, raw).items():
-        found[name] = array if stream else array[:, 0]
-    return found
-
-
 def verify(
-    bundle: Bundle, arrays: Arrays | None, places: tuple[str, ...], labels: Arrays | None = None
+    bundle: Bundle, data: Any, places: tuple[str, ...], labels: Arrays | None = None
 ) -> Verified:
     """Run everywhere on the same inputs and compare.
 
-    arrays: the model's inputs; None for the held-back part of the calibration set, as calls of a
-    stream where states are fed back. labels: arrays of a file of labels, as in `labels.py`.
+    data: the model's inputs, given as `given.py` says; None for the held-back part of the
+    calibration set, as calls of a stream where states are fed back. labels: arrays of a file of
+    labels, as in `labels.py`. Of recordings all bits are compared, and the error is that of what
+    `given.together` takes of them.
     """
     program, reference = bundle.program, bundle.reference
-    if labels is not None:
-        arrays = paired_inputs(program, labels, arrays)
     drawn = bundle.made_up
     found = None if labels is None else check_usable(read_labels(program, labels))
-    from_compile = arrays is None
-    if arrays is None:
-        arrays = bundle.held_back
-    real = feed_of(reference, arrays, stream=False)
+    fed = None if data is None else given(reference, data)
+    from_compile = fed is None and labels is None
+    if labels is not None:
+        if fed is not None and fed.recordings:
+            raise DataError(
+                "labels are of samples, and the inputs are recordings; give samples [N, ...], or "
+                "verify without labels"
+            )
+        fed = Given(paired_inputs(program, labels, None if fed is None else fed.arrays))
+    fed = fed or given(reference, bundle.held_back)
+    feeds = feeds_of(reference, fed)
+    for feed in feeds:
+        check_steps(program, feed)
+    real = together(reference, feeds)
     real = chained(reference, real) if from_compile else real
-    check_steps(program, real)
     if found is not None:
         check_samples(found, real)
     measured = measure(program, reference, real)
-    feed, ours = stored_feed(program, real), measured.ours
+    runs = [(stored_feed(program, real), measured.ours)]
+    if fed.recordings:
+        stored = [stored_feed(program, feed) for feed in feeds]
+        runs = [(feed, run_numpy(program, feed)) for feed in stored]
     exact, differences = {}, {}
     for place, built in _built(bundle, places):
-        other = run_compiled(built, place.partition(" ")[0], feed)
         wrong = [
             _difference(name, numbers, theirs[name])
-            for mine, theirs in ((ours.outputs, other.outputs), (ours.states, other.states))
+            for feed, ours in runs
+            for mine, theirs in _paired(ours, run_compiled(built, place.partition(" ")[0], feed))
             for name, numbers in mine.items()
         ]
         exact[place] = not any(wrong)
@@ -134,6 +136,10 @@ def verify(
     scores = () if found is None else scores_of(program, reference, found, measured)
     warnings = advice(measured.accuracy, program, calibrated=not drawn)
     return Verified(exact, differences, measured.accuracy, scores, warnings, from_compile and drawn)
+
+
+def _paired(ours: Results, other: Results) -> tuple[tuple[Arrays, Arrays], ...]:
+    return (ours.outputs, other.outputs), (ours.states, other.states)
 
 
 def _built(bundle: Bundle, places: tuple[str, ...]) -> list[tuple[str, Bundle]]:

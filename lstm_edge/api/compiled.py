@@ -19,13 +19,13 @@ from lstm_edge.artifacts import Compilation
 from lstm_edge.bundle import Bundle
 from lstm_edge.choices import Place
 from lstm_edge.errors import DataError, VerificationError
-from lstm_edge.interpret.feed import feed_of
+from lstm_edge.interpret.given import feeds_of, given, together
 from lstm_edge.ir.program import Program
 from lstm_edge.labels import Score
 from lstm_edge.manifest import Manifest, of_core
 from lstm_edge.printing.compiled import compiled as compiled_text
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
-from lstm_edge.verify import Verified, as_user_arrays, run_on, verify
+from lstm_edge.verify import Verified, answers_on, verify
 
 Array = npt.NDArray[Any]
 Outputs = Array | dict[str, Array]
@@ -36,8 +36,9 @@ class Compiled:
     """A model as C, with the same model in numpy. compilation: what else `compile` found out; None
     of a model that was opened.
 
-    Arrays are [samples, *shape of the input], of one input alone or by name in a dict; a model of
-    one output gives an array, one of several a dict by name.
+    Inputs are [samples, *shape], without their batch axis or with it: an array of a model with one
+    input, a dict by name, a list of recordings of any length, a file, or batches as a DataLoader
+    gives them. A model of one output gives an array, one of several a dict by name.
     """
 
     bundle: Bundle
@@ -98,12 +99,12 @@ class Compiled:
         """The same by name, with states that the model shows. stream: arrays are [streams, calls,
         *shape of one call], and the state lives on over the calls of a stream.
         """
-        results = run_on(self.bundle, on, self._inputs(x), stream)
-        return as_user_arrays(self.bundle, on, results, stream=stream, raw=raw)
+        return answers_on(self.bundle, on, x, stream=stream, raw=raw)
 
     def trace(self, x: Any) -> dict[str, dict[str, ValueTrace]]:
         """Layer -> value -> what it is at every step, in float and in integers."""
-        feed = feed_of(self.bundle.reference, self._inputs(x), stream=False)
+        reference = self.bundle.reference
+        feed = together(reference, feeds_of(reference, given(reference, x)))
         found: dict[str, dict[str, ValueTrace]] = {}
         for each in trace(self.bundle.program, self.bundle.reference, feed):
             found.setdefault(each.layer, {})[each.name] = each
@@ -117,7 +118,7 @@ class Compiled:
         """Float and integers on labels y: classes [samples] or [samples, steps], or real numbers
         in the output's own shape; of one output an array, else a dict by name.
         """
-        found = verify(self.bundle, self._inputs(x), (), self._labels(y)).scores
+        found = verify(self.bundle, x, (), self._labels(y)).scores
         return found[0] if len(found) == 1 else {each.name: each for each in found}
 
     def verify(
@@ -142,9 +143,8 @@ class Compiled:
         for place in places:
             if place not in ("host", "qemu"):
                 raise DataError(f"verify on {place!r}: expected host, qemu, or both")
-        fed = None if x is None else self._inputs(x)
         known = None if labels is None else self._labels(labels)
-        return verify(self.bundle, fed, places, known)
+        return verify(self.bundle, x, places, known)
 
     def profile(self, board: str | None = None) -> tuple[Profile, ...]:
         """What a step costs, counted in QEMU, on each core that has an emulated board. board: a
@@ -172,9 +172,6 @@ class Compiled:
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
-
-    def _inputs(self, x: Any) -> dict[str, Array]:
-        return arrays_of(x, [port.name for port in self.bundle.program.inputs])
 
     def _labels(self, y: Any) -> dict[str, Array]:
         return arrays_of(y, [port.name for port in self.bundle.program.outputs])

@@ -81,13 +81,11 @@ def compile_network(
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
         _refuse_in_float(bounds)
     loaded = load(network)
-    inputs = [port.name for port in loaded.model.inputs]
-    outputs = [port.name for port in loaded.model.outputs]
     made = compile_model(
         loaded.model,
         request,
-        None if calibration is None else arrays_of(calibration, inputs),
-        None if labels is None else arrays_of(labels, outputs),
+        calibration,
+        None if labels is None else arrays_of(labels, [p.name for p in loaded.model.outputs]),
         progress,
         searching,
     )

@@ -72,23 +72,25 @@ def load(
     name: str | None = None,
     steps: int | None = None,
     example: object = None,
+    rename: Mapping[str, str] | None = None,
 ) -> Network:
     """Read a trained network.
 
     source: the path of an .onnx, .npz, .keras or .h5 file; an `onnx.ModelProto`; a
     `torch.nn.Module`, which needs `example`; a `keras.Model`; or a dict of arrays as a state_dict
     has them. name: the prefix of all names in C, by default that of the file or object. steps: the
-    length of a sequence where the file leaves it open. example: inputs of the module, a tensor or a
-    tuple of them, as `torch.onnx.export` takes them.
+    length of a sequence where the file leaves it open. rename: old name -> new name, of inputs,
+    outputs and states; an old name may be a place, as input0 or output0. example: inputs of the
+    module, a tensor or a tuple of them, as `torch.onnx.export` takes them.
 
     ModelError where the network cannot be compiled: what was found, what was expected, what to do.
     """
     if isinstance(source, Network):
         return source
     if isinstance(source, str | Path):
-        return Network(frontend.load(Path(source), name=name, steps=steps))
+        return Network(frontend.load(Path(source), name, steps, rename))
     with as_file(source, example) as path:
-        return Network(frontend.load(path, name=name, steps=steps))
+        return Network(frontend.load(path, name, steps, rename))
 
 
 Source = Network | str | Path | Mapping[str, Any] | object

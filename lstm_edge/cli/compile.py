@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, reports_errors, warn
+from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_errors, warn
 
 
 @click.command("compile", epilog="Example: lstm-edge compile model.onnx --target cortex-m4")
@@ -16,6 +16,13 @@ from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, reports_errors, wa
 @click.option("--target", required=True, help="Core, or several: see `targets`.")
 @click.option("-o", "--output", type=FOLDER, help="Folder to write; default build/<name>.")
 @click.option("--calibration", type=FOLDER, help="npz with arrays named like the inputs.")
+@click.option(
+    "--rename",
+    type=Renaming(),
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Name of an input, output or state; OLD may be its place: input0, output0.",
+)
 @click.option("--name", help="C identifier that prefixes everything; default from the file.")
 @click.option(
     "--scheme",
@@ -101,6 +108,7 @@ def command(
     output: Path | None,
     name: str | None,
     steps: int | None,
+    rename: tuple[tuple[str, str], ...],
     dump_ir: str | None,
     input_scale: tuple[str, ...],
     input_zero: tuple[str, ...],
@@ -112,7 +120,7 @@ def command(
 
     options["input_scale"] = named_numbers("--input-scale", input_scale)
     options["input_zero"] = named_numbers("--input-zero", input_zero)
-    network = lstm_edge.load(model, name=name, steps=steps)
+    network = lstm_edge.load(model, name=name, steps=steps, rename=dict(rename))
     with progress.bar("calibrating") as show, progress.bar("trying widths") as tried:
         made = lstm_edge.compile(network, **options, progress=show, searching=tried)
     warn(made.warnings)

@@ -66,6 +66,21 @@ class Bytes(click.ParamType[int]):
         return int(digits) * unit
 
 
+class Renaming(click.ParamType[tuple[str, str]]):
+    """OLD=NEW."""
+
+    name = "renaming"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        """The two names; usage error for anything else."""
+        if isinstance(value, tuple):
+            return value
+        old, equals, new = str(value).rpartition("=")
+        if not (old and equals and new):
+            self.fail(f"{value}: expected OLD=NEW, for instance input0=x", param, ctx)
+        return old, new
+
+
 class Bits(click.ParamType[Any]):
     """A width in bits, or auto: a Choice whose value is a number."""
 

@@ -45,7 +45,7 @@ def command(
         raise DataError(f"--target {core} has no meaning with --on {where}; leave it out")
     compiled = lstm_edge.open(folder)
     compiled = compiled if core is None else compiled.on(core)
-    arrays = compiled.run(bundle.read_arrays(inputs), on=where, stream=stream, raw=raw)
+    arrays = compiled.run(inputs, on=where, stream=stream, raw=raw)
     bundle.write(output.parent, {output.name: bundle.array_bytes(arrays)}, is_bundle=False)
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
     chosen = where == "qemu" and "cores" in compiled.manifest

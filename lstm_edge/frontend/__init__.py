@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras import load_keras
 from lstm_edge.frontend.names import model_name
 from lstm_edge.frontend.npz import load_npz
 from lstm_edge.frontend.onnx import load_onnx
+from lstm_edge.frontend.other_files import check_kind
+from lstm_edge.frontend.renaming import rename as renamed
+from lstm_edge.frontend.renaming import sensible
 from lstm_edge.ir.model import FirstStep, LastStep, Layer, Model
 
 _LOADERS = {
@@ -25,19 +31,26 @@ _LOADERS = {
 _KINDS = ".onnx, .npz, .keras or .h5"
 
 
-def load(path: Path, name: str | None = None, steps: int | None = None) -> Model:
+def load(
+    path: Path,
+    name: str | None = None,
+    steps: int | None = None,
+    rename: Mapping[str, str] | None = None,
+) -> Model:
     """Read a model from an ONNX file, a PyTorch state_dict saved as npz, or a Keras file.
 
     `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
     name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
+    `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`.
     Raises ModelError, always with one line: what was found, what was expected, what to do.
     """
     if steps is not None and steps < 1:
         raise ModelError(f"steps {steps}", "a sequence has at least one step")
+    chosen = model_name(path.stem, name)
+    check_kind(path)
     loader = _LOADERS.get(path.suffix.lower())
     if loader is None:
         raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
-    chosen = model_name(path.stem, name)
     _check_readable(path)
     try:
         model = loader(path, steps)
@@ -46,7 +59,29 @@ def load(path: Path, name: str | None = None, steps: int | None = None) -> Model
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
     _check_steps(model)
-    return replace(model, name=chosen)
+    model = renamed(sensible(model), rename or {})
+    return replace(model, name=chosen, warnings=(*model.warnings, *_baked_states(model)))
+
+
+def _baked_states(model: Model) -> list[str]:
+    """A warning of a network of one step whose states are numbers in the file: traced with states
+    of its own, it would start from them at each step of each call in what exported it.
+    """
+    if model.steps != 1:
+        return []
+    layers = [
+        (node.source or node.name, ", ".join(node.initial))
+        for node in model.nodes
+        if isinstance(node, Layer) and node.reverse is not None
+        if any(np.any(first) for first in node.initial.values())
+    ]
+    return [
+        f"{label}: its state {states} starts from numbers in the file that are not 0, and a call "
+        "has one step: a state kept in a buffer of the module becomes such a constant when it is "
+        "exported; make it an input and an output of forward(), and export again. Where it is a "
+        "learned first state, all is well"
+        for label, states in layers
+    ]
 
 
 def _check_steps(model: Model) -> None:
@@ -71,8 +106,6 @@ def _check_steps(model: Model) -> None:
 
 def _check_readable(path: Path) -> None:
     try:
-        if path.is_dir():
-            raise ModelError(str(path), "is a folder; give the model file in it")
         if not path.exists():
             raise ModelError(str(path), "no such file; check the path")
         if not path.is_file():

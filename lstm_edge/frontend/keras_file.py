@@ -136,7 +136,8 @@ def _without_config(hdf5: Hdf5) -> str:
     listed = hdf5.texts(hdf5.root, "layer_names") is not None
     if listed or {"layers", "_layer_checkpoint_dependencies", "vars"} & set(names):
         return (
-            "holds weights only, not how the layers are connected; save the whole model with "
+            "holds weights only, not how the layers are connected; make the model where it was "
+            "trained, model.load_weights(this file), and save the whole model with "
             "model.save('model.keras')"
         )
     return "is an HDF5 file, but no model of Keras; save one with model.save('model.keras')"

@@ -23,6 +23,16 @@ _WORDS = (
 KEYWORDS = frozenset(_WORDS.split())
 """Words that C, C++ or a hosted environment keep for themselves."""
 
+_HEADERS = (
+    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
+    "stdalign stdarg stdatomic stdbool stdckdint stddef stdint stdio stdlib stdnoreturn string "
+    "strings tgmath threads time uchar unistd wchar wctype memory new malloc alloca endian poll "
+    "sched syscall arm_acle arm_mve arm_neon arm_cmse arm_fp16"
+)
+
+HEADERS = frozenset(_HEADERS.split())
+"""Headers of C libraries and compilers: `<model>.h` would be found in their place."""
+
 LONGEST = 48
 """Characters of a name that is derived; one that is given may be longer."""
 
@@ -43,13 +53,20 @@ def model_name(stem: str, given: str | None) -> str:
     Raises ModelError when `given` is no identifier of C and C++.
     """
     if given is None:
-        return identifier(stem, "model")
+        derived = identifier(stem, "model")
+        return f"{derived}_model" if derived.lower() in HEADERS else derived
     if not IDENTIFIER.match(given):
         raise ModelError(
             f"name {given!r}", "not a C identifier; use letters, digits and _, no digit first"
         )
     if given in KEYWORDS:
         raise ModelError(f"name {given!r}", "a keyword of C or C++; give another name")
+    if given.lower() in HEADERS:
+        raise ModelError(
+            f"name {given!r}",
+            f"{given}.h would be found where C code includes the header <{given.lower()}.h>; give "
+            f"another name, such as {given}_model",
+        )
     return given
 
 

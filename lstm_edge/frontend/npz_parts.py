@@ -15,6 +15,9 @@ _RECURRENT = re.compile(
 )
 _LINEAR = re.compile(r"(?P<prefix>.*)\.(?P<what>weight|bias)\Z")
 
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+EXPORT = "export the network to ONNX instead, with torch.onnx.export(net.eval(), ...)"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -51,6 +54,7 @@ def parts_of(arrays: dict[str, Array], own: tuple[str, ...] = ()) -> list[Part]:
     """Group the arrays into layers, in the order of the file. own: the parameters of a cell that
     the file names.
     """
+    _check_all_used(arrays, own)
     parts: dict[tuple[str, int | None, bool], Part] = {}
     for name, array in arrays.items():
         prefix, layer, reverse, what = _parse_name(name, own)
@@ -74,8 +78,31 @@ def _parse_name(name: str, own: tuple[str, ...]) -> tuple[str, int | None, bool,
         return match["prefix"], None, False, match["what"]
     raise ModelError(
         f"array {name!r}",
-        "is no weight of an LSTM, GRU, RNN or Linear of PyTorch; leave it out of the file",
+        "is no weight of an LSTM, GRU, RNN or Linear of PyTorch. If forward() uses it, as a scale, "
+        f"a mean or a first state, the result would be another one: {EXPORT}. If nothing uses it, "
+        "leave it out of the file",
     )
+
+
+def _check_all_used(arrays: dict[str, Array], own: tuple[str, ...]) -> None:
+    """Refuse normalizations, by the array that tells: a state_dict does not say where they are."""
+    for name in arrays:
+        prefix, _, what = name.rpartition(".")
+        if what in _STATISTICS and what not in own:
+            raise ModelError(
+                f"array {name!r}",
+                f"belongs to a BatchNorm, {prefix!r}, which changes what the network computes; a "
+                f"state_dict does not say where it is: {EXPORT}",
+            )
+    for name, array in arrays.items():
+        match = _LINEAR.match(name)
+        if match and match["what"] == "weight" and array.ndim == 1 and "weight" not in own:
+            raise ModelError(
+                f"array {name!r}",
+                f"is a vector of {array.size} numbers, not the matrix of a Linear: of a LayerNorm, "
+                "a BatchNorm or a PReLU, which change what the network computes. A state_dict "
+                f"does not say where they are: {EXPORT}",
+            )
 
 
 def _sorted_layers(parts: list[Part]) -> list[Part]:

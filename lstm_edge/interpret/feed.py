@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from lstm_edge.errors import DataError
 from lstm_edge.interpret.execute import Result, Tick, drained, initial_state, set_state, walk
 from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state, read_inputs
 from lstm_edge.interpret.prepare import Functions, Observer, prepare
+from lstm_edge.interpret.shapes import by_name, described, fitted
 from lstm_edge.ir.program import Program, StatePort, length_read
 
 Array = npt.NDArray[Any]
@@ -29,6 +30,8 @@ class Feed:
 
     inputs: Arrays
     states: Arrays = field(default_factory=dict)
+    apart: bool = False
+    """Streams are recordings: one does not go on where another ends."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -48,13 +51,14 @@ class Feed:
         if program.steps is not None or program.length_ports or steps <= most:
             return self
         cut = {name: a[:, :, :most] if a.ndim == 4 else a for name, a in self.inputs.items()}
-        return Feed(cut, self.states)
+        return replace(self, inputs=cut)
 
     def pick(self, samples: Array) -> Feed:
         """Some of the streams."""
-        return Feed(
-            {name: a[samples] for name, a in self.inputs.items()},
-            {name: a[samples] for name, a in self.states.items()},
+        return replace(
+            self,
+            inputs={name: a[samples] for name, a in self.inputs.items()},
+            states={name: a[samples] for name, a in self.states.items()},
         )
 
 
@@ -124,12 +128,26 @@ def _numbered(
 
 
 def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
-    """A user's arrays as stored numbers; DataError names what is missing or does not fit."""
+    """A user's arrays as stored numbers; DataError names what is missing or does not fit.
+
+    Names and missing axes as in `shapes.py`.
+    """
     if stream and not program.streams:
         raise DataError(
             "--stream: this model needs whole sequences, so nothing lives on from call to call; "
             "run it without --stream"
         )
+    arrays, _ = fitted(program, by_name(program, arrays), 2 if stream else 1)
+    return calls_of(program, arrays, stream)
+
+
+def is_bare(program: Program, arrays: Arrays, stream: bool) -> bool:
+    """True where no input came with its batch axis, so that outputs are to have none either."""
+    return fitted(program, by_name(program, arrays), 2 if stream else 1)[1]
+
+
+def calls_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
+    """The same of arrays with the program's names and all axes."""
     _check_first(program, arrays, stream)
     shape = _calls(program, arrays) if stream else None
     flat = _flattened(program, arrays) if stream else arrays
@@ -147,9 +165,10 @@ def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
 
 def stored_feed(program: Program, feed: Feed) -> Feed:
     """A feed of real numbers as the program stores them."""
-    return Feed(
-        {p.name: quantize(program, p, feed.inputs[p.name]) for p in program.inputs},
-        {name: quantize_state(program, name, a) for name, a in feed.states.items()},
+    return replace(
+        feed,
+        inputs={p.name: quantize(program, p, feed.inputs[p.name]) for p in program.inputs},
+        states={name: quantize_state(program, name, a) for name, a in feed.states.items()},
     )
 
 
@@ -211,8 +230,8 @@ def _calls(program: Program, arrays: Arrays) -> tuple[int, int]:
         if array is None or array.ndim != len(port.shape) + 2:
             found = "missing" if array is None else str(list(array.shape))
             raise DataError(
-                f"--stream: array {port.name!r} is {found}, expected [streams, calls, "
-                f"{_sizes(port.shape)}]"
+                f"--stream: array {port.name!r} is {found}, expected "
+                f"{described(port, ('streams', 'calls'))}"
             )
         calls.add(array.shape[:2])
     if len(calls) != 1:
@@ -270,7 +289,3 @@ def state_arrays(program: Program, results: Results, raw: bool) -> dict[str, Arr
             flat[..., list(places)] = numbers
         found[port.name] = flat.reshape(*first.shape[:2], *port.shape)
     return found
-
-
-def _sizes(shape: tuple[int, ...]) -> str:
-    return ", ".join("any" if n < 0 else str(n) for n in shape)

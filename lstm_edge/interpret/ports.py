@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import DataError
 from lstm_edge.formats import signed_bits
+from lstm_edge.interpret.shapes import described, whole
 from lstm_edge.ir.program import Port, Program
 
 Array = npt.NDArray[Any]
@@ -95,10 +96,12 @@ def to_vectors(port: Port, array: Array) -> Array:
         e in (-1, f) for e, f in zip(expected, found, strict=True)
     )
     if not fits:
-        shape = ", ".join("any" if n < 0 else str(n) for n in expected)
+        streams = array.ndim > 2 and array.size > 0 and whole(port, array[0, 0]) is not None
+        hint = f"; with --stream it is {len(array)} streams of {found[0]} calls" if streams else ""
         raise DataError(
-            f"array {port.name!r} is {list(array.shape)}, expected [samples, {shape}]: "
-            "one leading axis of samples before the model's input shape"
+            f"array {port.name!r} is {list(array.shape)}, expected "
+            f"{described(port, ('samples',))}: one leading axis of samples before the model's "
+            f"input shape{hint}"
         )
     if "time*feature" in port.axes:
         return array.reshape(len(array), -1, features)

@@ -154,7 +154,9 @@ Node = Layer | LastStep | FirstStep | DenseOverTime | Concat | Slice
 
 @dataclass(frozen=True)
 class Model:
-    """A network: `nodes` in an order of computation. steps: sequence length, None if any."""
+    """A network: `nodes` in an order of computation. steps: sequence length, None if any.
+    file_names: name of an input, output or state -> what the file calls it, where that differs.
+    """
 
     name: str
     inputs: tuple[Port, ...]
@@ -166,3 +168,4 @@ class Model:
     warnings: tuple[str, ...] = ()
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
+    file_names: Mapping[str, str] = field(default_factory=dict)

@@ -119,7 +119,7 @@ class Program:
     sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
     sequence length that the model requires, None if any will do. row_scales: integer sum of
     products -> the real value of 1 of each of its rows. stands_for: value -> the value of the float
-    program that it is in integers, where there is one.
+    program that it is in integers, where there is one. file_names: as in `ir/model.py`.
     """
 
     name: str
@@ -138,6 +138,7 @@ class Program:
     state_outputs: tuple[StatePort, ...] = ()
     row_scales: Mapping[str, Array] = field(default_factory=dict)
     stands_for: Mapping[str, str] = field(default_factory=dict)
+    file_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_float(self) -> bool:

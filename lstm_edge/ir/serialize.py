@@ -52,6 +52,7 @@ def to_bytes(program: Program) -> bytes:
         "inputs": [_port(p) for p in program.inputs],
         "outputs": [_port(p) for p in program.outputs],
         "stands_for": dict(program.stands_for),
+        "file_names": dict(program.file_names),
     }
     text = json.dumps(description, indent=1).encode()
     arrays = {DESCRIPTION: np.frombuffer(text, np.uint8), **arrays}
@@ -162,6 +163,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
             if name.startswith("row_scale/")
         },
         stands_for={str(k): str(v) for k, v in d["stands_for"].items()},
+        file_names={str(k): str(v) for k, v in d["file_names"].items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ def chained(program: Program, feed: Feed) -> Feed:
     """
     samples, calls, _ = feed.shape
     fed_back = any(port.partner for port in program.state_inputs)
-    if calls > 1 or feed.states or not fed_back or not program.streams:
+    if calls > 1 or feed.apart or feed.states or not fed_back or not program.streams:
         return feed
     streams = max(1, samples // CHAIN)
     used = streams * (samples // streams)
@@ -130,19 +130,32 @@ def calibrate(
     *,
     from_data: bool,
     progress: Callable[[int], None] = lambda _: None,
+    recordings: Sequence[Feed] = (),
 ) -> Ranges:
     """Run the float program over what is fed, in chunks of streams, and keep the statistics.
 
     Where an output feeds a state back, samples are calls of a stream: see `chained`. `progress` is
-    told the number of samples after each chunk.
+    told the number of samples after each chunk. recordings: of several lengths, in place of `feed`.
     """
     watcher = _Watcher(program)
-    feed = chained(program, feed)
+    for state in program.states:
+        watcher.record(state.name, state.initial[None, :])
+    for each in recordings or (chained(program, feed),):
+        _watch_all(program, each, watcher, progress)
+    for state in program.states:
+        watcher.record(state.name, watcher.low[state.next][None, :])
+        watcher.record(state.name, watcher.high[state.next][None, :])
+    _check_finite(watcher)
+    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)
+
+
+def _watch_all(
+    program: Program, feed: Feed, watcher: _Watcher, progress: Callable[[int], None]
+) -> None:
+    """Run all streams of a feed, in chunks."""
     first, (_, calls, _) = choosing_from(feed), feed.shape
     per_stream = sum(a[0].size for a in feed.inputs.values())
     chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8))
-    for state in program.states:
-        watcher.record(state.name, state.initial[None, :])
     for watcher.choosing, part in parts_to_choose_by(feed, chunk):
         for port in program.inputs:
             watcher.record(port.value, part.inputs[port.name])
@@ -150,11 +163,6 @@ def calibrate(
             watcher.record(name, given)
         _watch(program, part, watcher, first)
         progress(part.shape[0] * calls)
-    for state in program.states:
-        watcher.record(state.name, watcher.low[state.next][None, :])
-        watcher.record(state.name, watcher.high[state.next][None, :])
-    _check_finite(watcher)
-    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)
 
 
 def _check_finite(watcher: _Watcher) -> None:

@@ -136,6 +136,7 @@ def lower(model: Model, rules: Rules, settings: Settings) -> Program:
             settings=settings,
             state_inputs=_state_ports(model.state_inputs),
             state_outputs=_state_ports(model.state_outputs),
+            file_names=dict(model.file_names),
         )
     )
     if model.steps is None and not program.streams:

@@ -25,7 +25,7 @@ KINDS = {LastStep: "last_step", FirstStep: "first_step", Concat: "concat", Slice
 def model(m: Model) -> str:
     """Layers, shapes and equations of a model."""
     lines = [f"{m.name}: SHA-256 {m.sha256}"]
-    lines += [f"  input  {_port(p)}" for p in m.inputs]
+    lines += [f"  input  {_port(m, p)}" for p in m.inputs]
     for node in m.nodes:
         if isinstance(node, LastStep | FirstStep):
             which = "last" if isinstance(node, LastStep) else "first"
@@ -41,22 +41,28 @@ def model(m: Model) -> str:
             )
         else:
             lines += _layer(node)
-    lines += [f"  output {_port(p)}" for p in m.outputs]
+    lines += [f"  output {_port(m, p)}" for p in m.outputs]
     lines += [_state_port(m, "state in ", p) for p in m.state_inputs]
     lines += [_state_port(m, "state out", p) for p in m.state_outputs]
     lines.append(f"  steps  {m.steps or 'any number'}")
     return "\n".join(lines)
 
 
-def _port(port: Port) -> str:
+def _port(m: Model, port: Port) -> str:
     integers = f", integers 0 .. {port.limit - 1}" if port.limit else ""
-    return f"{port.name} {shape_text(port.shape)} ({', '.join(port.axes)}){integers}"
+    return f"{_named(m, port)} {shape_text(port.shape)} ({', '.join(port.axes)}){integers}"
+
+
+def _named(m: Model, port: Port | StatePort) -> str:
+    """`y (Identity:0 in the file)`."""
+    old = m.file_names.get(port.name)
+    return f"{port.name} ({old} in the file)" if old else port.name
 
 
 def _state_port(m: Model, what: str, port: StatePort) -> str:
     states = " and ".join(f"{part.state} of {part.layer}" for part in port.parts)
     back = f", fed back from {port.partner}" if port.partner else ""
-    return f"  {what} {port.name} {shape_text(port.shape)}: {states}{back}"
+    return f"  {what} {_named(m, port)} {shape_text(port.shape)}: {states}{back}"
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -78,22 +84,26 @@ def model_json(m: Model) -> dict[str, Any]:
         "name": m.name,
         "sha256": m.sha256,
         "steps": m.steps,
-        "inputs": [_port_json(p) for p in m.inputs],
-        "outputs": [_port_json(p) for p in m.outputs],
-        "state_inputs": [_state_json(p) for p in m.state_inputs],
-        "state_outputs": [_state_json(p) for p in m.state_outputs],
+        "inputs": [_port_json(m, p) for p in m.inputs],
+        "outputs": [_port_json(m, p) for p in m.outputs],
+        "state_inputs": [_state_json(m, p) for p in m.state_inputs],
+        "state_outputs": [_state_json(m, p) for p in m.state_outputs],
         "layers": [_node_json(m, node) for node in m.nodes],
         "warnings": list(m.warnings),
     }
 
 
-def _port_json(port: Port) -> dict[str, Any]:
-    return {"name": port.name, "shape": port.shape, "axes": port.axes, "limit": port.limit}
+def _port_json(m: Model, port: Port) -> dict[str, Any]:
+    file_name = m.file_names.get(port.name, port.name)
+    names = {"name": port.name, "file_name": file_name}
+    return {**names, "shape": port.shape, "axes": port.axes, "limit": port.limit}
 
 
-def _state_json(port: StatePort) -> dict[str, Any]:
+def _state_json(m: Model, port: StatePort) -> dict[str, Any]:
+    file_name = m.file_names.get(port.name, port.name)
+    names = {"name": port.name, "file_name": file_name}
     states = [{"layer": part.layer, "state": part.state} for part in port.parts]
-    return {"name": port.name, "shape": port.shape, "partner": port.partner, "states": states}
+    return {**names, "shape": port.shape, "partner": port.partner, "states": states}
 
 
 def _node_json(m: Model, node: Node) -> dict[str, Any]:

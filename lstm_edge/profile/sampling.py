@@ -11,7 +11,8 @@ from lstm_edge.bundle import Bundle
 from lstm_edge.data import COST_STEPS
 from lstm_edge.emit.testing import TestPort, render_harness, test_ports
 from lstm_edge.errors import TargetError
-from lstm_edge.interpret.feed import Feed, feed_of, stored_feed
+from lstm_edge.interpret.feed import Feed, stored_feed
+from lstm_edge.interpret.given import feeds_of, given, together
 from lstm_edge.passes.calibrate import chained
 from lstm_edge.resources import firmware_dir
 
@@ -34,7 +35,8 @@ class Sample:
 def sample_of(bundle: Bundle) -> Sample:
     """The first held-back samples, as stored numbers."""
     program, reference = bundle.program, bundle.reference
-    real = feed_of(reference, bundle.held_back, stream=False)
+    found = given(reference, bundle.held_back)
+    real = together(reference, feeds_of(reference, found))
     feed = stored_feed(program, chained(reference, real)).first_steps(program, MOST_STEPS)
     streams, calls, steps = feed.shape
     calls = min(calls, max(1, MOST_STEPS // steps))

@@ -49,7 +49,7 @@ def test_folder(tmp_path: Path) -> None:
     refused(folder, "is a folder")
 
 
-@pytest.mark.parametrize("name", ["model", "model.tflite", "model.pt", ".onnx"])
+@pytest.mark.parametrize("name", ["model", "model.bin", "model.txt", ".onnx"])
 def test_unknown_suffix(name: str, tmp_path: Path) -> None:
     refused(write(tmp_path, name, b"x"), "expected .onnx, .npz, .keras or .h5")
 

@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 from lstm_edge.frontend import load
+from lstm_edge.frontend.renaming import with_names
 from lstm_edge.ir.model import Layer, Model, Port, StatePort
 from tests.oracle.graphs import saved
 from tests.oracle.model_reference import run_model
@@ -32,15 +33,21 @@ def against_onnxruntime(model: onnx.ModelProto, folder: Path, **options: int) ->
     onnxruntime = pytest.importorskip("onnxruntime")
     loaded = load(saved(model, folder), **options)
     rng = np.random.default_rng(3)
-    shapes = {p.name: [7 if s == -1 else s for s in p.shape] for p in loaded.inputs}
+    named = as_in_file(loaded)
+    shapes = {p.name: [7 if s == -1 else s for s in p.shape] for p in named.inputs}
     feeds = {name: rng.normal(size=s).astype(np.float32) for name, s in shapes.items()}
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    names = [o.name for o in loaded.outputs]
-    results = run_model(loaded, feeds)
+    names = [o.name for o in named.outputs]
+    results = run_model(named, feeds)
     for name, expected in zip(names, session.run(names, feeds), strict=True):
         assert results[name].shape == expected.shape
         np.testing.assert_allclose(results[name], expected, atol=1e-5)
     return loaded
+
+
+def as_in_file(model: Model) -> Model:
+    """The model with the names that its file gives to inputs and outputs."""
+    return with_names(model, model.file_names)
 
 
 def difference(file: Path, model: Model) -> float:
@@ -51,6 +58,7 @@ def difference(file: Path, model: Model) -> float:
     """
     import onnxruntime
 
+    model = as_in_file(model)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(file), options)

@@ -22,7 +22,7 @@ MODEL = DIGITS / "digits.onnx"
 CALIBRATION = DIGITS / "calibration.npz"
 OPEN = FIXTURES / "lstm_open.legacy.onnx"
 """Any number of steps of 3 features; outputs the hidden state of each step and the last states."""
-STEPS, LAST_H, LAST_C = "84", "80", "81"
+STEPS, LAST_H, LAST_C = "y", "y2", "y3"
 PLACES = ("numpy", "host", "qemu", "float")
 
 
@@ -150,7 +150,7 @@ def test_a_model_of_one_step_a_call_streams(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(2, 30, 1, 1, 3)).astype(np.float32)
     inputs = save(tmp_path / "x.npz", x=x)
     first = run(bundle, inputs, "numpy", "--stream", "--raw")
-    assert first["94"].shape == (2, 30, 1, 1, 5)
+    assert first["y"].shape == (2, 30, 1, 1, 5)
     assert same(first, run(bundle, inputs, "host", "--stream", "--raw"))
     assert same(first, run(bundle, inputs, "qemu", "--stream", "--raw"))
 
@@ -159,8 +159,11 @@ def test_a_model_of_one_step_a_call_streams(tmp_path: Path) -> None:
     ("arrays", "told"),
     [
         ({}, "nothing"),
-        ({"columns": np.zeros((2, 1, 8, 8))}, "columns"),
-        ({"rows": np.zeros((2, 8, 8))}, r"\[2, 8, 8\], expected \[samples, 1, 8, 8\]"),
+        ({"columns": np.zeros((2, 1, 8, 8)), "rests": np.zeros(1)}, "columns, rests"),
+        (
+            {"rows": np.zeros((2, 8))},
+            r"\[2, 8\], expected \[samples, 8, 8\] or \[samples, 1, ",
+        ),
         ({"rows": np.zeros((2, 1, 8, 9))}, r"\[2, 1, 8, 9\], expected"),
         ({"rows": np.full((2, 1, 8, 8), np.nan)}, "NaN"),
         ({"rows": np.full((2, 1, 8, 8), "a")}, "expected numbers"),
@@ -185,9 +188,9 @@ def test_inputs_that_do_not_fit_are_refused(
 
 
 def test_a_stream_needs_its_axes(series: Path, tmp_path: Path) -> None:
-    inputs = save(tmp_path / "x.npz", x=np.zeros((4, 1, 5, 3), np.float32))
+    inputs = save(tmp_path / "x.npz", x=np.zeros((4, 5, 3), np.float32))
     line = refused(1, "run", series, "--inputs", inputs, "--stream", "-o", tmp_path / "y.npz")
-    assert "[streams, calls, 1, any, 3]" in line
+    assert "[streams, calls, any, 3] or [streams, calls, 1, any, 3]" in line
 
 
 def test_qemu_needs_a_target_that_it_has(rows: Path, tmp_path: Path) -> None:

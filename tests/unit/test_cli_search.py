@@ -148,7 +148,7 @@ def test_what_cannot_be_judged_is_refused(words: list[str], says: str, tmp_path:
         "LABELS": save(tmp_path / "labels.npz", label=np.zeros(128, np.int64)),
         "SHORT": save(tmp_path / "short.npz", label=np.zeros(3, np.int64)),
         "HELD": save(tmp_path / "held.npz", label=np.where(np.arange(128) % 5 == 4, -1, 0)),
-        "OTHER": save(tmp_path / "other.npz", other=np.zeros(128, np.int64)),
+        "OTHER": save(tmp_path / "other.npz", other=np.zeros(128, int), more=np.zeros(128)),
     }
     line = refused(1, *BASE, *(files.get(w, w) for w in words), "-o", tmp_path / "out")
     assert says in line

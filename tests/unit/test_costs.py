@@ -103,7 +103,7 @@ def test_a_search_writes_no_c_while_it_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "lstm_edge.driver.render_cores", lambda *_: pytest.fail("the search is done")
+        "lstm_edge.driver.render_cores", lambda *_, **__: pytest.fail("the search is done")
     )
     monkeypatch.setattr(PhasePrinter, "print", lambda *_: pytest.fail("C was written"))
     with pytest.raises(pytest.fail.Exception, match="the search is done"):

@@ -113,7 +113,7 @@ def test_a_label_may_be_named_with_a_prefix_or_alone() -> None:
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "none": (programs(2), {"z": [1]}, "no labels among the arrays z; .* label__ .*: y"),
+    "none": (programs(2), {"z": [1], "w": [1]}, "no labels among the arrays w, z; .*: y"),
     "empty file": (programs(2), {}, r"no labels among the arrays \(none\)"),
     "unknown output": (programs(2), {"label__z": [1]}, "'label__z' belong to no output; .*: y"),
     "twice": (programs(2), {"y": [1], "label__y": [1]}, "'label__y' and 'y' .*leave one out"),
