@@ -1,0 +1,7 @@
+"""A report of a compiled model as one HTML file: `page(collect(bundle, verified, profiles))`."""
+
+from lstm_edge.report.collect import collect
+from lstm_edge.report.page import page
+from lstm_edge.report.values import ReportValues, Tried
+
+__all__ = ["ReportValues", "Tried", "collect", "page"]

@@ -1,0 +1,144 @@
+"""Gather what a report shows from a bundle and from what verify and profile found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from lstm_edge.bundle import CORES, Bundle
+from lstm_edge.data import COST_STEPS
+from lstm_edge.errors import DataError
+from lstm_edge.profile.bundle_profile import Profile
+from lstm_edge.report.network import network_of
+from lstm_edge.report.traces import traces_of
+from lstm_edge.report.values import CoreCost, Identity, Limits, ReportValues, Tried
+from lstm_edge.verify import Verified
+
+Array = npt.NDArray[Any]
+
+
+def collect(
+    bundle: Bundle,
+    verified: Verified,
+    profiles: Sequence[Profile] = (),
+    *,
+    arrays: Mapping[str, Array] | None = None,
+    tried: Sequence[Tried] | None = None,
+) -> ReportValues:
+    """The values of a report.
+
+    profiles: of the bundle's targets, the most important first; without one, sizes and
+    instructions are those of the manifest. arrays: inputs that `verified` is about; None for the
+    held-back samples. tried: points of a study, instead of what `auto` tried. DataError where the
+    manifest is damaged.
+    """
+    manifest = bundle.manifest
+    try:
+        identity = _identity(bundle)
+        costs = tuple(_cost_of(profile) for profile in profiles) or _estimated(bundle)
+        limits = Limits(**manifest.get("budgets", {}))
+        points = tuple(_tried(each) for each in manifest.get("search", ()))
+        ports = (*manifest["inputs"], *manifest["outputs"])
+        known = _warnings(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{bundle.folder} is damaged ({error}); compile the model again") from None
+    steps = bundle.program.steps or min(verified.accuracy.steps, COST_STEPS)
+    counted = profiles[0].main if profiles else None
+    return ReportValues(
+        identity,
+        network_of(bundle, verified.accuracy, steps, counted),
+        costs,
+        limits,
+        verified,
+        traces_of(bundle, arrays),
+        points if tried is None else tuple(tried),
+        tuple(dict.fromkeys((*known, *verified.warnings))),
+        ports,
+    )
+
+
+def _warnings(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the compilation; what it said of the error is measured anew, and left out."""
+    anew = manifest.get("accuracy", {}).get("warnings", ())
+    return tuple(str(text) for text in manifest.get("warnings", ()) if text not in anew)
+
+
+def _identity(bundle: Bundle) -> Identity:
+    manifest = bundle.manifest
+    tool = manifest["tool"]
+    return Identity(
+        str(manifest["name"]),
+        str(manifest["target"]),
+        str(manifest["scheme"]),
+        str(manifest["options"]),
+        str(manifest["model_sha256"]),
+        f"{tool['name']} {tool['version']}",
+        manifest["calibration"] == "file",
+    )
+
+
+def _cost_of(profile: Profile) -> CoreCost:
+    flash, ram, main = profile.flash, profile.ram, profile.main
+    path = " > ".join(ram.path)
+    return CoreCost(
+        profile.target,
+        flash.code,
+        flash.library,
+        flash.weights,
+        flash.tables,
+        ram.state,
+        ram.scratch,
+        ram.stack,
+        f"no bound: {ram.unbounded}" if ram.stack is None else path,
+        "run" if profile.step is None else "step",
+        main.steps,
+        main.macs,
+        True,
+        main.mean.instructions,
+        main.most.instructions,
+        profile.band(main.mean.cycles),
+        main.most.cycles,
+        profile.timing,
+        profile.energy,
+    )
+
+
+def _estimated(bundle: Bundle) -> tuple[CoreCost, ...]:
+    """By the manifest, for each target."""
+    manifest = bundle.manifest
+    if CORES not in manifest:
+        return (_of_manifest(bundle.name, manifest),)
+    return tuple(_of_manifest(name, {**manifest, **own}) for name, own in manifest[CORES].items())
+
+
+def _of_manifest(target: str, m: Mapping[str, Any]) -> CoreCost:
+    flash, ram = m["flash"], m["ram"]
+    return CoreCost(
+        target,
+        flash["code"],
+        0,
+        int(flash["weights"]),
+        int(flash["tables"]),
+        int(ram["state"]),
+        int(ram["scratch"]),
+        None,
+        "not measured",
+        "step",
+        1,
+        float(m["macs"]),
+        False,
+        m["instructions"],
+    )
+
+
+def _tried(each: Mapping[str, Any]) -> Tried:
+    return Tried(
+        str(each["options"]),
+        int(each["flash"]),
+        each["instructions"],
+        each["sqnr_db"],
+        each["points_lost"],
+        bool(each["chosen"]),
+    )

@@ -1,0 +1,248 @@
+"""Rows of a name, a figure and a bar: memory, time, cost by layer, used range. A bar is 100 wide
+and stretched to its place, so it holds no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lstm_edge.accuracy.results import Accuracy, ValueAccuracy
+from lstm_edge.report.numbers import coordinate, share, short, size, whole
+from lstm_edge.report.picture import cost_of, cost_total, is_counted
+from lstm_edge.report.values import CoreCost, Limits, Network
+
+FULL = 100.0
+PALE = 5
+"""The colour of what may be, or not."""
+LOW_SHARE, HIGH_SHARE = 0.05, 0.95
+"""Between these shares of the numbers lies the box of a used range."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a bar: from x, so wide, in a colour; strong: drawn over the full height."""
+
+    x: str
+    width: str
+    tone: int
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """limit: where on the bar the budget is. over: it is exceeded. note: in small print."""
+
+    name: str
+    figure: str
+    parts: tuple[Part, ...]
+    note: str = ""
+    limit: str | None = None
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class Range:
+    """A used range. Places on a bar of `bits` octaves: used: up to the largest number; box: where
+    most numbers are, and their median; headroom: bits that no number used.
+    """
+
+    name: str
+    figure: str
+    note: str
+    used: str
+    box: tuple[str, str]
+    median: str
+    headroom: int
+    marks: tuple[str, ...]
+
+
+def _bar(
+    name: str,
+    pieces: Sequence[tuple[str, float]],
+    most: float,
+    limit: float | None,
+    figure: str,
+    note: str = "",
+) -> Row:
+    """Pieces end to end, on a scale up to `most`."""
+    unit = FULL / most if most else 0.0
+    parts, x = [], 0.0
+    for tone, (piece, amount) in enumerate(pieces, 1):
+        parts.append(Part(coordinate(x), coordinate(amount * unit), tone, piece))
+        x += amount * unit
+    total = sum(amount for _, amount in pieces)
+    at = None if limit is None else coordinate(min(limit * unit, FULL))
+    return Row(name, figure, tuple(parts), note, at, limit is not None and total > limit)
+
+
+def _told(rows: list[Row]) -> list[Row]:
+    """A bar that is full because there is nothing to hold it against says nothing."""
+    if len(rows) == 1 and rows[0].limit is None and sum(p.width != "0" for p in rows[0].parts) < 2:
+        return [replace(rows[0], parts=())]
+    return rows
+
+
+def _against(figure: str, found: float, limit: float | None, text: str) -> str:
+    """The figure, and what of a budget it takes."""
+    if limit is None:
+        return figure
+    return f"{figure} of {text}, {share(found, limit) if limit else 'no budget'}"
+
+
+def flash_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
+    """Flash of each core."""
+    most = max([*(cost.flash for cost in costs), limits.flash or 0])
+    rows = []
+    for cost in costs:
+        pieces = [("code", cost.code or 0), ("weights", cost.weights), ("tables", cost.tables)]
+        pieces += [("library", cost.library)]
+        known = [f"{name} {amount:,} B" for name, amount in pieces if amount]
+        note = ", ".join(known)
+        note += "; code unknown, its compiler is not installed" if cost.code is None else ""
+        figure = _against(size(cost.flash), cost.flash, limits.flash, size(limits.flash or 0))
+        rows.append(_bar(cost.target, pieces, most, limits.flash, figure, note))
+    return _told(rows)
+
+
+def ram_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
+    """RAM of each core, without the stack."""
+    most = max([*(cost.ram for cost in costs), limits.ram or 0])
+    rows = []
+    for cost in costs:
+        pieces = [("state", cost.state), ("scratch", cost.scratch)]
+        note = ", ".join(f"{name} {amount:,} B" for name, amount in pieces)
+        figure = _against(size(cost.ram), cost.ram, limits.ram, size(limits.ram or 0))
+        rows.append(_bar(cost.target, pieces, most, limits.ram, figure, note))
+    return _told(rows)
+
+
+def stack_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
+    """The bound of the stack on each core."""
+    most = max([*(cost.stack or 0 for cost in costs), limits.stack or 0])
+    rows = []
+    for cost in costs:
+        if cost.stack is None:
+            rows.append(Row(cost.target, "not known", (), cost.stack_note))
+            continue
+        text = size(limits.stack or 0)
+        figure = _against(f"at most {size(cost.stack)}", cost.stack, limits.stack, text)
+        pieces = [("stack", cost.stack)]
+        rows.append(_bar(cost.target, pieces, most, limits.stack, figure, cost.stack_note))
+    return _told(rows)
+
+
+def instruction_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
+    """Instructions of a step, or run, on each core."""
+    most = max([*(cost.most or cost.instructions or 0 for cost in costs), limits.instructions or 0])
+    rows = []
+    for cost in costs:
+        if cost.instructions is None:
+            rows.append(Row(cost.target, "not known", (), "no hardware for float32"))
+            continue
+        found = cost.most or cost.instructions
+        note = f"{cost.instructions / cost.macs:.2f} per MAC" if cost.macs else ""
+        if cost.most is not None and whole(cost.most) != whole(cost.instructions):
+            note = f"at most {whole(cost.most)}; {note}"
+        text = whole(limits.instructions or 0)
+        about = "" if cost.counted else "about "
+        figure = _against(f"{about}{whole(cost.instructions)}", found, limits.instructions, text)
+        row = _bar(
+            cost.target,
+            [("instructions", cost.instructions)],
+            most,
+            limits.instructions,
+            figure,
+            note,
+        )
+        rows.append(row)
+    return _told(rows)
+
+
+def cycle_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
+    """Cycles of a step, or run, where there is a model: the band beyond its low end is pale."""
+    known = [cost for cost in costs if cost.cycles is not None]
+    most = max([*(c.cycles.high for c in known if c.cycles), limits.cycles or 0, 0])
+    rows = []
+    for cost in known:
+        band = cost.cycles
+        if band is None:
+            continue
+        pieces = [("at least", band.low), ("at most", band.high - band.low)]
+        text = whole(limits.cycles or 0)
+        figure = _against(whole(band.value), cost.most_cycles or band.value, limits.cycles, text)
+        note = f"{whole(band.low)} to {whole(band.high)}"
+        note += f", {band.value / cost.macs:.2f} per MAC" if cost.macs else ""
+        row = _bar(cost.target, pieces, most, limits.cycles, figure, note)
+        low, rest = row.parts
+        rows.append(replace(row, parts=(low, replace(rest, tone=PALE))))
+    return _told(rows)
+
+
+def layer_rows(network: Network) -> list[Row]:
+    """What each layer costs, in the order of computation."""
+    counted, total = is_counted(network), cost_total(network)
+    rows = []
+    for node in network.layers:
+        cost = cost_of(node, counted)
+        figure = share(cost, total)
+        note = f"{whole(node.macs)} MACs" if node.macs else "no MACs"
+        note = note if cost or node.macs else "done in the loop of a layer before or behind it"
+        if node.instructions is not None:
+            note += f", {whole(node.instructions)} instructions"
+        if node.cycles is not None:
+            note += f", {whole(node.cycles)} cycles"
+        rows.append(_bar(node.name, [("share", cost)], total, None, figure, note))
+    if counted and network.outside:
+        figure = share(network.outside, total)
+        note = f"{whole(network.outside)} instructions"
+        rows.append(
+            _bar("outside of layers", [("share", network.outside)], total, None, figure, note)
+        )
+    return rows
+
+
+def range_rows(accuracy: Accuracy) -> list[Range]:
+    """How every stored value of a layer uses its format."""
+    found = []
+    for layer in accuracy.layers:
+        for value in layer.values:
+            if sum(value.used.bins) and len(value.used.bins) > 1:
+                found.append(_range(_value_name(layer.name, value), value))
+    return found
+
+
+def _value_name(layer: str, value: ValueAccuracy) -> str:
+    return value.name if value.name.startswith(f"{layer}.") else f"{layer}.{value.name}"
+
+
+def _range(name: str, value: ValueAccuracy) -> Range:
+    used = value.used
+    bits = len(used.bins) - 1
+    ends = [_bits_below(used.bins, part) for part in (LOW_SHARE, 0.5, HIGH_SHARE)]
+    places = [FULL * end / bits for end in ends]
+    low = max(ends[0] - 1, 0) * FULL / bits
+    low_real, high_real = used.low * value.scale, used.high * value.scale
+    holds = 2.0**bits * value.scale
+    plural = "" if used.unused_bits == 1 else "s"
+    headroom = f"{used.unused_bits} bit{plural} of headroom" if used.unused_bits else "no headroom"
+    return Range(
+        name,
+        headroom,
+        f"{value.format}: holds ±{short(holds)}, used {short(low_real)} to {short(high_real)}",
+        coordinate(FULL * (bits - used.unused_bits) / bits),
+        (coordinate(low), coordinate(max(places[2] - low, 0.5))),
+        coordinate(max(places[1] - FULL / bits / 2, 0.0)),
+        used.unused_bits,
+        tuple(coordinate(FULL * k / bits) for k in range(1, bits)),
+    )
+
+
+def _bits_below(bins: Sequence[int], part: float) -> int:
+    """Bits of the magnitude that this share of the numbers does not go beyond."""
+    wanted, seen = part * sum(bins), 0
+    for k in range(len(bins) - 1, -1, -1):
+        seen += bins[k]
+        if seen >= wanted:
+            return len(bins) - 1 - k
+    return len(bins) - 1
