@@ -39,18 +39,20 @@ def _bits(values: ReportValues) -> Verdict:
     kind = "made-up " if verified.made_up else ""
     where = _listed([_place(place) for place in verified.exact])
     if not verified.exact:
-        return Verdict("plain", "Bits not compared", "The C was not run; `verify` compares it.")
+        return Verdict(
+            "plain", "Bits not compared", "the C was not run; `lstm-edge verify` compares it"
+        )
     if not verified.ok:
         text = "; ".join(f"{_place(p)}: {t}" for p, t in verified.differences.items())
         return Verdict("bad", "Bits differ", text)
     plural = "" if samples == 1 else "s"
-    text = f"numpy and the C on {where}, on {samples:,} {kind}sample{plural}"
+    text = f"numpy and the C {where}, on {samples:,} {kind}sample{plural}"
     return Verdict("good", "Identical bits", text)
 
 
 def _place(place: str) -> str:
     head, _, core = place.partition(" ")
-    name = {"host": "this computer's CPU", "qemu": "QEMU"}.get(head, head)
+    name = {"host": "on the host", "qemu": "in QEMU"}.get(head, head)
     return f"{name} ({core})" if core else name
 
 

@@ -13,6 +13,8 @@ Edge = tuple[str, str]
 LANE = 12.0
 """Width that an edge takes where it passes boxes."""
 SWEEPS = 8
+PULL = 0.95
+"""Towards the middle, so that a long chain behind a wide rank finds back to it."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _centre(rows: list[list[_Item]], gap: float) -> None:
         _spread(row, [0.0] * len(row), gap)
     for _ in range(4 * SWEEPS):
         for row in (*rows, *reversed(rows)):
-            wanted = [_mean([n.x for n in (*i.above, *i.below)], i.x) for i in row]
+            wanted = [PULL * _mean([n.x for n in (*i.above, *i.below)], i.x) for i in row]
             _spread(row, wanted, gap)
 
 

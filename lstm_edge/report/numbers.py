@@ -16,8 +16,8 @@ def size(count: float) -> str:
     """`968 B`, `9.7 KiB`, `1.2 MiB`."""
     for factor, unit in ((KIBI**2, "MiB"), (KIBI, "KiB")):
         if count >= factor:
-            return f"{count / factor:,.1f} {unit}"
-    return f"{count:,.0f} B"
+            return f"{count / factor:,.1f}\u00a0{unit}"
+    return f"{count:,.0f}\u00a0B"
 
 
 def short(value: float | None) -> str:
@@ -30,11 +30,11 @@ def short(value: float | None) -> str:
 def share(part: float, all_of_it: float) -> str:
     """`98.7 %`."""
     if not all_of_it:
-        return "0 %"
+        return "0\u00a0%"
     percent = 100.0 * part / all_of_it
     if 0.0 < percent < 0.05:
-        return "< 0.1 %"
-    return f"{percent:.0f} %" if percent >= 99.95 or percent == 0 else f"{percent:.1f} %"
+        return "<\u00a00.1\u00a0%"
+    return f"{percent:.0f}\u00a0%" if percent >= 99.95 or percent == 0 else f"{percent:.1f}\u00a0%"
 
 
 def coordinate(value: float) -> str:

@@ -18,6 +18,7 @@ from lstm_edge.resources import templates_dir
 def page(values: ReportValues) -> str:
     """The report as text of an HTML file; the same values give the same text."""
     costs, limits, accuracy = values.costs, values.limits, values.verified.accuracy
+    is_float = values.identity.scheme == "float32"
     return (
         _environment(templates_dir())
         .get_template("report/page.html.j2")
@@ -42,11 +43,11 @@ def page(values: ReportValues) -> str:
             ),
             accuracy=accuracy,
             made_up=values.verified.made_up,
-            is_float=values.identity.scheme == "float32",
+            is_float=is_float,
             outputs=errors.outputs_table(values),
             inside=errors.layers_table(values),
             over_time=list(errors.over_time(values)),
-            traced=list(samples.traced(values)),
+            traced=[] if is_float else list(samples.traced(values)),
             ranges=rows.range_rows(accuracy),
             front=front.front_of(values.tried, limits),
             scores=labels.scores_table(values.verified.scores),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lstm_edge.report.layered import Box, Placed, place
+from lstm_edge.report.lettering import fitted
 from lstm_edge.report.numbers import coordinate, share, whole
 from lstm_edge.report.values import Network, Node
 
@@ -13,8 +14,6 @@ LAYER, PORT = 60.0, 32.0
 GAP, BETWEEN, MARGIN = 10.0, 28.0, 3.0
 LARGEST, SMALLEST = 1.3, 0.75
 """How far the picture may be scaled before its page scrolls it."""
-LETTER = 0.54
-"""Width of a letter on the mean, of its height: names are cut to their boxes by it."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _view(node: Node, placed: Placed, total: float) -> BoxView:
         coordinate(width),
         coordinate(height),
         coordinate(x + MARGIN),
-        fitted(node.name, width - 20, size),
+        fitted(node.name, width - 20, size, bold=True),
         tuple(fitted(line, width - 20, 11.0) for line in lines),
         ", ".join((node.name, *lines)),
         bar,
@@ -122,15 +121,6 @@ def _lines(node: Node, total: float) -> tuple[str, ...]:
         part = share(cost_of(node, node.instructions is not None), total)
         second = f"{second} · {part}"
     return (f"{way}{node.kind}, {node.units} unit{plural}", second)
-
-
-def fitted(text: str, width: float, size: float) -> str:
-    """The text, cut in its middle where it is wider than that: ends of names tell them apart."""
-    most = max(4, int(width / (LETTER * size)))
-    if len(text) <= most:
-        return text
-    head = (most - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def _path(way: list[tuple[float, float, float]]) -> str:

@@ -133,50 +133,55 @@ def stack_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
 
 
 def instruction_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
-    """Instructions of a step, or run, on each core."""
-    most = max([*(cost.most or cost.instructions or 0 for cost in costs), limits.instructions or 0])
+    """Instructions of a step, or run, on each core: the mean, and pale what the longest takes more.
+
+    A budget is held against the longest.
+    """
+    limit = limits.instructions
+    scale = max([*(cost.most or cost.instructions or 0 for cost in costs), limit or 0])
     rows = []
     for cost in costs:
-        if cost.instructions is None:
+        mean, longest = cost.instructions, cost.most or cost.instructions
+        if mean is None or longest is None:
             rows.append(Row(cost.target, "not known", (), "no hardware for float32"))
             continue
-        found = cost.most or cost.instructions
-        note = f"{cost.instructions / cost.macs:.2f} per MAC" if cost.macs else ""
-        if cost.most is not None and whole(cost.most) != whole(cost.instructions):
-            note = f"at most {whole(cost.most)}; {note}"
-        text = whole(limits.instructions or 0)
-        about = "" if cost.counted else "about "
-        figure = _against(f"{about}{whole(cost.instructions)}", found, limits.instructions, text)
-        row = _bar(
-            cost.target,
-            [("instructions", cost.instructions)],
-            most,
-            limits.instructions,
-            figure,
-            note,
-        )
-        rows.append(row)
+        figure = whole(mean) if cost.counted else f"about {whole(mean)}"
+        notes = [f"at most {whole(longest)}"] if whole(longest) != whole(mean) else []
+        if limit is not None:
+            figure = _against(f"at most {whole(longest)}", longest, limit, whole(limit))
+            notes = [f"{whole(mean)} on the mean"]
+        notes += [f"{mean / cost.macs:.2f} per MAC"] if cost.macs else []
+        pieces = [("mean", mean), ("longest", longest - mean)]
+        rows.append(_pale(_bar(cost.target, pieces, scale, limit, figure, "; ".join(notes))))
     return _told(rows)
 
 
 def cycle_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
-    """Cycles of a step, or run, where there is a model: the band beyond its low end is pale."""
-    known = [cost for cost in costs if cost.cycles is not None]
-    most = max([*(c.cycles.high for c in known if c.cycles), limits.cycles or 0, 0])
+    """Cycles of a step, or run, where there is a model: the band beyond its low end is pale.
+
+    A budget is held against the model's value for the longest call.
+    """
+    limit = limits.cycles
+    known = [(cost, cost.cycles) for cost in costs if cost.cycles is not None]
+    scale = max([*(band.high for _, band in known), limit or 0, 0])
     rows = []
-    for cost in known:
-        band = cost.cycles
-        if band is None:
-            continue
-        pieces = [("at least", band.low), ("at most", band.high - band.low)]
-        text = whole(limits.cycles or 0)
-        figure = _against(whole(band.value), cost.most_cycles or band.value, limits.cycles, text)
+    for cost, band in known:
+        figure, longest = whole(band.value), cost.most_cycles or band.value
         note = f"{whole(band.low)} to {whole(band.high)}"
-        note += f", {band.value / cost.macs:.2f} per MAC" if cost.macs else ""
-        row = _bar(cost.target, pieces, most, limits.cycles, figure, note)
-        low, rest = row.parts
-        rows.append(replace(row, parts=(low, replace(rest, tone=PALE))))
+        if limit is not None:
+            figure = _against(f"at most {whole(longest)}", longest, limit, whole(limit))
+            note = f"{whole(band.value)} on the mean, {note}"
+        note += f"; {band.value / cost.macs:.2f} per MAC" if cost.macs else ""
+        pieces = [("at least", band.low), ("at most", band.high - band.low)]
+        row = _bar(cost.target, pieces, scale, limit, figure, note)
+        rows.append(replace(_pale(row), over=limit is not None and longest > limit))
     return _told(rows)
+
+
+def _pale(row: Row) -> Row:
+    """The second piece in the colour of what may be, or not."""
+    first, second = row.parts
+    return replace(row, parts=(first, replace(second, tone=PALE)))
 
 
 def layer_rows(network: Network) -> list[Row]:
