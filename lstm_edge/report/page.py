@@ -28,14 +28,15 @@ def page(values: ReportValues) -> str:
             warnings=[warned(text) for text in values.warnings],
             picture=picture_of(values.network),
             counted=is_counted(values.network),
+            backward=any(node.backward for node in values.network.layers),
             layers=rows.layer_rows(values.network),
             main=costs[0],
             costs=costs,
             limits=limits,
             memory=(
-                ("Flash", rows.flash_rows(costs, limits)),
-                ("RAM", rows.ram_rows(costs, limits)),
-                ("Stack", rows.stack_rows(costs, limits)),
+                ("Flash", rows.flash_rows(costs, limits), rows.FLASH_PARTS),
+                ("RAM", rows.ram_rows(costs, limits), rows.RAM_PARTS),
+                ("Stack", rows.stack_rows(costs, limits), ()),
             ),
             time=(
                 ("Instructions", rows.instruction_rows(costs, limits)),

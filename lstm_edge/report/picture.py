@@ -11,6 +11,8 @@ from lstm_edge.report.values import Network, Node
 
 WIDTH, PORT_WIDTH = 168.0, 112.0
 LAYER, PORT = 60.0, 32.0
+BACKWARD = "←"
+"""Behind a cell that goes from the last step to the first."""
 GAP, BETWEEN, MARGIN = 10.0, 28.0, 3.0
 LARGEST, SMALLEST = 1.3, 0.75
 """How far the picture may be scaled before its page scrolls it."""
@@ -27,7 +29,6 @@ class BoxView:
     y: str
     width: str
     height: str
-    middle: str
     name: str
     lines: tuple[str, ...]
     full: str
@@ -54,8 +55,7 @@ def picture_of(network: Network) -> Picture:
         for n in network.nodes
     ]
     placed = place(boxes, network.edges, GAP, BETWEEN)
-    total = cost_total(network)
-    views = tuple(_view(node, placed, total) for node in network.nodes)
+    views = tuple(_view(node, placed, network) for node in network.nodes)
     edges = tuple(_path(placed.ways[edge]) for edge in network.edges if edge in placed.ways)
     names = {node.key: node.name for node in network.nodes}
     flows = "; ".join(f"{names[a]} to {names[b]}" for a, b in network.edges)
@@ -88,15 +88,14 @@ def cost_total(network: Network) -> float:
     return parts + (network.outside or 0.0 if counted else 0.0)
 
 
-def _view(node: Node, placed: Placed, total: float) -> BoxView:
+def _view(node: Node, placed: Placed, network: Network) -> BoxView:
     x, y = placed.places[node.key]
     layer = node.role == "layer"
     width, height = (WIDTH, LAYER) if layer else (PORT_WIDTH, PORT)
-    lines = _lines(node, total) if layer else (f"{node.units} {node.kind}",)
-    bar = None
-    if layer and total:
-        of_all = cost_of(node, node.instructions is not None) / total
-        bar = coordinate(max((width - 20) * of_all, 0.0))
+    cost, total = cost_of(node, is_counted(network)), cost_total(network)
+    told = share(cost, total) if total else ""
+    lines = _lines(node, told) if layer else (f"{node.units} {node.kind}",)
+    bar = coordinate((width - 20) * cost / total) if layer and total else None
     size = 13.0 if layer else 12.0
     return BoxView(
         node.role,
@@ -104,23 +103,20 @@ def _view(node: Node, placed: Placed, total: float) -> BoxView:
         coordinate(y + MARGIN),
         coordinate(width),
         coordinate(height),
-        coordinate(x + MARGIN),
         fitted(node.name, width - 20, size, bold=True),
         tuple(fitted(line, width - 20, 11.0) for line in lines),
-        ", ".join((node.name, *lines)),
+        ", ".join((node.name, *lines)).replace(BACKWARD, "backward"),
         bar,
     )
 
 
-def _lines(node: Node, total: float) -> tuple[str, ...]:
-    """Cell, units and direction; MACs and the share of the whole."""
-    way = "backward " if node.backward else ""
+def _lines(node: Node, told: str) -> tuple[str, ...]:
+    """Cell, direction and units; MACs and the share of the whole."""
+    way = f" {BACKWARD}" if node.backward else ""
     plural = "" if node.units == 1 else "s"
     second = f"{whole(node.macs)} MACs" if node.macs else "no MACs"
-    if total:
-        part = share(cost_of(node, node.instructions is not None), total)
-        second = f"{second} · {part}"
-    return (f"{way}{node.kind}, {node.units} unit{plural}", second)
+    second = f"{second} · {told}" if told else second
+    return (f"{node.kind}{way}, {node.units} unit{plural}", second)
 
 
 def _path(way: list[tuple[float, float, float]]) -> str:

@@ -13,6 +13,7 @@ from lstm_edge.report.picture import cost_of, cost_total, is_counted
 from lstm_edge.report.values import CoreCost, Limits, Network
 
 FULL = 100.0
+FLASH_PARTS, RAM_PARTS = ("code", "weights", "tables", "library"), ("state", "scratch")
 PALE = 5
 """The colour of what may be, or not."""
 LOW_SHARE, HIGH_SHARE = 0.05, 0.95
@@ -21,12 +22,11 @@ LOW_SHARE, HIGH_SHARE = 0.05, 0.95
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a bar: from x, so wide, in a colour; strong: drawn over the full height."""
+    """A piece of a bar: from x, so wide, in the colour of a number."""
 
     x: str
     width: str
     tone: int
-    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Row:
 @dataclass(frozen=True)
 class Range:
     """A used range. Places on a bar of `bits` octaves: used: up to the largest number; box: where
-    most numbers are, and their median; headroom: bits that no number used.
+    most numbers are, and their median. marks: where a bit ends.
     """
 
     name: str
@@ -53,13 +53,12 @@ class Range:
     used: str
     box: tuple[str, str]
     median: str
-    headroom: int
     marks: tuple[str, ...]
 
 
 def _bar(
     name: str,
-    pieces: Sequence[tuple[str, float]],
+    pieces: Sequence[float],
     most: float,
     limit: float | None,
     figure: str,
@@ -68,10 +67,10 @@ def _bar(
     """Pieces end to end, on a scale up to `most`."""
     unit = FULL / most if most else 0.0
     parts, x = [], 0.0
-    for tone, (piece, amount) in enumerate(pieces, 1):
-        parts.append(Part(coordinate(x), coordinate(amount * unit), tone, piece))
+    for tone, amount in enumerate(pieces, 1):
+        parts.append(Part(coordinate(x), coordinate(amount * unit), tone))
         x += amount * unit
-    total = sum(amount for _, amount in pieces)
+    total = sum(pieces)
     at = None if limit is None else coordinate(min(limit * unit, FULL))
     return Row(name, figure, tuple(parts), note, at, limit is not None and total > limit)
 
@@ -95,9 +94,9 @@ def flash_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
     most = max([*(cost.flash for cost in costs), limits.flash or 0])
     rows = []
     for cost in costs:
-        pieces = [("code", cost.code or 0), ("weights", cost.weights), ("tables", cost.tables)]
-        pieces += [("library", cost.library)]
-        known = [f"{name} {amount:,} B" for name, amount in pieces if amount]
+        pieces = (cost.code or 0, cost.weights, cost.tables, cost.library)
+        named = zip(FLASH_PARTS, pieces, strict=True)
+        known = [f"{name} {amount:,} B" for name, amount in named if amount]
         note = ", ".join(known)
         note += "; code unknown, its compiler is not installed" if cost.code is None else ""
         figure = _against(size(cost.flash), cost.flash, limits.flash, size(limits.flash or 0))
@@ -110,8 +109,9 @@ def ram_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
     most = max([*(cost.ram for cost in costs), limits.ram or 0])
     rows = []
     for cost in costs:
-        pieces = [("state", cost.state), ("scratch", cost.scratch)]
-        note = ", ".join(f"{name} {amount:,} B" for name, amount in pieces)
+        pieces = (cost.state, cost.scratch)
+        named = zip(RAM_PARTS, pieces, strict=True)
+        note = ", ".join(f"{name} {amount:,} B" for name, amount in named)
         figure = _against(size(cost.ram), cost.ram, limits.ram, size(limits.ram or 0))
         rows.append(_bar(cost.target, pieces, most, limits.ram, figure, note))
     return _told(rows)
@@ -127,8 +127,7 @@ def stack_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
             continue
         text = size(limits.stack or 0)
         figure = _against(f"at most {size(cost.stack)}", cost.stack, limits.stack, text)
-        pieces = [("stack", cost.stack)]
-        rows.append(_bar(cost.target, pieces, most, limits.stack, figure, cost.stack_note))
+        rows.append(_bar(cost.target, [cost.stack], most, limits.stack, figure, cost.stack_note))
     return _told(rows)
 
 
@@ -151,7 +150,7 @@ def instruction_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
             figure = _against(f"at most {whole(longest)}", longest, limit, whole(limit))
             notes = [f"{whole(mean)} on the mean"]
         notes += [f"{mean / cost.macs:.2f} per MAC"] if cost.macs else []
-        pieces = [("mean", mean), ("longest", longest - mean)]
+        pieces = (mean, longest - mean)
         rows.append(_pale(_bar(cost.target, pieces, scale, limit, figure, "; ".join(notes))))
     return _told(rows)
 
@@ -172,7 +171,7 @@ def cycle_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
             figure = _against(f"at most {whole(longest)}", longest, limit, whole(limit))
             note = f"{whole(band.value)} on the mean, {note}"
         note += f"; {band.value / cost.macs:.2f} per MAC" if cost.macs else ""
-        pieces = [("at least", band.low), ("at most", band.high - band.low)]
+        pieces = (band.low, band.high - band.low)
         row = _bar(cost.target, pieces, scale, limit, figure, note)
         rows.append(replace(_pale(row), over=limit is not None and longest > limit))
     return _told(rows)
@@ -197,13 +196,11 @@ def layer_rows(network: Network) -> list[Row]:
             note += f", {whole(node.instructions)} instructions"
         if node.cycles is not None:
             note += f", {whole(node.cycles)} cycles"
-        rows.append(_bar(node.name, [("share", cost)], total, None, figure, note))
+        rows.append(_bar(node.name, [cost], total, None, figure, note))
     if counted and network.outside:
         figure = share(network.outside, total)
         note = f"{whole(network.outside)} instructions"
-        rows.append(
-            _bar("outside of layers", [("share", network.outside)], total, None, figure, note)
-        )
+        rows.append(_bar("outside of layers", [network.outside], total, None, figure, note))
     return rows
 
 
@@ -238,7 +235,6 @@ def _range(name: str, value: ValueAccuracy) -> Range:
         coordinate(FULL * (bits - used.unused_bits) / bits),
         (coordinate(low), coordinate(max(places[2] - low, 0.5))),
         coordinate(max(places[1] - FULL / bits / 2, 0.0)),
-        used.unused_bits,
         tuple(coordinate(FULL * k / bits) for k in range(1, bits)),
     )
 

@@ -80,8 +80,9 @@ def test_a_used_range_reaches_as_far_as_its_numbers(plain: ReportValues) -> None
     found = {row.name: row for row in range_rows(plain.verified.accuracy)}
     values = {v.name: v for layer in plain.verified.accuracy.layers for v in layer.values}
     for name, row in found.items():
-        bits = len(values[name].used.bins) - 1
-        assert float(row.used) == pytest.approx(100 * (bits - row.headroom) / bits, abs=0.06)
+        used = values[name].used
+        bits = len(used.bins) - 1
+        assert float(row.used) == pytest.approx(100 * (1 - used.unused_bits / bits), abs=0.06)
         start, width = map(float, row.box)
         assert 0.0 <= start < start + width <= float(row.used) + 0.1
     used = values["lstm.h"].used
