@@ -52,7 +52,7 @@ def page(values: ReportValues) -> str:
             ranges=rows.range_rows(accuracy),
             front=front.front_of(values.tried, limits),
             scores=labels.scores_table(values.verified.scores),
-            changes=labels.changes_tables(values.verified.scores),
+            changes=labels.changes_of(values.verified.scores),
             ports=_ports(values),
         )
     )

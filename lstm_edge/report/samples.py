@@ -13,7 +13,7 @@ from lstm_edge.report.values import Array, ReportValues, Trace
 
 OUTPUTS_DRAWN = 4
 UNITS_DRAWN = 3
-DOTS = 400
+DOTS, STEPS_DRAWN = 400, 128
 ROWS_SHOWN = 32
 """Of the numbers that a chart of samples draws."""
 
@@ -33,7 +33,8 @@ def _sample(k: int, trace: Trace) -> Figure | None:
     units = trace.real.shape[2]
     if over_steps:
         chosen = _liveliest(trace.real[0])
-        columns = [(f"unit {u}", trace.real[0, :, u], trace.ours[0, :, u]) for u in chosen]
+        first = slice(STEPS_DRAWN)
+        columns = [(f"unit {u}", trace.real[0, first, u], trace.ours[0, first, u]) for u in chosen]
         title, across = "The first sample, step by step", "step"
     elif units > 1:
         columns = [("", trace.real[0, -1], trace.ours[0, -1])]

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from lstm_edge.accuracy.tally import RangeTally
 from lstm_edge.bundle import Bundle
+from lstm_edge.labels import Change, Score
 from lstm_edge.passes.macs import macs_of_step
 from lstm_edge.report import ReportValues, collect
 from lstm_edge.report.charts import LEFT, RIGHT, Axis, Series, chart
 from lstm_edge.report.front import on_front, stairs
 from lstm_edge.report.head import verdicts, warned
+from lstm_edge.report.labels import changes_of
 from lstm_edge.report.layered import Box, place
 from lstm_edge.report.lettering import fitted, width_of
 from lstm_edge.report.numbers import share, size, tick_text, ticks
@@ -192,6 +194,19 @@ def test_a_gap_parts_a_line() -> None:
     assert made is not None
     assert made.series[0].path.count("M") == 2
     assert chart("k", "t", ("x", "y"), [Series("a", ((0, None),))]) is None
+
+
+def test_changed_samples_are_counted_by_who_was_right() -> None:
+    classes = [(3, 3, 5)] * 9 + [(5, 3, 5)] * 4 + [(1, 3, 5)]
+    changed = tuple(Change(k, 7, *three) for k, three in enumerate(classes))
+    (found,) = changes_of([Score("y", "accuracy", 90.0, 80.0, changed)])
+    assert found.summary == (
+        "14 decided otherwise: 9 right in float, 4 right in integers, 1 in neither."
+    )
+    assert len(found.few.rows) == 10
+    assert found.many is not None
+    assert len(found.many.rows) == 14
+    assert found.few.rows[0] == ("0, step 7", "3", "3", "5", "float")
 
 
 def test_numbers_are_short() -> None:

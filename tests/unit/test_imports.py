@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("built",),
     ("profile", "search"),
     ("driver", "verify"),
-    ("printing",),
+    ("printing", "report"),
     ("cli",),
     ("__main__",),
 )
