@@ -2,6 +2,7 @@
 
 from lstm_edge.report.collect import collect
 from lstm_edge.report.page import page
+from lstm_edge.report.summary import summary
 from lstm_edge.report.values import ReportValues, Tried
 
-__all__ = ["ReportValues", "Tried", "collect", "page"]
+__all__ = ["ReportValues", "Tried", "collect", "page", "summary"]

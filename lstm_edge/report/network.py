@@ -26,13 +26,13 @@ GATES = (
 def network_of(bundle: Bundle, accuracy: Accuracy, steps: int, counted: CallCost | None) -> Network:
     """Nodes and edges of a bundle's program.
 
-    steps: of a sequence that MACs are told for. counted: what a call costs by layer, if that is
-    known; then MACs are those of such a call.
+    steps: of a sequence that MACs are told for. counted: what a call costs, by layer if that is
+    known; MACs are those of such a call, else of a step.
     """
     program = bundle.program
     owner = _owners(program)
     macs = _macs(program, owner, steps)
-    share = 1.0 / steps if program.streams else 1.0
+    share = 1.0 / steps if counted is None or program.streams else 1.0
     costs: dict[str, list[LayerCost]] = {}
     for part in counted.layers if counted is not None else ():
         costs.setdefault(owner.get(part.name, ""), []).append(part)
@@ -138,7 +138,9 @@ def _cell(name: str, blocks: list[Block], program: Program) -> str:
     windows = any(s.accumulator and s.next in {op.dest for op in ops} for s in program.states)
     if any(OPERATIONS[kind].multiplies for kind in kinds):
         return "over time" if windows else "dense"
-    return "window" if windows else "elementwise"
+    if kinds and all(OPERATIONS[kind].placed for kind in kinds):
+        return "concat"
+    return "over time" if windows else "function"
 
 
 def _add_states(program: Program, nodes: list[Node], edges: list[tuple[str, str]]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lstm_edge.report import ReportValues, page
+from lstm_edge.bundle import Bundle
+from lstm_edge.report import ReportValues, page, summary
 from tests.report.conftest import HOSTILE
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -150,6 +151,18 @@ def test_a_float_program_has_no_ranges_and_no_integers(plain: ReportValues) -> N
     assert "Computes in float32" in text
     assert "Used range" not in text
     assert "integers - float" not in text
+
+
+def test_a_summary_is_a_table_of_the_manifest(digits: Bundle) -> None:
+    manifest = {**digits.manifest, "name": HOSTILE}
+    text = Read(summary(manifest)).text.replace("\xa0", " ")
+    flash, macs = sum(n or 0 for n in manifest["flash"].values()), manifest["macs"]
+    assert HOSTILE in text
+    assert f"{flash / 1024:.1f} KiB" in text
+    assert f"{macs:,.10g}" in text
+    assert "logits 46.5 dB" in text
+    several = {**manifest, "cores": {name: {"target": name} for name in ("m0", "m4")}}
+    assert summary(several).count("<tr>") == 3
 
 
 def _colours(css: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -55,10 +55,15 @@ def test_both_directions_flow_into_what_reads_them(both_ways: ReportValues) -> N
     }
 
 
-def test_layers_have_all_macs_of_a_step(plain: ReportValues, digits: Bundle) -> None:
+def test_layers_have_all_macs_of_a_step(
+    plain: ReportValues, both_ways: ReportValues, digits: Bundle
+) -> None:
     layers = plain.network.layers
     assert sum(node.macs for node in layers) == macs_of_step(digits.program, 8)
     assert [node.instructions for node in layers] == [None, None]
+    for values in (plain, both_ways):
+        macs = sum(node.macs for node in values.network.layers)
+        assert macs == pytest.approx(values.costs[0].macs, abs=0.01)
 
 
 def test_a_profile_gives_the_layers_their_instructions(digits: Bundle, verified: Verified) -> None:
@@ -94,8 +99,8 @@ def test_a_used_range_reaches_as_far_as_its_numbers(plain: ReportValues) -> None
 
 def test_a_range_keeps_its_ends_over_all_that_was_added() -> None:
     tally = RangeTally(127)
-    tally.add(np.array([[5, -3]]))
-    tally.add(np.array([[1, -90]]))
+    tally.add(np.array([[5, -90]]))
+    tally.add(np.array([[1, -3]]))
     assert (tally.used().low, tally.used().high) == (-90, 5)
 
 
