@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from math import floor, isfinite, log10
+from math import ceil, floor, isfinite, log10
 
 KIBI = 1024
+SMALLEST = 1e-300
+"""Range with more than one mark."""
 
 
 def whole(value: float) -> str:
@@ -44,14 +46,17 @@ def coordinate(value: float) -> str:
 
 
 def ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
-    """Round numbers in a range, about so many."""
-    if not high > low:
+    """Round numbers in a range, about so many, and at least two."""
+    if not high - low > SMALLEST:
         return (low,)
-    rough = (high - low) / wanted
-    power = 10.0 ** floor(log10(rough))
-    step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * 0.999)
-    first, last = int(-(-low // step)), int(high // step)
-    return tuple(round(k * step, 12) for k in range(first, last + 1))
+    while True:
+        rough = (high - low) / wanted
+        power = 10.0 ** floor(log10(rough))
+        step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * 0.999)
+        found = range(ceil(low / step), floor(high / step) + 1)
+        if len(found) > 1:
+            return tuple(float(f"{k * step:.15g}") for k in found)
+        wanted += 1
 
 
 def tick_text(value: float) -> str:

@@ -96,7 +96,7 @@ def flash_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
     for cost in costs:
         pieces = (cost.code or 0, cost.weights, cost.tables, cost.library)
         named = zip(FLASH_PARTS, pieces, strict=True)
-        known = [f"{name} {amount:,} B" for name, amount in named if amount]
+        known = [f"{name} {amount:,}\u00a0B" for name, amount in named if amount]
         note = ", ".join(known)
         note += "; code unknown, its compiler is not installed" if cost.code is None else ""
         figure = _against(size(cost.flash), cost.flash, limits.flash, size(limits.flash or 0))
@@ -111,7 +111,7 @@ def ram_rows(costs: Sequence[CoreCost], limits: Limits) -> list[Row]:
     for cost in costs:
         pieces = (cost.state, cost.scratch)
         named = zip(RAM_PARTS, pieces, strict=True)
-        note = ", ".join(f"{name} {amount:,} B" for name, amount in named)
+        note = ", ".join(f"{name} {amount:,}\u00a0B" for name, amount in named)
         figure = _against(size(cost.ram), cost.ram, limits.ram, size(limits.ram or 0))
         rows.append(_bar(cost.target, pieces, most, limits.ram, figure, note))
     return _told(rows)
