@@ -13,7 +13,7 @@ from lstm_edge.errors import DataError
 from lstm_edge.profile.bundle_profile import Profile
 from lstm_edge.report.network import network_of
 from lstm_edge.report.traces import traces_of
-from lstm_edge.report.values import CoreCost, Identity, Limits, ReportValues, Tried
+from lstm_edge.report.values import CoreCost, Identity, Limits, PortLine, ReportValues, Tried
 from lstm_edge.verify import Verified
 
 Array = npt.NDArray[Any]
@@ -38,9 +38,9 @@ def collect(
     try:
         identity = _identity(bundle)
         costs = tuple(_cost_of(profile) for profile in profiles) or _estimated(bundle)
-        limits = Limits(**manifest.get("budgets", {}))
+        limits = _limits(manifest.get("budgets", {}))
         points = tuple(_tried(each) for each in manifest.get("search", ()))
-        ports = (*manifest["inputs"], *manifest["outputs"])
+        ports = tuple(map(_port, (*manifest["inputs"], *manifest["outputs"])))
         known = _warnings(manifest)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{bundle.folder} is damaged ({error}); compile the model again") from None
@@ -57,6 +57,27 @@ def collect(
         tuple(dict.fromkeys((*known, *verified.warnings))),
         ports,
     )
+
+
+def _limits(budgets: Mapping[str, Any]) -> Limits:
+    """A key that is not known is a TypeError."""
+    return Limits(**{name: _real(limit) for name, limit in budgets.items()})
+
+
+def _whole(number: Any) -> int | None:
+    return None if number is None else int(number)
+
+
+def _real(number: Any) -> float | None:
+    """None stays None; anything but a number is a TypeError or ValueError."""
+    return None if number is None else float(number)
+
+
+def _port(port: Mapping[str, Any]) -> PortLine:
+    shape = ", ".join("any" if n < 0 else str(n) for n in port["shape"])
+    when = "each step" if port["per_step"] else "a sequence"
+    numbers = f"{port['size']} x {port['type']} {when}"
+    return PortLine(str(port["name"]), f"[{shape}]", numbers, str(port["format"]))
 
 
 def _warnings(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -117,7 +138,7 @@ def _of_manifest(target: str, m: Mapping[str, Any]) -> CoreCost:
     flash, ram = m["flash"], m["ram"]
     return CoreCost(
         target,
-        flash["code"],
+        _whole(flash["code"]),
         0,
         int(flash["weights"]),
         int(flash["tables"]),
@@ -129,7 +150,7 @@ def _of_manifest(target: str, m: Mapping[str, Any]) -> CoreCost:
         1,
         float(m["macs"]),
         False,
-        m["instructions"],
+        _real(m["instructions"]),
     )
 
 
@@ -137,8 +158,8 @@ def _tried(each: Mapping[str, Any]) -> Tried:
     return Tried(
         str(each["options"]),
         int(each["flash"]),
-        each["instructions"],
-        each["sqnr_db"],
-        each["points_lost"],
+        _real(each["instructions"]),
+        _real(each["sqnr_db"]),
+        _real(each["points_lost"]),
         bool(each["chosen"]),
     )

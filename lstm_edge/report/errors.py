@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import log10
+from math import isfinite, log10
 
 from lstm_edge.accuracy.results import OutputAccuracy
 from lstm_edge.accuracy.tally import Error
@@ -82,13 +82,14 @@ def _moves(error: Error) -> bool:
 
 
 def _worst(error: Error) -> float:
-    return min((y for _, y in _by_step(error) if y is not None), default=0.0)
+    return min((y for _, y in by_step(error) if y is not None), default=0.0)
 
 
-def _by_step(error: Error) -> tuple[tuple[float, float | None], ...]:
+def by_step(error: Error) -> tuple[tuple[float, float | None], ...]:
     """Steps, and the dB by which the error is below the value's rms over all steps."""
+    known = error.signal > 0.0 and isfinite(error.signal)
     return tuple(
-        (float(t), 20.0 * log10(error.signal / rms) if rms and error.signal else None)
+        (float(t), 20.0 * log10(error.signal / rms) if rms and known else None)
         for t, rms in error.by_step.items()
     )
 
@@ -97,7 +98,7 @@ def _over_time(
     key: str, title: str, moving: Sequence[tuple[str, Error]], asked: float | None
 ) -> Figure | None:
     drawn = moving[:TONES]
-    series = [Series(name, _by_step(error), "line", k) for k, (name, error) in enumerate(drawn, 1)]
+    series = [Series(name, by_step(error), "line", k) for k, (name, error) in enumerate(drawn, 1)]
     levels = [] if asked is None else [Level(f"asked for: {asked:g} dB", asked)]
     made = chart(key, title, ("step", "SQNR, dB"), series, levels, whole_x=True)
     if made is None:
@@ -106,7 +107,7 @@ def _over_time(
     rows = tuple(
         (
             name,
-            *("-" if (db := dict(_by_step(error)).get(t)) is None else f"{db:.1f}" for t in steps),
+            *("-" if (db := dict(by_step(error)).get(t)) is None else f"{db:.1f}" for t in steps),
         )
         for name, error in moving
     )

@@ -51,13 +51,5 @@ def page(values: ReportValues) -> str:
 
 def _ports(values: ReportValues) -> Table:
     """What the C takes and gives."""
-    found = tuple(
-        (
-            str(port["name"]),
-            f"[{', '.join('any' if n < 0 else str(n) for n in port['shape'])}]",
-            f"{port['size']} x {port['type']} {'each step' if port['per_step'] else 'a sequence'}",
-            str(port["format"]),
-        )
-        for port in values.ports
-    )
+    found = tuple((port.name, port.shape, port.numbers, port.stored) for port in values.ports)
     return Table("Inputs and outputs", ("name", "shape in the file", "in C", "stored as"), found)

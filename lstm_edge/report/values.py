@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,13 +112,23 @@ class Limits:
     in dB. drop: points that a score may lose.
     """
 
-    flash: int | None = None
-    ram: int | None = None
-    stack: int | None = None
-    instructions: int | None = None
-    cycles: int | None = None
+    flash: float | None = None
+    ram: float | None = None
+    stack: float | None = None
+    instructions: float | None = None
+    cycles: float | None = None
     error: float | None = None
     drop: float | None = None
+
+
+@dataclass(frozen=True)
+class PortLine:
+    """An input or output in words: shape in the file, numbers in C, how they are stored."""
+
+    name: str
+    shape: str
+    numbers: str
+    stored: str
 
 
 @dataclass(frozen=True)
@@ -150,7 +159,7 @@ class Tried:
 @dataclass(frozen=True)
 class ReportValues:
     """All of one report. costs: by core, the first is the one whose layers are shown. drawn:
-    the samples were drawn, not given. formats: the ports, as the manifest describes them.
+    the samples were drawn, not given.
     """
 
     identity: Identity
@@ -161,4 +170,4 @@ class ReportValues:
     traces: tuple[Trace, ...]
     tried: tuple[Tried, ...]
     warnings: tuple[str, ...]
-    ports: tuple[Mapping[str, Any], ...]
+    ports: tuple[PortLine, ...]

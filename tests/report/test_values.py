@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstm_edge.accuracy.tally import RangeTally
+from lstm_edge.accuracy.tally import Error, RangeTally
 from lstm_edge.bundle import Bundle
+from lstm_edge.errors import DataError
 from lstm_edge.labels import Change, Score
 from lstm_edge.passes.macs import macs_of_step
 from lstm_edge.report import ReportValues, collect
 from lstm_edge.report.charts import LEFT, RIGHT, Axis, Series, chart
+from lstm_edge.report.errors import by_step
 from lstm_edge.report.front import on_front, stairs
 from lstm_edge.report.head import verdicts, warned
 from lstm_edge.report.labels import changes_of
@@ -74,6 +76,25 @@ def test_a_profile_gives_the_layers_their_instructions(digits: Bundle, verified:
     cost = found.costs[0]
     assert (cost.flash, cost.ram, cost.stack) == (10130, 308, 140)
     assert (cost.instructions, cost.most, cost.cycles) == (6161.0, 6524.0, profile.band(9785.0))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"budgets": {"flash": "much"}},
+        {"budgets": {"speed": 1}},
+        {"inputs": [{"name": "x"}]},
+        {"search": [{}]},
+        {"flash": {"code": []}},
+        {"tool": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_manifest_is_refused(
+    damage: dict[str, object], digits: Bundle, verified: Verified
+) -> None:
+    with pytest.raises(DataError, match="is damaged"):
+        collect(replace(digits, manifest={**digits.manifest, **damage}), verified)
 
 
 def test_traces_are_those_of_the_programs(plain: ReportValues, verified: Verified) -> None:
@@ -192,6 +213,12 @@ def test_ticks_are_inside_of_their_range(low: float, span: float) -> None:
 def test_an_axis_puts_its_ends_at_its_places() -> None:
     axis = Axis(-1.0, 3.0, LEFT, RIGHT)
     assert (axis.at(-1.0), axis.at(3.0)) == (LEFT, RIGHT)
+
+
+def test_an_error_that_is_not_finite_has_no_place_in_a_chart() -> None:
+    for signal in (0.0, float("nan"), float("inf")):
+        error = Error(1.0, 1.0, signal, None, {0: 1.0, 1: None}, None, None, 2)
+        assert by_step(error) == ((0.0, None), (1.0, None))
 
 
 def test_a_gap_parts_a_line() -> None:
