@@ -13,20 +13,16 @@ from pathlib import Path
 from examples.catalogue import Example, find_all
 from examples.score import compile_example
 from lstm_edge import bundle
-from lstm_edge.profile.bundle_profile import profile_targets
-from lstm_edge.report import collect, page
-from lstm_edge.verify import verify
+from lstm_edge.report import report
 
 BOARD = "stm32l4r5"
-PLACES = ("host", "qemu")
 
 
-def report(example: Example, folder: Path) -> str:
+def report_of(example: Example, folder: Path) -> str:
     """The text of the report; `folder` is for the compiled model."""
     made = bundle.read(compile_example(example, folder))
     labels = example.test if example.labelled else None
-    verified = verify(made, None, PLACES, labels)
-    return page(collect(made, verified, profile_targets(made, BOARD), arrays=labels))
+    return report(made, labels=labels, board=BOARD)
 
 
 def main() -> None:
@@ -39,7 +35,7 @@ def main() -> None:
         if given.names and example.name not in given.names:
             continue
         with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
-            text = report(example, Path(temporary))
+            text = report_of(example, Path(temporary))
         path = given.folder / f"{example.name}.html"
         path.write_text(text, encoding="utf-8")
         print(f"{path}: {len(text.encode()):,} bytes")
