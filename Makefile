@@ -38,6 +38,10 @@ demo: $(PACKAGES) ## compile the digits model for Cortex-M4, run it on this comp
 examples: $(PACKAGES) ## score all examples, in float and in integers; write examples/README.md anew
 	$(PYTHON) -m examples.score --write
 
+.PHONY: reports
+reports: $(PACKAGES) ## write a report of each example, in build/reports
+	$(PYTHON) -m examples.reports build/reports
+
 # An environment of its own: PyTorch is for this example alone. TORCH_FROM: options of pip, for
 # instance an index of builds without CUDA, which are smaller.
 QAT := build/qat

@@ -21,7 +21,8 @@ class Example:
     """What example.toml says.
 
     figures: metrics, each with what float must reach. firmware_samples: rows of test.npz that the
-    firmware has. firmware_prints: a regular expression that its output matches.
+    firmware has. firmware_prints: a regular expression that its output matches. labelled: test.npz
+    has labels that `verify` scores.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Example:
     figures: tuple[tuple[Metric, float], ...]
     firmware_samples: tuple[int, ...]
     firmware_prints: str
+    labelled: bool = True
 
     @property
     def folder(self) -> Path:

@@ -131,8 +131,8 @@ class BudgetEntry(TypedDict):
     stack: int | None
     instructions: int | None
     cycles: int | None
-    error_db: float | None
-    drop_points: float | None
+    error: float | None
+    drop: float | None
 
 
 class Tool(TypedDict):

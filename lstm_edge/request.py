@@ -80,8 +80,8 @@ class Request:
             "stack": self.max_stack,
             "instructions": self.max_insn,
             "cycles": self.max_cycles,
-            "error_db": self.max_error,
-            "drop_points": self.max_drop,
+            "error": self.max_error,
+            "drop": self.max_drop,
         }
 
     @property

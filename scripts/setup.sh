@@ -42,6 +42,11 @@ riscv_library_is_there() {
             -x c -fsyntax-only - 2>/dev/null
 }
 
+# A test looks at reports in a browser. Of these two only Debian has one as a package.
+browser_is_there() {
+    command -v chromium chromium-browser google-chrome >/dev/null || ! grep -qs '^ID=debian' /etc/os-release
+}
+
 # Debian packages of the tools that are not there.
 missing_packages() {
     usable_python >/dev/null || echo python3 python3-venv
@@ -56,6 +61,7 @@ missing_packages() {
     command -v riscv64-unknown-elf-gcc >/dev/null || echo gcc-riscv64-unknown-elf
     riscv_library_is_there || echo picolibc-riscv64-unknown-elf
     command -v qemu-system-riscv32 >/dev/null || echo qemu-system-misc
+    browser_is_there || echo chromium
 }
 
 as_root() {
@@ -96,6 +102,7 @@ by_hand() {
             gcc-riscv64-unknown-elf) echo "  the GNU compiler for bare RISC-V: riscv64-unknown-elf-gcc" ;;
             picolibc-riscv64-unknown-elf) echo "  its C library: picolibc" ;;
             qemu-system-misc) echo "  QEMU for RISC-V systems, 7.2 or newer: qemu-system-riscv32" ;;
+            chromium) echo "  Chromium, for the tests of reports" ;;
         esac
     done
 }

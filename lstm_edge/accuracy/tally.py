@@ -45,11 +45,14 @@ class Error:
 @dataclass(frozen=True)
 class Used:
     """What of a format was used. bins[k]: how many numbers left just the k upper bits of their
-    magnitude unused; the last bin counts zeros. unused_bits: those that no number used.
+    magnitude unused; the last bin counts zeros. unused_bits: those that no number used. low, high:
+    the least and the largest stored integer, 0 included.
     """
 
     bins: tuple[int, ...]
     unused_bits: int
+    low: int = 0
+    high: int = 0
 
 
 def sqnr_db(signal: float, noise: float) -> float | None:
@@ -117,15 +120,19 @@ class RangeTally:
     def __init__(self, magnitude: int) -> None:
         self.bits = int(magnitude).bit_length()
         self.counts = np.zeros(self.bits + 1, np.int64)
+        self.low = self.high = 0
 
     def add(self, stored: Array) -> None:
         """Stored integers of any shape."""
         _, bits = np.frexp(np.abs(stored).ravel().astype(np.float64))
         self.counts += np.bincount(self.bits - bits, minlength=self.bits + 1)
+        self.low = min(self.low, int(stored.min(initial=0)))
+        self.high = max(self.high, int(stored.max(initial=0)))
 
     def used(self) -> Used:
         """The counts, from numbers that use all bits to those that use none."""
-        return Used(tuple(int(n) for n in self.counts), int(np.argmax(self.counts > 0)))
+        unused = int(np.argmax(self.counts > 0))
+        return Used(tuple(int(n) for n in self.counts), unused, self.low, self.high)
 
 
 def _finite(number: Any) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from lstm_edge.labels import Score
 from lstm_edge.manifest import Manifest, of_core
 from lstm_edge.printing.compiled import compiled as compiled_text
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
+from lstm_edge.report import report, summary
 from lstm_edge.verify import Verified, answers_on, verify
 
 Array = npt.NDArray[Any]
@@ -152,6 +152,18 @@ class Compiled:
         """
         return profile_targets(self.bundle, board)
 
+    def report(
+        self, path: str | Path, *, x: Any = None, labels: Any = None, board: str | None = None
+    ) -> Path:
+        """Write a report as one HTML file, of what `verify` and `profile` find with the tools that
+        this computer has.
+        """
+        known = None if labels is None else self._labels(labels)
+        text = report(self.bundle, inputs=x, labels=known, board=board)
+        file = Path(path)
+        bundle.write(file.parent, {file.name: text.encode()}, is_bundle=False)
+        return file
+
     def on(self, target: str) -> Compiled:
         """The same for one of several cores."""
         return Compiled(self.bundle.on(target), self.compilation)
@@ -171,7 +183,7 @@ class Compiled:
         return compiled_text(self.bundle, self.errors)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return summary(self.manifest)
 
     def _labels(self, y: Any) -> dict[str, Array]:
         return arrays_of(y, [port.name for port in self.bundle.program.outputs])

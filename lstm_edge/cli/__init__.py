@@ -12,6 +12,7 @@ COMMANDS = {
     "compile": "Compile MODEL (.onnx, .npz, .keras or .h5) to C.",
     "inspect": "Say what a model file holds.",
     "profile": "Count what a step costs on the target: instructions, cycles, memory, energy.",
+    "report": "Write what is known of a compiled model as one HTML file.",
     "run": "Run a compiled model on arrays.",
     "targets": "List the cores that code can be generated for.",
     "verify": "Prove that numpy and C agree bit for bit, and measure the error against float.",

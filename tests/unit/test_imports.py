@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("artifacts", "profile", "search"),
     ("request", "verify"),
     ("driver",),
-    ("printing",),
+    ("printing", "report"),
     ("api",),
     ("cli",),
     ("__main__",),

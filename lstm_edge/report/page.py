@@ -1,0 +1,55 @@
+"""Values as one HTML file, without scripts and without anything from a network."""
+
+from __future__ import annotations
+
+from lstm_edge.report import errors, front, labels, rows, samples
+from lstm_edge.report.head import verdicts, warned
+from lstm_edge.report.picture import is_counted, picture_of
+from lstm_edge.report.tables import Table
+from lstm_edge.report.template import template
+from lstm_edge.report.values import ReportValues
+
+
+def page(values: ReportValues) -> str:
+    """The report as text of an HTML file; the same values give the same text."""
+    costs, limits, accuracy = values.costs, values.limits, values.verified.accuracy
+    is_float = values.identity.scheme == "float32"
+    return template("page.html.j2").render(
+        identity=values.identity,
+        verdicts=verdicts(values),
+        warnings=[warned(text) for text in values.warnings],
+        picture=picture_of(values.network),
+        counted=is_counted(values.network),
+        backward=any(node.backward for node in values.network.layers),
+        layers=rows.layer_rows(values.network),
+        main=costs[0],
+        costs=costs,
+        limits=limits,
+        memory=(
+            ("Flash", rows.flash_rows(costs, limits), rows.FLASH_PARTS),
+            ("RAM", rows.ram_rows(costs, limits), rows.RAM_PARTS),
+            ("Stack", rows.stack_rows(costs, limits), ()),
+        ),
+        time=(
+            ("Instructions", rows.instruction_rows(costs, limits)),
+            ("Cycles", rows.cycle_rows(costs, limits)),
+        ),
+        accuracy=accuracy,
+        made_up=values.verified.made_up,
+        is_float=is_float,
+        outputs=errors.outputs_table(values),
+        inside=errors.layers_table(values),
+        over_time=list(errors.over_time(values)),
+        traced=[] if is_float else list(samples.traced(values)),
+        ranges=rows.range_rows(accuracy),
+        front=front.front_of(values.tried, limits),
+        scores=labels.scores_table(values.verified.scores),
+        changes=labels.changes_of(values.verified.scores),
+        ports=_ports(values),
+    )
+
+
+def _ports(values: ReportValues) -> Table:
+    """What the C takes and gives."""
+    found = tuple((port.name, port.shape, port.numbers, port.stored) for port in values.ports)
+    return Table("Inputs and outputs", ("name", "shape in the file", "in C", "stored as"), found)

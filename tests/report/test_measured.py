@@ -1,0 +1,59 @@
+"""A report measures with the tools that are there, and says what it did without."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lstm_edge import bundle
+from lstm_edge.bundle import Bundle
+from lstm_edge.errors import ToolchainError
+from lstm_edge.report import report
+from lstm_edge.report.measured import measured
+from lstm_edge.targets import load_target
+from tests.support.command import DIGITS, done
+
+
+@pytest.fixture(scope="module")
+def m4(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("m4") / "digits"
+    data = ("--calibration", DIGITS / "calibration.npz")
+    done("compile", DIGITS / "digits.onnx", "--target", "cortex-m4", *data, "-o", folder)
+    return bundle.read(folder)
+
+
+def without(patch: pytest.MonkeyPatch, *tools: str) -> None:
+    """As on a computer that lacks them."""
+    which: Callable[[str], str | None] = shutil.which
+    patch.setattr(shutil, "which", lambda name: None if name in tools else which(name))
+
+
+def test_with_all_tools_bits_are_compared_and_instructions_counted(
+    m4: Bundle, target_or_skip: Callable[..., None]
+) -> None:
+    target_or_skip(load_target("host"))
+    target_or_skip(m4.target)
+    labels = bundle.read_arrays(DIGITS / "test.npz")
+    found = measured(m4, None, labels, "stm32l4r5")
+    assert found.verified.exact == {"host": True, "qemu": True}
+    (cost,) = found.costs
+    assert cost.counted
+    assert cost.energy is not None
+    counted = sum(node.instructions or 0.0 for node in found.network.layers)
+    assert counted + (found.network.outside or 0.0) == pytest.approx(cost.instructions)
+    assert len(found.traces[0].real) == 32
+    assert found.verified.accuracy.samples == len(labels["rows"])
+
+
+def test_without_tools_the_page_says_what_is_missing(
+    m4: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without(monkeypatch, "cc", "qemu-system-arm", "arm-none-eabi-gcc")
+    text = report(m4)
+    assert "Bits not compared" in text
+    assert "made without a profile" in text
+    with pytest.raises(ToolchainError):
+        report(m4, board="stm32l4r5")
