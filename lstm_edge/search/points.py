@@ -27,6 +27,8 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
     "optimize": ("speed", "size"),
 }
 """All that may be chosen. Straight-line code is not: there is no estimate of it."""
+LISTED = 4096
+"""A space of at most so many points is tried as a whole."""
 Layered = tuple[tuple[str, int, int], ...]
 """Name of a layer, bits of its weights, bits of its activations."""
 
@@ -152,13 +154,25 @@ class Space:
             )
         )
 
-    def all(self) -> list[Point]:
-        """Every point: uniform ones first, then the others shuffled, always in the same way, so
-        that a search which is stopped early has seen some of everything.
+    def sequence(self) -> Iterator[Point]:
+        """Points in the order in which they are tried, the same for all: uniform ones first, then
+        the others, shuffled, so that a search which is stopped early has seen some of everything.
+        Of a space that is too large to list, points drawn without end, each seeded by its number.
         """
         first = self.uniform()
-        seen, pairs = set(first), list(itertools.product(*self._pairs))
-        others = []
+        yield from first
+        seen = set(first)
+        if self.size <= LISTED:
+            yield from self._others(seen)
+            return
+        for number in itertools.count():
+            point = self._drawn(random.Random(number))
+            if point not in seen:
+                seen.add(point)
+                yield point
+
+    def _others(self, seen: set[Point]) -> list[Point]:
+        pairs, others = list(itertools.product(*self._pairs)), []
         for candidate in self.candidates:
             names = _named(candidate)
             layered = [
@@ -168,7 +182,15 @@ class Space:
             others += [point for point in self._with(candidate, layered) if point not in seen]
         others.sort()
         random.Random(0).shuffle(others)
-        return first + others
+        return others
+
+    def _drawn(self, rng: random.Random) -> Point:
+        candidate = rng.choice(self.candidates)
+        weights, activations = self._pairs
+        layers = tuple(
+            (n, rng.choice(weights), rng.choice(activations)) for n in _named(candidate)
+        )
+        return rng.choice(sorted(self._with(candidate, [layers])))
 
     @property
     def _pairs(self) -> tuple[list[int], list[int]]:
