@@ -1,0 +1,238 @@
+"""A study that several processes work at, with one of them killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lstm_edge import frontend
+from lstm_edge.errors import DataError, LstmEdgeError
+from lstm_edge.search.claims import STALE_SECONDS, Watch, new_claim
+from lstm_edge.search.evaluate import Bench, Limits, Result
+from lstm_edge.search.front import Tried, chosen, pareto
+from lstm_edge.search.points import Candidate, Choices, Point, Space
+from lstm_edge.search.settings import seconds_of
+from lstm_edge.search.storage import open_storage
+from lstm_edge.search.study import Found, Task, read_study, search_study
+from lstm_edge.targets import load_target
+
+SHAPE = (10, 1, 6, 3)
+ROOT = Path(__file__).resolve().parents[2]
+CHOICES = Choices(weights=(4, 8), activations=(8, 12), cell_state=(32,))
+WORKER = """
+import sys
+from tests.unit.test_search_study import task
+from lstm_edge.search.study import search_study
+search_study(task(), sys.argv[1])
+"""
+
+
+def task(**changes: Any) -> Task:
+    """A tiny network with two layers: 16 points."""
+    model = frontend.load(ROOT / "tests" / "fixtures" / "head_last.legacy.onnx")
+    calibration = {"x": np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)}
+    usual: dict[str, Any] = {
+        "models": [("tiny", model)],
+        "target": "cortex-m4",
+        "calibration": calibration,
+        "choices": CHOICES,
+    }
+    return Task(**{**usual, **changes})
+
+
+def front(found: Found) -> list[tuple[Point, Result]]:
+    """Without the numbers of trials, which say who was first."""
+    return [(each.point, each.result) for each in found.front]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """What one process finds."""
+    return search_study(task(), str(tmp_path_factory.mktemp("alone") / "study"))
+
+
+def start(study: Path) -> subprocess.Popen[bytes]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", WORKER, str(study)], cwd=ROOT, env=env)
+
+
+def states(study: Path) -> list[str]:
+    import optuna
+
+    storage = open_storage(str(study), create=False)
+    found = optuna.load_study(study_name="search", storage=storage)
+    return [trial.state.name for trial in found.trials]
+
+
+def test_one_process_tries_every_point_once(alone: Found) -> None:
+    assert len(alone.tried) == 16
+    assert len({each.point for each in alone.tried}) == 16
+    assert len(alone.front) > 1
+
+
+def test_several_processes_find_the_front_of_one_though_one_is_killed(
+    alone: Found, tmp_path: Path
+) -> None:
+    study = tmp_path / "study"
+    first = start(study)
+    # Killed while it holds a trial: stopped first, so that this is so for certain.
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if study.exists() and b'"claim"' in study.read_bytes():
+            first.send_signal(signal.SIGSTOP)
+            if "RUNNING" in states(study):
+                break
+            first.send_signal(signal.SIGCONT)
+        time.sleep(0.002)
+    assert "RUNNING" in states(study)
+    (study.parent / "study.lock").unlink(missing_ok=True)
+    first.kill()
+    first.wait()
+    others = [start(study), start(study)]
+    assert [other.wait(timeout=120) for other in others] == [0, 0]
+    found = read_study(str(study))
+    assert front(found) == front(alone)
+    assert len(found.tried) == 16
+    counted = states(study)
+    assert counted.count("COMPLETE") == 16
+    assert "RUNNING" not in counted
+    assert "FAIL" in counted
+
+
+def test_a_search_is_resumed_and_repeats_nothing(
+    alone: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = str(tmp_path / "study")
+    assert len(search_study(task(), study, trials=5).tried) == 5
+    computed = []
+    evaluate = Bench.evaluate
+
+    def counted(self: Bench, point: Point, limits: Limits) -> Result:
+        computed.append(point)
+        return evaluate(self, point, limits)
+
+    monkeypatch.setattr(Bench, "evaluate", counted)
+    assert front(search_study(task(), study)) == front(alone)
+    assert len(computed) == 11
+    assert front(search_study(task(), study)) == front(alone)
+    assert front(search_study(task(), study, name="again")) == front(alone)
+    assert len(computed) == 11
+
+
+def test_a_database_gives_the_same_front(alone: Found, tmp_path: Path) -> None:
+    assert front(search_study(task(), f"sqlite:///{tmp_path / 's.db'}")) == front(alone)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"target": "cortex-m0"}, "--target differ"),
+        ({"limits": Limits(flash=9)}, "limits"),
+        ({"calibration": {"x": np.ones(SHAPE, np.float32)}}, "calibration data differ"),
+        ({"objectives": ("error", "flash")}, "--objectives differ"),
+        ({"choices": Choices()}, "what may be chosen differ"),
+    ],
+)
+def test_a_study_of_something_else_is_refused(
+    changes: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    study = str(tmp_path / "study")
+    search_study(task(), study, trials=1)
+    with pytest.raises(DataError, match=says):
+        search_study(task(**changes), study)
+
+
+def test_points_beyond_a_limit_are_not_on_the_front(alone: Found, tmp_path: Path) -> None:
+    most = sorted(each.result.flash for each in alone.tried)[8] - 1
+    found = search_study(task(limits=Limits(flash=most)), str(tmp_path / "study"))
+    beyond = [each for each in found.tried if each.result.flash > most]
+    assert beyond
+    assert all(each.result.decibels is None for each in beyond)
+    inside = [each for each in alone.tried if each.result.flash <= most]
+    assert front(found) == [
+        (e.point, e.result) for e in pareto(inside, found.objectives, Limits())
+    ]
+
+
+def test_what_a_point_costs_is_known_before_its_weights_are_rounded_well(alone: Found) -> None:
+    """Points are given up on that price, so it has to be the price."""
+    given = task()
+    bench = Bench(given.models[0][1], given.calibration, None, load_target("cortex-m4"))
+    for each in alone.tried:
+        early = bench.evaluate(each.point, Limits(flash=0))
+        assert early.decibels is None
+        price = (early.flash, early.ram, early.instructions)
+        assert price == (each.result.flash, each.result.ram, each.result.instructions)
+
+
+def test_a_large_space_is_drawn_alike_by_everybody() -> None:
+    space = Space((Candidate("a", "a", tuple("abcdef")),), Choices())
+    first, second = ([p for p, _ in zip(space.sequence(), range(60), strict=False)] for _ in "ab")
+    assert first == second
+    assert len(set(first)) == 60
+
+
+def test_a_trial_is_given_up_only_when_its_count_stands_still() -> None:
+    now = 0.0
+    watch = Watch(lambda: now)
+    attrs: dict[str, Any] = {"claim": {**new_claim(), "place": "another machine"}}
+    assert not watch.is_stale(0, attrs)
+    now = STALE_SECONDS
+    assert not watch.is_stale(0, {**attrs, "beat": 1})
+    now = 2 * STALE_SECONDS
+    assert not watch.is_stale(0, {**attrs, "beat": 1})
+    now += 1.0
+    assert watch.is_stale(0, {**attrs, "beat": 1})
+
+
+def test_a_line_that_was_cut_off_is_mended(alone: Found, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    search_study(task(), str(study), trials=4)
+    with study.open("ab") as file:
+        file.write(b'{"op_code": 8, "tri')
+    assert front(search_study(task(), str(study))) == front(alone)
+    assert [json.loads(line) for line in study.read_bytes().splitlines()]
+
+
+def test_a_file_that_is_no_study_is_refused_and_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("buy milk")
+    for path, says in ((other, "no journal"), (tmp_path, "folder"), (tmp_path / "a/b", "folder")):
+        with pytest.raises(DataError, match=says):
+            search_study(task(), str(path))
+    with pytest.raises(LstmEdgeError, match="cannot be opened"):
+        search_study(task(), "nonsense://user:secret@host/x")
+    assert other.read_text() == "buy milk"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("2h", 7200), ("30m", 1800), ("90s", 90)])
+def test_a_budget_is_a_time(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "-1s", "0s", "infs", "nanh", "2d"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="--budget"):
+        seconds_of(text)
+
+
+def test_with_a_bound_the_cheapest_point_is_chosen_and_else_the_knee() -> None:
+    def at(number: int, decibels: float, flash: int) -> Tried:
+        point = Point(str(number), "int8", (), 32, "gates", "speed")
+        return Tried(number, point, Result(flash, 0, 1, decibels))
+
+    points = [at(0, 10.0, 100), at(1, 38.0, 120), at(2, 40.0, 900), at(3, 9.0, 101)]
+    objectives = ("error", "flash")
+    found = pareto(points, objectives, Limits())
+    assert {each.number for each in found} == {0, 1, 2}
+    assert chosen(found, objectives, Limits()).number == 1
+    assert chosen(found, objectives, Limits(decibels=5.0)).number == 0
