@@ -49,7 +49,7 @@ class Data:
     held: Array
 
 
-def load_data(calibration: Path | None, program: Program) -> Data:
+def load_data(calibration: Mapping[str, Array] | Path | None, program: Program) -> Data:
     """Calibration vectors from a file, or drawn from a normal distribution."""
     kinds = {port.name: np.int32 if port.limit else np.float32 for port in program.inputs}
     kinds |= {port.name: np.float32 for port in program.state_inputs}
@@ -57,7 +57,8 @@ def load_data(calibration: Path | None, program: Program) -> Data:
     if calibration is None:
         arrays = drawn_inputs(program)
     else:
-        arrays = bundle.read_arrays(calibration)
+        given = bundle.read_arrays(calibration) if isinstance(calibration, Path) else calibration
+        arrays = dict(given)
         arrays = {name: arrays[name] for name in names if name in arrays} or arrays
     feed = feed_of(program, arrays, stream=False)
     samples, _, _ = feed.shape
