@@ -29,10 +29,10 @@ def _read(path: str) -> str:
 
 
 def place() -> str:
-    """This machine, as process numbers are counted on it; empty where that is not known."""
+    """The machine, as process numbers are counted on it; empty where that is not known."""
     boot = _read("/proc/sys/kernel/random/boot_id")
     with suppress(OSError):
-        space = os.readlink("/proc/self/ns/pid")
+        space = Path("/proc/self/ns/pid").readlink()
         return f"{platform.node()} {boot} {space}" if boot else ""
     return ""
 

@@ -50,8 +50,7 @@ class Result:
     failed: str | None = None
 
     def violations(self, limits: Limits) -> list[float]:
-        """By how much each limit is missed, as a share of it where it is a size; 0 where it holds.
-        """
+        """By how much each limit is missed, as a share of it for sizes; 0 where it holds."""
         found = [
             0.0 if most is None else max(0.0, (value or 0) / max(most, 1) - 1.0)
             for value, most in (

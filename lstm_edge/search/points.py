@@ -46,7 +46,7 @@ class Point:
 
     @property
     def options(self) -> Options | None:
-        """Number formats; None of float32. The first layer's are those of layers without weights."""
+        """Number formats; None of float32. Layers without weights have the first one's."""
         if self.scheme == FLOAT32:
             return None
         _, weights, activations = self.layers[0] if self.layers else ("", 8, 12)
@@ -90,8 +90,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that may be chosen. label: what it is called; layers: those with weights, most first.
-    """
+    """A model that may be chosen. label: what it is called; layers: with weights, most first."""
 
     sha256: str
     label: str
@@ -139,7 +138,7 @@ class Space:
     def _size(self, candidate: Candidate) -> int:
         c = self.choices
         integers = [scheme for scheme in c.scheme if scheme != FLOAT32]
-        each = (len(c.weights) * len(c.activations)) ** max(1, len(candidate.layers))
+        each: int = (len(c.weights) * len(c.activations)) ** max(1, len(candidate.layers))
         schemes = len(integers) * len(c.cell_state) * each + (FLOAT32 in c.scheme)
         return schemes * len(c.unroll) * len(c.optimize)
 
@@ -187,9 +186,7 @@ class Space:
     def _drawn(self, rng: random.Random) -> Point:
         candidate = rng.choice(self.candidates)
         weights, activations = self._pairs
-        layers = tuple(
-            (n, rng.choice(weights), rng.choice(activations)) for n in _named(candidate)
-        )
+        layers = tuple((n, rng.choice(weights), rng.choice(activations)) for n in _named(candidate))
         return rng.choice(sorted(self._with(candidate, [layers])))
 
     @property

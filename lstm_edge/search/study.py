@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,6 @@ from lstm_edge.search.storage import import_optuna, open_storage
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
 KEY, POINT, RESULT, SETTINGS, LABELS = "key", "point", "result", "settings", "labels"
@@ -63,8 +62,8 @@ class Task:
     target: str
     calibration: Arrays | None = None
     labels: Arrays | None = None
-    choices: Choices = Choices()
-    limits: Limits = Limits()
+    choices: Choices = field(default_factory=Choices)
+    limits: Limits = field(default_factory=Limits)
     objectives: tuple[str, ...] = ("error", "flash", "instructions")
     steps: int | None = None
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import pytest
 
 from lstm_edge import frontend
 from lstm_edge.errors import DataError, LstmEdgeError
+from lstm_edge.search import objective, table
 from lstm_edge.search.claims import STALE_SECONDS, Watch, new_claim
 from lstm_edge.search.evaluate import Bench, Limits, Result
+from lstm_edge.search.from_study import check_belongs, parse_study, pick
 from lstm_edge.search.front import Tried, chosen, pareto
 from lstm_edge.search.points import Candidate, Choices, Point, Space
 from lstm_edge.search.settings import seconds_of
@@ -94,6 +97,7 @@ def test_several_processes_find_the_front_of_one_though_one_is_killed(
             first.send_signal(signal.SIGCONT)
         time.sleep(0.002)
     assert "RUNNING" in states(study)
+    # It may have held the lock of the file, too, which others wait for half a minute to break.
     (study.parent / "study.lock").unlink(missing_ok=True)
     first.kill()
     first.wait()
@@ -158,9 +162,7 @@ def test_points_beyond_a_limit_are_not_on_the_front(alone: Found, tmp_path: Path
     assert beyond
     assert all(each.result.decibels is None for each in beyond)
     inside = [each for each in alone.tried if each.result.flash <= most]
-    assert front(found) == [
-        (e.point, e.result) for e in pareto(inside, found.objectives, Limits())
-    ]
+    assert front(found) == [(e.point, e.result) for e in pareto(inside, found.objectives, Limits())]
 
 
 def test_what_a_point_costs_is_known_before_its_weights_are_rounded_well(alone: Found) -> None:
@@ -236,3 +238,65 @@ def test_with_a_bound_the_cheapest_point_is_chosen_and_else_the_knee() -> None:
     assert {each.number for each in found} == {0, 1, 2}
     assert chosen(found, objectives, Limits()).number == 1
     assert chosen(found, objectives, Limits(decibels=5.0)).number == 0
+
+
+def test_the_table_is_80_columns_wide_and_names_what_is_compiled(alone: Found) -> None:
+    text = table.text(alone)
+    assert max(map(len, text.splitlines())) <= 80
+    listed = table.json_of(alone)
+    assert [each["trial"] for each in listed["front"]] == [each.number for each in alone.front]
+    (line,) = [line for line in text.splitlines() if line.startswith("*")]
+    assert int(line.split()[1]) == listed["chosen"]
+
+
+def test_a_point_of_a_study_is_picked_for_its_own_model_and_data(tmp_path: Path) -> None:
+    study = str(tmp_path / "study")
+    found = search_study(task(), study)
+    model, calibration = task().models[0][1], task().calibration
+    picked, known = pick(study)
+    assert picked.point in {each.point for each in found.front}
+    check_belongs(picked, known, model, "cortex-m4", calibration)
+    assert pick(f"{study}:3")[0].number == 3
+    with pytest.raises(DataError, match="trial 99 has no result"):
+        pick(f"{study}:99")
+    with pytest.raises(DataError, match="another --target"):
+        check_belongs(picked, known, model, "cortex-m0", calibration)
+    with pytest.raises(DataError, match="another calibration data"):
+        check_belongs(picked, known, model, "cortex-m4", None)
+    other = replace(model, sha256="0" * 64, name="other")
+    with pytest.raises(DataError, match="not of other"):
+        check_belongs(picked, known, other, "cortex-m4", calibration)
+    assert parse_study("sqlite:///s.db:7") == ("sqlite:///s.db", 7)
+    assert parse_study("postgresql://u@h/name") == ("postgresql://u@h/name", None)
+
+
+def test_an_objective_trains_quantizes_and_counts() -> None:
+    import optuna
+
+    given = task()
+    study = optuna.create_study(directions=["minimize"] * 3)
+    seen = []
+
+    def train(trial: Any) -> Any:
+        seen.append(trial.number)
+        return given.models[0][1]
+
+    wrapped = objective(train, target="cortex-m4", calibration=given.calibration, choices=CHOICES)
+    study.optimize(wrapped, n_trials=2)
+    assert seen == [0, 1]
+    for trial in study.trials:
+        result = Result.from_json(trial.user_attrs["result"])
+        assert trial.values == [-(result.decibels or 0.0), result.flash, result.instructions]
+    tight = objective(
+        train, target="cortex-m4", calibration=given.calibration, limits=Limits(flash=1)
+    )
+    study.optimize(tight, n_trials=1)
+    assert study.trials[-1].state.name == "PRUNED"
+
+
+def test_without_optuna_the_message_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(LstmEdgeError, match=r"pip install 'lstm-edge\[search\]'"):
+        search_study(task(), str(tmp_path / "study"))
