@@ -18,6 +18,7 @@ import pytest
 from lstm_edge import frontend
 from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.search import objective, table
+from lstm_edge.search.asked import Asked, searched
 from lstm_edge.search.claims import STALE_SECONDS, Watch, new_claim
 from lstm_edge.search.evaluate import Bench, Limits, Result
 from lstm_edge.search.from_study import check_belongs, parse_study, pick
@@ -300,3 +301,50 @@ def test_without_optuna_the_message_says_what_to_install(
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(LstmEdgeError, match=r"pip install 'lstm-edge\[search\]'"):
         search_study(task(), str(tmp_path / "study"))
+
+
+def test_a_search_is_asked_for_by_files_and_words(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", **task().calibration)
+    fixtures = ROOT / "tests" / "fixtures"
+    asked = Asked(
+        [fixtures / "head_last.legacy.onnx", fixtures / "head_steps.legacy.onnx"],
+        "cortex-m4",
+        str(tmp_path / "study"),
+        tmp_path / "x.npz",
+        budget="1m",
+        as_json=True,
+    )
+    told: list[int] = []
+    words = {"weights": "int4,int8", "activations": "12", "cell_state": "32"}
+    found = json.loads(searched(asked, words, lambda done, most, front: told.append(done)))
+    assert found["tried"] == found["most"] == len(told) == 8
+    assert found["front"]
+    with pytest.raises(DataError, match="weights 'wide'"):
+        searched(asked, {"weights": "wide"}, lambda *_: None)
+    with pytest.raises(DataError, match="the same file"):
+        searched(replace(asked, models=asked.models[:1] * 2), words, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"objectives": ("speed",)}, "expected some of error"),
+        ({"objectives": ("score",)}, "--labels"),
+        ({"limits": Limits(points=1.0)}, "--max-drop"),
+        ({"target": "cortex-m0", "choices": Choices(scheme=("float32",))}, "FPU"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_a_study_is_begun(
+    changes: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=says):
+        search_study(task(**changes), str(tmp_path / "study"))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_search_over_schemes_has_float_as_its_most_exact_point(tmp_path: Path) -> None:
+    schemes = Choices((8,), (12,), (32,), ("int8", "fixed", "float32"))
+    found = search_study(task(choices=schemes), str(tmp_path / "study"))
+    assert len(found.tried) == 3 * 1
+    best = max(found.tried, key=lambda each: each.result.decibels or 0.0)
+    assert best.point.scheme == "float32"
