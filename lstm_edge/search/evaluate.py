@@ -38,8 +38,8 @@ class Limits:
 @dataclass(frozen=True)
 class Result:
     """What is known of a point. decibels: of the worst output, None where the point is too costly
-    to be worth a look; points: that the worst score lost, None without labels. failed: why there is
-    no such program.
+    to be worth a look; points: that the worst score lost; missed: percent that it is below 100; both
+    None without labels. failed: why there is no such program.
     """
 
     flash: int
@@ -47,6 +47,7 @@ class Result:
     instructions: int | None
     decibels: float | None = None
     points: float | None = None
+    missed: float | None = None
     failed: str | None = None
 
     def violations(self, limits: Limits) -> list[float]:
@@ -123,8 +124,12 @@ class Bench:
         except QuantizationError as error:
             return Result(0, 0, None, failed=str(error))
         judged = judge.judged(program)
-        points = None if judged.points is None else round(judged.points, POINT_DIGITS)
-        return replace(result, decibels=round(judged.decibels, DECIBEL_DIGITS), points=points)
+        points, missed = (
+            None if value is None else round(value, POINT_DIGITS)
+            for value in (judged.points, judged.missed)
+        )
+        decibels = round(judged.decibels, DECIBEL_DIGITS)
+        return replace(result, decibels=decibels, points=points, missed=missed)
 
     def _priced(self, program: Program, point: Point, data: Data) -> Result:
         price: Price = price_of(program, self.target, point.code, steps_of(program, data))

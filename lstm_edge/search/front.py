@@ -13,11 +13,13 @@ from lstm_edge.search.points import Point
 OBJECTIVES: Mapping[str, Callable[[Result], float]] = {
     "error": lambda result: -inf if result.decibels is None else -result.decibels,
     "score": lambda result: result.points or 0.0,
+    "missed": lambda result: result.missed or 0.0,
     "flash": lambda result: float(result.flash),
     "ram": lambda result: float(result.ram),
     "instructions": lambda result: float(result.instructions or 0),
 }
 """What may be asked for; the smaller, the better. error is the SQNR of the worst output, negative.
+error and score hold a network against itself in float, missed holds it against the labels.
 """
 
 
@@ -93,6 +95,7 @@ def to_json(each: Tried, label: str) -> dict[str, Any]:
         "options": each.point.describe(),
         "sqnr_db": each.result.decibels,
         "points_lost": each.result.points,
+        "percent_missed": each.result.missed,
         "flash": each.result.flash,
         "ram": each.result.ram,
         "instructions": each.result.instructions,

@@ -91,8 +91,11 @@ def check_objectives(names: Sequence[str], limits: Limits, labels: Arrays | None
         known = ", ".join(OBJECTIVES)
         found = unknown[0] if unknown else ",".join(names)
         raise DataError(f"--objectives {found!r}: expected some of {known}, each once")
-    if labels is None and "score" in names:
-        raise DataError("--objectives score has no meaning without --labels FILE.npz; give both")
+    scored = [name for name in names if name in ("score", "missed")]
+    if labels is None and scored:
+        raise DataError(
+            f"--objectives {scored[0]} has no meaning without --labels FILE.npz; give both"
+        )
     if labels is None and limits.points is not None:
         raise DataError("--max-drop has no meaning without --labels FILE.npz; give both")
 

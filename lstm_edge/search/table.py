@@ -10,6 +10,10 @@ from lstm_edge.search.study import Found
 
 WIDTH = 80
 INDENT = " " * 9
+OWN_FLOAT = (
+    "dB and points are against each model's own float result, and do not say which\n"
+    "model is better; with --labels, --objectives missed,flash,... does"
+)
 
 
 def text(found: Found) -> str:
@@ -27,6 +31,8 @@ def text(found: Found) -> str:
     for each in front:
         mark = "*" if each is best else " "
         lines += [_figures(each, mark), *_words(each, found.labels[each.point.model])]
+    if len(found.labels) > 1 and "missed" not in found.objectives:
+        lines.append(OWN_FLOAT)
     return "\n".join(lines)
 
 

@@ -17,6 +17,8 @@ import pytest
 
 from lstm_edge import frontend
 from lstm_edge.errors import DataError, LstmEdgeError
+from lstm_edge.interpret.feed import feed_of, run_numpy
+from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.search import objective, table
 from lstm_edge.search.asked import Asked, searched
 from lstm_edge.search.claims import STALE_SECONDS, Watch, new_claim
@@ -348,3 +350,21 @@ def test_a_search_over_schemes_has_float_as_its_most_exact_point(tmp_path: Path)
     assert len(found.tried) == 3 * 1
     best = max(found.tried, key=lambda each: each.result.decibels or 0.0)
     assert best.point.scheme == "float32"
+
+
+def test_models_are_compared_by_what_they_miss_of_the_labels(tmp_path: Path) -> None:
+    """Labels that the network gives in float are all met; others are missed, however exact it is."""
+    ((_, model),), calibration = task().models, task().calibration
+    assert calibration is not None
+    reference = lower_real(model)
+    fed = feed_of(reference, calibration, stream=False)
+    (output,) = run_numpy(reference, fed, exact=False).outputs.values()
+    label = output.reshape(SHAPE[0], -1).argmax(axis=-1)
+    given = task(labels={"label": label}, objectives=("missed", "score", "flash"))
+    found = search_study(given, str(tmp_path / "study"))
+    best = min(found.tried, key=lambda each: each.result.missed or 0.0).result
+    assert best.missed == best.points == 0.0
+    wrong = replace(given, labels={"label": (label + 1) % output.shape[-1]})
+    other = search_study(wrong, str(tmp_path / "wrong"))
+    assert all(each.result.missed == 100.0 for each in other.tried if each.result.points == 0.0)
+    assert any(each.result.points == 0.0 for each in other.tried)
