@@ -38,7 +38,7 @@ class Limits:
 @dataclass(frozen=True)
 class Result:
     """What is known of a point. decibels: of the worst output, None where the point is too costly
-    to be worth a look; points: that the worst score lost; missed: percent that it is below 100; both
+    to be worth a look; points: that the worst score lost; missed: percent below 100; both
     None without labels. failed: why there is no such program.
     """
 

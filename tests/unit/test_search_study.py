@@ -353,7 +353,7 @@ def test_a_search_over_schemes_has_float_as_its_most_exact_point(tmp_path: Path)
 
 
 def test_models_are_compared_by_what_they_miss_of_the_labels(tmp_path: Path) -> None:
-    """Labels that the network gives in float are all met; others are missed, however exact it is."""
+    """Labels that the network gives in float are all met; others are missed."""
     ((_, model),), calibration = task().models, task().calibration
     assert calibration is not None
     reference = lower_real(model)
@@ -368,3 +368,9 @@ def test_models_are_compared_by_what_they_miss_of_the_labels(tmp_path: Path) -> 
     other = search_study(wrong, str(tmp_path / "wrong"))
     assert all(each.result.missed == 100.0 for each in other.tried if each.result.points == 0.0)
     assert any(each.result.points == 0.0 for each in other.tried)
+
+
+def test_a_budget_ends_a_search_and_the_next_one_goes_on(alone: Found, tmp_path: Path) -> None:
+    study = str(tmp_path / "study")
+    assert len(search_study(task(), study, budget=1e-9).tried) == 0
+    assert front(search_study(task(), study, budget=60.0)) == front(alone)
