@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any, get_args
 
 from lstm_edge.built import Limits
 from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
 from lstm_edge.errors import DataError
 from lstm_edge.manifest import BudgetEntry
-from lstm_edge.passes.options import Options
+from lstm_edge.passes.options import Options, Widths
 from lstm_edge.profile.budgets import Budgets
 from lstm_edge.search.program import Code, Wanted
 from lstm_edge.search.widths import Bound, describe
@@ -19,6 +20,16 @@ DEFAULT = Options()
 DEFAULT_ERROR = 40.0
 """dB that an automatic choice has to hold where no bound is given."""
 WEIGHTS, ACTIVATIONS = (4, 8, 16), (8, 12, 16)
+_KNOWN: Mapping[str, tuple[Any, ...]] = {
+    "scheme": get_args(Scheme),
+    "weights": (*WEIGHTS, None),
+    "activations": (*ACTIVATIONS, None),
+    "cell_state": (16, 32),
+    "unroll": get_args(Unroll),
+    "optimize": get_args(Optimize),
+    "state": get_args(StateForm),
+}
+"""What each choice may be; None is auto."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,8 @@ class Request:
     target: a core, a set of them, or a list with commas. weights, activations: bits, or None for
     those that hold the bounds at least cost. max_flash, max_ram, max_stack: bytes; max_insn,
     max_cycles: of a step. max_error: the least SQNR of an output in dB; max_drop: the most that a
-    score on labels may lose, in points. None is no limit. input_scale, input_zero: by name of an
+    score on labels may lose, in points. None is no limit. layers: name of a
+    layer -> its own widths. input_scale, input_zero: by name of an
     input, "" for all, what raw integers stand for, as in `interpret/raw.py`.
     """
 
@@ -47,8 +59,17 @@ class Request:
     max_cycles: int | None = None
     max_error: float | None = None
     max_drop: float | None = None
+    layers: Mapping[str, Widths] = field(default_factory=dict)
     input_scale: Mapping[str, float] = field(default_factory=dict)
     input_zero: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """DataError for a choice that there is not."""
+        for name, known in _KNOWN.items():
+            if (given := getattr(self, name)) not in known:
+                words = ", ".join(str(each) for each in known if each is not None)
+                option = name.replace("_", "-")
+                raise DataError(f"--{option} {given}: expected one of {words}")
 
     @property
     def searches(self) -> bool:
@@ -92,6 +113,7 @@ class Request:
             self.cell_state,
             self.weights or DEFAULT.weights,
             power_of_two=self.scheme == "fixed",
+            layers=self.layers,
         )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from lstm_edge.errors import DataError
 from lstm_edge.interpret.raw import EVERY
 from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.request import Request
+from lstm_edge.search.from_study import check_belongs, pick
 
 Auto = Literal["auto"]
 
@@ -42,6 +44,7 @@ def compile_network(
     max_cycles: int | None = None,
     input_scale: float | Mapping[str, float] | None = None,
     input_zero: float | Mapping[str, float] | None = None,
+    from_study: str | None = None,
     progress: Progress = silent,
     searching: Progress = silent,
 ) -> Compiled:
@@ -55,7 +58,8 @@ def compile_network(
     are held back; max_drop: points that a score may lose; the other limits are bytes, and
     instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
     integers of 16 bits, of which the C then makes stored ones; a number, or one by input.
-    progress, searching: called with (done, total).
+    from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
+    widths and how C is written. progress, searching: called with (done, total).
 
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
@@ -79,8 +83,12 @@ def compile_network(
     )
     if scheme == "float32":
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
-        _refuse_in_float(bounds)
+        _refuse(bounds, "with --scheme float32")
     loaded = load(network)
+    if from_study is not None:
+        widths = {"weights": weights, "activations": activations, "cell_state": cell_state}
+        _refuse({k: v for k, v in widths.items() if v is not None}, "with --from-study")
+        request = _of_study(from_study, request, loaded, calibration)
     made = compile_model(
         loaded.model,
         request,
@@ -103,7 +111,7 @@ def _widths(
     """Widths as a request has them: None is the default, "auto" becomes None."""
     given = {"weights": weights, "activations": activations, "cell_state": cell_state}
     if scheme == "float32":
-        _refuse_in_float(given)
+        _refuse(given, "with --scheme float32")
     return {
         name: None if bits == "auto" else bits for name, bits in given.items() if bits is not None
     }
@@ -116,8 +124,27 @@ def _by_input(given: float | Mapping[str, float] | None) -> Mapping[str, float]:
     return given if isinstance(given, Mapping) else {EVERY: float(given)}
 
 
-def _refuse_in_float(given: dict[str, Any]) -> None:
+def _of_study(text: str, request: Request, network: Network, calibration: Any) -> Request:
+    """The request with what a point of a study chose."""
+    names = [port.name for port in network.model.inputs]
+    arrays = None if calibration is None else arrays_of(calibration, names)
+    picked, found = pick(text)
+    check_belongs(picked, found, network.model, request.target, arrays)
+    point = picked.point
+    request = replace(request, scheme=point.scheme, unroll=point.unroll, optimize=point.optimize)
+    if point.options is None:
+        return request
+    return replace(
+        request,
+        weights=point.options.weights,
+        activations=point.options.activations,
+        cell_state=point.options.cell_state,
+        layers=point.options.layers,
+    )
+
+
+def _refuse(given: dict[str, Any], beside: str) -> None:
     for name, value in given.items():
         if value is not None:
             option = name.replace("_", "-")
-            raise DataError(f"--{option} has no meaning with --scheme float32; leave it out")
+            raise DataError(f"--{option} has no meaning {beside}; leave it out")

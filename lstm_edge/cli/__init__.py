@@ -14,6 +14,7 @@ COMMANDS = {
     "profile": "Count what a step costs on the target: instructions, cycles, memory, energy.",
     "report": "Write what is known of a compiled model as one HTML file.",
     "run": "Run a compiled model on arrays.",
+    "search": "Choose models, widths and options with other processes or machines.",
     "targets": "List the cores that code can be generated for.",
     "verify": "Prove that numpy and C agree bit for bit, and measure the error against float.",
 }

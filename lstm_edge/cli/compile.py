@@ -96,6 +96,11 @@ from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_
     metavar="[NAME=]N",
     help="The raw integer that stands for real 0.",
 )
+@click.option(
+    "--from-study",
+    metavar="STUDY[:TRIAL]",
+    help="A point that `search` found, by default the cheapest that holds its bound.",
+)
 @click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")

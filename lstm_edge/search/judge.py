@@ -46,7 +46,8 @@ class Judge:
             return Judged(worst)
         measured = measure(program, self.reference, self.labelled, exact=False)
         scores = scores_of(program, self.reference, self.labels, measured)
-        return Judged(worst, 0.0 - min(score.points for score in scores))
+        lost = 0.0 - min(score.points for score in scores)
+        return Judged(worst, lost, 100.0 - min(score.integer_percent for score in scores))
 
 
 def judge_of(reference: Program, data: Data, arrays: Arrays | None) -> Judge:

@@ -60,6 +60,17 @@ class Code:
     stack: int | None = None
 
 
+@dataclass(frozen=True)
+class Price:
+    """What a program takes, without any C. flash: bytes of weights and tables; ram: of states and
+    scratch; instructions: about so many a step, None where nothing is known.
+    """
+
+    flash: int
+    ram: int
+    instructions: int | None
+
+
 def find_program(
     calibrated: Calibrated,
     wanted: Wanted,
@@ -69,29 +80,39 @@ def find_program(
     progress: Callable[[int, int], None],
 ) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
     """The cheapest program that holds the bound, and all that were tried."""
-    unroll: Unroll = "gates" if code.unroll == "full" else code.unroll
 
     def attempt(options: Options) -> Attempt[Program]:
         program = calibrated.program(options)
-        selection = select(program, target, unroll, code.optimize, code.stack)
-        constants = constants_of(program, target, selection)
-        memory = allocate(program, selection, port_names(program))
-        cost = cost_of_step(program, selection, target, steps_of(program, calibrated.data))
+        price = price_of(program, target, code, steps_of(program, calibrated.data))
         return Attempt(
             options,
             program,
-            sum(constant_bytes(constants)),
-            round(cost.instructions or 0),
-            memory.state_bytes + memory.scratch_bytes,
+            price.flash,
+            price.instructions or 0,
+            price.ram,
             judge.judged(program),
         )
 
-    layers = _layers(calibrated.reference)
+    layers = layers_of(calibrated.reference)
     space = Space(wanted.options, wanted.weights, wanted.activations, layers)
     return search(space, wanted.bound, attempt, progress)
 
 
-def _layers(reference: Program) -> tuple[str, ...]:
+def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
+    """What a program takes; steps: over which the costs of a step are taken on the mean."""
+    unroll = "gates" if code.unroll == "full" else code.unroll
+    selection = select(program, target, unroll, code.optimize, code.stack)
+    constants = constants_of(program, target, selection)
+    memory = allocate(program, selection, port_names(program))
+    instructions = cost_of_step(program, selection, target, steps).instructions
+    return Price(
+        sum(constant_bytes(constants)),
+        memory.state_bytes + memory.scratch_bytes,
+        None if instructions is None else round(instructions),
+    )
+
+
+def layers_of(reference: Program) -> tuple[str, ...]:
     """Layers with weights, those with most of them first."""
     numbers: dict[str, int] = {}
     for block in reference.blocks:

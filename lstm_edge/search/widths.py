@@ -35,10 +35,13 @@ class Bound:
 
 @dataclass(frozen=True)
 class Judged:
-    """decibels: of the worst output. points: that the worst score lost; None without labels."""
+    """decibels: of the worst output. points: that the worst score lost; missed: percent that the
+    worst score is below 100. None without labels.
+    """
 
     decibels: float
     points: float | None = None
+    missed: float | None = None
 
     def holds(self, bound: Bound) -> bool:
         """True where neither is beyond the bound."""
