@@ -59,7 +59,7 @@ def build(
         [*include_dirs, common],
         output_dir,
         optimize=optimize,
-        defines=(*_board_defines(target), *defines),
+        defines=(*board_defines(target), *defines),
         extra_flags=extra_flags,
         compiler=compiler,
     )
@@ -155,7 +155,7 @@ def _link_flags(target: Target, output_dir: Path) -> tuple[str, ...]:
     return (*target.board.link, *own)
 
 
-def _board_defines(target: Target) -> tuple[str, ...]:
+def board_defines(target: Target) -> tuple[str, ...]:
     if target.board is None or target.board.cpuid is None:
         return ()
     return (
