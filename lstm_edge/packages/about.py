@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from lstm_edge.errors import DataError
 NO_LICENCE = "LicenseRef-Proprietary"
 """Nobody may use the model unless its owner says so: what the law has where nothing is said."""
 NO_URL = "https://example.invalid/"
-"""Where a system asks for an address and none was given: a domain that never resolves (RFC 6761)."""
+"""For systems that ask for an address where none was given: RFC 6761 lets it lead nowhere."""
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _VERSION = re.compile(rf"({_NUMBER}\.{_NUMBER}\.{_NUMBER})(?:-[0-9a-z-]+(?:\.[0-9a-z-]+)*)?")
@@ -123,7 +123,7 @@ def _check(name: str, value: str) -> None:
         raise DataError(f"{name} of a package is {value!r}, expected {expected}")
 
 
-_CHECKS = {
+_CHECKS: Mapping[str, tuple[Callable[[str], object], str]] = {
     "version": (
         lambda text: _VERSION.fullmatch(text) and len(text) <= 50,
         "three numbers such as 1.2.0, or 1.2.0-rc.1 in small letters",

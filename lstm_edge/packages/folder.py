@@ -84,9 +84,7 @@ def _is_inside(path: str) -> bool:
     return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path
 
 
-def _check_ours(
-    folder: Path, path: str, earlier: Mapping[str, str], wanted: bytes | None
-) -> None:
+def _check_ours(folder: Path, path: str, earlier: Mapping[str, str], wanted: bytes | None) -> None:
     place = folder / path
     if path == RECORD or not (place.exists() or place.is_symlink()):
         return

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 
 from lstm_edge.errors import DataError
 
-_HEADERS = frozenset(
-    # ISO C
+_LANGUAGE = (
     "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
     "stdalign stdarg stdatomic stdbit stdbool stdckdint stddef stdint stdio stdlib stdnoreturn "
-    "string tgmath threads time uchar wchar wctype "
-    # C libraries of computers and boards
-    "alloca dirent dlfcn endian fcntl features getopt glob grp libgen malloc memory newlib poll "
-    "pthread pwd regex reent sched search semaphore strings syslog termios unistd utime values "
-    # compilers and cores
-    "arm_acle arm_mve arm_neon cmsis_compiler cmsis_gcc core_cm0 core_cm4 "
-    # frameworks
-    "arduino freertos hal pgmspace sdkconfig spi wire autoconf kernel zephyr".split()
+    "string tgmath threads time uchar wchar wctype"
 )
+_LIBRARIES = (
+    "alloca dirent dlfcn endian fcntl features getopt glob grp libgen malloc memory newlib poll "
+    "pthread pwd regex reent sched search semaphore strings syslog termios unistd utime values"
+)
+_CORES = "arm_acle arm_mve arm_neon cmsis_compiler cmsis_gcc core_cm0 core_cm4"
+_FRAMEWORKS = "arduino freertos hal pgmspace sdkconfig spi wire autoconf kernel zephyr"
+_HEADERS = frozenset(f"{_LANGUAGE} {_LIBRARIES} {_CORES} {_FRAMEWORKS}".split())
 """Headers without `.h`: a folder with a second one of that name is on every search path."""
 _FILES = ("main", "cmake", "readme", "license")
 """Stems of files that programs and this package have, too."""

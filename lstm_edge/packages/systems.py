@@ -89,8 +89,8 @@ def package_files(bundle: Bundle, systems: Sequence[str], about: About) -> dict[
     check_name(contents.name, chosen)
     if "esp-idf" in chosen and not contents.boards.all:
         raise DataError(
-            f"esp-idf: the C is for {contents.boards.target}, which no chip of Espressif is; compile "
-            "the model with --target cortex-m, which has portable C, too"
+            f"esp-idf: the C is for {contents.boards.target}, which no chip of Espressif is; "
+            "compile the model with --target cortex-m, which has portable C, too"
         )
     files = {f"src/{name}": data for name, data in contents.files.items()}
     values = _values(contents, chosen, about)

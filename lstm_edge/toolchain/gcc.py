@@ -156,6 +156,7 @@ def _link_flags(target: Target, output_dir: Path) -> tuple[str, ...]:
 
 
 def board_defines(target: Target) -> tuple[str, ...]:
+    """What start-up code is told of the CPU that it has to find."""
     if target.board is None or target.board.cpuid is None:
         return ()
     return (

@@ -51,8 +51,8 @@ RULES = {
         {"schemaVersion": re.compile(r"1\.\d+\.\d+").fullmatch},
         {SCHEMA: anything},
         {
-            **{name: ONE for name in ("vendor", "name", "description", "url", "releases")},
-            **{name: PERHAPS for name in ("supportContact", "license", "keywords", "conditions")},
+            **dict.fromkeys(("vendor", "name", "description", "url", "releases"), ONE),
+            **dict.fromkeys(("supportContact", "license", "keywords", "conditions"), PERHAPS),
             "components": PERHAPS,
         },
     ),

@@ -1,4 +1,4 @@
-"""A package as a library of Arduino: built by its own builder, the sketch run on an emulated board."""
+"""A package as a library of Arduino: its own builder builds it, an emulated board runs it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,16 @@ def test_the_sketch_builds_and_passes_on_a_board(
         BUILDER,
         "-compile",
         *("-hardware", hardware(tmp_path / "hardware", target)),
-        *("-hardware", SHARED, "-tools", SHARED, "-libraries", package.parent, "-fqbn", "lstm:arm:bare"),
+        *(
+            "-hardware",
+            SHARED,
+            "-tools",
+            SHARED,
+            "-libraries",
+            package.parent,
+            "-fqbn",
+            "lstm:arm:bare",
+        ),
         *("-build-path", build, "-warnings", "all"),
         package / "examples" / "SelfTest" / "SelfTest.ino",
         cwd=tmp_path,

@@ -12,24 +12,9 @@ from lstm_edge import bundle
 from lstm_edge.packages.systems import archive_files, package_files
 from tests.packages.pack_rules import faults
 from tests.support.command import FIXTURES, done
-from tests.support.package_tools import (
-    ABOUT,
-    NAME,
-    package_tool,
-    ran,
-    sample_tree,
-    write_all,
-)
+from tests.support.package_tools import ABOUT, NAME, sample_tree, write_all
 
 PDSC = f"engine.{NAME}.pdsc"
-
-READ = """
-import json, sys
-from cmsis_pack_manager import Cache
-cache = Cache(True, True, json_path=sys.argv[2], data_path=sys.argv[2])
-cache.add_pack_from_path(sys.argv[1])
-print(json.dumps([str(cache.index), str(cache.aliases)]))
-"""
 
 
 def test_the_description_holds_to_the_rules(package: Path) -> None:
@@ -65,23 +50,20 @@ def test_code_for_one_core_is_offered_on_cores_that_run_it(tmp_path: Path) -> No
     text = (package / PDSC).read_text()
     assert faults(text, set(sample_tree(package))) == []
     accepted = [line.split('"')[1] for line in text.splitlines() if "<accept " in line]
-    assert accepted == [
-        f"Cortex-{core}" for core in ("M55", "M85", "M4", "M7", "M33", "M35P")
-    ]
+    assert accepted == [f"Cortex-{core}" for core in ("M55", "M85", "M4", "M7", "M33", "M35P")]
     assert 'condition="core"' in text
 
 
-def test_the_pack_is_the_folder(compiled: Path, package: Path, tmp_path: Path) -> None:
+def test_the_archives_hold_the_folder(compiled: Path) -> None:
     files = package_files(bundle.read(compiled), ("all",), ABOUT)
     archives = archive_files(files, NAME, ("arduino", "cmsis"), ABOUT)
     assert list(archives) == [f"{NAME}-1.2.3.zip", f"engine.{NAME}.1.2.3.pack"]
-    assert archives == archive_files(dict(reversed(files.items())), NAME, ("arduino", "cmsis"), ABOUT)
+    assert archives == archive_files(
+        dict(reversed(files.items())), NAME, ("arduino", "cmsis"), ABOUT
+    )
     for name, prefix in zip(archives, (f"{NAME}/", ""), strict=True):
         with zipfile.ZipFile(io.BytesIO(archives[name])) as opened:
             assert {e.filename: opened.read(e) for e in opened.infolist()} == {
                 f"{prefix}{path}": data for path, data in files.items()
             }
             assert {e.date_time for e in opened.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    pack = tmp_path / f"engine.{NAME}.1.2.3.pack"
-    pack.write_bytes(archives[pack.name])
-    ran(package_tool("python"), "-c", READ, pack, tmp_path)

@@ -1,4 +1,4 @@
-"""A package as a component of ESP-IDF: its manifest by Espressif's own tool, its CMake by a stub."""
+"""A package as a component of ESP-IDF: Espressif's tool reads its manifest, a stub its CMake."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""A package as a module of Zephyr: its Kconfig, its CMake and its sample, by a stub of the kernel."""
+"""A package as a module of Zephyr: Kconfig, CMake and the sample, by a stub of the kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-
 
 from tests.support.command import FIXTURES, done
 from tests.support.package_tools import NAME, PASSED, package_tool, ran, write_all

@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("accuracy", "sizes", "runner"),
     ("data", "labels"),
     ("built", "measured"),
-    ("artifacts", "profile", "search"),
+    ("artifacts", "packages", "profile", "search"),
     ("request", "verify"),
     ("driver",),
     ("printing", "report"),
