@@ -57,10 +57,19 @@ $(QAT)/.packages: pyproject.toml | tools
 	$(QAT)/bin/python -m pip install --quiet --disable-pip-version-check --editable . onnxruntime
 	touch $@
 
+# An environment of its own for build systems that packages are for: they pin what they need.
+PACKAGE_TOOLS := build/package-tools
+
+$(PACKAGE_TOOLS)/.packages: tests/packages/requirements.txt | tools
+	scripts/setup.sh --packages
+	"$$(scripts/setup.sh --python)" -m venv $(PACKAGE_TOOLS)
+	$(PACKAGE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 # One thread each for the two workers: more only wait for each other.
 .PHONY: test
 test: export OMP_NUM_THREADS := 1
-test: check ## check, then all tests but those of `make long`
+test: check $(PACKAGE_TOOLS)/.packages ## check, then all tests but those of `make long`
 	$(PYTEST) -n 2 -m "not long" tests
 
 .PHONY: long

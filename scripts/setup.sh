@@ -2,9 +2,12 @@
 # Installs what the Makefile needs from the system: Python, compilers, QEMU. Debian and Ubuntu only;
 # elsewhere it says what to install by hand. Does nothing where everything is there.
 #
-# scripts/setup.sh           install what is missing
-# scripts/setup.sh --python  print the name of a Python that is new enough
+# scripts/setup.sh             install what is missing
+# scripts/setup.sh --packages  the same, and the build systems that tests of packages run
+# scripts/setup.sh --python    print the name of a Python that is new enough
 set -euo pipefail
+
+with_build_systems=false
 
 readonly PYTHONS=(python3 python3.14 python3.13 python3.12 python3.11)
 
@@ -62,6 +65,14 @@ missing_packages() {
     riscv_library_is_there || echo picolibc-riscv64-unknown-elf
     command -v qemu-system-riscv32 >/dev/null || echo qemu-system-misc
     browser_is_there || echo chromium
+    ! $with_build_systems || missing_build_systems
+}
+
+missing_build_systems() {
+    command -v cmake >/dev/null || echo cmake
+    command -v make >/dev/null || echo make
+    command -v arduino-builder >/dev/null || echo arduino-builder
+    command -v arduino-ctags >/dev/null || echo arduino-ctags
 }
 
 as_root() {
@@ -93,7 +104,8 @@ by_hand() {
         case $package in
             python3) echo "  Python 3.11 or newer, with the modules venv and ensurepip" ;;
             gcc) echo "  gcc, also as cc" ;;
-            g++ | clang) echo "  $package" ;;
+            g++ | clang | cmake | make) echo "  $package" ;;
+            arduino-builder | arduino-ctags) echo "  $package, of the Arduino project" ;;
             libclang-rt-dev) echo "  the sanitizers of clang: its compiler-rt libraries" ;;
             gcc-arm-none-eabi) echo "  the GNU Arm Embedded toolchain: arm-none-eabi-gcc" ;;
             binutils-arm-none-eabi) echo "  its binutils: arm-none-eabi-size" ;;
@@ -122,6 +134,9 @@ main() {
     if [[ ${1-} == --python ]]; then
         usable_python
         return
+    fi
+    if [[ ${1-} == --packages ]]; then
+        with_build_systems=true
     fi
     local packages _
     for _ in 1 2; do # the second time for what only shows once the first is installed
