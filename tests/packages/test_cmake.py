@@ -53,8 +53,10 @@ def test_find_package_finds_what_was_installed_and_nothing_else(
     (app / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.16)\nproject(app C)\n"
         f"find_package({NAME} 1.1 CONFIG REQUIRED)\n"
-        f"find_package({NAME} 2.0 CONFIG QUIET)\n"
-        f'if({NAME}_FOUND)\n  message(FATAL_ERROR "1.2.3 was taken for 2.0")\nendif()\n'
+        "foreach(other 0.9 1.3 2.0)\n"
+        f"  find_package({NAME} ${{other}} CONFIG QUIET)\n"
+        f'  if({NAME}_FOUND)\n    message(FATAL_ERROR "1.2.3 was taken for ${{other}}")\n  endif()\n'
+        "endforeach()\n"
         f"add_executable(app {package}/examples/selftest.c)\n"
         f"target_link_libraries(app PRIVATE lstm_edge::{NAME})\n"
     )

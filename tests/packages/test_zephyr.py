@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,18 +12,18 @@ from tests.support.package_tools import NAME, PASSED, package_tool, ran, write_a
 STUB = Path(__file__).parent / "fixtures" / "zephyr"
 
 
+def built(sample: Path, build: Path, target: str) -> Path:
+    python = package_tool("python")
+    ran("cmake", "-S", sample, "-B", build, f"-DZephyr_DIR={STUB}", f"-DKCONFIG_PYTHON={python}")
+    ran("cmake", "--build", build, "--target", target)
+    return build
+
+
 def test_the_sample_builds_and_passes(
     package: Path, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip("cmake", "cc")
-    build = tmp_path / "build"
-    ran(
-        "cmake",
-        *("-S", package / "samples" / "selftest", "-B", build),
-        f"-DZephyr_DIR={STUB}",
-        f"-DKCONFIG_PYTHON={package_tool('python')}",
-    )
-    ran("cmake", "--build", build)
+    build = built(package / "samples" / "selftest", tmp_path / "build", "app")
     printed = ran(build / "app")
     assert PASSED in printed
     sample = (package / "samples" / "selftest" / "sample.yaml").read_text()
@@ -40,7 +41,21 @@ def configure(package: Path, conf: str, folder: Path, *has: str, status: int = 0
     return said if status else output.read_text()
 
 
-def test_the_self_test_is_only_built_where_it_is_asked_for(package: Path, tmp_path: Path) -> None:
+def test_the_self_test_is_only_built_where_it_is_asked_for(
+    package: Path, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    tool_or_skip("cmake", "cc", "ar")
+    copied = tmp_path / NAME
+    shutil.copytree(package, copied)
+    sample = copied / "samples" / "selftest"
+    conf = (sample / "prj.conf").read_text()
+    (sample / "prj.conf").write_text(conf.replace("_SELFTEST=y", "_SELFTEST=n"))
+    built(sample, tmp_path / "build", f"lstm_edge_{NAME}")
+    (library,) = (tmp_path / "build").rglob("*.a")
+    assert ran("ar", "t", library).split() == [f"{NAME}.c.o", f"{NAME}_weights.c.o"]
+
+
+def test_a_symbol_needs_those_that_it_depends_on(package: Path, tmp_path: Path) -> None:
     symbol = f"LSTM_EDGE_{NAME.upper()}"
     found = configure(package, f"CONFIG_{symbol}=y\n", tmp_path)
     assert f"set(CONFIG_{symbol} y)" in found
