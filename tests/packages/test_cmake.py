@@ -55,7 +55,7 @@ def test_find_package_finds_what_was_installed_and_nothing_else(
         f"find_package({NAME} 1.1 CONFIG REQUIRED)\n"
         "foreach(other 0.9 1.3 2.0)\n"
         f"  find_package({NAME} ${{other}} CONFIG QUIET)\n"
-        f'  if({NAME}_FOUND)\n    message(FATAL_ERROR "1.2.3 was taken for ${{other}}")\n  endif()\n'
+        f'  if({NAME}_FOUND)\n    message(FATAL_ERROR "taken for ${{other}}")\n  endif()\n'
         "endforeach()\n"
         f"add_executable(app {package}/examples/selftest.c)\n"
         f"target_link_libraries(app PRIVATE lstm_edge::{NAME})\n"
