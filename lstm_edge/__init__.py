@@ -34,8 +34,10 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from lstm_edge.fake_quantization import fake_quant, fake_quant_activations
+    from lstm_edge.packages.about import About
 
 __all__ = [
+    "About",
     "BudgetError",
     "Compiled",
     "Cost",
@@ -59,6 +61,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "About": ("packages.about", "About"),
     "Compiled": ("api.compiled", "Compiled"),
     "Cost": ("api.cost", "Cost"),
     "Network": ("api.network", "Network"),

@@ -22,6 +22,8 @@ from lstm_edge.interpret.given import feeds_of, given, together
 from lstm_edge.ir.program import Program
 from lstm_edge.labels import Score
 from lstm_edge.manifest import Manifest, of_core
+from lstm_edge.packages.about import About
+from lstm_edge.packages.pack import default_folder, package_of
 from lstm_edge.printing.compiled import compiled as compiled_text
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
 from lstm_edge.report import report, summary
@@ -168,10 +170,19 @@ class Compiled:
         """The same for one of several cores."""
         return Compiled(self.bundle.on(target), self.compilation)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the bundle to a folder, whole or not at all."""
+    def save(
+        self, folder: str | Path, *, packages: Sequence[str] = (), about: About | None = None
+    ) -> Path:
+        """Write the bundle to a folder, whole or not at all.
+
+        packages: build systems, or ["all"], for which `<folder>-package/<name>` becomes a package,
+        too; about: its version, licence and people.
+        """
         path = Path(folder)
+        made = package_of(self.bundle, packages, about or About()) if packages else None
         bundle.write(path, self.files)
+        if made is not None:
+            made.write(default_folder(path, self.name))
         return path
 
     @property

@@ -11,6 +11,7 @@ from lstm_edge import __version__
 COMMANDS = {
     "compile": "Compile MODEL (.onnx, .npz, .keras or .h5) to C.",
     "inspect": "Say what a model file holds.",
+    "package": "Make a package of a compiled model, for build systems to take as it is.",
     "profile": "Count what a step costs on the target: instructions, cycles, memory, energy.",
     "report": "Write what is known of a compiled model as one HTML file.",
     "run": "Run a compiled model on arrays.",

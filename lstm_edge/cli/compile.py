@@ -9,6 +9,7 @@ import click
 
 import lstm_edge
 from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_errors, warn
+from lstm_edge.errors import DataError
 
 
 @click.command("compile", epilog="Example: lstm-edge compile model.onnx --target cortex-m4")
@@ -101,6 +102,8 @@ from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_
     metavar="STUDY[:TRIAL]",
     help="A point that `search` found, by default the cheapest that holds its bound.",
 )
+@click.option("--package", "systems", metavar="LIST", help="Also a package for build systems.")
+@click.option("--package-info", type=FOLDER, metavar="FILE.toml", help="Its version, licence, ...")
 @click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
@@ -114,6 +117,8 @@ def command(
     name: str | None,
     steps: int | None,
     rename: tuple[tuple[str, str], ...],
+    systems: str | None,
+    package_info: Path | None,
     dump_ir: str | None,
     input_scale: tuple[str, ...],
     input_zero: tuple[str, ...],
@@ -121,8 +126,15 @@ def command(
 ) -> None:
     """Compile MODEL (.onnx, .npz, .keras or .h5) to C."""
     from lstm_edge.interpret.raw import named_numbers
-    from lstm_edge.printing import compiled, dump, progress
+    from lstm_edge.packages.about import About, read_about
+    from lstm_edge.packages.pack import default_folder, package_of
+    from lstm_edge.packages.systems import parse_systems
+    from lstm_edge.printing import compiled, dump, packed, progress
 
+    if systems is None and package_info is not None:
+        raise DataError("--package-info has no meaning without --package LIST; give both")
+    chosen = () if systems is None else parse_systems(systems)
+    about = About() if package_info is None else read_about(package_info)
     options["input_scale"] = named_numbers("--input-scale", input_scale)
     options["input_zero"] = named_numbers("--input-zero", input_zero)
     network = lstm_edge.load(model, name=name, steps=steps, rename=dict(rename))
@@ -132,5 +144,11 @@ def command(
     if dump_ir is not None and made.compilation is not None:
         click.echo(dump.dump(made.compilation, dump_ir))
         return
-    folder = made.save(output or Path("build") / made.name)
+    folder = output or Path("build") / made.name
+    package = package_of(made.bundle, chosen, about) if chosen else None
+    made.save(folder)
     click.echo(compiled.compiled(made.bundle, made.errors, folder))
+    if package is not None:
+        place = default_folder(folder, made.name)
+        package.write(place)
+        click.echo(packed.packed(package, place))

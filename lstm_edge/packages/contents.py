@@ -59,22 +59,17 @@ class Contents:
 def contents_of(bundle: Bundle) -> Contents:
     """What a bundle gives to a package; DataError where a file is missing."""
     manifest, program = bundle.manifest, bundle.program
-    listed = manifest.get("files")
-    names = [n for n in listed if str(n).endswith((".c", ".h"))] if isinstance(listed, list) else []
-    files = {name: _read(bundle, str(name)) for name in sorted(names)}
+    files = {n: data for n, data in sorted(bundle.files.items()) if n.endswith((".c", ".h"))}
     own = (f"{program.name}.h", f"{program.name}.c", f"{program.name}_selftest.c")
     missing = [name for name in own if name not in files]
     if missing:
-        raise DataError(
-            f"{bundle.folder} has no {missing[0]} in its manifest; compile the model again"
-        )
+        raise DataError(f"the bundle has no {missing[0]}; compile the model again")
     steps = program.streams and not program.explicit
-    tool = manifest.get("tool", {})
     return Contents(
         name=program.name,
-        sha256=str(manifest["model_sha256"]),
-        tool=f"{tool.get('name', 'lstm-edge')} {tool.get('version', '')}".strip(),
-        options=str(manifest["options"]),
+        sha256=manifest["model_sha256"],
+        tool=f"{manifest['tool']['name']} {manifest['tool']['version']}",
+        options=manifest["options"],
         boards=boards_of(bundle.name, bundle.targets),
         files=files,
         inputs=_arguments(manifest["inputs"]) if steps else (),
@@ -84,13 +79,3 @@ def contents_of(bundle: Bundle) -> Contents:
 
 def _arguments(ports: Sequence[Mapping[str, Any]]) -> tuple[Argument, ...]:
     return tuple(Argument(str(p["c_name"]), str(p["type"]), int(p["size"])) for p in ports)
-
-
-def _read(bundle: Bundle, name: str) -> bytes:
-    try:
-        return (bundle.folder / name).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{bundle.folder / name} cannot be read ({error.strerror or error}); "
-            "compile the model again"
-        ) from None

@@ -52,6 +52,8 @@ def write_package(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def write_archives(folder: Path, files: Mapping[str, bytes]) -> None:
     """Archives are written over older ones of the same name: the name has the version."""
+    if not files:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:

@@ -1,8 +1,8 @@
-"""Make a package of a bundle and put it into a folder."""
+"""A package of a bundle: made first, then put into a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,32 @@ from lstm_edge.packages.systems import archive_files, checked_systems, package_f
 
 
 @dataclass(frozen=True)
-class Packed:
-    """What was written: the folder, for which systems, and the archives beside it."""
+class Package:
+    """systems: what it is for. files: of the folder, by path. archives: beside it, by name."""
 
-    folder: Path
+    name: str
     systems: tuple[str, ...]
-    archives: tuple[Path, ...]
+    files: Mapping[str, bytes]
+    archives: Mapping[str, bytes]
+
+    def write(self, folder: Path) -> None:
+        """Write it, whole or not at all; DataError where something would be lost."""
+        write_package(folder, with_record(self.files, self.name))
+        write_archives(folder.parent, self.archives)
+
+
+def package_of(
+    bundle: Bundle, systems: Sequence[str], about: About, *, archives: bool = False
+) -> Package:
+    """A package for some systems, or `all`; archives: .zip and .pack, too.
+
+    DataError where a system cannot take the model. Nothing is written.
+    """
+    chosen = checked_systems(systems)
+    name = bundle.program.name
+    files = package_files(bundle, chosen, about)
+    packed = archive_files(files, name, chosen, about) if archives else {}
+    return Package(name, chosen, files, packed)
 
 
 def default_folder(bundle_folder: Path, name: str) -> Path:
@@ -26,25 +46,3 @@ def default_folder(bundle_folder: Path, name: str) -> Path:
     ESP-IDF and Arduino take from it.
     """
     return bundle_folder.with_name(f"{bundle_folder.name}-package") / name
-
-
-def pack(
-    bundle: Bundle,
-    systems: Sequence[str],
-    about: About,
-    folder: Path | None = None,
-    *,
-    archives: bool = False,
-) -> Packed:
-    """Write a package for some systems, or `all`, of a bundle; archives: .zip and .pack, too.
-
-    DataError where a system cannot take it, or something in the folder would be lost.
-    """
-    chosen = checked_systems(systems)
-    name = bundle.program.name
-    files = package_files(bundle, chosen, about)
-    packed = archive_files(files, name, chosen, about) if archives else {}
-    place = folder or default_folder(bundle.folder, name)
-    write_package(place, with_record(files, name))
-    write_archives(place.parent, packed)
-    return Packed(place, chosen, tuple(place.parent / each for each in packed))

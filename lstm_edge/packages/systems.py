@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lstm_edge.bundle import Bundle
-from lstm_edge.emit.render import environment
+from lstm_edge.emit.environment import environment
 from lstm_edge.errors import DataError
 from lstm_edge.packages.about import About
 from lstm_edge.packages.archives import archive

@@ -15,7 +15,7 @@ from lstm_edge.packages import folder as folders
 from lstm_edge.packages.about import NO_LICENCE, About, is_licence, read_about, with_values
 from lstm_edge.packages.boards import boards_of
 from lstm_edge.packages.names import check_name
-from lstm_edge.packages.pack import default_folder, pack
+from lstm_edge.packages.pack import default_folder, package_of
 from lstm_edge.packages.systems import SYSTEMS, package_files, parse_systems
 from lstm_edge.targets import all_targets, load_target
 from tests.support.command import FIXTURES, done, tree
@@ -58,16 +58,10 @@ def test_every_file_of_the_bundles_c_is_there_once(compiled: Path) -> None:
         assert all(name in text for name in wanted if name.endswith(".c")), path
 
 
-def test_a_private_header_is_packed_and_not_installed(compiled: Path, tmp_path: Path) -> None:
+def test_a_private_header_is_packed_and_not_installed(compiled: Path) -> None:
     made = bundle.read(compiled)
     header = f"{NAME}_private.h"
-    copied = tmp_path / NAME
-    copied.mkdir()
-    for path in compiled.iterdir():
-        (copied / path.name).write_bytes(path.read_bytes())
-    (copied / header).write_text("/* shared */\n")
-    listed = [*(name for name in made.manifest["files"] if name != header), header]
-    made = replace(made, folder=copied, manifest={**made.manifest, "files": listed})
+    made = replace(made, files={**made.files, header: b"/* shared */\n"})
     files = package_files(made, ("all",), ABOUT)
     assert files[f"src/{header}"] == b"/* shared */\n"
     assert header not in files["CMakeLists.txt"].decode()
@@ -102,7 +96,7 @@ def test_a_licence_is_not_claimed_that_nobody_gave(compiled: Path) -> None:
 def test_the_same_bundle_gives_the_same_bytes(compiled: Path, tmp_path: Path) -> None:
     made = bundle.read(compiled)
     for name in ("a", "b"):
-        pack(made, ("all",), ABOUT, tmp_path / name / NAME, archives=True)
+        package_of(made, ("all",), ABOUT, archives=True).write(tmp_path / name / NAME)
     found = tree(tmp_path / "a")
     assert found == tree(tmp_path / "b")
     assert f"{NAME}-1.2.3.zip" in found

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lstm_edge import bundle
 from lstm_edge.packages.about import About
-from lstm_edge.packages.folder import with_record, write_package
-from lstm_edge.packages.systems import ALL, package_files
+from lstm_edge.packages.pack import package_of
+from lstm_edge.packages.systems import ALL
 from tests.support.tools import skip_or_fail
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,8 +56,7 @@ def ran(
 
 def write_all(made: Path, folder: Path, systems: Sequence[str] = (ALL,)) -> Path:
     """A package of the bundle in `made`."""
-    found = package_files(bundle.read(made), systems, ABOUT)
-    write_package(folder, with_record(found, NAME))
+    package_of(bundle.read(made), systems, ABOUT).write(folder)
     return folder
 
 

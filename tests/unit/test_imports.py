@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 floors, never from its own floor or a higher one. Everybody may import `__version__`.
 """
 
-OFFERED = ("api", "errors", "fake_quantization")
+OFFERED = ("api", "errors", "fake_quantization", "packages")
 """What the package itself imports, to offer it to its users."""
 
 MAX_LINES = 400
