@@ -137,4 +137,5 @@ def rounded_to_nearest(compiled: Compiled, ranges: Ranges) -> Program:
         key: Moments(*map(np.zeros_like, (m.mean, m.covariance, m.held_back, m.wanted)))
         for key, m in ranges.moments.items()
     }
-    return lower_integer(compiled.model, replace(ranges, moments=still), Options())
+    assert compiled.compilation is not None
+    return lower_integer(compiled.compilation.model, replace(ranges, moments=still), Options())

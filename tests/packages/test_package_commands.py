@@ -63,7 +63,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(made: Path, tmp_path: 
     for words, said in (
         (("--package", "make"), "unknown package 'make'"),
         (("--package-info", made / "package.toml"), "no meaning without --package"),
-        (("--package", "cmake", "--name", "math"), "math.h would hide a header"),
+        (("--package", "cmake", "--name", "math"), "math.h would be found where"),
     ):
         assert said in refused(1, "compile", OPEN, *options, *words)
     assert tree(tmp_path) == {}
