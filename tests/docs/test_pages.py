@@ -1,0 +1,73 @@
+"""What pages show is what happens: each is executed from its own text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, Page, blocks_of, execute
+
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.glob("howto/*.md"), DOCS / "walkthrough-firmware.md", DOCS / "concepts.md"])
+FRAMEWORKS = sorted([DOCS / "walkthrough-pytorch.md", DOCS / "walkthrough-keras.md"])
+
+
+def named(path: Path) -> str:
+    return path.stem
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *PAGES], ids=named)
+def test_a_page_does_what_it_says(
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tool_or_skip: Callable[..., None],
+) -> None:
+    tool_or_skip("bash", "cc", "cmake", "arm-none-eabi-gcc", "qemu-system-arm")
+    monkeypatch.chdir(tmp_path)
+    assert execute(path, tmp_path) > 0
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("path", FRAMEWORKS, ids=named)
+def test_a_walkthrough_from_a_framework_does_what_it_says(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert execute(path, tmp_path) > 0
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *PAGES, *FRAMEWORKS], ids=named)
+def test_no_block_of_python_or_c_is_left_out_without_a_reason(path: Path) -> None:
+    left = [
+        f"{path.name}:{block.line}"
+        for block in blocks_of(path.read_text())
+        if block.language in ("python", "sh", "c", "cmake") and not block.mark
+    ]
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("<!-- run -->\n```python\nassert 1 == 2\n```\n", "AssertionError"),
+        ("<!-- run -->\n```sh\nfalse\n```\n", "page.md:3"),
+        ('<!-- run -->\n```python\nprint("1")\n```\n\n<!-- output -->\n```\n2\n```\n', "says"),
+        ("<!-- runs -->\n```python\n```\n", "runs"),
+    ],
+)
+def test_a_page_that_says_something_else_fails(text: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(text)
+    with pytest.raises(AssertionError) as error:
+        Page(path, tmp_path).execute()
+    assert why in str(error.getrepr() if hasattr(error, "getrepr") else error)
+
+
+def test_dots_in_an_output_stand_for_any_text(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text('<!-- run -->\n```python\nprint("a 1 b")\n```\n<!-- output -->\n```\na ... b\n```\n')
+    assert Page(path, tmp_path).execute() == 1
