@@ -44,6 +44,7 @@ FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Files, config: Any) -> Files:
+    """Pages that are made, and reports."""
     for path, page in PAGES.items():
         file = ROOT / path
         text = _of_notebook(file) if file.suffix == ".ipynb" else file.read_text()
@@ -58,6 +59,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links of the repository as links of the site, but in code."""
     here = page.file.src_uri
     origin = next((path for path, uri in PAGES.items() if uri == here), f"docs/{here}")
     parts, end = [], 0
