@@ -49,11 +49,11 @@ FRAMEWORKS := build/docs-frameworks
 .PHONY: docs
 docs: $(DOCS_TOOLS)/.packages reports ## build the documentation as a site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(DOCS_TOOLS)/bin/python -m mkdocs build --strict --quiet
-	@echo "build/site/index.html"
+	@echo "build/site/index.html; with its search: python3 -m http.server --directory build/site"
 
 .PHONY: docs-test
 docs-test: $(PACKAGES) $(FRAMEWORKS)/.packages docs ## run what needs PyTorch and Keras (1.3 GB), look at the site
-	$(FRAMEWORKS)/bin/python -m pytest -q -m docs tests/docs/test_frameworks.py
+	$(FRAMEWORKS)/bin/python -m pytest -q -m docs --disable-warnings tests/docs/test_frameworks.py
 	$(PYTEST) -m docs tests/docs/test_site.py
 
 $(DOCS_TOOLS)/.packages: pyproject.toml | tools
@@ -65,7 +65,7 @@ $(FRAMEWORKS)/.packages: pyproject.toml | tools
 	"$$(scripts/setup.sh --python)" -m venv $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_FROM) torch
 	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[keras]' \
-	    'keras>=3' onnxscript pytest
+	    'keras>=3' onnxruntime onnxscript pytest
 	touch $@
 
 # An environment of its own: PyTorch is for this example alone. TORCH_FROM: options of pip, for

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+import lstm_edge
 from tests.docs.blocks import ROOT
+from tests.support.tools import skip_or_fail
 
 SITE = ROOT / "build" / "site"
 LOADED = re.compile(
@@ -15,6 +17,12 @@ LOADED = re.compile(
 )
 
 pytestmark = pytest.mark.docs
+
+
+@pytest.fixture(autouse=True)
+def _site() -> None:
+    if not SITE.is_dir():
+        skip_or_fail("there is no site: make docs")
 
 
 def test_no_page_loads_anything_from_a_network() -> None:
@@ -38,7 +46,5 @@ def test_each_example_has_its_report() -> None:
 
 def test_the_api_has_every_public_name() -> None:
     text = re.sub(r"<[^>]+>", "", (SITE / "api.html").read_text())
-    import lstm_edge
-
     for name in lstm_edge.__all__:
         assert name == "__version__" or name in text, name
