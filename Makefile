@@ -42,6 +42,32 @@ examples: $(PACKAGES) ## score all examples, in float and in integers; write exa
 reports: $(PACKAGES) ## write a report of each example, in build/reports
 	$(PYTHON) -m examples.reports build/reports
 
+# Environments of their own: the site's generator; PyTorch and Keras, for two walkthroughs.
+DOCS_TOOLS := build/docs-tools
+FRAMEWORKS := build/docs-frameworks
+
+.PHONY: docs
+docs: $(DOCS_TOOLS)/.packages reports ## build the documentation as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(DOCS_TOOLS)/bin/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html; with its search: python3 -m http.server --directory build/site"
+
+.PHONY: docs-test
+docs-test: $(PACKAGES) $(FRAMEWORKS)/.packages docs ## run what needs PyTorch and Keras (1.3 GB), look at the site
+	$(FRAMEWORKS)/bin/python -m pytest -q -m docs --disable-warnings tests/docs/test_frameworks.py
+	$(PYTEST) -m docs tests/docs/test_site.py
+
+$(DOCS_TOOLS)/.packages: pyproject.toml | tools
+	"$$(scripts/setup.sh --python)" -m venv $(DOCS_TOOLS)
+	$(DOCS_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+$(FRAMEWORKS)/.packages: pyproject.toml | tools
+	"$$(scripts/setup.sh --python)" -m venv $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_FROM) torch
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[keras]' \
+	    'keras>=3' onnxruntime onnxscript pytest
+	touch $@
+
 # An environment of its own: PyTorch is for this example alone. TORCH_FROM: options of pip, for
 # instance an index of builds without CUDA, which are smaller.
 QAT := build/qat
@@ -70,7 +96,7 @@ $(PACKAGE_TOOLS)/.packages: tests/packages/requirements.txt | tools
 .PHONY: test
 test: export OMP_NUM_THREADS := 1
 test: check $(PACKAGE_TOOLS)/.packages ## check, then all tests but those of `make long`
-	$(PYTEST) -n 2 -m "not long" tests
+	$(PYTEST) -n 2 -m "not long and not docs" tests
 
 .PHONY: long
 long: export OMP_NUM_THREADS := 1
