@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from lstm_edge.api.compiled import Compiled
     from lstm_edge.api.compiled import open_folder as open
     from lstm_edge.api.compiling import compile_network as compile
-    from lstm_edge.api.cost import Cost
     from lstm_edge.api.network import Network, load
     from lstm_edge.api.stream import Stream
+    from lstm_edge.cost import Cost
     from lstm_edge.errors import (
         BudgetError,
         DataError,
@@ -63,7 +63,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "About": ("packages.about", "About"),
     "Compiled": ("api.compiled", "Compiled"),
-    "Cost": ("api.cost", "Cost"),
+    "Cost": ("cost", "Cost"),
     "Network": ("api.network", "Network"),
     "Stream": ("api.stream", "Stream"),
     "compile": ("api.compiling", "compile_network"),

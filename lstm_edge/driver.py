@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.profile.budgets import check_tools
+from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
 from lstm_edge.search.judge import judge_of
 from lstm_edge.search.program import Calibrated, find_program
@@ -34,16 +35,11 @@ from lstm_edge.search.widths import json_of
 from lstm_edge.targets import Target
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-Progress = Callable[[int, int], None]
 
 TOO_FEW = (
     "too few calibration samples to hold any back, so the bound was judged by those that formats "
     "and weights were made from; give 5 or more"
 )
-
-
-def silent(done: int, total: int) -> None:
-    """Progress that nobody looks at."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from lstm_edge.labels import (
     scores_of,
 )
 from lstm_edge.passes.calibrate import chained
+from lstm_edge.progress import Tell, quiet
 from lstm_edge.runner import run_compiled
 
 Array = npt.NDArray[Any]
@@ -88,14 +89,18 @@ def run_on(bundle: Bundle, where: str, feed: Feed) -> Results:
 
 
 def verify(
-    bundle: Bundle, data: Any, places: tuple[str, ...], labels: Arrays | None = None
+    bundle: Bundle,
+    data: Any,
+    places: tuple[str, ...],
+    labels: Arrays | None = None,
+    tell: Tell = quiet,
 ) -> Verified:
     """Run everywhere on the same inputs and compare.
 
     data: the model's inputs, given as `given.py` says; None for the held-back part of the
     calibration set, as calls of a stream where states are fed back. labels: arrays of a file of
     labels, as in `labels.py`. Of recordings all bits are compared, and the error is that of what
-    `given.together` takes of them.
+    `given.together` takes of them. `tell` is told what runs.
     """
     program, reference = bundle.program, bundle.reference
     drawn = bundle.made_up
@@ -117,6 +122,7 @@ def verify(
     real = chained(reference, real) if from_compile else real
     if found is not None:
         check_samples(found, real)
+    tell("numpy and float")
     measured = measure(program, reference, real)
     runs = [(stored_feed(program, real), measured.ours)]
     if fed.recordings:
@@ -124,6 +130,7 @@ def verify(
         runs = [(feed, run_numpy(program, feed)) for feed in stored]
     exact, differences = {}, {}
     for place, built in _built(bundle, places):
+        tell(f"C on {place}")
         wrong = [
             _difference(name, numbers, theirs[name])
             for feed, ours in runs

@@ -16,18 +16,16 @@ from lstm_edge.accuracy.tally import Error
 from lstm_edge.manifest import AccuracyEntry, ErrorEntry
 
 SHOWN_STEPS = 5
-HALVINGS = 6
 HEADINGS = (
     "layer",
     "value",
     "stored as",
     "SQNR",
-    "max error",
-    "rms error",
+    "max",
+    "rms",
     "drift",
     "clipped",
-    "bits unused",
-    "% of numbers in each halving below the largest",
+    "free",
 )
 
 
@@ -37,14 +35,14 @@ def lines(accuracy: Accuracy) -> list[str]:
     for output in accuracy.outputs:
         found.append(f"  output {output.name}: against float {output_text(output)}")
         if len(output.error.by_step) > 1:
-            found.append(f"    rms error by step  {_steps(output.error)}")
+            found.append(f"    rms by step  {_steps(output.error)}")
     rows = [_row(layer, value) for layer in accuracy.layers for value in layer.values]
     if rows:
         found += ["", *_table([HEADINGS, *rows])]
         moving = [v for layer in accuracy.layers for v in layer.values if len(v.error.by_step) > 1]
         width = max((len(v.name) for v in moving), default=0)
         found += [""] if moving else []
-        found += [f"  {v.name:{width}}  rms error by step  {_steps(v.error)}" for v in moving]
+        found += [f"  {v.name:{width}}  rms by step  {_steps(v.error)}" for v in moving]
     return found
 
 
@@ -89,10 +87,7 @@ def _steps(error: Error) -> str:
 
 
 def _row(layer: LayerAccuracy, value: ValueAccuracy) -> tuple[str, ...]:
-    error, used = value.error, value.used
-    total, first = max(sum(used.bins), 1), used.unused_bits
-    shown = [*used.bins[first : first + HALVINGS], sum(used.bins[first + HALVINGS :])]
-    shares = " ".join(f"{round(100 * n / total):3}" for n in shown)
+    error = value.error
     clipped = layer.saturations.get(value.name)
     return (
         layer.name,
@@ -103,8 +98,7 @@ def _row(layer: LayerAccuracy, value: ValueAccuracy) -> tuple[str, ...]:
         number(error.rms),
         "-" if error.drift is None else f"x{error.drift:.2f}",
         "-" if clipped is None else f"{clipped:,}",
-        str(used.unused_bits),
-        shares,
+        str(value.used.unused_bits),
     )
 
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from lstm_edge import bundle
 from lstm_edge.accuracy.trace import ValueTrace, trace
 from lstm_edge.api.arrays import arrays_of
-from lstm_edge.api.cost import Cost, cost_of
 from lstm_edge.api.stream import Stream
 from lstm_edge.artifacts import Compilation
 from lstm_edge.bundle import Bundle
 from lstm_edge.choices import Place
+from lstm_edge.cost import Cost, cost_of
 from lstm_edge.errors import DataError, VerificationError
 from lstm_edge.interpret.given import feeds_of, given, together
 from lstm_edge.ir.program import Program
@@ -26,6 +26,7 @@ from lstm_edge.packages.about import About
 from lstm_edge.packages.pack import default_folder, package_of
 from lstm_edge.printing.compiled import compiled as compiled_text
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
+from lstm_edge.progress import Tell, quiet
 from lstm_edge.report import report, summary
 from lstm_edge.verify import Verified, answers_on, verify
 
@@ -137,31 +138,42 @@ class Compiled:
         return found
 
     def compare(
-        self, x: Any = None, *, on: Sequence[str] | None = None, labels: Any = None
+        self,
+        x: Any = None,
+        *,
+        on: Sequence[str] | None = None,
+        labels: Any = None,
+        tell: Tell = quiet,
     ) -> Verified:
-        """The same without an error: `ok` says whether all bits agree."""
+        """The same without an error: `ok` says whether all bits agree. `tell` is told what runs."""
         default = ("host", "qemu") if self.bundle.emulated else ("host",)
         places = default if on is None else tuple(on)
         for place in places:
             if place not in ("host", "qemu"):
                 raise DataError(f"verify on {place!r}: expected host, qemu, or both")
         known = None if labels is None else self._labels(labels)
-        return verify(self.bundle, x, places, known)
+        return verify(self.bundle, x, places, known, tell)
 
-    def profile(self, board: str | None = None) -> tuple[Profile, ...]:
+    def profile(self, board: str | None = None, *, tell: Tell = quiet) -> tuple[Profile, ...]:
         """What a step costs, counted in QEMU, on each core that has an emulated board. board: a
-        part, to tell the energy of.
+        part, to tell the energy of. `tell` is told what runs.
         """
-        return profile_targets(self.bundle, board)
+        return profile_targets(self.bundle, board, tell)
 
     def report(
-        self, path: str | Path, *, x: Any = None, labels: Any = None, board: str | None = None
+        self,
+        path: str | Path,
+        *,
+        x: Any = None,
+        labels: Any = None,
+        board: str | None = None,
+        tell: Tell = quiet,
     ) -> Path:
         """Write a report as one HTML file, of what `verify` and `profile` find with the tools that
-        this computer has.
+        this computer has. `tell` is told what runs.
         """
         known = None if labels is None else self._labels(labels)
-        text = report(self.bundle, inputs=x, labels=known, board=board)
+        text = report(self.bundle, inputs=x, labels=known, board=board, tell=tell)
         file = Path(path)
         bundle.write(file.parent, {file.name: text.encode()}, is_bundle=False)
         return file

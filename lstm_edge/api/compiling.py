@@ -12,10 +12,11 @@ from lstm_edge.api.compiled import Compiled
 from lstm_edge.api.network import Network, load
 from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
-from lstm_edge.driver import Progress, compile_model, silent
+from lstm_edge.driver import compile_model
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.raw import EVERY
 from lstm_edge.profile.budgets import check_budgets
+from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
 from lstm_edge.search.from_study import check_belongs, pick
 

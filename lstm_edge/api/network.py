@@ -10,6 +10,8 @@ from typing import Any
 
 from lstm_edge import frontend
 from lstm_edge.api.sources import as_file
+from lstm_edge.cost import Cost, cost_of_built
+from lstm_edge.estimate import estimate
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.macs import macs_by_layer
@@ -55,12 +57,21 @@ class Network:
         steps = self.model.steps or 1
         return sum(macs_by_layer(lower_real(self.model), steps)) / steps
 
+    def estimate(self, target: str = "cortex-m4") -> Cost:
+        """What it will take on a core as int8, before there is any data to calibrate on.
+
+        DataError for a target that is unknown, or several cores.
+        """
+        return cost_of_built(estimate(self.model, target))
+
     def to_json(self) -> dict[str, Any]:
-        """All that `lstm-edge inspect --json` prints."""
-        return model_json(self.model)
+        """What `lstm-edge inspect --json` prints, without the estimate."""
+        found = model_json(self.model)
+        return {**found, "parameters": self.parameters, "macs": round(self.macs, 2)}
 
     def __str__(self) -> str:
-        return model_text(self.model)
+        total = f"  total  {self.parameters:,} parameters, {self.macs:,.10g} MACs a step"
+        return f"{model_text(self.model)}\n{total}"
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"

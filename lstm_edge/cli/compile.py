@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_errors, warn
+from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_errors, say, warn
 from lstm_edge.errors import DataError
 
 
@@ -142,13 +142,13 @@ def command(
         made = lstm_edge.compile(network, **options, progress=show, searching=tried)
     warn(made.warnings)
     if dump_ir is not None and made.compilation is not None:
-        click.echo(dump.dump(made.compilation, dump_ir))
+        say(dump.dump(made.compilation, dump_ir))
         return
     folder = output or Path("build") / made.name
     package = package_of(made.bundle, chosen, about) if chosen else None
     made.save(folder)
-    click.echo(compiled.compiled(made.bundle, made.errors, folder))
+    say(compiled.compiled(made.bundle, made.errors, folder))
     if package is not None:
         place = default_folder(folder, made.name)
         package.write(place)
-        click.echo(packed.packed(package, place))
+        say(packed.packed(package, place))

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, JSON, STEPS, reports_errors, warn
+from lstm_edge.cli.options import FOLDER, JSON, STEPS, reports_errors, say, warn
 
 
 @click.command("inspect", epilog="Example: lstm-edge inspect model.onnx")
 @click.argument("model", type=FOLDER)
 @STEPS
+@click.option("--target", default="cortex-m4", show_default=True, help="Core of the estimate.")
 @JSON
 @reports_errors
-def command(model: Path, steps: int | None, as_json: bool) -> None:
-    """Say what a model file holds."""
+def command(model: Path, steps: int | None, target: str, as_json: bool) -> None:
+    """Say what a model file holds, and about what it takes on a core."""
+    from lstm_edge.printing.costs import estimated
+
     network = lstm_edge.load(model, steps=steps)
     warn(network.warnings)
-    click.echo(json.dumps(network.to_json(), indent=2) if as_json else str(network))
+    cost = network.estimate(target)
+    if as_json:
+        click.echo(json.dumps({**network.to_json(), "estimate": asdict(cost)}, indent=2))
+    else:
+        say(f"{network}\n{estimated(cost)}")

@@ -29,12 +29,12 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **options)
         except LstmEdgeError as error:
-            click.echo(f"Error: {' '.join(str(error).splitlines()[:1])}", err=True)
+            complain(f"Error: {' '.join(str(error).splitlines()[:1])}")
             sys.exit(error.exit_status)
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
             remedy = "free some space" if error.errno in NO_SPACE else "check its permissions"
-            click.echo(f"Error: {error.strerror or error}{place}: {remedy}", err=True)
+            complain(f"Error: {error.strerror or error}{place}: {remedy}")
             sys.exit(1)
         except MemoryError:
             click.echo("Error: not enough memory for this model or data", err=True)
@@ -43,10 +43,25 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
+def say(text: str) -> None:
+    """To stdout, in lines that fit."""
+    from lstm_edge.printing.fitted import columns, fitted
+
+    click.echo(fitted(text, columns()))
+
+
 def warn(warnings: tuple[str, ...]) -> None:
-    """Each on a line of stderr."""
+    """Each on a line of stderr, broken where that is a terminal."""
     for text in warnings:
-        click.echo(f"Warning: {text}", err=True)
+        complain(f"Warning: {text}")
+
+
+def complain(text: str) -> None:
+    """One line for programs that read it; lines that fit for people."""
+    from lstm_edge.printing.fitted import columns, fitted
+
+    shown = fitted(text, columns(sys.stderr)) if sys.stderr.isatty() else text
+    click.echo(shown, err=True)
 
 
 class Bytes(click.ParamType[int]):

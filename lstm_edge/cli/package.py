@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, reports_errors
+from lstm_edge.cli.options import FOLDER, reports_errors, say
 
 
 @click.command("package", epilog="Example: lstm-edge package build/digits --package cmake,arduino")
@@ -46,4 +46,4 @@ def command(
     made = package_of(compiled.bundle, chosen, about, archives=archives)
     place = output or default_folder(folder, compiled.name)
     made.write(place)
-    click.echo(packed(made, place))
+    say(packed(made, place))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, JSON, reports_errors
+from lstm_edge.cli.options import FOLDER, JSON, reports_errors, say
 
 
 @click.command("profile", epilog="Example: lstm-edge profile build/digits --board stm32l4r5")
@@ -19,13 +19,15 @@ from lstm_edge.cli.options import FOLDER, JSON, reports_errors
 @reports_errors
 def command(folder: Path, board: str | None, core: str | None, as_json: bool) -> None:
     """Count what a step costs on the target: instructions, cycles, memory, energy."""
+    from lstm_edge.printing.progress import working
     from lstm_edge.profile import report
 
     compiled = lstm_edge.open(folder)
     compiled = compiled if core is None else compiled.on(core)
-    found = compiled.profile(board)
+    with working("profile") as tell:
+        found = compiled.profile(board, tell=tell)
     if not as_json:
-        click.echo("\n\n".join(report.text(each) for each in found))
+        say("\n\n".join(report.text(each) for each in found))
         return
     made = [report.to_json(each) for each in found]
     several = {"name": compiled.name, "target": compiled.bundle.name, "cores": made}

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, reports_errors
+from lstm_edge.cli.options import FOLDER, reports_errors, say
 
 
 @click.command("report", epilog="Example: lstm-edge report build/digits --open")
@@ -28,9 +28,12 @@ def command(
     opens: bool,
 ) -> None:
     """Verify and profile a compiled model, and write a report as one HTML file."""
+    from lstm_edge.printing.progress import working
+
     compiled = lstm_edge.open(folder)
     path = output or folder / "report.html"
-    compiled.report(path, x=inputs, labels=labels, board=board)
-    click.echo(str(path))
+    with working("report") as tell:
+        compiled.report(path, x=inputs, labels=labels, board=board, tell=tell)
+    say(str(path))
     if opens:
         webbrowser.open(path.resolve().as_uri())

@@ -8,7 +8,7 @@ import click
 
 import lstm_edge
 from lstm_edge.choices import Place
-from lstm_edge.cli.options import FOLDER, reports_errors
+from lstm_edge.cli.options import FOLDER, reports_errors, say
 from lstm_edge.errors import DataError
 
 
@@ -40,14 +40,16 @@ def command(
 ) -> None:
     """Run a compiled model on arrays."""
     from lstm_edge import bundle
+    from lstm_edge.printing.progress import working
 
     if core is not None and where != "qemu":
         raise DataError(f"--target {core} has no meaning with --on {where}; leave it out")
     compiled = lstm_edge.open(folder)
     compiled = compiled if core is None else compiled.on(core)
-    arrays = compiled.run(inputs, on=where, stream=stream, raw=raw)
+    with working(f"run on {where}"):
+        arrays = compiled.run(inputs, on=where, stream=stream, raw=raw)
     bundle.write(output.parent, {output.name: bundle.array_bytes(arrays)}, is_bundle=False)
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
     chosen = where == "qemu" and "cores" in compiled.manifest
     place = f"qemu, {compiled.bundle.emulated[0].name}" if chosen else where
-    click.echo(f"{output}: {shapes}, computed on {place}")
+    say(f"{output}: {shapes}, computed on {place}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lstm_edge.cli.options import FOLDER, JSON, STEPS, Bytes, reports_errors
+from lstm_edge.cli.options import FOLDER, JSON, STEPS, Bytes, reports_errors, say
 
 CHOICES = ("weights", "activations", "cell_state", "scheme", "unroll", "optimize")
 EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /shared/a.study"
@@ -70,7 +70,7 @@ def command(models: tuple[Path, ...], **options: Any) -> None:
     text = searched(Asked(models, limits=limits, **options), words, tell if shown else _silent)
     if shown:
         click.echo(err=True)
-    click.echo(text)
+    say(text)
 
 
 def _silent(done: int, most: int | None, front: int) -> None:

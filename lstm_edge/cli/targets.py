@@ -6,7 +6,7 @@ import json
 
 import click
 
-from lstm_edge.cli.options import JSON, reports_errors
+from lstm_edge.cli.options import JSON, reports_errors, say
 
 
 @click.command("targets", epilog="Example: lstm-edge targets")
@@ -27,8 +27,7 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps(listed, indent=2))
         return
     for target in found:
-        features = ", ".join(target.features) or "-"
-        click.echo(f"{target.name:14} {target.title:48} {features}")
+        say(f"{target.name:14} {' '.join(target.features) or '-':18} {target.title}")
     for cores in sets:
         members = ", ".join(target.name for target in cores.targets)
-        click.echo(f"{cores.name:14} {cores.title:48} {members}")
+        say(f"{cores.name:14} {'several':18} {cores.title}\n    {members}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, JSON, reports_errors
+from lstm_edge.cli.options import FOLDER, JSON, reports_errors, say
 from lstm_edge.errors import VerificationError
 
 
@@ -23,17 +23,18 @@ def command(
     folder: Path, inputs: Path | None, labels: Path | None, places: str | None, as_json: bool
 ) -> None:
     """Prove that numpy and C agree bit for bit, and measure the error against float."""
-    from lstm_edge.printing import verified
+    from lstm_edge.printing import progress, verified
 
     compiled = lstm_edge.open(folder)
     wanted = tuple(p.strip() for p in places.split(",")) if places else None
     for place in wanted or ():
         if place not in ("host", "qemu"):
             raise click.UsageError(f"--on {places}: expected host, qemu, or host,qemu")
-    result = compiled.compare(inputs, on=wanted, labels=labels)
+    with progress.working("verify") as tell:
+        result = compiled.compare(inputs, on=wanted, labels=labels, tell=tell)
     if as_json:
         click.echo(json.dumps(verified.verified_json(compiled.bundle, result), indent=2))
     else:
-        click.echo(verified.verified(compiled.bundle, result))
+        say(verified.verified(compiled.bundle, result))
     if not result.ok:
         raise VerificationError(result.told)

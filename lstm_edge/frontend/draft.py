@@ -7,9 +7,10 @@ comes two ONNX nodes later is simply made again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
@@ -18,12 +19,17 @@ from lstm_edge.ir.model import (
     DenseOverTime,
     FirstStep,
     Floats,
+    Folded,
     LastStep,
     Layer,
     Node,
     Slice,
+    operands_of,
+    results_of,
 )
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
+
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -31,13 +37,15 @@ class Draft:
     """Nodes in an order of computation; tensors are numbered strings until `finish.py`.
 
     roots: tensor -> the graph input whose sequence it follows step by step, None for a tensor
-    that exists once per sequence. features: tensor -> size, known at the end for inputs.
+    that exists once per sequence. features: tensor -> size, known at the end for inputs. folded:
+    what `fold` was told.
     """
 
     nodes: list[Node] = field(default_factory=list)
     roots: dict[str, str | None] = field(default_factory=dict)
     features: dict[str, int | None] = field(default_factory=dict)
     likeness: dict[str, str] = field(default_factory=dict)
+    folded: list[Folded] = field(default_factory=list)
 
     def tensor(self, root: str | None, features: int | None, like: str = "") -> str:
         """A new tensor; `features` None: as many as tensor `like`."""
@@ -107,6 +115,20 @@ class Draft:
             results.append(last)
         return self.concat(results, source)
 
+    def fold(self, tensor: str, scale: Doubles, offset: Doubles, source: str, was: str) -> None:
+        """Note that scale * was + offset is `tensor`, whose weights were made anew, or, where
+        `tensor` is `was`, that it goes into those that read it. An offset that comes right after
+        weights is their bias.
+        """
+        plain, earlier = bool((scale == 1.0).all()), []
+        if tensor != was:
+            earlier = [replace(f, tensor=tensor) for f in self.folded if f.tensor == was]
+        self.folded += earlier
+        bias = tensor != was and plain and not earlier
+        if not bias and not (plain and (offset == 0.0).all()):
+            ends = [(float(a.min()), float(a.max())) for a in (scale, offset)]
+            self.folded.append(Folded(tensor, ends[0], ends[1], source))
+
     def _step(self, kind: type[LastStep | FirstStep], name: str, x: str, source: str) -> str:
         parts = self.parts(x)
         if len(parts) > 1 and all(self.producer(part) for part in parts):
@@ -172,15 +194,3 @@ class Draft:
         known = self.features[tensor]
         like = self.likeness[tensor]
         return self.size(like) if known is None and like else known
-
-
-def operands_of(node: Node) -> tuple[str, ...]:
-    """Tensors that a node reads."""
-    if isinstance(node, Layer):
-        return tuple(node.inputs.values())
-    return node.inputs if isinstance(node, Concat) else (node.input,)
-
-
-def results_of(node: Node) -> tuple[str, ...]:
-    """Tensors that a node computes."""
-    return tuple(node.outputs.values()) if isinstance(node, Layer) else (node.output,)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.draft import Draft, operands_of, results_of
+from lstm_edge.frontend.draft import Draft
 from lstm_edge.frontend.names import identifier, unique
 from lstm_edge.ir.model import (
     Concat,
@@ -21,6 +21,8 @@ from lstm_edge.ir.model import (
     StatePart,
     StatePort,
     Tensor,
+    operands_of,
+    results_of,
 )
 
 
@@ -84,6 +86,7 @@ def finish(
         warnings=tuple(warnings),
         state_inputs=_state_ports(states[0], layers),
         state_outputs=_state_ports(states[1], layers),
+        folded=tuple(replace(f, tensor=final[f.tensor]) for f in draft.folded if f.tensor in final),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.draft import Draft, operands_of, results_of
+from lstm_edge.frontend.draft import Draft
 from lstm_edge.frontend.finish import DraftState, finish
 from lstm_edge.frontend.keras_config import layer_config
 from lstm_edge.frontend.keras_file import read_keras
@@ -17,7 +17,7 @@ from lstm_edge.frontend.keras_flow import Flow, settle
 from lstm_edge.frontend.keras_graph import Walk, run_model
 from lstm_edge.frontend.keras_inputs import input_port, state_ports
 from lstm_edge.frontend.names import unique
-from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.model import Model, Port, operands_of, results_of
 
 Named = list[tuple[str, Flow]]
 

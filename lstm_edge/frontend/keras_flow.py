@@ -157,7 +157,9 @@ def scaled(call: Call, flow: Flow, scale: Doubles, offset: Doubles) -> Flow:
         weights = made_by.params["W_y"].astype(np.float64) * scale[:, None]
         bias = made_by.params["b_y"].astype(np.float64) * scale + offset
         tensor = dense_layer(call, made_by.inputs["x"], weights, bias, made_by.source)
+        call.draft.fold(tensor, scale, offset, call.label, was=flow.tensor)
         return replace(flow, tensor=tensor)
+    call.draft.fold(flow.tensor, scale, offset, call.label, was=flow.tensor)
     before, shift = affine_of(flow)
     return replace(flow, scale=before * scale, offset=shift * scale + offset)
 

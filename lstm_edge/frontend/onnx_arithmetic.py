@@ -118,14 +118,22 @@ def scaled(
     """`scale * view + offset`: in the dense layer that made it, else left to the next weights, or
     to a layer of its own where none come.
     """
-    one, none = np.ones(1), np.zeros(1)
-    factor, shift = (one if scale is None else scale), (none if offset is None else offset)
+    factor = np.ones(1) if scale is None else scale
+    shift = np.zeros(1) if offset is None else offset
     made_by = walk.draft.producer(view.tensor)
     if isinstance(made_by, LastStep | FirstStep):
         inner = scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
         last = isinstance(made_by, LastStep)
         step = walk.draft.last_step if last else walk.draft.first_step
         return replace(inner, tensor=step(inner.tensor, made_by.source))
+    found = _into(walk, node, view, factor, shift)
+    walk.draft.fold(found.tensor, factor, shift, node.label, was=view.tensor)
+    return found
+
+
+def _into(walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles) -> View:
+    """`factor * view + shift` by what made the view, or by what will read it."""
+    made_by = walk.draft.producer(view.tensor)
     if isinstance(made_by, Layer) and made_by.cell.name == "dense" and not view.pending:
         weights, bias = _affine_rows(made_by.params["W_y"], made_by.params["b_y"], factor, shift)
         x = made_by.inputs["x"]
@@ -142,12 +150,10 @@ def scaled(
             made_by.input, rows.astype(np.float32), bias.astype(np.float32), made_by.source
         )
         return replace(view, tensor=tensor)
-    before = (one if view.scale is None else view.scale, none)
-    before = (before[0], none if view.offset is None else view.offset)
     return replace(
         view,
-        scale=before[0] * factor,
-        offset=before[1] * factor + shift,
+        scale=(1.0 if view.scale is None else view.scale) * factor,
+        offset=(0.0 if view.offset is None else view.offset) * factor + shift,
         pending=view.pending or node.label,
     )
 

@@ -16,7 +16,6 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.axes import Atom, Axis, View
-from lstm_edge.frontend.draft import operands_of, results_of
 from lstm_edge.frontend.finish import DraftState, finish
 from lstm_edge.frontend.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.onnx_activation import settled
@@ -42,7 +41,7 @@ from lstm_edge.frontend.onnx_walk import (
 from lstm_edge.frontend.ports import feature_count, has_time, is_timed, make_port, time_axis
 from lstm_edge.frontend.recurrent_weights import refuse_projection
 from lstm_edge.frontend.rewrite.sketch import needed
-from lstm_edge.ir.model import Layer, Model, Port
+from lstm_edge.ir.model import Layer, Model, Port, operands_of, results_of
 
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""

@@ -156,6 +156,7 @@ def with_names(model: Model, names: Mapping[str, str]) -> Model:
         tensors={tensors.get(name, name): _tensor(t, tensors) for name, t in model.tensors.items()},
         nodes=tuple(_node(node, tensors) for node in model.nodes),
         file_names={new: old for new, old in files.items() if new != old},
+        folded=tuple(replace(f, tensor=tensors.get(f.tensor, f.tensor)) for f in model.folded),
     )
 
 

@@ -149,13 +149,40 @@ class Slice:
     source: str = ""
 
 
+@dataclass(frozen=True)
+class Folded:
+    """Arithmetic of the file that is done inside: `scale * numbers + offset` of a tensor.
+
+    tensor: whose numbers. scale, offset: the smallest and the largest of its features. source: the
+    node or layer of the file. An input is given as it is before this.
+    """
+
+    tensor: str
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    source: str
+
+
 Node = Layer | LastStep | FirstStep | DenseOverTime | Concat | Slice
+
+
+def operands_of(node: Node) -> tuple[str, ...]:
+    """Tensors that a node reads."""
+    if isinstance(node, Layer):
+        return tuple(node.inputs.values())
+    return node.inputs if isinstance(node, Concat) else (node.input,)
+
+
+def results_of(node: Node) -> tuple[str, ...]:
+    """Tensors that a node computes."""
+    return tuple(node.outputs.values()) if isinstance(node, Layer) else (node.output,)
 
 
 @dataclass(frozen=True)
 class Model:
     """A network: `nodes` in an order of computation. steps: sequence length, None if any.
     file_names: name of an input, output or state -> what the file calls it, where that differs.
+    folded: scales and offsets of the file, which weights or layers of their own do.
     """
 
     name: str
@@ -169,3 +196,4 @@ class Model:
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
     file_names: Mapping[str, str] = field(default_factory=dict)
+    folded: tuple[Folded, ...] = ()

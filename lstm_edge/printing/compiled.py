@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lstm_edge.bundle import Bundle
-from lstm_edge.manifest import AttemptEntry, Manifest, of_core
+from lstm_edge.cost import cost_of
+from lstm_edge.manifest import AttemptEntry, of_core
+from lstm_edge.printing.costs import cost_lines
 from lstm_edge.printing.model import shape_text
 
 
@@ -17,9 +19,9 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
     lines = [f"{m['name']}: {place}for {m['target']}, {m['options']}"]
     if "cores" in m:
         for name in m["cores"]:
-            lines += [f"  {name}", *(f"  {line}" for line in _costs(of_core(m, name)))]
+            lines += [f"  {name}", *(f"  {line}" for line in cost_lines(cost_of(of_core(m, name))))]
     else:
-        lines += _costs(m)
+        lines += cost_lines(cost_of(m))
     for kind, ports in (("input", m["inputs"]), ("output", m["outputs"])):
         for port in ports:
             once = "a sequence" if kind == "input" else "after the last step"
@@ -34,48 +36,32 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
     return "\n".join(lines)
 
 
-def _costs(m: Manifest) -> list[str]:
-    """Flash, RAM and a step on one core."""
-    flash, ram = m["flash"], m["ram"]
-    code = "unknown (compiler not installed)" if flash["code"] is None else f"{flash['code']:,} B"
-    return [
-        f"  flash  code {code}, weights {flash['weights']:,} B, tables {flash['tables']:,} B",
-        f"  RAM    state {ram['state']:,} B, scratch {ram['scratch']:,} B",
-        f"  step   {_work(m)}",
-    ]
-
-
-def _work(manifest: Manifest) -> str:
-    """MACs of a step, and about how many instructions."""
-    macs, instructions = manifest["macs"], manifest["instructions"]
-    text = f"{macs:,.10g} MACs"
-    if instructions is None:
-        return f"{text}, instructions unknown: this core has no hardware for float32"
-    per_mac = f", {instructions / macs:.2f} per MAC" if macs else ""
-    return f"{text}, about {instructions:,} instructions{per_mac} (estimated at -O2)"
-
-
 def tried(attempts: Sequence[AttemptEntry]) -> list[str]:
     """A table of the widths that were tried; the chosen one is marked."""
-    rows = [("  tried  widths", "constants", "instructions", "worst output", "points lost")]
+    rows = [("constants", "instructions", "worst", "points lost", "weights, activations")]
     for each in attempts:
         lost = "-" if each["points_lost"] is None else f"{each['points_lost']:+.2f}"
         rows.append(
             (
-                f"  {'*' if each['chosen'] else ' '}      {each['options']}",
                 f"{each['flash']:,} B",
-                f"about {each['instructions']:,}",
+                f"{each['instructions']:,}",
                 f"{each['sqnr_db']:.1f} dB",
                 lost,
+                _widths(each["options"]),
             )
         )
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
+    marks = ["tried", *("*" if each["chosen"] else "" for each in attempts)]
     return [
         "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(t.rjust(w) for t, w in zip(row[1:], widths[1:], strict=True)),
-            ]
+            [f"  {mark:5}", *(t.rjust(w) for t, w in zip(row, widths, strict=False)), row[-1]]
         )
-        for row in rows
+        for mark, row in zip(marks, rows, strict=True)
     ]
+
+
+def _widths(options: str) -> str:
+    """`int8, 12 lstm:8` of `weights=int8 activations=12 lstm:activations=8`."""
+    words = options.replace("weights=", "").replace("activations=", "").split()
+    base = [word for word in words if ":" not in word]
+    return " ".join([", ".join(base), *(word for word in words if ":" in word)])

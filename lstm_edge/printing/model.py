@@ -9,6 +9,7 @@ from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
     FirstStep,
+    Folded,
     LastStep,
     Layer,
     Model,
@@ -16,6 +17,7 @@ from lstm_edge.ir.model import (
     Port,
     Slice,
     StatePort,
+    results_of,
 )
 from lstm_edge.passes.naming import equation, name_expressions
 
@@ -26,6 +28,7 @@ def model(m: Model) -> str:
     """Layers, shapes and equations of a model."""
     lines = [f"{m.name}: SHA-256 {m.sha256}"]
     lines += [f"  input  {_port(m, p)}" for p in m.inputs]
+    lines += [f"  scaled {_folded(m, f)}" for f in m.folded]
     for node in m.nodes:
         if isinstance(node, LastStep | FirstStep):
             which = "last" if isinstance(node, LastStep) else "first"
@@ -46,6 +49,29 @@ def model(m: Model) -> str:
     lines += [_state_port(m, "state out", p) for p in m.state_outputs]
     lines.append(f"  steps  {m.steps or 'any number'}")
     return "\n".join(lines)
+
+
+def _folded(m: Model, f: Folded) -> str:
+    """`x plus -1 to 3, by Sub 'centre': give x as it is before`."""
+    port = next((p for p in m.inputs if p.tensor == f.tensor), None)
+    parts = [
+        f"{word} {_ends(ends)}"
+        for word, ends, idle in (("times", f.scale, (1.0, 1.0)), ("plus", f.offset, (0.0, 0.0)))
+        if ends != idle
+    ]
+    what = port.name if port else f"result of {_maker(m, f.tensor)}"
+    advice = f": give {port.name} as it is before" if port else ""
+    return f"{what} {', '.join(parts)}, by {f.source}{advice}"
+
+
+def _ends(ends: tuple[float, float]) -> str:
+    low, high = ends
+    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+
+
+def _maker(m: Model, tensor: str) -> str:
+    """The node that computes a tensor."""
+    return next(node.name for node in m.nodes if tensor in results_of(node))
 
 
 def _port(m: Model, port: Port) -> str:
@@ -89,6 +115,7 @@ def model_json(m: Model) -> dict[str, Any]:
         "state_inputs": [_state_json(m, p) for p in m.state_inputs],
         "state_outputs": [_state_json(m, p) for p in m.state_outputs],
         "layers": [_node_json(m, node) for node in m.nodes],
+        "folded": [_folded_json(m, f) for f in m.folded],
         "warnings": list(m.warnings),
     }
 
@@ -104,6 +131,12 @@ def _state_json(m: Model, port: StatePort) -> dict[str, Any]:
     names = {"name": port.name, "file_name": file_name}
     states = [{"layer": part.layer, "state": part.state} for part in port.parts]
     return {**names, "shape": port.shape, "partner": port.partner, "states": states}
+
+
+def _folded_json(m: Model, f: Folded) -> dict[str, Any]:
+    port = next((p.name for p in m.inputs if p.tensor == f.tensor), None)
+    of = {"input": port, "layer": None if port else _maker(m, f.tensor)}
+    return {**of, "scale": f.scale, "offset": f.offset, "source": f.source}
 
 
 def _node_json(m: Model, node: Node) -> dict[str, Any]:

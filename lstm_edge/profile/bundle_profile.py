@@ -25,6 +25,7 @@ from lstm_edge.profile.results import Band, CallCost, Cost, Flash, FunctionCost,
 from lstm_edge.profile.stack import Bound, stack_bound, stack_seen
 from lstm_edge.profile.systick import build_timed, timed_calls
 from lstm_edge.profile.timing import Timing, find_timing
+from lstm_edge.progress import Tell, quiet
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain.process import find_tool
 
@@ -71,12 +72,16 @@ class _Measured:
     executable: Executable
 
 
-def profile_targets(bundle: Bundle, board: str | None = None) -> tuple[Profile, ...]:
+def profile_targets(
+    bundle: Bundle, board: str | None = None, tell: Tell = quiet
+) -> tuple[Profile, ...]:
     """`profile_bundle` for each target that has an emulated board; for the only one, as it says.
+    `tell` is told which one runs.
 
     TargetError for a board where there are several targets: a part has one core.
     """
     if len(bundle.targets) == 1 or not bundle.emulated:
+        tell(f"instructions on {bundle.name}")
         return (profile_bundle(bundle, board),)
     names = [target.name for target in bundle.emulated]
     if board is not None:
@@ -84,7 +89,11 @@ def profile_targets(bundle: Bundle, board: str | None = None) -> tuple[Profile, 
             f"--board {board} is a part with one core, the bundle is for {', '.join(names)}; "
             "choose one of them with --target"
         )
-    return tuple(profile_bundle(bundle.on(name)) for name in names)
+    found = []
+    for name in names:
+        tell(f"instructions on {name}")
+        found.append(profile_bundle(bundle.on(name)))
+    return tuple(found)
 
 
 def profile_bundle(bundle: Bundle, board: str | None = None) -> Profile:

@@ -148,7 +148,7 @@ def _energy_json(energy: Energy) -> dict[str, Any]:
 
 
 def _calls(profile: Profile) -> list[str]:
-    lines = [f"  {'':20} {'instructions':>14} {'most':>12} {'cycles':>12}   band"]
+    lines = [f"  {'':20} {'instructions':>13} {'most':>11} {'cycles':>11}   band"]
     for call in (profile.step, profile.run):
         if call is None:
             continue
@@ -159,7 +159,7 @@ def _calls(profile: Profile) -> list[str]:
         plural = "" if call.steps == 1 else "s"
         kind = "step" if call is profile.step else f"run of {call.steps} step{plural}"
         mean, most = call.mean.instructions, call.most.instructions
-        lines.append(f"  {kind:20} {mean:>14,.0f} {most:>12,.0f} {cycles:>12}   {band}".rstrip())
+        lines.append(f"  {kind:20} {mean:>13,.0f} {most:>11,.0f} {cycles:>11}   {band}".rstrip())
     samples = "made-up" if profile.made_up else "held-back"
     lines += [
         f"  {call.function}: {call.macs:,.0f} MACs{_ratios(call)}; "

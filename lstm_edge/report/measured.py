@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
+from lstm_edge.progress import Tell, quiet
 from lstm_edge.report.collect import collect
 from lstm_edge.report.page import page
 from lstm_edge.report.values import ReportValues
@@ -25,23 +26,31 @@ def report(
     inputs: Any = None,
     labels: Arrays | None = None,
     board: str | None = None,
+    tell: Tell = quiet,
 ) -> str:
     """The text of report.html.
 
     inputs, labels: as `verify` takes them. board: a part to tell the energy of. A compiler or an
     emulator that is not there leaves out what it is for, and the page says so; with `board` it is a
-    ToolchainError. DataError, TargetError: as from `verify` and `profile_targets`.
+    ToolchainError. DataError, TargetError: as from `verify` and `profile_targets`. `tell` is told
+    what runs.
     """
-    return page(measured(bundle, inputs, labels, board))
+    return page(measured(bundle, inputs, labels, board, tell))
 
 
-def measured(bundle: Bundle, inputs: Any, labels: Arrays | None, board: str | None) -> ReportValues:
+def measured(
+    bundle: Bundle,
+    inputs: Any,
+    labels: Arrays | None,
+    board: str | None,
+    tell: Tell = quiet,
+) -> ReportValues:
     """The values of that report."""
-    verified = verify(bundle, inputs, _places(bundle), labels)
+    verified = verify(bundle, inputs, _places(bundle), labels, tell)
     has_own = labels is not None and any(p.name in labels for p in bundle.program.inputs)
     profiles: tuple[Profile, ...] = ()
     if board is not None or _can_profile(bundle):
-        profiles = profile_targets(bundle, board)
+        profiles = profile_targets(bundle, board, tell)
     return collect(bundle, verified, profiles, arrays=labels if has_own else inputs)
 
 

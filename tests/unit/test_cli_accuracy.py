@@ -63,7 +63,7 @@ def test_text_has_a_line_for_each_output_and_each_value_of_a_layer(digits: Path)
     rows = lines[lines.index(heading) + 1 :][:3]
     assert [row.split()[:2] for row in rows] == [["lstm", "c"], ["lstm", "h"], ["fc", "y"]]
     assert all(row[heading.index("SQNR") :].split()[1] == "dB" for row in rows)
-    assert any(line.startswith("  lstm.h  rms error by step  0: ") for line in lines)
+    assert any(line.startswith("  lstm.h  rms by step  0: ") for line in lines)
     assert not any("Warning" in line for line in lines)
 
 
@@ -72,7 +72,7 @@ def test_the_report_is_what_verify_prints_without_the_places(digits: Path) -> No
     printed = done("verify", digits).stdout.splitlines()
     assert report[0] == "digits, 25 held-back samples of 8 steps"
     assert printed[1] == "  numpy == host: identical, bit for bit"
-    assert report[1:] == printed[2:]
+    assert " ".join(report[1:]).split() == " ".join(printed[2:]).split()
 
 
 def test_the_manifest_keeps_the_figures(digits: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_calibration_that_does_not_cover_the_inputs_is_warned_about(tmp_path: 
     assert "calibrate with data that covers" in first
     assert any(text.startswith("output logits: SQNR ") for text in others)
     text = done("verify", tmp_path / "out", "--inputs", TEST).stdout
-    assert f"  Warning: {first}" in text.splitlines()
+    assert f"Warning: {first}" in " ".join(text.split())
 
 
 def test_held_back_samples_that_leave_the_range_are_warned_about_at_compile(tmp_path: Path) -> None:

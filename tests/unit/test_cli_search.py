@@ -13,6 +13,7 @@ from tests.support.command import done, load, refused, save
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
 MODEL = EXAMPLE / "digits.onnx"
+TRIED = "  tried  constants  instructions    worst  points lost  weights, activations"
 BASE = ("compile", MODEL, "--target", "cortex-m4", "--calibration", EXAMPLE / "calibration.npz")
 
 
@@ -32,9 +33,14 @@ def test_auto_holds_the_bound_and_says_what_was_tried(tmp_path: Path) -> None:
     assert cheaper
     assert all(each["sqnr_db"] < 44.0 for each in cheaper)
     assert chosen["options"] in found["options"]
-    for each in found["search"]:
-        assert each["options"] in text
-    assert f"  *      {chosen['options']}" in text
+    rows = [line.split() for line in text.splitlines()[text.splitlines().index(TRIED) + 1 :]]
+    assert len(rows) == len(found["search"])
+    for row, each in zip(rows, found["search"], strict=True):
+        assert (row[0] == "*") == each["chosen"]
+        assert f"{each['flash']:,}" in row
+        assert f"{each['instructions']:,}" in row
+        words = each["options"].replace("weights=", "").replace("activations=", "").split()
+        assert [word.strip(",") for word in row[-len(words) :]] == words
     assert found["accuracy"]["outputs"]["logits"]["sqnr_db"] == pytest.approx(
         chosen["sqnr_db"], abs=0.02
     )

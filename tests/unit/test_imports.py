@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("choices", "errors", "formats"),
+    ("choices", "errors", "formats", "progress"),
     ("archive", "operations", "resources", "rounding"),
     ("fake_quantization", "ir", "manifest"),
     ("functions", "kernels", "targets"),
@@ -22,9 +22,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("accuracy", "sizes", "runner"),
     ("data", "labels"),
     ("built", "measured"),
-    ("artifacts", "packages", "profile", "search"),
+    ("artifacts", "cost", "packages", "profile", "search"),
     ("request", "verify"),
-    ("driver",),
+    ("driver", "estimate"),
     ("printing", "report"),
     ("api",),
     ("cli",),
@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 floors, never from its own floor or a higher one. Everybody may import `__version__`.
 """
 
-OFFERED = ("api", "errors", "fake_quantization", "packages")
+OFFERED = ("api", "cost", "errors", "fake_quantization", "packages")
 """What the package itself imports, to offer it to its users."""
 
 MAX_LINES = 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lstm_edge.built import Built
 from lstm_edge.manifest import Manifest
 
 
@@ -46,4 +47,20 @@ def cost_of(manifest: Manifest) -> Cost:
         ram["scratch"],
         manifest["macs"],
         manifest["instructions"],
+    )
+
+
+def cost_of_built(built: Built) -> Cost:
+    """Of C that was made for one core."""
+    sizes, step = built.sizes, built.cost
+    instructions = None if step.instructions is None else round(step.instructions)
+    return Cost(
+        built.target.name,
+        sizes.code,
+        sizes.weights,
+        sizes.tables,
+        sizes.state,
+        sizes.scratch,
+        round(step.macs, 2),
+        instructions,
     )
