@@ -70,7 +70,10 @@ def command(models: tuple[Path, ...], **options: Any) -> None:
     text = searched(Asked(models, limits=limits, **options), words, tell if shown else _silent)
     if shown:
         click.echo(err=True)
-    say(text)
+    if options["as_json"]:
+        click.echo(text)
+    else:
+        say(text)
 
 
 def _silent(done: int, most: int | None, front: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.command import done, load, refused, save
+from tests.support.command import FIXTURES, done, load, refused, save
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
 MODEL = EXAMPLE / "digits.onnx"
@@ -167,3 +167,13 @@ def test_the_choice_is_the_same_each_time(tmp_path: Path) -> None:
         done(*BASE, *words, "-o", tmp_path / name)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_json_of_a_study_is_json_however_long_a_line_is(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    words = ("--weights", "int4,int8", "--activations", "8", "--cell-state", "32", "--json")
+    study = ("--target", "cortex-m4", "--study", tmp_path / "study")
+    result = done("search", FIXTURES / "head_last.legacy.onnx", *study, *words)
+    found = json.loads(result.stdout)
+    assert any(len(line) > 80 for line in result.stdout.splitlines())
+    assert all("\n" not in each["options"] for each in found["front"])
