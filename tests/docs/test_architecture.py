@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import is_dataclass
+from typing import Any
 
 import pytest
 
@@ -40,9 +40,8 @@ def test_there_are_values() -> None:
 @pytest.mark.parametrize(("name", "file"), VALUES)
 def test_a_value_is_in_its_file_and_frozen(name: str, file: str) -> None:
     module = importlib.import_module(f"lstm_edge.{file.removesuffix('.py').replace('/', '.')}")
-    value = getattr(module, name)
+    value: Any = getattr(module, name)
     assert value.__module__ == module.__name__
-    assert is_dataclass(value)
     assert value.__dataclass_params__.frozen == (name not in THAWED)
 
 
