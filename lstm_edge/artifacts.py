@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import __version__, bundle
+from lstm_edge.archive import array_bytes
 from lstm_edge.built import Built
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import Data
@@ -79,7 +80,7 @@ def bundle_of(made: Compilation) -> Bundle:
     files = {name: text.encode() for name, text in sources.items()}
     files[bundle.PROGRAM] = to_bytes(program)
     files[bundle.REFERENCE] = to_bytes(made.reference)
-    files[bundle.HELD_BACK] = bundle.array_bytes(made.data.raw_held_back)
+    files[bundle.HELD_BACK] = array_bytes(made.data.raw_held_back)
     if made.measured.report:
         files[bundle.REPORT] = made.measured.report.encode()
     described = manifest_of(made, [*files, bundle.MANIFEST])

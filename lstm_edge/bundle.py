@@ -7,11 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import archive, manifest
@@ -109,6 +107,7 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
     created = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _check_places(folder, files)
         listed = _listed_files(folder, files) if is_bundle else []
         stale = [name for name in listed if name not in files]
         with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
@@ -126,6 +125,16 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
         raise DataError(
             f"{folder} cannot be written ({error.strerror or error}); choose another with -o"
         ) from None
+
+
+def _check_places(folder: Path, files: Mapping[str, bytes]) -> None:
+    """DataError, before a file is moved, where one cannot be."""
+    for name in files:
+        if (folder / name).is_dir():
+            raise DataError(
+                f"{folder / name} is a folder where a file belongs; move it, or choose another "
+                "folder with -o"
+            )
 
 
 def _listed_files(folder: Path, files: Mapping[str, bytes]) -> list[str]:
@@ -176,10 +185,3 @@ def read_arrays(path: Path) -> dict[str, Array]:
         ) from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-
-
-def array_bytes(arrays: Mapping[str, Array]) -> bytes:
-    """An npz file; the same arrays give the same bytes."""
-    stream = BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()
