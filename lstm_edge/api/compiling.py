@@ -132,7 +132,14 @@ def _of_study(text: str, request: Request, network: Network, calibration: Any) -
     picked, found = pick(text)
     check_belongs(picked, found, network.model, request.target, arrays)
     point = picked.point
-    request = replace(request, scheme=point.scheme, unroll=point.unroll, optimize=point.optimize)
+    stack = found.limits.stack if request.max_stack is None else request.max_stack
+    request = replace(
+        request,
+        scheme=point.scheme,
+        unroll=point.unroll,
+        optimize=point.optimize,
+        max_stack=stack,
+    )
     if point.options is None:
         return request
     return replace(

@@ -124,8 +124,8 @@ def grid_for(
     room = int(np.floor(np.log2(ACCUMULATOR_LIMIT / reach.max())))
     wanted = MIN_FRACTION - fraction
     left_shift = min(wanted, max(room, 0))
-    # A row of small weights whose bias fills its accumulator leaves no room for the shift that large
-    # rows need: it gets larger scales, up to theirs.
+    # A row of small weights whose bias fills its accumulator leaves no room for the shift that
+    # large rows need: it gets larger scales, up to theirs.
     for shift in range(wanted, left_shift, -1):
         limit = ACCUMULATOR_LIMIT * 2.0**-shift - largest.sum()
         if limit > 0 and products.max() <= step.max() * limit:
