@@ -37,6 +37,7 @@ from lstm_edge.manifest import (
     Proof,
     StateEntry,
     StatePortEntry,
+    StudyEntry,
     Tool,
     to_json,
 )
@@ -71,6 +72,7 @@ class Compilation:
     tried: tuple[AttemptEntry, ...]
     budgets: BudgetEntry
     warnings: tuple[str, ...]
+    study: StudyEntry | None = None
 
 
 def bundle_of(made: Compilation) -> Bundle:
@@ -116,6 +118,8 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
         found["accuracy"] = made.measured.summary
     if made.tried:
         found["search"] = list(made.tried)
+    if made.study is not None:
+        found["study"] = made.study
     found["budgets"] = made.budgets
     found["files"] = files
     found["tool"] = Tool(name="lstm-edge", version=__version__)

@@ -121,6 +121,36 @@ class AttemptEntry(TypedDict):
     chosen: bool
 
 
+class PointEntry(TypedDict):
+    """A point of a study. model: what the study calls it. sqnr_db: None where it is exact. flash:
+    bytes of constants; ram: of states and scratch. percent_missed: of the worst score on labels.
+    """
+
+    trial: int
+    model: str
+    options: str
+    sqnr_db: float | None
+    points_lost: float | None
+    percent_missed: float | None
+    flash: int
+    ram: int
+    instructions: int | None
+    on_front: bool
+    chosen: bool
+
+
+class StudyEntry(TypedDict):
+    """A study that the widths come from. tried: how many points had a result by then. error, drop:
+    the bounds that it held points against. points: the front, and what was chosen.
+    """
+
+    tried: int
+    objectives: list[str]
+    error: float | None
+    drop: float | None
+    points: list[PointEntry]
+
+
 class BudgetEntry(TypedDict):
     """The limits that were asked for and held: bytes, instructions, cycles, dB, points; None for
     any number.
@@ -181,6 +211,7 @@ class Manifest(TypedDict):
     cores: NotRequired[dict[str, OfCore]]
     accuracy: NotRequired[AccuracyEntry]
     search: NotRequired[list[AttemptEntry]]
+    study: NotRequired[StudyEntry]
     budgets: BudgetEntry
     files: list[str]
     tool: Tool
@@ -193,7 +224,8 @@ PER_CORE = tuple(key for key in OfCore.__annotations__ if key != "family")
 _ALWAYS = tuple(
     key
     for key in Manifest.__annotations__
-    if key not in ("cores", "accuracy", "search") and (key == "target" or key not in PER_CORE)
+    if key not in ("cores", "accuracy", "search", "study")
+    and (key == "target" or key not in PER_CORE)
 )
 
 

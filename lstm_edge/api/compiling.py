@@ -15,10 +15,11 @@ from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
 from lstm_edge.driver import compile_model
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.raw import EVERY
+from lstm_edge.manifest import StudyEntry
 from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
-from lstm_edge.search.from_study import check_belongs, pick
+from lstm_edge.search.from_study import check_belongs, entry_of, pick
 
 Auto = Literal["auto"]
 
@@ -60,7 +61,8 @@ def compile_network(
     instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
     integers of 16 bits, of which the C then makes stored ones; a number, or one by input.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
-    widths and how C is written. progress, searching: called with (done, total).
+    widths and how C is written, and the manifest keeps the study's front. progress, searching:
+    called with (done, total).
 
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
@@ -86,10 +88,11 @@ def compile_network(
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
         _refuse(bounds, "with --scheme float32")
     loaded = load(network)
+    study = None
     if from_study is not None:
         widths = {"weights": weights, "activations": activations, "cell_state": cell_state}
         _refuse({k: v for k, v in widths.items() if v is not None}, "with --from-study")
-        request = _of_study(from_study, request, loaded, calibration)
+        request, study = _of_study(from_study, request, loaded, calibration)
     made = compile_model(
         loaded.model,
         request,
@@ -98,6 +101,7 @@ def compile_network(
         progress,
         searching,
     )
+    made = replace(made, study=study)
     bundle = bundle_of(made)
     check_budgets(request.budgets, bundle)
     return Compiled(bundle, made)
@@ -125,13 +129,15 @@ def _by_input(given: float | Mapping[str, float] | None) -> Mapping[str, float]:
     return given if isinstance(given, Mapping) else {EVERY: float(given)}
 
 
-def _of_study(text: str, request: Request, network: Network, calibration: Any) -> Request:
-    """The request with what a point of a study chose."""
+def _of_study(
+    text: str, request: Request, network: Network, calibration: Any
+) -> tuple[Request, StudyEntry]:
+    """The request with what a point of a study chose, and the study's front."""
     names = [port.name for port in network.model.inputs]
     arrays = None if calibration is None else arrays_of(calibration, names)
     picked, found = pick(text)
     check_belongs(picked, found, network.model, request.target, arrays)
-    point = picked.point
+    point, study = picked.point, entry_of(picked, found)
     stack = found.limits.stack if request.max_stack is None else request.max_stack
     request = replace(
         request,
@@ -141,14 +147,15 @@ def _of_study(text: str, request: Request, network: Network, calibration: Any) -
         max_stack=stack,
     )
     if point.options is None:
-        return request
-    return replace(
+        return request, study
+    widths = replace(
         request,
         weights=point.options.weights,
         activations=point.options.activations,
         cell_state=point.options.cell_state,
         layers=point.options.layers,
     )
+    return widths, study
 
 
 def _refuse(given: dict[str, Any], beside: str) -> None:

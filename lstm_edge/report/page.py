@@ -42,7 +42,7 @@ def page(values: ReportValues) -> str:
         over_time=list(errors.over_time(values)),
         traced=[] if is_float else list(samples.traced(values)),
         ranges=rows.range_rows(accuracy),
-        front=front.front_of(values.tried, limits),
+        front=front.front_of(values.tried, limits, values.study),
         scores=labels.scores_table(values.verified.scores),
         changes=labels.changes_of(values.verified.scores),
         ports=_ports(values),

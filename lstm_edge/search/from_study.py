@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 
 from lstm_edge import __version__
 from lstm_edge.errors import BudgetError, DataError
 from lstm_edge.interpret.feed import Arrays
 from lstm_edge.ir.model import Model
+from lstm_edge.manifest import PointEntry, StudyEntry
 from lstm_edge.search.front import Tried, chosen
 from lstm_edge.search.settings import digest
 from lstm_edge.search.study import DEFAULT_NAME, Found, read_study
@@ -38,6 +40,36 @@ def pick(text: str, name: str = DEFAULT_NAME) -> tuple[Tried, Found]:
         if each.number == number and each.result.decibels is not None:
             return each, found
     raise DataError(f"study {where}: trial {number} has no result; `search` lists those that have")
+
+
+def entry_of(picked: Tried, found: Found) -> StudyEntry:
+    """The front of a study as a manifest keeps it, with the point that was picked."""
+    front = found.front
+    every = front if picked in front else [*front, picked]
+    return {
+        "tried": len(found.tried),
+        "objectives": list(found.objectives),
+        "error": found.limits.decibels,
+        "drop": found.limits.points,
+        "points": [_point(each, found, each in front, each == picked) for each in every],
+    }
+
+
+def _point(each: Tried, found: Found, on_front: bool, is_chosen: bool) -> PointEntry:
+    result = each.result
+    return {
+        "trial": each.number,
+        "model": found.labels[each.point.model],
+        "options": each.point.describe(),
+        "sqnr_db": result.decibels if isfinite(result.decibels or 0.0) else None,
+        "points_lost": result.points,
+        "percent_missed": result.missed,
+        "flash": result.flash,
+        "ram": result.ram,
+        "instructions": result.instructions,
+        "on_front": on_front,
+        "chosen": is_chosen,
+    }
 
 
 def check_belongs(

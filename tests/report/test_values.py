@@ -17,18 +17,16 @@ from lstm_edge.passes.macs import macs_of_step
 from lstm_edge.report import ReportValues, collect
 from lstm_edge.report.charts import LEFT, RIGHT, Axis, Series, chart
 from lstm_edge.report.errors import by_step
-from lstm_edge.report.front import on_front, stairs
 from lstm_edge.report.head import verdicts, warned
 from lstm_edge.report.labels import changes_of
 from lstm_edge.report.layered import Box, place
 from lstm_edge.report.lettering import fitted, width_of
 from lstm_edge.report.numbers import share, size, tick_text, ticks
 from lstm_edge.report.rows import cycle_rows, flash_rows, range_rows, stack_rows
-from lstm_edge.report.values import CoreCost, Limits, Tried
+from lstm_edge.report.values import CoreCost, Limits
 from lstm_edge.verify import Verified
 from tests.report.conftest import profile_of
 
-POINTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12)
 GRAPHS = st.integers(1, 14).flatmap(
     lambda n: st.tuples(
         st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=24)
@@ -164,20 +162,6 @@ def test_a_remedy_is_told_apart_only_where_advice_gave_it() -> None:
     known = warned("output y: SQNR 9 dB; the error arises in layer a (exact before it): try 16")
     assert known.remedy == "try 16"
     assert warned("--weights int4 makes it slower: 7 against 6").remedy == ""
-
-
-@given(POINTS)
-def test_no_point_beats_one_of_the_stairs(points: list[tuple[int, int]]) -> None:
-    best = stairs(points)
-    for x, y in best:
-        assert not any(a <= x and b >= y and (a, b) != (x, y) for a, b in points)
-    for x, y in points:
-        assert any(a <= x and b >= y for a, b in best)
-
-
-def test_the_front_counts_instructions_flash_and_error() -> None:
-    tried = [Tried("a", 10, 10.0, 40.0), Tried("b", 5, 20.0, 40.0), Tried("c", 10, 10.0, 39.0)]
-    assert [on_front(each, tried) for each in tried] == [True, True, False]
 
 
 @given(GRAPHS)
