@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lstm_edge.report.numbers import coordinate, tick_text, ticks
 
 WIDTH, HEIGHT = 360.0, 220.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 350.0, 12.0, 180.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 350.0, 12.0, 180.0
 TONES = 6
 """Series that can be told apart, by colour and by dashes."""
 Point = tuple[float, float | None]

@@ -13,8 +13,9 @@ from lstm_edge.bundle import Bundle
 from lstm_edge.errors import ToolchainError
 from lstm_edge.report import report
 from lstm_edge.report.measured import measured
+from lstm_edge.report.page import page
 from lstm_edge.targets import load_target
-from tests.support.command import DIGITS, done
+from tests.support.command import DIGITS, done, refused
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,25 @@ def test_with_all_tools_bits_are_compared_and_instructions_counted(
     assert counted + (found.network.outside or 0.0) == pytest.approx(cost.instructions)
     assert len(found.traces[0].real) == 32
     assert found.verified.accuracy.samples == len(labels["rows"])
+    assert "No energy" not in page(found)
+
+
+def test_one_of_several_cores_can_be_told_the_energy_of(
+    target_or_skip: Callable[..., None], tmp_path: Path
+) -> None:
+    target_or_skip(load_target("cortex-m4"))
+    files = (DIGITS / "digits.onnx", "--calibration", DIGITS / "calibration.npz")
+    done("compile", *files, "--target", "cortex-m4,cortex-m0", "-o", tmp_path)
+    board = ("--board", "stm32l4r5")
+    assert "choose one of them with --target" in refused(1, "report", tmp_path, *board)
+    done("report", tmp_path, *board, "--target", "cortex-m4")
+    text = (tmp_path / "report.html").read_text()
+    assert "µJ" in text
+    assert "cortex-m0" not in text
+    done("report", tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "cortex-m0" in text
+    assert "No energy: a report of one core" in text
 
 
 def test_without_tools_the_page_says_what_is_missing(

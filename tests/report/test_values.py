@@ -17,7 +17,6 @@ from lstm_edge.passes.macs import macs_of_step
 from lstm_edge.report import ReportValues, collect
 from lstm_edge.report.charts import LEFT, RIGHT, Axis, Series, chart
 from lstm_edge.report.errors import by_step
-from lstm_edge.report.head import verdicts, warned
 from lstm_edge.report.labels import changes_of
 from lstm_edge.report.layered import Box, place
 from lstm_edge.report.lettering import fitted, width_of
@@ -151,19 +150,6 @@ def test_a_cost_that_stands_alone_has_no_bar() -> None:
     assert stack_rows([cost(), cost(stack=45)], Limits())[1].parts[0].width == "50"
 
 
-def test_verdicts_name_what_is_wrong(full: ReportValues, plain: ReportValues) -> None:
-    assert [verdict.state for verdict in verdicts(full)] == ["bad", "good", "bad"]
-    assert [verdict.state for verdict in verdicts(plain)] == ["plain", "good", "plain"]
-    strict = replace(plain, limits=Limits(error=60.0))
-    assert verdicts(strict)[1].state == "warn"
-
-
-def test_a_remedy_is_told_apart_only_where_advice_gave_it() -> None:
-    known = warned("output y: SQNR 9 dB; the error arises in layer a (exact before it): try 16")
-    assert known.remedy == "try 16"
-    assert warned("--weights int4 makes it slower: 7 against 6").remedy == ""
-
-
 @given(GRAPHS)
 def test_boxes_do_not_touch_and_ways_go_down(graph: tuple[int, list[tuple[int, int]]]) -> None:
     count, pairs = graph
@@ -231,6 +217,7 @@ def test_numbers_are_short() -> None:
         "0\u00a0%", "<\u00a00.1\u00a0%", "0.8\u00a0%", "100\u00a0%",
     ]  # fmt: skip
     assert [tick_text(x) for x in (0.5, 250.0, 6500.0, 2e6)] == ["0.5", "250", "6.5k", "2M"]
+    assert [tick_text(x) for x in (-0.0005, 0.00025, -0.0125)] == ["-5e-4", "2.5e-4", "-0.0125"]
 
 
 @given(st.text(max_size=60), st.floats(20.0, 200.0))
