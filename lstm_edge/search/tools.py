@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lstm_edge import bundle, sizes
+from lstm_edge.archive import array_bytes
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import Data
 from lstm_edge.emit.render import render
@@ -88,7 +89,7 @@ def figures_of(
         return Figures(sizes.code_size(program, target, rendered))
     found = sizes.ram_of(rendered.memory)
     files = {name: text.encode() for name, text in rendered.files.items()}
-    files[bundle.HELD_BACK] = bundle.array_bytes(data.raw_held_back)
+    files[bundle.HELD_BACK] = array_bytes(data.raw_held_back)
     manifest: dict[str, Any] = {"ram": found, "calibration": "file" if data.from_file else "drawn"}
     made = Bundle(cast(Manifest, manifest), program, reference, (target,), files)
     profile = profile_bundle(made)
