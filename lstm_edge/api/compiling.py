@@ -30,12 +30,12 @@ def compile_network(
     target: str,
     calibration: Any = None,
     labels: Any = None,
-    scheme: Scheme = "int8",
+    scheme: Scheme | None = None,
     weights: int | Auto | None = None,
     activations: int | Auto | None = None,
     cell_state: int | None = None,
-    unroll: Unroll = "gates",
-    optimize: Optimize = "speed",
+    unroll: Unroll | None = None,
+    optimize: Optimize | None = None,
     state: StateForm = "kept",
     max_error: float | None = None,
     max_drop: float | None = None,
@@ -55,8 +55,9 @@ def compile_network(
     network: of `load`, or what `load` takes. target: a core of `lstm-edge targets`, a set of them,
     or a list with commas. calibration: typical inputs [samples, *input shape]: an array, a dict by
     name, or a file; without it some are drawn, with a warning. labels: of the calibration samples,
-    for `max_drop`. scheme: int8, fixed or float32. weights: 4, 8, 16 or "auto"; activations: 8, 12,
-    16 or "auto"; cell_state: 16 or 32. max_error: dB that each output has to reach on samples that
+    for `max_drop`. scheme: int8 (default), fixed or float32. weights: 4, 8 (default), 16 or "auto";
+    activations: 8, 12 (default), 16 or "auto"; cell_state: 16 or 32 (default). unroll: none, gates
+    (default) or full; optimize: speed (default) or size. max_error: dB that each output has to reach on samples that
     are held back; max_drop: points that a score may lose; the other limits are bytes, and
     instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
     integers of 16 bits, of which the C then makes stored ones; a number, or one by input.
@@ -69,10 +70,8 @@ def compile_network(
     """
     request = Request(
         target=target,
-        scheme=scheme,
+        **_given(scheme=scheme, unroll=unroll, optimize=optimize),
         **_widths(scheme, weights, activations, cell_state),
-        unroll=unroll,
-        optimize=optimize,
         state=state,
         max_flash=max_flash,
         max_ram=max_ram,
@@ -91,7 +90,8 @@ def compile_network(
     study = None
     if from_study is not None:
         widths = {"weights": weights, "activations": activations, "cell_state": cell_state}
-        _refuse({k: v for k, v in widths.items() if v is not None}, "with --from-study")
+        of_point = {**widths, "scheme": scheme, "unroll": unroll, "optimize": optimize}
+        _refuse(of_point, "with --from-study, whose point has its own")
         request, study = _of_study(from_study, request, loaded, calibration)
     made = compile_model(
         loaded.model,
@@ -107,8 +107,13 @@ def compile_network(
     return Compiled(bundle, made)
 
 
+def _given(**options: Any) -> dict[str, Any]:
+    """Those that are not left to their defaults."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _widths(
-    scheme: Scheme,
+    scheme: Scheme | None,
     weights: int | Auto | None,
     activations: int | Auto | None,
     cell_state: int | None,
@@ -117,9 +122,7 @@ def _widths(
     given = {"weights": weights, "activations": activations, "cell_state": cell_state}
     if scheme == "float32":
         _refuse(given, "with --scheme float32")
-    return {
-        name: None if bits == "auto" else bits for name, bits in given.items() if bits is not None
-    }
+    return {name: None if bits == "auto" else bits for name, bits in _given(**given).items()}
 
 
 def _by_input(given: float | Mapping[str, float] | None) -> Mapping[str, float]:

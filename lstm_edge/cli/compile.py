@@ -28,8 +28,7 @@ from lstm_edge.errors import DataError
 @click.option(
     "--scheme",
     type=click.Choice(["int8", "fixed", "float32"]),
-    default="int8",
-    show_default=True,
+    show_default="int8",
     help="Number system; fixed: all scales are powers of two.",
 )
 @click.option(
@@ -53,15 +52,13 @@ from lstm_edge.errors import DataError
 @click.option(
     "--unroll",
     type=click.Choice(["none", "gates", "full"]),
-    default="gates",
-    show_default=True,
+    show_default="gates",
     help="Loops, unrolled columns, or straight-line code.",
 )
 @click.option(
     "--optimize",
     type=click.Choice(["speed", "size"]),
-    default="speed",
-    show_default=True,
+    show_default="speed",
     help="Fewest instructions, or least code: nothing unrolled or written twice.",
 )
 @STEPS
