@@ -57,9 +57,9 @@ def compile_network(
     name, or a file; without it some are drawn, with a warning. labels: of the calibration samples,
     for `max_drop`. scheme: int8 (default), fixed or float32. weights: 4, 8 (default), 16 or "auto";
     activations: 8, 12 (default), 16 or "auto"; cell_state: 16 or 32 (default). unroll: none, gates
-    (default) or full; optimize: speed (default) or size. max_error: dB that each output has to reach on samples that
-    are held back; max_drop: points that a score may lose; the other limits are bytes, and
-    instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
+    (default) or full; optimize: speed (default) or size. max_error: dB that each output has to
+    reach on samples that are held back; max_drop: points that a score may lose; the other limits
+    are bytes, and instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
     integers of 16 bits, of which the C then makes stored ones; a number, or one by input.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
     widths and how C is written, and the manifest keeps the study's front. progress, searching:
