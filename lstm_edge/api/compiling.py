@@ -59,8 +59,9 @@ def compile_network(
     activations: 8, 12 (default), 16 or "auto"; cell_state: 16 or 32 (default). unroll: none, gates
     (default) or full; optimize: speed (default) or size. max_error: dB that each output has to
     reach on samples that are held back; max_drop: points that a score may lose; the other limits
-    are bytes, and instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
-    integers of 16 bits, of which the C then makes stored ones; a number, or one by input.
+    are bytes, and instructions and cycles of a step. input_scale, input_zero: real =
+    (raw - zero) * scale for raw integers of 16 bits, of which the C then makes stored ones; a
+    number, or one by input.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
     widths and how C is written, and the manifest keeps the study's front. progress, searching:
     called with (done, total).
