@@ -11,6 +11,7 @@ import numpy.typing as npt
 from lstm_edge import bundle
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.batches import as_array
+from lstm_edge.interpret.given import is_array
 
 Array = npt.NDArray[Any]
 
@@ -26,3 +27,8 @@ def arrays_of(given: Any, names: Sequence[str]) -> dict[str, Array]:
             f"an array without a name, of {len(names)}; give a dict by name: {', '.join(names)}"
         )
     return {names[0]: as_array(given)}
+
+
+def is_whole(given: Any) -> bool:
+    """True for what `arrays_of` takes: no recordings one by one, and no batches."""
+    return isinstance(given, str | Path | Mapping) or is_array(given)

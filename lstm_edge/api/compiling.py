@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lstm_edge.api.arrays import arrays_of
+from lstm_edge.api.arrays import arrays_of, is_whole
 from lstm_edge.api.compiled import Compiled
 from lstm_edge.api.network import Network, load
+from lstm_edge.api.options import bits, bound, by_input, limit, refuse
 from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
 from lstm_edge.driver import compile_model
-from lstm_edge.errors import DataError
-from lstm_edge.interpret.raw import EVERY
+from lstm_edge.errors import DataError, TargetError
 from lstm_edge.manifest import StudyEntry
 from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.progress import Progress, silent
@@ -69,31 +69,35 @@ def compile_network(
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
     """
+    if not isinstance(target, str):
+        raise TargetError(
+            f"target {target!r}: expected a name such as 'cortex-m4', or several with commas"
+        )
     request = Request(
         target=target,
         **_given(scheme=scheme, unroll=unroll, optimize=optimize),
         **_widths(scheme, weights, activations, cell_state),
         state=state,
-        max_flash=max_flash,
-        max_ram=max_ram,
-        max_stack=max_stack,
-        max_insn=max_insn,
-        max_cycles=max_cycles,
-        max_error=max_error,
-        max_drop=max_drop,
-        input_scale=_by_input(input_scale),
-        input_zero=_by_input(input_zero),
+        max_flash=limit("max-flash", max_flash),
+        max_ram=limit("max-ram", max_ram),
+        max_stack=limit("max-stack", max_stack),
+        max_insn=limit("max-insn", max_insn),
+        max_cycles=limit("max-cycles", max_cycles),
+        max_error=bound("max-error", max_error),
+        max_drop=bound("max-drop", max_drop),
+        input_scale=by_input("input-scale", input_scale),
+        input_zero=by_input("input-zero", input_zero),
     )
-    if scheme == "float32":
-        bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
-        _refuse(bounds, "with --scheme float32")
     loaded = load(network)
     study = None
     if from_study is not None:
         widths = {"weights": weights, "activations": activations, "cell_state": cell_state}
         of_point = {**widths, "scheme": scheme, "unroll": unroll, "optimize": optimize}
-        _refuse(of_point, "with --from-study, whose point has its own")
+        refuse(of_point, "with --from-study, whose point has its own")
         request, study = _of_study(from_study, request, loaded, calibration)
+    if request.scheme == "float32":
+        bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
+        refuse(bounds, "with --scheme float32")
     made = compile_model(
         loaded.model,
         request,
@@ -120,17 +124,15 @@ def _widths(
     cell_state: int | None,
 ) -> dict[str, Any]:
     """Widths as a request has them: None is the default, "auto" becomes None."""
-    given = {"weights": weights, "activations": activations, "cell_state": cell_state}
+    given = {
+        name: bits(name.replace("_", "-"), width)
+        for name, width in (
+            ("weights", weights), ("activations", activations), ("cell_state", cell_state)
+        )
+    }  # fmt: skip
     if scheme == "float32":
-        _refuse(given, "with --scheme float32")
-    return {name: None if bits == "auto" else bits for name, bits in _given(**given).items()}
-
-
-def _by_input(given: float | Mapping[str, float] | None) -> Mapping[str, float]:
-    """By name of an input; a number is for all."""
-    if given is None:
-        return {}
-    return given if isinstance(given, Mapping) else {EVERY: float(given)}
+        refuse(given, "with --scheme float32")
+    return {name: None if width == "auto" else width for name, width in _given(**given).items()}
 
 
 def _of_study(
@@ -138,6 +140,11 @@ def _of_study(
 ) -> tuple[Request, StudyEntry]:
     """The request with what a point of a study chose, and the study's front."""
     names = [port.name for port in network.model.inputs]
+    if not (calibration is None or is_whole(calibration)):
+        raise DataError(
+            f"--from-study: the calibration data are a {type(calibration).__name__}, which cannot "
+            "be held against those of the study; give the file, or its arrays by name"
+        )
     arrays = None if calibration is None else arrays_of(calibration, names)
     picked, found = pick(text)
     check_belongs(picked, found, network.model, request.target, arrays)
@@ -160,10 +167,3 @@ def _of_study(
         layers=point.options.layers,
     )
     return widths, study
-
-
-def _refuse(given: dict[str, Any], beside: str) -> None:
-    for name, value in given.items():
-        if value is not None:
-            option = name.replace("_", "-")
-            raise DataError(f"--{option} has no meaning {beside}; leave it out")

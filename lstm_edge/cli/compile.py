@@ -134,7 +134,7 @@ def command(
     about = About() if package_info is None else read_about(package_info)
     options["input_scale"] = named_numbers("--input-scale", input_scale)
     options["input_zero"] = named_numbers("--input-zero", input_zero)
-    network = lstm_edge.load(model, name=name, steps=steps, rename=dict(rename))
+    network = lstm_edge.load(model, name=name, steps=steps, rename=_once(rename))
     with progress.bar("calibrating") as show, progress.bar("trying widths") as tried:
         made = lstm_edge.compile(network, **options, progress=show, searching=tried)
     warn(made.warnings)
@@ -149,3 +149,13 @@ def command(
         place = default_folder(folder, made.name)
         package.write(place)
         say(packed.packed(package, place))
+
+
+def _once(rename: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """DataError where one old name is given twice."""
+    found: dict[str, str] = {}
+    for old, new in rename:
+        if old in found:
+            raise DataError(f"--rename {old}={new}: {old} is renamed {found[old]} already")
+        found[old] = new
+    return found

@@ -142,3 +142,49 @@ def test_a_folder_where_a_file_belongs_leaves_the_bundle_as_it_was(
     with pytest.raises(lstm_edge.DataError, match="is a folder where a file belongs"):
         lstm_edge.compile(DIGITS, target="host", calibration=images, weights=4).save(folder)
     assert tree(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("weights", 8.0, "expected a whole number"),
+        ("cell_state", "wide", "expected one of 16, 32"),
+        ("max_flash", "64K", "expected a whole number"),
+        ("max_ram", float("nan"), "expected a whole number"),
+        ("max_stack", 1000.5, "expected a whole number"),
+        ("max_insn", -1, "expected 0 or more"),
+        ("max_error", "20", "expected a number"),
+        ("max_error", -5.0, "expected a number from 0 on"),
+        ("max_error", float("inf"), "expected a number from 0 on"),
+        ("input_scale", "abc", "expected a number"),
+        ("input_scale", [0.1], "expected a number"),
+        ("input_scale", {"rows": "0.1"}, "expected a number"),
+        ("input_zero", {"rows": None}, "expected a number"),
+    ],
+)
+def test_an_option_that_is_no_number_is_refused(option: str, value: Any, said: str) -> None:
+    with pytest.raises(lstm_edge.DataError, match=f"^--{option.replace('_', '-')} .*{said}"):
+        lstm_edge.compile(DIGITS, target="host", **{option: value})
+
+
+@pytest.mark.parametrize("target", [None, ["cortex-m4"]], ids=str)
+def test_a_target_that_is_no_name_is_refused(target: Any) -> None:
+    with pytest.raises(lstm_edge.TargetError, match="expected a name"):
+        lstm_edge.compile(DIGITS, target=target)
+
+
+def test_numbers_of_numpy_are_the_same_as_pythons(images: Array) -> None:
+    def files(whole: Callable[[int], Any], real: Callable[[float], Any]) -> dict[str, bytes]:
+        return dict(
+            lstm_edge.compile(
+                DIGITS,
+                target="host",
+                calibration=images,
+                weights=whole(8),
+                max_flash=whole(2**20),
+                max_error=real(20.0),
+                input_scale={"rows": real(0.125)},
+            ).files
+        )
+
+    assert files(np.int64, np.float32) == files(int, float) == files(int, np.float64)
