@@ -108,7 +108,12 @@ class Bench:
         if self._made is None:
             calibration, labels = self._arrays
             data = load_data(calibration, self.reference)
-            ranges = calibrate(self.reference, data.calibration, from_data=data.from_file)
+            ranges = calibrate(
+                self.reference,
+                data.calibration,
+                from_data=data.from_file,
+                recordings=data.recordings,
+            )
             calibrated = Calibrated(self.model, self.reference, ranges, data)
             self._made = calibrated, judge_of(self.reference, data, labels)
         return self._made

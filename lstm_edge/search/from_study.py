@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import isfinite
 from pathlib import Path
 
-from lstm_edge import __version__
 from lstm_edge.errors import BudgetError, DataError
 from lstm_edge.interpret.feed import Arrays
 from lstm_edge.ir.model import Model
@@ -75,7 +74,7 @@ def _point(each: Tried, found: Found, on_front: bool, is_chosen: bool) -> PointE
 def check_belongs(
     picked: Tried, found: Found, model: Model, target: str, calibration: Arrays | None
 ) -> None:
-    """DataError where the point was found for another model, target, data or version: its figures
+    """DataError where the point was found for another model, target or data: its figures
     would not be those of what is compiled.
     """
     sha256 = picked.point.model
@@ -87,7 +86,6 @@ def check_belongs(
     for what, known, given in (
         ("--target", found.settings["target"], target),
         ("calibration data", found.settings["calibration"], digest(calibration)),
-        ("version of lstm-edge", found.settings["tool"], __version__),
     ):
         if known != given:
             shown = f" ({known}, now {given})" if len(known) < 32 > len(given) else ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from lstm_edge import __version__
 from lstm_edge.errors import DataError
 from lstm_edge.families import load_cores
 from lstm_edge.interpret.feed import Arrays
@@ -114,6 +115,11 @@ def read_study(where: str, name: str = DEFAULT_NAME) -> Found:
     settings = attrs.get(SETTINGS)
     if settings is None:
         raise DataError(f"--study {where}: {name!r} was not made by `lstm-edge search`")
+    if settings["tool"] != __version__:
+        raise DataError(
+            f"--study {where}: {name!r} is of lstm-edge {settings['tool']}, and this is "
+            f"{__version__}, whose figures are not the same; search again with this version"
+        )
     limits = Limits(**settings["limits"])
     tried = tuple(_tried(study.get_trials(deepcopy=False)))
     return Found(tuple(settings["objectives"]), limits, attrs[LABELS], settings, tried, None)
@@ -201,16 +207,18 @@ class _Worker:
         for bench in self._benches.values():
             bench.tools = tools
 
-    def _results_of_others(self) -> dict[str, Result]:
-        """Results by key in the other studies of this storage."""
+    def _results_of_others(self) -> dict[str, Mapping[str, Any]]:
+        """Results by key in the other studies of this storage, unread: some may be of another
+        version, whose keys are others.
+        """
         found = {}
         for each in self.storage.get_all_studies():
             if each.study_name == self.study.study_name:
                 continue
             for trial in self.storage.get_all_trials(each._study_id, deepcopy=False):
-                if trial.state.name == "COMPLETE" and KEY in trial.user_attrs:
-                    result = Result.from_json(trial.user_attrs[RESULT])
-                    found[trial.user_attrs[KEY]] = result
+                attrs = trial.user_attrs
+                if trial.state.name == "COMPLETE" and KEY in attrs and RESULT in attrs:
+                    found[str(attrs[KEY])] = attrs[RESULT]
         return found
 
     def run(self, deadline: float | None, progress: Progress | None) -> None:
@@ -320,7 +328,7 @@ class _Worker:
 
     def _computed(self, number: int, key: str, point: Point) -> Result:
         if key in self._cache:
-            return self._cache[key]
+            return Result.from_json(self._cache[key])
         trial = self._id(number)
         with Beats(lambda count: self.storage.set_trial_user_attr(trial, BEAT, count)):
             return self._benches[point.model].evaluate(point, self.task.limits)
