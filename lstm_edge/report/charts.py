@@ -1,4 +1,4 @@
-"""Charts with two axes, as finished places for `chart.svg.j2`: 360 wide, as a phone shows them."""
+"""Charts with two axes, as finished places for `parts.j2`: 360 wide, as a phone shows them."""
 
 from __future__ import annotations
 

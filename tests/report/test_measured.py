@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import lstm_edge
 from lstm_edge import bundle
 from lstm_edge.bundle import Bundle
 from lstm_edge.errors import ToolchainError
@@ -77,3 +79,26 @@ def test_without_tools_the_page_says_what_is_missing(
     assert "made without a profile" in text
     with pytest.raises(ToolchainError):
         report(m4, board="stm32l4r5")
+
+
+def test_batches_that_come_one_by_one_are_a_report_of_their_samples(
+    m4: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "cc", "qemu-system-arm", "arm-none-eabi-gcc")
+    rows = bundle.read_arrays(DIGITS / "test.npz")["rows"]
+    found = measured(m4, (rows[k : k + 2] for k in range(0, 6, 2)), None, None)
+    whole = measured(m4, rows[:6], None, None)
+    assert np.array_equal(found.traces[0].ours, whole.traces[0].ours)
+    assert found.verified.accuracy.samples == 6
+
+
+def test_traces_are_of_the_inputs_beside_labels_by_any_of_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without(monkeypatch, "cc")
+    net = lstm_edge.load(DIGITS / "digits.onnx", rename={"rows": "x"})
+    made = lstm_edge.compile(net, target="host", calibration=DIGITS / "calibration.npz").bundle
+    test = bundle.read_arrays(DIGITS / "test.npz")
+    few = {name: array[:7] for name, array in test.items()}
+    (trace,) = measured(made, None, few, None).traces
+    assert len(trace.real) == 7
