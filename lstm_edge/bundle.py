@@ -13,7 +13,7 @@ from typing import Any
 import numpy.typing as npt
 
 from lstm_edge import archive, manifest
-from lstm_edge.errors import DataError
+from lstm_edge.errors import DataError, TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
 from lstm_edge.manifest import Manifest
@@ -28,6 +28,8 @@ PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
 REPORT = "report.txt"
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading files that are damaged, or other people's, raises."""
 OPTIONAL = (HELD_BACK, REPORT)
 """What a bundle can be run without."""
 
@@ -144,7 +146,7 @@ def _listed_files(folder: Path, files: Mapping[str, bytes]) -> list[str]:
         if f"{manifest['name']}.h" not in files:
             return []
         return [name for name in manifest["files"] if Path(name).name == name]
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGES:
         return []
 
 
@@ -161,10 +163,10 @@ def read(folder: Path) -> Bundle:
         there = [n for n in names if n not in OPTIONAL or (folder / n).is_file()]
         files = {name: (folder / name).read_bytes() for name in there}
         return made_of(described, files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
-    except DataError as error:
-        raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
+    except (*_DAMAGES, DataError, TargetError) as error:
+        raise DataError(
+            f"{folder} is damaged, or of another version ({error}); compile the model again"
+        ) from None
 
 
 def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:
@@ -172,6 +174,8 @@ def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:
     names = list(described["cores"]) if "cores" in described else [described["target"]]
     targets = tuple(load_target(name) for name in names)
     program, reference = (from_bytes(files[name]) for name in (PROGRAM, REFERENCE))
+    if not described["name"] == program.name == reference.name:
+        raise DataError(f"the manifest is of {described['name']}, the program {program.name}")
     return Bundle(described, program, reference, targets, files)
 
 
