@@ -144,8 +144,7 @@ class Bench:
         found = figures_of(
             program, self.reference, self.target, code, calibrated.data, counted=counted
         )
-        flash = result.flash + found.code
-        return replace(result, flash=flash, cycles=found.cycles, stack=found.stack, whole=True)
+        return replace(result, **asdict(found), whole=True)
 
     def _priced(self, program: Program, code: Code, data: Data) -> Result:
         price: Price = price_of(program, self.target, code, steps_of(program, data))

@@ -11,6 +11,7 @@ from lstm_edge import bundle, sizes
 from lstm_edge.archive import array_bytes
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import Data
+from lstm_edge.emit.constants import constant_bytes
 from lstm_edge.emit.render import render
 from lstm_edge.errors import DataError
 from lstm_edge.ir.program import Program
@@ -46,11 +47,12 @@ NO_TOOLS = Tools()
 
 @dataclass(frozen=True)
 class Figures:
-    """code: bytes. cycles: of the longest step that was counted, or run where there is no step;
-    stack: the bound in bytes, None where there is none. Both None where they are not wanted.
+    """flash: bytes of code, weights and tables. cycles: of the longest step that was counted, or
+    run where there is no step; stack: the bound in bytes, None where there is none. Both None where
+    they are not wanted.
     """
 
-    code: int
+    flash: int
     cycles: int | None = None
     stack: int | None = None
 
@@ -85,8 +87,9 @@ def figures_of(
 ) -> Figures:
     """What the C of a program takes, as `compile` and `profile` tell it. reference: in float."""
     rendered = render(program, target, code.unroll, (program.name,), code.optimize, code.stack)
+    flash = sizes.code_size(program, target, rendered) + sum(constant_bytes(rendered.constants))
     if not counted:
-        return Figures(sizes.code_size(program, target, rendered))
+        return Figures(flash)
     found = sizes.ram_of(rendered.memory)
     files = {name: text.encode() for name, text in rendered.files.items()}
     files[bundle.HELD_BACK] = array_bytes(data.raw_held_back)
@@ -94,4 +97,4 @@ def figures_of(
     made = Bundle(cast(Manifest, manifest), program, reference, (target,), files)
     profile = profile_bundle(made)
     cycles = profile.main.most.cycles
-    return Figures(profile.flash.code, None if cycles is None else round(cycles), profile.ram.stack)
+    return Figures(flash, None if cycles is None else round(cycles), profile.ram.stack)
