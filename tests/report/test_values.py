@@ -17,7 +17,7 @@ from lstm_edge.passes.macs import macs_of_step
 from lstm_edge.report import ReportValues, collect
 from lstm_edge.report.charts import LEFT, RIGHT, Axis, Series, chart
 from lstm_edge.report.errors import by_step
-from lstm_edge.report.labels import changes_of
+from lstm_edge.report.labels import changes_of, scores_table
 from lstm_edge.report.layered import Box, place
 from lstm_edge.report.lettering import fitted, width_of
 from lstm_edge.report.numbers import share, size, tick_text, ticks
@@ -191,6 +191,17 @@ def test_an_error_that_is_not_finite_has_no_place_in_a_chart() -> None:
         assert by_step(error) == ((0.0, None), (1.0, None))
 
 
+def test_what_counts_has_whole_marks() -> None:
+    def marks(*xs: float) -> list[str]:
+        made = chart("k", "t", ("x", "y"), [Series("a", tuple((x, x) for x in xs))])
+        assert made is not None
+        return [mark.text for mark in made.x_marks]
+
+    assert marks(0.0, 1.0) == ["0", "1"]
+    assert "0.5" in marks(0.0, 1.0, 0.75)
+    assert "6.5k" in marks(6000.0, 7000.0)
+
+
 def test_a_gap_parts_a_line() -> None:
     made = chart("k", "t", ("x", "y"), [Series("a", ((0, 1.0), (1, None), (2, 2.0), (3, 1.0)))])
     assert made is not None
@@ -229,3 +240,13 @@ def test_a_text_is_cut_to_its_box(text: str, width: float) -> None:
 
 def test_a_cut_name_keeps_its_ends() -> None:
     assert fitted("encoder/block_0/a_long_name_7", 120.0, 12.0) == "encoder…_name_7"
+
+
+def test_a_table_of_scores_has_columns_of_what_there_is() -> None:
+    classes = Score("y", "accuracy", 90.0, 80.0, (Change(0, None, 3, 3, 5),))
+    numbers = Score("z", "r2", 99.0, 98.5, (), 0.5, 0.75)
+    assert "rmse, both" not in scores_table([classes]).head
+    assert scores_table([numbers]).head[-1] == "rmse, both"
+    both = scores_table([classes, numbers])
+    assert both.head[-2:] == ("rmse, both", "decided otherwise")
+    assert [row[-2:] for row in both.rows] == [("-", "1"), ("0.5, 0.75", "-")]
