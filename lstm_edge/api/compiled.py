@@ -29,7 +29,7 @@ from lstm_edge.printing.compiled import compiled as compiled_text
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
 from lstm_edge.progress import Tell, quiet
 from lstm_edge.report import report, summary
-from lstm_edge.verify import Verified, answers_on, verify
+from lstm_edge.verify import Verified, answers_on, check_steps, verify
 
 Array = npt.NDArray[Any]
 Outputs = Array | dict[str, Array]
@@ -112,6 +112,7 @@ class Compiled:
         """Layer -> value -> what it is at every step, in float and in integers."""
         reference = self.bundle.reference
         feed = together(reference, feeds_of(reference, given(reference, x)))
+        check_steps(reference, feed)
         found: dict[str, dict[str, ValueTrace]] = {}
         for each in trace(self.bundle.program, self.bundle.reference, feed):
             found.setdefault(each.layer, {})[each.name] = each

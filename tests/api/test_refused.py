@@ -12,7 +12,9 @@ import pytest
 
 import lstm_edge
 from lstm_edge import About, Compiled
-from tests.support.command import tree
+from tests.oracle.graphs import saved
+from tests.oracle.window_graphs import MODELS
+from tests.support.command import refused, tree
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DIGITS = EXAMPLES / "digits" / "digits.onnx"
@@ -188,3 +190,17 @@ def test_numbers_of_numpy_are_the_same_as_pythons(images: Array) -> None:
         )
 
     assert files(np.int64, np.float32) == files(int, float) == files(int, np.float64)
+
+
+@pytest.mark.parametrize("name", ["averaged-open", "behind-open", "plain-open"])
+def test_a_trace_of_too_few_steps_is_refused(name: str, tmp_path: Path) -> None:
+    made = lstm_edge.compile(saved(MODELS[name], tmp_path), target="host")
+    shapes = [[1, *(1 if n < 0 else n for n in port.shape)] for port in made.program.inputs]
+    short = {p.name: np.zeros(s) for p, s in zip(made.program.inputs, shapes, strict=True)}
+    with pytest.raises(lstm_edge.DataError, match="the inputs have 1 steps, the model needs"):
+        made.trace(short)
+
+
+def test_a_port_is_renamed_once(tmp_path: Path) -> None:
+    twice = ("--rename", "rows=a", "--rename", "rows=b", "-o", tmp_path / "m")
+    assert "rows is renamed a already" in refused(1, "compile", DIGITS, "--target", "host", *twice)
