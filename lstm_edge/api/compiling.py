@@ -20,6 +20,7 @@ from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
 from lstm_edge.search.from_study import check_belongs, entry_of, pick
+from lstm_edge.threads import one_core
 
 Auto = Literal["auto"]
 
@@ -98,14 +99,15 @@ def compile_network(
     if request.scheme == "float32":
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
         refuse(bounds, "with --scheme float32")
-    made = compile_model(
-        loaded.model,
-        request,
-        calibration,
-        None if labels is None else arrays_of(labels, [p.name for p in loaded.model.outputs]),
-        progress,
-        searching,
-    )
+    with one_core():
+        made = compile_model(
+            loaded.model,
+            request,
+            calibration,
+            None if labels is None else arrays_of(labels, [p.name for p in loaded.model.outputs]),
+            progress,
+            searching,
+        )
     made = replace(made, study=study)
     bundle = bundle_of(made)
     check_budgets(request.budgets, bundle)

@@ -15,7 +15,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS, multiplied
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Timing
-from lstm_edge.passes.moments import Halves, Moments, Sums
+from lstm_edge.passes.moments import Halves, Moments
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -77,7 +77,7 @@ class _Watcher:
             step = call % len(self.constants[op.matrices[0]])
             key = key_at(key, step)
         joined = np.concatenate(operands, axis=-1).astype(np.float64)
-        self.sums.setdefault(key, Halves(Sums(), Sums())).add(joined, self.choosing)
+        self.sums.setdefault(key, Halves()).add(joined, self.choosing)
 
     def moments(self) -> dict[tuple[str, ...], Moments]:
         made = {key: halves.moments() for key, halves in self.sums.items()}

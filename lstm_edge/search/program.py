@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.data import Data, steps_of
@@ -17,6 +18,7 @@ from lstm_edge.passes.costs import cost_of_step
 from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize
+from lstm_edge.passes.real_run import RealRun
 from lstm_edge.passes.select import select
 from lstm_edge.search.judge import Judge
 from lstm_edge.search.widths import Attempt, Bound, Space, search
@@ -35,7 +37,12 @@ class Calibrated:
 
     def program(self, options: Options) -> Program:
         """The integer program of the given widths."""
-        return quantize(self.model, self.reference, self.ranges, options, self.data.calibration)
+        return quantize(self.model, self.ranges, options, self._real)
+
+    @cached_property
+    def _real(self) -> RealRun:
+        """The float program, run once for all widths."""
+        return RealRun(self.reference, self.data.calibration)
 
     def quick(self, options: Options) -> Program:
         """A program that costs as much, with weights that were rounded once."""
