@@ -15,7 +15,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS, multiplied
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Timing
-from lstm_edge.passes.moments import Halves, Moments
+from lstm_edge.passes.moments import TOGETHER, Halves, Moments
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -53,6 +53,7 @@ class _Watcher:
         self.constants = program.constants
         self.low: dict[str, Doubles] = {}
         self.high: dict[str, Doubles] = {}
+        self.waiting: dict[str, list[Array]] = {}
         self.sums: dict[tuple[str, ...], Halves] = {}
         self.first: dict[tuple[str, ...], str] = {}
         """Of products with the same operands, as those of gates, the one that is watched."""
@@ -61,10 +62,25 @@ class _Watcher:
         self.choosing = False
 
     def record(self, name: str, array: Array) -> None:
-        flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
-        low, high = flat.min(axis=0), flat.max(axis=0)
+        """Vectors of a value; few wait for more."""
+        flat = array.reshape(-1, array.shape[-1])
+        waiting = self.waiting.setdefault(name, [])
+        waiting.append(flat)
+        if len(waiting) * len(flat) >= TOGETHER:
+            self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        """Limits with those that wait."""
+        waiting = self.waiting.pop(name)
+        flat = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+        low, high = flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64)
         self.low[name] = np.minimum(self.low.get(name, low), low)
         self.high[name] = np.maximum(self.high.get(name, high), high)
+
+    def settle(self) -> None:
+        """Afterwards `low` and `high` know all values."""
+        for name in list(self.waiting):
+            self._settle(name)
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         self.record(op.dest, result)
@@ -142,9 +158,11 @@ def calibrate(
         watcher.record(state.name, state.initial[None, :])
     for each in recordings or (chained(program, feed),):
         _watch_all(program, each, watcher, progress)
+    watcher.settle()
     for state in program.states:
         watcher.record(state.name, watcher.low[state.next][None, :])
         watcher.record(state.name, watcher.high[state.next][None, :])
+    watcher.settle()
     _check_finite(watcher)
     return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)
 

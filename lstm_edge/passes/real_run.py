@@ -24,6 +24,7 @@ from lstm_edge.passes.calibrate import (
     parts_to_choose_by,
 )
 from lstm_edge.passes.moments import Mean
+from lstm_edge.passes.segments import in_segments
 
 Array = npt.NDArray[Any]
 
@@ -44,8 +45,17 @@ class RealRun:
 
     def __init__(self, program: Program, feed: Feed) -> None:
         self.program = program
-        self.feed = some_streams(program, feed)
-        self.first = choosing_from(self.feed)
+        self._given = feed
+
+    @cached_property
+    def feed(self) -> Feed:
+        """Some of the streams, long ones in segments."""
+        return some_streams(self.program, self._given)
+
+    @property
+    def first(self) -> int | None:
+        """The step from which on few streams choose."""
+        return choosing_from(self.feed)
 
     @property
     def chooses(self) -> bool:
@@ -175,7 +185,7 @@ def some_streams(program: Program, feed: Feed) -> Feed:
     """As many streams, and steps of long ones, as are worth their time, spread over all: in runs,
     so that those to choose by are the same.
     """
-    feed = chained(program, feed).first_steps(program, MOST_VECTORS)
+    feed = in_segments(program, chained(program, feed).first_steps(program, MOST_VECTORS))
     streams, calls, steps = feed.shape
     wanted = max(1, MOST_VECTORS // (CHOOSING_SHARE * calls * steps))
     runs = streams // CHOOSING_SHARE
