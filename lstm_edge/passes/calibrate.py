@@ -16,6 +16,7 @@ from lstm_edge.operations import OPERATIONS, multiplied
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Timing
 from lstm_edge.passes.moments import TOGETHER, Halves, Moments
+from lstm_edge.passes.segments import Passed, segments_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -40,6 +41,8 @@ class Ranges:
     high: Mapping[str, Doubles]
     moments: Mapping[tuple[str, ...], Moments]
     from_data: bool
+    passed: Passed | None = None
+    """Of long streams, where they were watched in their order."""
 
     def largest(self, name: str) -> float:
         """Largest magnitude that any unit of the value took."""
@@ -49,7 +52,8 @@ class Ranges:
 class _Watcher:
     """Running minima, maxima and sums over all samples and steps."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, passed: Passed | None) -> None:
+        self.passed = passed
         self.constants = program.constants
         self.low: dict[str, Doubles] = {}
         self.high: dict[str, Doubles] = {}
@@ -84,6 +88,8 @@ class _Watcher:
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         self.record(op.dest, result)
+        if self.passed is not None:
+            self.passed.observe(op, args, result)
         record = OPERATIONS[op.kind]
         if not record.multiplies or self.first.setdefault(op.args, op.dest) != op.dest:
             return
@@ -153,10 +159,13 @@ def calibrate(
     Where an output feeds a state back, samples are calls of a stream: see `chained`. `progress` is
     told the number of samples after each chunk. recordings: of several lengths, in place of `feed`.
     """
-    watcher = _Watcher(program)
+    feeds = recordings or (chained(program, feed),)
+    alone = len(feeds) == 1 and feeds[0].shape[0] < CHOOSING_SHARE
+    cut = alone and segments_of(program, feeds[0]) > 0
+    watcher = _Watcher(program, Passed(program) if cut else None)
     for state in program.states:
         watcher.record(state.name, state.initial[None, :])
-    for each in recordings or (chained(program, feed),):
+    for each in feeds:
         _watch_all(program, each, watcher, progress)
     watcher.settle()
     for state in program.states:
@@ -164,7 +173,7 @@ def calibrate(
         watcher.record(state.name, watcher.high[state.next][None, :])
     watcher.settle()
     _check_finite(watcher)
-    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)
+    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data, watcher.passed)
 
 
 def _watch_all(

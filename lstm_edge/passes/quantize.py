@@ -18,6 +18,7 @@ from lstm_edge.passes.entering import entering
 from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.real_run import RealRun
+from lstm_edge.stopwatch import Stopwatch
 
 ROUNDS = 2
 """Programs that are made after the first one."""
@@ -25,20 +26,34 @@ MOST_DECIBELS = 120.0
 """An output without error counts as this exact."""
 
 
-def quantize(model: Model, ranges: Ranges, options: Options, real: RealRun) -> Program:
-    """The integer program of a model; real: the float program on what it was calibrated on."""
-    best = made = lowered(model, ranges, options)
-    if not ranges.from_data or not real.chooses:
-        return best.program
+def quantize(
+    model: Model,
+    ranges: Ranges,
+    options: Options,
+    real: RealRun,
+    watch: Stopwatch | None = None,
+) -> Program:
+    """The integer program of a model; real: the float program on what it was calibrated on; watch:
+    times each part.
+    """
+    watch = watch or Stopwatch()
+    with watch.lap("lower"):
+        best = made = lowered(model, ranges, options)
+    with watch.lap("run float"):
+        if not ranges.from_data or not real.chooses:
+            return best.program
+        real.run()
     most = -np.inf
     for left in range(ROUNDS, -1, -1):
-        entered = entering(real, made.program, made.products if left else ())
+        with watch.lap("run integers"):
+            entered = entering(real, made.program, made.products if left else ())
         found = _mean_decibels(made.program, real, entered.results)
         if found > most:
             best, most = made, found
         if not any(entered.moments.values()):
             break
-        made = lowered(model, ranges, options, entered.moments)
+        with watch.lap("lower"):
+            made = lowered(model, ranges, options, entered.moments)
     return best.program
 
 

@@ -24,7 +24,7 @@ from lstm_edge.passes.calibrate import (
     parts_to_choose_by,
 )
 from lstm_edge.passes.moments import Mean
-from lstm_edge.passes.segments import in_segments
+from lstm_edge.passes.segments import Passed, in_segments
 
 Array = npt.NDArray[Any]
 
@@ -43,14 +43,15 @@ class RealRun:
     on, counted over all calls; then the others are what roundings are made from.
     """
 
-    def __init__(self, program: Program, feed: Feed) -> None:
+    def __init__(self, program: Program, feed: Feed, passed: Passed | None = None) -> None:
+        """passed: what calibration saw of the states, if it saw them."""
         self.program = program
-        self._given = feed
+        self._given, self._passed = feed, passed
 
     @cached_property
     def feed(self) -> Feed:
         """Some of the streams, long ones in segments."""
-        return some_streams(self.program, self._given)
+        return some_streams(self.program, self._given, self._passed)
 
     @property
     def first(self) -> int | None:
@@ -91,6 +92,10 @@ class RealRun:
         _, calls, length = self.feed.shape
         share = 1.0 if self.first is None else self.first / (calls * length)
         return round(runs * share) // steps * steps
+
+    def run(self) -> None:
+        """Once, if it was not run before: who asks for results need not."""
+        _ = self._run
 
     @property
     def outputs(self) -> Results:
@@ -181,11 +186,12 @@ def joined(parts: list[Results]) -> Results:
     )
 
 
-def some_streams(program: Program, feed: Feed) -> Feed:
+def some_streams(program: Program, feed: Feed, passed: Passed | None = None) -> Feed:
     """As many streams, and steps of long ones, as are worth their time, spread over all: in runs,
     so that those to choose by are the same.
     """
-    feed = in_segments(program, chained(program, feed).first_steps(program, MOST_VECTORS))
+    feed = chained(program, feed).first_steps(program, MOST_VECTORS)
+    feed = in_segments(program, feed, passed)
     streams, calls, steps = feed.shape
     wanted = max(1, MOST_VECTORS // (CHOOSING_SHARE * calls * steps))
     runs = streams // CHOOSING_SHARE

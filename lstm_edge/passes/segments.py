@@ -6,7 +6,7 @@ to end, and its states are kept where segments begin: from there all programs go
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,46 +39,48 @@ def can_be_cut(program: Program) -> bool:
     )
 
 
-def in_segments(program: Program, feed: Feed) -> Feed:
-    """A feed of the float program with one segment after the other as streams, each from the states
-    that it has there; as it is where it is short or cannot be cut. The rest of a stream that fills
-    no segment is left out.
-    """
+def segments_of(program: Program, feed: Feed) -> int:
+    """How many segments each stream has; 0 where it is short, or cannot be cut."""
     streams, calls, steps = feed.shape
     count = steps // SEGMENT
-    if calls > 1 or feed.states or count * streams < LEAST_SEGMENTS or not can_be_cut(program):
-        return feed
-    if count < 2:
-        return feed
-    used = {name: a[:, :, : count * SEGMENT] for name, a in feed.inputs.items()}
-    passed = _Passed(program)
-    before = {name: a[:, :, : (count - 1) * SEGMENT] for name, a in used.items()}
-    run_numpy(program, replace(feed, inputs=before), passed.observe, exact=False)
-    inputs = {n: a.reshape(streams * count, 1, SEGMENT, a.shape[-1]) for n, a in used.items()}
-    states = {
-        state.name: np.stack(
-            [np.tile(state.initial, (streams, 1)), *passed.found[state.next]], axis=1
-        ).reshape(streams * count, 1, -1)
-        for state in program.settable
-    }
-    return Feed(inputs, states)
+    long = calls == 1 and count > 1 and count * streams >= LEAST_SEGMENTS
+    return count if long and not feed.states and can_be_cut(program) else 0
 
 
-@dataclass
-class _Passed:
-    """What states are at the ends of segments: the value that they take -> [streams, n] each."""
+class Passed:
+    """The states of a program at the end of each segment: state -> [streams, n] each."""
 
-    program: Program
-    found: dict[str, list[Array]] = field(init=False)
-    seen: dict[str, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.found = {state.next: [] for state in self.program.settable}
-        self.seen = dict.fromkeys(self.found, 0)
+    def __init__(self, program: Program) -> None:
+        self.found: dict[str, list[Array]] = {state.name: [] for state in program.settable}
+        self._names = {state.next: state.name for state in program.settable}
+        self._seen = dict.fromkeys(self._names, 0)
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
-        """Keep one of a state at the end of a segment."""
-        if op.dest in self.found:
-            self.seen[op.dest] += 1
-            if self.seen[op.dest] % SEGMENT == 0:
-                self.found[op.dest].append(result)
+        """Keep what a state becomes at the end of a segment."""
+        if op.dest in self._seen:
+            self._seen[op.dest] += 1
+            if self._seen[op.dest] % SEGMENT == 0:
+                self.found[self._names[op.dest]].append(result)
+
+
+def in_segments(program: Program, feed: Feed, passed: Passed | None = None) -> Feed:
+    """A feed of the float program with one segment after the other as streams, each from the states
+    that it has there; as it is where there are none. The rest of a stream that fills no segment is
+    left out. passed: what an earlier run of the same streams saw.
+    """
+    streams, _, _ = feed.shape
+    count = segments_of(program, feed)
+    if not count:
+        return feed
+    used = {name: a[:, :, : count * SEGMENT] for name, a in feed.inputs.items()}
+    if passed is None:
+        passed = Passed(program)
+        before = {name: a[:, :, : (count - 1) * SEGMENT] for name, a in used.items()}
+        run_numpy(program, replace(feed, inputs=before), passed.observe, exact=False)
+    inputs = {n: a.reshape(streams * count, 1, SEGMENT, a.shape[-1]) for n, a in used.items()}
+    states = {}
+    for state in program.settable:
+        first = np.tile(state.initial, (streams, 1))
+        each = np.stack([first, *passed.found[state.name][: count - 1]], axis=1)
+        states[state.name] = each.reshape(streams * count, 1, -1)
+    return Feed(inputs, states)
