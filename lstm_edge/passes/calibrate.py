@@ -206,6 +206,6 @@ def _watch(program: Program, feed: Feed, watcher: _Watcher, first: int | None) -
     """Run a part of what is fed; from step `first` on, what is seen is to choose by."""
     _, _, steps = feed.shape
     with np.errstate(over="ignore", invalid="ignore"):
-        for call, (_, tick) in walk_calls(program, feed, watcher.observe, exact=False):
+        for call, (_, tick) in walk_calls(program, feed, watcher.observe, exact=False, gives=False):
             if first is not None:
                 watcher.choosing = call * steps + tick + 1 >= first

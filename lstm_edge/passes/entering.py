@@ -131,12 +131,13 @@ def entering(real: RealRun, program: Program, products: Iterable[Product] = ()) 
     watcher = _Watcher(real, groups)
     given = []
     for choosing, part in real.parts():
-        if not groups and not real.gives(choosing):
+        gives = real.gives(choosing)
+        if not groups and not gives:
             continue
         watcher.begin(choosing)
         observe = watcher.observe if groups else None
-        results = run_numpy(program, stored_feed(program, part), observe)
-        if real.gives(choosing):
+        results = run_numpy(program, stored_feed(program, part), observe, gives=gives)
+        if gives:
             given.append(results)
     runs = runs_of(real.program, real.feed)
     moments: dict[str, tuple[Moments, ...]] = {}

@@ -125,8 +125,9 @@ class RealRun:
         for choosing, part in self.parts():
             sums.begin()
             observe = None if choosing else sums.observe
-            results = run_numpy(self.program, part, observe, exact=False)
-            if self.gives(choosing):
+            gives = self.gives(choosing)
+            results = run_numpy(self.program, part, observe, exact=False, gives=gives)
+            if gives:
                 given.append(results)
         return joined(given), {args: tuple(each) for args, each in sums.means.items()}
 
@@ -180,6 +181,8 @@ def runs_of(program: Program, feed: Feed) -> dict[str, int]:
 
 def joined(parts: list[Results]) -> Results:
     """Of several streams."""
+    if len(parts) == 1:
+        return parts[0]
     return Results(
         {name: np.concatenate([p.outputs[name] for p in parts]) for name in parts[0].outputs},
         {name: np.concatenate([p.states[name] for p in parts]) for name in parts[0].states},
