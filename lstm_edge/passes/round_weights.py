@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lstm_edge.operations.limits import limited
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 LEAST_DAMPING = 0.01
@@ -59,20 +60,22 @@ def round_second_order(
 def _pushed(rows: Doubles, largest: int, upper: Doubles) -> Ints:
     """Each column rounded, its error pushed into those behind it; far ones block by block.
 
-    upper: as `inverse_factor` gives it.
+    upper: as `inverse_factor` gives it. A column of the weights is a row here: its numbers lie
+    together.
     """
-    left = rows.copy()
-    result = np.zeros(rows.shape, np.int64)
-    columns = rows.shape[1]
-    for start in range(0, columns, BLOCK):
-        end = min(start + BLOCK, columns)
-        errors = np.zeros((len(rows), end - start))
+    left = np.ascontiguousarray(rows.T)
+    result = np.empty(left.shape)
+    for start in range(0, len(left), BLOCK):
+        end = min(start + BLOCK, len(left))
+        errors = np.empty((end - start, len(rows)))
         for k in range(start, end):
-            result[:, k] = round_to_nearest(left[:, k], largest)
-            errors[:, k - start] = (left[:, k] - result[:, k]) / upper[k, k]
-            left[:, k + 1 : end] -= np.outer(errors[:, k - start], upper[k, k + 1 : end])
-        left[:, end:] -= errors @ upper[start:end, end:]
-    return result
+            result[k] = limited(np.floor(left[k] + 0.5), -largest, largest)
+            error = errors[k - start]
+            np.subtract(left[k], result[k], out=error)
+            error /= upper[k, k]
+            left[k + 1 : end] -= upper[k, k + 1 : end, None] * error
+        left[end:] -= upper[start:end, end:].T @ errors
+    return result.T.astype(np.int64)
 
 
 def inverse_factor(matrix: Doubles) -> Doubles:
