@@ -117,9 +117,8 @@ class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
     sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
-    sequence length that the model requires, None if any will do. row_scales: integer sum of
-    products -> the real value of 1 of each of its rows. stands_for: value -> the value of the float
-    program that it is in integers, where there is one. file_names: as in `ir/model.py`.
+    sequence length that the model requires, None if any will do. stands_for: value -> the value of
+    the float program that it is in integers, where there is one. file_names: as in `ir/model.py`.
     """
 
     name: str
@@ -136,7 +135,6 @@ class Program:
     lengths: tuple[Length, ...] = (Length(),)
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
-    row_scales: Mapping[str, Array] = field(default_factory=dict)
     stands_for: Mapping[str, str] = field(default_factory=dict)
     file_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -169,6 +167,15 @@ class Program:
         """Inputs that say how many steps of the sequence count."""
         read = {length_read(op) for block in self.blocks for op in block.ops}
         return tuple(port for port in self.inputs if port.value in read)
+
+    @property
+    def row_scales(self) -> dict[str, Array]:
+        """Integer sum of products -> the real value of 1 of each of its rows."""
+        if self.is_float:
+            return {}
+        ops = (op for block in self.blocks for op in block.ops)
+        sums = (self.values[op.dest] for op in ops if OPERATIONS[op.kind].multiplies)
+        return {value.name: value.format.scales(value.length) for value in sums}
 
     def clock_of(self) -> dict[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""

@@ -26,8 +26,6 @@ class Builder:
         self.values: dict[str, Value] = {}
         self.constants: dict[str, Array] = {}
         self.states: list[State] = []
-        self.row_scales: dict[str, Array] = {}
-        """Sum of products -> the real value of 1 of each of its rows."""
         self.centred: dict[str, Value] = {}
         """Gate -> the gate less 1/2 in 16 bits, which has one bit more than the gate."""
         self.lost: dict[str, float] = {}

@@ -11,7 +11,6 @@ from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.input_formats import (
-    InputFormat,
     calibrated_format,
     drawn_format,
     power_of_two_format,
@@ -68,7 +67,7 @@ class FormatChoice:
     options: Options
     multiplied: frozenset[str]
 
-    def of_input(self, tensor: str, features: int) -> InputFormat:
+    def of_input(self, tensor: str, features: int) -> Format:
         """Scales and zero points of a model input."""
         columns, recurrent = reading_weights(self.model, tensor)
         activations = self._width_of_input(tensor)
@@ -78,12 +77,12 @@ class FormatChoice:
         if not self.ranges.from_data:
             only_gates = only_gates_read(self.model, tensor)
             drawn = drawn_format(columns, only_gates, activations, scaling)
-            return power_of_two_format(drawn) if self.options.power_of_two else drawn
+            return power_of_two_format(drawn, features) if self.options.power_of_two else drawn
         hidden_unit = 2.0 ** (1 - activations)
         balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
         low, high = self.ranges.low[tensor], self.ranges.high[tensor]
         chosen = calibrated_format(low, high, columns, balanced, activations, fine)
-        return power_of_two_format(chosen) if self.options.power_of_two else chosen
+        return power_of_two_format(chosen, features) if self.options.power_of_two else chosen
 
     def _width_of_input(self, tensor: str) -> int:
         """The most bits that any reader wants."""
@@ -144,7 +143,7 @@ class FormatChoice:
     def of_mixed(self, layer: Layer, name: str) -> Format:
         """The wide form of such a state: errors add up over the steps, so it has more bits."""
         narrow = self.of_state(layer, name)
-        return self._kept(narrow.magnitude * narrow.scale)
+        return self._kept(narrow.magnitude * narrow.unit)
 
     def of_running(self, reach: float, scale: float, grows: bool) -> Format:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
@@ -179,8 +178,8 @@ class FormatChoice:
         if bits != 12 or not len(recurrent) or not columns.max() > 0.0 or not recurrent.max() > 0.0:
             return coarsest
         balanced = 2.0 ** (1 - bits) * float(recurrent.max()) / float(columns.max())
-        steps = int(np.clip(np.rint(np.log2(coarsest.scale / balanced)), 0, HEADROOM_BITS))
-        unit = coarsest.scale * 2.0**-steps
+        steps = int(np.clip(np.rint(np.log2(coarsest.unit / balanced)), 0, HEADROOM_BITS))
+        unit = coarsest.unit * 2.0**-steps
         return Format("int16", unit, coarsest.low << steps, coarsest.high << steps)
 
     def of_factor(self, largest: float) -> Format:

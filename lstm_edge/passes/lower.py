@@ -236,7 +236,8 @@ def tapped(node: Expr, place: Place, vectors: Value) -> range:
 def cut(b: Builder, x: Value, features: range, name: str) -> Value:
     """Neighbouring features of a vector."""
     count = len(features)
-    return b.emit("slice", name, (x,), x.format, length=count, n=features.start, count=count)
+    fmt = x.format.take(features)
+    return b.emit("slice", name, (x,), fmt, length=count, n=features.start, count=count)
 
 
 def _begun(layer: Layer, name: str, value: Value, rules: Rules) -> Value:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.formats import Format
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.program import Value
 from lstm_edge.layers.normalize import SCALE, number_of
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import unpack_input
-from lstm_edge.passes.input_formats import InputFormat
 from lstm_edge.passes.lower import Place
 
 Doubles = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ class Inputs:
     which is what a program reads.
     """
 
-    formats: dict[str, InputFormat] = field(default_factory=dict)
+    formats: dict[str, Format] = field(default_factory=dict)
     origins: dict[str, Value] = field(default_factory=dict)
 
     def origin(self, value: Value) -> Value:
@@ -43,14 +43,12 @@ class Inputs:
         chosen = self.formats.get(value.name)
         if chosen is None:
             return value
-        return unpack_input(b, self.origin(value), chosen.scale, chosen.zero_point, f"{name}_in")
+        return unpack_input(b, self.origin(value), chosen, f"{name}_in")
 
     def meaning(self, value: Value) -> tuple[Doubles, Ints]:
         """Scale and zero point of each feature."""
-        chosen = self.formats.get(value.name)
-        if chosen is None:
-            return np.full(value.length, value.format.scale), np.zeros(value.length, np.int64)
-        return chosen.scale, chosen.zero_point
+        chosen = self.formats.get(value.name, value.format)
+        return chosen.scales(value.length), chosen.zero_points(value.length)
 
     def stored(self, value: Value, real: float) -> Ints:
         """A real number as each feature stores it, limited to what it can."""
@@ -71,15 +69,16 @@ class Inputs:
         if chosen is None or place.layer.cell.name != SCALE or node.kind not in ("add", "mul"):
             return None
         number = number_of(node.args[1], place.layer.params)
+        scale, zero_point = self.meaning(args[0])
         if node.kind == "mul":
             if not np.all(number):
                 return None
-            chosen = replace(chosen, scale=chosen.scale * number)
+            chosen = chosen.with_meaning(scale * number, zero_point)
         else:
-            point = chosen.zero_point - np.floor(number / chosen.scale + 0.5)
+            point = zero_point - np.floor(number / scale + 0.5)
             if np.abs(point).max() > LARGEST_ZERO_POINT:
                 return None
-            chosen = replace(chosen, zero_point=point.astype(np.int64))
+            chosen = chosen.with_meaning(scale, point.astype(np.int64))
         self.formats[place.name] = chosen
         self.origins[place.name] = self.origin(args[0])
         return replace(args[0], name=place.name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
-from lstm_edge.formats import Format, fits, fixed, saturated, signed_bits
+from lstm_edge.formats import Format, fits, fixed, signed_bits
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import LOAD, ONCE, Program, Settings, State, Value
@@ -76,9 +76,7 @@ class IntegerRules:
             return self.builder.value(port.tensor, features, integers(port), f"input {port.name}")
         chosen = self.choice.of_input(port.tensor, features)
         self.inputs.formats[port.tensor] = chosen
-        storage = "int8" if chosen.bits == 8 else "int16"
-        stored = saturated(1.0, chosen.bits, storage)
-        return self.builder.value(port.tensor, features, stored, f"input {port.name}")
+        return self.builder.value(port.tensor, features, chosen, f"input {port.name}")
 
     def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
         """A state in the format that it is kept in. One that is also mixed unit by unit, as a
@@ -191,9 +189,9 @@ class IntegerRules:
             return value
         seen = self.seen_as.get(value.name, value.name)
         largest = self.ranges.largest(seen)
-        bound = value.format.magnitude * value.format.scale
+        bound = value.format.magnitude * value.format.unit
         target = self.choice.of_activation(largest, bound, layer)
-        if value.format.scale > target.scale and fits(value.format, target):
+        if value.format.unit > target.unit and fits(value.format, target):
             return self.builder.store(value, replace(value.format, storage=target.storage))
         stored = convert(self.builder, value, target, f"{seen}_stored")
         self.seen_as[stored.name] = seen
@@ -261,7 +259,7 @@ class IntegerRules:
         """The given values in the state's format, or zeros."""
         given = layer.initial.get(name)
         numbers = np.zeros(1) if given is None else given.astype(np.float64)
-        stored = np.floor(np.broadcast_to(numbers, (state.length,)) / state.format.scale + 0.5)
+        stored = np.floor(np.broadcast_to(numbers, (state.length,)) / state.format.unit + 0.5)
         return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
 
     def given(self, layer: Layer, name: str, state: Value) -> str:
@@ -287,14 +285,14 @@ class IntegerRules:
             self.products.joined[name] = parts
             return Value(name, length, Format("int16"))
         parts = [self.inputs.unpacked(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
-        if len({part.format.scale for part in parts}) > 1:
+        if len({part.format.unit for part in parts}) > 1:
             parts = [as_fixed(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
             coarsest = min(fraction_of(v) for v in parts)
             parts = [
                 with_fraction(b, v, coarsest, f"{node.name}.part{k}") for k, v in enumerate(parts)
             ]
         low, high = min(v.format.low for v in parts), max(v.format.high for v in parts)
-        joined = Format("int32", parts[0].format.scale, low, high)
+        joined = Format("int32", parts[0].format.unit, low, high)
         return b.emit("concat", name, tuple(parts), joined, length=length)
 
     def part(self, node: Slice, x: Value) -> Value:
@@ -369,10 +367,8 @@ def lowered(
     settings = Settings(options.activations, options.cell_state, options.weights)
     rules = IntegerRules(model, ranges, options, entering or {})
     program = with_derived_initials(prune(lower(model, rules, settings)))
-    scales = rules.builder.row_scales.items()
-    made = {name: scale for name, scale in scales if name in program.values}
     program = with_meanings(program, rules.seen_as, ranges, rules.inputs.formats)
-    return Lowered(replace(program, row_scales=made), tuple(rules.products.rounding.products))
+    return Lowered(program, tuple(rules.products.rounding.products))
 
 
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:

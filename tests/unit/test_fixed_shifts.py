@@ -46,9 +46,9 @@ def operations(program: Program) -> list[Op]:
 
 def test_every_scale_is_a_power_of_two(programs: list[tuple[Model, Program]]) -> None:
     for _, program in programs:
-        scales = {name: [value.format.scale] for name, value in program.values.items()}
+        values = program.values.values()
+        scales = {v.name: list(map(abs, v.format.scales(v.length))) for v in values}
         scales |= {p.name: list(p.scale) for p in (*program.inputs, *program.outputs)}
-        scales |= {f"{name} per row": list(s) for name, s in program.row_scales.items()}
         found = {n: s for n, all_of in scales.items() for s in all_of if fraction_bits(s) is None}
         assert found == {}
 

@@ -53,12 +53,12 @@ def _gated(b: Builder, x: Value, centred: Value, name: str, comment: str) -> Val
     x = as_fixed(b, x, f"{name}_a")
     low, high = x.format.low, x.format.high
     half = b.emit(
-        "shift", f"{name}_half", (x,), Format("int32", x.format.scale, low >> 1, high >> 1), n=1
+        "shift", f"{name}_half", (x,), Format("int32", x.format.unit, low >> 1, high >> 1), n=1
     )
     ends = product_range(x.format, centred.format)
-    wide = Format("int32", x.format.scale, ends[0] >> 16, ends[1] >> 16)
+    wide = Format("int32", x.format.unit, ends[0] >> 16, ends[1] >> 16)
     rest = b.emit("mulw", f"{name}_rest", (x, centred), wide)
-    both = Format("int32", x.format.scale, half.format.low + wide.low, half.format.high + wide.high)
+    both = Format("int32", x.format.unit, half.format.low + wide.low, half.format.high + wide.high)
     product = b.emit("add", name, (half, rest), both, comment=comment)
     b.lost[product.name] = FLOOR / 2 + FLOOR
     return product
@@ -96,7 +96,7 @@ def _made_up(b: Builder, value: Value, fraction: int, lost: float, name: str) ->
     constant = b.vector(
         f"rounding_{added}_q{unit}", np.array([added]), fixed(unit, added, added, "int32")
     )
-    more = Format("int32", value.format.scale, low, high)
+    more = Format("int32", value.format.unit, low, high)
     raised = b.emit("add", f"{name}_raised", (value, constant), more)
     return shift_right(b, raised, n, name, rounded=False)
 
