@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from lstm_edge.choices import Scheme, StateForm
+from lstm_edge.choices import Scheme, StateForm, Why
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
@@ -118,7 +118,8 @@ class Program:
 
     sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
     sequence length that the model requires, None if any will do. stands_for: value -> the value of
-    the float program that it is in integers, where there is one. file_names: as in `ir/model.py`.
+    the float program that it is in integers, where there is one. chosen: value whose
+    format was chosen, not computed -> where its range comes from. file_names: as in `ir/model.py`.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Program:
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
     stands_for: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, Why] = field(default_factory=dict)
     file_names: Mapping[str, str] = field(default_factory=dict)
 
     @property

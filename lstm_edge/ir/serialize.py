@@ -51,6 +51,7 @@ def to_bytes(program: Program) -> bytes:
         "inputs": [_port(p) for p in program.inputs],
         "outputs": [_port(p) for p in program.outputs],
         "stands_for": dict(program.stands_for),
+        "chosen": dict(program.chosen),
         "file_names": dict(program.file_names),
     }
     text = json.dumps(description, indent=1).encode()
@@ -163,6 +164,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         state_inputs=_state_ports(d["state_inputs"]),
         state_outputs=_state_ports(d["state_outputs"]),
         stands_for={str(k): str(v) for k, v in d["stands_for"].items()},
+        chosen=dict(d["chosen"]),
         file_names={str(k): str(v) for k, v in d["file_names"].items()},
     )
 

@@ -15,15 +15,16 @@ from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port
 from lstm_edge.ir.program import LOAD, ONCE, Program, Settings, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.choose_formats import FormatChoice, multiplied_tensors
+from lstm_edge.passes.choose_formats import choose_formats
 from lstm_edge.passes.correspond import with_meanings
 from lstm_edge.passes.entering import Product
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, slide, within
 from lstm_edge.passes.fixed.rescale import as_fixed, convert
 from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
+from lstm_edge.passes.formats import Chosen, Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
+from lstm_edge.passes.lower import Place, cut, lower, tapped
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_function
 from lstm_edge.passes.lower_input import Inputs
@@ -32,6 +33,7 @@ from lstm_edge.passes.lower_lookup import Table, lower_lookup
 from lstm_edge.passes.lower_product import Products
 from lstm_edge.passes.lower_softmax import lower_softmax
 from lstm_edge.passes.moments import Moments
+from lstm_edge.passes.multiplied import multiplied
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.readers import matrices_behind
@@ -50,21 +52,13 @@ class Lowered:
 class IntegerRules:
     """The rules of `lower.py` for integers."""
 
-    def __init__(
-        self,
-        model: Model,
-        ranges: Ranges,
-        options: Options,
-        entering: Mapping[str, tuple[Moments, ...]],
-    ) -> None:
-        self.scheme: Scheme = "fixed" if options.power_of_two else "int8"
+    def __init__(self, model: Model, formats: Formats, rounding: Rounding) -> None:
+        self.scheme: Scheme = "fixed" if formats.options.power_of_two else "int8"
         self.builder = Builder()
-        self.ranges = ranges
-        self.choice = FormatChoice(model, ranges, options, multiplied_tensors(model))
+        self.model, self.formats, self.reads = model, formats, multiplied(model)
         self.inputs = Inputs()
         self.seen_as: dict[str, str] = {}
         """Value name -> its name in the float program, where the two differ."""
-        rounding = Rounding(ranges, options, entering)
         self.products = Products(self.builder, self.inputs, rounding, self.seen_as, self._storable)
         self.states: set[str] = set()
         self.narrow: dict[str, Value] = {}
@@ -72,11 +66,21 @@ class IntegerRules:
 
     def input(self, port: Port, features: int) -> Value:
         """A model input in its own scales; elementwise use unpacks it first."""
-        if port.limit:
-            return self.builder.value(port.tensor, features, integers(port), f"input {port.name}")
-        chosen = self.choice.of_input(port.tensor, features)
-        self.inputs.formats[port.tensor] = chosen
-        return self.builder.value(port.tensor, features, chosen, f"input {port.name}")
+        chosen = self.formats.inputs[port.tensor]
+        if not port.limit:
+            self.inputs.formats[port.tensor] = chosen.format
+        return self._declared(port.tensor, features, chosen, f"input {port.name}")
+
+    def _declared(self, name: str, length: int, chosen: Chosen, comment: str) -> Value:
+        """An input or a state in its format."""
+        self.builder.chosen[name] = chosen.why
+        return self.builder.value(name, length, chosen.format, comment)
+
+    def _converted(self, value: Value, chosen: Chosen, name: str) -> Value:
+        """A value in another format."""
+        made = convert(self.builder, value, chosen.format, name)
+        self.builder.chosen[made.name] = chosen.why
+        return made
 
     def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
         """A state in the format that it is kept in. One that is also mixed unit by unit, as a
@@ -87,12 +91,12 @@ class IntegerRules:
         if layer.cell.windowed:
             x = next(iter(inputs.values()))
             grows = layer.cell.results[name].kind == "add"
-            return self.builder.value(seen, units, self._running(x, grows), f"{name} so far")
-        if not self.choice.is_mixed(layer, name):
-            return self.builder.value(seen, units, self.choice.of_state(layer, name), comment)
-        wide = self.builder.value(seen, units, self.choice.of_mixed(layer, name), comment)
-        activation = self.choice.of_state(layer, name)
-        narrow = self.builder.value(f"{seen}_narrow", units, activation, f"{comment}, rounded")
+            return self._declared(seen, units, self._running(x, grows), f"{name} so far")
+        wide = self._declared(seen, units, self.formats.states[seen], comment)
+        if seen not in self.formats.narrow:
+            return wide
+        activation = self.formats.narrow[seen]
+        narrow = self._declared(f"{seen}_narrow", units, activation, f"{comment}, rounded")
         self.narrow[seen] = narrow
         self.seen_as[narrow.name] = seen
         return wide
@@ -141,7 +145,7 @@ class IntegerRules:
                 return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _:
                 x = as_fixed(b, args[0], name)
-                fixed_scales = self.choice.options.power_of_two
+                fixed_scales = self.formats.options.power_of_two
                 return lower_softmax(b, node.kind, x, place.layer.name, name, fixed_scales)
 
     def _curve(self, node: Expr, x: Value, place: Place) -> Value:
@@ -157,13 +161,13 @@ class IntegerRules:
     def _lookup(self, node: Expr, ids: Value, place: Place) -> Value:
         """A row of a table in the activation format that holds all of the table."""
         table = place.layer.params[node.name].astype(np.float64)
-        largest = float(np.abs(table).max())
         layer = place.layer
-        target = self.choice.of_embedding(layer.outputs["y"], largest, layer.name)
         matrix = f"{layer.name}.{node.name}"
-        met = [m.T @ m for m in matrices_behind(self.choice.model, table)]
+        target = self.formats.tables[matrix]
+        met = [m.T @ m for m in matrices_behind(self.model, table)]
         rows = Table(matrix, table, sum(met), self.products.rounding.scheme(layer.name))
-        value = lower_lookup(self.builder, ids, int(node.value), rows, target, place.name)
+        value = lower_lookup(self.builder, ids, int(node.value), rows, target.format, place.name)
+        self.builder.chosen[value.name] = target.why
         self.seen_as[value.name] = place.name
         return value
 
@@ -175,11 +179,8 @@ class IntegerRules:
         if min(width(x), width(y)) <= 16 or {x.name, y.name} & self.builder.constants.keys():
             return x, y
         cut, other = (x, y) if y.name in self.states else (y, x)
-        seen = self.seen_as.get(cut.name, cut.name)
-        if seen not in self.ranges.low:
-            return x, y
-        factor = self.choice.of_factor(self.ranges.largest(seen))
-        return convert(self.builder, cut, factor, f"{name}_factor"), other
+        factor = self.formats.factor(self.seen_as.get(cut.name, cut.name))
+        return (x, y) if factor is None else (self._converted(cut, factor, f"{name}_factor"), other)
 
     def _storable(self, value: Value, layer: str) -> Value:
         """An operand of a matrix product in at most 16 bits, as many as `layer` wants."""
@@ -188,12 +189,12 @@ class IntegerRules:
         if value.name in self.inputs.formats or value.format.storage != "int32":
             return value
         seen = self.seen_as.get(value.name, value.name)
-        largest = self.ranges.largest(seen)
         bound = value.format.magnitude * value.format.unit
-        target = self.choice.of_activation(largest, bound, layer)
+        chosen = self.formats.activation(seen, bound, layer)
+        target = chosen.format
         if value.format.unit > target.unit and fits(value.format, target):
             return self.builder.store(value, replace(value.format, storage=target.storage))
-        stored = convert(self.builder, value, target, f"{seen}_stored")
+        stored = self._converted(value, chosen, f"{seen}_stored")
         self.seen_as[stored.name] = seen
         return stored
 
@@ -210,11 +211,12 @@ class IntegerRules:
             stored = convert(self.builder, value, self._format_of(layer, result), name)
             self.seen_as[stored.name] = place.name
             return stored
-        if result in layer.cell.states and self.choice.is_mixed(layer, result):
+        seen = f"{layer.name}.{result}"
+        if seen in self.formats.narrow:
             return self._mixed(value, result, place)
-        if result in layer.cell.states:
-            stored = convert(self.builder, value, self.choice.of_state(layer, result), name)
-        elif self.choice.is_multiplied(layer, result):
+        if seen in self.formats.states:
+            stored = self._converted(value, self.formats.states[seen], name)
+        elif self.reads.result(layer, result):
             stored = self._storable(value, layer.name)
         else:
             return value
@@ -224,9 +226,8 @@ class IntegerRules:
     def _mixed(self, value: Value, result: str, place: Place) -> Value:
         """Both forms of a state that is kept twice."""
         b, layer, seen = self.builder, place.layer, f"{place.layer.name}.{result}"
-        wide = convert(b, value, self.choice.of_mixed(layer, result), f"{place.name}_stored")
-        activation = self.choice.of_state(layer, result)
-        narrow = convert(b, wide, activation, f"{place.name}_narrow")
+        wide = self._converted(value, self.formats.states[seen], f"{place.name}_stored")
+        narrow = self._converted(wide, self.formats.narrow[seen], f"{place.name}_narrow")
         before = self.narrow[seen]
         self.narrow[wide.name] = narrow
         self.seen_as |= {wide.name: place.name, narrow.name: place.name}
@@ -238,11 +239,11 @@ class IntegerRules:
     def _format_of(self, layer: Layer, state: str) -> Format:
         return self.builder.values[f"{layer.name}.{state}"].format
 
-    def _running(self, x: Value, grows: bool) -> Format:
+    def _running(self, x: Value, grows: bool) -> Chosen:
         """The format of a reduction over time of x: as fine as x where int32 holds all steps."""
         scale, zero_point = self.inputs.meaning(x)
         most = (x.format.magnitude + np.abs(zero_point)) * np.abs(scale)
-        return self.choice.of_running(float(most.max()), float(np.abs(scale).min()), grows)
+        return self.formats.running(float(most.max()), float(np.abs(scale).min()), grows)
 
     def _narrow_given(self, layer: Layer, wide: Value, narrow: Value) -> str:
         """The narrow form of a state that a caller sets by the wide one."""
@@ -281,7 +282,7 @@ class IntegerRules:
         """
         b, name = self.builder, f"{node.name}.y"
         length = sum(part.length for part in parts)
-        if self.choice.only_multiplied(node.output):
+        if self.reads.only(node.output):
             self.products.joined[name] = parts
             return Value(name, length, Format("int16"))
         parts = [self.inputs.unpacked(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
@@ -299,7 +300,7 @@ class IntegerRules:
         """In the operand's own format, or scales; of a value that is kept twice, both forms."""
         name, features = f"{node.name}.y", range(node.begin, node.end)
         value = self._cut(x, features, name)
-        if x.name in self.narrow and self.choice.is_read_by_matrix(node.output):
+        if x.name in self.narrow and node.output in self.reads.tensors:
             self.narrow[name] = self._cut(self.narrow[x.name], features, f"{name}_narrow")
             self.seen_as[self.narrow[name].name] = name
         return value
@@ -365,10 +366,12 @@ def lowered(
     entering: by first matrix of a product, what enters it in a program made before.
     """
     settings = Settings(options.activations, options.cell_state, options.weights)
-    rules = IntegerRules(model, ranges, options, entering or {})
+    formats = choose_formats(model, ranges, options)
+    rules = IntegerRules(model, formats, Rounding(ranges, options, entering or {}))
     program = with_derived_initials(prune(lower(model, rules, settings)))
     program = with_meanings(program, rules.seen_as, ranges, rules.inputs.formats)
-    return Lowered(program, tuple(rules.products.rounding.products))
+    chosen = {name: why for name, why in rules.builder.chosen.items() if name in program.values}
+    return Lowered(replace(program, chosen=chosen), tuple(rules.products.rounding.products))
 
 
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:

@@ -15,7 +15,7 @@ from lstm_edge.formats import fraction_bits
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
-from lstm_edge.passes.choose_formats import Options
+from lstm_edge.passes.options import Options
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
