@@ -27,10 +27,6 @@ class Builder:
         self.values: dict[str, Value] = {}
         self.constants: dict[str, Array] = {}
         self.states: list[State] = []
-        self.centred: dict[str, Value] = {}
-        """Gate -> the gate less 1/2 in 16 bits, which has one bit more than the gate."""
-        self.lost: dict[str, float] = {}
-        """Product -> how far it lies below the exact one on average, in its own units."""
         self.chosen: dict[str, Why] = {}
         """Value whose format was chosen, not computed -> where its range comes from."""
         self.blocks: list[Block] = []
