@@ -8,6 +8,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -73,6 +74,19 @@ def read_arrays(content: bytes, largest: int) -> dict[str, Array]:
         raise DataError(
             f"not an npz file, or damaged or cut short ({error}); save it again"
         ) from error
+
+
+def array_bytes(arrays: Mapping[str, Array], *, compressed: bool = True) -> bytes:
+    """An npz file of arrays of any names, also of those that arguments of `np.savez` have; the same
+    arrays give the same bytes, on any computer where they are not compressed.
+    """
+    stream = io.BytesIO()
+    method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(stream, "w", method) as made:
+        for name, array in arrays.items():
+            with made.open(f"{name}.npy", "w", force_zip64=True) as file:
+                npy.write_array(file, np.asanyarray(array), allow_pickle=False)
+    return stream.getvalue()
 
 
 def _check_members(members: list[zipfile.ZipInfo], largest: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import __version__, bundle
+from lstm_edge.archive import array_bytes
 from lstm_edge.built import Built
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import Data
@@ -36,6 +37,7 @@ from lstm_edge.manifest import (
     Proof,
     StateEntry,
     StatePortEntry,
+    StudyEntry,
     Tool,
     to_json,
 )
@@ -70,6 +72,7 @@ class Compilation:
     tried: tuple[AttemptEntry, ...]
     budgets: BudgetEntry
     warnings: tuple[str, ...]
+    study: StudyEntry | None = None
 
 
 def bundle_of(made: Compilation) -> Bundle:
@@ -79,7 +82,7 @@ def bundle_of(made: Compilation) -> Bundle:
     files = {name: text.encode() for name, text in sources.items()}
     files[bundle.PROGRAM] = to_bytes(program)
     files[bundle.REFERENCE] = to_bytes(made.reference)
-    files[bundle.HELD_BACK] = bundle.array_bytes(made.data.raw_held_back)
+    files[bundle.HELD_BACK] = array_bytes(made.data.raw_held_back)
     if made.measured.report:
         files[bundle.REPORT] = made.measured.report.encode()
     described = manifest_of(made, [*files, bundle.MANIFEST])
@@ -115,6 +118,8 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
         found["accuracy"] = made.measured.summary
     if made.tried:
         found["search"] = list(made.tried)
+    if made.study is not None:
+        found["study"] = made.study
     found["budgets"] = made.budgets
     found["files"] = files
     found["tool"] = Tool(name="lstm-edge", version=__version__)

@@ -7,15 +7,13 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import archive, manifest
-from lstm_edge.errors import DataError
+from lstm_edge.errors import DataError, TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
 from lstm_edge.manifest import Manifest
@@ -30,6 +28,8 @@ PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
 REPORT = "report.txt"
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading files that are damaged, or other people's, raises."""
 OPTIONAL = (HELD_BACK, REPORT)
 """What a bundle can be run without."""
 
@@ -109,6 +109,7 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
     created = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _check_places(folder, files)
         listed = _listed_files(folder, files) if is_bundle else []
         stale = [name for name in listed if name not in files]
         with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
@@ -128,6 +129,16 @@ def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -
         ) from None
 
 
+def _check_places(folder: Path, files: Mapping[str, bytes]) -> None:
+    """DataError, before a file is moved, where one cannot be."""
+    for name in files:
+        if (folder / name).is_dir():
+            raise DataError(
+                f"{folder / name} is a folder where a file belongs; move it, or choose another "
+                "folder with -o"
+            )
+
+
 def _listed_files(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """Files of the folder's present bundle, from its manifest, if it is of the same name."""
     try:
@@ -135,7 +146,7 @@ def _listed_files(folder: Path, files: Mapping[str, bytes]) -> list[str]:
         if f"{manifest['name']}.h" not in files:
             return []
         return [name for name in manifest["files"] if Path(name).name == name]
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGES:
         return []
 
 
@@ -152,10 +163,10 @@ def read(folder: Path) -> Bundle:
         there = [n for n in names if n not in OPTIONAL or (folder / n).is_file()]
         files = {name: (folder / name).read_bytes() for name in there}
         return made_of(described, files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
-    except DataError as error:
-        raise DataError(f"{folder} is damaged ({error}); compile the model again") from None
+    except (*_DAMAGES, DataError, TargetError) as error:
+        raise DataError(
+            f"{folder} is damaged, or of another version ({error}); compile the model again"
+        ) from None
 
 
 def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:
@@ -163,6 +174,8 @@ def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:
     names = list(described["cores"]) if "cores" in described else [described["target"]]
     targets = tuple(load_target(name) for name in names)
     program, reference = (from_bytes(files[name]) for name in (PROGRAM, REFERENCE))
+    if not described["name"] == program.name == reference.name:
+        raise DataError(f"the manifest is of {described['name']}, the program {program.name}")
     return Bundle(described, program, reference, targets, files)
 
 
@@ -176,10 +189,3 @@ def read_arrays(path: Path) -> dict[str, Array]:
         ) from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-
-
-def array_bytes(arrays: Mapping[str, Array]) -> bytes:
-    """An npz file; the same arrays give the same bytes."""
-    stream = BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()

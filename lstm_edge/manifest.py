@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict, cast
+
+from lstm_edge.json_types import fault
 
 
 class Flash(TypedDict):
@@ -121,6 +122,36 @@ class AttemptEntry(TypedDict):
     chosen: bool
 
 
+class PointEntry(TypedDict):
+    """A point of a study. model: what the study calls it. sqnr_db: None where it is exact. flash:
+    bytes of constants; ram: of states and scratch. percent_missed: of the worst score on labels.
+    """
+
+    trial: int
+    model: str
+    options: str
+    sqnr_db: float | None
+    points_lost: float | None
+    percent_missed: float | None
+    flash: int
+    ram: int
+    instructions: int | None
+    on_front: bool
+    chosen: bool
+
+
+class StudyEntry(TypedDict):
+    """A study that the widths come from. tried: how many points had a result by then. error, drop:
+    the bounds that it held points against. points: the front, and what was chosen.
+    """
+
+    tried: int
+    objectives: list[str]
+    error: float | None
+    drop: float | None
+    points: list[PointEntry]
+
+
 class BudgetEntry(TypedDict):
     """The limits that were asked for and held: bytes, instructions, cycles, dB, points; None for
     any number.
@@ -181,6 +212,7 @@ class Manifest(TypedDict):
     cores: NotRequired[dict[str, OfCore]]
     accuracy: NotRequired[AccuracyEntry]
     search: NotRequired[list[AttemptEntry]]
+    study: NotRequired[StudyEntry]
     budgets: BudgetEntry
     files: list[str]
     tool: Tool
@@ -190,11 +222,6 @@ class Manifest(TypedDict):
 
 PER_CORE = tuple(key for key in OfCore.__annotations__ if key != "family")
 """Keys of what differs from core to core."""
-_ALWAYS = tuple(
-    key
-    for key in Manifest.__annotations__
-    if key not in ("cores", "accuracy", "search") and (key == "target" or key not in PER_CORE)
-)
 
 
 def to_json(manifest: Manifest) -> bytes:
@@ -203,16 +230,14 @@ def to_json(manifest: Manifest) -> bytes:
 
 
 def from_json(data: bytes) -> Manifest:
-    """What `to_json` wrote; ValueError names what is missing."""
+    """What `to_json` wrote; ValueError names what is missing or of another type."""
     found = json.loads(data)
-    if not isinstance(found, dict):
-        raise ValueError("the manifest is no JSON object")
-    _check_keys(found, _ALWAYS)
-    cores = found.get("cores", {})
-    if not isinstance(cores, dict) or ("cores" in found and not cores):
-        raise ValueError("cores is not a table of targets")
-    for each in cores.values() if cores else [found]:
-        _check_core(each)
+    several = isinstance(found, dict) and "cores" in found
+    optional = [key for key in PER_CORE if key != "target"] if several else []
+    if wrong := fault(found, Manifest, "", optional):
+        raise ValueError(wrong)
+    if found.get("cores") == {}:
+        raise ValueError("cores is empty")
     return cast(Manifest, found)
 
 
@@ -220,22 +245,3 @@ def of_core(manifest: Manifest, target: str) -> Manifest:
     """The manifest as if the model had been compiled for one of its targets alone."""
     own = manifest.get("cores", {}).get(target)
     return manifest if own is None else cast(Manifest, {**manifest, **own})
-
-
-def _check_core(found: Any) -> None:
-    if not isinstance(found, dict):
-        raise ValueError("cores is not a table of targets")
-    _check_keys(found, PER_CORE)
-    for table in ("flash", "ram", "compiler"):
-        if not isinstance(found[table], dict):
-            raise ValueError(f"{table} is no table")
-    sizes = [found["ram"].get(key) for key in Ram.__annotations__]
-    sizes += [found["flash"].get(key) for key in Flash.__annotations__ if key != "code"]
-    if not all(isinstance(size, int) for size in sizes):
-        raise ValueError("flash and ram are no tables of bytes")
-
-
-def _check_keys(found: Mapping[str, Any], keys: tuple[str, ...]) -> None:
-    missing = [key for key in keys if key not in found]
-    if missing:
-        raise ValueError(f"{missing[0]} is missing")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from lstm_edge.choices import Unroll
 from lstm_edge.emit.constants import constant_bytes
+from lstm_edge.emit.memory import Memory
 from lstm_edge.emit.render import Rendered
 from lstm_edge.errors import BudgetError, ToolchainError
 from lstm_edge.ir.program import Program
+from lstm_edge.manifest import Ram
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.targets import Target
 from lstm_edge.toolchain import gcc, process
@@ -72,10 +74,9 @@ def measure(
 ) -> Sizes:
     """Sizes of the rendered program; BudgetError where a budget is exceeded."""
     weights, tables = constant_bytes(rendered.constants)
-    memory = rendered.memory
-    words = 4 * (1 + memory.counts_steps + len({m.suffix for m in memory.states} - {""}))
-    code = _code_size(program, target, rendered)
-    sizes = Sizes(code, weights, tables, memory.state_bytes + words, memory.scratch_bytes)
+    held = ram_of(rendered.memory)
+    code = code_size(program, target, rendered) if has_compiler(target) else None
+    sizes = Sizes(code, weights, tables, held["state"], held["scratch"])
     _check(
         "flash",
         "--max-flash",
@@ -96,12 +97,23 @@ def _check(what: str, option: str, found: int, budget: int | None, parts: str) -
         )
 
 
-def _code_size(program: Program, target: Target, rendered: Rendered) -> int | None:
-    """Bytes of instructions at -O2, from the target's own compiler."""
+def ram_of(memory: Memory) -> Ram:
+    """Bytes of the state struct, with what it says of itself, and of scratch."""
+    words = 4 * (1 + memory.counts_steps + len({m.suffix for m in memory.states} - {""}))
+    return {"state": memory.state_bytes + words, "scratch": memory.scratch_bytes}
+
+
+def has_compiler(target: Target) -> bool:
+    """True where the target's compiler is installed."""
     try:
         process.find_tool(target.compiler)
     except ToolchainError:
-        return None
+        return False
+    return True
+
+
+def code_size(program: Program, target: Target, rendered: Rendered) -> int:
+    """Bytes of instructions at -O2, from the target's own compiler."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in rendered.files.items():
             (Path(folder) / name).write_text(text)

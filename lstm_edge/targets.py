@@ -81,7 +81,8 @@ class Target:
     @property
     def is_arm(self) -> bool:
         """True for the cores that run Thumb instructions."""
-        return any(base in self.features for base in ("armv6m", "armv7m"))
+        base = any(name in self.features for name in ("armv6m", "armv7m"))
+        return base or self.compiler.startswith("arm-")
 
     @property
     def tools(self) -> tuple[str, ...]:

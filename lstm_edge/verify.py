@@ -74,6 +74,8 @@ def answers_on(
     bundle: Bundle, where: str, data: Any, *, stream: bool = False, raw: bool = False
 ) -> dict[str, Array]:
     """Outputs and states of what is given as `given.py` says, in kind; `where` is one of WHERE."""
+    if where not in WHERE:
+        raise DataError(f"a run on {where!r}: expected one of {', '.join(WHERE)}")
     program = bundle.reference if where == "float" else bundle.program
     found = given(program, data)
     return answers(program, found, lambda f: run_on(bundle, where, f), stream=stream, raw=raw)

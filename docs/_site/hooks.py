@@ -81,7 +81,8 @@ def _linked(text: str, origin: str, here: str) -> str:
             return f"[{match['text']}]({relative}{match['anchor'] or ''})"
         if (ROOT / path).exists():
             label = match["text"].strip("`")
-            return match["text"] if label == path else f"{match['text']} (`{path}`)"
+            names = path, PurePosixPath(path).name
+            return f"`{path}`" if label in names else f"{match['text']} (`{path}`)"
         return match.group()
 
     return LINK.sub(replaced, text)

@@ -24,11 +24,12 @@ from lstm_edge.labels import Score
 from lstm_edge.manifest import Manifest, of_core
 from lstm_edge.packages.about import About
 from lstm_edge.packages.pack import default_folder, package_of
+from lstm_edge.packages.systems import parse_systems
 from lstm_edge.printing.compiled import compiled as compiled_text
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
 from lstm_edge.progress import Tell, quiet
 from lstm_edge.report import report, summary
-from lstm_edge.verify import Verified, answers_on, verify
+from lstm_edge.verify import Verified, answers_on, check_steps, verify
 
 Array = npt.NDArray[Any]
 Outputs = Array | dict[str, Array]
@@ -41,7 +42,8 @@ class Compiled:
 
     Inputs are [samples, *shape], without their batch axis or with it: an array of a model with one
     input, a dict by name, a list of recordings of any length, a file, or batches as a DataLoader
-    gives them. A model of one output gives an array, one of several a dict by name.
+    gives them. A model of one output gives an array; one of several, or that shows its states, and
+    recordings, as `y__0`, `y__1` ..., give a dict by name.
     """
 
     bundle: Bundle
@@ -94,7 +96,9 @@ class Compiled:
         on: numpy, host (the C on this computer), qemu (the C on an emulated board) or float (the
         network before quantization). raw: the stored integers.
         """
-        return _one(self.run(x, on=on, raw=raw))
+        found = self.run(x, on=on, raw=raw)
+        (only, *others) = found
+        return found if others or only not in self._outputs else found[only]
 
     def run(
         self, x: Any, *, on: Place = "numpy", stream: bool = False, raw: bool = False
@@ -108,6 +112,7 @@ class Compiled:
         """Layer -> value -> what it is at every step, in float and in integers."""
         reference = self.bundle.reference
         feed = together(reference, feeds_of(reference, given(reference, x)))
+        check_steps(reference, feed)
         found: dict[str, dict[str, ValueTrace]] = {}
         for each in trace(self.bundle.program, self.bundle.reference, feed):
             found.setdefault(each.layer, {})[each.name] = each
@@ -125,7 +130,7 @@ class Compiled:
         return found[0] if len(found) == 1 else {each.name: each for each in found}
 
     def verify(
-        self, x: Any = None, *, on: Sequence[str] | None = None, labels: Any = None
+        self, x: Any = None, *, on: str | Sequence[str] | None = None, labels: Any = None
     ) -> Verified:
         """Run everywhere and compare: bits with numpy, error with float.
 
@@ -141,16 +146,15 @@ class Compiled:
         self,
         x: Any = None,
         *,
-        on: Sequence[str] | None = None,
+        on: str | Sequence[str] | None = None,
         labels: Any = None,
         tell: Tell = quiet,
     ) -> Verified:
         """The same without an error: `ok` says whether all bits agree. `tell` is told what runs."""
         default = ("host", "qemu") if self.bundle.emulated else ("host",)
-        places = default if on is None else tuple(on)
-        for place in places:
-            if place not in ("host", "qemu"):
-                raise DataError(f"verify on {place!r}: expected host, qemu, or both")
+        places = default if on is None else (on,) if isinstance(on, str) else tuple(on)
+        if not places or not set(places) <= {"host", "qemu"}:
+            raise DataError(f"verify on {on!r}: expected host, qemu, or both")
         known = None if labels is None else self._labels(labels)
         return verify(self.bundle, x, places, known, tell)
 
@@ -183,15 +187,22 @@ class Compiled:
         return Compiled(self.bundle.on(target), self.compilation)
 
     def save(
-        self, folder: str | Path, *, packages: Sequence[str] = (), about: About | None = None
+        self, folder: str | Path, *, packages: str | Sequence[str] = (), about: About | None = None
     ) -> Path:
         """Write the bundle to a folder, whole or not at all.
 
         packages: build systems, or ["all"], for which `<folder>-package/<name>` becomes a package,
-        too; about: its version, licence and people.
+        too, or the same as text with commas; about: its version, licence and people.
         """
         path = Path(folder)
-        made = package_of(self.bundle, packages, about or About()) if packages else None
+        chosen = parse_systems(packages) if isinstance(packages, str) else packages
+        if about is not None and not (chosen and isinstance(about, About)):
+            found = type(about).__name__
+            raise DataError(
+                f"about={found} says something of a package: expected an lstm_edge.About, and "
+                "packages=, such as ['all']"
+            )
+        made = package_of(self.bundle, chosen, about or About()) if chosen else None
         bundle.write(path, self.files)
         if made is not None:
             made.write(default_folder(path, self.name))
@@ -209,13 +220,13 @@ class Compiled:
         return summary(self.manifest)
 
     def _labels(self, y: Any) -> dict[str, Array]:
-        return arrays_of(y, [port.name for port in self.bundle.program.outputs])
+        return arrays_of(y, self._outputs)
+
+    @property
+    def _outputs(self) -> list[str]:
+        return [port.name for port in self.bundle.program.outputs]
 
 
 def open_folder(folder: str | Path) -> Compiled:
     """A model that `Compiled.save` or `lstm-edge compile` wrote; DataError where there is none."""
     return Compiled(bundle.read(Path(folder)))
-
-
-def _one(arrays: dict[str, Array]) -> Outputs:
-    return next(iter(arrays.values())) if len(arrays) == 1 else arrays

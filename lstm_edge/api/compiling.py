@@ -7,18 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lstm_edge.api.arrays import arrays_of
+from lstm_edge.api.arrays import arrays_of, is_whole
 from lstm_edge.api.compiled import Compiled
 from lstm_edge.api.network import Network, load
+from lstm_edge.api.options import bits, bound, by_input, limit, refuse
 from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
 from lstm_edge.driver import compile_model
-from lstm_edge.errors import DataError
-from lstm_edge.interpret.raw import EVERY
+from lstm_edge.errors import DataError, TargetError
+from lstm_edge.manifest import StudyEntry
 from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
-from lstm_edge.search.from_study import check_belongs, pick
+from lstm_edge.search.from_study import check_belongs, entry_of, pick
 
 Auto = Literal["auto"]
 
@@ -29,12 +30,12 @@ def compile_network(
     target: str,
     calibration: Any = None,
     labels: Any = None,
-    scheme: Scheme = "int8",
+    scheme: Scheme | None = None,
     weights: int | Auto | None = None,
     activations: int | Auto | None = None,
     cell_state: int | None = None,
-    unroll: Unroll = "gates",
-    optimize: Optimize = "speed",
+    unroll: Unroll | None = None,
+    optimize: Optimize | None = None,
     state: StateForm = "kept",
     max_error: float | None = None,
     max_drop: float | None = None,
@@ -54,42 +55,49 @@ def compile_network(
     network: of `load`, or what `load` takes. target: a core of `lstm-edge targets`, a set of them,
     or a list with commas. calibration: typical inputs [samples, *input shape]: an array, a dict by
     name, or a file; without it some are drawn, with a warning. labels: of the calibration samples,
-    for `max_drop`. scheme: int8, fixed or float32. weights: 4, 8, 16 or "auto"; activations: 8, 12,
-    16 or "auto"; cell_state: 16 or 32. max_error: dB that each output has to reach on samples that
-    are held back; max_drop: points that a score may lose; the other limits are bytes, and
-    instructions and cycles of a step. input_scale, input_zero: real = (raw - zero) * scale for raw
-    integers of 16 bits, of which the C then makes stored ones; a number, or one by input.
+    for `max_drop`. scheme: int8 (default), fixed or float32. weights: 4, 8 (default), 16 or "auto";
+    activations: 8, 12 (default), 16 or "auto"; cell_state: 16 or 32 (default). unroll: none, gates
+    (default) or full; optimize: speed (default) or size. max_error: dB that each output has to
+    reach on samples that are held back; max_drop: points that a score may lose; the other limits
+    are bytes, and instructions and cycles of a step. input_scale, input_zero: real =
+    (raw - zero) * scale for raw integers of 16 bits, of which the C then makes stored ones; a
+    number, or one by input.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
-    widths and how C is written. progress, searching: called with (done, total).
+    widths and how C is written, and the manifest keeps the study's front. progress, searching:
+    called with (done, total).
 
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
     """
+    if not isinstance(target, str):
+        raise TargetError(
+            f"target {target!r}: expected a name such as 'cortex-m4', or several with commas"
+        )
     request = Request(
         target=target,
-        scheme=scheme,
+        **_given(scheme=scheme, unroll=unroll, optimize=optimize),
         **_widths(scheme, weights, activations, cell_state),
-        unroll=unroll,
-        optimize=optimize,
         state=state,
-        max_flash=max_flash,
-        max_ram=max_ram,
-        max_stack=max_stack,
-        max_insn=max_insn,
-        max_cycles=max_cycles,
-        max_error=max_error,
-        max_drop=max_drop,
-        input_scale=_by_input(input_scale),
-        input_zero=_by_input(input_zero),
+        max_flash=limit("max-flash", max_flash),
+        max_ram=limit("max-ram", max_ram),
+        max_stack=limit("max-stack", max_stack),
+        max_insn=limit("max-insn", max_insn),
+        max_cycles=limit("max-cycles", max_cycles),
+        max_error=bound("max-error", max_error),
+        max_drop=bound("max-drop", max_drop),
+        input_scale=by_input("input-scale", input_scale),
+        input_zero=by_input("input-zero", input_zero),
     )
-    if scheme == "float32":
-        bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
-        _refuse(bounds, "with --scheme float32")
     loaded = load(network)
+    study = None
     if from_study is not None:
         widths = {"weights": weights, "activations": activations, "cell_state": cell_state}
-        _refuse({k: v for k, v in widths.items() if v is not None}, "with --from-study")
-        request = _of_study(from_study, request, loaded, calibration)
+        of_point = {**widths, "scheme": scheme, "unroll": unroll, "optimize": optimize}
+        refuse(of_point, "with --from-study, whose point has its own")
+        request, study = _of_study(from_study, request, loaded, calibration)
+    if request.scheme == "float32":
+        bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
+        refuse(bounds, "with --scheme float32")
     made = compile_model(
         loaded.model,
         request,
@@ -98,54 +106,64 @@ def compile_network(
         progress,
         searching,
     )
+    made = replace(made, study=study)
     bundle = bundle_of(made)
     check_budgets(request.budgets, bundle)
     return Compiled(bundle, made)
 
 
+def _given(**options: Any) -> dict[str, Any]:
+    """Those that are not left to their defaults."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _widths(
-    scheme: Scheme,
+    scheme: Scheme | None,
     weights: int | Auto | None,
     activations: int | Auto | None,
     cell_state: int | None,
 ) -> dict[str, Any]:
     """Widths as a request has them: None is the default, "auto" becomes None."""
-    given = {"weights": weights, "activations": activations, "cell_state": cell_state}
+    given = {
+        name: bits(name.replace("_", "-"), width)
+        for name, width in (
+            ("weights", weights), ("activations", activations), ("cell_state", cell_state)
+        )
+    }  # fmt: skip
     if scheme == "float32":
-        _refuse(given, "with --scheme float32")
-    return {
-        name: None if bits == "auto" else bits for name, bits in given.items() if bits is not None
-    }
+        refuse(given, "with --scheme float32")
+    return {name: None if width == "auto" else width for name, width in _given(**given).items()}
 
 
-def _by_input(given: float | Mapping[str, float] | None) -> Mapping[str, float]:
-    """By name of an input; a number is for all."""
-    if given is None:
-        return {}
-    return given if isinstance(given, Mapping) else {EVERY: float(given)}
-
-
-def _of_study(text: str, request: Request, network: Network, calibration: Any) -> Request:
-    """The request with what a point of a study chose."""
+def _of_study(
+    text: str, request: Request, network: Network, calibration: Any
+) -> tuple[Request, StudyEntry]:
+    """The request with what a point of a study chose, and the study's front."""
     names = [port.name for port in network.model.inputs]
+    if not (calibration is None or is_whole(calibration)):
+        raise DataError(
+            f"--from-study: the calibration data are a {type(calibration).__name__}, which cannot "
+            "be held against those of the study; give the file, or its arrays by name"
+        )
     arrays = None if calibration is None else arrays_of(calibration, names)
     picked, found = pick(text)
     check_belongs(picked, found, network.model, request.target, arrays)
-    point = picked.point
-    request = replace(request, scheme=point.scheme, unroll=point.unroll, optimize=point.optimize)
+    point, study = picked.point, entry_of(picked, found)
+    stack = found.limits.stack if request.max_stack is None else request.max_stack
+    request = replace(
+        request,
+        scheme=point.scheme,
+        unroll=point.unroll,
+        optimize=point.optimize,
+        max_stack=stack,
+    )
     if point.options is None:
-        return request
-    return replace(
+        return request, study
+    widths = replace(
         request,
         weights=point.options.weights,
         activations=point.options.activations,
         cell_state=point.options.cell_state,
         layers=point.options.layers,
     )
-
-
-def _refuse(given: dict[str, Any], beside: str) -> None:
-    for name, value in given.items():
-        if value is not None:
-            option = name.replace("_", "-")
-            raise DataError(f"--{option} has no meaning {beside}; leave it out")
+    return widths, study

@@ -11,6 +11,7 @@ from typing import Any
 from lstm_edge import frontend
 from lstm_edge.api.sources import as_file
 from lstm_edge.cost import Cost, cost_of_built
+from lstm_edge.errors import ModelError
 from lstm_edge.estimate import estimate
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.passes.lower_real import lower_real
@@ -97,12 +98,18 @@ def load(
     ModelError where the network cannot be compiled: what was found, what was expected, what to do.
     """
     if isinstance(source, Network):
+        _refuse(source.name, name=name, steps=steps, rename=rename or None, example=example)
         return source
     if isinstance(source, str | Path):
+        _refuse(str(source), example=example)
         return Network(frontend.load(Path(source), name, steps, rename))
     with as_file(source, example) as path:
         return Network(frontend.load(path, name, steps, rename))
 
 
-Source = Network | str | Path | Mapping[str, Any] | object
-"""What stands for a network."""
+def _refuse(what: str, **given: object) -> None:
+    """ModelError for arguments that would change nothing."""
+    wrong = next((argument for argument, value in given.items() if value is not None), None)
+    if wrong is not None:
+        kind = "a torch.nn.Module" if wrong == "example" else "what a network is read from"
+        raise ModelError(what, f"load(..., {wrong}=...) is for {kind}; leave it out here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 import warnings
 import zipfile
@@ -10,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
-from lstm_edge.errors import ModelError
+from lstm_edge.archive import array_bytes
+from lstm_edge.errors import DataError, ModelError
+from lstm_edge.interpret.batches import as_array
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of what is in an archive: the same network has the same hash at any time."""
@@ -53,23 +55,23 @@ def _arrays(source: Mapping[Any, Any], folder: Path) -> Path:
     """A state_dict: its tensors as arrays."""
     path = folder / "model.npz"
     arrays = {str(name): _array(str(name), each) for name, each in source.items()}
-    np.savez(path, **arrays)
+    path.write_bytes(array_bytes(arrays, compressed=False))
     return path
 
 
 def _array(name: str, given: Any) -> Any:
     """An array of what may be a tensor, on any device, with a gradient."""
-    for method in ("detach", "cpu", "numpy"):
-        if not isinstance(given, np.ndarray) and hasattr(given, method):
-            given = getattr(given, method)()
-    array = np.asarray(given)
+    try:
+        array = as_array(given)
+    except DataError as error:
+        raise ModelError(name, str(error)) from None
     if array.dtype.kind not in "biuf":
         raise ModelError(name, f"is {array.dtype}, expected an array of numbers")
     return array
 
 
 def _torch(module: Any, example: object, folder: Path) -> Path:
-    """Exported to ONNX, in evaluation mode; the module is left in the mode that it was in."""
+    """Exported to ONNX, in evaluation mode; the module and its parts are left as they were."""
     if example is None:
         raise ModelError(
             type(module).__name__,
@@ -80,21 +82,24 @@ def _torch(module: Any, example: object, folder: Path) -> Path:
 
     path = folder / f"{_stem(type(module).__name__)}.onnx"
     inputs = example if isinstance(example, tuple) else (example,)
-    training = module.training
+    modes = [(each, each.training) for each in module.modules()]
     module.eval()
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            torch.onnx.export(module, inputs, str(path), dynamo=False, input_names=_names(module))
+            names = _names(module)[: len(inputs)]
+            torch.onnx.export(module, inputs, str(path), dynamo=False, input_names=names)
     except Exception as error:
         first = (str(error).splitlines() or [""])[0]
         raise ModelError(
             type(module).__name__,
-            f"torch.onnx.export failed ({type(error).__name__}: {first}); export the model "
-            "yourself and load the file",
+            f"torch.onnx.export failed ({type(error).__name__}: {first}); check that "
+            "example is a tensor, or a tuple of them, that forward() takes, such as "
+            "torch.zeros(1, steps, features); or export the model yourself and load the file",
         ) from error
     finally:
-        module.train(training)
+        for each, training in modes:  # parts may be in other modes than the whole, as frozen ones
+            each.training = training
     proto = onnx.load(path)
     for node in proto.graph.node:
         node.doc_string = ""  # says where the module was defined
@@ -102,9 +107,7 @@ def _torch(module: Any, example: object, folder: Path) -> Path:
 
 
 def _names(module: Any) -> list[str]:
-    """The arguments of forward()."""
-    import inspect
-
+    """The arguments of forward(); those at the end may be left out of an example."""
     return list(inspect.signature(module.forward).parameters)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import DataError
+from lstm_edge.interpret.batches import as_array
 from lstm_edge.interpret.execute import run
-from lstm_edge.interpret.ports import dequantize, quantize
+from lstm_edge.interpret.ports import checked_numbers, dequantize, quantize
 from lstm_edge.ir.clock import EVERY_TICK
 from lstm_edge.ir.program import Port, Program
 
@@ -75,29 +76,29 @@ class Stream:
             return real
         return next(iter(real.values()), None)
 
-    def _in_window(self, stored: dict[str, Array]) -> dict[str, Array]:
+    def _in_window(self, frame: dict[str, Array]) -> dict[str, Array]:
         """What a window's step adds to its steps so far: they are run once more, which is exact."""
         program = self._program
-        self._frames.append(stored)
+        self._frames.append(frame)
         steps = len(self._frames)
         if steps < program.least_steps:
             return {}
         inputs = {
             p.name: np.concatenate([f[p.name] for f in self._frames], axis=1)
             if p.per_step
-            else stored[p.name]
+            else frame[p.name]
             for p in program.inputs
         }
         outputs, state = run(program, inputs, self._state)
         found = {}
         for port in program.outputs:
-            numbers = outputs[port.name]
+            stored = outputs[port.name]
             if not port.per_step:
                 if program.steps is None or steps == program.steps:
-                    found[port.name] = numbers
-            elif numbers.shape[1] > self._given.get(port.name, 0):
-                self._given[port.name] = numbers.shape[1]
-                found[port.name] = numbers[:, -1]
+                    found[port.name] = stored
+            elif stored.shape[1] > self._given.get(port.name, 0):
+                self._given[port.name] = stored.shape[1]
+                found[port.name] = stored[:, -1]
         if steps == program.steps:
             self._frames, self._given, self._state = [], {}, state
         return found
@@ -115,26 +116,16 @@ class Stream:
         if port.name not in given:
             raise DataError(f"the frame holds no {port.name!r}")
         features = self._program.values[port.value].length
-        numbers = np.asarray(given[port.name])
-        if numbers.dtype.kind not in "biuf" or numbers.size != features:
+        found = as_array(given[port.name])
+        if found.size != features:
             raise DataError(
-                f"a frame of {port.name!r} is {list(numbers.shape)} of {numbers.dtype}, expected "
+                f"a frame of {port.name!r} is {list(found.shape)} of {found.dtype}, expected "
                 f"{features} numbers"
             )
-        if not np.isfinite(numbers).all():
-            raise DataError(f"a frame of {port.name!r} holds NaN or infinite numbers")
         shape = (1, 1, features) if port.per_step else (1, features)
-        return quantize(
-            self._program,
-            port,
-            numbers.reshape(shape).astype(np.float32 if not port.limit else np.int64),
-        )
+        vector = checked_numbers(port, found.reshape(shape), f"a frame of {port.name!r}")
+        return quantize(self._program, port, vector)
 
     def _real(self, port: Port, stored: Array) -> Array:
         real: Array = dequantize(self._program, port, stored)[0]
         return real
-
-
-def _last(port: Port, numbers: Array) -> Array:
-    """[1, units] of the last step."""
-    return numbers[:, -1] if port.per_step else numbers

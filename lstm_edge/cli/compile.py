@@ -28,8 +28,7 @@ from lstm_edge.errors import DataError
 @click.option(
     "--scheme",
     type=click.Choice(["int8", "fixed", "float32"]),
-    default="int8",
-    show_default=True,
+    show_default="int8",
     help="Number system; fixed: all scales are powers of two.",
 )
 @click.option(
@@ -53,15 +52,13 @@ from lstm_edge.errors import DataError
 @click.option(
     "--unroll",
     type=click.Choice(["none", "gates", "full"]),
-    default="gates",
-    show_default=True,
+    show_default="gates",
     help="Loops, unrolled columns, or straight-line code.",
 )
 @click.option(
     "--optimize",
     type=click.Choice(["speed", "size"]),
-    default="speed",
-    show_default=True,
+    show_default="speed",
     help="Fewest instructions, or least code: nothing unrolled or written twice.",
 )
 @STEPS
@@ -139,7 +136,7 @@ def command(
     about = About() if package_info is None else read_about(package_info)
     options["input_scale"] = named_numbers("--input-scale", input_scale)
     options["input_zero"] = named_numbers("--input-zero", input_zero)
-    network = lstm_edge.load(model, name=name, steps=steps, rename=dict(rename))
+    network = lstm_edge.load(model, name=name, steps=steps, rename=_once(rename))
     with progress.bar("calibrating") as show, progress.bar("trying widths") as tried:
         made = lstm_edge.compile(network, **options, progress=show, searching=tried)
     warn(made.warnings)
@@ -154,3 +151,13 @@ def command(
         place = default_folder(folder, made.name)
         package.write(place)
         say(packed.packed(package, place))
+
+
+def _once(rename: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """DataError where one old name is given twice."""
+    found: dict[str, str] = {}
+    for old, new in rename:
+        if old in found:
+            raise DataError(f"--rename {old}={new}: {old} is renamed {found[old]} already")
+        found[old] = new
+    return found

@@ -16,6 +16,7 @@ from lstm_edge.cli.options import FOLDER, reports_errors, say
 @click.option("--inputs", type=FOLDER, help="npz; default: the held-back calibration samples.")
 @click.option("--labels", type=FOLDER, help="npz with classes or numbers for outputs, to score.")
 @click.option("--board", metavar="PART", help="Part to tell the energy of; unknown names list all.")
+@click.option("--target", "core", help="One of several targets that the C is for; else all.")
 @click.option("-o", "--output", type=FOLDER, help="File to write; default DIR/report.html.")
 @click.option("--open", "opens", is_flag=True, help="Show it in a browser.")
 @reports_errors
@@ -24,6 +25,7 @@ def command(
     inputs: Path | None,
     labels: Path | None,
     board: str | None,
+    core: str | None,
     output: Path | None,
     opens: bool,
 ) -> None:
@@ -31,6 +33,7 @@ def command(
     from lstm_edge.printing.progress import working
 
     compiled = lstm_edge.open(folder)
+    compiled = compiled if core is None else compiled.on(core)
     path = output or folder / "report.html"
     with working("report") as tell:
         compiled.report(path, x=inputs, labels=labels, board=board, tell=tell)

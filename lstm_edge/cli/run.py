@@ -40,6 +40,7 @@ def command(
 ) -> None:
     """Run a compiled model on arrays."""
     from lstm_edge import bundle
+    from lstm_edge.archive import array_bytes
     from lstm_edge.printing.progress import working
 
     if core is not None and where != "qemu":
@@ -48,7 +49,7 @@ def command(
     compiled = compiled if core is None else compiled.on(core)
     with working(f"run on {where}"):
         arrays = compiled.run(inputs, on=where, stream=stream, raw=raw)
-    bundle.write(output.parent, {output.name: bundle.array_bytes(arrays)}, is_bundle=False)
+    bundle.write(output.parent, {output.name: array_bytes(arrays)}, is_bundle=False)
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
     chosen = where == "qemu" and "cores" in compiled.manifest
     place = f"qemu, {compiled.bundle.emulated[0].name}" if chosen else where

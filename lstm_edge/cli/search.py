@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ import click
 from lstm_edge.cli.options import FOLDER, JSON, STEPS, Bytes, reports_errors, say
 
 CHOICES = ("weights", "activations", "cell_state", "scheme", "unroll", "optimize")
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""What numpy reads when it is imported. Its matrices are too small here for threads: one process
+takes 1.6 times the processor time with two of them, and several processes wait for each other.
+"""
 EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /shared/a.study"
 
 
@@ -27,7 +32,7 @@ EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /s
     "--objectives",
     default="error,flash,instructions",
     show_default=True,
-    help="Of error, score, missed, flash, ram and instructions.",
+    help="Of error, score, missed, flash, ram, instructions and cycles.",
 )
 @click.option("--weights", default="int4,int8,int16", show_default=True, help="To choose from.")
 @click.option("--activations", default="8,12,16", show_default=True, help="To choose from.")
@@ -40,15 +45,24 @@ EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /s
 @click.option(
     "--max-drop", type=click.FloatRange(min=0.0), metavar="POINTS", help="Most that a score loses."
 )
-@click.option("--max-flash", type=Bytes(), help="Most weights and tables, for instance 64K.")
+@click.option(
+    "--code/--no-code",
+    default=None,
+    help="Count code in flash; default: where the target's compiler is installed.",
+)
+@click.option("--max-flash", type=Bytes(), help="Most flash, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Most states and scratch, for instance 8K.")
+@click.option("--max-stack", type=Bytes(), help="Most stack of a call, which is built and counted.")
 @click.option("--max-insn", type=click.IntRange(min=0), help="Most instructions of a step.")
+@click.option("--max-cycles", type=click.IntRange(min=0), help="Most cycles of a step, counted.")
 @JSON
 @reports_errors
 def command(models: tuple[Path, ...], **options: Any) -> None:
     """Choose models, widths and options with other processes; print the Pareto front."""
+    for threads in THREADS:
+        os.environ.setdefault(threads, "1")
     from lstm_edge.search.asked import Asked, searched
-    from lstm_edge.search.evaluate import Limits
+    from lstm_edge.search.limits import Limits
     from lstm_edge.search.storage import import_optuna
 
     optuna = import_optuna()
@@ -60,6 +74,8 @@ def command(models: tuple[Path, ...], **options: Any) -> None:
         options.pop("max_insn"),
         options.pop("max_error"),
         options.pop("max_drop"),
+        options.pop("max_cycles"),
+        options.pop("max_stack"),
     )
     shown = sys.stderr.isatty()
 
@@ -67,14 +83,10 @@ def command(models: tuple[Path, ...], **options: Any) -> None:
         total = "" if most is None else f" of {most}"
         click.echo(f"\rsearching: {done}{total}, {front} on the front", nl=False, err=True)
 
-    text = searched(Asked(models, limits=limits, **options), words, tell if shown else _silent)
+    text = searched(Asked(models, limits=limits, **options), words, tell if shown else None)
     if shown:
         click.echo(err=True)
     if options["as_json"]:
         click.echo(text)
     else:
         say(text)
-
-
-def _silent(done: int, most: int | None, front: int) -> None:
-    """Progress that nobody looks at."""

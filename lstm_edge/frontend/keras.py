@@ -48,7 +48,8 @@ def load_keras(path: Path, steps: int | None) -> Model:
         raise ModelError(path.name, "its inputs have sequences of different lengths; give --steps")
     used = {port.name for port in ports} | set_by
     warnings = [
-        f"input {name!r} has no influence on any output and was left out; was it meant to have one?"
+        f"input {name!r} has no influence on any output and was left out; correct the model where "
+        "it should have one, and save it again"
         for name, _ in inputs
         if name not in used
     ]

@@ -192,7 +192,11 @@ def _guesses(words: dict[str, str], layers: list[list[Part]]) -> list[str]:
         guesses.append("no activation is taken to follow a Linear (lstm_edge.activations)")
     if simple and "lstm_edge.nonlinearity" not in words:
         guesses.append('nn.RNN is taken to use tanh (lstm_edge.nonlinearity = "tanh" or "relu")')
-    return [f"a state_dict does not say what forward() does: {guess}" for guess in guesses]
+    return [
+        f"a state_dict does not say what forward() does: {guess}; save an array of that name in "
+        "the file to say it"
+        for guess in guesses
+    ]
 
 
 def _functions(text: str | None, linears: Sequence[Part]) -> list[str]:

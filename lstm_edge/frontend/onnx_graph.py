@@ -282,14 +282,18 @@ def _limit(walk: Walk, label: str, view: View) -> int:
 
 def _unused(names: Any) -> list[str]:
     return [
-        f"input {name!r} has no influence on any output and was left out; was it meant to have one?"
+        f"input {name!r} has no influence on any output and was left out; correct the model where "
+        "it should have one, and export it again"
         for name in names
     ]
 
 
 def _batch(walk: Walk) -> list[str]:
     sizes = {a.size for a, r in walk.roles.items() if r == "batch" and not a.open}
-    return [f"the file has a batch of {size}; the model computes one row" for size in sizes]
+    return [
+        f"the file has a batch of {size}, the model computes one row; call the C for each row"
+        for size in sizes
+    ]
 
 
 def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:

@@ -123,7 +123,7 @@ def _parameters(
         raise ModelError(node.label, f"attribute {attribute} is absent, but {missing[0]} needs it")
     walk.warnings.append(
         f"{node.label} has no {attribute}: the defaults of the ONNX specification are taken, where "
-        "onnxruntime takes 0"
+        "onnxruntime takes 0; write the attribute into the file where that is not what is meant"
     )
     return [value or 0.0 for value in defaults]
 

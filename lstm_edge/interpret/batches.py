@@ -19,19 +19,25 @@ LARGEST_GIVEN = 2**30
 
 def numbers(data: Any) -> Array:
     """An array, or a tensor of PyTorch, TensorFlow or JAX; float64 becomes float32."""
-    for method in ("detach", "cpu", "numpy"):
-        if not isinstance(data, np.ndarray) and callable(getattr(data, method, None)):
-            data = getattr(data, method)()
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise DataError(f"no array of numbers: {error}; give arrays that are rectangular") from None
+    array = as_array(data)
     if array.dtype.kind not in "fiub":
         raise DataError(f"an array of {array.dtype} was given, expected numbers")
     if array.dtype == np.float64:
         with np.errstate(over="ignore"):
             return array.astype(np.float32)
     return array
+
+
+def as_array(data: Any) -> Array:
+    """The same in its own type; DataError where there is no array of it."""
+    try:
+        for method in ("detach", "cpu", "numpy"):
+            if not isinstance(data, np.ndarray) and callable(getattr(data, method, None)):
+                data = getattr(data, method)()
+        return np.asarray(data)
+    except (ValueError, TypeError, RuntimeError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise DataError(f"no array of numbers: {first}; give arrays that are rectangular") from None
 
 
 def named(data: Any) -> dict[str, Array]:
@@ -84,6 +90,11 @@ def _count(parts: Mapping[str, list[Array]]) -> int:
 
 
 def _joined(name: str, arrays: list[Array]) -> Array:
+    if any(array.ndim == 0 for array in arrays):
+        raise DataError(
+            f"a batch of {name!r} is a single number; expected arrays [samples, ...]: give an "
+            "array of one sample as a whole, not number by number"
+        )
     shapes = {array.shape[1:] for array in arrays}
     if len(shapes) > 1:
         raise DataError(

@@ -141,11 +141,6 @@ def feed_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
     return calls_of(program, arrays, stream)
 
 
-def is_bare(program: Program, arrays: Arrays, stream: bool) -> bool:
-    """True where no input came with its batch axis, so that outputs are to have none either."""
-    return fitted(program, by_name(program, arrays), 2 if stream else 1)[1]
-
-
 def calls_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
     """The same of arrays with the program's names and all axes."""
     _check_first(program, arrays, stream)

@@ -59,7 +59,7 @@ def given(program: Program, data: Any) -> Given:
         return _by_number(program, read_file(Path(data)))
     if isinstance(data, Mapping):
         return _of_mapping(program, data)
-    if _is_array(data):
+    if is_array(data):
         return Given(by_name(program, named(data)))
     if isinstance(data, list) and data and not isinstance(data[0], tuple):
         parts = tuple(by_name(program, named(each)) for each in data)
@@ -228,14 +228,15 @@ def _recording(program: Program, number: int, arrays: Arrays) -> _Recording:
     )
 
 
-def _is_array(data: Any) -> bool:
+def is_array(data: Any) -> bool:
+    """An array of numpy, or a tensor of another library."""
     return hasattr(data, "__array__") or hasattr(data, "detach")
 
 
 def _of_mapping(program: Program, data: Mapping[Any, Any]) -> Given:
     """A dict of arrays, or of lists: a recording each."""
     lists = {str(name): each for name, each in data.items() if isinstance(each, list)}
-    ragged = {name: each for name, each in lists.items() if each and _is_array(each[0])}
+    ragged = {name: each for name, each in lists.items() if each and is_array(each[0])}
     if not ragged:
         return _by_number(program, named(data))
     if len(ragged) != len(data):

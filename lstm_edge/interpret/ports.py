@@ -128,23 +128,31 @@ def from_vectors(port: Port, vectors: Array) -> Array:
     return vectors.reshape(len(vectors), *shape)
 
 
-def _reals(port: Port, array: Array) -> Array:
+def checked_numbers(port: Port, array: Array, what: str) -> Array:
+    """Numbers that an input takes, of any shape: float32, or integers of one that takes those.
+
+    DataError, which begins with `what`, for others.
+    """
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise DataError(f"{what} has type {array.dtype}, expected numbers")
+    return _integers(port, array, what) if port.limit else _reals(array, what)
+
+
+def _reals(array: Array, what: str) -> Array:
     with np.errstate(over="ignore"):
         real = array.astype(np.float32)
     if not np.all(np.isfinite(real)):
-        raise DataError(
-            f"array {port.name!r} holds NaN, infinite numbers or some too large for float32"
-        )
+        raise DataError(f"{what} holds NaN, infinite numbers or some too large for float32")
     return real
 
 
-def _integers(port: Port, array: Array) -> Array:
+def _integers(port: Port, array: Array, what: str) -> Array:
     """Whole numbers from 0 to below the port's limit, of any numeric type."""
     wrong = ~((array >= 0) & (array < port.limit) & (array == np.trunc(array)))
     if np.any(wrong):
         at = tuple(int(k) for k in np.argwhere(wrong)[0])
         raise DataError(
-            f"array {port.name!r} holds {array[at]} at {list(at)}, expected whole numbers from 0 "
+            f"{what} holds {array[at]} at {list(at)}, expected whole numbers from 0 "
             f"to {port.limit - 1}: they number rows of a table, or count steps"
         )
     return array.astype(np.int64)
@@ -160,10 +168,8 @@ def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Arra
             names = ", ".join(sorted(arrays)) or "nothing"
             raise DataError(f"no array {port.name!r} for the model's input; the file has {names}")
         array = arrays[port.name]
-        if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-            raise DataError(f"array {port.name!r} has type {array.dtype}, expected numbers")
-        read = _integers if port.limit else _reals
-        vectors = to_vectors(port, read(port, array))
+        checked = checked_numbers(port, array, f"array {port.name!r}")
+        vectors = to_vectors(port, checked)
         found[port.name] = vectors if port.per_step else vectors[:, 0]
     each_step = {port.name for port in program.inputs if port.per_step}
     sizes = {name: (len(a), a.shape[1]) for name, a in found.items() if name in each_step}

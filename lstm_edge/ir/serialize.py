@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.archive import read_arrays
+from lstm_edge.archive import array_bytes, read_arrays
 from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import Clock, Length
@@ -55,10 +54,7 @@ def to_bytes(program: Program) -> bytes:
         "file_names": dict(program.file_names),
     }
     text = json.dumps(description, indent=1).encode()
-    arrays = {DESCRIPTION: np.frombuffer(text, np.uint8), **arrays}
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()
+    return array_bytes({DESCRIPTION: np.frombuffer(text, np.uint8), **arrays})
 
 
 def from_bytes(data: bytes) -> Program:

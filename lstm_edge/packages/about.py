@@ -21,7 +21,7 @@ _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _VENDOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/?=&+-]*)?")
-_PERSON = re.compile(r"[^\x00-\x1f\"\\<>(),:;@={}$#]{1,64}")
+_PERSON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\"\\<>(),:;@={}$#]{1,64}")
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,12 @@ def _is_inside(path: str) -> bool:
 
 def _check_ours(folder: Path, path: str, earlier: Mapping[str, str], wanted: bytes | None) -> None:
     place = folder / path
+    for parent in PurePosixPath(path).parents:
+        if (folder / parent).exists() and not (folder / parent).is_dir():
+            raise DataError(
+                f"{folder / parent} is a file where a folder belongs; move it, or choose another "
+                "folder with -o"
+            )
     if path == RECORD or not (place.exists() or place.is_symlink()):
         return
     if place.is_dir():

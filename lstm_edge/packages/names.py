@@ -22,6 +22,8 @@ _HEADERS = frozenset(f"{_LANGUAGE} {_LIBRARIES} {_CORES} {_FRAMEWORKS}".split())
 """Headers without `.h`: a folder with a second one of that name is on every search path."""
 _FILES = ("main", "cmake", "readme", "license")
 """Stems of files that programs and this package have, too."""
+_DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
+"""Of Windows, which takes no file of such a name, whatever its ending."""
 LONGEST = 63
 """Characters that the manager of Arduino's libraries takes; the others take more."""
 
@@ -34,6 +36,8 @@ def check_name(name: str, systems: Sequence[str]) -> None:
         raise DataError(f"{name}.h would hide a header of the C library or a framework; {remedy}")
     if small in _FILES:
         raise DataError(f"a package cannot be called {name}: programs have such a file; {remedy}")
+    if _DEVICES.fullmatch(small):
+        raise DataError(f"{name}.h is no file on Windows, where {name} is a device; {remedy}")
     if len(name) > LONGEST:
         raise DataError(
             f"the name {name[:20]}... has {len(name)} characters, a package may have {LONGEST}; "

@@ -16,7 +16,7 @@ from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.round_weights import LEAST_DAMPING, round_second_order
-from lstm_edge.passes.row_scales import Grid, Scheme, grid_for, smallest_step
+from lstm_edge.passes.row_scales import Grid, Scheme, grid_for
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 SHARING_RATIO = 3.0
@@ -111,8 +111,7 @@ def quantize_rows(
     largest = np.concatenate([np.full(len(o.scale), float(o.largest)) for o in operands])
     offset = np.concatenate([o.zero_point for o in operands])
     folded = bias - joined @ offset
-    least = smallest_step(joined, folded, largest, step)
-    grid = grid_for(np.maximum(step, least), joined, folded, largest, source, scheme)
+    grid, least = grid_for(joined, folded, largest, source, scheme)
     steps = [grid.at_least(np.maximum(step * clip, least)) for clip in scheme.clips]
     in_real = np.concatenate([o.scale for o in operands])
     tried = _candidates(joined, steps, in_real, moments, scheme)

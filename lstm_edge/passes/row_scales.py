@@ -26,6 +26,8 @@ from lstm_edge.rounding import (
 MIN_FRACTION = 12
 """Fractional bits of a pre-activation: enough for the tables; more than MAX_FRACTION would leave
 too few for its range."""
+LEAST_FRACTION = 6
+"""Fewer say too little to be of use."""
 ACCUMULATOR_LIMIT = INT32_MAX - 2**20
 MOST_SHIFT = 20
 """Bits that a sum may be shifted right by; half of the last unit, in the bias, has room."""
@@ -98,30 +100,43 @@ def smallest_step(joined: Doubles, bias: Doubles, largest: Doubles, step: Double
 
 
 def grid_for(
-    step: Doubles,
     joined: Doubles,
     bias: Doubles,
     largest: Doubles,
     source: str,
     scheme: Scheme,
-) -> Grid:
-    """The scales to choose from: fractional bits of the result, and the shift before the rest."""
+) -> tuple[Grid, Doubles]:
+    """The scales to choose from: fractional bits of the result, and the shift before the rest; and
+    the least scale of each row.
+    """
+    whole = np.abs(joined).max(axis=1) / scheme.limit
+    least = smallest_step(joined, bias, largest, whole)
+    step = np.maximum(whole, least)
     if scheme.power_of_two:
         step = power_of_two_scales(step)
         fraction = min(int(-np.log2(step.max())), MAX_FRACTION)
     else:
         fraction = multiplier_exponent(step) - 16
     if fraction >= MIN_FRACTION:
-        return Grid(fraction, 0, scheme.power_of_two)
-    reach = ((np.abs(joined) / step[:, None] + 1.0) * largest).sum(axis=1) + np.abs(bias) / step
+        return Grid(fraction, 0, scheme.power_of_two), least
+    products = (np.abs(joined) * largest).sum(axis=1) + np.abs(bias)
+    reach = products / step + largest.sum()
     room = int(np.floor(np.log2(ACCUMULATOR_LIMIT / reach.max())))
-    left_shift = min(MIN_FRACTION - fraction, max(room, 0))
+    wanted = MIN_FRACTION - fraction
+    left_shift = min(wanted, max(room, 0))
+    # A row of small weights whose bias fills its accumulator leaves no room for the shift that
+    # large rows need: it gets larger scales, up to theirs.
+    for shift in range(wanted, left_shift, -1):
+        limit = ACCUMULATOR_LIMIT * 2.0**-shift - largest.sum()
+        if limit > 0 and products.max() <= step.max() * limit:
+            left_shift, least = shift, np.maximum(least, products / limit)
+            break
     fraction += left_shift
-    if fraction < 6:
+    if fraction < LEAST_FRACTION:
         most = float((reach * step).max())
         raise QuantizationError(
             f"{source}: the products of weights and inputs reach {most:.3g}, which "
             "no fixed-point format holds with a useful resolution; "
             "scale the input or the weights down"
         )
-    return Grid(fraction, left_shift, scheme.power_of_two)
+    return Grid(fraction, left_shift, scheme.power_of_two), least

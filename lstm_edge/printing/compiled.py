@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.cost import cost_of
-from lstm_edge.manifest import AttemptEntry, of_core
+from lstm_edge.manifest import AttemptEntry, StudyEntry, of_core
 from lstm_edge.printing.costs import cost_lines
 from lstm_edge.printing.model import shape_text
 
@@ -33,7 +33,19 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
         lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
     lines += errors
     lines += tried(m["search"]) if "search" in m else []
+    lines += [_study(m["study"])] if "study" in m else []
     return "\n".join(lines)
+
+
+def _study(study: StudyEntry) -> str:
+    """Which of its points this is."""
+    front = [each for each in study["points"] if each["on_front"]]
+    mine = next(each for each in study["points"] if each["chosen"])
+    where = "one" if mine["on_front"] else "not one"
+    return (
+        f"  study  trial {mine['trial']}, {where} of {len(front)} on the front of "
+        f"{study['tried']:,} points tried"
+    )
 
 
 def tried(attempts: Sequence[AttemptEntry]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Charts with two axes, as finished places for `chart.svg.j2`: 360 wide, as a phone shows them."""
+"""Charts with two axes, as finished places for `parts.j2`: 360 wide, as a phone shows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from lstm_edge.report.numbers import coordinate, tick_text, ticks
 
 WIDTH, HEIGHT = 360.0, 220.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 350.0, 12.0, 180.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 350.0, 12.0, 180.0
 TONES = 6
 """Series that can be told apart, by colour and by dashes."""
 Point = tuple[float, float | None]
@@ -81,9 +81,9 @@ class Axis(NamedTuple):
         """The place of a value."""
         return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
 
-    def marks(self, wanted: int) -> tuple[Mark, ...]:
-        """Round numbers along it."""
-        found = ticks(self.low, self.high, wanted)
+    def marks(self, wanted: int, whole: bool = False) -> tuple[Mark, ...]:
+        """Round numbers along it; whole: no others."""
+        found = [v for v in ticks(self.low, self.high, wanted) if v.is_integer() or not whole]
         return tuple(Mark(coordinate(self.at(value)), tick_text(value)) for value in found)
 
 
@@ -95,8 +95,8 @@ def chart(
     levels: Sequence[Level] = (),
     whole_x: bool = False,
 ) -> Chart | None:
-    """A chart of some series; None where none has a point. names: of x and y. whole_x: x counts
-    something, so marks are whole numbers.
+    """A chart of some series; None where none has a point. names: of x and y. whole_x: no room
+    before the first x and behind the last. Where all x are whole, they count, and so do marks.
     """
     every = [(x, y) for one in series for x, y in one.points if y is not None]
     if not every:
@@ -104,9 +104,6 @@ def chart(
     xs, ys = [x for x, _ in every], [y for _, y in every] + [level.value for level in levels]
     across = Axis(*_widened(min(xs), max(xs), 0.0 if whole_x else 0.05), LEFT, RIGHT)
     up = Axis(*_widened(min(ys), max(ys), 0.08), BOTTOM, TOP)
-    x_marks = across.marks(5)
-    if whole_x:
-        x_marks = tuple(mark for mark in x_marks if "." not in mark.text)
     spans = f"{names[0]} from {tick_text(min(xs))} to {tick_text(max(xs))}"
     lasting = f"{names[1]} from {min(ys):.4g} to {max(ys):.4g}"
     return Chart(
@@ -114,7 +111,7 @@ def chart(
         title,
         f"{', '.join(one.name for one in series[:TONES])}; {spans}, {lasting}",
         *names,
-        x_marks,
+        across.marks(5, all(float(x).is_integer() for x in xs)),
         up.marks(4),
         tuple(_view(one, across, up) for one in series),
         tuple((coordinate(up.at(level.value)), level.name) for level in levels),

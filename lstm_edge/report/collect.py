@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import COST_STEPS
 from lstm_edge.errors import DataError
-from lstm_edge.manifest import AttemptEntry, BudgetEntry, Manifest, PortEntry, of_core
+from lstm_edge.manifest import (
+    AttemptEntry,
+    BudgetEntry,
+    Manifest,
+    PointEntry,
+    PortEntry,
+    StudyEntry,
+    of_core,
+)
 from lstm_edge.profile.bundle_profile import Profile
 from lstm_edge.report.network import network_of
 from lstm_edge.report.traces import traces_of
-from lstm_edge.report.values import CoreCost, Identity, Limits, PortLine, ReportValues, Tried
+from lstm_edge.report.values import (
+    CoreCost,
+    Identity,
+    Limits,
+    PortLine,
+    ReportValues,
+    Study,
+    Tried,
+)
 from lstm_edge.verify import Verified
 
 
@@ -28,8 +45,8 @@ def collect(
 
     profiles: of the bundle's targets, the most important first; without one, sizes and
     instructions are those of the manifest. arrays: inputs that `verified` is about; None for the
-    held-back samples. tried: points of a study, instead of what `auto` tried. DataError where the
-    manifest is damaged.
+    held-back samples. tried: points to draw, instead of those of the study that the model comes
+    from or of what `auto` tried. DataError where the manifest is damaged.
     """
     manifest = bundle.manifest
     try:
@@ -37,6 +54,9 @@ def collect(
         costs = tuple(_cost_of(profile) for profile in profiles) or _estimated(bundle)
         limits = _limits(manifest["budgets"])
         points = tuple(_tried(each) for each in manifest.get("search", ()))
+        study = None
+        if tried is None and "study" in manifest:
+            study, points = _study(manifest["study"]), _points(manifest["study"])
         ports = tuple(map(_port, (*manifest["inputs"], *manifest["outputs"])))
         known = _warnings(manifest)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -53,6 +73,7 @@ def collect(
         points if tried is None else tuple(tried),
         tuple(dict.fromkeys((*known, *verified.warnings))),
         ports,
+        study,
     )
 
 
@@ -159,4 +180,31 @@ def _tried(each: AttemptEntry) -> Tried:
         _real(each["sqnr_db"]),
         _real(each["points_lost"]),
         bool(each["chosen"]),
+    )
+
+
+def _study(study: StudyEntry) -> Study:
+    (trial,) = (int(each["trial"]) for each in study["points"] if each["chosen"])
+    objectives = tuple(str(name) for name in study["objectives"])
+    bounds = _real(study["error"]), _real(study["drop"])
+    return Study(int(study["tried"]), trial, objectives, *bounds)
+
+
+def _points(study: StudyEntry) -> tuple[Tried, ...]:
+    """With the name of the model where there are several."""
+    several = len({each["model"] for each in study["points"]}) > 1
+    return tuple(_point(each, f"{each['model']}: " if several else "") for each in study["points"])
+
+
+def _point(each: PointEntry, prefix: str) -> Tried:
+    return Tried(
+        f"{prefix}{each['options']}",
+        int(each["flash"]),
+        _real(each["instructions"]),
+        inf if each["sqnr_db"] is None else float(each["sqnr_db"]),
+        _real(each["points_lost"]),
+        bool(each["chosen"]),
+        int(each["ram"]),
+        _real(each["percent_missed"]),
+        not each["on_front"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,11 @@ from lstm_edge.accuracy.advice import LOW_SQNR
 from lstm_edge.accuracy.text import brief
 from lstm_edge.report.numbers import size, whole
 from lstm_edge.report.values import CoreCost, Limits, ReportValues
+
+REMEDY = re.compile(
+    r"[:;] (?=(?:call|correct|export|give|leave|make|record|save|score|try|write) )", re.ASCII
+)
+"""What stands before the remedy of a warning."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ def _bits(values: ReportValues) -> Verdict:
     verified = values.verified
     samples = verified.accuracy.samples
     kind = "made-up " if verified.made_up else ""
-    where = _listed([_place(place) for place in verified.exact])
+    where = _listed(_places(list(verified.exact)))
     if not verified.exact:
         return Verdict(
             "plain", "Bits not compared", "the C was not run; `lstm-edge verify` compares it"
@@ -54,6 +60,15 @@ def _place(place: str) -> str:
     head, _, core = place.partition(" ")
     name = {"host": "on the host", "qemu": "in QEMU"}.get(head, head)
     return f"{name} ({core})" if core else name
+
+
+def _places(places: list[str]) -> list[str]:
+    """Emulated cores together."""
+    cores = [core for head, _, core in (place.partition(" ") for place in places) if core]
+    if len(cores) < 2:
+        return [_place(place) for place in places]
+    alone = [_place(place) for place in places if " " not in place]
+    return [*alone, f"in QEMU ({', '.join(cores)})"]
 
 
 def _listed(names: list[str]) -> str:
@@ -79,10 +94,12 @@ def _error(values: ReportValues) -> Verdict:
 def _budgets(values: ReportValues) -> Verdict:
     found = list(_against_limits(values))
     if not found:
-        return Verdict("plain", "No budget was set", _sizes(values.costs))
+        unset = all(limit is None for limit in vars(values.limits).values())
+        title = "No budget was set" if unset else "Budget not measured"
+        return Verdict("plain", title, _sizes(values.costs))
     over = [text for held, text in found if not held]
     if over:
-        return Verdict("bad", "Over budget", "; ".join(over))
+        return Verdict("bad", "Budget missed", "; ".join(over))
     return Verdict("good", "Within budget", "; ".join(text for _, text in found))
 
 
@@ -113,10 +130,30 @@ def _against_limits(values: ReportValues) -> Iterator[tuple[bool, str]]:
             continue
         most = max(known)
         yield most <= limit, f"{name} {text(most)} of {text(limit)}"
+    yield from _against_quality(values)
+
+
+def _against_quality(values: ReportValues) -> Iterator[tuple[bool, str]]:
+    """The worst output's error and the worst score, where there was a bound, on these samples."""
+    limits, verified = values.limits, values.verified
+    found = [o.error.sqnr_db for o in verified.accuracy.outputs if o.agreement is None]
+    reached = [decibels for decibels in found if decibels is not None]
+    if limits.error is not None and reached:
+        worst = min(reached)
+        yield worst >= limits.error, f"SQNR {worst:.1f} dB, at least {limits.error:g} dB"
+    lost = [0.0 - score.points for score in verified.scores]
+    if limits.drop is not None and lost:
+        yield max(lost) <= limits.drop, f"score {max(lost):.2f} points lost of {limits.drop:g}"
 
 
 def warned(text: str) -> Warned:
-    """What `accuracy/advice.py` says of a part of the network ends in a colon and the remedy."""
+    """A remedy begins with what to do, behind a colon or semicolon; what `accuracy/advice.py` says
+    of a part of the network ends in a colon and the remedy.
+    """
+    places = [found.span() for found in REMEDY.finditer(text)]
+    if places:
+        end, start = places[-1]
+        return Warned(text[:end], text[start:])
     if not text.startswith(("input ", "layer ", "output ")):
         return Warned(text, "")
     said, _, remedy = text.rpartition(": ")

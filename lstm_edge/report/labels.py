@@ -36,7 +36,9 @@ def scores_table(scores: Sequence[Score]) -> Table:
             )
         )
     head = ("output", "score", "float", "integers", "points", "rmse, both", "decided otherwise")
-    return Table("Scores on the labels", head, tuple(rows))
+    told = [column for column in zip(head, *rows, strict=True) if set(column[1:]) != {"-"}]
+    heads, *lines = zip(*told, strict=True)
+    return Table("Scores on the labels", heads, tuple(lines))
 
 
 @dataclass(frozen=True)

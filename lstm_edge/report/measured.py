@@ -9,6 +9,8 @@ from typing import Any
 import numpy.typing as npt
 
 from lstm_edge.bundle import Bundle
+from lstm_edge.interpret.given import given
+from lstm_edge.labels import holds_inputs
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
 from lstm_edge.progress import Tell, quiet
 from lstm_edge.report.collect import collect
@@ -46,12 +48,14 @@ def measured(
     tell: Tell = quiet,
 ) -> ReportValues:
     """The values of that report."""
-    verified = verify(bundle, inputs, _places(bundle), labels, tell)
-    has_own = labels is not None and any(p.name in labels for p in bundle.program.inputs)
+    # Read once: of batches that come one by one nothing would be left for the traces.
+    fed = None if inputs is None else given(bundle.reference, inputs)
+    verified = verify(bundle, fed, _places(bundle), labels, tell)
+    has_own = labels is not None and holds_inputs(bundle.program, labels)
     profiles: tuple[Profile, ...] = ()
     if board is not None or _can_profile(bundle):
         profiles = profile_targets(bundle, board, tell)
-    return collect(bundle, verified, profiles, arrays=labels if has_own else inputs)
+    return collect(bundle, verified, profiles, arrays=labels if has_own else fed)
 
 
 def _has(target: Target) -> bool:

@@ -7,6 +7,8 @@ from math import ceil, floor, isfinite, log10
 KIBI = 1024
 SMALLEST = 1e-300
 """Range with more than one mark."""
+LONGEST_TICK = 6
+"""Letters for which there is room beside an axis."""
 
 
 def whole(value: float) -> str:
@@ -64,4 +66,8 @@ def tick_text(value: float) -> str:
     for factor, unit in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= factor:
             return f"{value / factor:g}{unit}"
-    return f"{value:g}"
+    text = f"{value:g}"
+    if len(text) <= LONGEST_TICK:
+        return text
+    digits, _, power = f"{value:e}".partition("e")
+    return min(text, f"{float(digits):g}e{int(power)}", key=len)

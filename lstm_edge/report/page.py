@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from lstm_edge.profile.energy import all_parts
 from lstm_edge.report import errors, front, labels, rows, samples
 from lstm_edge.report.head import verdicts, warned
 from lstm_edge.report.picture import is_counted, picture_of
 from lstm_edge.report.tables import Table
 from lstm_edge.report.template import template
-from lstm_edge.report.values import ReportValues
+from lstm_edge.report.values import CoreCost, ReportValues
 
 
 def page(values: ReportValues) -> str:
@@ -34,6 +37,7 @@ def page(values: ReportValues) -> str:
             ("Instructions", rows.instruction_rows(costs, limits)),
             ("Cycles", rows.cycle_rows(costs, limits)),
         ),
+        no_energy=_no_energy(costs),
         accuracy=accuracy,
         made_up=values.verified.made_up,
         is_float=is_float,
@@ -42,11 +46,25 @@ def page(values: ReportValues) -> str:
         over_time=list(errors.over_time(values)),
         traced=[] if is_float else list(samples.traced(values)),
         ranges=rows.range_rows(accuracy),
-        front=front.front_of(values.tried, limits),
+        front=front.front_of(values.tried, limits, values.study),
         scores=labels.scores_table(values.verified.scores),
         changes=labels.changes_of(values.verified.scores),
         ports=_ports(values),
     )
+
+
+def _no_energy(costs: Sequence[CoreCost]) -> str:
+    """Why there is none, and what would give it; empty where there is one, or no profile at all."""
+    counted = [cost for cost in costs if cost.cycles is not None]
+    if not counted or any(cost.energy for cost in costs):
+        return ""
+    cores = {cost.target for cost in counted}
+    parts = [part for part in all_parts() if part.core in cores]
+    if not parts:
+        return "No energy: no part with this core has a published figure."
+    names = ", ".join(part.name for part in parts)
+    one = " of one core, --target," if len(costs) > 1 else ""
+    return f"No energy: a report{one} with --board tells that of a part: {names}."
 
 
 def _ports(values: ReportValues) -> Table:

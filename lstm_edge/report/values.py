@@ -146,7 +146,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Tried:
-    """Widths, or a point of a study, that were tried. flash: bytes of constants."""
+    """Widths, or a point of a study, that were tried. flash: bytes of constants. sqnr_db: infinite
+    where it is exact. missed: percent of the labels. beaten: it is not on the study's front.
+    """
 
     options: str
     flash: int
@@ -154,6 +156,22 @@ class Tried:
     sqnr_db: float | None
     points_lost: float | None = None
     chosen: bool = False
+    ram: int | None = None
+    missed: float | None = None
+    beaten: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """What points were tried for. tried: how many; of them `ReportValues.tried` has the front.
+    trial: the number of the chosen one. error, drop: bounds in dB and in points of a score.
+    """
+
+    tried: int
+    trial: int
+    objectives: tuple[str, ...]
+    error: float | None = None
+    drop: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,3 +189,4 @@ class ReportValues:
     tried: tuple[Tried, ...]
     warnings: tuple[str, ...]
     ports: tuple[PortLine, ...]
+    study: Study | None = None

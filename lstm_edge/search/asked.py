@@ -12,7 +12,7 @@ from lstm_edge.bundle import read_arrays
 from lstm_edge.errors import DataError
 from lstm_edge.frontend import load
 from lstm_edge.search import table
-from lstm_edge.search.evaluate import Limits
+from lstm_edge.search.limits import Limits
 from lstm_edge.search.points import CHOICES, Choices
 from lstm_edge.search.settings import seconds_of
 from lstm_edge.search.study import DEFAULT_NAME, Progress, Task, search_study
@@ -35,10 +35,11 @@ class Asked:
     steps: int | None = None
     objectives: str = "error,flash,instructions"
     limits: Limits = field(default_factory=Limits)
+    code: bool | None = None
     as_json: bool = False
 
 
-def searched(asked: Asked, choices: Mapping[str, str], progress: Progress) -> str:
+def searched(asked: Asked, choices: Mapping[str, str], progress: Progress | None = None) -> str:
     """Search, and say what was found; errors as of `search_study` and of the files."""
     if asked.trials is not None and asked.trials < 1:
         raise DataError(f"--trials {asked.trials}: expected 1 or more")
@@ -59,6 +60,7 @@ def searched(asked: Asked, choices: Mapping[str, str], progress: Progress) -> st
         asked.limits,
         tuple(word.strip() for word in asked.objectives.split(",")),
         asked.steps,
+        asked.code,
     )
     found = search_study(
         task,

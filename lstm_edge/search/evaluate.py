@@ -14,8 +14,11 @@ from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.search.judge import Judge, judge_of
+from lstm_edge.search.limits import Limits
 from lstm_edge.search.points import Point
-from lstm_edge.search.program import Calibrated, Price, layers_of, price_of
+from lstm_edge.search.program import Calibrated, Code, Price, layers_of, price_of
+from lstm_edge.search.tools import NO_TOOLS, Tools, figures_of
+from lstm_edge.search.widths import Judged
 from lstm_edge.targets import Target
 
 DECIBEL_DIGITS, POINT_DIGITS = 3, 6
@@ -23,23 +26,11 @@ DECIBEL_DIGITS, POINT_DIGITS = 3, 6
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a point has to hold; None is no limit. flash, ram: bytes; instructions: of a step;
-    decibels: the least SQNR of an output; points: the most that a score may lose.
-    """
-
-    flash: int | None = None
-    ram: int | None = None
-    instructions: int | None = None
-    decibels: float | None = None
-    points: float | None = None
-
-
-@dataclass(frozen=True)
 class Result:
-    """What is known of a point. decibels: of the worst output, None where the point is too costly
-    to be worth a look; points: that the worst score lost; missed: percent below 100; both
-    None without labels. failed: why there is no such program.
+    """What is known of a point. flash: with code, where points are compiled. decibels: of the worst
+    output, None where the point is too costly to be worth a look; points: that the worst score
+    lost; missed: percent below 100; both None without labels. cycles, stack: as `tools.Figures`.
+    whole: all that is asked for is known. failed: why there is no such program.
     """
 
     flash: int
@@ -48,16 +39,23 @@ class Result:
     decibels: float | None = None
     points: float | None = None
     missed: float | None = None
+    cycles: int | None = None
+    stack: int | None = None
+    whole: bool = False
     failed: str | None = None
 
     def violations(self, limits: Limits) -> list[float]:
-        """By how much each limit is missed, as a share of it for sizes; 0 where it holds."""
+        """By how much each limit is missed, as a share of it for sizes; 0 where it holds, and where
+        the figure is not known by now.
+        """
         found = [
             0.0 if most is None else max(0.0, (value or 0) / max(most, 1) - 1.0)
             for value, most in (
                 (self.flash, limits.flash),
                 (self.ram, limits.ram),
                 (self.instructions, limits.instructions),
+                (self.cycles, limits.cycles),
+                (self.stack, limits.stack),
             )
         ]
         if self.decibels is None:
@@ -67,8 +65,9 @@ class Result:
         return [*found, exact, lost]
 
     def holds(self, limits: Limits) -> bool:
-        """True for a whole result within all limits."""
-        return self.decibels is not None and not any(self.violations(limits))
+        """True for a whole result within all limits; a stack without a bound is within none."""
+        bounded = limits.stack is None or self.stack is not None
+        return self.whole and bounded and not any(self.violations(limits))
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -84,9 +83,14 @@ class Bench:
     """One model with its data, calibrated and run in float once, that points are tried on."""
 
     def __init__(
-        self, model: Model, calibration: Arrays | None, labels: Arrays | None, target: Target
+        self,
+        model: Model,
+        calibration: Arrays | None,
+        labels: Arrays | None,
+        target: Target,
+        tools: Tools = NO_TOOLS,
     ) -> None:
-        self.model, self.target = model, target
+        self.model, self.target, self.tools = model, target, tools
         self._arrays = calibration, labels
         self.reference = lower_real(model)
         self._made: tuple[Calibrated, Judge] | None = None
@@ -104,33 +108,54 @@ class Bench:
         if self._made is None:
             calibration, labels = self._arrays
             data = load_data(calibration, self.reference)
-            ranges = calibrate(self.reference, data.calibration, from_data=data.from_file)
+            ranges = calibrate(
+                self.reference,
+                data.calibration,
+                from_data=data.from_file,
+                recordings=data.recordings,
+            )
             calibrated = Calibrated(self.model, self.reference, ranges, data)
             self._made = calibrated, judge_of(self.reference, data, labels)
         return self._made
 
     def evaluate(self, point: Point, limits: Limits) -> Result:
-        """What the point costs, and, where that is within the limits, how good it is."""
+        """What the point costs, and how good it is: what takes little time first, and no more where
+        it is beyond a limit.
+        """
         calibrated, judge = self._prepared()
-        options = point.options
+        options, code = point.options, replace(point.code, stack=limits.stack)
         try:
-            program = self.reference if options is None else calibrated.quick(options)
-            result = self._priced(program, point, calibrated.data)
-            if any(result.violations(limits)):
-                return result
-            if options is not None:
-                program = calibrated.program(options)
-                result = self._priced(program, point, calibrated.data)
+            if options is not None and limits.priced:
+                early = self._priced(calibrated.quick(options), code, calibrated.data)
+                if any(early.violations(limits)):
+                    return early
+            program = self.reference if options is None else calibrated.program(options)
+            result = self._priced(program, code, calibrated.data)
         except QuantizationError as error:
             return Result(0, 0, None, failed=str(error))
-        judged = judge.judged(program)
-        points, missed = (
-            None if value is None else round(value, POINT_DIGITS)
-            for value in (judged.points, judged.missed)
+        if any(result.violations(limits)):
+            return result
+        result = _judged(result, judge.judged(program))
+        if not self.tools.any:
+            return replace(result, whole=True)
+        if any(result.violations(limits)):
+            return result
+        counted = self.tools.counted
+        found = figures_of(
+            program, self.reference, self.target, code, calibrated.data, counted=counted
         )
-        decibels = round(judged.decibels, DECIBEL_DIGITS)
-        return replace(result, decibels=decibels, points=points, missed=missed)
+        return replace(result, **asdict(found), whole=True)
 
-    def _priced(self, program: Program, point: Point, data: Data) -> Result:
-        price: Price = price_of(program, self.target, point.code, steps_of(program, data))
+    def _priced(self, program: Program, code: Code, data: Data) -> Result:
+        price: Price = price_of(program, self.target, code, steps_of(program, data))
         return Result(price.flash, price.ram, price.instructions)
+
+
+def _judged(result: Result, judged: Judged) -> Result:
+    """With digits that are the same on all machines."""
+    points, missed = (
+        None if value is None else round(value, POINT_DIGITS)
+        for value in (judged.points, judged.missed)
+    )
+    decibels = round(judged.decibels, DECIBEL_DIGITS)
+    return replace(result, decibels=decibels, points=points, missed=missed)

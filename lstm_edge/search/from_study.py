@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 
-from lstm_edge import __version__
 from lstm_edge.errors import BudgetError, DataError
 from lstm_edge.interpret.feed import Arrays
 from lstm_edge.ir.model import Model
+from lstm_edge.manifest import PointEntry, StudyEntry
 from lstm_edge.search.front import Tried, chosen
 from lstm_edge.search.settings import digest
 from lstm_edge.search.study import DEFAULT_NAME, Found, read_study
@@ -40,10 +41,40 @@ def pick(text: str, name: str = DEFAULT_NAME) -> tuple[Tried, Found]:
     raise DataError(f"study {where}: trial {number} has no result; `search` lists those that have")
 
 
+def entry_of(picked: Tried, found: Found) -> StudyEntry:
+    """The front of a study as a manifest keeps it, with the point that was picked."""
+    front = found.front
+    every = front if picked in front else [*front, picked]
+    return {
+        "tried": len(found.tried),
+        "objectives": list(found.objectives),
+        "error": found.limits.decibels,
+        "drop": found.limits.points,
+        "points": [_point(each, found, each in front, each == picked) for each in every],
+    }
+
+
+def _point(each: Tried, found: Found, on_front: bool, is_chosen: bool) -> PointEntry:
+    result = each.result
+    return {
+        "trial": each.number,
+        "model": found.labels[each.point.model],
+        "options": each.point.describe(),
+        "sqnr_db": result.decibels if isfinite(result.decibels or 0.0) else None,
+        "points_lost": result.points,
+        "percent_missed": result.missed,
+        "flash": result.flash,
+        "ram": result.ram,
+        "instructions": result.instructions,
+        "on_front": on_front,
+        "chosen": is_chosen,
+    }
+
+
 def check_belongs(
     picked: Tried, found: Found, model: Model, target: str, calibration: Arrays | None
 ) -> None:
-    """DataError where the point was found for another model, target, data or version: its figures
+    """DataError where the point was found for another model, target or data: its figures
     would not be those of what is compiled.
     """
     sha256 = picked.point.model
@@ -55,7 +86,6 @@ def check_belongs(
     for what, known, given in (
         ("--target", found.settings["target"], target),
         ("calibration data", found.settings["calibration"], digest(calibration)),
-        ("version of lstm-edge", found.settings["tool"], __version__),
     ):
         if known != given:
             shown = f" ({known}, now {given})" if len(known) < 32 > len(given) else ""

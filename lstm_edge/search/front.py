@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from lstm_edge.search.evaluate import Limits, Result
+from lstm_edge.search.evaluate import Result
+from lstm_edge.search.limits import Limits
 from lstm_edge.search.points import Point
 
 OBJECTIVES: Mapping[str, Callable[[Result], float]] = {
@@ -17,6 +18,7 @@ OBJECTIVES: Mapping[str, Callable[[Result], float]] = {
     "flash": lambda result: float(result.flash),
     "ram": lambda result: float(result.ram),
     "instructions": lambda result: float(result.instructions or 0),
+    "cycles": lambda result: float(result.cycles or 0),
 }
 """What may be asked for; the smaller, the better. error is the SQNR of the worst output, negative.
 error and score hold a network against itself in float, missed holds it against the labels.
@@ -99,5 +101,7 @@ def to_json(each: Tried, label: str) -> dict[str, Any]:
         "flash": each.result.flash,
         "ram": each.result.ram,
         "instructions": each.result.instructions,
+        "cycles": each.result.cycles,
+        "stack": each.result.stack,
         "point": each.point.to_json(),
     }

@@ -66,6 +66,11 @@ def judge_of(reference: Program, data: Data, arrays: Arrays | None) -> Judge:
             "--labels: the file holds no inputs, and without --calibration there are none that "
             "the labels belong to; add the inputs to it, or give --calibration"
         )
+    elif data.recordings:
+        raise DataError(
+            "--labels are of samples, and the calibration data are recordings; give samples "
+            "[N, ...], or a file of labels with inputs of its own"
+        )
     check_samples(labels, labelled)
     if not _same(labelled, data.whole):
         return Judge(reference, feed, check_usable(labels), labelled)

@@ -20,6 +20,7 @@ from lstm_edge.passes.quantize import quantize
 from lstm_edge.passes.select import select
 from lstm_edge.search.judge import Judge
 from lstm_edge.search.widths import Attempt, Bound, Space, search
+from lstm_edge.sizes import ram_of
 from lstm_edge.targets import Target
 
 
@@ -105,9 +106,10 @@ def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
     constants = constants_of(program, target, selection)
     memory = allocate(program, selection, port_names(program))
     instructions = cost_of_step(program, selection, target, steps).instructions
+    ram = ram_of(memory)
     return Price(
         sum(constant_bytes(constants)),
-        memory.state_bytes + memory.scratch_bytes,
+        ram["state"] + ram["scratch"],
         None if instructions is None else round(instructions),
     )
 

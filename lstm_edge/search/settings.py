@@ -13,9 +13,10 @@ import numpy as np
 from lstm_edge import __version__
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Arrays
-from lstm_edge.search.evaluate import Limits
 from lstm_edge.search.front import OBJECTIVES
+from lstm_edge.search.limits import Limits
 from lstm_edge.search.points import Choices, Point
+from lstm_edge.search.tools import NO_TOOLS, Tools
 
 SAID = {
     "tool": "version of lstm-edge",
@@ -27,6 +28,7 @@ SAID = {
     "objectives": "--objectives",
     "limits": "limits (--max-...)",
     "choices": "what may be chosen",
+    "compiler": "the target's compiler, whose code flash counts (--code, --no-code)",
 }
 """Fields that must be the same for all who join a study, as a message names them."""
 
@@ -45,7 +47,13 @@ class Settings:
     objectives: tuple[str, ...]
     limits: Limits
     choices: Choices
+    tools: Tools = NO_TOOLS
     tool: str = __version__
+
+    @property
+    def compiler(self) -> str:
+        """What it calls itself, or that there is none."""
+        return self.tools.compiler
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -58,6 +66,7 @@ class Settings:
         found = self.to_json()
         depends = {name: found[name] for name in ("tool", "target", "steps", "calibration")}
         depends |= {"labels": self.labels, "point": point.to_json()}
+        depends |= {"tools": asdict(self.tools), "stack": self.limits.stack}
         text = json.dumps(depends, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

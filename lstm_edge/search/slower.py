@@ -39,7 +39,8 @@ def slower(
         if instructions and cost.instructions and cost.instructions > instructions * NOTICEABLE:
             found.append(
                 f"{given} makes this network slower on {target.name}: a step takes about "
-                f"{cost.instructions:,.0f} instructions, with {usual} about {instructions:,.0f}"
+                f"{cost.instructions:,.0f} instructions, with {usual} about {instructions:,.0f}; "
+                "leave it out where speed matters most"
             )
     return found
 
@@ -51,7 +52,8 @@ def slower_than_integers(calibrated: Calibrated, cost: Cost, target: Target) -> 
         return []
     return [
         f"--scheme float32 makes this network slower on {target.name}: a step takes about "
-        f"{cost.instructions:,.0f} instructions, with --scheme int8 about {instructions:,.0f}"
+        f"{cost.instructions:,.0f} instructions, with --scheme int8 about {instructions:,.0f}; "
+        "leave it out where speed matters most"
     ]
 
 

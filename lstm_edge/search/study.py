@@ -9,21 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from lstm_edge import __version__
 from lstm_edge.errors import DataError
 from lstm_edge.families import load_cores
 from lstm_edge.interpret.feed import Arrays
 from lstm_edge.ir.model import Model
 from lstm_edge.passes.costs import base_of
 from lstm_edge.search.claims import BEAT, CLAIM, Beats, Watch, new_claim
-from lstm_edge.search.evaluate import Bench, Limits, Result
+from lstm_edge.search.evaluate import Bench, Result
 from lstm_edge.search.front import Tried, pareto, values_of
+from lstm_edge.search.limits import Limits
 from lstm_edge.search.points import FLOAT32, LISTED, Candidate, Choices, Point, Space
 from lstm_edge.search.settings import Settings, check_objectives, digest
 from lstm_edge.search.storage import import_optuna, open_storage
+from lstm_edge.search.tools import NO_COMPILER, NO_TOOLS, Tools, compiler_of, tools_for
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 KEY, POINT, RESULT, SETTINGS, LABELS = "key", "point", "result", "settings", "labels"
 DEFAULT_NAME = "search"
 POLL_SECONDS = 0.2
+TELL_SECONDS = 0.5
+"""Progress is told no more often: the front of thousands of points takes as long as a point."""
 Progress = Callable[[int, int | None, int], None]
 
 
@@ -49,6 +54,11 @@ class Found:
     most: int | None
 
     @property
+    def compiler(self) -> str:
+        """Whose code flash counts, NO_COMPILER without code."""
+        return str(self.settings.get("compiler", NO_COMPILER))
+
+    @property
     def front(self) -> list[Tried]:
         """Points that no other beats, within the limits."""
         return pareto(self.tried, self.objectives, self.limits)
@@ -56,7 +66,9 @@ class Found:
 
 @dataclass(frozen=True)
 class Task:
-    """What is searched. models: with what each is called. calibration, labels: arrays."""
+    """What is searched. models: with what each is called. calibration, labels: arrays. code:
+    whether flash counts it; None as the study that is joined, or else where there is a compiler.
+    """
 
     models: Sequence[tuple[str, Model]]
     target: str
@@ -66,6 +78,7 @@ class Task:
     limits: Limits = field(default_factory=Limits)
     objectives: tuple[str, ...] = ("error", "flash", "instructions")
     steps: int | None = None
+    code: bool | None = None
 
 
 def search_study(
@@ -75,13 +88,13 @@ def search_study(
     name: str = DEFAULT_NAME,
     budget: float | None = None,
     trials: int | None = None,
-    progress: Progress = lambda done, most, front: None,
+    progress: Progress | None = None,
 ) -> Found:
     """Work at a study until all is tried, or for `budget` seconds; what is known then.
 
     where: a file or a URL. trials: most points of the study, by all processes together. Returns
-    when all points have a result, also those of other processes. DataError where the study is one
-    of something else.
+    when all points have a result, also those of other processes. progress(done, most, front) is
+    told now and then. DataError where the study is one of something else.
     """
     check_objectives(task.objectives, task.limits, task.labels)
     worker = _Worker(task, where, name, trials)
@@ -102,6 +115,11 @@ def read_study(where: str, name: str = DEFAULT_NAME) -> Found:
     settings = attrs.get(SETTINGS)
     if settings is None:
         raise DataError(f"--study {where}: {name!r} was not made by `lstm-edge search`")
+    if settings["tool"] != __version__:
+        raise DataError(
+            f"--study {where}: {name!r} is of lstm-edge {settings['tool']}, and this is "
+            f"{__version__}, whose figures are not the same; search again with this version"
+        )
     limits = Limits(**settings["limits"])
     tried = tuple(_tried(study.get_trials(deepcopy=False)))
     return Found(tuple(settings["objectives"]), limits, attrs[LABELS], settings, tried, None)
@@ -124,16 +142,17 @@ class _Worker:
     def __init__(self, task: Task, where: str, name: str, trials: int | None) -> None:
         self._optuna = import_optuna()
         self.task = task
-        target = load_cores(task.target).slowest
+        self._target = load_cores(task.target).slowest
+        tools = tools_for(self._target, task.objectives, task.limits, task.code)
         self._benches = {
-            model.sha256: Bench(model, task.calibration, task.labels, target)
+            model.sha256: Bench(model, task.calibration, task.labels, self._target, tools)
             for _, model in task.models
         }
         self._check_models()
         shas = tuple(sorted(self._benches))
         self.settings = Settings(
             task.target, shas, task.steps, digest(task.calibration), digest(task.labels),
-            task.objectives, task.limits, task.choices,
+            task.objectives, task.limits, task.choices, tools,
         )  # fmt: skip
         self.labels = {model.sha256: label for label, model in task.models}
         found = [Candidate(sha, self.labels[sha], self._benches[sha].layers) for sha in shas]
@@ -173,23 +192,38 @@ class _Worker:
                 raise DataError(f"study {name!r} is not one of `search`; give a --study-name")
             study.set_user_attr(LABELS, self.labels)
             study.set_user_attr(SETTINGS, self.settings.to_json())
+        self._follow(study.user_attrs[SETTINGS])
         self.settings.check_same(study.user_attrs[SETTINGS], name)
         return study
 
-    def _results_of_others(self) -> dict[str, Result]:
-        """Results by key in the other studies of this storage."""
+    def _follow(self, settings: Mapping[str, Any]) -> None:
+        """Where nothing is said of code, do as whoever began the study."""
+        begun = settings.get("compiler") != NO_COMPILER
+        tools = self.settings.tools
+        if self.task.code is not None or begun == tools.any:
+            return
+        tools = Tools(compiler_of(self._target)) if begun else NO_TOOLS
+        self.settings = replace(self.settings, tools=tools)
+        for bench in self._benches.values():
+            bench.tools = tools
+
+    def _results_of_others(self) -> dict[str, Mapping[str, Any]]:
+        """Results by key in the other studies of this storage, unread: some may be of another
+        version, whose keys are others.
+        """
         found = {}
         for each in self.storage.get_all_studies():
             if each.study_name == self.study.study_name:
                 continue
             for trial in self.storage.get_all_trials(each._study_id, deepcopy=False):
-                if trial.state.name == "COMPLETE" and KEY in trial.user_attrs:
-                    result = Result.from_json(trial.user_attrs[RESULT])
-                    found[trial.user_attrs[KEY]] = result
+                attrs = trial.user_attrs
+                if trial.state.name == "COMPLETE" and KEY in attrs and RESULT in attrs:
+                    found[str(attrs[KEY])] = attrs[RESULT]
         return found
 
-    def run(self, deadline: float | None, progress: Progress) -> None:
+    def run(self, deadline: float | None, progress: Progress | None) -> None:
         """Claim, compute and write down until there is nothing left, or no time."""
+        told = 0.0
         while deadline is None or time.monotonic() < deadline:
             done, held = self._state()
             if self.most is not None and not self._left(done, set()):
@@ -198,9 +232,11 @@ class _Worker:
             if point is None:
                 time.sleep(POLL_SECONDS)
                 continue
-            if self._claimed_and_done(key, point):
+            self._claim_and_do(key, point)
+            if progress is not None and time.monotonic() - told >= TELL_SECONDS:
                 known = self.found()
                 progress(len(known.tried), self.most, len(known.front))
+                told = time.monotonic()
 
     def _state(self) -> tuple[set[str], set[str]]:
         """Keys with a result, and keys at which somebody works; what was left is given up."""
@@ -233,19 +269,18 @@ class _Worker:
         with suppress(ValueError, self._optuna.exceptions.UpdateFinishedTrialError):
             self.study.tell(number, state=state, skip_if_finished=True)
 
-    def _claimed_and_done(self, key: str, point: Point) -> bool:
-        """False where another process was quicker to claim the point."""
+    def _claim_and_do(self, key: str, point: Point) -> None:
+        """Nothing, where another process was quicker to claim the point."""
         number = self._claim(key, point)
         try:
             if self._was_second(number, key):
                 self._give_up(number)
-                return False
+                return
             result = self._computed(number, key, point)
             self._write(number, result)
         except BaseException:
             self._give_up(number)
             raise
-        return True
 
     def _claim(self, key: str, point: Point) -> int:
         """The number of a new trial."""
@@ -293,7 +328,7 @@ class _Worker:
 
     def _computed(self, number: int, key: str, point: Point) -> Result:
         if key in self._cache:
-            return self._cache[key]
+            return Result.from_json(self._cache[key])
         trial = self._id(number)
         with Beats(lambda count: self.storage.set_trial_user_attr(trial, BEAT, count)):
             return self._benches[point.model].evaluate(point, self.task.limits)
@@ -307,7 +342,7 @@ class _Worker:
         states = self._optuna.trial.TrialState
         with suppress(self._optuna.exceptions.UpdateFinishedTrialError):
             self.storage.set_trial_user_attr(self._id(number), RESULT, result.to_json())
-            if result.decibels is None:
+            if not result.whole:
                 self.study.tell(number, state=states.PRUNED, skip_if_finished=True)
                 return
             values = values_of(result, self.task.objectives)

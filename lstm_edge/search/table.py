@@ -7,9 +7,11 @@ from typing import Any
 
 from lstm_edge.search.front import Tried, chosen, to_json
 from lstm_edge.search.study import Found
+from lstm_edge.search.tools import NO_COMPILER
 
 WIDTH = 80
 INDENT = " " * 9
+NO_CODE = "flash: weights and tables, without code"
 OWN_FLOAT = (
     "dB and points are against each model's own float result, and do not say which\n"
     "model is better; with --labels, --objectives missed,flash,... does"
@@ -25,12 +27,15 @@ def text(found: Found) -> str:
     lines = [f"{tried} points tried, {len(front)} on the Pareto front"]
     if not front:
         return "\n".join([*lines, "no point holds the limits; allow more, or search wider"])
-    heads = f"{'trial':>6}  {'dB':>7}  {'points':>8}  {'flash':>10}  {'RAM':>9}  {'insn':>12}"
-    lines.append(f"  {heads}")
+    counted = any(each.result.cycles is not None for each in front)
+    heads = f"{'trial':>6}  {'dB':>7}  {'points':>8}  {'flash':>10}  {'RAM':>9}  {'insn':>11}"
+    lines.append(f"  {heads}" + (f"  {'cycles':>11}" if counted else ""))
     best = chosen(front, found.objectives, found.limits)
     for each in front:
         mark = "*" if each is best else " "
         lines += [_figures(each, mark), *_words(each, found.labels[each.point.model])]
+    code = NO_CODE if found.compiler == NO_COMPILER else f"flash: with code of {found.compiler}"
+    lines += textwrap.wrap(code, WIDTH, subsequent_indent="  ")
     if len(found.labels) > 1 and "missed" not in found.objectives:
         lines.append(OWN_FLOAT)
     return "\n".join(lines)
@@ -40,9 +45,10 @@ def _figures(each: Tried, mark: str) -> str:
     r = each.result
     points = "-" if r.points is None else f"{r.points:+.2f}"
     insn = "-" if r.instructions is None else f"{r.instructions:,}"
+    cycles = "" if r.cycles is None else f"  {r.cycles:>11,}"
     return (
         f"{mark} {each.number:>6}  {r.decibels:>7.2f}  {points:>8}  {r.flash:>10,}  "
-        f"{r.ram:>9,}  {insn:>12}"
+        f"{r.ram:>9,}  {insn:>11}{cycles}"
     )
 
 
@@ -59,6 +65,7 @@ def json_of(found: Found) -> dict[str, Any]:
         "tried": len(found.tried),
         "most": found.most,
         "objectives": list(found.objectives),
+        "compiler": None if found.compiler == NO_COMPILER else found.compiler,
         "chosen": None if best is None else best.number,
         "front": [to_json(each, found.labels[each.point.model]) for each in front],
     }

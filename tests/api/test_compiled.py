@@ -209,12 +209,24 @@ def test_recordings_of_different_length_are_streams() -> None:
         {"target": "cortex-m4", "max_drop": 1.0},
         {"target": "cortex-m4", "calibration": np.zeros((4, 3))},
         {"target": "cortex-m4", "from_study": "no-such-file"},
+        {"target": "cortex-m4", "from_study": "no-such-file", "unroll": "none"},
     ],
     ids=str,
 )
 def test_options_without_meaning_are_errors_of_data(options: dict[str, Any]) -> None:
     with pytest.raises(lstm_edge.DataError):
         lstm_edge.compile(DIGITS, **options)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"scheme": "int8"}, {"unroll": "gates"}, {"optimize": "speed"}, {"weights": 8}],
+    ids=str,
+)
+def test_what_a_study_decides_is_not_given_beside_it(option: dict[str, Any]) -> None:
+    (name,) = option
+    with pytest.raises(lstm_edge.DataError, match=f"--{name} .* --from-study"):
+        lstm_edge.compile(DIGITS, target="cortex-m4", from_study="a.study", **option)
 
 
 def test_an_unknown_target_is_an_error_of_targets() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,7 +46,7 @@ def test_a_network_says_what_it_is() -> None:
     assert net.parameters == 4 * 32 * (8 + 32) + 4 * 32 + 32 * 10 + 10
     assert net.macs == pytest.approx(4 * 32 * (8 + 32) + 32 * 10 / 8)
     assert "lstm" in str(net)
-    assert "&lt;" in lstm_edge.load(DIGITS, name="a")._repr_html_() or "<pre>" in net._repr_html_()
+    assert net._repr_html_() == f"<pre>{escape(str(net))}</pre>"
 
 
 def test_a_model_proto_is_the_network_of_its_file() -> None:
@@ -92,17 +93,18 @@ class Module:
 
     training = True
 
-    def __init__(self) -> None:
-        self.modes: list[bool] = []
+    def __init__(self, *parts: Module) -> None:
+        self.parts = parts
+
+    def modules(self) -> tuple[Module, ...]:
+        return (self, *self.parts)
 
     def eval(self) -> None:
-        self.modes.append(False)
+        for each in self.modules():
+            each.training = False
 
-    def train(self, mode: bool) -> None:
-        self.modes.append(mode)
-
-    def forward(self, rows: object) -> None:
-        """Its argument is the input's name."""
+    def forward(self, rows: object, state: object = None) -> None:
+        """Its arguments are the names of inputs, of which there may be fewer."""
 
 
 Module.__module__, Module.__qualname__ = "torch.nn.modules.module", "Module"
@@ -113,8 +115,8 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Exports digits, and keeps what it was asked for."""
     made = SimpleNamespace(asked={})
 
-    def export(module: object, inputs: object, path: str, **options: object) -> None:
-        made.asked = {"inputs": inputs, **options}
+    def export(module: Module, inputs: object, path: str, **options: object) -> None:
+        made.asked = {"inputs": inputs, "training": module.training, **options}
         if made.asked["inputs"] == ("wrong",):
             raise RuntimeError("no such operator\nmore")
         shutil.copy(DIGITS, path)
@@ -125,11 +127,14 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_a_torch_module_is_exported_in_evaluation_mode(torch: SimpleNamespace) -> None:
-    module = Module()
+    frozen = Module()
+    frozen.training = False
+    module = Module(frozen)
     net = lstm_edge.load(module, example="x")
     assert torch.asked["inputs"] == ("x",)
-    assert torch.asked["input_names"] == ["rows"]
-    assert module.modes == [False, True], "it is left in the mode that it was in"
+    assert torch.asked["input_names"] == ["rows"], "a name too many is an error of the export"
+    assert not torch.asked["training"]
+    assert [each.training for each in module.modules()] == [True, False], "left as they were"
     assert net.inputs == {"rows": (1, 8, 8)}
     assert net.name == "Module"
 
@@ -141,10 +146,10 @@ def test_a_torch_module_needs_an_example(torch: SimpleNamespace) -> None:
 
 def test_an_export_that_fails_says_so_in_a_line(torch: SimpleNamespace) -> None:
     module = Module()
-    with pytest.raises(lstm_edge.ModelError, match=r"no such operator\); export") as caught:
+    with pytest.raises(lstm_edge.ModelError, match=r"no such operator\); check") as caught:
         lstm_edge.load(module, example="wrong")
     assert "\n" not in str(caught.value)
-    assert module.modes == [False, True]
+    assert module.training
 
 
 class Model:

@@ -39,7 +39,10 @@ def options_of(name: str) -> list[click.Option]:
     return [each for each in command.params if isinstance(each, click.Option)]
 
 
-KNOWN = {name: {o for each in options_of(name) for o in each.opts} for name in COMMANDS}
+KNOWN = {
+    name: {o for each in options_of(name) for o in (*each.opts, *each.secondary_opts)}
+    for name in COMMANDS
+}
 SECTIONS = dict(SECTION.findall(PAGE))
 
 

@@ -12,7 +12,16 @@ import pytest
 
 from tests.docs.blocks import BLOCK, ROOT
 
-SOURCES = ("lstm_edge", "templates", "firmware", "tests", "benchmarks", "examples", "docs", ".ci")
+SOURCES = (
+    "lstm_edge",
+    "templates",
+    "firmware",
+    "tests",
+    "benchmarks",
+    "examples",
+    "docs",
+    "scripts",
+)
 PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "firmware/**/*.md")

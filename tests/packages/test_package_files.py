@@ -68,6 +68,18 @@ def test_a_private_header_is_packed_and_not_installed(compiled: Path) -> None:
     assert f'name="src/{header}" scope="private"' in files[f"engine.{NAME}.pdsc"].decode()
 
 
+@pytest.mark.parametrize("name", ["on", "NO", "null"])
+def test_a_name_that_is_a_word_of_yaml_stays_a_name(compiled: Path, name: str) -> None:
+    made = bundle.read(compiled)
+    files = {file.replace(NAME, name, 1): data for file, data in made.files.items()}
+    named = replace(made, program=replace(made.program, name=name), files=files)
+    found = package_files(named, ("zephyr",), ABOUT)
+    assert f'  tags: "{name}"\n' in found["samples/selftest/sample.yaml"].decode()
+    portable = package_files(named, ("esp-idf",), ABOUT)
+    wanted = portable["examples/esp-idf/main/idf_component.yml"].decode()
+    assert f'  "{name.lower()}":\n' in wanted
+
+
 def test_version_and_licence_are_the_same_everywhere(compiled: Path) -> None:
     about = About("3.1.4-rc.1", "Zlib", "Grace", vendor="navy", url="https://example.org/x")
     files = package_files(bundle.read(compiled), ("all",), about)
@@ -129,6 +141,8 @@ def test_systems_have_one_order() -> None:
         ("main", "programs have such a file"),
         ("_net", "begin with a letter"),
         ("ArduinoNet", "begin with a letter"),
+        ("aux", "no file on Windows"),
+        ("COM1", "no file on Windows"),
         ("n" * 64, "has 64 characters"),
         ("n", "conan takes no name of one character"),
     ],
@@ -155,6 +169,7 @@ def test_a_name_is_only_refused_by_a_system_that_was_asked_for() -> None:
         *(("version", v) for v in ("", "1", "1.2", "01.2.3", "1.2.3+build", "1.2.3-RC", "1.2.3 ")),
         *(("license", v) for v in ("", "my licence", "MIT OR", "(MIT", "AND MIT", "MIT\nEvil")),
         *(("author", v) for v in ("", "A <a@b.c>", 'A "B"', "A\nB", " A", "A & <b>", "{{ A }}")),
+        *(("author", v) for v in ("A\x7f", "A\x85B", "A\u2028B")),
         *(("email", v) for v in ("", "a", "a@b", "a@b c.d", "<a@b.cd>")),
         *(("vendor", v) for v in ("", "my firm", "a/b", "..")),
         *(("url", v) for v in ("", "example.org", "ftp://x.org", 'https://x.org/"', "https://x y")),
@@ -250,6 +265,13 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a folder where a file belongs"):
         written(tmp_path, a=b"1")
     assert tree(tmp_path) == {"a": b""}
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "src").write_bytes(b"mine")
+    with pytest.raises(DataError, match="src is a file where a folder belongs"):
+        written(tmp_path, a=b"1", src__b=b"1")
+    assert tree(tmp_path) == {"src": b"mine"}
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

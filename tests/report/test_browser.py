@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import html
-import json
-import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lstm_edge.labels import Change, Score
 from lstm_edge.report import ReportValues, page
-from lstm_edge.report.values import Network, Node
-from tests.support.tools import skip_or_fail
+from lstm_edge.report.values import Network, Node, Study, Tried
+from tests.support.browser import WIDTHS, looked_at
 
-WIDTHS = (390, 1280)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars",
-)  # fmt: skip
-PROBE = """
-<script>
-const found = [];
-function told(frame) {
-  const page = frame.contentDocument, root = page.documentElement;
-  const out = [];
+MEASURED = """
+  const page = frame.contentDocument, out = [];
   for (const box of page.querySelectorAll(".box")) {
     const edge = box.querySelector("rect").getBoundingClientRect();
     for (const text of box.querySelectorAll("text")) {
@@ -37,21 +23,19 @@ function told(frame) {
         out.push(text.textContent);
     }
   }
+  for (const chart of page.querySelectorAll(".chart")) {
+    const edge = chart.getBoundingClientRect();
+    for (const text of chart.querySelectorAll("text")) {
+      const r = text.getBoundingClientRect();
+      if (r.left < edge.left || r.right > edge.right) out.push(text.textContent);
+    }
+  }
   const small = [...page.querySelectorAll("text")].map(t => t.getScreenCTM().a * 11);
-  found.push({page: frame.title, width: root.clientWidth, needs: root.scrollWidth, out: out,
-    dark: getComputedStyle(page.body).backgroundColor, smallest: Math.min(...small)});
-  if (found.length === document.querySelectorAll("iframe").length)
-    document.getElementById("found").textContent = JSON.stringify(found);
-}
-</script>
-<pre id="found"></pre>
+  return {out: out, ground: frame.contentWindow.getComputedStyle(page.body).backgroundColor,
+    smallest: Math.min(...small)};
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    return found or skip_or_fail(f"not installed: {BROWSERS[0]}")
+LONG = "encoder/block_0/" + "W" * 150
+"""No place to break it."""
 
 
 def large(values: ReportValues) -> ReportValues:
@@ -68,35 +52,56 @@ def large(values: ReportValues) -> ReportValues:
     return replace(values, network=Network(tuple(nodes), tuple(edges), None))
 
 
+def named(values: ReportValues) -> ReportValues:
+    """A name without a place to break it wherever there is one, in a study of such models."""
+    accuracy = values.verified.accuracy
+    outputs = tuple(replace(each, name=LONG) for each in accuracy.outputs)
+    layers = tuple(
+        replace(
+            layer,
+            name=LONG,
+            values=tuple(replace(v, name=f"{LONG}.{v.name}") for v in layer.values),
+            saturations={},
+        )
+        for layer in accuracy.layers
+    )
+    seen = replace(
+        values.verified,
+        accuracy=replace(accuracy, outputs=outputs, layers=layers),
+        differences={LONG: LONG},
+        scores=(Score(LONG, "accuracy", 90.0, 80.0, (Change(0, 1, 2, 3, 4),) * 12),),
+    )
+    words = {"name": LONG, "target": LONG, "options": LONG, "scheme": "int8", "tool": LONG}
+    nodes = tuple(replace(node, name=LONG) for node in values.network.nodes)
+    return replace(
+        values,
+        identity=replace(values.identity, **words),
+        network=replace(values.network, nodes=nodes),
+        costs=tuple(replace(c, target=LONG, stack=None, stack_note=LONG) for c in values.costs),
+        verified=seen,
+        traces=tuple(replace(trace, output=LONG) for trace in values.traces),
+        tried=tuple(Tried(f"{LONG}{k}", k + 1, 9.0 - k, 20.0 + k, chosen=k == 1) for k in range(3)),
+        study=Study(3, 1, ("error", "flash", "instructions"), 20.0),
+        warnings=(f"layer {LONG}: {LONG}: widen {LONG}", f"{LONG}; give {LONG}", f"`{LONG}`"),
+        ports=tuple(replace(port, name=LONG, shape=LONG, stored=LONG) for port in values.ports),
+    )
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nothing_is_wider_than_the_window(
     dark: bool,
-    browser: str,
     full: ReportValues,
     plain: ReportValues,
     both_ways: ReportValues,
     tmp_path: Path,
 ) -> None:
-    pages = {"full": full, "plain": plain, "both": both_ways, "large": large(plain)}
-    frames = [
-        f'<iframe title="{name}" style="width:{width}px;height:900px" onload="told(this)" '
-        f'srcdoc="{html.escape(page(values))}"></iframe>'
-        for name, values in pages.items()
-        for width in WIDTHS
-    ]
-    file = tmp_path / "frames.html"
-    style = "<!doctype html><meta charset=utf-8><style>iframe{border:0}</style>"
-    file.write_text(style + PROBE + "".join(frames))
-    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-    command = [browser, *QUIET, scheme, f"--user-data-dir={tmp_path / 'user'}", "--dump-dom"]
-    done = subprocess.run([*command, f"file://{file}"], capture_output=True, text=True, timeout=60)
-    told = re.search(r'<pre id="found">(\[.*?\])</pre>', done.stdout)
-    assert told is not None, done.stderr
-    found = json.loads(html.unescape(told[1]))
-    assert len(found) == len(pages) * len(WIDTHS)
-    for each in found:
+    pages = {
+        "full": full, "plain": plain, "both": both_ways, "large": large(plain), "named": named(full)
+    }  # fmt: skip
+    sources = [(name, f'srcdoc="{html.escape(page(each))}"') for name, each in pages.items()]
+    for each in looked_at(sources, tmp_path, MEASURED, dark):
         assert each["width"] in WIDTHS
         assert each["needs"] <= each["width"], each
         assert each["out"] == [], each
-        assert each["dark"] == ("rgb(17, 21, 26)" if dark else "rgb(255, 255, 255)")
+        assert each["ground"] == ("rgb(17, 21, 26)" if dark else "rgb(255, 255, 255)")
         assert each["smallest"] >= 8.0, each

@@ -17,18 +17,15 @@ from lstm_edge.passes.macs import macs_of_step
 from lstm_edge.report import ReportValues, collect
 from lstm_edge.report.charts import LEFT, RIGHT, Axis, Series, chart
 from lstm_edge.report.errors import by_step
-from lstm_edge.report.front import on_front, stairs
-from lstm_edge.report.head import verdicts, warned
-from lstm_edge.report.labels import changes_of
+from lstm_edge.report.labels import changes_of, scores_table
 from lstm_edge.report.layered import Box, place
 from lstm_edge.report.lettering import fitted, width_of
 from lstm_edge.report.numbers import share, size, tick_text, ticks
 from lstm_edge.report.rows import cycle_rows, flash_rows, range_rows, stack_rows
-from lstm_edge.report.values import CoreCost, Limits, Tried
+from lstm_edge.report.values import CoreCost, Limits
 from lstm_edge.verify import Verified
 from tests.report.conftest import profile_of
 
-POINTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12)
 GRAPHS = st.integers(1, 14).flatmap(
     lambda n: st.tuples(
         st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=24)
@@ -153,33 +150,6 @@ def test_a_cost_that_stands_alone_has_no_bar() -> None:
     assert stack_rows([cost(), cost(stack=45)], Limits())[1].parts[0].width == "50"
 
 
-def test_verdicts_name_what_is_wrong(full: ReportValues, plain: ReportValues) -> None:
-    assert [verdict.state for verdict in verdicts(full)] == ["bad", "good", "bad"]
-    assert [verdict.state for verdict in verdicts(plain)] == ["plain", "good", "plain"]
-    strict = replace(plain, limits=Limits(error=60.0))
-    assert verdicts(strict)[1].state == "warn"
-
-
-def test_a_remedy_is_told_apart_only_where_advice_gave_it() -> None:
-    known = warned("output y: SQNR 9 dB; the error arises in layer a (exact before it): try 16")
-    assert known.remedy == "try 16"
-    assert warned("--weights int4 makes it slower: 7 against 6").remedy == ""
-
-
-@given(POINTS)
-def test_no_point_beats_one_of_the_stairs(points: list[tuple[int, int]]) -> None:
-    best = stairs(points)
-    for x, y in best:
-        assert not any(a <= x and b >= y and (a, b) != (x, y) for a, b in points)
-    for x, y in points:
-        assert any(a <= x and b >= y for a, b in best)
-
-
-def test_the_front_counts_instructions_flash_and_error() -> None:
-    tried = [Tried("a", 10, 10.0, 40.0), Tried("b", 5, 20.0, 40.0), Tried("c", 10, 10.0, 39.0)]
-    assert [on_front(each, tried) for each in tried] == [True, True, False]
-
-
 @given(GRAPHS)
 def test_boxes_do_not_touch_and_ways_go_down(graph: tuple[int, list[tuple[int, int]]]) -> None:
     count, pairs = graph
@@ -221,6 +191,17 @@ def test_an_error_that_is_not_finite_has_no_place_in_a_chart() -> None:
         assert by_step(error) == ((0.0, None), (1.0, None))
 
 
+def test_what_counts_has_whole_marks() -> None:
+    def marks(*xs: float) -> list[str]:
+        made = chart("k", "t", ("x", "y"), [Series("a", tuple((x, x) for x in xs))])
+        assert made is not None
+        return [mark.text for mark in made.x_marks]
+
+    assert marks(0.0, 1.0) == ["0", "1"]
+    assert "0.5" in marks(0.0, 1.0, 0.75)
+    assert "6.5k" in marks(6000.0, 7000.0)
+
+
 def test_a_gap_parts_a_line() -> None:
     made = chart("k", "t", ("x", "y"), [Series("a", ((0, 1.0), (1, None), (2, 2.0), (3, 1.0)))])
     assert made is not None
@@ -247,6 +228,7 @@ def test_numbers_are_short() -> None:
         "0\u00a0%", "<\u00a00.1\u00a0%", "0.8\u00a0%", "100\u00a0%",
     ]  # fmt: skip
     assert [tick_text(x) for x in (0.5, 250.0, 6500.0, 2e6)] == ["0.5", "250", "6.5k", "2M"]
+    assert [tick_text(x) for x in (-0.0005, 0.00025, -0.0125)] == ["-5e-4", "2.5e-4", "-0.0125"]
 
 
 @given(st.text(max_size=60), st.floats(20.0, 200.0))
@@ -258,3 +240,13 @@ def test_a_text_is_cut_to_its_box(text: str, width: float) -> None:
 
 def test_a_cut_name_keeps_its_ends() -> None:
     assert fitted("encoder/block_0/a_long_name_7", 120.0, 12.0) == "encoder…_name_7"
+
+
+def test_a_table_of_scores_has_columns_of_what_there_is() -> None:
+    classes = Score("y", "accuracy", 90.0, 80.0, (Change(0, None, 3, 3, 5),))
+    numbers = Score("z", "r2", 99.0, 98.5, (), 0.5, 0.75)
+    assert "rmse, both" not in scores_table([classes]).head
+    assert scores_table([numbers]).head[-1] == "rmse, both"
+    both = scores_table([classes, numbers])
+    assert both.head[-2:] == ("rmse, both", "decided otherwise")
+    assert [row[-2:] for row in both.rows] == [("-", "1"), ("0.5, 0.75", "-")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,20 @@ def test_the_choice_is_the_same_each_time(tmp_path: Path) -> None:
         done(*BASE, *words, "-o", tmp_path / name)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_a_study_may_ask_for_cycles_and_stack(
+    tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    pytest.importorskip("optuna")
+    tool_or_skip("arm-none-eabi-gcc", "qemu-system-arm")
+    widths = ("--weights", "int8", "--activations", "12", "--cell-state", "32")
+    words = ("--target", "cortex-m4", "--study", tmp_path / "study", *widths, "--json")
+    asked = ("--objectives", "error,cycles", "--max-stack", "4K")
+    found = json.loads(done("search", FIXTURES / "head_last.legacy.onnx", *words, *asked).stdout)
+    (point,) = found["front"]
+    assert point["cycles"] > point["instructions"] > 0
+    assert 0 < point["stack"] <= 4096
 
 
 def test_json_of_a_study_is_json_however_long_a_line_is(tmp_path: Path) -> None:

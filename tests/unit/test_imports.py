@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("choices", "errors", "formats", "progress"),
-    ("archive", "operations", "resources", "rounding"),
+    ("archive", "json_types", "operations", "resources", "rounding"),
     ("fake_quantization", "ir", "manifest"),
     ("functions", "kernels", "targets"),
     ("cells", "families", "layers"),
@@ -22,7 +22,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("accuracy", "sizes", "runner"),
     ("data", "labels"),
     ("built", "measured"),
-    ("artifacts", "cost", "packages", "profile", "search"),
+    ("profile",),
+    ("artifacts", "cost", "packages", "search"),
     ("request", "verify"),
     ("driver", "estimate"),
     ("printing", "report"),

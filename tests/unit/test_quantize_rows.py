@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lstm_edge.formats import Format
@@ -93,6 +93,8 @@ def test_no_row_is_worse_than_nearest_where_it_is_chosen(
     size=st.integers(-12, 6),
     zero=st.integers(-3000, 3000),
 )
+@example(seed=1913, columns=1, spread=12.0, size=0, zero=0)
+@example(seed=1913, columns=1, spread=12.0, size=6, zero=3000)
 def test_sums_fit_and_scales_are_what_requantization_takes(
     scheme: Scheme, seed: int, columns: int, spread: float, size: int, zero: int
 ) -> None:
@@ -130,6 +132,25 @@ def test_results_are_near_the_real_ones(scheme: Scheme) -> None:
     error = np.abs(ours * 2.0**-found.fraction - real)
     assert np.all(error <= (np.abs(x).sum(axis=1)[:, None] * UNIT * step) / 2 + 2.0**-11)
     assert np.abs((ours[:, 2] * 2.0**-found.fraction) - real[0, 2]).max() < 2.0**-11
+
+
+@each_scheme
+@pytest.mark.parametrize("size", [1e-3, 0.0])
+def test_a_row_that_is_all_bias_takes_no_room_from_large_ones(scheme: Scheme, size: float) -> None:
+    """Its bias, in units of its own small weights, fills the accumulator; those of the largest row
+    need a shift to the left.
+    """
+    weights = np.array([[size], [2500.0], [-500.0]])
+    found = quantized(weights, scheme)
+    assert found.fraction >= 12
+    assert found.bound << found.left_shift <= INT32
+    x = np.arange(-2048, 2049)[:, None]
+    acc = (x @ found.matrices[0].T + found.bias) << found.left_shift
+    ours = acc >> found.shift if scheme.power_of_two else (acc * found.multiplier) >> 16
+    real = x * UNIT @ weights.T + np.linspace(-1.0, 1.0, 3)
+    error = np.abs(ours * 2.0**-found.fraction - real).max(axis=0)
+    whole = np.abs(weights).max(axis=1) / scheme.limit
+    assert np.all(error <= whole + 2.0 ** (1 - found.fraction) + 2.0**-9)
 
 
 @each_scheme

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_a_target_loads_by_its_name(name: str) -> None:
     on_a_computer = name in ("host", "portable")
     assert len(set(BASES) & set(target.features)) == (not on_a_computer)
     assert target.is_arm == name.startswith("cortex")
+    assert replace(target, features=()).is_arm == target.is_arm
     assert (target.board is None) == on_a_computer
 
 

@@ -232,13 +232,14 @@ class Flow:
         if self.rounded:
             self.sketch.warnings.append(
                 "the file is quantized: its weights keep their values, its activations are rounded "
-                "by lstm-edge and not as in the file"
+                "by lstm-edge and not as in the file; score it on labels, with verify --labels"
             )
         if self.left_out is not None:
             name, low, high = self.left_out
             self.sketch.warnings.append(
                 "ranges at which the file's quantized activations saturate are left out, as "
-                f"[{low:.3g}, {high:.3g}] of {name!r}, which arithmetic with constants goes on with"
+                f"[{low:.3g}, {high:.3g}] of {name!r}, which arithmetic with constants goes on "
+                "with; export the float model where outputs differ"
             )
 
 

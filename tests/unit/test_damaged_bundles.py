@@ -1,0 +1,106 @@
+"""A folder whose manifest is damaged or of another version is refused when it is opened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import pytest
+
+import lstm_edge
+from lstm_edge.bundle import MANIFEST
+from lstm_edge.json_types import fault
+from lstm_edge.manifest import PER_CORE, Manifest
+from tests.support.command import FIXTURES
+
+
+class Part(TypedDict):
+    """What is checked."""
+
+    size: float
+    names: list[str]
+    more: NotRequired[dict[str, int | None]]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"size": 1, "names": []}, ""),
+        ({"size": 1.5, "names": ["a"], "more": {"b": None, "c": 3}, "newer": 1}, ""),
+        ([], "it cannot be []"),
+        ({"size": 1}, "names is missing"),
+        ({"size": True, "names": []}, "size cannot be True"),
+        ({"size": "1", "names": []}, "size cannot be '1'"),
+        ({"size": 1, "names": "abc"}, "names cannot be 'abc'"),
+        ({"size": 1, "names": ["a", 2]}, "names[1] cannot be 2"),
+        ({"size": 1, "names": [], "more": {"b": 0.5}}, "more.b cannot be 0.5"),
+        ({"size": 1, "names": [], "more": None}, "more cannot be None"),
+    ],
+)
+def test_a_fault_is_named_by_its_place(found: Any, said: str) -> None:
+    assert fault(found, Part, "") == said
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    model = lstm_edge.load(FIXTURES / "lstm_open.legacy.onnx", name="net")
+    lstm_edge.compile(model, target="host").save(folder / "one")
+    lstm_edge.compile(model, target="cortex-m4,cortex-m0").save(folder / "several")
+    return folder
+
+
+@pytest.fixture
+def copies(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "made")
+    return tmp_path / "made"
+
+
+def refused(folder: Path, said: str) -> None:
+    with pytest.raises(lstm_edge.DataError, match=f"damaged, or of another version .*{said}"):
+        lstm_edge.open(folder)
+
+
+@pytest.mark.parametrize("key", Manifest.__annotations__)
+def test_a_key_that_is_missing_or_of_another_type_is_named(key: str, copies: Path) -> None:
+    for place in ("one", "several"):
+        path = copies / place / MANIFEST
+        whole = json.loads(path.read_text())
+        if key not in whole:
+            assert key in ("search", "study", "cores" if place == "one" else "", *PER_CORE)
+            continue
+        path.write_text(json.dumps({**whole, key: {"neither": ["this", "nor that"]}}))
+        refused(copies / place, key)
+        if key not in ("accuracy", "cores"):
+            path.write_text(json.dumps({k: v for k, v in whole.items() if k != key}))
+            refused(copies / place, f"{key} is missing")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "recursion"),
+        ("null", "cannot be None"),
+        ('{"a":', "Expecting value"),
+    ],
+    ids=["deep", "null", "cut"],
+)
+def test_what_is_no_manifest_is_refused(text: str, said: str, copies: Path) -> None:
+    (copies / "one" / MANIFEST).write_text(text)
+    refused(copies / "one", said)
+
+
+def test_targets_and_names_of_something_else_are_refused(copies: Path) -> None:
+    one, several = copies / "one" / MANIFEST, copies / "several" / MANIFEST
+    whole = json.loads(one.read_text())
+    one.write_text(json.dumps({**whole, "target": "cortex-m99"}))
+    refused(one.parent, "unknown target 'cortex-m99'")
+    one.write_text(json.dumps({**whole, "name": "other"}))
+    refused(one.parent, "the manifest is of other, the program net")
+    whole = json.loads(several.read_text())
+    cores = {**whole["cores"], "cortex-m99": whole["cores"]["cortex-m4"]}
+    for wrong, said in ((cores, "cortex-m99"), ({}, "cores is empty")):
+        several.write_text(json.dumps({**whole, "cores": wrong}))
+        refused(several.parent, said)
