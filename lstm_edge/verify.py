@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lstm_edge.accuracy.advice import advice
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
+from lstm_edge.accuracy.text import brief
 from lstm_edge.bundle import Bundle
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
@@ -34,7 +35,7 @@ Arrays = Mapping[str, Array]
 WHERE = ("numpy", "host", "qemu", "float")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verified:
     """Result of a verification: `exact` per place, with the first differences, and the error
     against float. A place is host, qemu or, of several targets, `qemu <target>`.
@@ -47,6 +48,12 @@ class Verified:
     scores: tuple[Score, ...]
     warnings: tuple[str, ...]
     made_up: bool
+
+    def __repr__(self) -> str:
+        """`Verified(host: identical, SQNR of logits 46.5 dB)`."""
+        places = [f"{p}: {'identical' if same else 'DIFFERENT'}" for p, same in self.exact.items()]
+        outputs = [f"{each.name}: {brief(each)}" for each in self.accuracy.outputs]
+        return f"Verified({', '.join([*places, *outputs])})"
 
     @property
     def ok(self) -> bool:

@@ -93,8 +93,9 @@ def _torch(module: Any, example: object, folder: Path) -> Path:
         first = (str(error).splitlines() or [""])[0]
         raise ModelError(
             type(module).__name__,
-            f"torch.onnx.export failed ({type(error).__name__}: {first}); export the model "
-            "yourself and load the file",
+            f"torch.onnx.export failed ({type(error).__name__}: {first}); check that "
+            "example is a tensor, or a tuple of them, that forward() takes, such as "
+            "torch.zeros(1, steps, features); or export the model yourself and load the file",
         ) from error
     finally:
         for each, training in modes:  # parts may be in other modes than the whole, as frozen ones

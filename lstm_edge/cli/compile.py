@@ -104,7 +104,9 @@ from lstm_edge.stopwatch import Stopwatch
 )
 @click.option("--package", "systems", metavar="LIST", help="Also a package for build systems.")
 @click.option("--package-info", type=FOLDER, metavar="FILE.toml", help="Its version, licence, ...")
-@click.option("--dump-ir", metavar="PASS", help="Print the model, real, integer or schedule form.")
+@click.option(
+    "--dump-ir", metavar="PASS", help="Print the model, real, formats, integer or schedule form."
+)
 @click.option("--max-flash", type=Bytes(), help="Fail above this, for instance 64K.")
 @click.option("--max-ram", type=Bytes(), help="Fail above this, for instance 8K.")
 @click.option("--max-stack", type=Bytes(), help="Fail where a call may use more stack than this.")

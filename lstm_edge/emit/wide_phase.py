@@ -135,7 +135,8 @@ def _loops(
     tiles = -(-vectors // wide.vectors)
     if ragged:
         text = f"tile + 1 < {tiles} ? {wide.vectors} : {ragged}"
-        tile[:0] = [f"const int32_t vectors = {text};", f"const int32_t row = {UNITS} * vectors;"]
+        row = [f"const int32_t row = {UNITS} * vectors;"] if wide.rows > 1 else []
+        tile[:0] = [f"const int32_t vectors = {text};", *row]
     return [Block(f"for (int32_t tile = 0; tile < {tiles}; tile++)", tuple(tile))]
 
 

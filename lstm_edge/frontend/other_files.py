@@ -17,12 +17,13 @@ _ZIP = b"PK\x03\x04"
 
 _EXPORT = (
     "net.eval(); torch.onnx.export(net, torch.zeros(1, T, F), 'net.onnx', input_names=['x'], "
-    "output_names=['y'], dynamo=True)"
+    "output_names=['y'], dynamo=False)"
 )
 _STATES = "np.savez('net.npz', **{k: v.numpy() for k, v in net.state_dict().items()})"
 TORCH = (
     "is a file of PyTorch, which only Python code can open, and which does not say what forward() "
-    f"does; load it there, and export: {_EXPORT}; or save its weights: {_STATES}"
+    "does; load it there, and give the module to lstm_edge.load(net, example=torch.zeros(1, T, "
+    f"F)); or export: {_EXPORT}; or save its weights: {_STATES}"
 )
 WEIGHTS = (
     "holds weights without the network they belong to; load them into the module and export it: "

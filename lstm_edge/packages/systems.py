@@ -71,6 +71,8 @@ def parse_systems(text: str) -> tuple[str, ...]:
 def checked_systems(words: Sequence[str]) -> tuple[str, ...]:
     """The same from a list."""
     known = ", ".join([*SYSTEMS, ALL])
+    if isinstance(words, str):
+        raise DataError(f"packages={words!r}: expected a list, as ['cmake']; there are {known}")
     for word in words:
         if word not in SYSTEMS and word != ALL:
             raise DataError(f"unknown package {word!r}; there are {known}")

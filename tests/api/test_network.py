@@ -146,7 +146,7 @@ def test_a_torch_module_needs_an_example(torch: SimpleNamespace) -> None:
 
 def test_an_export_that_fails_says_so_in_a_line(torch: SimpleNamespace) -> None:
     module = Module()
-    with pytest.raises(lstm_edge.ModelError, match=r"no such operator\); export") as caught:
+    with pytest.raises(lstm_edge.ModelError, match=r"no such operator\); check") as caught:
         lstm_edge.load(module, example="wrong")
     assert "\n" not in str(caught.value)
     assert module.training

@@ -81,6 +81,15 @@ def test_tiles_of_two_sizes_and_operands_without_lower_bits(tmp_path: Path) -> N
     assert_bit_exact(built, M55, "gates", tmp_path, anything(built, calls=2))
 
 
+def test_tiles_of_two_sizes_of_a_layer_with_one_row(tmp_path: Path) -> None:
+    """A dense layer of 257 units, in tiles of 33 and 32 vectors: no row of a second kind."""
+    choices = {**PLAIN, "hidden": (5,), "features": 3, "classes": 257, "norm": "", "cut": ()}
+    built = program_of(random_model(81, **choices, head=("dense",), also=()), Options())
+    found = rendered(built, M55, "gates").selection.wide.values()
+    assert (1, 33) in [(wide.rows, wide.vectors) for wide in found]
+    assert_bit_exact(built, M55, "gates", tmp_path, anything(built))
+
+
 KINDS_AT_ONCE = (
     {"head": ("dense", "argmax"), "rows": 9, "ids": 2, "read": "last", "front": ()},
     {"head": ("layer_norm", "dense", "softmax"), "norm": "layer_norm", "read": "steps"},

@@ -72,7 +72,6 @@ def recorded(program: Program, feed: Feed, real: bool) -> dict[str, Array]:
     """What each matrix reads, as real numbers [steps, streams, columns]: by its name, or (of the
     float program) by that of the sum.
     """
-    points = {p.value: (p.scale, p.zero_point) for p in program.inputs}
     found: dict[str, list[Array]] = {}
 
     def observe(op: Op, args: tuple[Array, ...], _: Array) -> None:
@@ -80,7 +79,8 @@ def recorded(program: Program, feed: Feed, real: bool) -> dict[str, Array]:
             return
         for name, matrix, numbers in zip(op.args, op.matrices, args, strict=True):
             value = program.values[name]
-            scale, zero = points.get(name, (value.format.scale, 0))
+            scale = value.format.scales(value.length)
+            zero = value.format.zero_points(value.length)
             meant = numbers if real else (numbers - zero) * scale
             found.setdefault(f"{op.dest} {matrix}" if real else matrix, []).append(meant)
 
