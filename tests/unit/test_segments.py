@@ -28,8 +28,15 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def model_of(**choices: object) -> Model:
-    plain = {**PLAIN, "cut": (), "also": (), "head": ("dense",), "norm": "", "layout": "batch_first"}
-    return random_model(982, **{**plain, **choices}, hidden=(6, 5), features=4, classes=3)
+    plain = {
+        **PLAIN,
+        "cut": (),
+        "also": (),
+        "head": ("dense",),
+        "norm": "",
+        "layout": "batch_first",
+    }
+    return random_model(982, **{**plain, "head": ("dense",), **choices}, hidden=(6, 5), features=4, classes=3)
 
 
 def stream(streams: int = 1, count: int = 8) -> Feed:
