@@ -36,7 +36,9 @@ def model_of(**choices: object) -> Model:
         "norm": "",
         "layout": "batch_first",
     }
-    return random_model(982, **{**plain, "head": ("dense",), **choices}, hidden=(6, 5), features=4, classes=3)
+    return random_model(
+        982, **{**plain, "head": ("dense",), **choices}, hidden=(6, 5), features=4, classes=3
+    )
 
 
 def stream(streams: int = 1, count: int = 8) -> Feed:
