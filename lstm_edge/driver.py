@@ -75,6 +75,7 @@ def compile_model(
     check_straight(reference, cores, request.limits)
     raw_inputs(reference, request.input_scale, request.input_zero)
     data = load_data(calibration, reference)
+    check_bound(request, data)
     chosen = _chosen(model, reference, data, request, cores.slowest, labels, progress, searching)
     program = chosen.program
     bounds = prove(program)
@@ -165,7 +166,7 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
     feeds = data.recordings or (data.calibration,)
-    total = sum(feed.shape[0] * (feed.shape[1] if data.recordings else 1) for feed in feeds)
+    total = sum(feed.shape[0] * feed.shape[1] for feed in feeds)
     done = 0
 
     def advance(samples: int) -> None:
@@ -179,6 +180,20 @@ def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
         from_data=data.from_file,
         progress=advance,
         recordings=data.recordings,
+    )
+
+
+def check_bound(request: Request, data: Data) -> None:
+    """A bound of the error needs data that tell something of it."""
+    if not request.searches or request.bound.decibels is None or data.origin == "file":
+        return
+    asked = "--max-error"
+    if request.max_error is None:
+        asked = "--weights auto" if request.weights is None else "--activations auto"
+    found = "the calibration data are all alike" if data.from_file else "there is no --calibration"
+    raise DataError(
+        f"{asked}: {found}, so nothing is known of the error that it bounds; give --calibration "
+        "FILE.npz with typical inputs, or leave it out"
     )
 
 

@@ -10,13 +10,19 @@ from lstm_edge.accuracy.measure import measure
 from lstm_edge.data import Data, some_samples
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import AccuracyEntry
-from lstm_edge.passes.calibrate import chained
+
+REMEDY = {
+    "drawn": "give --calibration FILE.npz, or `lstm-edge verify DIR --inputs X.npz`",
+    "alike": "give typical data, or `lstm-edge verify DIR --inputs X.npz`",
+}
+"""How the error becomes known, by where the data come from."""
 
 
 @dataclass(frozen=True)
 class MeasuredError:
     """The error of the compiled program: the report, a line for each output, the manifest's part,
-    warnings. All empty for float32, where there is none.
+    warnings. All empty for float32, where there is none; but for the line, of data that tell
+    nothing of it.
     """
 
     report: str = ""
@@ -29,16 +35,16 @@ def measured_error(program: Program, reference: Program, data: Data) -> Measured
     """The error of an integer program on some of the held-back samples."""
     if program.is_float:
         return MeasuredError()
-    feed = chained(reference, some_samples(data.held_back, program))
+    if data.origin != "file":
+        told = text.not_known(data.origin, REMEDY[data.origin])
+        return MeasuredError(lines=(f"  error  {told}",))
+    feed = some_samples(data.held_back, program)
     found = measure(program, reference, feed, exact=False).accuracy
-    warnings = advice(found, program, calibrated=data.from_file, only_noticeable=True)
-    kind = "made-up" if not data.from_file else "calibration" if data.too_few else "held-back"
+    warnings = advice(found, program, calibrated=True, only_noticeable=True)
+    amount = text.amount(found, data.kind)
     lines = tuple(
-        f"  error  {output.name}: {text.brief(output)} on {found.samples} {kind} samples"
-        for output in found.outputs
+        f"  error  {output.name}: {text.brief(output)} on {amount}" for output in found.outputs
     )
-    head = f"{program.name}, {found.samples} {kind} samples of {found.steps} steps"
-    report = [head, *text.lines(found), *text.warning_lines(warnings)]
-    return MeasuredError(
-        "\n".join(report) + "\n", lines, text.summary_json(found, warnings), warnings
-    )
+    report = [f"{program.name}, {amount}", *text.lines(found), *text.warning_lines(warnings)]
+    summary = text.summary_json(found, data.kind, warnings)
+    return MeasuredError("\n".join(report) + "\n", lines, summary, warnings)
