@@ -176,6 +176,26 @@ def some_samples(feed: Feed, program: Program) -> Feed:
     return feed.pick(np.arange(count)).first_steps(program, MEASURED_STEPS)
 
 
+def folds(program: Program, data: Data) -> tuple[tuple[Feed, Feed], ...]:
+    """What to calibrate on and what to hold back, part by part of all samples, where what is held
+    back is too little to tell the error by; else none. Of 2 to 4 samples it is one after the other.
+    """
+    samples, _, _ = data.whole.shape
+    held = int(np.prod(data.held_back.shape))
+    few = data.too_few or (goes_on(program) and held < CHAIN)
+    if data.recordings or data.origin != "file" or not few or samples < 2:
+        return ()
+    count = min(samples, HELD_BACK_SHARE)
+    part = np.arange(samples) * count // samples
+    return tuple(
+        (
+            _as_calls(program, data.whole.pick(np.flatnonzero(part != k))),
+            in_a_row(program, data.whole.pick(np.flatnonzero(part == k))),
+        )
+        for k in range(count)
+    )
+
+
 def steps_of(program: Program, data: Data) -> int:
     """Over how many steps costs of a step are taken on the mean, as `profile` does."""
     _, _, steps = data.held_back.first_steps(program, COST_STEPS).shape

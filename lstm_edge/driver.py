@@ -16,6 +16,7 @@ from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
 from lstm_edge.errors import DataError
 from lstm_edge.families import load_cores
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
@@ -51,6 +52,15 @@ class _Chosen:
     calibrated: Calibrated
     tried: tuple[AttemptEntry, ...] = ()
 
+    def again(self, feed: Feed) -> Program:
+        """The program that other samples give with the same widths."""
+        of, reference = self.calibrated, self.calibrated.reference
+        if self.options is None:
+            return reference
+        ranges = calibrate(reference, feed, from_data=True)
+        data = replace(of.data, calibration=feed)
+        return Calibrated(of.model, reference, ranges, data).program(self.options)
+
 
 def compile_model(
     model: Model,
@@ -79,7 +89,7 @@ def compile_model(
     chosen = _chosen(model, reference, data, request, cores.slowest, labels, progress, searching)
     program = chosen.program
     bounds = prove(program)
-    measured = measured_error(program, reference, data)
+    measured = measured_error(program, reference, data, chosen.again)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
     lines = banner(program, model.sha256, cores, described)

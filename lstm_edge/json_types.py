@@ -11,8 +11,8 @@ def fault(found: Any, wanted: Any, place: str, optional: Collection[str] = ()) -
     """What is first wrong with a value, "" where it is of the type `wanted`.
 
     wanted: str, bool, int, float, None, Any, a Literal of words, a TypedDict, a list or dict of
-    these, or a union. place: what the value is called. optional: keys of a TypedDict that may be missing, beside those
-    that are NotRequired. Keys that it has not are let pass.
+    these, or a union. place: what the value is called. optional: keys of a TypedDict that may be
+    missing, beside those that are NotRequired. Keys that it has not are let pass.
     """
     if wanted is Any:
         return ""

@@ -110,13 +110,15 @@ class ErrorEntry(TypedDict):
 class AccuracyEntry(TypedDict):
     """What `compile` measured on some samples, by output, and by layer and value. streams: that the
     samples are calls of, None where each began at the reset state. inputs: which samples they are,
-    held-back ones, or of the calibration set where none could be held back.
+    held-back ones, or of the calibration set where none could be held back. in_turn: the error of
+    outputs is that of all calibration samples, of which so many parts were held back in turn.
     """
 
     samples: int
     steps: int
     streams: int | None
     inputs: str
+    in_turn: int | None
     outputs: dict[str, ErrorEntry]
     layers: dict[str, dict[str, ErrorEntry]]
     warnings: list[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,33 @@ def sqnr_db(signal: float, noise: float) -> float | None:
     if noise == 0.0 or signal == 0.0 or not np.isfinite(noise + signal):
         return None
     return 10.0 * float(np.log10(signal / noise))
+
+
+def joined(errors: Sequence[Error]) -> Error:
+    """The error of what several runs gave, as if it were one; nothing by step. The mean of a unit
+    is that of its own run.
+    """
+    numbers = sum(each.numbers for each in errors)
+    squares = [(each.rms or 0.0) ** 2 * each.numbers for each in errors]
+    noise = np.nan if any(each.rms is None for each in errors) else sum(squares)
+    signal = sum(each.signal**2 * each.numbers for each in errors)
+    varying = sum(
+        square * 10.0 ** (each.without_mean_db / 10.0)
+        for each, square in zip(errors, squares, strict=True)
+        if each.without_mean_db is not None
+    )
+    largest = [each.max_abs for each in errors]
+    return Error(
+        None if None in largest else max(each for each in largest if each is not None),
+        _finite(np.sqrt(noise / max(numbers, 1))),
+        float(np.sqrt(signal / max(numbers, 1))),
+        sqnr_db(signal, noise),
+        {},
+        None,
+        None,
+        numbers,
+        sqnr_db(varying, noise),
+    )
 
 
 class Tally:

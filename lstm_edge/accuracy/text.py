@@ -91,6 +91,13 @@ def amount(accuracy: Accuracy, kind: str = "") -> str:
     return f"{count:,} {kind}{plural(what, count)} of {steps_text(accuracy.stream_steps)}"
 
 
+def in_turn(samples: int, steps: int, parts: int) -> str:
+    """`200 samples of 1 step, a fifth of them held back in turn`."""
+    share = {2: "half", 3: "a third", 4: "a quarter"}.get(parts, "a fifth")
+    amount = f"{samples:,} {plural('sample', samples)} of {steps_text(steps)}"
+    return f"{amount}, {share} of them held back in turn"
+
+
 def steps_text(steps: int) -> str:
     """`2,000 steps`."""
     return f"{steps:,} {plural('step', steps)}"
@@ -233,15 +240,18 @@ def _input_json(each: InputAccuracy) -> dict[str, Any]:
     return figures
 
 
-def summary_json(accuracy: Accuracy, kind: str, warnings: Sequence[str]) -> AccuracyEntry:
+def summary_json(
+    accuracy: Accuracy, kind: str, parts: int, warnings: Sequence[str]
+) -> AccuracyEntry:
     """What the manifest keeps: figures of four digits for each output and each value of a layer.
-    kind: which samples they are of.
+    kind: which samples they are of; parts: that were held back in turn, 0 where none were.
     """
     return {
         "samples": accuracy.samples,
         "steps": accuracy.steps,
         "streams": accuracy.streams or None,
         "inputs": kind,
+        "in_turn": parts or None,
         "outputs": {output.name: _short(output.error) for output in accuracy.outputs},
         "layers": {
             layer.name: {value.name: _short(value.error) for value in layer.values}

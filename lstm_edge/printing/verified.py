@@ -24,9 +24,24 @@ def verified(bundle: Bundle, result: Verified) -> str:
         lines.append(f"  numpy == {place}: {'identical, bit for bit' if exact else 'DIFFERENT'}")
     lines += [f"  error against float {result.unknown}"] if result.unknown else []
     lines += text.lines(result.accuracy)
+    lines += _in_turn(bundle) if result.kind else []
     lines += scored(result.scores, result.accuracy)
     lines += text.warning_lines(result.warnings)
     return "\n".join(lines)
+
+
+def _in_turn(bundle: Bundle) -> list[str]:
+    """What `compile` found by holding back all samples in turn, where few are held back."""
+    known = bundle.manifest.get("accuracy")
+    if known is None or known["in_turn"] is None:
+        return []
+    found = [
+        f"{name} {figures['sqnr_db']:.1f} dB"
+        for name, figures in known["outputs"].items()
+        if figures["sqnr_db"] is not None
+    ]
+    told = f"  few samples were held back; by all of them in turn, compile found {', '.join(found)}"
+    return ["", told] if found else []
 
 
 def scored(scores: Sequence[Score], accuracy: Accuracy) -> list[str]:
