@@ -78,7 +78,12 @@ def told_of(
     """Warnings of data that are too short, repeated, or unlike what is held back of them. used,
     back: to calibrate on, and held back; too_few: to hold any back, so that these are the same.
     """
-    found = [*_short(used)]
+    found = _short(used)
+    if too_few and sum(feed.shape[0] for feed in used) == 1:
+        found.append(
+            "calibration: one sample, so none is held back, and the error that is told is that of "
+            "what formats and weights were made from: give 5 or more"
+        )
     if not too_few:
         repeated = list(_repeated(used, back))
         found += repeated or _unlike(program, used, back)

@@ -61,7 +61,9 @@ def measured_error(
         amount = text.in_turn(samples, found.steps, len(parts))
     warnings = advice(found, program, calibrated=True, only_noticeable=True)
     lines = tuple(
-        f"  error  {output.name}: {text.brief(output)} on {amount}" for output in found.outputs
+        f"  error  {output.name}: {text.brief(output)} on {amount}"
+        f"{text.hangs_on_one(output, found)}"
+        for output in found.outputs
     )
     report = [f"{program.name}, {amount}", *text.lines(found), *text.warning_lines(warnings)]
     summary = text.summary_json(found, data.kind, len(parts), warnings)
@@ -96,6 +98,7 @@ def _together(
                 error=joined([one.error for one in each]),
                 argmax_agreement=float(np.mean([one.argmax_agreement for one in each])),
                 agreement=agreement,
+                worst=0.0,
             )
         )
     return tuple(found)

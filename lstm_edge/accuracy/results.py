@@ -37,7 +37,8 @@ class LayerAccuracy:
 class OutputAccuracy:
     """An output, or one that shows states. layer: that makes it. argmax_agreement: share of vectors
     of which the largest number is at the same place. agreement: of integers, share of equal ones,
-    else None. per_step: it exists at each step.
+    else None. per_step: it exists at each step. worst: the share of the squared error that is of
+    one sample, or stream.
     """
 
     name: str
@@ -47,6 +48,7 @@ class OutputAccuracy:
     agreement: float | None
     saturations: int
     per_step: bool
+    worst: float = 0.0
 
 
 @dataclass(frozen=True)

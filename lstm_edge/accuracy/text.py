@@ -16,6 +16,10 @@ from lstm_edge.accuracy.tally import Error
 from lstm_edge.manifest import AccuracyEntry, Calibration, ErrorEntry
 
 SHOWN_STEPS = 5
+LEAST_TO_SHARE, LARGEST_SHARE = 4, 0.5
+"""Of so many samples at least, one has more than this share of the squared error: the figure hangs
+on it.
+"""
 MEAN_DB = 3.0
 """The dB without the mean are told where they are below the others by more than this."""
 HEADINGS = (
@@ -89,6 +93,17 @@ def amount(accuracy: Accuracy, kind: str = "") -> str:
     count, what = (accuracy.streams, "stream") if accuracy.streams else (accuracy.samples, "sample")
     kind = f"{kind} " if kind else ""
     return f"{count:,} {kind}{plural(what, count)} of {steps_text(accuracy.stream_steps)}"
+
+
+def hangs_on_one(output: OutputAccuracy, accuracy: Accuracy) -> str:
+    """`; 74 % of the squared error is of one sample`, where few samples say how far the figure of
+    others may be; else empty.
+    """
+    count = accuracy.streams or accuracy.samples
+    if count < LEAST_TO_SHARE or output.worst <= LARGEST_SHARE or output.agreement is not None:
+        return ""
+    what = "stream" if accuracy.streams else "sample"
+    return f"; {output.worst:.0%} of the squared error is of one {what}".replace("%", " %")
 
 
 def in_turn(samples: int, steps: int, parts: int) -> str:
