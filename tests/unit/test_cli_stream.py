@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lstm_edge
+from lstm_edge.labels import Score
 from tests.oracle.graphs import saved
 from tests.oracle.state_graphs import N, T, single
 from tests.support.command import DIGITS, FIXTURES, done, load, refused, save
@@ -64,16 +65,15 @@ def test_compile_tells_the_error_of_a_whole_stream(one_step: Path, tmp_path: Pat
     told = manifest["accuracy"]
     assert (told["samples"], told["steps"], told["streams"]) == (80, 1, 1)
     found = streamed(one_step, tmp_path, FRAMES[320:].reshape(1, 80, 1, 1, 3))
-    (output,) = (port["name"] for port in manifest["outputs"])
-    wanted = sqnr_db(found["float"][output], found["numpy"][output])
-    assert told["outputs"][output]["sqnr_db"] == pytest.approx(wanted, abs=0.01)
+    wanted = sqnr_db(found["float"]["y"], found["numpy"]["y"])
+    assert told["outputs"]["y"]["sqnr_db"] == pytest.approx(wanted, abs=0.01)
     report = (one_step / "report.txt").read_text()
     assert report.startswith("one_step_legacy, 1 held-back stream of 80 steps\n")
     text = done("verify", one_step, "--on", "host").stdout
     assert text.startswith("one_step_legacy for host, 1 held-back stream of 80 steps\n")
-    assert verified(one_step)["outputs"][output]["sqnr_db"] == told["outputs"][output]["sqnr_db"]
+    assert verified(one_step)["outputs"]["y"]["sqnr_db"] == told["outputs"]["y"]["sqnr_db"]
     singly = verified(one_step, "--inputs", save(tmp_path / "x.npz", x=FRAMES[320:]))
-    assert abs(singly["outputs"][output]["sqnr_db"] - wanted) > 0.1
+    assert abs(singly["outputs"]["y"]["sqnr_db"] - wanted) > 0.1
 
 
 def test_recordings_are_told_as_streams(tmp_path: Path) -> None:
@@ -127,33 +127,30 @@ def test_a_state_that_is_reset_before_each_call_is_warned_about(
 
 def test_labels_are_scored_over_a_stream(one_step: Path, tmp_path: Path) -> None:
     """Labels that float gives over streams: all right there, and wrong where calls begin anew."""
-    real = streamed(one_step, tmp_path, STREAMS)["float"]
-    (output,) = real
-    best = real[output].reshape(3, 20, -1).argmax(axis=-1)
+    real = streamed(one_step, tmp_path, STREAMS)["float"]["y"]
+    best = real.reshape(3, 20, -1).argmax(axis=-1)
     for labels in (best, best.reshape(60), best.reshape(3, 20, 1)):
-        path = save(tmp_path / "l.npz", x=STREAMS, **{f"label__{output}": labels})
-        score = verified(one_step, "--labels", path, "--stream")["labels"][output]
+        path = save(tmp_path / "l.npz", x=STREAMS, label__y=labels)
+        score = verified(one_step, "--labels", path, "--stream")["labels"]["y"]
         assert score["float_percent"] == 100.0
-    path = save(tmp_path / "l.npz", x=STREAMS.reshape(60, 1, 3), **{output: best.reshape(60)})
-    assert verified(one_step, "--labels", path)["labels"][output]["float_percent"] < 100.0
-    assert (
-        verified(one_step, "--labels", save(tmp_path / "r.npz", x=STREAMS, **real), "--stream")
-        ["labels"][output]["float_percent"] == 100.0
-    )  # fmt: skip
-    wrong = (best + 1) % real[output].shape[-1]
-    model = lstm_edge.open(one_step)
-    score = model.score(STREAMS, wrong, stream=True)
-    assert isinstance(score, lstm_edge.Score)
+    path = save(tmp_path / "l.npz", x=STREAMS.reshape(60, 1, 3), y=best.reshape(60))
+    assert verified(one_step, "--labels", path)["labels"]["y"]["float_percent"] < 100.0
+    path = save(tmp_path / "r.npz", x=STREAMS, y=real)
+    score = verified(one_step, "--labels", path, "--stream")["labels"]["y"]
+    assert (score["kind"], score["float_percent"]) == ("r2", pytest.approx(100.0))
+    wrong = (best + 1) % real.shape[-1]
+    score = lstm_edge.open(one_step).score(STREAMS, {"y": wrong}, stream=True)
+    assert isinstance(score, Score)
     assert score.float_percent == 0.0
-    short = save(tmp_path / "s.npz", x=STREAMS, **{output: best[:, :5]})
+    short = save(tmp_path / "s.npz", x=STREAMS, y=best[:, :5])
     assert "of 3 samples" in refused(1, "verify", one_step, "--labels", short, "--stream")
 
 
 def test_a_regression_score_says_that_its_unit_is_the_outputs(
     one_step: Path, tmp_path: Path
 ) -> None:
-    real = streamed(one_step, tmp_path, STREAMS)["float"]
-    path = save(tmp_path / "l.npz", x=STREAMS, **real)
+    real = streamed(one_step, tmp_path, STREAMS)["float"]["y"]
+    path = save(tmp_path / "l.npz", x=STREAMS, y=real)
     words = ("verify", one_step, "--on", "host", "--labels", path, "--stream")
     assert " in the output's own unit" in " ".join(done(*words).stdout.split())
 
