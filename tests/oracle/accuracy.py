@@ -100,7 +100,7 @@ def measure(trained: Trained, folder: Path) -> Measured:
 
 
 def told_by(compiled: Compiled) -> dict[str, float]:
-    """What `compile` tells of the error of each output: states that are shown are not among them."""
+    """What `compile` tells of the error of each output; states that are shown are no outputs."""
     found = compiled.manifest["accuracy"]["outputs"]
     told = {port.name: found[port.name]["sqnr_db"] for port in compiled.program.outputs}
     return {name: decibels for name, decibels in told.items() if decibels is not None}
