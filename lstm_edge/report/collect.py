@@ -40,14 +40,16 @@ def collect(
     profiles: Sequence[Profile] = (),
     *,
     arrays: Any = None,
+    stream: bool = False,
     tried: Sequence[Tried] | None = None,
 ) -> ReportValues:
     """The values of a report.
 
     profiles: of the bundle's targets, the most important first; without one, sizes and
     instructions are those of the manifest. arrays: inputs that `verified` is about; None for the
-    held-back samples. tried: points to draw, instead of those of the study that the model comes
-    from or of what `auto` tried. DataError where the manifest is damaged.
+    held-back samples; stream: they are streams, as for `verify`. tried: points to draw, instead of
+    those of the study that the model comes from or of what `auto` tried. DataError where the
+    manifest is damaged.
     """
     manifest = bundle.manifest
     try:
@@ -66,11 +68,11 @@ def collect(
     counted = profiles[0].main if profiles else None
     return ReportValues(
         identity,
-        network_of(bundle, verified.accuracy, steps, counted),
+        network_of(bundle, steps, counted),
         costs,
         limits,
         verified,
-        traces_of(bundle, arrays),
+        traces_of(bundle, arrays, stream=stream),
         points if tried is None else tuple(tried),
         tuple(dict.fromkeys((*known, *verified.warnings))),
         ports,
@@ -117,7 +119,7 @@ def _identity(bundle: Bundle) -> Identity:
         str(manifest["options"]),
         str(manifest["model_sha256"]),
         f"{tool['name']} {tool['version']}",
-        manifest["calibration"] == "file",
+        manifest["calibration"] != "drawn",
     )
 
 

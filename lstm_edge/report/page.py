@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lstm_edge.accuracy.text import amount
 from lstm_edge.ir.chosen import FormatLine
 from lstm_edge.profile.energy import all_parts
 from lstm_edge.report import errors, front, labels, rows, samples
@@ -45,13 +46,13 @@ def page(values: ReportValues) -> str:
             ("Cycles", rows.cycle_rows(costs, limits)),
         ),
         no_energy=_no_energy(costs),
-        accuracy=accuracy,
-        made_up=values.verified.made_up,
+        amount=amount(accuracy, values.verified.kind),
+        unknown=values.verified.unknown,
         is_float=is_float,
         outputs=errors.outputs_table(values),
         inside=errors.layers_table(values),
         over_time=list(errors.over_time(values)),
-        traced=[] if is_float else list(samples.traced(values)),
+        traced=[] if is_float or values.verified.unknown else list(samples.traced(values)),
         ranges=rows.range_rows(accuracy),
         front=front.front_of(values.tried, limits, values.study),
         scores=labels.scores_table(values.verified.scores),
