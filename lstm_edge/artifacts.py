@@ -177,7 +177,7 @@ def _states(program: Program) -> list[StateEntry]:
                 "size": value.length,
                 "type": ctype_of(program, state.name),
                 "format": value.format.describe(),
-                "scale": value.format.scale,
+                "scale": value.format.unit,
             }
         )
     return found

@@ -13,3 +13,7 @@ StateForm = Literal["kept", "explicit"]
 """Where states live between calls: in the generated code's struct, or with the caller."""
 Place = Literal["numpy", "host", "qemu", "float"]
 """What computes: the integers in numpy, their C here or in QEMU, the float reference."""
+Why = Literal["given", "proved", "calibrated", "assumed"]
+"""Where the range of a format comes from: the model's file says it, nothing can exceed it,
+calibration saw it, or there was no data to go by, or too little.
+"""

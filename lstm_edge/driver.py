@@ -33,6 +33,7 @@ from lstm_edge.search.judge import judge_of
 from lstm_edge.search.program import Calibrated, find_program
 from lstm_edge.search.slower import slower, slower_than_integers
 from lstm_edge.search.widths import json_of
+from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -69,13 +70,16 @@ def compile_model(
     labels: Arrays | None = None,
     progress: Progress = silent,
     searching: Progress = silent,
+    stopwatch: Stopwatch | None = None,
 ) -> Compilation:
     """Calibrate, quantize, prove, render and measure; nothing is written.
 
     calibration: samples, given as `interpret/given.py` says; None to draw some. labels: of its
     samples, as in `labels.py`. `progress(done, total)` is told how many calibration samples were
     run, `searching(done, most)` how many widths were tried.
+    stopwatch: times the passes.
     """
+    watch = stopwatch or Stopwatch()
     cores = load_cores(request.target)
     for target in cores.emulated:
         check_tools(request.budgets, target)
@@ -84,30 +88,36 @@ def compile_model(
     request.check(labels=labels is not None)
     check_straight(reference, cores, request.limits)
     raw_inputs(reference, request.input_scale, request.input_zero)
-    data = load_data(calibration, reference)
+    with watch.lap("read data"):
+        data = load_data(calibration, reference)
     check_bound(request, data)
-    chosen = _chosen(model, reference, data, request, cores.slowest, labels, progress, searching)
+    chosen = _chosen(
+        model, reference, data, request, cores.slowest, labels, progress, searching, watch
+    )
     program = chosen.program
-    bounds = prove(program)
-    measured = measured_error(program, reference, data, chosen.again)
+    with watch.lap("prove"):
+        bounds = prove(program)
+    with watch.lap("measure the error"):
+        measured = measured_error(program, reference, data, chosen.again)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
     lines = banner(program, model.sha256, cores, described)
     check_straight(program, cores, request.limits)
-    merged = render_cores(
-        program,
-        cores,
-        request.unroll,
-        lines,
-        request.optimize,
-        request.max_stack,
-        identity=Identity(model.sha256, described),
-        raw=raw_inputs(program, request.input_scale, request.input_zero),
-    )
-    built = built_for(program, cores, merged, request.limits, steps_of(program, data))
-    slow = [
-        w for each in built if each.target in cores.emulated for w in _slower(chosen, request, each)
-    ]
+    with watch.lap("render"):
+        merged = render_cores(
+            program,
+            cores,
+            request.unroll,
+            lines,
+            request.optimize,
+            request.max_stack,
+            identity=Identity(model.sha256, described),
+            raw=raw_inputs(program, request.input_scale, request.input_zero),
+        )
+    with watch.lap("size"):
+        built = built_for(program, cores, merged, request.limits, steps_of(program, data))
+    emulated = [each for each in built if each.target in cores.emulated]
+    slow = [warning for each in emulated for warning in _slower(chosen, request, each)]
     of_data = _of_data(data, program, request)
     warnings = [*model.warnings, *of_data, *measured.warnings, *slow]
     return Compilation(
@@ -137,18 +147,23 @@ def _chosen(
     labels: Arrays | None,
     progress: Progress,
     searching: Progress,
+    watch: Stopwatch,
 ) -> _Chosen:
     """The program to compile: the reference itself, or the integers of it."""
     if request.scheme == "float32":
         few = some_samples(data.held_back, reference)
-        ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
-        return _Chosen(reference, None, Calibrated(model, reference, ranges, data))
-    calibrated = Calibrated(model, reference, _calibrate(reference, data, progress), data)
+        with watch.lap("calibrate"):
+            ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
+        return _Chosen(reference, None, Calibrated(model, reference, ranges, data, watch))
+    with watch.lap("calibrate"):
+        ranges = _calibrate(reference, data, progress)
+    calibrated = Calibrated(model, reference, ranges, data, watch)
     if not request.searches:
         program, options = calibrated.program(request.options), request.options
         tried: tuple[AttemptEntry, ...] = ()
     else:
-        judge = judge_of(reference, data, labels)
+        with watch.lap("run float to judge"):
+            judge = judge_of(reference, data, labels)
         best, attempts = find_program(
             calibrated, request.wanted, judge, slowest, request.code, searching
         )

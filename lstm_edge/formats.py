@@ -1,13 +1,20 @@
 """How a number is stored: the type in memory, the real value of one unit, and the reachable range.
 
-The real value of a stored integer q is `scale * (q - zero_point)`; zero points occur at the
-model's inputs only, where they are kept per feature.
+The real value of a stored integer q is `scale * (q - zero_point)`. Zero points, and scales that
+differ from feature to feature, come from the model's inputs; sums of products have a scale per row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import frexp
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 STORAGE_BITS = {"int8": 8, "int16": 16, "int32": 32}
@@ -18,13 +25,60 @@ class Format:
     """Format of a value: storage type, scale (real value of 1), and the integers it may take.
 
     `low` and `high` hold for every input and every reachable state; they are either enforced by a
-    saturation or proved. Float values carry storage "float32" and ignore the rest.
+    saturation or proved. scale, zero_point: of all numbers alike, or of each one.
+    Float values carry storage "float32" and ignore the rest.
     """
 
     storage: str
-    scale: float = 1.0
+    scale: float | tuple[float, ...] = 1.0
     low: int = INT32_MIN
     high: int = INT32_MAX
+    zero_point: int | tuple[int, ...] = 0
+
+    @property
+    def unit(self) -> float:
+        """The real value of 1 of a uniform format."""
+        assert not isinstance(self.scale, tuple), "numbers differ in scale"
+        assert self.zero_point == 0, "a zero point is not part of a unit"
+        return self.scale
+
+    @property
+    def is_uniform(self) -> bool:
+        """True where a stored number times `unit` is the real one."""
+        return not isinstance(self.scale, tuple) and self.zero_point == 0
+
+    def scales(self, length: int) -> Doubles:
+        """The scale of each of `length` numbers."""
+        return np.array(np.broadcast_to(self.scale, (length,)), np.float64)
+
+    def zero_points(self, length: int) -> Ints:
+        """The zero point of each of `length` numbers."""
+        return np.array(np.broadcast_to(self.zero_point, (length,)), np.int64)
+
+    def finer(self, bits: int) -> float | tuple[float, ...]:
+        """The scale behind a shift to the left, or to the right where `bits` is below 0."""
+        if isinstance(self.scale, tuple):
+            return tuple(scale * 2.0**-bits for scale in self.scale)
+        return self.scale * 2.0**-bits
+
+    def take(self, places: Sequence[int] | Ints) -> Format:
+        """That of some of the numbers, or of the same ones several times."""
+        if not isinstance(self.scale, tuple) and not isinstance(self.zero_point, tuple):
+            return self
+        length = max(np.size(self.scale), np.size(self.zero_point))
+        at = np.asarray(places)
+        return self.with_meaning(self.scales(length)[at], self.zero_points(length)[at])
+
+    def with_meaning(self, scale: Doubles, zero_point: Ints | int = 0) -> Format:
+        """The same integers with a scale and a zero point of each number, or of all alike."""
+        scales, points = (np.unique(a) for a in (scale, zero_point))
+        return replace(
+            self,
+            scale=float(scales[0]) if len(scales) == 1 else tuple(map(float, scale)),
+            zero_point=(
+                int(points[0]) if len(points) == 1 else tuple(map(int, np.asarray(zero_point)))
+            ),
+        )
 
     @property
     def is_float(self) -> bool:
@@ -45,10 +99,13 @@ class Format:
         """Short text for headers and dumps: `Q3.12 in int16`, or storage, scale and range."""
         if self.is_float:
             return "float32"
-        fraction = fraction_bits(self.scale)
         bits = signed_bits(self.low, self.high)
+        if not self.is_uniform:
+            one = np.ndim(self.scale) == 0 and np.ndim(self.zero_point) == 0
+            return f"{self.storage}, {bits} bits, {'one scale' if one else 'a scale per feature'}"
+        fraction = fraction_bits(self.unit)
         if fraction is None or fraction < 0:
-            return f"{self.stored_as}, {bits} bits, scale {self.scale:.9g}"
+            return f"{self.stored_as}, {bits} bits, scale {self.unit:.9g}"
         return f"Q{max(bits - 1 - fraction, 0)}.{fraction} in {self.stored_as}"
 
 

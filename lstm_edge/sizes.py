@@ -93,7 +93,7 @@ def _check(what: str, option: str, found: int, budget: int | None, parts: str) -
     if budget is not None and found > budget:
         raise BudgetError(
             f"the program takes {found:,} bytes of {what} ({parts}), more than {option} "
-            f"{budget:,}; use a smaller model, --unroll none or a larger budget"
+            f"{budget:,}; use a smaller model, narrower weights, --optimize size or a larger budget"
         )
 
 

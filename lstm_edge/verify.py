@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lstm_edge.accuracy.advice import advice
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
-from lstm_edge.accuracy.text import not_known
+from lstm_edge.accuracy.text import brief, not_known
 from lstm_edge.bundle import Bundle
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
@@ -41,7 +41,7 @@ ANEW = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verified:
     """Result of a verification: `exact` per place, with the first differences, and the error
     against float. A place is host, qemu or, of several targets, `qemu <target>`.
@@ -62,6 +62,13 @@ class Verified:
     def made_up(self) -> bool:
         """The inputs were drawn, not given by the user."""
         return self.kind == "made-up"
+
+    def __repr__(self) -> str:
+        """`Verified(host: identical, SQNR of logits 46.5 dB)`."""
+        places = [f"{p}: {'identical' if same else 'DIFFERENT'}" for p, same in self.exact.items()]
+        known = () if self.unknown else self.accuracy.outputs
+        outputs = [f"{each.name}: {brief(each)}" for each in known]
+        return f"Verified({', '.join([*places, *outputs])})"
 
     @property
     def ok(self) -> bool:

@@ -56,7 +56,8 @@ def input_scale(w: Array, r: Array) -> Array:
     low, high = (a.astype(np.float64) for a in (used.min(axis=(0, 1, 2)), used.max(axis=(0, 1, 2))))
     columns = np.abs(w).max(axis=0).astype(np.float64)
     balanced = HIDDEN_SCALE * float(np.abs(r).max())
-    return calibrated_format(low, high, columns, balanced, activations=12).scale
+    chosen = calibrated_format(low, high, columns, balanced, activations=12)
+    return chosen.scales(len(columns))
 
 
 def compiled(state: Mapping[str, Array], bits: int) -> Score:

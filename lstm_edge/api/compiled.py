@@ -26,6 +26,7 @@ from lstm_edge.packages.about import About
 from lstm_edge.packages.pack import default_folder, package_of
 from lstm_edge.packages.systems import parse_systems
 from lstm_edge.printing.compiled import compiled as compiled_text
+from lstm_edge.printing.fitted import NARROW, fitted
 from lstm_edge.profile.bundle_profile import Profile, profile_targets
 from lstm_edge.progress import Tell, quiet
 from lstm_edge.report import report, summary
@@ -223,7 +224,7 @@ class Compiled:
         return () if self.compilation is None else self.compilation.measured.lines
 
     def __str__(self) -> str:
-        return compiled_text(self.bundle, self.errors)
+        return fitted(compiled_text(self.bundle, self.errors), NARROW)
 
     def _repr_html_(self) -> str:
         return summary(self.manifest)

@@ -16,6 +16,7 @@ from lstm_edge.estimate import estimate
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.macs import macs_by_layer
+from lstm_edge.printing.fitted import NARROW, fitted
 from lstm_edge.printing.model import model as model_text
 from lstm_edge.printing.model import model_json
 
@@ -72,7 +73,7 @@ class Network:
 
     def __str__(self) -> str:
         total = f"  total  {self.parameters:,} parameters, {self.macs:,.10g} MACs a step"
-        return f"{model_text(self.model)}\n{total}"
+        return fitted(f"{model_text(self.model)}\n{total}", NARROW)
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"

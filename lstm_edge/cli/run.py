@@ -45,6 +45,8 @@ def command(
 
     if core is not None and where != "qemu":
         raise DataError(f"--target {core} has no meaning with --on {where}; leave it out")
+    if output.suffix == ".npy":
+        raise DataError(f"-o {output}: results are arrays by name; call the file .npz")
     compiled = lstm_edge.open(folder)
     compiled = compiled if core is None else compiled.on(core)
     with working(f"run on {where}"):

@@ -74,13 +74,10 @@ def _port(program: Program, port: Port, kind: str, name: str) -> dict[str, Any]:
 
 def _value(program: Program, name: str) -> dict[str, Any]:
     """Of a value that is kept or computed; a running sum counts row by row."""
-    made = {state.name: state.next for state in program.states}.get(name, name)
-    rows = program.row_scales.get(made)
-    bits = _read_fraction(program, made) if rows is None else [_fraction(s) for s in rows]
     return {
         "type": ctype_of(program, name),
         "bits": _bits(program, name),
-        "fraction": _alike(bits),
+        "fraction": _alike(_fractions(program, name)),
     }
 
 
@@ -104,7 +101,6 @@ def _block(program: Program, block: Block) -> list[dict[str, Any]]:
 
 def _sum(program: Program, op: Op) -> dict[str, Any]:
     """A sum of products: what it multiplies, and how its rows become results."""
-    fraction = np.array([_fraction(s) for s in program.row_scales[op.dest]])
     terms = []
     for matrix, operand in zip(op.matrices, multiplied(op), strict=True):
         terms.append(
@@ -112,10 +108,10 @@ def _sum(program: Program, op: Op) -> dict[str, Any]:
                 "matrix": matrix.rpartition(".")[2],
                 "operand": c_name(operand),
                 "bits": op.n,
-                "operand_fraction": _alike(_read_fraction(program, operand)),
+                "operand_fraction": _alike(_fractions(program, operand)),
             }
         )
-    found: dict[str, Any] = {"fraction": _alike(fraction), "terms": terms}
+    found: dict[str, Any] = {"fraction": _alike(_fractions(program, op.dest)), "terms": terms}
     left_shift, shifted = _shift_after(program, op.dest)
     if shifted is None:
         return found
@@ -124,22 +120,10 @@ def _sum(program: Program, op: Op) -> dict[str, Any]:
     return found | {"left_shift": left_shift, "shift": _alike(counts), "result": result["fraction"]}
 
 
-def _read_fraction(program: Program, operand: str) -> list[int]:
-    """Fractional bits of each number of an operand, or of all alike."""
-    for port in program.inputs:
-        if port.value == operand:
-            return [_fraction(scale) for scale in port.scale]
-    made = {op.dest: op for block in program.blocks for op in block.ops}
-    op = made.get(operand)
-    moved = OPERATIONS[op.kind].moves if op is not None else None
-    if op is not None and moved is not None:
-        bits = _read_fraction(program, op.args[moved])
-        if len(bits) == 1:
-            return bits
-        if OPERATIONS[op.kind].form is Form.ELEMENT:
-            return bits[op.n : op.n + op.count]
-        return bits * (program.values[operand].length // len(bits))
-    return [_fraction(program.values[operand].format.scale)]
+def _fractions(program: Program, name: str) -> list[int]:
+    """Fractional bits of each number of a value."""
+    value = program.values[name]
+    return [_fraction(scale) for scale in value.format.scales(value.length)]
 
 
 def _readers(program: Program, name: str) -> Iterable[Op]:

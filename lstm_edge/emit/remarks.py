@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from lstm_edge.formats import Format, fraction_bits, signed_bits
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
-
-RESCALED = ("mulw", "mulw_plus", "mulw_add", "drop", "table", "half_table", "lookup")
-"""Operations behind which a number has the scale of its format, whatever was read."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +33,10 @@ def remarks(program: Program) -> Remarks:
     if program.is_float:
         return Remarks(program, {})
     values = program.values
-    unknown = {
-        port.value
-        for port in program.inputs
-        if port.limit
-        or np.any(port.zero_point)
-        or np.any(port.scale != values[port.value].format.scale)
-    }
     formats: dict[str, str] = {}
     for op in (op for block in program.blocks for op in block.ops):
-        record, fmt = OPERATIONS[op.kind], values[op.dest].format
-        inherits = op.kind not in RESCALED and not record.multiplies
-        if inherits and unknown.intersection(op.args):
-            unknown.add(op.dest)
-        elif op.dest not in program.row_scales and fmt.scale != 1.0:
+        fmt = values[op.dest].format
+        if fmt.is_uniform and fmt.scale != 1.0 and not OPERATIONS[op.kind].multiplies:
             formats[op.dest] = format_text(fmt)
     return Remarks(program, formats)
 
@@ -60,7 +45,7 @@ def format_text(fmt: Format) -> str:
     """`Q3.12`, or the real value of 1; "" for float32."""
     if fmt.is_float:
         return ""
-    fraction = fraction_bits(fmt.scale)
+    fraction = fraction_bits(fmt.unit)
     if fraction is None or fraction < 0:
-        return f"times {fmt.scale:.6g}"
+        return f"times {fmt.unit:.6g}"
     return f"Q{max(signed_bits(fmt.low, fmt.high) - 1 - fraction, 0)}.{fraction}"

@@ -73,7 +73,7 @@ def kept_states(
                 value.length,
                 memory.current[state.name][0].text,
                 f"{value.length} numbers, {value.format.describe()}{_ports(program, state.name)}",
-                float_literal(1.0 if ctype == "float" else value.format.scale),
+                float_literal(1.0 if ctype == "float" else value.format.unit),
                 str(value.format.low) if narrower else "",
                 str(value.format.high) if narrower else "",
                 format_text(value.format),

@@ -63,6 +63,7 @@ def given(program: Program, data: Any) -> Given:
         return Given(by_name(program, named(data)))
     if isinstance(data, list) and data and not isinstance(data[0], tuple):
         parts = tuple(by_name(program, named(each)) for each in data)
+        _check_no_batches(program, parts)
         return Given({}, parts)
     if isinstance(data, tuple):
         raise DataError(
@@ -226,6 +227,25 @@ def _recording(program: Program, number: int, arrays: Arrays) -> _Recording:
     return _Recording(
         Feed(feed.inputs, feed.states, apart=True), bool(bare) and all(bare), all(single)
     )
+
+
+def _check_no_batches(program: Program, parts: Sequence[Arrays]) -> None:
+    """A list of batches looks like recordings of several calls. A model of a fixed length whose
+    states nobody sets is hardly meant to go on from call to call.
+    """
+    sequences = [p for p in program.inputs if "time" in p.axes]
+    fixed = all(p.shape[p.axes.index("time")] > 1 for p in sequences)
+    if program.state_inputs or not sequences or not fixed:
+        return
+    for k, arrays in enumerate(parts):
+        calls = _recording(program, k, arrays).feed.shape[1]
+        if calls > 1:
+            name = next(iter(arrays))
+            raise DataError(
+                f"item {k} of the list holds {calls} samples, or is a recording of {calls} calls; "
+                "for samples give one array (numpy.concatenate) or a generator of batches, for "
+                f"recordings a dict of arrays {name}__0, {name}__1 ..."
+            )
 
 
 def is_array(data: Any) -> bool:

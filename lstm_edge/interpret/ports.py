@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import DataError
-from lstm_edge.formats import signed_bits
+from lstm_edge.formats import Format
 from lstm_edge.interpret.shapes import described, whole
 from lstm_edge.ir.program import Port, Program
 
@@ -34,11 +34,12 @@ def describe_port(program: Program, port: Port) -> str:
     if port.limit:
         return f"int32, 0 .. {port.limit - 1}"
     fmt = program.values[port.value].format
-    if program.is_float or not (np.any(port.zero_point) or np.any(port.scale != fmt.scale)):
-        return fmt.describe()
-    bits = signed_bits(fmt.low, fmt.high)
-    uniform = len(set(port.scale)) == 1 and len(set(port.zero_point)) == 1
-    return f"{fmt.storage}, {bits} bits, {'one scale' if uniform else 'a scale per feature'}"
+    return fmt.describe() if program.is_float else meant(port, fmt).describe()
+
+
+def meant(port: Port, fmt: Format) -> Format:
+    """The format of a value as a port means it: an output may be an input that was scaled."""
+    return fmt.with_meaning(port.scale, port.zero_point)
 
 
 def quantize(program: Program, port: Port, real: Array) -> Array:
@@ -73,13 +74,13 @@ def quantize_state(program: Program, state: str, real: Array) -> Array:
     if program.is_float:
         return real.astype(np.float32)
     fmt = program.values[state].format
-    stored = np.floor(real.astype(np.float64) / fmt.scale + 0.5)
+    stored = np.floor(real.astype(np.float64) / fmt.unit + 0.5)
     return np.asarray(np.clip(stored, fmt.low, fmt.high).astype(np.int64))
 
 
 def dequantize_state(program: Program, state: str, stored: Array) -> Floats:
     """Real numbers of a state's stored ones."""
-    scale = 1.0 if program.is_float else program.values[state].format.scale
+    scale = 1.0 if program.is_float else program.values[state].format.unit
     return np.asarray((stored * scale).astype(np.float32))
 
 

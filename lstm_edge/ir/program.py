@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from lstm_edge.choices import Scheme, StateForm
+from lstm_edge.choices import Scheme, StateForm, Why
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
@@ -117,9 +117,9 @@ class Program:
     """A whole model. constants: matrices, biases, tables and vectors by name.
 
     sweeps: FORWARD or REVERSE for each; lengths: of the sequences that they go over. steps: the
-    sequence length that the model requires, None if any will do. row_scales: integer sum of
-    products -> the real value of 1 of each of its rows. stands_for: value -> the value of the float
-    program that it is in integers, where there is one. file_names: as in `ir/model.py`.
+    sequence length that the model requires, None if any will do. stands_for: value -> the value of
+    the float program that it is in integers, where there is one. chosen: value whose
+    format was chosen, not computed -> where its range comes from. file_names: as in `ir/model.py`.
     """
 
     name: str
@@ -136,8 +136,8 @@ class Program:
     lengths: tuple[Length, ...] = (Length(),)
     state_inputs: tuple[StatePort, ...] = ()
     state_outputs: tuple[StatePort, ...] = ()
-    row_scales: Mapping[str, Array] = field(default_factory=dict)
     stands_for: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, Why] = field(default_factory=dict)
     file_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -169,6 +169,15 @@ class Program:
         """Inputs that say how many steps of the sequence count."""
         read = {length_read(op) for block in self.blocks for op in block.ops}
         return tuple(port for port in self.inputs if port.value in read)
+
+    @property
+    def row_scales(self) -> dict[str, Array]:
+        """Integer sum of products -> the real value of 1 of each of its rows."""
+        if self.is_float:
+            return {}
+        ops = (op for block in self.blocks for op in block.ops)
+        sums = (self.values[op.dest] for op in ops if OPERATIONS[op.kind].multiplies)
+        return {value.name: value.format.scales(value.length) for value in sums}
 
     def clock_of(self) -> dict[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""

@@ -28,7 +28,6 @@ def to_bytes(program: Program) -> bytes:
     """Deterministic: equal programs give equal bytes."""
     arrays = {f"constant/{name}": _compact(a) for name, a in program.constants.items()}
     arrays |= {f"initial/{s.name}": s.initial for s in program.states}
-    arrays |= {f"row_scale/{name}": a for name, a in program.row_scales.items()}
     for kind, ports in (("input", program.inputs), ("output", program.outputs)):
         for port in ports:
             arrays[f"{kind}_scale/{port.name}"] = port.scale
@@ -51,6 +50,7 @@ def to_bytes(program: Program) -> bytes:
         "inputs": [_port(p) for p in program.inputs],
         "outputs": [_port(p) for p in program.outputs],
         "stands_for": dict(program.stands_for),
+        "chosen": dict(program.chosen),
         "file_names": dict(program.file_names),
     }
     text = json.dumps(description, indent=1).encode()
@@ -88,6 +88,12 @@ def _port(port: Port) -> dict[str, Any]:
     }
 
 
+def _format(d: Mapping[str, Any]) -> Format:
+    """JSON has lists where a format has tuples."""
+    found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
+    return Format(**found)
+
+
 def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
     kind = np.float32 if d["scheme"] == "float32" else np.int64
 
@@ -119,7 +125,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         )
 
     values = [
-        Value(v["name"], v["length"], Format(**v["format"]), v["comment"]) for v in d["values"]
+        Value(v["name"], v["length"], _format(v["format"]), v["comment"]) for v in d["values"]
     ]
     prefix = "constant/"
     return Program(
@@ -153,12 +159,8 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         settings=Settings(**d["settings"]),
         state_inputs=_state_ports(d["state_inputs"]),
         state_outputs=_state_ports(d["state_outputs"]),
-        row_scales={
-            name.removeprefix("row_scale/"): a
-            for name, a in arrays.items()
-            if name.startswith("row_scale/")
-        },
         stands_for={str(k): str(v) for k, v in d["stands_for"].items()},
+        chosen=dict(d["chosen"]),
         file_names={str(k): str(v) for k, v in d["file_names"].items()},
     )
 

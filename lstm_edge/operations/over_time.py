@@ -136,6 +136,5 @@ RECORDS = (
         form=Form.WINDOW,
         reads=Reads.SHIFTED,
         timing=Timing.FIRST,
-        moves=1,
     ),
 )

@@ -76,7 +76,6 @@ RECORDS = (
         c_wide=WideSpelling("{0}"),
         form=Form.ELEMENT,
         reads=Reads.SHIFTED,
-        moves=0,
     ),
     # n: the step, 0 or -1; in a block that runs ONCE
     Operation(
@@ -87,6 +86,5 @@ RECORDS = (
         bounds=_unchanged,
         reads=Reads.SEQUENCE,
         placed=True,
-        moves=0,
     ),
 )

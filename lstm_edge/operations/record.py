@@ -162,8 +162,7 @@ class Operation:
     computes it. c_wide: that of four units at once, where there is one. multiplies: a sum of
     products with matrices, from a bias. running: so many operands come before those that are
     multiplied, the sum so far. placed: no code, its operands are written where the result is.
-    moves: the operand whose numbers the result holds as they are. length: the operand that is the
-    length of a sequence, an integer in float programs too.
+    length: the operand that is the length of a sequence, an integer in float programs too.
     """
 
     name: str
@@ -184,5 +183,4 @@ class Operation:
     multiplies: bool = False
     running: int = 0
     placed: bool = False
-    moves: int | None = None
     length: int | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.choices import Why
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock
@@ -26,12 +27,8 @@ class Builder:
         self.values: dict[str, Value] = {}
         self.constants: dict[str, Array] = {}
         self.states: list[State] = []
-        self.row_scales: dict[str, Array] = {}
-        """Sum of products -> the real value of 1 of each of its rows."""
-        self.centred: dict[str, Value] = {}
-        """Gate -> the gate less 1/2 in 16 bits, which has one bit more than the gate."""
-        self.lost: dict[str, float] = {}
-        """Product -> how far it lies below the exact one on average, in its own units."""
+        self.chosen: dict[str, Why] = {}
+        """Value whose format was chosen, not computed -> where its range comes from."""
         self.blocks: list[Block] = []
         self._ops: list[Op] = []
 

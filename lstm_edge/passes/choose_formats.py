@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from lstm_edge.choices import Why
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
+from lstm_edge.ir.model import Layer, Model, Port
 from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.formats import Chosen, Formats, activation, seen
 from lstm_edge.passes.input_formats import (
-    InputFormat,
     calibrated_format,
     drawn_format,
     power_of_two_format,
 )
+from lstm_edge.passes.lower import integers
+from lstm_edge.passes.multiplied import Multiplied, multiplied
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.readers import (
     only_gates_read,
@@ -23,22 +27,11 @@ from lstm_edge.passes.readers import (
     reading_weights,
     scaling_of,
 )
-from lstm_edge.rounding import (
-    BOUND_SLACK,
-    HEADROOM_BITS,
-    MARGIN,
-    SMALLEST,
-    activation_format,
-    bits_above,
-    eight_bits,
-)
+from lstm_edge.rounding import HEADROOM_BITS, MARGIN, bits_above, eight_bits
 
-FACTOR_MARGIN = 4.0
-"""How far beyond its calibrated range a 16-bit factor may go: a relu has no bound."""
+PROVED: Why = "proved"
 GIVEN_STATE = {8: 2.0, 16: 4.0}
 """Without data: how far beyond its own bound a state may be set; 12 bits have their headroom."""
-OPEN_STEPS = 2**12
-"""Steps of a sequence of any length that a sum over time has room for before it saturates."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +52,47 @@ CELL_RANGES = {
 """The int32 cell state has room for 2,048 steps that each add 1."""
 
 
+def choose_formats(model: Model, ranges: Ranges, options: Options) -> Formats:
+    """The formats of a model for these widths, from what calibration saw."""
+    layers = [node for node in model.nodes if isinstance(node, Layer)]
+    choice = _Choice(model, ranges, options, multiplied(model))
+    kept = [(layer, name) for layer in layers for name in choice.states_of(layer)]
+    mixed = {f"{layer.name}.{name}" for layer, name in kept if choice.reads.mixed(layer, name)}
+    states = {f"{layer.name}.{name}": choice.of_state(layer, name) for layer, name in kept}
+    windows = [layer.window for layer in layers if layer.window]
+    return Formats(
+        options=options,
+        from_data=ranges.from_data,
+        largest={name: ranges.largest(name) for name in ranges.low},
+        inputs={port.tensor: choice.of_input(port) for port in model.inputs},
+        states={
+            name: choice.of_mixed(chosen) if name in mixed else chosen
+            for name, chosen in states.items()
+        },
+        narrow={name: chosen for name, chosen in states.items() if name in mixed},
+        tables=dict(choice.of_tables(layers)),
+        steps=model.steps,
+        padding=sum(max(0, w.left + w.right + 1 - w.kernel) for w in windows),
+    )
+
+
 @dataclass(frozen=True)
-class FormatChoice:
-    """Formats of one model; `multiplied` names the tensors that a matrix product reads."""
+class _Choice:
+    """What formats are chosen from; reads: what enters matrix products."""
 
     model: Model
     ranges: Ranges
     options: Options
-    multiplied: frozenset[str]
+    reads: Multiplied
 
-    def of_input(self, tensor: str, features: int) -> InputFormat:
-        """Scales and zero points of a model input."""
+    def of_input(self, port: Port) -> Chosen:
+        """A model input: integers as the model says, else a scale and zero point per feature."""
+        if port.limit:
+            return Chosen(integers(port), "given")
+        return Chosen(self._of_features(port.tensor), seen(self.ranges.from_data))
+
+    def _of_features(self, tensor: str) -> Format:
+        features = self.model.tensors[tensor].features
         columns, recurrent = reading_weights(self.model, tensor)
         activations = self._width_of_input(tensor)
         scaling, fine = scaling_of(self.model, tensor), not len(columns)
@@ -78,32 +101,42 @@ class FormatChoice:
         if not self.ranges.from_data:
             only_gates = only_gates_read(self.model, tensor)
             drawn = drawn_format(columns, only_gates, activations, scaling)
-            return power_of_two_format(drawn) if self.options.power_of_two else drawn
+            return power_of_two_format(drawn, features) if self.options.power_of_two else drawn
         hidden_unit = 2.0 ** (1 - activations)
         balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
         low, high = self.ranges.low[tensor], self.ranges.high[tensor]
         chosen = calibrated_format(low, high, columns, balanced, activations, fine)
-        return power_of_two_format(chosen) if self.options.power_of_two else chosen
+        return power_of_two_format(chosen, features) if self.options.power_of_two else chosen
 
     def _width_of_input(self, tensor: str) -> int:
         """The most bits that any reader wants."""
         readers = reading_layers(self.model, tensor)
         return max(self.options.of(name).activations for name in readers or ("",))
 
-    def of_state(self, layer: Layer, name: str) -> Format:
+    def states_of(self, layer: Layer) -> tuple[str, ...]:
+        """Those with a format of their own: what belongs to a window has that of its operations."""
+        return () if layer.cell.windowed else tuple(layer.cell.states)
+
+    def of_state(self, layer: Layer, name: str) -> Chosen:
         """A state that enters a matrix product is an activation, any other a cell state."""
         largest = self.ranges.largest(f"{layer.name}.{name}")
-        if self.is_multiplied(layer, name):
+        if self.reads.result(layer, name):
             first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
             known = layer.cell.bounds.get(name, float("inf"))
-            bound = min(proved_bound(layer.cell.results[name]), known)
-            if self.is_given(layer, name):
-                return self.of_given(largest, max(bound, first), layer.name)
-            return self.of_activation(largest, max(bound, first), layer.name)
-        bits = self.options.cell_state
-        room = CELL_RANGES[bits, self.ranges.from_data]
-        reach = max(largest * room.margin, room.least)
-        return self._kept(reach)
+            bound = max(min(proved_bound(layer.cell.results[name]), known), first)
+            if self._is_given(layer, name) and np.isfinite(bound):
+                return self._of_given(largest, bound, layer.name)
+            return self._of_activation(largest, bound, layer.name)
+        room = CELL_RANGES[self.options.cell_state, self.ranges.from_data]
+        reach = largest * room.margin
+        why = seen(self.ranges.from_data and reach >= room.least)
+        return Chosen(self._kept(max(reach, room.least)), why)
+
+    def of_mixed(self, narrow: Chosen) -> Chosen:
+        """The wide form of a state that products read as `narrow`: errors add up over the steps,
+        so it has more bits.
+        """
+        return Chosen(self._kept(narrow.format.magnitude * narrow.format.unit), narrow.why)
 
     def _kept(self, reach: float) -> Format:
         """A state that no matrix reads. In int32 it has 31 bits: the sum that makes it anew then
@@ -112,113 +145,49 @@ class FormatChoice:
         bits = min(self.options.cell_state, 31)
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
 
-    def is_given(self, layer: Layer, name: str) -> bool:
+    def _is_given(self, layer: Layer, name: str) -> bool:
         """True where an input of the model sets the state."""
         parts = [part for port in self.model.state_inputs for part in port.parts]
         return any((part.layer, part.state) == (layer.name, name) for part in parts)
 
-    def of_given(self, largest: float, bound: float, layer: str) -> Format:
+    def _of_given(self, largest: float, bound: float, layer: str) -> Chosen:
         """A state that stays within `bound` by itself and that a caller may set beyond it."""
-        if not np.isfinite(bound):
-            return self.of_activation(largest, bound, layer)
-        bits = self.options.of(layer).activations
+        bits, from_data = self.options.of(layer).activations, self.ranges.from_data
         stored = min(bits + HEADROOM_BITS, 16) if bits > 8 else 8
-        room = bound * 2.0 ** (stored - bits)
-        reach = bound if largest <= room else largest * MARGIN
-        if not self.ranges.from_data and bits != 12:
-            reach = max(reach, GIVEN_STATE[bits] * bound)
+        within = largest <= bound * 2.0 ** (stored - bits)
+        reach, why = (bound, PROVED) if within else (largest * MARGIN, seen(from_data))
+        if not from_data and bits != 12 and reach < GIVEN_STATE[bits] * bound:
+            reach, why = GIVEN_STATE[bits] * bound, seen(from_data)
         if bits == 8:
-            return eight_bits(reach, self.options.power_of_two)
-        return saturated(2.0 ** (bits_above(reach) + 1 - bits), stored, "int16")
+            return Chosen(eight_bits(reach, self.options.power_of_two), why)
+        return Chosen(saturated(2.0 ** (bits_above(reach) + 1 - bits), stored, "int16"), why)
 
-    def is_mixed(self, layer: Layer, name: str) -> bool:
-        """True where a state enters matrix products and elementwise operations both."""
-        mixed = any(
-            operand.kind == "state" and operand.name == name
-            for e in walk(*layer.cell.results.values())
-            if e.kind != "affine"
-            for operand in e.args
-        )
-        return mixed and self.is_multiplied(layer, name)
+    def _of_activation(self, largest: float, bound: float, layer: str) -> Chosen:
+        bits, p2 = self.options.of(layer).activations, self.options.power_of_two
+        return activation(bits, largest, bound, power_of_two=p2, from_data=self.ranges.from_data)
 
-    def of_mixed(self, layer: Layer, name: str) -> Format:
-        """The wide form of such a state: errors add up over the steps, so it has more bits."""
-        narrow = self.of_state(layer, name)
-        return self._kept(narrow.magnitude * narrow.scale)
+    def of_tables(self, layers: list[Layer]) -> Iterator[tuple[str, Chosen]]:
+        """Tables of embeddings: all of their rows fit, nothing is clipped."""
+        for layer in layers:
+            for e in walk(*layer.cell.results.values()):
+                if e.kind == "lookup":
+                    largest = float(np.abs(layer.params[e.name].astype(np.float64)).max())
+                    fmt = self._of_table(layer.outputs["y"], largest, layer.name)
+                    yield f"{layer.name}.{e.name}", Chosen(fmt, PROVED)
 
-    def of_running(self, reach: float, scale: float, grows: bool) -> Format:
-        """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
-
-        A sum is as fine as its room allows, which is that for all steps of the model, or for
-        OPEN_STEPS of them, those that padding adds, and one bit more, so that adding to it takes
-        no shift.
+    def _of_table(self, tensor: str, largest: float, layer: str) -> Format:
+        """Rows with entries up to `largest`, finer by up to HEADROOM_BITS where that lets the
+        tensor share accumulators with a state.
         """
-        if not grows:
-            return saturated(2.0 ** int(np.floor(np.log2(scale))), 32)
-        windows = [n.window for n in self.model.nodes if isinstance(n, Layer) and n.window]
-        added = sum(max(0, w.left + w.right + 1 - w.kernel) for w in windows)
-        steps = (self.model.steps or OPEN_STEPS) + added
-        return saturated(2.0 ** (bits_above(max(reach, SMALLEST) * steps) - 30), 31, "int32")
-
-    def of_activation(self, largest: float, bound: float, layer: str) -> Format:
-        """A vector that enters a matrix product; `largest` was seen, `bound` is proved."""
-        bits = self.options.of(layer).activations
-        close = bound <= BOUND_SLACK * largest or bound <= 1.0
-        if bits > 8 and not close and not self.ranges.from_data and np.isfinite(bound):
-            return saturated(2.0 ** (bits_above(bound) - 15), 16)
-        return activation_format(bits, largest, bound, power_of_two=self.options.power_of_two)
-
-    def of_embedding(self, tensor: str, largest: float, layer: str) -> Format:
-        """Rows of a table whose entries are up to `largest`: all of them fit, nothing is clipped.
-
-        Finer by up to HEADROOM_BITS where that lets the tensor share accumulators with a state.
-        """
-        coarsest = self.of_activation(largest, largest, layer)
+        coarsest = self._of_activation(largest, largest, layer).format
         columns, recurrent = reading_weights(self.model, tensor)
         bits = self.options.of(layer).activations
         if bits != 12 or not len(recurrent) or not columns.max() > 0.0 or not recurrent.max() > 0.0:
             return coarsest
         balanced = 2.0 ** (1 - bits) * float(recurrent.max()) / float(columns.max())
-        steps = int(np.clip(np.rint(np.log2(coarsest.scale / balanced)), 0, HEADROOM_BITS))
-        unit = coarsest.scale * 2.0**-steps
+        steps = int(np.clip(np.rint(np.log2(coarsest.unit / balanced)), 0, HEADROOM_BITS))
+        unit = coarsest.unit * 2.0**-steps
         return Format("int16", unit, coarsest.low << steps, coarsest.high << steps)
-
-    def of_factor(self, largest: float) -> Format:
-        """A 16-bit factor of a product whose other factor is wide, from its calibrated range."""
-        return saturated(2.0 ** (bits_above(max(largest, SMALLEST) * FACTOR_MARGIN) - 15), 16)
-
-    def only_multiplied(self, tensor: str) -> bool:
-        """True where nothing but matrix products of layers reads the tensor."""
-        if any(port.tensor == tensor for port in self.model.outputs):
-            return False
-        for node in self.model.nodes:
-            if not isinstance(node, Layer):
-                reads = node.inputs if isinstance(node, Concat) else (node.input,)
-                if tensor in reads:
-                    return False
-                continue
-            names = {name for name, read in node.inputs.items() if read == tensor}
-            for e in walk(*node.cell.results.values()):
-                leaves = [a for a in e.args if a.kind == "input" and a.name in names]
-                if e.kind != "affine" and leaves:
-                    return False
-        return True
-
-    def is_read_by_matrix(self, tensor: str) -> bool:
-        """True where a matrix product reads the tensor, at once or as a part or a step of it."""
-        return tensor in self.multiplied
-
-    def is_multiplied(self, layer: Layer, result: str) -> bool:
-        """True where a matrix product of this layer or a later one reads the result."""
-        tensor = layer.outputs.get(result)
-        if tensor is not None and tensor in self.multiplied:
-            return True
-        return any(
-            operand.kind == "state" and operand.name == result
-            for e in walk(*layer.cell.results.values())
-            if e.kind == "affine"
-            for operand in e.args
-        )
 
 
 def proved_bound(node: Expr) -> float:
@@ -238,28 +207,3 @@ def proved_bound(node: Expr) -> float:
     if node.kind == "smaller" and node.args[0].kind == "larger":
         return max(parts[1], proved_bound(node.args[0].args[1]))
     return float("inf")
-
-
-def multiplied_tensors(model: Model) -> frozenset[str]:
-    """Tensors that a matrix product reads, directly or as their last step."""
-    found: set[str] = set()
-    for node in reversed(model.nodes):
-        if isinstance(node, DenseOverTime):
-            found.add(node.input)
-        elif isinstance(node, LastStep | FirstStep | Slice):
-            if node.output in found:
-                found.add(node.input)
-        elif isinstance(node, Concat):
-            if node.output in found:
-                found.update(node.inputs)
-        else:
-            for e in walk(*node.cell.results.values()):
-                if e.kind == "affine":
-                    found.update(node.inputs[name] for name in inputs_among(e.args))
-    return frozenset(found)
-
-
-def inputs_among(operands: tuple[Expr, ...]) -> list[str]:
-    """The cell's inputs that are operands, at once or through a window."""
-    leaves = [e.args[0] if e.kind == "recent" else e for e in operands]
-    return [e.name for e in leaves if e.kind == "input"]

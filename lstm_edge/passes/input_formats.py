@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.formats import Format, saturated
 from lstm_edge.passes.readers import Scaling
 
 Doubles = npt.NDArray[np.float64]
@@ -29,24 +28,17 @@ DRAWN_RANGE = 8.0
 DRAWN_RANGE_8_BITS = 16.0
 
 
-@dataclass(frozen=True)
-class InputFormat:
-    """Real value of feature k: scale[k] * (q - zero_point[k]), q of `bits` bits, stored as int16
-    (int8 where 8 bits).
+def _stored(scale: Doubles, zero_point: Doubles, bits: int) -> Format:
+    """Numbers of `bits` bits in int16 (int8 where 8 bits): feature k stands for
+    scale[k] * (q - zero_point[k]).
     """
-
-    scale: Doubles
-    zero_point: Ints
-    bits: int
-
-    def take(self, features: Ints) -> InputFormat:
-        """That of some of the features."""
-        return InputFormat(self.scale[features], self.zero_point[features], self.bits)
+    plain = saturated(1.0, bits, "int8" if bits == 8 else "int16")
+    return plain.with_meaning(scale, zero_point.astype(np.int64))
 
 
 def drawn_format(
     columns: Doubles, only_gates: bool, activations: int, scaling: Scaling | None = None
-) -> InputFormat:
+) -> Format:
     """Without calibration data: a range so wide that useful inputs stay within.
 
     columns: largest weight of each feature [features]; only_gates: nothing else reads the input;
@@ -61,8 +53,8 @@ def drawn_format(
             half = np.where(columns > 0.0, np.maximum(drive, DRAWN_RANGE), half)
     if scaling is not None:
         scale = half / scaling.gain / (2 ** (bits - 1) - 1)
-        return InputFormat(scale, -np.floor(scaling.middle / scale + 0.5).astype(np.int64), bits)
-    return InputFormat(half / (2 ** (bits - 1) - 1), np.zeros(len(half), np.int64), bits)
+        return _stored(scale, -np.floor(scaling.middle / scale + 0.5), bits)
+    return _stored(half / (2 ** (bits - 1) - 1), np.zeros(len(half)), bits)
 
 
 def calibrated_format(
@@ -72,7 +64,7 @@ def calibrated_format(
     balanced: float,
     activations: int,
     fine: bool = False,
-) -> InputFormat:
+) -> Format:
     """From the calibrated range [low, high] per feature.
 
     columns: largest weight of each feature; balanced: what `columns * scale` should be, so that
@@ -96,11 +88,12 @@ def calibrated_format(
         wanted = balanced / np.maximum(columns, 2.0**-30) if balanced > 0.0 else coarsest
         wanted = np.zeros_like(half) if fine else wanted
         scale = np.minimum(np.maximum(wanted, finest), np.maximum(coarsest, finest))
-    return InputFormat(scale, -np.floor(middle / scale + 0.5).astype(np.int64), bits)
+    return _stored(scale, -np.floor(middle / scale + 0.5), bits)
 
 
-def power_of_two_format(chosen: InputFormat) -> InputFormat:
+def power_of_two_format(chosen: Format, features: int) -> Format:
     """The same with scales that are powers of two, none of which holds less."""
-    scale = 2.0 ** np.ceil(np.log2(chosen.scale))
-    middle = np.floor(chosen.zero_point * chosen.scale / scale + 0.5)
-    return InputFormat(scale, middle.astype(np.int64), chosen.bits)
+    given, points = chosen.scales(features), chosen.zero_points(features)
+    scale = 2.0 ** np.ceil(np.log2(given))
+    middle = np.floor(points * given / scale + 0.5)
+    return chosen.with_meaning(scale, middle.astype(np.int64))

@@ -53,7 +53,10 @@ def lift(b: Builder, operand: Operand, bits: int, name: str) -> Operand:
     value = b.values.get(name)
     if value is None:
         old = operand.value.format
-        fmt = Format("int16", old.scale * 2.0**-bits, old.low << bits, old.high << bits)
+        low, high = old.low << bits, old.high << bits
+        points = old.zero_points(operand.value.length) << bits
+        scales = np.asarray(old.finer(bits))
+        fmt = Format("int16", 1.0, low, high).with_meaning(scales, points)
         value = b.emit("shift", name, (operand.value,), fmt, n=-bits)
     return replace(
         operand,

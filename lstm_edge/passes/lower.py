@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
@@ -47,53 +47,71 @@ class Place:
     length: Length = Length()  # noqa: RUF009
 
 
-class Rules(Protocol):
-    """How expressions become operations in one number system."""
+class Operand(Protocol):
+    """What an expression becomes, as far as walking over a model needs to know."""
+
+    @property
+    def name(self) -> str:
+        """The value that is kept where this is a state."""
+
+    @property
+    def length(self) -> int:
+        """Numbers of the vector."""
+
+
+V = TypeVar("V", bound=Operand)
+
+
+class Rules(Protocol[V]):
+    """How expressions become operations in one number system, on operands V."""
 
     builder: Builder
     scheme: Scheme
 
-    def input(self, port: Port, features: int) -> Value:
+    def input(self, port: Port, features: int) -> V:
         """The value of a model input."""
 
-    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
+    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, V]) -> V:
         """The value that a state has at the start of a step; `inputs`: those of the cell."""
 
-    def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
+    def restarted(self, state: V, first: Floats) -> V:
+        """A state that starts anew with each window, at its first step what it starts from."""
+
+    def expression(self, node: Expr, args: list[V], place: Place) -> V:
         """The value of one node from those of its operands."""
 
-    def result(self, value: Value, result: str, place: Place) -> Value:
+    def result(self, value: V, result: str, place: Place) -> V:
         """The value as the layer keeps or passes it on."""
 
-    def initial(self, layer: Layer, name: str, state: Value) -> Floats:
+    def initial(self, layer: Layer, name: str, state: V) -> Floats:
         """The stored form of a state's first value."""
 
-    def given(self, layer: Layer, name: str, state: Value) -> str:
+    def given(self, layer: Layer, name: str, state: V) -> str:
         """The value that a caller sets a state by, with the operations that this takes."""
 
-    def concat(self, node: Concat, parts: list[Value]) -> Value:
+    def concat(self, node: Concat, parts: list[V]) -> V:
         """Vectors joined end to end."""
 
-    def step_at(self, name: str, value: Value, n: int) -> Value:
+    def step_at(self, name: str, value: V, n: int) -> V:
         """One step of a per-step value."""
 
-    def part(self, node: Slice, x: Value) -> Value:
+    def part(self, node: Slice, x: V) -> V:
         """Some features of a vector."""
 
-    def recent(self, layer: Layer, x: Value, kernel: int, ends: int) -> Value:
+    def recent(self, layer: Layer, x: V, kernel: int, ends: int) -> V:
         """The last vectors of x end to end, kept in a state; x ends `ends` ticks after the last."""
 
-    def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
+    def dense_over_time(self, node: DenseOverTime, x: V, turn: Turn) -> V:
         """The value of a dense layer over all steps."""
 
-    def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
+    def port(self, port: Port, value: V, per_step: bool) -> ir.program.Port:
         """The description of an input or output."""
 
 
-def lower(model: Model, rules: Rules, settings: Settings) -> Program:
+def lower(model: Model, rules: Rules[V], settings: Settings) -> Program:
     """The program of `model` under `rules`, verified."""
     builder = rules.builder
-    known: dict[str, Value] = {}
+    known: dict[str, V] = {}
     sweeps = Sweeps(model)
     for port in model.inputs:
         known[port.tensor] = rules.input(port, model.tensors[port.tensor].features)
@@ -178,15 +196,15 @@ def _plain_dense(node: DenseOverTime) -> Layer:
 
 def _lower_layer(
     layer: Layer,
-    known: dict[str, Value],
-    rules: Rules,
+    known: dict[str, V],
+    rules: Rules[V],
     turn: Turn = Turn(ONCE),  # noqa: B008
     length: Length = Length(),  # noqa: B008
 ) -> None:
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.cell
     names = name_expressions(cell)
-    values: dict[int, Value] = {}
+    values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
     states = {
         name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
@@ -197,7 +215,7 @@ def _lower_layer(
         vectors = rules.recent(layer, next(iter(inputs.values())), layer.window.kernel, ends)
         rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
-    stored: dict[str, Value] = {}
+    stored: dict[str, V] = {}
     for result, root in cell.results.items():
         for node in walk(root):
             if id(node) in values:
@@ -225,7 +243,7 @@ def _lower_layer(
         rules.builder.states.append(state)
 
 
-def tapped(node: Expr, place: Place, vectors: Value) -> range:
+def tapped(node: Expr, place: Place, vectors: Operand) -> range:
     """The numbers of a window that are one vector."""
     window = place.layer.window
     assert window is not None
@@ -236,19 +254,24 @@ def tapped(node: Expr, place: Place, vectors: Value) -> range:
 def cut(b: Builder, x: Value, features: range, name: str) -> Value:
     """Neighbouring features of a vector."""
     count = len(features)
-    return b.emit("slice", name, (x,), x.format, length=count, n=features.start, count=count)
+    fmt = x.format.take(features)
+    return b.emit("slice", name, (x,), fmt, length=count, n=features.start, count=count)
 
 
-def _begun(layer: Layer, name: str, value: Value, rules: Rules) -> Value:
-    """A state that starts anew with each window, at its first step what it starts from."""
+def _begun(layer: Layer, name: str, state: V, rules: Rules[V]) -> V:
+    """What a step reads of a state."""
     if not layer.cell.windowed:
-        return value
-    b, first = rules.builder, rules.initial(layer, name, value)
-    start = b.vector(f"{value.name}_start", first[:1], value.format)
-    return b.emit("restart", f"{value.name}_so_far", (value, start), value.format)
+        return state
+    return rules.restarted(state, rules.initial(layer, name, state))
 
 
-def state_units(layer: Layer, state: str, inputs: Mapping[str, Value]) -> int:
+def restart(b: Builder, state: Value, first: Floats) -> Value:
+    """The operation of `Rules.restarted`."""
+    start = b.vector(f"{state.name}_start", first[:1], state.format)
+    return b.emit("restart", f"{state.name}_so_far", (state, start), state.format)
+
+
+def state_units(layer: Layer, state: str, inputs: Mapping[str, V]) -> int:
     """Length of a state: what its matrix takes, what the layer's gates give, or its input's."""
     for e in walk(*layer.cell.results.values()):
         for matrix, operand in zip(e.matrices, e.args, strict=False):

@@ -25,21 +25,25 @@ def emit_rows(
         "matvec",
         f"{name}_acc",
         tuple(o.value for o in operands),
-        Format("int32", 1.0, -rows.bound, rows.bound),
+        _sum_format(rows),
         length=units,
         bias=b.constant(f"{gate}_bias", rows.bias),
         matrices=matrices,
         comment=comment,
         n=rows.scheme.bits,
     )
-    b.row_scales[acc.name] = rows.scale
     return requantize(b, acc, rows, name, gate)
+
+
+def _sum_format(rows: Rows) -> Format:
+    """Each row counts in a scale of its own."""
+    return Format("int32", 1.0, -rows.bound, rows.bound).with_meaning(rows.scale)
 
 
 def emit_running_sum(b: Builder, x: Value, rows: Rows, layer: str) -> Value:
     """The sum over the steps so far of products with the weights of each; a state keeps it."""
     units = len(rows.bias)
-    reach = Format("int32", 1.0, -rows.bound, rows.bound)
+    reach = _sum_format(rows)
     before = b.value(f"{layer}.sum", units, reach, "sum over the steps so far")
     after = b.emit(
         "matvec_over_time",
@@ -52,7 +56,6 @@ def emit_running_sum(b: Builder, x: Value, rows: Rows, layer: str) -> Value:
         comment="sum += W[step] x",
         n=rows.scheme.bits,
     )
-    b.row_scales[after.name] = rows.scale
     b.states.append(State(before.name, after.name, np.zeros(units, np.int64), accumulator=True))
     return after
 
@@ -61,7 +64,7 @@ def requantize(b: Builder, acc: Value, rows: Rows, name: str, gate: str) -> Valu
     """An accumulator as fixed point: (acc << left_shift) * multiplier >> 16, or >> shift."""
     if rows.left_shift:
         n = rows.left_shift
-        wide = Format("int32", 1.0, -rows.bound << n, rows.bound << n)
+        wide = Format("int32", acc.format.finer(n), -rows.bound << n, rows.bound << n)
         acc = b.emit("shift", f"{name}_scaled", (acc,), wide, n=-n)
     if rows.scheme.power_of_two:
         return _shifted(b, acc, rows, name, gate)

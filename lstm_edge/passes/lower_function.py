@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lstm_edge.errors import InternalError
@@ -17,6 +19,7 @@ from lstm_edge.passes.fixed.shifts import (
     shift_right,
     with_fraction,
 )
+from lstm_edge.passes.numbers import Number, number
 
 TABLE_FRACTION = (6, 18)
 """Fractional bits with which a value enters a table: fewer are coarse, more overflow."""
@@ -27,22 +30,23 @@ many bits its sign is, too.
 SOFTSIGN_FRACTION = 15
 
 
-def lower_function(b: Builder, function: str, value: Value, name: str, comment: str) -> Value:
+def lower_function(b: Builder, function: str, value: Value, name: str, comment: str) -> Number:
     """`function` of the fixed-point `value`; the result is named `name`."""
     match function:
         case "sigmoid":
             return _sigmoid(b, value, name, comment)
         case "tanh":
-            return _tanh(b, value, name, comment)
+            return number(_tanh(b, value, name, comment))
         case "elu_tail":
             q15 = fixed(15, -32767, 0, "int32")
-            return _table(b, value, ("elu_table", tables.elu_table()), 0, name, comment, q15)
+            entries = ("elu_table", tables.elu_table())
+            return number(_table(b, value, entries, 0, name, comment, q15))
         case "softplus_tail":
             q15 = fixed(15, 0, 32767, "int32")
             entries = ("softplus_table", tables.softplus_table())
-            return _table(b, value, entries, 0, name, comment, q15)
+            return number(_table(b, value, entries, 0, name, comment, q15))
         case "softsign":
-            return _softsign(b, value, name, comment)
+            return number(_softsign(b, value, name, comment))
         case _:
             raise InternalError(f"no integer form of the function {function!r}")
 
@@ -80,7 +84,7 @@ def _sign(b: Builder, value: Value, fraction: int, name: str) -> Value:
     return b.emit("shift", f"{name}_in", (sign,), far, n=-FAR_BITS)
 
 
-def _sigmoid(b: Builder, value: Value, name: str, comment: str) -> Value:
+def _sigmoid(b: Builder, value: Value, name: str, comment: str) -> Number:
     """sigmoid in Q0.15; what multiplies a wide value by it takes the table's finer numbers."""
     limit = tables.SIGMOID_LIMIT
     table = ("sigmoid_table", tables.sigmoid_table())
@@ -91,8 +95,7 @@ def _sigmoid(b: Builder, value: Value, name: str, comment: str) -> Value:
     half = b.vector("half_q15", np.array([2**14]), fixed(15, 2**14, 2**14, "int32"))
     q15 = fixed(15, 2**14 + cut.low, 2**14 + cut.high, "int32")
     gate = b.emit("add", name, (cut_value, half), q15, comment=comment)
-    b.centred[gate.name] = centred
-    return gate
+    return replace(number(gate), centred=centred)
 
 
 def _tanh(b: Builder, value: Value, name: str, comment: str) -> Value:

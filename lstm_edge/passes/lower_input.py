@@ -5,81 +5,58 @@ What a layer of `layers/normalize.py` makes of an input are the same integers wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.program import Value
 from lstm_edge.layers.normalize import SCALE, number_of
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import unpack_input
-from lstm_edge.passes.input_formats import InputFormat
 from lstm_edge.passes.lower import Place
-
-Doubles = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from lstm_edge.passes.numbers import Number, number
+from lstm_edge.rounding import Ints
 
 LARGEST_ZERO_POINT = 2**24
 """Beyond it a model input is unpacked before a constant is added."""
 
 
-@dataclass
-class Inputs:
-    """formats: value name -> what its integers mean. origins: a scaled input -> the input itself,
-    which is what a program reads.
+def unpacked(b: Builder, x: Number, name: str) -> Number:
+    """A model input as fixed point with one scale; anything else as it is."""
+    if x.packed is None:
+        return x
+    return number(unpack_input(b, x.value, x.packed, f"{name}_in"))
+
+
+def stored(x: Number, real: float) -> Ints:
+    """A real number as each feature stores it, limited to what it can."""
+    scale, zero_point = x.meaning()
+    fmt = x.value.format
+    found = np.floor(real / scale + 0.5) + zero_point
+    return np.clip(found, fmt.low, fmt.high).astype(np.int64)
+
+
+def holds_zero(x: Number) -> bool:
+    """True where each feature can store 0: its range may lie elsewhere."""
+    _, zero_point = x.meaning()
+    return bool(np.all(stored(x, 0.0) == zero_point))
+
+
+def scaled(node: Expr, x: Number, place: Place) -> Number | None:
+    """A model input plus or times a constant: the same integers with another zero point or scale,
+    which is no work. None for anything else, and where no integer is a zero point.
     """
-
-    formats: dict[str, InputFormat] = field(default_factory=dict)
-    origins: dict[str, Value] = field(default_factory=dict)
-
-    def origin(self, value: Value) -> Value:
-        """The value that an operation reads in place of a scaled input; any other itself."""
-        return self.origins.get(value.name, value)
-
-    def unpacked(self, b: Builder, value: Value, name: str) -> Value:
-        """A model input as fixed point with one scale; anything else as it is."""
-        chosen = self.formats.get(value.name)
-        if chosen is None:
-            return value
-        return unpack_input(b, self.origin(value), chosen.scale, chosen.zero_point, f"{name}_in")
-
-    def meaning(self, value: Value) -> tuple[Doubles, Ints]:
-        """Scale and zero point of each feature."""
-        chosen = self.formats.get(value.name)
-        if chosen is None:
-            return np.full(value.length, value.format.scale), np.zeros(value.length, np.int64)
-        return chosen.scale, chosen.zero_point
-
-    def stored(self, value: Value, real: float) -> Ints:
-        """A real number as each feature stores it, limited to what it can."""
-        scale, zero_point = self.meaning(value)
-        stored = np.floor(real / scale + 0.5) + zero_point
-        return np.clip(stored, value.format.low, value.format.high).astype(np.int64)
-
-    def holds_zero(self, value: Value) -> bool:
-        """True where each feature can store 0: its range may lie elsewhere."""
-        _, zero_point = self.meaning(value)
-        return bool(np.all(self.stored(value, 0.0) == zero_point))
-
-    def scaled(self, node: Expr, args: list[Value], place: Place) -> Value | None:
-        """A model input plus or times a constant: the same integers with another zero point or
-        scale, which is no work. None for anything else, and where no integer is a zero point.
-        """
-        chosen = self.formats.get(args[0].name)
-        if chosen is None or place.layer.cell.name != SCALE or node.kind not in ("add", "mul"):
+    if x.packed is None or place.layer.cell.name != SCALE or node.kind not in ("add", "mul"):
+        return None
+    given = number_of(node.args[1], place.layer.params)
+    scale, zero_point = x.meaning()
+    if node.kind == "mul":
+        if not np.all(given):
             return None
-        number = number_of(node.args[1], place.layer.params)
-        if node.kind == "mul":
-            if not np.all(number):
-                return None
-            chosen = replace(chosen, scale=chosen.scale * number)
-        else:
-            point = chosen.zero_point - np.floor(number / chosen.scale + 0.5)
-            if np.abs(point).max() > LARGEST_ZERO_POINT:
-                return None
-            chosen = replace(chosen, zero_point=point.astype(np.int64))
-        self.formats[place.name] = chosen
-        self.origins[place.name] = self.origin(args[0])
-        return replace(args[0], name=place.name)
+        packed = x.packed.with_meaning(scale * given, zero_point)
+    else:
+        point = zero_point - np.floor(given / scale + 0.5)
+        if np.abs(point).max() > LARGEST_ZERO_POINT:
+            return None
+        packed = x.packed.with_meaning(scale, point.astype(np.int64))
+    return replace(x, real=place.name, packed=packed)

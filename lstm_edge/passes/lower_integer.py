@@ -9,33 +9,39 @@ import numpy as np
 
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
-from lstm_edge.formats import Format, fits, fixed, saturated, signed_bits
+from lstm_edge.formats import fixed
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
-from lstm_edge.ir.program import LOAD, ONCE, Program, Settings, State, Value
+from lstm_edge.ir.program import ONCE, Program, Settings, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.choose_formats import FormatChoice, multiplied_tensors
+from lstm_edge.passes.choose_formats import choose_formats
 from lstm_edge.passes.correspond import with_meanings
 from lstm_edge.passes.entering import Product
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
-from lstm_edge.passes.fixed.over_time import mean, slide, within
-from lstm_edge.passes.fixed.rescale import as_fixed, convert
-from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, width, with_fraction
+from lstm_edge.passes.fixed.over_time import mean, within
+from lstm_edge.passes.fixed.rescale import as_fixed
+from lstm_edge.passes.fixed.shifts import constant_vector, width
+from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
+from lstm_edge.passes.lower import Place, lower, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_function
-from lstm_edge.passes.lower_input import Inputs
+from lstm_edge.passes.lower_input import scaled, unpacked
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
+from lstm_edge.passes.lower_places import concatenated, cut_number, step_of, window
 from lstm_edge.passes.lower_product import Products
 from lstm_edge.passes.lower_softmax import lower_softmax
+from lstm_edge.passes.lower_state import States, first_value
 from lstm_edge.passes.moments import Moments
+from lstm_edge.passes.multiplied import multiplied
+from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.readers import matrices_behind
 from lstm_edge.passes.round_products import Rounding
+from lstm_edge.passes.storing import Storing
 from lstm_edge.passes.sweeps import Turn
 
 
@@ -50,86 +56,74 @@ class Lowered:
 class IntegerRules:
     """The rules of `lower.py` for integers."""
 
-    def __init__(
-        self,
-        model: Model,
-        ranges: Ranges,
-        options: Options,
-        entering: Mapping[str, tuple[Moments, ...]],
-    ) -> None:
-        self.scheme: Scheme = "fixed" if options.power_of_two else "int8"
+    def __init__(self, model: Model, formats: Formats, rounding: Rounding) -> None:
+        self.scheme: Scheme = "fixed" if formats.options.power_of_two else "int8"
         self.builder = Builder()
-        self.ranges = ranges
-        self.choice = FormatChoice(model, ranges, options, multiplied_tensors(model))
-        self.inputs = Inputs()
-        self.seen_as: dict[str, str] = {}
-        """Value name -> its name in the float program, where the two differ."""
-        rounding = Rounding(ranges, options, entering)
-        self.products = Products(self.builder, self.inputs, rounding, self.seen_as, self._storable)
-        self.states: set[str] = set()
-        self.narrow: dict[str, Value] = {}
-        """Wide value -> the activation that stands for it in matrix products."""
+        self.model, self.formats, self.reads = model, formats, multiplied(model)
+        self.storing = Storing(self.builder, formats)
+        self.states = States(self.storing, self.reads)
+        self.products = Products(self.builder, self.storing, rounding)
 
-    def input(self, port: Port, features: int) -> Value:
+    def input(self, port: Port, features: int) -> Number:
         """A model input in its own scales; elementwise use unpacks it first."""
-        if port.limit:
-            return self.builder.value(port.tensor, features, integers(port), f"input {port.name}")
-        chosen = self.choice.of_input(port.tensor, features)
-        self.inputs.formats[port.tensor] = chosen
-        storage = "int8" if chosen.bits == 8 else "int16"
-        stored = saturated(1.0, chosen.bits, storage)
-        return self.builder.value(port.tensor, features, stored, f"input {port.name}")
+        chosen = self.formats.inputs[port.tensor]
+        value = self.storing.declared(port.tensor, features, chosen, f"input {port.name}")
+        return number(value) if port.limit else self.storing.packed(value, chosen.format)
 
-    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
-        """A state in the format that it is kept in. One that is also mixed unit by unit, as a
-        GRU's h, is kept twice: wide, and as the activation that matrix products read.
-        """
-        seen, comment = f"{layer.name}.{name}", f"{name} of the last step"
-        self.states.add(seen)
-        if layer.cell.windowed:
-            x = next(iter(inputs.values()))
-            grows = layer.cell.results[name].kind == "add"
-            return self.builder.value(seen, units, self._running(x, grows), f"{name} so far")
-        if not self.choice.is_mixed(layer, name):
-            return self.builder.value(seen, units, self.choice.of_state(layer, name), comment)
-        wide = self.builder.value(seen, units, self.choice.of_mixed(layer, name), comment)
-        activation = self.choice.of_state(layer, name)
-        narrow = self.builder.value(f"{seen}_narrow", units, activation, f"{comment}, rounded")
-        self.narrow[seen] = narrow
-        self.seen_as[narrow.name] = seen
-        return wide
+    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Integer]) -> Integer:
+        """A state in the format, or the two, that it is kept in."""
+        return self.states.state(layer, name, units, inputs)
 
-    def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
+    def restarted(self, state: Integer, first: Floats) -> Number:
+        """At the first step of a window what it starts from."""
+        return number(restart(self.builder, wide(state).value, first))
+
+    def expression(self, node: Expr, args: list[Integer], place: Place) -> Number:
         """Operations of one node."""
         b, name = self.builder, place.name
         if node.kind == "affine":
             return self.products.affine(node, args, place)
         if node.kind == "param":
             numbers = place.layer.params[node.name].astype(np.float64)
-            return constant_vector(b, name, numbers)
-        if node.kind == "lookup":
-            return self._lookup(node, args[0], place)
+            return number(constant_vector(b, name, numbers))
         if node.kind == "constant":
-            return constant_vector(b, name, np.array([node.value]))
+            return number(constant_vector(b, name, np.array([node.value])))
+        operands = [wide(x) for x in args]
+        if node.kind == "lookup":
+            return self._lookup(node, operands[0].value, place)
         if node.kind == "within":
-            first, second = (
-                self.inputs.unpacked(b, v, f"{name}_{k}") for k, v in enumerate(args[:2])
-            )
-            return within(b, [first, second, args[2]], name, place.comment)
+            ends = [self._fixed(x, f"{name}_{k}") for k, x in enumerate(operands[:2])]
+            return number(within(b, [*ends, operands[2].value], name, place.comment))
         if node.kind == "tap":
-            return self._cut(args[0], tapped(node, place, args[0]), name)
-        scaled = self.inputs.scaled(node, args, place)
-        return self._elementwise(node, args, place) if scaled is None else scaled
+            features = tapped(node, place, operands[0])
+            return cut_number(self.storing, operands[0], features, name)
+        found = scaled(node, operands[0], place)
+        return self._elementwise(node, operands, place) if found is None else found
 
-    def _elementwise(self, node: Expr, args: list[Value], place: Place) -> Value:
+    def _fixed(self, x: Number, name: str) -> Value:
+        """What elementwise operations read: of a model input one scale."""
+        return unpacked(self.builder, x, name).value
+
+    def _elementwise(self, node: Expr, operands: list[Number], place: Place) -> Number:
         b, name, comment = self.builder, place.name, place.comment
-        args = [self.inputs.unpacked(b, v, f"{name}_{k}") for k, v in enumerate(args)]
+        numbers = [unpacked(b, x, f"{name}_{k}") for k, x in enumerate(operands)]
+        args = [x.value for x in numbers]
         match node.kind:
             case "mul":
-                x, y = self._factors(args, name)
+                x, y = self._factors(numbers[0], numbers[1], name)
                 return multiply(b, x, y, name, comment)
             case "add" | "sub":
-                return add_or_subtract(b, node.kind, args[0], args[1], name, comment)
+                lost = (numbers[0].lost, numbers[1].lost)
+                return number(add_or_subtract(b, node.kind, args[0], args[1], name, comment, lost))
+            case "apply":
+                return self._curve(node, as_fixed(b, args[0], name), place)
+            case _:
+                return number(self._vector(node, args, place))
+
+    def _vector(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """What is done with values and nothing else that is known of them."""
+        b, name, comment = self.builder, place.name, place.comment
+        match node.kind:
             case "larger" | "smaller" | "above":
                 return compare(b, node.kind, args[0], args[1], name, comment)
             case "argmax":
@@ -137,223 +131,101 @@ class IntegerRules:
                 return b.emit("argmax", name, (args[0],), indices, length=1, comment=comment)
             case "mean_over_steps":
                 return mean(b, args[0], place.length, name, comment)
-            case "apply":
-                return self._curve(node, as_fixed(b, args[0], name), place)
             case "layer_norm":
                 return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _:
                 x = as_fixed(b, args[0], name)
-                fixed_scales = self.choice.options.power_of_two
+                fixed_scales = self.formats.options.power_of_two
                 return lower_softmax(b, node.kind, x, place.layer.name, name, fixed_scales)
 
-    def _curve(self, node: Expr, x: Value, place: Place) -> Value:
+    def _curve(self, node: Expr, x: Value, place: Place) -> Number:
         """A function. A gate whose complement is used as well, as in `(1 - z) * n + z * h`, has the
         resolution of that: the two must sum up to 1, or the mean is none.
         """
-        value = lower_function(self.builder, node.name, x, place.name, place.comment)
+        found = lower_function(self.builder, node.name, x, place.name, place.comment)
         every = walk(*place.layer.cell.results.values())
-        if any(e.kind == "sub" and node in e.args for e in every):
-            self.builder.centred.pop(value.name, None)
-        return value
+        both = any(e.kind == "sub" and node in e.args for e in every)
+        return replace(found, centred=None) if both else found
 
-    def _lookup(self, node: Expr, ids: Value, place: Place) -> Value:
+    def _lookup(self, node: Expr, ids: Value, place: Place) -> Number:
         """A row of a table in the activation format that holds all of the table."""
         table = place.layer.params[node.name].astype(np.float64)
-        largest = float(np.abs(table).max())
         layer = place.layer
-        target = self.choice.of_embedding(layer.outputs["y"], largest, layer.name)
         matrix = f"{layer.name}.{node.name}"
-        met = [m.T @ m for m in matrices_behind(self.choice.model, table)]
+        target = self.formats.tables[matrix]
+        met = [m.T @ m for m in matrices_behind(self.model, table)]
         rows = Table(matrix, table, sum(met), self.products.rounding.scheme(layer.name))
-        value = lower_lookup(self.builder, ids, int(node.value), rows, target, place.name)
-        self.seen_as[value.name] = place.name
-        return value
+        value = lower_lookup(self.builder, ids, int(node.value), rows, target.format, place.name)
+        self.builder.chosen[value.name] = target.why
+        return self.storing.seen_as(number(value), place.name)
 
-    def _factors(self, args: list[Value], name: str) -> tuple[Value, Value]:
+    def _factors(self, x: Number, y: Number, name: str) -> tuple[Number, Number]:
         """Two factors of which one has 16 bits: of two wide ones, the one that is no state is cut
         to its calibrated range.
         """
-        x, y = args
-        if min(width(x), width(y)) <= 16 or {x.name, y.name} & self.builder.constants.keys():
+        if min(width(x.value), width(y.value)) <= 16 or self.builder.constants.keys() & {
+            x.name,
+            y.name,
+        }:
             return x, y
-        cut, other = (x, y) if y.name in self.states else (y, x)
-        seen = self.seen_as.get(cut.name, cut.name)
-        if seen not in self.ranges.low:
+        cut, other = (x, y) if y.is_state else (y, x)
+        factor = self.formats.factor(cut.real)
+        if factor is None:
             return x, y
-        factor = self.choice.of_factor(self.ranges.largest(seen))
-        return convert(self.builder, cut, factor, f"{name}_factor"), other
+        return self.storing.converted(cut, factor, f"{name}_factor"), other
 
-    def _storable(self, value: Value, layer: str) -> Value:
-        """An operand of a matrix product in at most 16 bits, as many as `layer` wants."""
-        if value.name in self.narrow:
-            return self.narrow[value.name]
-        if value.name in self.inputs.formats or value.format.storage != "int32":
-            return value
-        seen = self.seen_as.get(value.name, value.name)
-        largest = self.ranges.largest(seen)
-        bound = value.format.magnitude * value.format.scale
-        target = self.choice.of_activation(largest, bound, layer)
-        if value.format.scale > target.scale and fits(value.format, target):
-            return self.builder.store(value, replace(value.format, storage=target.storage))
-        stored = convert(self.builder, value, target, f"{seen}_stored")
-        self.seen_as[stored.name] = seen
-        return stored
+    def result(self, value: Integer, result: str, place: Place) -> Integer:
+        """A state, or what a matrix product reads, in its stored format."""
+        return self.states.result(value, result, place)
 
-    def result(self, value: Value, result: str, place: Place) -> Value:
-        """A state, or what a matrix product reads, in its stored format; anything else as it is."""
-        layer, name = place.layer, f"{place.name}_stored"
-        if value.name in self.inputs.origins:
-            return value
-        given = value
-        value = self.inputs.unpacked(self.builder, given, place.name)
-        if value is not given:
-            self.seen_as[value.name] = place.name
-        if layer.cell.windowed:
-            stored = convert(self.builder, value, self._format_of(layer, result), name)
-            self.seen_as[stored.name] = place.name
-            return stored
-        if result in layer.cell.states and self.choice.is_mixed(layer, result):
-            return self._mixed(value, result, place)
-        if result in layer.cell.states:
-            stored = convert(self.builder, value, self.choice.of_state(layer, result), name)
-        elif self.choice.is_multiplied(layer, result):
-            stored = self._storable(value, layer.name)
-        else:
-            return value
-        self.seen_as[stored.name] = place.name
-        return stored
-
-    def _mixed(self, value: Value, result: str, place: Place) -> Value:
-        """Both forms of a state that is kept twice."""
-        b, layer, seen = self.builder, place.layer, f"{place.layer.name}.{result}"
-        wide = convert(b, value, self.choice.of_mixed(layer, result), f"{place.name}_stored")
-        activation = self.choice.of_state(layer, result)
-        narrow = convert(b, wide, activation, f"{place.name}_narrow")
-        before = self.narrow[seen]
-        self.narrow[wide.name] = narrow
-        self.seen_as |= {wide.name: place.name, narrow.name: place.name}
-        initial = self.initial(layer, result, before)
-        given = self._narrow_given(layer, b.values[seen], before)
-        b.states.append(State(before.name, narrow.name, initial, given=given))
-        return wide
-
-    def _format_of(self, layer: Layer, state: str) -> Format:
-        return self.builder.values[f"{layer.name}.{state}"].format
-
-    def _running(self, x: Value, grows: bool) -> Format:
-        """The format of a reduction over time of x: as fine as x where int32 holds all steps."""
-        scale, zero_point = self.inputs.meaning(x)
-        most = (x.format.magnitude + np.abs(zero_point)) * np.abs(scale)
-        return self.choice.of_running(float(most.max()), float(np.abs(scale).min()), grows)
-
-    def _narrow_given(self, layer: Layer, wide: Value, narrow: Value) -> str:
-        """The narrow form of a state that a caller sets by the wide one."""
-        b = self.builder
-        given = Value(given_name(wide), wide.length, wide.format)
-        with b.apart(layer.name, LOAD):
-            if wide.format == narrow.format:
-                bits = signed_bits(wide.format.low, wide.format.high)
-                name, fmt = given_name(narrow), narrow.format
-                return b.emit("saturate", name, (given,), fmt, n=bits).name
-            return convert(b, given, narrow.format, given_name(narrow)).name
-
-    def initial(self, layer: Layer, name: str, state: Value) -> Floats:
+    def initial(self, layer: Layer, name: str, state: Integer) -> Floats:
         """The given values in the state's format, or zeros."""
-        given = layer.initial.get(name)
-        numbers = np.zeros(1) if given is None else given.astype(np.float64)
-        stored = np.floor(np.broadcast_to(numbers, (state.length,)) / state.format.scale + 0.5)
-        return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
+        return first_value(layer, name, wide(state).value)
 
-    def given(self, layer: Layer, name: str, state: Value) -> str:
+    def given(self, layer: Layer, name: str, state: Integer) -> str:
         """A state is set in its own format."""
-        comment = f"{name}, set by the caller"
-        return self.builder.value(given_name(state), state.length, state.format, comment).name
+        return self.states.given(name, wide(state).value)
 
-    def step_at(self, name: str, value: Value, n: int) -> Value:
+    def step_at(self, name: str, value: Integer, n: int) -> Number:
         """The value of one step, unchanged."""
-        source = self.inputs.origin(value)
-        step = self.builder.emit("step_at", f"{name}.y", (source,), source.format, n=n)
-        if value.name in self.inputs.formats:
-            self.inputs.formats[step.name] = self.inputs.formats[value.name]
-        return step
+        return step_of(self.storing, wide(value), n, f"{name}.y")
 
-    def concat(self, node: Concat, parts: list[Value]) -> Value:
-        """All parts in the coarsest of their formats; where only matrix products read them, no
-        operation at all: each part is an operand of its own.
-        """
-        b, name = self.builder, f"{node.name}.y"
-        length = sum(part.length for part in parts)
-        if self.choice.only_multiplied(node.output):
-            self.products.joined[name] = parts
-            return Value(name, length, Format("int16"))
-        parts = [self.inputs.unpacked(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
-        if len({part.format.scale for part in parts}) > 1:
-            parts = [as_fixed(b, v, f"{node.name}.part{k}") for k, v in enumerate(parts)]
-            coarsest = min(fraction_of(v) for v in parts)
-            parts = [
-                with_fraction(b, v, coarsest, f"{node.name}.part{k}") for k, v in enumerate(parts)
-            ]
-        low, high = min(v.format.low for v in parts), max(v.format.high for v in parts)
-        joined = Format("int32", parts[0].format.scale, low, high)
-        return b.emit("concat", name, tuple(parts), joined, length=length)
+    def concat(self, node: Concat, parts: list[Integer]) -> Integer:
+        """All parts in one format, or where only matrix products read them, none at all."""
+        name = f"{node.name}.y"
+        if self.reads.only(node.output):
+            return Joined(name, tuple(parts))
+        return concatenated(self.builder, [wide(x) for x in parts], node.name, name)
 
-    def part(self, node: Slice, x: Value) -> Value:
+    def part(self, node: Slice, x: Integer) -> Integer:
         """In the operand's own format, or scales; of a value that is kept twice, both forms."""
         name, features = f"{node.name}.y", range(node.begin, node.end)
-        value = self._cut(x, features, name)
-        if x.name in self.narrow and self.choice.is_read_by_matrix(node.output):
-            self.narrow[name] = self._cut(self.narrow[x.name], features, f"{name}_narrow")
-            self.seen_as[self.narrow[name].name] = name
-        return value
+        value = cut_number(self.storing, wide(x), features, name)
+        if not isinstance(x, Kept) or node.output not in self.reads.tensors:
+            return value
+        narrow = cut_number(self.storing, x.narrow, features, f"{name}_narrow")
+        return Kept(value, self.storing.seen_as(narrow, name))
 
-    def _cut(self, x: Value, features: range, name: str) -> Value:
-        """Some features of a vector; of a model input, with their scales."""
-        whole = self.inputs.formats.get(x.name)
-        value = cut(self.builder, self.inputs.origin(x), features, name)
-        if whole is not None:
-            self.inputs.formats[value.name] = whole.take(np.arange(features.start, features.stop))
-        return value
-
-    def recent(self, layer: Layer, x: Value, kernel: int, ends: int) -> Value:
+    def recent(self, layer: Layer, x: Integer, kernel: int, ends: int) -> Number:
         """Vectors as they are stored, what pads them before the first."""
-        pad = float(layer.initial.get("recent", np.zeros(1))[0])
-        padded = layer.window is not None and (layer.window.left or layer.window.right)
-        if padded and pad == 0.0 and not self.inputs.holds_zero(x):
-            unpacked = self.inputs.unpacked(self.builder, x, f"{layer.name}.x")
-            self.seen_as[unpacked.name] = x.name
-            x = unpacked
-        if any(e.kind == "affine" for e in walk(*layer.cell.results.values())):
-            x = self._storable(x, layer.name)
-        first = np.tile(self.inputs.stored(x, pad), kernel)
-        chosen = self.inputs.formats.get(x.name)
-        vectors = slide(self.builder, layer.name, self.inputs.origin(x), first, ends)
-        if chosen is not None:
-            places = np.tile(np.arange(x.length), kernel)
-            self.inputs.formats[vectors.name] = chosen.take(places)
-        return vectors
+        return window(self.storing, layer, x, kernel, ends)
 
-    def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
+    def dense_over_time(self, node: DenseOverTime, x: Integer, turn: Turn) -> Number:
         """A running sum of products, and its requantization after the last step."""
-        x = self._storable(x, node.name)
-        after, rows = self.products.over_time(node, x)
+        stored = wide(self.storing.storable(x, node.name))
+        after, rows = self.products.over_time(node, stored)
         self.builder.close_block(node.name, turn.sweep, turn.clock)
         result = requantize(self.builder, after, rows, f"{node.name}.y", node.name)
-        self.seen_as[result.name] = after.name
         self.builder.close_block(node.name, ONCE)
-        return result
+        return self.storing.seen_as(number(result), after.name)
 
-    def port(self, port: Port, value: Value, per_step: bool) -> ir.program.Port:
+    def port(self, port: Port, value: Integer, per_step: bool) -> ir.program.Port:
         """Scale and zero point of an input or output."""
-        scale, zero_point = self.inputs.meaning(value)
-        stored = self.inputs.origin(value).name
+        shown = wide(value)
+        scale, zero_point = shown.meaning()
         return ir.program.Port(
-            port.name, stored, port.axes, port.shape, per_step, scale, zero_point, port.limit
+            port.name, shown.name, port.axes, port.shape, per_step, scale, zero_point, port.limit
         )
-
-
-def given_name(state: Value) -> str:
-    """The name of the value that sets a state."""
-    return f"{state.name}_given"
 
 
 def lowered(
@@ -367,12 +239,12 @@ def lowered(
     entering: by first matrix of a product, what enters it in a program made before.
     """
     settings = Settings(options.activations, options.cell_state, options.weights)
-    rules = IntegerRules(model, ranges, options, entering or {})
+    formats = choose_formats(model, ranges, options)
+    rules = IntegerRules(model, formats, Rounding(ranges, options, entering or {}))
     program = with_derived_initials(prune(lower(model, rules, settings)))
-    scales = rules.builder.row_scales.items()
-    made = {name: scale for name, scale in scales if name in program.values}
-    program = with_meanings(program, rules.seen_as, ranges, rules.inputs.formats)
-    return Lowered(replace(program, row_scales=made), tuple(rules.products.rounding.products))
+    program = with_meanings(program, rules.storing.stands_for, ranges)
+    chosen = {name: why for name, why in rules.builder.chosen.items() if name in program.values}
+    return Lowered(replace(program, chosen=chosen), tuple(rules.products.rounding.products))
 
 
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:

@@ -45,10 +45,10 @@ def lower_lookup(
         return _shifted(b, ids, column, table, target, name)
     limit = table.scheme.limit
     largest = np.abs(table.rows).max(axis=1)
-    needed = largest / (limit * target.scale)
+    needed = largest / (limit * target.unit)
     n = int(np.floor(np.log2(MULTIPLIER_LIMIT / max(float(needed.max()), 2.0**-15))))
     multiplier = np.clip(np.ceil(needed * 2.0**n), 1, MULTIPLIER_LIMIT).astype(np.int64)
-    unit = target.scale / 2.0**n
+    unit = target.unit / 2.0**n
     rows = _rounded(table, (multiplier * unit)[:, None])
     reach = int((np.abs(rows).max(axis=1) * multiplier).max())
     value = b.emit(
@@ -66,7 +66,7 @@ def lower_lookup(
     value = shift_right(b, value, n, name)
     if value.format.low < target.low or value.format.high > target.high:
         value = saturate(b, value, signed_bits(target.low, target.high - 1), f"{name}_sat")
-    fmt = replace(value.format, storage=target.storage, scale=target.scale)
+    fmt = replace(value.format, storage=target.storage, scale=target.unit)
     return b.store(value, fmt)
 
 
@@ -80,7 +80,7 @@ def _rounded(table: Table, unit: Doubles | float) -> Ints:
 
 def _shifted(b: Builder, ids: Value, column: int, table: Table, target: Format, name: str) -> Value:
     """The same where all rows have one scale, a power of two."""
-    largest = max(float(np.abs(table.rows).max()), target.scale)
+    largest = max(float(np.abs(table.rows).max()), target.unit)
     unit = 2.0 ** np.ceil(np.log2(largest / table.scheme.limit))
     rows = _rounded(table, unit)
     most = int(np.abs(rows).max())

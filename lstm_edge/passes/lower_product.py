@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,9 +14,10 @@ from lstm_edge.passes.fixed.arithmetic import add_or_subtract
 from lstm_edge.passes.lift import Weighed, lift, lifts
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
-from lstm_edge.passes.lower_input import Inputs
+from lstm_edge.passes.numbers import Integer, Joined, Number, number
 from lstm_edge.passes.quantize_rows import Operand, Rows, columns_of, sharing_groups, typical
 from lstm_edge.passes.round_products import Called, Rounding
+from lstm_edge.passes.storing import Storing
 from lstm_edge.rounding import Doubles
 
 
@@ -25,24 +25,20 @@ from lstm_edge.rounding import Doubles
 class Products:
     """The matrix products of the program that `builder` holds.
 
-    seen_as: value name -> its name in the float program, where the two differ. storable: a value
-    as an operand, in the width that a layer wants. joined: value that is only the operand of
-    products -> the parts that stand for it. lifts: layer -> how far operands are shifted left.
+    storing: how operands get the width that a layer wants. lifts: layer -> how far operands are
+    shifted left.
     """
 
     builder: Builder
-    inputs: Inputs
+    storing: Storing
     rounding: Rounding
-    seen_as: dict[str, str]
-    storable: Callable[[Value, str], Value]
-    joined: dict[str, list[Value]] = field(default_factory=dict)
     lifts: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def affine(self, node: Expr, args: list[Value], place: Place) -> Value:
+    def affine(self, node: Expr, given: list[Integer], place: Place) -> Number:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
         layer = place.layer
-        args = [self.storable(v, layer.name) for v in args]
-        key = tuple(self.seen_as.get(v.name, v.name) for v in args)
+        args = [self.storing.storable(x, layer.name) for x in given]
+        key = tuple(x.real for x in args)
         bias = layer.params[node.name].astype(np.float64)
         gate = node.name.removeprefix("b_")
         prefix = f"{layer.name}.{gate}"
@@ -70,9 +66,9 @@ class Products:
         total = parts[0]
         for part in parts[1:]:
             total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
-        return total
+        return number(total)
 
-    def _lifts(self, node: Expr, args: list[Value], layer: Layer) -> dict[str, int]:
+    def _lifts(self, node: Expr, args: list[Number | Joined], layer: Layer) -> dict[str, int]:
         """What the operands of a product are shifted left by in all products of their layer."""
         found: dict[str, list[Doubles]] = {}
         largest: dict[str, int] = {}
@@ -98,31 +94,32 @@ class Products:
         name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
         return lift(self.builder, operand, bits, f"{layer}.{name}_lifted")
 
-    def _operands(self, value: Value, matrix: str, weights: Doubles, layer: str) -> list[Operand]:
+    def _operands(
+        self, x: Number | Joined, matrix: str, weights: Doubles, layer: str
+    ) -> list[Operand]:
         """A factor, or the parts of a joined one with their columns: each keeps its own scale."""
-        parts = self.joined.get(value.name)
-        if parts is None:
-            return [self._operand(value, matrix, weights)]
+        if isinstance(x, Number):
+            return [_operand(x, matrix, weights)]
         found, start = [], 0
-        for k, part in enumerate(parts):
+        for k, part in enumerate(x.parts):
             columns = weights[:, start : start + part.length]
-            found += self._operands(self.storable(part, layer), f"{matrix}_{k}", columns, layer)
+            stored = self.storing.storable(part, layer)
+            found += self._operands(stored, f"{matrix}_{k}", columns, layer)
             start += part.length
         return found
 
-    def _operand(self, value: Value, matrix: str, weights: Doubles) -> Operand:
-        scale, zero_point = self.inputs.meaning(value)
-        value = self.inputs.origin(value)
-        return Operand(value, matrix, weights, scale, zero_point, value.format.magnitude)
-
-    def over_time(self, node: DenseOverTime, x: Value) -> tuple[Value, Rows]:
+    def over_time(self, node: DenseOverTime, x: Number) -> tuple[Value, Rows]:
         """The running sum of products with the weights of each step, and how it is scaled."""
         operands = tuple(
-            self._operand(x, f"{node.name}.W{t}", node.weights[t].astype(np.float64))
+            _operand(x, f"{node.name}.W{t}", node.weights[t].astype(np.float64))
             for t in range(len(node.weights))
         )
         called = Called(node.name, node.source or node.name, f"{node.name}.sum_next")
-        read = self.seen_as.get(x.name, x.name)
         bias = node.bias.astype(np.float64)
-        rows = self.rounding.rows_over_time(operands, bias, called, read, f"{node.name}.W")
-        return emit_running_sum(self.builder, self.inputs.origin(x), rows, node.name), rows
+        rows = self.rounding.rows_over_time(operands, bias, called, x.real, f"{node.name}.W")
+        return emit_running_sum(self.builder, x.value, rows, node.name), rows
+
+
+def _operand(x: Number, matrix: str, weights: Doubles) -> Operand:
+    scale, zero_point = x.meaning()
+    return Operand(x.value, matrix, weights, scale, zero_point, x.value.format.magnitude)

@@ -13,7 +13,7 @@ from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import Program, Settings, State, Value
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.lower import Place, cut, integers, lower, tapped
+from lstm_edge.passes.lower import Place, cut, integers, lower, restart, tapped
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.sweeps import Turn
 
@@ -36,6 +36,10 @@ class RealRules:
         return self.builder.value(
             f"{layer.name}.{name}", units, FLOAT32, f"{name} of the last step"
         )
+
+    def restarted(self, state: Value, first: Floats) -> Value:
+        """At the first step of a window what it starts from."""
+        return restart(self.builder, state, first)
 
     def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
         """One operation for each node, four for a softmax."""

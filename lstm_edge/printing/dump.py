@@ -5,10 +5,11 @@ from __future__ import annotations
 from lstm_edge.artifacts import Compilation
 from lstm_edge.emit.render import Rendered
 from lstm_edge.errors import DataError
+from lstm_edge.ir.chosen import format_lines
 from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.printing.model import model
 
-DUMPS = ("model", "real", "integer", "schedule")
+DUMPS = ("model", "real", "formats", "integer", "schedule")
 
 
 def dump(result: Compilation, which: str) -> str:
@@ -19,6 +20,8 @@ def dump(result: Compilation, which: str) -> str:
         return model(result.model)
     if which == "real":
         return program(result.reference)
+    if which == "formats":
+        return formats(result.program)
     if which == "integer":
         return program(result.program)
     lines = []
@@ -38,6 +41,16 @@ def _schedule(made: Rendered) -> list[str]:
         lines.append(f"  reads   {', '.join((*phase.whole, *phase.loads, *phase.scalars)) or '-'}")
         lines.append(f"  stores  {', '.join(phase.stores) or '-'}")
     return lines
+
+
+def formats(p: Program) -> str:
+    """What was chosen of the formats, one a line, and where its range comes from."""
+    lines = []
+    for line in format_lines(p):
+        least, most = line.scales
+        scales = "" if least == most else f", {least:.3g} to {most:.3g}"
+        lines.append(f"{line.name} [{line.length}]: {line.format}{scales}; {line.why}")
+    return "\n".join(lines) if lines else "float32: no format was chosen"
 
 
 def program(p: Program) -> str:

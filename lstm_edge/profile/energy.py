@@ -50,7 +50,10 @@ def load_part(name: str, core: str) -> Part:
         raise TargetError(f"--board {name}: no part with a sourced energy figure; {offered}")
     part = _part(name, found)
     if part.core != core:
-        raise TargetError(f"--board {name} has a {part.core}, the bundle is for {core}; {offered}")
+        raise TargetError(
+            f"--board {name} has a {part.core}, the bundle is for {core}: compile the model for "
+            f"{part.core}; {offered}"
+        )
     return part
 
 

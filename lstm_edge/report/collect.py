@@ -9,6 +9,7 @@ from typing import Any
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import COST_STEPS
 from lstm_edge.errors import DataError
+from lstm_edge.ir.chosen import format_lines
 from lstm_edge.manifest import (
     AttemptEntry,
     BudgetEntry,
@@ -76,6 +77,7 @@ def collect(
         tuple(dict.fromkeys((*known, *verified.warnings))),
         ports,
         study,
+        format_lines(bundle.program),
     )
 
 

@@ -230,6 +230,12 @@ def test_what_a_study_decides_is_not_given_beside_it(option: dict[str, Any]) -> 
         lstm_edge.compile(DIGITS, target="cortex-m4", from_study="a.study", **option)
 
 
+def test_what_is_printed_fits_a_terminal(model: Compiled) -> None:
+    for text in (str(model), str(lstm_edge.load(DIGITS))):
+        assert max(map(len, text.splitlines())) <= 80
+    assert repr(model.verify(on=["host"])).startswith("Verified(host: identical, logits: SQNR ")
+
+
 def test_an_unknown_target_is_an_error_of_targets() -> None:
     with pytest.raises(lstm_edge.TargetError, match="cortex-m99"):
         lstm_edge.compile(DIGITS, target="cortex-m99")

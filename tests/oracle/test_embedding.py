@@ -107,7 +107,7 @@ def rows_of(model: Model, count: int) -> np.ndarray:
             rows.append(y)
 
     run(program, {"ids": ids}, observe=observe)
-    return np.concatenate(rows) * program.values["embedding.y"].format.scale
+    return np.concatenate(rows) * program.values["embedding.y"].format.unit
 
 
 @pytest.mark.parametrize("width", [4, 16, 64])

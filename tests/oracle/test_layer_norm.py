@@ -25,7 +25,7 @@ KINDS = {
 
 
 def port(value: Value) -> Port:
-    scale = np.full(value.length, value.format.scale)
+    scale = np.full(value.length, value.format.unit)
     points = np.zeros(value.length, np.int64)
     axes = ("time", "feature")
     return Port(value.name, value.name, axes, (-1, value.length), True, scale, points)

@@ -219,7 +219,7 @@ def test_the_cell_state_saturates_at_its_format(cell_state: int) -> None:
     model = with_params(model, "lstm", **open_gates)
     program = quantized(model, random_inputs(model, 4, 6), Options(12, cell_state))
     fmt = program.values["lstm0.c"].format
-    limit = fmt.high * fmt.scale
+    limit = fmt.high * fmt.unit
     inputs = stored(program, random_inputs(model, 1, int(1.1 * limit) + 50))
     seen = []
     state = None

@@ -178,11 +178,11 @@ def test_an_unknown_target_is_refused_with_those_there_are(folder: Path) -> None
     assert tree(folder) == {}
 
 
-@pytest.mark.parametrize("form", ["model", "real", "integer", "schedule"])
+@pytest.mark.parametrize("form", ["model", "real", "formats", "integer", "schedule"])
 def test_dump_ir_prints_and_writes_nothing(form: str, folder: Path) -> None:
     text = done("compile", MODEL, "--target", "host", "--dump-ir", form).stdout
     assert "lstm" in text
-    assert len(text.splitlines()) > 4
+    assert len(text.splitlines()) > 2
     assert tree(folder) == {}
 
 

@@ -10,10 +10,8 @@ import pytest
 
 import lstm_edge
 from lstm_edge.fake_quantization import HIDDEN_STATE, fake_quant, fake_quant_activations
-from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.choose_formats import FormatChoice, Options
+from lstm_edge.passes.formats import activation
 from lstm_edge.rounding import WEIGHT_LIMITS
-from tests.support.models import random_model
 
 Doubles = npt.NDArray[np.float64]
 
@@ -101,9 +99,7 @@ def test_rows_of_zeros_stay_zeros() -> None:
 @pytest.mark.parametrize("largest", [0.02, 0.3, 1.0, 3.7])
 @pytest.mark.parametrize("bound", [1.0, 2.0, np.inf])
 def test_activations_are_those_of_the_compiler(bits: int, largest: float, bound: float) -> None:
-    model = random_model(0)
-    choice = FormatChoice(model, Ranges({}, {}, {}, True), Options(bits), frozenset())
-    stored = choice.of_activation(largest, bound, "lstm")
+    stored = activation(bits, largest, bound).format
     values = np.linspace(-6.0, 6.0, 4001)
     counts = np.clip(np.floor(values / stored.scale + 0.5), stored.low, stored.high)
     found = fake_quant_activations(values, bits, largest=largest, bound=bound)

@@ -15,7 +15,7 @@ from lstm_edge.formats import fraction_bits
 from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
-from lstm_edge.passes.choose_formats import Options
+from lstm_edge.passes.options import Options
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import quantized
 
@@ -51,17 +51,11 @@ def stored_weights(program: Program, op: Op) -> tuple[Ints, Doubles, Doubles]:
     after = reader(program, op.dest)
     shift = -after.n if after.kind == "shift" else 0
     after = reader(program, after.dest) if shift else after
-    fraction = fraction_bits(program.values[after.dest].format.scale)
+    fraction = fraction_bits(program.values[after.dest].format.unit)
     assert after.kind == "mulw"
     assert fraction is not None
     multiplier = program.constants[after.args[1]].astype(np.float64)
-    of_input = {port.value: port.scale for port in program.inputs}
-    for lift in ops_of(program):
-        if lift.kind == "shift" and lift.n < 0 and lift.args[0] in of_input:
-            of_input[lift.dest] = of_input[lift.args[0]] * 2.0**lift.n
-    scales = [of_input.get(v, np.full(1, program.values[v].format.scale)) for v in op.args]
-    lengths = [program.values[v].length for v in op.args]
-    columns = [np.broadcast_to(s, n) for s, n in zip(scales, lengths, strict=True)]
+    columns = [v.format.scales(v.length) for v in (program.values[name] for name in op.args)]
     integers = [program.constants[m].astype(np.int64) for m in op.matrices]
     units = multiplier * 2.0 ** (shift - fraction - 16)
     return np.concatenate(integers, axis=1), units, np.concatenate(columns)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from lstm_edge.formats import (
@@ -86,6 +89,44 @@ def test_a_fixed_format_counts_in_its_fraction() -> None:
     assert fixed(-2, 0, 1).scale == 4.0
 
 
+SENSORS = saturated(1.0, 12).with_meaning(np.array([0.5, 0.25, 2.0]), np.array([0, -7, 100]))
+"""Three features with scales and zero points of their own."""
+
+
+def test_each_number_has_its_meaning() -> None:
+    assert SENSORS.scales(3).tolist() == [0.5, 0.25, 2.0]
+    assert SENSORS.zero_points(3).tolist() == [0, -7, 100]
+    assert saturated(0.5, 8).scales(2).tolist() == [0.5, 0.5]
+    assert saturated(0.5, 8).zero_points(2).tolist() == [0, 0]
+
+
+def test_what_all_numbers_share_is_said_once() -> None:
+    assert saturated(1.0, 8).with_meaning(np.full(4, 0.5)) == saturated(0.5, 8)
+    assert SENSORS.take([1, 1]) == replace(SENSORS, scale=0.25, zero_point=-7)
+    assert SENSORS.take(range(3)) == SENSORS
+
+
+def test_places_take_their_meaning_along() -> None:
+    window = SENSORS.take(np.tile(np.arange(3), 2))
+    assert window.scale == (0.5, 0.25, 2.0, 0.5, 0.25, 2.0)
+    assert window.zero_point == (0, -7, 100, 0, -7, 100)
+    assert saturated(0.5, 8).take([5]) == saturated(0.5, 8)
+
+
+def test_a_shift_to_the_left_makes_every_scale_finer() -> None:
+    assert SENSORS.finer(2) == (0.125, 0.0625, 0.5)
+    assert saturated(0.5, 8).finer(-2) == 2.0
+
+
+@pytest.mark.parametrize(
+    "fmt", [SENSORS, replace(SENSORS, zero_point=0), replace(SENSORS, scale=1.0, zero_point=1)]
+)
+def test_numbers_of_different_meanings_have_no_common_unit(fmt: Format) -> None:
+    assert not fmt.is_uniform
+    with pytest.raises(AssertionError):
+        _ = fmt.unit
+
+
 def test_magnitude_is_that_of_the_larger_end() -> None:
     assert Format("int8", 1.0, -128, 127).magnitude == 128
     assert Format("int8", 1.0, -3, 100).magnitude == 100
@@ -101,6 +142,9 @@ def test_magnitude_is_that_of_the_larger_end() -> None:
         (saturated(1.0, 8), "Q7.0 in int8"),
         (saturated(0.25 / 127, 8), "int8, 8 bits, scale 0.00196850394"),
         (saturated(4.0, 8), "int8, 8 bits, scale 4"),
+        (saturated(1.0, 8).with_meaning(np.array([0.5, 0.5])), "Q6.1 in int8"),
+        (saturated(1.0, 8).with_meaning(np.ones(2), np.array([3, 3])), "int8, 8 bits, one scale"),
+        (SENSORS, "int16, 12 bits, a scale per feature"),
         (FLOAT32, "float32"),
     ],
 )

@@ -169,6 +169,16 @@ def test_recordings_are_cut_to_most_numbers_without_padding(series: Program) -> 
     assert np.array_equal(cut.inputs["x"][:, 0], np.stack(kept))
 
 
+def test_a_list_of_batches_is_no_list_of_recordings(digits: Program, series: Program) -> None:
+    rows = RNG.normal(size=(6, 8, 8)).astype(np.float32)
+    with pytest.raises(DataError, match=r"item 1 of the list holds 2 samples, .*numpy.concat"):
+        given(digits, [rows[0], rows[1:3]])
+    assert len(given(digits, [rows[0], rows[1]]).recordings) == 2
+    assert len(given(series, [X[:2], X[2:]]).recordings) == 2
+    both = given(digits, {"rows__0": rows[:2], "rows__1": rows[2:]})
+    assert len(both.recordings) == 2
+
+
 @pytest.mark.parametrize(
     ("names", "says"),
     [

@@ -48,7 +48,7 @@ def test_a_number_times_the_scale_of_its_format_is_the_real_one(number: int, opt
     compared = [n for n in formats if n in ours and program.stands_for.get(n) in theirs]
     assert compared
     for name in compared:
-        scale = program.values[name].format.scale
+        scale = program.values[name].format.unit
         expected = np.concatenate([a.ravel() for a in theirs[program.stands_for[name]]])
         found = np.concatenate([a.ravel() for a in ours[name]]) * scale
         if found.shape != expected.shape:

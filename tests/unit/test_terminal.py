@@ -39,7 +39,7 @@ def test_what_compile_prints_fits(tmp_path: Path) -> None:
     assert "  cortex-m55\n" in text
     assert "  tried" in text
     assert [line for line in wide(text) if str(tmp_path) not in line] == []
-    for form in ("model", "real", "integer", "schedule"):
+    for form in ("model", "real", "formats", "integer", "schedule"):
         words = ("--target", "cortex-m4", "--dump-ir", form)
         assert wide(done("compile", MODEL, *words).stdout) == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format, fixed
@@ -16,6 +18,7 @@ from lstm_edge.passes.fixed.shifts import (
     width,
     with_fraction,
 )
+from lstm_edge.passes.numbers import Number, number
 
 FLOOR = 0.5
 """What rounding down takes on average, in units."""
@@ -27,12 +30,13 @@ def product_range(a: Format, b: Format) -> tuple[int, int]:
     return min(corners), max(corners)
 
 
-def multiply(b: Builder, x: Value, y: Value, name: str, comment: str) -> Value:
-    """x * y: exact for two 16-bit values, else the upper bits by `mulw`."""
-    for gate, other in ((x, y), (y, x)):
-        if gate.name in b.centred and other.name not in b.constants and width(other) > 16:
-            return _gated(b, other, b.centred[gate.name], name, comment)
-    x, y = as_fixed(b, x, f"{name}_a"), as_fixed(b, y, f"{name}_b")
+def multiply(b: Builder, one: Number, other: Number, name: str, comment: str) -> Number:
+    """The product: exact for two 16-bit values, else the upper bits by `mulw`."""
+    for gate, factor in ((one, other), (other, one)):
+        x = factor.value
+        if gate.centred is not None and x.name not in b.constants and width(x) > 16:
+            return _gated(b, x, gate.centred, name, comment)
+    x, y = as_fixed(b, one.value, f"{name}_a"), as_fixed(b, other.value, f"{name}_b")
     x, y = (narrow(b, v, f"{name}_narrow") if v.name in b.constants else v for v in (x, y))
     if width(x) < width(y):
         x, y = y, x
@@ -41,41 +45,51 @@ def multiply(b: Builder, x: Value, y: Value, name: str, comment: str) -> Value:
     fraction = fraction_of(x) + fraction_of(y)
     low, high = product_range(x.format, y.format)
     if width(x) <= 16:
-        return b.emit("mul", name, (x, y), fixed(fraction, low, high, "int32"), comment=comment)
+        exact = fixed(fraction, low, high, "int32")
+        return number(b.emit("mul", name, (x, y), exact, comment=comment))
     wide = fixed(fraction - 16, low >> 16, high >> 16, "int32")
     product = b.emit("mulw", name, (x, y), wide, comment=comment)
-    b.lost[product.name] = FLOOR
-    return product
+    return replace(number(product), lost=FLOOR)
 
 
-def _gated(b: Builder, x: Value, centred: Value, name: str, comment: str) -> Value:
+def _gated(b: Builder, x: Value, centred: Value, name: str, comment: str) -> Number:
     """x times a gate, as x / 2 + x * (gate - 1/2): the gate has 16 fractional bits."""
     x = as_fixed(b, x, f"{name}_a")
     low, high = x.format.low, x.format.high
     half = b.emit(
-        "shift", f"{name}_half", (x,), Format("int32", x.format.scale, low >> 1, high >> 1), n=1
+        "shift", f"{name}_half", (x,), Format("int32", x.format.unit, low >> 1, high >> 1), n=1
     )
     ends = product_range(x.format, centred.format)
-    wide = Format("int32", x.format.scale, ends[0] >> 16, ends[1] >> 16)
+    wide = Format("int32", x.format.unit, ends[0] >> 16, ends[1] >> 16)
     rest = b.emit("mulw", f"{name}_rest", (x, centred), wide)
-    both = Format("int32", x.format.scale, half.format.low + wide.low, half.format.high + wide.high)
+    both = Format("int32", x.format.unit, half.format.low + wide.low, half.format.high + wide.high)
     product = b.emit("add", name, (half, rest), both, comment=comment)
-    b.lost[product.name] = FLOOR / 2 + FLOOR
-    return product
+    return replace(number(product), lost=FLOOR / 2 + FLOOR)
 
 
-def add_or_subtract(b: Builder, kind: str, x: Value, y: Value, name: str, comment: str) -> Value:
-    """x + y or x - y at the coarser of the two formats, coarser still where the sum needs it."""
+def add_or_subtract(
+    b: Builder,
+    kind: str,
+    x: Value,
+    y: Value,
+    name: str,
+    comment: str,
+    lost: tuple[float, float] = (0.0, 0.0),
+) -> Value:
+    """x + y or x - y at the coarser of the two formats, coarser still where the sum needs it.
+
+    lost: how far x and y lie below the exact values on average, in their own units.
+    """
     x, y = as_fixed(b, x, f"{name}_a"), as_fixed(b, y, f"{name}_b")
     fraction = min(fraction_of(x), fraction_of(y))
     while _sum_range(kind, x, y, fraction) is None:
         fraction -= 1
     sign = 1.0 if kind == "add" else -1.0
     finer_x, finer_y = fraction_of(x) > fraction, fraction_of(y) > fraction
-    if finer_y and not finer_x and x.name in b.lost:
-        y = _made_up(b, y, fraction, sign * b.lost[x.name], f"{name}_b")
-    if finer_x and not finer_y and y.name in b.lost:
-        x = _made_up(b, x, fraction, sign * b.lost[y.name], f"{name}_a")
+    if finer_y and not finer_x and lost[0]:
+        y = _made_up(b, y, fraction, sign * lost[0], f"{name}_b")
+    if finer_x and not finer_y and lost[1]:
+        x = _made_up(b, x, fraction, sign * lost[1], f"{name}_a")
     x = with_fraction(b, x, fraction, f"{name}_a")
     y = with_fraction(b, y, fraction, f"{name}_b")
     low, high = _limits(kind, x.format, y.format)
@@ -96,7 +110,7 @@ def _made_up(b: Builder, value: Value, fraction: int, lost: float, name: str) ->
     constant = b.vector(
         f"rounding_{added}_q{unit}", np.array([added]), fixed(unit, added, added, "int32")
     )
-    more = Format("int32", value.format.scale, low, high)
+    more = Format("int32", value.format.unit, low, high)
     raised = b.emit("add", f"{name}_raised", (value, constant), more)
     return shift_right(b, raised, n, name, rounded=False)
 

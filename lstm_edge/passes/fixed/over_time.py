@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -31,7 +33,7 @@ def within(b: Builder, args: list[Value], name: str, comment: str) -> Value:
 def mean(b: Builder, total: Value, over: Length, name: str, comment: str) -> Value:
     """A sum over the steps of a sequence divided by their number."""
     low, high = min(total.format.low, 0), max(total.format.high, 0)
-    fmt = Format("int32", total.format.scale, low, high)
+    fmt = Format("int32", total.format.unit, low, high)
     return b.emit(
         "mean_over_steps", name, (total,), fmt, n=over.offset, count=over.stride, comment=comment
     )
@@ -43,10 +45,12 @@ def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int) -> Value:
     ends: how many ticks after the last one x ends.
     """
     name = f"{layer}.recent"
-    before = b.value(name, len(first), x.format, "the last vectors")
+    vectors = x.format.take(np.tile(np.arange(x.length), len(first) // x.length))
+    before = b.value(name, len(first), vectors, "the last vectors")
     low, high = int(first.min()), int(first.max())
     pads = first[:1] if low == high else first
-    pad = b.vector(f"{layer}.pad", pads, Format(x.format.storage, x.format.scale, low, high))
-    after = b.emit("slide", f"{name}_next", (before, x, pad), x.format, length=len(first), n=ends)
+    padding = replace(vectors if len(pads) > 1 else x.format.take([0]), low=low, high=high)
+    pad = b.vector(f"{layer}.pad", pads, padding)
+    after = b.emit("slide", f"{name}_next", (before, x, pad), vectors, length=len(first), n=ends)
     b.states.append(State(name, after.name, first, accumulator=True))
     return after

@@ -33,24 +33,29 @@ def multiplier_for(ratio: float) -> tuple[int, int]:
 def as_fixed(b: Builder, value: Value, name: str) -> Value:
     """The value in a power-of-two format: itself, or scaled by an int16 multiplier."""
     fmt = value.format
-    if fraction_bits(fmt.scale) is not None:
+    if fraction_bits(fmt.unit) is not None:
         return value
     lift = max(0, 30 - signed_bits(fmt.low, fmt.high))
     wide = shift_left(b, value, lift, f"{name}_lifted")
-    m, n = multiplier_for(wide.format.scale)
+    m, n = multiplier_for(wide.format.unit)
     factor = b.vector(f"{name}_m", np.array([m], np.int64), fixed(n, m, m, "int16"))
     low, high = (wide.format.low * m) >> 16, (wide.format.high * m) >> 16
     return b.emit("mulw", f"{name}_fixed", (wide, factor), fixed(n - 16, low, high, "int32"))
 
 
-def unpack_input(b: Builder, value: Value, scale: Doubles, zero_point: Ints, name: str) -> Value:
+def unpack_input(b: Builder, value: Value, meaning: Format, name: str) -> Value:
     """A model input with a scale per feature as fixed point, for elementwise use."""
-    fmt = value.format
+    fmt, scale, zero_point = (
+        value.format,
+        meaning.scales(value.length),
+        meaning.zero_points(value.length),
+    )
     low, high = fmt.low - int(zero_point.max()), fmt.high - int(zero_point.min())
     if np.any(zero_point != 0):
         points = Format("int32", 1.0, int(zero_point.min()), int(zero_point.max()))
         offset = b.vector(f"{name}_zero_point", zero_point, points)
-        value = b.emit("sub", f"{name}_centred", (value, offset), Format("int32", 1.0, low, high))
+        centred = Format("int32", 1.0, low, high).with_meaning(scale)
+        value = b.emit("sub", f"{name}_centred", (value, offset), centred)
     if all(fraction_bits(abs(float(s))) is not None for s in scale) and np.all(scale > 0.0):
         return _aligned(b, value, -np.log2(scale).astype(np.int64), name)
     lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
@@ -79,7 +84,8 @@ def _aligned(b: Builder, value: Value, fraction: Ints, name: str) -> Value:
     if up.min() == most:
         return b.emit("shift", name, (value,), wide, n=-most)
     counts = b.vector(f"{name}_up", up, Format("int8", 1.0, 0, most))
-    value = b.emit("lift", name, (value, counts), wide)
+    lifted = wide.with_meaning(2.0 ** -(fraction + up).astype(np.float64))
+    value = b.emit("lift", name, (value, counts), lifted)
     if not down.any():
         return value
     counts = b.vector(f"{name}_down", down, Format("int8", 1.0, 0, int(down.max())))
@@ -95,21 +101,21 @@ def _lifted(value: Value, ratio: float) -> int:
 def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
     """The value in a format whose scale is no power of two, to nearest, saturated."""
     value = as_fixed(b, value, name)
-    ratio = target.scale / value.format.scale
+    ratio = target.unit / value.format.unit
     most = int(np.ceil(target.magnitude * ratio))
     if _lifted(value, ratio) < 17 and most < value.format.magnitude:  # it saturates anyway
         value = saturate(b, value, signed_bits(-most, most), f"{name}_limited")
     lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
     wide = shift_left(b, value, lift, f"{name}_lifted")
-    m, n = multiplier_for(wide.format.scale / target.scale)
+    m, n = multiplier_for(wide.format.unit / target.unit)
     if n < 17:
         raise QuantizationError(
-            f"{value.name}: one unit of its format is {target.scale:.3g}, too fine for its range; "
+            f"{value.name}: one unit of its format is {target.unit:.3g}, too fine for its range; "
             "calibrate with more representative data or use 12-bit activations"
         )
     factor = b.vector(f"{name}_multiplier", np.array([m]), Format("int16", 1.0, m, m))
     low, high = (wide.format.low * m) >> 16, (wide.format.high * m) >> 16
-    unit = target.scale / 2.0 ** (n - 16)
+    unit = target.unit / 2.0 ** (n - 16)
     scaled = b.emit("mulw", f"{name}_scaled", (wide, factor), Format("int32", unit, low, high))
     rounded = shift_right(b, scaled, n - 16, f"{name}_rounded")
     bits = signed_bits(target.low, target.high)
@@ -118,7 +124,7 @@ def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
 
 def convert(b: Builder, value: Value, target: Format, name: str) -> Value:
     """The value in the target's scale, within its range, in its storage."""
-    fraction = fraction_bits(target.scale)
+    fraction = fraction_bits(target.unit)
     if fraction is None:
         return rescale(b, value, target, name)
     value = as_fixed(b, value, name)

@@ -23,9 +23,9 @@ Doubles = npt.NDArray[np.float64]
 
 def fraction_of(value: Value) -> int:
     """Fractional bits of a fixed-point value."""
-    bits = fraction_bits(value.format.scale)
+    bits = fraction_bits(value.format.unit)
     if bits is None:
-        raise QuantizationError(f"{value.name}: scale {value.format.scale} is no power of two")
+        raise QuantizationError(f"{value.name}: scale {value.format.unit} is no power of two")
     return bits
 
 
@@ -45,7 +45,7 @@ def shift_left(b: Builder, value: Value, n: int, name: str) -> Value:
             f"{value.name}: {signed_bits(fmt.low, fmt.high)} bits leave no room for {n} more; "
             "the values of this layer span too wide a range for int32"
         )
-    shifted = Format("int32", fmt.scale / 2.0**n, low, high)
+    shifted = Format("int32", fmt.finer(n), low, high)
     return b.emit("shift", name, (value,), shifted, n=-n)
 
 
@@ -59,7 +59,7 @@ def shift_right(b: Builder, value: Value, n: int, name: str, rounded: bool = Tru
         half, rounded = 0, False
     low, high = (fmt.low + half) >> n, (fmt.high + half) >> n
     kind = "round_shift" if rounded else "shift"
-    return b.emit(kind, name, (value,), Format("int32", fmt.scale * 2.0**n, low, high), n=n)
+    return b.emit(kind, name, (value,), Format("int32", fmt.finer(-n), low, high), n=n)
 
 
 def constant_vector(b: Builder, name: str, numbers: Doubles) -> Value:
@@ -78,7 +78,7 @@ def _recast(b: Builder, value: Value, fraction: int) -> Value:
     """The constant `value` with another number of fractional bits, rounded at compile time."""
     if fraction == fraction_of(value):
         return value
-    numbers = b.constants[value.name] * value.format.scale
+    numbers = b.constants[value.name] * value.format.unit
     return _constant_at(b, f"{value.name}_q{fraction}", numbers, fraction)
 
 
@@ -86,7 +86,7 @@ def bound_at(b: Builder, value: Value, fraction: int) -> Value:
     """The constant `value` with this many fractional bits, limited to int32: a bound beyond that
     bounds nothing.
     """
-    numbers = b.constants[value.name] * value.format.scale
+    numbers = b.constants[value.name] * value.format.unit
     largest = INT32_MAX / 2.0**fraction
     return _constant_at(
         b, f"{value.name}_bound_q{fraction}", np.clip(numbers, -largest, largest), fraction
@@ -119,6 +119,6 @@ def saturate(b: Builder, value: Value, bits: int, name: str) -> Value:
     fmt = value.format
     if signed_bits(fmt.low, fmt.high) <= bits:
         return value
-    limits = saturated(fmt.scale, bits)
-    clamped = Format("int32", fmt.scale, max(fmt.low, limits.low), min(fmt.high, limits.high))
+    limits = saturated(fmt.unit, bits)
+    clamped = Format("int32", fmt.unit, max(fmt.low, limits.low), min(fmt.high, limits.high))
     return b.emit("saturate", name, (value,), clamped, n=bits)

@@ -153,7 +153,7 @@ void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values);
 
 /*
  * One time step.
- * x: 2 numbers, int16, 16 bits, one scale
+ * x: 2 numbers, int16, 16 bits, scale 0.00156254769
  * probability: 2 numbers, int16, 16 bits, scale 3.05213038e-05
  * hidden: 3 numbers, Q1.11 in int16
  * probability: NULL at steps whose result is not wanted, to save its work

@@ -65,7 +65,7 @@ void pairs_set_lstm_h(pairs_state *state, const pairs_lstm_h_state_t *values);
 
 /*
  * One time step.
- * x: 2 numbers, int16, 16 bits, one scale
+ * x: 2 numbers, int16, 16 bits, scale 0.00156254769
  * probability: 2 numbers, int16, 16 bits, scale 3.05213038e-05
  * hidden: 3 numbers, Q1.11 in int16
  * probability: NULL at steps whose result is not wanted, to save its work

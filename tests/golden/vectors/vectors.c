@@ -26,6 +26,11 @@
 #error "this file was generated for a core with the DSP extension; compile the model again for yours"
 #endif
 
+#if defined(__has_include)
+#if !__has_include(<arm_acle.h>)
+#error "this file was generated for a Cortex-M with the DSP extension; compile the model again for yours (host and portable give the same bits)"
+#endif
+#endif
 #include <arm_acle.h>
 #include <arm_mve.h>
 

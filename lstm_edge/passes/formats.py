@@ -1,0 +1,99 @@
+"""The formats of a model: what a program is lowered to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_edge.choices import Why
+from lstm_edge.formats import Format, saturated
+from lstm_edge.passes.options import Options
+from lstm_edge.rounding import BOUND_SLACK, MARGIN, SMALLEST, activation_format, bits_above
+
+FACTOR_MARGIN = 4.0
+"""How far beyond its calibrated range a 16-bit factor may go: a relu has no bound."""
+OPEN_STEPS = 2**12
+"""Steps of a sequence of any length that a sum over time has room for before it saturates."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A format, and where its range comes from."""
+
+    format: Format
+    why: Why
+
+
+@dataclass(frozen=True)
+class Formats:
+    """What `choose_formats` chose for a model.
+
+    inputs: tensor -> of a model input, feature by feature. states: layer.state -> as it is kept.
+    narrow: the same -> as matrix products read it, where it is kept for them a second time. tables:
+    layer.parameter -> of the rows of an embedding. What else is stored has a format by the bound
+    that its operations prove, and by `largest`: value of the float program -> the largest magnitude
+    that calibration saw. steps, padding: of the model's sequences, None if of any length.
+    """
+
+    options: Options
+    from_data: bool
+    largest: Mapping[str, float]
+    inputs: Mapping[str, Chosen]
+    states: Mapping[str, Chosen]
+    narrow: Mapping[str, Chosen]
+    tables: Mapping[str, Chosen]
+    steps: int | None
+    padding: int
+
+    def activation(self, name: str, bound: float, layer: str) -> Chosen:
+        """A value that enters a matrix product, in the width of `layer`; `bound` is proved."""
+        bits = self.options.of(layer).activations
+        return activation(
+            bits,
+            self.largest[name],
+            bound,
+            power_of_two=self.options.power_of_two,
+            from_data=self.from_data,
+        )
+
+    def factor(self, name: str) -> Chosen | None:
+        """A 16-bit factor of a product whose other factor is wide, from its calibrated range; None
+        for what calibration did not see.
+        """
+        if name not in self.largest:
+            return None
+        reach = max(self.largest[name], SMALLEST) * FACTOR_MARGIN
+        return Chosen(saturated(2.0 ** (bits_above(reach) - 15), 16), seen(self.from_data))
+
+    def running(self, reach: float, scale: float, grows: bool) -> Chosen:
+        """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
+
+        A sum is as fine as its room allows, which is that for all steps of the model, or for
+        OPEN_STEPS of them, those that padding adds, and one bit more, so that adding to it takes
+        no shift.
+        """
+        if not grows:
+            return Chosen(saturated(2.0 ** int(np.floor(np.log2(scale))), 32), "proved")
+        steps = (self.steps or OPEN_STEPS) + self.padding
+        unit = 2.0 ** (bits_above(max(reach, SMALLEST) * steps) - 30)
+        return Chosen(saturated(unit, 31, "int32"), "proved" if self.steps else "assumed")
+
+
+def seen(from_data: bool) -> Why:
+    """Of a range that was seen on data, or on inputs that were made up."""
+    return "calibrated" if from_data else "assumed"
+
+
+def activation(
+    bits: int, largest: float, bound: float, *, power_of_two: bool = False, from_data: bool = True
+) -> Chosen:
+    """A vector that enters a matrix product; `largest` was seen, `bound` is proved."""
+    close = bound <= BOUND_SLACK * largest or bound <= 1.0
+    if bits > 8 and not close and not from_data and np.isfinite(bound):
+        return Chosen(saturated(2.0 ** (bits_above(bound) - 15), 16), "proved")
+    if bits == 8:
+        close = bound <= max(largest, SMALLEST) * MARGIN
+    made = activation_format(bits, largest, bound, power_of_two=power_of_two)
+    return Chosen(made, "proved" if close else seen(from_data))

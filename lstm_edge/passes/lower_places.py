@@ -1,0 +1,57 @@
+"""Numbers that are moved in integers: joined, cut, taken from one step, kept for a window."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_edge.formats import Format
+from lstm_edge.ir.expr import walk
+from lstm_edge.ir.model import Layer
+from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.over_time import slide
+from lstm_edge.passes.fixed.rescale import as_fixed
+from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
+from lstm_edge.passes.lower import cut
+from lstm_edge.passes.lower_input import holds_zero, stored, unpacked
+from lstm_edge.passes.numbers import Integer, Number, number, wide
+from lstm_edge.passes.storing import Storing
+
+
+def concatenated(b: Builder, parts: list[Number], node: str, name: str) -> Number:
+    """Vectors end to end, all in the coarsest of their formats."""
+    length = sum(part.length for part in parts)
+    values = [unpacked(b, x, f"{node}.part{k}").value for k, x in enumerate(parts)]
+    if len({value.format.unit for value in values}) > 1:
+        values = [as_fixed(b, v, f"{node}.part{k}") for k, v in enumerate(values)]
+        coarsest = min(fraction_of(v) for v in values)
+        values = [with_fraction(b, v, coarsest, f"{node}.part{k}") for k, v in enumerate(values)]
+    low, high = min(v.format.low for v in values), max(v.format.high for v in values)
+    joined = Format("int32", values[0].format.unit, low, high)
+    return number(b.emit("concat", name, tuple(values), joined, length=length))
+
+
+def cut_number(storing: Storing, x: Number, features: range, name: str) -> Number:
+    """Some features of a vector; of a model input, with their scales."""
+    value = cut(storing.builder, x.value, features, name)
+    return number(value) if x.packed is None else storing.packed(value, x.packed.take(features))
+
+
+def step_of(storing: Storing, x: Number, n: int, name: str) -> Number:
+    """The vector of one step."""
+    value = storing.builder.emit("step_at", name, (x.value,), x.value.format, n=n)
+    return number(value) if x.packed is None else storing.packed(value, x.packed)
+
+
+def window(storing: Storing, layer: Layer, given: Integer, kernel: int, ends: int) -> Number:
+    """The last vectors as they are stored, and what pads them; see `Rules.recent`."""
+    x, pad = wide(given), float(layer.initial.get("recent", np.zeros(1))[0])
+    padded = layer.window is not None and (layer.window.left or layer.window.right)
+    if padded and pad == 0.0 and not holds_zero(x):
+        given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
+    if any(e.kind == "affine" for e in walk(*layer.cell.results.values())):
+        x = wide(storing.storable(given, layer.name))
+    first = np.tile(stored(x, pad), kernel)
+    value = slide(storing.builder, layer.name, x.value, first, ends)
+    if x.packed is None:
+        return number(value)
+    return storing.packed(value, x.packed.take(np.tile(np.arange(x.length), kernel)))

@@ -1,0 +1,118 @@
+"""States in integers: how they are kept, renewed, started and set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_edge.formats import signed_bits
+from lstm_edge.ir.model import Floats, Layer
+from lstm_edge.ir.program import LOAD, State, Value
+from lstm_edge.passes.fixed.rescale import convert
+from lstm_edge.passes.formats import Chosen
+from lstm_edge.passes.lower import Place
+from lstm_edge.passes.lower_input import unpacked
+from lstm_edge.passes.multiplied import Multiplied
+from lstm_edge.passes.numbers import Integer, Kept, Number, number, wide
+from lstm_edge.passes.storing import Storing
+
+
+@dataclass(frozen=True)
+class States:
+    """The states of the program that `storing` writes; reads: what enters matrix products."""
+
+    storing: Storing
+    reads: Multiplied
+
+    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Integer]) -> Integer:
+        """A state in the format that it is kept in. One that is also mixed unit by unit, as a
+        GRU's h, is kept twice: wide, and as the activation that matrix products read.
+        """
+        seen, comment = f"{layer.name}.{name}", f"{name} of the last step"
+        declared, formats = self.storing.declared, self.storing.formats
+        if layer.cell.windowed:
+            x = wide(next(iter(inputs.values())))
+            running = self._running(x, layer.cell.results[name].kind == "add")
+            value = declared(seen, units, running, f"{name} so far")
+            return replace(number(value), is_state=True)
+        value = declared(seen, units, formats.states[seen], comment)
+        kept = replace(number(value), is_state=True)
+        if seen not in formats.narrow:
+            return kept
+        narrow = declared(_narrow(seen), units, formats.narrow[seen], f"{comment}, rounded")
+        return Kept(kept, self.storing.seen_as(number(narrow), seen))
+
+    def _running(self, x: Number, grows: bool) -> Chosen:
+        """The format of a reduction over time of x: as fine as x where int32 holds all steps."""
+        scale, zero_point = x.meaning()
+        most = (x.value.format.magnitude + np.abs(zero_point)) * np.abs(scale)
+        return self.storing.formats.running(float(most.max()), float(np.abs(scale).min()), grows)
+
+    def result(self, given: Integer, result: str, place: Place) -> Integer:
+        """A state, or what a matrix product reads, in its stored format; anything else as it is."""
+        layer, name, storing = place.layer, f"{place.name}_stored", self.storing
+        x = wide(given)
+        if x.is_scaled:
+            return x
+        if x.packed is not None:
+            given = x = storing.seen_as(unpacked(storing.builder, x, place.name), place.name)
+        seen = f"{layer.name}.{result}"
+        if layer.cell.windowed:
+            fmt = storing.builder.values[seen].format
+            return storing.seen_as(storing.into(x, fmt, name), place.name)
+        if seen in storing.formats.narrow:
+            return self._mixed(x, result, place)
+        if seen in storing.formats.states:
+            kept = storing.converted(x, storing.formats.states[seen], name)
+            return storing.seen_as(kept, place.name)
+        if not self.reads.result(layer, result):
+            return given
+        stored = storing.storable(given, layer.name)
+        return storing.seen_as(wide(stored), place.name)
+
+    def _mixed(self, x: Number, result: str, place: Place) -> Kept:
+        """Both forms of a state that is kept twice."""
+        storing, layer, seen = self.storing, place.layer, f"{place.layer.name}.{result}"
+        formats, b = storing.formats, storing.builder
+        kept = storing.converted(x, formats.states[seen], f"{place.name}_stored")
+        narrow = storing.converted(kept, formats.narrow[seen], _narrow(place.name))
+        before = b.values[_narrow(seen)]
+        given = self._narrow_given(layer, b.values[seen], before)
+        b.states.append(
+            State(before.name, narrow.name, first_value(layer, result, before), given=given)
+        )
+        return Kept(storing.seen_as(kept, place.name), storing.seen_as(narrow, place.name))
+
+    def _narrow_given(self, layer: Layer, kept: Value, narrow: Value) -> str:
+        """The narrow form of a state that a caller sets by the wide one."""
+        b = self.storing.builder
+        given = Value(_given(kept), kept.length, kept.format)
+        with b.apart(layer.name, LOAD):
+            if kept.format == narrow.format:
+                bits = signed_bits(kept.format.low, kept.format.high)
+                return b.emit("saturate", _given(narrow), (given,), narrow.format, n=bits).name
+            return convert(b, given, narrow.format, _given(narrow)).name
+
+    def given(self, name: str, state: Value) -> str:
+        """The value that a caller sets a state by, in the state's own format."""
+        comment = f"{name}, set by the caller"
+        return self.storing.builder.value(_given(state), state.length, state.format, comment).name
+
+
+def first_value(layer: Layer, name: str, state: Value) -> Floats:
+    """The given first values in the state's format, or zeros."""
+    given = layer.initial.get(name)
+    numbers = np.zeros(1) if given is None else given.astype(np.float64)
+    stored = np.floor(np.broadcast_to(numbers, (state.length,)) / state.format.unit + 0.5)
+    return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
+
+
+def _narrow(name: str) -> str:
+    return f"{name}_narrow"
+
+
+def _given(state: Value) -> str:
+    """The name of the value that sets a state."""
+    return f"{state.name}_given"

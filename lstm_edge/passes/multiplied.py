@@ -1,0 +1,79 @@
+"""What of a model enters matrix products: it is stored in 16 bits at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
+
+
+@dataclass(frozen=True)
+class Multiplied:
+    """tensors: those of `model` that a matrix product reads, at once or as a part or a step."""
+
+    model: Model
+    tensors: frozenset[str]
+
+    def result(self, layer: Layer, name: str) -> bool:
+        """True where a matrix product of this layer or a later one reads the result."""
+        tensor = layer.outputs.get(name)
+        if tensor is not None and tensor in self.tensors:
+            return True
+        return _reads_state(layer, name, affine=True)
+
+    def mixed(self, layer: Layer, name: str) -> bool:
+        """True where a state enters matrix products and elementwise operations both."""
+        return _reads_state(layer, name, affine=False) and self.result(layer, name)
+
+    def only(self, tensor: str) -> bool:
+        """True where nothing but matrix products of layers reads the tensor."""
+        if any(port.tensor == tensor for port in self.model.outputs):
+            return False
+        for node in self.model.nodes:
+            if not isinstance(node, Layer):
+                reads = node.inputs if isinstance(node, Concat) else (node.input,)
+                if tensor in reads:
+                    return False
+                continue
+            names = {name for name, read in node.inputs.items() if read == tensor}
+            for e in walk(*node.cell.results.values()):
+                leaves = [a for a in e.args if a.kind == "input" and a.name in names]
+                if e.kind != "affine" and leaves:
+                    return False
+        return True
+
+
+def multiplied(model: Model) -> Multiplied:
+    """What the matrix products of a model read."""
+    found: set[str] = set()
+    for node in reversed(model.nodes):
+        if isinstance(node, DenseOverTime):
+            found.add(node.input)
+        elif isinstance(node, LastStep | FirstStep | Slice):
+            if node.output in found:
+                found.add(node.input)
+        elif isinstance(node, Concat):
+            if node.output in found:
+                found.update(node.inputs)
+        else:
+            for e in walk(*node.cell.results.values()):
+                if e.kind == "affine":
+                    found.update(node.inputs[name] for name in _inputs_among(e.args))
+    return Multiplied(model, frozenset(found))
+
+
+def _inputs_among(operands: tuple[Expr, ...]) -> list[str]:
+    """The cell's inputs that are operands, at once or through a window."""
+    leaves = [e.args[0] if e.kind == "recent" else e for e in operands]
+    return [e.name for e in leaves if e.kind == "input"]
+
+
+def _reads_state(layer: Layer, name: str, *, affine: bool) -> bool:
+    """True where a product, or anything else, of a layer reads its state."""
+    return any(
+        operand.kind == "state" and operand.name == name
+        for e in walk(*layer.cell.results.values())
+        if (e.kind == "affine") == affine
+        for operand in e.args
+    )
