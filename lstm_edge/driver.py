@@ -29,7 +29,7 @@ from lstm_edge.passes.prove import prove
 from lstm_edge.profile.budgets import check_tools
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import HELD, Request
-from lstm_edge.search.hold import Held, hold, hold_bound, hold_cheapest
+from lstm_edge.search.hold import Held, Left, hold, hold_bound, hold_cheapest
 from lstm_edge.search.judge import judge_of, quick_judge
 from lstm_edge.search.program import Attempts, Calibrated
 from lstm_edge.search.remedies import Asked, remedies, remedies_text
@@ -184,17 +184,12 @@ def _chosen(
 def _held(attempts: Attempts, request: Request, searching: Progress) -> Held:
     """What holds the bounds of a request, or what is held without any."""
     if request.chooses:
-        return hold_cheapest(attempts, request.wanted, searching)
+        return hold_cheapest(attempts, request.wanted, request.may_choose, searching)
     kinds = request.kinds if attempts.calibrated.data.from_file else NOTHING
-
-    def fits(attempt: Attempt[Program]) -> bool:
-        most = request.max_flash, request.max_ram
-        found = attempt.flash, attempt.state
-        return all(m is None or n <= m for m, n in zip(most, found, strict=True))
-
+    left = Left(kinds, request.free, lambda each: request.has_room(each.flash, each.state))
     if request.searches:
-        return hold_bound(attempts, request.options, (request.held, request.bound), kinds, fits)
-    return hold(attempts, request.options, request.held, kinds, fits)
+        return hold_bound(attempts, request.options, request.held, request.bound, left)
+    return hold(attempts, request.options, request.held, left)
 
 
 def _with_states(program: Program, request: Request) -> Program:
@@ -210,9 +205,8 @@ def _mended(chosen: _Chosen, request: Request) -> tuple[RemediesEntry | None, li
     if attempt.judged.decibels >= least:
         return None, []
     exhausted = request.chooses or request.kinds == EVERY
-    found = remedies(
-        attempts, attempt, Asked(request.options, Bound(HELD), request.kinds, exhausted)
-    )
+    asked = Asked(request.options, Bound(HELD), request.free, exhausted)
+    found = remedies(attempts, attempt, asked)
     told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
     given = request.by_hand
     held = f" that are held without {given}" if given and least == HELD else ""

@@ -95,6 +95,17 @@ class Request:
         return Kinds("weights" in self.free, "weights" in self.free and "activations" in self.free)
 
     @property
+    def may_choose(self) -> Kinds:
+        """What may be wider than the default where widths are to be chosen."""
+        weights = self.weights is None or "weights" in self.free
+        return Kinds(weights, self.activations is None or "activations" in self.free)
+
+    def has_room(self, flash: int, ram: int) -> bool:
+        """Whether bytes of constants, and of states and scratch, are within the limits."""
+        limits = (self.max_flash, flash), (self.max_ram, ram)
+        return all(most is None or found <= most for most, found in limits)
+
+    @property
     def is_usual(self) -> bool:
         """True where nothing is narrower than the default."""
         options = self.options

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.accuracy.advice import advice
+from lstm_edge.accuracy.advice import advice, low_outputs
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
 from lstm_edge.accuracy.text import brief
@@ -29,6 +29,7 @@ from lstm_edge.labels import (
 from lstm_edge.passes.calibrate import chained
 from lstm_edge.progress import Tell, quiet
 from lstm_edge.runner import run_compiled
+from lstm_edge.search.remedies import remedies_text
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -151,7 +152,16 @@ def verify(
             differences[place] = "; ".join(text for text in wrong if text)
     scores = () if found is None else scores_of(program, reference, found, measured)
     warnings = advice(measured.accuracy, program, calibrated=not drawn)
+    warnings += _found_by_compile(bundle, measured.accuracy)
     return Verified(exact, differences, measured.accuracy, scores, warnings, from_compile and drawn)
+
+
+def _found_by_compile(bundle: Bundle, accuracy: Accuracy) -> tuple[str, ...]:
+    """What `compile` tried, where an output is low here: nothing can be tried without the model."""
+    entry = bundle.manifest.get("remedies")
+    if entry is None or not low_outputs(accuracy):
+        return ()
+    return (f"compile found: {remedies_text(entry)}",)
 
 
 def _paired(ours: Results, other: Results) -> tuple[tuple[Arrays, Arrays], ...]:

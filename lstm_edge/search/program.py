@@ -111,13 +111,13 @@ def find_program(
     attempts: Attempts,
     wanted: Wanted,
     progress: Callable[[int, int], None],
-    remedy: Callable[[Attempt[Program]], str],
+    otherwise: Callable[[Attempt[Program]], Attempt[Program]],
 ) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
-    """The cheapest program that holds the bound, and all that were tried; remedy: as of `search`."""
+    """The cheapest program that holds the bound, and all that were tried; others as of `search`."""
     layers = matrices_of(attempts.calibrated)
     names, parts = tuple(each.layer for each in layers), {m.layer: m.parts for m in layers}
     space = Space(wanted.options, wanted.weights, wanted.activations, names, parts)
-    return search(space, wanted.bound, attempts.at, progress, remedy)
+    return search(space, wanted.bound, attempts.at, progress, otherwise)
 
 
 def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:

@@ -24,9 +24,7 @@ from lstm_edge.search.program import Attempts, matrices_of
 from lstm_edge.search.widen import (
     EVERY,
     LEAST_GAIN,
-    NOTHING,
     WIDE,
-    Kinds,
     gain,
     gain_of,
     gain_text,
@@ -42,13 +40,13 @@ BETTER = 6.0
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be mended. options: as they were asked for; bound: what should hold; kinds: what
-    is left to the compiler; exhausted: what it does by itself was tried.
+    """What is to be mended. options: as they were asked for; bound: what should hold; free: widths
+    that were not given by hand; exhausted: what the compiler does by itself was tried.
     """
 
     options: Options
     bound: Bound
-    kinds: Kinds = NOTHING
+    free: frozenset[str] = frozenset()
     exhausted: bool = False
 
 
@@ -66,7 +64,7 @@ def remedies_text(entry: RemediesEntry) -> str:
     """What was found, as the end of a sentence."""
     if entry["gains"]:
         return f"tried on held-back samples: {'; '.join(map(gain_text, entry['gains']))}"
-    return f"wider numbers were tried and do not help: {entry['limit']}"
+    return f"none of the wider numbers that were tried helps: {entry['limit']}"
 
 
 def _tried(
@@ -104,15 +102,16 @@ def _left_to_the_compiler(
     """What the compiler makes of widths that are left to it."""
     layers, given = matrices_of(attempts.calibrated), asked.options
     usual, without = given, []
-    if not asked.kinds.weights:
+    if "weights" not in asked.free:
         usual = replace(usual, weights=Options().weights)
         without.append(f"--weights int{given.weights}")
-    if not asked.kinds.activations and given.activations < Options().activations:
+    if "activations" not in asked.free:
         usual = replace(usual, activations=Options().activations)
         without.append(f"--activations {given.activations}")
     first = start if usual == start.options else attempts.at(usual)
     made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most - 1)
-    what = f"without {' '.join(without)}" if without else "--weights auto"
+    auto = "--weights auto --activations auto"
+    what = f"without {' '.join(without)}" if without else auto
     wider = "" if made.options == usual else f", {wider_text(usual, made.options, layers)}"
     if made.options != start.options:
         yield f"{what}{wider}", made

@@ -202,14 +202,19 @@ def _worth(before: Attempt[Made], after: Attempt[Made]) -> tuple[float, int]:
 
 def wider_text(before: Options, after: Options, layers: Sequence[Matrices]) -> str:
     """`weights of lstm.R and activations of lstm in 16 bits`: what is wider in the second."""
-    weights = [name for each in layers for name in _wider_weights(before, after, each)]
     every = [each.layer for each in layers]
-    activations = [
-        name for name in every if after.of(name).activations > before.of(name).activations
-    ]
+    found: dict[str, list[str]] = {}
+    for each in layers:
+        wide = after.of(each.layer).activations > before.of(each.layer).activations
+        weights = _wider_weights(before, after, each)
+        if wide and weights == [each.layer]:
+            found.setdefault("weights and activations", []).append(each.layer)
+            continue
+        found.setdefault("weights", []).extend(weights)
+        found.setdefault("activations", []).extend([each.layer] if wide else [])
     parts = [
         f"{kind} of {'all layers' if names == every and len(every) > 1 else _listed(names)}"
-        for kind, names in (("weights", weights), ("activations", activations))
+        for kind, names in found.items()
         if names
     ]
     return f"{' and '.join(parts)} in {WIDE} bits"

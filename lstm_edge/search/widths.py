@@ -147,11 +147,17 @@ def _narrower(widths: Widths, kind: str, space: Space, layer: str) -> Iterator[W
     narrow = space.weights if kind == "weights" else space.activations
     for bits in narrow:
         if bits < getattr(widths, kind):
-            yield replace(widths, **{kind: bits})
+            yield _with(widths, kind, bits)
     half = widths.weights // 2
     if kind == "weights" and half in narrow:
         for part in space.parts.get(layer, ()):
             yield replace(widths, weights=half, doubled=part)
+
+
+def _with(widths: Widths, kind: str, bits: int) -> Widths:
+    if kind == "activations":
+        return replace(widths, activations=bits)
+    return replace(widths, weights=bits, doubled=())
 
 
 def search(
@@ -159,16 +165,17 @@ def search(
     bound: Bound,
     attempt: Callable[[Options], Attempt[Made]],
     progress: Callable[[int, int], None],
-    remedy: Callable[[Attempt[Made]], str],
+    otherwise: Callable[[Attempt[Made]], Attempt[Made]],
 ) -> tuple[Attempt[Made], tuple[Attempt[Made], ...]]:
-    """The cheapest attempt that holds the bound, and all that were made; BudgetError where none
-    does, with the remedy of the best. `progress(done, most)` is told after each.
+    """The cheapest attempt that holds the bound, and all that were made. `progress(done, most)` is
+    told after each. otherwise: from the best, where no width holds it, what does, or an error.
     """
     found = _Search(attempt, bound, progress, space.most_attempts)
     best = found.uniform(space)
     if best is None:
         nearest = max(found.tried, key=lambda made: _nearness(made.judged, bound))
-        raise missed(nearest, bound, remedy(nearest))
+        best = otherwise(nearest)
+        found.tried.append(best)
     best = found.narrowed(best, space)
     if space.default is not None and all(m.options != space.default for m in found.tried):
         usual = found.holding(space.default)
@@ -180,7 +187,7 @@ def missed(nearest: Attempt[Made], bound: Bound, remedy: str) -> BudgetError:
     """The error where the best that was found does not hold the bound."""
     return BudgetError(
         f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
-        f"{judged_text(nearest.judged)}; {remedy}, or allow more"
+        f"{judged_text(nearest.judged)}; {remedy}; or allow more"
     )
 
 
