@@ -30,11 +30,13 @@ from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import (
     AttemptEntry,
     BudgetEntry,
+    GainEntry,
     Manifest,
     OfCore,
     PhaseEntry,
     PortEntry,
     Proof,
+    RemediesEntry,
     StateEntry,
     StatePortEntry,
     StudyEntry,
@@ -55,7 +57,8 @@ SELFTEST_STEPS = 16
 class Compilation:
     """Everything that a compilation found out. cores: what the C is for; built: for each of them
     what it gets. banner: lines that open each file; described: the options in a line. tried: widths
-    that a search tried, the chosen one among them.
+    that a search tried, the chosen one among them. widened: what is wider than the default, to hold
+    what that does not; remedies: what was tried against a low SQNR.
     """
 
     model: Model
@@ -73,6 +76,8 @@ class Compilation:
     budgets: BudgetEntry
     warnings: tuple[str, ...]
     study: StudyEntry | None = None
+    widened: GainEntry | None = None
+    remedies: RemediesEntry | None = None
 
 
 def bundle_of(made: Compilation) -> Bundle:
@@ -116,6 +121,10 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
         found |= _of_core(first)
     if made.measured.summary is not None:
         found["accuracy"] = made.measured.summary
+    if made.widened is not None:
+        found["widened"] = made.widened
+    if made.remedies is not None:
+        found["remedies"] = made.remedies
     if made.tried:
         found["search"] = list(made.tried)
     if made.study is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from lstm_edge.accuracy.advice import LOW_SQNR
 from lstm_edge.artifacts import Compilation
 from lstm_edge.built import Built, built_for, check_straight
 from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
@@ -20,7 +21,7 @@ from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
-from lstm_edge.manifest import AttemptEntry
+from lstm_edge.manifest import AttemptEntry, GainEntry, RemediesEntry
 from lstm_edge.measured import measured_error
 from lstm_edge.passes.calibrate import Ranges, calibrate
 from lstm_edge.passes.lower_real import lower_real
@@ -28,11 +29,14 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.profile.budgets import check_tools
 from lstm_edge.progress import Progress, silent
-from lstm_edge.request import Request
-from lstm_edge.search.judge import judge_of
-from lstm_edge.search.program import Calibrated, find_program
+from lstm_edge.request import HELD, Request
+from lstm_edge.search.hold import Held, Left, hold, hold_bound, hold_cheapest
+from lstm_edge.search.judge import judge_of, quick_judge
+from lstm_edge.search.program import Attempts, Calibrated
+from lstm_edge.search.remedies import Asked, remedies, remedies_text
 from lstm_edge.search.slower import slower, slower_than_integers
-from lstm_edge.search.widths import json_of
+from lstm_edge.search.widen import EVERY, NOTHING
+from lstm_edge.search.widths import Attempt, Bound
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
 
@@ -46,12 +50,17 @@ TOO_FEW = (
 
 @dataclass(frozen=True)
 class _Chosen:
-    """A program, with its widths (None of float32), what it was made from, and what was tried."""
+    """A program, with its widths (None of float32), what it was made from, what was tried and
+    widened; of integers how others are tried, and the attempt that it is.
+    """
 
     program: Program
     options: Options | None
     calibrated: Calibrated
     tried: tuple[AttemptEntry, ...] = ()
+    widened: GainEntry | None = None
+    attempts: Attempts | None = None
+    attempt: Attempt[Program] | None = None
 
     def again(self, feed: Feed) -> Program:
         """The program that other samples give with the same widths."""
@@ -99,6 +108,8 @@ def compile_model(
         bounds = prove(program)
     with watch.lap("measure the error"):
         measured = measured_error(program, reference, data, chosen.again)
+    with watch.lap("try remedies"):
+        mended, remedy = _mended(chosen, request)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
     lines = banner(program, model.sha256, cores, described)
@@ -119,7 +130,7 @@ def compile_model(
     emulated = [each for each in built if each.target in cores.emulated]
     slow = [warning for each in emulated for warning in _slower(chosen, request, each)]
     of_data = _of_data(data, program, request)
-    warnings = [*model.warnings, *of_data, *measured.warnings, *slow]
+    warnings = [*model.warnings, *of_data, *measured.warnings, *remedy, *slow]
     return Compilation(
         model=model,
         reference=reference,
@@ -135,6 +146,8 @@ def compile_model(
         tried=chosen.tried,
         budgets=request.asked,
         warnings=tuple(warnings),
+        widened=chosen.widened,
+        remedies=mended,
     )
 
 
@@ -158,19 +171,57 @@ def _chosen(
     with watch.lap("calibrate"):
         ranges = _calibrate(reference, data, progress)
     calibrated = Calibrated(model, reference, ranges, data, watch)
-    if not request.searches:
-        program, options = calibrated.program(request.options), request.options
-        tried: tuple[AttemptEntry, ...] = ()
-    else:
-        with watch.lap("run float to judge"):
-            judge = judge_of(reference, data, labels)
-        best, attempts = find_program(
-            calibrated, request.wanted, judge, slowest, request.code, searching
+    if not data.from_file and not request.searches:
+        program = calibrated.program(request.options)
+        return _Chosen(_with_states(program, request), request.options, calibrated)
+    with watch.lap("run float to judge"):
+        judge = (
+            judge_of(reference, data, labels) if request.searches else quick_judge(reference, data)
         )
-        program, options = best.made, best.options
-        tried = tuple(json_of(each, each is best) for each in attempts)
-    settings = replace(program.settings, state=request.state)
-    return _Chosen(replace(program, settings=settings), options, calibrated, tried)
+    attempts = Attempts(calibrated, judge, slowest, request.code)
+    held = _held(attempts, request, searching)
+    best = held.best
+    return _Chosen(
+        _with_states(best.made, request),
+        best.options,
+        calibrated,
+        held.tried,
+        held.widened,
+        attempts,
+        best,
+    )
+
+
+def _held(attempts: Attempts, request: Request, searching: Progress) -> Held:
+    """What holds the bounds of a request, or what is held without any."""
+    if request.chooses:
+        return hold_cheapest(attempts, request.wanted, request.may_choose, searching)
+    kinds = request.kinds if attempts.calibrated.data.from_file else NOTHING
+    left = Left(kinds, request.free, lambda each: request.has_room(each.flash, each.state))
+    if request.searches:
+        return hold_bound(attempts, request.options, request.held, request.bound, left)
+    return hold(attempts, request.options, request.held, left)
+
+
+def _with_states(program: Program, request: Request) -> Program:
+    return replace(program, settings=replace(program.settings, state=request.state))
+
+
+def _mended(chosen: _Chosen, request: Request) -> tuple[RemediesEntry | None, list[str]]:
+    """What was tried against a low SQNR, and the warning of it; nothing where none is due."""
+    attempts, attempt = chosen.attempts, chosen.attempt
+    if attempts is None or attempt is None or not attempts.calibrated.data.from_file:
+        return None, []
+    least = HELD if request.is_usual and not request.searches else LOW_SQNR
+    if attempt.judged.decibels >= least:
+        return None, []
+    exhausted = request.chooses or request.kinds == EVERY
+    asked = Asked(request.options, Bound(HELD), request.free, exhausted)
+    found = remedies(attempts, attempt, asked)
+    told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
+    given = request.by_hand
+    held = f" that are held without {given}" if given and least == HELD else ""
+    return found, [f"{told}{held}; {remedies_text(found)}"]
 
 
 def _of_data(data: Data, program: Program, request: Request) -> list[str]:
@@ -186,7 +237,8 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
     calibrated, options = chosen.calibrated, chosen.options
     if options is None:
         return slower_than_integers(calibrated, built.cost, built.target)
-    return slower(calibrated, chosen.program, options, request.code, built.cost, built.target)
+    given = None if options.layers or chosen.widened else options
+    return slower(calibrated, chosen.program, given, request.code, built.cost, built.target)
 
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:

@@ -124,6 +124,22 @@ class AccuracyEntry(TypedDict):
     warnings: list[str]
 
 
+class GainEntry(TypedDict):
+    """What other widths bring: dB of the worst output on held-back samples, bytes of constants."""
+
+    what: str
+    before_db: float
+    after_db: float
+    bytes: int
+
+
+class RemediesEntry(TypedDict):
+    """What was tried against a low SQNR. gains: the best first; limit: why there are none."""
+
+    gains: list[GainEntry]
+    limit: str | None
+
+
 class AttemptEntry(TypedDict):
     """Widths that a search tried. flash: bytes of constants."""
 
@@ -224,6 +240,8 @@ class Manifest(TypedDict):
     proof: Proof | None
     cores: NotRequired[dict[str, OfCore]]
     accuracy: NotRequired[AccuracyEntry]
+    widened: NotRequired[GainEntry]
+    remedies: NotRequired[RemediesEntry]
     search: NotRequired[list[AttemptEntry]]
     study: NotRequired[StudyEntry]
     budgets: BudgetEntry

@@ -14,11 +14,14 @@ from lstm_edge.manifest import BudgetEntry
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.profile.budgets import Budgets
 from lstm_edge.search.program import Code, Wanted
+from lstm_edge.search.widen import NOTHING, Kinds
 from lstm_edge.search.widths import Bound, describe
 
 DEFAULT = Options()
 DEFAULT_ERROR = 40.0
 """dB that an automatic choice has to hold where no bound is given."""
+HELD = 36.0
+"""dB that are held where widths are left to the compiler, and nothing lower is asked for."""
 WEIGHTS, ACTIVATIONS = (4, 8, 16), (8, 12, 16)
 _KNOWN: Mapping[str, tuple[Any, ...]] = {
     "scheme": get_args(Scheme),
@@ -40,7 +43,8 @@ class Request:
     those that hold the bounds at least cost. max_flash, max_ram, max_stack: bytes; max_insn,
     max_cycles: of a step. max_error: the least SQNR of an output in dB; max_drop: the most that a
     score on labels may lose, in points. None is no limit. layers: name of a
-    layer -> its own widths. input_scale, input_zero: by name of an
+    layer -> its own widths. free: "weights", "activations" or both, which may be made wider than
+    they are said to be, since nobody said so. input_scale, input_zero: by name of an
     input, "" for all, what raw integers stand for, as in `interpret/raw.py`.
     """
 
@@ -60,6 +64,7 @@ class Request:
     max_error: float | None = None
     max_drop: float | None = None
     layers: Mapping[str, Widths] = field(default_factory=dict)
+    free: frozenset[str] = frozenset()
     input_scale: Mapping[str, float] = field(default_factory=dict)
     input_zero: Mapping[str, float] = field(default_factory=dict)
 
@@ -75,7 +80,58 @@ class Request:
     def searches(self) -> bool:
         """True where widths are to be chosen, or to hold a bound."""
         bounded = self.max_error is not None or self.max_drop is not None
-        return None in (self.weights, self.activations) or bounded
+        return self.chooses or bounded
+
+    @property
+    def chooses(self) -> bool:
+        """True where widths are to be chosen."""
+        return None in (self.weights, self.activations)
+
+    @property
+    def kinds(self) -> Kinds:
+        """What may be made wider than it is said to be: nothing beside what was made narrower."""
+        if not self.is_usual:
+            return NOTHING
+        return Kinds("weights" in self.free, "weights" in self.free and "activations" in self.free)
+
+    @property
+    def may_choose(self) -> Kinds:
+        """What may be wider than the default where widths are to be chosen."""
+        weights = self.weights is None or "weights" in self.free
+        return Kinds(weights, self.activations is None or "activations" in self.free)
+
+    def has_room(self, flash: int, ram: int) -> bool:
+        """Whether bytes of constants, and of states and scratch, are within the limits."""
+        limits = (self.max_flash, flash), (self.max_ram, ram)
+        return all(most is None or found <= most for most, found in limits)
+
+    @property
+    def is_usual(self) -> bool:
+        """True where nothing is narrower than the default."""
+        options = self.options
+        narrower = (
+            options.weights < DEFAULT.weights
+            or options.activations < DEFAULT.activations
+            or options.cell_state < DEFAULT.cell_state
+        )
+        return self.scheme == "int8" and not narrower
+
+    @property
+    def by_hand(self) -> str:
+        """The options that keep widths from being free."""
+        given = {
+            "weights": f"--weights int{self.weights}",
+            "activations": f"--activations {self.activations}",
+        }
+        return " ".join(text for name, text in given.items() if name not in self.free)
+
+    @property
+    def held(self) -> Bound:
+        """What is held where widths are free: HELD, or less if that is asked for."""
+        if self.max_error is None and self.max_drop is None:
+            return Bound(HELD)
+        least = None if self.max_error is None else min(HELD, self.max_error)
+        return Bound(least, self.max_drop)
 
     @property
     def code(self) -> Code:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.accuracy.advice import advice
+from lstm_edge.accuracy.advice import advice, low_outputs
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
 from lstm_edge.accuracy.text import brief, not_known
@@ -30,6 +30,7 @@ from lstm_edge.labels import (
 )
 from lstm_edge.progress import Tell, quiet
 from lstm_edge.runner import run_compiled
+from lstm_edge.search.remedies import remedies_text
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -171,6 +172,7 @@ def verify(
     unknown, accuracy = "", measured.accuracy
     warnings = advice(accuracy, program, calibrated=not bundle.made_up)
     origin = bundle.manifest["calibration"]
+    warnings += _found_by_compile(bundle, accuracy)
     if from_compile and origin != "file" and not program.is_float:
         unknown, accuracy, warnings = not_known(origin, REMEDY), accuracy.without_errors(), ()
     if anew := 0 if from_compile else begins_anew(reference, real):
@@ -196,6 +198,14 @@ def _labels(program: Program, arrays: Arrays, feed: Feed) -> tuple[Labels, ...]:
     found = check_usable(read_labels(program, flat))
     check_samples(found, feed)
     return found
+
+
+def _found_by_compile(bundle: Bundle, accuracy: Accuracy) -> tuple[str, ...]:
+    """What `compile` tried, where an output is low here: nothing can be tried without the model."""
+    entry = bundle.manifest.get("remedies")
+    if entry is None or not low_outputs(accuracy):
+        return ()
+    return (f"compile found: {remedies_text(entry)}",)
 
 
 def _paired(ours: Results, other: Results) -> tuple[tuple[Arrays, Arrays], ...]:

@@ -1,4 +1,4 @@
-"""What is wrong with a model's accuracy, where it comes from, and what to do about it."""
+"""What is wrong with a model's accuracy, where it comes from, and which data would mend it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,6 @@ DRIFT, DRIFT_DB = 3.0, 6.0
 """The error drifts where it grows by this factor, and by so much more than the value itself."""
 DRIFT_MATTERS = 30.0
 """dB above which a drift is not worth a warning."""
-ROUNDING_DB = 6.0
-"""Rounding to the stored format is the cause where it alone would give an SQNR not better than the
-measured one by this.
-"""
 CALIBRATE = "calibrate with data that covers this"
 MADE_UP = "give --calibration FILE.npz"
 
@@ -39,9 +35,9 @@ def advice(
         return ()
     found = [
         *_inputs(accuracy, calibrated, only_noticeable),
-        *_clipped(accuracy, program, calibrated, only_noticeable),
-        *_low_outputs(accuracy, program, calibrated),
-        *_drifts(accuracy, program),
+        *_clipped(accuracy, calibrated, only_noticeable),
+        *_low_outputs(accuracy, calibrated),
+        *_drifts(accuracy),
     ]
     return tuple(found)
 
@@ -69,38 +65,33 @@ def _noticeable(each: InputAccuracy) -> bool:
     return far or each.beyond > NOTICEABLE_SHARE * each.numbers
 
 
-def _clipped(
-    accuracy: Accuracy, program: Program, calibrated: bool, only_noticeable: bool
-) -> Iterator[str]:
+def _clipped(accuracy: Accuracy, calibrated: bool, only_noticeable: bool) -> Iterator[str]:
     for layer in accuracy.layers:
         for name, count in layer.saturations.items():
             numbers = layer.numbers[name]
             if not count or (only_noticeable and count <= NOTICEABLE_SHARE * numbers):
                 continue
             remedy = CALIBRATE if calibrated else MADE_UP
-            wider = _wider(program)
-            yield (
-                f"layer {layer.name}: {share(count, numbers)} of {name} saturate: {remedy}"
-                f"{f', or try {wider}' if wider else ''}"
-            )
+            yield f"layer {layer.name}: {share(count, numbers)} of {name} saturate: {remedy}"
 
 
-def _wider(program: Program) -> str:
-    """Options that widen what is stored; empty where all are as wide as can be."""
-    activations = program.settings.activations
-    wider = [] if activations == 16 else [f"--activations {12 if activations < 12 else 16}"]
-    wider += ["--cell-state 32"] if program.settings.cell_state < 32 else []
-    return " ".join(wider)
+def low_outputs(accuracy: Accuracy) -> list[OutputAccuracy]:
+    """Outputs of real numbers whose SQNR is below LOW_SQNR."""
+    return [
+        output
+        for output in accuracy.outputs
+        if output.agreement is None
+        and output.error.sqnr_db is not None
+        and output.error.sqnr_db < LOW_SQNR
+    ]
 
 
-def _low_outputs(accuracy: Accuracy, program: Program, calibrated: bool) -> Iterator[str]:
-    for output in accuracy.outputs:
+def _low_outputs(accuracy: Accuracy, calibrated: bool) -> Iterator[str]:
+    for output in low_outputs(accuracy):
         sqnr = output.error.sqnr_db
-        if sqnr is None or sqnr >= LOW_SQNR or output.agreement is not None:
-            continue
         yield (
-            f"output {output.name}: SQNR {sqnr:.1f} dB, below {LOW_SQNR:.0f} dB; "
-            f"{_cause(accuracy, output, program, calibrated)}"
+            f"output {output.name}: SQNR {sqnr:.1f} dB, below {LOW_SQNR:.0f} dB"
+            f"{_cause(accuracy, output, calibrated)}"
         )
 
 
@@ -130,57 +121,38 @@ def _sources(layers: Mapping[str, LayerAccuracy], last: str) -> list[str]:
     return found
 
 
-def _cause(accuracy: Accuracy, output: OutputAccuracy, program: Program, calibrated: bool) -> str:
-    """Where the noise of an output grows most, and the remedy that the figures suggest."""
+def _cause(accuracy: Accuracy, output: OutputAccuracy, calibrated: bool) -> str:
+    """Where the noise of an output grows most, and the data that mend it where data do. Which
+    widths help is known once they were tried.
+    """
     layers = {layer.name: layer for layer in accuracy.layers}
     through = _through(accuracy)
     sources = [name for name in _sources(layers, output.layer) if name in through]
     if not sources:
-        return f"try {_options(program, rounded=True)}"
+        return ""
     worst = max(sources, key=lambda name: through[name][1] - through[name][0])
     before, after = through[worst]
     what = worst if worst.startswith("input ") else f"layer {worst}"
     fall = f"{_decibels(before)} before it, {_decibels(after)} after"
     beyond = [f"input {e.name}" for e in accuracy.inputs if e.beyond]
     cut = [n for n in through if n in sources and (n in beyond or _saturates(layers.get(n)))]
-    values = [v for name in sources if name in layers for v in layers[name].values]
-    rounded = worst not in layers or any(_is_rounding(v.scale, v.error) for v in values)
-    remedy = f"try {_options(program, rounded)}"
+    remedy = ""
     if cut:
-        then = "" if worst in cut else f", then {remedy}"
-        remedy = f"{cut[0]} saturates, so {CALIBRATE if calibrated else MADE_UP}{then}"
+        remedy = f": {cut[0]} saturates, so {CALIBRATE if calibrated else MADE_UP}"
     elif not calibrated:
-        remedy = f"{MADE_UP}, or {remedy}"
-    return f"the error arises in {what} ({fall}): {remedy}"
+        remedy = f": {MADE_UP}"
+    return f"; the error arises in {what} ({fall}){remedy}"
 
 
 def _saturates(layer: LayerAccuracy | None) -> bool:
     return layer is not None and any(layer.saturations.values())
 
 
-def _options(program: Program, rounded: bool) -> str:
-    """rounded: the stored formats' own rounding explains some value's error."""
-    weights, activations = program.settings.weights, program.settings.activations
-    if weights == 4:
-        return "--weights int8"
-    wider = _wider(program)
-    if wider and (rounded or activations < 12 or weights == 16):
-        return wider
-    return "--weights int16 --activations 16" if weights == 8 else "more calibration data"
-
-
 def _decibels(noise: float) -> str:
     return "exact" if noise == 0.0 else f"{-10.0 * log10(noise):.1f} dB"
 
 
-def _is_rounding(scale: float, error: Error) -> bool:
-    """The stored format's own rounding explains the error."""
-    if error.rms is None:
-        return False
-    return bool(error.rms**2 <= 10.0 ** (ROUNDING_DB / 10.0) * scale**2 / 12.0)
-
-
-def _drifts(accuracy: Accuracy, program: Program) -> Iterator[str]:
+def _drifts(accuracy: Accuracy) -> Iterator[str]:
     """The layers whose error grows with the steps, faster than their values."""
     for layer in accuracy.layers:
         for value in layer.values:
@@ -189,10 +161,9 @@ def _drifts(accuracy: Accuracy, program: Program) -> Iterator[str]:
                 continue
             grows = error.drift >= DRIFT and error.sqnr_drop >= DRIFT_DB
             if grows and error.sqnr_db < DRIFT_MATTERS:
-                remedy = _options(program, rounded=True)
                 yield (
                     f"layer {layer.name}: the error of {value.name} drifts, it is "
                     f"{error.drift:.1f} times as large in the last quarter of the steps as in the "
-                    f"first: try {remedy}"
+                    "first"
                 )
                 break

@@ -80,6 +80,11 @@ def compile_network(
         target=target,
         **_given(scheme=scheme, unroll=unroll, optimize=optimize),
         **_widths(scheme, weights, activations, cell_state),
+        free=frozenset(
+            name
+            for name, width in (("weights", weights), ("activations", activations))
+            if width is None
+        ),
         state=state,
         max_flash=limit("max-flash", max_flash),
         max_ram=limit("max-ram", max_ram),
@@ -180,6 +185,7 @@ def _of_study(
         weights=point.options.weights,
         activations=point.options.activations,
         cell_state=point.options.cell_state,
+        free=frozenset(),
         layers=point.options.layers,
     )
     return widths, study

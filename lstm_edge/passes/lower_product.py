@@ -18,7 +18,7 @@ from lstm_edge.passes.numbers import Integer, Joined, Number, number
 from lstm_edge.passes.quantize_rows import Operand, Rows, columns_of, sharing_groups, typical
 from lstm_edge.passes.round_products import Called, Rounding
 from lstm_edge.passes.storing import Storing
-from lstm_edge.rounding import Doubles
+from lstm_edge.rounding import Doubles, Ints
 
 
 @dataclass
@@ -45,28 +45,53 @@ class Products:
         called = Called(layer.name, f"{layer.source or layer.name}, gate {gate}", place.name)
         if layer.name not in self.lifts:
             self.lifts[layer.name] = self._lifts(node, args, layer)
-        operands = tuple(
-            self._lifted(operand, layer.name)
-            for v, m in zip(args, node.matrices, strict=True)
-            for operand in self._operands(
-                v, f"{layer.name}.{m}", layer.params[m].astype(np.float64), layer.name
-            )
-        )
-        groups = sharing_groups(operands)
+        doubled = self.rounding.options.of(layer.name).doubled
+        operands: list[Operand] = []
+        wide: list[Operand] = []
+        narrow: list[Operand] = []
+        for v, m in zip(args, node.matrices, strict=True):
+            weights = layer.params[m].astype(np.float64)
+            found = self._operands(v, f"{layer.name}.{m}", weights, layer.name)
+            lifted = [self._lifted(operand, layer.name) for operand in found]
+            operands += lifted
+            (wide if m in doubled else narrow).extend(lifted)
+        twice = sharing_groups(tuple(wide))
+        groups = [*twice, *sharing_groups(tuple(narrow))]
         parts = []
         for k, group in enumerate(groups):
             last = k == len(groups) - 1
             own = bias if last else np.zeros_like(bias)
-            rows = self.rounding.rows(group, own, called, key, columns_of(group, operands))
+            columns = columns_of(group, tuple(operands))
             suffix = "" if len(groups) == 1 else f"_{group[0].matrix.rsplit('.', 1)[1]}"
+            emitted = (place.comment, f"{prefix}{suffix}")
             name = f"{place.name}{suffix}"
-            parts.append(
-                emit_rows(self.builder, group, rows, name, place.comment, f"{prefix}{suffix}")
-            )
+            if k < len(twice):
+                parts += self._doubled(group, own, called, key, columns, name, emitted)
+                continue
+            rows = self.rounding.rows(group, own, called, key, columns)
+            parts.append(emit_rows(self.builder, group, rows, name, *emitted))
         total = parts[0]
         for part in parts[1:]:
             total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
         return number(total)
+
+    def _doubled(
+        self,
+        group: tuple[Operand, ...],
+        bias: Doubles,
+        called: Called,
+        reads: tuple[str, ...],
+        columns: Ints,
+        name: str,
+        emitted: tuple[str, str],
+    ) -> list[Value]:
+        """The products of matrices of twice as many bits: two, of the same operands."""
+        coarse, fine, left = self.rounding.doubled_rows(group, bias, called, reads, columns)
+        comment, gate = emitted
+        return [
+            emit_rows(self.builder, group, coarse, f"{name}_high", comment, f"{gate}_high"),
+            emit_rows(self.builder, left, fine, f"{name}_low", comment, f"{gate}_low"),
+        ]
 
     def _lifts(self, node: Expr, args: list[Number | Joined], layer: Layer) -> dict[str, int]:
         """What the operands of a product are shifted left by in all products of their layer."""

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Widths:
-    """Bits of a layer's weights (4, 8 or 16) and of the activations that it makes (8, 12, 16)."""
+    """Bits of a layer's weights (4, 8 or 16) and of the activations that it makes (8, 12, 16).
+
+    doubled: matrices of the layer, such as `R_i`, that have twice as many bits, as two matrices of
+    `weights` bits: one of what the other leaves.
+    """
 
     weights: int = 8
     activations: int = 12
+    doubled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,13 +51,52 @@ class Rounding:
         columns: Ints,
     ) -> Rows:
         """Rows of operands that share an accumulator: `columns` of the float program's `reads`."""
+        moments = self._known(operands, called, reads, columns)
+        return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+
+    def doubled_rows(
+        self,
+        operands: tuple[Operand, ...],
+        bias: Doubles,
+        called: Called,
+        reads: tuple[str, ...],
+        columns: Ints,
+    ) -> tuple[Rows, Rows, tuple[Operand, ...]]:
+        """The same with twice as many bits: rounded to nearest, and rows of what that leaves, with
+        the operands that those belong to. All that is known is used for the latter.
+        """
+        moments = self._known(operands, called, reads, columns)
+        scheme = self.scheme(called.layer)
+        coarse = quantize_rows(
+            operands, bias + _mean_errors(operands, moments), (), called.source, scheme
+        )
+        left = tuple(
+            replace(
+                each,
+                matrix=f"{each.matrix}_low",
+                weights=each.weights - rows * coarse.scale[:, None] / each.scale,
+            )
+            for each, rows in zip(operands, coarse.matrices, strict=True)
+        )
+        as_found = tuple(replace(each, wanted=each.mean) for each in moments)
+        fine = quantize_rows(left, np.zeros_like(bias), as_found, called.source, scheme)
+        return coarse, fine, left
+
+    def _known(
+        self,
+        operands: tuple[Operand, ...],
+        called: Called,
+        reads: tuple[str, ...],
+        columns: Ints,
+    ) -> tuple[Moments, ...]:
+        """The best that is known of operands, which a later program will know better."""
         name = operands[0].matrix
         self.products.append(_product(name, called.real, columns, operands))
         moments = self.entering.get(name, ())
         seen = self.ranges.moments.get(reads) if self.ranges.from_data else None
         if not moments and seen is not None:
             moments = (seen.select(columns),)
-        return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+        return moments
 
     def rows_over_time(
         self, operands: tuple[Operand, ...], bias: Doubles, called: Called, read: str, matrix: str
@@ -71,6 +110,16 @@ class Rounding:
             known = [one for one in each if one is not None]
             moments = tuple(known) if len(known) == steps else ()
         return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+
+
+def _mean_errors(operands: tuple[Operand, ...], moments: tuple[Moments, ...]) -> Doubles:
+    """What the mean errors of the operands, [rows], take from the products."""
+    rows = np.concatenate([o.weights for o in operands], axis=1)
+    if not moments:
+        return np.zeros(len(rows))
+    wanted = np.concatenate([m.wanted for m in moments])
+    found = np.concatenate([m.mean for m in moments])
+    return np.asarray(rows @ (wanted - found))
 
 
 def _product(

@@ -10,6 +10,7 @@ from lstm_edge.cost import cost_of
 from lstm_edge.manifest import AttemptEntry, StudyEntry, of_core
 from lstm_edge.printing.costs import cost_lines
 from lstm_edge.printing.model import shape_text
+from lstm_edge.search.widen import gain_text
 
 
 def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = None) -> str:
@@ -32,6 +33,8 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
         bits = m["proof"]["accumulator_bits"]
         lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
     lines += errors
+    lines += [f"  wider  {gain_text(m['widened'])}"] if "widened" in m else []
+    lines += [f"  wider  {gain_text(m['widened'])}"] if "widened" in m else []
     lines += tried(m["search"]) if "search" in m else []
     lines += [_study(m["study"])] if "study" in m else []
     return "\n".join(lines)

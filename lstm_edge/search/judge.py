@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstm_edge.accuracy.measure import measure
-from lstm_edge.data import Data
+from lstm_edge.data import Data, some_samples
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Arrays, Feed, Results, feed_of, run_numpy
 from lstm_edge.ir.program import Program
@@ -19,20 +19,22 @@ from lstm_edge.labels import (
     read_labels,
     scores_of,
 )
-from lstm_edge.passes.quantize import output_decibels
+from lstm_edge.passes.quantize import MOST_DECIBELS, output_decibels
 from lstm_edge.search.widths import Judged
 
 
 @dataclass
 class Judge:
     """Compares programs with the float `reference`: their outputs on `feed`, and scores on labels,
-    which belong to the samples of `labelled`.
+    which belong to the samples of `labelled`. integers: outputs of integers count as well, by the
+    share of them that differs.
     """
 
     reference: Program
     feed: Feed
     labels: tuple[Labels, ...] = ()
     labelled: Feed | None = None
+    integers: bool = True
     real: Results = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,13 +42,28 @@ class Judge:
 
     def judged(self, program: Program) -> Judged:
         """The worst output, and the most that a score lost."""
-        worst = min(output_decibels(program, self.real, self.feed))
+        each = output_decibels(program, self.real, self.feed)
+        worst = min(each) if self.integers else self._worst_of_reals(program, each)
         if self.labelled is None:
             return Judged(worst)
         measured = measure(program, self.reference, self.labelled, exact=False)
         scores = scores_of(program, self.reference, self.labels, measured)
         lost = 0.0 - min(score.points for score in scores)
         return Judged(worst, lost, 100.0 - min(score.integer_percent for score in scores))
+
+    def _worst_of_reals(self, program: Program, decibels: list[float]) -> float:
+        """Of outputs of real numbers that are not always 0, which nothing can be held against."""
+        found = [
+            each
+            for each, port in zip(decibels, program.outputs, strict=True)
+            if not port.limit and np.any(self.real.outputs[port.name])
+        ]
+        return min(found, default=MOST_DECIBELS)
+
+
+def quick_judge(reference: Program, data: Data) -> Judge:
+    """Judges real numbers by some of the held-back samples, those that the error is told of."""
+    return Judge(reference, some_samples(data.held_back, reference), integers=False)
 
 
 def judge_of(reference: Program, data: Data, arrays: Arrays | None) -> Judge:

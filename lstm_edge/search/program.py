@@ -11,7 +11,8 @@ from lstm_edge.data import Data, steps_of
 from lstm_edge.emit.constants import constant_bytes, constants_of
 from lstm_edge.emit.memory import allocate
 from lstm_edge.emit.ports import port_names
-from lstm_edge.ir.model import Model
+from lstm_edge.ir.expr import walk
+from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.costs import cost_of_step
@@ -21,6 +22,7 @@ from lstm_edge.passes.quantize import quantize
 from lstm_edge.passes.real_run import RealRun
 from lstm_edge.passes.select import select
 from lstm_edge.search.judge import Judge
+from lstm_edge.search.widen import Matrices
 from lstm_edge.search.widths import Attempt, Bound, Space, search
 from lstm_edge.sizes import ram_of
 from lstm_edge.stopwatch import Stopwatch
@@ -82,27 +84,40 @@ class Price:
     instructions: int | None
 
 
-def find_program(
-    calibrated: Calibrated,
-    wanted: Wanted,
-    judge: Judge,
-    target: Target,
-    code: Code,
-    progress: Callable[[int, int], None],
-) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
-    """The cheapest program that holds the bound, and all that were tried."""
+@dataclass(frozen=True)
+class Attempts:
+    """Makes programs of a model, judges them and tells what they cost on a target."""
 
-    def attempt(options: Options) -> Attempt[Program]:
-        program = calibrated.program(options)
-        with calibrated.watch.lap("price"):
-            price = price_of(program, target, code, steps_of(program, calibrated.data))
-        with calibrated.watch.lap("judge"):
-            judged = judge.judged(program)
+    calibrated: Calibrated
+    judge: Judge
+    target: Target
+    code: Code
+
+    def at(self, options: Options) -> Attempt[Program]:
+        """The program of some widths."""
+        return self.of(options, self.calibrated.program(options))
+
+    def of(self, options: Options, program: Program) -> Attempt[Program]:
+        """The same of a program that was made before."""
+        watch, steps = self.calibrated.watch, steps_of(program, self.calibrated.data)
+        with watch.lap("price"):
+            price = price_of(program, self.target, self.code, steps)
+        with watch.lap("judge"):
+            judged = self.judge.judged(program)
         return Attempt(options, program, price.flash, price.instructions or 0, price.ram, judged)
 
-    layers = layers_of(calibrated.reference)
-    space = Space(wanted.options, wanted.weights, wanted.activations, layers)
-    return search(space, wanted.bound, attempt, progress)
+
+def find_program(
+    attempts: Attempts,
+    wanted: Wanted,
+    progress: Callable[[int, int], None],
+    otherwise: Callable[[Attempt[Program]], Attempt[Program]],
+) -> tuple[Attempt[Program], tuple[Attempt[Program], ...]]:
+    """The cheapest program that holds the bound, and all that were tried; others as of `search`."""
+    layers = matrices_of(attempts.calibrated)
+    names, parts = tuple(each.layer for each in layers), {m.layer: m.parts for m in layers}
+    space = Space(wanted.options, wanted.weights, wanted.activations, names, parts)
+    return search(space, wanted.bound, attempts.at, progress, otherwise)
 
 
 def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
@@ -118,6 +133,21 @@ def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
         ram["state"] + ram["scratch"],
         None if instructions is None else round(instructions),
     )
+
+
+def matrices_of(calibrated: Calibrated) -> tuple[Matrices, ...]:
+    """The matrices of all layers with weights, those with most weights first."""
+    cells = {node.name: node.cell for node in calibrated.model.nodes if isinstance(node, Layer)}
+    found = []
+    for layer in layers_of(calibrated.reference):
+        affine = [
+            e for e in (walk(*cells[layer].results.values()) if layer in cells else ())
+            if e.kind == "affine"
+        ]  # fmt: skip
+        names = tuple(dict.fromkeys(name for e in affine for name in e.matrices))
+        recurrent = tuple(name for name in names if name.startswith("R"))
+        found.append(Matrices(layer, recurrent, tuple(n for n in names if n not in recurrent)))
+    return tuple(found)
 
 
 def layers_of(reference: Program) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ USUAL, USUAL_CODE = Options(), Code()
 def slower(
     calibrated: Calibrated,
     program: Program,
-    options: Options,
+    options: Options | None,
     code: Code,
     cost: Cost,
     target: Target,
@@ -31,7 +31,7 @@ def slower(
     """A warning for each option without which a step takes fewer instructions. program, cost: with
     all.
 
-    Widths that differ from layer to layer were chosen for their costs, and are not warned about.
+    options: None of widths that were chosen for what they bring, which are not warned about.
     """
     found = []
     for given, usual, other in _without(calibrated, options, code, program):
@@ -58,9 +58,22 @@ def slower_than_integers(calibrated: Calibrated, cost: Cost, target: Target) -> 
 
 
 def _without(
-    calibrated: Calibrated, options: Options, code: Code, program: Program
+    calibrated: Calibrated, options: Options | None, code: Code, program: Program
 ) -> Iterator[tuple[str, str, tuple[Program, Code]]]:
     """Each option that is not the usual one, the usual one, and the program with that."""
+    if options is not None:
+        yield from _other_widths(calibrated, options, code)
+    for name in ("unroll", "optimize"):
+        if getattr(code, name) != getattr(USUAL_CODE, name):
+            usual = getattr(USUAL_CODE, name)
+            changed_code = replace(code, **{name: usual})
+            text = f"--{name} {getattr(code, name)}"
+            yield text, f"--{name} {usual}", (program, changed_code)
+
+
+def _other_widths(
+    calibrated: Calibrated, options: Options, code: Code
+) -> Iterator[tuple[str, str, tuple[Program, Code]]]:
     given = {
         "weights": (f"--weights int{options.weights}", f"--weights int{USUAL.weights}"),
         "activations": (
@@ -71,15 +84,9 @@ def _without(
         "cell_state": (f"--cell-state {options.cell_state}", f"--cell-state {USUAL.cell_state}"),
     }
     for name, (text, usual) in given.items():
-        if getattr(options, name) != getattr(USUAL, name) and not options.layers:
+        if getattr(options, name) != getattr(USUAL, name):
             changed = replace(options, **{name: getattr(USUAL, name)})
             yield text, usual, (calibrated.quick(changed), code)
-    for name in ("unroll", "optimize"):
-        if getattr(code, name) != getattr(USUAL_CODE, name):
-            usual = getattr(USUAL_CODE, name)
-            changed_code = replace(code, **{name: usual})
-            text = f"--{name} {getattr(code, name)}"
-            yield text, f"--{name} {usual}", (program, changed_code)
 
 
 def _cost(calibrated: Calibrated, program: Program, code: Code, target: Target) -> Cost:

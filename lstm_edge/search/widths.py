@@ -8,7 +8,7 @@ neither smaller nor faster than they are is never taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -70,19 +70,24 @@ class Attempt(Generic[Made]):
 
 @dataclass(frozen=True)
 class Space:
-    """What may be chosen: widths, narrow ones first, and layers, those with most weights first."""
+    """What may be chosen: widths, narrow ones first, and layers, those with most weights first.
+    parts: layer -> groups of its matrices that may be doubled, where the weights of the others are
+    half as wide.
+    """
 
     options: Options
     weights: tuple[int, ...]
     activations: tuple[int, ...]
     layers: tuple[str, ...]
+    parts: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @property
     def most_attempts(self) -> int:
         """How many choices `search` may try."""
         weights, activations = len(self.weights), len(self.activations)
         narrower = len(self.layers) * (weights + activations - 2)
-        return weights * activations + narrower + (self.default is not None)
+        doubled = sum(len(each) for each in self.parts.values()) if weights > 1 else 0
+        return weights * activations + narrower + doubled + (self.default is not None)
 
     @property
     def default(self) -> Options | None:
@@ -126,7 +131,7 @@ class _Search(Generic[Made]):
         """The same with each layer as narrow as the bound allows."""
         for kind in ("weights", "activations"):
             for layer in space.layers:
-                for widths in _narrower(best.options.of(layer), kind, space):
+                for widths in _narrower(best.options.of(layer), kind, space, layer):
                     layers = {**best.options.layers, layer: widths}
                     made = self.holding(replace(best.options, layers=layers))
                     if made is not None and made.cost < best.cost:
@@ -135,11 +140,24 @@ class _Search(Generic[Made]):
         return best
 
 
-def _narrower(widths: Widths, kind: str, space: Space) -> Iterator[Widths]:
-    """Narrower widths of one kind, the narrowest first."""
-    for bits in space.weights if kind == "weights" else space.activations:
+def _narrower(widths: Widths, kind: str, space: Space, layer: str) -> Iterator[Widths]:
+    """Narrower widths of one kind, the narrowest first; last half of it, with some matrices
+    doubled.
+    """
+    narrow = space.weights if kind == "weights" else space.activations
+    for bits in narrow:
         if bits < getattr(widths, kind):
-            yield replace(widths, **{kind: bits})
+            yield _with(widths, kind, bits)
+    half = widths.weights // 2
+    if kind == "weights" and half in narrow:
+        for part in space.parts.get(layer, ()):
+            yield replace(widths, weights=half, doubled=part)
+
+
+def _with(widths: Widths, kind: str, bits: int) -> Widths:
+    if kind == "activations":
+        return replace(widths, activations=bits)
+    return replace(widths, weights=bits, doubled=())
 
 
 def search(
@@ -147,26 +165,30 @@ def search(
     bound: Bound,
     attempt: Callable[[Options], Attempt[Made]],
     progress: Callable[[int, int], None],
+    otherwise: Callable[[Attempt[Made]], Attempt[Made]],
 ) -> tuple[Attempt[Made], tuple[Attempt[Made], ...]]:
-    """The cheapest attempt that holds the bound, and all that were made; BudgetError where none
-    does. `progress(done, most)` is told after each.
+    """The cheapest attempt that holds the bound, and all that were made. `progress(done, most)` is
+    told after each. otherwise: from the best, where no width holds it, what does, or an error.
     """
     found = _Search(attempt, bound, progress, space.most_attempts)
     best = found.uniform(space)
     if best is None:
         nearest = max(found.tried, key=lambda made: _nearness(made.judged, bound))
-        wider = [] if 16 in space.weights else ["--weights auto or int16"]
-        wider += [] if 16 in space.activations else ["--activations auto or 16"]
-        remedy = f"try {' and '.join(wider)}" if wider else "give more calibration data"
-        raise BudgetError(
-            f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
-            f"{judged_text(nearest.judged)}; {remedy}, or allow more"
-        )
+        best = otherwise(nearest)
+        found.tried.append(best)
     best = found.narrowed(best, space)
     if space.default is not None and all(m.options != space.default for m in found.tried):
         usual = found.holding(space.default)
         best = usual if usual is not None and usual.cost < best.cost else best
     return best, tuple(found.tried)
+
+
+def missed(nearest: Attempt[Made], bound: Bound, remedy: str) -> BudgetError:
+    """The error where the best that was found does not hold the bound."""
+    return BudgetError(
+        f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
+        f"{judged_text(nearest.judged)}; {remedy}; or allow more"
+    )
 
 
 def _nearness(judged: Judged, bound: Bound) -> float:
@@ -186,6 +208,8 @@ def describe(options: Options) -> str:
     for layer, widths in options.layers.items():
         if widths.weights != options.weights:
             parts.append(f"{layer}:weights=int{widths.weights}")
+        if widths.doubled:
+            parts.append(f"{layer}.{','.join(widths.doubled)}:weights=int{2 * widths.weights}")
         if widths.activations != options.activations:
             parts.append(f"{layer}:activations={widths.activations}")
     return " ".join(parts)

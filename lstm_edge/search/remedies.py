@@ -1,0 +1,170 @@
+"""Remedies of a low SQNR: named with what they bring, since they were tried, or why there are none.
+
+Each is something to type: an option with another width, or without one that was given by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_edge.accuracy.ports import inputs
+from lstm_edge.data import Data, some_samples
+from lstm_edge.errors import QuantizationError
+from lstm_edge.interpret.feed import stored_feed
+from lstm_edge.ir.program import Program
+from lstm_edge.manifest import RemediesEntry
+from lstm_edge.passes.calibrate import chained
+from lstm_edge.passes.options import Options
+from lstm_edge.passes.quantize import output_decibels
+from lstm_edge.search.judge import Judge
+from lstm_edge.search.program import Attempts, matrices_of
+from lstm_edge.search.widen import (
+    EVERY,
+    LEAST_GAIN,
+    WIDE,
+    gain,
+    gain_of,
+    gain_text,
+    widened,
+    wider_text,
+)
+from lstm_edge.search.widths import Attempt, Bound
+
+MOST_NAMED, MOST_TRIED = 3, 16
+BETTER = 6.0
+"""dB by which a program must be better on the data that it was made from to blame these."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be mended. options: as they were asked for; bound: what should hold; free: widths
+    that were not given by hand; exhausted: what the compiler does by itself was tried.
+    """
+
+    options: Options
+    bound: Bound
+    free: frozenset[str] = frozenset()
+    exhausted: bool = False
+
+
+def remedies(attempts: Attempts, start: Attempt[Program], asked: Asked) -> RemediesEntry:
+    """What brings most of what can be tried in a short time."""
+    found = list(_tried(attempts, start, asked))
+    gains = [(what, made) for what, made in found if gain(start, made) >= LEAST_GAIN]
+    gains = [each for each in gains if not any(_beats(other[1], each[1]) for other in gains)]
+    gains.sort(key=lambda each: _rank(each[1], asked.bound))
+    named = [gain_of(what, start, made) for what, made in gains[:MOST_NAMED]]
+    return {"gains": named, "limit": None if named else _limit(attempts, start, found)}
+
+
+def remedies_text(entry: RemediesEntry) -> str:
+    """What was found, as the end of a sentence."""
+    if entry["gains"]:
+        return f"tried on held-back samples: {'; '.join(map(gain_text, entry['gains']))}"
+    return f"none of the wider numbers that were tried helps: {entry['limit']}"
+
+
+def _tried(
+    attempts: Attempts, start: Attempt[Program], asked: Asked
+) -> Iterator[tuple[str, Attempt[Program]]]:
+    given = asked.options
+    uniform = [each for each in _uniform(given) if each[1] != start.options]
+    for what, options in uniform:
+        try:
+            yield what, attempts.at(options)
+        except QuantizationError:  # no format holds it: not a remedy
+            continue
+    if not asked.exhausted:
+        yield from _left_to_the_compiler(attempts, start, asked, MOST_TRIED - len(uniform))
+
+
+def _uniform(given: Options) -> list[tuple[str, Options]]:
+    """Other widths of the whole network, as they are typed."""
+    found = []
+    for weights in [8, WIDE] if given.weights < 8 else [WIDE] * (given.weights < WIDE):
+        found.append((f"--weights int{weights}", replace(given, weights=weights)))
+    for bits in [12, WIDE] if given.activations < 12 else [WIDE] * (given.activations < WIDE):
+        found.append((f"--activations {bits}", replace(given, activations=bits)))
+    if len(found) > 1:
+        every = replace(given, weights=WIDE, activations=WIDE)
+        found.append((f"--weights int{WIDE} --activations {WIDE}", every))
+    if given.cell_state < 32:
+        found.append(("--cell-state 32", replace(given, cell_state=32)))
+    return found
+
+
+def _left_to_the_compiler(
+    attempts: Attempts, start: Attempt[Program], asked: Asked, most: int
+) -> Iterator[tuple[str, Attempt[Program]]]:
+    """What the compiler makes of widths that are left to it."""
+    layers, given = matrices_of(attempts.calibrated), asked.options
+    usual, without = given, []
+    if "weights" not in asked.free:
+        usual = replace(usual, weights=Options().weights)
+        without.append(f"--weights int{given.weights}")
+    if "activations" not in asked.free:
+        usual = replace(usual, activations=Options().activations)
+        without.append(f"--activations {given.activations}")
+    first = start if usual == start.options else attempts.at(usual)
+    made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most - 1)
+    auto = "--weights auto --activations auto"
+    what = f"without {' '.join(without)}" if without else auto
+    wider = "" if made.options == usual else f", {wider_text(usual, made.options, layers)}"
+    if made.options != start.options:
+        yield f"{what}{wider}", made
+
+
+def _beats(one: Attempt[Program], other: Attempt[Program]) -> bool:
+    """Better for fewer bytes."""
+    return one.judged.decibels > other.judged.decibels and one.flash <= other.flash
+
+
+def _rank(made: Attempt[Program], bound: Bound) -> tuple[bool, float]:
+    """What holds the bound first, the smallest of these; then what is best."""
+    holds = made.judged.holds(bound)
+    return not holds, made.flash if holds else -made.judged.decibels
+
+
+def _limit(
+    attempts: Attempts, start: Attempt[Program], found: Sequence[tuple[str, Attempt[Program]]]
+) -> str:
+    """What the SQNR hangs on where it is not widths."""
+    judge, data = attempts.judge, attempts.calibrated.data
+    for port in inputs(start.made, judge.feed, stored_feed(start.made, judge.feed)):
+        if port.beyond:
+            return (
+                f"input {port.name} is beyond its stored range, so calibrate with data that covers "
+                "this"
+            )
+    on_own = _on_calibration(judge.reference, start.made, data)
+    if on_own >= start.judged.decibels + BETTER and not data.too_few:
+        return (
+            f"it is {on_own:.1f} dB on the data that it was made from, so calibrate with more, and "
+            "more varied, data"
+        )
+    if told := _output_format(judge, start):
+        return told
+    best = max((made.judged.decibels for _, made in found), default=start.judged.decibels)
+    return (
+        f"at most {best:.1f} dB, as the network makes small errors large; --scheme float32 has none"
+    )
+
+
+def _output_format(judge: Judge, start: Attempt[Program]) -> str:
+    """Says so where the stored numbers of the worst output are too coarse; else empty."""
+    each = output_decibels(start.made, judge.real, judge.feed)
+    decibels, k = min((decibels, k) for k, decibels in enumerate(each))
+    port = start.made.outputs[k]
+    signal = float(np.mean(judge.real.outputs[port.name].astype(np.float64) ** 2))
+    rounding = float(np.mean(port.scale**2)) / 12.0
+    if port.limit or signal * 10.0 ** (-(decibels + BETTER) / 10.0) > rounding:
+        return ""
+    return f"the format of output {port.name} has steps of {float(port.scale.max()):.3g}"
+
+
+def _on_calibration(reference: Program, program: Program, data: Data) -> float:
+    feed = chained(reference, some_samples(data.calibration, reference))
+    return Judge(reference, feed, integers=False).judged(program).decibels
