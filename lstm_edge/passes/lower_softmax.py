@@ -57,7 +57,7 @@ def lower_fine_softmax(b: Builder, x: Value, layer: str, name: str) -> Value:
     power = exponential(b, below, f"{layer}.exp")
     part = placed(b, power.mantissa, power.places, f"{layer}.exponential", "")
     spare = (x.length - 1).bit_length()
-    part = shift_right(b, part, spare, f"{layer}.part", rounded=False)
+    part = shift_right(b, part, spare, f"{layer}.part")
     total = _total(b, part, TOP >> spare, layer)
     above = _log_of_shares(b, total, layer)
     logarithm = add_or_subtract(b, "add", below, above, f"{layer}.minus_log", "")
