@@ -236,7 +236,15 @@ class IntegerRules:
         shown = wide(value)
         scale, zero_point = shown.meaning()
         return ir.program.Port(
-            port.name, shown.name, port.axes, port.shape, per_step, scale, zero_point, port.limit
+            port.name,
+            shown.name,
+            port.axes,
+            port.shape,
+            per_step,
+            scale,
+            zero_point,
+            port.limit,
+            port.before,
         )
 
 

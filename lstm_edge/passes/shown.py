@@ -30,7 +30,7 @@ def shown_curves(model: Model) -> frozenset[tuple[str, Expr]]:
         else:
             for result, tensor in node.outputs.items():
                 if tensor in shown and result not in node.cell.states:
-                    end = _limited(node.cell.results[result])
+                    end = without_limits(node.cell.results[result])
                     if end.kind == "input":
                         shown.add(node.inputs[end.name])
                     elif is_curve(end) and not _is_gate(node, end):
@@ -38,7 +38,7 @@ def shown_curves(model: Model) -> frozenset[tuple[str, Expr]]:
     return frozenset(found)
 
 
-def _limited(node: Expr) -> Expr:
+def without_limits(node: Expr) -> Expr:
     """What limits are put to."""
     while node.kind in LIMITS and node.args[1].kind == "constant":
         node = node.args[0]
@@ -49,5 +49,5 @@ def _is_gate(layer: Layer, curve: Expr) -> bool:
     """True where the layer itself reads what the curve gives, or keeps it."""
     cell = layer.cell
     reads = [e for e in walk(*cell.results.values()) if curve in e.args]
-    kept = any(_limited(cell.results[state]) is curve for state in cell.states)
+    kept = any(without_limits(cell.results[state]) is curve for state in cell.states)
     return kept or any(e.kind not in LIMITS for e in reads)
