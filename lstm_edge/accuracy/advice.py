@@ -98,10 +98,18 @@ def _low_outputs(accuracy: Accuracy, program: Program, calibrated: bool) -> Iter
         sqnr = output.error.sqnr_db
         if sqnr is None or sqnr >= LOW_SQNR or output.agreement is not None:
             continue
-        yield (
-            f"output {output.name}: SQNR {sqnr:.1f} dB, below {LOW_SQNR:.0f} dB; "
-            f"{_cause(accuracy, output, program, calibrated)}"
-        )
+        cause = _limit(output) or _cause(accuracy, output, program, calibrated)
+        yield f"output {output.name}: SQNR {sqnr:.1f} dB, below {LOW_SQNR:.0f} dB; {cause}"
+
+
+def _limit(output: OutputAccuracy) -> str:
+    """That no widths help, where the output's own format is the cause."""
+    if not output.limit or output.rounding_db is None:
+        return ""
+    return (
+        f"its format is the limit, as its numbers are about {output.error.signal:.2g} and rounding "
+        f"them alone leaves {output.rounding_db:.1f} dB at best: {output.limit}"
+    )
 
 
 def _noise(error: Error | None) -> float:

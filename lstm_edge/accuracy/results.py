@@ -37,7 +37,8 @@ class LayerAccuracy:
 class OutputAccuracy:
     """An output, or one that shows states. layer: that makes it. argmax_agreement: share of vectors
     of which the largest number is at the same place. agreement: of integers, share of equal ones,
-    else None. per_step: it exists at each step.
+    else None. per_step: it exists at each step. limit: what to do where its own format is what
+    limits its SQNR, to `rounding_db` at best; "" where it is not.
     """
 
     name: str
@@ -47,6 +48,8 @@ class OutputAccuracy:
     agreement: float | None
     saturations: int
     per_step: bool
+    limit: str = ""
+    rounding_db: float | None = None
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,8 @@ class _Walk:
         self.curves[tensor] = curve.name or curve.kind
         operand = curve.args[0]
         if operand.kind == "input":
-            return layer.inputs[operand.name]
+            before = layer.inputs[operand.name]
+            return before if before in self.maker else None
         return self._shown(layer, result, operand)
 
     def _shown(self, layer: Layer, result: str, operand: Expr) -> str:

@@ -36,12 +36,14 @@ class Bound:
 @dataclass(frozen=True)
 class Judged:
     """decibels: of the worst output. points: that the worst score lost; missed: percent that the
-    worst score is below 100. None without labels.
+    worst score is below 100. None without labels. limit: what is said where the format of the
+    worst output is what limits it, else "".
     """
 
     decibels: float
     points: float | None = None
     missed: float | None = None
+    limit: str = ""
 
     def holds(self, bound: Bound) -> bool:
         """True where neither is beyond the bound."""
@@ -158,6 +160,7 @@ def search(
         wider = [] if 16 in space.weights else ["--weights auto or int16"]
         wider += [] if 16 in space.activations else ["--activations auto or 16"]
         remedy = f"try {' and '.join(wider)}" if wider else "give more calibration data"
+        remedy = nearest.judged.limit if bound.points is None and nearest.judged.limit else remedy
         raise BudgetError(
             f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
             f"{judged_text(nearest.judged)}; {remedy}, or allow more"
