@@ -225,6 +225,8 @@ def _ports(
             "scale": scale[0] if uniform else scale,
             "zero_point": zero_point[0] if uniform else zero_point,
         }
+        if port.before:
+            entry["before"] = port.before
         if view.raw is not None:
             raw = view.raw.stands_for
             entry["raw"] = {"scale": raw.scale, "zero": raw.zero}

@@ -11,6 +11,8 @@ Unroll = Literal["none", "gates", "full"]
 Optimize = Literal["speed", "size"]
 StateForm = Literal["kept", "explicit"]
 """Where states live between calls: in the generated code's struct, or with the caller."""
+Shown = Literal["probabilities", "logits"]
+"""What outputs give that end in a sigmoid or softmax: its result, or the sum before it."""
 Place = Literal["numpy", "host", "qemu", "float"]
 """What computes: the integers in numpy, their C here or in QEMU, the float reference."""
 Why = Literal["given", "proved", "calibrated", "assumed"]

@@ -24,6 +24,7 @@ from lstm_edge.ir.program import Program, Settings
 from lstm_edge.manifest import AttemptEntry, GainEntry, RemediesEntry
 from lstm_edge.measured import measured_error
 from lstm_edge.passes.calibrate import Ranges, calibrate
+from lstm_edge.passes.logits import with_logits
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
@@ -92,6 +93,8 @@ def compile_model(
     cores = load_cores(request.target)
     for target in cores.emulated:
         check_tools(request.budgets, target)
+    if request.outputs == "logits":
+        model = with_logits(model)
     reference = lower_real(model, Settings(state=request.state))
     check_state_option(request, reference)
     request.check(labels=labels is not None)

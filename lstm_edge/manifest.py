@@ -51,7 +51,8 @@ class RawEntry(TypedDict):
 
 class PortEntry(TypedDict):
     """An input or output: the user's array and the array in C. scale, zero_point: one, or one for
-    each feature. file_name: what the model's file calls it.
+    each feature. file_name: what the model's file calls it. before: the curve of the file that is
+    left out, with `--outputs logits`.
     """
 
     name: str
@@ -68,6 +69,7 @@ class PortEntry(TypedDict):
     scale: float | list[float]
     zero_point: int | list[int]
     raw: NotRequired[RawEntry]
+    before: NotRequired[str]
 
 
 class StateEntry(TypedDict):

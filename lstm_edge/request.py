@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any, get_args
 
 from lstm_edge.built import Limits
-from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
+from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.errors import DataError
 from lstm_edge.manifest import BudgetEntry
 from lstm_edge.passes.options import Options, Widths
@@ -31,6 +31,7 @@ _KNOWN: Mapping[str, tuple[Any, ...]] = {
     "unroll": get_args(Unroll),
     "optimize": get_args(Optimize),
     "state": get_args(StateForm),
+    "outputs": get_args(Shown),
 }
 """What each choice may be; None is auto."""
 
@@ -56,6 +57,7 @@ class Request:
     unroll: Unroll = "gates"
     optimize: Optimize = "speed"
     state: StateForm = "kept"
+    outputs: Shown = "probabilities"
     max_flash: int | None = None
     max_ram: int | None = None
     max_stack: int | None = None
@@ -210,6 +212,7 @@ class Request:
         parts.append(f"unroll={self.unroll}")
         parts += ["optimize=size"] if self.optimize == "size" else []
         parts += ["state=explicit"] if self.state == "explicit" else []
+        parts += ["outputs=logits"] if self.outputs == "logits" else []
         parts += [f"input_scale={_listed(self.input_scale)}"] if self.input_scale else []
         parts += [f"input_zero={_listed(self.input_zero)}"] if self.input_zero else []
         if vectors and self.max_stack is not None:

@@ -185,6 +185,7 @@ static inline int16x8_t vqshlq_n_s16(int16x8_t v, int n)
 }
 
 static inline int16x8_t vandq_s16(int16x8_t v, int16x8_t w) { return v & w; }
+static inline int32x4_t vandq_s32(int32x4_t v, int32x4_t w) { return v & w; }
 static inline int32x4_t vbicq_n_s32(int32x4_t v, int32_t bits) { return v & vdupq_n_s32(~bits); }
 static inline int32x4_t vnegq_s32(int32x4_t v) { return vsubq_s32(vdupq_n_s32(0), v); }
 

@@ -89,10 +89,19 @@ def low_outputs(accuracy: Accuracy) -> list[OutputAccuracy]:
 def _low_outputs(accuracy: Accuracy, calibrated: bool) -> Iterator[str]:
     for output in low_outputs(accuracy):
         sqnr = output.error.sqnr_db
-        yield (
-            f"output {output.name}: SQNR {sqnr:.1f} dB, below {LOW_SQNR:.0f} dB"
-            f"{_cause(accuracy, output, calibrated)}"
-        )
+        limit = _limit(output)
+        cause = f"; {limit}" if limit else _cause(accuracy, output, calibrated)
+        yield f"output {output.name}: SQNR {sqnr:.1f} dB, below {LOW_SQNR:.0f} dB{cause}"
+
+
+def _limit(output: OutputAccuracy) -> str:
+    """That no widths help, where the output's own format is the cause."""
+    if not output.limit or output.rounding_db is None:
+        return ""
+    return (
+        f"its format is the limit, as its numbers are about {output.error.signal:.2g} and rounding "
+        f"them alone leaves {output.rounding_db:.1f} dB at best: {output.limit}"
+    )
 
 
 def _noise(error: Error | None) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.accuracy.limit import is_limit, remedy, rounding_db
 from lstm_edge.accuracy.results import InputAccuracy, OutputAccuracy
 from lstm_edge.accuracy.tally import Tally
 from lstm_edge.interpret.feed import Feed, Results, state_arrays
@@ -35,7 +37,11 @@ def outputs(
         sweep, _ = program.clock_of().get(port.value, (0, EVERY_TICK))
         backward = port.per_step and program.sweeps[sweep] != FORWARD
         layer, count = layer_of.get(port.value, ""), clipped.get(port.value, 0)
-        found.append(_output(port.name, layer, exact, computed, port, backward, count))
+        made = _output(port.name, layer, exact, computed, port, backward, count)
+        rounding = None if program.is_float else rounding_db(port, made.error.signal**2)
+        limited = is_limit(made.error.sqnr_db, rounding)
+        limit = remedy(program, reference, port.name) if limited else ""
+        found.append(replace(made, limit=limit, rounding_db=rounding))
     exact_states = state_arrays(reference, real, raw=False)
     for name, array in state_arrays(program, ours, raw=False).items():
         flat, exact = (a.reshape(*a.shape[:2], -1) for a in (array, exact_states[name]))

@@ -38,7 +38,8 @@ class OutputAccuracy:
     """An output, or one that shows states. layer: that makes it. argmax_agreement: share of vectors
     of which the largest number is at the same place. agreement: of integers, share of equal ones,
     else None. per_step: it exists at each step. worst: the share of the squared error that is of
-    one sample, or stream.
+    one sample, or stream. limit: what to do where its own format is what limits its SQNR, to
+    `rounding_db` at best; "" where it is not.
     """
 
     name: str
@@ -49,6 +50,8 @@ class OutputAccuracy:
     saturations: int
     per_step: bool
     worst: float = 0.0
+    limit: str = ""
+    rounding_db: float | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lstm_edge.api.compiled import Compiled
 from lstm_edge.api.network import Network, load
 from lstm_edge.api.options import bits, bound, by_input, limit, refuse
 from lstm_edge.artifacts import bundle_of
-from lstm_edge.choices import Optimize, Scheme, StateForm, Unroll
+from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.driver import compile_model
 from lstm_edge.errors import DataError, TargetError
 from lstm_edge.manifest import StudyEntry
@@ -39,6 +39,7 @@ def compile_network(
     unroll: Unroll | None = None,
     optimize: Optimize | None = None,
     state: StateForm = "kept",
+    outputs: Shown = "probabilities",
     max_error: float | None = None,
     max_drop: float | None = None,
     max_flash: int | None = None,
@@ -65,6 +66,7 @@ def compile_network(
     are bytes, and instructions and cycles of a step. input_scale, input_zero: real =
     (raw - zero) * scale for raw integers of 16 bits, of which the C then makes stored ones; a
     number, or one by input.
+    outputs: probabilities, or logits: the sums before a last sigmoid, softmax or log_softmax.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
     widths and how C is written, and the manifest keeps the study's front. progress, searching:
     called with (done, total). stopwatch: takes the seconds of each pass.
@@ -86,6 +88,7 @@ def compile_network(
             if width is None
         ),
         state=state,
+        outputs=outputs,
         max_flash=limit("max-flash", max_flash),
         max_ram=limit("max-ram", max_ram),
         max_stack=limit("max-stack", max_stack),

@@ -73,6 +73,13 @@ from lstm_edge.stopwatch import Stopwatch
     help="States that the model takes and gives: kept by the code, or arguments of each call.",
 )
 @click.option(
+    "--outputs",
+    type=click.Choice(["probabilities", "logits"]),
+    default="probabilities",
+    show_default=True,
+    help="What a last sigmoid or softmax gives, or the sum before it.",
+)
+@click.option(
     "--max-error",
     type=click.FloatRange(min=0.0),
     metavar="DB",

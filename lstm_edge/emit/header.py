@@ -36,6 +36,11 @@ def step_notes(
         elif view in inputs and _is_limited(program, port, view):
             form += f"; one beyond {view.low} .. {view.high} counts as the nearest"
         notes.append(f"{view.name}: {view.length} numbers, {form}")
+        if port.before:
+            notes.append(
+                f"{view.name}: logits, the sums before the {port.before} of the network, which is "
+                "left out"
+            )
     final = [p.name for p in outputs if not p.per_step]
     if final and program.streams:
         names = " and ".join(final)

@@ -41,6 +41,7 @@ def spell(op: Op, args: Sequence[str], *, is_float: bool, **names: object) -> st
         half=1 << max(op.n - 1, 0),
         low=-(1 << max(op.n - 1, 0)),
         high=(1 << max(op.n - 1, 0)) - 1,
+        mask=(1 << max(op.n, 0)) - 1,
         power=1 << max(-op.n, 0),
         **names,
     )

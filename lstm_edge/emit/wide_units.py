@@ -249,7 +249,13 @@ class WideUnits:
             text, texts[-1] = spelling.number, args[-1].number
         elif spelling.from_number and args[0].number:
             text, texts[0] = spelling.from_number, args[0].number
-        names = {"n": op.n, "left": -op.n, "result": result, "best": best}
+        names = {
+            "n": op.n,
+            "left": -op.n,
+            "mask": (1 << max(op.n, 0)) - 1,
+            "result": result,
+            "best": best,
+        }
         if op.table:
             names["reader"] = wide_table(self.program, op.table).reader(op)
             names["table"] = ", ".join(self.tables[op.table])

@@ -34,7 +34,8 @@ class Port:
     axes: one of "batch" (size 1), "unit" (size 1), "time", "feature" per axis of `shape`, or
     "time*feature" for the two flattened into one; "layer" where the feature vector joins the
     states of several layers, which have an axis of their own. shape: sizes; -1 for a time axis
-    of any length. limit: 0 for real numbers; n > 0 for integers 0 .. n - 1.
+    of any length. limit: 0 for real numbers; n > 0 for integers 0 .. n - 1. before: the curve that
+    the file puts an output to, where the numbers are those before it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Port:
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     limit: int = 0
+    before: str = ""
 
 
 @dataclass(frozen=True)

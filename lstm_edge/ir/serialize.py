@@ -85,6 +85,7 @@ def _port(port: Port) -> dict[str, Any]:
         "shape": port.shape,
         "per_step": port.per_step,
         "limit": port.limit,
+        "before": port.before,
     }
 
 
@@ -108,6 +109,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 arrays[f"{which}_scale/{p['name']}"],
                 arrays[f"{which}_zero_point/{p['name']}"],
                 p["limit"],
+                p["before"],
             )
             for p in d[f"{which}s"]
         )

@@ -56,6 +56,22 @@ def drop(a: Ints, n: Ints) -> Ints:
     return np.asarray(a >> n)
 
 
+def low_bits(a: Ints, n: int) -> Ints:
+    """The n lower bits of a: what a >> n leaves over, from 0 on."""
+    return np.asarray(a & ((1 << n) - 1))
+
+
+def _low_bits(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+    """Exact where the operand keeps its upper bits, else of any number."""
+    low, high = args[0]
+    same = low >> op.n == high >> op.n
+    first, last = (
+        np.where(same, low_bits(a, op.n), end)
+        for a, end in zip((low, high), (0, (1 << op.n) - 1), strict=True)
+    )
+    return first, last
+
+
 def _by_any_count(function: Function) -> BoundsOf:
     """lift and drop never fall as their operand rises, whatever the count: try all counts."""
 
@@ -99,6 +115,14 @@ RECORDS = (
         c_wide=WideSpelling("vrshrq_n_s32({0}, {n})"),
     ),
     # n: the number of bits
+    Operation(
+        "low_bits",
+        integer=low_bits,
+        bind=operand_and_n,
+        bounds=_low_bits,
+        c=Spelling("{0} & {mask}"),
+        c_wide=WideSpelling("vandq_s32({0}, vdupq_n_s32({mask}))"),
+    ),
     Operation(
         "saturate",
         integer=saturate,

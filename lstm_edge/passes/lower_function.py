@@ -11,7 +11,8 @@ from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes import tables
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.fixed.arithmetic import add_or_subtract
+from lstm_edge.passes.exponential import ARGUMENT_FRACTION, exponential, placed, times
+from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare
 from lstm_edge.passes.fixed.shifts import (
     constant_vector,
     fraction_of,
@@ -96,6 +97,22 @@ def _sigmoid(b: Builder, value: Value, name: str, comment: str) -> Number:
     q15 = fixed(15, 2**14 + cut.low, 2**14 + cut.high, "int32")
     gate = b.emit("add", name, (cut_value, half), q15, comment=comment)
     return replace(number(gate), centred=centred)
+
+
+def lower_fine_sigmoid(b: Builder, value: Value, name: str, comment: str) -> Value:
+    """sigmoid in Q0.31, small results as exactly as large ones: sigmoid(|x|) * exp(min(x, 0))."""
+    x = with_fraction(b, value, min(fraction_of(value), ARGUMENT_FRACTION), f"{name}_in")
+    x = saturate(b, x, 31, f"{name}_sat")
+    zero = constant_vector(b, "zero", np.zeros(1))
+    negated = add_or_subtract(b, "sub", zero, x, f"{name}_negated", "")
+    below = compare(b, "larger", negated, zero, f"{name}_below", "")
+    size = compare(b, "larger", x, below, f"{name}_size", "")
+    entries = ("sigmoid_table", tables.sigmoid_table())
+    upper = fixed(16, 0, tables.SIGMOID_LIMIT, "int32")
+    centred = _table(b, size, entries, 0, f"{name}_centred", "sigmoid(|x|) - 1/2", upper)
+    power = exponential(b, below, f"{name}_exp")
+    product = times(b, power.mantissa, centred, f"{name}_exp")
+    return placed(b, product, power.places, name, comment)
 
 
 def _tanh(b: Builder, value: Value, name: str, comment: str) -> Value:

@@ -26,13 +26,13 @@ from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import Place, lower, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
-from lstm_edge.passes.lower_function import lower_function
+from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_input import scaled, unpacked
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
 from lstm_edge.passes.lower_places import concatenated, cut_number, step_of, window
 from lstm_edge.passes.lower_product import Products
-from lstm_edge.passes.lower_softmax import lower_softmax
+from lstm_edge.passes.lower_softmax import lower_fine_softmax, lower_softmax
 from lstm_edge.passes.lower_state import States, first_value
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.multiplied import multiplied
@@ -41,6 +41,7 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.readers import matrices_behind
 from lstm_edge.passes.round_products import Rounding
+from lstm_edge.passes.shown import shown_curves
 from lstm_edge.passes.storing import Storing
 from lstm_edge.passes.sweeps import Turn
 
@@ -62,6 +63,7 @@ class IntegerRules:
         self.model, self.formats, self.reads = model, formats, multiplied(model)
         self.storing = Storing(self.builder, formats)
         self.states = States(self.storing, self.reads)
+        self.shown = shown_curves(model)
         self.products = Products(self.builder, self.storing, rounding)
 
     def input(self, port: Port, features: int) -> Number:
@@ -133,6 +135,8 @@ class IntegerRules:
                 return mean(b, args[0], place.length, name, comment)
             case "layer_norm":
                 return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
+            case _ if (place.layer.name, node) in self.shown:
+                return lower_fine_softmax(b, as_fixed(b, args[0], name), place.layer.name, name)
             case _:
                 x = as_fixed(b, args[0], name)
                 fixed_scales = self.formats.options.power_of_two
@@ -142,6 +146,8 @@ class IntegerRules:
         """A function. A gate whose complement is used as well, as in `(1 - z) * n + z * h`, has the
         resolution of that: the two must sum up to 1, or the mean is none.
         """
+        if (place.layer.name, node) in self.shown:
+            return number(lower_fine_sigmoid(self.builder, x, place.name, place.comment))
         found = lower_function(self.builder, node.name, x, place.name, place.comment)
         every = walk(*place.layer.cell.results.values())
         both = any(e.kind == "sub" and node in e.args for e in every)
@@ -175,8 +181,14 @@ class IntegerRules:
         return self.storing.converted(cut, factor, f"{name}_factor"), other
 
     def result(self, value: Integer, result: str, place: Place) -> Integer:
-        """A state, or what a matrix product reads, in its stored format."""
-        return self.states.result(value, result, place)
+        """A state, or what a matrix product reads, in its stored format; what an output shows of a
+        curve beside that.
+        """
+        stored = self.states.result(value, result, place)
+        shown = (place.layer.name, place.layer.cell.results[result]) in self.shown
+        if not shown or not isinstance(stored, Number) or stored.value is wide(value).value:
+            return stored
+        return Kept(wide(value), stored)
 
     def initial(self, layer: Layer, name: str, state: Integer) -> Floats:
         """The given values in the state's format, or zeros."""
@@ -224,7 +236,15 @@ class IntegerRules:
         shown = wide(value)
         scale, zero_point = shown.meaning()
         return ir.program.Port(
-            port.name, shown.name, port.axes, port.shape, per_step, scale, zero_point, port.limit
+            port.name,
+            shown.name,
+            port.axes,
+            port.shape,
+            per_step,
+            scale,
+            zero_point,
+            port.limit,
+            port.before,
         )
 
 

@@ -183,7 +183,15 @@ class RealRules:
         """Real numbers are stored as they are."""
         ones, zeros = np.ones(value.length), np.zeros(value.length, np.int64)
         return ir.program.Port(
-            port.name, value.name, port.axes, port.shape, per_step, ones, zeros, port.limit
+            port.name,
+            value.name,
+            port.axes,
+            port.shape,
+            per_step,
+            ones,
+            zeros,
+            port.limit,
+            port.before,
         )
 
 

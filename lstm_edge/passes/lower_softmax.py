@@ -9,10 +9,11 @@ import numpy as np
 
 from lstm_edge.formats import Format, fixed, signed_bits
 from lstm_edge.ir.program import Value
-from lstm_edge.operations.curves import TABLE_SEGMENTS, table
+from lstm_edge.operations.curves import TABLE_SEGMENTS, log, table
 from lstm_edge.passes import tables
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.fixed.arithmetic import add_or_subtract
+from lstm_edge.passes.exponential import TOP, exponential, finer, placed
+from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare
 from lstm_edge.passes.fixed.shifts import (
     constant_vector,
     fraction_of,
@@ -34,18 +35,43 @@ def lower_softmax(
 
     power_of_two: the result of softmax is in Q0.15, at the cost of a bit of its reciprocal.
     """
-    x = with_fraction(b, x, min(fraction_of(x), FRACTION_LIMIT), f"{layer}.in")
-    excess = max(0, signed_bits(x.format.low, x.format.high) - 30)
-    x = shift_right(b, x, excess, f"{layer}.in")
-    low, high = x.format.low, x.format.high
-    largest = b.emit("max", f"{layer}.largest", (x,), x.format, length=1)
-    span = fixed(fraction_of(x), low - high, high - low, "int32")
+    x, largest = _largest(b, x, layer)
+    reach = x.format.high - x.format.low
+    span = fixed(fraction_of(x), -reach, reach, "int32")
     below = b.emit("sub", f"{layer}.below_largest", (x, largest), span)
     power, top = _exponential(b, below, layer)
     total = _total(b, power, top, layer)
     if kind == "softmax":
         return _divided(b, power, total, layer, name, power_of_two)
     return _logarithm(b, below, total, layer, name)
+
+
+def lower_fine_softmax(b: Builder, x: Value, layer: str, name: str) -> Value:
+    """softmax in Q0.31, small results as exactly as large ones: exp of its own logarithm."""
+    x, largest = _largest(b, x, layer)
+    reach = x.format.high - x.format.low
+    span = fixed(fraction_of(x), -reach, reach, "int32")
+    distance = b.emit("sub", f"{layer}.distance", (largest, x), span)
+    zero = constant_vector(b, "zero", np.zeros(1))
+    below = compare(b, "larger", distance, zero, f"{layer}.below_largest", "")
+    power = exponential(b, below, f"{layer}.exp")
+    part = placed(b, power.mantissa, power.places, f"{layer}.exponential", "")
+    spare = (x.length - 1).bit_length()
+    part = shift_right(b, part, spare, f"{layer}.part")
+    total = _total(b, part, TOP >> spare, layer)
+    above = _log_of_shares(b, total, layer)
+    logarithm = add_or_subtract(b, "add", below, above, f"{layer}.minus_log", "")
+    power = exponential(b, logarithm, f"{layer}.share")
+    mantissa = finer(b, power.mantissa, f"{layer}.share")
+    return placed(b, mantissa, power.places, name, "")
+
+
+def _largest(b: Builder, x: Value, layer: str) -> tuple[Value, Value]:
+    """x so that differences fit into int32, and its largest unit."""
+    x = with_fraction(b, x, min(fraction_of(x), FRACTION_LIMIT), f"{layer}.in")
+    excess = max(0, signed_bits(x.format.low, x.format.high) - 30)
+    x = shift_right(b, x, excess, f"{layer}.in")
+    return x, b.emit("max", f"{layer}.largest", (x,), x.format, length=1)
 
 
 def _exponential(b: Builder, below: Value, layer: str) -> tuple[Value, int]:
@@ -68,14 +94,14 @@ def _exponential(b: Builder, below: Value, layer: str) -> tuple[Value, int]:
 
 def _total(b: Builder, power: Value, top: int, layer: str) -> Value:
     """The sum, which is at least what the largest unit alone gives: a fact for the proof."""
-    most = Q15_ONE * power.length
-    total = b.emit("sum", f"{layer}.sum", (power,), fixed(15, 0, most, "int32"), length=1)
-    least = _number(b, "softmax_least", top, 2.0**-15)
+    fraction, most = fraction_of(power), power.format.high * power.length
+    total = b.emit("sum", f"{layer}.sum", (power,), fixed(fraction, 0, most, "int32"), length=1)
+    least = _number(b, f"softmax_least_q{fraction}", top, 2.0**-fraction)
     return b.emit(
         "larger",
         f"{layer}.total",
         (total, least),
-        fixed(15, top, max(most, top), "int32"),
+        fixed(fraction, top, max(most, top), "int32"),
         comment="the largest unit alone",
     )
 
@@ -105,6 +131,17 @@ def _divided(
     reach = Format("int32", 1.0 / numerator, 0, Q15_ONE * most)
     product = b.emit("mul", f"{layer}.scaled", (power, reciprocal), reach)
     return shift_right(b, product, POWER_OF_TWO_BITS - 15 if power_of_two else 15, name)
+
+
+def _log_of_shares(b: Builder, total: Value, layer: str) -> Value:
+    """log(total / least), least what the largest unit alone gives: from 0 on."""
+    entries = tables.log_table()
+    low, high = (int(log(np.array(n), entries)) for n in (total.format.low, total.format.high))
+    table = b.constant("log_table", entries)
+    counted = fixed(15, low, high, "int32")
+    logarithm = b.emit("log", f"{layer}.log_total", (total,), counted, table=table, length=1)
+    unit = _number(b, "log_of_largest", low, 2.0**-15)
+    return b.emit("sub", f"{layer}.log_sum", (logarithm, unit), fixed(15, 0, high - low, "int32"))
 
 
 def _logarithm(b: Builder, below: Value, total: Value, layer: str, name: str) -> Value:

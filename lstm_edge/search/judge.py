@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lstm_edge.accuracy.limit import is_limit, remedy, rounding_db
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.data import Data, some_samples
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Arrays, Feed, Results, feed_of, run_numpy
-from lstm_edge.ir.program import Program
+from lstm_edge.ir.program import Port, Program
 from lstm_edge.labels import (
     Labels,
     check_samples,
@@ -44,12 +45,25 @@ class Judge:
         """The worst output, and the most that a score lost."""
         each = output_decibels(program, self.real, self.feed)
         worst = min(each) if self.integers else self._worst_of_reals(program, each)
+        limit = ""
+        if worst in each:
+            limit = self._limit(program, program.outputs[each.index(worst)], worst)
         if self.labelled is None:
-            return Judged(worst)
+            return Judged(worst, limit=limit)
         measured = measure(program, self.reference, self.labelled, exact=False)
         scores = scores_of(program, self.reference, self.labels, measured)
         lost = 0.0 - min(score.points for score in scores)
-        return Judged(worst, lost, 100.0 - min(score.integer_percent for score in scores))
+        missed = 100.0 - min(score.integer_percent for score in scores)
+        return Judged(worst, lost, missed, limit)
+
+    def _limit(self, program: Program, port: Port, decibels: float) -> str:
+        """What is said where the format of an output is what limits it; else ""."""
+        signal = float(np.mean(self.real.outputs[port.name].astype(np.float64) ** 2))
+        if not is_limit(decibels, rounding_db(port, signal)):
+            return ""
+        helps = remedy(program, self.reference, port.name)
+        what = f"the format of output {port.name} is the limit, which no widths change"
+        return f"{what}: {helps}" if helps else ""
 
     def _worst_of_reals(self, program: Program, decibels: list[float]) -> float:
         """Of outputs of real numbers that are not always 0, which nothing can be held against."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from lstm_edge.accuracy.ports import inputs
 from lstm_edge.data import Data, some_samples
 from lstm_edge.errors import QuantizationError
@@ -18,7 +16,6 @@ from lstm_edge.ir.program import Program
 from lstm_edge.manifest import RemediesEntry
 from lstm_edge.passes.calibrate import chained
 from lstm_edge.passes.options import Options
-from lstm_edge.passes.quantize import output_decibels
 from lstm_edge.search.judge import Judge
 from lstm_edge.search.program import Attempts, matrices_of
 from lstm_edge.search.widen import (
@@ -145,24 +142,12 @@ def _limit(
             f"it is {on_own:.1f} dB on the data that it was made from, so calibrate with more, and "
             "more varied, data"
         )
-    if told := _output_format(judge, start):
-        return told
+    if start.judged.limit:
+        return start.judged.limit
     best = max((made.judged.decibels for _, made in found), default=start.judged.decibels)
     return (
         f"at most {best:.1f} dB, as the network makes small errors large; --scheme float32 has none"
     )
-
-
-def _output_format(judge: Judge, start: Attempt[Program]) -> str:
-    """Says so where the stored numbers of the worst output are too coarse; else empty."""
-    each = output_decibels(start.made, judge.real, judge.feed)
-    decibels, k = min((decibels, k) for k, decibels in enumerate(each))
-    port = start.made.outputs[k]
-    signal = float(np.mean(judge.real.outputs[port.name].astype(np.float64) ** 2))
-    rounding = float(np.mean(port.scale**2)) / 12.0
-    if port.limit or signal * 10.0 ** (-(decibels + BETTER) / 10.0) > rounding:
-        return ""
-    return f"the format of output {port.name} has steps of {float(port.scale.max()):.3g}"
 
 
 def _on_calibration(reference: Program, program: Program, data: Data) -> float:

@@ -36,12 +36,14 @@ class Bound:
 @dataclass(frozen=True)
 class Judged:
     """decibels: of the worst output. points: that the worst score lost; missed: percent that the
-    worst score is below 100. None without labels.
+    worst score is below 100. None without labels. limit: what is said where the format of the
+    worst output is what limits it, else "".
     """
 
     decibels: float
     points: float | None = None
     missed: float | None = None
+    limit: str = ""
 
     def holds(self, bound: Bound) -> bool:
         """True where neither is beyond the bound."""
