@@ -34,7 +34,6 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
         lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
     lines += errors
     lines += [f"  wider  {gain_text(m['widened'])}"] if "widened" in m else []
-    lines += [f"  wider  {gain_text(m['widened'])}"] if "widened" in m else []
     lines += tried(m["search"]) if "search" in m else []
     lines += [_study(m["study"])] if "study" in m else []
     return "\n".join(lines)

@@ -1,0 +1,136 @@
+"""36 dB are held by default; what is given by hand is obeyed, with remedies that were tried."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import lstm_edge
+from lstm_edge import BudgetError, Compiled
+from lstm_edge.api.network import Network
+from lstm_edge.passes.options import Options
+from tests.support.poles import pole_inputs, pole_model
+
+GAIN = re.compile(r"([\d.]+) -> ([\d.]+) dB(?: for ([\d,]+) bytes)?")
+
+
+def compiled(pole: float = 0.99, **options: Any) -> Compiled:
+    return lstm_edge.compile(
+        Network(pole_model(pole)), target="cortex-m4", calibration=pole_inputs(), **options
+    )
+
+
+def decibels(made: Compiled) -> float:
+    """Of the output, as `compile` measured it."""
+    found = made.manifest["accuracy"]["outputs"]["y"]["sqnr_db"]
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def by_hand() -> Compiled:
+    return compiled(weights=8)
+
+
+@pytest.fixture(scope="module")
+def default() -> Compiled:
+    return compiled()
+
+
+@pytest.mark.parametrize("pole", [0.99, 1.0])
+def test_a_pole_near_one_holds_36_decibels_by_default(pole: float) -> None:
+    made = compiled(pole)
+    assert decibels(made) >= 36.0
+    assert made.manifest["widened"]["before_db"] < 36.0 <= made.manifest["widened"]["after_db"]
+    assert made.warnings == ()
+
+
+def test_what_was_widened_is_told_with_what_it_brought_and_cost(
+    default: Compiled, by_hand: Compiled
+) -> None:
+    entry = default.manifest["widened"]
+    line = next(line for line in str(default).splitlines() if line.startswith("  wider  "))
+    assert entry["what"].startswith("weights ")
+    assert " of rnn" in entry["what"]
+    assert f"{entry['before_db']:.1f} -> {entry['after_db']:.1f} dB" in " ".join(
+        line.split() + str(default).split(line)[1].split()
+    )
+    assert default.cost.weights - by_hand.cost.weights == entry["bytes"] > 0
+
+
+def test_weights_by_hand_are_obeyed_with_a_warning(by_hand: Compiled, default: Compiled) -> None:
+    assert decibels(by_hand) < 36.0
+    assert "widened" not in by_hand.manifest
+    assert "int16" not in by_hand.manifest["options"]
+    (text,) = [each for each in by_hand.warnings if "tried on held-back samples" in each]
+    assert "below 36 dB that are held without --weights int8" in text
+    assert f"without --weights int8, {default.manifest['widened']['what']}: " in text
+
+
+def test_a_remedy_brings_what_it_says(by_hand: Compiled) -> None:
+    gains = by_hand.manifest["remedies"]["gains"]
+    assert 1 <= len(gains) <= 3
+    for each in gains:
+        assert each["after_db"] >= each["before_db"] + 1.0
+        words = [word for word in each["what"].split() if word.startswith(("--", "int", "16", "12"))]
+        if each["what"].startswith("without"):
+            made = compiled()
+        else:
+            made = compiled(**{
+                name.removeprefix("--").replace("-", "_"): int(value.removeprefix("int"))
+                for name, value in zip(words[::2], words[1::2], strict=True)
+            })  # fmt: skip
+        assert decibels(made) == pytest.approx(each["after_db"], abs=0.01)
+        assert made.cost.weights + made.cost.tables - (
+            by_hand.cost.weights + by_hand.cost.tables
+        ) == pytest.approx(each["bytes"], abs=8)
+
+
+def test_verify_says_what_compile_found(by_hand: Compiled) -> None:
+    assert decibels(by_hand) < 28.0
+    texts = by_hand.verify(on="host").warnings
+    assert any(text.startswith("compile found: tried on held-back") for text in texts)
+    assert not any(" try --" in text for text in texts)
+
+
+def test_a_bound_that_is_missed_names_what_was_tried(default: Compiled) -> None:
+    with pytest.raises(BudgetError, match=r"tried on held-back samples: .* dB for") as caught:
+        compiled(weights=8, max_error=36.0)
+    assert [float(after) for _, after, _ in GAIN.findall(str(caught.value))] >= [36.0]
+    with pytest.raises(BudgetError, match="none of the wider numbers that were tried helps"):
+        compiled(weights=16, activations=16, max_error=110.0)
+
+
+def test_a_bound_below_is_enough(by_hand: Compiled) -> None:
+    made = compiled(max_error=decibels(by_hand) - 1.0)
+    assert "widened" not in made.manifest
+
+
+def test_what_has_no_room_in_the_flash_is_not_widened(by_hand: Compiled) -> None:
+    cost = by_hand.cost
+    made = compiled(max_flash=cost.flash) if cost.code else by_hand
+    assert made.manifest["options"] == by_hand.manifest["options"]
+    assert any("below 36 dB" in text for text in made.warnings)
+
+
+def test_the_same_data_widen_the_same(default: Compiled) -> None:
+    assert compiled().files == default.files
+
+
+def test_auto_finds_what_the_default_finds_or_less(default: Compiled) -> None:
+    made = compiled(weights="auto", max_error=36.0)
+    assert decibels(made) >= 35.9
+    assert made.cost.weights <= default.cost.weights
+
+
+def test_other_networks_have_one_byte_for_a_weight() -> None:
+    made = lstm_edge.compile(
+        "examples/digits/digits.onnx",
+        target="cortex-m4",
+        calibration="examples/digits/calibration.npz",
+    )
+    assert "widened" not in made.manifest
+    assert made.manifest["options"].startswith(f"scheme=int8 weights=int{Options().weights} ")
+    assert "remedies" not in made.manifest
