@@ -51,7 +51,7 @@ class Power:
 
 def exponential(b: Builder, a: Value, name: str) -> Power:
     """exp(-a) of a fixed-point a >= 0, its mantissa with 30 fractional bits."""
-    t = _halvings(b, _argument(b, a, name), name)
+    t = _halvings(b, argument(b, a, name), name)
     places = shift_right(b, t, FRACTION, f"{name}_places", rounded=False)
     rest = fixed(FRACTION, 0, 2**FRACTION - 1, "int32")
     x = b.emit("low_bits", f"{name}_fraction", (t,), rest, n=FRACTION)
@@ -82,8 +82,8 @@ def times(b: Builder, power: Value, factor: Value, name: str) -> Value:
     return _sum(b, power, product, f"{name}_product")
 
 
-def _argument(b: Builder, a: Value, name: str) -> Value:
-    """a with ARGUMENT_FRACTION bits, limited to 32 where it has to be shifted left."""
+def argument(b: Builder, a: Value, name: str) -> Value:
+    """What `exponential` reads of a: with ARGUMENT_FRACTION bits, limited to 32 where it has to be shifted left."""
     missing = ARGUMENT_FRACTION - fraction_of(a)
     if missing <= 0:
         return shift_right(b, a, -missing, f"{name}_in")

@@ -12,7 +12,7 @@ from lstm_edge.ir.program import Value
 from lstm_edge.operations.curves import TABLE_SEGMENTS, log, table
 from lstm_edge.passes import tables
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.exponential import TOP, exponential, finer, placed
+from lstm_edge.passes.exponential import TOP, argument, exponential, finer, placed
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare
 from lstm_edge.passes.fixed.shifts import (
     constant_vector,
@@ -53,13 +53,15 @@ def lower_fine_softmax(b: Builder, x: Value, layer: str, name: str) -> Value:
     span = fixed(fraction_of(x), -reach, reach, "int32")
     distance = b.emit("sub", f"{layer}.distance", (largest, x), span)
     zero = constant_vector(b, "zero", np.zeros(1))
-    below = compare(b, "larger", distance, zero, f"{layer}.below_largest", "")
+    below = compare(b, "larger", distance, zero, f"{layer}.from_largest", "")
+    below = argument(b, below, f"{layer}.distance")
     power = exponential(b, below, f"{layer}.exp")
     part = placed(b, power.mantissa, power.places, f"{layer}.exponential", "")
     spare = (x.length - 1).bit_length()
     part = shift_right(b, part, spare, f"{layer}.part")
     total = _total(b, part, TOP >> spare, layer)
     above = _log_of_shares(b, total, layer)
+    above = with_fraction(b, above, fraction_of(below), f"{layer}.log_sum")
     logarithm = add_or_subtract(b, "add", below, above, f"{layer}.minus_log", "")
     power = exponential(b, logarithm, f"{layer}.share")
     mantissa = finer(b, power.mantissa, f"{layer}.share")
@@ -139,7 +141,7 @@ def _log_of_shares(b: Builder, total: Value, layer: str) -> Value:
     low, high = (int(log(np.array(n), entries)) for n in (total.format.low, total.format.high))
     table = b.constant("log_table", entries)
     counted = fixed(15, low, high, "int32")
-    logarithm = b.emit("log", f"{layer}.log_total", (total,), counted, table=table, length=1)
+    logarithm = b.emit("log", f"{layer}.log_counted", (total,), counted, table=table, length=1)
     unit = _number(b, "log_of_largest", low, 2.0**-15)
     return b.emit("sub", f"{layer}.log_sum", (logarithm, unit), fixed(15, 0, high - low, "int32"))
 

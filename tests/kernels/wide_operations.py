@@ -184,6 +184,7 @@ def _shifts(c: Cases) -> None:
         c.case("shift", "text", g["a"], n=n)
         c.case("round_shift", "text", g["p"], n=n)
         c.case("saturate", "text", g["a"], n=n)
+        c.case("low_bits", "text", g["a"], n=n)
     c.case("saturate", "text", g["p"], n=30)
     c.case("shift", "none", g["a"], n=0)
     for n in (1, 7, 16):

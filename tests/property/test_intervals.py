@@ -61,6 +61,7 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         "shift": draw(st.integers(-4, 31)),
         "round_shift": draw(st.integers(1, 30)),
         "saturate": draw(st.integers(2, 31)),
+        "low_bits": draw(st.integers(1, 31)),
         "saturate_shift": draw(st.integers(2, 31)),
         "table": draw(st.integers(0, 12)),
         "half_table": draw(st.integers(0, 12)),

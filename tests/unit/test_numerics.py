@@ -48,6 +48,12 @@ def test_add_and_sub_do_not_wrap_in_their_own_right() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 30, 31])
+def test_low_bits_are_what_a_shift_leaves_over(n: int) -> None:
+    found = shifts.low_bits(ints(*EDGES_32), n).tolist()
+    assert found == [a % 2**n for a in EDGES_32]
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 30, 31])
 def test_shift_right_is_floor(n: int) -> None:
     expected = [math.floor(Fraction(a, 2**n)) for a in EDGES_32]
     assert shifts.shift(ints(*EDGES_32), n).tolist() == expected
