@@ -16,6 +16,7 @@ from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
 from lstm_edge.errors import DataError
 from lstm_edge.families import load_cores
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
@@ -52,6 +53,15 @@ class _Chosen:
     calibrated: Calibrated
     tried: tuple[AttemptEntry, ...] = ()
 
+    def again(self, feed: Feed) -> Program:
+        """The program that other samples give with the same widths."""
+        of, reference = self.calibrated, self.calibrated.reference
+        if self.options is None:
+            return reference
+        ranges = calibrate(reference, feed, from_data=True)
+        data = replace(of.data, calibration=feed)
+        return Calibrated(of.model, reference, ranges, data).program(self.options)
+
 
 def compile_model(
     model: Model,
@@ -80,6 +90,7 @@ def compile_model(
     raw_inputs(reference, request.input_scale, request.input_zero)
     with watch.lap("read data"):
         data = load_data(calibration, reference)
+    check_bound(request, data)
     chosen = _chosen(
         model, reference, data, request, cores.slowest, labels, progress, searching, watch
     )
@@ -87,7 +98,7 @@ def compile_model(
     with watch.lap("prove"):
         bounds = prove(program)
     with watch.lap("measure the error"):
-        measured = measured_error(program, reference, data)
+        measured = measured_error(program, reference, data, chosen.again)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
     lines = banner(program, model.sha256, cores, described)
@@ -180,7 +191,7 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
     feeds = data.recordings or (data.calibration,)
-    total = sum(feed.shape[0] * (feed.shape[1] if data.recordings else 1) for feed in feeds)
+    total = sum(feed.shape[0] * feed.shape[1] for feed in feeds)
     done = 0
 
     def advance(samples: int) -> None:
@@ -194,6 +205,20 @@ def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
         from_data=data.from_file,
         progress=advance,
         recordings=data.recordings,
+    )
+
+
+def check_bound(request: Request, data: Data) -> None:
+    """A bound of the error needs data that tell something of it."""
+    if not request.searches or request.bound.decibels is None or data.origin == "file":
+        return
+    asked = "--max-error"
+    if request.max_error is None:
+        asked = "--weights auto" if request.weights is None else "--activations auto"
+    found = "the calibration data are all alike" if data.from_file else "there is no --calibration"
+    raise DataError(
+        f"{asked}: {found}, so nothing is known of the error that it bounds; give --calibration "
+        "FILE.npz with typical inputs, or leave it out"
     )
 
 

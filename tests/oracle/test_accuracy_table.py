@@ -42,6 +42,9 @@ def test_every_scheme_is_measured_and_in_the_table(measured: Measured) -> None:
     for title, row in measured.decibels.items():
         assert f" {row['logits']:.1f} |" in text, title
     assert measured.scores["accuracy"]["float32"] == "97.78 %"
+    before, after = measured.told["logits"], measured.decibels[DEFAULT]["logits"]
+    row = f"| examples/digits | logits | {before:.1f} | {after:.1f} | {before - after:+.1f} |"
+    assert row in text
     assert "nan" not in text
     assert "inf" not in text
 
