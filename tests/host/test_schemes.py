@@ -48,7 +48,7 @@ def test_a_combination_of_scheme_and_widths(number: int, options: Options, tmp_p
     assert_bit_exact(program, HOST, UNROLLS[number % 3], tmp_path, inputs, **build)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_after", "rnn"])
+@pytest.mark.parametrize("cell", ["plain", "gru", "gru_reset_after", "rnn"])
 @pytest.mark.parametrize(
     "options",
     [Options(), Options(weights=4), Options(16), Options(8, power_of_two=True)],
