@@ -17,6 +17,7 @@ from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
 from lstm_edge.errors import DataError
 from lstm_edge.families import load_cores
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
@@ -61,6 +62,15 @@ class _Chosen:
     attempts: Attempts | None = None
     attempt: Attempt[Program] | None = None
 
+    def again(self, feed: Feed) -> Program:
+        """The program that other samples give with the same widths."""
+        of, reference = self.calibrated, self.calibrated.reference
+        if self.options is None:
+            return reference
+        ranges = calibrate(reference, feed, from_data=True)
+        data = replace(of.data, calibration=feed)
+        return Calibrated(of.model, reference, ranges, data).program(self.options)
+
 
 def compile_model(
     model: Model,
@@ -89,6 +99,7 @@ def compile_model(
     raw_inputs(reference, request.input_scale, request.input_zero)
     with watch.lap("read data"):
         data = load_data(calibration, reference)
+    check_bound(request, data)
     chosen = _chosen(
         model, reference, data, request, cores.slowest, labels, progress, searching, watch
     )
@@ -96,7 +107,7 @@ def compile_model(
     with watch.lap("prove"):
         bounds = prove(program)
     with watch.lap("measure the error"):
-        measured = measured_error(program, reference, data)
+        measured = measured_error(program, reference, data, chosen.again)
     mended, remedy = _mended(chosen, request)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
@@ -159,7 +170,7 @@ def _chosen(
     with watch.lap("calibrate"):
         ranges = _calibrate(reference, data, progress)
     calibrated = Calibrated(model, reference, ranges, data, watch)
-    if not data.from_file and not request.searches:
+    if data.origin != "file" and not request.searches:
         program = calibrated.program(request.options)
         return _Chosen(_with_states(program, request), request.options, calibrated)
     with watch.lap("run float to judge"):
@@ -184,7 +195,7 @@ def _held(attempts: Attempts, request: Request, searching: Progress) -> Held:
     """What holds the bounds of a request, or what is held without any."""
     if request.chooses:
         return hold_cheapest(attempts, request.wanted, request.may_choose, searching)
-    kinds = request.kinds if attempts.calibrated.data.from_file else NOTHING
+    kinds = request.kinds if attempts.calibrated.data.origin == "file" else NOTHING
     if request.searches:
         asked = request.asked_for(request.bound)
         return hold_bound(attempts, request.held, kinds, asked)
@@ -198,7 +209,7 @@ def _with_states(program: Program, request: Request) -> Program:
 def _mended(chosen: _Chosen, request: Request) -> tuple[RemediesEntry | None, list[str]]:
     """What was tried against a low SQNR, and the warning of it; nothing where none is due."""
     attempts, attempt = chosen.attempts, chosen.attempt
-    if attempts is None or attempt is None or not attempts.calibrated.data.from_file:
+    if attempts is None or attempt is None or attempts.calibrated.data.origin != "file":
         return None, []
     least = HELD if request.is_usual and not request.searches else LOW_SQNR
     if attempt.judged.decibels >= least:
@@ -229,7 +240,7 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
     feeds = data.recordings or (data.calibration,)
-    total = sum(feed.shape[0] * (feed.shape[1] if data.recordings else 1) for feed in feeds)
+    total = sum(feed.shape[0] * feed.shape[1] for feed in feeds)
     done = 0
 
     def advance(samples: int) -> None:
@@ -243,6 +254,20 @@ def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
         from_data=data.from_file,
         progress=advance,
         recordings=data.recordings,
+    )
+
+
+def check_bound(request: Request, data: Data) -> None:
+    """A bound of the error needs data that tell something of it."""
+    if not request.searches or request.bound.decibels is None or data.origin == "file":
+        return
+    asked = "--max-error"
+    if request.max_error is None:
+        asked = "--weights auto" if request.weights is None else "--activations auto"
+    found = "the calibration data are all alike" if data.from_file else "there is no --calibration"
+    raise DataError(
+        f"{asked}: {found}, so nothing is known of the error that it bounds; give --calibration "
+        "FILE.npz with typical inputs, or leave it out"
     )
 
 

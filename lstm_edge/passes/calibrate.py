@@ -90,6 +90,8 @@ class _Watcher:
         self.record(op.dest, result)
         if self.passed is not None:
             self.passed.observe(op, args, result)
+        if not op.matrices:
+            return
         record = OPERATIONS[op.kind]
         if not record.multiplies or self.first.setdefault(op.args, op.dest) != op.dest:
             return
@@ -98,8 +100,9 @@ class _Watcher:
             call = self.calls[op.dest] = self.calls.get(op.dest, -1) + 1
             step = call % len(self.constants[op.matrices[0]])
             key = key_at(key, step)
-        joined = np.concatenate(operands, axis=-1).astype(np.float64)
-        self.sums.setdefault(key, Halves()).add(joined, self.choosing)
+        if key not in self.sums:
+            self.sums[key] = Halves()
+        self.sums[key].add(np.concatenate(operands, axis=-1), self.choosing)
 
     def moments(self) -> dict[tuple[str, ...], Moments]:
         made = {key: halves.moments() for key, halves in self.sums.items()}

@@ -85,13 +85,13 @@ class Sums:
         self.count = 0
         self._total: Doubles = np.zeros(0)
         self._square: Doubles = np.zeros((0, 0))
-        self._waiting: list[Doubles] = []
+        self._waiting: list[npt.NDArray[Any]] = []
         self._summed = 0
 
-    def add(self, vectors: Doubles) -> None:
+    def add(self, vectors: npt.NDArray[Any]) -> None:
         """Vectors [any, columns], which nobody changes later."""
         if self.count == 0:
-            self.origin = vectors[0].copy()
+            self.origin = vectors[0].astype(np.float64)
             self._total = np.zeros(len(self.origin))
             self._square = np.zeros((len(self.origin), len(self.origin)))
         self.count += len(vectors)
@@ -127,7 +127,7 @@ class Halves:
     def __init__(self) -> None:
         self.made_from, self.chosen_by = Sums(), Sums()
 
-    def add(self, vectors: Doubles, choosing: bool) -> None:
+    def add(self, vectors: npt.NDArray[Any], choosing: bool) -> None:
         """Vectors [any, columns]."""
         (self.chosen_by if choosing else self.made_from).add(vectors)
 

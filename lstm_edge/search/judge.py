@@ -19,7 +19,6 @@ from lstm_edge.labels import (
     read_labels,
     scores_of,
 )
-from lstm_edge.passes.calibrate import chained
 from lstm_edge.passes.quantize import MOST_DECIBELS, output_decibels
 from lstm_edge.search.widths import Judged
 
@@ -64,15 +63,14 @@ class Judge:
 
 def quick_judge(reference: Program, data: Data) -> Judge:
     """Judges real numbers by some of the held-back samples, those that the error is told of."""
-    feed = chained(reference, some_samples(data.held_back, reference))
-    return Judge(reference, feed, integers=False)
+    return Judge(reference, some_samples(data.held_back, reference), integers=False)
 
 
 def judge_of(reference: Program, data: Data, arrays: Arrays | None) -> Judge:
     """Judges by the held-back samples. arrays: of a file of labels: for the inputs in it, or for
     those of calibration, of which the held-back ones count; DataError where there are none.
     """
-    feed = chained(reference, data.held_back)
+    feed = data.held_back
     if arrays is None:
         return Judge(reference, feed)
     labels = read_labels(reference, arrays)

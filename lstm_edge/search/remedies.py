@@ -14,9 +14,9 @@ from lstm_edge.accuracy.ports import inputs
 from lstm_edge.data import Data, some_samples
 from lstm_edge.errors import QuantizationError
 from lstm_edge.interpret.feed import stored_feed
+from lstm_edge.interpret.streams import in_a_row
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import RemediesEntry
-from lstm_edge.passes.calibrate import chained
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import output_decibels
 from lstm_edge.search.judge import Judge
@@ -166,5 +166,5 @@ def _output_format(judge: Judge, start: Attempt[Program]) -> str:
 
 
 def _on_calibration(reference: Program, program: Program, data: Data) -> float:
-    feed = chained(reference, some_samples(data.calibration, reference))
+    feed = some_samples(in_a_row(reference, data.calibration), reference)
     return Judge(reference, feed, integers=False).judged(program).decibels

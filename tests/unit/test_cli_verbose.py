@@ -14,6 +14,22 @@ MODEL = DIGITS / "digits.onnx"
 ARGUMENTS = (MODEL, "--target", "cortex-m4", "--calibration", DIGITS / "calibration.npz")
 ROW = re.compile(r"^(\S.*?) {2,}(\d*) +(\d+\.\d\d) +(\d+\.\d\d)$", re.MULTILINE)
 
+PASSES = (
+    "read model",
+    "read data",
+    "calibrate",
+    "lower",
+    "run float",
+    "run integers",
+    "prove",
+    "measure the error",
+    "render",
+    "size",
+    "bundle",
+    "total",
+)
+"""In the order in which they begin; there may be others between."""
+
 
 def rows(stderr: str) -> dict[str, tuple[str, float, float]]:
     """Pass -> how often it was run, seconds on the clock and of processors."""
@@ -24,23 +40,7 @@ def test_each_pass_has_a_line_and_all_add_up(tmp_path: Path) -> None:
     told = done("compile", *ARGUMENTS, "-o", tmp_path / "a", "--verbose")
     assert told.stderr.splitlines()[0].split() == ["pass", "runs", "wall", "s", "CPU", "s"]
     found = rows(told.stderr)
-    assert list(found) == [
-        "read model",
-        "read data",
-        "calibrate",
-        "run float to judge",
-        "lower",
-        "run float",
-        "run integers",
-        "price",
-        "judge",
-        "prove",
-        "measure the error",
-        "render",
-        "size",
-        "bundle",
-        "total",
-    ]
+    assert [name for name in found if name in PASSES] == list(PASSES)
     assert found["lower"][0] == "3", "the first program and two that are made after it"
     *passes, total = found.values()
     for kind in (1, 2):

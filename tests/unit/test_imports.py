@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("interpret", "toolchain"),
     ("frontend", "passes"),
     ("emit", "bundle"),
-    ("accuracy", "sizes", "runner"),
+    ("accuracy", "data_checks", "sizes", "runner"),
     ("data", "labels"),
     ("built", "measured"),
     ("profile",),
