@@ -31,12 +31,12 @@ from lstm_edge.passes.prove import prove
 from lstm_edge.profile.budgets import check_tools
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import HELD, Request
-from lstm_edge.search.hold import Held, Left, hold, hold_bound, hold_cheapest
+from lstm_edge.search.hold import Held, hold, hold_bound, hold_cheapest
 from lstm_edge.search.judge import judge_of, quick_judge
 from lstm_edge.search.program import Attempts, Calibrated
-from lstm_edge.search.remedies import Asked, remedies, remedies_text
+from lstm_edge.search.remedies import remedies, remedies_text
 from lstm_edge.search.slower import slower, slower_than_integers
-from lstm_edge.search.widen import EVERY, NOTHING
+from lstm_edge.search.widen import NOTHING
 from lstm_edge.search.widths import Attempt, Bound
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
@@ -111,8 +111,7 @@ def compile_model(
         bounds = prove(program)
     with watch.lap("measure the error"):
         measured = measured_error(program, reference, data, chosen.again)
-    with watch.lap("try remedies"):
-        mended, remedy = _mended(chosen, request)
+    mended, remedy = _mended(chosen, request)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
     lines = banner(program, model.sha256, cores, described)
@@ -174,7 +173,7 @@ def _chosen(
     with watch.lap("calibrate"):
         ranges = _calibrate(reference, data, progress)
     calibrated = Calibrated(model, reference, ranges, data, watch)
-    if not data.from_file and not request.searches:
+    if data.origin != "file" and not request.searches:
         program = calibrated.program(request.options)
         return _Chosen(_with_states(program, request), request.options, calibrated)
     with watch.lap("run float to judge"):
@@ -199,11 +198,11 @@ def _held(attempts: Attempts, request: Request, searching: Progress) -> Held:
     """What holds the bounds of a request, or what is held without any."""
     if request.chooses:
         return hold_cheapest(attempts, request.wanted, request.may_choose, searching)
-    kinds = request.kinds if attempts.calibrated.data.from_file else NOTHING
-    left = Left(kinds, request.free, lambda each: request.has_room(each.flash, each.state))
+    kinds = request.kinds if attempts.calibrated.data.origin == "file" else NOTHING
     if request.searches:
-        return hold_bound(attempts, request.options, request.held, request.bound, left)
-    return hold(attempts, request.options, request.held, left)
+        asked = request.asked_for(request.bound)
+        return hold_bound(attempts, request.held, kinds, asked)
+    return hold(attempts, request.options, request.held, kinds)
 
 
 def _with_states(program: Program, request: Request) -> Program:
@@ -213,14 +212,12 @@ def _with_states(program: Program, request: Request) -> Program:
 def _mended(chosen: _Chosen, request: Request) -> tuple[RemediesEntry | None, list[str]]:
     """What was tried against a low SQNR, and the warning of it; nothing where none is due."""
     attempts, attempt = chosen.attempts, chosen.attempt
-    if attempts is None or attempt is None or not attempts.calibrated.data.from_file:
+    if attempts is None or attempt is None or attempts.calibrated.data.origin != "file":
         return None, []
     least = HELD if request.is_usual and not request.searches else LOW_SQNR
     if attempt.judged.decibels >= least:
         return None, []
-    exhausted = request.chooses or request.kinds == EVERY
-    asked = Asked(request.options, Bound(HELD), request.free, exhausted)
-    found = remedies(attempts, attempt, asked)
+    found = remedies(attempts, attempt, request.asked_for(Bound(HELD)))
     told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
     given = request.by_hand
     held = f" that are held without {given}" if given and least == HELD else ""

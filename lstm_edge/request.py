@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, get_args
 
@@ -14,7 +14,8 @@ from lstm_edge.manifest import BudgetEntry
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.profile.budgets import Budgets
 from lstm_edge.search.program import Code, Wanted
-from lstm_edge.search.widen import NOTHING, Kinds
+from lstm_edge.search.remedies import Asked, Left
+from lstm_edge.search.widen import EVERY, NOTHING, Kinds
 from lstm_edge.search.widths import Bound, describe
 
 DEFAULT = Options()
@@ -45,7 +46,8 @@ class Request:
     max_cycles: of a step. max_error: the least SQNR of an output in dB; max_drop: the most that a
     score on labels may lose, in points. None is no limit. layers: name of a
     layer -> its own widths. free: "weights", "activations" or both, which may be made wider than
-    they are said to be, since nobody said so. input_scale, input_zero: by name of an
+    they are said to be, since nobody said so; widen: False where the limits have no room for that.
+    input_scale, input_zero: by name of an
     input, "" for all, what raw integers stand for, as in `interpret/raw.py`.
     """
 
@@ -67,6 +69,7 @@ class Request:
     max_drop: float | None = None
     layers: Mapping[str, Widths] = field(default_factory=dict)
     free: frozenset[str] = frozenset()
+    widen: bool = True
     input_scale: Mapping[str, float] = field(default_factory=dict)
     input_zero: Mapping[str, float] = field(default_factory=dict)
 
@@ -92,7 +95,7 @@ class Request:
     @property
     def kinds(self) -> Kinds:
         """What may be made wider than it is said to be: nothing beside what was made narrower."""
-        if not self.is_usual:
+        if not (self.is_usual and self.widen):
             return NOTHING
         return Kinds("weights" in self.free, "weights" in self.free and "activations" in self.free)
 
@@ -101,11 +104,6 @@ class Request:
         """What may be wider than the default where widths are to be chosen."""
         weights = self.weights is None or "weights" in self.free
         return Kinds(weights, self.activations is None or "activations" in self.free)
-
-    def has_room(self, flash: int, ram: int) -> bool:
-        """Whether bytes of constants, and of states and scratch, are within the limits."""
-        limits = (self.max_flash, flash), (self.max_ram, ram)
-        return all(most is None or found <= most for most, found in limits)
 
     @property
     def is_usual(self) -> bool:
@@ -120,12 +118,38 @@ class Request:
 
     @property
     def by_hand(self) -> str:
-        """The options that keep widths from being free."""
+        """The options that keep the compiler from widening; empty where none does."""
         given = {
             "weights": f"--weights int{self.weights}",
             "activations": f"--activations {self.activations}",
         }
-        return " ".join(text for name, text in given.items() if name not in self.free)
+        found = [text for name, text in given.items() if name not in self.free]
+        return " ".join(found if self.widen else [*found, *self.sizes])
+
+    @property
+    def sizes(self) -> list[str]:
+        """The limits that a wider network may be beyond, as they are typed."""
+        limits = {
+            "flash": self.max_flash,
+            "ram": self.max_ram,
+            "stack": self.max_stack,
+            "insn": self.max_insn,
+            "cycles": self.max_cycles,
+        }
+        return [f"--max-{name} {most}" for name, most in limits.items() if most is not None]
+
+    def asked_for(self, bound: Bound) -> Asked:
+        """What remedies are looked for."""
+        options = self.options
+        if self.chooses or (self.kinds == EVERY and bound == self.held):
+            return Asked(options, bound, None)
+        how = f"without {self.by_hand}" if self.by_hand else "--weights auto --activations auto"
+        usual = replace(
+            options,
+            weights=options.weights if "weights" in self.free else DEFAULT.weights,
+            activations=options.activations if "activations" in self.free else DEFAULT.activations,
+        )
+        return Asked(options, bound, Left(how, usual))
 
     @property
     def held(self) -> Bound:

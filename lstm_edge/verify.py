@@ -175,6 +175,7 @@ def verify(
     warnings += _found_by_compile(bundle, accuracy)
     if from_compile and origin != "file" and not program.is_float:
         unknown, accuracy, warnings = not_known(origin, REMEDY), accuracy.without_errors(), ()
+    warnings += _found_by_compile(bundle, accuracy)
     if anew := 0 if from_compile else begins_anew(reference, real):
         warnings = (ANEW.format(samples=anew), *warnings)
     kind = bundle.held_back_kind if from_compile else ""

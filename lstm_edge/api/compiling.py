@@ -14,12 +14,13 @@ from lstm_edge.api.options import bits, bound, by_input, limit, refuse
 from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.driver import compile_model
-from lstm_edge.errors import DataError, TargetError
+from lstm_edge.errors import BudgetError, DataError, TargetError
 from lstm_edge.manifest import StudyEntry
 from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
 from lstm_edge.search.from_study import check_belongs, entry_of, pick
+from lstm_edge.search.widen import NOTHING
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.threads import one_core
 
@@ -110,23 +111,27 @@ def compile_network(
     if request.scheme == "float32":
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
         refuse(bounds, "with --scheme float32")
-    with one_core():
-        made = compile_model(
-            loaded.model,
-            request,
-            calibration,
-            None if labels is None else arrays_of(labels, [p.name for p in loaded.model.outputs]),
-            progress,
-            searching,
-            watch,
-        )
-    made = replace(made, study=study)
-    with watch.lap("bundle"):
-        bundle = bundle_of(made)
-    if request.budgets.any:
-        with watch.lap("profile"):
-            check_budgets(request.budgets, bundle)
-    return Compiled(bundle, made)
+    truth = None if labels is None else arrays_of(labels, [p.name for p in loaded.model.outputs])
+
+    def within_limits(request: Request) -> Compiled:
+        with one_core():
+            made = compile_model(
+                loaded.model, request, calibration, truth, progress, searching, watch
+            )
+        made = replace(made, study=study)
+        with watch.lap("bundle"):
+            bundle = bundle_of(made)
+        if request.budgets.any:
+            with watch.lap("profile"):
+                check_budgets(request.budgets, bundle)
+        return Compiled(bundle, made)
+
+    try:
+        return within_limits(request)
+    except BudgetError:
+        if request.kinds == NOTHING or not request.sizes:
+            raise
+        return within_limits(replace(request, widen=False))
 
 
 def _loaded(network: Network | str | Path | object, watch: Stopwatch) -> Network:

@@ -10,8 +10,11 @@ from lstm_edge.manifest import AttemptEntry, GainEntry
 from lstm_edge.passes.options import Options
 from lstm_edge.search.program import Attempts, Wanted, find_program, matrices_of
 from lstm_edge.search.remedies import Asked, remedies, remedies_text
-from lstm_edge.search.widen import EVERY, Kinds, gain_of, widened, wider_text
+from lstm_edge.search.widen import Kinds, gain_of, widened, wider_text
 from lstm_edge.search.widths import Attempt, Bound, json_of, missed
+
+MOST_FOR_AUTO = 12
+"""Programs that are made to find something cheaper than what narrowing found."""
 
 
 @dataclass(frozen=True)
@@ -25,37 +28,24 @@ class Held:
     widened: GainEntry | None = None
 
 
-@dataclass(frozen=True)
-class Left:
-    """What is left to the compiler. kinds: of what it may widen, and fits: whether a program may be
-    taken; free: widths that were not given by hand.
-    """
-
-    kinds: Kinds
-    free: frozenset[str]
-    fits: Callable[[Attempt[Program]], bool]
-
-
-def hold(attempts: Attempts, options: Options, bound: Bound, left: Left) -> Held:
+def hold(attempts: Attempts, options: Options, bound: Bound, kinds: Kinds) -> Held:
     """The program of some widths, or where that misses the bound, with the least that is wider."""
     start = attempts.at(options)
     layers = matrices_of(attempts.calibrated)
-    best, _ = widened(start, bound, layers, left.kinds, attempts.at, fits=left.fits)
+    best, _ = widened(start, bound, layers, kinds, attempts.at)
     if best is start:
         return Held(start)
     return Held(best, (), gain_of(wider_text(options, best.options, layers), start, best))
 
 
-def hold_bound(attempts: Attempts, options: Options, own: Bound, bound: Bound, left: Left) -> Held:
-    """The same, widened for a bound of its `own`; BudgetError where what comes of it misses the
-    other one.
+def hold_bound(attempts: Attempts, own: Bound, kinds: Kinds, asked: Asked) -> Held:
+    """The same, widened for a bound of its `own`; BudgetError where what comes of it misses the one
+    that is asked for.
     """
-    found = hold(attempts, options, own, left)
+    found = hold(attempts, asked.options, own, kinds)
     best = found.best
-    if not best.judged.holds(bound):
-        exhausted = own == bound and left.kinds == EVERY
-        asked = Asked(options, bound, left.free, exhausted)
-        raise missed(best, bound, remedies_text(remedies(attempts, best, asked)))
+    if not best.judged.holds(asked.bound):
+        raise missed(best, asked.bound, remedies_text(remedies(attempts, best, asked)))
     return Held(best, (json_of(best, chosen=True),), found.widened)
 
 
@@ -72,7 +62,7 @@ def hold_cheapest(
         best, _ = widened(nearest, wanted.bound, layers, kinds, attempts.at)
         if best.judged.holds(wanted.bound):
             return best
-        asked = Asked(nearest.options, wanted.bound, exhausted=True)
+        asked = Asked(nearest.options, wanted.bound, None)
         raise missed(best, wanted.bound, remedies_text(remedies(attempts, best, asked)))
 
     best, every = find_program(attempts, wanted, progress, otherwise)
@@ -83,8 +73,7 @@ def hold_cheapest(
     ]
     if missing:
         nearest = max(missing, key=lambda each: each.judged.decibels)
-        wider, more = widened(nearest, wanted.bound, layers, kinds, attempts.at)
-        every = (*every, *more)
+        wider, _ = widened(nearest, wanted.bound, layers, kinds, attempts.at, most=MOST_FOR_AUTO)
         if wider.judged.holds(wanted.bound) and wider.cost < best.cost:
-            best = wider
+            best, every = wider, (*every, wider)
     return Held(best, tuple(json_of(each, each is best) for each in every))

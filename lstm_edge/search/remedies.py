@@ -12,9 +12,9 @@ from lstm_edge.accuracy.ports import inputs
 from lstm_edge.data import Data, some_samples
 from lstm_edge.errors import QuantizationError
 from lstm_edge.interpret.feed import stored_feed
+from lstm_edge.interpret.streams import in_a_row
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import RemediesEntry
-from lstm_edge.passes.calibrate import chained
 from lstm_edge.passes.options import Options
 from lstm_edge.search.judge import Judge
 from lstm_edge.search.program import Attempts, matrices_of
@@ -37,14 +37,21 @@ BETTER = 6.0
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be mended. options: as they were asked for; bound: what should hold; free: widths
-    that were not given by hand; exhausted: what the compiler does by itself was tried.
+    """What is to be mended. options: as they were asked for; bound: what should hold; left: what
+    could be left to the compiler, None where that was tried.
     """
 
     options: Options
     bound: Bound
-    free: frozenset[str] = frozenset()
-    exhausted: bool = False
+    left: Left | None
+
+
+@dataclass(frozen=True)
+class Left:
+    """What the compiler does by itself. how: what to type for that; options: where it begins."""
+
+    how: str
+    options: Options
 
 
 def remedies(attempts: Attempts, start: Attempt[Program], asked: Asked) -> RemediesEntry:
@@ -74,8 +81,10 @@ def _tried(
             yield what, attempts.at(options)
         except QuantizationError:  # no format holds it: not a remedy
             continue
-    if not asked.exhausted:
-        yield from _left_to_the_compiler(attempts, start, asked, MOST_TRIED - len(uniform))
+    if asked.left is not None:
+        yield from _left_to_the_compiler(
+            attempts, start, asked.left, asked.bound, MOST_TRIED - len(uniform)
+        )
 
 
 def _uniform(given: Options) -> list[tuple[str, Options]]:
@@ -94,24 +103,15 @@ def _uniform(given: Options) -> list[tuple[str, Options]]:
 
 
 def _left_to_the_compiler(
-    attempts: Attempts, start: Attempt[Program], asked: Asked, most: int
+    attempts: Attempts, start: Attempt[Program], left: Left, bound: Bound, most: int
 ) -> Iterator[tuple[str, Attempt[Program]]]:
     """What the compiler makes of widths that are left to it."""
-    layers, given = matrices_of(attempts.calibrated), asked.options
-    usual, without = given, []
-    if "weights" not in asked.free:
-        usual = replace(usual, weights=Options().weights)
-        without.append(f"--weights int{given.weights}")
-    if "activations" not in asked.free:
-        usual = replace(usual, activations=Options().activations)
-        without.append(f"--activations {given.activations}")
+    layers, usual = matrices_of(attempts.calibrated), left.options
     first = start if usual == start.options else attempts.at(usual)
-    made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most - 1)
-    auto = "--weights auto --activations auto"
-    what = f"without {' '.join(without)}" if without else auto
+    made, _ = widened(first, bound, layers, EVERY, attempts.at, most=most - 1)
     wider = "" if made.options == usual else f", {wider_text(usual, made.options, layers)}"
     if made.options != start.options:
-        yield f"{what}{wider}", made
+        yield f"{left.how}{wider}", made
 
 
 def _beats(one: Attempt[Program], other: Attempt[Program]) -> bool:
@@ -151,5 +151,5 @@ def _limit(
 
 
 def _on_calibration(reference: Program, program: Program, data: Data) -> float:
-    feed = chained(reference, some_samples(data.calibration, reference))
+    feed = some_samples(in_a_row(reference, data.calibration), reference)
     return Judge(reference, feed, integers=False).judged(program).decibels

@@ -108,16 +108,15 @@ class _Widening(Generic[Made]):
     attempt: Callable[[Options], Attempt[Made]]
     bound: Bound
     most: int
-    fits: Callable[[Attempt[Made]], bool]
     tried: list[Attempt[Made]] = field(default_factory=list)
 
     def made(self, options: Options) -> Attempt[Made] | None:
-        """The attempt, None where it may not be taken, or no more may be made."""
+        """The attempt, None where no more may be made."""
         if len(self.tried) >= self.most:
             return None
         made = self.attempt(options)
         self.tried.append(made)
-        return made if self.fits(made) else None
+        return made
 
     def all_of(
         self, best: Attempt[Made], moves: Sequence[Move]
@@ -157,15 +156,13 @@ def widened(
     attempt: Callable[[Options], Attempt[Made]],
     *,
     most: int = MOST_TRIED,
-    fits: Callable[[Attempt[Made]], bool] = lambda _: True,
 ) -> tuple[Attempt[Made], tuple[Attempt[Made], ...]]:
     """What holds the bound with the least that was widened, else the best that was found; and what
-    was tried. most: attempts; fits: whether one may be taken at all. Where all at once gains
-    nothing, nothing else is tried.
+    was tried. most: attempts. Where all at once gains nothing, nothing else is tried.
     """
     if start.judged.holds(bound) or not (kinds.weights or kinds.activations):
         return start, ()
-    found = _Widening(attempt, bound, most, fits)
+    found = _Widening(attempt, bound, most)
     every = attempt(Move("", kinds.weights, kinds.activations).on(start.options))
     found.tried.append(every)
     if gain(start, every) < LEAST_GAIN:

@@ -16,7 +16,7 @@ from tests.support.poles import pole_inputs, pole_model
 GAIN = re.compile(r"([\d.]+) -> ([\d.]+) dB(?: for ([\d,]+) bytes)?")
 
 
-def compiled(pole: float = 0.99, **options: Any) -> Compiled:
+def compiled(pole: float = 1.0, **options: Any) -> Compiled:
     return lstm_edge.compile(
         Network(pole_model(pole)), target="cortex-m4", calibration=pole_inputs(), **options
     )
@@ -74,14 +74,12 @@ def test_a_remedy_brings_what_it_says(by_hand: Compiled) -> None:
     assert 1 <= len(gains) <= 3
     for each in gains:
         assert each["after_db"] >= each["before_db"] + 1.0
-        words = [word for word in each["what"].split() if word.startswith(("--", "int", "16", "12"))]
-        if each["what"].startswith("without"):
-            made = compiled()
-        else:
-            made = compiled(**{
-                name.removeprefix("--").replace("-", "_"): int(value.removeprefix("int"))
-                for name, value in zip(words[::2], words[1::2], strict=True)
-            })  # fmt: skip
+        words = [] if each["what"].startswith("without") else each["what"].split()
+        options = {
+            name.removeprefix("--").replace("-", "_"): int(value.removeprefix("int"))
+            for name, value in zip(words[::2], words[1::2], strict=True)
+        }
+        made = compiled(**options)
         assert decibels(made) == pytest.approx(each["after_db"], abs=0.01)
         assert made.cost.weights + made.cost.tables - (
             by_hand.cost.weights + by_hand.cost.tables
@@ -108,11 +106,13 @@ def test_a_bound_below_is_enough(by_hand: Compiled) -> None:
     assert "widened" not in made.manifest
 
 
-def test_what_has_no_room_in_the_flash_is_not_widened(by_hand: Compiled) -> None:
-    cost = by_hand.cost
-    made = compiled(max_flash=cost.flash) if cost.code else by_hand
+def test_what_has_no_room_within_the_limits_is_not_widened(by_hand: Compiled) -> None:
+    most = by_hand.cost.flash
+    made = compiled(max_flash=most)
     assert made.manifest["options"] == by_hand.manifest["options"]
-    assert any("below 36 dB" in text for text in made.warnings)
+    (text,) = [each for each in made.warnings if "below 36 dB" in each]
+    assert f"without --max-flash {most}, weights" in text
+    assert "widened" in compiled(max_flash=10 * most).manifest
 
 
 def test_the_same_data_widen_the_same(default: Compiled) -> None:

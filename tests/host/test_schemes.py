@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lstm_edge.ir.model import Layer
 from lstm_edge.passes.lower_real import lower_real
-from lstm_edge.passes.options import Options
+from lstm_edge.passes.options import Options, Widths
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.support.exactness import (
@@ -44,6 +46,33 @@ def test_a_combination_of_scheme_and_widths(number: int, options: Options, tmp_p
     inputs = stored_streams(program, 100, number)
     build = {"rendered_for": (HOST, DSP)[number // 2 % 2], "optimize": "-O0"}
     assert_bit_exact(program, HOST, UNROLLS[number % 3], tmp_path, inputs, **build)
+
+
+@pytest.mark.parametrize("cell", ["plain", "gru", "gru_reset_after", "rnn"])
+@pytest.mark.parametrize(
+    "options",
+    [Options(), Options(weights=4), Options(16), Options(8, power_of_two=True)],
+    ids=["default", "int4", "16", "fixed"],
+)
+def test_matrices_of_twice_as_many_bits(cell: str, options: Options, tmp_path: Path) -> None:
+    """All recurrent ones, then a single one: two products of one operand."""
+    chosen = {**ONE_CELL, "cell": cell, "hidden": (7,), "steps": 9}
+    model = random_model(3, **chosen)
+    layer = next(n for n in model.nodes if isinstance(n, Layer) and n.cell.states)
+    recurrent = tuple(p for p in layer.cell.parameters if p.startswith("R"))
+    for number, doubled in enumerate((recurrent, recurrent[:1])):
+        widths = Widths(options.weights, options.activations, doubled)
+        program = program_of(model, replace(options, layers={layer.name: widths}))
+        made = [m for block in program.blocks for op in block.ops for m in op.matrices]
+        low = [m for m in made if m.endswith("_low")]
+        assert len(low) == len(doubled)
+        assert {m.removesuffix("_low") for m in low} <= set(made)
+        prove(program)
+        inputs = stored_streams(program, 40, number)
+        build = {"rendered_for": (HOST, DSP)[number], "optimize": "-O0"}
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert_bit_exact(program, HOST, UNROLLS[number], folder, inputs, **build)
 
 
 THIRD = list(enumerate(COMBINATIONS))[1::3]

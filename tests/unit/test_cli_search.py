@@ -35,7 +35,13 @@ def test_auto_holds_the_bound_and_says_what_was_tried(tmp_path: Path) -> None:
     assert cheaper
     assert all(each["sqnr_db"] < 44.0 for each in cheaper)
     assert chosen["options"] in found["options"]
-    rows = [line.split() for line in text.splitlines()[text.splitlines().index(TRIED) + 1 :]]
+    rows: list[list[str]] = []
+    for line in text.splitlines()[text.splitlines().index(TRIED) + 1 :]:
+        words_of = line.split()
+        if "dB" in words_of:
+            rows.append(words_of)
+        else:  # what does not fit into the line before
+            rows[-1] += words_of
     assert len(rows) == len(found["search"])
     for row, each in zip(rows, found["search"], strict=True):
         assert (row[0] == "*") == each["chosen"]

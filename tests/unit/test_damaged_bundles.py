@@ -72,7 +72,14 @@ def test_a_key_that_is_missing_or_of_another_type_is_named(key: str, copies: Pat
         path = copies / place / MANIFEST
         whole = json.loads(path.read_text())
         if key not in whole:
-            assert key in ("search", "study", "cores" if place == "one" else "", *PER_CORE)
+            assert key in (
+                "search",
+                "study",
+                "widened",
+                "remedies",
+                "cores" if place == "one" else "",
+                *PER_CORE,
+            )
             continue
         path.write_text(json.dumps({**whole, key: {"neither": ["this", "nor that"]}}))
         refused(copies / place, key)

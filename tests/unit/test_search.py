@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lstm_edge.errors import BudgetError
@@ -13,6 +15,7 @@ from lstm_edge.search.widths import (
     Space,
     describe,
     judged_text,
+    missed,
     search,
 )
 
@@ -32,8 +35,12 @@ def attempt(options: Options) -> Attempt[str]:
     return Attempt(options, describe(options), flash, instructions, 0, Judged(-noise))
 
 
+def refused(nearest: Attempt[str]) -> Attempt[str]:
+    raise missed(nearest, Bound(50.0), "give more")
+
+
 def found(bound: float, space: Space = SPACE) -> Attempt[str]:
-    best, _ = search(space, Bound(bound), attempt, lambda _, __: None)
+    best, _ = search(space, Bound(bound), attempt, lambda _, __: None, refused)
     return best
 
 
@@ -67,6 +74,29 @@ def test_the_result_holds_the_bound_and_no_layer_could_be_narrower() -> None:
                 assert narrower.judged.decibels < decibels
 
 
+def test_a_layer_is_half_as_wide_with_some_of_its_matrices_doubled() -> None:
+    def noisy(options: Options) -> Attempt[str]:
+        """All of the noise comes from one matrix."""
+        own = options.of("lstm")
+        wide = own.weights == 16 or "R_f" in own.doubled
+        flash = 1000 * own.weights // 8 + 100 * len(own.doubled)
+        return Attempt(options, "", flash, 0, 0, Judged(50.0 if wide else 20.0))
+
+    space = Space(Options(), (8, 16), (12,), ("lstm",), {"lstm": (("R_f",), ("W_f",))})
+    best, tried = search(space, Bound(40.0), noisy, lambda _, __: None, refused)
+    assert best.options.of("lstm") == Widths(8, 12, ("R_f",))
+    assert len(tried) <= space.most_attempts
+    assert describe(best.options).endswith(" lstm:weights=int8 lstm.R_f:weights=int16")
+
+
+def test_what_holds_otherwise_is_taken_where_no_width_does() -> None:
+    wide = attempt(Options(weights=16, activations=16))
+    better = replace(wide, judged=Judged(60.0))
+    best, tried = search(SPACE, Bound(50.0), attempt, lambda _, __: None, lambda _: better)
+    assert best is better
+    assert best in tried
+
+
 def test_what_is_given_stays_as_it_is() -> None:
     only = Space(Options(weights=16, activations=8), (16,), (8,), ("lstm", "fc"))
     best = found(-1e9, only)
@@ -75,7 +105,9 @@ def test_what_is_given_stays_as_it_is() -> None:
 
 def test_all_that_was_tried_is_listed_and_told_as_progress() -> None:
     told: list[tuple[int, int]] = []
-    best, tried = search(SPACE, Bound(-0.5), attempt, lambda done, most: told.append((done, most)))
+    best, tried = search(
+        SPACE, Bound(-0.5), attempt, lambda done, most: told.append((done, most)), refused
+    )
     assert [done for done, _ in told] == list(range(1, len(tried) + 1))
     assert all(most == SPACE.most_attempts >= len(tried) for _, most in told)
     assert best in tried
@@ -83,7 +115,7 @@ def test_all_that_was_tried_is_listed_and_told_as_progress() -> None:
 
 def test_a_bound_that_nothing_holds_names_the_best() -> None:
     with pytest.raises(BudgetError) as caught:
-        search(SPACE, Bound(50.0), attempt, lambda _, __: None)
+        search(SPACE, Bound(50.0), attempt, lambda _, __: None, refused)
     text = str(caught.value)
     assert "no widths hold an SQNR of 50 dB" in text
     assert "weights=int16 activations=16" in text
@@ -120,6 +152,6 @@ def test_what_is_neither_smaller_nor_faster_than_the_default_is_never_taken() ->
         slow = 2 if options.weights == 4 else 1
         return Attempt(options, "", 1000, made.instructions * slow, 0, Judged(0.0))
 
-    best, tried = search(SPACE, Bound(-1.0), padded, lambda _, __: None)
+    best, tried = search(SPACE, Bound(-1.0), padded, lambda _, __: None, refused)
     assert best.options == Options(weights=8, activations=12)
     assert len(tried) <= SPACE.most_attempts

@@ -92,14 +92,6 @@ def test_no_more_programs_are_made_than_allowed() -> None:
     assert len(tried) == 4
 
 
-def test_what_has_no_room_is_not_taken() -> None:
-    start = attempt(USUAL)
-    best, _ = widened(
-        start, Bound(36.0), LAYERS, EVERY, attempt, fits=lambda made: made.flash <= start.flash
-    )
-    assert best.options == USUAL
-
-
 @pytest.mark.parametrize(
     ("layers", "text"),
     [
