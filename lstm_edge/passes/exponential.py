@@ -83,7 +83,9 @@ def times(b: Builder, power: Value, factor: Value, name: str) -> Value:
 
 
 def argument(b: Builder, a: Value, name: str) -> Value:
-    """What `exponential` reads of a: with ARGUMENT_FRACTION bits, limited to 32 where it has to be shifted left."""
+    """What `exponential` reads of a: with ARGUMENT_FRACTION bits, limited to 32 where they are
+    more than it has.
+    """
     missing = ARGUMENT_FRACTION - fraction_of(a)
     if missing <= 0:
         return shift_right(b, a, -missing, f"{name}_in")

@@ -50,7 +50,8 @@ def with_logits(model: Model) -> Model:
 @dataclass
 class _Walk:
     """Goes back from outputs. maker: tensor -> the node that makes it. found: tensor -> that before
-    its curve. added: name of a node -> what stands behind it. wider: layers with one result more.
+    its curve. curves: tensor -> the curve that makes it. added: name of a node -> what stands
+    behind it. wider: layers with one result more.
     """
 
     tensors: dict[str, Tensor]
@@ -74,10 +75,10 @@ class _Walk:
 
     def curves_of(self, tensor: str) -> str:
         """`sigmoid`, or several: `sigmoid and softmax`."""
-        node = self.maker[tensor]
-        if isinstance(node, Layer):
+        if tensor in self.curves:
             return self.curves[tensor]
-        return " and ".join(dict.fromkeys(self.curves_of(part) for part in operands_of(node)))
+        parts = [self.curves_of(part) for part in operands_of(self.maker[tensor])]
+        return " and ".join(dict.fromkeys(parts))
 
     def in_place_of(self, node: Node) -> list[Node]:
         """The node, maybe with a result more, and what was added behind it."""

@@ -20,8 +20,7 @@ from tests.support.schemes import COMBINATIONS, mixed, program_of, sampled_model
 FIXED = [options for options in COMBINATIONS if options.power_of_two]
 OWN_CONSTANTS = ("constant", "layer_norm_share", "log2_e", "exp2")
 """Last parts of names of constants that belong to a function: a slope or a number of its equation,
-the 1 / n of a mean over the units of a vector, and those of the
-exponential of outputs.
+the 1 / n of a mean over the units of a vector, and those of the exponential of outputs.
 """
 
 BEFORE_GAIN = ("_in_centred", "_in_lifted")

@@ -62,6 +62,39 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
     return a < b ? b : a;
 }
 
+#if CORES_CORE == CORES_PORTABLE
+
+/* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
+LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+{
+    const int32_t half = (int32_t)256 << n;
+    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
+    const int16_t *const entry = &entries[256 + (inside >> n)];
+    const int32_t fraction = inside & (((int32_t)1 << n) - 1);
+
+    return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
+}
+
+#endif
+
+/* Natural logarithm of a > 0 with 15 fractional bits: e * log(2) + log(1 + m), a = 2^e (1 + m). */
+LSTM_EDGE_CODE_SECTION static inline int32_t le_log(const int16_t *entries, int32_t a)
+{
+    int32_t exponent = 30;
+    uint32_t mantissa = (uint32_t)a;
+
+    while (mantissa < ((uint32_t)1 << 30)) {
+        mantissa <<= 1;
+        exponent--;
+    }
+    mantissa -= (uint32_t)1 << 30;
+    const int16_t *const entry = &entries[mantissa >> 21];
+    const int32_t fraction = (int32_t)((mantissa >> 6) & 0x7FFFu);
+
+    /* 22713: log(2) in Q0.15 */
+    return exponent * 22713 + entry[0] + (((entry[1] - entry[0]) * fraction) >> 15);
+}
+
 #if CORES_CORE == CORES_MVE
 
 /* gcc 12 takes a narrowing store for one of a single element: a fence stands behind such stores. */
@@ -164,22 +197,6 @@ LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_line_at(const int16_t *start
 #define le_v_line(starts, ways, a, n) le_v_line_at((starts), (ways), vqshlq_n_s32((a), 23 - (n)))
 
 /*
- * Four numbers between the entries of a table: `middle` is entry 256, `next` 257. VQDMULH doubles:
- * 2 * way * (fraction << 8) >> 32 = way * fraction >> 23.
- */
-LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next, int32x4_t at)
-{
-    const uint32x4_t segment = vreinterpretq_u32_s32(vshrq_n_s32(at, 23));
-    const int32x4_t low = vldrhq_gather_shifted_offset_s32(middle, segment);
-    const int32x4_t high = vldrhq_gather_shifted_offset_s32(next, segment);
-    const int32x4_t fraction = vbicq_n_s32(vshlq_n_s32(at, 8), INT32_MIN);
-
-    return vaddq_s32(low, vqdmulhq_s32(vsubq_s32(high, low), fraction));
-}
-
-#define le_v_table(middle, next, a, n) le_v_table_at((middle), (next), vqshlq_n_s32((a), 23 - (n)))
-
-/*
  * Rows of weights times one vector with Helium (Cortex-M55, M85).
  *
  * A block is four rows; its words in the stream are four biases, then its weights: piece by piece of the
@@ -271,15 +288,12 @@ LE_ROWS(le_rows_3, LE_TAKE_2, LE_BIASES, LE_ROWS_3, LE_NO_MORE)
 
 #elif CORES_CORE == CORES_DSP
 
-/* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+/* (a * b) >> 16, floor; b: the lower half of a word. */
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 {
-    const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
-    const int16_t *const entry = &entries[256 + (inside >> n)];
-    const int32_t fraction = inside & (((int32_t)1 << n) - 1);
-
-    return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
+    int32_t product;
+    __asm__("smulwb %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));
+    return product;
 }
 
 /* sum + ((a * b) >> 16); b: the lower half of a word. */
@@ -635,17 +649,6 @@ LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 
 #elif CORES_CORE == CORES_ARMV7M
 
-/* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
-{
-    const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
-    const int16_t *const entry = &entries[256 + (inside >> n)];
-    const int32_t fraction = inside & (((int32_t)1 << n) - 1);
-
-    return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
-}
-
 /* (a * b) >> 16, floor, b of 16 bits: the upper word of a * (b << 16). */
 LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
 {
@@ -961,17 +964,6 @@ LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 }
 
 #elif CORES_CORE == CORES_ARMV6M
-
-/* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
-{
-    const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
-    const int16_t *const entry = &entries[256 + (inside >> n)];
-    const int32_t fraction = inside & (((int32_t)1 << n) - 1);
-
-    return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
-}
 
 /* (a * b) >> 16, floor, b of 16 bits, from two 32-bit products. gcc makes two shifts of a cast. */
 LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
@@ -1347,17 +1339,6 @@ LSTM_EDGE_CODE_SECTION static inline void le_store(int32_t *sums, le_sums tile)
 }
 
 #else
-
-/* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
-{
-    const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
-    const int16_t *const entry = &entries[256 + (inside >> n)];
-    const int32_t fraction = inside & (((int32_t)1 << n) - 1);
-
-    return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
-}
 
 /*
  * Four rows in plain C. w: the rows of a column next to each other. x: what the columns are multiplied
@@ -1925,29 +1906,96 @@ LSTM_EDGE_CODE_SECTION static void cores_fc_units(
 LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
-    int16_t *exponential_out,
+    int32_t *distance_in_out,
     int32_t *sum_out)
 {
     int32_t sum_2 = 0;
-    const int16_t *exp_table = &cores_exp_table[256];
-    LE_KEEP(exp_table);
-    const int16_t *exp_table_ways = &cores_exp_table[257];
-    LE_KEEP(exp_table_ways);
     int32_t there = 2;
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t fc_y_here = vldrwq_z_s32(fc_y, live);
-        const int32x4_t below_largest = vsubq_n_s32(fc_y_here, largest[0]); /* Q3.16 */
-        const int32x4_t argument = vaddq_n_s32(below_largest, 524288); /* Q4.16 */
-        const int32x4_t exponential = le_v_table(exp_table, exp_table_ways, argument, 11); /* Q0.15 */
-        sum_2 = vaddvaq_p_s32(sum_2, exponential, live);
-        vstrhq_p_s32(exponential_out, exponential, live);
+        const int32x4_t distance = vaddq_n_s32(vnegq_s32(fc_y_here), largest[0]); /* Q3.16 */
+        const int32x4_t from_largest = vmaxq_s32(distance, vdupq_n_s32(0)); /* Q3.16 */
+        const int32x4_t distance_in = vshlq_n_s32(from_largest, 1); /* Q3.17 */
+        const int32x4_t exp_halvings = vqdmulhq_n_s32(distance_in, 23637 * 32768); /* Q3.15 */
+        const int32x4_t exp_places = vshrq_n_s32(exp_halvings, 15);
+        const int32x4_t exp_fraction = vandq_s32(exp_halvings, vdupq_n_s32(32767)); /* Q0.15 */
+        const int32x4_t exp_product1 = vmulhq_s32(vdupq_n_s32(116257215), vshlq_n_s32(exp_fraction, 16)); /* Q0.33 */
+        const int32x4_t exp_sum1 = vaddq_n_s32(exp_product1, -455902040); /* Q0.33 */
+        const int32x4_t exp_product2 = vmulhq_s32(exp_sum1, vshlq_n_s32(exp_fraction, 16)); /* Q0.32 */
+        const int32x4_t exp_sum2 = vaddq_n_s32(exp_product2, 1027961701); /* Q0.32 */
+        const int32x4_t exp_product3 = vmulhq_s32(exp_sum2, vshlq_n_s32(exp_fraction, 16)); /* Q0.31 */
+        const int32x4_t exp_sum3 = vaddq_n_s32(exp_product3, -1488270953); /* Q0.31 */
+        const int32x4_t exp_product4 = vmulhq_s32(exp_sum3, vshlq_n_s32(exp_fraction, 16)); /* Q0.30 */
+        const int32x4_t exp_sum4 = vaddq_n_s32(exp_product4, 1073739036); /* Q0.30 */
+        const int32x4_t exponential = vshlq_s32(exp_sum4, vnegq_s32(exp_places)); /* Q0.30 */
+        const int32x4_t part = vrshrq_n_s32(exponential, 1); /* Q0.29 */
+        sum_2 = vaddvaq_p_s32(sum_2, part, live);
+        vstrwq_p_s32(distance_in_out, distance_in, live);
         LE_FENCE();
         fc_y += 4;
-        exponential_out += 4;
+        distance_in_out += 4;
         there -= 4;
     }
     sum_out[0] = sum_2;
+}
+
+#elif CORES_CORE == CORES_DSP
+
+/* softmax: 2 units, elementwise */
+LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
+    const int32_t *fc_y,
+    const int32_t *largest,
+    int32_t *distance_in_out,
+    int32_t *sum_out)
+{
+    int32_t sum = 0;
+    for (int32_t unit = 0; unit < 2; unit++) {
+        const int32_t distance = largest[0] - fc_y[unit]; /* Q3.16 */
+        const int32_t from_largest = le_larger(distance, 0); /* Q3.16 */
+        const int32_t distance_in = from_largest * 2; /* Q3.17 */
+        const int32_t exp_halvings = le_mulw(distance_in, 23637); /* Q3.15 */
+        const int32_t exp_places = exp_halvings >> 15;
+        const int32_t exp_fraction = exp_halvings & 32767; /* Q0.15 */
+        const int32_t exp_sum1 = le_mulw_add(-455902040, 116257215, exp_fraction); /* Q0.33 */
+        const int32_t exp_sum2 = le_mulw_add(1027961701, exp_sum1, exp_fraction); /* Q0.32 */
+        const int32_t exp_sum3 = le_mulw_add(-1488270953, exp_sum2, exp_fraction); /* Q0.31 */
+        const int32_t exp_sum4 = le_mulw_add(1073739036, exp_sum3, exp_fraction); /* Q0.30 */
+        const int32_t exponential = exp_sum4 >> exp_places; /* Q0.30 */
+        const int32_t part = (exponential + 1) >> 1; /* Q0.29 */
+        sum = sum + part;
+        distance_in_out[unit] = distance_in;
+    }
+    sum_out[0] = sum;
+}
+
+#elif CORES_CORE == CORES_ARMV7M || CORES_CORE == CORES_ARMV6M
+
+/* softmax: 2 units, elementwise */
+LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
+    const int32_t *fc_y,
+    const int32_t *largest,
+    int32_t *distance_in_out,
+    int32_t *sum_out)
+{
+    int32_t sum = 0;
+    for (int32_t unit = 0; unit < 2; unit++) {
+        const int32_t distance = largest[0] - fc_y[unit]; /* Q3.16 */
+        const int32_t from_largest = le_larger(distance, 0); /* Q3.16 */
+        const int32_t distance_in = from_largest * 2; /* Q3.17 */
+        const int32_t exp_halvings = le_mulw(distance_in, 23637); /* Q3.15 */
+        const int32_t exp_places = exp_halvings >> 15;
+        const int32_t exp_fraction = exp_halvings & 32767; /* Q0.15 */
+        const int32_t exp_sum1 = -455902040 + le_mulw(116257215, exp_fraction); /* Q0.33 */
+        const int32_t exp_sum2 = 1027961701 + le_mulw(exp_sum1, exp_fraction); /* Q0.32 */
+        const int32_t exp_sum3 = -1488270953 + le_mulw(exp_sum2, exp_fraction); /* Q0.31 */
+        const int32_t exp_sum4 = 1073739036 + le_mulw(exp_sum3, exp_fraction); /* Q0.30 */
+        const int32_t exponential = exp_sum4 >> exp_places; /* Q0.30 */
+        const int32_t part = (exponential + 1) >> 1; /* Q0.29 */
+        sum = sum + part;
+        distance_in_out[unit] = distance_in;
+    }
+    sum_out[0] = sum;
 }
 
 #else
@@ -1956,16 +2004,29 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
 LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
-    int16_t *exponential_out,
+    int32_t *distance_in_out,
     int32_t *sum_out)
 {
     int32_t sum = 0;
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t below_largest = fc_y[unit] - largest[0]; /* Q3.16 */
-        const int32_t argument = below_largest + 524288; /* Q4.16 */
-        const int32_t exponential = le_table(cores_exp_table, argument, 11); /* Q0.15 */
-        sum = sum + exponential;
-        exponential_out[unit] = (int16_t)exponential;
+        const int32_t distance = largest[0] - fc_y[unit]; /* Q3.16 */
+        const int32_t from_largest = le_larger(distance, 0); /* Q3.16 */
+        const int32_t distance_in = from_largest * 2; /* Q3.17 */
+        const int32_t exp_halvings = le_mulw(distance_in, 23637); /* Q3.15 */
+        const int32_t exp_places = exp_halvings >> 15;
+        const int32_t exp_fraction = exp_halvings & 32767; /* Q0.15 */
+        const int32_t exp_product1 = le_mulw(116257215, exp_fraction); /* Q0.33 */
+        const int32_t exp_sum1 = exp_product1 + -455902040; /* Q0.33 */
+        const int32_t exp_product2 = le_mulw(exp_sum1, exp_fraction); /* Q0.32 */
+        const int32_t exp_sum2 = exp_product2 + 1027961701; /* Q0.32 */
+        const int32_t exp_product3 = le_mulw(exp_sum2, exp_fraction); /* Q0.31 */
+        const int32_t exp_sum3 = exp_product3 + -1488270953; /* Q0.31 */
+        const int32_t exp_product4 = le_mulw(exp_sum3, exp_fraction); /* Q0.30 */
+        const int32_t exp_sum4 = exp_product4 + 1073739036; /* Q0.30 */
+        const int32_t exponential = exp_sum4 >> exp_places; /* Q0.30 */
+        const int32_t part = (exponential + 1) >> 1; /* Q0.29 */
+        sum = sum + part;
+        distance_in_out[unit] = distance_in;
     }
     sum_out[0] = sum;
 }
@@ -1975,12 +2036,14 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_units(
 /* softmax_2: 1 unit, elementwise */
 LSTM_EDGE_CODE_SECTION static void cores_softmax_2_units(
     const int32_t *sum,
-    int16_t *softmax_reciprocal_out)
+    int32_t *softmax_log_sum_2_out)
 {
     for (int32_t unit = 0; unit < 1; unit++) {
-        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone; Q1.15 */
-        const int32_t reciprocal = 1073610755 / total;
-        softmax_reciprocal_out[unit] = (int16_t)reciprocal;
+        const int32_t total = le_larger(sum[0], 536869518); /* the largest unit alone; Q1.29 */
+        const int32_t log_counted = le_log(cores_log_table, total); /* Q5.15 */
+        const int32_t log_sum = log_counted - 658676; /* Q0.15 */
+        const int32_t log_sum_2 = log_sum * 4; /* Q0.17 */
+        softmax_log_sum_2_out[unit] = log_sum_2;
     }
 }
 
@@ -1988,19 +2051,31 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_2_units(
 
 /* softmax_3: 2 units, elementwise */
 LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
-    const int16_t *exponential,
-    const int16_t *reciprocal,
-    int16_t *probability_out)
+    const int32_t *distance_in,
+    const int32_t *log_sum_2,
+    int32_t *probability_out)
 {
     int32_t there = 2;
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
-        const int32x4_t exponential_here = vldrhq_z_s32(exponential, live);
-        const int32x4_t scaled = vmulq_n_s32(exponential_here, reciprocal[0]); /* times 9.31436e-10 */
-        const int32x4_t y = vrshrq_n_s32(scaled, 15); /* times 3.05213e-05 */
-        vstrhq_p_s32(probability_out, y, live);
+        const int32x4_t distance_in_here = vldrwq_z_s32(distance_in, live);
+        const int32x4_t minus_log = vaddq_n_s32(distance_in_here, log_sum_2[0]); /* Q3.17 */
+        const int32x4_t share_halvings = vqdmulhq_n_s32(minus_log, 23637 * 32768); /* Q4.15 */
+        const int32x4_t share_places = vshrq_n_s32(share_halvings, 15);
+        const int32x4_t share_fraction = vandq_s32(share_halvings, vdupq_n_s32(32767)); /* Q0.15 */
+        const int32x4_t share_product1 = vmulhq_s32(vdupq_n_s32(116257215), vshlq_n_s32(share_fraction, 16)); /* Q0.33 */
+        const int32x4_t share_sum1 = vaddq_n_s32(share_product1, -455902040); /* Q0.33 */
+        const int32x4_t share_product2 = vmulhq_s32(share_sum1, vshlq_n_s32(share_fraction, 16)); /* Q0.32 */
+        const int32x4_t share_sum2 = vaddq_n_s32(share_product2, 1027961701); /* Q0.32 */
+        const int32x4_t share_product3 = vmulhq_s32(share_sum2, vshlq_n_s32(share_fraction, 16)); /* Q0.31 */
+        const int32x4_t share_sum3 = vaddq_n_s32(share_product3, -1488270953); /* Q0.31 */
+        const int32x4_t share_product4 = vmulhq_s32(share_sum3, vshlq_n_s32(share_fraction, 16)); /* Q0.30 */
+        const int32x4_t share_sum4 = vaddq_n_s32(share_product4, 1073739036); /* Q0.30 */
+        const int32x4_t share_mantissa = vshlq_n_s32(share_sum4, 1); /* Q0.31 */
+        const int32x4_t y = vshlq_s32(share_mantissa, vnegq_s32(share_places)); /* Q0.31 */
+        vstrwq_p_s32(probability_out, y, live);
         LE_FENCE();
-        exponential += 4;
+        distance_in += 4;
         probability_out += 4;
         there -= 4;
     }
@@ -2010,14 +2085,22 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
 
 /* softmax_3: 2 units, elementwise */
 LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
-    const int16_t *exponential,
-    const int16_t *reciprocal,
-    int16_t *probability_out)
+    const int32_t *distance_in,
+    const int32_t *log_sum_2,
+    int32_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = le_mul_add(16384, exponential[unit], reciprocal[0]); /* times 9.31436e-10 */
-        const int32_t y = scaled >> 15; /* times 3.05213e-05 */
-        probability_out[unit] = (int16_t)y;
+        const int32_t minus_log = distance_in[unit] + log_sum_2[0]; /* Q3.17 */
+        const int32_t share_halvings = le_mulw(minus_log, 23637); /* Q4.15 */
+        const int32_t share_places = share_halvings >> 15;
+        const int32_t share_fraction = share_halvings & 32767; /* Q0.15 */
+        const int32_t share_sum1 = le_mulw_add(-455902040, 116257215, share_fraction); /* Q0.33 */
+        const int32_t share_sum2 = le_mulw_add(1027961701, share_sum1, share_fraction); /* Q0.32 */
+        const int32_t share_sum3 = le_mulw_add(-1488270953, share_sum2, share_fraction); /* Q0.31 */
+        const int32_t share_sum4 = le_mulw_add(1073739036, share_sum3, share_fraction); /* Q0.30 */
+        const int32_t share_mantissa = share_sum4 * 2; /* Q0.31 */
+        const int32_t y = share_mantissa >> share_places; /* Q0.31 */
+        probability_out[unit] = y;
     }
 }
 
@@ -2025,14 +2108,22 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
 
 /* softmax_3: 2 units, elementwise */
 LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
-    const int16_t *exponential,
-    const int16_t *reciprocal,
-    int16_t *probability_out)
+    const int32_t *distance_in,
+    const int32_t *log_sum_2,
+    int32_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = exponential[unit] * reciprocal[0] + 16384; /* times 9.31436e-10 */
-        const int32_t y = scaled >> 15; /* times 3.05213e-05 */
-        probability_out[unit] = (int16_t)y;
+        const int32_t minus_log = distance_in[unit] + log_sum_2[0]; /* Q3.17 */
+        const int32_t share_halvings = le_mulw(minus_log, 23637); /* Q4.15 */
+        const int32_t share_places = share_halvings >> 15;
+        const int32_t share_fraction = share_halvings & 32767; /* Q0.15 */
+        const int32_t share_sum1 = -455902040 + le_mulw(116257215, share_fraction); /* Q0.33 */
+        const int32_t share_sum2 = 1027961701 + le_mulw(share_sum1, share_fraction); /* Q0.32 */
+        const int32_t share_sum3 = -1488270953 + le_mulw(share_sum2, share_fraction); /* Q0.31 */
+        const int32_t share_sum4 = 1073739036 + le_mulw(share_sum3, share_fraction); /* Q0.30 */
+        const int32_t share_mantissa = share_sum4 * 2; /* Q0.31 */
+        const int32_t y = share_mantissa >> share_places; /* Q0.31 */
+        probability_out[unit] = y;
     }
 }
 
@@ -2040,14 +2131,26 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
 
 /* softmax_3: 2 units, elementwise */
 LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
-    const int16_t *exponential,
-    const int16_t *reciprocal,
-    int16_t *probability_out)
+    const int32_t *distance_in,
+    const int32_t *log_sum_2,
+    int32_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = exponential[unit] * reciprocal[0]; /* times 9.31436e-10 */
-        const int32_t y = (scaled + 16384) >> 15; /* times 3.05213e-05 */
-        probability_out[unit] = (int16_t)y;
+        const int32_t minus_log = distance_in[unit] + log_sum_2[0]; /* Q3.17 */
+        const int32_t share_halvings = le_mulw(minus_log, 23637); /* Q4.15 */
+        const int32_t share_places = share_halvings >> 15;
+        const int32_t share_fraction = share_halvings & 32767; /* Q0.15 */
+        const int32_t share_product1 = le_mulw(116257215, share_fraction); /* Q0.33 */
+        const int32_t share_sum1 = share_product1 + -455902040; /* Q0.33 */
+        const int32_t share_product2 = le_mulw(share_sum1, share_fraction); /* Q0.32 */
+        const int32_t share_sum2 = share_product2 + 1027961701; /* Q0.32 */
+        const int32_t share_product3 = le_mulw(share_sum2, share_fraction); /* Q0.31 */
+        const int32_t share_sum3 = share_product3 + -1488270953; /* Q0.31 */
+        const int32_t share_product4 = le_mulw(share_sum3, share_fraction); /* Q0.30 */
+        const int32_t share_sum4 = share_product4 + 1073739036; /* Q0.30 */
+        const int32_t share_mantissa = share_sum4 * 2; /* Q0.31 */
+        const int32_t y = share_mantissa >> share_places; /* Q0.31 */
+        probability_out[unit] = y;
     }
 }
 
@@ -2146,9 +2249,9 @@ LSTM_EDGE_CODE_SECTION void cores_step(
     cores_lstm_units(state->lstm_x_h[now], &state->lstm_x_h[now][2], state->lstm_c, &state->lstm_x_h[next][2], hidden);
     if (probability != NULL) {
         cores_fc_units(&state->lstm_x_h[next][2], state->fc_y, state->softmax_largest);
-        cores_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_sum);
-        cores_softmax_2_units(state->softmax_sum, state->softmax_reciprocal);
-        cores_softmax_3_units(state->softmax_exponential, state->softmax_reciprocal, probability);
+        cores_softmax_units(state->fc_y, state->softmax_largest, state->softmax_distance_in, state->softmax_sum);
+        cores_softmax_2_units(state->softmax_sum, state->softmax_log_sum_2);
+        cores_softmax_3_units(state->softmax_distance_in, state->softmax_log_sum_2, probability);
     }
     state->current = next;
 }
@@ -2168,9 +2271,9 @@ LSTM_EDGE_CODE_SECTION void cores_step(
     cores_lstm_units(state->lstm_x_h[now], &state->lstm_x_h[now][2], state->lstm_c, &state->lstm_x_h[next][2], hidden, state->lstm_sums);
     if (probability != NULL) {
         cores_fc_units(&state->lstm_x_h[next][2], state->fc_y, state->softmax_largest, state->fc_sums);
-        cores_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_sum);
-        cores_softmax_2_units(state->softmax_sum, state->softmax_reciprocal);
-        cores_softmax_3_units(state->softmax_exponential, state->softmax_reciprocal, probability);
+        cores_softmax_units(state->fc_y, state->softmax_largest, state->softmax_distance_in, state->softmax_sum);
+        cores_softmax_2_units(state->softmax_sum, state->softmax_log_sum_2);
+        cores_softmax_3_units(state->softmax_distance_in, state->softmax_log_sum_2, probability);
     }
     state->current = next;
 }
@@ -2216,7 +2319,7 @@ void cores_quantize_x(const float *real, cores_x_t *stored)
 void cores_dequantize_probability(const cores_probability_t *stored, float *real)
 {
     for (int32_t k = 0; k < 2; k++) {
-        real[k] = (float)stored[k] * 3.05213034e-05f;
+        real[k] = (float)stored[k] * 4.65661287e-10f;
     }
 }
 

@@ -42,13 +42,13 @@ extern "C" {
 #define CORES_X_SIZE                         2  /* numbers per step */
 #define CORES_X_SCALE                        0.00156254764f  /* real value of 1 */
 #define CORES_PROBABILITY_SIZE               2  /* numbers after the last step */
-#define CORES_PROBABILITY_SCALE              3.05213034e-05f  /* real value of 1 */
+#define CORES_PROBABILITY_SCALE              4.65661287e-10f  /* real value of 1 */
 #define CORES_HIDDEN_SIZE                    3  /* numbers per step */
 #define CORES_HIDDEN_SCALE                   0.00048828125f  /* real value of 1 */
 
 /* Numbers of an input, an output or a state: the names stay where options change the types. */
 typedef int16_t cores_x_t;
-typedef int16_t cores_probability_t;
+typedef int32_t cores_probability_t;
 typedef int16_t cores_hidden_t;
 typedef int32_t cores_lstm_c_state_t;
 typedef int16_t cores_lstm_h_state_t;
@@ -66,9 +66,9 @@ typedef struct {
     /* scratch */
     int32_t fc_y[2]; /* Q2.16 in int32 */
     int32_t softmax_largest[1]; /* Q2.16 in int32 */
-    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
-    int32_t softmax_sum[1]; /* Q1.15 in int32 */
-    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t softmax_distance_in[2]; /* Q3.17 in int32 */
+    int32_t softmax_sum[1]; /* Q1.29 in int32 */
+    int32_t softmax_log_sum_2[1]; /* Q0.17 in int32 */
     int32_t current; /* which half of a two-part member is read next */
 } cores_state;
 
@@ -87,9 +87,9 @@ typedef struct {
     int32_t fc_sums[4]; /* of a group's rows */
     int32_t fc_y[2]; /* Q2.16 in int32 */
     int32_t softmax_largest[1]; /* Q2.16 in int32 */
-    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
-    int32_t softmax_sum[1]; /* Q1.15 in int32 */
-    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t softmax_distance_in[2]; /* Q3.17 in int32 */
+    int32_t softmax_sum[1]; /* Q1.29 in int32 */
+    int32_t softmax_log_sum_2[1]; /* Q0.17 in int32 */
     int32_t current; /* which half of a two-part member is read next */
 } cores_state;
 
@@ -108,9 +108,9 @@ typedef struct {
     int32_t fc_sums[4]; /* of a group's rows */
     int32_t fc_y[2]; /* Q2.16 in int32 */
     int32_t softmax_largest[1]; /* Q2.16 in int32 */
-    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
-    int32_t softmax_sum[1]; /* Q1.15 in int32 */
-    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t softmax_distance_in[2]; /* Q3.17 in int32 */
+    int32_t softmax_sum[1]; /* Q1.29 in int32 */
+    int32_t softmax_log_sum_2[1]; /* Q0.17 in int32 */
     int32_t current; /* which half of a two-part member is read next */
 } cores_state;
 
@@ -129,9 +129,9 @@ typedef struct {
     int32_t fc_sums[4]; /* of a group's rows */
     int32_t fc_y[2]; /* Q2.16 in int32 */
     int32_t softmax_largest[1]; /* Q2.16 in int32 */
-    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
-    int32_t softmax_sum[1]; /* Q1.15 in int32 */
-    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t softmax_distance_in[2]; /* Q3.17 in int32 */
+    int32_t softmax_sum[1]; /* Q1.29 in int32 */
+    int32_t softmax_log_sum_2[1]; /* Q0.17 in int32 */
     int32_t current; /* which half of a two-part member is read next */
 } cores_state;
 
@@ -154,7 +154,7 @@ void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values);
 /*
  * One time step.
  * x: 2 numbers, int16, 16 bits, scale 0.00156254769
- * probability: 2 numbers, int16, 16 bits, scale 3.05213038e-05
+ * probability: 2 numbers, Q0.31 in int32
  * hidden: 3 numbers, Q1.11 in int16
  * probability: NULL at steps whose result is not wanted, to save its work
  */

@@ -38,7 +38,7 @@ LE_CLAIM(cores_int_has_32_bits, sizeof(int) >= 4);
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_sigmoid_starts_table[512];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_sigmoid_ways_table[512];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_weights[48];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_constants[1][6][4];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_fc_weights[11];
@@ -48,7 +48,7 @@ LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
 #elif CORES_CORE == CORES_DSP
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_sigmoid_table[512];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_weights[60];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_fc_weights[10];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
@@ -56,7 +56,7 @@ LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
 #elif CORES_CORE == CORES_ARMV7M
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_sigmoid_table[512];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_weights[68];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_fc_weights[11];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
@@ -64,7 +64,7 @@ LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
 #elif CORES_CORE == CORES_ARMV6M
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_sigmoid_table[512];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_weights[72];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_fc_weights[12];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
@@ -72,7 +72,7 @@ LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_c_initial[3];
 #else
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_sigmoid_table[513];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int8_t cores_lstm_weights[80];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t cores_lstm_bias[24];
 LSTM_EDGE_WEIGHTS_SECTION extern const int16_t cores_lstm_multiplier[3][6];

@@ -35,7 +35,7 @@ LE_CLAIM(loops_shift_is_arithmetic, (-1 >> 1) == -1);
 LE_CLAIM(loops_int_has_32_bits, sizeof(int) >= 4);
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int16_t loops_sigmoid_table[513];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t loops_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t loops_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int8_t loops_lstm_weights[80];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t loops_lstm_bias[24];
 LSTM_EDGE_WEIGHTS_SECTION extern const int16_t loops_lstm_multiplier[3][6];

@@ -13,7 +13,7 @@ static const loops_x_t given_x[4][2] = {
     {0, 40},
 };
 static const loops_probability_t expected_probability[1][2] = {
-    {13346, 19417},
+    {874778845, 1272696888},
 };
 static const loops_hidden_t expected_hidden[4][3] = {
     {-167, 552, 442},

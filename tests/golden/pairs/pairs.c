@@ -34,15 +34,34 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
     return a < b ? b : a;
 }
 
-/* Linear interpolation in 513 entries that lie 2^n apart, the middle one at a = 0; a is clamped. */
-LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, int32_t a, int32_t n)
+/* Natural logarithm of a > 0 with 15 fractional bits: e * log(2) + log(1 + m), a = 2^e (1 + m). */
+LSTM_EDGE_CODE_SECTION static inline int32_t le_log(const int16_t *entries, int32_t a)
 {
-    const int32_t half = (int32_t)256 << n;
-    const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
-    const int16_t *const entry = &entries[256 + (inside >> n)];
-    const int32_t fraction = inside & (((int32_t)1 << n) - 1);
+    int32_t exponent = 30;
+    uint32_t mantissa = (uint32_t)a;
 
-    return entry[0] + (((entry[1] - entry[0]) * fraction) >> n);
+    while (mantissa < ((uint32_t)1 << 30)) {
+        mantissa <<= 1;
+        exponent--;
+    }
+    mantissa -= (uint32_t)1 << 30;
+    const int16_t *const entry = &entries[mantissa >> 21];
+    const int32_t fraction = (int32_t)((mantissa >> 6) & 0x7FFFu);
+
+    /* 22713: log(2) in Q0.15 */
+    return exponent * 22713 + entry[0] + (((entry[1] - entry[0]) * fraction) >> 15);
+}
+
+/* (a * b) >> 16, floor; b: the lower half of a word. */
+LSTM_EDGE_CODE_SECTION static inline int32_t le_mulw(int32_t a, int32_t b)
+{
+#if defined(__arm__)
+    int32_t product;
+    __asm__("smulwb %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));
+    return product;
+#else
+    return (int32_t)(((int64_t)a * (int16_t)b) >> 16);
+#endif
 }
 
 /* sum + ((a * b) >> 16); b: the lower half of a word. */
@@ -510,16 +529,25 @@ LSTM_EDGE_CODE_SECTION static void pairs_fc_units(
 LSTM_EDGE_CODE_SECTION static void pairs_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
-    int16_t *exponential_out,
+    int32_t *distance_in_out,
     int32_t *sum_out)
 {
     int32_t sum = 0;
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t below_largest = fc_y[unit] - largest[0]; /* Q3.16 */
-        const int32_t argument = below_largest + 524288; /* Q4.16 */
-        const int32_t exponential = le_table(pairs_exp_table, argument, 11); /* Q0.15 */
-        sum = sum + exponential;
-        exponential_out[unit] = (int16_t)exponential;
+        const int32_t distance = largest[0] - fc_y[unit]; /* Q3.16 */
+        const int32_t from_largest = le_larger(distance, 0); /* Q3.16 */
+        const int32_t distance_in = from_largest * 2; /* Q3.17 */
+        const int32_t exp_halvings = le_mulw(distance_in, 23637); /* Q3.15 */
+        const int32_t exp_places = exp_halvings >> 15;
+        const int32_t exp_fraction = exp_halvings & 32767; /* Q0.15 */
+        const int32_t exp_sum1 = le_mulw_add(-455902040, 116257215, exp_fraction); /* Q0.33 */
+        const int32_t exp_sum2 = le_mulw_add(1027961701, exp_sum1, exp_fraction); /* Q0.32 */
+        const int32_t exp_sum3 = le_mulw_add(-1488270953, exp_sum2, exp_fraction); /* Q0.31 */
+        const int32_t exp_sum4 = le_mulw_add(1073739036, exp_sum3, exp_fraction); /* Q0.30 */
+        const int32_t exponential = exp_sum4 >> exp_places; /* Q0.30 */
+        const int32_t part = (exponential + 1) >> 1; /* Q0.29 */
+        sum = sum + part;
+        distance_in_out[unit] = distance_in;
     }
     sum_out[0] = sum;
 }
@@ -527,25 +555,35 @@ LSTM_EDGE_CODE_SECTION static void pairs_softmax_units(
 /* softmax_2: 1 unit, elementwise */
 LSTM_EDGE_CODE_SECTION static void pairs_softmax_2_units(
     const int32_t *sum,
-    int16_t *softmax_reciprocal_out)
+    int32_t *softmax_log_sum_2_out)
 {
     for (int32_t unit = 0; unit < 1; unit++) {
-        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone; Q1.15 */
-        const int32_t reciprocal = 1073610755 / total;
-        softmax_reciprocal_out[unit] = (int16_t)reciprocal;
+        const int32_t total = le_larger(sum[0], 536869518); /* the largest unit alone; Q1.29 */
+        const int32_t log_counted = le_log(pairs_log_table, total); /* Q5.15 */
+        const int32_t log_sum = log_counted - 658676; /* Q0.15 */
+        const int32_t log_sum_2 = log_sum * 4; /* Q0.17 */
+        softmax_log_sum_2_out[unit] = log_sum_2;
     }
 }
 
 /* softmax_3: 2 units, elementwise */
 LSTM_EDGE_CODE_SECTION static void pairs_softmax_3_units(
-    const int16_t *exponential,
-    const int16_t *reciprocal,
-    int16_t *probability_out)
+    const int32_t *distance_in,
+    const int32_t *log_sum_2,
+    int32_t *probability_out)
 {
     for (int32_t unit = 0; unit < 2; unit++) {
-        const int32_t scaled = le_mul_add(16384, exponential[unit], reciprocal[0]); /* times 9.31436e-10 */
-        const int32_t y = scaled >> 15; /* times 3.05213e-05 */
-        probability_out[unit] = (int16_t)y;
+        const int32_t minus_log = distance_in[unit] + log_sum_2[0]; /* Q3.17 */
+        const int32_t share_halvings = le_mulw(minus_log, 23637); /* Q4.15 */
+        const int32_t share_places = share_halvings >> 15;
+        const int32_t share_fraction = share_halvings & 32767; /* Q0.15 */
+        const int32_t share_sum1 = le_mulw_add(-455902040, 116257215, share_fraction); /* Q0.33 */
+        const int32_t share_sum2 = le_mulw_add(1027961701, share_sum1, share_fraction); /* Q0.32 */
+        const int32_t share_sum3 = le_mulw_add(-1488270953, share_sum2, share_fraction); /* Q0.31 */
+        const int32_t share_sum4 = le_mulw_add(1073739036, share_sum3, share_fraction); /* Q0.30 */
+        const int32_t share_mantissa = share_sum4 * 2; /* Q0.31 */
+        const int32_t y = share_mantissa >> share_places; /* Q0.31 */
+        probability_out[unit] = y;
     }
 }
 
@@ -612,9 +650,9 @@ LSTM_EDGE_CODE_SECTION void pairs_step(
     pairs_lstm_units(state->lstm_x_h[now], &state->lstm_x_h[now][2], state->lstm_c, &state->lstm_x_h[next][2], hidden, state->lstm_sums);
     if (probability != NULL) {
         pairs_fc_units(&state->lstm_x_h[next][2], state->fc_y, state->softmax_largest, state->fc_sums);
-        pairs_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_sum);
-        pairs_softmax_2_units(state->softmax_sum, state->softmax_reciprocal);
-        pairs_softmax_3_units(state->softmax_exponential, state->softmax_reciprocal, probability);
+        pairs_softmax_units(state->fc_y, state->softmax_largest, state->softmax_distance_in, state->softmax_sum);
+        pairs_softmax_2_units(state->softmax_sum, state->softmax_log_sum_2);
+        pairs_softmax_3_units(state->softmax_distance_in, state->softmax_log_sum_2, probability);
     }
     state->current = next;
 }
@@ -658,7 +696,7 @@ void pairs_quantize_x(const float *real, pairs_x_t *stored)
 void pairs_dequantize_probability(const pairs_probability_t *stored, float *real)
 {
     for (int32_t k = 0; k < 2; k++) {
-        real[k] = (float)stored[k] * 3.05213034e-05f;
+        real[k] = (float)stored[k] * 4.65661287e-10f;
     }
 }
 

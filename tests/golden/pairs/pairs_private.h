@@ -35,7 +35,7 @@ LE_CLAIM(pairs_shift_is_arithmetic, (-1 >> 1) == -1);
 LE_CLAIM(pairs_int_has_32_bits, sizeof(int) >= 4);
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t pairs_sigmoid_table[512];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t pairs_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t pairs_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t pairs_lstm_weights[60];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t pairs_fc_weights[10];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t pairs_lstm_c_initial[3];

@@ -39,6 +39,24 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_larger(int32_t a, int32_t b)
     return a < b ? b : a;
 }
 
+/* Natural logarithm of a > 0 with 15 fractional bits: e * log(2) + log(1 + m), a = 2^e (1 + m). */
+LSTM_EDGE_CODE_SECTION static inline int32_t le_log(const int16_t *entries, int32_t a)
+{
+    int32_t exponent = 30;
+    uint32_t mantissa = (uint32_t)a;
+
+    while (mantissa < ((uint32_t)1 << 30)) {
+        mantissa <<= 1;
+        exponent--;
+    }
+    mantissa -= (uint32_t)1 << 30;
+    const int16_t *const entry = &entries[mantissa >> 21];
+    const int32_t fraction = (int32_t)((mantissa >> 6) & 0x7FFFu);
+
+    /* 22713: log(2) in Q0.15 */
+    return exponent * 22713 + entry[0] + (((entry[1] - entry[0]) * fraction) >> 15);
+}
+
 /* gcc 12 takes a narrowing store for one of a single element: a fence stands behind such stores. */
 #define LE_FENCE() __asm__ volatile("" : : : "memory")
 
@@ -137,22 +155,6 @@ LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_line_at(const int16_t *start
 
 /* One saturating shift limits a number of n bits within a segment, and brings it to 23. */
 #define le_v_line(starts, ways, a, n) le_v_line_at((starts), (ways), vqshlq_n_s32((a), 23 - (n)))
-
-/*
- * Four numbers between the entries of a table: `middle` is entry 256, `next` 257. VQDMULH doubles:
- * 2 * way * (fraction << 8) >> 32 = way * fraction >> 23.
- */
-LSTM_EDGE_CODE_SECTION static inline int32x4_t le_v_table_at(const int16_t *middle, const int16_t *next, int32x4_t at)
-{
-    const uint32x4_t segment = vreinterpretq_u32_s32(vshrq_n_s32(at, 23));
-    const int32x4_t low = vldrhq_gather_shifted_offset_s32(middle, segment);
-    const int32x4_t high = vldrhq_gather_shifted_offset_s32(next, segment);
-    const int32x4_t fraction = vbicq_n_s32(vshlq_n_s32(at, 8), INT32_MIN);
-
-    return vaddq_s32(low, vqdmulhq_s32(vsubq_s32(high, low), fraction));
-}
-
-#define le_v_table(middle, next, a, n) le_v_table_at((middle), (next), vqshlq_n_s32((a), 23 - (n)))
 
 #if defined(__arm__)
 /*
@@ -360,26 +362,35 @@ LSTM_EDGE_CODE_SECTION static void vectors_fc_units(
 LSTM_EDGE_CODE_SECTION static void vectors_softmax_units(
     const int32_t *fc_y,
     const int32_t *largest,
-    int16_t *exponential_out,
+    int32_t *distance_in_out,
     int32_t *sum_out)
 {
     int32_t sum_2 = 0;
-    const int16_t *exp_table = &vectors_exp_table[256];
-    LE_KEEP(exp_table);
-    const int16_t *exp_table_ways = &vectors_exp_table[257];
-    LE_KEEP(exp_table_ways);
     int32_t there = 2;
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
         const int32x4_t fc_y_here = vldrwq_z_s32(fc_y, live);
-        const int32x4_t below_largest = vsubq_n_s32(fc_y_here, largest[0]); /* Q3.16 */
-        const int32x4_t argument = vaddq_n_s32(below_largest, 524288); /* Q4.16 */
-        const int32x4_t exponential = le_v_table(exp_table, exp_table_ways, argument, 11); /* Q0.15 */
-        sum_2 = vaddvaq_p_s32(sum_2, exponential, live);
-        vstrhq_p_s32(exponential_out, exponential, live);
+        const int32x4_t distance = vaddq_n_s32(vnegq_s32(fc_y_here), largest[0]); /* Q3.16 */
+        const int32x4_t from_largest = vmaxq_s32(distance, vdupq_n_s32(0)); /* Q3.16 */
+        const int32x4_t distance_in = vshlq_n_s32(from_largest, 1); /* Q3.17 */
+        const int32x4_t exp_halvings = vqdmulhq_n_s32(distance_in, 23637 * 32768); /* Q3.15 */
+        const int32x4_t exp_places = vshrq_n_s32(exp_halvings, 15);
+        const int32x4_t exp_fraction = vandq_s32(exp_halvings, vdupq_n_s32(32767)); /* Q0.15 */
+        const int32x4_t exp_product1 = vmulhq_s32(vdupq_n_s32(116257215), vshlq_n_s32(exp_fraction, 16)); /* Q0.33 */
+        const int32x4_t exp_sum1 = vaddq_n_s32(exp_product1, -455902040); /* Q0.33 */
+        const int32x4_t exp_product2 = vmulhq_s32(exp_sum1, vshlq_n_s32(exp_fraction, 16)); /* Q0.32 */
+        const int32x4_t exp_sum2 = vaddq_n_s32(exp_product2, 1027961701); /* Q0.32 */
+        const int32x4_t exp_product3 = vmulhq_s32(exp_sum2, vshlq_n_s32(exp_fraction, 16)); /* Q0.31 */
+        const int32x4_t exp_sum3 = vaddq_n_s32(exp_product3, -1488270953); /* Q0.31 */
+        const int32x4_t exp_product4 = vmulhq_s32(exp_sum3, vshlq_n_s32(exp_fraction, 16)); /* Q0.30 */
+        const int32x4_t exp_sum4 = vaddq_n_s32(exp_product4, 1073739036); /* Q0.30 */
+        const int32x4_t exponential = vshlq_s32(exp_sum4, vnegq_s32(exp_places)); /* Q0.30 */
+        const int32x4_t part = vrshrq_n_s32(exponential, 1); /* Q0.29 */
+        sum_2 = vaddvaq_p_s32(sum_2, part, live);
+        vstrwq_p_s32(distance_in_out, distance_in, live);
         LE_FENCE();
         fc_y += 4;
-        exponential_out += 4;
+        distance_in_out += 4;
         there -= 4;
     }
     sum_out[0] = sum_2;
@@ -388,30 +399,44 @@ LSTM_EDGE_CODE_SECTION static void vectors_softmax_units(
 /* softmax_2: 1 unit, elementwise */
 LSTM_EDGE_CODE_SECTION static void vectors_softmax_2_units(
     const int32_t *sum,
-    int16_t *softmax_reciprocal_out)
+    int32_t *softmax_log_sum_2_out)
 {
     for (int32_t unit = 0; unit < 1; unit++) {
-        const int32_t total = le_larger(sum[0], 32765); /* the largest unit alone; Q1.15 */
-        const int32_t reciprocal = 1073610755 / total;
-        softmax_reciprocal_out[unit] = (int16_t)reciprocal;
+        const int32_t total = le_larger(sum[0], 536869518); /* the largest unit alone; Q1.29 */
+        const int32_t log_counted = le_log(vectors_log_table, total); /* Q5.15 */
+        const int32_t log_sum = log_counted - 658676; /* Q0.15 */
+        const int32_t log_sum_2 = log_sum * 4; /* Q0.17 */
+        softmax_log_sum_2_out[unit] = log_sum_2;
     }
 }
 
 /* softmax_3: 2 units, elementwise */
 LSTM_EDGE_CODE_SECTION static void vectors_softmax_3_units(
-    const int16_t *exponential,
-    const int16_t *reciprocal,
-    int16_t *probability_out)
+    const int32_t *distance_in,
+    const int32_t *log_sum_2,
+    int32_t *probability_out)
 {
     int32_t there = 2;
     for (int32_t left = 1; left > 0; left--) {
         const mve_pred16_t live = vctp32q((uint32_t)there);
-        const int32x4_t exponential_here = vldrhq_z_s32(exponential, live);
-        const int32x4_t scaled = vmulq_n_s32(exponential_here, reciprocal[0]); /* times 9.31436e-10 */
-        const int32x4_t y = vrshrq_n_s32(scaled, 15); /* times 3.05213e-05 */
-        vstrhq_p_s32(probability_out, y, live);
+        const int32x4_t distance_in_here = vldrwq_z_s32(distance_in, live);
+        const int32x4_t minus_log = vaddq_n_s32(distance_in_here, log_sum_2[0]); /* Q3.17 */
+        const int32x4_t share_halvings = vqdmulhq_n_s32(minus_log, 23637 * 32768); /* Q4.15 */
+        const int32x4_t share_places = vshrq_n_s32(share_halvings, 15);
+        const int32x4_t share_fraction = vandq_s32(share_halvings, vdupq_n_s32(32767)); /* Q0.15 */
+        const int32x4_t share_product1 = vmulhq_s32(vdupq_n_s32(116257215), vshlq_n_s32(share_fraction, 16)); /* Q0.33 */
+        const int32x4_t share_sum1 = vaddq_n_s32(share_product1, -455902040); /* Q0.33 */
+        const int32x4_t share_product2 = vmulhq_s32(share_sum1, vshlq_n_s32(share_fraction, 16)); /* Q0.32 */
+        const int32x4_t share_sum2 = vaddq_n_s32(share_product2, 1027961701); /* Q0.32 */
+        const int32x4_t share_product3 = vmulhq_s32(share_sum2, vshlq_n_s32(share_fraction, 16)); /* Q0.31 */
+        const int32x4_t share_sum3 = vaddq_n_s32(share_product3, -1488270953); /* Q0.31 */
+        const int32x4_t share_product4 = vmulhq_s32(share_sum3, vshlq_n_s32(share_fraction, 16)); /* Q0.30 */
+        const int32x4_t share_sum4 = vaddq_n_s32(share_product4, 1073739036); /* Q0.30 */
+        const int32x4_t share_mantissa = vshlq_n_s32(share_sum4, 1); /* Q0.31 */
+        const int32x4_t y = vshlq_s32(share_mantissa, vnegq_s32(share_places)); /* Q0.31 */
+        vstrwq_p_s32(probability_out, y, live);
         LE_FENCE();
-        exponential += 4;
+        distance_in += 4;
         probability_out += 4;
         there -= 4;
     }
@@ -480,9 +505,9 @@ LSTM_EDGE_CODE_SECTION void vectors_step(
     vectors_lstm_units(state->lstm_x_h[now], &state->lstm_x_h[now][2], state->lstm_c, &state->lstm_x_h[next][2], hidden);
     if (probability != NULL) {
         vectors_fc_units(&state->lstm_x_h[next][2], state->fc_y, state->softmax_largest);
-        vectors_softmax_units(state->fc_y, state->softmax_largest, state->softmax_exponential, state->softmax_sum);
-        vectors_softmax_2_units(state->softmax_sum, state->softmax_reciprocal);
-        vectors_softmax_3_units(state->softmax_exponential, state->softmax_reciprocal, probability);
+        vectors_softmax_units(state->fc_y, state->softmax_largest, state->softmax_distance_in, state->softmax_sum);
+        vectors_softmax_2_units(state->softmax_sum, state->softmax_log_sum_2);
+        vectors_softmax_3_units(state->softmax_distance_in, state->softmax_log_sum_2, probability);
     }
     state->current = next;
 }
@@ -526,7 +551,7 @@ void vectors_quantize_x(const float *real, vectors_x_t *stored)
 void vectors_dequantize_probability(const vectors_probability_t *stored, float *real)
 {
     for (int32_t k = 0; k < 2; k++) {
-        real[k] = (float)stored[k] * 3.05213034e-05f;
+        real[k] = (float)stored[k] * 4.65661287e-10f;
     }
 }
 

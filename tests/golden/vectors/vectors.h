@@ -19,13 +19,13 @@ extern "C" {
 #define VECTORS_X_SIZE                       2  /* numbers per step */
 #define VECTORS_X_SCALE                      0.00156254764f  /* real value of 1 */
 #define VECTORS_PROBABILITY_SIZE             2  /* numbers after the last step */
-#define VECTORS_PROBABILITY_SCALE            3.05213034e-05f  /* real value of 1 */
+#define VECTORS_PROBABILITY_SCALE            4.65661287e-10f  /* real value of 1 */
 #define VECTORS_HIDDEN_SIZE                  3  /* numbers per step */
 #define VECTORS_HIDDEN_SCALE                 0.00048828125f  /* real value of 1 */
 
 /* Numbers of an input, an output or a state: the names stay where options change the types. */
 typedef int16_t vectors_x_t;
-typedef int16_t vectors_probability_t;
+typedef int32_t vectors_probability_t;
 typedef int16_t vectors_hidden_t;
 typedef int32_t vectors_lstm_c_state_t;
 typedef int16_t vectors_lstm_h_state_t;
@@ -41,9 +41,9 @@ typedef struct {
     /* scratch */
     int32_t fc_y[2]; /* Q2.16 in int32 */
     int32_t softmax_largest[1]; /* Q2.16 in int32 */
-    int16_t softmax_exponential[2]; /* Q0.15 in int16 */
-    int32_t softmax_sum[1]; /* Q1.15 in int32 */
-    int16_t softmax_reciprocal[2]; /* Q15.0 in int16 */
+    int32_t softmax_distance_in[2]; /* Q3.17 in int32 */
+    int32_t softmax_sum[1]; /* Q1.29 in int32 */
+    int32_t softmax_log_sum_2[1]; /* Q0.17 in int32 */
     int32_t current; /* which half of a two-part member is read next */
 } vectors_state;
 
@@ -64,7 +64,7 @@ void vectors_set_lstm_h(vectors_state *state, const vectors_lstm_h_state_t *valu
 /*
  * One time step.
  * x: 2 numbers, int16, 16 bits, scale 0.00156254769
- * probability: 2 numbers, int16, 16 bits, scale 3.05213038e-05
+ * probability: 2 numbers, Q0.31 in int32
  * hidden: 3 numbers, Q1.11 in int16
  * probability: NULL at steps whose result is not wanted, to save its work
  */

@@ -36,7 +36,7 @@ LE_CLAIM(vectors_int_has_32_bits, sizeof(int) >= 4);
 
 LSTM_EDGE_WEIGHTS_SECTION extern const int16_t vectors_sigmoid_starts_table[512];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_sigmoid_ways_table[512];
-LSTM_EDGE_WEIGHTS_SECTION extern const int16_t vectors_exp_table[513];
+LSTM_EDGE_WEIGHTS_SECTION extern const int16_t vectors_log_table[513];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_lstm_weights[48];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_lstm_constants[1][6][4];
 LSTM_EDGE_WEIGHTS_SECTION extern const int32_t vectors_fc_weights[11];
