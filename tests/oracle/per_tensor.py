@@ -35,6 +35,8 @@ Array = npt.NDArray[Any]
 FUNCTIONS = functions(is_float=True)
 WEIGHT_LIMIT = 127
 GATE_FRACTION, PRE_FRACTION = 15, 12
+MOVED = {"slice": 0, "step_at": 0, "slide": 1}
+"""Operations that move numbers, and the operand whose numbers they are."""
 SQUASHING = ("sigmoid", "tanh", "softsign")
 """Functions whose results lie within +-1."""
 
@@ -175,9 +177,8 @@ class PerTensor:
         owners = {s.next: s.name for s in self.program.states if not s.accumulator}
         for block in self.program.blocks:
             for op in block.ops:
-                moved = OPERATIONS[op.kind].moves
-                if moved is not None:
-                    owners[op.dest] = op.args[moved]
+                if op.kind in MOVED:
+                    owners[op.dest] = op.args[MOVED[op.kind]]
         while value in owners:
             value = owners[value]
         return value
