@@ -178,3 +178,10 @@ def test_a_first_state_is_that_of_each_stream(tmp_path: Path) -> None:
     given = verified(bundle, "--stream", "--inputs", save(tmp_path / "y.npz", x=x, **first))
     assert given["streams"] == zero["streams"] == 1
     assert given["outputs"] != zero["outputs"]
+    arrays, out = {"x": x[None], **first}, tmp_path / "y.npz"
+    inputs = save(tmp_path / "z.npz", **arrays)
+    done("run", bundle, "--inputs", inputs, "--stream", "--on", "float", "-o", out)
+    name = json.loads((bundle / "manifest.json").read_text())["outputs"][0]["name"]
+    labels = save(tmp_path / "l.npz", **arrays, **{f"label__{name}": load(out)[name]})
+    score = verified(bundle, "--stream", "--labels", labels)["labels"][name]
+    assert score["float_percent"] == pytest.approx(100.0, abs=1e-6)
