@@ -123,7 +123,7 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
     found["budgets"] = made.budgets
     found["files"] = files
     found["tool"] = Tool(name="lstm-edge", version=__version__)
-    found["calibration"] = "file" if made.data.from_file else "drawn"
+    found["calibration"] = made.data.origin
     found["warnings"] = list(made.warnings)
     return cast(Manifest, found)
 

@@ -67,6 +67,14 @@ class Bundle:
         return self.manifest["calibration"] == "drawn"
 
     @property
+    def held_back_kind(self) -> str:
+        """What the samples of `held_back` are to a reader: held-back ones, or what there was."""
+        if self.made_up:
+            return "made-up"
+        accuracy = self.manifest.get("accuracy")
+        return "held-back" if accuracy is None else accuracy["inputs"]
+
+    @property
     def held_back(self) -> dict[str, Array]:
         """The calibration samples that the model was not made from; DataError where damaged."""
         try:

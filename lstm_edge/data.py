@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import DataError
+from lstm_edge.data_checks import check_magnitudes, says_nothing, told_of
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.interpret.given import Given, feeds_of, given, together
+from lstm_edge.interpret.streams import (
+    STREAM_STEPS,
+    cut_in_streams,
+    first_calls,
+    goes_on,
+    in_a_row,
+)
 from lstm_edge.ir.program import Program
+from lstm_edge.manifest import Calibration
+from lstm_edge.passes.calibrate import CHAIN
 
 Array = npt.NDArray[Any]
 
@@ -24,22 +33,22 @@ HELD_BACK_SHARE = 5
 """Every fifth calibration sample is kept for `verify`, and not calibrated on: the last fifth of
 samples that follow each other.
 """
-MEASURED_SAMPLES, MEASURED_STEPS, MEASURED_NUMBERS = 32, 1024, 2**22
-"""The error is measured on so many held-back samples and, where any number will do, steps at most,
-and input numbers times layers.
+MEASURED_SAMPLES, MEASURED_STEPS, MEASURED_NUMBERS = 128, 1024, 2**22
+"""The error is measured on so many held-back samples, or streams, and, where any number will do,
+steps at most, and input numbers times layers.
 """
 COST_STEPS = 64
 """A step costs what it does on the mean over so many, where any number will do."""
-LEAST_MAGNITUDE = 1e-30
-"""A feature that stays below this, and is not 0, has no scale that float32 can say."""
 DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
 
 
 @dataclass(frozen=True)
 class Data:
     """What to calibrate on, and what is held back to verify: fed to the float program, and as the
-    user's arrays. whole: all of it; held: which samples of it are held back. too_few: to hold any
-    back, so that these are the same. notes: what the user has to be told.
+    user's arrays; of a model that streams, `held_back` is whole streams. whole: all of it; held:
+    which samples of it are held back. too_few: to hold any back, so that these are the same. notes:
+    what the user has to be told. alike: all of it is one number, or one sample, which tells nothing
+    of the error on real data.
 
     Of recordings that differ in length, `calibration`, `held_back` and `whole` are cut to one, as
     `given.together` does; `recordings` are those to calibrate on, uncut, and empty without them.
@@ -54,31 +63,44 @@ class Data:
     held: Array
     recordings: tuple[Feed, ...] = ()
     notes: tuple[str, ...] = ()
+    alike: bool = False
+
+    @property
+    def origin(self) -> Calibration:
+        """Where it comes from, as the manifest says it."""
+        return "drawn" if not self.from_file else "alike" if self.alike else "file"
+
+    @property
+    def kind(self) -> str:
+        """What samples the error is told of."""
+        return "calibration" if self.too_few else "held-back"
 
 
 def load_data(calibration: Any, program: Program) -> Data:
     """Calibration vectors, given as `given.py` says, or None: drawn from a normal distribution."""
     found = Given(drawn_inputs(program)) if calibration is None else given(program, calibration)
-    notes = found.notes
-    if calibration is not None:
-        notes += says_nothing(program, found)
     if found.recordings:
-        return _of_recordings(program, found, notes)
+        return _of_recordings(program, found)
     arrays = found.arrays
     names = [port.name for port in program.inputs] + [port.name for port in program.state_inputs]
     arrays = {name: arrays[name] for name in names if name in arrays} or arrays
     feed = feed_of(program, arrays, stream=False)
-    _check_magnitudes(program, (feed,))
+    check_magnitudes(program, (feed,))
     samples, _, _ = feed.shape
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
-    if any(port.partner for port in program.state_inputs):
+    if goes_on(program) or any(port.partner for port in program.state_inputs):
         held = np.arange(samples) >= samples - samples // HELD_BACK_SHARE
     too_few = not held.any()
     kept = held | True if too_few else ~held
     held = kept if too_few else held
+    used, back = feed.pick(kept), feed.pick(held)
+    notes, alike = found.notes, False
+    if calibration is not None:
+        nothing, alike = says_nothing(program, found)
+        notes += nothing or told_of(program, (used,), (back,), too_few=too_few)
     return Data(
-        feed.pick(kept),
-        feed.pick(held),
+        _as_calls(program, used),
+        in_a_row(program, back),
         _stored(program, {name: arrays[name][held] for name in names if name in arrays}),
         calibration is not None,
         too_few,
@@ -86,13 +108,24 @@ def load_data(calibration: Any, program: Program) -> Data:
         np.flatnonzero(held),
         (),
         notes,
+        alike,
     )
 
 
-def _of_recordings(program: Program, found: Given, notes: tuple[str, ...]) -> Data:
+def _as_calls(program: Program, feed: Feed) -> Feed:
+    """Samples of one step, of a model that keeps its state, in streams, as `chained` makes them of
+    those of a model that shows its states.
+    """
+    samples, _, _ = feed.shape
+    if feed.states or not goes_on(program) or any(port.partner for port in program.state_inputs):
+        return feed
+    return cut_in_streams(feed, samples // max(1, samples // CHAIN))
+
+
+def _of_recordings(program: Program, found: Given) -> Data:
     """Each recording is calibrated on or held back as a whole; of two to four the last is held."""
     feeds = feeds_of(program, found)
-    _check_magnitudes(program, feeds)
+    check_magnitudes(program, feeds)
     count = len(feeds)
     held = np.arange(count) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
     if 1 < count < HELD_BACK_SHARE:
@@ -103,6 +136,8 @@ def _of_recordings(program: Program, found: Given, notes: tuple[str, ...]) -> Da
     used = tuple(feed for feed, each in zip(feeds, kept, strict=True) if each)
     back = [feed for feed, each in zip(feeds, held, strict=True) if each]
     raw = [found.recordings[k] for k in np.flatnonzero(held)]
+    nothing, alike = says_nothing(program, found)
+    notes = nothing or told_of(program, used, back, too_few=too_few)
     return Data(
         together(program, used),
         together(program, back),
@@ -112,7 +147,8 @@ def _of_recordings(program: Program, found: Given, notes: tuple[str, ...]) -> Da
         together(program, feeds),
         np.flatnonzero(held),
         used,
-        notes,
+        found.notes + notes,
+        alike,
     )
 
 
@@ -127,56 +163,37 @@ def _stored(program: Program, arrays: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def _check_magnitudes(program: Program, feeds: Sequence[Feed]) -> None:
-    """DataError where a feature is too small for its scale to be a number of C."""
-    for port in program.inputs:
-        parts = [np.abs(feed.inputs[port.name]) for feed in feeds]
-        most = np.max([part.reshape(-1, part.shape[-1]).max(axis=0) for part in parts], axis=0)
-        small = np.flatnonzero((most > 0.0) & (most < LEAST_MAGNITUDE))
-        if not port.limit and small.size:
-            raise DataError(
-                f"calibration: input {port.name} stays within {float(most[small[0]]):.2g} in "
-                f"feature {small[0]}, too small for float32 to scale; expected at least "
-                f"{LEAST_MAGNITUDE:g}: give it in another unit, or 0 where it is not in use"
-            )
-
-
-def says_nothing(program: Program, found: Given) -> tuple[str, ...]:
-    """Warnings of calibration data that have the shape of data and say nothing of real ones."""
-    warnings = []
-    for port in program.inputs:
-        given_to = [each.get(port.name) for each in found.recordings or (found.arrays,)]
-        numeric = [a for a in given_to if a is not None and a.dtype.kind in "fiu" and a.size]
-        if not numeric or port in program.length_ports:
-            continue
-        what = _alike(numeric, samples=not found.recordings)
-        if what:
-            warnings.append(
-                f"calibration: input {port.name} {what}, so ranges and weights are made for that "
-                "and real data will be beyond them: record typical data, some hundred samples of "
-                "every kind that there is, or leave --calibration out; no width of numbers helps"
-            )
-    return tuple(warnings)
-
-
-def _alike(parts: list[Array], *, samples: bool) -> str:
-    """What is wrong with numbers that are all one, or samples that are; "" where they differ."""
-    first = parts[0].flat[0]
-    if all(np.all(part == first) for part in parts):
-        return "is 0 throughout" if first == 0 else f"is {float(first):g} throughout"
-    rows = list(parts[0]) if samples and len(parts) == 1 else parts
-    if len(rows) > 1 and all(np.array_equal(row, rows[0]) for row in rows[1:]):
-        return f"has {len(rows)} {'samples' if samples else 'recordings'} that are all the same"
-    return ""
-
-
 def some_samples(feed: Feed, program: Program) -> Feed:
-    """The first samples, cut to fewer steps where the model takes any number."""
+    """The first samples or streams, cut to fewer steps where the model takes any number, and to
+    fewer calls.
+    """
+    _, _, steps = feed.shape
+    feed = first_calls(feed, max(1, STREAM_STEPS // steps))
     samples, _, _ = feed.shape
     layers = len({block.layer for block in program.blocks})
     numbers = sum(a[0].size for a in feed.inputs.values()) * layers
     count = max(1, min(samples, MEASURED_SAMPLES, MEASURED_NUMBERS // max(numbers, 1)))
     return feed.pick(np.arange(count)).first_steps(program, MEASURED_STEPS)
+
+
+def folds(program: Program, data: Data) -> tuple[tuple[Feed, Feed], ...]:
+    """What to calibrate on and what to hold back, part by part of all samples, where what is held
+    back is too little to tell the error by; else none. Of 2 to 4 samples it is one after the other.
+    """
+    samples, _, _ = data.whole.shape
+    held = int(np.prod(data.held_back.shape))
+    few = data.too_few or (goes_on(program) and held < CHAIN)
+    if data.recordings or data.origin != "file" or not few or samples < 2:
+        return ()
+    count = min(samples, HELD_BACK_SHARE)
+    part = np.arange(samples) * count // samples
+    return tuple(
+        (
+            _as_calls(program, data.whole.pick(np.flatnonzero(part != k))),
+            in_a_row(program, data.whole.pick(np.flatnonzero(part == k))),
+        )
+        for k in range(count)
+    )
 
 
 def steps_of(program: Program, data: Data) -> int:

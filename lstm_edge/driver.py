@@ -16,6 +16,7 @@ from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
 from lstm_edge.errors import DataError
 from lstm_edge.families import load_cores
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
@@ -33,6 +34,7 @@ from lstm_edge.search.judge import judge_of
 from lstm_edge.search.program import Calibrated, find_program
 from lstm_edge.search.slower import slower, slower_than_integers
 from lstm_edge.search.widths import json_of
+from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -52,6 +54,15 @@ class _Chosen:
     calibrated: Calibrated
     tried: tuple[AttemptEntry, ...] = ()
 
+    def again(self, feed: Feed) -> Program:
+        """The program that other samples give with the same widths."""
+        of, reference = self.calibrated, self.calibrated.reference
+        if self.options is None:
+            return reference
+        ranges = calibrate(reference, feed, from_data=True)
+        data = replace(of.data, calibration=feed)
+        return Calibrated(of.model, reference, ranges, data).program(self.options)
+
 
 def compile_model(
     model: Model,
@@ -60,13 +71,16 @@ def compile_model(
     labels: Arrays | None = None,
     progress: Progress = silent,
     searching: Progress = silent,
+    stopwatch: Stopwatch | None = None,
 ) -> Compilation:
     """Calibrate, quantize, prove, render and measure; nothing is written.
 
     calibration: samples, given as `interpret/given.py` says; None to draw some. labels: of its
     samples, as in `labels.py`. `progress(done, total)` is told how many calibration samples were
     run, `searching(done, most)` how many widths were tried.
+    stopwatch: times the passes.
     """
+    watch = stopwatch or Stopwatch()
     cores = load_cores(request.target)
     for target in cores.emulated:
         check_tools(request.budgets, target)
@@ -77,29 +91,36 @@ def compile_model(
     request.check(labels=labels is not None)
     check_straight(reference, cores, request.limits)
     raw_inputs(reference, request.input_scale, request.input_zero)
-    data = load_data(calibration, reference)
-    chosen = _chosen(model, reference, data, request, cores.slowest, labels, progress, searching)
+    with watch.lap("read data"):
+        data = load_data(calibration, reference)
+    check_bound(request, data)
+    chosen = _chosen(
+        model, reference, data, request, cores.slowest, labels, progress, searching, watch
+    )
     program = chosen.program
-    bounds = prove(program)
-    measured = measured_error(program, reference, data)
+    with watch.lap("prove"):
+        bounds = prove(program)
+    with watch.lap("measure the error"):
+        measured = measured_error(program, reference, data, chosen.again)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
     lines = banner(program, model.sha256, cores, described)
     check_straight(program, cores, request.limits)
-    merged = render_cores(
-        program,
-        cores,
-        request.unroll,
-        lines,
-        request.optimize,
-        request.max_stack,
-        identity=Identity(model.sha256, described),
-        raw=raw_inputs(program, request.input_scale, request.input_zero),
-    )
-    built = built_for(program, cores, merged, request.limits, steps_of(program, data))
-    slow = [
-        w for each in built if each.target in cores.emulated for w in _slower(chosen, request, each)
-    ]
+    with watch.lap("render"):
+        merged = render_cores(
+            program,
+            cores,
+            request.unroll,
+            lines,
+            request.optimize,
+            request.max_stack,
+            identity=Identity(model.sha256, described),
+            raw=raw_inputs(program, request.input_scale, request.input_zero),
+        )
+    with watch.lap("size"):
+        built = built_for(program, cores, merged, request.limits, steps_of(program, data))
+    emulated = [each for each in built if each.target in cores.emulated]
+    slow = [warning for each in emulated for warning in _slower(chosen, request, each)]
     of_data = _of_data(data, program, request)
     warnings = [*model.warnings, *of_data, *measured.warnings, *slow]
     return Compilation(
@@ -129,18 +150,23 @@ def _chosen(
     labels: Arrays | None,
     progress: Progress,
     searching: Progress,
+    watch: Stopwatch,
 ) -> _Chosen:
     """The program to compile: the reference itself, or the integers of it."""
     if request.scheme == "float32":
         few = some_samples(data.held_back, reference)
-        ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
-        return _Chosen(reference, None, Calibrated(model, reference, ranges, data))
-    calibrated = Calibrated(model, reference, _calibrate(reference, data, progress), data)
+        with watch.lap("calibrate"):
+            ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
+        return _Chosen(reference, None, Calibrated(model, reference, ranges, data, watch))
+    with watch.lap("calibrate"):
+        ranges = _calibrate(reference, data, progress)
+    calibrated = Calibrated(model, reference, ranges, data, watch)
     if not request.searches:
         program, options = calibrated.program(request.options), request.options
         tried: tuple[AttemptEntry, ...] = ()
     else:
-        judge = judge_of(reference, data, labels)
+        with watch.lap("run float to judge"):
+            judge = judge_of(reference, data, labels)
         best, attempts = find_program(
             calibrated, request.wanted, judge, slowest, request.code, searching
         )
@@ -168,7 +194,7 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
     feeds = data.recordings or (data.calibration,)
-    total = sum(feed.shape[0] * (feed.shape[1] if data.recordings else 1) for feed in feeds)
+    total = sum(feed.shape[0] * feed.shape[1] for feed in feeds)
     done = 0
 
     def advance(samples: int) -> None:
@@ -182,6 +208,20 @@ def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:
         from_data=data.from_file,
         progress=advance,
         recordings=data.recordings,
+    )
+
+
+def check_bound(request: Request, data: Data) -> None:
+    """A bound of the error needs data that tell something of it."""
+    if not request.searches or request.bound.decibels is None or data.origin == "file":
+        return
+    asked = "--max-error"
+    if request.max_error is None:
+        asked = "--weights auto" if request.weights is None else "--activations auto"
+    found = "the calibration data are all alike" if data.from_file else "there is no --calibration"
+    raise DataError(
+        f"{asked}: {found}, so nothing is known of the error that it bounds; give --calibration "
+        "FILE.npz with typical inputs, or leave it out"
     )
 
 

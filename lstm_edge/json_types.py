@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from types import NoneType, UnionType
-from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 
 def fault(found: Any, wanted: Any, place: str, optional: Collection[str] = ()) -> str:
     """What is first wrong with a value, "" where it is of the type `wanted`.
 
-    wanted: str, bool, int, float, None, Any, a TypedDict, a list or dict of these, or a union.
-    place: what the value is called. optional: keys of a TypedDict that may be missing, beside those
-    that are NotRequired. Keys that it has not are let pass.
+    wanted: str, bool, int, float, None, Any, a Literal of words, a TypedDict, a list or dict of
+    these, or a union. place: what the value is called. optional: keys of a TypedDict that may be
+    missing, beside those that are NotRequired. Keys that it has not are let pass.
     """
     if wanted is Any:
         return ""
     if is_typeddict(wanted):
         return _of_keys(found, wanted, place, optional)
     origin, parts = get_origin(wanted), get_args(wanted)
+    if origin is Literal:
+        return "" if isinstance(found, str) and found in parts else _no(place, found)
     if origin is UnionType:
         faults = [fault(found, part, place) for part in parts]
         return faults[0] if all(faults) else ""

@@ -86,7 +86,8 @@ def paired_inputs(program: Program, labels: Arrays, inputs: Arrays | None) -> Ar
     """
     labels = by_name(program, labels, alone=False)
     names = [p.name for p in program.inputs] + [p.name for p in program.state_inputs]
-    found = {name: labels[name] for name in names if name in labels}
+    first = [FIRST + port.name for port in program.state_inputs]
+    found = {name: labels[name] for name in (*names, *first) if name in labels}
     if found and inputs is not None:
         raise DataError(
             f"the file of labels holds the input {next(iter(found))!r} itself; leave --inputs out"

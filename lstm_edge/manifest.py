@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from lstm_edge.json_types import fault
+
+Calibration = Literal["file", "drawn", "alike"]
+"""Data of the user's; made up; or data that are all one number, or one sample, and tell nothing."""
 
 
 class Flash(TypedDict):
@@ -97,17 +100,27 @@ class Proof(TypedDict):
 
 
 class ErrorEntry(TypedDict):
-    """An error against float: None where there is nothing to compare with."""
+    """An error against float: None where there is nothing to compare with. sqnr_db_without_mean: of
+    the signal about the mean of each unit.
+    """
 
     sqnr_db: float | None
+    sqnr_db_without_mean: float | None
     max_abs: float | None
 
 
 class AccuracyEntry(TypedDict):
-    """What `compile` measured on some samples, by output, and by layer and value."""
+    """What `compile` measured on some samples, by output, and by layer and value. streams: that the
+    samples are calls of, None where each began at the reset state. inputs: which samples they are,
+    held-back ones, or of the calibration set where none could be held back. in_turn: the error of
+    outputs is that of all calibration samples, of which so many parts were held back in turn.
+    """
 
     samples: int
     steps: int
+    streams: int | None
+    inputs: str
+    in_turn: int | None
     outputs: dict[str, ErrorEntry]
     layers: dict[str, dict[str, ErrorEntry]]
     warnings: list[str]
@@ -218,7 +231,7 @@ class Manifest(TypedDict):
     budgets: BudgetEntry
     files: list[str]
     tool: Tool
-    calibration: str
+    calibration: Calibration
     warnings: list[str]
 
 

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from lstm_edge.accuracy import text
 from lstm_edge.accuracy.advice import advice
 from lstm_edge.accuracy.measure import measure
-from lstm_edge.data import Data, some_samples
+from lstm_edge.accuracy.results import Accuracy, OutputAccuracy
+from lstm_edge.accuracy.tally import joined
+from lstm_edge.data import Data, folds, some_samples
+from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import AccuracyEntry
-from lstm_edge.passes.calibrate import chained
+
+MOST_WEIGHTS = 2**19
+"""A larger network is quantized once only: that takes some seconds."""
+REMEDY = {
+    "drawn": "give --calibration FILE.npz, or `lstm-edge verify DIR --inputs X.npz`",
+    "alike": "give typical data, or `lstm-edge verify DIR --inputs X.npz`",
+}
+"""How the error becomes known, by where the data come from."""
 
 
 @dataclass(frozen=True)
 class MeasuredError:
     """The error of the compiled program: the report, a line for each output, the manifest's part,
-    warnings. All empty for float32, where there is none.
+    warnings. All empty for float32, where there is none; but for the line, of data that tell
+    nothing of it.
     """
 
     report: str = ""
@@ -25,20 +39,66 @@ class MeasuredError:
     warnings: tuple[str, ...] = ()
 
 
-def measured_error(program: Program, reference: Program, data: Data) -> MeasuredError:
-    """The error of an integer program on some of the held-back samples."""
+def measured_error(
+    program: Program, reference: Program, data: Data, again: Callable[[Feed], Program]
+) -> MeasuredError:
+    """The error of an integer program on some of the held-back samples; that of its outputs, where
+    these are few, on parts of all samples that are held back in turn, by programs that are made in
+    the same way of the others. again: the program of what to calibrate on.
+    """
     if program.is_float:
         return MeasuredError()
-    feed = chained(reference, some_samples(data.held_back, program))
+    if data.origin != "file":
+        told = text.not_known(data.origin, REMEDY[data.origin])
+        return MeasuredError(lines=(f"  error  {told}",))
+    feed = some_samples(data.held_back, program)
     found = measure(program, reference, feed, exact=False).accuracy
-    warnings = advice(found, program, calibrated=data.from_file, only_noticeable=True)
-    kind = "made-up" if not data.from_file else "calibration" if data.too_few else "held-back"
+    amount = text.amount(found, data.kind)
+    parts = _in_turn(program, reference, data, again)
+    if parts:
+        found = replace(found, outputs=_together(found.outputs, parts))
+        samples = sum(part.samples for part in parts)
+        amount = text.in_turn(samples, found.steps, len(parts))
+    warnings = advice(found, program, calibrated=True, only_noticeable=True)
     lines = tuple(
-        f"  error  {output.name}: {text.brief(output)} on {found.samples} {kind} samples"
+        f"  error  {output.name}: {text.brief(output)} on {amount}"
+        f"{text.hangs_on_one(output, found)}"
         for output in found.outputs
     )
-    head = f"{program.name}, {found.samples} {kind} samples of {found.steps} steps"
-    report = [head, *text.lines(found), *text.warning_lines(warnings)]
-    return MeasuredError(
-        "\n".join(report) + "\n", lines, text.summary_json(found, warnings), warnings
-    )
+    report = [f"{program.name}, {amount}", *text.lines(found), *text.warning_lines(warnings)]
+    summary = text.summary_json(found, data.kind, len(parts), warnings)
+    return MeasuredError("\n".join(report) + "\n", lines, summary, warnings)
+
+
+def _in_turn(
+    program: Program, reference: Program, data: Data, again: Callable[[Feed], Program]
+) -> list[Accuracy]:
+    """The error of each part; none where enough is held back, or making programs takes long."""
+    weights = sum(array.size for array in reference.constants.values())
+    parts = folds(reference, data) if weights <= MOST_WEIGHTS else ()
+    return [
+        measure(again(used), reference, some_samples(held, program), exact=False).accuracy
+        for used, held in parts
+    ]
+
+
+def _together(
+    outputs: tuple[OutputAccuracy, ...], parts: list[Accuracy]
+) -> tuple[OutputAccuracy, ...]:
+    """Outputs with the error of all parts."""
+    found = []
+    for k, output in enumerate(outputs):
+        each = [part.outputs[k] for part in parts]
+        agreement = None
+        if output.agreement is not None:
+            agreement = float(np.mean([one.agreement for one in each if one.agreement is not None]))
+        found.append(
+            replace(
+                output,
+                error=joined([one.error for one in each]),
+                argmax_agreement=float(np.mean([one.argmax_agreement for one in each])),
+                agreement=agreement,
+                worst=0.0,
+            )
+        )
+    return tuple(found)

@@ -12,13 +12,15 @@ import numpy.typing as npt
 from lstm_edge.accuracy.advice import advice
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy
-from lstm_edge.accuracy.text import brief
+from lstm_edge.accuracy.text import brief, not_known
 from lstm_edge.bundle import Bundle
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
 from lstm_edge.interpret.given import Given, answers, feeds_of, given, together
+from lstm_edge.interpret.streams import begins_anew, flat_labels, goes_on, in_a_row, stream_of
 from lstm_edge.ir.program import Program
 from lstm_edge.labels import (
+    Labels,
     Score,
     check_samples,
     check_usable,
@@ -26,20 +28,26 @@ from lstm_edge.labels import (
     read_labels,
     scores_of,
 )
-from lstm_edge.passes.calibrate import chained
 from lstm_edge.progress import Tell, quiet
 from lstm_edge.runner import run_compiled
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 WHERE = ("numpy", "host", "qemu", "float")
+REMEDY = "give --inputs X.npz"
+ANEW = (
+    "each of the {samples:,} samples began at the reset state, and this model keeps its state from "
+    "call to call, so this is not what a stream gives: give --stream where they follow each other"
+)
 
 
 @dataclass(frozen=True, repr=False)
 class Verified:
     """Result of a verification: `exact` per place, with the first differences, and the error
     against float. A place is host, qemu or, of several targets, `qemu <target>`.
-    made_up: the inputs were drawn, not given by the user.
+
+    kind: which samples of the calibration set were run, "" of inputs that were given. unknown: why
+    nothing is known of the error, which `accuracy` has none of then; "" where it is known.
     """
 
     exact: Mapping[str, bool]
@@ -47,12 +55,19 @@ class Verified:
     accuracy: Accuracy
     scores: tuple[Score, ...]
     warnings: tuple[str, ...]
-    made_up: bool
+    kind: str = ""
+    unknown: str = ""
+
+    @property
+    def made_up(self) -> bool:
+        """The inputs were drawn, not given by the user."""
+        return self.kind == "made-up"
 
     def __repr__(self) -> str:
         """`Verified(host: identical, SQNR of logits 46.5 dB)`."""
         places = [f"{p}: {'identical' if same else 'DIFFERENT'}" for p, same in self.exact.items()]
-        outputs = [f"{each.name}: {brief(each)}" for each in self.accuracy.outputs]
+        known = () if self.unknown else self.accuracy.outputs
+        outputs = [f"{each.name}: {brief(each)}" for each in known]
         return f"Verified({', '.join([*places, *outputs])})"
 
     @property
@@ -103,17 +118,18 @@ def verify(
     places: tuple[str, ...],
     labels: Arrays | None = None,
     tell: Tell = quiet,
+    *,
+    stream: bool = False,
 ) -> Verified:
     """Run everywhere on the same inputs and compare.
 
     data: the model's inputs, given as `given.py` says; None for the held-back part of the
-    calibration set, as calls of a stream where states are fed back. labels: arrays of a file of
-    labels, as in `labels.py`. Of recordings all bits are compared, and the error is that of what
+    calibration set, as whole streams where the model streams. labels: arrays of a file of labels,
+    as in `labels.py`. stream: the state lives on from call to call, as `streams.stream_of` says; a
+    label belongs to a call. Of recordings all bits are compared, and the error is that of what
     `given.together` takes of them. `tell` is told what runs.
     """
     program, reference = bundle.program, bundle.reference
-    drawn = bundle.made_up
-    found = None if labels is None else check_usable(read_labels(program, labels))
     fed = None if data is None else given(reference, data)
     from_compile = fed is None and labels is None
     if labels is not None:
@@ -123,14 +139,16 @@ def verify(
                 "verify without labels"
             )
         fed = Given(paired_inputs(program, labels, None if fed is None else fed.arrays))
+    if stream and from_compile:
+        check_held_back_streams(reference, bundle)
     fed = fed or given(reference, bundle.held_back)
-    feeds = feeds_of(reference, fed)
+    as_given = from_compile or fed.recordings or not stream
+    feeds = feeds_of(reference, fed) if as_given else (stream_of(reference, fed),)
     for feed in feeds:
         check_steps(program, feed)
     real = together(reference, feeds)
-    real = chained(reference, real) if from_compile else real
-    if found is not None:
-        check_samples(found, real)
+    real = in_a_row(reference, real) if from_compile else real
+    found = None if labels is None else _labels(program, labels, real)
     tell("numpy and float")
     measured = measure(program, reference, real)
     runs = [(stored_feed(program, real), measured.ours)]
@@ -150,8 +168,34 @@ def verify(
         if any(wrong):
             differences[place] = "; ".join(text for text in wrong if text)
     scores = () if found is None else scores_of(program, reference, found, measured)
-    warnings = advice(measured.accuracy, program, calibrated=not drawn)
-    return Verified(exact, differences, measured.accuracy, scores, warnings, from_compile and drawn)
+    unknown, accuracy = "", measured.accuracy
+    warnings = advice(accuracy, program, calibrated=not bundle.made_up)
+    origin = bundle.manifest["calibration"]
+    if from_compile and origin != "file" and not program.is_float:
+        unknown, accuracy, warnings = not_known(origin, REMEDY), accuracy.without_errors(), ()
+    if anew := 0 if from_compile else begins_anew(reference, real):
+        warnings = (ANEW.format(samples=anew), *warnings)
+    kind = bundle.held_back_kind if from_compile else ""
+    return Verified(exact, differences, accuracy, scores, warnings, kind, unknown)
+
+
+def check_held_back_streams(reference: Program, bundle: Bundle) -> None:
+    """DataError where the held-back samples are no streams."""
+    found = given(reference, bundle.held_back)
+    if not (found.recordings or goes_on(reference)):
+        raise DataError(
+            "--stream: the held-back samples do not follow each other, each is a sequence of its "
+            "own; give --inputs with streams, [S, K, ...], or leave --stream out"
+        )
+
+
+def _labels(program: Program, arrays: Arrays, feed: Feed) -> tuple[Labels, ...]:
+    """The labels of what is fed; of streams also as [streams, calls, ...]."""
+    lead = feed.shape[:2]
+    flat = flat_labels(arrays, lead) if lead[1] > 1 else arrays
+    found = check_usable(read_labels(program, flat))
+    check_samples(found, feed)
+    return found
 
 
 def _paired(ours: Results, other: Results) -> tuple[tuple[Arrays, Arrays], ...]:

@@ -72,6 +72,7 @@ def measure(program: Program, reference: Program, feed: Feed, *, exact: bool = T
             layers,
             outputs(program, reference, first, second, ours.clipped),
             ours.clipped,
+            streams if calls > 1 or feed.apart else 0,
         ),
         first,
         second,

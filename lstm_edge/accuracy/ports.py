@@ -68,14 +68,20 @@ def _output(
     integers = port is not None and port.limit > 0
     agreement = float(np.mean(exact == flat)) if integers else None
     same = float(np.mean(exact.argmax(axis=-1) == flat.argmax(axis=-1)))
+    error = tally.error()
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.sum((flat.astype(np.float64) - exact) ** 2, axis=(1, 2))
+        known = bool(error.rms)
+        worst = float(squares.max() / squares.sum()) if known else 0.0
     return OutputAccuracy(
         name,
         layer,
-        tally.error(),
+        error,
         same if agreement is None else agreement,
         agreement,
         saturations,
         port is not None and port.per_step,
+        worst,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.accuracy.tally import Error, Used
 from lstm_edge.interpret.feed import Results
@@ -37,8 +37,9 @@ class LayerAccuracy:
 class OutputAccuracy:
     """An output, or one that shows states. layer: that makes it. argmax_agreement: share of vectors
     of which the largest number is at the same place. agreement: of integers, share of equal ones,
-    else None. per_step: it exists at each step. limit: what to do where its own format is what
-    limits its SQNR, to `rounding_db` at best; "" where it is not.
+    else None. per_step: it exists at each step. worst: the share of the squared error that is of
+    one sample, or stream. limit: what to do where its own format is what limits its SQNR, to
+    `rounding_db` at best; "" where it is not.
     """
 
     name: str
@@ -48,6 +49,7 @@ class OutputAccuracy:
     agreement: float | None
     saturations: int
     per_step: bool
+    worst: float = 0.0
     limit: str = ""
     rounding_db: float | None = None
 
@@ -72,7 +74,10 @@ class InputAccuracy:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Everything measured. calls, steps: of one stream; saturations: operation -> clipped."""
+    """Everything measured. samples: calls in all, of so many steps each. streams: in so many
+    streams, over whose calls the state lived on; 0 where each sample began at the reset state.
+    saturations: operation -> clipped.
+    """
 
     samples: int
     steps: int
@@ -80,6 +85,16 @@ class Accuracy:
     layers: tuple[LayerAccuracy, ...]
     outputs: tuple[OutputAccuracy, ...]
     saturations: Mapping[str, int]
+    streams: int = 0
+
+    @property
+    def stream_steps(self) -> int:
+        """Steps of a whole stream, or of a sample."""
+        return self.steps * (self.samples // self.streams if self.streams else 1)
+
+    def without_errors(self) -> Accuracy:
+        """How much was run, and nothing of the errors: of inputs that tell nothing of real ones."""
+        return replace(self, inputs=(), layers=(), outputs=(), saturations={})
 
 
 @dataclass(frozen=True)

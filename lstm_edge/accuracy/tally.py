@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,9 @@ class Error:
     """The error of a value against float, over all samples, steps and units.
 
     sqnr_db: signal to quantization noise; None where there is no error, no signal, or a number that
-    is not finite. max_abs, rms: None where a number is not finite. signal: rms of the float value.
+    is not finite. without_mean_db: the same of the signal about the mean of each unit, to which a
+    value far from 0 owes its dB; None as well where no unit moves. max_abs, rms: None where a
+    number is not finite. signal: rms of the float value.
     by_step: rms at some steps, counted on over the calls of a stream. drift: rms in the last
     quarter of the steps over that in the first, in the order of computation; sqnr_drop: by how many
     dB the last quarter's SQNR is below the first's. Both None with fewer than four steps.
@@ -35,6 +37,7 @@ class Error:
     drift: float | None
     sqnr_drop: float | None
     numbers: int
+    without_mean_db: float | None = None
 
     @property
     def exact(self) -> bool:
@@ -62,6 +65,33 @@ def sqnr_db(signal: float, noise: float) -> float | None:
     return 10.0 * float(np.log10(signal / noise))
 
 
+def joined(errors: Sequence[Error]) -> Error:
+    """The error of what several runs gave, as if it were one; nothing by step. The mean of a unit
+    is that of its own run.
+    """
+    numbers = sum(each.numbers for each in errors)
+    squares = [(each.rms or 0.0) ** 2 * each.numbers for each in errors]
+    noise = np.nan if any(each.rms is None for each in errors) else sum(squares)
+    signal = sum(each.signal**2 * each.numbers for each in errors)
+    varying = sum(
+        square * 10.0 ** (each.without_mean_db / 10.0)
+        for each, square in zip(errors, squares, strict=True)
+        if each.without_mean_db is not None
+    )
+    largest = [each.max_abs for each in errors]
+    return Error(
+        None if None in largest else max(each for each in largest if each is not None),
+        _finite(np.sqrt(noise / max(numbers, 1))),
+        float(np.sqrt(signal / max(numbers, 1))),
+        sqnr_db(signal, noise),
+        {},
+        None,
+        None,
+        numbers,
+        sqnr_db(varying, noise),
+    )
+
+
 class Tally:
     """Sums of one value's errors. steps: how many there will be; backward: computed from the last
     to the first.
@@ -75,6 +105,12 @@ class Tally:
         self.per_step = 0
         self.numbers = 0
         self.largest = self.noise = self.signal = 0.0
+        self.origin: Doubles = np.zeros(0)
+        self.moved: Doubles = np.zeros(0)
+        self.spread = 0.0
+        """Sums of differences to the first vector, by unit, and of their squares: a large mean
+        costs no digits.
+        """
         self.ends = np.zeros((2, 2))
         """Noise and signal of the first and of the last quarter."""
 
@@ -89,11 +125,20 @@ class Tally:
         self.largest = float(np.maximum(self.largest, np.abs(error).max(initial=0.0)))
         self.noise += float(noise.sum())
         self.signal += float(signal.sum())
+        self._move(exact)
         at = np.arange(first, first + real.shape[1])
         for end, inside in enumerate((at < self.quarter, at >= self.steps - self.quarter)):
             self.ends[end] += noise[inside].sum(), signal[inside].sum()
         for step in self.points.keys() & set(at.tolist()):
             self.points[step] += float(noise[step - first])
+
+    def _move(self, exact: Doubles) -> None:
+        if not self.origin.size and exact.size:
+            self.origin, self.moved = exact[0, 0].copy(), np.zeros(exact.shape[2])
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved = exact - self.origin if exact.size else exact
+            self.moved = self.moved + moved.sum(axis=(0, 1))
+            self.spread += float(np.sum(moved * moved))
 
     def error(self) -> Error:
         """The figures of all that was added."""
@@ -102,6 +147,9 @@ class Tally:
         drift = float(np.sqrt(late / noise)) if noise > 0.0 and late > 0.0 else None
         start, end = sqnr_db(power, noise), sqnr_db(late_power, late)
         per_step = max(self.per_step, 1)
+        count = self.numbers // max(self.moved.size, 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            varying = self.spread - float(np.sum(self.moved**2)) / max(count, 1)
         return Error(
             _finite(self.largest),
             _finite(rms),
@@ -111,6 +159,7 @@ class Tally:
             None if drift is None else _finite(drift),
             None if start is None or end is None else start - end,
             self.numbers,
+            sqnr_db(max(varying, 0.0), self.noise),
         )
 
 

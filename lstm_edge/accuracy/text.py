@@ -13,9 +13,15 @@ from lstm_edge.accuracy.results import (
     ValueAccuracy,
 )
 from lstm_edge.accuracy.tally import Error
-from lstm_edge.manifest import AccuracyEntry, ErrorEntry
+from lstm_edge.manifest import AccuracyEntry, Calibration, ErrorEntry
 
 SHOWN_STEPS = 5
+LEAST_TO_SHARE, LARGEST_SHARE = 4, 0.5
+"""Of so many samples at least, one has more than this share of the squared error: the figure hangs
+on it.
+"""
+MEAN_DB = 3.0
+"""The dB without the mean are told where they are below the others by more than this."""
 HEADINGS = (
     "layer",
     "value",
@@ -52,7 +58,7 @@ def output_text(output: OutputAccuracy) -> str:
         return f"agreement {output.agreement:.2%}"
     error = output.error
     return (
-        f"SQNR {sqnr_text(error)}, max {number(error.max_abs)}, rms {number(error.rms)}, argmax "
+        f"SQNR {output_sqnr(error)}, max {number(error.max_abs)}, rms {number(error.rms)}, argmax "
         f"agreement {output.argmax_agreement:.2%}"
     )
 
@@ -61,7 +67,60 @@ def brief(output: OutputAccuracy) -> str:
     """The same in a few words."""
     if output.agreement is not None:
         return f"agreement {output.agreement:.2%}"
-    return f"SQNR {sqnr_text(output.error)}, max {number(output.error.max_abs)}"
+    return f"SQNR {output_sqnr(output.error)}, max {number(output.error.max_abs)}"
+
+
+def output_sqnr(error: Error) -> str:
+    """`68.0 dB (17.0 dB without its mean)`, or without that where it says the same."""
+    return sqnr_text(error) + mean_note(error.sqnr_db, error.without_mean_db)
+
+
+def mean_note(decibels: float | None, varying: float | None) -> str:
+    """` (17.0 dB without its mean)`; empty where that is about the same, or not known."""
+    if varying is None or decibels is None or decibels - varying <= MEAN_DB:
+        return ""
+    return f" ({varying:.1f} dB without its mean)"
+
+
+def not_known(calibration: Calibration, remedy: str) -> str:
+    """Why nothing is known of the error, and how it becomes known."""
+    why = "calibration data are all alike" if calibration == "alike" else "no calibration data"
+    return f"not known, {why}: {remedy}"
+
+
+def amount(accuracy: Accuracy, kind: str = "") -> str:
+    """`2 held-back streams of 2,000 steps`, `1 sample of 8 steps`. kind: which they are."""
+    count, what = (accuracy.streams, "stream") if accuracy.streams else (accuracy.samples, "sample")
+    kind = f"{kind} " if kind else ""
+    return f"{count:,} {kind}{plural(what, count)} of {steps_text(accuracy.stream_steps)}"
+
+
+def hangs_on_one(output: OutputAccuracy, accuracy: Accuracy) -> str:
+    """`; 74 % of the squared error is of one sample`, where few samples say how far the figure of
+    others may be; else empty.
+    """
+    count = accuracy.streams or accuracy.samples
+    if count < LEAST_TO_SHARE or output.worst <= LARGEST_SHARE or output.agreement is not None:
+        return ""
+    what = "stream" if accuracy.streams else "sample"
+    return f"; {output.worst:.0%} of the squared error is of one {what}".replace("%", " %")
+
+
+def in_turn(samples: int, steps: int, parts: int) -> str:
+    """`200 samples of 1 step, a fifth of them held back in turn`."""
+    share = {2: "half", 3: "a third", 4: "a quarter"}.get(parts, "a fifth")
+    amount = f"{samples:,} {plural('sample', samples)} of {steps_text(steps)}"
+    return f"{amount}, {share} of them held back in turn"
+
+
+def steps_text(steps: int) -> str:
+    """`2,000 steps`."""
+    return f"{steps:,} {plural('step', steps)}"
+
+
+def plural(word: str, count: int) -> str:
+    """The word, with an s unless there is one."""
+    return word if count == 1 else f"{word}s"
 
 
 def sqnr_text(error: Error) -> str:
@@ -135,6 +194,7 @@ def _error_json(error: Error) -> dict[str, Any]:
         "max_abs": error.max_abs,
         "rms": error.rms,
         "sqnr_db": rounded(error.sqnr_db, 2),
+        "sqnr_db_without_mean": rounded(error.without_mean_db, 2),
         "drift": rounded(error.drift, 4),
         "rms_by_step": dict(error.by_step),
     }
@@ -195,11 +255,18 @@ def _input_json(each: InputAccuracy) -> dict[str, Any]:
     return figures
 
 
-def summary_json(accuracy: Accuracy, warnings: Sequence[str]) -> AccuracyEntry:
-    """What the manifest keeps: figures of four digits for each output and each value of a layer."""
+def summary_json(
+    accuracy: Accuracy, kind: str, parts: int, warnings: Sequence[str]
+) -> AccuracyEntry:
+    """What the manifest keeps: figures of four digits for each output and each value of a layer.
+    kind: which samples they are of; parts: that were held back in turn, 0 where none were.
+    """
     return {
         "samples": accuracy.samples,
         "steps": accuracy.steps,
+        "streams": accuracy.streams or None,
+        "inputs": kind,
+        "in_turn": parts or None,
         "outputs": {output.name: _short(output.error) for output in accuracy.outputs},
         "layers": {
             layer.name: {value.name: _short(value.error) for value in layer.values}
@@ -213,6 +280,7 @@ def _short(error: Error) -> ErrorEntry:
     largest = error.max_abs
     return {
         "sqnr_db": rounded(error.sqnr_db, 2),
+        "sqnr_db_without_mean": rounded(error.without_mean_db, 2),
         "max_abs": None if largest is None else float(f"{largest:.4g}"),
     }
 

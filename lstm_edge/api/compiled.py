@@ -123,22 +123,29 @@ class Compiled:
         """A context for one stream of data, step by step, as the device's `_step` runs it."""
         return Stream(self.bundle.program)
 
-    def score(self, x: Any, y: Any) -> Score | dict[str, Score]:
+    def score(self, x: Any, y: Any, *, stream: bool = False) -> Score | dict[str, Score]:
         """Float and integers on labels y: classes [samples] or [samples, steps], or real numbers
-        in the output's own shape; of one output an array, else a dict by name.
+        in the output's own shape; of one output an array, else a dict by name. stream: x is as for
+        `verify`, and a label belongs to a call, [streams, calls, ...] or [calls, ...].
         """
-        found = verify(self.bundle, x, (), self._labels(y)).scores
+        found = verify(self.bundle, x, (), self._labels(y), stream=stream).scores
         return found[0] if len(found) == 1 else {each.name: each for each in found}
 
     def verify(
-        self, x: Any = None, *, on: str | Sequence[str] | None = None, labels: Any = None
+        self,
+        x: Any = None,
+        *,
+        on: str | Sequence[str] | None = None,
+        stream: bool = False,
+        labels: Any = None,
     ) -> Verified:
         """Run everywhere and compare: bits with numpy, error with float.
 
         x: inputs; by default the samples that were held back from calibration. on: host, qemu or
-        both; by default all there are. VerificationError where bits differ.
+        both; by default all there are. stream: x is [streams, calls, *shape], or calls in a row,
+        and the state lives on over the calls of a stream. VerificationError where bits differ.
         """
-        found = self.compare(x, on=on, labels=labels)
+        found = self.compare(x, on=on, stream=stream, labels=labels)
         if not found.ok:
             raise VerificationError(found.told)
         return found
@@ -148,6 +155,7 @@ class Compiled:
         x: Any = None,
         *,
         on: str | Sequence[str] | None = None,
+        stream: bool = False,
         labels: Any = None,
         tell: Tell = quiet,
     ) -> Verified:
@@ -157,7 +165,7 @@ class Compiled:
         if not places or not set(places) <= {"host", "qemu"}:
             raise DataError(f"verify on {on!r}: expected host, qemu, or both")
         known = None if labels is None else self._labels(labels)
-        return verify(self.bundle, x, places, known, tell)
+        return verify(self.bundle, x, places, known, tell, stream=stream)
 
     def profile(self, board: str | None = None, *, tell: Tell = quiet) -> tuple[Profile, ...]:
         """What a step costs, counted in QEMU, on each core that has an emulated board. board: a
@@ -170,15 +178,16 @@ class Compiled:
         path: str | Path,
         *,
         x: Any = None,
+        stream: bool = False,
         labels: Any = None,
         board: str | None = None,
         tell: Tell = quiet,
     ) -> Path:
         """Write a report as one HTML file, of what `verify` and `profile` find with the tools that
-        this computer has. `tell` is told what runs.
+        this computer has. stream: as for `verify`. `tell` is told what runs.
         """
         known = None if labels is None else self._labels(labels)
-        text = report(self.bundle, inputs=x, labels=known, board=board, tell=tell)
+        text = report(self.bundle, inputs=x, stream=stream, labels=known, board=board, tell=tell)
         file = Path(path)
         bundle.write(file.parent, {file.name: text.encode()}, is_bundle=False)
         return file

@@ -20,6 +20,8 @@ from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
 from lstm_edge.search.from_study import check_belongs, entry_of, pick
+from lstm_edge.stopwatch import Stopwatch
+from lstm_edge.threads import one_core
 
 Auto = Literal["auto"]
 
@@ -50,6 +52,7 @@ def compile_network(
     from_study: str | None = None,
     progress: Progress = silent,
     searching: Progress = silent,
+    stopwatch: Stopwatch | None = None,
 ) -> Compiled:
     """Compile a network to C; nothing is written before `Compiled.save`.
 
@@ -66,7 +69,7 @@ def compile_network(
     outputs: probabilities, or logits: the sums before a last sigmoid, softmax or log_softmax.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
     widths and how C is written, and the manifest keeps the study's front. progress, searching:
-    called with (done, total).
+    called with (done, total). stopwatch: takes the seconds of each pass.
 
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
@@ -91,7 +94,8 @@ def compile_network(
         input_scale=by_input("input-scale", input_scale),
         input_zero=by_input("input-zero", input_zero),
     )
-    loaded = load(network)
+    watch = stopwatch or Stopwatch()
+    loaded = _loaded(network, watch)
     study = None
     if from_study is not None:
         widths = {"weights": weights, "activations": activations, "cell_state": cell_state}
@@ -101,18 +105,30 @@ def compile_network(
     if request.scheme == "float32":
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
         refuse(bounds, "with --scheme float32")
-    made = compile_model(
-        loaded.model,
-        request,
-        calibration,
-        None if labels is None else arrays_of(labels, [p.name for p in loaded.model.outputs]),
-        progress,
-        searching,
-    )
+    with one_core():
+        made = compile_model(
+            loaded.model,
+            request,
+            calibration,
+            None if labels is None else arrays_of(labels, [p.name for p in loaded.model.outputs]),
+            progress,
+            searching,
+            watch,
+        )
     made = replace(made, study=study)
-    bundle = bundle_of(made)
-    check_budgets(request.budgets, bundle)
+    with watch.lap("bundle"):
+        bundle = bundle_of(made)
+    if request.budgets.any:
+        with watch.lap("profile"):
+            check_budgets(request.budgets, bundle)
     return Compiled(bundle, made)
+
+
+def _loaded(network: Network | str | Path | object, watch: Stopwatch) -> Network:
+    if isinstance(network, Network):
+        return network
+    with watch.lap("read model"):
+        return load(network)
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import click
 import lstm_edge
 from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_errors, say, warn
 from lstm_edge.errors import DataError
+from lstm_edge.stopwatch import Stopwatch
 
 
 @click.command("compile", epilog="Example: lstm-edge compile model.onnx --target cortex-m4")
@@ -116,6 +119,7 @@ from lstm_edge.errors import DataError
 @click.option("--max-stack", type=Bytes(), help="Fail where a call may use more stack than this.")
 @click.option("--max-insn", type=click.IntRange(min=0), help="Fail above so many in a step.")
 @click.option("--max-cycles", type=click.IntRange(min=0), help="Fail above so many in a step.")
+@click.option("--verbose", is_flag=True, help="Print the seconds of each pass on stderr.")
 @reports_errors
 def command(
     model: Path,
@@ -128,6 +132,7 @@ def command(
     dump_ir: str | None,
     input_scale: tuple[str, ...],
     input_zero: tuple[str, ...],
+    verbose: bool,
     **options: Any,
 ) -> None:
     """Compile MODEL (.onnx, .npz, .keras or .h5) to C."""
@@ -135,7 +140,7 @@ def command(
     from lstm_edge.packages.about import About, read_about
     from lstm_edge.packages.pack import default_folder, package_of
     from lstm_edge.packages.systems import parse_systems
-    from lstm_edge.printing import compiled, dump, packed, progress
+    from lstm_edge.printing import compiled, dump, packed
 
     if systems is None and package_info is not None:
         raise DataError("--package-info has no meaning without --package LIST; give both")
@@ -143,9 +148,11 @@ def command(
     about = About() if package_info is None else read_about(package_info)
     options["input_scale"] = named_numbers("--input-scale", input_scale)
     options["input_zero"] = named_numbers("--input-zero", input_zero)
-    network = lstm_edge.load(model, name=name, steps=steps, rename=_once(rename))
-    with progress.bar("calibrating") as show, progress.bar("trying widths") as tried:
-        made = lstm_edge.compile(network, **options, progress=show, searching=tried)
+    watch = Stopwatch()
+    with _told(watch, verbose):
+        with watch.lap("read model"):
+            network = lstm_edge.load(model, name=name, steps=steps, rename=_once(rename))
+        made = _compiled(network, watch, options)
     warn(made.warnings)
     if dump_ir is not None and made.compilation is not None:
         say(dump.dump(made.compilation, dump_ir))
@@ -158,6 +165,30 @@ def command(
         place = default_folder(folder, made.name)
         package.write(place)
         say(packed.packed(package, place))
+
+
+def _compiled(
+    network: lstm_edge.Network, watch: Stopwatch, options: dict[str, Any]
+) -> lstm_edge.Compiled:
+    """With bars on a terminal."""
+    from lstm_edge.printing import progress
+
+    with progress.bar("calibrating") as show, progress.bar("trying widths") as tried:
+        return lstm_edge.compile(
+            network, **options, progress=show, searching=tried, stopwatch=watch
+        )
+
+
+@contextmanager
+def _told(watch: Stopwatch, verbose: bool) -> Iterator[None]:
+    """What it timed is printed behind the work, even if that fails."""
+    from lstm_edge.printing.laps import laps
+
+    try:
+        yield
+    finally:
+        if verbose:
+            click.echo(laps(watch), err=True)
 
 
 def _once(rename: tuple[tuple[str, str], ...]) -> dict[str, str]:

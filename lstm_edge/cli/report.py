@@ -14,6 +14,7 @@ from lstm_edge.cli.options import FOLDER, reports_errors, say
 @click.command("report", epilog="Example: lstm-edge report build/digits --open")
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--inputs", type=FOLDER, help="npz; default: the held-back calibration samples.")
+@click.option("--stream", is_flag=True, help="Inputs are [S, K, *shape], or [K, *shape] in a row.")
 @click.option("--labels", type=FOLDER, help="npz with classes or numbers for outputs, to score.")
 @click.option("--board", metavar="PART", help="Part to tell the energy of; unknown names list all.")
 @click.option("--target", "core", help="One of several targets that the C is for; else all.")
@@ -23,6 +24,7 @@ from lstm_edge.cli.options import FOLDER, reports_errors, say
 def command(
     folder: Path,
     inputs: Path | None,
+    stream: bool,
     labels: Path | None,
     board: str | None,
     core: str | None,
@@ -36,7 +38,7 @@ def command(
     compiled = compiled if core is None else compiled.on(core)
     path = output or folder / "report.html"
     with working("report") as tell:
-        compiled.report(path, x=inputs, labels=labels, board=board, tell=tell)
+        compiled.report(path, x=inputs, stream=stream, labels=labels, board=board, tell=tell)
     say(str(path))
     if opens:
         webbrowser.open(path.resolve().as_uri())

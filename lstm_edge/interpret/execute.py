@@ -119,7 +119,7 @@ def walk(
                     row.append(values[name])
             yield number, t
         ordered = 1 if direction == FORWARD else -1
-        sequences.update({n: np.stack(row[::ordered], axis=1) for n, row in rows.items()})
+        sequences.update({n: np.stack(rows.pop(n)[::ordered], axis=1) for n in list(rows)})
     values.update({name: array[:, -1] for name, array in each_step.items()})
     made = prepared.made
     for name, array in sequences.items():
@@ -129,9 +129,8 @@ def walk(
         whole = {**values, **read_whole(each.block, each_step | sequences)}
         each.run(whole, Moment(steps - 1, steps == 1, -1, steps), observe, values)
     yield ONCE, 0
-    outputs = {
-        p.name: sequences[p.value] if p.per_step else values[p.value] for p in program.outputs
-    }
+    ports = program.outputs if prepared.gives else ()
+    outputs = {p.name: sequences[p.value] if p.per_step else values[p.value] for p in ports}
     return outputs, now
 
 

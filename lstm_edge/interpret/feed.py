@@ -79,10 +79,15 @@ def run_numpy(
     *,
     exact: bool = True,
     instead: Functions | None = None,
+    gives: bool = True,
 ) -> Results:
-    """The program in numpy, call by call; `exact` and `instead` as for `execute.run`."""
+    """The program in numpy, call by call; `exact` and `instead` as for `execute.run`; gives: False
+    leaves the outputs out, for who only looks at what is inside.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        return drained(walk_calls(program, feed, observe, exact=exact, instead=instead))
+        return drained(
+            walk_calls(program, feed, observe, exact=exact, instead=instead, gives=gives)
+        )
 
 
 def walk_calls(
@@ -92,10 +97,11 @@ def walk_calls(
     *,
     exact: bool = True,
     instead: Functions | None = None,
+    gives: bool = True,
 ) -> Generator[tuple[int, Tick], None, Results]:
     """The same tick by tick, as `execute.walk`: yields the number of the call and the tick."""
     streams, calls, _ = feed.shape
-    prepared = prepare(program, exact, instead)
+    prepared = prepare(program, exact, instead, gives)
     state = initial_state(program, streams)
     parts, after = [], []
     for call in range(calls):
@@ -110,9 +116,14 @@ def walk_calls(
         parts.append(outputs)
         after.append(state)
     return Results(
-        {name: np.stack([p[name] for p in parts], axis=1) for name in parts[0]},
-        {s.name: np.stack([p[s.name] for p in after], axis=1) for s in program.settable},
+        {name: _calls_of([p.pop(name) for p in parts]) for name in list(parts[0])},
+        {s.name: _calls_of([p[s.name] for p in after]) for s in program.settable},
     )
+
+
+def _calls_of(parts: list[Array]) -> Array:
+    """What each call gave, [streams, calls, ...]."""
+    return parts[0][:, None] if len(parts) == 1 else np.stack(parts, axis=1)
 
 
 def _numbered(

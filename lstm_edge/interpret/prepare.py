@@ -114,6 +114,8 @@ class Prepared:
     made: Mapping[str, int]
     """The sweep in which each value is made."""
     streams: bool
+    gives: bool
+    """Whether outputs are kept step by step."""
 
     @property
     def kind(self) -> type[np.generic]:
@@ -121,11 +123,13 @@ class Prepared:
         return np.float32 if self.program.is_float else np.int64
 
 
-def prepare(program: Program, exact: bool = True, instead: Functions | None = None) -> Prepared:
-    """`exact` and `instead` as for `execute.run`."""
+def prepare(
+    program: Program, exact: bool = True, instead: Functions | None = None, gives: bool = True
+) -> Prepared:
+    """`exact` and `instead` as for `execute.run`; gives: False where outputs are of no interest."""
     table = _operations(program, exact)
     made = program.sweep_of()
-    kept = _kept(program)
+    kept = _kept(program, gives)
     states = tuple((s.name, s.next) for s in program.states)
     sweeps = []
     for sweep in range(len(program.sweeps)):
@@ -134,7 +138,7 @@ def prepare(program: Program, exact: bool = True, instead: Functions | None = No
         read = {name for each in blocks for op, *_ in each.calls for name in op.args}
         sweeps.append(Sweep(blocks, own, frozenset(read).union(own), states))
     once = runnable(program, table, instead or {}, ONCE)
-    return Prepared(program, _constants(program), tuple(sweeps), once, made, program.streams)
+    return Prepared(program, _constants(program), tuple(sweeps), once, made, program.streams, gives)
 
 
 def runnable(
@@ -181,9 +185,9 @@ def _constants(program: Program) -> dict[str, Array]:
     }
 
 
-def _kept(program: Program) -> list[str]:
+def _kept(program: Program, gives: bool) -> list[str]:
     """Per-step values of which every step is wanted: outputs, and what other sweeps read."""
-    wanted = [p.value for p in program.outputs if p.per_step]
+    wanted = [p.value for p in program.outputs if p.per_step and gives]
     return list(dict.fromkeys([*wanted, *program.sequences()]))
 
 

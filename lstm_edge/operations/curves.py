@@ -36,8 +36,12 @@ def table(a: Ints, entries: Ints, n: int) -> Ints:
     a = limited(a, -half, half - 1)
     k = (a >> n) + TABLE_SEGMENTS // 2
     low = entries.take(k)
-    step = (entries.take(k + 1) - low) * (a & ((1 << n) - 1)) >> n
-    return np.asarray(low + step)
+    step = entries[1:].take(k)
+    step -= low
+    step *= a & ((1 << n) - 1)
+    step >>= n
+    step += low
+    return np.asarray(step)
 
 
 def _operand_table_and_n(call: Call) -> tuple[Any, ...]:

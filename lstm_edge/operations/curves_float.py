@@ -14,11 +14,14 @@ from lstm_edge.operations.comparison import larger_float, smaller_float
 from lstm_edge.operations.record import Floats
 
 F = np.float32
+ZERO, HALF, ONE, TWO = F(0), F(0.5), F(1), F(2)
 LOG2E = F(1.4426950408889634)
 LN2_HIGH = F(0.693359375)
 """log(2) to 9 bits: k * LN2_HIGH is exact for the k that occur."""
 LN2_LOW = F(-2.12194440054690583e-4)
 EXP_LIMIT = F(87.0)
+BIAS, MANTISSA_BITS = np.int32(127), np.int32(23)
+"""Of the exponent of a float32, and where it begins."""
 EXP_COEFFICIENTS = tuple(F(1.0 / d) for d in (5040.0, 720.0, 120.0, 24.0, 6.0, 2.0))
 """Taylor series of exp on |r| <= log(2) / 2: the rest is below 2e-9."""
 TANH_SMALL = F(0.375)
@@ -41,9 +44,11 @@ RSQRT_ROUNDS = 4
 
 def polynomial(x: Floats, coefficients: Sequence[np.float32]) -> Floats:
     """Horner's scheme, highest power first."""
-    result = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        result = result * x + coefficient
+    result = x * coefficients[0]
+    for coefficient in coefficients[1:-1]:
+        result += coefficient
+        result *= x
+    result += coefficients[-1]
     return result
 
 
@@ -52,15 +57,23 @@ def exp(x: Floats) -> Floats:
 
     x is clamped to +-87, NaN to -87.
     """
-    x = np.where(x > -EXP_LIMIT, np.where(x < EXP_LIMIT, x, EXP_LIMIT), -EXP_LIMIT)
+    x = np.minimum(np.fmax(x, -EXP_LIMIT), EXP_LIMIT)
     scaled = x * LOG2E
-    half = np.where(scaled < F(0), F(-0.5), F(0.5)).astype(np.float32)
-    k = (scaled + half).astype(np.int32)
+    scaled += np.copysign(HALF, scaled)
+    k = scaled.astype(np.int32)
     whole = k.astype(np.float32)
-    r = (x - whole * LN2_HIGH) - whole * LN2_LOW
-    value = (polynomial(r, EXP_COEFFICIENTS) * r) * r + r + F(1)
-    power = ((k + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.asarray(value * power, np.float32)
+    r = x - whole * LN2_HIGH
+    whole *= LN2_LOW
+    r -= whole
+    value = polynomial(r, EXP_COEFFICIENTS)
+    value *= r
+    value *= r
+    value += r
+    value += ONE
+    k += BIAS
+    k <<= MANTISSA_BITS
+    value *= k.view(np.float32)
+    return value
 
 
 def log(x: Floats) -> Floats:
@@ -89,18 +102,25 @@ def rsqrt(x: Floats) -> Floats:
 
 def sigmoid(x: Floats) -> Floats:
     """1 / (1 + exp(-x))."""
-    return F(1) / (F(1) + exp(-x))
+    below = exp(-x)
+    below += ONE
+    return np.asarray(ONE / below)
 
 
 def tanh(x: Floats) -> Floats:
     """Taylor series for |x| < 0.375, else 1 - 2 / (exp(2 x) + 1)."""
     is_small = np.abs(x) < TANH_SMALL
-    near = np.where(is_small, x, F(0)).astype(np.float32)
+    near = np.where(is_small, x, ZERO)
     square = near * near
-    small = (polynomial(square, TANH_COEFFICIENTS) * square) * near + near
+    small = polynomial(square, TANH_COEFFICIENTS)
+    small *= square
+    small *= near
+    small += near
     limited = np.minimum(np.maximum(x, -EXP_LIMIT), EXP_LIMIT)
-    large = F(1) - F(2) / (exp(limited + limited) + F(1))
-    return np.where(is_small, small, large).astype(np.float32)
+    limited += limited
+    large = exp(limited)
+    large += ONE
+    return np.where(is_small, small, ONE - TWO / large)
 
 
 def elu_tail(x: Floats) -> Floats:

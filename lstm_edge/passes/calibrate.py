@@ -15,7 +15,8 @@ from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS, multiplied
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Timing
-from lstm_edge.passes.moments import Halves, Moments, Sums
+from lstm_edge.passes.moments import TOGETHER, Halves, Moments
+from lstm_edge.passes.segments import Passed, segments_of
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -40,6 +41,8 @@ class Ranges:
     high: Mapping[str, Doubles]
     moments: Mapping[tuple[str, ...], Moments]
     from_data: bool
+    passed: Passed | None = None
+    """Of long streams, where they were watched in their order."""
 
     def largest(self, name: str) -> float:
         """Largest magnitude that any unit of the value took."""
@@ -49,10 +52,12 @@ class Ranges:
 class _Watcher:
     """Running minima, maxima and sums over all samples and steps."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, passed: Passed | None) -> None:
+        self.passed = passed
         self.constants = program.constants
         self.low: dict[str, Doubles] = {}
         self.high: dict[str, Doubles] = {}
+        self.waiting: dict[str, list[Array]] = {}
         self.sums: dict[tuple[str, ...], Halves] = {}
         self.first: dict[tuple[str, ...], str] = {}
         """Of products with the same operands, as those of gates, the one that is watched."""
@@ -61,13 +66,32 @@ class _Watcher:
         self.choosing = False
 
     def record(self, name: str, array: Array) -> None:
-        flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
-        low, high = flat.min(axis=0), flat.max(axis=0)
+        """Vectors of a value; few wait for more."""
+        flat = array.reshape(-1, array.shape[-1])
+        waiting = self.waiting.setdefault(name, [])
+        waiting.append(flat)
+        if len(waiting) * len(flat) >= TOGETHER:
+            self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        """Limits with those that wait."""
+        waiting = self.waiting.pop(name)
+        flat = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+        low, high = flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64)
         self.low[name] = np.minimum(self.low.get(name, low), low)
         self.high[name] = np.maximum(self.high.get(name, high), high)
 
+    def settle(self) -> None:
+        """Afterwards `low` and `high` know all values."""
+        for name in list(self.waiting):
+            self._settle(name)
+
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         self.record(op.dest, result)
+        if self.passed is not None:
+            self.passed.observe(op, args, result)
+        if not op.matrices:
+            return
         record = OPERATIONS[op.kind]
         if not record.multiplies or self.first.setdefault(op.args, op.dest) != op.dest:
             return
@@ -76,8 +100,9 @@ class _Watcher:
             call = self.calls[op.dest] = self.calls.get(op.dest, -1) + 1
             step = call % len(self.constants[op.matrices[0]])
             key = key_at(key, step)
-        joined = np.concatenate(operands, axis=-1).astype(np.float64)
-        self.sums.setdefault(key, Halves(Sums(), Sums())).add(joined, self.choosing)
+        if key not in self.sums:
+            self.sums[key] = Halves()
+        self.sums[key].add(np.concatenate(operands, axis=-1), self.choosing)
 
     def moments(self) -> dict[tuple[str, ...], Moments]:
         made = {key: halves.moments() for key, halves in self.sums.items()}
@@ -137,16 +162,21 @@ def calibrate(
     Where an output feeds a state back, samples are calls of a stream: see `chained`. `progress` is
     told the number of samples after each chunk. recordings: of several lengths, in place of `feed`.
     """
-    watcher = _Watcher(program)
+    feeds = recordings or (chained(program, feed),)
+    alone = len(feeds) == 1 and feeds[0].shape[0] < CHOOSING_SHARE
+    cut = alone and segments_of(program, feeds[0]) > 0
+    watcher = _Watcher(program, Passed(program) if cut else None)
     for state in program.states:
         watcher.record(state.name, state.initial[None, :])
-    for each in recordings or (chained(program, feed),):
+    for each in feeds:
         _watch_all(program, each, watcher, progress)
+    watcher.settle()
     for state in program.states:
         watcher.record(state.name, watcher.low[state.next][None, :])
         watcher.record(state.name, watcher.high[state.next][None, :])
+    watcher.settle()
     _check_finite(watcher)
-    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data)
+    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data, watcher.passed)
 
 
 def _watch_all(
@@ -179,6 +209,6 @@ def _watch(program: Program, feed: Feed, watcher: _Watcher, first: int | None) -
     """Run a part of what is fed; from step `first` on, what is seen is to choose by."""
     _, _, steps = feed.shape
     with np.errstate(over="ignore", invalid="ignore"):
-        for call, (_, tick) in walk_calls(program, feed, watcher.observe, exact=False):
+        for call, (_, tick) in walk_calls(program, feed, watcher.observe, exact=False, gives=False):
             if first is not None:
                 watcher.choosing = call * steps + tick + 1 >= first

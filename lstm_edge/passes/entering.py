@@ -6,31 +6,22 @@ and its bias takes back what their errors add up to in the mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
+from lstm_edge.interpret.feed import Results, run_numpy, stored_feed
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
-from lstm_edge.passes.calibrate import (
-    CHOOSING_SHARE,
-    chained,
-    choosing_from,
-    parts_to_choose_by,
-)
-from lstm_edge.passes.moments import Halves, Mean, Moments, Sums
+from lstm_edge.passes.moments import Halves, Moments
+from lstm_edge.passes.real_run import RealRun, joined, runs_of
 from lstm_edge.rounding import Doubles, Ints
 
 Array = npt.NDArray[Any]
-
-MOST_VECTORS = 2**14
-"""Steps that are run in integers at most: calibration data beyond them are left out here."""
-CHUNK_NUMBERS = 2**23
-"""Numbers of operands that are kept at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,133 +41,106 @@ class Product:
     steps: int = 1
 
 
-@dataclass
-class _Collected:
-    """Operands of matrix products, step after step: [samples, columns] each. leaders: names of the
-    products to watch.
+@dataclass(frozen=True)
+class Entered:
+    """results: of the streams that choose. moments: by first matrix, for each step that has weights
+    of its own; none at all of what was not seen often enough.
     """
 
-    leaders: frozenset[str]
-    found: dict[str, list[Array]] = field(default_factory=dict)
+    results: Results
+    moments: Mapping[str, tuple[Moments, ...]]
+
+
+class _Group:
+    """Products with the same operands, as those of gates: the first one is watched.
+
+    runs: how often it is run in a part. sums: for each step that has weights of its own. seen: how
+    often it was run in this part.
+    """
+
+    def __init__(self, product: Product, runs: int) -> None:
+        self.product, self.runs = product, runs
+        self.matrices: list[str] = []
+        self.sums = [Halves() for _ in range(product.steps)]
+        self.seen = 0
+
+    def add(self, found: Array, choosing: bool) -> None:
+        """The operands of a run, in integers."""
+        p = self.product
+        self.sums[self.seen % p.steps].add((found - p.zero_point) * p.scale, choosing)
+        self.seen += 1
+
+    def moments(self, real: RealRun, runs: int) -> tuple[Moments, ...]:
+        """For each step; none where the float program, which runs its product so often, goes about
+        it in another way.
+        """
+        means = real.means.get(real.arguments[self.product.real], ())
+        if runs != self.runs or len(means) != len(self.sums):
+            return ()
+        each = [
+            ours.moments(mean.value[self.product.columns])
+            for mean, ours in zip(means, self.sums, strict=True)
+            if mean.count
+        ]
+        known = tuple(one for one in each if one is not None)
+        return known if len(known) == len(self.sums) else ()
+
+
+class _Watcher:
+    """Looks at the first products of groups, by their names; choosing: all is to choose by."""
+
+    def __init__(self, real: RealRun, groups: Mapping[str, _Group]) -> None:
+        self.real, self.groups = real, groups
+        self.choosing = False
+
+    def begin(self, choosing: bool) -> None:
+        """Another part."""
+        self.choosing = choosing
+        for group in self.groups.values():
+            group.seen = 0
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
-        """Keep the operands of a matrix product."""
-        if op.dest in self.leaders:
+        """Add the operands of a matrix product."""
+        group = self.groups.get(op.dest)
+        if group is not None:
             operands = args[OPERATIONS[op.kind].running :]
-            self.found.setdefault(op.dest, []).append(np.concatenate(operands, axis=-1))
+            late = group.seen >= self.real.made_from(group.runs, group.product.steps)
+            group.add(np.concatenate(operands, axis=-1), self.choosing or late)
 
 
-@dataclass
-class _Group:
-    """Products with the same operands, as those of gates: the first one is watched, as `ours` in
-    the integer program and as `real` in the other. sums: of real and of ours, for each step that
-    has weights of its own.
-    """
-
-    ours: str
-    product: Product
-    matrices: list[str]
-    sums: list[tuple[Mean, Halves]]
-
-    def add(self, found: list[Array], choosing: bool) -> None:
-        """The operands of some steps in integers."""
-        p = self.product
-        for step, (_, ours) in enumerate(self.sums):
-            some = slice(step, None, p.steps)
-            if found[some]:
-                ours.add((np.concatenate(found[some]) - p.zero_point) * p.scale, choosing)
-
-    def add_real(self, wanted: list[Array]) -> None:
-        """Those in float, of steps to make roundings from."""
-        for step, (real, _) in enumerate(self.sums):
-            some = slice(step, None, self.product.steps)
-            if wanted[some]:
-                real.add(np.concatenate(wanted[some])[:, self.product.columns].astype(np.float64))
-
-    def moments(self) -> tuple[Moments, ...]:
-        """For each step; none at all where one was not seen often enough."""
-        made = [(ours.moments(), real) for real, ours in self.sums if real.count]
-        known = [replace(ours, wanted=real.value) for ours, real in made if ours is not None]
-        return tuple(known) if len(known) == len(self.sums) else ()
-
-
-def _groups(reference: Program, program: Program, products: tuple[Product, ...]) -> list[_Group]:
-    """Products by their operands in both programs."""
-    reads = {op.dest: op.args for block in reference.blocks for op in block.ops}
+def _groups(
+    real: RealRun, program: Program, products: Iterable[Product], runs: Mapping[str, int]
+) -> dict[str, _Group]:
+    """Products by their operands in both programs; the first one names them."""
     made = {op.matrices[0]: op for block in program.blocks for op in block.ops if op.matrices}
-    groups: dict[tuple[object, ...], _Group] = {}
+    groups: dict[tuple[object, ...], tuple[str, _Group]] = {}
     for product in products:
         op = made.get(product.matrix)
-        if op is None or product.real not in reads:
+        if op is None or product.real not in real.arguments:
             continue
-        key = (op.args, reads[product.real], product.steps)
+        key = (op.args, real.arguments[product.real], product.steps)
         if key not in groups:
-            sums = [(Mean(), Halves(Sums(), Sums())) for _ in range(product.steps)]
-            groups[key] = _Group(op.dest, product, [], sums)
-        groups[key].matrices.append(product.matrix)
-    return list(groups.values())
+            groups[key] = op.dest, _Group(product, runs[op.dest])
+        groups[key][1].matrices.append(product.matrix)
+    return dict(groups.values())
 
 
-Means = dict[str, list[Mean]]
-"""Matrix -> the mean of what should enter its product, for each step with weights of its own."""
-
-
-def entering(
-    reference: Program,
-    program: Program,
-    products: tuple[Product, ...],
-    feed: Feed,
-    means: Means | None = None,
-) -> dict[str, tuple[Moments, ...]]:
-    """By first matrix, moments for each step that has weights of its own.
-
-    feed: of the float program. Empty where its sequences are too long to keep. means: those of an
-    earlier program of the same model, which need not be found again, or an empty dict for them.
-    """
-    feed = some_streams(reference, feed)
-    _, calls, steps = feed.shape
-    groups = _groups(reference, program, products)
-    numbers = calls * steps * sum(len(g.product.columns) for g in groups)
-    if numbers > 2 * CHUNK_NUMBERS:
-        return {}
-    share = (choosing_from(feed) or calls * steps) / (calls * steps)
-    for choosing, part in parts_to_choose_by(feed, max(1, CHUNK_NUMBERS // max(numbers, 1))):
-        ours = _Collected(frozenset(g.ours for g in groups))
-        run_numpy(program, stored_feed(program, part), ours.observe)
-        real = _Collected(frozenset(g.product.real for g in groups))
-        if not means and not choosing:
-            run_numpy(reference, part, real.observe, exact=False)
-        for group in groups:
-            found = ours.found.get(group.ours, [])
-            cut = round(len(found) * share) // group.product.steps * group.product.steps
-            group.add(found[:cut], choosing)
-            group.add(found[cut:], True)
-            wanted = real.found.get(group.product.real, [])
-            if len(wanted) == len(found):
-                group.add_real(wanted[:cut])
-    for group in groups:
-        group.sums = _with_means(group, means)
-    return {matrix: group.moments() for group in groups for matrix in group.matrices}
-
-
-def _with_means(group: _Group, means: Means | None) -> list[tuple[Mean, Halves]]:
-    """The sums with known means; means that are new become known."""
-    name = group.product.matrix
-    if means is None:
-        return group.sums
-    known = means.setdefault(name, [real for real, _ in group.sums])
-    return [(real, ours) for real, (_, ours) in zip(known, group.sums, strict=True)]
-
-
-def some_streams(program: Program, feed: Feed) -> Feed:
-    """As many streams, and steps of long ones, as are worth their time, spread over all: in runs,
-    so that those to choose by are the same.
-    """
-    feed = chained(program, feed).first_steps(program, MOST_VECTORS)
-    streams, calls, steps = feed.shape
-    wanted = max(1, MOST_VECTORS // (CHOOSING_SHARE * calls * steps))
-    runs = streams // CHOOSING_SHARE
-    if wanted >= runs:
-        return feed
-    first = np.linspace(0, runs - 1, wanted).astype(np.int64) * CHOOSING_SHARE
-    return feed.pick((first[:, None] + np.arange(CHOOSING_SHARE)).ravel())
+def entering(real: RealRun, program: Program, products: Iterable[Product] = ()) -> Entered:
+    """Run an integer program on what `real` was run on; `products`: those to look at."""
+    groups = _groups(real, program, products, runs_of(program, real.feed))
+    watcher = _Watcher(real, groups)
+    given = []
+    for choosing, part in real.parts():
+        gives = real.gives(choosing)
+        if not groups and not gives:
+            continue
+        watcher.begin(choosing)
+        observe = watcher.observe if groups else None
+        results = run_numpy(program, stored_feed(program, part), observe, gives=gives)
+        if gives:
+            given.append(results)
+    runs = runs_of(real.program, real.feed)
+    moments: dict[str, tuple[Moments, ...]] = {}
+    for group in groups.values():
+        moments |= dict.fromkeys(group.matrices, group.moments(real, runs[group.product.real]))
+    return Entered(joined(given), moments)

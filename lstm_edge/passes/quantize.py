@@ -7,18 +7,18 @@ errors that they carry. The one nearest to the float program on samples kept for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
 from lstm_edge.interpret.ports import dequantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
-from lstm_edge.passes.calibrate import Ranges, choosing_from, parts_to_choose_by
-from lstm_edge.passes.entering import Means, entering, some_streams
+from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.entering import entering
 from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
+from lstm_edge.passes.real_run import RealRun
+from lstm_edge.stopwatch import Stopwatch
 
 ROUNDS = 2
 """Programs that are made after the first one."""
@@ -27,64 +27,58 @@ MOST_DECIBELS = 120.0
 
 
 def quantize(
-    model: Model, reference: Program, ranges: Ranges, options: Options, feed: Feed
+    model: Model,
+    ranges: Ranges,
+    options: Options,
+    real: RealRun,
+    watch: Stopwatch | None = None,
 ) -> Program:
-    """The integer program of a model; `feed`: what `reference` was calibrated on."""
-    best = made = lowered(model, ranges, options)
-    kept = _kept_for_choosing(reference, feed)
-    if not ranges.from_data or kept is None:
-        return best.program
-    real = run_numpy(reference, kept.feed, exact=False)
-    most = kept.decibels(best.program, real)
-    means: Means = {}
-    for _ in range(ROUNDS):
-        known = entering(reference, made.program, made.products, feed, means)
-        if not any(known.values()):
-            break
-        made = lowered(model, ranges, options, known)
-        found = kept.decibels(made.program, real)
+    """The integer program of a model; real: the float program on what it was calibrated on; watch:
+    times each part.
+    """
+    watch = watch or Stopwatch()
+    with watch.lap("lower"):
+        best = made = lowered(model, ranges, options)
+    with watch.lap("run float"):
+        if not ranges.from_data or not real.chooses:
+            return best.program
+        real.run()
+    most = -np.inf
+    for left in range(ROUNDS, -1, -1):
+        with watch.lap("run integers"):
+            entered = entering(real, made.program, made.products if left else ())
+        found = _mean_decibels(made.program, real, entered.results)
         if found > most:
             best, most = made, found
+        if not any(entered.moments.values()):
+            break
+        with watch.lap("lower"):
+            made = lowered(model, ranges, options, entered.moments)
     return best.program
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What no rounding is made from: all of `feed`, or of few streams what comes from a step on,
-    counted over all calls.
-    """
-
-    feed: Feed
-    first: int
-
-    def decibels(self, program: Program, real: Results) -> float:
-        """The mean over the outputs."""
-        found = output_decibels(program, real, self.feed, self.first)
-        return float(np.mean(found))
+def _mean_decibels(program: Program, real: RealRun, ours: Results) -> float:
+    """Over the outputs."""
+    found = _decibels_of_each(program, real.outputs, ours, real.feed.shape, real.first or 0)
+    return float(np.mean(found))
 
 
-def _kept_for_choosing(reference: Program, feed: Feed) -> _Kept | None:
-    """None where all outputs follow from what roundings are made from."""
-    feed = some_streams(reference, feed)
-    streams, calls, _ = feed.shape
-    first = choosing_from(feed)
-    if first is None:
-        parts = dict(parts_to_choose_by(feed, streams))
-        return _Kept(parts[True], 0) if True in parts else None
-    late = calls > 1 or all(port.per_step for port in reference.outputs)
-    return _Kept(feed, first) if late else None
-
-
-def output_decibels(program: Program, real: Results, feed: Feed, first: int = 0) -> list[float]:
-    """Signal to noise of each output in dB; real: what the float program gives. first: the step,
-    counted over all calls, from which on they count.
+def output_decibels(program: Program, real: Results, feed: Feed) -> list[float]:
+    """Signal to noise of each output in dB; real: what the float program gives.
 
     Of an output of integers, the noise is the share that differs.
     """
-    ours = run_numpy(program, stored_feed(program, feed)).outputs
-    (_, calls, steps), found = feed.shape, []
+    ours = run_numpy(program, stored_feed(program, feed))
+    return _decibels_of_each(program, real, ours, feed.shape)
+
+
+def _decibels_of_each(
+    program: Program, real: Results, ours: Results, shape: tuple[int, int, int], first: int = 0
+) -> list[float]:
+    """shape: of what was fed. first: the step, counted over all calls, from which on they count."""
+    (_, calls, steps), found = shape, []
     for port in program.outputs:
-        arrays = (real.outputs[port.name].astype(np.float64), ours[port.name])
+        arrays = (real.outputs[port.name].astype(np.float64), ours.outputs[port.name])
         if calls > 1:
             wanted, stored = (a[:, first // steps :] for a in arrays)
         else:

@@ -15,7 +15,7 @@ import numpy as np
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.moments import Moments
-from lstm_edge.passes.round_weights import LEAST_DAMPING, round_second_order
+from lstm_edge.passes.round_weights import LEAST_DAMPING
 from lstm_edge.passes.row_scales import Grid, Scheme, grid_for
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
@@ -168,15 +168,14 @@ def _candidates(
     for block in moments:
         columns = slice(start, start + len(block.mean))
         start = columns.stop
-        unit = np.outer(in_real[columns], in_real[columns])
+        known = block.in_units(in_real[columns])
         rounded = [
-            round_second_order(tried[:, columns], scheme.limit, block.covariance / unit, damping)
-            for damping in DAMPINGS
+            known.hessian.rounded(tried[:, columns], scheme.limit, damping) for damping in DAMPINGS
         ]
         candidates = np.split(np.concatenate(rounded), len(scales) - 1)
         rows = np.stack([nearest[:, columns], *candidates])
         error = joined[:, columns] - rows * scales[:, :, None]
-        noise += ((error @ (block.held_back / unit)) * error).sum(axis=-1)
+        noise += ((error @ known.held_back) * error).sum(axis=-1)
         made.append(rows)
     noise[2:] /= CHANGING_GAIN
     return _Candidates(np.concatenate(made, axis=-1), scales, noise)

@@ -9,6 +9,7 @@ from typing import Any
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import COST_STEPS
 from lstm_edge.errors import DataError
+from lstm_edge.ir.chosen import format_lines
 from lstm_edge.manifest import (
     AttemptEntry,
     BudgetEntry,
@@ -39,14 +40,16 @@ def collect(
     profiles: Sequence[Profile] = (),
     *,
     arrays: Any = None,
+    stream: bool = False,
     tried: Sequence[Tried] | None = None,
 ) -> ReportValues:
     """The values of a report.
 
     profiles: of the bundle's targets, the most important first; without one, sizes and
     instructions are those of the manifest. arrays: inputs that `verified` is about; None for the
-    held-back samples. tried: points to draw, instead of those of the study that the model comes
-    from or of what `auto` tried. DataError where the manifest is damaged.
+    held-back samples; stream: they are streams, as for `verify`. tried: points to draw, instead of
+    those of the study that the model comes from or of what `auto` tried. DataError where the
+    manifest is damaged.
     """
     manifest = bundle.manifest
     try:
@@ -65,15 +68,16 @@ def collect(
     counted = profiles[0].main if profiles else None
     return ReportValues(
         identity,
-        network_of(bundle, verified.accuracy, steps, counted),
+        network_of(bundle, steps, counted),
         costs,
         limits,
         verified,
-        traces_of(bundle, arrays),
+        traces_of(bundle, arrays, stream=stream),
         points if tried is None else tuple(tried),
         tuple(dict.fromkeys((*known, *verified.warnings))),
         ports,
         study,
+        format_lines(bundle.program),
     )
 
 
@@ -115,7 +119,7 @@ def _identity(bundle: Bundle) -> Identity:
         str(manifest["options"]),
         str(manifest["model_sha256"]),
         f"{tool['name']} {tool['version']}",
-        manifest["calibration"] == "file",
+        manifest["calibration"] != "drawn",
     )
 
 

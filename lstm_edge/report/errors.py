@@ -7,7 +7,7 @@ from math import isfinite, log10
 
 from lstm_edge.accuracy.results import OutputAccuracy
 from lstm_edge.accuracy.tally import Error
-from lstm_edge.accuracy.text import number, sqnr_text
+from lstm_edge.accuracy.text import number, output_sqnr, sqnr_text
 from lstm_edge.report.charts import TONES, Level, Series, chart
 from lstm_edge.report.tables import Figure, Table
 from lstm_edge.report.values import ReportValues
@@ -27,7 +27,7 @@ def _output_row(output: OutputAccuracy) -> tuple[str, ...]:
         return (output.name, same, number(error.max_abs), number(error.rms), "-", "-")
     return (
         output.name,
-        sqnr_text(error),
+        output_sqnr(error),
         number(error.max_abs),
         number(error.rms),
         f"{output.argmax_agreement:.2%}",

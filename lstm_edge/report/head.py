@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lstm_edge.accuracy.advice import LOW_SQNR
-from lstm_edge.accuracy.text import brief
+from lstm_edge.accuracy.text import amount, brief
 from lstm_edge.report.numbers import size, whole
 from lstm_edge.report.values import CoreCost, Limits, ReportValues
 
@@ -41,8 +41,6 @@ def verdicts(values: ReportValues) -> tuple[Verdict, ...]:
 
 def _bits(values: ReportValues) -> Verdict:
     verified = values.verified
-    samples = verified.accuracy.samples
-    kind = "made-up " if verified.made_up else ""
     where = _listed(_places(list(verified.exact)))
     if not verified.exact:
         return Verdict(
@@ -51,8 +49,7 @@ def _bits(values: ReportValues) -> Verdict:
     if not verified.ok:
         text = "; ".join(f"{_place(p)}: {t}" for p, t in verified.differences.items())
         return Verdict("bad", "Bits differ", text)
-    plural = "" if samples == 1 else "s"
-    text = f"numpy and the C {where}, on {samples:,} {kind}sample{plural}"
+    text = f"numpy and the C {where}, on {amount(verified.accuracy, verified.kind)}"
     return Verdict("good", "Identical bits", text)
 
 
@@ -79,6 +76,8 @@ def _error(values: ReportValues) -> Verdict:
     outputs, limits = values.verified.accuracy.outputs, values.limits
     if values.identity.scheme == "float32":
         return Verdict("plain", "Computes in float32", "no integers, so no error against float")
+    if values.verified.unknown:
+        return Verdict("warn", "Error not known", values.verified.unknown.partition(", ")[2])
     known = [
         o.error.sqnr_db for o in outputs if o.error.sqnr_db is not None and o.agreement is None
     ]

@@ -26,18 +26,19 @@ def report(
     bundle: Bundle,
     *,
     inputs: Any = None,
+    stream: bool = False,
     labels: Arrays | None = None,
     board: str | None = None,
     tell: Tell = quiet,
 ) -> str:
     """The text of report.html.
 
-    inputs, labels: as `verify` takes them. board: a part to tell the energy of. A compiler or an
-    emulator that is not there leaves out what it is for, and the page says so; with `board` it is a
-    ToolchainError. DataError, TargetError: as from `verify` and `profile_targets`. `tell` is told
-    what runs.
+    inputs, stream, labels: as `verify` takes them. board: a part to tell the energy of. A compiler
+    or an emulator that is not there leaves out what it is for, and the page says so; with `board`
+    it is a ToolchainError. DataError, TargetError: as from `verify` and `profile_targets`. `tell`
+    is told what runs.
     """
-    return page(measured(bundle, inputs, labels, board, tell))
+    return page(measured(bundle, inputs, labels, board, tell, stream=stream))
 
 
 def measured(
@@ -46,16 +47,18 @@ def measured(
     labels: Arrays | None,
     board: str | None,
     tell: Tell = quiet,
+    *,
+    stream: bool = False,
 ) -> ReportValues:
     """The values of that report."""
     # Read once: of batches that come one by one nothing would be left for the traces.
     fed = None if inputs is None else given(bundle.reference, inputs)
-    verified = verify(bundle, fed, _places(bundle), labels, tell)
+    verified = verify(bundle, fed, _places(bundle), labels, tell, stream=stream)
     has_own = labels is not None and holds_inputs(bundle.program, labels)
     profiles: tuple[Profile, ...] = ()
     if board is not None or _can_profile(bundle):
         profiles = profile_targets(bundle, board, tell)
-    return collect(bundle, verified, profiles, arrays=labels if has_own else fed)
+    return collect(bundle, verified, profiles, arrays=labels if has_own else fed, stream=stream)
 
 
 def _has(target: Target) -> bool:

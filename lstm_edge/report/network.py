@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lstm_edge.accuracy.results import Accuracy
 from lstm_edge.bundle import Bundle
-from lstm_edge.ir.program import LOAD, REVERSE, Block, Port, Program
+from lstm_edge.ir.program import LOAD, ONCE, REVERSE, Block, Port, Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.macs import macs_by_layer
 from lstm_edge.passes.schedule import Phase, schedule
@@ -23,7 +22,7 @@ GATES = (
 """Gates that a matrix of the state makes, and the cell that has them; the first that fits."""
 
 
-def network_of(bundle: Bundle, accuracy: Accuracy, steps: int, counted: CallCost | None) -> Network:
+def network_of(bundle: Bundle, steps: int, counted: CallCost | None) -> Network:
     """Nodes and edges of a bundle's program.
 
     steps: of a sequence that MACs are told for. counted: what a call costs, by layer if that is
@@ -40,16 +39,15 @@ def network_of(bundle: Bundle, accuracy: Accuracy, steps: int, counted: CallCost
         Node(f"input {p.name}", "input", p.name, _kind(p), len(p.scale)) for p in program.inputs
     ]
     edges = []
-    for layer in accuracy.layers:
-        blocks = [b for b in program.blocks if b.layer == layer.name and b.sweep != LOAD]
-        nodes.append(_layer(program, layer.name, blocks, macs[layer.name] * share, costs))
-        edges += [(name, layer.name) for name in layer.reads]
-    for output in accuracy.outputs:
-        key = f"output {output.name}"
-        port = next((p for p in program.outputs if p.name == output.name), None)
-        if port is not None:
-            nodes.append(Node(key, "output", output.name, _kind(port), len(port.scale)))
-            edges.append((_source(program, port, output.layer), key))
+    makes = {op.dest: block.layer for block in program.blocks for op in block.ops}
+    for layer, reads in _reads(program).items():
+        blocks = [b for b in program.blocks if b.layer == layer and b.sweep != LOAD]
+        nodes.append(_layer(program, layer, blocks, macs[layer] * share, costs))
+        edges += [(name, layer) for name in reads]
+    for port in program.outputs:
+        key = f"output {port.name}"
+        nodes.append(Node(key, "output", port.name, _kind(port), len(port.scale)))
+        edges.append((_source(program, port, makes.get(port.value, "")), key))
     _add_states(program, nodes, edges)
     outside = None
     if counted is not None and counted.layers:
@@ -58,6 +56,18 @@ def network_of(bundle: Bundle, accuracy: Accuracy, steps: int, counted: CallCost
     known = {node.key for node in nodes}
     kept = [edge for edge in dict.fromkeys(edges) if known.issuperset(edge)]
     return Network(tuple(nodes), tuple(kept), outside)
+
+
+def _reads(program: Program) -> dict[str, list[str]]:
+    """Layer -> the layers and inputs that it reads, in the order of the program."""
+    blocks = [block for block in program.blocks if block.sweep >= ONCE]
+    makes = {op.dest: block.layer for block in blocks for op in block.ops}
+    makes |= {port.value: f"input {port.name}" for port in program.inputs}
+    found: dict[str, dict[str, None]] = {block.layer: {} for block in blocks}
+    for block in blocks:
+        names = (makes.get(name, block.layer) for op in block.ops for name in op.args)
+        found[block.layer] |= dict.fromkeys(name for name in names if name != block.layer)
+    return {layer: list(read) for layer, read in found.items()}
 
 
 def _source(program: Program, port: Port, layer: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lstm_edge.accuracy.text import amount
+from lstm_edge.ir.chosen import FormatLine
 from lstm_edge.profile.energy import all_parts
 from lstm_edge.report import errors, front, labels, rows, samples
 from lstm_edge.report.head import verdicts, warned
@@ -11,6 +13,12 @@ from lstm_edge.report.picture import is_counted, picture_of
 from lstm_edge.report.tables import Table
 from lstm_edge.report.template import template
 from lstm_edge.report.values import CoreCost, ReportValues
+
+WHY = (
+    "Where a range comes from. given: the model's file says it. proved: nothing can exceed it. "
+    "calibrated: it was seen on the calibration data, with a margin. assumed: there was no data to "
+    "go by, or a state has room that no data told."
+)
 
 
 def page(values: ReportValues) -> str:
@@ -38,18 +46,19 @@ def page(values: ReportValues) -> str:
             ("Cycles", rows.cycle_rows(costs, limits)),
         ),
         no_energy=_no_energy(costs),
-        accuracy=accuracy,
-        made_up=values.verified.made_up,
+        amount=amount(accuracy, values.verified.kind),
+        unknown=values.verified.unknown,
         is_float=is_float,
         outputs=errors.outputs_table(values),
         inside=errors.layers_table(values),
         over_time=list(errors.over_time(values)),
-        traced=[] if is_float else list(samples.traced(values)),
+        traced=[] if is_float or values.verified.unknown else list(samples.traced(values)),
         ranges=rows.range_rows(accuracy),
         front=front.front_of(values.tried, limits, values.study),
         scores=labels.scores_table(values.verified.scores),
         changes=labels.changes_of(values.verified.scores),
         ports=_ports(values),
+        formats=_formats(values),
     )
 
 
@@ -65,6 +74,17 @@ def _no_energy(costs: Sequence[CoreCost]) -> str:
     names = ", ".join(part.name for part in parts)
     one = " of one core, --target," if len(costs) > 1 else ""
     return f"No energy: a report{one} with --board tells that of a part: {names}."
+
+
+def _formats(values: ReportValues) -> Table:
+    """How values are stored, and why so."""
+    found = tuple((line.name, line.format, _scales(line), line.why) for line in values.formats)
+    return Table("Formats", ("value", "stored as", "real value of 1", "range"), found, WHY)
+
+
+def _scales(line: FormatLine) -> str:
+    least, most = (f"{scale:.3g}" for scale in line.scales)
+    return least if least == most else f"{least} to {most}"
 
 
 def _ports(values: ReportValues) -> Table:

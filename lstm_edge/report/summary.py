@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lstm_edge.accuracy import text
 from lstm_edge.manifest import ErrorEntry, Manifest, of_core
 from lstm_edge.report.numbers import size, whole
 from lstm_edge.report.template import template
@@ -33,4 +34,7 @@ def _core(name: str, m: Manifest) -> tuple[str, ...]:
 
 
 def _error(found: ErrorEntry) -> str:
-    return "exact" if found["sqnr_db"] is None else f"{found['sqnr_db']:.1f} dB"
+    decibels, varying = found["sqnr_db"], found["sqnr_db_without_mean"]
+    if decibels is None:
+        return "exact"
+    return f"{decibels:.1f} dB{text.mean_note(decibels, varying)}"

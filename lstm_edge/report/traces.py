@@ -11,8 +11,8 @@ from lstm_edge.bundle import Bundle
 from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
 from lstm_edge.interpret.given import feeds_of, given, together
 from lstm_edge.interpret.ports import dequantize
+from lstm_edge.interpret.streams import in_a_row, stream_of
 from lstm_edge.ir.program import Port, Program
-from lstm_edge.passes.calibrate import chained
 from lstm_edge.report.values import Trace
 
 Array = npt.NDArray[Any]
@@ -20,10 +20,12 @@ Array = npt.NDArray[Any]
 MOST_SAMPLES, MOST_STEPS = 32, 256
 
 
-def traces_of(bundle: Bundle, arrays: Any = None) -> tuple[Trace, ...]:
-    """A trace of each output. arrays: the model's inputs; None for the held-back samples."""
+def traces_of(bundle: Bundle, arrays: Any = None, *, stream: bool = False) -> tuple[Trace, ...]:
+    """A trace of each output. arrays: the model's inputs; None for the held-back samples.
+    stream: as for `verify`.
+    """
     program, reference = bundle.program, bundle.reference
-    feed = _first(reference, _feed(bundle, arrays))
+    feed = _first(reference, _feed(bundle, arrays, stream))
     real = run_numpy(reference, feed)
     ours = run_numpy(program, stored_feed(program, feed))
     found = []
@@ -41,12 +43,16 @@ def traces_of(bundle: Bundle, arrays: Any = None) -> tuple[Trace, ...]:
     return tuple(found)
 
 
-def _feed(bundle: Bundle, arrays: Any) -> Feed:
-    """Real numbers; held-back samples follow each other where states are fed back."""
+def _feed(bundle: Bundle, arrays: Any, stream: bool) -> Feed:
+    """Real numbers; held-back samples are whole streams where the model streams."""
     reference = bundle.reference
-    found = given(reference, bundle.held_back if arrays is None else arrays)
-    feed = together(reference, feeds_of(reference, found))
-    return chained(reference, feed) if arrays is None else feed
+    if arrays is None:
+        found = given(reference, bundle.held_back)
+        return in_a_row(reference, together(reference, feeds_of(reference, found)))
+    found = given(reference, arrays)
+    if stream and not found.recordings:
+        return stream_of(reference, found)
+    return together(reference, feeds_of(reference, found))
 
 
 def _first(program: Program, feed: Feed) -> Feed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from lstm_edge.ir.chosen import FormatLine
 from lstm_edge.profile.energy import Energy
 from lstm_edge.profile.results import Band
 from lstm_edge.profile.timing import Timing
@@ -190,3 +191,4 @@ class ReportValues:
     warnings: tuple[str, ...]
     ports: tuple[PortLine, ...]
     study: Study | None = None
+    formats: tuple[FormatLine, ...] = ()

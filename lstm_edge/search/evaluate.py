@@ -20,6 +20,7 @@ from lstm_edge.search.program import Calibrated, Code, Price, layers_of, price_o
 from lstm_edge.search.tools import NO_TOOLS, Tools, figures_of
 from lstm_edge.search.widths import Judged
 from lstm_edge.targets import Target
+from lstm_edge.threads import one_core
 
 DECIBEL_DIGITS, POINT_DIGITS = 3, 6
 """Digits that are kept: the last bits of a float differ from processor to processor."""
@@ -102,7 +103,8 @@ class Bench:
 
     def check(self) -> None:
         """Read the data and calibrate; DataError where they do not fit the model."""
-        self._prepared()
+        with one_core():
+            self._prepared()
 
     def _prepared(self) -> tuple[Calibrated, Judge]:
         if self._made is None:
@@ -122,6 +124,10 @@ class Bench:
         """What the point costs, and how good it is: what takes little time first, and no more where
         it is beyond a limit.
         """
+        with one_core():
+            return self._evaluated(point, limits)
+
+    def _evaluated(self, point: Point, limits: Limits) -> Result:
         calibrated, judge = self._prepared()
         options, code = point.options, replace(point.code, stack=limits.stack)
         try:

@@ -20,7 +20,6 @@ from lstm_edge.labels import (
     read_labels,
     scores_of,
 )
-from lstm_edge.passes.calibrate import chained
 from lstm_edge.passes.quantize import output_decibels
 from lstm_edge.search.widths import Judged
 
@@ -67,7 +66,7 @@ def judge_of(reference: Program, data: Data, arrays: Arrays | None) -> Judge:
     """Judges by the held-back samples. arrays: of a file of labels: for the inputs in it, or for
     those of calibration, of which the held-back ones count; DataError where there are none.
     """
-    feed = chained(reference, data.held_back)
+    feed = data.held_back
     if arrays is None:
         return Judge(reference, feed)
     labels = read_labels(reference, arrays)

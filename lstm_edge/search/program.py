@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.data import Data, steps_of
@@ -17,10 +18,12 @@ from lstm_edge.passes.costs import cost_of_step
 from lstm_edge.passes.lower_integer import lowered
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize
+from lstm_edge.passes.real_run import RealRun
 from lstm_edge.passes.select import select
 from lstm_edge.search.judge import Judge
 from lstm_edge.search.widths import Attempt, Bound, Space, search
 from lstm_edge.sizes import ram_of
+from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
 
 
@@ -32,14 +35,21 @@ class Calibrated:
     reference: Program
     ranges: Ranges
     data: Data
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
     def program(self, options: Options) -> Program:
         """The integer program of the given widths."""
-        return quantize(self.model, self.reference, self.ranges, options, self.data.calibration)
+        return quantize(self.model, self.ranges, options, self._real, self.watch)
+
+    @cached_property
+    def _real(self) -> RealRun:
+        """The float program, run once for all widths."""
+        return RealRun(self.reference, self.data.calibration, self.ranges.passed)
 
     def quick(self, options: Options) -> Program:
         """A program that costs as much, with weights that were rounded once."""
-        return lowered(self.model, self.ranges, options).program
+        with self.watch.lap("lower"):
+            return lowered(self.model, self.ranges, options).program
 
 
 @dataclass(frozen=True)
@@ -84,15 +94,11 @@ def find_program(
 
     def attempt(options: Options) -> Attempt[Program]:
         program = calibrated.program(options)
-        price = price_of(program, target, code, steps_of(program, calibrated.data))
-        return Attempt(
-            options,
-            program,
-            price.flash,
-            price.instructions or 0,
-            price.ram,
-            judge.judged(program),
-        )
+        with calibrated.watch.lap("price"):
+            price = price_of(program, target, code, steps_of(program, calibrated.data))
+        with calibrated.watch.lap("judge"):
+            judged = judge.judged(program)
+        return Attempt(options, program, price.flash, price.instructions or 0, price.ram, judged)
 
     layers = layers_of(calibrated.reference)
     space = Space(wanted.options, wanted.weights, wanted.activations, layers)

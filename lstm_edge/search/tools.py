@@ -93,7 +93,7 @@ def figures_of(
     found = sizes.ram_of(rendered.memory)
     files = {name: text.encode() for name, text in rendered.files.items()}
     files[bundle.HELD_BACK] = array_bytes(data.raw_held_back)
-    manifest: dict[str, Any] = {"ram": found, "calibration": "file" if data.from_file else "drawn"}
+    manifest: dict[str, Any] = {"ram": found, "calibration": data.origin}
     made = Bundle(cast(Manifest, manifest), program, reference, (target,), files)
     profile = profile_bundle(made)
     cycles = profile.main.most.cycles

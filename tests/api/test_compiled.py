@@ -23,6 +23,7 @@ from tests.support.command import tree
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 DIGITS = EXAMPLES / "digits" / "digits.onnx"
+CALIBRATION = DIGITS.with_name("calibration.npz")
 Array = npt.NDArray[Any]
 
 
@@ -244,7 +245,7 @@ def test_a_budget_that_is_exceeded_is_an_error() -> None:
     with pytest.raises(lstm_edge.BudgetError):
         lstm_edge.compile(DIGITS, target="host", max_ram=10)
     with pytest.raises(lstm_edge.BudgetError):
-        lstm_edge.compile(DIGITS, target="host", max_error=90.0)
+        lstm_edge.compile(DIGITS, target="host", calibration=CALIBRATION, max_error=90.0)
 
 
 def test_a_model_shows_itself(model: Compiled) -> None:

@@ -49,12 +49,13 @@ LARGEST_ERROR = 1e-4
 @dataclass(frozen=True)
 class Measured:
     """decibels: scheme -> output -> signal to noise ratio against float. scores: title -> scheme,
-    or "float32", -> figure as text.
+    or "float32", -> figure as text. told: output -> what `compile` told of the default beforehand.
     """
 
     name: str
     decibels: Mapping[str, Mapping[str, float]]
     scores: Mapping[str, Mapping[str, str]]
+    told: Mapping[str, float]
 
     def worst(self, scheme: str) -> float:
         """The figure of a model: that of its worst output."""
@@ -95,7 +96,14 @@ def measure(trained: Trained, folder: Path) -> Measured:
         }
         for score in trained.scores
     }
-    return Measured(trained.name, decibels, scores)
+    return Measured(trained.name, decibels, scores, told_by(first))
+
+
+def told_by(compiled: Compiled) -> dict[str, float]:
+    """What `compile` tells of the error of each output; states that are shown are no outputs."""
+    found = compiled.manifest["accuracy"]["outputs"]
+    told = {port.name: found[port.name]["sqnr_db"] for port in compiled.program.outputs}
+    return {name: decibels for name, decibels in told.items() if decibels is not None}
 
 
 def check_unseen(trained: Trained) -> None:

@@ -69,6 +69,15 @@ ROUNDING = """
 The default against the same with every weight rounded to its nearest integer and biases left as
 they are. Worst output of each model, dB.
 """
+TOLD = """
+## What compile tells beforehand
+
+The error that `compile` prints is of the samples that it held back; where these are few, of all
+samples, parts of which it held back in turn. Below, in dB, is what it told of the default, and what
+the test samples gave. Within 3 dB the one says what the other will be. The test of mnist_lstm is
+ten clear digits: with probabilities of 0 and 1 there is next to no error. The line of `compile`
+says there that its own figure hangs on one sample.
+"""
 
 
 def main(arguments: list[str]) -> None:
@@ -115,9 +124,21 @@ def document(found: Sequence[Measured]) -> str:
             *_table(["model", "figure", *scored], 2, scores),
             ROUNDING,
             *_table(["model", "second order", "to nearest"], 1, [*rounding, total]),
+            *told(found),
             "",
         ]
     )
+
+
+def told(found: Sequence[Measured]) -> list[str]:
+    """What `compile` told of each output, and by how much that is more than the test gave."""
+    rows = [
+        [each.name, output, _number(before), _number(after), f"{before - after:+.1f}"]
+        for each in found
+        for output, before in each.told.items()
+        for after in [each.decibels[DEFAULT][output]]
+    ]
+    return [TOLD, *_table(["model", "output", "told", "test", "told above test"], 2, rows)]
 
 
 def summary(found: Sequence[Measured], columns: Sequence[str]) -> list[list[str]]:

@@ -36,6 +36,8 @@ FUNCTIONS = functions(is_float=True)
 WEIGHT_LIMIT = 127
 GATE_FRACTION, PRE_FRACTION = 15, 12
 SQUASHING = ("sigmoid", "tanh", "softsign")
+MOVES = {"slice": 0, "step_at": 0, "slide": 1}
+"""Operations whose result holds the numbers of one operand as they are, and which one."""
 """Functions whose results lie within +-1."""
 
 
@@ -175,9 +177,8 @@ class PerTensor:
         owners = {s.next: s.name for s in self.program.states if not s.accumulator}
         for block in self.program.blocks:
             for op in block.ops:
-                moved = OPERATIONS[op.kind].moves
-                if moved is not None:
-                    owners[op.dest] = op.args[moved]
+                if op.kind in MOVES:
+                    owners[op.dest] = op.args[MOVES[op.kind]]
         while value in owners:
             value = owners[value]
         return value

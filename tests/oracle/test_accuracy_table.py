@@ -42,6 +42,9 @@ def test_every_scheme_is_measured_and_in_the_table(measured: Measured) -> None:
     for title, row in measured.decibels.items():
         assert f" {row['logits']:.1f} |" in text, title
     assert measured.scores["accuracy"]["float32"] == "97.78 %"
+    before, after = measured.told["logits"], measured.decibels[DEFAULT]["logits"]
+    row = f"| examples/digits | logits | {before:.1f} | {after:.1f} | {before - after:+.1f} |"
+    assert row in text
     assert "nan" not in text
     assert "inf" not in text
 
@@ -71,12 +74,15 @@ def test_arrays_of_another_model_are_refused(digits: Trained, tmp_path: Path) ->
 
 def test_the_file_says_what_is_measured(measured: Measured) -> None:
     """To half a decibel: calibration sums floats, in an order that differs by computer."""
-    (row,) = re.findall(
+    row, told = re.findall(
         r"^\| examples/digits \| logits \| (.+) \|$", TABLE.read_text(), re.MULTILINE
     )
     columns = [*(title for title, _ in SCHEMES), PER_TENSOR, PER_TENSOR_OUTPUTS]
     wanted = [measured.decibels[title]["logits"] for title in columns]
     assert [float(cell) for cell in row.split(" | ")] == pytest.approx(wanted, abs=0.5)
+    before, after = measured.told["logits"], measured.decibels[DEFAULT]["logits"]
+    both = [float(cell) for cell in told.split(" | ")]
+    assert both == pytest.approx([before, after, before - after], abs=0.5)
 
 
 def test_the_file_has_every_model_and_scheme() -> None:

@@ -194,3 +194,12 @@ def test_text_and_lines_stand_out_in_both_schemes(sources: Path) -> None:
         for name in ("t1", "t2", "t3", "t4", "t5", "t6"):
             assert _contrast(colours[name], colours["page"]) >= 3.0, name
         assert _contrast(colours["t1"], colours["p5"]) >= 3.0
+
+
+def test_formats_are_told_with_what_their_ranges_come_from(plain: ReportValues) -> None:
+    """An LSTM's h stays within 1, whatever the data; the input has what calibration saw."""
+    rows = re.findall(r"<tr><th scope=\"row\">([^<]+)</th>(.*?)</tr>", page(plain))
+    told = {name: re.findall(r"<td>([^<]*)</td>", cells) for name, cells in rows}
+    assert told["lstm.h"] == ["Q1.11 in int16", "0.000488", "proved"]
+    assert told["input rows"][-1] == "calibrated"
+    assert "Formats" not in Read(page(replace(plain, formats=()))).text

@@ -19,6 +19,7 @@ from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize as quantize_model
+from lstm_edge.passes.real_run import RealRun
 from tests.support.models import random_inputs
 
 Array = npt.NDArray[Any]
@@ -96,6 +97,6 @@ def unseen_sqnr_db(
     calibration = random_inputs(model, 64, 20, seed=1)
     real, feed = lower_real(model), Feed.of_samples(calibration)
     ranges = calibrate(real, feed, from_data=from_data)
-    program = quantize_model(model, real, ranges, options or Options(), feed)
+    program = quantize_model(model, ranges, options or Options(), RealRun(real, feed))
     held_out = random_inputs(model, 32, 20, seed=2)
     return sqnr_db(real_outputs(real, held_out)["y"], real_outputs(program, held_out)["y"])

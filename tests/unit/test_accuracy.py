@@ -10,7 +10,8 @@ import pytest
 
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy, ValueAccuracy
-from lstm_edge.accuracy.tally import RangeTally, Tally
+from lstm_edge.accuracy.tally import RangeTally, Tally, joined
+from lstm_edge.accuracy.text import output_sqnr
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Block, Port, Program, Value
@@ -59,6 +60,33 @@ def test_what_cannot_be_told_in_decibels_is_none() -> None:
         None,
         None,
     )
+
+
+def test_decibels_without_the_mean_are_those_of_what_moves() -> None:
+    """20 degrees with a swing of 1: the mean of each unit is taken away, and a bias counts."""
+    swing = np.array([1.0, -1.0] * 8)[None, :, None]
+    real = np.concatenate([20.0 + swing, -5.0 - swing], axis=-1)
+    error = tallied(real, real + 0.1)
+    assert error.without_mean_db == pytest.approx(10.0 * np.log10(1.0 / 0.01))
+    assert error.sqnr_db == pytest.approx(10.0 * np.log10((401.0 + 26.0) / 2.0 / 0.01))
+    assert output_sqnr(error) == "43.3 dB (20.0 dB without its mean)"
+    assert output_sqnr(tallied(swing, swing + 0.1)) == "20.0 dB"
+    assert tallied(real * 0.0 + 20.0, real).without_mean_db is None
+    large = tallied(1e6 + swing, 1e6 + swing + 0.1)
+    assert large.without_mean_db == pytest.approx(20.0, abs=1e-3)
+
+
+def test_parts_have_the_error_of_all_of_them_together() -> None:
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(2, 5, 3))
+    ours = real + rng.normal(size=real.shape) * 0.1
+    whole = tallied(real, ours)
+    parts = joined([tallied(real[k : k + 1], ours[k : k + 1]) for k in range(2)])
+    for name in ("max_abs", "rms", "signal", "sqnr_db", "numbers"):
+        assert getattr(parts, name) == pytest.approx(getattr(whole, name)), name
+    assert parts.by_step == {}
+    endless = tallied(vectors(np.inf, 0.0), vectors(1.0, 0.0))
+    assert joined([endless, whole]).sqnr_db is None
 
 
 def test_drift_is_the_last_quarters_error_over_the_firsts_in_the_order_of_computation() -> None:

@@ -90,9 +90,9 @@ def test_compile_says_the_error_of_each_output(tmp_path: Path) -> None:
     result = done(*words, "--calibration", CALIBRATION)
     assert re.search(r"  error  logits: SQNR 4[5-8]\.\d dB, max 0\.0", result.stdout)
     assert " on 25 held-back samples" in result.stdout
-    assert "made-up samples" in done(*words).stdout
     few = save(tmp_path / "few.npz", rows=load(CALIBRATION)["rows"][:4])
-    assert " on 4 calibration samples" in done(*words, "--calibration", few).stdout
+    told = " ".join(done(*words, "--calibration", few).stdout.split())
+    assert " on 4 samples of 8 steps, a quarter of them held back in turn" in told
     result = done(*words, "--scheme", "float32")
     assert "  error  " not in result.stdout
     assert not (tmp_path / "out" / "report.txt").exists()
@@ -122,7 +122,8 @@ def test_held_back_samples_that_leave_the_range_are_warned_about_at_compile(tmp_
     words = ["--target", "host", "--calibration", data, "-o", tmp_path / "out"]
     result = done("compile", MODEL, *words)
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("Warning: input rows: ")
+    assert lines[0].startswith("Warning: calibration: input rows moves 4.04 times as far ")
+    assert lines[1].startswith("Warning: input rows: ")
     assert any(" SQNR " in line and "below 28 dB" in line for line in lines)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert [f"Warning: {text}" for text in manifest["warnings"]] == lines

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lstm_edge import bundle
@@ -143,7 +144,8 @@ def test_states_as_arguments_and_widths_that_are_searched(
     """Widths are judged by the slowest core, the last one with a board."""
     tool_or_skip("cc", "arm-none-eabi-gcc", "qemu-system-arm")
     model = FIXTURES / "lstm_open.legacy.onnx"
-    options = ("--weights", "auto", "--max-error", "20")
+    data = save(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(20, 6, 3)))
+    options = ("--weights", "auto", "--max-error", "20", "--calibration", data)
     tried = {}
     for name in (LIST, "cortex-m0"):
         done("compile", model, "--target", name, *options, "-o", tmp_path / name)

@@ -251,8 +251,10 @@ def test_verify_json_is_one_object_on_stdout_and_nothing_else(digits: Path) -> N
     assert figures["argmax_agreement"] == 1.0
 
 
-def test_verify_reports_the_error_by_time_step(series: Path) -> None:
-    found = json.loads(done("verify", series, "--json", "--on", "host").stdout)
+def test_verify_reports_the_error_by_time_step(series: Path, tmp_path: Path) -> None:
+    data = save(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(8, 9, 3)))
+    words = ("verify", series, "--inputs", data, "--json", "--on", "host")
+    found = json.loads(done(*words).stdout)
     assert found["exact"] == {"host": True}
     by_step = found["outputs"][STEPS]["rms_by_step"]
     assert "0" in by_step

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lstm_edge.data import MEASURED_SAMPLES
 from tests.support.command import FIXTURES, done, load, refused, save
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
@@ -88,9 +89,9 @@ def test_labels_of_the_calibration_samples_count_where_these_are_held_back(tmp_p
 def test_what_is_chosen_holds_the_bound_on_all_held_back_samples(tmp_path: Path) -> None:
     """Also on one that the report, which is measured on the first of them, does not see."""
     rows = load(EXAMPLE / "calibration.npz")["rows"]
-    many = np.concatenate([rows, rows])
+    many = np.concatenate([rows * np.float32(1.0 - 0.01 * k) for k in range(6)])
     held = np.flatnonzero(np.arange(len(many)) % 5 == 4)
-    assert len(held) > 40
+    assert len(held) > MEASURED_SAMPLES
     many[held[-1]] *= 30.0
     out = tmp_path / "out"
     path = save(tmp_path / "many.npz", rows=many)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+import numpy as np
 import pytest
 
 import lstm_edge
@@ -47,8 +48,10 @@ def test_a_fault_is_named_by_its_place(found: Any, said: str) -> None:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     model = lstm_edge.load(FIXTURES / "lstm_open.legacy.onnx", name="net")
-    lstm_edge.compile(model, target="host").save(folder / "one")
-    lstm_edge.compile(model, target="cortex-m4,cortex-m0").save(folder / "several")
+    data = np.random.default_rng(0).normal(size=(20, 6, 3)).astype(np.float32)
+    lstm_edge.compile(model, target="host", calibration=data).save(folder / "one")
+    both = lstm_edge.compile(model, target="cortex-m4,cortex-m0", calibration=data)
+    both.save(folder / "several")
     return folder
 
 

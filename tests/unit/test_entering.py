@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,19 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge.interpret.feed import Feed, run_numpy
+from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.passes import quantize as quantizing
 from lstm_edge.passes.calibrate import Ranges, calibrate
-from lstm_edge.passes.entering import entering, stored_feed
+from lstm_edge.passes.entering import Entered, Product, entering
 from lstm_edge.passes.lower_integer import Lowered, lowered
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import output_decibels, quantize
+from lstm_edge.passes.real_run import RealRun
 from tests.support.choices import PLAIN
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import Array
@@ -41,7 +43,12 @@ class Made:
     feed: Feed
     ranges: Ranges
     first: Lowered
-    known: dict[str, tuple[Moments, ...]]
+    known: Mapping[str, tuple[Moments, ...]]
+
+    def chosen(self, options_at: int) -> Program:
+        return quantize(
+            self.model, self.ranges, OPTIONS[options_at], RealRun(self.reference, self.feed)
+        )
 
 
 def stacked() -> Model:
@@ -57,7 +64,7 @@ def made(number: int, options_at: int) -> Made:
     feed = Feed.of_samples(random_inputs(model, STREAMS, seed=4))
     ranges = calibrate(reference, feed, from_data=True)
     first = lowered(model, ranges, OPTIONS[options_at])
-    known = entering(reference, first.program, first.products, feed)
+    known = entering(RealRun(reference, feed), first.program, first.products).moments
     return Made(model, reference, feed, ranges, first, known)
 
 
@@ -160,7 +167,7 @@ def nearness(program: Program, one: Made) -> float:
 def test_the_program_is_never_further_off_than_the_first_one(number: int) -> None:
     at = number % len(OPTIONS)
     one = made(number, at)
-    chosen = quantize(one.model, one.reference, one.ranges, OPTIONS[at], one.feed)
+    chosen = one.chosen(at)
     assert nearness(chosen, one) >= nearness(one.first.program, one)
 
 
@@ -168,7 +175,7 @@ def test_a_later_program_is_taken_where_it_is_nearer() -> None:
     gains = []
     for number in range(8):
         one = made(number, 0)
-        chosen = quantize(one.model, one.reference, one.ranges, OPTIONS[0], one.feed)
+        chosen = one.chosen(0)
         gains.append(nearness(chosen, one) - nearness(one.first.program, one))
     assert max(gains) > 0.5
 
@@ -177,15 +184,17 @@ def test_a_later_program_that_is_worse_is_left(monkeypatch: pytest.MonkeyPatch) 
     """One that is rounded for operands that never occur."""
     one = made(-1, 0)
 
-    def elsewhere(*_: object) -> dict[str, tuple[Moments, ...]]:
-        def moved(m: Moments) -> Moments:
-            return Moments(m.mean + 3.0, m.covariance, m.held_back, m.wanted)
+    def moved(m: Moments) -> Moments:
+        return Moments(m.mean + 3.0, m.covariance, m.held_back, m.wanted)
 
-        return {name: tuple(moved(m) for m in each) for name, each in one.known.items()}
+    elsewhere = {name: tuple(moved(m) for m in each) for name, each in one.known.items()}
 
-    monkeypatch.setattr(quantizing, "entering", elsewhere)
-    chosen = quantize(one.model, one.reference, one.ranges, OPTIONS[0], one.feed)
-    worse = lowered(one.model, one.ranges, OPTIONS[0], elsewhere()).program
+    def misled(real: RealRun, program: Program, products: Iterable[Product] = ()) -> Entered:
+        return Entered(entering(real, program).results, elsewhere)
+
+    monkeypatch.setattr(quantizing, "entering", misled)
+    chosen = one.chosen(0)
+    worse = lowered(one.model, one.ranges, OPTIONS[0], elsewhere).program
     assert nearness(worse, one) < nearness(one.first.program, one)
     assert all(
         np.array_equal(a, chosen.constants[n]) for n, a in one.first.program.constants.items()

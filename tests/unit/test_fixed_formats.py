@@ -115,16 +115,20 @@ def real_weights(model: Model, layer: str, term: Mapping[str, Any]) -> Any:
     return node.params.get(term["matrix"])
 
 
-@pytest.mark.parametrize("from_data", [False, True])
+@pytest.mark.parametrize(("from_data", "bits"), [(False, 12), (True, 12), (False, 8)])
 @pytest.mark.parametrize("number", range(44))
-def test_weights_in_their_formats_are_those_of_the_model(number: int, from_data: bool) -> None:
+def test_weights_in_their_formats_are_those_of_the_model(
+    number: int, from_data: bool, bits: int
+) -> None:
     """Integers times 2^-(sum's fraction - operand's): to half of a unit where they are rounded to
     nearest, to a few where they are not. With data features have formats of their own; then only
-    some of them are read. Without layers that scale an input, which give the weights behind them
+    some of them are read. Operands of 8 bits are shifted left before some sums.
+
+    Without layers that scale an input, which give the weights behind them
     their gains.
     """
     model = sampled_model(number, norm="", **({"cut": ("input",)} if from_data else {}))
-    options = Options(weights=16, power_of_two=True) if from_data else FIXED
+    options = Options(bits, weights=16 if from_data else 8, power_of_two=True)
     program = program_of(model, options, from_data=from_data)
     compared = 0
     for each in formats(program):

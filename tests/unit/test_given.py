@@ -282,8 +282,9 @@ def test_data_that_say_nothing_are_warned_about_with_what_helps(
 
 
 def test_data_that_differ_are_not_warned_about(series: Program) -> None:
-    assert load_data(X, series).notes == ()
-    assert load_data(RECORDINGS, series).notes == ()
+    assert load_data(RNG.normal(size=(8, 7, 3)), series).notes == ()
+    many = [RNG.normal(size=(t, 3)) for t in LENGTHS * 2]
+    assert load_data(many, series).notes == ()
     assert load_data(None, series).notes == ()
 
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("choices", "errors", "formats", "progress"),
+    ("choices", "errors", "formats", "progress", "stopwatch", "threads"),
     ("archive", "json_types", "operations", "resources", "rounding"),
     ("fake_quantization", "ir", "manifest"),
     ("functions", "kernels", "targets"),
@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("interpret", "toolchain"),
     ("frontend", "passes"),
     ("emit", "bundle"),
-    ("accuracy", "sizes", "runner"),
+    ("accuracy", "data_checks", "sizes", "runner"),
     ("data", "labels"),
     ("built", "measured"),
     ("profile",),

@@ -1,0 +1,34 @@
+"""The error that `compile` tells is that of data which it has not seen: every trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import lstm_edge
+from lstm_edge.verify import verify
+from tests.oracle.accuracy import told_by
+from tests.oracle.accuracy_models import Trained, find_trained
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+KNOWN = SHARED if (SHARED / "models" / "manifest.json").is_file() else None
+MOST = 3.5
+"""dB between what is told and what unseen samples give: 3, and a bit for computers that sum floats
+in another order.
+"""
+
+
+@pytest.mark.parametrize("trained", find_trained(KNOWN), ids=lambda trained: trained.name)
+def test_compile_tells_what_unseen_samples_give(trained: Trained) -> None:
+    """Where the figure hangs on one sample, the line says so, and it may be too low; never high."""
+    model = lstm_edge.compile(trained.file, target="host", calibration=trained.calibration)
+    found = verify(model.bundle, trained.test, (), stream=trained.stream).accuracy
+    unseen = {output.name: output.error.sqnr_db for output in found.outputs}
+    assert all(found.streams == len(trained.test[name]) or not trained.stream
+               for name in trained.calibration)  # fmt: skip
+    for name, told in told_by(model).items():
+        gap = told - (unseen[name] or 0.0)
+        hangs = any("of one " in line for line in model.errors if f" {name}: " in line)
+        assert gap < MOST, (name, told, unseen[name])
+        assert gap > -MOST or hangs, (name, told, unseen[name])
