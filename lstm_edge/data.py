@@ -202,8 +202,10 @@ def steps_of(program: Program, data: Data) -> int:
     return steps
 
 
-def drawn_inputs(program: Program) -> dict[str, Array]:
-    """Made-up inputs: standard normal, or any of the integers, from a fixed seed."""
+def drawn_inputs(program: Program, samples: int = DRAWN_SAMPLES) -> dict[str, Array]:
+    """Made-up inputs [samples, *shape]: standard normal, or any of the integers, from a fixed
+    seed.
+    """
     generator = np.random.default_rng(0)
     arrays = {}
     steps = program.steps or DRAWN_STEPS
@@ -213,13 +215,13 @@ def drawn_inputs(program: Program) -> dict[str, Array]:
             low, high = 0, port.limit
             if port in program.length_ports:
                 low, high = 1, counted_steps(program, port.value, steps) + 1
-            arrays[port.name] = generator.integers(low, high, (DRAWN_SAMPLES, *shape))
+            arrays[port.name] = generator.integers(low, high, (samples, *shape))
             continue
-        numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
+        numbers = generator.standard_normal((samples, *shape))
         arrays[port.name] = numbers.astype(np.float32)
     for state in program.state_inputs:
         if not state.partner or program.settings.state == "explicit":
-            numbers = generator.uniform(-1.0, 1.0, (DRAWN_SAMPLES, *state.shape))
+            numbers = generator.uniform(-1.0, 1.0, (samples, *state.shape))
             arrays[state.name] = numbers.astype(np.float32)
     return arrays
 
