@@ -182,10 +182,10 @@ def calibrate(
 def _watch_all(
     program: Program, feed: Feed, watcher: _Watcher, progress: Callable[[int], None]
 ) -> None:
-    """Run all streams of a feed, in chunks."""
-    first, (_, calls, _) = choosing_from(feed), feed.shape
+    """Run all streams of a feed, in chunks; few streams at once, which `Passed` relies on."""
+    first, (streams, calls, _) = choosing_from(feed), feed.shape
     per_stream = sum(a[0].size for a in feed.inputs.values())
-    chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8))
+    chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8)) if first is None else streams
     for watcher.choosing, part in parts_to_choose_by(feed, chunk):
         for port in program.inputs:
             watcher.record(port.value, part.inputs[port.name])
