@@ -12,16 +12,10 @@ import numpy.typing as npt
 from lstm_edge.data_checks import check_magnitudes, says_nothing, told_of
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.interpret.given import Given, feeds_of, given, together
-from lstm_edge.interpret.streams import (
-    STREAM_STEPS,
-    cut_in_streams,
-    first_calls,
-    goes_on,
-    in_a_row,
-)
+from lstm_edge.interpret.streams import STREAM_STEPS, first_calls, goes_on, in_a_row
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import Calibration
-from lstm_edge.passes.calibrate import CHAIN
+from lstm_edge.passes.calibrate import CHAIN, in_chains
 
 Array = npt.NDArray[Any]
 
@@ -116,10 +110,9 @@ def _as_calls(program: Program, feed: Feed) -> Feed:
     """Samples of one step, of a model that keeps its state, in streams, as `chained` makes them of
     those of a model that shows its states.
     """
-    samples, _, _ = feed.shape
     if feed.states or not goes_on(program) or any(port.partner for port in program.state_inputs):
         return feed
-    return cut_in_streams(feed, samples // max(1, samples // CHAIN))
+    return in_chains(feed)
 
 
 def _of_recordings(program: Program, found: Given) -> Data:
