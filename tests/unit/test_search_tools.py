@@ -230,30 +230,3 @@ def test_a_stack_without_a_bound_is_within_no_limit() -> None:
     result = Result(1, 1, 1, 40.0, cycles=1, stack=None, whole=True)
     assert pareto([Tried(0, point, result)], OBJECTIVES, Limits())
     assert not pareto([Tried(0, point, result)], OBJECTIVES, Limits(stack=10**6))
-
-
-def test_the_command_gives_numpy_one_thread_and_keeps_what_a_user_says(tmp_path: Path) -> None:
-    """Before numpy is imported, since it is then that it looks."""
-    pytest.importorskip("threadpoolctl")
-    program = """
-import sys
-from lstm_edge.cli.search import command
-assert "numpy" not in sys.modules
-command.main(sys.argv[1:], standalone_mode=False)
-import threadpoolctl
-print(max(each["num_threads"] for each in threadpoolctl.threadpool_info()))
-"""
-    model = ROOT / "tests" / "fixtures" / "head_last.legacy.onnx"
-    words = [sys.executable, "-c", program, str(model), "--target", "cortex-m4", "--no-code"]
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    for said, threads in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")):
-        env = {**clean, **said, "PYTHONPATH": str(ROOT)}
-        study_file = str(tmp_path / threads)
-        found = subprocess.run(
-            [*words, "--trials", "1", "--study", study_file],
-            env=env,
-            capture_output=True,
-            text=True,
-        )
-        assert found.returncode == 0, found.stderr
-        assert found.stdout.splitlines()[-1] == threads
