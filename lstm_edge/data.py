@@ -12,16 +12,10 @@ import numpy.typing as npt
 from lstm_edge.data_checks import check_magnitudes, says_nothing, told_of
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.interpret.given import Given, feeds_of, given, together
-from lstm_edge.interpret.streams import (
-    STREAM_STEPS,
-    cut_in_streams,
-    first_calls,
-    goes_on,
-    in_a_row,
-)
+from lstm_edge.interpret.streams import STREAM_STEPS, first_calls, goes_on, in_a_row
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import Calibration
-from lstm_edge.passes.calibrate import CHAIN
+from lstm_edge.passes.calibrate import CHAIN, in_chains
 
 Array = npt.NDArray[Any]
 
@@ -116,10 +110,9 @@ def _as_calls(program: Program, feed: Feed) -> Feed:
     """Samples of one step, of a model that keeps its state, in streams, as `chained` makes them of
     those of a model that shows its states.
     """
-    samples, _, _ = feed.shape
     if feed.states or not goes_on(program) or any(port.partner for port in program.state_inputs):
         return feed
-    return cut_in_streams(feed, samples // max(1, samples // CHAIN))
+    return in_chains(feed)
 
 
 def _of_recordings(program: Program, found: Given) -> Data:
@@ -202,8 +195,10 @@ def steps_of(program: Program, data: Data) -> int:
     return steps
 
 
-def drawn_inputs(program: Program) -> dict[str, Array]:
-    """Made-up inputs: standard normal, or any of the integers, from a fixed seed."""
+def drawn_inputs(program: Program, samples: int = DRAWN_SAMPLES) -> dict[str, Array]:
+    """Made-up inputs [samples, *shape]: standard normal, or any of the integers, from a fixed
+    seed.
+    """
     generator = np.random.default_rng(0)
     arrays = {}
     steps = program.steps or DRAWN_STEPS
@@ -213,13 +208,13 @@ def drawn_inputs(program: Program) -> dict[str, Array]:
             low, high = 0, port.limit
             if port in program.length_ports:
                 low, high = 1, counted_steps(program, port.value, steps) + 1
-            arrays[port.name] = generator.integers(low, high, (DRAWN_SAMPLES, *shape))
+            arrays[port.name] = generator.integers(low, high, (samples, *shape))
             continue
-        numbers = generator.standard_normal((DRAWN_SAMPLES, *shape))
+        numbers = generator.standard_normal((samples, *shape))
         arrays[port.name] = numbers.astype(np.float32)
     for state in program.state_inputs:
         if not state.partner or program.settings.state == "explicit":
-            numbers = generator.uniform(-1.0, 1.0, (DRAWN_SAMPLES, *state.shape))
+            numbers = generator.uniform(-1.0, 1.0, (samples, *state.shape))
             arrays[state.name] = numbers.astype(np.float32)
     return arrays
 

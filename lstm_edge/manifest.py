@@ -155,7 +155,8 @@ class AttemptEntry(TypedDict):
 
 class PointEntry(TypedDict):
     """A point of a study. model: what the study calls it. sqnr_db: None where it is exact. flash:
-    bytes of constants; ram: of states and scratch. percent_missed: of the worst score on labels.
+    bytes of constants, and of code where the study has a compiler; ram: of states and scratch.
+    percent_missed: of the worst score on labels. cycles: None where they were not counted.
     """
 
     trial: int
@@ -167,19 +168,22 @@ class PointEntry(TypedDict):
     flash: int
     ram: int
     instructions: int | None
+    cycles: int | None
     on_front: bool
     chosen: bool
 
 
 class StudyEntry(TypedDict):
     """A study that the widths come from. tried: how many points had a result by then. error, drop:
-    the bounds that it held points against. points: the front, and what was chosen.
+    the bounds that it held points against. compiler: whose code flash counts, None without code.
+    points: the front, and what was chosen.
     """
 
     tried: int
     objectives: list[str]
     error: float | None
     drop: float | None
+    compiler: str | None
     points: list[PointEntry]
 
 

@@ -89,14 +89,17 @@ def _together(
     found = []
     for k, output in enumerate(outputs):
         each = [part.outputs[k] for part in parts]
+        vectors = [one.error.numbers for one in each]
+        agreed = [one.argmax_agreement for one in each]
         agreement = None
         if output.agreement is not None:
-            agreement = float(np.mean([one.agreement for one in each if one.agreement is not None]))
+            shares = [one.agreement for one in each if one.agreement is not None]
+            agreement = float(np.average(shares, weights=vectors))
         found.append(
             replace(
                 output,
                 error=joined([one.error for one in each]),
-                argmax_agreement=float(np.mean([one.argmax_agreement for one in each])),
+                argmax_agreement=float(np.average(agreed, weights=vectors)),
                 agreement=agreement,
                 worst=0.0,
             )

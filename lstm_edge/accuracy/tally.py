@@ -21,9 +21,8 @@ class Error:
     """The error of a value against float, over all samples, steps and units.
 
     sqnr_db: signal to quantization noise; None where there is no error, no signal, or a number that
-    is not finite. without_mean_db: the same of the signal about the mean of each unit, to which a
-    value far from 0 owes its dB; None as well where no unit moves. max_abs, rms: None where a
-    number is not finite. signal: rms of the float value.
+    is not finite. max_abs, rms: None where a number is not finite. signal: rms of the float value;
+    moving: rms of it about the mean of each unit.
     by_step: rms at some steps, counted on over the calls of a stream. drift: rms in the last
     quarter of the steps over that in the first, in the order of computation; sqnr_drop: by how many
     dB the last quarter's SQNR is below the first's. Both None with fewer than four steps.
@@ -37,7 +36,14 @@ class Error:
     drift: float | None
     sqnr_drop: float | None
     numbers: int
-    without_mean_db: float | None = None
+    moving: float = 0.0
+
+    @property
+    def without_mean_db(self) -> float | None:
+        """As sqnr_db, of the signal about the mean of each unit, to which a value far from 0 owes
+        its dB; None as well where no unit moves.
+        """
+        return None if self.rms is None else sqnr_db(self.moving**2, self.rms**2)
 
     @property
     def exact(self) -> bool:
@@ -70,25 +76,20 @@ def joined(errors: Sequence[Error]) -> Error:
     is that of its own run.
     """
     numbers = sum(each.numbers for each in errors)
-    squares = [(each.rms or 0.0) ** 2 * each.numbers for each in errors]
-    noise = np.nan if any(each.rms is None for each in errors) else sum(squares)
-    signal = sum(each.signal**2 * each.numbers for each in errors)
-    varying = sum(
-        square * 10.0 ** (each.without_mean_db / 10.0)
-        for each, square in zip(errors, squares, strict=True)
-        if each.without_mean_db is not None
-    )
+    roots = [(each.rms, each.signal, each.moving) for each in errors]
+    shares = np.array([each.numbers for each in errors]) / max(numbers, 1)
+    noise, signal, moving = shares @ np.array(roots, np.float64) ** 2  # None is NaN
     largest = [each.max_abs for each in errors]
     return Error(
         None if None in largest else max(each for each in largest if each is not None),
-        _finite(np.sqrt(noise / max(numbers, 1))),
-        float(np.sqrt(signal / max(numbers, 1))),
+        _finite(np.sqrt(noise)),
+        float(np.sqrt(signal)),
         sqnr_db(signal, noise),
         {},
         None,
         None,
         numbers,
-        sqnr_db(varying, noise),
+        float(np.sqrt(moving)),
     )
 
 
@@ -159,7 +160,7 @@ class Tally:
             None if drift is None else _finite(drift),
             None if start is None or end is None else start - end,
             self.numbers,
-            sqnr_db(max(varying, 0.0), self.noise),
+            float(np.sqrt(max(varying, 0.0) / max(self.numbers, 1))),
         )
 
 

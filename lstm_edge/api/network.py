@@ -62,7 +62,8 @@ class Network:
     def estimate(self, target: str = "cortex-m4") -> Cost:
         """What it will take on a core as int8, before there is any data to calibrate on.
 
-        DataError for a target that is unknown, or several cores.
+        DataError for a target that is several cores, TargetError for one that is unknown,
+        QuantizationError where no integers hold the network.
         """
         return cost_of_built(estimate(self.model, target))
 

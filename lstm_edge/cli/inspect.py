@@ -10,6 +10,7 @@ import click
 
 import lstm_edge
 from lstm_edge.cli.options import FOLDER, JSON, STEPS, reports_errors, say, warn
+from lstm_edge.errors import QuantizationError
 
 
 @click.command("inspect", epilog="Example: lstm-edge inspect model.onnx")
@@ -24,8 +25,13 @@ def command(model: Path, steps: int | None, target: str, as_json: bool) -> None:
 
     network = lstm_edge.load(model, steps=steps)
     warn(network.warnings)
-    cost = network.estimate(target)
+    try:
+        cost = network.estimate(target)
+    except QuantizationError as error:  # what the file holds is told all the same
+        cost = None
+        warn((f"no estimate as int8: {error}",))
     if as_json:
-        click.echo(json.dumps({**network.to_json(), "estimate": asdict(cost)}, indent=2))
+        told = None if cost is None else asdict(cost)
+        click.echo(json.dumps({**network.to_json(), "estimate": told}, indent=2))
     else:
-        say(f"{network}\n{estimated(cost)}")
+        say(str(network) if cost is None else f"{network}\n{estimated(cost)}")

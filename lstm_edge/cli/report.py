@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, reports_errors, say
+from lstm_edge.cli.options import FOLDER, reports_errors
 
 
 @click.command("report", epilog="Example: lstm-edge report build/digits --open")
@@ -39,6 +39,6 @@ def command(
     path = output or folder / "report.html"
     with working("report") as tell:
         compiled.report(path, x=inputs, stream=stream, labels=labels, board=board, tell=tell)
-    say(str(path))
+    click.echo(str(path))
     if opens:
         webbrowser.open(path.resolve().as_uri())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,6 @@ import click
 from lstm_edge.cli.options import FOLDER, JSON, STEPS, Bytes, reports_errors, say
 
 CHOICES = ("weights", "activations", "cell_state", "scheme", "unroll", "optimize")
-THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""What numpy reads when it is imported. Its matrices are too small here for threads: one process
-takes 1.6 times the processor time with two of them, and several processes wait for each other.
-"""
 EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /shared/a.study"
 
 
@@ -59,8 +54,6 @@ EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /s
 @reports_errors
 def command(models: tuple[Path, ...], **options: Any) -> None:
     """Choose models, widths and options with other processes; print the Pareto front."""
-    for threads in THREADS:
-        os.environ.setdefault(threads, "1")
     from lstm_edge.search.asked import Asked, searched
     from lstm_edge.search.limits import Limits
     from lstm_edge.search.storage import import_optuna

@@ -142,7 +142,7 @@ def _shift_after(program: Program, name: str) -> tuple[int, Op | None]:
 
 def _is_requantized(program: Program, op: Op) -> bool:
     """True for a sum that was shifted, which the line of the sum shows."""
-    sums = set(program.row_scales)
+    sums = {product.dest for product in program.products}
     sums |= {o.dest for n in tuple(sums) for o in _readers(program, n) if o.kind == "shift"}
     return op.kind in ("shift", "drop") and op.args[0] in sums
 

@@ -172,13 +172,10 @@ class Program:
         return tuple(port for port in self.inputs if port.value in read)
 
     @property
-    def row_scales(self) -> dict[str, Array]:
-        """Integer sum of products -> the real value of 1 of each of its rows."""
-        if self.is_float:
-            return {}
+    def products(self) -> tuple[Op, ...]:
+        """The sums of products with matrices, in the order in which they are made."""
         ops = (op for block in self.blocks for op in block.ops)
-        sums = (self.values[op.dest] for op in ops if OPERATIONS[op.kind].multiplies)
-        return {value.name: value.format.scales(value.length) for value in sums}
+        return tuple(op for op in ops if OPERATIONS[op.kind].multiplies)
 
     def clock_of(self) -> dict[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""

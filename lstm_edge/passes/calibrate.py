@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import QuantizationError
 from lstm_edge.interpret.feed import Feed, walk_calls
+from lstm_edge.interpret.streams import cut_in_streams
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS, multiplied
 from lstm_edge.operations.call import Op
@@ -118,14 +119,17 @@ def chained(program: Program, feed: Feed) -> Feed:
     """Samples of a network that is fed its own states, one after the other as calls of a stream:
     from a reset state alone, no call would show what states are like later.
     """
-    samples, calls, _ = feed.shape
+    _, calls, _ = feed.shape
     fed_back = any(port.partner for port in program.state_inputs)
     if calls > 1 or feed.apart or feed.states or not fed_back or not program.streams:
         return feed
-    streams = max(1, samples // CHAIN)
-    used = streams * (samples // streams)
-    inputs = {name: a[:used].reshape(streams, -1, *a.shape[2:]) for name, a in feed.inputs.items()}
-    return Feed(inputs)
+    return in_chains(feed)
+
+
+def in_chains(feed: Feed) -> Feed:
+    """Samples of a call each as calls of streams, CHAIN of them or a few more each."""
+    samples, _, _ = feed.shape
+    return cut_in_streams(feed, samples // max(1, samples // CHAIN))
 
 
 def parts_to_choose_by(feed: Feed, size: int) -> Iterator[tuple[bool, Feed]]:
@@ -182,10 +186,10 @@ def calibrate(
 def _watch_all(
     program: Program, feed: Feed, watcher: _Watcher, progress: Callable[[int], None]
 ) -> None:
-    """Run all streams of a feed, in chunks."""
-    first, (_, calls, _) = choosing_from(feed), feed.shape
+    """Run all streams of a feed, in chunks; few streams at once, which `Passed` relies on."""
+    first, (streams, calls, _) = choosing_from(feed), feed.shape
     per_stream = sum(a[0].size for a in feed.inputs.values())
-    chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8))
+    chunk = max(1, CHUNK_VALUES // max(1, per_stream * 8)) if first is None else streams
     for watcher.choosing, part in parts_to_choose_by(feed, chunk):
         for port in program.inputs:
             watcher.record(port.value, part.inputs[port.name])

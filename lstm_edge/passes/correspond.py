@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lstm_edge.ir.program import Program
-from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.calibrate import Ranges
 
 
@@ -18,8 +17,7 @@ def with_meanings(program: Program, seen_as: Mapping[str, str], ranges: Ranges) 
     and sums of products before they are requantized. `ranges` lists the values of the float
     program.
     """
-    made = {op.dest: op.kind for block in program.blocks for op in block.ops}
-    sums = {name for name, kind in made.items() if OPERATIONS[kind].multiplies}
+    sums = {product.dest for product in program.products}
     sums |= {state.name for state in program.states if state.next in sums}
     found = {}
     for name in program.values:

@@ -112,7 +112,7 @@ def _groups(
     real: RealRun, program: Program, products: Iterable[Product], runs: Mapping[str, int]
 ) -> dict[str, _Group]:
     """Products by their operands in both programs; the first one names them."""
-    made = {op.matrices[0]: op for block in program.blocks for op in block.ops if op.matrices}
+    made = {op.matrices[0]: op for op in program.products}
     groups: dict[tuple[object, ...], tuple[str, _Group]] = {}
     for product in products:
         op = made.get(product.matrix)

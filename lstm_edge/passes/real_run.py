@@ -110,12 +110,12 @@ class RealRun:
     @cached_property
     def arguments(self) -> dict[str, tuple[str, ...]]:
         """Product -> its arguments."""
-        return {op.dest: op.args for op in _products(self.program)}
+        return {op.dest: op.args for op in self.program.products}
 
     @cached_property
     def _watched(self) -> dict[str, tuple[str, ...]]:
         """Of products with the same arguments, as those of gates, one -> its operands."""
-        first = {op.args: op for op in reversed(_products(self.program))}
+        first = {op.args: op for op in reversed(self.program.products)}
         return {op.dest: multiplied(op) for op in first.values()}
 
     @cached_property
@@ -161,11 +161,6 @@ class _Sums:
         if number < self.real.made_from(self.runs[op.dest], steps):
             means = self.means.setdefault(op.args, [Mean() for _ in range(steps)])
             means[number % steps].add(np.concatenate(args[record.running :], axis=-1))
-
-
-def _products(program: Program) -> list[Op]:
-    ops = (op for block in program.blocks for op in block.ops)
-    return [op for op in ops if OPERATIONS[op.kind].multiplies]
 
 
 def runs_of(program: Program, feed: Feed) -> dict[str, int]:

@@ -48,19 +48,21 @@ def segments_of(program: Program, feed: Feed) -> int:
 
 
 class Passed:
-    """The states of a program at the end of each segment: state -> [streams, n] each."""
+    """What states become at the end of each segment: `next` of a state -> [streams, n] each.
+
+    All streams are to be run at once, from their first step on.
+    """
 
     def __init__(self, program: Program) -> None:
-        self.found: dict[str, list[Array]] = {state.name: [] for state in program.settable}
-        self._names = {state.next: state.name for state in program.settable}
-        self._seen = dict.fromkeys(self._names, 0)
+        self.found: dict[str, list[Array]] = {state.next: [] for state in program.settable}
+        self._seen = dict.fromkeys(self.found, 0)
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         """Keep what a state becomes at the end of a segment."""
         if op.dest in self._seen:
             self._seen[op.dest] += 1
             if self._seen[op.dest] % SEGMENT == 0:
-                self.found[self._names[op.dest]].append(result)
+                self.found[op.dest].append(result)
 
 
 def in_segments(program: Program, feed: Feed, passed: Passed | None = None) -> Feed:
@@ -81,6 +83,6 @@ def in_segments(program: Program, feed: Feed, passed: Passed | None = None) -> F
     states = {}
     for state in program.settable:
         first = np.tile(state.initial, (streams, 1))
-        each = np.stack([first, *passed.found[state.name][: count - 1]], axis=1)
+        each = np.stack([first, *passed.found[state.next][: count - 1]], axis=1)
         states[state.name] = each.reshape(streams * count, 1, -1)
     return Feed(inputs, states)

@@ -30,9 +30,11 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
             stream.write(f"\r{label} [{marks}] {done}/{total}")
             stream.flush()
 
-    yield show
-    if shown:
-        _clear(stream)
+    try:
+        yield show
+    finally:
+        if shown:
+            _clear(stream)
 
 
 @contextmanager

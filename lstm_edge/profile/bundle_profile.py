@@ -87,8 +87,7 @@ def profile_targets(
     if board is not None:
         raise TargetError(
             f"--board {board} is a part with one core, the bundle is for {', '.join(names)}; "
-            "choose one of them with --target of profile, or .on(TARGET) of Python; for a report "
-            "compile for one"
+            "choose one of them with --target, or .on(TARGET) of Python"
         )
     found = []
     for name in names:

@@ -191,7 +191,7 @@ def _study(study: StudyEntry) -> Study:
     (trial,) = (int(each["trial"]) for each in study["points"] if each["chosen"])
     objectives = tuple(str(name) for name in study["objectives"])
     bounds = _real(study["error"]), _real(study["drop"])
-    return Study(int(study["tried"]), trial, objectives, *bounds)
+    return Study(int(study["tried"]), trial, objectives, *bounds, study["compiler"] is not None)
 
 
 def _points(study: StudyEntry) -> tuple[Tried, ...]:
@@ -211,4 +211,5 @@ def _point(each: PointEntry, prefix: str) -> Tried:
         int(each["ram"]),
         _real(each["percent_missed"]),
         not each["on_front"],
+        _real(each["cycles"]),
     )

@@ -13,7 +13,8 @@ from lstm_edge.report.values import Limits, Study, Tried
 
 COSTS: Mapping[str, tuple[str, str, Callable[[Tried], float | None]]] = {
     "instructions": ("Error and instructions", "instructions", lambda each: each.instructions),
-    "flash": ("Error and constants in flash", "bytes", lambda each: float(each.flash)),
+    "cycles": ("Error and cycles", "cycles", lambda each: each.cycles),
+    "flash": ("Error and flash", "bytes", lambda each: float(each.flash)),
     "ram": ("Error and RAM", "bytes", lambda each: each.ram),
 }
 """Objective -> title, unit, and how much of it there is."""
@@ -53,7 +54,7 @@ def front_of(tried: Sequence[Tried], limits: Limits, study: Study | None = None)
     costs = COSTS if study is None else {k: v for k, v in COSTS.items() if k in study.objectives}
     gain = _gain_of(tried, study)
     made = [
-        _chart(name, gain, tried, _wanted(gain, limits, study), study is not None)
+        _chart(name, gain, tried, _wanted(gain, limits, study), study)
         for name in costs
         if len(tried) > 1 and (study is not None or name in BY_DEFAULT)
     ]
@@ -109,12 +110,13 @@ def _goals(each: Tried) -> tuple[float, ...] | None:
 
 
 def _chart(
-    name: str, gain: str, tried: Sequence[Tried], wanted: float | None, all_best: bool
+    name: str, gain: str, tried: Sequence[Tried], wanted: float | None, study: Study | None
 ) -> Chart | None:
-    """Gain over one cost; the best by that cost alone are joined. all_best: the points are a front,
-    so others are good by another cost.
+    """Gain over one cost; the best by that cost alone are joined. The points of a study are a
+    front, so others are good by another cost.
     """
     (title, unit, cost), (upwards, gained) = COSTS[name], GAINS[gain]
+    title = f"Error and {_flash_of(study)}" if name == "flash" else title
     known = [
         (x, y, each)
         for each in tried
@@ -124,7 +126,7 @@ def _chart(
     best = stairs(points)
     series = [
         Series(
-            "best by another cost" if all_best else "tried",
+            "tried" if study is None else "best by another cost",
             tuple(p for p in points if p not in best),
             "rings",
             1,
@@ -151,9 +153,10 @@ def _table(tried: Sequence[Tried], study: Study | None) -> Table:
     columns: list[tuple[str, list[str]]] = [
         ("chosen", ["yes" if each.chosen else "" for each in tried]),
         ("on the front", ["yes" if _is_best(each, tried, study) else "" for each in tried]),
-        ("constants", [f"{each.flash:,} B" for each in tried]),
+        (_flash_of(study), [f"{each.flash:,} B" for each in tried]),
         ("RAM", ["-" if each.ram is None else f"{each.ram:,} B" for each in tried]),
         ("instructions", [_known(each.instructions, whole) for each in tried]),
+        ("cycles", [_known(each.cycles, whole) for each in tried]),
         ("SQNR", [_known(each.sqnr_db, _decibels) for each in tried]),
         ("points lost", [_known(each.points_lost, "{:+.2f}".format) for each in tried]),
         ("missed", [_known(each.missed, "{:.2f} %".format) for each in tried]),
@@ -168,6 +171,11 @@ def _table(tried: Sequence[Tried], study: Study | None) -> Table:
     caption = "What was tried" if study is None else "Points of the study"
     note = f"All: {shared}." if shared else ""
     return Table(caption, ("widths", *(head for head, _ in told)), rows, note)
+
+
+def _flash_of(study: Study | None) -> str:
+    """What flash is of."""
+    return "flash with code" if study is not None and study.code else "constants"
 
 
 def _apart(names: list[str]) -> tuple[list[str], str]:

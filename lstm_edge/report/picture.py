@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lstm_edge.accuracy.text import plural
 from lstm_edge.report.layered import Box, Placed, place
 from lstm_edge.report.lettering import fitted
 from lstm_edge.report.numbers import coordinate, share, whole
@@ -113,10 +114,9 @@ def _view(node: Node, placed: Placed, network: Network) -> BoxView:
 def _lines(node: Node, told: str) -> tuple[str, ...]:
     """Cell, direction and units; MACs and the share of the whole."""
     way = f" {BACKWARD}" if node.backward else ""
-    plural = "" if node.units == 1 else "s"
     second = f"{whole(node.macs)} MACs" if node.macs else "no MACs"
     second = f"{second} · {told}" if told else second
-    return (f"{node.kind}{way}, {node.units} unit{plural}", second)
+    return (f"{node.kind}{way}, {node.units} {plural('unit', node.units)}", second)
 
 
 def _path(way: list[tuple[float, float, float]]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lstm_edge.accuracy.results import Accuracy, ValueAccuracy
+from lstm_edge.accuracy.text import plural
 from lstm_edge.report.numbers import coordinate, share, short, size, whole
 from lstm_edge.report.picture import cost_of, cost_total, is_counted
 from lstm_edge.report.values import CoreCost, Limits, Network
@@ -226,8 +227,8 @@ def _range(name: str, value: ValueAccuracy) -> Range:
     low = max(ends[0] - 1, 0) * FULL / bits
     low_real, high_real = used.low * value.scale, used.high * value.scale
     holds = 2.0**bits * value.scale
-    plural = "" if used.unused_bits == 1 else "s"
-    headroom = f"{used.unused_bits} bit{plural} of headroom" if used.unused_bits else "no headroom"
+    bits_free = f"{used.unused_bits} {plural('bit', used.unused_bits)} of headroom"
+    headroom = bits_free if used.unused_bits else "no headroom"
     return Range(
         name,
         headroom,

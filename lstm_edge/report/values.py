@@ -147,8 +147,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Tried:
-    """Widths, or a point of a study, that were tried. flash: bytes of constants. sqnr_db: infinite
-    where it is exact. missed: percent of the labels. beaten: it is not on the study's front.
+    """Widths, or a point of a study, that were tried. flash: bytes of constants, and of code where
+    the study counts it. sqnr_db: infinite where it is exact. missed: percent of the labels. beaten:
+    it is not on the study's front.
     """
 
     options: str
@@ -160,12 +161,14 @@ class Tried:
     ram: int | None = None
     missed: float | None = None
     beaten: bool = False
+    cycles: float | None = None
 
 
 @dataclass(frozen=True)
 class Study:
     """What points were tried for. tried: how many; of them `ReportValues.tried` has the front.
-    trial: the number of the chosen one. error, drop: bounds in dB and in points of a score.
+    trial: the number of the chosen one. error, drop: bounds in dB and in points of a score. code:
+    flash counts it.
     """
 
     tried: int
@@ -173,6 +176,7 @@ class Study:
     objectives: tuple[str, ...]
     error: float | None = None
     drop: float | None = None
+    code: bool = False
 
 
 @dataclass(frozen=True)

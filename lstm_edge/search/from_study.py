@@ -50,6 +50,7 @@ def entry_of(picked: Tried, found: Found) -> StudyEntry:
         "objectives": list(found.objectives),
         "error": found.limits.decibels,
         "drop": found.limits.points,
+        "compiler": found.compiler,
         "points": [_point(each, found, each in front, each == picked) for each in every],
     }
 
@@ -66,6 +67,7 @@ def _point(each: Tried, found: Found, on_front: bool, is_chosen: bool) -> PointE
         "flash": result.flash,
         "ram": result.ram,
         "instructions": result.instructions,
+        "cycles": result.cycles,
         "on_front": on_front,
         "chosen": is_chosen,
     }

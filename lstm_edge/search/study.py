@@ -54,9 +54,10 @@ class Found:
     most: int | None
 
     @property
-    def compiler(self) -> str:
-        """Whose code flash counts, NO_COMPILER without code."""
-        return str(self.settings.get("compiler", NO_COMPILER))
+    def compiler(self) -> str | None:
+        """Whose code flash counts, None without code."""
+        found = str(self.settings.get("compiler", NO_COMPILER))
+        return None if found == NO_COMPILER else found
 
     @property
     def front(self) -> list[Tried]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from lstm_edge.search.front import Tried, chosen, to_json
 from lstm_edge.search.study import Found
-from lstm_edge.search.tools import NO_COMPILER
 
 WIDTH = 80
 INDENT = " " * 9
@@ -34,7 +33,7 @@ def text(found: Found) -> str:
     for each in front:
         mark = "*" if each is best else " "
         lines += [_figures(each, mark), *_words(each, found.labels[each.point.model])]
-    code = NO_CODE if found.compiler == NO_COMPILER else f"flash: with code of {found.compiler}"
+    code = NO_CODE if found.compiler is None else f"flash: with code of {found.compiler}"
     lines += textwrap.wrap(code, WIDTH, subsequent_indent="  ")
     if len(found.labels) > 1 and "missed" not in found.objectives:
         lines.append(OWN_FLOAT)
@@ -65,7 +64,7 @@ def json_of(found: Found) -> dict[str, Any]:
         "tried": len(found.tried),
         "most": found.most,
         "objectives": list(found.objectives),
-        "compiler": None if found.compiler == NO_COMPILER else found.compiler,
+        "compiler": found.compiler,
         "chosen": None if best is None else best.number,
         "front": [to_json(each, found.labels[each.point.model]) for each in front],
     }

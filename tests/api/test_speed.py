@@ -47,10 +47,12 @@ def samples(streams: int, folder: Path) -> Path:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("units", "seconds"), [(256, 10.0), (512, 30.0)])
-@pytest.mark.parametrize("streams", [1, STEPS // SAMPLE])
+@pytest.mark.parametrize(
+    ("units", "streams", "seconds"),
+    [(256, 1, 10.0), (256, STEPS // SAMPLE, 5.0), (512, 1, 30.0), (512, STEPS // SAMPLE, 14.0)],
+)
 def test_a_network_compiles_in_time(
-    units: int, seconds: float, streams: int, tmp_path: Path
+    units: int, streams: int, seconds: float, tmp_path: Path
 ) -> None:
     """Of processors, which may be half as fast as the one that the limits were found on."""
     words = [network(units, tmp_path), samples(streams, tmp_path)]
@@ -58,8 +60,8 @@ def test_a_network_compiles_in_time(
         [sys.executable, "-c", PROGRAM, *map(str, words)],
         capture_output=True,
         text=True,
-        check=True,
     )
+    assert result.returncode == 0, result.stderr
     took, megabytes = map(float, result.stdout.split())
     assert took < 2.0 * seconds
     assert megabytes < MEGABYTES

@@ -36,9 +36,9 @@ FUNCTIONS = functions(is_float=True)
 WEIGHT_LIMIT = 127
 GATE_FRACTION, PRE_FRACTION = 15, 12
 SQUASHING = ("sigmoid", "tanh", "softsign")
+"""Functions whose results lie within +-1."""
 MOVES = {"slice": 0, "step_at": 0, "slide": 1}
 """Operations whose result holds the numbers of one operand as they are, and which one."""
-"""Functions whose results lie within +-1."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 import lstm_edge
 from lstm_edge.verify import verify
 from tests.oracle.accuracy import told_by
 from tests.oracle.accuracy_models import Trained, find_trained
+from tests.oracle.accuracy_table import SHARED
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 KNOWN = SHARED if (SHARED / "models" / "manifest.json").is_file() else None
 MOST = 3.5
 """dB between what is told and what unseen samples give: 3, and a bit for computers that sum floats
@@ -27,6 +25,7 @@ def test_compile_tells_what_unseen_samples_give(trained: Trained) -> None:
     unseen = {output.name: output.error.sqnr_db for output in found.outputs}
     assert all(found.streams == len(trained.test[name]) or not trained.stream
                for name in trained.calibration)  # fmt: skip
+    assert told_by(model).keys() == {port.name for port in model.program.outputs}
     for name, told in told_by(model).items():
         gap = told - (unseen[name] or 0.0)
         hangs = any("of one " in line for line in model.errors if f" {name}: " in line)

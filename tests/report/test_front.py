@@ -59,7 +59,7 @@ def test_a_model_from_a_study_keeps_its_front(study: str, tmp_path: Path) -> Non
         f"study  trial {chosen['trial']}, one of {len(known.front)} on the front of 16 points tried"
     )
     values = collect(made.bundle, verify(made.bundle, None, ()))
-    assert values.study == Study(16, chosen["trial"], OBJECTIVES, 30.0)
+    assert values.study == Study(16, chosen["trial"], OBJECTIVES, 30.0, code=bool(known.compiler))
     assert sum(each.chosen for each in values.tried) == 1
     text = page(values)
     assert f"{len(known.front)} of 16 points that were tried" in text
@@ -110,6 +110,23 @@ def test_a_study_is_drawn_by_what_it_was_asked_for() -> None:
     )  # fmt: skip
     assert [row[0] for row in found.table.rows] == ["x=0", "x=1", "x=2", "x=3"]
     assert found.table.note == "All: scheme=int8."
+
+
+def test_cycles_and_code_are_told_where_a_study_counts_them() -> None:
+    """Flash is constants alone where there was no compiler."""
+    points = [replace(each, cycles=900.0 + k) for k, each in enumerate(several(3))]
+    study = Study(3, 1, ("error", "flash", "cycles"), code=True)
+    found = front_of(points, Limits(), study)
+    assert found is not None
+    assert [(one.title, one.x_name) for one in found.charts] == [
+        ("Error and cycles", "cycles"),
+        ("Error and flash with code", "bytes"),
+    ]
+    assert {"flash with code", "cycles"} <= set(found.table.head)
+    without = front_of(several(3), Limits(), replace(study, code=False))
+    assert without is not None
+    assert "constants" in without.table.head
+    assert "cycles" not in without.table.head
 
 
 def test_labels_missed_are_drawn_as_labels_that_are_right() -> None:

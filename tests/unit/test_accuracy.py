@@ -85,6 +85,9 @@ def test_parts_have_the_error_of_all_of_them_together() -> None:
     for name in ("max_abs", "rms", "signal", "sqnr_db", "numbers"):
         assert getattr(parts, name) == pytest.approx(getattr(whole, name)), name
     assert parts.by_step == {}
+    exact = joined([tallied(real, real), whole])
+    assert exact.moving == pytest.approx(whole.moving), "a part without an error moves, too"
+    assert exact.without_mean_db == pytest.approx((whole.without_mean_db or 0.0) + 3.0103)
     endless = tallied(vectors(np.inf, 0.0), vectors(1.0, 0.0))
     assert joined([endless, whole]).sqnr_db is None
 

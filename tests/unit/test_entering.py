@@ -147,7 +147,9 @@ def test_the_bias_takes_back_what_errors_of_operands_add_up_to(options_at: int) 
     known = {last: one.known[last]}
     after = lowered(one.model, one.ranges, OPTIONS[options_at], known).program
     (port,) = after.outputs
-    scale = next(s for name, s in after.row_scales.items() if name.startswith(last.split(".")[0]))
+    sums = (after.values[product.dest] for product in after.products)
+    dense = next(value for value in sums if value.name.startswith(last.split(".")[0]))
+    scale = dense.format.scales(dense.length)
     before, now = output_error(one.first.program, one), output_error(after, one)
     assert np.all(now <= 0.5 * scale + 0.55 * port.scale)
     assert now.mean() < 0.5 * before.mean()

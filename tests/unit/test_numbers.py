@@ -14,7 +14,7 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import FLOOR, multiply
 from lstm_edge.passes.formats import Chosen, Formats
 from lstm_edge.passes.lower_function import lower_function
-from lstm_edge.passes.lower_input import holds_zero, stored
+from lstm_edge.passes.lower_input import holds_zero, stored, unpacked
 from lstm_edge.passes.numbers import Joined, Kept, Number, number, wide
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.storing import Storing
@@ -90,3 +90,16 @@ def test_a_gate_times_a_wide_value_takes_the_finer_gate() -> None:
     with_it = multiply(s.builder, gate, made(s, "c"), "one", "")
     without = multiply(s.builder, replace(gate, centred=None), made(s, "d"), "other", "")
     assert (with_it.lost, without.lost) == (1.5 * FLOOR, FLOOR)
+
+
+@pytest.mark.parametrize("zero_point", [[0, 0], [3, 3000]])
+def test_what_a_layer_scaled_has_that_scale_on_its_way_to_fixed_point(
+    zero_point: list[int],
+) -> None:
+    s, gained = storing(), np.array([1.5, 0.3])
+    x = s.packed(s.builder.value("x", 2, SENSORS), SENSORS)
+    packed = SENSORS.with_meaning(gained, np.array(zero_point))
+    unpacked(s.builder, replace(x, real="norm.y", packed=packed), "y")
+    lifted = s.builder.values["y_in_lifted"]
+    shifts = np.log2(gained / lifted.format.scales(2))
+    assert shifts[0] == shifts[1] == np.rint(shifts[0]) > 0

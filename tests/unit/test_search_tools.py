@@ -102,7 +102,7 @@ def test_less_code_is_on_the_front_where_code_counts(counted: Found) -> None:
     assert "flash: with code of " in text
     assert max(map(len, text.splitlines())) <= 80
     listed = table.json_of(counted)
-    assert listed["compiler"] == counted.compiler != NO_COMPILER
+    assert listed["compiler"] == counted.compiler is not None
     assert all(each["cycles"] and each["stack"] for each in listed["front"])
 
 
@@ -157,12 +157,12 @@ def test_who_joins_does_as_the_study_does(
     joined = task(objectives=("error", "flash"))
     without, coded = str(tmp_path / "without"), str(tmp_path / "coded")
     first = search_study(replace(joined, code=False), without, trials=1)
-    assert first.compiler == NO_COMPILER
-    assert search_study(joined, without, trials=2).compiler == NO_COMPILER
+    assert first.compiler is None
+    assert search_study(joined, without, trials=2).compiler is None
     with pytest.raises(DataError, match="whose code flash counts"):
         search_study(replace(joined, code=True), without)
     found = search_study(joined, coded, trials=2)
-    assert "gcc" in found.compiler
+    assert "gcc" in str(found.compiler)
     # Another version counts other bytes.
     for place in (study, sys.modules[tools_for.__module__]):
         monkeypatch.setattr(place, "compiler_of", lambda _: "gcc of tomorrow")
@@ -230,30 +230,3 @@ def test_a_stack_without_a_bound_is_within_no_limit() -> None:
     result = Result(1, 1, 1, 40.0, cycles=1, stack=None, whole=True)
     assert pareto([Tried(0, point, result)], OBJECTIVES, Limits())
     assert not pareto([Tried(0, point, result)], OBJECTIVES, Limits(stack=10**6))
-
-
-def test_the_command_gives_numpy_one_thread_and_keeps_what_a_user_says(tmp_path: Path) -> None:
-    """Before numpy is imported, since it is then that it looks."""
-    pytest.importorskip("threadpoolctl")
-    program = """
-import sys
-from lstm_edge.cli.search import command
-assert "numpy" not in sys.modules
-command.main(sys.argv[1:], standalone_mode=False)
-import threadpoolctl
-print(max(each["num_threads"] for each in threadpoolctl.threadpool_info()))
-"""
-    model = ROOT / "tests" / "fixtures" / "head_last.legacy.onnx"
-    words = [sys.executable, "-c", program, str(model), "--target", "cortex-m4", "--no-code"]
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    for said, threads in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")):
-        env = {**clean, **said, "PYTHONPATH": str(ROOT)}
-        study_file = str(tmp_path / threads)
-        found = subprocess.run(
-            [*words, "--trials", "1", "--study", study_file],
-            env=env,
-            capture_output=True,
-            text=True,
-        )
-        assert found.returncode == 0, found.stderr
-        assert found.stdout.splitlines()[-1] == threads

@@ -8,6 +8,7 @@ import pytest
 from lstm_edge.interpret.feed import Feed, run_numpy, stored_feed
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
+from lstm_edge.passes import calibrate as calibrating
 from lstm_edge.passes import segments
 from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_real import lower_real
@@ -63,8 +64,13 @@ def test_segments_give_what_the_whole_stream_gives(cell: str, streams: int) -> N
     assert not np.allclose(outputs(program, forgetful), wanted, atol=1e-3)
 
 
-def test_calibration_sees_the_states_where_segments_begin() -> None:
-    program, whole = lower_real(model_of()), stream()
+@pytest.mark.parametrize("streams", [1, 3])
+def test_calibration_sees_the_states_where_segments_begin(
+    monkeypatch: pytest.MonkeyPatch, streams: int
+) -> None:
+    """Of few streams at once, however long they are."""
+    monkeypatch.setattr(calibrating, "CHUNK_VALUES", 1)
+    program, whole = lower_real(model_of()), stream(streams)
     ranges = calibrate(program, whole, from_data=True)
     assert ranges.passed is not None
     again = in_segments(program, whole)

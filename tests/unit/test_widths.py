@@ -47,7 +47,7 @@ def test_a_weight_takes_half_a_byte_or_one_or_two(bits: int, power_of_two: bool)
     code = rendered(program, HOST, "gates")
     sizes = measure(program, HOST, code, None, None)
     ports = [c for c in code.constants if c.name.startswith("net_x_")]
-    rows = [program.values[name].length for name in program.row_scales]
+    rows = [program.values[product.dest].length for product in program.products]
     each = {n for _, k, args, _ in operations(program) if k in ("mulw", "drop") for n in args}
     vectors = [n for n in each & set(program.constants) if len(program.constants[n]) > 1]
     width = 1 if power_of_two else 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -44,14 +46,15 @@ def as_fixed(b: Builder, value: Value, name: str) -> Value:
 
 
 def unpack_input(b: Builder, value: Value, meaning: Format, name: str) -> Value:
-    """A model input with a scale per feature as fixed point, for elementwise use."""
-    fmt, scale, zero_point = (
-        value.format,
-        meaning.scales(value.length),
-        meaning.zero_points(value.length),
-    )
-    low, high = fmt.low - int(zero_point.max()), fmt.high - int(zero_point.min())
+    """A model input with a scale per feature as fixed point, for elementwise use.
+
+    meaning: the scale and zero point of each number, which a layer may have changed.
+    """
+    scale, zero_point = meaning.scales(value.length), meaning.zero_points(value.length)
+    value = replace(value, format=value.format.with_meaning(scale, zero_point))
     if np.any(zero_point != 0):
+        low = value.format.low - int(zero_point.max())
+        high = value.format.high - int(zero_point.min())
         points = Format("int32", 1.0, int(zero_point.min()), int(zero_point.max()))
         offset = b.vector(f"{name}_zero_point", zero_point, points)
         centred = Format("int32", 1.0, low, high).with_meaning(scale)
