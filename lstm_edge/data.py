@@ -13,6 +13,7 @@ from lstm_edge.data_checks import check_magnitudes, says_nothing, told_of
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.interpret.given import Given, feeds_of, given, together
 from lstm_edge.interpret.streams import STREAM_STEPS, first_calls, goes_on, in_a_row
+from lstm_edge.interpret.symbols import with_unseen
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import Calibration
 from lstm_edge.passes.calibrate import CHAIN, in_chains
@@ -93,7 +94,7 @@ def load_data(calibration: Any, program: Program) -> Data:
         nothing, alike = says_nothing(program, found)
         notes += nothing or told_of(program, (used,), (back,), too_few=too_few)
     return Data(
-        _as_calls(program, used),
+        _as_calls(program, *with_unseen(program, (used,))),
         in_a_row(program, back),
         _stored(program, {name: arrays[name][held] for name in names if name in arrays}),
         calibration is not None,
@@ -131,6 +132,7 @@ def _of_recordings(program: Program, found: Given) -> Data:
     raw = [found.recordings[k] for k in np.flatnonzero(held)]
     nothing, alike = says_nothing(program, found)
     notes = nothing or told_of(program, used, back, too_few=too_few)
+    used = with_unseen(program, used)
     return Data(
         together(program, used),
         together(program, back),
@@ -182,10 +184,11 @@ def folds(program: Program, data: Data) -> tuple[tuple[Feed, Feed], ...]:
     part = np.arange(samples) * count // samples
     return tuple(
         (
-            _as_calls(program, data.whole.pick(np.flatnonzero(part != k))),
+            _as_calls(program, *with_unseen(program, (used,))),
             in_a_row(program, data.whole.pick(np.flatnonzero(part == k))),
         )
         for k in range(count)
+        for used in (data.whole.pick(np.flatnonzero(part != k)),)
     )
 
 
