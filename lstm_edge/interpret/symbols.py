@@ -1,5 +1,4 @@
-"""Symbols among the inputs: ids, and features of 0 and 1. Which of them do data never show, and what
-would the data be if they did?
+"""Symbols among the inputs: ids, and features of 0 and 1; and data with those that never come.
 
 What data never show has no range, no variance and no say in how weights are rounded. Of a symbol it
 is known what it is like when it comes: an id is another row of the table, a feature is 1 in place
@@ -10,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.choices import SymbolKind
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Port, Program
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
-Kind = Literal["ids", "one-hot", "flags"]
 
-SHARE = 8
-"""At most every eighth step gets a symbol that never came: the others stay typical."""
+SHARE = 4
+"""At most every fourth step gets a symbol that never came: the others stay typical."""
 LEAST_VARIED = 2
 """So many features that are 0 and 1 make a neighbour of them, always 0, another one of theirs."""
 
@@ -38,7 +37,7 @@ class Symbols:
     """
 
     port: str
-    kind: Kind
+    kind: SymbolKind
     columns: Ints
     unseen: Ints
     total: int
@@ -75,7 +74,9 @@ def _ids(port: Port, parts: Sequence[Array]) -> Iterator[Symbols]:
 
 
 def _binary(port: Port, parts: Sequence[Array]) -> Iterator[Symbols]:
-    """Neighbouring features that are 0 or 1: a whole input, or part of one where at most one is."""
+    """Neighbouring features that are 0 or 1: a whole input, or a part of one where at each step at
+    most one is 1, or equally many are, as of several one-hot vectors.
+    """
     binary = np.logical_and.reduce([((p == 0) | (p == 1)).all(axis=0) for p in parts])
     ever = np.logical_or.reduce([(p != 0).any(axis=0) for p in parts])
     always = np.logical_and.reduce([(p != 0).all(axis=0) for p in parts])
@@ -85,9 +86,11 @@ def _binary(port: Port, parts: Sequence[Array]) -> Iterator[Symbols]:
         varied = ever[columns] & ~always[columns]
         if varied.sum() < LEAST_VARIED:
             continue
-        one = all(bool((part[:, columns].sum(axis=1) <= 1).all()) for part in parts)
-        if one or len(columns) == len(binary):
-            kind: Kind = "one-hot" if one else "flags"
+        ones = [part[:, columns].sum(axis=1) for part in parts]
+        one = all((each <= 1).all() for each in ones)
+        alike = all((each == ones[0][0]).all() for each in ones)
+        if one or alike or len(columns) == len(binary):
+            kind: SymbolKind = "one-hot" if one else "flags"
             yield Symbols(port.name, kind, columns, columns[~varied], len(columns))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.passes.round_weights import Hessian
+from lstm_edge.passes.round_weights import LEAST_DAMPING, Hessian
 from lstm_edge.rounding import Doubles, Ints
 
 LEAST_TO_CHOOSE = 12
@@ -71,8 +71,18 @@ class Moments:
                 del self._in_units[next(iter(self._in_units))]
             square = np.outer(unit, unit)
             hessian = Hessian(self.covariance / square)
-            self._in_units[key] = InUnits(hessian, self.held_back / square)
+            held_back = _still_count(hessian.covariance, self.held_back / square)
+            self._in_units[key] = InUnits(hessian, held_back)
         return self._in_units[key]
+
+
+def _still_count(covariance: Doubles, held_back: Doubles) -> Doubles:
+    """What is chosen by, where columns that never moved may: a little, as by damping. Else a range
+    that cuts their weights off would cost nothing.
+    """
+    own = np.diag(held_back)
+    still = (np.diag(covariance) == 0.0) & (own == 0.0)
+    return np.asarray(held_back + np.diag(np.where(still, LEAST_DAMPING * own.mean(), 0.0)))
 
 
 class Sums:
