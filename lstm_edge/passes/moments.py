@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.passes.round_weights import LEAST_DAMPING, Hessian
+from lstm_edge.passes.round_weights import Hessian
 from lstm_edge.rounding import Doubles, Ints
 
 LEAST_TO_CHOOSE = 12
 """Vectors to choose by, at least."""
 TOGETHER = 256
 """Vectors whose products are summed at a time: all sums are read and written for that."""
+STILL_SHARE = 0.1
+"""A column that never moved counts with this share of the mean of all when roundings are chosen, as
+it may move later: else a range that cuts its weights off would cost nothing.
+"""
 KEPT_UNITS = 3
 """Units of the operands that moments are kept in: a search tries three widths again and again."""
 
@@ -77,12 +81,10 @@ class Moments:
 
 
 def _still_count(covariance: Doubles, held_back: Doubles) -> Doubles:
-    """What is chosen by, where columns that never moved may: a little, as by damping. Else a range
-    that cuts their weights off would cost nothing.
-    """
+    """What is chosen by, with columns that never moved: see STILL_SHARE."""
     own = np.diag(held_back)
     still = (np.diag(covariance) == 0.0) & (own == 0.0)
-    return np.asarray(held_back + np.diag(np.where(still, LEAST_DAMPING * own.mean(), 0.0)))
+    return np.asarray(held_back + np.diag(np.where(still, STILL_SHARE * own.mean(), 0.0)))
 
 
 class Sums:
