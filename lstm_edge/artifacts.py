@@ -134,7 +134,8 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
     found["files"] = files
     found["tool"] = Tool(name="lstm-edge", version=__version__)
     found["calibration"] = made.data.origin
-    if made.data.from_file and (symbols := _symbols(made.data)):
+    known = made.data.from_file and not program.is_float
+    if known and (symbols := _symbols(made.data)):
         found["symbols"] = symbols
     found["warnings"] = list(made.warnings)
     return cast(Manifest, found)

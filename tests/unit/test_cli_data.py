@@ -125,6 +125,7 @@ def test_symbols_that_never_come_are_told(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
     expected = {"input": "x", "kind": "one-hot", "first": 0, "symbols": 3, "never_seen": 1}
     assert manifest["symbols"] == [expected]
+    assert "never seen" not in done("compile", OPEN, *words, "--scheme", "float32").stdout
     done("compile", OPEN, "--target", "host", "-o", tmp_path / "b")
     assert "symbols" not in json.loads((tmp_path / "b" / "manifest.json").read_text())
 
