@@ -67,10 +67,10 @@ def activation_format(
 ) -> Format:
     """The format of a vector that enters a matrix product.
 
-    bits: 8, 12 to 14, or 16; largest: magnitude that calibration saw; bound: one that cannot be exceeded,
-    used where it is at most BOUND_SLACK times that, or 1. At 12 and 16 bits scales are powers of
-    two, and a range that is calibrated gets two bits on top, as far as 16 bits go. power_of_two: at
-    8 bits, too.
+    bits: 8, 12 to 14, or 16; largest: magnitude that calibration saw; bound: one that cannot be
+    exceeded, used where it is at most BOUND_SLACK times that, or 1. Above 8 bits scales are powers
+    of two, and a range that is calibrated gets two bits on top, as far as SPLIT_BITS or 16 bits go.
+    power_of_two: at 8 bits, too.
     """
     seen = max(largest, SMALLEST) * MARGIN
     if bits == 8:
