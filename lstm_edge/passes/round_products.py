@@ -49,10 +49,17 @@ class Rounding:
         called: Called,
         reads: tuple[str, ...],
         columns: Ints,
+        *,
+        wide: bool = False,
     ) -> Rows:
-        """Rows of operands that share an accumulator: `columns` of the float program's `reads`."""
+        """Rows of operands that share an accumulator: `columns` of the float program's `reads`.
+
+        wide: with twice the bits of the layer's weights.
+        """
         moments = self._known(operands, called, reads, columns)
-        return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+        scheme = self.scheme(called.layer)
+        scheme = replace(scheme, bits=2 * scheme.bits) if wide else scheme
+        return quantize_rows(operands, bias, moments, called.source, scheme)
 
     def doubled_rows(
         self,
