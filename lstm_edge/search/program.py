@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 from lstm_edge.choices import Optimize, Unroll
-from lstm_edge.data import Data, steps_of
+from lstm_edge.data import Data, some_samples, steps_of
 from lstm_edge.emit.constants import constant_bytes, constants_of
 from lstm_edge.emit.memory import allocate
 from lstm_edge.emit.ports import port_names
@@ -22,8 +22,10 @@ from lstm_edge.passes.quantize import quantize
 from lstm_edge.passes.real_run import RealRun
 from lstm_edge.passes.select import select
 from lstm_edge.search.judge import Judge
+from lstm_edge.search.mixed import Mixed
+from lstm_edge.search.sensitivity import pieces_of
 from lstm_edge.search.widen import Matrices
-from lstm_edge.search.widths import Attempt, Bound, Space, search
+from lstm_edge.search.widths import Attempt, Bound, Mix, Space, search
 from lstm_edge.sizes import ram_of
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
@@ -116,8 +118,20 @@ def find_program(
     """The cheapest program that holds the bound, and all that were tried; others as of `search`."""
     layers = matrices_of(attempts.calibrated)
     names, parts = tuple(each.layer for each in layers), {m.layer: m.parts for m in layers}
-    space = Space(wanted.options, wanted.weights, wanted.activations, names, parts)
+    mix = partial(mix_of, attempts.calibrated, wanted.options)
+    space = Space(wanted.options, wanted.weights, wanted.activations, names, parts, mix)
     return search(space, wanted.bound, attempts.at, progress, otherwise)
+
+
+def mix_of(calibrated: Calibrated, options: Options) -> Mix:
+    """The matrices of a model, as `mixed` widths choose among them."""
+    narrow = replace(options, weights=4, layers={})
+    with calibrated.watch.lap("lower"):
+        made = lowered(calibrated.model, calibrated.ranges, narrow)
+    reference = calibrated.reference
+    with calibrated.watch.lap("weigh matrices"):
+        pieces = pieces_of(reference, made, some_samples(calibrated.data.calibration, reference))
+    return Mixed(reference, pieces)
 
 
 def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
