@@ -220,14 +220,24 @@ def check_samples(labels: tuple[Labels, ...], feed: Feed) -> None:
 def scores_of(
     program: Program, reference: Program, labels: tuple[Labels, ...], measured: Measured
 ) -> tuple[Score, ...]:
-    """The score of each labelled output, from what both programs gave."""
+    """The score of each labelled output, from what was measured of both programs."""
+    return scores_from(program, reference, labels, (measured.real, measured.ours))
+
+
+def scores_from(
+    program: Program,
+    reference: Program,
+    labels: tuple[Labels, ...],
+    results: tuple[Results, Results],
+) -> tuple[Score, ...]:
+    """The same from what the reference and the program gave."""
     found = []
     for each in labels:
         ports = (
             next(p for p in which.outputs if p.name == each.output)
             for which in (reference, program)
         )
-        stored = measured.real.outputs[each.output], measured.ours.outputs[each.output]
+        stored = tuple(result.outputs[each.output] for result in results)
         real, ours = (
             _vectors(dequantize(which, port, array), port)
             for which, port, array in zip((reference, program), ports, stored, strict=True)

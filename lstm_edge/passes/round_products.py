@@ -132,9 +132,9 @@ class Rounding:
             known = [one for one in each if one is not None]
             moments = tuple(known) if len(known) == steps else ()
         rows = quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
-        each = _changes(operands, rows, moments)
-        weights = np.stack([change.weights for change in each])
-        self.changes[matrix] = Change(weights, np.asarray(sum(change.bias for change in each)))
+        changes = _changes(operands, rows, moments)
+        weights = np.stack([change.weights for change in changes])
+        self.changes[matrix] = Change(weights, np.asarray(sum(change.bias for change in changes)))
         return rows
 
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstm_edge.accuracy.limit import is_limit, remedy, rounding_db
-from lstm_edge.accuracy.measure import measure
-from lstm_edge.accuracy.results import Measured
 from lstm_edge.data import Data, some_samples
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.feed import Arrays, Feed, Results, feed_of, run_numpy
+from lstm_edge.interpret.feed import Arrays, Feed, Results, feed_of, run_numpy, stored_feed
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.labels import (
     Labels,
@@ -20,9 +18,9 @@ from lstm_edge.labels import (
     decided_by,
     holds_inputs,
     read_labels,
-    scores_of,
+    scores_from,
 )
-from lstm_edge.passes.quantize import MOST_DECIBELS, output_decibels
+from lstm_edge.passes.quantize import MOST_DECIBELS, decibels_of_each
 from lstm_edge.search.likely import Margins, likely_loss, margins_of
 from lstm_edge.search.widths import Judged
 
@@ -42,10 +40,13 @@ class Judge:
     integers: bool = True
     known: tuple[tuple[Labels, ...], Feed] | None = None
     real: Results = field(init=False)
+    real_labelled: Results = field(init=False)
     margins: tuple[Margins | None, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        self.real = run_numpy(self.reference, self.feed, exact=False)
+        self.real = self.real_labelled = run_numpy(self.reference, self.feed, exact=False)
+        if self.labelled is not None and self.labelled is not self.feed:
+            self.real_labelled = run_numpy(self.reference, self.labelled, exact=False)
         if self.known is not None:
             labels, feed = self.known
             real = run_numpy(self.reference, feed, exact=False)
@@ -53,26 +54,29 @@ class Judge:
 
     def judged(self, program: Program) -> Judged:
         """The worst output, and the most that a score lost."""
-        each = output_decibels(program, self.real, self.feed)
+        ours = run_numpy(program, stored_feed(program, self.feed))
+        each = decibels_of_each(program, self.real, ours, self.feed.shape)
         worst = min(each) if self.integers else self._worst_of_reals(program, each)
         limit = ""
         if worst in each:
             limit = self._limit(program, program.outputs[each.index(worst)], worst)
         if self.labelled is None:
             return Judged(worst, limit=limit)
-        measured = measure(program, self.reference, self.labelled, exact=False)
-        scores = scores_of(program, self.reference, self.labels, measured)
+        if self.labelled is not self.feed:
+            ours = run_numpy(program, stored_feed(program, self.labelled))
+        results = self.real_labelled, ours
+        scores = scores_from(program, self.reference, self.labels, results)
         lost = 0.0 - min(score.points for score in scores)
         missed = 100.0 - min(score.integer_percent for score in scores)
-        return Judged(worst, lost, missed, limit, self._likely(program, measured))
+        return Judged(worst, lost, missed, limit, self._likely(program, ours))
 
-    def _likely(self, program: Program, measured: Measured) -> float | None:
+    def _likely(self, program: Program, results: Results) -> float | None:
         """The most that a score is likely to lose, of those that have margins."""
         found = []
         for labels, whole in zip(self.labels, self.margins, strict=False):
-            judged = margins_of(labels, self.reference, measured.real)
+            judged = margins_of(labels, self.reference, self.real_labelled)
             if whole is not None and judged is not None:
-                ours = decided_by(labels, program, measured.ours)
+                ours = decided_by(labels, program, results)
                 found.append(likely_loss(whole, judged, ours))
         return max(found, default=None)
 

@@ -24,6 +24,12 @@ Doubles = npt.NDArray[np.float64]
 
 UNSEEN = 400
 """Samples of a score that has to hold, at least: of fewer, chance decides more than widths."""
+ASSUMED = 20
+"""So many decisions more are assumed to be as near as those of a network that is not sure of any:
+of few samples perhaps none is near by chance.
+"""
+DEVIATIONS = 1.5
+"""By which a score may come out worse than it is likely to."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +83,34 @@ def margins_of(labels: Labels, reference: Program, real: Results) -> Margins | N
 
 
 def likely_loss(whole: Margins, judged: Margins, ours: Doubles) -> float:
-    """Points that a score of UNSEEN or more samples loses, with the deviation of such a score.
+    """Points that a score of UNSEEN or more samples loses, with DEVIATIONS of such a score.
 
     whole: of all that have labels. judged: of those that `ours`, outputs [samples, steps, n] of
     the integer program, are of.
     """
-    error = judged.moved(ours) - judged.margin
-    near = judged.margin <= np.median(judged.margin)
-    spread = float(np.sqrt(np.mean(error[near] ** 2)))
+    moved = judged.moved(ours)
+    middle = float(np.median(judged.margin))
+    near = judged.margin <= middle
+    spread = float(np.sqrt(np.mean((moved - judged.margin)[near] ** 2)))
     chance = _chances(whole.margin, spread)
     loss = float(np.mean(chance * whole.stake))
-    deviation = sqrt(float(np.mean(chance)) / max(len(chance), UNSEEN))
-    return 100.0 * (loss + deviation)
+    unsure = min(0.2 * spread / middle, 0.5) if middle > 0.0 else 0.5 * (spread > 0.0)
+    changes = (float(chance.sum()) + ASSUMED * unsure) / (len(chance) + ASSUMED)
+    deviation = sqrt(changes / max(len(chance), UNSEEN))
+    return 100.0 * (loss + DEVIATIONS * max(deviation, _between_samples(judged, moved)))
+
+
+def _between_samples(judged: Margins, moved: Doubles) -> float:
+    """The deviation of what is lost in samples of several steps, which are not decided one by one:
+    a word is missed in all of its steps.
+    """
+    samples, steps = judged.labels.numbers.shape
+    if steps == 1 or samples == 1:
+        return 0.0
+    lost = np.bincount(
+        judged.counted // steps, weights=(moved < 0.0) * judged.stake, minlength=samples
+    )
+    return float(np.std(lost) * sqrt(samples) / len(moved))
 
 
 def _chances(margin: Doubles, spread: float) -> Doubles:

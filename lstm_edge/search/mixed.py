@@ -48,7 +48,7 @@ class Mixed:
         return replace(usual, weights=weights, layers=kept)
 
     def _not_worth_it(self, chosen: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Narrow matrices with fewer bytes in a row than a sum of its own takes, beside wide ones."""
+        """Narrow matrices beside wide ones, with fewer bytes in a row than a sum of its own."""
         found = set()
         for block in self.reference.blocks:
             for op in block.ops:

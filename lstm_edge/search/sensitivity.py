@@ -49,7 +49,7 @@ def pieces_of(reference: Program, lowered: Lowered, feed: Feed) -> tuple[Piece, 
     feed = feed.pick(np.arange(min(MOST_SAMPLES, feed.shape[0])))
     feed = feed.first_steps(reference, MOST_STEPS)
     real = run_numpy(reference, feed, exact=False)
-    found = []
+    found: list[Piece] = []
     for block in reference.blocks:
         for op in block.ops:
             for matrix in op.matrices:
@@ -112,4 +112,3 @@ def _noise(real: Results, ours: Results) -> float:
 
 def _squares(array: Doubles) -> Doubles:
     return np.asarray(array.astype(np.float64) ** 2)
-
