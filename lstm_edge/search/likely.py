@@ -24,9 +24,13 @@ Doubles = npt.NDArray[np.float64]
 
 UNSEEN = 400
 """Samples of a score that has to hold, at least: of fewer, chance decides more than widths."""
-ASSUMED = 20
+ASSUMED = 40
 """So many decisions more are assumed to be as near as those of a network that is not sure of any:
 of few samples perhaps none is near by chance.
+"""
+LOST = 1 / 3
+"""Of the decisions that change, so many more are lost than won, at least: a few samples in which
+more are won say nothing.
 """
 DEVIATIONS = 1.5
 """By which a score may come out worse than it is likely to."""
@@ -96,6 +100,7 @@ def likely_loss(whole: Margins, judged: Margins, ours: Doubles) -> float:
     loss = float(np.mean(chance * whole.stake))
     unsure = min(0.2 * spread / middle, 0.5) if middle > 0.0 else 0.5 * (spread > 0.0)
     changes = (float(chance.sum()) + ASSUMED * unsure) / (len(chance) + ASSUMED)
+    loss = max(loss, LOST * changes)
     deviation = sqrt(changes / max(len(chance), UNSEEN))
     return 100.0 * (loss + DEVIATIONS * max(deviation, _between_samples(judged, moved)))
 

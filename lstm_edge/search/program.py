@@ -31,6 +31,12 @@ from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
 
 
+CODE_OF_A_KERNEL = 900
+"""Bytes that a second kernel takes, with its loop: 500 on a Cortex-M55, 800 to 1,000 on a Cortex-M4,
+1,400 on a Cortex-M0, by the sizes of the digits example.
+"""
+
+
 @dataclass(frozen=True)
 class Calibrated:
     """A model with what calibration saw of its data."""
@@ -78,12 +84,14 @@ class Code:
 @dataclass(frozen=True)
 class Price:
     """What a program takes, without any C. flash: bytes of weights and tables; ram: of states and
-    scratch; instructions: about so many a step, None where nothing is known.
+    scratch; instructions: about so many a step, None where nothing is known; kernels: how many
+    there are.
     """
 
     flash: int
     ram: int
     instructions: int | None
+    kernels: int
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,8 @@ class Attempts:
             price = price_of(program, self.target, self.code, steps)
         with watch.lap("judge"):
             judged = self.judge.judged(program)
-        return Attempt(options, program, price.flash, price.instructions or 0, price.ram, judged)
+        instructions, code = price.instructions or 0, CODE_OF_A_KERNEL * max(price.kernels - 1, 0)
+        return Attempt(options, program, price.flash, instructions, price.ram, judged, code)
 
 
 def find_program(
@@ -146,6 +155,7 @@ def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
         sum(constant_bytes(constants)),
         ram["state"] + ram["scratch"],
         None if instructions is None else round(instructions),
+        len({each.kernel.name for each in selection.tiles.values() if each.kernel is not None}),
     )
 
 

@@ -71,7 +71,7 @@ class Judged:
 @dataclass(frozen=True)
 class Attempt(Generic[Made]):
     """One choice of widths. flash: bytes of constants; instructions: about so many a step; state:
-    bytes of RAM.
+    bytes of RAM; code: bytes that it takes about more than with a single kernel.
     """
 
     options: Options
@@ -80,11 +80,12 @@ class Attempt(Generic[Made]):
     instructions: int
     state: int
     judged: Judged
+    code: int = 0
 
     @property
     def cost(self) -> tuple[int, int, int]:
         """What is to be small, the most important first."""
-        return self.flash, self.instructions, self.state
+        return self.flash + self.code, self.instructions, self.state
 
 
 class Mix(Protocol):

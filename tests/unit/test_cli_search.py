@@ -55,10 +55,14 @@ def test_auto_holds_the_bound_and_says_what_was_tried(tmp_path: Path) -> None:
 
 
 def test_auto_alone_holds_40_db(tmp_path: Path) -> None:
+    """With some matrices of the LSTM in 4 bits, where that pays."""
     done(*BASE, "--weights", "auto", "-o", tmp_path / "out")
-    (chosen,) = [each for each in manifest(tmp_path / "out")["search"] if each["chosen"]]
+    tried = manifest(tmp_path / "out")["search"]
+    (chosen,) = [each for each in tried if each["chosen"]]
     assert chosen["sqnr_db"] >= 40.0
-    assert chosen["options"] == "weights=int8 activations=12"
+    for each in tried:
+        if each["options"] in ("weights=int4 activations=12", "weights=int8 activations=12"):
+            assert each is chosen or each["sqnr_db"] < 40.0 or each["flash"] > chosen["flash"]
 
 
 def test_labels_say_that_int4_will_do(tmp_path: Path) -> None:
