@@ -24,9 +24,13 @@ Doubles = npt.NDArray[np.float64]
 
 UNSEEN = 400
 """Samples of a score that has to hold, at least: of fewer, chance decides more than widths."""
-ASSUMED = 40
+ASSUMED = 20
 """So many decisions more are assumed to be as near as those of a network that is not sure of any:
 of few samples perhaps none is near by chance.
+"""
+SMOOTHER = 3.0
+"""Decisions are as dense at the threshold as within so many spreads of it; of few samples one that
+is very near would say all.
 """
 LOST = 1 / 3
 """Of the decisions that change, so many more are lost than won, at least: a few samples in which
@@ -119,9 +123,12 @@ def _between_samples(judged: Margins, moved: Doubles) -> float:
 
 
 def _chances(margin: Doubles, spread: float) -> Doubles:
-    """That an error of this spread is beyond each of the margins."""
+    """That an error of this spread is beyond each of the margins, smoothed; the mean is right where
+    margins are alike in number near 0.
+    """
     found = np.zeros(len(margin))
-    if spread > 0.0:
-        near = margin < 5.0 * spread
-        found[near] = [0.5 - 0.5 * erf(m / (spread * sqrt(2.0))) for m in margin[near]]
-    return found
+    wide = SMOOTHER * spread
+    if wide > 0.0:
+        near = margin < 5.0 * wide
+        found[near] = [0.5 - 0.5 * erf(m / (wide * sqrt(2.0))) for m in margin[near]]
+    return found / SMOOTHER

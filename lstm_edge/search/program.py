@@ -21,6 +21,7 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize
 from lstm_edge.passes.real_run import RealRun
 from lstm_edge.passes.select import select
+from lstm_edge.search.fitting import best_within
 from lstm_edge.search.judge import Judge
 from lstm_edge.search.mixed import Mixed
 from lstm_edge.search.sensitivity import pieces_of
@@ -30,10 +31,9 @@ from lstm_edge.sizes import ram_of
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
 
-
 CODE_OF_A_KERNEL = 900
-"""Bytes that a second kernel takes, with its loop: 500 on a Cortex-M55, 800 to 1,000 on a Cortex-M4,
-1,400 on a Cortex-M0, by the sizes of the digits example.
+"""Bytes that a second kernel takes, with its loop: 500 on a Cortex-M55, 800 to 1,000 on a
+Cortex-M4, 1,400 on a Cortex-M0, by the sizes of the digits example.
 """
 
 
@@ -64,12 +64,15 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a search may choose from, and what it has to hold."""
+    """What a search may choose from, and what it has to hold; room: else the bytes of weights and
+    tables that the best is to fit in, where no bound is asked for.
+    """
 
     options: Options
     weights: tuple[int, ...]
     activations: tuple[int, ...]
     bound: Bound
+    room: int | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,8 @@ def find_program(
     names, parts = tuple(each.layer for each in layers), {m.layer: m.parts for m in layers}
     mix = partial(mix_of, attempts.calibrated, wanted.options)
     space = Space(wanted.options, wanted.weights, wanted.activations, names, parts, mix)
+    if wanted.room is not None:
+        return best_within(wanted.room, space, attempts.at, progress)
     return search(space, wanted.bound, attempts.at, progress, otherwise)
 
 

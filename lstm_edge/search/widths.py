@@ -160,6 +160,13 @@ class _Search(Generic[Made]):
                 return min(holding, key=lambda made: made.cost)
         return None
 
+    def not_wider(self, best: Attempt[Made] | None, usual: Options | None) -> Attempt[Made] | None:
+        """The default instead of what is wider with care alone."""
+        for made in self.tried:
+            if made.options == usual and made.judged.holds(self.bound):
+                return made if best is None or made.cost < best.cost else best
+        return best
+
     def barely(self) -> Attempt[Made] | None:
         """Of those that hold the bound on these samples, the cheapest that is nearly as likely as
         any to do so on others.
@@ -231,7 +238,7 @@ def search(
     told after each. otherwise: from the best, where no width holds it, what does, or an error.
     """
     found = _Search(attempt, bound, progress, space.most_attempts)
-    best = found.uniform(space) or found.barely()
+    best = found.not_wider(found.uniform(space), space.default) or found.barely()
     if best is None:
         nearest = max(found.tried, key=lambda made: _nearness(made.judged, bound))
         best = otherwise(nearest)

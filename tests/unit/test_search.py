@@ -9,6 +9,7 @@ import pytest
 
 from lstm_edge.errors import BudgetError
 from lstm_edge.passes.options import Options, Widths
+from lstm_edge.search.fitting import best_within
 from lstm_edge.search.widths import (
     Attempt,
     Bound,
@@ -213,3 +214,21 @@ def test_a_score_is_held_where_it_is_likely_to_be_held_elsewhere() -> None:
     for points, weights in ((1.0, 4), (0.5, 8), (0.1, 8), (0.0, 8)):
         best, _ = search(space, Bound(None, points), scored, lambda _, __: None, refused)
         assert best.options.weights == weights, points
+
+
+def test_the_best_that_fits_has_as_many_matrices_of_8_bits_as_there_is_room_for() -> None:
+    space = Space(Options(), (4, 8), (12,), ("lstm",), mix=Rows)
+    for room, wide in ((1000, 0), (1250, 2), (1900, 9)):
+        best, tried = best_within(room, space, of_matrices, lambda _, __: None)
+        assert best.flash <= room
+        assert best.options.of("lstm").doubled == tuple(str(k) for k in range(wide))
+        assert len(tried) <= space.most_attempts
+    best, _ = best_within(2000, space, of_matrices, lambda _, __: None)
+    assert best.options == Options()
+
+
+def test_what_does_not_fit_in_any_width_says_how_small_it_is() -> None:
+    space = Space(Options(), (4, 8), (12,), ("lstm",), mix=Rows)
+    with pytest.raises(BudgetError, match=r"weights=int4 activations=12, take 1,000 bytes") as told:
+        best_within(999, space, of_matrices, lambda _, __: None)
+    assert "--max-flash leaves 999 beside the code" in str(told.value)

@@ -27,7 +27,9 @@ def made(seed: int, rows: int = 0) -> tuple[Calibrated, tuple[Piece, ...]]:
     chosen = {**PLAIN, **sizes, "cell": "plain", "direction": "forward", "rows": rows}
     model = random_model(seed, **chosen, steps=12, head=("dense",), cut=())
     reference = lower_real(model)
-    data = load_data(random_inputs(model, 60), reference)
+    inputs = random_inputs(model, 60)
+    given = {n: a[:, None, :, 0] if a.dtype.kind == "i" else a for n, a in inputs.items()}
+    data = load_data(given, reference)
     ranges = calibrate(reference, data.calibration, from_data=True)
     found = lowered(model, ranges, Options(weights=4))
     pieces = pieces_of(reference, found, data.held_back)
