@@ -32,9 +32,9 @@ SMOOTHER = 3.0
 """Decisions are as dense at the threshold as within so many spreads of it; of few samples one that
 is very near would say all.
 """
-LOST = 1 / 3
-"""Of the decisions that change, so many more are lost than won, at least: a few samples in which
-more are won say nothing.
+LOST, MOST_USUAL = 1 / 3, 200
+"""Of the decisions that change, so many more are lost than won; of so many samples that counts as
+much as what they say: a few in which more are won say nothing.
 """
 DEVIATIONS = 1.5
 """By which a score may come out worse than it is likely to."""
@@ -104,9 +104,12 @@ def likely_loss(whole: Margins, judged: Margins, ours: Doubles) -> float:
     loss = float(np.mean(chance * whole.stake))
     unsure = min(0.2 * spread / middle, 0.5) if middle > 0.0 else 0.5 * (spread > 0.0)
     changes = (float(chance.sum()) + ASSUMED * unsure) / (len(chance) + ASSUMED)
-    loss = max(loss, LOST * changes)
+    usual = (len(chance) * loss + MOST_USUAL * LOST * changes) / (len(chance) + MOST_USUAL)
+    loss = max(loss, usual)
     deviation = sqrt(changes / max(len(chance), UNSEEN))
-    return 100.0 * (loss + DEVIATIONS * max(deviation, _between_samples(judged, moved)))
+    between = _between_samples(judged, moved)
+    counted = float(np.mean((moved < 0.0) * judged.stake))
+    return 100.0 * max(loss + DEVIATIONS * max(deviation, between), counted + between)
 
 
 def _between_samples(judged: Margins, moved: Doubles) -> float:

@@ -195,7 +195,9 @@ class _Search(Generic[Made]):
         """The same with each layer as narrow as the bound allows."""
         kinds = ["weights", "activations"]
         if space.mix is not None and best.options.weights == 8 and 4 in space.weights:
-            best, kinds = self.mixed(best, space.mix()), ["activations"]
+            mixed = self.mixed(best, space.mix())
+            kinds = kinds if mixed is best else ["activations"]
+            best = mixed
         for kind in kinds:
             for layer in space.layers:
                 for widths in _narrower(best.options.of(layer), kind, space, layer):
