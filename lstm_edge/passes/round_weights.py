@@ -10,9 +10,6 @@ from lstm_edge.operations.limits import limited
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 LEAST_DAMPING = 0.01
-FEW_LEVELS = 7
-"""Of so large integers at most all are moved once more, in SWEEPS at most."""
-SWEEPS = 4
 BLOCK = 64
 """Columns between two updates of all that are left."""
 
@@ -42,18 +39,14 @@ class Hessian:
         order = np.argsort(-variance, kind="stable")
         result = np.empty(rows.shape, np.int64)
         result[:, order] = _pushed(rows[:, order], largest, self._factor(order, damping))
-        if largest <= FEW_LEVELS:
-            return _improved(rows, result, largest, self._damped(damping))
         return result
-
-    def _damped(self, damping: float) -> Doubles:
-        mean = float(np.diag(self.covariance).mean())
-        return np.asarray(self.covariance + damping * mean * np.eye(len(self.covariance)))
 
     def _factor(self, order: Ints, damping: float) -> Doubles:
         """Of the damped covariance, columns in this order; kept."""
         if damping not in self._factors:
-            self._factors[damping] = inverse_factor(self._damped(damping)[np.ix_(order, order)])
+            mean = float(np.diag(self.covariance).mean())
+            damped = self.covariance + damping * mean * np.eye(len(self.covariance))
+            self._factors[damping] = inverse_factor(damped[np.ix_(order, order)])
         return self._factors[damping]
 
 
@@ -82,29 +75,6 @@ def _pushed(rows: Doubles, largest: int, upper: Doubles) -> Ints:
             error /= upper[k, k]
             left[k + 1 : end] -= upper[k, k + 1 : end, None] * error
         left[end:] -= upper[start:end, end:].T @ errors
-    return result.T.astype(np.int64)
-
-
-def _improved(rows: Doubles, found: Ints, largest: int, square: Doubles) -> Ints:
-    """The integers moved, column by column, to where the error is least with all others as they
-    are. square: the second moments that the error is weighed with.
-
-    Second-order rounding never takes back what it rounded; with few levels that is worth it.
-    """
-    result = np.ascontiguousarray(found.T.astype(np.float64))
-    pull = square @ (np.ascontiguousarray(rows.T) - result)
-    for _ in range(SWEEPS):
-        moved = False
-        for k in range(len(result)):
-            to = limited(np.floor(result[k] + pull[k] / square[k, k] + 0.5), -largest, largest)
-            step = to - result[k]
-            at = np.flatnonzero(step)
-            if len(at):
-                moved = True
-                result[k, at] = to[at]
-                pull[:, at] -= np.outer(square[:, k], step[at])
-        if not moved:
-            break
     return result.T.astype(np.int64)
 
 

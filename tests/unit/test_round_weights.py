@@ -6,13 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge.passes import round_weights
-from lstm_edge.passes.round_weights import (
-    FEW_LEVELS,
-    LEAST_DAMPING,
-    Hessian,
-    round_second_order,
-)
+from lstm_edge.passes.round_weights import round_second_order
 from lstm_edge.rounding import round_to_nearest
 
 Doubles = npt.NDArray[np.float64]
@@ -114,29 +108,3 @@ def test_a_column_that_never_varied_is_rounded_to_nearest() -> None:
     data[:, 5] = 3.0
     found = second_order(rows, data)
     assert np.array_equal(found[:, 5], round_to_nearest(rows, LARGEST)[:, 5])
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_few_levels_are_moved_to_where_no_single_one_does_better(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the error, damped as it is weighed, is less than that of rounding column by column."""
-    covariance, rows = np.cov(correlated(400, seed).T), weights(seed) * 4.0 / LARGEST
-    damped = covariance + LEAST_DAMPING * np.diag(covariance).mean() * np.eye(len(covariance))
-    found = Hessian(covariance).rounded(rows, FEW_LEVELS)
-    monkeypatch.setattr(round_weights, "FEW_LEVELS", 0)
-    before = Hessian(covariance).rounded(rows, 7)
-
-    def error(integers: npt.NDArray[np.int64]) -> Doubles:
-        left = rows - integers
-        return np.asarray(((left @ damped) * left).sum(axis=1))
-
-    assert np.all(error(found) <= error(before) * (1.0 + 1e-9))
-    assert error(found).sum() < 0.95 * error(before).sum()
-    worse = []
-    for column in range(COLUMNS):
-        for step in (-1, 1):
-            moved = found.copy()
-            moved[:, column] = np.clip(moved[:, column] + step, -FEW_LEVELS, FEW_LEVELS)
-            worse.append(error(moved) >= error(found) * (1.0 - 1e-9))
-    assert np.mean(worse) > 0.99
