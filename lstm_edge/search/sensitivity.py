@@ -70,8 +70,10 @@ def _change(matrix: str, lowered: Lowered) -> Change | None:
     """What rounding made of a matrix, or of the parts that multiply parts of a vector; None where
     that is not known.
     """
-    changes, part = lowered.changes, re.compile(re.escape(matrix) + r"(_\d+)*")
-    found = [change for name, change in changes.items() if part.fullmatch(name)]
+    changes, part = lowered.changes, re.compile(re.escape(matrix) + r"((?:_\d+)*)")
+    places = {name: match[1] for name in changes if (match := part.fullmatch(name))}
+    in_order = sorted(places, key=lambda name: [int(n) for n in places[name].split("_")[1:]])
+    found = [changes[name] for name in in_order]
     if found:
         weights = np.concatenate([each.weights for each in found], axis=1)
         return Change(weights, np.asarray(sum(each.bias for each in found)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from lstm_edge.data import load_data
 from lstm_edge.ir.model import Layer
 from lstm_edge.passes.calibrate import calibrate
-from lstm_edge.passes.lower_integer import lowered
+from lstm_edge.passes.lower_integer import Lowered, lowered
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.search.judge import quick_judge
@@ -31,9 +32,12 @@ def made(seed: int, rows: int = 0) -> tuple[Calibrated, tuple[Piece, ...]]:
     given = {n: a[:, None, :, 0] if a.dtype.kind == "i" else a for n, a in inputs.items()}
     data = load_data(given, reference)
     ranges = calibrate(reference, data.calibration, from_data=True)
-    found = lowered(model, ranges, Options(weights=4))
-    pieces = pieces_of(reference, found, data.held_back)
-    return Calibrated(model, reference, ranges, data), pieces
+    calibrated = Calibrated(model, reference, ranges, data)
+    return calibrated, pieces_of(reference, narrow(calibrated), data.held_back)
+
+
+def narrow(calibrated: Calibrated) -> Lowered:
+    return lowered(calibrated.model, calibrated.ranges, Options(weights=4))
 
 
 @pytest.mark.parametrize("seed", [980, 981])
@@ -57,6 +61,23 @@ def test_every_matrix_has_a_place_and_that_for_a_byte_decides_it() -> None:
         assert 0.0 < piece.noise < 1.0
     worth = [piece.noise / piece.weights for piece in pieces]
     assert worth == sorted(worth, reverse=True)
+
+
+def test_parts_of_a_matrix_are_joined_by_their_numbers() -> None:
+    """Whatever the order of the sums that they belong to."""
+    calibrated, pieces = made(980)
+    (layer,) = {piece.layer for piece in pieces if piece.matrix == "R_g"}
+    found = narrow(calibrated)
+    changes = dict(found.changes)
+    whole = changes.pop(f"{layer}.R_g")
+    for name, columns in (("_1", slice(9, 16)), ("_0_1", slice(4, 9)), ("_0_0", slice(0, 4))):
+        part = replace(whole, weights=whole.weights[:, columns], bias=whole.bias / 3.0)
+        changes[f"{layer}.R_g{name}"] = part
+    reference, data = calibrated.reference, calibrated.data
+    again = pieces_of(reference, replace(found, changes=changes), data.held_back)
+    for one, other in zip(pieces, again, strict=True):
+        assert (one.layer, one.matrix) == (other.layer, other.matrix)
+        assert one.noise == pytest.approx(other.noise, rel=1e-3)
 
 
 def test_what_shares_a_sum_is_wide_as_well_where_that_takes_no_more() -> None:
