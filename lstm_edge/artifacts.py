@@ -179,14 +179,17 @@ def _states(program: Program) -> list[StateEntry]:
     found: list[StateEntry] = []
     for state in program.settable:
         value = program.values[state.name]
+        fmt = value.format
+        uniform = fmt.is_float or fmt.is_uniform
         found.append(
             {
                 "name": state.name,
                 "c_name": c_name(state.name),
                 "size": value.length,
                 "type": ctype_of(program, state.name),
-                "format": value.format.describe(),
-                "scale": value.format.unit,
+                "format": fmt.describe(),
+                "scale": fmt.scale if uniform else fmt.scales(value.length).tolist(),
+                "zero_point": 0 if uniform else fmt.zero_points(value.length).tolist(),
             }
         )
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import frexp
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,11 @@ class Format:
         return self.scale
 
     @property
+    def coarsest(self) -> float:
+        """The largest scale of any number."""
+        return float(np.max(self.scale))
+
+    @property
     def is_uniform(self) -> bool:
         """True where a stored number times `unit` is the real one."""
         return not isinstance(self.scale, tuple) and self.zero_point == 0
@@ -54,6 +60,17 @@ class Format:
     def zero_points(self, length: int) -> Ints:
         """The zero point of each of `length` numbers."""
         return np.array(np.broadcast_to(self.zero_point, (length,)), np.int64)
+
+    def stored(self, real: Doubles) -> Ints:
+        """Stored numbers of real ones [..., length]: to nearest, limited to the range."""
+        length = np.shape(real)[-1]
+        counts = np.floor(real / self.scales(length) + 0.5) + self.zero_points(length)
+        return np.asarray(np.clip(counts, self.low, self.high), np.int64)
+
+    def real(self, stored: npt.NDArray[Any]) -> Doubles:
+        """Real numbers of stored ones [..., length]."""
+        length = np.shape(stored)[-1]
+        return np.asarray((stored - self.zero_points(length)) * self.scales(length))
 
     def finer(self, bits: int) -> float | tuple[float, ...]:
         """The scale behind a shift to the left, or to the right where `bits` is below 0."""

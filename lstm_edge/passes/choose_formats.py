@@ -12,7 +12,7 @@ from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Layer, Model, Port
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.formats import Chosen, Formats, activation, seen
+from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
 from lstm_edge.passes.input_formats import (
     calibrated_format,
     drawn_format,
@@ -63,13 +63,13 @@ def choose_formats(model: Model, ranges: Ranges, options: Options) -> Formats:
     return Formats(
         options=options,
         from_data=ranges.from_data,
-        largest={name: ranges.largest(name) for name in ranges.low},
+        ranges=ranges,
         inputs={port.tensor: choice.of_input(port) for port in model.inputs},
         states={
-            name: choice.of_mixed(chosen) if name in mixed else chosen
+            name: choice.of_mixed(chosen) if name in mixed else choice.of_kept(name, chosen)
             for name, chosen in states.items()
         },
-        narrow={name: chosen for name, chosen in states.items() if name in mixed},
+        narrow={name: choice.by_unit(name, states[name]) for name in mixed},
         tables=dict(choice.of_tables(layers)),
         steps=model.steps,
         padding=sum(max(0, w.left + w.right + 1 - w.kernel) for w in windows),
@@ -84,6 +84,11 @@ class _Choice:
     ranges: Ranges
     options: Options
     reads: Multiplied
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """By name."""
+        return {node.name: node for node in self.model.nodes if isinstance(node, Layer)}
 
     def of_input(self, port: Port) -> Chosen:
         """A model input: integers as the model says, else a scale and zero point per feature."""
@@ -131,6 +136,19 @@ class _Choice:
         reach = largest * room.margin
         why = seen(self.ranges.from_data and reach >= room.least)
         return Chosen(self._kept(max(reach, room.least)), why)
+
+    def of_kept(self, name: str, chosen: Chosen) -> Chosen:
+        """A state with units of their own where only matrix products read it."""
+        layer = self.layers[name.rsplit(".", 1)[0]]
+        state = name.rsplit(".", 1)[1]
+        return self.by_unit(name, chosen) if self.reads.alone(layer, state) else chosen
+
+    def by_unit(self, name: str, chosen: Chosen) -> Chosen:
+        """What products read of a state, with units of their own where that pays."""
+        layer, state = self.layers[name.rsplit(".", 1)[0]], name.rsplit(".", 1)[1]
+        known = layer.cell.bounds.get(state, float("inf"))
+        bound = min(proved_bound(layer.cell.results[state]), known)
+        return with_units(chosen, self.ranges, name, bound, self.options.power_of_two)
 
     def of_mixed(self, narrow: Chosen) -> Chosen:
         """The wide form of a state that products read as `narrow`: errors add up over the steps,

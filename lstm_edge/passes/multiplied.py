@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
@@ -25,6 +25,23 @@ class Multiplied:
     def mixed(self, layer: Layer, name: str) -> bool:
         """True where a state enters matrix products and elementwise operations both."""
         return _reads_state(layer, name, affine=False) and self.result(layer, name)
+
+    def alone(self, layer: Layer, name: str) -> bool:
+        """True where nothing but matrix products of layers reads a result, at once or at a step."""
+        if _reads_state(layer, name, affine=False):
+            return False
+        tensor = layer.outputs.get(name)
+        return tensor is None or self._alone(tensor)
+
+    def _alone(self, tensor: str) -> bool:
+        steps = [
+            node
+            for node in self.model.nodes
+            if isinstance(node, LastStep | FirstStep) and node.input == tensor
+        ]
+        rest = replace(self.model, nodes=tuple(n for n in self.model.nodes if n not in steps))
+        at_once = Multiplied(rest, self.tensors)
+        return at_once.only(tensor) and all(self._alone(node.output) for node in steps)
 
     def only(self, tensor: str) -> bool:
         """True where nothing but matrix products of layers reads the tensor."""

@@ -125,8 +125,44 @@ def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
     return b.store(saturate(b, rounded, bits, name), target)
 
 
+def rescale_by_unit(b: Builder, value: Value, target: Format, name: str) -> Value:
+    """The value in a format with a scale and a zero point for each unit, to nearest, saturated.
+
+    The zero point is added before the last shift, together with half a unit.
+    """
+    value = as_fixed(b, value, name)
+    ratios = value.format.unit / target.scales(value.length)
+    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
+    wide = shift_left(b, value, lift, f"{name}_lifted")
+    _, n = multiplier_for(float(ratios.max()) * 2.0**-lift)
+    most = int(np.abs(target.zero_points(value.length)).max()) + target.magnitude + 1
+    n = min(n, 16 + 30 - most.bit_length())
+    if n < 17:
+        raise QuantizationError(
+            f"{value.name}: one unit of its format is {target.unit:.3g}, too fine for its range; "
+            "calibrate with more representative data or use 12-bit activations"
+        )
+    m = np.maximum(np.floor(ratios * 2.0 ** (n - lift) + 0.5), 1.0).astype(np.int64)
+    factor = b.vector(f"{name}_multiplier", m, Format("int16", 1.0, int(m.min()), int(m.max())))
+    ends = [(a * int(m.max())) >> 16 for a in (wide.format.low, wide.format.high)]
+    scales = target.scales(value.length) * 2.0 ** (16 - n)
+    scaled = Format("int32", 1.0, *ends).with_meaning(scales)
+    product = b.emit("mulw", f"{name}_scaled", (wide, factor), scaled)
+    raised = (target.zero_points(value.length) << (n - 16)) + (1 << (n - 17))
+    low, high = int(raised.min()), int(raised.max())
+    start = b.vector(f"{name}_start", raised, Format("int32", 1.0, low, high))
+    total = Format("int32", 1.0, ends[0] + low, ends[1] + high).with_meaning(scales, raised)
+    moved = b.emit("add", f"{name}_moved", (product, start), total)
+    low, high = total.low >> (n - 16), total.high >> (n - 16)
+    counts = Format("int32", 1.0, low, high)
+    rounded = b.emit("shift", f"{name}_rounded", (moved,), counts, n=n - 16)
+    return b.store(saturate(b, rounded, signed_bits(target.low, target.high), name), target)
+
+
 def convert(b: Builder, value: Value, target: Format, name: str) -> Value:
     """The value in the target's scale, within its range, in its storage."""
+    if not target.is_uniform:
+        return rescale_by_unit(b, value, target, name)
     fraction = fraction_bits(target.unit)
     if fraction is None:
         return rescale(b, value, target, name)
