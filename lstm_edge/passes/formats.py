@@ -11,7 +11,7 @@ from lstm_edge.choices import Why
 from lstm_edge.formats import Format, saturated
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.options import Options
-from lstm_edge.passes.unit_formats import by_unit
+from lstm_edge.passes.unit_formats import Seen, by_unit
 from lstm_edge.rounding import BOUND_SLACK, MARGIN, SMALLEST, activation_format, bits_above
 
 FACTOR_MARGIN = 4.0
@@ -92,9 +92,10 @@ def with_units(
     chosen: Chosen, ranges: Ranges, name: str, bound: float, power_of_two: bool
 ) -> Chosen:
     """An int8 format with a scale and a zero point for each unit, where data say that it pays."""
-    if chosen.format.storage != "int8" or power_of_two or not ranges.from_data:
+    known = ranges.without.get(name)
+    if chosen.format.storage != "int8" or power_of_two or not ranges.from_data or known is None:
         return chosen
-    made = by_unit(ranges.low[name], ranges.high[name], bound, chosen.format)
+    made = by_unit(Seen(ranges.low[name], ranges.high[name], *known), bound, chosen.format)
     return chosen if made is None else Chosen(made, "calibrated")
 
 

@@ -15,7 +15,14 @@ from lstm_edge.passes.lift import Weighed, lift, lifts
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
 from lstm_edge.passes.numbers import Integer, Joined, Number, number
-from lstm_edge.passes.quantize_rows import Operand, Rows, columns_of, sharing_groups, typical
+from lstm_edge.passes.quantize_rows import (
+    Operand,
+    Rows,
+    columns_of,
+    sharing_groups,
+    sharing_ratio,
+    typical,
+)
 from lstm_edge.passes.round_products import Called, Rounding
 from lstm_edge.passes.storing import Storing
 from lstm_edge.rounding import Doubles, Ints
@@ -55,8 +62,9 @@ class Products:
             lifted = [self._lifted(operand, layer.name) for operand in found]
             operands += lifted
             (wide if m in doubled else narrow).extend(lifted)
-        twice = sharing_groups(tuple(wide))
-        groups = [*twice, *sharing_groups(tuple(narrow))]
+        ratio = sharing_ratio(self.rounding.options.of(layer.name).activations)
+        twice = sharing_groups(tuple(wide), ratio)
+        groups = [*twice, *sharing_groups(tuple(narrow), ratio)]
         parts = []
         for k, group in enumerate(groups):
             last = k == len(groups) - 1
