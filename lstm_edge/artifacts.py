@@ -181,6 +181,7 @@ def _states(program: Program) -> list[StateEntry]:
         value = program.values[state.name]
         fmt = value.format
         uniform = fmt.is_float or fmt.is_uniform
+        scales, points = fmt.scales(value.length).tolist(), fmt.zero_points(value.length).tolist()
         found.append(
             {
                 "name": state.name,
@@ -188,8 +189,8 @@ def _states(program: Program) -> list[StateEntry]:
                 "size": value.length,
                 "type": ctype_of(program, state.name),
                 "format": fmt.describe(),
-                "scale": fmt.scale if uniform else fmt.scales(value.length).tolist(),
-                "zero_point": 0 if uniform else fmt.zero_points(value.length).tolist(),
+                "scale": scales[0] if uniform else scales,
+                "zero_point": points[0] if uniform else points,
             }
         )
     return found

@@ -1,7 +1,8 @@
 """How a number is stored: the type in memory, the real value of one unit, and the reachable range.
 
-The real value of a stored integer q is `scale * (q - zero_point)`. Zero points, and scales that
-differ from feature to feature, come from the model's inputs; sums of products have a scale per row.
+The real value of a stored integer q is `scale * (q - zero_point)`. The model's inputs, and vectors
+of 8 bits that matrices read, have zero points and scales that differ from number to number; sums of
+products have a scale per row.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class Format:
         """The zero point of each of `length` numbers."""
         return np.array(np.broadcast_to(self.zero_point, (length,)), np.int64)
 
-    def stored(self, real: Doubles) -> Ints:
-        """Stored numbers of real ones [..., length]: to nearest, limited to the range."""
+    def stored(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Stored numbers of real ones [..., length]: to nearest, limited to the range; int64."""
         length = np.shape(real)[-1]
         counts = np.floor(real / self.scales(length) + 0.5) + self.zero_points(length)
         return np.asarray(np.clip(counts, self.low, self.high), np.int64)

@@ -26,10 +26,10 @@ class KeptHome:
 
 @dataclass(frozen=True)
 class KeptState:
-    """One state. type: its C type in the header. scale: the text of the real value of 1, ""
-    where units differ in it. current: the array that holds it between steps, homes: all that do. follow: the phases that renew what
-    follows from it. low, high: texts of the bounds, "" where the type has none narrower. format: of
-    its numbers, "" for float32.
+    """One state. type: its C type in the header. scale: the text of the real value of 1, "" where
+    units differ in it. current: the array that holds it between steps, homes: all that do. follow:
+    the phases that renew what follows from it. low, high: texts of the bounds, "" where the type
+    has none narrower. format: of its numbers, "" for float32 and where units differ in it.
     """
 
     name: str

@@ -44,7 +44,7 @@ class Products:
     def affine(self, node: Expr, given: list[Integer], place: Place) -> Number:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
         layer = place.layer
-        args = [self.storing.storable(x, layer.name) for x in given]
+        args = [self.storing.storable(x, layer.name, alone=True) for x in given]
         key = tuple(x.real for x in args)
         bias = layer.params[node.name].astype(np.float64)
         gate = node.name.removeprefix("b_")
@@ -136,7 +136,7 @@ class Products:
         found, start = [], 0
         for k, part in enumerate(x.parts):
             columns = weights[:, start : start + part.length]
-            stored = self.storing.storable(part, layer)
+            stored = self.storing.storable(part, layer, alone=True)
             found += self._operands(stored, f"{matrix}_{k}", columns, layer)
             start += part.length
         return found

@@ -48,7 +48,7 @@ class Storing:
         self.builder.chosen[made.name] = chosen.why
         return made
 
-    def storable(self, x: Integer, layer: str, alone: bool = True) -> Number | Joined:
+    def storable(self, x: Integer, layer: str, alone: bool = False) -> Number | Joined:
         """An operand of a matrix product in at most 16 bits, as many as `layer` wants. alone:
         nothing else reads what is made here.
         """

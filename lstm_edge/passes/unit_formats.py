@@ -19,19 +19,24 @@ Doubles = npt.NDArray[np.float64]
 
 BITS = 8
 MARGIN_BY_UNIT = 0.4
-"""Share of half its calibrated range by which a unit may leave that at either end."""
+"""By which share of half its calibrated range a unit may leave that, at either end."""
 SURPRISE = 5.0
-"""By how much more, for each share by which data that are held back leave the range of the rest."""
+"""How many times as far it may, beyond that, as data that are held back left the range of the rest:
+calibration data of which a part does not foretell the others do not foretell much else.
+"""
 LEAST_SHARE = 0.75
 """A unit has at least this share of the widest one's range, however still it stood."""
 LEAST_GAIN = 2.0
-"""Rounding noise in dB that a vector must lose by it to have units of their own."""
+"""By how many dB less rounding noise units of their own pay."""
 MULTIPLIER_BITS = 15
+"""Of what brings a unit to its scale."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What units took in calibration, and what they took without the data that are held back."""
+    """The lowest and the highest number of each unit in calibration [units], and the same without
+    the data that are held back.
+    """
 
     low: Doubles
     high: Doubles
@@ -46,11 +51,11 @@ class Seen:
 
     @property
     def surprise(self) -> float:
-        """By which share of half their range units leave what was seen without the data held back,
-        on the mean: on other data they will leave what was seen by as much again, or more.
+        """By which share of half its range a unit leaves, on the mean, what was seen without the
+        data that are held back.
         """
-        below, above = self.low_without - self.low, self.high - self.high_without
-        return float(np.mean(np.maximum(below, above) / self.half))
+        beyond = np.maximum(self.low_without - self.low, self.high - self.high_without)
+        return float(np.mean(beyond / self.half))
 
 
 def by_unit(seen: Seen, bound: float, uniform: Format) -> Format | None:
@@ -62,12 +67,14 @@ def by_unit(seen: Seen, bound: float, uniform: Format) -> Format | None:
     """
     middle = (seen.high + seen.low) / 2.0
     reach = seen.half * (1.0 + MARGIN_BY_UNIT + SURPRISE * seen.surprise)
-    ends = np.clip(np.stack([middle - reach, middle + reach]), -bound, bound)
-    middle, reach = ends.mean(axis=0), (ends[1] - ends[0]) / 2.0
-    gain = 10.0 * np.log10(uniform.unit**2 / np.mean((reach / 127.0) ** 2))
+    low, high = np.clip(middle - reach, -bound, bound), np.clip(middle + reach, -bound, bound)
+    middle, half = (low + high) / 2.0, np.maximum((high - low) / 2.0, SMALLEST)
+    limit = uniform.high
+    gain = 20.0 * np.log10(uniform.unit * limit) - 10.0 * np.log10(np.mean(half**2))
     if not gain >= LEAST_GAIN:
         return None
-    exponent = bits_above(uniform.unit * uniform.magnitude) + 2
-    multiplier = np.floor(127.0 / reach * 2.0**exponent)
-    scale = 2.0**exponent / np.clip(multiplier, 1.0, 2.0**MULTIPLIER_BITS - 1.0)
-    return saturated(1.0, BITS).with_meaning(scale, -np.floor(middle / scale + 0.5).astype(np.int64))
+    exponent = bits_above(uniform.unit * limit) + 2
+    most = 2.0**MULTIPLIER_BITS - 1.0
+    scale = 2.0**exponent / np.clip(np.floor(2.0**exponent * limit / half), 1.0, most)
+    zero_point = -np.floor(middle / scale + 0.5).astype(np.int64)
+    return saturated(1.0, BITS).with_meaning(scale, zero_point)
