@@ -28,6 +28,8 @@ LEAST_SHARE = 0.75
 """A unit has at least this share of the widest one's range, however still it stood."""
 LEAST_GAIN = 2.0
 """By how many dB less rounding noise units of their own pay."""
+LARGEST_ZERO_POINT = 2**12
+"""Beyond it units hardly move, beside how far off zero they lie."""
 MULTIPLIER_BITS = 15
 """Of what brings a unit to its scale."""
 
@@ -77,4 +79,6 @@ def by_unit(seen: Seen, bound: float, uniform: Format) -> Format | None:
     most = 2.0**MULTIPLIER_BITS - 1.0
     scale = 2.0**exponent / np.clip(np.floor(2.0**exponent * limit / half), 1.0, most)
     zero_point = -np.floor(middle / scale + 0.5).astype(np.int64)
+    if np.abs(zero_point).max() > LARGEST_ZERO_POINT:
+        return None
     return saturated(1.0, BITS).with_meaning(scale, zero_point)
