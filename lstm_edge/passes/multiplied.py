@@ -34,14 +34,18 @@ class Multiplied:
         return tensor is None or self._alone(tensor)
 
     def _alone(self, tensor: str) -> bool:
-        steps = [
-            node
-            for node in self.model.nodes
-            if isinstance(node, LastStep | FirstStep) and node.input == tensor
-        ]
-        rest = replace(self.model, nodes=tuple(n for n in self.model.nodes if n not in steps))
-        at_once = Multiplied(rest, self.tensors)
-        return at_once.only(tensor) and all(self._alone(node.output) for node in steps)
+        """The same of a tensor: as a part of others that only products read, too."""
+        reading = [n for n in self.model.nodes if not isinstance(n, Layer) and tensor in _read(n)]
+        steps = [n for n in reading if isinstance(n, LastStep | FirstStep)]
+        joined = [n for n in reading if isinstance(n, Concat)]
+        if len(steps) + len(joined) < len(reading):
+            return False
+        rest = replace(self.model, nodes=tuple(n for n in self.model.nodes if n not in reading))
+        return (
+            Multiplied(rest, self.tensors).only(tensor)
+            and all(self._alone(node.output) for node in steps)
+            and all(self.only(node.output) for node in joined)
+        )
 
     def only(self, tensor: str) -> bool:
         """True where nothing but matrix products of layers reads the tensor."""
@@ -49,8 +53,7 @@ class Multiplied:
             return False
         for node in self.model.nodes:
             if not isinstance(node, Layer):
-                reads = node.inputs if isinstance(node, Concat) else (node.input,)
-                if tensor in reads:
+                if tensor in _read(node):
                     return False
                 continue
             names = {name for name, read in node.inputs.items() if read == tensor}
@@ -78,6 +81,10 @@ def multiplied(model: Model) -> Multiplied:
                 if e.kind == "affine":
                     found.update(node.inputs[name] for name in _inputs_among(e.args))
     return Multiplied(model, frozenset(found))
+
+
+def _read(node: Concat | Slice | FirstStep | LastStep | DenseOverTime) -> tuple[str, ...]:
+    return node.inputs if isinstance(node, Concat) else (node.input,)
 
 
 def _inputs_among(operands: tuple[Expr, ...]) -> list[str]:
