@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lstm_edge.formats import Format, fixed, saturated
+from lstm_edge.interpret.ports import dequantize_state, quantize_state
 from lstm_edge.ir.model import Layer
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.builder import Builder
@@ -141,3 +142,18 @@ def test_rows_of_an_lstm_have_one_accumulator(gates: str, factor: float) -> None
     program = quantized(model, random_inputs(model, 24, 20, seed=1), Options(8))
     sums = [op.dest for op in program.products if op.dest.startswith(f"{layer.name}.")]
     assert len(sums) == 4
+
+
+def test_states_are_set_and_read_in_the_units_that_they_have() -> None:
+    """And begin at real 0, which no unit of these stores as 0."""
+    model = off_zero("plain", "forward")
+    program = quantized(model, random_inputs(model, 24, 20, seed=1), Options(8))
+    state = next(s for s in program.states if not program.values[s.name].format.is_uniform)
+    fmt = program.values[state.name].format
+    points = fmt.zero_points(program.values[state.name].length)
+    zero = np.zeros((2, len(points)), np.float32)
+    assert np.array_equal(state.initial, np.clip(points, fmt.low, fmt.high))
+    assert np.array_equal(quantize_state(program, state.name, zero)[0], state.initial)
+    numbers = np.tile(np.arange(fmt.low, fmt.high + 1)[:, None], len(points))
+    real = dequantize_state(program, state.name, numbers)
+    assert np.array_equal(quantize_state(program, state.name, real), numbers)
