@@ -198,14 +198,18 @@ def _states(program: Program) -> list[StateEntry]:
     found: list[StateEntry] = []
     for state in program.settable:
         value = program.values[state.name]
+        fmt = value.format
+        uniform = fmt.is_float or fmt.is_uniform
+        scales, points = fmt.scales(value.length).tolist(), fmt.zero_points(value.length).tolist()
         found.append(
             {
                 "name": state.name,
                 "c_name": c_name(state.name),
                 "size": value.length,
                 "type": ctype_of(program, state.name),
-                "format": value.format.describe(),
-                "scale": value.format.unit,
+                "format": fmt.describe(),
+                "scale": scales[0] if uniform else scales,
+                "zero_point": points[0] if uniform else points,
             }
         )
     return found

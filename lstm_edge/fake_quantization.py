@@ -87,8 +87,9 @@ def fake_quant_activations(
 
     bits: 8, 12 or 16. largest: the magnitude that calibration saw; bound: one that cannot be
     exceeded, as 1 of a hidden state; one of them, or both. `rounding.activation_format` chooses
-    the format. Not for inputs of a model, which have a scale per feature. The result has the type
-    of `values` where that is float32 or float64. Raises ValueError for arguments that do not fit.
+    the format. Not for inputs of a model, which have a scale per feature; and with 8 bits a program
+    may have one for each unit, which is finer. The result has the type of `values` where that is
+    float32 or float64. Raises ValueError for arguments that do not fit.
     """
     array = _real("values", values)
     if bits not in ACTIVATION_BITS:

@@ -1,7 +1,8 @@
 """How a number is stored: the type in memory, the real value of one unit, and the reachable range.
 
-The real value of a stored integer q is `scale * (q - zero_point)`. Zero points, and scales that
-differ from feature to feature, come from the model's inputs; sums of products have a scale per row.
+The real value of a stored integer q is `scale * (q - zero_point)`. The model's inputs, and vectors
+of 8 bits that matrices read, have zero points and scales that differ from number to number; sums of
+products have a scale per row.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import frexp
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +45,11 @@ class Format:
         return self.scale
 
     @property
+    def coarsest(self) -> float:
+        """The largest scale of any number."""
+        return float(np.max(self.scale))
+
+    @property
     def is_uniform(self) -> bool:
         """True where a stored number times `unit` is the real one."""
         return not isinstance(self.scale, tuple) and self.zero_point == 0
@@ -54,6 +61,17 @@ class Format:
     def zero_points(self, length: int) -> Ints:
         """The zero point of each of `length` numbers."""
         return np.array(np.broadcast_to(self.zero_point, (length,)), np.int64)
+
+    def stored(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Stored numbers of real ones [..., length]: to nearest, limited to the range; int64."""
+        length = np.shape(real)[-1]
+        counts = np.floor(real / self.scales(length) + 0.5) + self.zero_points(length)
+        return np.asarray(np.clip(counts, self.low, self.high), np.int64)
+
+    def real(self, stored: npt.NDArray[Any]) -> Doubles:
+        """Real numbers of stored ones [..., length]."""
+        length = np.shape(stored)[-1]
+        return np.asarray((stored - self.zero_points(length)) * self.scales(length))
 
     def finer(self, bits: int) -> float | tuple[float, ...]:
         """The scale behind a shift to the left, or to the right where `bits` is below 0."""

@@ -81,7 +81,8 @@ class StateEntry(TypedDict):
     size: int
     type: str
     format: str
-    scale: float
+    scale: float | list[float]
+    zero_point: int | list[int]
 
 
 class StatePortEntry(TypedDict):

@@ -109,8 +109,8 @@ def _side_by_side(ours: _Walked, real: _Walked, pairs: list[_Pair]) -> tuple[Res
                     continue
                 sweep, clock = clocks[both.ours]
                 at = call * both.length + (0 if sweep == ONCE else clock.step(t))
-                scale = ours.program.values[both.ours].format.unit
-                pair.tally.add(x[:, None], (q * scale)[:, None], at)
+                computed = ours.program.values[both.ours].format.real(q)
+                pair.tally.add(x[:, None], computed[:, None], at)
                 pair.used.add(q)
 
 
@@ -169,5 +169,5 @@ def _shown(program: Program, pairs: list[_Pair]) -> dict[str, str]:
 def _value(program: Program, pair: _Pair) -> ValueAccuracy:
     fmt = program.values[pair.both.ours].format
     return ValueAccuracy(
-        pair.both.name, fmt.describe(), fmt.unit, pair.tally.error(), pair.used.used()
+        pair.both.name, fmt.describe(), fmt.coarsest, pair.tally.error(), pair.used.used()
     )

@@ -107,8 +107,9 @@ def _input(
 ) -> InputAccuracy:
     """Arrays [streams, calls, ..., n]; port: None of a state."""
     fmt = program.values[value].format
-    scale = np.full(1, fmt.unit) if port is None else port.scale
-    zero_point = np.zeros(1) if port is None else port.zero_point
+    length = real.shape[-1]
+    scale = fmt.scales(length) if port is None else port.scale
+    zero_point = fmt.zero_points(length) if port is None else port.zero_point
     low, high = (scale * (end - zero_point) for end in (fmt.low, fmt.high))
     low, high = (np.broadcast_to(end, real.shape[-1:]) for end in (low, high))
     numbers = real.reshape(-1, real.shape[-1]).astype(np.float64)

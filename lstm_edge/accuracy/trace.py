@@ -42,7 +42,7 @@ def trace(program: Program, reference: Program, feed: Feed) -> tuple[ValueTrace,
             both.layer,
             both.name,
             real[both.real].astype(np.float32),
-            (stored[both.ours] * program.values[both.ours].format.unit).astype(np.float32),
+            program.values[both.ours].format.real(stored[both.ours]).astype(np.float32),
             stored[both.ours],
         )
         for both in shown

@@ -59,7 +59,8 @@ def state_macros(program: Program, kept: tuple[KeptState, ...]) -> list[Macro]:
     for state in (s for s in kept if s.name in names):
         base = f"{program.name.upper()}_{state.name.upper()}"
         macros.append(Macro(f"{base}_SIZE", str(state.length), "numbers of the state"))
-        macros.append(Macro(f"{base}_SCALE", state.scale, "real value of 1"))
+        if state.scale:
+            macros.append(Macro(f"{base}_SCALE", state.scale, "real value of 1"))
     return macros
 
 

@@ -42,8 +42,8 @@ def remarks(program: Program) -> Remarks:
 
 
 def format_text(fmt: Format) -> str:
-    """`Q3.12`, or the real value of 1; "" for float32."""
-    if fmt.is_float:
+    """`Q3.12`, or the real value of 1; "" for float32, and where numbers differ in it."""
+    if fmt.is_float or not fmt.is_uniform:
         return ""
     fraction = fraction_bits(fmt.unit)
     if fraction is None or fraction < 0:

@@ -9,7 +9,7 @@ from lstm_edge.emit.memory import Memory, c_name
 from lstm_edge.emit.remarks import format_text
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import PhaseView
-from lstm_edge.formats import STORAGE_BITS
+from lstm_edge.formats import STORAGE_BITS, Format
 from lstm_edge.ir.program import LOAD, Program, StatePort
 from lstm_edge.passes.schedule import Schedule
 from lstm_edge.passes.widths import ctype_of
@@ -26,10 +26,10 @@ class KeptHome:
 
 @dataclass(frozen=True)
 class KeptState:
-    """One state. type: its C type in the header. scale: the text of the real value of 1. current:
-    the array that holds it between steps, homes: all that do. follow: the phases that renew what
-    follows from it. low, high: texts of the bounds, "" where the type has none narrower. format: of
-    its numbers, "" for float32.
+    """One state. type: its C type in the header. scale: the text of the real value of 1, "" where
+    units differ in it. current: the array that holds it between steps, homes: all that do. follow:
+    the phases that renew what follows from it. low, high: texts of the bounds, "" where the type
+    has none narrower. format: of its numbers, "" for float32 and where units differ in it.
     """
 
     name: str
@@ -73,7 +73,7 @@ def kept_states(
                 value.length,
                 memory.current[state.name][0].text,
                 f"{value.length} numbers, {value.format.describe()}{_ports(program, state.name)}",
-                float_literal(1.0 if ctype == "float" else value.format.unit),
+                _scale_text(value.format),
                 str(value.format.low) if narrower else "",
                 str(value.format.high) if narrower else "",
                 format_text(value.format),
@@ -89,6 +89,12 @@ def kept_states(
             )
         )
     return tuple(found)
+
+
+def _scale_text(fmt: Format) -> str:
+    if fmt.is_float:
+        return float_literal(1.0)
+    return float_literal(fmt.unit) if fmt.is_uniform else ""
 
 
 def state_type(program: Program, state: str) -> str:

@@ -73,15 +73,14 @@ def quantize_state(program: Program, state: str, real: Array) -> Array:
     """Stored numbers of a state's real ones: to nearest, limited to its format."""
     if program.is_float:
         return real.astype(np.float32)
-    fmt = program.values[state].format
-    stored = np.floor(real.astype(np.float64) / fmt.unit + 0.5)
-    return np.asarray(np.clip(stored, fmt.low, fmt.high).astype(np.int64))
+    return program.values[state].format.stored(real.astype(np.float64))
 
 
 def dequantize_state(program: Program, state: str, stored: Array) -> Floats:
     """Real numbers of a state's stored ones."""
-    scale = 1.0 if program.is_float else program.values[state].format.unit
-    return np.asarray((stored * scale).astype(np.float32))
+    if program.is_float:
+        return stored.astype(np.float32)
+    return program.values[state].format.real(stored).astype(np.float32)
 
 
 def to_vectors(port: Port, array: Array) -> Array:

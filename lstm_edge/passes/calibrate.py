@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,10 @@ CHOOSING_SHARE = 4
 """Every fourth stream says which rounding is best, and takes no part in making any."""
 
 
+Limits = tuple[Doubles, Doubles]
+"""The lowest and the highest number of each unit."""
+
+
 @dataclass(frozen=True)
 class Ranges:
     """What calibration saw. low, high: value name -> [length]; moments: operand names -> Moments,
@@ -45,6 +49,8 @@ class Ranges:
     from_data: bool
     passed: Passed | None = None
     """Of long streams, where they were watched in their order."""
+    without: Mapping[str, Limits] = field(default_factory=dict)
+    """The same of low and high without the streams to choose by; none where there are no such."""
 
     def largest(self, name: str) -> float:
         """Largest magnitude that any unit of the value took."""
@@ -57,16 +63,27 @@ class _Watcher:
     def __init__(self, program: Program, passed: Passed | None) -> None:
         self.passed = passed
         self.constants = program.constants
-        self.low: dict[str, Doubles] = {}
-        self.high: dict[str, Doubles] = {}
+        self.limits: tuple[dict[str, Limits], dict[str, Limits]] = {}, {}
+        """Of what roundings are made from, and of what they are chosen by."""
         self.waiting: dict[str, list[Array]] = {}
         self.sums: dict[tuple[str, ...], Halves] = {}
         self.first: dict[tuple[str, ...], str] = {}
         """Of products with the same operands, as those of gates, the one that is watched."""
         self.calls: dict[str, int] = {}
         """How often each matvec_over_time was run: it has weights of its own at each step."""
-        self.choosing = False
+        self._choosing = False
         self.only_ranges = False
+
+    @property
+    def choosing(self) -> bool:
+        """Whether what comes next is to choose by."""
+        return self._choosing
+
+    @choosing.setter
+    def choosing(self, value: bool) -> None:
+        if value != self._choosing:
+            self.settle()
+        self._choosing = value
 
     def record(self, name: str, array: Array) -> None:
         """Vectors of a value; few wait for more."""
@@ -81,11 +98,31 @@ class _Watcher:
         waiting = self.waiting.pop(name)
         flat = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
         low, high = flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64)
-        self.low[name] = np.minimum(self.low.get(name, low), low)
-        self.high[name] = np.maximum(self.high.get(name, high), high)
+        self._widen(self._choosing, name, (low, high))
+
+    def _widen(self, choosing: bool, name: str, seen: Limits) -> None:
+        known = self.limits[choosing].get(name, seen)
+        self.limits[choosing][name] = (
+            np.minimum(known[0], seen[0]),
+            np.maximum(known[1], seen[1]),
+        )
+
+    def pass_on(self, name: str, other: str) -> None:
+        """What one value is becomes another one."""
+        for choosing in (False, True):
+            if name in self.limits[choosing]:
+                self._widen(choosing, other, self.limits[choosing][name])
+
+    def all_limits(self) -> dict[str, Limits]:
+        """Of everything that was seen."""
+        found = dict(self.limits[False])
+        for name, (low, high) in self.limits[True].items():
+            known = found.get(name, (low, high))
+            found[name] = np.minimum(known[0], low), np.maximum(known[1], high)
+        return found
 
     def settle(self) -> None:
-        """Afterwards `low` and `high` know all values."""
+        """Afterwards `limits` know all values."""
         for name in list(self.waiting):
             self._settle(name)
 
@@ -185,11 +222,12 @@ def calibrate(
         _watch_all(program, unseen, watcher, lambda _: None)
     watcher.settle()
     for state in program.states:
-        watcher.record(state.name, watcher.low[state.next][None, :])
-        watcher.record(state.name, watcher.high[state.next][None, :])
-    watcher.settle()
-    _check_finite(watcher)
-    return Ranges(watcher.low, watcher.high, watcher.moments(), from_data, watcher.passed)
+        watcher.pass_on(state.next, state.name)
+    limits = watcher.all_limits()
+    low, high = ({name: ends[k] for name, ends in limits.items()} for k in (0, 1))
+    _check_finite(low, high)
+    without = watcher.limits[False] if watcher.limits[True] else {}
+    return Ranges(low, high, watcher.moments(), from_data, watcher.passed, without)
 
 
 def _watch_all(
@@ -208,10 +246,10 @@ def _watch_all(
         progress(part.shape[0] * calls)
 
 
-def _check_finite(watcher: _Watcher) -> None:
+def _check_finite(lows: Mapping[str, Doubles], highs: Mapping[str, Doubles]) -> None:
     """QuantizationError where the float program leaves the range of float32."""
-    for name, high in watcher.high.items():
-        if not (np.isfinite(high).all() and np.isfinite(watcher.low[name]).all()):
+    for name, high in highs.items():
+        if not (np.isfinite(high).all() and np.isfinite(lows[name]).all()):
             raise QuantizationError(
                 f"{name} leaves the range of float32 on the calibration data; give data on which "
                 "the float model stays finite, or use --scheme float32"

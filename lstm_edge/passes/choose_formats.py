@@ -12,7 +12,7 @@ from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Layer, Model, Port
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.formats import Chosen, Formats, activation, seen
+from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
 from lstm_edge.passes.input_formats import (
     calibrated_format,
     drawn_format,
@@ -59,19 +59,23 @@ def choose_formats(model: Model, ranges: Ranges, options: Options) -> Formats:
     layers = [node for node in model.nodes if isinstance(node, Layer)]
     choice = _Choice(model, ranges, options, multiplied(model))
     kept = [(layer, name) for layer in layers for name in choice.states_of(layer)]
-    mixed = {f"{layer.name}.{name}" for layer, name in kept if choice.reads.mixed(layer, name)}
-    states = {f"{layer.name}.{name}": choice.of_state(layer, name) for layer, name in kept}
+    states, narrow = {}, {}
+    for layer, name in kept:
+        known, chosen = f"{layer.name}.{name}", choice.of_state(layer, name)
+        if choice.reads.mixed(layer, name):
+            states[known] = choice.of_mixed(chosen)
+            narrow[known] = choice.of_product(layer, name)
+        else:
+            alone = choice.reads.alone(layer, name)
+            states[known] = choice.of_product(layer, name) if alone else chosen
     windows = [layer.window for layer in layers if layer.window]
     return Formats(
         options=options,
         from_data=ranges.from_data,
-        largest={name: ranges.largest(name) for name in ranges.low},
+        ranges=ranges,
         inputs={port.tensor: choice.of_input(port) for port in model.inputs},
-        states={
-            name: choice.of_mixed(chosen) if name in mixed else chosen
-            for name, chosen in states.items()
-        },
-        narrow={name: chosen for name, chosen in states.items() if name in mixed},
+        states=states,
+        narrow=narrow,
         tables=dict(choice.of_tables(layers)),
         steps=model.steps,
         padding=sum(max(0, w.left + w.right + 1 - w.kernel) for w in windows),
@@ -123,9 +127,7 @@ class _Choice:
         """A state that enters a matrix product is an activation, any other a cell state."""
         largest = self.ranges.largest(f"{layer.name}.{name}")
         if self.reads.result(layer, name):
-            first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
-            known = layer.cell.bounds.get(name, float("inf"))
-            bound = max(min(proved_bound(layer.cell.results[name]), known), first)
+            bound = _bound_of(layer, name)
             if self._is_given(layer, name) and np.isfinite(bound):
                 return self._of_given(largest, bound, layer.name)
             return self._of_activation(largest, bound, layer.name)
@@ -133,6 +135,12 @@ class _Choice:
         reach = largest * room.margin
         why = seen(self.ranges.from_data and reach >= room.least)
         return Chosen(self._kept(max(reach, room.least)), why)
+
+    def of_product(self, layer: Layer, name: str) -> Chosen:
+        """What products read of a state: of 8 bits, with units of their own where that pays."""
+        chosen, bound = self.of_state(layer, name), _bound_of(layer, name)
+        known = f"{layer.name}.{name}"
+        return with_units(chosen, self.ranges, known, bound, self.options.power_of_two)
 
     def of_mixed(self, narrow: Chosen) -> Chosen:
         """The wide form of a state that products read as `narrow`: errors add up over the steps,
@@ -193,6 +201,13 @@ class _Choice:
         steps = int(np.clip(np.rint(np.log2(coarsest.unit / balanced)), 0, room))
         unit = coarsest.unit * 2.0**-steps
         return Format("int16", unit, coarsest.low << steps, coarsest.high << steps)
+
+
+def _bound_of(layer: Layer, name: str) -> float:
+    """What a state cannot exceed."""
+    first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
+    known = layer.cell.bounds.get(name, float("inf"))
+    return max(min(proved_bound(layer.cell.results[name]), known), first)
 
 
 def proved_bound(node: Expr) -> float:

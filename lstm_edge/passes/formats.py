@@ -9,7 +9,9 @@ import numpy as np
 
 from lstm_edge.choices import Why
 from lstm_edge.formats import Format, saturated
+from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.options import Options
+from lstm_edge.passes.unit_formats import Seen, by_unit
 from lstm_edge.rounding import BOUND_SLACK, MARGIN, SMALLEST, activation_format, bits_above
 
 FACTOR_MARGIN = 4.0
@@ -39,7 +41,7 @@ class Formats:
 
     options: Options
     from_data: bool
-    largest: Mapping[str, float]
+    ranges: Ranges
     inputs: Mapping[str, Chosen]
     states: Mapping[str, Chosen]
     narrow: Mapping[str, Chosen]
@@ -47,24 +49,29 @@ class Formats:
     steps: int | None
     padding: int
 
-    def activation(self, name: str, bound: float, layer: str) -> Chosen:
-        """A value that enters a matrix product, in the width of `layer`; `bound` is proved."""
+    def activation(self, name: str, bound: float, layer: str, alone: bool = False) -> Chosen:
+        """A value that enters a matrix product, in the width of `layer`; `bound` is proved. alone:
+        nothing else reads it as it is stored.
+        """
         bits = self.options.of(layer).activations
-        return activation(
+        chosen = activation(
             bits,
-            self.largest[name],
+            self.ranges.largest(name),
             bound,
             power_of_two=self.options.power_of_two,
             from_data=self.from_data,
         )
+        if not alone:
+            return chosen
+        return with_units(chosen, self.ranges, name, bound, self.options.power_of_two)
 
     def factor(self, name: str) -> Chosen | None:
         """A 16-bit factor of a product whose other factor is wide, from its calibrated range; None
         for what calibration did not see.
         """
-        if name not in self.largest:
+        if name not in self.ranges.low:
             return None
-        reach = max(self.largest[name], SMALLEST) * FACTOR_MARGIN
+        reach = max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN
         return Chosen(saturated(2.0 ** (bits_above(reach) - 15), 16), seen(self.from_data))
 
     def running(self, reach: float, scale: float, grows: bool) -> Chosen:
@@ -79,6 +86,17 @@ class Formats:
         steps = (self.steps or OPEN_STEPS) + self.padding
         unit = 2.0 ** (bits_above(max(reach, SMALLEST) * steps) - 30)
         return Chosen(saturated(unit, 31, "int32"), "proved" if self.steps else "assumed")
+
+
+def with_units(
+    chosen: Chosen, ranges: Ranges, name: str, bound: float, power_of_two: bool
+) -> Chosen:
+    """An int8 format with a scale and a zero point for each unit, where data say that it pays."""
+    known = ranges.without.get(name)
+    if chosen.format.storage != "int8" or power_of_two or not ranges.from_data or known is None:
+        return chosen
+    made = by_unit(Seen(ranges.low[name], ranges.high[name], *known), bound, chosen.format)
+    return chosen if made is None else Chosen(made, "calibrated")
 
 
 def seen(from_data: bool) -> Why:

@@ -15,7 +15,14 @@ from lstm_edge.passes.lift import Weighed, lift, lifts
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
 from lstm_edge.passes.numbers import Integer, Joined, Number, number
-from lstm_edge.passes.quantize_rows import Operand, Rows, columns_of, sharing_groups, typical
+from lstm_edge.passes.quantize_rows import (
+    Operand,
+    Rows,
+    columns_of,
+    sharing_groups,
+    sharing_ratio,
+    typical,
+)
 from lstm_edge.passes.round_products import Called, Rounding
 from lstm_edge.passes.storing import Storing
 from lstm_edge.rounding import Doubles, Ints
@@ -37,7 +44,7 @@ class Products:
     def affine(self, node: Expr, given: list[Integer], place: Place) -> Number:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
         layer = place.layer
-        args = [self.storing.storable(x, layer.name) for x in given]
+        args = [self.storing.storable(x, layer.name, alone=True) for x in given]
         key = tuple(x.real for x in args)
         bias = layer.params[node.name].astype(np.float64)
         gate = node.name.removeprefix("b_")
@@ -56,8 +63,9 @@ class Products:
             lifted = [self._lifted(operand, layer.name) for operand in found]
             operands += lifted
             (wide if m in doubled else narrow).extend(lifted)
-        twice = sharing_groups(tuple(wide))
-        groups = [*twice, *sharing_groups(tuple(narrow))]
+        ratio = sharing_ratio(self.rounding.options.of(layer.name).activations)
+        twice = sharing_groups(tuple(wide), ratio)
+        groups = [*twice, *sharing_groups(tuple(narrow), ratio)]
         parts = []
         for k, group in enumerate(groups):
             last = k == len(groups) - 1
@@ -129,7 +137,7 @@ class Products:
         found, start = [], 0
         for k, part in enumerate(x.parts):
             columns = weights[:, start : start + part.length]
-            stored = self.storing.storable(part, layer)
+            stored = self.storing.storable(part, layer, alone=True)
             found += self._operands(stored, f"{matrix}_{k}", columns, layer)
             start += part.length
         return found

@@ -69,7 +69,7 @@ class States:
             return storing.seen_as(kept, place.name)
         if not self.reads.result(layer, result):
             return given
-        stored = storing.storable(given, layer.name)
+        stored = storing.storable(given, layer.name, self.reads.alone(layer, result))
         return storing.seen_as(wide(stored), place.name)
 
     def _mixed(self, x: Number, result: str, place: Place) -> Kept:
@@ -105,8 +105,7 @@ def first_value(layer: Layer, name: str, state: Value) -> Floats:
     """The given first values in the state's format, or zeros."""
     given = layer.initial.get(name)
     numbers = np.zeros(1) if given is None else given.astype(np.float64)
-    stored = np.floor(np.broadcast_to(numbers, (state.length,)) / state.format.unit + 0.5)
-    return np.clip(stored, state.format.low, state.format.high).astype(np.int64)
+    return state.format.stored(np.broadcast_to(numbers, (state.length,)))
 
 
 def _narrow(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
@@ -26,14 +26,34 @@ class Multiplied:
         """True where a state enters matrix products and elementwise operations both."""
         return _reads_state(layer, name, affine=False) and self.result(layer, name)
 
+    def alone(self, layer: Layer, name: str) -> bool:
+        """True where nothing but matrix products of layers reads a result, at once or at a step."""
+        if _reads_state(layer, name, affine=False):
+            return False
+        tensor = layer.outputs.get(name)
+        return tensor is None or self._alone(tensor)
+
+    def _alone(self, tensor: str) -> bool:
+        """The same of a tensor: as a part of others that only products read, too."""
+        reading = [n for n in self.model.nodes if not isinstance(n, Layer) and tensor in _read(n)]
+        steps = [n for n in reading if isinstance(n, LastStep | FirstStep)]
+        joined = [n for n in reading if isinstance(n, Concat)]
+        if len(steps) + len(joined) < len(reading):
+            return False
+        rest = replace(self.model, nodes=tuple(n for n in self.model.nodes if n not in reading))
+        return (
+            Multiplied(rest, self.tensors).only(tensor)
+            and all(self._alone(node.output) for node in steps)
+            and all(self.only(node.output) for node in joined)
+        )
+
     def only(self, tensor: str) -> bool:
         """True where nothing but matrix products of layers reads the tensor."""
         if any(port.tensor == tensor for port in self.model.outputs):
             return False
         for node in self.model.nodes:
             if not isinstance(node, Layer):
-                reads = node.inputs if isinstance(node, Concat) else (node.input,)
-                if tensor in reads:
+                if tensor in _read(node):
                     return False
                 continue
             names = {name for name, read in node.inputs.items() if read == tensor}
@@ -61,6 +81,10 @@ def multiplied(model: Model) -> Multiplied:
                 if e.kind == "affine":
                     found.update(node.inputs[name] for name in _inputs_among(e.args))
     return Multiplied(model, frozenset(found))
+
+
+def _read(node: Concat | Slice | FirstStep | LastStep | DenseOverTime) -> tuple[str, ...]:
+    return node.inputs if isinstance(node, Concat) else (node.input,)
 
 
 def _inputs_among(operands: tuple[Expr, ...]) -> list[str]:

@@ -21,6 +21,8 @@ from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 SHARING_RATIO = 3.0
 """Operands share an accumulator where their largest scaled weights differ by no more than this."""
+SHARING_RATIO_8_BITS = 8.0
+"""The same with activations of 8 bits, where those of a layer were shifted to comparable sizes."""
 DAMPINGS = (LEAST_DAMPING, 0.1)
 """What second-order rounding is tried with; the more, the less it trusts the covariance."""
 CHANGING_GAIN = 0.97
@@ -65,21 +67,28 @@ class Rows:
     scheme: Scheme
 
 
-def sharing_groups(operands: tuple[Operand, ...]) -> list[tuple[Operand, ...]]:
+def sharing_groups(
+    operands: tuple[Operand, ...], ratio: float = SHARING_RATIO
+) -> list[tuple[Operand, ...]]:
     """Operands that may share one accumulator per row, those of comparable scaled weights.
 
-    From the largest down, each joins the group before it while it is within SHARING_RATIO of that
+    From the largest down, each joins the group before it while it is within `ratio` of that
     group's largest; operands without weights join any.
     """
     sizes = {id(o): typical(np.abs(o.weights * o.scale).max(axis=1)) for o in operands}
     groups: list[list[Operand]] = []
     for operand in sorted(operands, key=lambda o: -sizes[id(o)]):
         size = sizes[id(operand)]
-        if groups and (size == 0.0 or sizes[id(groups[-1][0])] <= SHARING_RATIO * size):
+        if groups and (size == 0.0 or sizes[id(groups[-1][0])] <= ratio * size):
             groups[-1].append(operand)
         else:
             groups.append([operand])
     return [tuple(o for o in operands if o in group) for group in groups]
+
+
+def sharing_ratio(activations: int) -> float:
+    """That of operands of so many bits."""
+    return SHARING_RATIO_8_BITS if activations == 8 else SHARING_RATIO
 
 
 def columns_of(group: tuple[Operand, ...], operands: tuple[Operand, ...]) -> Ints:

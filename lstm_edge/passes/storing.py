@@ -48,8 +48,10 @@ class Storing:
         self.builder.chosen[made.name] = chosen.why
         return made
 
-    def storable(self, x: Integer, layer: str) -> Number | Joined:
-        """An operand of a matrix product in at most 16 bits, as many as `layer` wants."""
+    def storable(self, x: Integer, layer: str, alone: bool = False) -> Number | Joined:
+        """An operand of a matrix product in at most 16 bits, as many as `layer` wants. alone:
+        nothing else reads what is made here.
+        """
         if isinstance(x, Joined):
             return x
         if isinstance(x, Kept):
@@ -57,9 +59,9 @@ class Storing:
         fmt = x.value.format
         if x.packed is not None or fmt.storage != "int32":
             return x
-        chosen = self.formats.activation(x.real, fmt.magnitude * fmt.unit, layer)
+        chosen = self.formats.activation(x.real, fmt.magnitude * fmt.unit, layer, alone)
         target = chosen.format
-        if fmt.unit > target.unit and fits(fmt, target):
+        if target.is_uniform and fmt.unit > target.unit and fits(fmt, target):
             return replace(
                 x, value=self.builder.store(x.value, replace(fmt, storage=target.storage))
             )

@@ -125,8 +125,49 @@ def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
     return b.store(saturate(b, rounded, bits, name), target)
 
 
+def rescale_by_unit(b: Builder, value: Value, target: Format, name: str) -> Value:
+    """The value in a format with a scale and a zero point for each unit, to nearest, saturated.
+
+    A multiplication brings all units to a common number of bits; zero points are added there,
+    together with half a unit, and one shift drops these bits.
+    """
+    value = as_fixed(b, value, name)
+    scales, points = target.scales(value.length), target.zero_points(value.length)
+    most = int(np.ceil((scales * (target.magnitude + np.abs(points))).max() / value.format.unit))
+    if _lifted(value, scales.min() / value.format.unit) < 17 and most < value.format.magnitude:
+        value = saturate(b, value, signed_bits(-most, most), f"{name}_limited")
+    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
+    wide = shift_left(b, value, lift, f"{name}_lifted")
+    ratios = wide.format.unit / scales
+    room = 30 - int(np.abs(points).max() + target.magnitude).bit_length()
+    n = min(multiplier_for(float(ratios.max()))[1] - 16, room)
+    if n < 1:
+        raise QuantizationError(
+            f"{value.name}: one unit of its format is {scales.min():.3g}, too fine for its range; "
+            "calibrate with more representative data or use 12-bit activations"
+        )
+    m = np.maximum(np.floor(ratios * 2.0 ** (n + 16) + 0.5), 1.0).astype(np.int64)
+    factor = b.vector(f"{name}_multiplier", m, Format("int16", 1.0, int(m.min()), int(m.max())))
+    low, high = ((a * int(m.max())) >> 16 for a in (wide.format.low, wide.format.high))
+    meaning = scales * 2.0**-n
+    scaled = Format("int32", 1.0, low, high).with_meaning(meaning)
+    product = b.emit("mulw", f"{name}_scaled", (wide, factor), scaled)
+    raised = (points << n) + (1 << (n - 1))
+    low, high = low + int(raised.min()), high + int(raised.max())
+    start = b.vector(
+        f"{name}_start", raised, Format("int32", 1.0, int(raised.min()), int(raised.max()))
+    )
+    total = Format("int32", 1.0, low, high).with_meaning(meaning, raised)
+    moved = b.emit("add", f"{name}_moved", (product, start), total)
+    counts = Format("int32", 1.0, low >> n, high >> n)
+    rounded = b.emit("shift", f"{name}_rounded", (moved,), counts, n=n)
+    return b.store(saturate(b, rounded, signed_bits(target.low, target.high), name), target)
+
+
 def convert(b: Builder, value: Value, target: Format, name: str) -> Value:
     """The value in the target's scale, within its range, in its storage."""
+    if not target.is_uniform:
+        return rescale_by_unit(b, value, target, name)
     fraction = fraction_bits(target.unit)
     if fraction is None:
         return rescale(b, value, target, name)
