@@ -48,7 +48,8 @@ class Request:
     layer -> its own widths. free: "weights", "activations" or both, which may be made wider than
     they are said to be, since nobody said so; widen: False where the limits have no room for that.
     input_scale, input_zero: by name of an
-    input, "" for all, what raw integers stand for, as in `interpret/raw.py`.
+    input, "" for all, what raw integers stand for, as in `interpret/raw.py`. inputs_like: in words,
+    the model whose inputs are stored alike.
     """
 
     target: str
@@ -72,6 +73,7 @@ class Request:
     widen: bool = True
     input_scale: Mapping[str, float] = field(default_factory=dict)
     input_zero: Mapping[str, float] = field(default_factory=dict)
+    inputs_like: str = ""
 
     def __post_init__(self) -> None:
         """DataError for a choice that there is not."""
@@ -239,6 +241,7 @@ class Request:
         parts += ["outputs=logits"] if self.outputs == "logits" else []
         parts += [f"input_scale={_listed(self.input_scale)}"] if self.input_scale else []
         parts += [f"input_zero={_listed(self.input_zero)}"] if self.input_zero else []
+        parts += [f"inputs_like={self.inputs_like}"] if self.inputs_like else []
         if vectors and self.max_stack is not None:
             parts.append(f"max_stack={self.max_stack}")
         return " ".join(parts)
