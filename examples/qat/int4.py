@@ -18,7 +18,6 @@ Copy this file. It takes modules whose matrices are those of `nn.Embedding`, `nn
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +39,8 @@ LEAST_CLIP = 0.1
 """A row's largest integer stands for at least so much of its largest weight."""
 STEP_RATE = 0.1
 """Learning rate of the steps over that of the weights."""
+MOST_PLANS = 3
+"""How often training goes on since other matrices share scales."""
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -188,27 +189,28 @@ class Int4(nn.Module):
 
 
 def fit(tuned: Int4, batches: Batches, loss_of: Loss, updates: int, rate: float = 0.003) -> None:
-    """So many updates of Adam; rates fall along a cosine to 0."""
-    optimizer, planned = _optimizer(tuned), updates - updates // 4
+    """So many updates of Adam, and some more where other matrices share scales at the end."""
+    _fit(tuned, batches, loss_of, updates, rate)
+    for _ in range(MOST_PLANS):
+        if not tuned.plan():
+            break
+        _fit(tuned, batches, loss_of, max(1, updates // 4), rate / 4)
+
+
+def _fit(tuned: Int4, batches: Batches, loss_of: Loss, updates: int, rate: float) -> None:
+    """The rates fall along a cosine to 0."""
+    shares = [(list(tuned.module.parameters()), 1.0), (list(tuned.reaches), STEP_RATE)]
+    optimizer = torch.optim.Adam([{"params": p, "lr": rate * share} for p, share in shares])
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     tuned.train()
-    for k in range(updates):
-        if k == planned and tuned.plan():
-            optimizer = _optimizer(tuned)
-        now = rate * 0.5 * (1.0 + math.cos(math.pi * k / updates))
-        for group, share in zip(optimizer.param_groups, (1.0, STEP_RATE), strict=True):
-            group["lr"] = now * share
+    for _ in range(updates):
         inputs, wanted = next(batches)
         optimizer.zero_grad()
         loss_of(tuned(inputs), wanted).backward()
         nn.utils.clip_grad_norm_(tuned.module.parameters(), 1.0)
         optimizer.step()
+        schedule.step()
     tuned.eval()
-
-
-def _optimizer(tuned: Int4) -> torch.optim.Optimizer:
-    return torch.optim.Adam(
-        [{"params": list(tuned.module.parameters())}, {"params": list(tuned.reaches)}]
-    )
 
 
 def groups(
