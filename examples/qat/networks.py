@@ -110,7 +110,7 @@ def _keywords() -> tuple[nn.Module, Callable[[int], Batches], Loss, int, float]:
         heard, wanted = _recordings()
         return training.shuffled(heard.astype(np.float32), wanted, keywords.BATCH, seed)
 
-    return keywords.Spotter(), batches, keywords.loss_of, 300, 0.002
+    return keywords.Spotter(), batches, keywords.loss_of, 200, 0.002
 
 
 @cache
