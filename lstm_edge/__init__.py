@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         fake_quant_activations,
         fake_quant_gradients,
     )
-    from lstm_edge.ir.weights import StoredWeights
     from lstm_edge.packages.about import About
 
 __all__ = [
@@ -51,7 +50,6 @@ __all__ = [
     "ModelError",
     "Network",
     "QuantizationError",
-    "StoredWeights",
     "Stream",
     "TargetError",
     "ToolchainError",
@@ -72,7 +70,6 @@ _HOMES = {
     "Compiled": ("api.compiled", "Compiled"),
     "Cost": ("cost", "Cost"),
     "Network": ("api.network", "Network"),
-    "StoredWeights": ("ir.weights", "StoredWeights"),
     "Stream": ("api.stream", "Stream"),
     "compile": ("api.compiling", "compile_network"),
     "fake_quant": ("fake_quantization", "fake_quant"),

@@ -29,7 +29,7 @@ from torch import nn
 from torch.func import functional_call
 
 import lstm_edge
-from lstm_edge import StoredWeights
+from lstm_edge.ir.weights import StoredWeights
 
 BITS, MOST = 4, 7
 """Of a weight, and its largest integer."""
