@@ -40,6 +40,7 @@ from lstm_edge.manifest import (
     StateEntry,
     StatePortEntry,
     StudyEntry,
+    SymbolsEntry,
     Tool,
     to_json,
 )
@@ -133,8 +134,26 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
     found["files"] = files
     found["tool"] = Tool(name="lstm-edge", version=__version__)
     found["calibration"] = made.data.origin
+    known = made.data.from_file and not program.is_float
+    if known and (symbols := _symbols(made.data)):
+        found["symbols"] = symbols
     found["warnings"] = list(made.warnings)
     return cast(Manifest, found)
+
+
+def _symbols(data: Data) -> list[SymbolsEntry]:
+    """Of those that data never show in part."""
+    return [
+        {
+            "input": each.port,
+            "kind": each.kind,
+            "first": int(each.columns[0]),
+            "symbols": each.total,
+            "never_seen": len(each.unseen),
+        }
+        for each in data.symbols
+        if len(each.unseen)
+    ]
 
 
 def _in_set(built: Built) -> OfCore:

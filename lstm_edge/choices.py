@@ -19,3 +19,7 @@ Why = Literal["given", "proved", "calibrated", "assumed"]
 """Where the range of a format comes from: the model's file says it, nothing can exceed it,
 calibration saw it, or there was no data to go by, or too little.
 """
+SymbolKind = Literal["ids", "one-hot", "flags"]
+"""Symbols among the inputs: integers, or features of 0 and 1, of which at each step at most one is
+1, or any.
+"""

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.data_checks import check_magnitudes, says_nothing, told_of
+from lstm_edge.data_checks import (
+    Still,
+    check_magnitudes,
+    says_nothing,
+    standing_still,
+    told_of,
+)
 from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
 from lstm_edge.interpret.given import Given, feeds_of, given, together
 from lstm_edge.interpret.streams import STREAM_STEPS, first_calls, goes_on, in_a_row
+from lstm_edge.interpret.symbols import Symbols, symbols_of, with_unseen
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import Calibration
 from lstm_edge.passes.calibrate import CHAIN, in_chains
@@ -42,7 +49,8 @@ class Data:
     user's arrays; of a model that streams, `held_back` is whole streams. whole: all of it; held:
     which samples of it are held back. too_few: to hold any back, so that these are the same. notes:
     what the user has to be told. alike: all of it is one number, or one sample, which tells nothing
-    of the error on real data.
+    of the error on real data. symbols: those among the inputs, of which `calibration` has some that
+    never come. still: features that never change in what is calibrated on.
 
     Of recordings that differ in length, `calibration`, `held_back` and `whole` are cut to one, as
     `given.together` does; `recordings` are those to calibrate on, uncut, and empty without them.
@@ -58,6 +66,8 @@ class Data:
     recordings: tuple[Feed, ...] = ()
     notes: tuple[str, ...] = ()
     alike: bool = False
+    symbols: tuple[Symbols, ...] = ()
+    still: tuple[Still, ...] = ()
 
     @property
     def origin(self) -> Calibration:
@@ -93,7 +103,7 @@ def load_data(calibration: Any, program: Program) -> Data:
         nothing, alike = says_nothing(program, found)
         notes += nothing or told_of(program, (used,), (back,), too_few=too_few)
     return Data(
-        _as_calls(program, used),
+        _as_calls(program, *with_unseen(program, (used,))),
         in_a_row(program, back),
         _stored(program, {name: arrays[name][held] for name in names if name in arrays}),
         calibration is not None,
@@ -103,6 +113,8 @@ def load_data(calibration: Any, program: Program) -> Data:
         (),
         notes,
         alike,
+        symbols_of(program, (feed,)),
+        standing_still(program, (used,), symbols_of(program, (used,))),
     )
 
 
@@ -131,6 +143,8 @@ def _of_recordings(program: Program, found: Given) -> Data:
     raw = [found.recordings[k] for k in np.flatnonzero(held)]
     nothing, alike = says_nothing(program, found)
     notes = nothing or told_of(program, used, back, too_few=too_few)
+    still = standing_still(program, used, symbols_of(program, used))
+    used = with_unseen(program, used)
     return Data(
         together(program, used),
         together(program, back),
@@ -142,6 +156,8 @@ def _of_recordings(program: Program, found: Given) -> Data:
         used,
         found.notes + notes,
         alike,
+        symbols_of(program, feeds),
+        still,
     )
 
 
@@ -182,10 +198,11 @@ def folds(program: Program, data: Data) -> tuple[tuple[Feed, Feed], ...]:
     part = np.arange(samples) * count // samples
     return tuple(
         (
-            _as_calls(program, data.whole.pick(np.flatnonzero(part != k))),
+            _as_calls(program, *with_unseen(program, (used,))),
             in_a_row(program, data.whole.pick(np.flatnonzero(part == k))),
         )
         for k in range(count)
+        for used in (data.whole.pick(np.flatnonzero(part != k)),)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.given import Given
+from lstm_edge.interpret.symbols import Symbols
 from lstm_edge.ir.program import Port, Program
 
 Array = npt.NDArray[Any]
@@ -23,7 +25,18 @@ REPEATED = 0.5
 """More than this share of what is held back was calibrated on, too."""
 UNLIKE = 3.0
 """What is held back moves so many times as far as the rest, or so many times less."""
+NAMED = 3
+"""So many features that never change are named with their ranges, of more the number is told."""
 RECORD = "record typical data, some hundred samples of every kind that there is"
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """Features of an input that never change while others do, and what they are."""
+
+    port: str
+    features: Array
+    values: Array
 
 
 def check_magnitudes(program: Program, feeds: Sequence[Feed]) -> None:
@@ -159,3 +172,40 @@ def _moves(port: Port, used: Sequence[Feed], back: Sequence[Feed]) -> float:
     if squares[0] == 0.0:
         return 1.0 if squares[1] == 0.0 else float("inf")
     return float(np.sqrt(squares[1] / squares[0]))
+
+
+def standing_still(
+    program: Program, feeds: Sequence[Feed], symbols: Sequence[Symbols]
+) -> tuple[Still, ...]:
+    """Features that never change, but for those of symbols: what these may become is known."""
+    found = []
+    for port in program.inputs:
+        if port.limit:
+            continue
+        parts = [a.reshape(-1, a.shape[-1]) for a in (f.inputs[port.name] for f in feeds)]
+        first = parts[0][0]
+        still = np.logical_and.reduce([(part == first).all(axis=0) for part in parts])
+        known = [each.columns for each in symbols if each.port == port.name]
+        asked = still.copy()
+        asked[[column for columns in known for column in columns]] = False
+        if asked.any() and not still.all():
+            found.append(Still(port.name, np.flatnonzero(asked), first[asked]))
+    return tuple(found)
+
+
+def told_still(still: Still, program: Program) -> str:
+    """The warning of features that never change: what is assumed of them, and what to do."""
+    port = next(port for port in program.inputs if port.name == still.port)
+    count, features = len(still.features), port.scale.size
+    stored = program.values[port.value].format
+    named = []
+    for feature, value in zip(still.features[:NAMED], still.values, strict=False):
+        scale, zero = float(port.scale[feature]), int(port.zero_point[feature])
+        low, high = scale * (stored.low - zero), scale * (stored.high - zero)
+        named.append(f"{feature} ({float(value):g}) from {low:.3g} to {high:.3g}")
+    more = f" and {count - NAMED} more" if count > NAMED else ""
+    return (
+        f"calibration: input {still.port} never changes in {count} of {features} features, so how "
+        f"far these go is assumed: {', '.join(named)}{more}; beyond that they saturate: give data "
+        "in which they change, or leave them out of the network"
+    )

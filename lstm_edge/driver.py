@@ -12,6 +12,7 @@ from lstm_edge.accuracy.advice import LOW_SQNR
 from lstm_edge.artifacts import Compilation
 from lstm_edge.built import Built, built_for, check_straight
 from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
+from lstm_edge.data_checks import told_still
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
@@ -228,8 +229,9 @@ def _of_data(data: Data, program: Program, request: Request) -> list[str]:
     """Warnings of what there was to calibrate on."""
     if not data.from_file:
         return [] if program.is_float else [no_data(program)]
-    too_few = data.too_few and request.searches
-    return [*data.notes, TOO_FEW] if too_few else list(data.notes)
+    still = [] if program.is_float else [told_still(each, program) for each in data.still]
+    too_few = [TOO_FEW] if data.too_few and request.searches else []
+    return [*data.notes, *still, *too_few]
 
 
 def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:

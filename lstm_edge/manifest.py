@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from lstm_edge.choices import SymbolKind
 from lstm_edge.json_types import fault
 
 Calibration = Literal["file", "drawn", "alike"]
@@ -220,6 +221,19 @@ class OfCore(TypedDict):
     compiler: Compiler
 
 
+class SymbolsEntry(TypedDict):
+    """Symbols of an input, ids or features of 0 and 1, of which calibration data never show some.
+
+    first: of its columns, the one that holds the ids or the first feature.
+    """
+
+    input: str
+    kind: SymbolKind
+    first: int
+    symbols: int
+    never_seen: int
+
+
 class Manifest(TypedDict):
     """Keys in the order of the file. cores: what each of several targets gets; then the keys of
     `OfCore` are there only once one of them is chosen.
@@ -254,6 +268,7 @@ class Manifest(TypedDict):
     files: list[str]
     tool: Tool
     calibration: Calibration
+    symbols: NotRequired[list[SymbolsEntry]]
     warnings: list[str]
 
 

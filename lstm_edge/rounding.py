@@ -31,6 +31,8 @@ BOUND_SLACK = 4.0
 """A proved bound up to this factor above the calibrated range is used in its place."""
 HEADROOM_BITS = 2
 """Above 8 bits, a calibrated value may still grow by this many bits before it saturates."""
+SPLIT_BITS = 15
+"""What a kernel can hold as two bytes of a vector, which is most of what activations have."""
 SMALLEST = 2.0**-10
 """Ranges below this are taken for this: a dead unit still needs a format."""
 
@@ -65,10 +67,10 @@ def activation_format(
 ) -> Format:
     """The format of a vector that enters a matrix product.
 
-    bits: 8, 12 or 16; largest: magnitude that calibration saw; bound: one that cannot be exceeded,
-    used where it is at most BOUND_SLACK times that, or 1. At 12 and 16 bits scales are powers of
-    two, and a range that is calibrated gets two bits on top, as far as 16 bits go. power_of_two: at
-    8 bits, too.
+    bits: 8, 12 to 14, or 16; largest: magnitude that calibration saw; bound: one that cannot be
+    exceeded, used where it is at most BOUND_SLACK times that, or 1. Above 8 bits scales are powers
+    of two, and a range that is calibrated gets two bits on top, as far as SPLIT_BITS or 16 bits go.
+    power_of_two: at 8 bits, too.
     """
     seen = max(largest, SMALLEST) * MARGIN
     if bits == 8:
@@ -77,8 +79,13 @@ def activation_format(
         unit = 2.0 ** (bits_above(max(bound, SMALLEST)) + 1 - bits)
         high = 2 ** (bits - 1) if bits < 16 else 2 ** (bits - 1) - 1
         return Format("int16", unit, -(2 ** (bits - 1)), high)
-    stored = min(bits + HEADROOM_BITS, 16)
+    stored = bits_with_headroom(bits)
     return saturated(2.0 ** (bits_above(seen) + 1 + HEADROOM_BITS - stored), stored, "int16")
+
+
+def bits_with_headroom(bits: int) -> int:
+    """Bits of a number that has `bits` in the range that calibration saw, above 8."""
+    return min(bits + HEADROOM_BITS, SPLIT_BITS) if bits < 16 else 16
 
 
 def eight_bits(reach: float, power_of_two: bool) -> Format:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lstm_edge.errors import QuantizationError
 from lstm_edge.interpret.feed import Feed, walk_calls
 from lstm_edge.interpret.streams import cut_in_streams
+from lstm_edge.interpret.symbols import all_unseen
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS, multiplied
 from lstm_edge.operations.call import Op
@@ -65,6 +66,7 @@ class _Watcher:
         self.calls: dict[str, int] = {}
         """How often each matvec_over_time was run: it has weights of its own at each step."""
         self.choosing = False
+        self.only_ranges = False
 
     def record(self, name: str, array: Array) -> None:
         """Vectors of a value; few wait for more."""
@@ -89,6 +91,8 @@ class _Watcher:
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
         self.record(op.dest, result)
+        if self.only_ranges:
+            return
         if self.passed is not None:
             self.passed.observe(op, args, result)
         if not op.matrices:
@@ -165,6 +169,7 @@ def calibrate(
 
     Where an output feeds a state back, samples are calls of a stream: see `chained`. `progress` is
     told the number of samples after each chunk. recordings: of several lengths, in place of `feed`.
+    Ids and features of 0 and 1 that never come count for the ranges of all that follows from them.
     """
     feeds = recordings or (chained(program, feed),)
     alone = len(feeds) == 1 and feeds[0].shape[0] < CHOOSING_SHARE
@@ -174,6 +179,10 @@ def calibrate(
         watcher.record(state.name, state.initial[None, :])
     for each in feeds:
         _watch_all(program, each, watcher, progress)
+    unseen = all_unseen(program, feeds)
+    if unseen is not None:
+        watcher.only_ranges = True
+        _watch_all(program, unseen, watcher, lambda _: None)
     watcher.settle()
     for state in program.states:
         watcher.record(state.name, watcher.low[state.next][None, :])

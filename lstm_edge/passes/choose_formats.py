@@ -28,9 +28,11 @@ from lstm_edge.passes.readers import (
     reading_weights,
     scaling_of,
 )
-from lstm_edge.rounding import HEADROOM_BITS, MARGIN, bits_above, eight_bits
+from lstm_edge.rounding import MARGIN, bits_above, bits_with_headroom, eight_bits
 
 PROVED: Why = "proved"
+LAST_OF_TABLE = 14
+"""Bits that rows of an embedding may have, both ends of their range included."""
 GIVEN_STATE = {8: 2.0, 16: 4.0}
 """Without data: how far beyond its own bound a state may be set; 12 bits have their headroom."""
 
@@ -157,10 +159,10 @@ class _Choice:
     def _of_given(self, largest: float, bound: float, layer: str) -> Chosen:
         """A state that stays within `bound` by itself and that a caller may set beyond it."""
         bits, from_data = self.options.of(layer).activations, self.ranges.from_data
-        stored = min(bits + HEADROOM_BITS, 16) if bits > 8 else 8
+        stored = bits_with_headroom(bits) if bits > 8 else 8
         within = largest <= bound * 2.0 ** (stored - bits)
         reach, why = (bound, PROVED) if within else (largest * MARGIN, seen(from_data))
-        if not from_data and bits != 12 and reach < GIVEN_STATE[bits] * bound:
+        if not from_data and bits in GIVEN_STATE and reach < GIVEN_STATE[bits] * bound:
             reach, why = GIVEN_STATE[bits] * bound, seen(from_data)
         if bits == 8:
             return Chosen(eight_bits(reach, self.options.power_of_two), why)
@@ -180,16 +182,19 @@ class _Choice:
                     yield f"{layer.name}.{e.name}", Chosen(fmt, PROVED)
 
     def _of_table(self, tensor: str, largest: float, layer: str) -> Format:
-        """Rows with entries up to `largest`, finer by up to HEADROOM_BITS where that lets the
+        """Rows with entries up to `largest`, finer by up to LAST_OF_TABLE bits where that lets the
         tensor share accumulators with a state.
         """
         coarsest = self._of_activation(largest, largest, layer).format
         columns, recurrent = reading_weights(self.model, tensor)
         bits = self.options.of(layer).activations
-        if bits != 12 or not len(recurrent) or not columns.max() > 0.0 or not recurrent.max() > 0.0:
+        room = LAST_OF_TABLE - bits if bits > 8 else 0
+        if room <= 0 or not len(recurrent):
+            return coarsest
+        if not columns.max() > 0.0 or not recurrent.max() > 0.0:
             return coarsest
         balanced = 2.0 ** (1 - bits) * float(recurrent.max()) / float(columns.max())
-        steps = int(np.clip(np.rint(np.log2(coarsest.unit / balanced)), 0, HEADROOM_BITS))
+        steps = int(np.clip(np.rint(np.log2(coarsest.unit / balanced)), 0, room))
         unit = coarsest.unit * 2.0**-steps
         return Format("int16", unit, coarsest.low << steps, coarsest.high << steps)
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from lstm_edge.formats import Format, saturated
 from lstm_edge.passes.readers import Scaling
+from lstm_edge.rounding import bits_with_headroom
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -15,10 +16,11 @@ HEADROOM = 3.0
 """How far beyond the calibrated range an input may go before it saturates."""
 MARGIN_8_BITS = 1.5
 """The same where 8 bits leave little to give away."""
-LEAST_DRIVE = {8: 0.5, 12: 1.0, 16: 1.0}
+LEAST_DRIVE, LEAST_DRIVE_8_BITS = 1.0, 0.5
 """A feature may move a pre-activation at least this share of what the strongest one does, however
-still it stood in calibration; its noise is then no larger than the strongest one's. By width of the
-activations."""
+still it stood in calibration; its noise is then no larger than the strongest one's. 8 bits have
+less to give away.
+"""
 SATURATING_DRIVE = 64.0
 """Without data: an input that moves a pre-activation by this much has saturated every gate."""
 OPEN_RANGE = 256.0
@@ -76,13 +78,13 @@ def calibrated_format(
     middle = np.where(off_centre, middle, 0.0)
     half = np.where(off_centre, half, np.maximum(np.abs(low), np.abs(high)))
     drive = float((half * columns).max()) if np.any(half * columns > 0.0) else 1.0
-    least = LEAST_DRIVE[activations] * drive / np.maximum(columns, 2.0**-10)
+    share = LEAST_DRIVE_8_BITS if activations == 8 else LEAST_DRIVE
+    least = share * drive / np.maximum(columns, 2.0**-10)
     half = np.maximum(half, np.where(columns > 0.0, least, np.maximum(half.max(), 2.0**-10)))
     if activations == 8:
         bits, scale = 8, half * MARGIN_8_BITS / 127.0
     else:
-        extra = 2 if activations == 12 else 0
-        bits = min(activations + extra, 16)
+        bits = bits_with_headroom(activations)
         finest = half * HEADROOM / (2 ** (bits - 1) - 1)
         coarsest = half / 2 ** (activations - 3)
         wanted = balanced / np.maximum(columns, 2.0**-30) if balanced > 0.0 else coarsest

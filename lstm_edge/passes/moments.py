@@ -15,6 +15,10 @@ LEAST_TO_CHOOSE = 12
 """Vectors to choose by, at least."""
 TOGETHER = 256
 """Vectors whose products are summed at a time: all sums are read and written for that."""
+STILL_SHARE = 0.1
+"""A column that never moved counts with this share of the mean of all when roundings are chosen, as
+it may move later: else a range that cuts its weights off would cost nothing.
+"""
 KEPT_UNITS = 3
 """Units of the operands that moments are kept in: a search tries three widths again and again."""
 
@@ -71,8 +75,16 @@ class Moments:
                 del self._in_units[next(iter(self._in_units))]
             square = np.outer(unit, unit)
             hessian = Hessian(self.covariance / square)
-            self._in_units[key] = InUnits(hessian, self.held_back / square)
+            held_back = _still_count(hessian.covariance, self.held_back / square)
+            self._in_units[key] = InUnits(hessian, held_back)
         return self._in_units[key]
+
+
+def _still_count(covariance: Doubles, held_back: Doubles) -> Doubles:
+    """What is chosen by, with columns that never moved: see STILL_SHARE."""
+    own = np.diag(held_back)
+    still = (np.diag(covariance) == 0.0) & (own == 0.0)
+    return np.asarray(held_back + np.diag(np.where(still, STILL_SHARE * own.mean(), 0.0)))
 
 
 class Sums:

@@ -7,6 +7,8 @@ errors that they carry. The one nearest to the float program on samples kept for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
@@ -15,7 +17,8 @@ from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.entering import entering
-from lstm_edge.passes.lower_integer import lowered
+from lstm_edge.passes.finer import finer
+from lstm_edge.passes.lower_integer import Lowered, lowered
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.real_run import RealRun
 from lstm_edge.stopwatch import Stopwatch
@@ -37,12 +40,15 @@ def quantize(
     times each part.
     """
     watch = watch or Stopwatch()
-    with watch.lap("lower"):
-        best = made = lowered(model, ranges, options)
+    with watch.lap("choose bits"):
+        tried = finer(model, ranges, options)
+    if not ranges.from_data or not real.chooses:
+        with watch.lap("lower"):
+            return lowered(model, ranges, tried[0]).program
     with watch.lap("run float"):
-        if not ranges.from_data or not real.chooses:
-            return best.program
         real.run()
+    options, made = _nearest(model, ranges, tried, real, watch)
+    best = made
     most = -np.inf
     for left in range(ROUNDS, -1, -1):
         with watch.lap("run integers"):
@@ -55,6 +61,20 @@ def quantize(
         with watch.lap("lower"):
             made = lowered(model, ranges, options, entered.moments)
     return best.program
+
+
+def _nearest(
+    model: Model, ranges: Ranges, tried: Sequence[Options], real: RealRun, watch: Stopwatch
+) -> tuple[Options, Lowered]:
+    """The options whose program is nearest to the float program, with it."""
+    with watch.lap("lower"):
+        each = [(options, lowered(model, ranges, options)) for options in tried]
+    if len(each) == 1:
+        return each[0]
+    with watch.lap("choose bits"):
+        programs = [made.program for _, made in each]
+        found = [_mean_decibels(p, real, entering(real, p).results) for p in programs]
+    return each[int(np.argmax(found))]
 
 
 def _mean_decibels(program: Program, real: RealRun, ours: Results) -> float:

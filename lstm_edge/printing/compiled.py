@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lstm_edge.bundle import Bundle
 from lstm_edge.cost import cost_of
-from lstm_edge.manifest import AttemptEntry, StudyEntry, of_core
+from lstm_edge.manifest import AttemptEntry, StudyEntry, SymbolsEntry, of_core
 from lstm_edge.printing.costs import cost_lines
 from lstm_edge.printing.model import shape_text
 from lstm_edge.search.widen import gain_text
@@ -29,6 +29,7 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
             per = "per step" if port["per_step"] else once
             numbers = f"{port['size']} x {port['type']} {per}, {port['format']}"
             lines.append(f"  {kind:6} {port['name']} {shape_text(port['shape'])}: {numbers}")
+    lines += [_symbols(each) for each in m.get("symbols", [])]
     if m["proof"]:
         bits = m["proof"]["accumulator_bits"]
         lines.append(f"  proved nothing leaves int32 for any input; sums reach {bits} of 31 bits")
@@ -37,6 +38,14 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
     lines += tried(m["search"]) if "search" in m else []
     lines += [_study(m["study"])] if "study" in m else []
     return "\n".join(lines)
+
+
+def _symbols(each: SymbolsEntry) -> str:
+    """How many of an input's symbols calibration never saw."""
+    return (
+        f"  input  {each['input']}: {each['never_seen']:,} of {each['symbols']:,} symbols "
+        f"({each['kind']}) never seen in calibration, with ranges as if they were"
+    )
 
 
 def _study(study: StudyEntry) -> str:

@@ -104,6 +104,32 @@ def test_calibration_of_zeros_is_warned_about(tmp_path: Path) -> None:
     assert "input x is 0 throughout" in result.stderr
 
 
+def test_features_that_never_change_are_warned_about(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(1).normal(size=(20, 7, 3)).astype(np.float32)
+    numbers[..., 1] = 4.0
+    data = save(tmp_path / "x.npz", x=numbers)
+    words = ("--calibration", data, "--target", "host", "-o", tmp_path / "b")
+    (line,) = (text for text in done("compile", OPEN, *words).stderr.splitlines() if " x " in text)
+    assert "input x never changes in 1 of 3 features" in line
+    assert ": 1 (4) from " in line
+    assert "never changes" not in done("compile", OPEN, *words, "--scheme", "float32").stderr
+
+
+def test_symbols_that_never_come_are_told(tmp_path: Path) -> None:
+    ids = np.random.default_rng(1).integers(0, 2, (20, 7))
+    data = save(tmp_path / "x.npz", x=np.eye(3, dtype=np.float32)[ids])
+    words = ("--calibration", data, "--target", "host", "-o", tmp_path / "b")
+    result = done("compile", OPEN, *words)
+    assert "never changes" not in result.stderr
+    assert "input  x: 1 of 3 symbols (one-hot) never seen" in " ".join(result.stdout.split(" "))
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+    expected = {"input": "x", "kind": "one-hot", "first": 0, "symbols": 3, "never_seen": 1}
+    assert manifest["symbols"] == [expected]
+    assert "never seen" not in done("compile", OPEN, *words, "--scheme", "float32").stdout
+    done("compile", OPEN, "--target", "host", "-o", tmp_path / "b")
+    assert "symbols" not in json.loads((tmp_path / "b" / "manifest.json").read_text())
+
+
 def test_a_state_that_was_baked_into_a_file_of_one_step_is_warned_about(tmp_path: Path) -> None:
     model = onnx.load(FIXTURES / "learned_state.legacy.onnx")
     assert "starts from numbers" not in done("inspect", FIXTURES / "one_step.legacy.onnx").stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -226,3 +228,16 @@ def test_a_clipped_row_fits_where_its_sum_is_shifted_left() -> None:
             assert found.bound << found.left_shift <= INT32
             shifted += found.left_shift > 0
     assert shifted > 10
+
+
+def test_weights_of_a_column_that_never_moved_are_not_cut_off() -> None:
+    """They are the largest of their rows, and a narrower range would suit all others."""
+    weights, scheme = drawn_rows(5, 12, 8, 0.0), Scheme(4)
+    weights[:, 6] = np.sign(weights[:, 6]) * 2.5 * np.abs(weights).max(axis=1)
+    moves = np.arange(8) != 6
+    moments = moments_of(8, 5)
+    held = moments.held_back * np.outer(moves, moves)
+    still = replace(moments, covariance=moments.covariance * np.outer(moves, moves), held_back=held)
+    rows = quantized(weights, scheme, still)
+    error = np.abs(weights - rows.matrices[0] * rows.scale[:, None] / UNIT)
+    assert np.all(error[:, 6] < 0.15 * np.abs(weights[:, 6]))
