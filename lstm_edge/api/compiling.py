@@ -141,10 +141,13 @@ def compile_network(
         return within_limits(replace(request, widen=False))
 
 
-def _as_stored(
-    model: Model, request: Request, like: Compiled | str | Path
-) -> tuple[Model, Request]:
+def _as_stored(model: Model, request: Request, like: object) -> tuple[Model, Request]:
     """The model with inputs as another has them, and the request, which says so."""
+    if not isinstance(like, Compiled | str | Path):
+        kind = type(like).__name__
+        raise DataError(
+            f"--inputs-like {kind}: expected a compiled model, or the path of its folder"
+        )
     other = like if isinstance(like, Compiled) else open_folder(like)
     said = f"{other.name}@{other.manifest['model_sha256'][:12]}"
     return with_stored_inputs(model, other.program), replace(request, inputs_like=said)

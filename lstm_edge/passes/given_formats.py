@@ -45,16 +45,16 @@ def with_stored_inputs(model: Model, other: Program) -> Model:
 
 
 def check_stored(port: Port, own: Format, ranges: Ranges, options: Options) -> None:
-    """QuantizationError where the format that an input is said to have is none of these widths,
-    DataError where calibration data are beyond its range. own: what it would have.
+    """QuantizationError where the format that an input is said to have is none of these options',
+    DataError where calibration data are beyond its range. own: what it would have. Some bits more
+    or less beside a layer's are no fault: two layers of different widths may read an input, too.
     """
     given = port.stored
     assert given is not None
-    if (given.storage, given.low, given.high) != (own.storage, own.low, own.high):
+    if given.storage != own.storage:
         raise QuantizationError(
-            f"{SAME}: input {port.name!r} has integers from {given.low} to {given.high} there, and "
-            f"from {own.low} to {own.high} with these options; give the --activations and the "
-            "--scheme that the other model has"
+            f"{SAME}: input {port.name!r} is stored in {given.storage} there, and in {own.storage} "
+            "with these options; give the --activations that the other model has"
         )
     low, high = ranges.low[port.tensor], ranges.high[port.tensor]
     features = len(low)

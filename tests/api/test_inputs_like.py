@@ -99,3 +99,5 @@ def test_another_model_is_refused(images: Array, bright: Compiled, tmp_path: Pat
         lstm_edge.compile(DIGITS, target="host", calibration=images, inputs_like=plain)
     nowhere = ("compile", DIGITS, "--target", "host", "--inputs-like", tmp_path / "nowhere")
     assert "nowhere" in refused(1, *nowhere)
+    with pytest.raises(lstm_edge.DataError, match="--inputs-like int: expected a compiled model"):
+        lstm_edge.compile(DIGITS, target="host", inputs_like=3)  # type: ignore[arg-type]
