@@ -4,8 +4,8 @@
     fit(tuned, batches, loss_of, updates=300)
     model = tuned.compile(target="cortex-m4")
 
-Copy this file. It takes modules whose matrices are those of `nn.Embedding`, `nn.Linear`, `nn.LSTM`,
-`nn.GRU` and `nn.RNN`, and that `lstm_edge.load` takes. What is in it:
+Copy this file. It takes modules on the CPU whose matrices are those of `nn.Embedding`, `nn.Linear`,
+`nn.LSTM`, `nn.GRU` and `nn.RNN`, and that `lstm_edge.load` takes. What is in it:
 
 - The module is compiled once, as it is. `Compiled.weights` of that says which matrices share the
   scales of their rows, what their columns are multiplied with, and how the compiler rounds them, in
@@ -102,7 +102,8 @@ class OnGrid(torch.autograd.Function):
 
 
 class Int4(nn.Module):
-    """A module that computes with int4 weights; its own parameters stay real, and learn.
+    """A module that computes with int4 weights. Its own parameters are changed: they become those
+    that the compiler rounded to, stay real, and learn.
 
     example: one input, as `lstm_edge.load` takes it; calibration: typical ones, as
     `lstm_edge.compile` does, and options for it, such as activations=16.

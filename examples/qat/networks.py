@@ -127,7 +127,7 @@ def _characters() -> tuple[nn.Module, Callable[[int], Batches], Loss, int, float
     def batches(seed: int) -> Batches:
         return characters.batches(known, seed)
 
-    return characters.Writer(), batches, characters.loss_of, 300, 0.006
+    return characters.Writer(), batches, characters.loss_of, 600, 0.006
 
 
 RECORDINGS = 320
