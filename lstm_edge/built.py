@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lstm_edge.choices import Unroll
 from lstm_edge.emit.merged import Merged
 from lstm_edge.emit.render import Rendered
-from lstm_edge.errors import BudgetError
+from lstm_edge.errors import BudgetError, FlashError
 from lstm_edge.families import Cores
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.costs import Cost, cost_of_step
@@ -66,7 +66,11 @@ def naming(target: Target, cores: Cores) -> Iterator[None]:
     """Errors of budgets say on which of several cores."""
     try:
         yield
+    except FlashError as error:
+        raise FlashError(_named(error, target, cores), error.constants) from None
     except BudgetError as error:
-        if not cores.several:
-            raise
-        raise BudgetError(f"{target.name}: {error}") from None
+        raise BudgetError(_named(error, target, cores)) from None
+
+
+def _named(error: BudgetError, target: Target, cores: Cores) -> str:
+    return f"{target.name}: {error}" if cores.several else str(error)

@@ -218,6 +218,9 @@ def _mended(chosen: _Chosen, request: Request) -> tuple[RemediesEntry | None, li
     least = HELD if request.is_usual and not request.searches else LOW_SQNR
     if attempt.judged.decibels >= least:
         return None, []
+    if request.room is not None:
+        told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
+        return None, [f"{told}: the best of what fits --max-flash {request.max_flash}"]
     found = remedies(attempts, attempt, request.asked_for(Bound(HELD)))
     told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
     given = request.by_hand

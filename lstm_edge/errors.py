@@ -37,6 +37,14 @@ class BudgetError(LstmEdgeError):
     exit_status = 3
 
 
+class FlashError(BudgetError):
+    """The program does not fit the flash; weights and tables of `constants` bytes would."""
+
+    def __init__(self, message: str, constants: int) -> None:
+        super().__init__(message)
+        self.constants = constants
+
+
 class VerificationError(LstmEdgeError):
     """The numbers of two executions differ."""
 

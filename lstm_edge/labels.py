@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from lstm_edge.accuracy.results import Measured
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.feed import Feed
+from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.interpret.ports import dequantize, to_vectors
 from lstm_edge.interpret.shapes import FIRST, by_name
 from lstm_edge.ir.program import Port, Program
@@ -220,14 +220,24 @@ def check_samples(labels: tuple[Labels, ...], feed: Feed) -> None:
 def scores_of(
     program: Program, reference: Program, labels: tuple[Labels, ...], measured: Measured
 ) -> tuple[Score, ...]:
-    """The score of each labelled output, from what both programs gave."""
+    """The score of each labelled output, from what was measured of both programs."""
+    return scores_from(program, reference, labels, (measured.real, measured.ours))
+
+
+def scores_from(
+    program: Program,
+    reference: Program,
+    labels: tuple[Labels, ...],
+    results: tuple[Results, Results],
+) -> tuple[Score, ...]:
+    """The same from what the reference and the program gave."""
     found = []
     for each in labels:
         ports = (
             next(p for p in which.outputs if p.name == each.output)
             for which in (reference, program)
         )
-        stored = measured.real.outputs[each.output], measured.ours.outputs[each.output]
+        stored = tuple(result.outputs[each.output] for result in results)
         real, ours = (
             _vectors(dequantize(which, port, array), port)
             for which, port, array in zip((reference, program), ports, stored, strict=True)
@@ -245,6 +255,18 @@ def scores_of(
     return tuple(found)
 
 
+def decided_by(labels: Labels, program: Program, results: Results) -> Array:
+    """The real numbers [samples, steps, n] of the labelled output that classes are decided by."""
+    port = next(p for p in program.outputs if p.name == labels.output)
+    vectors = _vectors(dequantize(program, port, results.outputs[port.name]), port)
+    return np.asarray(vectors[:, -1:] if labels.numbers.shape[1] == 1 else vectors, np.float64)
+
+
+def threshold_of(real: Array) -> float:
+    """Above which an output of one number is class 1: half for what is a share, else 0."""
+    return 0.5 if real.min() >= 0.0 and real.max() <= 1.0 else 0.0
+
+
 def _vectors(array: Array, port: Port) -> Array:
     """[streams, calls, ...] as [samples, steps, n]; a single step after the last one."""
     flat = array.reshape(-1, *array.shape[2:])
@@ -257,8 +279,8 @@ def _classified(labels: Labels, real: Array, ours: Array, limit: int) -> Score:
     last_only = wanted.shape[1] == 1
     if last_only:
         real, ours = real[:, -1:], ours[:, -1:]
-    is_share = bool(real.min() >= 0.0 and real.max() <= 1.0)
-    first, second = (_classes(a, limit, is_share) for a in (real, ours))
+    threshold = threshold_of(real)
+    first, second = (_classes(a, limit, threshold) for a in (real, ours))
     changed = tuple(
         Change(
             int(n),
@@ -273,12 +295,12 @@ def _classified(labels: Labels, real: Array, ours: Array, limit: int) -> Score:
     return Score(labels.output, "accuracy", before, after, changed)
 
 
-def _classes(vectors: Array, limit: int, is_share: bool) -> Array:
-    """Classes [N, T] of vectors [N, T, n]; of one number, whether it is above 0.5, or above 0."""
+def _classes(vectors: Array, limit: int, threshold: float) -> Array:
+    """Classes [N, T] of vectors [N, T, n]; of one number, whether it is above the threshold."""
     if limit:
         return np.asarray(vectors[..., 0])
     if vectors.shape[-1] == 1:
-        return np.asarray(vectors[..., 0] > (0.5 if is_share else 0.0)).astype(np.int64)
+        return np.asarray(vectors[..., 0] > threshold).astype(np.int64)
     return np.asarray(vectors.argmax(axis=-1))
 
 

@@ -23,6 +23,8 @@ DEFAULT_ERROR = 40.0
 """dB that an automatic choice has to hold where no bound is given."""
 HELD = 36.0
 """dB that are held where widths are left to the compiler, and nothing lower is asked for."""
+TIGHTER = 64
+"""Bytes by which less is tried where code grew, which depends on widths, too."""
 WEIGHTS, ACTIVATIONS = (4, 8, 16), (8, 12, 16)
 _KNOWN: Mapping[str, tuple[Any, ...]] = {
     "scheme": get_args(Scheme),
@@ -47,6 +49,7 @@ class Request:
     score on labels may lose, in points. None is no limit. layers: name of a
     layer -> its own widths. free: "weights", "activations" or both, which may be made wider than
     they are said to be, since nobody said so; widen: False where the limits have no room for that.
+    room: bytes of weights and tables that fit, where what was chosen did not.
     input_scale, input_zero: by name of an
     input, "" for all, what raw integers stand for, as in `interpret/raw.py`. inputs_like: in words,
     the model whose inputs are stored alike.
@@ -71,6 +74,7 @@ class Request:
     layers: Mapping[str, Widths] = field(default_factory=dict)
     free: frozenset[str] = frozenset()
     widen: bool = True
+    room: int | None = None
     input_scale: Mapping[str, float] = field(default_factory=dict)
     input_zero: Mapping[str, float] = field(default_factory=dict)
     inputs_like: str = ""
@@ -93,6 +97,17 @@ class Request:
     def chooses(self) -> bool:
         """True where widths are to be chosen."""
         return None in (self.weights, self.activations)
+
+    @property
+    def only_fits(self) -> bool:
+        """True where widths are to be chosen, and no more is asked than that they fit the flash."""
+        bounded = self.max_error is not None or self.max_drop is not None
+        return self.chooses and self.max_flash is not None and not bounded
+
+    def within(self, constants: int) -> Request:
+        """The same with room for so many bytes, or fewer than those that did not do."""
+        fewer = constants if self.room is None else min(constants, self.room - TIGHTER)
+        return replace(self, room=fewer)
 
     @property
     def kinds(self) -> Kinds:
@@ -208,6 +223,7 @@ class Request:
             WEIGHTS if self.weights is None else (self.weights,),
             ACTIVATIONS if self.activations is None else (self.activations,),
             self.bound,
+            self.room,
         )
 
     @property

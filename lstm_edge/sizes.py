@@ -10,7 +10,7 @@ from lstm_edge.choices import Unroll
 from lstm_edge.emit.constants import constant_bytes
 from lstm_edge.emit.memory import Memory
 from lstm_edge.emit.render import Rendered
-from lstm_edge.errors import BudgetError, ToolchainError
+from lstm_edge.errors import BudgetError, FlashError, ToolchainError
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import Ram
 from lstm_edge.operations import OPERATIONS
@@ -77,13 +77,11 @@ def measure(
     held = ram_of(rendered.memory)
     code = code_size(program, target, rendered) if has_compiler(target) else None
     sizes = Sizes(code, weights, tables, held["state"], held["scratch"])
-    _check(
-        "flash",
-        "--max-flash",
-        sizes.flash,
-        max_flash,
-        f"code {code}, weights {weights}, tables {tables}",
-    )
+    parts = f"code {code}, weights {weights}, tables {tables}"
+    try:
+        _check("flash", "--max-flash", sizes.flash, max_flash, parts)
+    except BudgetError as error:
+        raise FlashError(str(error), (max_flash or 0) - (code or 0)) from None
     ram = sizes.state + sizes.scratch
     _check("RAM", "--max-ram", ram, max_ram, f"state {sizes.state}, scratch {sizes.scratch}")
     return sizes

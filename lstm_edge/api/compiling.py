@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from lstm_edge.api.options import bits, bound, by_input, limit, refuse
 from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.driver import compile_model
-from lstm_edge.errors import BudgetError, DataError, TargetError
+from lstm_edge.errors import BudgetError, DataError, FlashError, TargetError
 from lstm_edge.ir.model import Model
 from lstm_edge.manifest import StudyEntry
 from lstm_edge.passes.given_formats import with_stored_inputs
@@ -27,6 +27,8 @@ from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.threads import one_core
 
 Auto = Literal["auto"]
+MOST_FITTED = 4
+"""Programs that are made to fit the flash: what code takes is known only then."""
 
 
 def compile_network(
@@ -133,6 +135,20 @@ def compile_network(
                 check_budgets(request.budgets, bundle)
         return Compiled(bundle, made)
 
+    return _made(request, within_limits)
+
+
+def _made(request: Request, within_limits: Callable[[Request], Compiled]) -> Compiled:
+    """What comes of a request; with narrower widths where its limits leave no room for others."""
+    for _ in range(MOST_FITTED if request.only_fits else 0):
+        try:
+            return within_limits(request)
+        except FlashError as error:
+            request = request.within(error.constants)
+        except BudgetError:
+            if request.room is not None or request.max_flash is None:
+                raise
+            request = request.within(request.max_flash)
     try:
         return within_limits(request)
     except BudgetError:

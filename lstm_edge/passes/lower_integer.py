@@ -40,7 +40,7 @@ from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.readers import matrices_behind
-from lstm_edge.passes.round_products import Rounding
+from lstm_edge.passes.round_products import Change, Rounding
 from lstm_edge.passes.shown import shown_curves
 from lstm_edge.passes.storing import Storing
 from lstm_edge.passes.sweeps import Turn
@@ -48,10 +48,11 @@ from lstm_edge.passes.sweeps import Turn
 
 @dataclass(frozen=True)
 class Lowered:
-    """An integer program, and the matrix products that it has."""
+    """An integer program, the matrix products that it has, and what rounding changed in them."""
 
     program: Program
     products: tuple[Product, ...]
+    changes: Mapping[str, Change]
 
 
 class IntegerRules:
@@ -264,7 +265,8 @@ def lowered(
     program = with_derived_initials(prune(lower(model, rules, settings)))
     program = with_meanings(program, rules.storing.stands_for, ranges)
     chosen = {name: why for name, why in rules.builder.chosen.items() if name in program.values}
-    return Lowered(replace(program, chosen=chosen), tuple(rules.products.rounding.products))
+    rounding = rules.products.rounding
+    return Lowered(replace(program, chosen=chosen), tuple(rounding.products), rounding.changes)
 
 
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:

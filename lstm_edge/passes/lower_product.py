@@ -45,7 +45,8 @@ class Products:
         called = Called(layer.name, f"{layer.source or layer.name}, gate {gate}", place.name)
         if layer.name not in self.lifts:
             self.lifts[layer.name] = self._lifts(node, args, layer)
-        doubled = self.rounding.options.of(layer.name).doubled
+        own_widths = self.rounding.options.of(layer.name)
+        doubled = own_widths.doubled
         operands: list[Operand] = []
         wide: list[Operand] = []
         narrow: list[Operand] = []
@@ -65,10 +66,10 @@ class Products:
             suffix = "" if len(groups) == 1 else f"_{group[0].matrix.rsplit('.', 1)[1]}"
             emitted = (place.comment, f"{prefix}{suffix}")
             name = f"{place.name}{suffix}"
-            if k < len(twice):
+            if k < len(twice) and own_widths.in_parts:
                 parts += self._doubled(group, own, called, key, columns, name, emitted)
                 continue
-            rows = self.rounding.rows(group, own, called, key, columns)
+            rows = self.rounding.rows(group, own, called, key, columns, wide=k < len(twice))
             parts.append(emit_rows(self.builder, group, rows, name, *emitted))
         total = parts[0]
         for part in parts[1:]:

@@ -10,13 +10,19 @@ from dataclasses import dataclass, field
 class Widths:
     """Bits of a layer's weights (4, 8 or 16) and of the activations that it makes (8, 12, 16).
 
-    doubled: matrices of the layer, such as `R_i`, that have twice as many bits, as two matrices of
-    `weights` bits: one of what the other leaves.
+    doubled: matrices of the layer, such as `R_i`, that have twice as many bits.
     """
 
     weights: int = 8
     activations: int = 12
     doubled: tuple[str, ...] = ()
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether a doubled matrix is two of `weights` bits, one of what the other leaves; those of
+        8 bits beside 4 are as they are, in a loop of their own.
+        """
+        return self.weights > 4
 
 
 @dataclass(frozen=True)

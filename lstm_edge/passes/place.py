@@ -1,7 +1,7 @@
 """Which loop an operation runs in: the earliest that has its operands, or its readers'.
 
 Loops of one layer are told apart by their level: a loop needs whole vectors that loops of lower
-levels make.
+levels make. A loop has one kernel, so products of weights of other bits are in one of their own.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ class Draft:
         mine = (self.layer, self.sweep, self.clock, self.units)
         return mine == (other.layer, other.sweep, other.clock, other.units)
 
+    def takes(self, op: Op) -> bool:
+        """True where no product of the loop has weights of other bits than the operation."""
+        return not _multiplies(op) or all(o.n == op.n for o in self.ops if _multiplies(o))
+
 
 def place(
     program: Program,
@@ -60,12 +64,14 @@ def place(
         level = max(level, needed)
     if joins is not None and joins.level == level:
         return joins
-    for draft in drafts:
-        same = (draft.layer, draft.sweep, draft.clock, draft.level, draft.units)
-        if same == (block.layer, block.sweep, block.clock, level, units):
-            return draft
-    drafts.append(Draft(block.layer, block.sweep, block.clock, level, units, []))
-    return drafts[-1]
+    wanted = (block.layer, block.sweep, block.clock, units)
+    there = {d.level: d for d in drafts if wanted == (d.layer, d.sweep, d.clock, d.units)}
+    while level in there and not there[level].takes(op):
+        level += 1
+    if level not in there:
+        drafts.append(Draft(block.layer, block.sweep, block.clock, level, units, []))
+        return drafts[-1]
+    return there[level]
 
 
 def sink(
@@ -111,7 +117,8 @@ def _moving(
             if op.dest in staying or not places or not by_unit:
                 continue
             into = places[0]
-            if into is not draft and draft.beside(into) and all(p is into for p in places):
+            together = draft.beside(into) and into.takes(op) and all(p is into for p in places)
+            if into is not draft and together:
                 moving[op.dest] = into
         stuck = {
             op.dest
@@ -122,6 +129,10 @@ def _moving(
         if not stuck:
             return moving
         staying |= stuck
+
+
+def _multiplies(op: Op) -> bool:
+    return OPERATIONS[op.kind].multiplies
 
 
 def _stays(op: Op) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lstm_edge.interpret.feed import Feed, Results, run_numpy, stored_feed
+from lstm_edge.interpret.feed import Results
 from lstm_edge.interpret.ports import dequantize
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
@@ -79,23 +79,17 @@ def _nearest(
 
 def _mean_decibels(program: Program, real: RealRun, ours: Results) -> float:
     """Over the outputs."""
-    found = _decibels_of_each(program, real.outputs, ours, real.feed.shape, real.first or 0)
+    found = decibels_of_each(program, real.outputs, ours, real.feed.shape, real.first or 0)
     return float(np.mean(found))
 
 
-def output_decibels(program: Program, real: Results, feed: Feed) -> list[float]:
-    """Signal to noise of each output in dB; real: what the float program gives.
-
-    Of an output of integers, the noise is the share that differs.
-    """
-    ours = run_numpy(program, stored_feed(program, feed))
-    return _decibels_of_each(program, real, ours, feed.shape)
-
-
-def _decibels_of_each(
+def decibels_of_each(
     program: Program, real: Results, ours: Results, shape: tuple[int, int, int], first: int = 0
 ) -> list[float]:
-    """shape: of what was fed. first: the step, counted over all calls, from which on they count."""
+    """Signal to noise of each output in dB; of an output of integers, the noise is the share that
+    differs. shape: of what was fed. first: the step, counted over all calls, from which on they
+    count.
+    """
     (_, calls, steps), found = shape, []
     for port in program.outputs:
         arrays = (real.outputs[port.name].astype(np.float64), ours.outputs[port.name])

@@ -25,18 +25,30 @@ class Called:
     real: str
 
 
+@dataclass(frozen=True)
+class Change:
+    """What rounding makes of a matrix: real weights [rows, columns] less what they were, and what
+    the bias takes back of that, in the mean [rows].
+    """
+
+    weights: Doubles
+    bias: Doubles
+
+
 @dataclass
 class Rounding:
     """Rounds rows on what is known best of their operands: `entering` by first matrix, what enters
     a program that was made before; else what calibration saw; else nothing.
 
-    products: what was rounded, for a later program.
+    products: what was rounded, for a later program. changes: matrix -> what was made of it, of
+    those that are in one part.
     """
 
     ranges: Ranges
     options: Options
     entering: Mapping[str, tuple[Moments, ...]]
     products: list[Product] = field(default_factory=list)
+    changes: dict[str, Change] = field(default_factory=dict)
 
     def scheme(self, layer: str) -> Scheme:
         """How the weights of a layer are stored."""
@@ -49,10 +61,20 @@ class Rounding:
         called: Called,
         reads: tuple[str, ...],
         columns: Ints,
+        *,
+        wide: bool = False,
     ) -> Rows:
-        """Rows of operands that share an accumulator: `columns` of the float program's `reads`."""
+        """Rows of operands that share an accumulator: `columns` of the float program's `reads`.
+
+        wide: with twice the bits of the layer's weights.
+        """
         moments = self._known(operands, called, reads, columns)
-        return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+        scheme = self.scheme(called.layer)
+        scheme = replace(scheme, bits=2 * scheme.bits) if wide else scheme
+        rows = quantize_rows(operands, bias, moments, called.source, scheme)
+        for each, change in zip(operands, _changes(operands, rows, moments), strict=True):
+            self.changes[each.matrix] = change
+        return rows
 
     def doubled_rows(
         self,
@@ -109,7 +131,26 @@ class Rounding:
             each = [self.ranges.moments.get(key_at((read,), t)) for t in range(steps)]
             known = [one for one in each if one is not None]
             moments = tuple(known) if len(known) == steps else ()
-        return quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+        rows = quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+        changes = _changes(operands, rows, moments)
+        weights = np.stack([change.weights for change in changes])
+        self.changes[matrix] = Change(weights, np.asarray(sum(change.bias for change in changes)))
+        return rows
+
+
+def _changes(
+    operands: tuple[Operand, ...], rows: Rows, moments: tuple[Moments, ...]
+) -> list[Change]:
+    """Of the matrix of each operand; without moments the bias takes back nothing."""
+    widths = [len(o.scale) for o in operands]
+    mean = np.concatenate([m.mean for m in moments] or [np.zeros(sum(widths))])
+    found = []
+    for each, numbers, own in zip(
+        operands, rows.matrices, np.split(mean, np.cumsum(widths)[:-1]), strict=True
+    ):
+        changed = numbers * rows.scale[:, None] / each.scale - each.weights
+        found.append(Change(changed, -changed @ own))
+    return found
 
 
 def _mean_errors(operands: tuple[Operand, ...], moments: tuple[Moments, ...]) -> Doubles:

@@ -13,6 +13,8 @@ from lstm_edge.search.remedies import Asked, remedies, remedies_text
 from lstm_edge.search.widen import Kinds, gain_of, widened, wider_text
 from lstm_edge.search.widths import Attempt, Bound, json_of, missed
 
+MIXED = 4
+"""Bits of weights with which some of 8 were looked for already."""
 MOST_FOR_AUTO = 12
 """Programs that are made to find something cheaper than what narrowing found."""
 
@@ -69,11 +71,14 @@ def hold_cheapest(
     missing = [
         each
         for each in every
-        if not (each.judged.holds(wanted.bound) or each.options.layers) and each.cost < best.cost
+        if not (each.judged.surely_holds(wanted.bound) or each.options.layers)
+        and each.cost < best.cost
+        and each.options.weights > MIXED
+        and wanted.room is None
     ]
     if missing:
         nearest = max(missing, key=lambda each: each.judged.decibels)
         wider, _ = widened(nearest, wanted.bound, layers, kinds, attempts.at, most=MOST_FOR_AUTO)
-        if wider.judged.holds(wanted.bound) and wider.cost < best.cost:
+        if wider.judged.surely_holds(wanted.bound) and wider.cost < best.cost:
             best, every = wider, (*every, wider)
     return Held(best, tuple(json_of(each, each is best) for each in every))

@@ -7,20 +7,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstm_edge.accuracy.limit import is_limit, remedy, rounding_db
-from lstm_edge.accuracy.measure import measure
 from lstm_edge.data import Data, some_samples
 from lstm_edge.errors import DataError
-from lstm_edge.interpret.feed import Arrays, Feed, Results, feed_of, run_numpy
+from lstm_edge.interpret.feed import Arrays, Feed, Results, feed_of, run_numpy, stored_feed
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.labels import (
     Labels,
     check_samples,
     check_usable,
+    decided_by,
     holds_inputs,
     read_labels,
-    scores_of,
+    scores_from,
 )
-from lstm_edge.passes.quantize import MOST_DECIBELS, output_decibels
+from lstm_edge.passes.quantize import MOST_DECIBELS, decibels_of_each
+from lstm_edge.search.likely import Margins, likely_loss, margins_of
 from lstm_edge.search.widths import Judged
 
 
@@ -28,7 +29,8 @@ from lstm_edge.search.widths import Judged
 class Judge:
     """Compares programs with the float `reference`: their outputs on `feed`, and scores on labels,
     which belong to the samples of `labelled`. integers: outputs of integers count as well, by the
-    share of them that differs.
+    share of them that differs. known: of all samples that have labels, also those that were
+    calibrated on; the float program decides them as it does others.
     """
 
     reference: Program
@@ -36,25 +38,47 @@ class Judge:
     labels: tuple[Labels, ...] = ()
     labelled: Feed | None = None
     integers: bool = True
+    known: tuple[tuple[Labels, ...], Feed] | None = None
     real: Results = field(init=False)
+    real_labelled: Results = field(init=False)
+    margins: tuple[Margins | None, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        self.real = run_numpy(self.reference, self.feed, exact=False)
+        self.real = self.real_labelled = run_numpy(self.reference, self.feed, exact=False)
+        if self.labelled is not None and self.labelled is not self.feed:
+            self.real_labelled = run_numpy(self.reference, self.labelled, exact=False)
+        if self.known is not None:
+            labels, feed = self.known
+            real = run_numpy(self.reference, feed, exact=False)
+            self.margins = tuple(margins_of(each, self.reference, real) for each in labels)
 
     def judged(self, program: Program) -> Judged:
         """The worst output, and the most that a score lost."""
-        each = output_decibels(program, self.real, self.feed)
+        ours = run_numpy(program, stored_feed(program, self.feed))
+        each = decibels_of_each(program, self.real, ours, self.feed.shape)
         worst = min(each) if self.integers else self._worst_of_reals(program, each)
         limit = ""
         if worst in each:
             limit = self._limit(program, program.outputs[each.index(worst)], worst)
         if self.labelled is None:
             return Judged(worst, limit=limit)
-        measured = measure(program, self.reference, self.labelled, exact=False)
-        scores = scores_of(program, self.reference, self.labels, measured)
+        if self.labelled is not self.feed:
+            ours = run_numpy(program, stored_feed(program, self.labelled))
+        results = self.real_labelled, ours
+        scores = scores_from(program, self.reference, self.labels, results)
         lost = 0.0 - min(score.points for score in scores)
         missed = 100.0 - min(score.integer_percent for score in scores)
-        return Judged(worst, lost, missed, limit)
+        return Judged(worst, lost, missed, limit, self._likely(program, ours))
+
+    def _likely(self, program: Program, results: Results) -> float | None:
+        """The most that a score is likely to lose, of those that have margins."""
+        found = []
+        for labels, whole in zip(self.labels, self.margins, strict=False):
+            judged = margins_of(labels, self.reference, self.real_labelled)
+            if whole is not None and judged is not None:
+                ours = decided_by(labels, program, results)
+                found.append(likely_loss(whole, judged, ours))
+        return max(found, default=None)
 
     def _limit(self, program: Program, port: Port, decibels: float) -> str:
         """What is said where the format of an output is what limits it; else ""."""
@@ -102,12 +126,14 @@ def judge_of(reference: Program, data: Data, arrays: Arrays | None) -> Judge:
             "[N, ...], or a file of labels with inputs of its own"
         )
     check_samples(labels, labelled)
+    labels = check_usable(labels)
+    known = labels, labelled
     if not _same(labelled, data.whole):
-        return Judge(reference, feed, check_usable(labels), labelled)
+        return Judge(reference, feed, labels, labelled, known=known)
     streams, calls, _ = feed.shape
     held = data.held[: streams * calls]
     kept = tuple(replace(each, numbers=each.numbers[held]) for each in labels)
-    return Judge(reference, feed, check_usable(kept), feed)
+    return Judge(reference, feed, check_usable(kept), feed, known=known)
 
 
 def _same(one: Feed, other: Feed) -> bool:

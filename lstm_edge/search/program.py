@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 from lstm_edge.choices import Optimize, Unroll
-from lstm_edge.data import Data, steps_of
+from lstm_edge.data import Data, some_samples, steps_of
 from lstm_edge.emit.constants import constant_bytes, constants_of
 from lstm_edge.emit.memory import allocate
 from lstm_edge.emit.ports import port_names
@@ -21,12 +21,20 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize import quantize
 from lstm_edge.passes.real_run import RealRun
 from lstm_edge.passes.select import select
+from lstm_edge.search.fitting import best_within
 from lstm_edge.search.judge import Judge
+from lstm_edge.search.mixed import Mixed
+from lstm_edge.search.sensitivity import pieces_of
 from lstm_edge.search.widen import Matrices
-from lstm_edge.search.widths import Attempt, Bound, Space, search
+from lstm_edge.search.widths import Attempt, Bound, Mix, Space, search
 from lstm_edge.sizes import ram_of
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
+
+CODE_OF_A_KERNEL = 900
+"""Bytes that a second kernel takes, with its loop: 500 on a Cortex-M55, 800 to 1,000 on a
+Cortex-M4, 1,400 on a Cortex-M0, by the sizes of the digits example.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,15 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a search may choose from, and what it has to hold."""
+    """What a search may choose from, and what it has to hold; room: else the bytes of weights and
+    tables that the best is to fit in, where no bound is asked for.
+    """
 
     options: Options
     weights: tuple[int, ...]
     activations: tuple[int, ...]
     bound: Bound
+    room: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,12 +87,14 @@ class Code:
 @dataclass(frozen=True)
 class Price:
     """What a program takes, without any C. flash: bytes of weights and tables; ram: of states and
-    scratch; instructions: about so many a step, None where nothing is known.
+    scratch; instructions: about so many a step, None where nothing is known; kernels: how many
+    there are.
     """
 
     flash: int
     ram: int
     instructions: int | None
+    kernels: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +117,8 @@ class Attempts:
             price = price_of(program, self.target, self.code, steps)
         with watch.lap("judge"):
             judged = self.judge.judged(program)
-        return Attempt(options, program, price.flash, price.instructions or 0, price.ram, judged)
+        instructions, code = price.instructions or 0, CODE_OF_A_KERNEL * max(price.kernels - 1, 0)
+        return Attempt(options, program, price.flash, instructions, price.ram, judged, code)
 
 
 def find_program(
@@ -116,8 +130,22 @@ def find_program(
     """The cheapest program that holds the bound, and all that were tried; others as of `search`."""
     layers = matrices_of(attempts.calibrated)
     names, parts = tuple(each.layer for each in layers), {m.layer: m.parts for m in layers}
-    space = Space(wanted.options, wanted.weights, wanted.activations, names, parts)
+    mix = partial(mix_of, attempts.calibrated, wanted.options)
+    space = Space(wanted.options, wanted.weights, wanted.activations, names, parts, mix)
+    if wanted.room is not None:
+        return best_within(wanted.room, space, attempts.at, progress)
     return search(space, wanted.bound, attempts.at, progress, otherwise)
+
+
+def mix_of(calibrated: Calibrated, options: Options) -> Mix:
+    """The matrices of a model, as `mixed` widths choose among them."""
+    narrow = replace(options, weights=4, layers={})
+    with calibrated.watch.lap("lower"):
+        made = lowered(calibrated.model, calibrated.ranges, narrow)
+    reference = calibrated.reference
+    with calibrated.watch.lap("weigh matrices"):
+        pieces = pieces_of(reference, made, some_samples(calibrated.data.calibration, reference))
+    return Mixed(reference, pieces)
 
 
 def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
@@ -132,6 +160,7 @@ def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
         sum(constant_bytes(constants)),
         ram["state"] + ram["scratch"],
         None if instructions is None else round(instructions),
+        len({each.kernel.name for each in selection.tiles.values() if each.kernel is not None}),
     )
 
 

@@ -128,7 +128,7 @@ class _Widening(Generic[Made]):
 
     def taken(self, best: Attempt[Made], made: Sequence[Attempt[Made]]) -> Attempt[Made] | None:
         """The cheapest that holds the bound, else what gains most for a byte."""
-        holding = [each for each in made if each.judged.holds(self.bound)]
+        holding = [each for each in made if each.judged.surely_holds(self.bound)]
         if holding:
             return min(holding, key=lambda each: each.cost)
         helping = [each for each in made if gain(best, each) >= LEAST_GAIN]
@@ -143,7 +143,7 @@ class _Widening(Generic[Made]):
                     continue
                 fewer = replace(own, doubled=tuple(m for m in own.doubled if m != matrix))
                 made = self.made(with_layer(best.options, each.layer, fewer))
-                if made and made.judged.holds(self.bound) and made.cost < best.cost:
+                if made and made.judged.surely_holds(self.bound) and made.cost < best.cost:
                     best = made
         return best
 
@@ -160,7 +160,7 @@ def widened(
     """What holds the bound with the least that was widened, else the best that was found; and what
     was tried. most: attempts. Where all at once gains nothing, nothing else is tried.
     """
-    if start.judged.holds(bound) or not (kinds.weights or kinds.activations):
+    if start.judged.surely_holds(bound) or not (kinds.weights or kinds.activations):
         return start, ()
     found = _Widening(attempt, bound, most)
     every = attempt(Move("", kinds.weights, kinds.activations).on(start.options))
@@ -168,7 +168,7 @@ def widened(
     if gain(start, every) < LEAST_GAIN:
         return start, (every,)
     best, moves, together = start, _alone(layers, kinds), _together(layers, kinds)
-    while not best.judged.holds(bound):
+    while not best.judged.surely_holds(bound):
         each = found.all_of(best, moves)
         step = found.taken(best, [made for _, made in each])
         if step is None:
@@ -177,7 +177,7 @@ def widened(
             break
         each.sort(key=lambda one: -gain(best, one[1]))
         best, moves = step, [move for move, _ in each[:FEW]]
-    if best.judged.holds(bound):
+    if best.judged.surely_holds(bound):
         best = found.narrowed(best, layers)
     return best, tuple(found.tried)
 

@@ -1,22 +1,31 @@
 """Find the cheapest widths that hold a bound: of weights and activations, layer by layer.
 
 Cheap is what takes little flash, then few instructions. First the whole model has one width of each
-kind, from the narrowest on, until one holds; then one layer after the other, those with most
-weights first, is made as narrow as the bound allows. The default widths are tried, too: what is
-neither smaller nor faster than they are is never taken.
+kind, from the narrowest on, until one holds. Between 4 bits that do not hold and 8 that do, as few
+matrices as possible have 8, those that matter most; otherwise one layer after the other, those with
+most weights first, is made as narrow as the bound allows. The default widths are tried, too: what
+is neither smaller nor faster than they are is never taken.
+
+A score is held where it is likely to be held on other samples as well. Where no widths do that, the
+narrowest are taken that hold it on these samples and are nearly as likely as any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from lstm_edge.errors import BudgetError
 from lstm_edge.manifest import AttemptEntry
 from lstm_edge.passes.options import Options, Widths
 
 Made = TypeVar("Made")
+
+NEXT_TO_NOTHING = 0.1
+"""Points: no score is told more exactly beforehand."""
+MOST_MIXED, FEW = 10, 3
+"""Attempts to find few matrices of 8 bits, and those to do without another of them."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +46,32 @@ class Bound:
 class Judged:
     """decibels: of the worst output. points: that the worst score lost; missed: percent that the
     worst score is below 100. None without labels. limit: what is said where the format of the
-    worst output is what limits it, else "".
+    worst output is what limits it, else "". likely: points that the worst score loses on samples
+    that nobody has seen, None where nothing is known of that.
     """
 
     decibels: float
     points: float | None = None
     missed: float | None = None
     limit: str = ""
+    likely: float | None = None
 
     def holds(self, bound: Bound) -> bool:
         """True where neither is beyond the bound."""
         exact = bound.decibels is None or self.decibels >= bound.decibels
         return exact and (bound.points is None or (self.points or 0.0) <= bound.points)
 
+    def surely_holds(self, bound: Bound) -> bool:
+        """True where it holds the bound here and is likely to elsewhere."""
+        if bound.points is None or self.likely is None:
+            return self.holds(bound)
+        return self.holds(bound) and self.likely <= max(bound.points, NEXT_TO_NOTHING)
+
 
 @dataclass(frozen=True)
 class Attempt(Generic[Made]):
     """One choice of widths. flash: bytes of constants; instructions: about so many a step; state:
-    bytes of RAM.
+    bytes of RAM; code: bytes that it takes about more than with a single kernel.
     """
 
     options: Options
@@ -63,18 +80,30 @@ class Attempt(Generic[Made]):
     instructions: int
     state: int
     judged: Judged
+    code: int = 0
 
     @property
     def cost(self) -> tuple[int, int, int]:
         """What is to be small, the most important first."""
-        return self.flash, self.instructions, self.state
+        return self.flash + self.code, self.instructions, self.state
+
+
+class Mix(Protocol):
+    """Matrices, those first that matter most for a byte."""
+
+    @property
+    def noises(self) -> tuple[float, ...]:
+        """What each of them does to the outputs in 4 bits."""
+
+    def options(self, usual: Options, wide: Collection[int]) -> Options:
+        """The options with 8 bits for these of them, and 4 for all others."""
 
 
 @dataclass(frozen=True)
 class Space:
     """What may be chosen: widths, narrow ones first, and layers, those with most weights first.
     parts: layer -> groups of its matrices that may be doubled, where the weights of the others are
-    half as wide.
+    half as wide. mix: makes options of which some matrices have 8 bits, the others 4.
     """
 
     options: Options
@@ -82,6 +111,7 @@ class Space:
     activations: tuple[int, ...]
     layers: tuple[str, ...]
     parts: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    mix: Callable[[], Mix] | None = None
 
     @property
     def most_attempts(self) -> int:
@@ -89,7 +119,8 @@ class Space:
         weights, activations = len(self.weights), len(self.activations)
         narrower = len(self.layers) * (weights + activations - 2)
         doubled = sum(len(each) for each in self.parts.values()) if weights > 1 else 0
-        return weights * activations + narrower + doubled + (self.default is not None)
+        mixed = MOST_MIXED if self.mix is not None else 0
+        return weights * activations + narrower + doubled + mixed + (self.default is not None)
 
     @property
     def default(self) -> Options | None:
@@ -114,11 +145,11 @@ class _Search(Generic[Made]):
     tried: list[Attempt[Made]] = field(default_factory=list)
 
     def holding(self, options: Options) -> Attempt[Made] | None:
-        """The attempt, if it holds the bound."""
+        """The attempt, if it surely holds the bound."""
         made = self.attempt(options)
         self.tried.append(made)
         self.progress(len(self.tried), self.most)
-        return made if made.judged.holds(self.bound) else None
+        return made if made.judged.surely_holds(self.bound) else None
 
     def uniform(self, space: Space) -> Attempt[Made] | None:
         """The cheapest of the narrowest weights that hold the bound at all."""
@@ -129,9 +160,45 @@ class _Search(Generic[Made]):
                 return min(holding, key=lambda made: made.cost)
         return None
 
+    def not_wider(self, best: Attempt[Made] | None, usual: Options | None) -> Attempt[Made] | None:
+        """The default instead of what is wider with care alone."""
+        for made in self.tried:
+            if made.options == usual and made.judged.holds(self.bound):
+                return made if best is None or made.cost < best.cost else best
+        return best
+
+    def barely(self) -> Attempt[Made] | None:
+        """Of those that hold the bound on these samples, the cheapest that is nearly as likely as
+        any to do so on others.
+        """
+        holding = [made for made in self.tried if made.judged.holds(self.bound)]
+        least = min((made.judged.likely or 0.0 for made in holding), default=0.0)
+        likely = [m for m in holding if (m.judged.likely or 0.0) <= least + NEXT_TO_NOTHING]
+        return min(likely, key=lambda made: made.cost, default=None)
+
+    def mixed(self, best: Attempt[Made], mix: Mix) -> Attempt[Made]:
+        """The same with as few matrices of 8 bits as the bound allows."""
+        usual, low, high = best.options, 0, len(mix.noises)
+        while high - low > 1:
+            middle = (low + high) // 2
+            made = self.holding(mix.options(usual, range(middle)))
+            low, high = (low, middle) if made is not None else (middle, high)
+            best = min((best, made or best), key=lambda each: each.cost)
+        wide = set(range(high))
+        for least in sorted(range(high - 1), key=lambda k: mix.noises[k])[:FEW]:
+            made = self.holding(mix.options(usual, wide - {least}))
+            if made is not None and made.cost < best.cost:
+                best, wide = made, wide - {least}
+        return best
+
     def narrowed(self, best: Attempt[Made], space: Space) -> Attempt[Made]:
         """The same with each layer as narrow as the bound allows."""
-        for kind in ("weights", "activations"):
+        kinds = ["weights", "activations"]
+        if space.mix is not None and best.options.weights == 8 and 4 in space.weights:
+            mixed = self.mixed(best, space.mix())
+            kinds = kinds if mixed is best else ["activations"]
+            best = mixed
+        for kind in kinds:
             for layer in space.layers:
                 for widths in _narrower(best.options.of(layer), kind, space, layer):
                     layers = {**best.options.layers, layer: widths}
@@ -173,7 +240,7 @@ def search(
     told after each. otherwise: from the best, where no width holds it, what does, or an error.
     """
     found = _Search(attempt, bound, progress, space.most_attempts)
-    best = found.uniform(space)
+    best = found.not_wider(found.uniform(space), space.default) or found.barely()
     if best is None:
         nearest = max(found.tried, key=lambda made: _nearness(made.judged, bound))
         best = otherwise(nearest)

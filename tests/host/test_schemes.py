@@ -55,7 +55,9 @@ def test_a_combination_of_scheme_and_widths(number: int, options: Options, tmp_p
     ids=["default", "int4", "16", "fixed"],
 )
 def test_matrices_of_twice_as_many_bits(cell: str, options: Options, tmp_path: Path) -> None:
-    """All recurrent ones, then a single one: two products of one operand."""
+    """All recurrent ones, then a single one: two products of one operand, 8 bits beside 4 in a loop
+    of their own.
+    """
     chosen = {**ONE_CELL, "cell": cell, "hidden": (7,), "steps": 9}
     model = random_model(3, **chosen)
     layer = next(n for n in model.nodes if isinstance(n, Layer) and n.cell.states)
@@ -65,7 +67,7 @@ def test_matrices_of_twice_as_many_bits(cell: str, options: Options, tmp_path: P
         program = program_of(model, replace(options, layers={layer.name: widths}))
         made = [m for block in program.blocks for op in block.ops for m in op.matrices]
         low = [m for m in made if m.endswith("_low")]
-        assert len(low) == len(doubled)
+        assert len(low) == len(doubled) * widths.in_parts
         assert {m.removesuffix("_low") for m in low} <= set(made)
         prove(program)
         inputs = stored_streams(program, 40, number)

@@ -85,6 +85,29 @@ def of_shared(file: Path, said: Mapping[str, Any]) -> Trained:
     return Trained(file.stem, file, calibration, test, stream, expected, scores)
 
 
+CASES = (
+    ("17-slow-recurrence-int8", "irnn_count", "irnn_count.calibration", ""),
+    ("21-seen-in-public-models", "r9_rare_sigmoid", "r9_rare_sigmoid_calib", ""),
+    (
+        "21-seen-in-public-models",
+        "r11_onehot_unseen",
+        "r11_onehot_unseen_calib",
+        "r11_onehot_unseen_test",
+    ),
+)
+"""Folder, model, arrays to calibrate on, and arrays to measure with."""
+
+
+def of_case(folder: Path, model: str, calibration: str, test: str) -> Trained:
+    """A small network that stands for a kind of public ones; without arrays to measure with, every
+    other sample is kept for that.
+    """
+    seen = load(folder / f"{calibration}.npz")
+    found = load(folder / f"{test}.npz") if test else {n: a[1::2] for n, a in seen.items()}
+    seen = seen if test else {n: a[0::2] for n, a in seen.items()}
+    return Trained(f"cases/{model}", folder / f"{model}.onnx", seen, found, False, {}, ())
+
+
 def find_trained(shared: Path | None) -> list[Trained]:
     """The models of a shared folder, where there is one, and those of the examples."""
     found = [of_example(example) for example in find_all()]
@@ -92,7 +115,13 @@ def find_trained(shared: Path | None) -> list[Trained]:
         return found
     folder = shared / "models"
     manifest = json.loads((folder / "manifest.json").read_text())
-    return [of_shared(folder / said["onnx"], said) for said in manifest["models"]] + found
+    models = [of_shared(folder / said["onnx"], said) for said in manifest["models"]]
+    cases = [
+        of_case(shared / "cases" / name, *files)
+        for name, *files in CASES
+        if (shared / "cases" / name).is_dir()
+    ]
+    return [*models, *cases, *found]
 
 
 def _named(arrays: Arrays, prefix: str) -> dict[str, Array]:

@@ -34,7 +34,9 @@ WITHOUT_SHARED = "the folder {} has no models/manifest.json: the table has the e
 HEAD = """# Accuracy
 
 Written by `make accuracy` from trained models; do not edit. The models are those of
-[examples](../examples/README.md) and some of public projects.
+[examples](../examples/README.md), some of public projects, and three small networks (`cases/`) that
+stand for kinds of public ones: a state that adds up for 100 steps, a detector whose probabilities
+are below 1e-3, and one-hot inputs of which calibration saw some.
 
 - A number is the signal to noise ratio in dB of an output against the same model in float32, over
   all test samples. 6 dB more are half the error. `compile` has not seen the test samples: a test

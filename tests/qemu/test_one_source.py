@@ -59,9 +59,10 @@ class Source:
 
 
 def every_width() -> Program:
-    """Kernels of all widths in one program."""
+    """Kernels of all widths in one program, and of two in a layer: a gate, and half of another."""
     model = side_by_side(3, (5,), ("lstm", "gru", "rnn", "dense"))
-    widths = (Widths(8, 12), Widths(4, 12), Widths(16, 16), Widths(8, 8))
+    mixed = Widths(4, 12, ("W_z", "R_z", "W_r"))
+    widths = (Widths(8, 12), mixed, Widths(16, 16), Widths(8, 8))
     layers = {n.name: w for n, w in zip(model.nodes, widths, strict=True)}
     return program_of(model, Options(layers=layers))
 

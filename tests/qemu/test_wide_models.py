@@ -53,7 +53,7 @@ def test_odd_sizes_of_all_cells(scheme: str, tmp_path: Path) -> None:
 def long_rows(scheme: str) -> Program:
     """97 units; weights and activations in all ways that rows hold them."""
     model = side_by_side(7, (97,), ("rnn", "gru_reset_after", "fast_grnn"))
-    chosen = (Widths(4, 12), Widths(8, 16), Widths(4, 8))
+    chosen = (Widths(4, 12, ("R_h",)), Widths(8, 16), Widths(4, 8))
     if scheme == "fixed":
         chosen = (Widths(16, 16), Widths(4, 16), Widths(8, 12))
     layers = {node.name: widths for node, widths in zip(model.nodes, chosen, strict=True)}

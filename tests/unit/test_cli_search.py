@@ -55,10 +55,28 @@ def test_auto_holds_the_bound_and_says_what_was_tried(tmp_path: Path) -> None:
 
 
 def test_auto_alone_holds_40_db(tmp_path: Path) -> None:
+    """With some matrices of the LSTM in 4 bits, where that pays."""
     done(*BASE, "--weights", "auto", "-o", tmp_path / "out")
-    (chosen,) = [each for each in manifest(tmp_path / "out")["search"] if each["chosen"]]
+    tried = manifest(tmp_path / "out")["search"]
+    (chosen,) = [each for each in tried if each["chosen"]]
     assert chosen["sqnr_db"] >= 40.0
-    assert chosen["options"] == "weights=int8 activations=12"
+    for each in tried:
+        if each["options"] in ("weights=int4 activations=12", "weights=int8 activations=12"):
+            assert each is chosen or each["sqnr_db"] < 40.0 or each["flash"] > chosen["flash"]
+
+
+def test_auto_with_a_limit_of_flash_is_the_best_that_fits(tmp_path: Path) -> None:
+    """Less than 40 dB, since no more was asked for; and an error where nothing fits."""
+    done(*BASE, "--weights", "auto", "--max-flash", "9200", "-o", tmp_path / "out")
+    found = manifest(tmp_path / "out")
+    assert sum(n or 0 for n in found["flash"].values()) <= 9200
+    (chosen,) = [each for each in found["search"] if each["chosen"]]
+    assert chosen["sqnr_db"] == max(
+        each["sqnr_db"] for each in found["search"] if each["flash"] <= chosen["flash"]
+    )
+    words = ("--weights", "auto", "--max-flash", "4000", "-o", tmp_path / "none")
+    told = refused(3, *BASE, *words)
+    assert "no widths fit: the smallest, weights=int4 activations=12" in told
 
 
 def test_labels_say_that_int4_will_do(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from lstm_edge.passes.lower_integer import Lowered, lowered
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.options import Options
-from lstm_edge.passes.quantize import output_decibels, quantize
+from lstm_edge.passes.quantize import decibels_of_each, quantize
 from lstm_edge.passes.real_run import RealRun
 from tests.support.choices import PLAIN
 from tests.support.models import random_inputs, random_model
@@ -162,7 +162,8 @@ def streams_to_choose_by(one: Made) -> Feed:
 def nearness(program: Program, one: Made) -> float:
     kept = streams_to_choose_by(one)
     real = run_numpy(one.reference, kept, exact=False)
-    return float(np.mean(output_decibels(program, real, kept)))
+    ours = run_numpy(program, stored_feed(program, kept))
+    return float(np.mean(decibels_of_each(program, real, ours, kept.shape)))
 
 
 @pytest.mark.parametrize("number", [-1, *range(10)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import pytest
 
 from lstm_edge.errors import BudgetError
 from lstm_edge.passes.options import Options, Widths
+from lstm_edge.search.fitting import best_within
 from lstm_edge.search.widths import (
     Attempt,
     Bound,
@@ -155,3 +157,78 @@ def test_what_is_neither_smaller_nor_faster_than_the_default_is_never_taken() ->
     best, tried = search(SPACE, Bound(-1.0), padded, lambda _, __: None, refused)
     assert best.options == Options(weights=8, activations=12)
     assert len(tried) <= SPACE.most_attempts
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Ten matrices, each with half of the noise of the one before."""
+
+    noises: tuple[float, ...] = tuple(2.0**-k for k in range(10))
+
+    def options(self, usual: Options, wide: Collection[int]) -> Options:
+        names = tuple(str(k) for k in sorted(wide))
+        return replace(usual, weights=4, layers={"lstm": Widths(4, usual.activations, names)})
+
+
+def of_matrices(options: Options) -> Attempt[str]:
+    """The noise of those that have 4 bits."""
+    own = options.of("lstm")
+    narrow = [k for k in range(10) if own.weights == 4 and str(k) not in own.doubled]
+    noise = sum(Rows().noises[k] for k in narrow)
+    return Attempt(options, "", 2000 - 100 * len(narrow), 0, 0, Judged(-noise))
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 9, 10])
+def test_as_few_matrices_as_possible_have_8_bits(count: int) -> None:
+    space = Space(Options(), (4, 8), (12,), ("lstm",), mix=Rows)
+    bound = -sum(Rows().noises[count:]) if count else -9.0
+    best, tried = search(space, Bound(bound), of_matrices, lambda _, __: None, refused)
+    own = best.options.of("lstm")
+    assert own == {
+        0: Widths(4, 12),
+        10: Widths(8, 12),
+    }.get(count, Widths(4, 12, tuple(str(k) for k in range(count))))
+    assert len(tried) <= space.most_attempts
+
+
+def test_a_matrix_that_can_be_spared_is_narrow_after_all() -> None:
+    def odd(options: Options) -> Attempt[str]:
+        """The third does nothing, and the fourth is needed."""
+        made = of_matrices(options)
+        own = options.of("lstm")
+        holds = own.weights == 8 or {"0", "1", "3"} <= set(own.doubled)
+        return replace(made, judged=Judged(50.0 if holds else 0.0))
+
+    space = Space(Options(), (4, 8), (12,), ("lstm",), mix=Rows)
+    best, _ = search(space, Bound(40.0), odd, lambda _, __: None, refused)
+    assert best.options.of("lstm").doubled == ("0", "1", "3")
+
+
+def test_a_score_is_held_where_it_is_likely_to_be_held_elsewhere() -> None:
+    def scored(options: Options) -> Attempt[str]:
+        """4 bits lose nothing here, and will elsewhere."""
+        likely = {4: 0.9, 8: 0.3, 16: 0.2}[options.weights]
+        return replace(attempt(options), judged=Judged(50.0, 0.0, 0.0, "", likely))
+
+    space = Space(Options(), (4, 8, 16), (12,), ())
+    for points, weights in ((1.0, 4), (0.5, 8), (0.1, 8), (0.0, 8)):
+        best, _ = search(space, Bound(None, points), scored, lambda _, __: None, refused)
+        assert best.options.weights == weights, points
+
+
+def test_the_best_that_fits_has_as_many_matrices_of_8_bits_as_there_is_room_for() -> None:
+    space = Space(Options(), (4, 8), (12,), ("lstm",), mix=Rows)
+    for room, wide in ((1000, 0), (1250, 2), (1900, 9)):
+        best, tried = best_within(room, space, of_matrices, lambda _, __: None)
+        assert best.flash <= room
+        assert best.options.of("lstm").doubled == tuple(str(k) for k in range(wide))
+        assert len(tried) <= space.most_attempts
+    best, _ = best_within(2000, space, of_matrices, lambda _, __: None)
+    assert best.options == Options()
+
+
+def test_what_does_not_fit_in_any_width_says_how_small_it_is() -> None:
+    space = Space(Options(), (4, 8), (12,), ("lstm",), mix=Rows)
+    with pytest.raises(BudgetError, match=r"weights=int4 activations=12, take 1,000 bytes") as told:
+        best_within(999, space, of_matrices, lambda _, __: None)
+    assert "--max-flash leaves 999 beside the code" in str(told.value)
