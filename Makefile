@@ -74,8 +74,8 @@ QAT := build/qat
 TORCH_FROM ?=
 
 .PHONY: qat
-qat: $(QAT)/.packages ## train an example to int4 with PyTorch; write examples/qat/README.md anew
-	$(QAT)/bin/python -m examples.qat.train --write
+qat: $(QAT)/.packages ## train examples to int4 with PyTorch, some minutes; write examples/qat/README.md anew
+	$(QAT)/bin/python -m examples.qat.to_int4 --write
 
 $(QAT)/.packages: pyproject.toml | tools
 	"$$(scripts/setup.sh --python)" -m venv $(QAT)

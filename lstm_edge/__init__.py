@@ -33,7 +33,11 @@ if TYPE_CHECKING:
         ToolchainError,
         VerificationError,
     )
-    from lstm_edge.fake_quantization import fake_quant, fake_quant_activations
+    from lstm_edge.fake_quantization import (
+        fake_quant,
+        fake_quant_activations,
+        fake_quant_gradients,
+    )
     from lstm_edge.packages.about import About
 
 __all__ = [
@@ -54,6 +58,7 @@ __all__ = [
     "compile",
     "fake_quant",
     "fake_quant_activations",
+    "fake_quant_gradients",
     "load",
     "open",
 ]
@@ -69,6 +74,7 @@ _HOMES = {
     "compile": ("api.compiling", "compile_network"),
     "fake_quant": ("fake_quantization", "fake_quant"),
     "fake_quant_activations": ("fake_quantization", "fake_quant_activations"),
+    "fake_quant_gradients": ("fake_quantization", "fake_quant_gradients"),
     "load": ("api.network", "load"),
     "open": ("api.compiled", "open_folder"),
 }

@@ -71,8 +71,8 @@ def windows(text: Ids, starts: npt.NDArray[np.int64], length: int) -> tuple[Ids,
     return text[rows[:, :-1]], text[rows[:, 1:]]
 
 
-def batches(text: Ids) -> training.Batches:
-    generator = np.random.default_rng(SEED)
+def batches(text: Ids, seed: int = SEED) -> training.Batches:
+    generator = np.random.default_rng(seed)
     while True:
         starts = generator.integers(0, len(text) - WINDOW - 1, BATCH)
         ids, following = windows(text, starts, WINDOW)

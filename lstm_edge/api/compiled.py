@@ -20,6 +20,7 @@ from lstm_edge.cost import Cost, cost_of
 from lstm_edge.errors import DataError, VerificationError
 from lstm_edge.interpret.given import feeds_of, given, together
 from lstm_edge.ir.program import Program
+from lstm_edge.ir.weights import StoredWeights, stored_weights
 from lstm_edge.labels import Score
 from lstm_edge.manifest import Manifest, of_core
 from lstm_edge.packages.about import About
@@ -69,6 +70,11 @@ class Compiled:
     def manifest(self) -> Manifest:
         """All that is known of it, as in `manifest.json`."""
         return self.bundle.manifest
+
+    @property
+    def weights(self) -> tuple[StoredWeights, ...]:
+        """The weights of its products and embeddings: integers, and what they stand for."""
+        return stored_weights(self.program)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lstm_edge.api.arrays import arrays_of, is_whole
-from lstm_edge.api.compiled import Compiled
+from lstm_edge.api.compiled import Compiled, open_folder
 from lstm_edge.api.network import Network, load
 from lstm_edge.api.options import bits, bound, by_input, limit, refuse
 from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.driver import compile_model
 from lstm_edge.errors import BudgetError, DataError, FlashError, TargetError
+from lstm_edge.ir.model import Model
 from lstm_edge.manifest import StudyEntry
+from lstm_edge.passes.given_formats import with_stored_inputs
 from lstm_edge.profile.budgets import check_budgets
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
@@ -52,6 +54,7 @@ def compile_network(
     max_cycles: int | None = None,
     input_scale: float | Mapping[str, float] | None = None,
     input_zero: float | Mapping[str, float] | None = None,
+    inputs_like: Compiled | str | Path | None = None,
     from_study: str | None = None,
     progress: Progress = silent,
     searching: Progress = silent,
@@ -68,7 +71,8 @@ def compile_network(
     reach on samples that are held back; max_drop: points that a score may lose; the other limits
     are bytes, and instructions and cycles of a step. input_scale, input_zero: real =
     (raw - zero) * scale for raw integers of 16 bits, of which the C then makes stored ones; a
-    number, or one by input.
+    number, or one by input. inputs_like: a compiled model, or its folder, whose inputs are stored
+    as those of this one shall be: with the same scale, zero point and width.
     outputs: probabilities, or logits: the sums before a last sigmoid, softmax or log_softmax.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
     widths and how C is written, and the manifest keeps the study's front. progress, searching:
@@ -110,6 +114,11 @@ def compile_network(
         of_point = {**widths, "scheme": scheme, "unroll": unroll, "optimize": optimize}
         refuse(of_point, "with --from-study, whose point has its own")
         request, study = _of_study(from_study, request, loaded, calibration)
+    model = loaded.model
+    if inputs_like is not None:
+        if request.scheme == "float32":
+            refuse({"inputs_like": inputs_like}, "with --scheme float32")
+        model, request = _as_stored(model, request, inputs_like)
     if request.scheme == "float32":
         bounds = {"max_error": max_error, "max_drop": max_drop, "labels": labels}
         refuse(bounds, "with --scheme float32")
@@ -117,9 +126,7 @@ def compile_network(
 
     def within_limits(request: Request) -> Compiled:
         with one_core():
-            made = compile_model(
-                loaded.model, request, calibration, truth, progress, searching, watch
-            )
+            made = compile_model(model, request, calibration, truth, progress, searching, watch)
         made = replace(made, study=study)
         with watch.lap("bundle"):
             bundle = bundle_of(made)
@@ -148,6 +155,18 @@ def _made(request: Request, within_limits: Callable[[Request], Compiled]) -> Com
         if request.kinds == NOTHING or not request.sizes:
             raise
         return within_limits(replace(request, widen=False))
+
+
+def _as_stored(model: Model, request: Request, like: object) -> tuple[Model, Request]:
+    """The model with inputs as another has them, and the request, which says so."""
+    if not isinstance(like, Compiled | str | Path):
+        kind = type(like).__name__
+        raise DataError(
+            f"--inputs-like {kind}: expected a compiled model, or the path of its folder"
+        )
+    other = like if isinstance(like, Compiled) else open_folder(like)
+    said = f"{other.name}@{other.manifest['model_sha256'][:12]}"
+    return with_stored_inputs(model, other.program), replace(request, inputs_like=said)
 
 
 def _loaded(network: Network | str | Path | object, watch: Stopwatch) -> Network:

@@ -8,12 +8,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from lstm_edge import frontend
 from lstm_edge.api.sources import as_file
 from lstm_edge.cost import Cost, cost_of_built
 from lstm_edge.errors import ModelError
 from lstm_edge.estimate import estimate
 from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.weights import float_weights
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.macs import macs_by_layer
 from lstm_edge.printing.fitted import NARROW, fitted
@@ -52,6 +56,11 @@ class Network:
         """Trained numbers."""
         layers = (node for node in self.model.nodes if isinstance(node, Layer))
         return sum(array.size for layer in layers for array in layer.params.values())
+
+    @property
+    def weights(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Its matrices, by the names that `Compiled.weights` has."""
+        return float_weights(self.model)
 
     @property
     def macs(self) -> float:

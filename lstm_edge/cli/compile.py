@@ -105,6 +105,12 @@ from lstm_edge.stopwatch import Stopwatch
     help="The raw integer that stands for real 0.",
 )
 @click.option(
+    "--inputs-like",
+    type=FOLDER,
+    metavar="DIR",
+    help="Store inputs as a compiled model does: its scales, zero points and width.",
+)
+@click.option(
     "--from-study",
     metavar="STUDY[:TRIAL]",
     help="A point that `search` found, by default the cheapest that holds its bound.",

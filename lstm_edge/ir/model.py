@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.formats import Format
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
 
@@ -35,7 +36,8 @@ class Port:
     "time*feature" for the two flattened into one; "layer" where the feature vector joins the
     states of several layers, which have an axis of their own. shape: sizes; -1 for a time axis
     of any length. limit: 0 for real numbers; n > 0 for integers 0 .. n - 1. before: the curve that
-    the file puts an output to, where the numbers are those before it.
+    the file puts an output to, where the numbers are those before it. stored: of an input, the
+    format that it was said to have; None for the one that calibration gives.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Port:
     shape: tuple[int, ...]
     limit: int = 0
     before: str = ""
+    stored: Format | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Layer, Model, Port
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
+from lstm_edge.passes.given_formats import check_stored
 from lstm_edge.passes.input_formats import (
     calibrated_format,
     drawn_format,
@@ -95,6 +96,9 @@ class _Choice:
         """A model input: integers as the model says, else a scale and zero point per feature."""
         if port.limit:
             return Chosen(integers(port), "given")
+        if port.stored is not None:
+            check_stored(port, self._of_features(port.tensor), self.ranges, self.options)
+            return Chosen(port.stored, "given")
         return Chosen(self._of_features(port.tensor), seen(self.ranges.from_data))
 
     def _of_features(self, tensor: str) -> Format:

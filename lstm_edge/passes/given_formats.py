@@ -1,0 +1,82 @@
+"""Inputs that are stored as those of another program are, instead of as calibration says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_edge.errors import DataError, QuantizationError
+from lstm_edge.formats import Format
+from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.program import Program
+from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.input_formats import power_of_two_format
+from lstm_edge.passes.options import Options
+
+SAME = "inputs-like"
+
+
+def with_stored_inputs(model: Model, other: Program) -> Model:
+    """The model with inputs of real numbers as a program with inputs of the same names has them.
+
+    DataError where an input is missing there, or another one.
+    """
+    if other.is_float:
+        raise DataError(f"{SAME}: {other.name} is float32, whose inputs are stored as they are")
+    ports = {port.name: port for port in other.inputs}
+    found = []
+    for port in model.inputs:
+        features = model.tensors[port.tensor].features
+        if port.name not in ports:
+            raise DataError(
+                f"{SAME}: {other.name} has no input {port.name!r}; it has {', '.join(ports)}"
+            )
+        its = ports[port.name]
+        length = other.values[its.value].length
+        if (its.limit, length) != (port.limit, features):
+            raise DataError(
+                f"{SAME}: input {port.name!r} has {_words(port.limit, features)}, but "
+                f"{_words(its.limit, length)} in {other.name}"
+            )
+        fmt = other.values[its.value].format
+        found.append(port if port.limit else replace(port, stored=fmt))
+    return replace(model, inputs=tuple(found))
+
+
+def check_stored(port: Port, own: Format, ranges: Ranges, options: Options) -> None:
+    """QuantizationError where the format that an input is said to have is none of these options',
+    DataError where calibration data are beyond its range. own: what it would have. Some bits more
+    or less beside a layer's are no fault: two layers of different widths may read an input, too.
+    """
+    given = port.stored
+    assert given is not None
+    if given.storage != own.storage:
+        raise QuantizationError(
+            f"{SAME}: input {port.name!r} is stored in {given.storage} there, and in {own.storage} "
+            "with these options; give the --activations that the other model has"
+        )
+    low, high = ranges.low[port.tensor], ranges.high[port.tensor]
+    features = len(low)
+    scale, points = given.scales(features), given.zero_points(features)
+    if options.power_of_two and power_of_two_format(given, features) != given:
+        raise QuantizationError(
+            f"{SAME}: input {port.name!r} has scales there that are no powers of two; the other "
+            "model has to be one of --scheme fixed"
+        )
+    if not ranges.from_data:
+        return
+    least, most = scale * (given.low - points), scale * (given.high - points)
+    beyond = np.flatnonzero((low < least - scale) | (high > most + scale))
+    if len(beyond):
+        k = int(beyond[0])
+        raise DataError(
+            f"{SAME}: calibration data of input {port.name!r} go from {low[k]:g} to {high[k]:g} in "
+            f"feature {k}, but its range there is {least[k]:g} to {most[k]:g}; leave the option "
+            "out, so that the input gets a range of its own"
+        )
+
+
+def _words(limit: int, features: int) -> str:
+    kind = f"integers below {limit}" if limit else "real numbers"
+    return f"{features} features of {kind}"
