@@ -67,7 +67,7 @@ def remedies(attempts: Attempts, start: Attempt[Program], asked: Asked) -> Remed
 def remedies_text(entry: RemediesEntry) -> str:
     """What was found, as the end of a sentence."""
     if entry["gains"]:
-        return f"tried on held-back samples: {'; '.join(map(gain_text, entry['gains']))}"
+        return f"what helps, as tried: {'; '.join(map(gain_text, entry['gains']))}"
     return f"none of the wider numbers that were tried helps: {entry['limit']}"
 
 
@@ -83,7 +83,7 @@ def _tried(
             continue
     if asked.left is not None:
         yield from _left_to_the_compiler(
-            attempts, start, asked.left, asked.bound, MOST_TRIED - len(uniform)
+            attempts, start, asked, asked.left, MOST_TRIED - len(uniform)
         )
 
 
@@ -103,14 +103,14 @@ def _uniform(given: Options) -> list[tuple[str, Options]]:
 
 
 def _left_to_the_compiler(
-    attempts: Attempts, start: Attempt[Program], left: Left, bound: Bound, most: int
+    attempts: Attempts, start: Attempt[Program], asked: Asked, left: Left, most: int
 ) -> Iterator[tuple[str, Attempt[Program]]]:
-    """What the compiler makes of widths that are left to it."""
+    """What the compiler makes of widths that are left to it, where that is no uniform width."""
     layers, usual = matrices_of(attempts.calibrated), left.options
     first = start if usual == start.options else attempts.at(usual)
-    made, _ = widened(first, bound, layers, EVERY, attempts.at, most=most - 1)
+    made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most - 1)
     wider = "" if made.options == usual else f", {wider_text(usual, made.options, layers)}"
-    if made.options != start.options:
+    if made.options not in (start.options, *(options for _, options in _uniform(asked.options))):
         yield f"{left.how}{wider}", made
 
 
@@ -144,7 +144,7 @@ def _limit(
         )
     if start.judged.limit:
         return start.judged.limit
-    best = max((made.judged.decibels for _, made in found), default=start.judged.decibels)
+    best = max(made.judged.decibels for made in (start, *(made for _, made in found)))
     return (
         f"at most {best:.1f} dB, as the network makes small errors large; --scheme float32 has none"
     )
