@@ -38,12 +38,14 @@ BETTER = 6.0
 @dataclass(frozen=True)
 class Asked:
     """What is to be mended. options: as they were asked for; bound: what should hold; left: what
-    could be left to the compiler, None where that was tried.
+    could be left to the compiler, None where that was tried; limited: a limit has no room for any
+    wider network, so that nothing helps but to leave out the limit.
     """
 
     options: Options
     bound: Bound
     left: Left | None
+    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,15 @@ def _tried(
     attempts: Attempts, start: Attempt[Program], asked: Asked
 ) -> Iterator[tuple[str, Attempt[Program]]]:
     given = asked.options
-    uniform = [each for each in _uniform(given) if each[1] != start.options]
+    uniform = [] if asked.limited else _uniform(given)
+    uniform = [each for each in uniform if each[1] != start.options]
     for what, options in uniform:
         try:
             yield what, attempts.at(options)
         except QuantizationError:  # no format holds it: not a remedy
             continue
     if asked.left is not None:
-        yield from _left_to_the_compiler(
-            attempts, start, asked, asked.left, MOST_TRIED - len(uniform)
-        )
+        yield from _left_to_the_compiler(attempts, start, asked, asked.left, uniform)
 
 
 def _uniform(given: Options) -> list[tuple[str, Options]]:
@@ -103,14 +104,19 @@ def _uniform(given: Options) -> list[tuple[str, Options]]:
 
 
 def _left_to_the_compiler(
-    attempts: Attempts, start: Attempt[Program], asked: Asked, left: Left, most: int
+    attempts: Attempts,
+    start: Attempt[Program],
+    asked: Asked,
+    left: Left,
+    uniform: Sequence[tuple[str, Options]],
 ) -> Iterator[tuple[str, Attempt[Program]]]:
-    """What the compiler makes of widths that are left to it, where that is no uniform width."""
+    """What the compiler makes of widths that are left to it, where no uniform ones are that."""
+    most = MOST_TRIED - len(uniform) - 1
     layers, usual = matrices_of(attempts.calibrated), left.options
     first = start if usual == start.options else attempts.at(usual)
-    made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most - 1)
+    made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most)
     wider = "" if made.options == usual else f", {wider_text(usual, made.options, layers)}"
-    if made.options not in (start.options, *(options for _, options in _uniform(asked.options))):
+    if made.options not in (start.options, *(options for _, options in uniform)):
         yield f"{left.how}{wider}", made
 
 
