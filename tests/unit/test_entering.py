@@ -206,8 +206,8 @@ def test_a_later_program_that_is_worse_is_left(monkeypatch: pytest.MonkeyPatch) 
 
 def test_of_an_output_of_fewer_steps_the_last_ones_count() -> None:
     """Pooling over time halves them: what counts from the last step on is the last one of these."""
-    choices = {**PLAIN, "front": ("strided_max_pool",), "cut": (), "also": ()}
-    model = random_model(1, **choices, read="steps", steps=8)
+    choices = {**PLAIN, "front": ("strided_max_pool",), "read": "steps", "steps": 8}
+    model = random_model(1, **choices)
     program = quantized(model, random_inputs(model, 6), Options())
     feed = Feed({name: array[:, None] for name, array in random_inputs(model, 4, seed=1).items()})
     real = run_numpy(lower_real(model), feed, exact=False)
