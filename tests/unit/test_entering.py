@@ -206,7 +206,8 @@ def test_a_later_program_that_is_worse_is_left(monkeypatch: pytest.MonkeyPatch) 
 
 def test_of_an_output_of_fewer_steps_the_last_ones_count() -> None:
     """Pooling over time halves them: what counts from the last step on is the last one of these."""
-    choices = {**PLAIN, "front": ("strided_max_pool",), "read": "steps", "steps": 8}
+    seeing = {"front": ("strided_max_pool",), "read": "steps", "steps": 8}
+    choices = {**PLAIN, **seeing, "also": (), "cut": ()}
     model = random_model(1, **choices)
     program = quantized(model, random_inputs(model, 6), Options())
     feed = Feed({name: array[:, None] for name, array in random_inputs(model, 4, seed=1).items()})
@@ -215,6 +216,7 @@ def test_of_an_output_of_fewer_steps_the_last_ones_count() -> None:
     name = program.outputs[0].name
     assert real.outputs[name].shape[2] == 4
     found = [decibels_of_each(program, real, ours, feed.shape, first) for first in (6, 7)]
+    assert [port.name for port in program.outputs] == [name]
     last = [replace(r, outputs={name: r.outputs[name][:, :, -1:]}) for r in (real, ours)]
     kept = decibels_of_each(program, last[0], last[1], feed.shape)
     assert found == [kept, kept]
