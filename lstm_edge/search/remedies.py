@@ -38,12 +38,33 @@ BETTER = 6.0
 @dataclass(frozen=True)
 class Asked:
     """What is to be mended. options: as they were asked for; bound: what should hold; left: what
-    could be left to the compiler, None where that was tried.
+    could be left to the compiler, None where that was tried. auto: "weights", "activations" or
+    both, which the compiler chooses unless they are typed; free: what it widens weights for that
+    nobody typed, None where somebody did.
     """
 
     options: Options
     bound: Bound
     left: Left | None
+    auto: frozenset[str] = frozenset()
+    free: Bound | None = None
+
+    def typed(self, made: Attempt[Program]) -> str:
+        """What to type for widths of the whole network: all that the compiler would change else."""
+        old, new = self.options, made.options
+        changed = {
+            "weights": new.weights != old.weights
+            or "weights" in self.auto
+            or (self.free is not None and not made.judged.surely_holds(self.free)),
+            "activations": new.activations != old.activations or "activations" in self.auto,
+            "cell-state": new.cell_state != old.cell_state,
+        }
+        words = {
+            "weights": f"int{new.weights}",
+            "activations": f"{new.activations}",
+            "cell-state": f"{new.cell_state}",
+        }
+        return " ".join(f"--{name} {words[name]}" for name, is_so in changed.items() if is_so)
 
 
 @dataclass(frozen=True)
@@ -74,31 +95,31 @@ def remedies_text(entry: RemediesEntry) -> str:
 def _tried(
     attempts: Attempts, start: Attempt[Program], asked: Asked
 ) -> Iterator[tuple[str, Attempt[Program]]]:
-    given = asked.options
-    uniform = [each for each in _uniform(given) if each[1] != start.options]
-    for what, options in uniform:
+    uniform = [each for each in _uniform(asked) if each != start.options]
+    for options in uniform:
         try:
-            yield what, attempts.at(options)
+            made = attempts.at(options)
         except QuantizationError:  # no format holds it: not a remedy
             continue
+        yield asked.typed(made), made
     if asked.left is not None:
         yield from _left_to_the_compiler(
             attempts, start, asked.left, asked.bound, MOST_TRIED - len(uniform)
         )
 
 
-def _uniform(given: Options) -> list[tuple[str, Options]]:
-    """Other widths of the whole network, as they are typed."""
-    found = []
+def _uniform(asked: Asked) -> list[Options]:
+    """Other widths of the whole network; the usual ones, too, where those were chosen."""
+    given = asked.options
+    found = [given] if asked.auto else []
     for weights in [8, WIDE] if given.weights < 8 else [WIDE] * (given.weights < WIDE):
-        found.append((f"--weights int{weights}", replace(given, weights=weights)))
+        found.append(replace(given, weights=weights))
     for bits in [12, WIDE] if given.activations < 12 else [WIDE] * (given.activations < WIDE):
-        found.append((f"--activations {bits}", replace(given, activations=bits)))
-    if len(found) > 1:
-        every = replace(given, weights=WIDE, activations=WIDE)
-        found.append((f"--weights int{WIDE} --activations {WIDE}", every))
+        found.append(replace(given, activations=bits))
+    if given.weights < WIDE and given.activations < WIDE:
+        found.append(replace(given, weights=WIDE, activations=WIDE))
     if given.cell_state < 32:
-        found.append(("--cell-state 32", replace(given, cell_state=32)))
+        found.append(replace(given, cell_state=32))
     return found
 
 
