@@ -67,9 +67,8 @@ def says_nothing(program: Program, found: Given) -> tuple[tuple[str, ...], bool]
         varied |= not what
         if what:
             warnings.append(
-                f"calibration: input {port.name} {what}, so ranges and weights are made for that "
-                f"and real data will be beyond them: {RECORD}, or leave --calibration out; no "
-                "width of numbers helps"
+                f"calibration: input {port.name} {what}, so ranges and weights are made for that, "
+                f"which says nothing of real data: {RECORD}"
             )
     return tuple(warnings), bool(warnings) and not varied
 

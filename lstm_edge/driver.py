@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from lstm_edge.accuracy.advice import LOW_SQNR
+from lstm_edge.accuracy.unmoved import unmoved
 from lstm_edge.artifacts import Compilation
 from lstm_edge.built import Built, built_for, check_straight
 from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
@@ -132,7 +133,7 @@ def compile_model(
         built = built_for(program, cores, merged, request.limits, steps_of(program, data))
     emulated = [each for each in built if each.target in cores.emulated]
     slow = [warning for each in emulated for warning in _slower(chosen, request, each)]
-    of_data = _of_data(data, program, request)
+    of_data = _of_data(data, reference, program, request)
     warnings = [*model.warnings, *of_data, *measured.warnings, *remedy, *slow]
     return Compilation(
         model=model,
@@ -228,13 +229,14 @@ def _mended(chosen: _Chosen, request: Request) -> tuple[RemediesEntry | None, li
     return found, [f"{told}{held}; {remedies_text(found)}"]
 
 
-def _of_data(data: Data, program: Program, request: Request) -> list[str]:
+def _of_data(data: Data, reference: Program, program: Program, request: Request) -> list[str]:
     """Warnings of what there was to calibrate on."""
     if not data.from_file:
         return [] if program.is_float else [no_data(program)]
     still = [] if program.is_float else [told_still(each, program) for each in data.still]
     too_few = [TOO_FEW] if data.too_few and request.searches else []
-    return [*data.notes, *still, *too_few]
+    small = unmoved(reference, some_samples(data.held_back, reference))
+    return [*data.notes, *small, *still, *too_few]
 
 
 def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:

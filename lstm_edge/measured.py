@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_edge.accuracy import text
-from lstm_edge.accuracy.advice import advice
+from lstm_edge.accuracy.advice import LOW_SQNR, advice, low_outputs
 from lstm_edge.accuracy.measure import measure
 from lstm_edge.accuracy.results import Accuracy, OutputAccuracy
 from lstm_edge.accuracy.tally import joined
@@ -54,12 +54,15 @@ def measured_error(
     feed = some_samples(data.held_back, program)
     found = measure(program, reference, feed, exact=False).accuracy
     amount = text.amount(found, data.kind)
+    warnings = advice(found, program, calibrated=True, only_noticeable=True)
     parts = _in_turn(program, reference, data, again)
     if parts:
+        known = {output.name for output in low_outputs(found)}
         found = replace(found, outputs=_together(found.outputs, parts))
         samples = sum(part.samples for part in parts)
         amount = text.in_turn(samples, found.steps, len(parts))
-    warnings = advice(found, program, calibrated=True, only_noticeable=True)
+        low = [output for output in low_outputs(found) if output.name not in known]
+        warnings += tuple(_too_few(output, amount) for output in low)
     lines = tuple(
         f"  error  {output.name}: {text.brief(output)} on {amount}"
         f"{text.hangs_on_one(output, found)}"
@@ -68,6 +71,15 @@ def measured_error(
     report = [f"{program.name}, {amount}", *text.lines(found), *text.warning_lines(warnings)]
     summary = text.summary_json(found, data.kind, len(parts), warnings)
     return MeasuredError("\n".join(report) + "\n", lines, summary, warnings)
+
+
+def _too_few(output: OutputAccuracy, amount: str) -> str:
+    """The warning of an output that is well on what it was made from, and not on what is new."""
+    return (
+        f"output {output.name}: SQNR {text.sqnr_text(output.error)} on {amount}, and above "
+        f"{LOW_SQNR:.0f} dB where they are calibrated on: so few do not show what others are like; "
+        "give some hundred of every kind that there is"
+    )
 
 
 def _in_turn(

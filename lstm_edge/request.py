@@ -99,6 +99,12 @@ class Request:
         return None in (self.weights, self.activations)
 
     @property
+    def auto(self) -> frozenset[str]:
+        """Which widths are to be chosen."""
+        widths = {"weights": self.weights, "activations": self.activations}
+        return frozenset(name for name, width in widths.items() if width is None)
+
+    @property
     def only_fits(self) -> bool:
         """True where widths are to be chosen, and no more is asked than that they fit the flash."""
         bounded = self.max_error is not None or self.max_drop is not None
@@ -158,15 +164,18 @@ class Request:
     def asked_for(self, bound: Bound) -> Asked:
         """What remedies are looked for."""
         options = self.options
+        widens = "weights" in self.free and self.widen and self.scheme == "int8"
+        free = self.held if widens else None
         if self.chooses or (self.kinds == EVERY and bound == self.held):
-            return Asked(options, bound, None)
+            return Asked(options, bound, None, self.auto, free)
         how = f"without {self.by_hand}" if self.by_hand else "--weights auto --activations auto"
         usual = replace(
             options,
             weights=options.weights if "weights" in self.free else DEFAULT.weights,
             activations=options.activations if "activations" in self.free else DEFAULT.activations,
         )
-        return Asked(options, bound, Left(how, usual), limited=not self.widen)
+        left = Left(how, usual)
+        return Asked(options, bound, left, free=free, limited=not self.widen)
 
     @property
     def held(self) -> Bound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import AttemptEntry, GainEntry
@@ -65,7 +65,9 @@ def hold_cheapest(
         best, _ = widened(nearest, wanted.bound, layers, kinds, attempts.at)
         if best.judged.holds(wanted.bound):
             return best
-        asked = Asked(nearest.options, wanted.bound, None)
+        chosen = {"weights": wanted.weights, "activations": wanted.activations}
+        auto = frozenset(name for name, widths in chosen.items() if len(widths) > 1)
+        asked = Asked(replace(nearest.options, layers={}), wanted.bound, None, auto)
         raise missed(best, wanted.bound, remedies_text(remedies(attempts, best, asked)))
 
     best, every = find_program(attempts, wanted, progress, otherwise)

@@ -38,14 +38,35 @@ BETTER = 6.0
 @dataclass(frozen=True)
 class Asked:
     """What is to be mended. options: as they were asked for; bound: what should hold; left: what
-    could be left to the compiler, None where that was tried; limited: a limit has no room for any
-    wider network, so that nothing helps but to leave out the limit.
+    could be left to the compiler, None where that was tried. auto: "weights", "activations" or
+    both, which the compiler chooses unless they are typed; free: what it widens weights for that
+    nobody typed, None where somebody did; limited: a limit has no room for any wider network, so
+    that nothing helps but to leave out the limit.
     """
 
     options: Options
     bound: Bound
     left: Left | None
+    auto: frozenset[str] = frozenset()
+    free: Bound | None = None
     limited: bool = False
+
+    def typed(self, made: Attempt[Program]) -> str:
+        """What to type for widths of the whole network: all that the compiler would change else."""
+        old, new = self.options, made.options
+        changed = {
+            "weights": new.weights != old.weights
+            or "weights" in self.auto
+            or (self.free is not None and not made.judged.surely_holds(self.free)),
+            "activations": new.activations != old.activations or "activations" in self.auto,
+            "cell-state": new.cell_state != old.cell_state,
+        }
+        words = {
+            "weights": f"int{new.weights}",
+            "activations": f"{new.activations}",
+            "cell-state": f"{new.cell_state}",
+        }
+        return " ".join(f"--{name} {words[name]}" for name, is_so in changed.items() if is_so)
 
 
 @dataclass(frozen=True)
@@ -76,30 +97,30 @@ def remedies_text(entry: RemediesEntry) -> str:
 def _tried(
     attempts: Attempts, start: Attempt[Program], asked: Asked
 ) -> Iterator[tuple[str, Attempt[Program]]]:
-    given = asked.options
-    uniform = [] if asked.limited else _uniform(given)
-    uniform = [each for each in uniform if each[1] != start.options]
-    for what, options in uniform:
+    uniform = [] if asked.limited else _uniform(asked)
+    uniform = [each for each in uniform if each != start.options]
+    for options in uniform:
         try:
-            yield what, attempts.at(options)
+            made = attempts.at(options)
         except QuantizationError:  # no format holds it: not a remedy
             continue
+        yield asked.typed(made), made
     if asked.left is not None:
         yield from _left_to_the_compiler(attempts, start, asked, asked.left, uniform)
 
 
-def _uniform(given: Options) -> list[tuple[str, Options]]:
-    """Other widths of the whole network, as they are typed."""
-    found = []
+def _uniform(asked: Asked) -> list[Options]:
+    """Other widths of the whole network; the usual ones, too, where those were chosen."""
+    given = asked.options
+    found = [given] if asked.auto else []
     for weights in [8, WIDE] if given.weights < 8 else [WIDE] * (given.weights < WIDE):
-        found.append((f"--weights int{weights}", replace(given, weights=weights)))
+        found.append(replace(given, weights=weights))
     for bits in [12, WIDE] if given.activations < 12 else [WIDE] * (given.activations < WIDE):
-        found.append((f"--activations {bits}", replace(given, activations=bits)))
-    if len(found) > 1:
-        every = replace(given, weights=WIDE, activations=WIDE)
-        found.append((f"--weights int{WIDE} --activations {WIDE}", every))
+        found.append(replace(given, activations=bits))
+    if given.weights < WIDE and given.activations < WIDE:
+        found.append(replace(given, weights=WIDE, activations=WIDE))
     if given.cell_state < 32:
-        found.append(("--cell-state 32", replace(given, cell_state=32)))
+        found.append(replace(given, cell_state=32))
     return found
 
 
@@ -108,7 +129,7 @@ def _left_to_the_compiler(
     start: Attempt[Program],
     asked: Asked,
     left: Left,
-    uniform: Sequence[tuple[str, Options]],
+    uniform: Sequence[Options],
 ) -> Iterator[tuple[str, Attempt[Program]]]:
     """What the compiler makes of widths that are left to it, where no uniform ones are that."""
     most = MOST_TRIED - len(uniform) - 1
@@ -116,7 +137,7 @@ def _left_to_the_compiler(
     first = start if usual == start.options else attempts.at(usual)
     made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most)
     wider = "" if made.options == usual else f", {wider_text(usual, made.options, layers)}"
-    if made.options not in (start.options, *(options for _, options in uniform)):
+    if made.options not in (start.options, *uniform):
         yield f"{left.how}{wider}", made
 
 

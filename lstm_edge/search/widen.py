@@ -3,7 +3,7 @@
 What is tried at a time: the recurrent matrices of a layer, its other ones, all its weights, its
 activations. Where none of these helps alone, weights and activations of a layer together, and last
 those of all layers. Of the matrices that were taken those are given back that the bound does not
-need. Where all in 16 bits is cheaper than that, as in small networks, it is taken. The measured
+need. All at once is taken where that is cheaper, or nothing else holds the bound. The measured
 effect decides, so the order in which things are tried does not matter.
 """
 
@@ -152,6 +152,16 @@ class _Widening(Generic[Made]):
                     best = made
         return best
 
+    def or_all(self, best: Attempt[Made], every: Attempt[Made] | None) -> Attempt[Made]:
+        """The best, or all that is wide at once, if there is that: it needs no second kernel, so
+        in a small network it may be smaller than a part.
+        """
+        if every is None:
+            return best
+        holds = every.judged.surely_holds(self.bound)
+        cheaper = every.cost < best.cost or not best.judged.surely_holds(self.bound)
+        return every if holds and cheaper else best
+
 
 def widened(
     start: Attempt[Made],
@@ -183,9 +193,7 @@ def widened(
         best, moves = step, [move for move, _ in each[:FEW]]
     if best.judged.surely_holds(bound):
         best = found.narrowed(best, layers)
-        if every is not None and every.judged.surely_holds(bound) and every.cost < best.cost:
-            best = every
-    return best, tuple(found.tried)
+    return found.or_all(best, every), tuple(found.tried)
 
 
 def with_layer(options: Options, layer: str, widths: Widths) -> Options:

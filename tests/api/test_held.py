@@ -69,17 +69,33 @@ def test_weights_by_hand_are_obeyed_with_a_warning(by_hand: Compiled, default: C
     assert f"-> {entry['after_db']:.1f} dB for {entry['bytes']} bytes" in text
 
 
+def typed(what: str) -> dict[str, Any]:
+    """The options of a remedy; none where some are to be left out."""
+    words = [] if what.startswith("without") else what.split()
+    return {
+        name.removeprefix("--").replace("-", "_"): int(value.removeprefix("int"))
+        for name, value in zip(words[::2], words[1::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize("given", [{"activations": 8}, {"weights": "auto", "max_error": 15.0}])
+def test_a_remedy_beside_widths_that_are_chosen_or_free_is_what_it_says(
+    given: dict[str, Any],
+) -> None:
+    gains = compiled(**given).manifest["remedies"]["gains"]
+    assert any("--weights" in each["what"] for each in gains)
+    for each in gains:
+        left = {} if each["what"].startswith("without") else given
+        made = compiled(**{**left, **typed(each["what"])})
+        assert decibels(made) == pytest.approx(each["after_db"], abs=0.01)
+
+
 def test_a_remedy_brings_what_it_says(by_hand: Compiled) -> None:
     gains = by_hand.manifest["remedies"]["gains"]
     assert 1 <= len(gains) <= 3
     for each in gains:
         assert each["after_db"] >= each["before_db"] + 1.0
-        words = [] if each["what"].startswith("without") else each["what"].split()
-        options = {
-            name.removeprefix("--").replace("-", "_"): int(value.removeprefix("int"))
-            for name, value in zip(words[::2], words[1::2], strict=True)
-        }
-        made = compiled(**options)
+        made = compiled(**typed(each["what"]))
         assert decibels(made) == pytest.approx(each["after_db"], abs=0.01)
         assert made.cost.weights + made.cost.tables - (
             by_hand.cost.weights + by_hand.cost.tables

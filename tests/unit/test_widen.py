@@ -84,6 +84,24 @@ def test_weights_and_activations_go_together_where_neither_helps_alone() -> None
     assert best.options.of("fc") == Widths()
 
 
+def test_all_at_once_is_taken_where_a_second_kernel_takes_more() -> None:
+    def one(options: Options) -> Attempt[str]:
+        mixed = any(own.doubled or own.weights == 16 for own in options.layers.values())
+        return replace(attempt(options), code=2000 if mixed else 0)
+
+    best, _ = widened(one(USUAL), Bound(36.0), LAYERS, EVERY, one)
+    assert best.options == Options(weights=16, activations=16)
+
+
+def test_all_at_once_is_taken_where_nothing_else_was_found_to_hold() -> None:
+    def one(options: Options) -> Attempt[str]:
+        every = options == Options(weights=16, activations=16)
+        return attempt(options) if every else replace(attempt(USUAL), options=options)
+
+    best, _ = widened(one(USUAL), Bound(36.0), LAYERS, EVERY, one, most=3)
+    assert best.judged.decibels > 36.0
+
+
 def test_what_may_not_be_widened_stays_as_it_is() -> None:
     assert found(36.0, NOTHING).options == USUAL
     only = found(36.0, Kinds(weights=True, activations=False), states=1e-3)
