@@ -67,6 +67,8 @@ def test_weights_by_hand_are_obeyed_with_a_warning(by_hand: Compiled, default: C
     (text,) = [each for each in by_hand.warnings if "tried on held-back samples" in each]
     assert "below 36 dB that are held without --weights int8" in text
     assert f"without --weights int8, {default.manifest['widened']['what']}: " in text
+    after = [each["after_db"] for each in by_hand.manifest["remedies"]["gains"]]
+    assert len(set(after)) == len(after)
 
 
 def typed(what: str) -> dict[str, Any]:
