@@ -245,7 +245,8 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
     if options is None:
         return slower_than_integers(calibrated, built.cost, built.target)
     given = None if options.layers or chosen.widened else options
-    return slower(calibrated, chosen.program, given, request.code, built.cost, built.target)
+    auto = [name for name in ("weights", "activations") if getattr(request, name) is None]
+    return slower(calibrated, chosen.program, given, request.code, built.cost, built.target, auto)
 
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:

@@ -45,6 +45,10 @@ class FlashError(BudgetError):
         self.constants = constants
 
 
+class BoundError(BudgetError):
+    """No program that was tried has as small an error as was asked for."""
+
+
 class VerificationError(LstmEdgeError):
     """The numbers of two executions differ."""
 

@@ -174,7 +174,8 @@ class Request:
             weights=options.weights if "weights" in self.free else DEFAULT.weights,
             activations=options.activations if "activations" in self.free else DEFAULT.activations,
         )
-        return Asked(options, bound, Left(how, usual), free=free)
+        left = Left(how, usual)
+        return Asked(options, bound, left, free=free, limited=not self.widen)
 
     @property
     def held(self) -> Bound:

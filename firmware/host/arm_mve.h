@@ -38,7 +38,7 @@ static inline int le_lives(mve_pred16_t live, int lane, int bytes)
 #define LE_LOADS(name, kind, element, lane_type, vector, lanes, bytes) \
     static inline vector name##_z_##kind(const element *from, mve_pred16_t live) \
     { \
-        vector v; \
+        vector v = {0}; \
         LE_EACH(lanes) { v[lane] = le_lives(live, lane, bytes) ? (lane_type)from[lane] : (lane_type)0; } \
         return v; \
     } \
@@ -69,14 +69,14 @@ LE_STORES(vstrbq, s8, int8_t, int8x16_t, 16, 1)
 
 static inline int32x4_t vldrhq_gather_shifted_offset_s32(const int16_t *from, uint32x4_t offset)
 {
-    int32x4_t v;
+    int32x4_t v = {0};
     LE_EACH(4) { v[lane] = from[(int32_t)offset[lane]]; }
     return v;
 }
 
 static inline int32x4_t vldrwq_gather_shifted_offset_s32(const int32_t *from, uint32x4_t offset)
 {
-    int32x4_t v;
+    int32x4_t v = {0};
     LE_EACH(4) { v[lane] = from[(int32_t)offset[lane]]; }
     return v;
 }
@@ -101,7 +101,7 @@ static inline int32x4_t vreinterpretq_s32_u32(uint32x4_t a) { return (int32x4_t)
 #define LE_OF_TWO(name, expression) \
     static inline int32x4_t name##q_s32(int32x4_t v, int32x4_t w) \
     { \
-        int32x4_t r; \
+        int32x4_t r = {0}; \
         LE_EACH(4) { const int64_t a = v[lane], b = w[lane]; r[lane] = (int32_t)(expression); } \
         return r; \
     } \
@@ -123,7 +123,7 @@ LE_OF_TWO(vmin, a < b ? a : b)
 
 static inline uint32x4_t vmulhq_u32(uint32x4_t v, uint32x4_t w)
 {
-    uint32x4_t r;
+    uint32x4_t r = {0};
     LE_EACH(4) { r[lane] = (uint32_t)(((uint64_t)v[lane] * w[lane]) >> 32); }
     return r;
 }
@@ -140,14 +140,14 @@ static inline int64_t le_shifted(int64_t a, int32_t count)
 
 static inline int32x4_t vshlq_s32(int32x4_t v, int32x4_t counts)
 {
-    int32x4_t r;
+    int32x4_t r = {0};
     LE_EACH(4) { r[lane] = (int32_t)(uint32_t)le_shifted(v[lane], counts[lane]); }
     return r;
 }
 
 static inline int32x4_t vqshlq_s32(int32x4_t v, int32x4_t counts)
 {
-    int32x4_t r;
+    int32x4_t r = {0};
     LE_EACH(4) { r[lane] = (int32_t)le_saturated(le_shifted(v[lane], counts[lane])); }
     return r;
 }
@@ -158,14 +158,14 @@ static inline int32x4_t vqshlq_n_s32(int32x4_t v, int n) { return vqshlq_s32(v, 
 
 static inline int32x4_t vrshrq_n_s32(int32x4_t v, int n)
 {
-    int32x4_t r;
+    int32x4_t r = {0};
     LE_EACH(4) { r[lane] = (int32_t)(((int64_t)v[lane] + ((int64_t)1 << (n - 1))) >> n); }
     return r;
 }
 
 static inline int16x8_t vshlq_r_s16(int16x8_t v, int32_t n)
 {
-    int16x8_t r;
+    int16x8_t r = {0};
     LE_EACH(8) { r[lane] = (int16_t)le_shifted(v[lane], n); }
     return r;
 }
@@ -175,7 +175,7 @@ static inline int16x8_t vshlq_n_s16(int16x8_t v, int n) { return vshlq_r_s16(v, 
 
 static inline int16x8_t vqshlq_n_s16(int16x8_t v, int n)
 {
-    int16x8_t r;
+    int16x8_t r = {0};
     LE_EACH(8)
     {
         const int32_t a = (int32_t)((uint32_t)v[lane] << n);
@@ -191,7 +191,7 @@ static inline int32x4_t vnegq_s32(int32x4_t v) { return vsubq_s32(vdupq_n_s32(0)
 
 static inline int32x4_t vclzq_s32(int32x4_t v)
 {
-    int32x4_t r;
+    int32x4_t r = {0};
     LE_EACH(4)
     {
         r[lane] = 32;
@@ -220,7 +220,7 @@ static inline mve_pred16_t vcmpeqq_n_s32(int32x4_t v, int32_t b)
 
 static inline int32x4_t vpselq_s32(int32x4_t v, int32x4_t w, mve_pred16_t first)
 {
-    int32x4_t r;
+    int32x4_t r = {0};
     LE_EACH(4) { r[lane] = le_lives(first, lane, 4) ? v[lane] : w[lane]; }
     return r;
 }

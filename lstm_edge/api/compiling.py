@@ -14,7 +14,7 @@ from lstm_edge.api.options import bits, bound, by_input, limit, refuse
 from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.driver import compile_model
-from lstm_edge.errors import BudgetError, DataError, FlashError, TargetError
+from lstm_edge.errors import BoundError, BudgetError, DataError, FlashError, TargetError
 from lstm_edge.ir.model import Model
 from lstm_edge.manifest import StudyEntry
 from lstm_edge.passes.given_formats import with_stored_inputs
@@ -151,6 +151,8 @@ def _made(request: Request, within_limits: Callable[[Request], Compiled]) -> Com
             request = request.within(request.max_flash)
     try:
         return within_limits(request)
+    except BoundError:
+        raise
     except BudgetError:
         if request.kinds == NOTHING or not request.sizes:
             raise

@@ -144,6 +144,8 @@ class _Choice:
         """What products read of a state: of 8 bits, with units of their own where that pays."""
         chosen, bound = self.of_state(layer, name), _bound_of(layer, name)
         known = f"{layer.name}.{name}"
+        if self.ranges.largest(known) > bound:  # a caller sets it beyond what the layer makes
+            bound = float("inf")
         return with_units(chosen, self.ranges, known, bound, self.options.power_of_two)
 
     def of_mixed(self, narrow: Chosen) -> Chosen:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.model import DenseOverTime, Layer, Model
 from lstm_edge.ir.program import Program
@@ -58,7 +59,10 @@ class _Trial:
 
     def is_free(self, layers: Mapping[str, int], *, as_fine: bool) -> bool:
         """True where so many bits of activations cost nothing; as_fine: neither do weights."""
-        program = lower_integer(self.model, self.ranges, self.with_bits(layers))
+        try:
+            program = lower_integer(self.model, self.ranges, self.with_bits(layers))
+        except QuantizationError:
+            return False
         steps = _steps(program)
         return (
             _operations(program) <= self.most

@@ -35,8 +35,8 @@ class Formats:
     inputs: tensor -> of a model input, feature by feature. states: layer.state -> as it is kept.
     narrow: the same -> as matrix products read it, where it is kept for them a second time. tables:
     layer.parameter -> of the rows of an embedding. What else is stored has a format by the bound
-    that its operations prove, and by `largest`: value of the float program -> the largest magnitude
-    that calibration saw. steps, padding: of the model's sequences, None if of any length.
+    that its operations prove, and by `ranges`: what calibration saw of the float program. steps,
+    padding: of the model's sequences, None if of any length.
     """
 
     options: Options

@@ -149,6 +149,7 @@ def _without_unread(model: Model, before: set[str]) -> Model:
         if wanted or node.name in shown or (isinstance(node, Layer) and node.cell.states):
             kept.append(node)
             read.update(operands_of(node))
+    read.update(name for node in kept for name in results_of(node))
     tensors = {name: t for name, t in model.tensors.items() if name in read or name not in before}
     return replace(model, nodes=tuple(reversed(kept)), tensors=tensors)
 

@@ -88,7 +88,7 @@ def decibels_of_each(
 ) -> list[float]:
     """Signal to noise of each output in dB; of an output of integers, the noise is the share that
     differs. shape: of what was fed. first: the step, counted over all calls, from which on they
-    count.
+    count; of an output of fewer steps, its share of these.
     """
     (_, calls, steps), found = shape, []
     for port in program.outputs:
@@ -96,7 +96,8 @@ def decibels_of_each(
         if calls > 1:
             wanted, stored = (a[:, first // steps :] for a in arrays)
         else:
-            wanted, stored = (a[:, :, first:] if port.per_step else a for a in arrays)
+            begin = first * arrays[0].shape[2] // steps if port.per_step else 0
+            wanted, stored = (a[:, :, begin:] if port.per_step else a for a in arrays)
         if port.limit:
             signal, noise = 1.0, float(np.mean(wanted != stored))
         else:

@@ -47,7 +47,8 @@ def hold_bound(attempts: Attempts, own: Bound, kinds: Kinds, asked: Asked) -> He
     found = hold(attempts, asked.options, own, kinds)
     best = found.best
     if not best.judged.holds(asked.bound):
-        raise missed(best, asked.bound, remedies_text(remedies(attempts, best, asked)))
+        text = remedies_text(remedies(attempts, best, asked))
+        raise missed(best, asked.bound, text, given=True)
     return Held(best, (json_of(best, chosen=True),), found.widened)
 
 

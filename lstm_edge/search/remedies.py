@@ -40,7 +40,8 @@ class Asked:
     """What is to be mended. options: as they were asked for; bound: what should hold; left: what
     could be left to the compiler, None where that was tried. auto: "weights", "activations" or
     both, which the compiler chooses unless they are typed; free: what it widens weights for that
-    nobody typed, None where somebody did.
+    nobody typed, None where somebody did; limited: a limit has no room for any wider network, so
+    that nothing helps but to leave out the limit.
     """
 
     options: Options
@@ -48,6 +49,7 @@ class Asked:
     left: Left | None
     auto: frozenset[str] = frozenset()
     free: Bound | None = None
+    limited: bool = False
 
     def typed(self, made: Attempt[Program]) -> str:
         """What to type for widths of the whole network: all that the compiler would change else."""
@@ -91,14 +93,15 @@ def remedies(attempts: Attempts, start: Attempt[Program], asked: Asked) -> Remed
 def remedies_text(entry: RemediesEntry) -> str:
     """What was found, as the end of a sentence."""
     if entry["gains"]:
-        return f"tried on held-back samples: {'; '.join(map(gain_text, entry['gains']))}"
+        return f"what helps, as tried: {'; '.join(map(gain_text, entry['gains']))}"
     return f"none of the wider numbers that were tried helps: {entry['limit']}"
 
 
 def _tried(
     attempts: Attempts, start: Attempt[Program], asked: Asked
 ) -> Iterator[tuple[str, Attempt[Program]]]:
-    uniform = [each for each in _uniform(asked) if each != start.options]
+    uniform = [] if asked.limited else _uniform(asked)
+    uniform = [each for each in uniform if each != start.options]
     for options in uniform:
         try:
             made = attempts.at(options)
@@ -106,9 +109,7 @@ def _tried(
             continue
         yield asked.typed(made), made
     if asked.left is not None:
-        yield from _left_to_the_compiler(
-            attempts, start, asked.left, asked.bound, MOST_TRIED - len(uniform)
-        )
+        yield from _left_to_the_compiler(attempts, start, asked, asked.left, uniform)
 
 
 def _uniform(asked: Asked) -> list[Options]:
@@ -127,14 +128,19 @@ def _uniform(asked: Asked) -> list[Options]:
 
 
 def _left_to_the_compiler(
-    attempts: Attempts, start: Attempt[Program], left: Left, bound: Bound, most: int
+    attempts: Attempts,
+    start: Attempt[Program],
+    asked: Asked,
+    left: Left,
+    uniform: Sequence[Options],
 ) -> Iterator[tuple[str, Attempt[Program]]]:
-    """What the compiler makes of widths that are left to it."""
+    """What the compiler makes of widths that are left to it, where no uniform ones are that."""
+    most = MOST_TRIED - len(uniform) - 1
     layers, usual = matrices_of(attempts.calibrated), left.options
     first = start if usual == start.options else attempts.at(usual)
-    made, _ = widened(first, bound, layers, EVERY, attempts.at, most=most - 1)
+    made, _ = widened(first, asked.bound, layers, EVERY, attempts.at, most=most)
     wider = "" if made.options == usual else f", {wider_text(usual, made.options, layers)}"
-    if made.options != start.options:
+    if made.options not in (start.options, *uniform):
         yield f"{left.how}{wider}", made
 
 
@@ -168,7 +174,7 @@ def _limit(
         )
     if start.judged.limit:
         return start.judged.limit
-    best = max((made.judged.decibels for _, made in found), default=start.judged.decibels)
+    best = max(made.judged.decibels for made in (start, *(made for _, made in found)))
     return (
         f"at most {best:.1f} dB, as the network makes small errors large; --scheme float32 has none"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from lstm_edge.data import steps_of
@@ -27,14 +27,16 @@ def slower(
     code: Code,
     cost: Cost,
     target: Target,
+    auto: Collection[str] = (),
 ) -> list[str]:
     """A warning for each option without which a step takes fewer instructions. program, cost: with
     all.
 
-    options: None of widths that were chosen for what they bring, which are not warned about.
+    options: None of widths that were chosen for what they bring, which are not warned about. auto:
+    `weights`, `activations` or both, which were asked for as such.
     """
     found = []
-    for given, usual, other in _without(calibrated, options, code, program):
+    for given, usual, other in _without(calibrated, options, code, program, auto):
         instructions = _cost(calibrated, *other, target).instructions
         if instructions and cost.instructions and cost.instructions > instructions * NOTICEABLE:
             found.append(
@@ -58,11 +60,15 @@ def slower_than_integers(calibrated: Calibrated, cost: Cost, target: Target) -> 
 
 
 def _without(
-    calibrated: Calibrated, options: Options | None, code: Code, program: Program
+    calibrated: Calibrated,
+    options: Options | None,
+    code: Code,
+    program: Program,
+    auto: Collection[str],
 ) -> Iterator[tuple[str, str, tuple[Program, Code]]]:
     """Each option that is not the usual one, the usual one, and the program with that."""
     if options is not None:
-        yield from _other_widths(calibrated, options, code)
+        yield from _other_widths(calibrated, options, code, auto)
     for name in ("unroll", "optimize"):
         if getattr(code, name) != getattr(USUAL_CODE, name):
             usual = getattr(USUAL_CODE, name)
@@ -72,7 +78,7 @@ def _without(
 
 
 def _other_widths(
-    calibrated: Calibrated, options: Options, code: Code
+    calibrated: Calibrated, options: Options, code: Code, auto: Collection[str]
 ) -> Iterator[tuple[str, str, tuple[Program, Code]]]:
     given = {
         "weights": (f"--weights int{options.weights}", f"--weights int{USUAL.weights}"),
@@ -86,6 +92,7 @@ def _other_widths(
     for name, (text, usual) in given.items():
         if getattr(options, name) != getattr(USUAL, name):
             changed = replace(options, **{name: getattr(USUAL, name)})
+            text = f"--{name} auto" if name in auto else text
             yield text, usual, (calibrated.quick(changed), code)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from lstm_edge.errors import QuantizationError
 from lstm_edge.manifest import GainEntry
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.search.widths import Attempt, Bound
@@ -112,10 +113,13 @@ class _Widening(Generic[Made]):
     tried: list[Attempt[Made]] = field(default_factory=list)
 
     def made(self, options: Options) -> Attempt[Made] | None:
-        """The attempt, None where no more may be made."""
+        """The attempt, None where no more may be made, and where no integers hold it."""
         if len(self.tried) >= self.most:
             return None
-        made = self.attempt(options)
+        try:
+            made = self.attempt(options)
+        except QuantizationError:
+            return None
         self.tried.append(made)
         return made
 
@@ -148,10 +152,12 @@ class _Widening(Generic[Made]):
                     best = made
         return best
 
-    def or_all(self, best: Attempt[Made], every: Attempt[Made]) -> Attempt[Made]:
-        """The best, or all that is wide at once: it needs no second kernel, so in a small network
-        it may be smaller than a part.
+    def or_all(self, best: Attempt[Made], every: Attempt[Made] | None) -> Attempt[Made]:
+        """The best, or all that is wide at once, if there is that: it needs no second kernel, so
+        in a small network it may be smaller than a part.
         """
+        if every is None:
+            return best
         holds = every.judged.surely_holds(self.bound)
         cheaper = every.cost < best.cost or not best.judged.surely_holds(self.bound)
         return every if holds and cheaper else best
@@ -172,9 +178,8 @@ def widened(
     if start.judged.surely_holds(bound) or not (kinds.weights or kinds.activations):
         return start, ()
     found = _Widening(attempt, bound, most)
-    every = attempt(Move("", kinds.weights, kinds.activations).on(start.options))
-    found.tried.append(every)
-    if gain(start, every) < LEAST_GAIN:
+    every = found.made(Move("", kinds.weights, kinds.activations).on(start.options))
+    if every is not None and gain(start, every) < LEAST_GAIN:
         return start, (every,)
     best, moves, together = start, _alone(layers, kinds), _together(layers, kinds)
     while not best.judged.surely_holds(bound):

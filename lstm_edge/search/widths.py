@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
-from lstm_edge.errors import BudgetError
+from lstm_edge.errors import BoundError, QuantizationError
 from lstm_edge.manifest import AttemptEntry
 from lstm_edge.passes.options import Options, Widths
 
@@ -129,6 +129,13 @@ class Space:
         allowed = usual.weights in self.weights and usual.activations in self.activations
         return self.uniform(usual.weights, usual.activations) if allowed else None
 
+    def mixes(self) -> Mix | None:
+        """What `mix` makes, None where no 4 bits hold the network."""
+        try:
+            return None if self.mix is None else self.mix()
+        except QuantizationError:
+            return None
+
     def uniform(self, weights: int, activations: int) -> Options:
         """One width of each kind for all layers."""
         return replace(self.options, weights=weights, activations=activations, layers={})
@@ -136,17 +143,24 @@ class Space:
 
 @dataclass
 class _Search(Generic[Made]):
-    """Attempts by their options, in the order in which they were made."""
+    """Attempts by their options, in the order in which they were made. refused: why there is no
+    program of the widths that were tried last of those that have none.
+    """
 
     attempt: Callable[[Options], Attempt[Made]]
     bound: Bound
     progress: Callable[[int, int], None]
     most: int
     tried: list[Attempt[Made]] = field(default_factory=list)
+    refused: QuantizationError | None = None
 
     def holding(self, options: Options) -> Attempt[Made] | None:
-        """The attempt, if it surely holds the bound."""
-        made = self.attempt(options)
+        """The attempt, if it can be made and surely holds the bound."""
+        try:
+            made = self.attempt(options)
+        except QuantizationError as error:
+            self.refused = error
+            return None
         self.tried.append(made)
         self.progress(len(self.tried), self.most)
         return made if made.judged.surely_holds(self.bound) else None
@@ -194,8 +208,8 @@ class _Search(Generic[Made]):
     def narrowed(self, best: Attempt[Made], space: Space) -> Attempt[Made]:
         """The same with each layer as narrow as the bound allows."""
         kinds = ["weights", "activations"]
-        if space.mix is not None and best.options.weights == 8 and 4 in space.weights:
-            mixed = self.mixed(best, space.mix())
+        if best.options.weights == 8 and 4 in space.weights and (mix := space.mixes()) is not None:
+            mixed = self.mixed(best, mix)
             kinds = kinds if mixed is best else ["activations"]
             best = mixed
         for kind in kinds:
@@ -241,6 +255,8 @@ def search(
     """
     found = _Search(attempt, bound, progress, space.most_attempts)
     best = found.not_wider(found.uniform(space), space.default) or found.barely()
+    if not found.tried and found.refused is not None:
+        raise found.refused
     if best is None:
         nearest = max(found.tried, key=lambda made: _nearness(made.judged, bound))
         best = otherwise(nearest)
@@ -252,12 +268,15 @@ def search(
     return best, tuple(found.tried)
 
 
-def missed(nearest: Attempt[Made], bound: Bound, remedy: str) -> BudgetError:
-    """The error where the best that was found does not hold the bound."""
-    return BudgetError(
-        f"no widths hold {bound.describe()}: the best, {describe(nearest.options)}, has "
-        f"{judged_text(nearest.judged)}; {remedy}; or allow more"
-    )
+def missed(nearest: Attempt[Made], bound: Bound, remedy: str, *, given: bool = False) -> BoundError:
+    """The error where the best that was found does not hold the bound. given: others were not
+    looked for.
+    """
+    held, widths = f"hold {bound.describe()}", describe(nearest.options)
+    found = f"no widths {held}: the best, {widths},"
+    if given:
+        found = f"{widths} do not {held}: the worst output"
+    return BoundError(f"{found} has {judged_text(nearest.judged)}; {remedy}; or allow more")
 
 
 def _nearness(judged: Judged, bound: Bound) -> float:
@@ -268,7 +287,7 @@ def _nearness(judged: Judged, bound: Bound) -> float:
 def judged_text(judged: Judged) -> str:
     """`44.2 dB`, with the points that a score lost."""
     lost = "" if judged.points is None else f", {judged.points:+.2f} points lost"
-    return f"{judged.decibels:.1f} dB{lost}"
+    return f"{round(judged.decibels, 2):.1f} dB{lost}"
 
 
 def describe(options: Options) -> str:

@@ -21,6 +21,7 @@ from tests.oracle.accuracy import (
 )
 from tests.oracle.accuracy_models import Trained, find_trained, of_example
 from tests.oracle.accuracy_table import TABLE, document
+from tests.oracle.automatic import MOST_LOST, Automatic, measure_example
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,29 @@ def measured(digits: Trained, tmp_path_factory: pytest.TempPathFactory) -> Measu
     return measure(digits, tmp_path_factory.mktemp("digits"))
 
 
-def test_every_scheme_is_measured_and_in_the_table(measured: Measured) -> None:
+@pytest.fixture(scope="module")
+def automatic() -> Automatic:
+    return measure_example(find("digits"))
+
+
+def test_automatic_widths_save_a_third_and_keep_the_score(automatic: Automatic) -> None:
+    """With 4 bits wherever they hold it."""
+    assert automatic.score.float_percent == pytest.approx(97.2, abs=0.1)
+    assert automatic.lost <= MOST_LOST
+    assert automatic.saved > 30.0
+    row = f"| digits | {automatic.score.float_percent:.2f} % |"
+    assert row in TABLE.read_text()
+
+
+def test_every_scheme_is_measured_and_in_the_table(
+    measured: Measured, automatic: Automatic
+) -> None:
     titles = [title for title, _ in SCHEMES]
     assert len(set(titles)) == len(titles)
     assert set(measured.decibels) == {*titles, NEAREST, PER_TENSOR, PER_TENSOR_OUTPUTS}
     assert all(set(row) == {"logits"} for row in measured.decibels.values())
-    text = document([measured])
+    text = document([measured], [automatic])
+    assert f"| {automatic.usual:,} B | {automatic.weights:,} B |" in text
     for title, row in measured.decibels.items():
         assert f" {row['logits']:.1f} |" in text, title
     assert measured.scores["accuracy"]["float32"] == "97.78 %"

@@ -121,7 +121,7 @@ def test_what_is_chosen_holds_the_bound_on_all_held_back_samples(tmp_path: Path)
     path = save(tmp_path / "many.npz", rows=many)
     words = ("compile", MODEL, "--target", "host", "--calibration", path, "-o", out)
     line = refused(3, *words, "--max-error", "40")
-    assert "no widths hold an SQNR of 40 dB" in line
+    assert "do not hold an SQNR of 40 dB: the worst output has " in line
     done(*words, "--max-error", "3")
     found = json.loads(done("verify", out, "--on", "host", "--json").stdout)
     told = manifest(out)["search"][0]["sqnr_db"]
@@ -156,7 +156,7 @@ def test_labels_without_inputs_need_calibration(tmp_path: Path) -> None:
 def test_a_bound_is_a_gate_for_given_widths_too(tmp_path: Path) -> None:
     out = tmp_path / "out"
     line = refused(3, *BASE, "--weights", "int4", "--max-error", "40", "-o", out)
-    assert "no widths hold an SQNR of 40 dB" in line
+    assert "do not hold an SQNR of 40 dB: the worst output has " in line
     assert "weights=int4" in line
     assert not out.exists()
     done(*BASE, "--max-error", "40", "-o", out)

@@ -135,6 +135,14 @@ def test_an_option_that_makes_a_network_slower_is_warned_about(
     assert f"about {found.manifest['instructions']:,} instructions, with --" in warning
 
 
+def test_what_is_slower_is_named_as_it_was_typed(tmp_path: Path) -> None:
+    model, calibration = Network("lstm", 20, 40).write(tmp_path)
+    found = compile_file(model, "cortex-m4", calibration, weights="auto", max_error=3.0)
+    assert "weights=int4" in found.manifest["options"]
+    (warning,) = [w for w in found.warnings if SLOWER in w]
+    assert warning.startswith("--weights auto makes")
+
+
 def test_smaller_tiles_are_not_blamed_on_other_options(tmp_path: Path) -> None:
     """`--max-stack` costs instructions with Helium, with 8 bits as with 4."""
     model, calibration = Network("lstm", 20, 100).write(tmp_path)

@@ -75,6 +75,7 @@ def test_a_key_that_is_missing_or_of_another_type_is_named(key: str, copies: Pat
             assert key in (
                 "search",
                 "study",
+                "symbols",
                 "widened",
                 "remedies",
                 "cores" if place == "one" else "",

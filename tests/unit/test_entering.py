@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -26,7 +26,7 @@ from lstm_edge.passes.quantize import decibels_of_each, quantize
 from lstm_edge.passes.real_run import RealRun
 from tests.support.choices import PLAIN
 from tests.support.models import random_inputs, random_model
-from tests.support.programs import Array
+from tests.support.programs import Array, quantized
 from tests.support.schemes import sampled_model
 
 STREAMS = 24
@@ -202,3 +202,21 @@ def test_a_later_program_that_is_worse_is_left(monkeypatch: pytest.MonkeyPatch) 
     assert all(
         np.array_equal(a, chosen.constants[n]) for n, a in one.first.program.constants.items()
     )
+
+
+def test_of_an_output_of_fewer_steps_the_last_ones_count() -> None:
+    """Pooling over time halves them: what counts from the last step on is the last one of these."""
+    seeing = {"front": ("strided_max_pool",), "read": "steps", "steps": 8}
+    choices = {**PLAIN, **seeing, "also": (), "cut": ()}
+    model = random_model(1, **choices)
+    program = quantized(model, random_inputs(model, 6), Options())
+    feed = Feed({name: array[:, None] for name, array in random_inputs(model, 4, seed=1).items()})
+    real = run_numpy(lower_real(model), feed, exact=False)
+    ours = run_numpy(program, stored_feed(program, feed))
+    name = program.outputs[0].name
+    assert real.outputs[name].shape[2] == 4
+    found = [decibels_of_each(program, real, ours, feed.shape, first) for first in (6, 7)]
+    assert [port.name for port in program.outputs] == [name]
+    last = [replace(r, outputs={name: r.outputs[name][:, :, -1:]}) for r in (real, ours)]
+    kept = decibels_of_each(program, last[0], last[1], feed.shape)
+    assert found == [kept, kept]

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import lstm_edge
+from lstm_edge.cells import rnn
 from lstm_edge.errors import ModelError
+from lstm_edge.functions import relu
 from lstm_edge.ir.expr import Cell, input_vector, sigmoid, smaller
 from lstm_edge.ir.model import Concat, LastStep, Layer, Model, Node, Port, Slice, Tensor
 from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
@@ -209,3 +211,18 @@ def test_a_format_that_is_the_limit_is_said(tmp_path: Path) -> None:
     assert "the format of output p is the limit, which no widths change" in text
     assert "give --outputs logits" in text
     done(*words, "--outputs", "logits", "--weights", "auto", "-o", tmp_path / "logits")
+
+
+def test_states_that_nothing_reads_stay() -> None:
+    """A layer that only shows its state, as an LSTM its cell state, beside the curve."""
+    rng = np.random.default_rng(7)
+    params = {
+        "W_h": rng.normal(size=(4, 4)).astype(np.float32),
+        "R_h": 0.1 * rng.normal(size=(4, 4)).astype(np.float32),
+        "b_h": np.zeros(4, np.float32),
+    }
+    kept = Layer("rnn", rnn(candidate=relu), {"x": "x"}, {"h": "h"}, params)
+    found = with_logits(model(dense_layer(), curve("softmax"), kept))
+    assert [n.name for n in found.nodes] == ["fc", "rnn"]
+    sums = real_outputs(lower_real(model(dense_layer(), outputs="sums")), vectors())["sums"]
+    assert np.array_equal(real_outputs(lower_real(found), vectors())["p"], sums)

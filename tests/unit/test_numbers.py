@@ -11,6 +11,7 @@ import pytest
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import fixed, saturated
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.fixed.arithmetic import FLOOR, multiply
 from lstm_edge.passes.formats import Chosen, Formats
 from lstm_edge.passes.lower_function import lower_function
@@ -25,7 +26,9 @@ SENSORS = saturated(1.0, 12).with_meaning(np.array([0.5, 0.25]), np.array([0, 30
 
 def storing(largest: Mapping[str, float] | None = None) -> Storing:
     none: dict[str, Chosen] = {}
-    formats = Formats(Options(), True, largest or {}, none, none, none, none, None, 0)
+    ends = {name: np.array([reach]) for name, reach in (largest or {}).items()}
+    ranges = Ranges({n: -a for n, a in ends.items()}, ends, {}, True)
+    formats = Formats(Options(), True, ranges, none, none, none, none, None, 0)
     return Storing(Builder(), formats)
 
 

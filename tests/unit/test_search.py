@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import pytest
 
-from lstm_edge.errors import BudgetError
+from lstm_edge.errors import BudgetError, QuantizationError
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.search.fitting import best_within
 from lstm_edge.search.widths import (
     Attempt,
     Bound,
     Judged,
+    Mix,
     Space,
     describe,
     judged_text,
@@ -121,6 +122,41 @@ def test_a_bound_that_nothing_holds_names_the_best() -> None:
     text = str(caught.value)
     assert "no widths hold an SQNR of 50 dB" in text
     assert "weights=int16 activations=16" in text
+
+
+def not_in(*bits: int) -> Callable[[Options], Attempt[str]]:
+    """Attempts of a network that weights of these bits do not hold in any layer."""
+
+    def made(options: Options) -> Attempt[str]:
+        if any(options.of(layer).weights in bits for layer in SIZES):
+            raise QuantizationError("scale the weights down")
+        return attempt(options)
+
+    return made
+
+
+def test_widths_that_hold_no_network_are_passed_over() -> None:
+    def no_mix() -> Mix:
+        raise QuantizationError("scale the weights down")
+
+    for space in (SPACE, replace(SPACE, mix=no_mix)):
+        best, tried = search(space, Bound(-1e9), not_in(4), lambda _, __: None, refused)
+        assert best.options == Options(weights=8, activations=12)
+        best, fitting = best_within(10_000, space, not_in(4), lambda _, __: None)
+        assert best.options == Options(weights=16, activations=16)
+        assert not any(each.options.weights == 4 for each in (*tried, *fitting))
+
+
+def test_where_no_width_holds_a_network_it_is_said_why() -> None:
+    with pytest.raises(QuantizationError, match="scale the weights down"):
+        search(SPACE, Bound(-1e9), not_in(4, 8, 16), lambda _, __: None, refused)
+    with pytest.raises(QuantizationError, match="scale the weights down"):
+        best_within(10_000, SPACE, not_in(4, 8, 16), lambda _, __: None)
+
+
+def test_widths_that_were_given_are_not_said_to_be_all() -> None:
+    text = str(missed(attempt(Options()), Bound(50.0), "give more", given=True))
+    assert text.startswith("weights=int8 activations=12 do not hold an SQNR of 50 dB: the worst ")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from math import log10
 
 import pytest
 
+from lstm_edge.errors import QuantizationError
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.search.widen import (
     EVERY,
@@ -50,6 +51,17 @@ def test_nothing_is_widened_where_the_bound_holds() -> None:
     best, tried = widened(start, Bound(19.0), LAYERS, EVERY, attempt)
     assert best is start
     assert tried == ()
+
+
+def test_widths_that_hold_no_network_are_passed_over() -> None:
+    def made(options: Options) -> Attempt[str]:
+        if options.activations == 16:
+            raise QuantizationError("scale the input down")
+        return attempt(options)
+
+    best, tried = widened(made(USUAL), Bound(36.0), LAYERS, EVERY, made)
+    assert best.options == Options(layers={"lstm": Widths(doubled=("R_f",))})
+    assert tried
 
 
 def test_the_one_matrix_that_the_error_hangs_on_is_widened_and_no_other() -> None:
