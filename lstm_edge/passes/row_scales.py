@@ -136,7 +136,7 @@ def grid_for(
         most = float((reach * step).max())
         raise QuantizationError(
             f"{source}: the products of weights and inputs reach {most:.3g}, which "
-            "no fixed-point format holds with a useful resolution; "
-            "scale the input or the weights down"
+            "no fixed-point format holds with a useful resolution; calibrate with inputs in the "
+            "unit that the network was trained with, or scale the input or the weights down"
         )
     return Grid(fraction, left_shift, scheme.power_of_two), least

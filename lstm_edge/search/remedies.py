@@ -80,6 +80,9 @@ class Left:
 def remedies(attempts: Attempts, start: Attempt[Program], asked: Asked) -> RemediesEntry:
     """What brings most of what can be tried in a short time."""
     found = list(_tried(attempts, start, asked))
+    # What is left to the compiler may be what was typed before it: then that is enough.
+    programs = [made.options for _, made in found]
+    found = [each for k, each in enumerate(found, 1) if programs[k - 1] not in programs[k:]]
     gains = [(what, made) for what, made in found if gain(start, made) >= LEAST_GAIN]
     gains = [each for each in gains if not any(_beats(other[1], each[1]) for other in gains)]
     gains.sort(key=lambda each: _rank(each[1], asked.bound))

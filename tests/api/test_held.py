@@ -67,6 +67,8 @@ def test_weights_by_hand_are_obeyed_with_a_warning(by_hand: Compiled, default: C
     assert "below 36 dB that are held without --weights int8" in text
     entry = default.manifest["widened"]
     assert f"-> {entry['after_db']:.1f} dB for {entry['bytes']} bytes" in text
+    after = [each["after_db"] for each in by_hand.manifest["remedies"]["gains"]]
+    assert len(set(after)) == len(after)
 
 
 def typed(what: str) -> dict[str, Any]:
