@@ -22,7 +22,8 @@ class StoredWeights:
     """Matrices that share the scales of their rows, side by side.
 
     matrices: their names, such as `lstm.W_i`; parts of one that reads several vectors are numbered,
-    `fc.W_y_0`. widths: columns of each. bits: 4, 8 or 16. integers [rows, columns]. scale [rows]:
+    `fc.W_y_0`. What is stored in two parts is two of these, and `lstm.R_i_low` has what `lstm.R_i`
+    leaves. widths: columns of each. bits: 4, 8 or 16. integers [rows, columns]. scale [rows]:
     of what a row counts in. columns [columns]: the scale of what each is multiplied with; 1 of an
     embedding.
     """
