@@ -104,8 +104,8 @@ long: $(PACKAGES) ## tests over 100,000 steps: minutes for each network
 	$(PYTEST) -n 2 -m long tests
 
 .PHONY: qemu-test
-qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates
-	$(PYTEST) --all-cases tests/qemu
+qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all combinations
+	$(PYTEST) --all-cases tests/qemu tests/host/test_bit_exact.py
 
 .PHONY: random
 random: $(PACKAGES) ## 300 random ONNX models, from the file to QEMU: some minutes

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Layer, Model
@@ -16,6 +18,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc
+from tests.support.boards import each_pair
 from tests.support.choices import (
     ALL_CELLS,
     CELLS,
@@ -65,10 +68,22 @@ def _compiler(tool_or_skip: Callable[..., None]) -> None:
     tool_or_skip("cc")
 
 
-def grid() -> list[tuple[int, str, str, int, int]]:
+def grid() -> list[ParameterSet]:
     """(seed, unroll, part, activations, cell state): every combination."""
-    combinations = [(unroll, part, a, c) for unroll in UNROLLS for part in CORES for a, c in BITS]
-    return [(seed, *each) for seed, each in enumerate(combinations)]
+    axes = (enumerate(UNROLLS), enumerate(CORES), enumerate(BITS))
+    return [
+        pytest.param(seed, unroll, part, *bits, marks=each_pair(i, j, k))
+        for seed, ((i, unroll), (j, part), (k, bits)) in enumerate(product(*axes))
+    ]
+
+
+def parts_read() -> list[ParameterSet]:
+    """(cell, direction, unroll): every combination."""
+    axes = (enumerate(ALL_CELLS), enumerate(("forward", "both")), enumerate(UNROLLS))
+    return [
+        pytest.param(cell, direction, unroll, marks=each_pair(i, j, k))
+        for (i, cell), (j, direction), (k, unroll) in product(*axes)
+    ]
 
 
 @pytest.mark.parametrize(("seed", "unroll", "part", "activations", "cell_state"), grid())
@@ -151,9 +166,7 @@ def with_params(model: Model, change: Callable[[str, Array], Array]) -> Model:
     return replace(model, nodes=(replace(layer, params=params), *model.nodes[1:]))
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
-@pytest.mark.parametrize("direction", ["forward", "both"])
-@pytest.mark.parametrize("cell", ALL_CELLS)
+@pytest.mark.parametrize(("cell", "direction", "unroll"), parts_read())
 def test_parts_of_features_are_read_where_they_are(
     cell: str, direction: str, unroll: str, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from _pytest.mark import ParameterSet
 
 import lstm_edge
 from lstm_edge.verify import verify
@@ -15,9 +16,19 @@ MOST = 3.5
 """dB between what is told and what unseen samples give: 3, and a bit for computers that sum floats
 in another order.
 """
+LARGE = ("rtneural_lstm_torch", "rtneural_gru_torch", "dtln_model_1", "rnnoise_2018")
+"""Four layers, or hundreds of units: seven to ten seconds each."""
 
 
-@pytest.mark.parametrize("trained", find_trained(KNOWN), ids=lambda trained: trained.name)
+def each_trained() -> list[ParameterSet]:
+    """The models, those that take longest for `make long`."""
+    return [
+        pytest.param(each, id=each.name, marks=[pytest.mark.long] if each.name in LARGE else [])
+        for each in find_trained(KNOWN)
+    ]
+
+
+@pytest.mark.parametrize("trained", each_trained())
 def test_compile_tells_what_unseen_samples_give(trained: Trained) -> None:
     """Where the figure hangs on one sample, the line says so, and it may be too low; never high."""
     model = lstm_edge.compile(trained.file, target="host", calibration=trained.calibration)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.targets import Target, all_targets, load_target
+from tests.support.boards import each_pair
 from tests.support.choices import ALL_CELLS, FUNCTION_HEADS, HEADS, PLAIN, over_time
 from tests.support.exactness import (
     UNROLLS,
@@ -34,10 +37,13 @@ BOARDS = tuple(target for target in all_targets() if target.board is not None)
 every_board = pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 
 
-def cases() -> list[tuple[int, Target, str, int, int]]:
+def cases() -> list[ParameterSet]:
     """(seed, target, unroll, activations, cell state): all of them."""
-    every = [(t, u, a, c) for t in BOARDS for u in UNROLLS for a, c in BITS]
-    return [(seed, *case) for seed, case in enumerate(every)]
+    axes = (enumerate(BOARDS), enumerate(UNROLLS), enumerate(BITS))
+    return [
+        pytest.param(seed, target, unroll, *bits, marks=each_pair(i, j, k))
+        for seed, ((i, target), (j, unroll), (k, bits)) in enumerate(product(*axes))
+    ]
 
 
 def named(case: object) -> str | None:

@@ -1,4 +1,8 @@
-"""How many of the tests on boards a board gets: some boards have nothing that others have not."""
+"""Which of many like tests are run each time; `--all-cases` runs all of them.
+
+Some boards have nothing that others have not. And where three things are combined, a third of all
+triples has every pair.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,23 @@ Cortex-M85 is that of an M55, and plain C is compared on this computer as well. 
 meet all cases, as these two do with --all-cases."""
 
 
+def each_pair(*places: int) -> tuple[pytest.MarkDecorator, ...]:
+    """Marks of a combination, whose choices have these places in their lists; one list is as long
+    as a multiple of three. Two thirds of all are for `--all-cases`.
+    """
+    return () if sum(places) % 3 == 0 else (pytest.mark.all_cases,)
+
+
 def spared(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """The tests that are left out."""
     found: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
-    for item in items:
+    left = [item for item in items if item.get_closest_marker("all_cases")]
+    for item in (item for item in items if not item.get_closest_marker("all_cases")):
         spec = getattr(item, "callspec", None)
         runs = spec is not None and "target_or_skip" in getattr(item, "fixturenames", ())
         target = spec.params.get("target") if runs else None
         if isinstance(target, Target) and target.name in EACH:
             found[target.name, item.nodeid.partition("[")[0]].append(item)
-    left = []
     met = dict.fromkeys(EACH, 0)
     for (board, _), cases in found.items():
         number = met[board]
