@@ -64,6 +64,11 @@ def softplus(x: Expr) -> Expr:
     return relu(x) + apply("softplus_tail", x)
 
 
+def exponential(x: Expr) -> Expr:
+    """exp(x)."""
+    return apply("exp", x)
+
+
 @dataclass(frozen=True)
 class Activation:
     """A function by its ONNX name: the defaults of alpha and beta, None where they must be given

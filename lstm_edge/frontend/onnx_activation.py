@@ -14,7 +14,12 @@ from lstm_edge.frontend.onnx_file import check_finite
 from lstm_edge.frontend.onnx_walk import OnnxNode, Value, Walk
 from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
-from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
+from lstm_edge.layers.activation import (
+    activation,
+    exponential_layer,
+    log_softmax_layer,
+    softmax_layer,
+)
 from lstm_edge.layers.elementwise import clip as bounded
 from lstm_edge.layers.normalize import scale_layer
 
@@ -31,6 +36,11 @@ def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"attributes alpha = {alpha}, beta = {beta} are not finite")
     cell = activation(node.op, alpha, beta)
     return [_layer(walk, node, node.view(0), cell.name, cell)]
+
+
+def exp(walk: Walk, node: OnnxNode) -> list[Value]:
+    """exp of each number."""
+    return [_layer(walk, node, node.view(0), "exp", exponential_layer())]
 
 
 def clip(walk: Walk, node: OnnxNode) -> list[Value]:

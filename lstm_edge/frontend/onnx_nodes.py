@@ -66,6 +66,7 @@ OPERATORS: Mapping[str, Operator] = {
     "ThresholdedRelu": _operator(activation.elementwise, "alpha"),
     "HardSigmoid": _operator(activation.elementwise, "alpha beta"),
     "Softplus": _operator(activation.elementwise),
+    "Exp": _operator(activation.exp),
     "Softsign": _operator(activation.elementwise),
     "Clip": _operator(activation.clip, "min max"),
     "Softmax": _operator(activation.softmax, "axis"),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-FUNCTIONS = ("sigmoid", "tanh", "elu_tail", "softplus_tail", "softsign")
+FUNCTIONS = ("sigmoid", "tanh", "elu_tail", "softplus_tail", "softsign", "exp")
 """Curved functions that `apply` accepts; `functions.py` builds all others from them."""
 
 

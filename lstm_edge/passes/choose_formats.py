@@ -219,7 +219,7 @@ def _bound_of(layer: Layer, name: str) -> float:
 def proved_bound(node: Expr) -> float:
     """A bound from the equation alone: 1 for o * tanh(c), infinite where there is none."""
     if node.kind == "apply":
-        return 1.0
+        return float("inf") if node.name == "exp" else 1.0
     if node.kind == "constant":
         return abs(node.value)
     parts = [proved_bound(e) for e in node.args]

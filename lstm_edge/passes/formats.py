@@ -16,6 +16,8 @@ from lstm_edge.rounding import BOUND_SLACK, MARGIN, SMALLEST, activation_format,
 
 FACTOR_MARGIN = 4.0
 """How far beyond its calibrated range a 16-bit factor may go: a relu has no bound."""
+OPEN_MARGIN = 16.0
+"""The same for a result of exp, which grows by as much where its operand does by 2.8."""
 OPEN_STEPS = 2**12
 """Steps of a sequence of any length that a sum over time has room for before it saturates."""
 
@@ -73,6 +75,11 @@ class Formats:
             return None
         reach = max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN
         return Chosen(saturated(2.0 ** (bits_above(reach) - 15), 16), seen(self.from_data))
+
+    def largest(self, name: str) -> float:
+        """What a value may reach that nothing bounds, and of which calibration saw a part."""
+        seen_so_far = self.ranges.largest(name) if name in self.ranges.low else 1.0
+        return max(seen_so_far, SMALLEST) * OPEN_MARGIN
 
     def running(self, reach: float, scale: float, grows: bool) -> Chosen:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.

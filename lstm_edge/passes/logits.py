@@ -25,7 +25,7 @@ SUFFIX = "_logits"
 
 
 def with_logits(model: Model) -> Model:
-    """The model without the sigmoid, softmax or log_softmax that its outputs end in; any other
+    """The model without the sigmoid, softmax, log_softmax or exp that its outputs end in; any other
     output stays. ModelError where there is none.
     """
     walk = _Walk(dict(model.tensors), {n: node for node in model.nodes for n in results_of(node)})
@@ -39,8 +39,8 @@ def with_logits(model: Model) -> Model:
         names = ", ".join(port.name for port in outputs) or "none"
         raise ModelError(
             "--outputs logits",
-            f"no output of {model.name} ends in sigmoid, softmax or log_softmax (its outputs: "
-            f"{names}), so what they give is before any such curve already; leave it out",
+            f"no output of {model.name} ends in sigmoid, softmax, log_softmax or exp (its "
+            f"outputs: {names}), so what they give is before any such curve already; leave it out",
         )
     nodes = [made for node in model.nodes for made in walk.in_place_of(node)]
     changed = replace(model, outputs=tuple(outputs), tensors=walk.tensors, nodes=tuple(nodes))
@@ -113,7 +113,7 @@ class _Walk:
             return None
         if curve.kind == "input":
             return self.before(layer.inputs[curve.name])
-        if not (is_curve(curve) or curve.kind == "log_softmax"):
+        if not (is_curve(curve) or curve.kind == "log_softmax" or curve.name == "exp"):
             return None
         self.curves[tensor] = curve.name or curve.kind
         operand = curve.args[0]

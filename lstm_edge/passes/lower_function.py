@@ -11,7 +11,13 @@ from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes import tables
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.exponential import ARGUMENT_FRACTION, exponential, placed, times
+from lstm_edge.passes.exponential import (
+    ARGUMENT_FRACTION,
+    RESULT_FRACTION,
+    exponential,
+    placed,
+    times,
+)
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare
 from lstm_edge.passes.fixed.shifts import (
     constant_vector,
@@ -21,6 +27,7 @@ from lstm_edge.passes.fixed.shifts import (
     with_fraction,
 )
 from lstm_edge.passes.numbers import Number, number
+from lstm_edge.rounding import bits_above
 
 TABLE_FRACTION = (6, 18)
 """Fractional bits with which a value enters a table: fewer are coarse, more overflow."""
@@ -29,6 +36,10 @@ MOST_MISSING, FAR_BITS = 28, 20
 many bits its sign is, too.
 """
 SOFTSIGN_FRACTION = 15
+MOST_POWER = 30
+"""exp saturates at 2**30 at last."""
+EXP_BITS = ARGUMENT_FRACTION + 8
+"""Of what exp reads, within +-128, signed: beyond it is 0, or saturates."""
 
 
 def lower_function(b: Builder, function: str, value: Value, name: str, comment: str) -> Number:
@@ -113,6 +124,29 @@ def lower_fine_sigmoid(b: Builder, value: Value, name: str, comment: str) -> Val
     power = exponential(b, below, f"{name}_exp")
     product = times(b, power.mantissa, centred, f"{name}_exp")
     return placed(b, product, power.places, name, comment)
+
+
+def lower_exponential(b: Builder, value: Value, largest: float, name: str, comment: str) -> Value:
+    """exp in int32, small results as exactly as large ones: 2**e * exp(x - e log(2)), e the least
+    with 2**e >= `largest`, where it saturates.
+    """
+    power_of_two = int(np.clip(bits_above(largest), 0, MOST_POWER))
+    x = with_fraction(b, value, min(fraction_of(value), ARGUMENT_FRACTION), f"{name}_in")
+    missing = min(ARGUMENT_FRACTION - fraction_of(x), MOST_MISSING)
+    x = saturate(b, x, max(EXP_BITS - missing, 2), f"{name}_sat")
+    if missing:
+        fine = fixed(ARGUMENT_FRACTION, x.format.low << missing, x.format.high << missing, "int32")
+        x = b.emit("shift", f"{name}_fine", (x,), fine, n=-missing)
+    top = round(power_of_two * np.log(2.0) * 2.0**ARGUMENT_FRACTION)
+    fmt = fixed(ARGUMENT_FRACTION, top, top, "int32")
+    end = b.vector(f"exp_end_{power_of_two}", np.array([top]), fmt)
+    distance = add_or_subtract(b, "sub", end, x, f"{name}_distance", "")
+    zero = constant_vector(b, "zero", np.zeros(1))
+    power = exponential(b, compare(b, "larger", distance, zero, f"{name}_below", ""), name)
+    low, high = power.mantissa.format.low << 1, power.mantissa.format.high << 1
+    scaled = Format("int32", 2.0 ** (power_of_two - RESULT_FRACTION), low, high)
+    mantissa = b.emit("shift", f"{name}_mantissa", (power.mantissa,), scaled, n=-1)
+    return placed(b, mantissa, power.places, name, comment)
 
 
 def _tanh(b: Builder, value: Value, name: str, comment: str) -> Value:

@@ -26,7 +26,11 @@ from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import Place, lower, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
-from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
+from lstm_edge.passes.lower_function import (
+    lower_exponential,
+    lower_fine_sigmoid,
+    lower_function,
+)
 from lstm_edge.passes.lower_input import scaled, unpacked
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
@@ -149,6 +153,9 @@ class IntegerRules:
         """
         if (place.layer.name, node) in self.shown:
             return number(lower_fine_sigmoid(self.builder, x, place.name, place.comment))
+        if node.name == "exp":
+            largest = self.formats.largest(place.name)
+            return number(lower_exponential(self.builder, x, largest, place.name, place.comment))
         found = lower_function(self.builder, node.name, x, place.name, place.comment)
         every = walk(*place.layer.cell.results.values())
         both = any(e.kind == "sub" and node in e.args for e in every)

@@ -113,6 +113,7 @@ CASES: dict[str, tuple[list[onnx.NodeProto], str]] = {
     "hard_sigmoid": ([*SEQUENCE, node("HardSigmoid", "s", "z", alpha=0.9, beta=0.3)], "z"),
     "softplus": ([*SEQUENCE, node("Softplus", "s", "z")], "z"),
     "softsign": ([*SEQUENCE, node("Softsign", "s", "z")], "z"),
+    "exp": ([*SEQUENCE, node("Exp", "s", "z")], "z"),
     "clip": ([*SEQUENCE, node("Clip", "s lo hi", "z")], "z"),
     "clip_above": ([*SEQUENCE, node("Clip", "s - hi", "z")], "z"),
     "relu_of_both": ([*MERGED, node("Relu", "m", "r"), node("MatMul", "r w2h", "z")], "z"),

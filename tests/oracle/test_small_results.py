@@ -13,7 +13,7 @@ from lstm_edge.interpret.execute import run
 from lstm_edge.ir.program import Port, Program, Value
 from lstm_edge.passes import exponential
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.lower_function import lower_fine_sigmoid
+from lstm_edge.passes.lower_function import lower_exponential, lower_fine_sigmoid
 from lstm_edge.passes.lower_softmax import lower_fine_softmax
 from lstm_edge.passes.prove import prove
 
@@ -34,7 +34,9 @@ def softmax(b: Builder, x: Value) -> Value:
     return lower_fine_softmax(b, x, "layer", "y")
 
 
-def program_of(lowered: Lowered, length: int, fraction: int, limit: int) -> Program:
+def program_of(
+    lowered: Lowered, length: int, fraction: int, limit: int, unit: float = UNIT
+) -> Program:
     """One curve, proved; x: `length` numbers within +-limit."""
     b = Builder()
     x = b.value("x", length, fixed(fraction, -limit, limit, "int32"))
@@ -49,7 +51,7 @@ def program_of(lowered: Lowered, length: int, fraction: int, limit: int) -> Prog
         "net", "int8", (port(x),), (port(y),), (), b.values, b.constants, tuple(b.blocks), None
     )
     prove(program)
-    assert b.values[y.name].format.unit == UNIT
+    assert b.values[y.name].format.unit == unit
     return program
 
 
@@ -77,6 +79,21 @@ def test_a_sigmoid_over_all_its_range(fraction: int) -> None:
     assert_near(found, real)
     assert found[0] < 1e-5
     assert np.all(np.diff(found) > -RELATIVE * real[1:])
+
+
+@pytest.mark.parametrize("fraction", [-2, 3, 16, 26])
+@pytest.mark.parametrize("largest", [0.01, 50.0, 2.0**29])
+def test_an_exponential_up_to_where_it_saturates(largest: float, fraction: int) -> None:
+    power = max(0, int(np.ceil(np.log2(largest))))
+    limit = int(min(2**31 - 1, 40 * 2.0**fraction))
+    x = np.unique(np.linspace(-limit, limit, 10_001).astype(np.int64))
+
+    def exp(b: Builder, x: Value) -> Value:
+        return lower_exponential(b, x, largest, "y", "")
+
+    program = program_of(exp, 1, fraction, limit, UNIT * 2.0**power)
+    real = np.exp(np.minimum(x * 2.0**-fraction - power * np.log(2.0), 0.0))
+    assert_near(results(program, x[:, None])[:, 0], real)
 
 
 def test_every_sum_of_a_stretch_where_the_exponential_changes_its_places() -> None:

@@ -197,7 +197,7 @@ def test_the_command_refuses_a_model_without_a_curve(tmp_path: Path) -> None:
     nodes = [node("LSTM", "x W R B", "y", hidden_size=4)]
     file = saved(graph(nodes, {"x": [6, 1, 3]}, ["y"], weights), tmp_path)
     text = refused(1, "compile", file, "--target", "host", "--outputs", "logits")
-    assert "no output of model ends in sigmoid, softmax or log_softmax" in text
+    assert "no output of model ends in sigmoid, softmax, log_softmax or exp" in text
 
 
 def test_a_format_that_is_the_limit_is_said(tmp_path: Path) -> None:
