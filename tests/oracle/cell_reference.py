@@ -127,6 +127,7 @@ OPERATIONS: dict[str, Callable[..., Doubles]] = {
     "smaller": np.minimum,
     "above": lambda a, b: np.where(a > b, a, 0.0),
     "softsign": lambda v: v / (1 + abs(v)),
+    "exp": np.exp,
     "elu_tail": lambda v: np.expm1(np.minimum(v, 0.0)),
     "softplus_tail": lambda v: np.log1p(np.exp(-abs(v))),
     "argmax": lambda v: np.array([float(max(range(len(v)), key=lambda k: (v[k], -k)))]),
