@@ -43,7 +43,7 @@ def remedy(program: Program, reference: Program, output: str) -> str:
     op = made.get(port.value)
     while op is not None and op.kind in MOVED:
         op = made.get(op.args[0])
-    if op is not None and (op.kind == "sigmoid" or _is_share(op, made)):
+    if op is not None and (op.kind in ("sigmoid", "exp") or _is_share(op, made)):
         return LOGITS
     return LARGER if program.settings.activations == 16 else ""
 

@@ -32,21 +32,23 @@ class _Pair:
 
 @dataclass
 class _Seen:
-    """What the last ticks gave: wanted value -> [samples, length]."""
+    """What the last ticks gave: wanted value -> [samples, length]. bounded: saturations that do not
+    count, see `_bounded`.
+    """
 
     wanted: frozenset[str]
+    bounded: frozenset[str] = frozenset()
     now: dict[str, Array] = field(default_factory=dict)
     clipped: dict[str, int] = field(default_factory=dict)
     passed: dict[str, int] = field(default_factory=dict)
 
     def observe(self, op: Op, args: tuple[Array, ...], result: Array) -> None:
-        """Keep a wanted result, and count what a saturation changed by more than rounding does: a
-        bound of 1 is 128 of int8, and is stored as 127.
-        """
+        """Keep a wanted result, and count what a saturation changed."""
         if op.dest in self.wanted:
             self.now[op.dest] = result
         if op.kind == "saturate":
-            clipped = int(np.count_nonzero(np.abs(args[0] - result) > 1))
+            counts = op.dest not in self.bounded
+            clipped = int(np.count_nonzero(args[0] != result)) if counts else 0
             self.clipped[op.dest] = self.clipped.get(op.dest, 0) + clipped
             self.passed[op.dest] = self.passed.get(op.dest, 0) + result.size
 
@@ -59,7 +61,7 @@ def measure(program: Program, reference: Program, feed: Feed, *, exact: bool = T
     """
     stored = stored_feed(program, feed)
     pairs = _pairs(program, reference, feed)
-    ours = _Seen(frozenset(pair.both.ours for pair in pairs))
+    ours = _Seen(frozenset(pair.both.ours for pair in pairs), _bounded(program))
     real = _Seen(frozenset(pair.both.real for pair in pairs))
     first, second = _side_by_side(
         _Walked(program, stored, ours, exact), _Walked(reference, feed, real, exact), pairs
@@ -79,6 +81,18 @@ def measure(program: Program, reference: Program, feed: Feed, *, exact: bool = T
         first,
         second,
     )
+
+
+def _bounded(program: Program) -> frozenset[str]:
+    """What is saturated that cannot be more than a unit beyond its range: a bound of 1 is 128 of
+    int8, and is stored as 127.
+    """
+    found = set()
+    for op in (op for block in program.blocks for op in block.ops if op.kind == "saturate"):
+        own, given = (program.values[name].format for name in (op.dest, op.args[0]))
+        if given.high <= own.high + 1 and given.low >= own.low - 1:
+            found.add(op.dest)
+    return frozenset(found)
 
 
 class _Walked:

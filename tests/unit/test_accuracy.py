@@ -131,9 +131,9 @@ def port(name: str, value: str) -> Port:
     )
 
 
-def clipping() -> tuple[Program, Program]:
-    """y = x, limited to 4 bits, and its reference: y = x + 0."""
-    byte, wide = Format("int8", 1.0, -128, 127), Format("int32", 1.0, -8, 7)
+def clipping(low: int = -128, high: int = 127) -> tuple[Program, Program]:
+    """y = x, limited to 4 bits, and its reference: y = x + 0. low, high: of x."""
+    byte, wide = Format("int8", 1.0, low, high), Format("int32", 1.0, -8, 7)
     made = {
         "int8": (byte, wide, Op("saturate", "y", ("x",), n=4), {}),
         "float32": (FLOAT32, FLOAT32, Op("add", "y", ("x", "zero")), {"zero": np.zeros(1)}),
@@ -153,6 +153,17 @@ def clipping() -> tuple[Program, Program]:
         for scheme, (x, y, op, constants) in made.items()
     )
     return replace(ours, stands_for={"x": "x", "y": "y"}), real
+
+
+@pytest.mark.parametrize(("low", "high", "count"), [(-8, 8, 0), (-9, 9, 1), (-10, 8, 1)])
+def test_what_cannot_be_more_than_a_unit_beyond_is_not_clipped(
+    low: int, high: int, count: int
+) -> None:
+    """A bound of 1 is 128 of int8, and is stored as 127."""
+    program, reference = clipping(low, high)
+    x = np.array([0.0, 8.0, -8.0, 3.0], np.float32).reshape(1, 1, 4, 1)
+    found = measure(program, reference, Feed({"in": x})).accuracy
+    assert dict(found.layers[0].saturations) == {"y": count}
 
 
 def test_a_clipped_value_is_counted_with_its_layer_and_its_error() -> None:

@@ -146,15 +146,15 @@ def test_an_output_that_a_matrix_reads_has_both_forms() -> None:
     assert np.abs(np.log(ours / real)).max() < 0.05
 
 
-def rare(folder: Path, bias: float) -> Path:
-    """An LSTM, and a sigmoid of its last h whose results are about exp(bias)."""
+def rare(folder: Path, bias: float, curve: str = "Sigmoid") -> Path:
+    """An LSTM, and a curve of its last h whose results are about exp(bias)."""
     weights = lstm_weights(3, 4)
     head = {"A": np.full((4, 1), 0.2, np.float32), "b": np.array([bias], np.float32)}
     nodes = [
         node("LSTM", "x W R B", "- h -", hidden_size=4),
         node("Squeeze", "h axis", "last"),
         node("Gemm", "last A b", "sums"),
-        node("Sigmoid", "sums", "p"),
+        node(curve, "sums", "p"),
     ]
     weights |= {**head, "axis": np.array([0], np.int64)}
     return saved(graph(nodes, {"x": [6, 1, 3]}, ["p"], weights), folder)
@@ -200,9 +200,10 @@ def test_the_command_refuses_a_model_without_a_curve(tmp_path: Path) -> None:
     assert "no output of model ends in sigmoid, softmax, log_softmax or exp" in text
 
 
-def test_a_format_that_is_the_limit_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("curve", ["Sigmoid", "Exp"])
+def test_a_format_that_is_the_limit_is_said(curve: str, tmp_path: Path) -> None:
     """2e-9 is four units of Q0.31."""
-    file, calibration = rare(tmp_path, -20.0), data(tmp_path)
+    file, calibration = rare(tmp_path, -20.0, curve), data(tmp_path)
     words = ("compile", file, "--target", "cortex-m4", "--calibration", calibration)
     text = done(*words, "-o", tmp_path / "out").stderr
     assert "its format is the limit" in text
