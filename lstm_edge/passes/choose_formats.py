@@ -31,7 +31,7 @@ from lstm_edge.passes.readers import (
 from lstm_edge.rounding import MARGIN, bits_above, bits_with_headroom, eight_bits
 
 PROVED: Why = "proved"
-LAST_OF_TABLE = 14
+MOST_TABLE_BITS = 14
 """Bits that rows of an embedding may have, both ends of their range included."""
 GIVEN_STATE = {8: 2.0, 16: 4.0}
 """Without data: how far beyond its own bound a state may be set; 12 bits have their headroom."""
@@ -192,13 +192,13 @@ class _Choice:
                     yield f"{layer.name}.{e.name}", Chosen(fmt, PROVED)
 
     def _of_table(self, tensor: str, largest: float, layer: str) -> Format:
-        """Rows with entries up to `largest`, finer by up to LAST_OF_TABLE bits where that lets the
-        tensor share accumulators with a state.
+        """Rows with entries up to `largest`, finer as far as MOST_TABLE_BITS go where that lets
+        the tensor share accumulators with a state.
         """
         coarsest = self._of_activation(largest, largest, layer).format
         columns, recurrent = reading_weights(self.model, tensor)
         bits = self.options.of(layer).activations
-        room = LAST_OF_TABLE - bits if bits > 8 else 0
+        room = MOST_TABLE_BITS - bits if bits > 8 else 0
         if room <= 0 or not len(recurrent):
             return coarsest
         if not columns.max() > 0.0 or not recurrent.max() > 0.0:

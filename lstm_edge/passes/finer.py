@@ -10,7 +10,7 @@ measured, but in large models, where all weights have to be as fine as with 12.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,7 +48,7 @@ MOST_WEIGHTS = 2**17
 @dataclass(frozen=True)
 class _Trial:
     """Widths of a model. most: operations that a program may have; steps: what the weights of each
-    matrix may be rounded to.
+    matrix may be rounded to. known: what was lowered before, as it is asked for twice.
     """
 
     model: Model
@@ -56,21 +56,26 @@ class _Trial:
     options: Options
     most: int
     steps: Mapping[str, float]
+    known: dict[tuple[tuple[str, int], ...], tuple[bool, bool]] = field(default_factory=dict)
 
     def is_free(self, layers: Mapping[str, int], *, as_fine: bool) -> bool:
         """True where so many bits of activations cost nothing; as_fine: neither do weights."""
+        key = tuple(sorted(layers.items()))
+        if key not in self.known:
+            self.known[key] = self._costs_nothing(layers)
+        free, fine = self.known[key]
+        return free and (fine or not as_fine)
+
+    def _costs_nothing(self, layers: Mapping[str, int]) -> tuple[bool, bool]:
+        """Whether so many bits cost no operation and no room, and whether weights are as fine."""
         try:
             program = lower_integer(self.model, self.ranges, self.with_bits(layers))
         except QuantizationError:
-            return False
+            return False, False
         steps = _steps(program)
-        return (
-            _operations(program) <= self.most
-            and all(_has_room(program, op) for op in program.products)
-            and (
-                not as_fine or all(steps[name] <= SAME * most for name, most in self.steps.items())
-            )
-        )
+        has_room = all(_has_room(program, op) for op in program.products)
+        as_fine = all(steps[name] <= SAME * most for name, most in self.steps.items())
+        return _operations(program) <= self.most and has_room, as_fine
 
     def with_bits(self, layers: Mapping[str, int]) -> Options:
         """The options with so many bits for activations of layers."""
@@ -143,7 +148,8 @@ def _scales(program: Program, name: str) -> Doubles:
 def _has_room(program: Program, op: Op) -> bool:
     """True where the sums of a product can grow by what its kernel adds."""
     values = sum(
-        program.values[name].format.magnitude * program.values[name].length for name in op.args
+        program.values[name].format.magnitude * program.values[name].length
+        for name in op.args[OPERATIONS[op.kind].running :]
     )
     most = program.values[op.dest].format.high + ADDED.get(op.n, 0) * values
     return op.n not in ROOM or most < ROOM[op.n]

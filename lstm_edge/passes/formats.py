@@ -76,10 +76,9 @@ class Formats:
         reach = max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN
         return Chosen(saturated(2.0 ** (bits_above(reach) - 15), 16), seen(self.from_data))
 
-    def largest(self, name: str) -> float:
-        """What a value may reach that nothing bounds, and of which calibration saw a part."""
-        seen_so_far = self.ranges.largest(name) if name in self.ranges.low else 1.0
-        return max(seen_so_far, SMALLEST) * OPEN_MARGIN
+    def open_reach(self, name: str) -> float:
+        """How far a value may go that nothing bounds: OPEN_MARGIN times what calibration saw."""
+        return max(self.ranges.largest(name), SMALLEST) * OPEN_MARGIN
 
     def running(self, reach: float, scale: float, grows: bool) -> Chosen:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.

@@ -126,11 +126,11 @@ def lower_fine_sigmoid(b: Builder, value: Value, name: str, comment: str) -> Val
     return placed(b, product, power.places, name, comment)
 
 
-def lower_exponential(b: Builder, value: Value, largest: float, name: str, comment: str) -> Value:
+def lower_exponential(b: Builder, value: Value, reach: float, name: str, comment: str) -> Value:
     """exp in int32, small results as exactly as large ones: 2**e * exp(x - e log(2)), e the least
-    with 2**e >= `largest`, where it saturates.
+    with 2**e >= `reach`, where it saturates.
     """
-    power_of_two = int(np.clip(bits_above(largest), 0, MOST_POWER))
+    power_of_two = int(np.clip(bits_above(reach), 0, MOST_POWER))
     x = with_fraction(b, value, min(fraction_of(value), ARGUMENT_FRACTION), f"{name}_in")
     missing = min(ARGUMENT_FRACTION - fraction_of(x), MOST_MISSING)
     x = saturate(b, x, max(EXP_BITS - missing, 2), f"{name}_sat")

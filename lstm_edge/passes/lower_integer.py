@@ -154,8 +154,8 @@ class IntegerRules:
         if (place.layer.name, node) in self.shown:
             return number(lower_fine_sigmoid(self.builder, x, place.name, place.comment))
         if node.name == "exp":
-            largest = self.formats.largest(place.name)
-            return number(lower_exponential(self.builder, x, largest, place.name, place.comment))
+            reach = self.formats.open_reach(place.name)
+            return number(lower_exponential(self.builder, x, reach, place.name, place.comment))
         found = lower_function(self.builder, node.name, x, place.name, place.comment)
         every = walk(*place.layer.cell.results.values())
         both = any(e.kind == "sub" and node in e.args for e in every)
