@@ -219,11 +219,10 @@ def _mended(chosen: _Chosen, request: Request) -> tuple[RemediesEntry | None, li
     least = HELD if request.is_usual and not request.searches else LOW_SQNR
     if attempt.judged.decibels >= least:
         return None, []
+    told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
     if request.room is not None:
-        told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
         return None, [f"{told}: the best of what fits --max-flash {request.max_flash}"]
     found = remedies(attempts, attempt, request.asked_for(Bound(HELD)))
-    told = f"SQNR {attempt.judged.decibels:.1f} dB of the worst output, below {least:.0f} dB"
     given = request.by_hand
     held = f" that are held without {given}" if given and least == HELD else ""
     return found, [f"{told}{held}; {remedies_text(found)}"]
@@ -245,8 +244,8 @@ def _slower(chosen: _Chosen, request: Request, built: Built) -> list[str]:
     if options is None:
         return slower_than_integers(calibrated, built.cost, built.target)
     given = None if options.layers or chosen.widened else options
-    auto = [name for name in ("weights", "activations") if getattr(request, name) is None]
-    return slower(calibrated, chosen.program, given, request.code, built.cost, built.target, auto)
+    code, auto = request.code, request.auto
+    return slower(calibrated, chosen.program, given, code, built.cost, built.target, auto)
 
 
 def _calibrate(reference: Program, data: Data, progress: Progress) -> Ranges:

@@ -46,13 +46,12 @@ class Request:
     target: a core, a set of them, or a list with commas. weights, activations: bits, or None for
     those that hold the bounds at least cost. max_flash, max_ram, max_stack: bytes; max_insn,
     max_cycles: of a step. max_error: the least SQNR of an output in dB; max_drop: the most that a
-    score on labels may lose, in points. None is no limit. layers: name of a
-    layer -> its own widths. free: "weights", "activations" or both, which may be made wider than
-    they are said to be, since nobody said so; widen: False where the limits have no room for that.
-    room: bytes of weights and tables that fit, where what was chosen did not.
-    input_scale, input_zero: by name of an
-    input, "" for all, what raw integers stand for, as in `interpret/raw.py`. inputs_like: in words,
-    the model whose inputs are stored alike.
+    score on labels may lose, in points. None is no limit. layers: name of a layer -> its own
+    widths. free: "weights", "activations" or both, which may be made wider than they are said to
+    be, since nobody said so; widen: False where the limits have no room for that. room: bytes of
+    weights and tables that fit, where what was chosen did not. input_scale, input_zero: by name of
+    an input, "" for all, what raw integers stand for, as in `interpret/raw.py`. inputs_like: in
+    words, the model whose inputs are stored alike.
     """
 
     target: str
@@ -90,13 +89,12 @@ class Request:
     @property
     def searches(self) -> bool:
         """True where widths are to be chosen, or to hold a bound."""
-        bounded = self.max_error is not None or self.max_drop is not None
-        return self.chooses or bounded
+        return self.chooses or self._bounded
 
     @property
     def chooses(self) -> bool:
         """True where widths are to be chosen."""
-        return None in (self.weights, self.activations)
+        return bool(self.auto)
 
     @property
     def auto(self) -> frozenset[str]:
@@ -107,8 +105,12 @@ class Request:
     @property
     def only_fits(self) -> bool:
         """True where widths are to be chosen, and no more is asked than that they fit the flash."""
-        bounded = self.max_error is not None or self.max_drop is not None
-        return self.chooses and self.max_flash is not None and not bounded
+        return self.chooses and self.max_flash is not None and not self._bounded
+
+    @property
+    def _bounded(self) -> bool:
+        """True where the error is bounded, or what a score may lose."""
+        return self.max_error is not None or self.max_drop is not None
 
     def within(self, constants: int) -> Request:
         """The same with room for so many bytes, or fewer than those that did not do."""

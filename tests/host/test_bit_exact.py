@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _pytest.mark import ParameterSet
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Layer, Model
@@ -68,7 +67,7 @@ def _compiler(tool_or_skip: Callable[..., None]) -> None:
     tool_or_skip("cc")
 
 
-def grid() -> list[ParameterSet]:
+def grid() -> list[pytest.ParameterSet]:
     """(seed, unroll, part, activations, cell state): every combination."""
     axes = (enumerate(UNROLLS), enumerate(CORES), enumerate(BITS))
     return [
@@ -77,7 +76,7 @@ def grid() -> list[ParameterSet]:
     ]
 
 
-def parts_read() -> list[ParameterSet]:
+def parts_read() -> list[pytest.ParameterSet]:
     """(cell, direction, unroll): every combination."""
     axes = (enumerate(ALL_CELLS), enumerate(("forward", "both")), enumerate(UNROLLS))
     return [

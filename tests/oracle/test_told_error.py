@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from _pytest.mark import ParameterSet
 
 import lstm_edge
 from lstm_edge.verify import verify
@@ -20,7 +19,7 @@ LARGE = ("rtneural_lstm_torch", "rtneural_gru_torch", "dtln_model_1", "rnnoise_2
 """Four layers, or hundreds of units: seven to ten seconds each."""
 
 
-def each_trained() -> list[ParameterSet]:
+def each_trained() -> list[pytest.ParameterSet]:
     """The models, those that take longest for `make long`."""
     return [
         pytest.param(each, id=each.name, marks=[pytest.mark.long] if each.name in LARGE else [])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _pytest.mark import ParameterSet
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
@@ -37,7 +36,7 @@ BOARDS = tuple(target for target in all_targets() if target.board is not None)
 every_board = pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 
 
-def cases() -> list[ParameterSet]:
+def cases() -> list[pytest.ParameterSet]:
     """(seed, target, unroll, activations, cell state): all of them."""
     axes = (enumerate(BOARDS), enumerate(UNROLLS), enumerate(BITS))
     return [
