@@ -196,14 +196,12 @@ def folds(program: Program, data: Data) -> tuple[tuple[Feed, Feed], ...]:
         return ()
     count = min(samples, HELD_BACK_SHARE)
     part = np.arange(samples) * count // samples
-    return tuple(
-        (
-            _as_calls(program, *with_unseen(program, (used,))),
-            in_a_row(program, data.whole.pick(np.flatnonzero(part == k))),
-        )
-        for k in range(count)
-        for used in (data.whole.pick(np.flatnonzero(part != k)),)
-    )
+    found = []
+    for k in range(count):
+        used, held_back = (data.whole.pick(np.flatnonzero(of)) for of in (part != k, part == k))
+        (shown,) = with_unseen(program, (used,))
+        found.append((_as_calls(program, shown), in_a_row(program, held_back)))
+    return tuple(found)
 
 
 def steps_of(program: Program, data: Data) -> int:

@@ -72,9 +72,8 @@ def compile_network(
     are bytes, and instructions and cycles of a step. input_scale, input_zero: real =
     (raw - zero) * scale for raw integers of 16 bits, of which the C then makes stored ones; a
     number, or one by input. inputs_like: a compiled model, or its folder, whose inputs are stored
-    as those of this one shall be: with the same scale, zero point and width.
-    outputs: probabilities, or logits: the sums before a last sigmoid, softmax, log_softmax
-        or exp.
+    as those of this one shall be: with the same scale, zero point and width. outputs:
+    probabilities, or logits: the sums before a last sigmoid, softmax, log_softmax or exp.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
     widths and how C is written, and the manifest keeps the study's front. progress, searching:
     called with (done, total). stopwatch: takes the seconds of each pass.

@@ -23,21 +23,25 @@ def with_stored_inputs(model: Model, other: Program) -> Model:
     DataError where an input is missing there, or another one.
     """
     if other.is_float:
-        raise DataError(f"{SAME}: {other.name} is float32, whose inputs are stored as they are")
+        raise DataError(
+            f"{SAME}: {other.name} is float32, whose inputs are stored as they are; give a model "
+            "in integers"
+        )
     ports = {port.name: port for port in other.inputs}
     found = []
     for port in model.inputs:
         features = model.tensors[port.tensor].features
         if port.name not in ports:
             raise DataError(
-                f"{SAME}: {other.name} has no input {port.name!r}; it has {', '.join(ports)}"
+                f"{SAME}: {other.name} has no input {port.name!r}; it has {', '.join(ports)}: "
+                "rename that of this model, or leave the option out"
             )
         its = ports[port.name]
         length = other.values[its.value].length
         if (its.limit, length) != (port.limit, features):
             raise DataError(
                 f"{SAME}: input {port.name!r} has {_words(port.limit, features)}, but "
-                f"{_words(its.limit, length)} in {other.name}"
+                f"{_words(its.limit, length)} in {other.name}; give a model with the same inputs"
             )
         fmt = other.values[its.value].format
         found.append(port if port.limit else replace(port, stored=fmt))
