@@ -284,7 +284,11 @@ def of_its_own(b: Builder, x: Value, result: str, place: Place) -> Value:
     """
     layer = place.layer
     states = {f"{layer.name}.{name}" for name in layer.cell.states}
-    if x.name in b.constants or x.name in states or (result in layer.cell.states and not b.makes(x)):
+    if (
+        x.name in b.constants
+        or x.name in states
+        or (result in layer.cell.states and not b.makes(x))
+    ):
         return copied(b, x, f"{place.name}_{result}_copy")
     return x
 
