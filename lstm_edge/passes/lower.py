@@ -36,7 +36,7 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.passes.sweeps import Sweeps, Turn, is_plain_dense
 
-REDUCTIONS = {"total": "sum", "largest": "max"}
+REDUCTIONS = {"argmax": "argmax", "total": "sum", "largest": "max"}
 """Kinds of expressions that make one number of all units -> their operations."""
 
 
