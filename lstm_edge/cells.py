@@ -1,7 +1,7 @@
 """Every recurrent cell, as its textbook equation.
 
 Adding a cell is adding a function here and its name in `BY_NAME`; where files have its gates in one
-matrix, their order goes into `frontend/layout.py`.
+matrix, their order goes into `frontend/model/layout.py`.
 x is the layer's input, h the hidden state, c the cell state. The functions f, g, h of ONNX are
 called gate, candidate and output; `clip` bounds every pre-activation, 0 means no bound.
 """

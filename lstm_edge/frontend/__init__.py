@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras import load_keras
+from lstm_edge.frontend.keras.load import load_keras
 from lstm_edge.frontend.names import model_name
-from lstm_edge.frontend.npz import load_npz
-from lstm_edge.frontend.onnx import load_onnx
+from lstm_edge.frontend.npz.load import load_npz
+from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
 from lstm_edge.frontend.renaming import rename as renamed
 from lstm_edge.frontend.renaming import sensible

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from lstm_edge.frontend.onnx_file import OnnxFile, read_onnx
+from lstm_edge.frontend.onnx.file import OnnxFile, read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from tests.oracle.graphs import graph, saved
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import NodeProto
 
-from lstm_edge.frontend.onnx_file import read_onnx
+from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 
 RECURRENT = ("LSTM", "GRU", "RNN")

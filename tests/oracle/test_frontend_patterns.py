@@ -11,7 +11,7 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from lstm_edge.frontend.onnx import STAND_INS
+from lstm_edge.frontend.onnx.load import STAND_INS
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import from_vectors, read_inputs
 from lstm_edge.passes.lower_real import lower_real

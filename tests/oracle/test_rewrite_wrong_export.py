@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.onnx_file import read_onnx
+from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import TensorProto, helper
 
-from lstm_edge.frontend.onnx_file import OnnxFile
-from lstm_edge.frontend.rewrite.sketch import Sketch
+from lstm_edge.frontend.graph.sketch import Sketch
+from lstm_edge.frontend.onnx.file import OnnxFile
 
 
 def sketch(count: int = 3) -> Sketch:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lstm_edge.frontend.onnx_file import OnnxFile
+from lstm_edge.frontend.graph.sketch import Sketch
+from lstm_edge.frontend.onnx.file import OnnxFile
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.pads import pads
-from lstm_edge.frontend.rewrite.quantized import read_quantized
-from lstm_edge.frontend.rewrite.roll_up import roll_up
-from lstm_edge.frontend.rewrite.sketch import Sketch
+from lstm_edge.frontend.rewrite.quantized.read import read_quantized
+from lstm_edge.frontend.rewrite.rolled.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_shared_states
 

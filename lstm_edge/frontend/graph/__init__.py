@@ -1,0 +1,1 @@
+"""One graph in front: nodes, constants, shapes and edits."""

@@ -1,0 +1,120 @@
+"""Evaluate nodes whose inputs are all known, with onnx's own reference implementation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import NodeProto
+from onnx.reference import ReferenceEvaluator
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.onnx.file import first_line
+
+Array = npt.NDArray[Any]
+
+SHAPE_ONLY = frozenset(("Shape", "Size"))
+"""Operators that look at the shape of their input and not at its numbers."""
+
+_ARITHMETIC = (
+    "Abs Add And Cast CastLike Ceil Clip Concat Constant ConstantOfShape Div Equal Exp Expand "
+    "Flatten Floor Gather GatherElements Greater GreaterOrEqual Identity Less LessOrEqual Log "
+    "MatMul Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceMax ReduceMean ReduceMin "
+    "ReduceProd ReduceSum Relu Reshape Round Sigmoid Sign Slice Split Sqrt Squeeze Sub Sum Tanh "
+    "Tile Transpose Unsqueeze Where Xor"
+)
+
+FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
+"""Deterministic operators of which the result may be computed now."""
+
+LARGEST_RESULT = 2**27
+"""Elements of a folded array: bounds what a hostile shape can make us allocate."""
+
+
+def fold(label: str, node: NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Array]:
+    """The outputs of `node`, whose inputs are the arrays given (None: absent).
+
+    Raises ModelError with `label` where the node is wrong or its result absurdly large.
+    """
+    if _result_size(node, inputs) > LARGEST_RESULT:
+        raise ModelError(label, "computes an array that is too large for a microcontroller")
+    names = [f"in{k}" for k in range(len(inputs))]
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    del copy.input[:]
+    copy.input.extend(
+        "" if array is None else name for name, array in zip(names, inputs, strict=True)
+    )
+    feeds = {n: array for n, array in zip(names, inputs, strict=True) if array is not None}
+    outputs = [name for name in node.output if name]
+    try:
+        function = onnx.helper.make_function(
+            "fold", "fold", list(feeds), outputs, [copy], [onnx.helper.make_opsetid("", opset)]
+        )
+        with np.errstate(all="ignore"):
+            results = ReferenceEvaluator(function).run(None, feeds, attributes={})
+    except Exception as error:  # the reference implementation raises what numpy raises
+        raise ModelError(label, f"cannot be computed: {first_line(error)}") from error
+    if not all(isinstance(array, np.ndarray | np.generic) for array in results):
+        raise ModelError(label, "does not compute a tensor")
+    return [np.asarray(array) for array in results]
+
+
+def stand_in(shape: tuple[int, ...]) -> Array:
+    """An array of a shape that takes no memory, for operators that look at the shape only."""
+    return np.broadcast_to(np.zeros((), dtype=np.float32), shape)
+
+
+def _result_size(node: NodeProto, inputs: Sequence[Array | None]) -> int:
+    """An upper bound of the elements of the result, without computing it."""
+    if node.op_type in SHAPE_ONLY:
+        return 0
+    arrays = [np.asarray(array) for array in inputs if array is not None]
+    bound = _BOUNDS.get(node.op_type)
+    if bound is not None and len(arrays) >= 2:
+        return bound(arrays)
+    if node.op_type == "ConstantOfShape" and arrays:
+        return _product(arrays[0])
+    try:
+        return math.prod(np.broadcast_shapes(*(a.shape for a in arrays)))
+    except ValueError:
+        return 0  # not elementwise, hence no larger than its inputs together
+
+
+def _repeat_size(arrays: Sequence[Array]) -> int:
+    return arrays[0].size * _product(arrays[1])
+
+
+def _gather_size(arrays: Sequence[Array]) -> int:
+    data, indices = arrays[0], arrays[1]
+    return indices.size * (data.size // max(1, min(data.shape, default=1)))
+
+
+def _matmul_size(arrays: Sequence[Array]) -> int:
+    left, right = arrays[0], arrays[1]
+    rows = left.size // max(1, left.shape[-1] if left.ndim else 1)
+    return rows * (right.size // max(1, right.shape[-2] if right.ndim > 1 else right.size))
+
+
+def _range_size(arrays: Sequence[Array]) -> int:
+    start, limit, delta = ([*(float(a.reshape(-1)[0]) for a in arrays if a.size), 0.0, 0.0])[:3]
+    length = (limit - start) / delta if delta else 0.0
+    return int(length) if math.isfinite(length) else LARGEST_RESULT + 1
+
+
+_BOUNDS: Mapping[str, Callable[[Sequence[Array]], int]] = {
+    "Expand": _repeat_size,
+    "Tile": _repeat_size,
+    "Gather": _gather_size,
+    "MatMul": _matmul_size,
+    "Range": _range_size,
+}
+"""Operators of which the result may be larger than what broadcasting gives."""
+
+
+def _product(shape: Array) -> int:
+    return math.prod(max(1, abs(int(size))) for size in shape.reshape(-1)[:64])

@@ -1,0 +1,227 @@
+"""Sequential and functional models, one within the other: from layers to flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.keras.config import (
+    LayerConfig,
+    integer_type,
+    layer_config,
+    mapping,
+    sequence,
+    shown,
+)
+from lstm_edge.frontend.keras.flow import Call, Flow, Found
+from lstm_edge.frontend.keras.inputs import as_vector
+from lstm_edge.frontend.keras.layers import apply_layer
+from lstm_edge.frontend.keras.nodes import Node, Ref, nodes_of, refs_of
+from lstm_edge.frontend.keras.operations import apply_operation
+from lstm_edge.frontend.keras.weights import ModelWeights, Weights
+from lstm_edge.frontend.model.draft import Draft
+
+MODELS = ("Sequential", "Functional", "Model")
+"""Classes of models: "Model" is how Keras 2 once called a functional one."""
+
+MOST_FEATURES = 2**20
+"""Numbers of an input's last axis."""
+
+Values = dict[tuple[str, int], list[Flow]]
+"""Outputs of each call of each layer."""
+
+
+@dataclass
+class Walk:
+    """steps: length of all sequences where it was given. inputs: those of the whole model."""
+
+    draft: Draft
+    steps: int | None
+    found: Found = field(default_factory=Found)
+    inputs: list[tuple[str, Flow]] = field(default_factory=list)
+
+
+Given = list[Flow] | None
+"""Inputs of a model within a model; None for the whole model, which makes its own."""
+
+
+def run_model(
+    walk: Walk, model: LayerConfig, weights: ModelWeights, given: Given
+) -> list[tuple[str, Flow]]:
+    """Outputs of a model with the names of the layers that give them."""
+    if model.kind not in MODELS:
+        raise ModelError(
+            model.label,
+            "is a class of its own, of which the file holds no description; build the model with "
+            "Sequential or the functional API of Keras",
+        )
+    raw = sequence(model.config.keys.get("layers"), f"{model.label}: layers")
+    layers = [layer_config(layer, model.label, model.config.major) for layer in raw]
+    names = [layer.name for layer in layers]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ModelError(model.label, f"has two layers named {twice!r}; name them apart")
+    found = weights.of_layers(layers)
+    if model.kind == "Sequential":
+        return _run_sequential(walk, model, layers, raw, found, given)
+    described = {layer.name: (layer, one) for layer, one in zip(layers, raw, strict=True)}
+    return _run_functional(walk, model, described, found, given)
+
+
+def _run_sequential(
+    walk: Walk,
+    model: LayerConfig,
+    layers: list[LayerConfig],
+    raw: list[object],
+    weights: Mapping[str, Weights],
+    given: Given,
+) -> list[tuple[str, Flow]]:
+    flows, name = given, model.name
+    if flows is None and layers and layers[0].kind != "InputLayer":
+        flows = [_implied_input(walk, model, layers[0], raw[0])]
+    for layer in layers:
+        name = layer.name
+        if layer.kind == "InputLayer":
+            flows = [_input(walk, layer)] if flows is None else flows
+        else:
+            flows = _run_layer(walk, layer, weights[name], flows or [])
+            if len(flows) > 1:
+                raise ModelError(layer.label, "has several outputs in a Sequential model")
+    if not flows or len(flows) != 1:
+        raise ModelError(model.label, "has no layers, or not one input")
+    return [(name, flows[0])]
+
+
+def _run_layer(walk: Walk, layer: LayerConfig, weights: Weights, flows: list[Flow]) -> list[Flow]:
+    if layer.kind in MODELS:
+        return [flow for _, flow in run_model(walk, layer, weights.fresh(), flows)]
+    return apply_layer(Call(walk.draft, walk.found, layer, weights.fresh()), flows)
+
+
+def _run_functional(
+    walk: Walk,
+    model: LayerConfig,
+    layers: dict[str, tuple[LayerConfig, object]],
+    weights: Mapping[str, Weights],
+    given: Given,
+) -> list[tuple[str, Flow]]:
+    values = _inputs(walk, model, layers, given)
+    waiting = [
+        (name, k, node)
+        for name, (layer, raw) in layers.items()
+        if layer.kind != "InputLayer"
+        for k, node in enumerate(_nodes(layer, raw))
+    ]
+    while waiting:
+        ready = [call for call in waiting if _known(call[2], values)]
+        if not ready:
+            name, _, node = waiting[0]
+            raise ModelError(
+                layers[name][0].label,
+                f"waits for {node.refs[0].layer!r}, which nothing computes; save the model again",
+            )
+        for name, k, node in ready:
+            layer = layers[name][0]
+            flows = [_value(ref, values, layer.label) for ref in node.refs]
+            if layer.is_operation:
+                call = Call(walk.draft, walk.found, layer, weights[name])
+                vectors = [as_vector(call, flow) for flow in flows]
+                values[name, k] = [apply_operation(call, vectors, node.constants)]
+            else:
+                values[name, k] = _run_layer(walk, layer, weights[name], flows)
+        waiting = [call for call in waiting if (call[0], call[1]) not in values]
+    refs = refs_of(model.config.keys.get("output_layers"), f"{model.label}: output_layers")
+    return [(ref.layer, _value(ref, values, model.label)) for ref in refs]
+
+
+def _nodes(layer: LayerConfig, raw: object) -> list[Node]:
+    found = mapping(raw, layer.label)
+    return nodes_of(found.get("inbound_nodes"), layer.label, layer.is_operation)
+
+
+def _known(node: Node, values: Values) -> bool:
+    return all((ref.layer, ref.node) in values for ref in node.refs)
+
+
+def _value(ref: Ref, values: Values, label: str) -> Flow:
+    flows = values.get((ref.layer, ref.node))
+    if flows is None or ref.output >= len(flows):
+        raise ModelError(
+            label,
+            f"reads output {ref.output} of layer {ref.layer!r}, of which lstm-edge computes "
+            f"{len(flows or [])}; such states cannot be read yet",
+        )
+    return flows[ref.output]
+
+
+def _inputs(
+    walk: Walk,
+    model: LayerConfig,
+    layers: dict[str, tuple[LayerConfig, object]],
+    given: Given,
+) -> Values:
+    refs = refs_of(model.config.keys.get("input_layers"), f"{model.label}: input_layers")
+    for ref in refs:
+        if ref.layer not in layers or layers[ref.layer][0].kind != "InputLayer":
+            raise ModelError(model.label, f"has an input {ref.layer!r} that is no InputLayer")
+    if given is None:
+        return {(ref.layer, 0): [_input(walk, layers[ref.layer][0])] for ref in refs}
+    if len(given) != len(refs):
+        raise ModelError(model.label, f"has {len(refs)} inputs, but gets {len(given)}")
+    return {(ref.layer, 0): [flow] for ref, flow in zip(refs, given, strict=True)}
+
+
+def _input(walk: Walk, layer: LayerConfig) -> Flow:
+    """An InputLayer of the whole model."""
+    config = layer.config
+    config.check_known("sparse ragged optional dtype")
+    integers = integer_type(config)
+    for option in ("sparse", "ragged", "optional"):
+        config.refuse(option, False, instead="feed plain arrays")
+    key = "batch_shape" if "batch_shape" in config.keys else "batch_input_shape"
+    flow = _new_input(walk, layer.label, layer.name, config.shape(key))
+    if integers and flow.kind != "raw":
+        raise ModelError(
+            layer.label,
+            f"holds integers, {integers!r}, in each step; only ids [batch, time] of an "
+            "Embedding are supported, and real numbers of dtype 'float32'",
+        )
+    if integers:
+        walk.found.integers[flow.tensor] = integers
+    return flow
+
+
+def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: object) -> Flow:
+    """The input of a Sequential that has no InputLayer: Keras names it after the first layer."""
+    keys = first.config.keys
+    build = mapping(raw, first.label).get("build_config")
+    shape = keys.get("batch_input_shape", model.config.keys.get("build_input_shape"))
+    if shape is None and isinstance(build, Mapping):
+        shape = build.get("input_shape")
+    if not isinstance(shape, list) or not all(n is None or isinstance(n, int) for n in shape):
+        raise ModelError(
+            model.label, "was saved before it was built: the shape of its input is not in the file"
+        )
+    return _new_input(walk, model.label, f"{first.name}_input", tuple(shape))
+
+
+def _new_input(walk: Walk, label: str, name: str, shape: tuple[int | None, ...]) -> Flow:
+    if len(shape) > 1 and (shape[-1] or 0) > MOST_FEATURES:
+        raise ModelError(label, f"has {shape[-1]} features, more than {MOST_FEATURES}")
+    if len(shape) == 2 and (shape[1] is None or shape[1] > 0):
+        walk.inputs.append((name, Flow(walk.draft.input(None), shape[1] or 0, "raw", walk.steps)))
+        return walk.inputs[-1][1]
+    features = shape[-1] if len(shape) == 3 else None
+    if features is None or features < 1:
+        raise ModelError(
+            label,
+            f"has the shape {shown(list(shape))}; only sequences are supported, [batch, time, "
+            "features] with a known number of features, vectors, and ids [batch, time]",
+        )
+    steps = shape[1] if walk.steps is None else walk.steps
+    if steps is not None and steps < 1:
+        raise ModelError(label, f"has sequences of {steps} steps")
+    flow = Flow(walk.draft.input(features), features, "sequence", steps)
+    walk.inputs.append((name, flow))
+    return flow

@@ -1,0 +1,1 @@
+"""From a graph to a Model: axes, operators, ports and states."""

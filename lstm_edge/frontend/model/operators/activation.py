@@ -1,0 +1,113 @@
+"""Functions as layers of their own: those of each number alone, Clip, Softmax, LogSoftmax."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View, describe
+from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.frontend.onnx.file import check_finite
+from lstm_edge.functions import ACTIVATIONS
+from lstm_edge.ir.expr import Cell
+from lstm_edge.layers.activation import (
+    activation,
+    exponential_layer,
+    log_softmax_layer,
+    softmax_layer,
+)
+from lstm_edge.layers.elementwise import clip as bounded
+from lstm_edge.layers.normalize import scale_layer
+
+LARGEST_BOUND = 1e6
+"""A bound of Clip from here on bounds nothing that a network computes."""
+
+
+def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
+    """One of the functions that act on each number alone, whatever the axes."""
+    form = ACTIVATIONS[node.op]
+    alpha = float(node.attributes.get("alpha", form.alpha))
+    beta = float(node.attributes.get("beta", form.beta))
+    if not math.isfinite(alpha) or not math.isfinite(beta):
+        raise ModelError(node.label, f"attributes alpha = {alpha}, beta = {beta} are not finite")
+    cell = activation(node.op, alpha, beta)
+    return [_layer(walk, node, node.view(0), cell.name, cell)]
+
+
+def exp(walk: Walk, node: OnnxNode) -> list[Value]:
+    """exp of each number."""
+    return [_layer(walk, node, node.view(0), "exp", exponential_layer())]
+
+
+def clip(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Bounds are attributes before opset 11, then inputs; one that is huge bounds nothing."""
+    view = node.view(0)
+    bounds: list[float | None] = []
+    for k, name in enumerate(("min", "max"), start=1):
+        given = node.attributes.get(name) if node.opset < 11 else node.constant(k, name)
+        array = np.asarray(math.inf if given is None else given, np.float64)
+        if array.size != 1 or math.isnan(array.reshape(-1)[0]):
+            raise ModelError(node.label, f"its {name} is not a number")
+        bound = float(array.reshape(-1)[0])
+        bounds.append(bound if abs(bound) < LARGEST_BOUND else None)
+    low, high = bounds
+    if low is None and high is None:
+        return [view]
+    if low is not None and high is not None and low > high:
+        raise ModelError(node.label, f"its min {low:g} is above its max {high:g}")
+    return [_layer(walk, node, view, "clip", bounded(low, high))]
+
+
+def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Softmax or LogSoftmax over the features.
+
+    Before opset 13 it runs over all axes from `axis` on together, later over `axis` alone.
+    """
+    view = node.view(0)
+    rank = len(view.axes)
+    axis = int(node.attributes.get("axis", 1 if node.opset < 13 else -1))
+    if not -rank <= axis < rank:
+        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+    first = axis % rank
+    last = rank if node.opset < 13 else first + 1
+    over = tuple(atom for one in view.axes[first:last] for atom in one)
+    features = walk.draft.size(view.tensor)
+    whole = walk.pieces(over) == grid_of(walk, view)
+    if not whole and (len(over) > 1 or (not over and features != 1)):
+        raise ModelError(
+            node.label,
+            f"attribute axis = {axis}: runs over {[a.size for a in over]} of "
+            f"{describe(view.axes)}; only the features alone are supported",
+        )
+    require_features(walk, node, view, over)
+    if node.op == "Softmax":
+        return [_layer(walk, node, view, "softmax", softmax_layer())]
+    return [_layer(walk, node, view, "log_softmax", log_softmax_layer())]
+
+
+def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> View:
+    view = settled(walk, view, node.label)
+    tensor = walk.draft.layer(kind, cell, view.tensor, None, {}, node.label)["y"]
+    return replace(view, tensor=tensor)
+
+
+def settled(walk: Walk, view: View, reader: str) -> View:
+    """`view` with a layer for an addition or a product that waits for weights to go into."""
+    if not view.pending:
+        return view
+    scale, offset = (
+        default if given is None else given
+        for given, default in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
+    )
+    key = (view.tensor, scale.tobytes(), offset.tobytes())
+    if key not in walk.settled:
+        cell, params = scale_layer(scale, offset)
+        for name, array in params.items():
+            check_finite(f"{view.pending}, {name} before {reader}", array)
+        made = walk.draft.layer(cell.name, cell, view.tensor, None, params, view.pending)
+        walk.settled[key] = made["y"]
+    return replace(view, tensor=walk.settled[key], scale=None, offset=None, pending="")

@@ -1,0 +1,172 @@
+"""Add, Sub, Mul and Div: of a constant folded into weights before or after, of two a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import (
+    align,
+    grid_of,
+    of_one_kind,
+    require_features,
+)
+from lstm_edge.frontend.model.operators.linear import dense_layer
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import DenseOverTime, FirstStep, Floats, LastStep, Layer
+from lstm_edge.layers.elementwise import PAIRS, pair
+
+Doubles = npt.NDArray[np.float64]
+
+
+def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Add, Sub, Mul, Div of data and a constant: into the weights before, or those after."""
+    left, right = node.inputs
+    if isinstance(left, View) and isinstance(right, View):
+        return [_of_two(walk, node, left, right)]
+    view = left if isinstance(left, View) else right
+    assert isinstance(view, View)
+    constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
+    assert constant is not None
+    number, view = _along_features(walk, node, constant, view)
+    if node.op == "Div" and (not isinstance(left, View) or not np.all(number)):
+        raise ModelError(node.label, "divides by data or by zero: not supported")
+    scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
+    return [scaled(walk, node, view, scale, offset)]
+
+
+def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """A residual sum, a difference or a gate's product: two tensors of the same shape."""
+    if node.op.lower() not in PAIRS:
+        raise ModelError(node.label, f"{node.op} of two computed tensors is not supported")
+    rank = max(len(left.axes), len(right.axes))
+    views = tuple(
+        replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
+        for v in (left, right)
+    )
+    views = _one_axis_of_features(walk, views)
+    align(walk, node, views)
+    first, second = of_one_kind(walk, node, views)
+    atoms, others = (walk.pieces(tuple(a for x in v.axes for a in x)) for v in (first, second))
+    partner = dict(zip(atoms, others, strict=True))
+    if tuple(partner.get(a) for a in grid_of(walk, first)) != grid_of(walk, second):
+        raise ModelError(
+            node.label,
+            f"{node.op} pairs vectors of which the features are in different orders; not supported",
+        )
+    name = node.op.lower()
+    tensor = walk.draft.pair(name, pair(name), first.tensor, second.tensor, node.label)
+    return replace(first, tensor=tensor)
+
+
+def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ...]:
+    """Views of which one counts its features by directions and units and another by units alone:
+    whole vectors in order are vectors, however they were made.
+    """
+    found = list(views)
+    for k in range(len(views[0].axes)):
+        pieces = [walk.pieces(view.axes[k]) for view in views]
+        whole = all(p == grid_of(walk, view) for p, view in zip(pieces, views, strict=True))
+        if whole and len({len(p) for p in pieces}) > 1:
+            for i, view in enumerate(found):
+                axis = walk.new_axis("features", size_of(pieces[i]), "feature")
+                found[i] = replace(view, axes=(*view.axes[:k], axis, *view.axes[k + 1 :]), grid=())
+    return tuple(found)
+
+
+_Affine = tuple[Doubles | None, Doubles | None]
+_AFFINE: dict[tuple[str, bool], Callable[[Doubles], _Affine]] = {
+    ("Add", True): lambda c: (None, c),
+    ("Add", False): lambda c: (None, c),
+    ("Sub", True): lambda c: (None, -c),
+    ("Sub", False): lambda c: (np.full(1, -1.0), c),
+    ("Mul", True): lambda c: (c, None),
+    ("Mul", False): lambda c: (c, None),
+    ("Div", True): lambda c: (1.0 / c, None),
+}
+"""Scale and offset of x op c, by the operator and whether x comes first."""
+
+
+def _along_features(
+    walk: Walk, node: OnnxNode, constant: Doubles, view: View
+) -> tuple[Doubles, View]:
+    """The constant as one number or one per feature, and the view in the result's rank."""
+    if constant.ndim > len(view.axes):
+        view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
+    constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
+    for k, size in enumerate(view.shape):
+        same = constant.shape[k] == size and (constant == constant.take([0], axis=k)).all()
+        if same and walk.role(view.axes[k]) != "feature":
+            constant = constant.take([0], axis=k)
+    longer = [k for k, size in enumerate(constant.shape) if size != 1]
+    if not longer:
+        return constant.reshape(1), view
+    if len(longer) > 1 or constant.size != view.shape[longer[0]]:
+        raise ModelError(
+            node.label,
+            f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
+            "one for each feature is supported",
+        )
+    require_features(walk, node, view, view.axes[longer[0]])
+    return constant.reshape(-1), view
+
+
+def scaled(
+    walk: Walk, node: OnnxNode, view: View, scale: Doubles | None, offset: Doubles | None
+) -> View:
+    """`scale * view + offset`: in the dense layer that made it, else left to the next weights, or
+    to a layer of its own where none come.
+    """
+    factor = np.ones(1) if scale is None else scale
+    shift = np.zeros(1) if offset is None else offset
+    made_by = walk.draft.producer(view.tensor)
+    if isinstance(made_by, LastStep | FirstStep):
+        inner = scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
+        last = isinstance(made_by, LastStep)
+        step = walk.draft.last_step if last else walk.draft.first_step
+        return replace(inner, tensor=step(inner.tensor, made_by.source))
+    found = _into(walk, node, view, factor, shift)
+    walk.draft.fold(found.tensor, factor, shift, node.label, was=view.tensor)
+    return found
+
+
+def _into(walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles) -> View:
+    """`factor * view + shift` by what made the view, or by what will read it."""
+    made_by = walk.draft.producer(view.tensor)
+    if isinstance(made_by, Layer) and made_by.cell.name == "dense" and not view.pending:
+        weights, bias = _affine_rows(made_by.params["W_y"], made_by.params["b_y"], factor, shift)
+        x = made_by.inputs["x"]
+        return replace(view, tensor=dense_layer(walk, x, weights, bias, made_by.source))
+    if isinstance(made_by, Layer) and made_by.cell.name == "embedding" and not view.pending:
+        entries = made_by.params["E"] * factor + shift
+        params = {"E": np.ascontiguousarray(entries, np.float32)}
+        x, units = made_by.inputs["x"], entries.shape[1]
+        made = walk.draft.layer("embedding", made_by.cell, x, units, params, made_by.source)
+        return replace(view, tensor=made["y"])
+    if isinstance(made_by, DenseOverTime) and not view.pending:
+        rows, bias = _affine_rows(made_by.weights, made_by.bias, factor, shift)
+        tensor = walk.draft.dense_over_time(
+            made_by.input, rows.astype(np.float32), bias.astype(np.float32), made_by.source
+        )
+        return replace(view, tensor=tensor)
+    return replace(
+        view,
+        scale=(1.0 if view.scale is None else view.scale) * factor,
+        offset=(0.0 if view.offset is None else view.offset) * factor + shift,
+        pending=view.pending or node.label,
+    )
+
+
+def _affine_rows(
+    weights: Floats, bias: Floats, factor: Doubles, shift: Doubles
+) -> tuple[Doubles, Doubles]:
+    """Weights [..., units, features] and bias [units] of factor * (W x + b) + shift."""
+    units = len(bias)
+    rows = np.broadcast_to(factor, (units,))
+    return weights.astype(np.float64) * rows[:, None], bias.astype(np.float64) * rows + shift

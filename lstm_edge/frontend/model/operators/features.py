@@ -1,0 +1,149 @@
+"""Which axes of a tensor number its features: one of units, and those of directions and layers.
+
+What computes on vectors must find the whole vector along one axis, in its order; what selects must
+select whole parts of a Concat, for which there is no work to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
+
+
+def grid_of(walk: Walk, view: View) -> Axis:
+    """The atoms that number the features of a tensor, the outermost first, as far as known."""
+    if view.grid:
+        return walk.pieces(view.grid)
+    atoms = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
+    return tuple(atom for atom in atoms if walk.roles.get(atom) == "feature")
+
+
+def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
+    """Record that `node` reads `axis` as the feature vectors, whole and in order."""
+    atoms, grid = walk.pieces(axis), grid_of(walk, view)
+    if not view.grid:
+        walk.assign(node, axis, "feature")
+    known = walk.draft.size(view.tensor)
+    if known is None and not atoms:
+        walk.draft.features[view.tensor] = 1
+    if (grid and atoms != grid) or (known is not None and known != size_of(axis)):
+        raise ModelError(
+            node.label,
+            f"takes an axis of {size_of(axis)} of {describe(view.axes)} for its features, but the "
+            f"vectors behind it have {known or size_of(grid)} numbers in another order or on "
+            "several axes; not supported: is a transpose or reshape missing?",
+        )
+
+
+def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> View | None:
+    """Indices of an axis of directions, layers or features, None where it numbers none of them.
+
+    The axis goes where one index is wanted and not `keep`.
+    """
+    atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
+    at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), None)
+    if at is None:
+        return None
+    inner = grid[at + len(atoms) :]
+    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
+        walk.draft.features[view.tensor] = size_of(grid)
+    tensors = _parts(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
+    tensor = walk.draft.concat(tensors, "")
+    new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
+    left: Axis = (*grid[:at], *new, *inner)
+    alone = len(left) < 2 and all(walk.roles[atom] == "feature" for atom in left)
+    kept = (new,) if keep else ()
+    axes = (*view.axes[:axis], *kept, *view.axes[axis + 1 :])
+    return replace(view, tensor=tensor, axes=axes, grid=() if alone else left)
+
+
+def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tuple[int, int]]:
+    """Features that indices of an axis stand for, as [begin, end), neighbours merged."""
+    block = size_of(inner)
+    result: list[tuple[int, int]] = []
+    for row in range(size_of(outer)):
+        for index in wanted:
+            begin = (row * size + index) * block
+            if result and result[-1][1] == begin:
+                result[-1] = (result[-1][0], begin + block)
+            else:
+                result.append((begin, begin + block))
+    return result
+
+
+def _parts(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> tuple[str, ...]:
+    """The vectors that `ranges` of a tensor's features consist of: whole parts, or slices."""
+    parts = walk.draft.parts(tensor)
+    ends = list(accumulate(walk.draft.size(part) or 0 for part in parts))
+    chosen: list[str] = []
+    for begin, end in ranges:
+        for part, stop in zip(parts, ends, strict=True):
+            start = stop - (walk.draft.size(part) or 0)
+            low, high = max(begin, start), min(end, stop)
+            if (low, high) == (start, stop):
+                chosen.append(part)
+            elif low < high:
+                chosen.append(walk.draft.slice(part, low - start, high - start, ""))
+    return tuple(chosen)
+
+
+def align(walk: Walk, node: OnnxNode, views: tuple[View, ...], skip: int = -1) -> None:
+    """Prove that views of one rank have the same axes, apart from axis `skip`."""
+    first = views[0]
+    for view in views[1:]:
+        for k in range(len(first.axes)):
+            ours, theirs = (walk.pieces(v.axes[k]) for v in (first, view))
+            if k != skip:
+                _align_axis(walk, node, (first, view), ours, theirs)
+
+
+def _align_axis(
+    walk: Walk, node: OnnxNode, views: tuple[View, View], ours: Axis, theirs: Axis
+) -> None:
+    if [a.size for a in ours] != [a.size for a in theirs]:
+        raise ModelError(
+            node.label,
+            f"{node.op} of {' and '.join(describe(v.axes) for v in views)}: the shapes differ, "
+            "which is not supported; if it is part of a layer normalization, export nn.LayerNorm",
+        )
+    for a, b in zip(ours, theirs, strict=True):
+        known, other = walk.roles.get(a), walk.roles.get(b)
+        if a != b and not known and not other:
+            walk.alike.append((a, b, node.label))
+        elif known and known != "layer":
+            walk.assign(node, (b,), known)
+        elif other and other != "layer":
+            walk.assign(node, (a,), other)
+        elif known != other:
+            raise ModelError(
+                node.label,
+                f"{node.op} pairs an axis of {a.size} layers or directions with one of an input; "
+                "not supported",
+            )
+
+
+def settle_roles(walk: Walk) -> None:
+    """Carry roles over the pairs of atoms that are alike; refuses contradictions."""
+    for _ in walk.alike:
+        for a, b, label in walk.alike:
+            role = walk.roles.get(a) or walk.roles.get(b)
+            if role and {walk.roles.setdefault(a, role), walk.roles.setdefault(b, role)} != {role}:
+                raise ModelError(label, "joins axes of different meaning; is a transpose missing?")
+
+
+def of_one_kind(walk: Walk, node: OnnxNode, views: tuple[View, ...]) -> tuple[View, ...]:
+    """Views of aligned axes, all of each step or all of the whole sequence.
+
+    A sequence of one step is the vector of its last step.
+    """
+    draft = walk.draft
+    if all(draft.roots[v.tensor] for v in views) or not any(draft.roots[v.tensor] for v in views):
+        return views
+    return tuple(
+        replace(v, tensor=draft.last_step(v.tensor, node.label)) if draft.roots[v.tensor] else v
+        for v in views
+    )

@@ -1,0 +1,248 @@
+"""Integers: ids that an embedding looks up, and the index that ArgMax finds.
+
+A view of integers shows a function of them, number by number, that the graph computes before it
+looks something up: exporters wrap negative ids, for instance. What matters is what the function
+gives for the few ids that a table has rows for, and that is computed here, for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto, helper
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.fold import fold
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators import move
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.frontend.onnx.file import check_finite
+from lstm_edge.ir.model import FirstStep, LastStep
+from lstm_edge.layers.activation import argmax_layer
+from lstm_edge.layers.embedding import MOST_ROWS, embedding
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
+    TensorProto.INT32: np.int32,
+    TensorProto.INT64: np.int64,
+}
+"""Element types of integers that can be looked up."""
+MOST_CLASSES = 2**10
+"""Depth of a OneHot, whose table has the square of it."""
+_MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout Slice"
+_NUMBERWISE = (
+    "Abs Add And Cast Clip Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mod Mul Neg Not "
+    "Or Sub Where Xor"
+)
+
+MOVES = frozenset(_MOVES.split())
+"""Operators that move integers, or take some of them, as they do with any data."""
+RECURRENT = ("LSTM", "GRU", "RNN")
+"""Operators that take integers as lengths of sequences."""
+NUMBERWISE = frozenset(_NUMBERWISE.split())
+"""Operators that act on each integer alone, with constants that are one number."""
+
+
+def integers(kind: int) -> Callable[[Array], Array]:
+    """The integers themselves, of an ONNX element type."""
+    return lambda ids: ids.astype(INTEGERS[kind])
+
+
+def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
+    """An operator on each integer of one tensor alone: computed once it is known for which."""
+    first = next(v for v in node.inputs if isinstance(v, View) and v.ids is not None)
+    for value in node.inputs:
+        if isinstance(value, View):
+            fits = value.ids is not None and (value.tensor, value.axes) == (
+                first.tensor,
+                first.axes,
+            )
+        elif isinstance(value, np.ndarray):
+            fits = value.size == 1 and value.ndim <= len(first.axes)
+        else:
+            fits = value is None
+        if not fits:
+            raise _not_ids(node, first)
+    proto = helper.make_node(
+        node.op, list(node.input_names), [node.outputs[0]], **dict(node.attributes)
+    )
+
+    def compute(ids: Array) -> Array:
+        inputs = [
+            v.ids(ids)
+            if isinstance(v, View) and v.ids
+            else np.reshape(v, -1)
+            if isinstance(v, np.ndarray)
+            else None
+            for v in node.inputs
+        ]
+        return fold(node.label, proto, inputs, node.opset)[0]
+
+    return [replace(first, ids=compute)]
+
+
+def cast(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A Cast to float32, which data are; an input that is cast to integers holds them."""
+    view = node.view(0)
+    computed = walk.draft.producer(view.tensor) is not None
+    if node.attributes.get("to") not in INTEGERS or computed or view.pending:
+        return move.cast(walk, node)
+    return [replace(view, ids=integers(node.attributes["to"]))]
+
+
+def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Gather of rows of a constant table: an embedding."""
+    ids, table = node.inputs[1], node.inputs[0]
+    assert isinstance(ids, View)
+    if not isinstance(table, np.ndarray) or ids.ids is None:
+        raise ModelError(
+            node.label,
+            f"looks up {node.input_names[1]!r} in {node.input_names[0]!r}: only integers from an "
+            "input of the model can be looked up, in a constant table",
+        )
+    if table.ndim != 2 or axis_of(node, table.ndim) != 0 or not table.size:
+        raise ModelError(
+            node.label,
+            f"looks up along axis {node.attributes.get('axis', 0)} of a table "
+            f"{list(table.shape)}; expected rows of a table [rows, units], axis 0",
+        )
+    return [_embedded(walk, node, ids, node.numbers(table, "table"))]
+
+
+def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
+    """OneHot along a new last axis: a lookup in a table that is on along its diagonal."""
+    ids = node.view(0)
+    depth, values = node.constant(1, "depth"), node.constant(2, "values")
+    if depth is None or values is None or depth.size != 1 or values.shape != (2,):
+        raise ModelError(node.label, "expected a depth and two values, off and on")
+    count = int(depth.reshape(-1)[0])
+    if node.attributes.get("axis", -1) not in (-1, len(ids.axes)):
+        raise ModelError(node.label, "attribute axis: only the last axis, -1, is supported")
+    if not 0 < count <= MOST_CLASSES:
+        raise ModelError(node.label, f"its depth is {count}, expected 1 to {MOST_CLASSES}")
+    off, on = values.astype(np.float64)
+    return [_embedded(walk, node, ids, np.eye(count) * (on - off) + off)]
+
+
+def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
+    """Rows of a table [rows, units] in place of the ids."""
+    if len(table) > MOST_ROWS:
+        raise ModelError(node.label, f"its table has {len(table)} rows, more than {MOST_ROWS}")
+    with np.errstate(over="ignore"):
+        check_finite(f"{node.label}, table", table.astype(np.float32))
+    rows = _rows(node, ids, len(table))
+    known = walk.limits.get(ids.tensor, len(rows))
+    if isinstance(walk.draft.producer(ids.tensor), LastStep | FirstStep):
+        raise ModelError(node.label, "looks up an id of one step of a sequence; not supported yet")
+    if walk.draft.producer(ids.tensor) is not None and known > len(rows):
+        raise ModelError(
+            node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
+        )
+    walk.limits[ids.tensor] = min(known, len(rows))
+    entries = np.ascontiguousarray(table[rows], np.float32)
+    columns = _columns(walk, node, ids)
+    results = [
+        walk.draft.layer(
+            "embedding", embedding(k), ids.tensor, entries.shape[1], {"E": entries}, node.label
+        )["y"]
+        for k in range(size_of(columns))
+    ]
+    feature = walk.new_axis("embedding", entries.shape[1], "feature")
+    grid = (*columns, *feature) if columns else ()
+    return View(walk.draft.concat(results, node.label), (*ids.axes, feature), grid=grid)
+
+
+def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
+    """The axis that counts the ids of one step: the third, where there is one."""
+    axis = walk.pieces(ids.axes[-1]) if len(ids.axes) == 3 else ()
+    if len(axis) == 1 and not axis[0].open:
+        walk.roles.setdefault(axis[0], "layer")
+        axis = axis if walk.roles[axis[0]] == "layer" else ()
+    else:
+        axis = ()
+    if walk.columns.setdefault(ids.tensor, axis) != axis:
+        raise ModelError(
+            node.label, f"looks up {describe(ids.axes)}, of which another node looks up other parts"
+        )
+    return axis
+
+
+def _rows(node: OnnxNode, view: View, count: int) -> Array:
+    """The row for each id from 0 on, as many as lead to rows of the table."""
+    assert view.ids is not None
+    found = view.ids(np.arange(2 * count, dtype=np.int64))
+    if found.dtype.kind in "iu":
+        inside = (found >= -count) & (found < count)
+        valid = count if inside.all() else int(inside.argmin())
+        if valid > 0:
+            return found[:valid]
+    raise ModelError(
+        node.label, f"looks up {node.input_names[1]!r}, which is no number of a row for id 0"
+    )
+
+
+def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
+    """ArgMax over the features; the first of several equal ones."""
+    view = settled(walk, node.view(0), node.label)
+    if node.attributes.get("select_last_index", 0):
+        raise ModelError(
+            node.label, "attribute select_last_index = 1 is not supported; export it with 0"
+        )
+    axis = axis_of(node, len(view.axes))
+    require_features(walk, node, view, view.axes[axis])
+    count = view.shape[axis]
+    tensor = walk.draft.layer("argmax", argmax_layer(), view.tensor, 1, {}, node.label)["y"]
+    walk.limits[tensor] = count
+    kept = ((),) if node.attributes.get("keepdims", 1) else ()
+    axes = (*view.axes[:axis], *kept, *view.axes[axis + 1 :])
+    return [View(tensor, axes, ids=integers(TensorProto.INT64))]
+
+
+def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
+    """What a node makes of integers; None where it reads none, or moves them like any data."""
+    view = next((v for v in node.inputs if isinstance(v, View) and v.ids is not None), None)
+    lengths = node.op in RECURRENT and node.inputs[0] is not view
+    selects = node.op == "Gather" and node.inputs[0] is view
+    if view is None or selects or lengths or node.op in MOVES:
+        return None
+    if node.op == "Gather":
+        return lookup(walk, node)
+    if node.op == "OneHot" and node.inputs[0] is view:
+        return one_hot(walk, node)
+    if node.op in NUMBERWISE:
+        return numberwise(walk, node)
+    raise _not_ids(node, view)
+
+
+def _not_ids(node: OnnxNode, view: View) -> ModelError:
+    assert view.ids is not None
+    name = node.input_names[next(k for k, v in enumerate(node.inputs) if v is view)]
+    kind = view.ids(np.zeros(1, np.int64)).dtype
+    return ModelError(
+        node.label,
+        f"{node.op} reads {name!r} of type {kind}, which holds integers or is computed from them; "
+        "not supported: integers can be looked up in a constant table (Gather, an embedding; "
+        "OneHot) and be an output of ArgMax",
+    )
+
+
+def check_ids(walk: Walk, label: str, view: View) -> int:
+    """The limit of an output of integers, which must be those of ArgMax."""
+    assert view.ids is not None
+    maker = walk.draft.producer(view.tensor)
+    whole = maker.input if isinstance(maker, LastStep | FirstStep) else view.tensor
+    limit = walk.limits.get(whole)
+    if walk.draft.producer(whole) is None or limit is None:
+        raise ModelError(label, "is computed from integers alone; remove it")
+    if not np.array_equal(view.ids(np.arange(limit, dtype=np.int64)), np.arange(limit)):
+        raise ModelError(label, "is computed from an index of ArgMax; only the index itself can be")
+    return limit

@@ -1,0 +1,125 @@
+"""Concat, and Split, which takes its parts again."""
+
+from __future__ import annotations
+
+import math
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.model.states import input_part
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+
+
+def axis_of(node: OnnxNode, rank: int, default: int = 0) -> int:
+    """The attribute `axis`, from 0."""
+    axis = int(node.attributes.get("axis", default))
+    if not -rank <= axis < rank:
+        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+    return axis % rank
+
+
+def concat(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Vectors joined end to end, or counted by an axis of their own: states of several layers."""
+    parts = tuple(settled(walk, node.view(k), node.label) for k in range(len(node.inputs)))
+    if len(parts) == 1:
+        return [parts[0]]
+    axis = axis_of(node, len(parts[0].axes))
+    if any(len(part.axes) != len(parts[0].axes) for part in parts):
+        raise ModelError(node.label, "joins tensors of different ranks")
+    align(walk, node, parts, skip=axis)
+    parts = of_one_kind(walk, node, parts)
+    sure = _joins_features(walk, node, parts, axis)
+    inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
+    if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
+        raise _refused(node, parts, axis)
+    for part, rest in zip(parts, inner, strict=True):
+        _check_size(walk, node, part, size_of(part.axes[axis]) * size_of(rest))
+    tensor = walk.draft.concat([part.tensor for part in parts], node.label)
+    total = sum(size_of(part.axes[axis]) for part in parts)
+    new = walk.new_axis("joined", total, "layer" if inner[0] else "feature")
+    axes = (*parts[0].axes[:axis], new, *parts[0].axes[axis + 1 :])
+    return [View(tensor, axes, grid=(*new, *inner[0]) if inner[0] else ())]
+
+
+def _joins_features(walk: Walk, node: OnnxNode, parts: tuple[View, ...], axis: int) -> bool:
+    """Whether `axis` counts features, also of parts that have one only: those of another part tell
+    it, or that it is the last of three.
+    """
+    counts = [walk.pieces(part.axes[axis]) for part in parts]
+    for part, atoms in zip(parts, counts, strict=True):
+        if [walk.roles.get(atom) for atom in atoms] == [None] and not part.grid:
+            walk.assign(node, atoms, "feature")
+    told = any(walk.roles.get(atom) == "feature" for atoms in counts for atom in atoms)
+    return told or (axis == 2 and len(parts[0].axes) == 3)
+
+
+def _inner_atoms(walk: Walk, node: OnnxNode, part: View, axis: int, sure: bool) -> Axis:
+    """What numbers the features of a part apart from its atoms along `axis`, which come first.
+
+    sure: these are features.
+    """
+    atoms = walk.pieces(part.axes[axis])
+    grid = grid_of(walk, part)
+    everywhere = walk.pieces(tuple(atom for one in part.axes for atom in one))
+    unknown = not (sure or grid) and any(walk.roles.get(atom) is None for atom in everywhere)
+    if grid[: len(atoms)] != atoms or unknown:
+        raise _refused(node, (part,), axis)
+    return grid[len(atoms) :]
+
+
+def _refused(node: OnnxNode, parts: tuple[View, ...], axis: int) -> ModelError:
+    return ModelError(
+        node.label,
+        f"joins {' and '.join(describe(p.axes) for p in parts[:4])} along axis {axis}: only "
+        "features and the states of several layers or directions can be joined",
+    )
+
+
+def _check_size(walk: Walk, node: OnnxNode, part: View, size: int) -> None:
+    """The features of a part; an input's become known here."""
+    known = walk.draft.size(part.tensor)
+    if known is None:
+        walk.draft.features[part.tensor] = size
+    elif known != size:
+        raise ModelError(node.label, f"joins {describe(part.axes)}, a vector of {known}, as {size}")
+
+
+def split(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Parts of the features, of directions, or of an input that holds states; or all of it."""
+    view = node.view(0)
+    axis = axis_of(node, len(view.axes))
+    size = size_of(view.axes[axis])
+    sizes = _split_sizes(node, size)
+    if len(sizes) == 1:
+        return [view]
+    results: list[Value] = []
+    view = settled(walk, view, node.label)
+    for k in range(len(sizes)):
+        begin = sum(sizes[:k])
+        wanted = list(range(begin, begin + sizes[k]))
+        part = select(walk, view, axis, wanted, keep=True) if wanted else None
+        if part is None and wanted:
+            part = input_part(walk, view, axis, wanted, node.label)
+        if part is None:
+            raise ModelError(
+                node.label,
+                f"splits an axis of {size} of {describe(view.axes)} into {sizes[:8]}: only "
+                "features, states and the directions of a layer can be had apart; if it comes from "
+                "a loop over cells, export nn.LSTM, nn.GRU or nn.RNN instead",
+            )
+        results.append(part)
+    return results
+
+
+def _split_sizes(node: OnnxNode, size: int) -> list[int]:
+    """Sizes of the parts: given, or as equal as they can be."""
+    count = len(node.outputs)
+    given = node.attributes.get("split") if node.opset < 13 else node.integers(1, "sizes")
+    if given is None:
+        each = math.ceil(size / count)
+        given = [*[each] * (count - 1), size - each * (count - 1)]
+    if len(given) != count or sum(given) != size or min(given) < 0:
+        raise ModelError(node.label, f"splits an axis of {size} into {list(given)[:8]}")
+    return [int(n) for n in given]

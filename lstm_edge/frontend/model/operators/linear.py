@@ -1,0 +1,163 @@
+"""Gemm and MatMul with constant weights: dense layers, per step or over all steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.frontend.onnx.file import check_finite
+from lstm_edge.layers.dense import dense
+from lstm_edge.layers.normalize import LARGEST_OFFSET
+
+Doubles = npt.NDArray[np.float64]
+
+
+def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
+    """y = alpha * A' B' + beta * C with constant B and C."""
+    view = node.view(0)
+    weights = node.weights(1, "matrix B")
+    if weights is None or weights.ndim != 2 or len(view.axes) != 2:
+        raise ModelError(node.label, "expected two matrices")
+    if node.attributes.get("transA", 0):
+        view = replace(view, axes=view.axes[::-1])
+    if node.attributes.get("transB", 0):
+        weights = weights.T
+    weights = weights * node.attributes.get("alpha", 1.0)
+    bias = node.weights(2, "bias C")
+    if bias is not None:
+        bias = _row(node, bias, weights.shape[1]) * node.attributes.get("beta", 1.0)
+    return [contract(walk, node, view, weights, bias)]
+
+
+def _row(node: OnnxNode, bias: Doubles, units: int) -> Doubles:
+    """The bias of a Gemm, which may differ from unit to unit only: [units]."""
+    if bias.ndim > 2 or (bias.ndim == 2 and bias.shape[0] != 1):
+        raise ModelError(node.label, f"bias C {list(bias.shape)} is not one number for each unit")
+    row = bias.reshape(-1)
+    if row.size not in (1, units):
+        raise ModelError(node.label, f"bias C has {row.size} entries, expected {units}")
+    return np.broadcast_to(row, (units,))
+
+
+def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A dense layer without bias, its weights on either side."""
+    if isinstance(node.inputs[0], View) and isinstance(node.inputs[1], View):
+        raise ModelError(node.label, "multiplies two computed tensors (attention?): not supported")
+    if isinstance(node.inputs[0], View):
+        view, weights = node.inputs[0], _matrix(node, 1, len(node.inputs[0].axes))
+        result = contract(walk, node, view, weights.reshape(len(weights), -1), None)
+        return [replace(result, axes=result.axes[:-1]) if weights.ndim == 1 else result]
+    view = node.view(1)
+    weights = _matrix(node, 0, len(view.axes))
+    turned = replace(view, axes=_swap(view.axes))
+    result = contract(walk, node, turned, np.atleast_2d(weights).T, None)
+    if weights.ndim == 1:
+        return [replace(result, axes=result.axes[:-1])]
+    return [replace(result, axes=_swap(result.axes))]
+
+
+def _swap(axes: Axes) -> Axes:
+    return axes if len(axes) < 2 else (*axes[:-2], axes[-1], axes[-2])
+
+
+def _matrix(node: OnnxNode, k: int, rank: int) -> Doubles:
+    """Constant input `k` of a MatMul as a matrix or vector."""
+    weights = node.weights(k, "matrix")
+    assert weights is not None
+    if weights.ndim > 2 and weights.ndim <= rank and set(weights.shape[:-2]) == {1}:
+        weights = weights.reshape(weights.shape[-2:])
+    if weights.ndim not in (1, 2):
+        raise ModelError(node.label, f"weights of shape {list(weights.shape)}; expected one matrix")
+    return weights
+
+
+def contract(
+    walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles | None
+) -> View:
+    """y = x W + b along the last axis of `view`; weights [features, units], bias [units].
+
+    A last axis made of time and features gives a dense layer over all steps.
+    """
+    if not view.axes:
+        raise ModelError(node.label, "expected a vector, found a single number")
+    last, (rows, units) = view.axes[-1], weights.shape
+    if size_of(last) != rows:
+        raise _mismatch(walk, node, view, rows)
+    check_finite(node.label, weights)
+    view = foldable(walk, view, node.label)
+    offsets = np.zeros(units) if bias is None else bias
+    if any(walk.roles.get(atom) == "time" for atom in last) or _unknown_flat(walk, last):
+        tensor = _flattened(walk, node, view, weights, offsets)
+    else:
+        require_features(walk, node, view, last)
+        scaled, shifted = fold_pending(view, weights.T, offsets)
+        tensor = dense_layer(walk, view.tensor, scaled, shifted, node.label)
+    return View(tensor, (*view.axes[:-1], walk.new_axis("units", units, "feature")))
+
+
+def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:
+    """Append a dense layer with weights [units, features]; returns its result's tensor."""
+    params = {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
+    for array in params.values():
+        check_finite(source, array)
+    return walk.draft.layer("fc", dense(), x, len(bias), params, source)["y"]
+
+
+def _mismatch(walk: Walk, node: OnnxNode, view: View, rows: int) -> ModelError:
+    last = view.axes[-1]
+    message = f"weights take {rows} features, but its input is {describe(view.axes)}"
+    if len(last) == 2 and last[0] in walk.open_axes and rows % last[1].size == 0:
+        steps = rows // last[1].size
+        return walk.need_size(node, last[:1], steps, f"{message}; give --steps {steps}")
+    return walk.need_size(node, last, rows, message)
+
+
+def _unknown_flat(walk: Walk, axis: Axis) -> bool:
+    return len(axis) > 1 and any(atom not in walk.roles for atom in axis)
+
+
+def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
+    """A dense layer over an axis of all steps flattened, the step outermost."""
+    last = walk.pieces(view.axes[-1])
+    roles = [walk.roles.get(atom, "") for atom in last]
+    whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
+    single = len(last) == 1 and walk.draft.size(view.tensor) == 1
+    if roles[0] != "time" or not (single or (whole and len(last) > 1)):
+        raise ModelError(
+            node.label,
+            f"takes an axis made of {' * '.join(str(a.size) for a in last)} "
+            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported",
+        )
+    require_features(walk, node, view, last[1:])
+    walk.fix_time(node)
+    steps, features = last[0].size, size_of(last[1:])
+    per_step = weights.reshape(steps, features, -1).transpose(0, 2, 1)
+    for matrix in per_step:
+        _, bias = fold_pending(view, matrix, bias)
+    scaled = per_step if view.scale is None else per_step * view.scale
+    return walk.draft.dense_over_time(
+        view.tensor, np.ascontiguousarray(scaled, np.float32), bias.astype(np.float32), node.label
+    )
+
+
+def foldable(walk: Walk, view: View, reader: str) -> View:
+    """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
+    offset that is too large gets a layer of its own.
+    """
+    if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
+        return view
+    return settled(walk, view, reader)
+
+
+def fold_pending(view: View, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
+    """Weights [units, features] and bias [units] that take the tensor itself, not the view."""
+    if view.offset is not None:
+        bias = bias + weights @ np.broadcast_to(view.offset, weights.shape[1:])
+    return (weights if view.scale is None else weights * view.scale), bias

@@ -1,0 +1,180 @@
+"""Operators that move data and compute nothing: each must be proved to be no work.
+
+An operator that would select, repeat or reorder vectors is refused by the node's name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Atom, Axes, Cut, View, describe, regroup, substitute
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+
+FOREVER = 2**31 - 1
+"""Ends from here on mean "to the end", whatever the length."""
+
+
+def identity(walk: Walk, node: OnnxNode) -> list[Value]:
+    """The same view. The attribute rows, which no file has, comes from a rewrite: an axis of which
+    the order does not matter where it is that of the batch.
+    """
+    view = node.view(0)
+    if "rows" in node.attributes:
+        axis = node.attributes["rows"]
+        if not -len(view.axes) <= axis < len(view.axes):
+            raise ModelError(node.label, f"axis {axis} does not fit {len(view.axes)} axes")
+        walk.assign(node, view.axes[axis], "batch")
+    return [view]
+
+
+def dropout(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Dropout does nothing at inference; its mask may not be asked for."""
+    training = node.constant(2, "training_mode")
+    if training is not None and training.any():
+        raise ModelError(
+            node.label, "training_mode is on; export after model.eval(), or with training=EVAL"
+        )
+    if len([name for name in node.outputs if name]) > 1:
+        raise ModelError(node.label, "output 'mask' is not supported; export after model.eval()")
+    return [node.view(0)]
+
+
+def cast(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A Cast of data to float32, which they are."""
+    if node.attributes.get("to") != 1:
+        raise ModelError(
+            node.label, "attribute to: data can only be cast to float32; export in float32"
+        )
+    return [node.view(0)]
+
+
+def expand(walk: Walk, node: OnnxNode) -> list[Value]:
+    """An Expand that repeats nothing."""
+    view = node.view(0)
+    shape = node.integers(1, "shape") or []
+    padded = (1,) * (len(shape) - len(view.axes)) + view.shape
+    wanted = (1,) * (len(padded) - len(shape)) + tuple(shape)
+    if any(want not in (1, have) for want, have in zip(wanted, padded, strict=True)):
+        raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}: not supported")
+    return [replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)]
+
+
+def transpose(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Axes in another order."""
+    view = node.view(0)
+    rank = len(view.axes)
+    order = node.attributes.get("perm", list(range(rank))[::-1])
+    if sorted(order) != list(range(rank)):
+        raise ModelError(node.label, f"attribute perm = {order} does not fit {rank} axes")
+    return [replace(view, axes=tuple(view.axes[k] for k in order))]
+
+
+def reshape(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A Reshape that keeps the order of all axes longer than 1."""
+    view = node.view(0)
+    shape = node.integers(1, "shape")
+    if shape is None:
+        raise ModelError(node.label, "has no shape")
+    allow_zero = bool(node.attributes.get("allowzero", 0))
+    return [_regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
+
+
+def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
+    """[a, b, c, d] with axis 2 -> [a * b, c * d]."""
+    view = node.view(0)
+    rank = len(view.axes)
+    axis = node.attributes.get("axis", 1)
+    if not -rank <= axis <= rank:
+        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+    axis = axis + rank if axis < 0 else axis
+    shape = [math.prod(view.shape[:axis]), math.prod(view.shape[axis:])]
+    return [_regrouped(walk, node, view, shape)]
+
+
+def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> list[int]:
+    """The target shape with its 0 (as before) and -1 (the rest) filled in."""
+    if 0 in shape and not allow_zero:
+        if any(size == 0 and k >= len(view.axes) for k, size in enumerate(shape)):
+            raise ModelError(node.label, f"shape {shape} copies an axis that is not there")
+        shape = [view.shape[k] if size == 0 else size for k, size in enumerate(shape)]
+    total = math.prod(view.shape)
+    if shape.count(-1) == 1:
+        known = math.prod(size for size in shape if size != -1)
+        if known > 0 and total % known == 0:
+            shape = [total // known if size == -1 else size for size in shape]
+    return shape
+
+
+def _regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+    axes = view.axes
+    while True:
+        result = regroup(axes, shape) if min(shape, default=1) > 0 else None
+        if result is None or (isinstance(result, Cut) and not walk.cut(result)):
+            raise _no_reshape(walk, node, view, shape)
+        if not isinstance(result, Cut):
+            return replace(view, axes=result)
+        axes = substitute(axes, walk.parts)
+
+
+def _no_reshape(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> ModelError:
+    """The error of a Reshape; curable where the shape fixes an axis that the input leaves open."""
+    message = (
+        f"reshapes {describe(view.axes)} to {shape}, which mixes batch, time or features; only a "
+        "reshape that keeps their order is supported"
+    )
+    total, wanted = math.prod(view.shape), math.prod(shape)
+    for atom in (atom for axis in view.axes for atom in axis):
+        if atom in walk.open_axes and wanted > 0 and wanted * atom.size % total == 0:
+            return walk.need_size(node, (atom,), wanted * atom.size // total, message)
+    return ModelError(node.label, message)
+
+
+def _axes_argument(node: OnnxNode, rank: int) -> list[int] | None:
+    """`axes` of Squeeze and Unsqueeze, from 0: an attribute before opset 13, then an input."""
+    axes = node.attributes.get("axes") if node.opset < 13 else node.integers(1, "axes")
+    if axes is None:
+        return None
+    result = [axis + rank if axis < 0 else axis for axis in axes]
+    if len(set(result)) != len(result) or not all(0 <= axis < rank for axis in result):
+        raise ModelError(node.label, f"axes = {list(axes)} do not fit {rank} axes")
+    return result
+
+
+def squeeze(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Drop axes of size 1."""
+    view = node.view(0)
+    axes = _axes_argument(node, len(view.axes))
+    if axes is None:
+        batch = next((a for a in view.axes if a and walk.role(a) == "batch"), ())
+        if batch and batch[0] in walk.open_axes:
+            raise walk.need_size(node, batch, 1, "squeezes every axis of 1, and batch is open")
+        axes = [k for k, axis in enumerate(view.axes) if not axis]
+    for k in axes:
+        if view.axes[k]:
+            message = f"squeezes axis {k} of {describe(view.axes)}, which is not 1"
+            raise walk.need_size(node, view.axes[k], 1, message)
+    return [replace(view, axes=tuple(a for k, a in enumerate(view.axes) if k not in axes))]
+
+
+def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Add axes of size 1."""
+    view = node.view(0)
+    given = node.attributes.get("axes") if node.opset < 13 else node.integers(1, "axes")
+    if given is None:
+        raise ModelError(node.label, "has no axes")
+    axes = _axes_argument(node, len(view.axes) + len(given)) or []
+    result: list[tuple[Atom, ...]] = []
+    rest = iter(view.axes)
+    for k in range(len(view.axes) + len(axes)):
+        result.append(() if k in axes else next(rest))
+    return [replace(view, axes=tuple(result))]
+
+
+def at_step(walk: Walk, node: OnnxNode, view: View, axis: int, keep: bool, last: bool) -> View:
+    """`view` at an end of its time axis; the axis stays, of size 1, where `keep`."""
+    step = walk.draft.last_step if last else walk.draft.first_step
+    kept: Axes = ((),) if keep else ()
+    axes = view.axes[:axis] + kept + view.axes[axis + 1 :]
+    return replace(view, tensor=step(view.tensor, node.label), axes=axes)

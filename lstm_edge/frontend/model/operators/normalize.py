@@ -1,0 +1,114 @@
+"""LayerNormalization, a layer, and BatchNormalization, a scale and an offset for each feature."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import describe
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.arithmetic import scaled
+from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import Floats
+from lstm_edge.layers.normalize import layer_normalization
+
+Doubles = npt.NDArray[np.float64]
+
+
+def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Mean 0 and variance 1 over the features, then scale and offset.
+
+    It runs over all axes from `axis` on, which must be the features; with the attribute
+    single_axis, which a rewrite sets, over that one.
+    """
+    view = settled(walk, node.view(0), node.label)
+    extra = [name for name in node.outputs[1:] if name]
+    if extra:
+        raise ModelError(
+            node.label, f"output {extra[0]!r} (mean or deviation) is for training only; remove it"
+        )
+    if node.attributes.get("stash_type", 1) != 1:
+        raise ModelError(
+            node.label,
+            f"attribute stash_type = {node.attributes['stash_type']}; expected 1: mean and "
+            "variance are computed in float32",
+        )
+    epsilon = epsilon_of(node)
+    axis = axis_of(node, len(view.axes), -1)
+    last = axis + 1 if node.attributes.get("single_axis", 0) else len(view.axes)
+    over = tuple(atom for one in view.axes[axis:last] for atom in one)
+    features = walk.draft.size(view.tensor)
+    if walk.pieces(over) != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
+        raise ModelError(
+            node.label,
+            f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
+            f"{describe(view.axes)} together; only the features of each step are supported",
+        )
+    require_features(walk, node, view, over)
+    shape = view.shape[axis:]
+    given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
+    params = {name: array for name, array in given.items() if array is not None}
+    cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
+    made = walk.draft.layer("layer_norm", cell, view.tensor, None, params, node.label)
+    return [replace(view, tensor=made["y"])]
+
+
+def epsilon_of(node: OnnxNode) -> float:
+    """The attribute `epsilon`, which keeps the variance from being 0."""
+    epsilon = float(node.attributes.get("epsilon", 1e-5))
+    if not 0.0 <= epsilon < math.inf:
+        raise ModelError(node.label, f"attribute epsilon = {epsilon:g} is not a number from 0 on")
+    return epsilon
+
+
+def _vector(node: OnnxNode, k: int, what: str, shape: tuple[int, ...]) -> Floats | None:
+    """Input `k` as one number for each feature; None where it is absent."""
+    numbers = node.weights(k, what)
+    if numbers is None:
+        return None
+    try:
+        every = np.broadcast_to(numbers, shape)
+    except ValueError:
+        raise ModelError(
+            node.label, f"its {what} is {list(numbers.shape)}, expected {list(shape)}"
+        ) from None
+    return every.reshape(-1).astype(np.float32)
+
+
+def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
+    """scale * (x - mean) / sqrt(variance + epsilon) + B for each feature, at axis 1."""
+    view = node.view(0)
+    extra = [name for name in node.outputs[1:] if name]
+    if node.attributes.get("training_mode", 0) or extra:
+        raise ModelError(
+            node.label,
+            "is in training mode; export after model.eval(), or with training=EVAL",
+        )
+    if node.attributes.get("spatial", 1) != 1:
+        raise ModelError(node.label, "attribute spatial = 0 is not supported; export with opset 9")
+    epsilon = epsilon_of(node)
+    if len(view.axes) < 2:
+        raise ModelError(node.label, f"its input is {describe(view.axes)}, expected 2 axes or more")
+    names = ("scale", "B", "mean", "variance")
+    gain, offset, mean, variance = (
+        _channels(node, k, name, view.shape[1]) for k, name in enumerate(names, start=1)
+    )
+    if (variance + epsilon <= 0.0).any():
+        raise ModelError(node.label, "its variance is not positive")
+    require_features(walk, node, view, view.axes[1])
+    scale = gain / np.sqrt(variance + epsilon)
+    return [scaled(walk, node, view, scale, offset - mean * scale)]
+
+
+def _channels(node: OnnxNode, k: int, what: str, size: int) -> Doubles:
+    numbers = node.weights(k, what)
+    if numbers is None or numbers.shape != (size,):
+        found = "absent" if numbers is None else list(numbers.shape)
+        raise ModelError(node.label, f"its {what} is {found}, expected [{size}]")
+    return numbers

@@ -1,0 +1,131 @@
+"""Gather and Slice of data: the first or last step, whole parts, everything, or a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import select
+from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.move import FOREVER, at_step
+from lstm_edge.frontend.model.states import input_part
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+
+
+def gather(walk: Walk, node: OnnxNode) -> list[Value]:
+    """y[:, -1] and h_n[-1]: steps, directions, layers, or along an axis of size 1."""
+    view = node.inputs[0]
+    if not isinstance(view, View):
+        raise ModelError(
+            node.label,
+            f"looks up {node.input_names[1]!r} in a table (an embedding): not supported yet; feed "
+            "the embedded vectors instead",
+        )
+    axis = axis_of(node, len(view.axes))
+    indices = node.constant(1, "indices")
+    if indices is None or indices.dtype.kind not in "iu" or indices.ndim > 1:
+        raise ModelError(node.label, "its indices are no integer and no list of integers")
+    size = size_of(view.axes[axis])
+    wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
+    if not all(0 <= k < size for k in wanted):
+        raise ModelError(node.label, f"index {wanted} is outside of an axis of {size}")
+    if any(int(i) not in (0, -1) for i in indices.reshape(-1)):
+        _fix_time(walk, node, view, axis)
+    return [_take(walk, node, view, axis, wanted, indices.ndim == 1)]
+
+
+def slice_(walk: Walk, node: OnnxNode) -> list[Value]:
+    """y[:, -1:], y[..., :H] and slices that keep everything."""
+    starts, ends, axes, steps = _arguments(node)
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        raise ModelError(node.label, "starts, ends, axes and steps differ in length")
+    view = node.view(0)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        if not -len(view.axes) <= axis < len(view.axes):
+            raise ModelError(node.label, f"axis {axis} does not fit {len(view.axes)} axes")
+        view = _slice_axis(walk, node, view, axis % len(view.axes), (start, end, step))
+    return [view]
+
+
+def _slice_axis(
+    walk: Walk, node: OnnxNode, view: View, axis: int, bounds: tuple[int, int, int]
+) -> View:
+    start, end, step = bounds
+    if step == 0:
+        raise ModelError(node.label, "steps holds 0")
+    size = size_of(view.axes[axis])
+    limited = slice(*(int(np.clip(b, -FOREVER, FOREVER)) for b in bounds))
+    forever = end >= FOREVER and (start in (0, -1) or start <= -FOREVER)
+    if not forever and (start, end) != (0, 1):
+        _fix_time(walk, node, view, axis)
+    return _take(walk, node, view, axis, list(range(size))[limited], keep=True)
+
+
+def _fix_time(walk: Walk, node: OnnxNode, view: View, axis: int) -> None:
+    """Record that indices are right for this length only, where the axis may be time."""
+    if view.axes[axis] and walk.role(view.axes[axis]) in ("time", ""):
+        walk.fix_time(node)
+
+
+def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], keep: bool) -> View:
+    """Indices of one axis, which goes unless `keep`."""
+    picked = view.axes[axis]
+    if wanted == list(range(size_of(picked))):
+        kept = view.axes[: axis + 1] if keep else view.axes[:axis]
+        return replace(view, axes=kept + view.axes[axis + 1 :])
+    role = walk.role(picked)
+    ends = (0, size_of(picked) - 1)
+    if role == "time" and len(wanted) == 1 and wanted[0] in ends:
+        return at_step(walk, node, view, axis, keep, last=wanted[0] > 0)
+    if role == "batch" and len(wanted) == 1:
+        raise walk.need_size(
+            node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
+        )
+    part = select(walk, settled(walk, view, node.label), axis, wanted, keep) if wanted else None
+    alike = all(a is None or a.size == 1 for a in (view.scale, view.offset))
+    if part is None and wanted and alike:
+        plain = replace(view, scale=None, offset=None, pending="")
+        part = input_part(walk, plain, axis, wanted, node.label)
+        if part is not None:
+            part = replace(part, scale=view.scale, offset=view.offset, pending=view.pending)
+        if part is not None and not keep:
+            part = replace(part, axes=part.axes[:axis] + part.axes[axis + 1 :])
+    if part is None:
+        raise ModelError(
+            node.label,
+            f"{node.op} takes {_text(wanted)} of the {role or 'input'} axis of {size_of(picked)} "
+            f"of {describe(view.axes)}: not supported; only the first or last step of a sequence, "
+            "and whole parts of a Concat, are; if it comes from a loop over cells, export nn.LSTM, "
+            "nn.GRU or nn.RNN",
+        )
+    return part
+
+
+def _text(wanted: list[int]) -> str:
+    if not wanted:
+        return "nothing"
+    if len(wanted) == 1:
+        return f"index {wanted[0]}"
+    return f"{len(wanted)} indices from {wanted[0]} to {wanted[-1]}"
+
+
+def _arguments(node: OnnxNode) -> tuple[list[int], list[int], list[int], list[int]]:
+    """starts, ends, axes, steps: attributes before opset 10, then inputs."""
+    if node.opset < 10:
+        starts, ends = (list(node.attributes.get(k, [])) for k in ("starts", "ends"))
+        axes = list(node.attributes.get("axes", range(len(starts))))
+        return starts, ends, axes, [1] * len(starts)
+    starts = node.integers(1, "starts") or []
+    ends = node.integers(2, "ends") or []
+    chosen = node.integers(3, "axes")
+    steps = node.integers(4, "steps")
+    return (
+        starts,
+        ends,
+        list(range(len(starts))) if chosen is None else chosen,
+        [1] * len(starts) if steps is None else steps,
+    )

@@ -1,0 +1,151 @@
+"""The table of ONNX operators: what handles each, and every attribute that it knows.
+
+An operator or attribute that is not here is refused by name. To support one, write its handler
+in the file of its kind and add a line; what only rearranges constants belongs in fold.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.operators import (
+    activation,
+    arithmetic,
+    ids,
+    join,
+    linear,
+    move,
+    normalize,
+    select,
+    window,
+)
+from lstm_edge.frontend.model.operators import reduce as reduction
+from lstm_edge.frontend.model.operators.ids import run_ids
+from lstm_edge.frontend.model.recurrent import layers as recurrent
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
+
+
+@dataclass(frozen=True)
+class Operator:
+    """`run` gives the values of a node's outputs; `attributes`: those that it reads."""
+
+    run: Callable[[Walk, OnnxNode], list[Value]]
+    attributes: frozenset[str] = frozenset()
+
+
+def _operator(run: Callable[[Walk, OnnxNode], list[Value]], attributes: str = "") -> Operator:
+    return Operator(run, frozenset(attributes.split()))
+
+
+OPERATORS: Mapping[str, Operator] = {
+    "LSTM": _operator(
+        recurrent.lstm,
+        "activation_alpha activation_beta activations clip direction hidden_size input_forget "
+        "layout",
+    ),
+    "GRU": _operator(
+        recurrent.gru,
+        "activation_alpha activation_beta activations clip direction hidden_size layout "
+        "linear_before_reset",
+    ),
+    "RNN": _operator(
+        recurrent.rnn,
+        "activation_alpha activation_beta activations clip direction hidden_size layout",
+    ),
+    "Gemm": _operator(linear.gemm, "alpha beta transA transB"),
+    "MatMul": _operator(linear.matmul),
+    "Add": _operator(arithmetic.arithmetic),
+    "Sub": _operator(arithmetic.arithmetic),
+    "Mul": _operator(arithmetic.arithmetic),
+    "Div": _operator(arithmetic.arithmetic),
+    "Relu": _operator(activation.elementwise),
+    "Tanh": _operator(activation.elementwise),
+    "Sigmoid": _operator(activation.elementwise),
+    "Elu": _operator(activation.elementwise, "alpha"),
+    "LeakyRelu": _operator(activation.elementwise, "alpha"),
+    "ThresholdedRelu": _operator(activation.elementwise, "alpha"),
+    "HardSigmoid": _operator(activation.elementwise, "alpha beta"),
+    "Softplus": _operator(activation.elementwise),
+    "Exp": _operator(activation.exp),
+    "Softsign": _operator(activation.elementwise),
+    "Clip": _operator(activation.clip, "min max"),
+    "Softmax": _operator(activation.softmax, "axis"),
+    "LogSoftmax": _operator(activation.softmax, "axis"),
+    "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
+    "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
+    "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum spatial training_mode"),
+    "Identity": _operator(move.identity, "rows"),
+    "Dropout": _operator(move.dropout, "ratio seed"),
+    "Cast": _operator(ids.cast, "to saturate"),
+    "Expand": _operator(move.expand),
+    "Transpose": _operator(move.transpose, "perm"),
+    "Reshape": _operator(move.reshape, "allowzero"),
+    "Flatten": _operator(move.flatten, "axis"),
+    "Squeeze": _operator(move.squeeze, "axes"),
+    "Unsqueeze": _operator(move.unsqueeze, "axes"),
+    "Split": _operator(join.split, "axis split num_outputs"),
+    "Concat": _operator(join.concat, "axis"),
+    "Gather": _operator(select.gather, "axis"),
+    "Slice": _operator(select.slice_, "starts ends axes"),
+    "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
+    "MaxPool": _operator(
+        window.pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"
+    ),
+    "AveragePool": _operator(
+        window.pool, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"
+    ),
+    "ReduceMean": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "ReduceSum": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "ReduceMax": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "ReduceMin": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    "GlobalAveragePool": _operator(reduction.global_pool),
+    "GlobalMaxPool": _operator(reduction.global_pool),
+}
+
+INSTEAD: Mapping[str, str] = {
+    "Loop": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
+    "Scan": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
+    "If": "export with static shapes, so that no branch is left",
+    "QuantizeLinear": "export the float model: lstm-edge quantizes it",
+    "DequantizeLinear": "export the float model: lstm-edge quantizes it",
+    "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
+    "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
+    "Pad": "only zeros around a sequence, right before a Conv or an AveragePool, are",
+    "TopK": "use ArgMax, or take the scores as the output",
+}
+"""What to do about operators that users bring and that are not supported yet."""
+
+
+def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
+    """The values of a node's outputs; some input of it is data.
+
+    Raises ModelError for an operator, attribute or domain that nothing here knows.
+    """
+    foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
+    if foreign is not None:
+        raise ModelError(
+            node.label,
+            f"reads input {foreign.name!r} of type {foreign.kind}, which is not supported yet; "
+            "only inputs of float32, and of int32 or int64 that are looked up, are",
+        )
+    integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
+    if integers is not None:
+        return integers
+    operator = OPERATORS.get(node.op) if domain in ("", "ai.onnx") else None
+    if operator is None:
+        raise unsupported(node.label, node.op, domain)
+    unknown = sorted(set(node.attributes) - operator.attributes)
+    if unknown:
+        raise ModelError(
+            node.label, f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; remove it"
+        )
+    return operator.run(walk, node)
+
+
+def unsupported(label: str, op: str, domain: str) -> ModelError:
+    """The error of an operator that is not in the table."""
+    place = f" of domain {domain}" if domain not in ("", "ai.onnx") else ""
+    way_out = INSTEAD.get(op, "remove it, or compute it outside of the model")
+    return ModelError(label, f"operator {op}{place} is not supported yet; {way_out}")

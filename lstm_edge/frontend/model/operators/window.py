@@ -1,0 +1,192 @@
+"""Convolution and pooling along time: layers that see several steps at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
+from lstm_edge.frontend.model.convolution import (
+    LONGEST_WINDOW,
+    conv_matrix,
+    over_window,
+    same_padding,
+)
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.clock import Clock, Window
+from lstm_edge.ir.expr import Cell
+from lstm_edge.ir.model import Floats
+from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The axis of time of a node's input, and what each step sees. dilation: distance of the
+    vectors that it sees; kernel counts those between them, too.
+    """
+
+    axis: int
+    window: Window
+    dilation: int
+
+
+def conv(walk: Walk, node: OnnxNode) -> list[Value]:
+    """1-d convolution; Conv with a second spatial axis of size 1 is one, too."""
+    view = settled(walk, node.view(0), node.label)
+    weights = node.weights(1, "input W")
+    if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
+        raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
+    sight = _sight(walk, node, view, list(weights.shape[2:]))
+    units, group = len(weights), int(node.attributes.get("group", 1))
+    taps = weights.reshape(units, weights.shape[1], -1)
+    require_features(walk, node, view, view.axes[1])
+    features = size_of(view.axes[1])
+    if group < 1 or units % group or taps.shape[1] * group != features:
+        raise ModelError(
+            node.label,
+            f"input W {list(weights.shape)} and group = {group} do not fit {features} channels",
+        )
+    bias = node.weights(2, "bias B")
+    params = {
+        "W_y": np.ascontiguousarray(
+            conv_matrix(taps, group, features, sight.dilation, node.label), np.float32
+        ),
+        "b_y": (np.zeros(units) if bias is None else bias.reshape(-1)).astype(np.float32),
+    }
+    if params["b_y"].size != units:
+        raise ModelError(node.label, f"bias B has {params['b_y'].size} entries, expected {units}")
+    made = _layer(walk, node, view, sight, conv1d(), units, params)
+    axes = _with(made.axes, 1, walk.new_axis("units", units, "feature"))
+    return [replace(made, axes=axes, grid=())]
+
+
+def pool(walk: Walk, node: OnnxNode) -> list[Value]:
+    """MaxPool and AveragePool along time."""
+    view = settled(walk, node.view(0), node.label)
+    if len([name for name in node.outputs if name]) > 1:
+        raise ModelError(node.label, "output Indices is not supported")
+    shape = node.attributes.get("kernel_shape")
+    if not shape or len(view.axes) < 3:
+        raise ModelError(node.label, f"kernel_shape {shape} does not fit {describe(view.axes)}")
+    sight = _sight(walk, node, view, list(shape))
+    window = sight.window
+    require_features(walk, node, view, view.axes[1])
+    if node.attributes.get("storage_order", 0) or sight.dilation > 1:
+        raise ModelError(node.label, "attributes storage_order and dilations are not supported")
+    padded = window.left or window.right
+    if node.op == "AveragePool" and padded and not node.attributes.get("count_include_pad", 0):
+        raise ModelError(
+            node.label,
+            "attribute pads: a mean that leaves padding out is not supported; pool without padding",
+        )
+    largest = node.op == "MaxPool"
+    cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
+    start = LOWEST if largest else 0.0
+    return [_layer(walk, node, view, sight, cell, None, {}, start)]
+
+
+def _layer(
+    walk: Walk,
+    node: OnnxNode,
+    view: View,
+    sight: Sight,
+    cell: Cell,
+    units: int | None,
+    params: Mapping[str, Floats],
+    pad: float = 0.0,
+) -> View:
+    """The layer on each part that the data join, and its view, of another length."""
+    tensor = over_window(
+        walk.draft, cell, view.tensor, units, params, sight.window, node.label, pad
+    )
+    axes = _with(view.axes, sight.axis, _time_after(walk, node, view.axes[sight.axis], sight))
+    return replace(view, tensor=tensor, axes=axes)
+
+
+def _time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
+    """The time axis of the result."""
+    before = size_of(time)
+    steps = Clock().then(sight.window).length.of(before)
+    if steps < 1:
+        raise walk.need_size(
+            node,
+            time,
+            sight.window.kernel,
+            f"sees {sight.window.kernel} steps of {before}; pad them, or set --steps",
+        )
+    if steps == before:
+        return time
+    walk.count += 1
+    if steps == 1:
+        raise ModelError(
+            node.label,
+            f"leaves one step of {before}, which is not supported; use a pooling over all",
+        )
+    atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
+    walk.roles[atom] = "time"
+    walk.derived.add(atom)
+    return (atom,)
+
+
+def _with(axes: tuple[Axis, ...], k: int, axis: Axis) -> tuple[Axis, ...]:
+    return (*axes[:k], axis, *axes[k + 1 :])
+
+
+def _sight(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
+    """What a step sees along the one spatial axis that is not of size 1."""
+    rank = len(view.axes) - 2
+    if rank < 1 or len(kernel) != rank:
+        raise ModelError(node.label, f"kernel {kernel} does not fit data {describe(view.axes)}")
+    long = [k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1]
+    if len(long) > 1:
+        raise ModelError(
+            node.label,
+            f"moves over two axes of {describe(view.axes)} with a kernel {kernel}: a 2-d "
+            f"{node.op} is not supported, only one along time",
+        )
+    k = long[0] if long else 0
+    strides = list(node.attributes.get("strides", [1] * rank))
+    dilations = list(node.attributes.get("dilations", [1] * rank))
+    walk.assign(node, view.axes[0], "batch")
+    walk.assign(node, view.axes[k + 2], "time")
+    if walk.draft.roots[view.tensor] is None:
+        raise ModelError(node.label, "reads one vector (a last step) as a sequence; not supported")
+    walk.sequences |= walk.draft.sources(view.tensor)
+    if not view.axes[k + 2]:
+        walk.one_step = node.label
+    seen = (kernel[k] - 1) * dilations[k] + 1
+    if min(kernel[k], strides[k], dilations[k]) < 1 or seen > LONGEST_WINDOW:
+        raise ModelError(node.label, f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
+    left, right = _padding(walk, node, view.axes[k + 2], (k, rank), seen, strides[k])
+    if left >= seen or right >= seen:
+        raise ModelError(
+            node.label, f"pads {left} and {right} steps, as many as it sees ({seen}); not supported"
+        )
+    return Sight(k + 2, Window(seen, strides[k], left, right), dilations[k])
+
+
+def _padding(
+    walk: Walk, node: OnnxNode, time: Axis, place: tuple[int, int], seen: int, stride: int
+) -> tuple[int, int]:
+    """Steps of padding before and behind, with what ceil_mode adds."""
+    k, rank = place
+    auto = node.attributes.get("auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        if stride > 1:
+            walk.fix_time(node)
+        small, large = same_padding(size_of(time), seen, stride)
+        return (small, large) if auto == "SAME_UPPER" else (large, small)
+    if auto not in ("NOTSET", "VALID"):
+        raise ModelError(node.label, f"attribute auto_pad = {auto!r} is not known")
+    pads = list(node.attributes.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
+    others = [pads[j] for j in range(2 * rank) if j % rank != k]
+    if len(pads) != 2 * rank or min(pads) < 0 or any(others):
+        raise ModelError(node.label, f"attribute pads = {pads} is not supported")
+    if node.attributes.get("ceil_mode", 0) and (size_of(time) + sum(pads) - seen) % stride:
+        raise ModelError(node.label, "attribute ceil_mode = 1 is not supported; export with 0")
+    return pads[k], pads[k + rank]

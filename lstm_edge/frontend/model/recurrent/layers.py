@@ -1,0 +1,142 @@
+"""The ONNX operators LSTM, GRU and RNN: each attribute and input is implemented or refused by name.
+
+A direction is a layer of its own; the features of Y are those of the directions end to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from lstm_edge import cells
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.model.layout import (
+    ONNX_GRU,
+    ONNX_LSTM,
+    ONNX_LSTM_PEEPHOLES,
+    RNN,
+    gru_params,
+    layer_params,
+    split_gates,
+)
+from lstm_edge.frontend.model.operators.linear import fold_pending, foldable
+from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings, settings_of
+from lstm_edge.frontend.model.recurrent.lengths import length_of
+from lstm_edge.frontend.model.recurrent.weights import (
+    Sequence,
+    Weights,
+    initial_states,
+    sequence_of,
+    weights_of,
+)
+from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
+from lstm_edge.ir.expr import Cell
+from lstm_edge.ir.model import Floats
+
+LSTM = Kind("lstm", ONNX_LSTM, ("Sigmoid", "Tanh", "Tanh"), ("h", "c"))
+GRU = Kind("gru", ONNX_GRU, ("Sigmoid", "Tanh"))
+SIMPLE = Kind("rnn", RNN, ("Tanh",))
+
+
+def lstm(walk: Walk, node: OnnxNode) -> list[Value]:
+    """LSTM; Y is [T, D, B, H], Y_h and Y_c are [D, B, H]."""
+    return _recurrent(walk, node, LSTM)
+
+
+def gru(walk: Walk, node: OnnxNode) -> list[Value]:
+    """GRU; Y is [T, D, B, H], Y_h is [D, B, H]."""
+    return _recurrent(walk, node, GRU)
+
+
+def rnn(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Simple RNN; Y is [T, D, B, H], Y_h is [D, B, H]."""
+    return _recurrent(walk, node, SIMPLE)
+
+
+def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
+    settings = settings_of(walk, node, kind)
+    x = sequence_of(walk, node, settings.batch_first)
+    x = replace(x, view=foldable(walk, x.view, node.label))
+    weights = weights_of(walk, node, x, kind, len(settings.directions))
+    length = length_of(walk, node, x)
+    initial = initial_states(walk, node, x, kind, settings, weights.hidden)
+    if length.steps == 0 and any((*initial.constant, *initial.given)):
+        raise ModelError(
+            node.label, "input sequence_lens = 0 beside an initial state, which has no effect then"
+        )
+    results = []
+    for d, reverse in enumerate(settings.directions):
+        cell, params = _cell(node, kind, settings, weights, d, x)
+        name = f"{kind.name}_reverse" if reverse else kind.name
+        made = walk.draft.layer(
+            name,
+            length.stop(cell),
+            x.view.tensor,
+            weights.hidden,
+            params,
+            node.label,
+            initial.constant[d],
+            reverse,
+            length.inputs,
+        )
+        for state, (given, places) in initial.given[d].items():
+            walk.given_states.append(GivenState(given, made[state], state, places))
+        results.append(made)
+    return _outputs(walk, node, x, settings, results, weights.hidden)
+
+
+def _cell(
+    node: OnnxNode, kind: Kind, settings: Settings, weights: Weights, d: int, x: Sequence
+) -> tuple[Cell, dict[str, Floats]]:
+    """The cell of direction `d` and its parameters."""
+    functions, clip = settings.functions[d], settings.clip
+    folded, bias = fold_pending(x.view, weights.input[d], weights.input_bias[d])
+    recurrent, biases = weights.recurrent[d], (bias, weights.recurrent_bias[d])
+    if kind is GRU:
+        after = settings.linear_before_reset
+        params = gru_params(folded, recurrent, biases, kind.gates, after)
+        return cells.gru(after, clip, *functions), params
+    params = layer_params(folded, recurrent, biases, kind.gates)
+    if kind is SIMPLE:
+        return cells.rnn(clip, *functions), params
+    peephole, coupled = weights.peepholes is not None, settings.input_forget
+    if weights.peepholes is not None:
+        params |= split_gates("P", weights.peepholes[d], ONNX_LSTM_PEEPHOLES)
+    if coupled:
+        params = {name: array for name, array in params.items() if not name.endswith("_f")}
+    return cells.lstm(peephole, coupled, False, clip, *functions), params
+
+
+def _outputs(
+    walk: Walk,
+    node: OnnxNode,
+    x: Sequence,
+    settings: Settings,
+    results: list[dict[str, str]],
+    hidden: int,
+) -> list[Value]:
+    """Views of Y, Y_h and Y_c, of those that the node has."""
+    draft = walk.draft
+    direction = walk.new_axis("directions", len(results), "layer")
+    units = walk.new_axis("units", hidden, "feature")
+    grid = (*direction, *units) if direction else ()
+    ends = [draft.first_step if back else draft.last_step for back in settings.directions]
+    if settings.batch_first:
+        y, last = (x.batch, x.time, direction, units), (x.batch, direction, units)
+    else:
+        y, last = (x.time, direction, x.batch, units), (direction, x.batch, units)
+
+    def whole() -> View:
+        tensors = [result.get("y", result["h"]) for result in results]
+        return View(draft.concat(tensors, node.label), y, grid=grid)
+
+    def final(state: str) -> View:
+        pairs = zip(ends, results, strict=True)
+        tensors = [end(result[state], node.label) for end, result in pairs]
+        for tensor, result in zip(tensors, results, strict=True):
+            walk.ends |= {tensor: (result[state], state), result[state]: (result[state], state)}
+        return View(draft.concat(tensors, node.label), last, grid=grid)
+
+    make: tuple[Callable[[], Value], ...] = (whole, lambda: final("h"), lambda: final("c"))
+    return [make[k]() if name else View("", ()) for k, name in enumerate(node.outputs)]

@@ -1,0 +1,83 @@
+"""The input sequence_lens of LSTM, GRU and RNN: all steps, a constant number, or an input's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_edge import cells
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.recurrent.weights import Sequence
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.ir.expr import Cell
+
+ANY_LENGTH = 2**31 - 1
+"""The limit of lengths where that of the sequence is open."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How many steps count: `steps`, or what input tensor `tensor` says; neither: all."""
+
+    steps: int | None = None
+    tensor: str = ""
+
+    def stop(self, cell: Cell) -> Cell:
+        """The cell as it runs for this length."""
+        if self.steps is None and not self.tensor:
+            return cell
+        return cells.until(cell, self.steps)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What the stopped cell reads besides x."""
+        return {"length": self.tensor} if self.tensor else {}
+
+
+def length_of(walk: Walk, node: OnnxNode, x: Sequence) -> Length:
+    """The length that a node says; refuses one beyond the sequence, or that differs by row."""
+    given = node.inputs[4] if len(node.inputs) > 4 else None
+    if given is None:
+        return Length()
+    if isinstance(given, View):
+        return Length(tensor=_from_input(walk, node, x, given))
+    lengths = node.integers(4, "input sequence_lens") or []
+    steps = size_of(x.time)
+    if len(set(lengths)) != 1:
+        raise ModelError(
+            node.label,
+            f"input sequence_lens = {lengths[:8]} differs from row to row of the batch; export "
+            "with a batch of 1, or make the lengths an input",
+        )
+    if all(length == steps for length in lengths):
+        walk.fix_time(node)
+        return Length()
+    if not 0 <= lengths[0] < steps:
+        raise ModelError(
+            node.label,
+            f"input sequence_lens = {lengths[:8]}, expected 0 to {steps}, the sequence's length",
+        )
+    return Length(steps=lengths[0])
+
+
+def _from_input(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
+    """The tensor of lengths that are an input of the graph, one for each row of the batch."""
+    computed = walk.draft.producer(view.tensor) is not None
+    if view.ids is None or computed or len(view.axes) != 1:
+        raise ModelError(
+            node.label,
+            f"input sequence_lens {describe(view.axes)} is no input of the graph of integers, one "
+            "for each row of the batch; only such an input, or a constant, is supported",
+        )
+    walk.assign(node, view.axes[0], "batch")
+    longest = None if any(a.open for a in x.time) else size_of(x.time)
+    tried = np.arange(1024 if longest is None else longest + 1, dtype=np.int64)
+    if not np.array_equal(view.ids(tried), tried):
+        raise ModelError(
+            node.label, "input sequence_lens is computed from an input; feed it as it is"
+        )
+    limit = ANY_LENGTH if longest is None else longest + 1
+    walk.limits[view.tensor] = min(limit, walk.limits.get(view.tensor, limit))
+    return view.tensor

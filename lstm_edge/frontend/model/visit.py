@@ -1,0 +1,306 @@
+"""Visit the nodes of an ONNX graph in order, for one choice of the sizes that the file leaves open.
+
+Every shape is known then: constant folding leaves no Shape or Expand behind, and what remains is
+data, followed axis by axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import NodeProto, TensorProto, ValueInfoProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
+from lstm_edge.frontend.graph.node import attributes_of, label_of
+from lstm_edge.frontend.graph.sketch import needed
+from lstm_edge.frontend.model.axes import Atom, Axis, View
+from lstm_edge.frontend.model.finish import DraftState, finish
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import settle_roles
+from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, integers
+from lstm_edge.frontend.model.operators.table import run_node, unsupported
+from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, make_port, time_axis
+from lstm_edge.frontend.model.recurrent.weights import refuse_projection
+from lstm_edge.frontend.model.states import (
+    check_parts,
+    is_sequence,
+    pair,
+    state_inputs,
+    state_output,
+)
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
+from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.ir.model import Layer, Model, Port, operands_of, results_of
+
+LONGEST_AXIS = 2**24
+"""Elements along one axis of an input."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a visit reads: nodes that outputs need, in order, and the constants that they need."""
+
+    nodes: tuple[NodeProto, ...]
+    constants: Mapping[str, npt.NDArray[Any]]
+    inputs: tuple[ValueInfoProto, ...]
+    outputs: tuple[str, ...]
+    opset: int
+    sha256: str
+    warnings: tuple[str, ...] = ()
+
+
+def graph_of(file: OnnxFile) -> Graph:
+    """The part of a file that its outputs depend on.
+
+    Raises ModelError for constants that are damaged or not finite.
+    """
+    graph = file.graph
+    nodes, read = needed(graph.node, [o.name for o in graph.output])
+    constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
+    stored = {t.name for t in graph.initializer}
+    for node in nodes:
+        _check_projection(node, constants)
+    return Graph(
+        nodes=tuple(nodes),
+        constants=constants,
+        inputs=tuple(i for i in graph.input if i.name not in stored),
+        outputs=tuple(o.name for o in graph.output),
+        opset=file.opset,
+        sha256=file.sha256,
+        warnings=file.warnings,
+    )
+
+
+def _check_projection(node: NodeProto, constants: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Look for a lost projection first: such a file has other faults, which explain less."""
+    hidden = attributes_of(node).get("hidden_size")
+    if node.op_type == "LSTM" and len(node.input) > 6 and isinstance(hidden, int):
+        state = constants.get(node.input[6])
+        if state is not None:
+            refuse_projection(label_of(node), state.shape, hidden)
+
+
+def visit(
+    graph: Graph, walk: Walk, sizes: Mapping[tuple[str, int], int], stand_ins: tuple[int, ...]
+) -> Model:
+    """The model, with `sizes` for axes that they name and `stand_ins` for other open ones.
+
+    `walk` starts empty and shows what became known, also when a ModelError ends the visit.
+    """
+    _bind_inputs(graph, walk, sizes, stand_ins)
+    walk.values.update(graph.constants)
+    for node in graph.nodes:
+        _visit_node(walk, node)
+    return _model(graph, walk)
+
+
+def _bind_inputs(
+    graph: Graph, walk: Walk, sizes: Mapping[tuple[str, int], int], stand_ins: tuple[int, ...]
+) -> None:
+    known_names: dict[str, int] = {}
+    for value in graph.inputs:
+        kind = value.type.tensor_type.elem_type
+        known = kind == TensorProto.FLOAT or kind in INTEGERS
+        if not value.type.HasField("tensor_type") or not known:
+            names = {v: k for k, v in TensorProto.DataType.items()}
+            walk.values[value.name] = Foreign(value.name, names.get(kind, "unknown").lower())
+            continue
+        if not value.type.tensor_type.HasField("shape"):
+            raise ModelError(f"input {value.name!r}", "has no shape; export it with one")
+        axes: list[Axis] = []
+        for k, dim in enumerate(value.type.tensor_type.shape.dim):
+            size = sizes.get((value.name, k), dim.dim_value)
+            opened = size < 1
+            if opened:
+                key = dim.dim_param or f"{value.name} {k}"
+                at = known_names.setdefault(key, len(known_names))
+                size = stand_ins[at % len(stand_ins)]
+            axes.append(_input_axis(walk, value.name, k, size, opened))
+        shown = integers(kind) if kind in INTEGERS else None
+        walk.values[value.name] = View(walk.draft.input(None), tuple(axes), ids=shown)
+
+
+def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
+    if size > LONGEST_AXIS:
+        raise ModelError(f"input {name!r}", f"axis {k} has {size} elements: too many")
+    if size == 1:
+        return ()
+    atom = Atom(f"{name} {k}", size, opened)
+    walk.input_atoms.add(atom)
+    if opened:
+        walk.open_axes[atom] = (name, k)
+    return (atom,)
+
+
+def _visit_node(walk: Walk, proto: NodeProto) -> None:
+    label = label_of(proto)
+    inputs = tuple(_input(walk, label, name) for name in proto.input)
+    known = [v for v in inputs if isinstance(v, np.ndarray)]
+    present = [v for v in inputs if v is not None]
+    plain = proto.domain in ("", "ai.onnx") and proto.op_type in FOLDABLE
+    shape_only = proto.op_type in SHAPE_ONLY and isinstance(inputs[0], View)
+    if plain and (shape_only or len(known) == len(present)):
+        arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
+        results: list[Value] = list(fold(label, proto, arrays, walk.opset))  # type: ignore[arg-type]
+    elif len(known) == len(present):
+        raise unsupported(label, proto.op_type, proto.domain)
+    else:
+        node = OnnxNode(
+            proto.op_type,
+            label,
+            inputs,
+            tuple(proto.input),
+            tuple(proto.output),
+            attributes_of(proto),
+            walk.opset,
+        )
+        results = run_node(walk, node, proto.domain)
+    names = (
+        list(proto.output)
+        if len(results) == len(proto.output)
+        else [name for name in proto.output if name]
+    )
+    walk.values.update(pair for pair in zip(names, results, strict=False) if pair[0])
+
+
+def _input(walk: Walk, label: str, name: str) -> Value | None:
+    if not name:
+        return None
+    if name not in walk.values:
+        raise ModelError(label, f"reads {name!r}, which nothing computes")
+    return walk.values[name]
+
+
+def _model(graph: Graph, walk: Walk) -> Model:
+    settle_roles(walk)
+    views = {i.name: walk.values[i.name] for i in graph.inputs}
+    sources = {
+        name: replace(v, grid=walk.columns.get(v.tensor, v.grid))
+        for name, v in views.items()
+        if isinstance(v, View)
+    }
+    time = time_axis(walk)
+    timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
+    state_ins, state_outs = _states(walk, graph, sources)
+    shown = {port.name for port in state_outs}
+    others = [name for name in graph.outputs if name not in shown]
+    if not others:  # states are all that the network gives
+        others, state_outs = list(graph.outputs), []
+    wanted = {view.tensor for name in others if isinstance(view := walk.values.get(name), View)}
+    check_parts(walk, _read(walk, wanted))
+    outputs = [_output(walk, name, timed) for name in others]
+    read = _read(walk, {port.tensor for port in outputs})
+    set_by = {port.name for port in state_ins}
+    inputs = []
+    for name, view in sources.items():
+        if name in set_by:
+            _check_state_only(name, view, read)
+        elif view.tensor in read:
+            walk.draft.features[view.tensor] = feature_count(walk, view)
+            label = f"input {name!r}"
+            port = make_port(walk, label, name, view, view.tensor in timed)
+            inputs.append(replace(port, limit=_limit(walk, label, view)))
+    used = {port.name for port in inputs} | set_by
+    steps = 1 if time is None else (None if time.open else time.size)
+    return finish(
+        walk.draft,
+        inputs,
+        outputs,
+        timed,
+        steps,
+        graph.sha256,
+        [
+            *graph.warnings,
+            *_unused(name for name in views if name not in used),
+            *_batch(walk),
+            *walk.warnings,
+        ],
+        (state_ins, state_outs),
+    )
+
+
+def _states(
+    walk: Walk, graph: Graph, sources: Mapping[str, View]
+) -> tuple[list[DraftState], list[DraftState]]:
+    """Inputs that set states, and the outputs that are their partners."""
+    one_step = time_axis(walk) is None
+    views = {name: v for name in graph.outputs if isinstance(v := walk.values.get(name), View)}
+    ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
+    shown = [port for port in ports.values() if port is not None]
+    # of one step, the sequence shows the state as well: it is the partner where nothing else is
+    sequences_last = sorted(shown, key=lambda port: is_sequence(walk, views[port.name]))
+    inputs = pair(state_inputs(walk, dict(sources)), sequences_last)
+    partners = {port.partner for port in inputs}
+    return inputs, [port for port in shown if port.name in partners]
+
+
+def _read(walk: Walk, outputs: set[str]) -> set[str]:
+    """Tensors that the outputs are computed from, directly or not."""
+    read = outputs | {given.result for given in walk.given_states}
+    for node in reversed(walk.draft.nodes):
+        if read.intersection(results_of(node)):
+            read.update(operands_of(node))
+    return read
+
+
+def _check_state_only(name: str, view: View, read: set[str]) -> None:
+    if view.tensor in read:
+        raise ModelError(
+            f"input {name!r}",
+            "gives a state its first value and is read as data, too: not supported; give it twice",
+        )
+
+
+def _limit(walk: Walk, label: str, view: View) -> int:
+    """The limit of an input of integers, 0 for real numbers; refuses one that is both."""
+    limit = walk.limits.get(view.tensor, 0)
+    readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
+    looked_up = [
+        isinstance(n, Layer)
+        and (n.cell.name == "embedding" or n.inputs.get("length") == view.tensor)
+        for n in readers
+    ]
+    if (limit or view.ids is not None) and not all(looked_up):
+        other = readers[looked_up.index(False)]
+        raise ModelError(
+            label,
+            f"holds integers for an embedding, but {other.source} reads it, too; not supported",
+        )
+    return limit
+
+
+def _unused(names: Any) -> list[str]:
+    return [
+        f"input {name!r} has no influence on any output and was left out; correct the model where "
+        "it should have one, and export it again"
+        for name in names
+    ]
+
+
+def _batch(walk: Walk) -> list[str]:
+    sizes = {a.size for a, r in walk.roles.items() if r == "batch" and not a.open}
+    return [
+        f"the file has a batch of {size}, the model computes one row; call the C for each row"
+        for size in sizes
+    ]
+
+
+def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
+    view = walk.values.get(name)
+    label = f"output {name!r}"
+    if not isinstance(view, View):
+        raise ModelError(label, "does not depend on any float32 input; remove it")
+    view = settled(walk, view, label)
+    root = walk.draft.roots[view.tensor]
+    per_step = root is not None and root in timed
+    limit = 0 if view.ids is None else check_ids(walk, label, view)
+    port = replace(make_port(walk, label, name, view, per_step), limit=limit)
+    if per_step and not has_time(port):
+        last = replace(view, tensor=walk.draft.last_step(view.tensor, label))
+        return replace(make_port(walk, label, name, last, per_step=False), limit=limit)
+    return port

@@ -1,0 +1,226 @@
+"""What is known while the nodes of an ONNX graph are visited in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, atom_axis, size_of
+from lstm_edge.frontend.model.draft import Draft
+from lstm_edge.frontend.onnx.file import check_finite
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A graph input that no supported operator takes, for instance bool."""
+
+    name: str
+    kind: str
+
+
+Value = View | Array | Foreign
+"""What an ONNX tensor is: data seen through axes, numbers known now, or neither."""
+
+
+class SizeNeeded(ModelError):
+    """An open axis of an input turns out to have one possible size: start again with it."""
+
+    def __init__(self, node: str, message: str, axis: tuple[str, int], size: int) -> None:
+        super().__init__(node, message)
+        self.axis = axis
+        self.size = size
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """A node with the values of its inputs (None: absent) and its attributes as Python values.
+
+    label: how messages name it.
+    """
+
+    op: str
+    label: str
+    inputs: tuple[Value | None, ...]
+    input_names: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    opset: int
+
+    def view(self, k: int) -> View:
+        """Input `k`, which must be data that the model computes."""
+        value = self.inputs[k] if k < len(self.inputs) else None
+        if not isinstance(value, View):
+            raise ModelError(
+                self.label, f"input {k} of {self.op} is constant or absent: nothing to compile"
+            )
+        return value
+
+    def constant(self, k: int, what: str) -> Array | None:
+        """Input `k`, which must be known now; None where it is absent."""
+        value = self.inputs[k] if k < len(self.inputs) else None
+        if isinstance(value, View | Foreign):
+            raise ModelError(
+                self.label,
+                f"its {what} ({self.input_names[k]!r}) is computed from the model's input; only a "
+                "constant is supported",
+            )
+        return value
+
+    def integers(self, k: int, what: str) -> list[int] | None:
+        """Input `k` as integers known now; None where it is absent."""
+        array = self.constant(k, what)
+        if array is None:
+            return None
+        if array.dtype.kind not in "iu" or array.ndim > 1:
+            raise ModelError(self.label, f"its {what} is no list of integers")
+        return [int(v) for v in array.reshape(-1)]
+
+    def weights(self, k: int, what: str) -> Doubles | None:
+        """Input `k` as finite float64 numbers; None where it is absent."""
+        array = self.constant(k, what)
+        return None if array is None else self.numbers(array, what)
+
+    def numbers(self, array: Array, what: str) -> Doubles:
+        """An array as finite float64 numbers; refuses other kinds, naming `what`."""
+        if array.dtype.kind != "f":
+            raise ModelError(self.label, f"its {what} is of type {array.dtype}, expected float32")
+        check_finite(f"{self.label}, {what}", array)
+        return array.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class InputPart:
+    """Indices [begin, begin + size) of one axis of an input, of which the meaning is not known yet.
+
+    atom: of the input. kept: the atom that numbers the part, None where it has one element.
+    """
+
+    source: str
+    atom: Atom
+    begin: int
+    kept: Atom | None
+
+
+@dataclass(frozen=True)
+class GivenState:
+    """A state that starts from numbers of input tensor `input`, flattened, at `places`.
+
+    result: the tensor of the layer's result of the same name.
+    """
+
+    input: str
+    result: str
+    state: str
+    places: tuple[int, ...]
+
+
+@dataclass
+class Walk:
+    """State of one visit of all nodes, for one choice of the sizes of open axes.
+
+    roles: atom -> "time", "batch", "feature", or "layer" for what counts layers or directions, as
+    far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
+    that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
+    cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
+    fixed_by: the first node that is right for this sequence length only. input_parts: tensor -> the
+    part of an input that it is. ends: tensor -> the layer's result and the state that it shows
+    after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
+    tensor of integers -> the axis that counts those of one step. derived: time axes of
+    which the length follows from that of an input. settled: (tensor, scale, offset) -> the result
+    of the layer that computes these.
+    """
+
+    opset: int
+    draft: Draft = field(default_factory=Draft)
+    values: dict[str, Value] = field(default_factory=dict)
+    roles: dict[Atom, str] = field(default_factory=dict)
+    open_axes: dict[Atom, tuple[str, int]] = field(default_factory=dict)
+    input_atoms: set[Atom] = field(default_factory=set)
+    cuts: dict[Atom, Axis] = field(default_factory=dict)
+    alike: list[tuple[Atom, Atom, str]] = field(default_factory=list)
+    input_parts: dict[str, InputPart] = field(default_factory=dict)
+    given_states: list[GivenState] = field(default_factory=list)
+    ends: dict[str, tuple[str, str]] = field(default_factory=dict)
+    derived: set[Atom] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+    sequences: set[str] = field(default_factory=set)
+    limits: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, Axis] = field(default_factory=dict)
+    settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
+    one_step: str = ""
+    fixed_by: str = ""
+    count: int = 0
+
+    def new_axis(self, name: str, size: int, role: str) -> Axis:
+        """An axis of a new atom with a known role; no atom where the size is 1."""
+        self.count += 1
+        axis = atom_axis(f"{name}.{self.count}", size)
+        self.roles.update(dict.fromkeys(axis, role))
+        return axis
+
+    def assign(self, node: OnnxNode, axis: Axis, role: str) -> None:
+        """Record that `node` uses an axis as time, batch or features; refuses contradictions."""
+        if len(axis) > 1:
+            raise ModelError(
+                node.label,
+                f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
+                f"axes {[a.size for a in axis]}; not supported yet",
+            )
+        for atom in axis:
+            known = self.roles.setdefault(atom, role)
+            if known != role:
+                raise ModelError(
+                    node.label,
+                    f"uses the model's {known} axis (of {atom.size}) as its {role} axis; not "
+                    "supported: is a transpose missing, or batch_first wrong?",
+                )
+
+    def role(self, axis: Axis) -> str:
+        """The role of an axis, "" for one of size 1, of several atoms, or not known yet."""
+        return self.roles.get(axis[0], "") if len(axis) == 1 else ""
+
+    def cut(self, cut: Cut) -> bool:
+        """Split an input's atom where no operator has used it yet, or one that counts layers.
+
+        Tells whether that could be done.
+        """
+        atom, outer = cut.atom, cut.outer
+        layers = self.roles.get(atom) == "layer"
+        untouched = atom in self.input_atoms and atom not in self.roles
+        if not layers and (not untouched or atom in self.open_axes):
+            return False
+        parts = (Atom(f"{atom.name}a", outer), Atom(f"{atom.name}b", atom.size // outer))
+        self.cuts[atom] = parts
+        if layers:
+            self.roles.update(dict.fromkeys(parts, "layer"))
+        else:
+            self.input_atoms |= set(parts)
+        return True
+
+    def pieces(self, axis: Axis) -> Axis:
+        """An axis with every atom as it was cut."""
+        return tuple(part for atom in axis for part in self.parts(atom))
+
+    def parts(self, atom: Atom) -> Axis:
+        """The atoms that `atom` was cut into, itself where it was not."""
+        if atom not in self.cuts:
+            return (atom,)
+        return tuple(p for part in self.cuts[atom] for p in self.parts(part))
+
+    def fix_time(self, node: OnnxNode) -> None:
+        """Record that `node` is right for this length of the sequence only."""
+        self.fixed_by = self.fixed_by or node.label
+
+    def need_size(self, node: OnnxNode, axis: Axis, size: int, message: str) -> ModelError:
+        """The error of an axis that should be `size`: curable where the file leaves it open."""
+        if len(axis) == 1 and axis[0] in self.open_axes:
+            return SizeNeeded(node.label, message, self.open_axes[axis[0]], size)
+        return ModelError(node.label, message)

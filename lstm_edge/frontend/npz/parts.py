@@ -1,0 +1,157 @@
+"""Parts of a network by the names of its arrays: layers of nn.LSTM, nn.GRU, nn.RNN; nn.Linear."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.layout import Array
+from lstm_edge.frontend.npz.file import weights_of
+
+_RECURRENT = re.compile(
+    r"(?P<prefix>.*?)(?P<what>(weight|bias)_(ih|hh|hr))_l(?P<layer>\d{1,3})"
+    r"(?P<reverse>_reverse)?\Z"
+)
+_LINEAR = re.compile(r"(?P<prefix>.*)\.(?P<what>weight|bias)\Z")
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+EXPORT = "export the network to ONNX instead, with torch.onnx.export(net.eval(), ...)"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One direction of a recurrent layer, or one Linear: `layer` None.
+
+    `arrays` by what they are, `names` for messages.
+    """
+
+    prefix: str
+    layer: int | None
+    reverse: bool
+    arrays: dict[str, Array]
+    names: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """How messages name the part."""
+        return next(iter(self.names.values()))
+
+    def same_layer(self, other: Part) -> bool:
+        """Whether both are directions of one layer."""
+        return (self.prefix, self.layer) == (other.prefix, other.layer)
+
+    def require(self, *whats: str) -> None:
+        """Refuse the part unless it has the arrays `whats`."""
+        for what in whats:
+            if what not in self.arrays:
+                raise ModelError(
+                    self.label, f"has no {what} beside it; was a part of it not saved?"
+                )
+
+
+def parts_of(arrays: dict[str, Array], own: tuple[str, ...] = ()) -> list[Part]:
+    """Group the arrays into layers, in the order of the file. own: the parameters of a cell that
+    the file names.
+    """
+    _check_all_used(arrays, own)
+    parts: dict[tuple[str, int | None, bool], Part] = {}
+    for name, array in arrays.items():
+        prefix, layer, reverse, what = _parse_name(name, own)
+        part = parts.setdefault((prefix, layer, reverse), Part(prefix, layer, reverse, {}, {}))
+        is_matrix = what.startswith(("weight", "W_", "R_"))
+        part.arrays[what] = weights_of(name, array, 2 if is_matrix else 1)
+        part.names[what] = f"array {name!r}"
+    return _sorted_layers(list(parts.values()))
+
+
+def _parse_name(name: str, own: tuple[str, ...]) -> tuple[str, int | None, bool, str]:
+    """(prefix, recurrent layer or None, reverse, what) of an array's name."""
+    prefix, _, what = name.rpartition(".")
+    if what in own:
+        return prefix, 0, False, what
+    match = _RECURRENT.match(name)
+    if match:
+        return match["prefix"], int(match["layer"]), bool(match["reverse"]), match["what"]
+    match = _LINEAR.match(name)
+    if match:
+        return match["prefix"], None, False, match["what"]
+    raise ModelError(
+        f"array {name!r}",
+        "is no weight of an LSTM, GRU, RNN or Linear of PyTorch. If forward() uses it, as a scale, "
+        f"a mean or a first state, the result would be another one: {EXPORT}. If nothing uses it, "
+        "leave it out of the file",
+    )
+
+
+def _check_all_used(arrays: dict[str, Array], own: tuple[str, ...]) -> None:
+    """Refuse normalizations, by the array that tells: a state_dict does not say where they are."""
+    for name in arrays:
+        prefix, _, what = name.rpartition(".")
+        if what in _STATISTICS and what not in own:
+            raise ModelError(
+                f"array {name!r}",
+                f"belongs to a BatchNorm, {prefix!r}, which changes what the network computes; a "
+                f"state_dict does not say where it is: {EXPORT}",
+            )
+    for name, array in arrays.items():
+        match = _LINEAR.match(name)
+        if match and match["what"] == "weight" and array.ndim == 1 and "weight" not in own:
+            raise ModelError(
+                f"array {name!r}",
+                f"is a vector of {array.size} numbers, not the matrix of a Linear: of a LayerNorm, "
+                "a BatchNorm or a PReLU, which change what the network computes. A state_dict "
+                f"does not say where they are: {EXPORT}",
+            )
+
+
+def _sorted_layers(parts: list[Part]) -> list[Part]:
+    """Layers of one nn.LSTM by number, forward first; parts else stay in order."""
+    first = {part.prefix: k for k, part in reversed(list(enumerate(parts)))}
+    return sorted(
+        parts, key=lambda p: (first[p.prefix], -1 if p.layer is None else p.layer, p.reverse)
+    )
+
+
+def layers_of(parts: list[Part]) -> list[list[Part]]:
+    """Parts in order, the two directions of a layer together."""
+    layers: list[list[Part]] = []
+    for part in parts:
+        if layers and part.reverse and layers[-1][0].same_layer(part):
+            layers[-1].append(part)
+        else:
+            layers.append([part])
+    return layers
+
+
+def ordered(parts: list[Part], order: str | None) -> list[Part]:
+    """Parts in the order of computation: as in the file, or as `order` lists their prefixes."""
+    if order is None:
+        return parts
+    prefixes = [word.strip() for word in order.split(",")]
+    found = list(dict.fromkeys(part.prefix.rstrip(".") for part in parts))
+    if sorted(prefixes) != sorted(found):
+        raise ModelError("array 'lstm_edge.order'", f"names {prefixes}, but the file holds {found}")
+    return sorted(parts, key=lambda p: prefixes.index(p.prefix.rstrip(".")))
+
+
+def is_embedding(layers: list[list[Part]], said: str | None) -> bool:
+    """Whether the first layer is a table that ids are looked up in; `said`: "ids", "real", None.
+
+    Its rows must be what the next layer takes. Raises ModelError where `said` contradicts that.
+    """
+    first = layers[0][0]
+    following = layers[1][0].arrays if len(layers) > 1 else {}
+    table = first.arrays.get("weight")
+    matrix = following.get("weight_ih", following.get("weight"))
+    takes = 0 if matrix is None else matrix.shape[1]
+    rows, units = (0, 0) if table is None or "bias" in first.arrays else table.shape
+    fits = units == takes > 0
+    if said == "ids" and not fits:
+        raise ModelError(
+            "array 'lstm_edge.input'",
+            f"is 'ids', but {first.label} is no table with rows that the next layer takes",
+        )
+    if said is not None:
+        return said == "ids"
+    return fits and (rows != takes or "emb" in first.prefix.lower())

@@ -1,0 +1,175 @@
+"""An ONNX file on disk becomes a checked graph: read, validated, functions inlined.
+
+onnx.load accepts an empty file, and onnx.checker NaN weights and opset 999: what a later stage
+relies on is checked here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.onnx.external_data import ExternalFiles, byte_size, embed
+
+OLDEST_OPSET = 7
+"""Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
+
+LARGEST_FILE = 2**31 - 1
+"""Bytes that protobuf can read; far more than any microcontroller holds."""
+
+_RAW_TYPES = frozenset(
+    (
+        TensorProto.FLOAT,
+        TensorProto.DOUBLE,
+        TensorProto.FLOAT16,
+        TensorProto.BFLOAT16,
+        TensorProto.INT64,
+        TensorProto.INT32,
+        TensorProto.INT16,
+        TensorProto.INT8,
+        TensorProto.UINT64,
+        TensorProto.UINT32,
+        TensorProto.UINT16,
+        TensorProto.UINT8,
+        TensorProto.INT4,
+        TensorProto.UINT4,
+        TensorProto.BOOL,
+    )
+)
+"""Types of constants that can be read."""
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """A graph that passed onnx's checker, its operator set and the digest of all its files."""
+
+    graph: GraphProto
+    opset: int
+    sha256: str
+    warnings: tuple[str, ...] = ()
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Read and check a model file and the data files beside it.
+
+    Raises ModelError: not an ONNX file, cut short, unknown opset, broken external data, or
+    whatever onnx's own checker finds.
+    """
+    if path.stat().st_size > LARGEST_FILE:
+        raise ModelError(path.name, "is larger than 2 GB; a microcontroller holds a few megabytes")
+    content = path.read_bytes()
+    model = _parse(path, content)
+    files = ExternalFiles(path.parent)
+    embed(model, files)
+    if model.functions:
+        model = _inline(path, model)
+    opset = _opset(path, model)
+    _check_sparse(model.graph)
+    _check(path, model)
+    return OnnxFile(model.graph, opset, files.sha256(content))
+
+
+def first_line(error: Exception) -> str:
+    """The first line with text of an exception of another library."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)[:200]
+
+
+def _parse(path: Path, content: bytes) -> ModelProto:
+    model = ModelProto()
+    try:
+        model.ParseFromString(content)
+    except Exception as error:  # protobuf raises DecodeError, without types, and others
+        raise ModelError(
+            path.name, "not an ONNX file, or damaged or cut short; export the model again"
+        ) from error
+    if not model.graph.node or not model.graph.output:
+        raise ModelError(
+            path.name, "holds no network (no nodes or no outputs); export the model again"
+        )
+    return model
+
+
+def _inline(path: Path, model: ModelProto) -> ModelProto:
+    try:
+        from onnx import inliner
+
+        return inliner.inline_local_functions(model)
+    except Exception as error:  # raised from C++ without a documented type
+        raise ModelError(
+            path.name, f"its local functions cannot be inlined: {first_line(error)}"
+        ) from error
+
+
+def _opset(path: Path, model: ModelProto) -> int:
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    newest = onnx.defs.onnx_opset_version()
+    if len(versions) != 1:
+        raise ModelError(path.name, "does not say which ONNX opset it uses; export it again")
+    if versions[0] < OLDEST_OPSET:
+        raise ModelError(
+            path.name,
+            f"opset {versions[0]} is older than {OLDEST_OPSET}; export with opset_version=17 or "
+            "convert with onnx.version_converter",
+        )
+    if versions[0] > newest:
+        raise ModelError(
+            path.name,
+            f"opset {versions[0]} is newer than {newest}, the newest that the installed onnx "
+            "knows; upgrade onnx or export with opset_version=20",
+        )
+    return int(versions[0])
+
+
+def _check(path: Path, model: ModelProto) -> None:
+    """Run onnx's checker; shapes of outputs, which it wants and nobody needs, may be absent."""
+    for output in model.graph.output:
+        if output.type.HasField("tensor_type"):
+            output.type.tensor_type.shape.SetInParent()
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:  # raised from C++ without a documented type
+        raise ModelError(path.name, f"not a valid ONNX model: {first_line(error)}") from error
+
+
+def _check_sparse(graph: GraphProto) -> None:
+    for sparse in graph.sparse_initializer:
+        raise ModelError(
+            f"initializer {sparse.values.name!r}", "sparse weights are not supported; store dense"
+        )
+
+
+def tensor_value(tensor: TensorProto) -> npt.NDArray[np.generic]:
+    """The array of a tensor; refuses shapes that its data contradict and numbers that are none.
+
+    Raises ModelError by the initializer's name.
+    """
+    label = f"initializer {tensor.name!r}"
+    if tensor.data_type not in _RAW_TYPES:
+        kinds = {v: k for k, v in TensorProto.DataType.items()}
+        kind = kinds.get(tensor.data_type, str(tensor.data_type))
+        raise ModelError(label, f"data of type {kind} are not supported; use float32")
+    size = byte_size(tensor)
+    if tensor.HasField("raw_data") and len(tensor.raw_data) != size:
+        raise ModelError(
+            label, f"has {len(tensor.raw_data)} bytes, but its shape needs {size} bytes"
+        )
+    try:
+        array = numpy_helper.to_array(tensor)
+    except Exception as error:  # numpy and onnx raise what comes
+        raise ModelError(label, f"cannot be read: {first_line(error)}") from error
+    check_finite(label, array)
+    return array
+
+
+def check_finite(label: str, array: npt.NDArray[np.generic]) -> None:
+    """Refuse NaN and infinity in an array of floats, which `label` names."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = "NaN" if np.isnan(array).any() else "infinity"
+        raise ModelError(label, f"holds {bad}; was the training stable? Export finite weights")

@@ -1,0 +1,154 @@
+"""The ONNX front end: from a file to a Model, for any sequence length where the file allows it.
+
+A size that the file leaves open gets a stand-in, a prime that occurs nowhere else. What comes out
+must be the same for two different stand-ins. A batch is followed like any other axis and found to
+be treated row by row; the model is one row of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.visit import Graph, graph_of, visit
+from lstm_edge.frontend.model.walk import SizeNeeded, Walk
+from lstm_edge.frontend.onnx.file import read_onnx
+from lstm_edge.frontend.rewrite import rewrite
+from lstm_edge.ir.expr import walk as walk_expressions
+from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port, Slice
+
+STAND_INS = (
+    (1009, 1013, 1019, 1021, 1031, 1033),
+    (1087, 1091, 1093, 1097, 1103, 1109),
+)
+"""Sizes for open axes in the order of their names, and others to compare with."""
+
+Sizes = dict[tuple[str, int], int]
+"""Sizes chosen for axes of inputs: (input, axis) -> size."""
+
+
+def load_onnx(path: Path, steps: int | None) -> Model:
+    """Read an ONNX file; see `frontend.load`. The model has no name yet."""
+    graph = graph_of(rewrite(read_onnx(path)))
+    sizes: Sizes = {}
+    model, walk = _solve(graph, sizes, steps, STAND_INS[0])
+    if walk.open_axes:
+        other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1])
+        if _fingerprint(model) != _fingerprint(other):
+            raise ModelError(
+                path.name, "computes something else for each sequence length; fix it with --steps"
+            )
+    if steps is None or steps == model.steps:
+        return model
+    if not walk.derived and (model.steps is None or not (walk.fixed_by or walk.one_step)):
+        return _with_steps(model, steps)
+    return _resized(graph, walk, model.steps, steps)
+
+
+def _solve(
+    graph: Graph, sizes: Sizes, steps: int | None, stand_ins: tuple[int, ...]
+) -> tuple[Model, Walk]:
+    """Visit the graph, choosing sizes for open axes where a node turns out to need one.
+
+    Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
+    tried. `sizes` receives what was chosen.
+    """
+    while True:
+        walk = Walk(graph.opset)
+        try:
+            return visit(graph, walk, sizes, stand_ins), walk
+        except SizeNeeded as error:
+            if error.axis in sizes:
+                raise
+            sizes[error.axis] = error.size
+        except ModelError:
+            if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
+                raise
+
+
+def _choose(walk: Walk, sizes: Sizes, role: str, size: int | None) -> bool:
+    """Fix the open axes of a role; tells whether there were any."""
+    axes = [place for atom, place in walk.open_axes.items() if walk.roles.get(atom) == role]
+    if size is None or not axes:
+        return False
+    sizes.update(dict.fromkeys(axes, size))
+    return True
+
+
+def _with_steps(model: Model, steps: int) -> Model:
+    """The same network for another length of the sequence, on which no node depends."""
+
+    def resize(port: Port) -> Port:
+        features = model.tensors[port.tensor].features
+        sizes = {"time": steps, "time*feature": steps * features}
+        shape = (sizes.get(a, s) for a, s in zip(port.axes, port.shape, strict=True))
+        return replace(port, shape=tuple(shape))
+
+    return replace(
+        model,
+        steps=steps,
+        inputs=tuple(resize(port) for port in model.inputs),
+        outputs=tuple(resize(port) for port in model.outputs),
+    )
+
+
+def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
+    """The network as if its inputs had been declared with another sequence length.
+
+    Raises ModelError by the node that is right for the file's own length only.
+    """
+    for sizes in _time_axes(graph, walk):
+        chosen = dict.fromkeys(sizes, steps)
+        try:
+            model, _ = _solve(graph, chosen, steps, STAND_INS[0])
+        except ModelError:
+            continue
+        if model.steps == steps:
+            return model
+    raise ModelError(
+        walk.fixed_by or walk.one_step,
+        f"is right for a sequence of length {found} only, not {steps}; export the model with the "
+        "length that you need, or with a dynamic time axis",
+    )
+
+
+def _time_axes(graph: Graph, walk: Walk) -> Iterator[list[tuple[str, int]]]:
+    """Input axes that are time; where time has one step, each axis of 1 that could be."""
+    timed = [atom.name for atom, role in walk.roles.items() if role == "time"]
+    declared = [
+        (value.name, k, dim.dim_value)
+        for value in graph.inputs
+        for k, dim in enumerate(value.type.tensor_type.shape.dim)
+    ]
+    if timed:
+        yield [(name, k) for name, k, _ in declared if f"{name} {k}" in timed]
+        return
+    for name, k, size in declared:
+        if size == 1:
+            yield [(name, k)]
+
+
+def _fingerprint(model: Model) -> object:
+    """All that a model is, as a value that can be compared."""
+    return (
+        model.inputs,
+        model.outputs,
+        sorted((t.name, t.features, t.per_step) for t in model.tensors.values()),
+        [_node_fingerprint(node) for node in model.nodes],
+        model.steps,
+        model.state_inputs,
+        model.state_outputs,
+    )
+
+
+def _node_fingerprint(node: Node) -> object:
+    if isinstance(node, LastStep | FirstStep | Concat | Slice):
+        return node
+    if isinstance(node, DenseOverTime):
+        return (node.name, node.input, node.output, node.weights.tobytes(), node.bias.tobytes())
+    arrays = [(k, a.shape, a.tobytes()) for k, a in (*node.params.items(), *node.initial.items())]
+    equations = [(e.kind, e.name, e.value) for e in walk_expressions(*node.cell.results.values())]
+    names = (dict(node.inputs), dict(node.outputs))
+    return (node.name, node.cell.name, node.reverse, node.window, equations, names, arrays)

@@ -1,0 +1,1 @@
+"""Loops and unrolled repetitions become the recurrent layers that they are."""
