@@ -20,7 +20,7 @@ from lstm_edge.passes.lower import (
     in_memory,
     integers,
     lower,
-    of_its_own,
+    own_result,
     restart,
     taken,
     tapped,
@@ -67,6 +67,7 @@ class RealRules:
                     for m in node.matrices
                 )
                 units = len(params[node.name])
+                args = [in_memory(self.builder, x, f"{name}_{k}") for k, x in enumerate(args)]
                 return emit(
                     "matvec",
                     name,
@@ -155,7 +156,7 @@ class RealRules:
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """Float results are kept as they are."""
-        return of_its_own(self.builder, value, result, place)
+        return own_result(self.builder, value, value.name, place)
 
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values, or zeros."""
