@@ -55,8 +55,8 @@ def feature_count(walk: Walk, view: View) -> int:
     """Features of an input: the size of its feature axis, 1 where it has none."""
     if view.grid:
         return size_of(walk.pieces(view.grid))
-    parts = [p for axis in view.axes for atom in axis for p in walk.parts(atom)]
-    return next((p.size for p in parts if walk.roles.get(p) == "feature"), 1)
+    parts = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
+    return size_of(tuple(p for p in parts if walk.roles.get(p) == "feature"))
 
 
 def _role(walk: Walk, label: str, atom: Atom) -> str:

@@ -194,8 +194,11 @@ class Walk:
         return axis
 
     def assign(self, node: OnnxNode, axis: Axis, role: str) -> None:
-        """Record that `node` uses an axis as time, batch or features; refuses contradictions."""
-        if len(axis) > 1:
+        """Record that `node` uses an axis as time, batch or features; refuses contradictions.
+
+        Features may be numbered by several atoms, which a Reshape merged.
+        """
+        if len(axis) > 1 and (role != "feature" or any(atom.open for atom in axis)):
             raise ModelError(
                 node.label,
                 f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
@@ -215,19 +218,20 @@ class Walk:
         return self.roles.get(axis[0], "") if len(axis) == 1 else ""
 
     def cut(self, cut: Cut) -> bool:
-        """Split an input's atom where no operator has used it yet, or one that counts layers.
+        """Split an input's atom where no operator has used it yet, or one that counts layers or
+        features.
 
         Tells whether that could be done.
         """
         atom, outer = cut.atom, cut.outer
-        layers = self.roles.get(atom) == "layer"
-        untouched = atom in self.input_atoms and atom not in self.roles
-        if not layers and (not untouched or atom in self.open_axes):
+        role = self.roles.get(atom)
+        untouched = atom in self.input_atoms and role is None
+        if role not in ("layer", "feature") and (not untouched or atom in self.open_axes):
             return False
         parts = (Atom(f"{atom.name}a", outer), Atom(f"{atom.name}b", atom.size // outer))
         self.cuts[atom] = parts
-        if layers:
-            self.roles.update(dict.fromkeys(parts, "layer"))
+        if role is not None:
+            self.roles.update(dict.fromkeys(parts, role))
         else:
             self.input_atoms |= set(parts)
         return True
