@@ -41,6 +41,23 @@ class SizeNeeded(ModelError):
         self.size = size
 
 
+class SameSize(ModelError):
+    """Two axes that the file leaves open under different names have one size: start again so."""
+
+    def __init__(self, node: str, message: str, axes: tuple[tuple[str, int], ...]) -> None:
+        super().__init__(node, message)
+        self.axes = axes
+
+
+class RoleNeeded(ModelError):
+    """An axis was taken for something else than it turns out to be: start again with its role."""
+
+    def __init__(self, node: str, message: str, atom: str, role: str) -> None:
+        super().__init__(node, message)
+        self.atom = atom
+        self.role = role
+
+
 @dataclass(frozen=True)
 class OnnxNode:
     """A node with the values of its inputs (None: absent) and its attributes as Python values.
@@ -162,7 +179,10 @@ class Walk:
     after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
     tensor of integers -> the axis that counts those of one step. derived: time axes of
     which the length follows from that of an input. settled: (tensor, scale, offset) -> the result
-    of the layer that computes these.
+    of the layer that computes these. guessed: atoms of which the role is the usual one, until an
+    operator tells; told: names of atoms -> roles that an earlier visit found out. kinds: inputs of
+    integers -> their type in the file; real: those of which the integers are data. alike_sizes:
+    pairs of (input, axis) of one size, whatever the file calls it, that an earlier visit found.
     """
 
     opset: int
@@ -182,6 +202,11 @@ class Walk:
     limits: dict[str, int] = field(default_factory=dict)
     columns: dict[str, Axis] = field(default_factory=dict)
     settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
+    guessed: set[Atom] = field(default_factory=set)
+    kinds: dict[str, type[Any]] = field(default_factory=dict)
+    real: set[str] = field(default_factory=set)
+    alike_sizes: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0
@@ -207,11 +232,14 @@ class Walk:
         for atom in axis:
             known = self.roles.setdefault(atom, role)
             if known != role:
-                raise ModelError(
-                    node.label,
-                    f"uses the model's {known} axis (of {atom.size}) as its {role} axis; not "
-                    "supported: is a transpose missing, or batch_first wrong?",
+                message = (
+                    f"uses the model's {known} axis (of {'any size' if atom.open else atom.size}) "
+                    f"as its {role} axis; not supported: is a transpose missing, or batch_first "
+                    "wrong?"
                 )
+                if atom in self.guessed:
+                    raise RoleNeeded(node.label, message, atom.name, role)
+                raise ModelError(node.label, message)
 
     def role(self, axis: Axis) -> str:
         """The role of an axis, "" for one of size 1, of several atoms, or not known yet."""
@@ -252,6 +280,6 @@ class Walk:
 
     def need_size(self, node: OnnxNode, axis: Axis, size: int, message: str) -> ModelError:
         """The error of an axis that should be `size`: curable where the file leaves it open."""
-        if len(axis) == 1 and axis[0] in self.open_axes:
+        if len(axis) == 1 and axis[0] in self.open_axes and axis[0].size != size:
             return SizeNeeded(node.label, message, self.open_axes[axis[0]], size)
         return ModelError(node.label, message)
