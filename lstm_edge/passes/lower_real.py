@@ -20,6 +20,7 @@ from lstm_edge.passes.lower import (
     in_memory,
     integers,
     lower,
+    of_its_own,
     restart,
     taken,
     tapped,
@@ -146,7 +147,7 @@ class RealRules:
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """Float results are kept as they are."""
-        return in_memory(self.builder, value, place.name)
+        return of_its_own(self.builder, value, result, place)
 
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values, or zeros."""
