@@ -86,11 +86,12 @@ def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:
     primes = [atom.size for atom in walk.open_axes]
 
     def shown(found: re.Match[str]) -> str:
-        number = int(found[0])
-        prime = next((p for p in primes if number and number % p == 0), None)
-        if prime is None:
-            return found[0]
-        return "?" if number == prime else f"? * {number // prime}"
+        number, marks = int(found[0]), []
+        for prime in primes:
+            if number and number % prime == 0:
+                marks.append("?")
+                number //= prime
+        return " * ".join([*marks, *([str(number)] if number != 1 or not marks else [])])
 
     message = str(error).removeprefix(f"{error.node}: ")
     return ModelError(error.node, re.sub(r"(?<![\w.'])\d{4,}(?![\w.'])", shown, message))

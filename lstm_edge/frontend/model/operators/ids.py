@@ -41,8 +41,6 @@ INTEGERS: Mapping[int, type[np.integer[Any]]] = {
     TensorProto.INT64: np.int64,
 }
 """Element types of integers that can be looked up, or be data."""
-REALS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
-"""Element types of real numbers."""
 MOST_TRIED = 2**16
 """Integers for which arithmetic on them is tried."""
 MOST_CLASSES = 2**10
@@ -108,12 +106,34 @@ def cast(walk: Walk, node: OnnxNode) -> list[Value]:
     return [replace(view, ids=integers(node.attributes["to"]))]
 
 
-def as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
-    """Integers of an input that are cast to real numbers: data, scaled and shifted where the graph
-    did that before; None for any other function of them, and for what the model computes.
+def with_data(walk: Walk, node: OnnxNode) -> OnnxNode:
+    """The node with integers of an input as data, where they were cast to real numbers and it does
+    with them what is done with data.
     """
-    if walk.draft.producer(view.tensor) is not None or view.ids is None:
+    views = [v for v in node.inputs if isinstance(v, View) and v.ids is not None]
+    alone = len(views) == sum(isinstance(v, View) for v in node.inputs)
+    numbers = (v for v in node.inputs if isinstance(v, np.ndarray))
+    counted = node.op in NUMBERWISE and alone and all(v.size == 1 for v in numbers)
+    if not views or counted or node.op in MOVES or node.op in ("Gather", "OneHot"):
+        return node
+    data = {id(v): d for v in views if (d := _as_data(walk, node, v)) is not None}
+    return replace(node, inputs=tuple(data.get(id(v), v) for v in node.inputs))
+
+
+def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
+    """Integers of an input that were cast to real numbers, scaled and shifted where the graph did
+    that; None for any other function of them, and for what the model computes.
+    """
+    assert view.ids is not None
+    real = view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
+    if walk.draft.producer(view.tensor) is not None or not real:
         return None
+    if view.tensor in walk.limits:
+        raise ModelError(
+            node.label,
+            f"{node.op} reads integers as numbers that an embedding looks up, or that count steps; "
+            "not supported: give the numbers as an input of float32 of their own, too",
+        )
     tried = np.arange(-MOST_TRIED // 2, MOST_TRIED, dtype=np.int64)
     kind = walk.kinds.get(view.tensor)
     if kind is not None:
@@ -252,10 +272,6 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return lookup(walk, node)
     if node.op == "OneHot" and node.inputs[0] is view:
         return one_hot(walk, node)
-    if node.op == "Cast" and node.attributes.get("to") in REALS:
-        data = as_data(walk, node, view)
-        if data is not None:
-            return [data]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
     raise _not_ids(node, view)

@@ -23,7 +23,7 @@ from lstm_edge.frontend.model.operators import (
     window,
 )
 from lstm_edge.frontend.model.operators import reduce as reduction
-from lstm_edge.frontend.model.operators.ids import run_ids
+from lstm_edge.frontend.model.operators.ids import run_ids, with_data
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 
@@ -157,6 +157,7 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
             f"reads input {foreign.name!r} of type {foreign.kind}, which is not supported yet; "
             "only inputs of float32, and of int32 or int64 that are looked up, are",
         )
+    node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
     if integers is not None:
         return integers
