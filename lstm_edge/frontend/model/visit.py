@@ -41,7 +41,8 @@ from lstm_edge.frontend.model.walk import (
     label_of,
 )
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
-from lstm_edge.ir.model import Layer, Model, Port, operands_of, results_of
+from lstm_edge.ir.model import Model, Port
+from lstm_edge.layers.embedding import is_embedding
 
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""
@@ -249,8 +250,8 @@ def _read(walk: Walk, outputs: set[str]) -> set[str]:
     """Tensors that the outputs are computed from, directly or not."""
     read = outputs | {given.result for given in walk.given_states}
     for node in reversed(walk.draft.nodes):
-        if read.intersection(results_of(node)):
-            read.update(operands_of(node))
+        if read.intersection(node.makes):
+            read.update(node.reads)
     return read
 
 
@@ -265,12 +266,8 @@ def _check_state_only(name: str, view: View, read: set[str]) -> None:
 def _limit(walk: Walk, label: str, view: View) -> int:
     """The limit of an input of integers, 0 for real numbers; refuses one that is both."""
     limit = walk.limits.get(view.tensor, 0)
-    readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
-    looked_up = [
-        isinstance(n, Layer)
-        and (n.cell.name == "embedding" or n.inputs.get("length") == view.tensor)
-        for n in readers
-    ]
+    readers = [n for n in walk.draft.nodes if view.tensor in n.reads]
+    looked_up = [is_embedding(n) or n.inputs.get("length") == view.tensor for n in readers]
     if (limit or view.ids is not None) and not all(looked_up):
         other = readers[looked_up.index(False)]
         raise ModelError(
