@@ -118,7 +118,7 @@ def test_twelve_bits_are_better_than_eight(seed: int, cell: str) -> None:
 
 def in_units(model: Model, units: np.ndarray) -> Model:
     """The same model for inputs that are `units` times larger, feature by feature."""
-    first = next(n for n in model.layers)
+    first = model.layers[0]
     params = {
         name: (w / units).astype(np.float32) if name.startswith("W_") else w
         for name, w in first.op.params.items()
@@ -150,7 +150,7 @@ def test_the_units_of_the_sensors_do_not_matter(seed: int, bits: int) -> None:
 def test_an_input_far_from_zero_has_its_zero_point(bits: int) -> None:
     """Each feature lies between 1000 and 1001; one scale around zero would be far too coarse."""
     model = well_behaved(0, read="steps", head=(), front=(), cell="plain", features=3, hidden=(8,))
-    first = next(n for n in model.layers)
+    first = model.layers[0]
     params = dict(first.op.params)
     for name, weights in first.op.params.items():
         if name.startswith("W_"):

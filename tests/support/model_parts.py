@@ -98,7 +98,7 @@ def add_reader(draft: Draft) -> None:
     elif c.read in REDUCED:
         _reduce(draft, c.read)
     elif c.read == "joined":
-        layers = [n for n in draft.layers if n.op.cell.states]
+        layers = [n for n in draft.nodes if is_a(n, Layer) and n.op.cell.states]
         parts = [end(draft, n, n.outputs["y" if c.lengths else "h"]) for n in layers]
         if "hidden" in c.cut:
             parts = [cut(draft, part) for part in parts]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.ir.model import Floats, Model, Port
+from lstm_edge.ir.model import Floats, Layer, Model, Port, is_a
 from tests.support.choices import LAYOUTS, draw_choices
 from tests.support.draft import EXTRA_UNITS, Draft
 from tests.support.model_parts import (
@@ -121,7 +121,7 @@ def _limit(name: str, tensor: str, draft: Draft) -> int:
     if name == "length":
         steps = draft.choices.steps
         return ANY_LENGTH if steps is None else steps + 1
-    makers = {t: n for n in draft.layers for t in n.makes}
+    makers = {t: n for n in draft.nodes if is_a(n, Layer) for t in n.makes}
     maker = makers.get(tensor)
     if maker is None or maker.op.cell.name != "argmax":
         return 0
