@@ -16,6 +16,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.sketch import needed
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
@@ -32,16 +33,10 @@ from lstm_edge.frontend.model.states import (
     state_inputs,
     state_output,
 )
-from lstm_edge.frontend.model.walk import (
-    Foreign,
-    OnnxNode,
-    Value,
-    Walk,
-    attributes_of,
-    label_of,
-)
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
-from lstm_edge.ir.model import Layer, Model, Port, operands_of, results_of
+from lstm_edge.ir.model import Model, Port
+from lstm_edge.layers.embedding import is_embedding
 
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""
@@ -271,8 +266,8 @@ def _read(walk: Walk, outputs: set[str]) -> set[str]:
     """Tensors that the outputs are computed from, directly or not."""
     read = outputs | {given.result for given in walk.given_states}
     for node in reversed(walk.draft.nodes):
-        if read.intersection(results_of(node)):
-            read.update(operands_of(node))
+        if read.intersection(node.makes):
+            read.update(node.reads)
     return read
 
 
@@ -287,12 +282,8 @@ def _check_state_only(name: str, view: View, read: set[str]) -> None:
 def _limit(walk: Walk, label: str, view: View) -> int:
     """The limit of an input of integers, 0 for real numbers; refuses one that is both."""
     limit = walk.limits.get(view.tensor, 0)
-    readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
-    looked_up = [
-        isinstance(n, Layer)
-        and (n.cell.name == "embedding" or n.inputs.get("length") == view.tensor)
-        for n in readers
-    ]
+    readers = [n for n in walk.draft.nodes if view.tensor in n.reads]
+    looked_up = [is_embedding(n) or n.inputs.get("length") == view.tensor for n in readers]
     if (limit or view.ids is not None) and view.tensor in walk.real and not any(looked_up):
         return 0
     if (limit or view.ids is not None) and not all(looked_up):

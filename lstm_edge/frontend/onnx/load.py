@@ -18,7 +18,7 @@ from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port, Slice
+from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Work
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
@@ -172,12 +172,18 @@ def _fingerprint(model: Model) -> object:
     )
 
 
-def _node_fingerprint(node: Node) -> object:
-    if isinstance(node, LastStep | FirstStep | Concat | Slice):
-        return node
-    if isinstance(node, DenseOverTime):
-        return (node.name, node.input, node.output, node.weights.tobytes(), node.bias.tobytes())
-    arrays = [(k, a.shape, a.tobytes()) for k, a in (*node.params.items(), *node.initial.items())]
-    equations = [(e.kind, e.name, e.value) for e in walk_expressions(*node.cell.results.values())]
-    names = (dict(node.inputs), dict(node.outputs))
-    return (node.name, node.cell.name, node.reverse, node.window, equations, names, arrays)
+def _node_fingerprint(node: Node[Work]) -> object:
+    return (node.name, dict(node.inputs), dict(node.outputs), _work_fingerprint(node.op))
+
+
+def _work_fingerprint(op: Work) -> object:
+    match op:
+        case DenseOverTime(weights, bias):
+            return (weights.shape, weights.tobytes(), bias.tobytes())
+        case Layer(cell, params, initial):
+            arrays = [(k, a.shape, a.tobytes()) for k, a in (*params.items(), *initial.items())]
+            equations = [
+                (e.kind, e.name, e.value) for e in walk_expressions(*cell.results.values())
+            ]
+            return (cell.name, op.reverse, op.window, dict(op.units), equations, arrays)
+    return op

@@ -19,8 +19,10 @@ from lstm_edge.frontend.model.operators.features import (
 )
 from lstm_edge.frontend.model.operators.linear import dense_layer
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.model import DenseOverTime, FirstStep, Floats, LastStep, Layer
+from lstm_edge.ir.model import DenseOverTime, Floats, is_a
+from lstm_edge.layers.dense import is_dense
 from lstm_edge.layers.elementwise import pair
+from lstm_edge.layers.embedding import is_embedding
 from lstm_edge.layers.functions import ALONE, one_number
 
 Doubles = npt.NDArray[np.float64]
@@ -175,12 +177,10 @@ def scaled(
     """
     factor = np.ones(1) if scale is None else scale
     shift = np.zeros(1) if offset is None else offset
-    made_by = walk.draft.producer(view.tensor)
-    if isinstance(made_by, LastStep | FirstStep):
-        inner = scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
-        last = isinstance(made_by, LastStep)
-        step = walk.draft.last_step if last else walk.draft.first_step
-        return replace(inner, tensor=step(inner.tensor, made_by.source))
+    step = walk.draft.step_of(view.tensor)
+    if step is not None:
+        inner = scaled(walk, node, replace(view, tensor=step.inputs["x"]), scale, offset)
+        return replace(inner, tensor=walk.draft.step(inner.tensor, step.op.at, step.source))
     found = _into(walk, node, view, factor, shift)
     walk.draft.fold(found.tensor, factor, shift, node.label, was=view.tensor)
     return found
@@ -189,20 +189,22 @@ def scaled(
 def _into(walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles) -> View:
     """`factor * view + shift` by what made the view, or by what will read it."""
     made_by = walk.draft.producer(view.tensor)
-    if isinstance(made_by, Layer) and made_by.cell.name == "dense" and not view.pending:
-        weights, bias = _affine_rows(made_by.params["W_y"], made_by.params["b_y"], factor, shift)
+    if is_dense(made_by) and not view.pending:
+        weights, bias = _affine_rows(
+            made_by.op.params["W_y"], made_by.op.params["b_y"], factor, shift
+        )
         x = made_by.inputs["x"]
         return replace(view, tensor=dense_layer(walk, x, weights, bias, made_by.source))
-    if isinstance(made_by, Layer) and made_by.cell.name == "embedding" and not view.pending:
-        entries = made_by.params["E"] * factor + shift
+    if is_embedding(made_by) and not view.pending:
+        entries = made_by.op.params["E"] * factor + shift
         params = {"E": np.ascontiguousarray(entries, np.float32)}
         x, units = made_by.inputs["x"], entries.shape[1]
-        made = walk.draft.layer("embedding", made_by.cell, x, units, params, made_by.source)
+        made = walk.draft.layer("embedding", made_by.op.cell, x, units, params, made_by.source)
         return replace(view, tensor=made["y"])
-    if isinstance(made_by, DenseOverTime) and not view.pending:
-        rows, bias = _affine_rows(made_by.weights, made_by.bias, factor, shift)
+    if made_by is not None and is_a(made_by, DenseOverTime) and not view.pending:
+        rows, bias = _affine_rows(made_by.op.weights, made_by.op.bias, factor, shift)
         tensor = walk.draft.dense_over_time(
-            made_by.input, rows.astype(np.float32), bias.astype(np.float32), made_by.source
+            made_by.inputs["x"], rows.astype(np.float32), bias.astype(np.float32), made_by.source
         )
         return replace(view, tensor=tensor)
     return replace(

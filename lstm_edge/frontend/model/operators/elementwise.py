@@ -14,7 +14,7 @@ from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, param
+from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, param, sigmoid
 from lstm_edge.layers.elementwise import PAIRS, where
 from lstm_edge.layers.functions import ALONE, one_number
 
@@ -78,7 +78,7 @@ def celu(walk: Walk, node: OnnxNode) -> list[Value]:
 def swish(walk: Walk, node: OnnxNode) -> list[Value]:
     """x * sigmoid(alpha * x)."""
     alpha = float(node.attributes.get("alpha", 1.0))
-    return [_of_one(walk, node, "swish", lambda x: x * functions.sigmoid(x * alpha))]
+    return [_of_one(walk, node, "swish", lambda x: x * sigmoid(x * alpha))]
 
 
 def power(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -110,13 +110,10 @@ def prelu(walk: Walk, node: OnnxNode) -> list[Value]:
 def extreme(walk: Walk, node: OnnxNode) -> list[Value]:
     """Max and Min of any number of tensors and constants."""
     name = "larger" if node.op == "Max" else "smaller"
-    result = node.inputs[0]
-    for other in node.inputs[1:]:
-        both_known = isinstance(result, np.ndarray) and isinstance(other, np.ndarray)
-        if both_known:
-            result = (np.maximum if node.op == "Max" else np.minimum)(result, other)
-        else:
-            result = combined(walk, node, name, PAIRS[name], (result, other))
+    views = [v for v in node.inputs if isinstance(v, View)]
+    result = views[0]
+    for other in [*views[1:], *(v for v in node.inputs if not isinstance(v, View))]:
+        result = combined(walk, node, name, PAIRS[name], (result, other))
     return [result]
 
 

@@ -25,7 +25,6 @@ from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import check_finite
-from lstm_edge.ir.model import FirstStep, LastStep
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
@@ -193,7 +192,7 @@ def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
         check_finite(f"{node.label}, table", table.astype(np.float32))
     rows = _rows(walk, node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
-    if isinstance(walk.draft.producer(ids.tensor), LastStep | FirstStep):
+    if walk.draft.step_of(ids.tensor) is not None:
         raise ModelError(node.label, "looks up an id of one step of a sequence; not supported yet")
     if walk.draft.producer(ids.tensor) is not None and known > len(rows):
         raise ModelError(
@@ -292,8 +291,8 @@ def _not_ids(node: OnnxNode, view: View) -> ModelError:
 def check_ids(walk: Walk, label: str, view: View) -> int:
     """The limit of an output of integers, which must be those of ArgMax."""
     assert view.ids is not None
-    maker = walk.draft.producer(view.tensor)
-    whole = maker.input if isinstance(maker, LastStep | FirstStep) else view.tensor
+    step = walk.draft.step_of(view.tensor)
+    whole = view.tensor if step is None else step.inputs["x"]
     limit = walk.limits.get(whole)
     if walk.draft.producer(whole) is None or limit is None:
         raise ModelError(label, "is computed from integers alone; remove it")
