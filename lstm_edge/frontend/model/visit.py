@@ -50,7 +50,6 @@ class Graph:
     constants: Mapping[str, npt.NDArray[Any]]
     inputs: tuple[ValueInfoProto, ...]
     outputs: tuple[str, ...]
-    opset: int
     sha256: str
     warnings: tuple[str, ...] = ()
 
@@ -71,7 +70,6 @@ def graph_of(file: OnnxFile) -> Graph:
         constants=constants,
         inputs=tuple(i for i in graph.input if i.name not in stored),
         outputs=tuple(o.name for o in graph.output),
-        opset=file.opset,
         sha256=file.sha256,
         warnings=file.warnings,
     )
@@ -168,7 +166,7 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
         results: list[Value] = [known[0]]
     elif plain and (shape_only or len(known) == len(present)):
         arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
-        results = list(fold(label, proto, arrays, walk.opset))  # type: ignore[arg-type]
+        results = list(fold(label, proto, arrays))  # type: ignore[arg-type]
     elif len(known) == len(present):
         raise unsupported(label, proto.op_type, proto.domain)
     else:
@@ -179,7 +177,6 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
             tuple(proto.input),
             tuple(proto.output),
             attributes_of(proto),
-            walk.opset,
         )
         results = run_node(walk, node, proto.domain)
     names = (

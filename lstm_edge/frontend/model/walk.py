@@ -69,7 +69,6 @@ class OnnxNode:
     input_names: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
-    opset: int
 
     def view(self, k: int) -> View:
         """Input `k`, which must be data that the model computes."""
@@ -158,7 +157,6 @@ class Walk:
     pairs of (input, axis) of one size, whatever the file calls it, that an earlier visit found.
     """
 
-    opset: int
     draft: Draft = field(default_factory=Draft)
     values: dict[str, Value] = field(default_factory=dict)
     roles: dict[Atom, str] = field(default_factory=dict)

@@ -59,7 +59,7 @@ def _solve(
     told: dict[str, str] = {}
     alike: list[tuple[tuple[str, int], ...]] = []
     while True:
-        walk = Walk(graph.opset)
+        walk = Walk()
         walk.told.update(told)
         walk.alike_sizes.extend(alike)
         try:

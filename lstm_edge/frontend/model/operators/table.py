@@ -86,25 +86,25 @@ OPERATORS: Mapping[str, Operator] = {
     "HardSigmoid": _operator(activation.elementwise, "alpha beta"),
     "Softplus": _operator(activation.elementwise),
     "Softsign": _operator(activation.elementwise),
-    "Clip": _operator(activation.clip, "min max"),
+    "Clip": _operator(activation.clip),
     "Softmax": _operator(activation.softmax, "axis"),
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
-    "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum spatial training_mode"),
+    "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),
     "Identity": _operator(move.identity, "rows"),
-    "Dropout": _operator(move.dropout, "ratio seed"),
+    "Dropout": _operator(move.dropout, "seed"),
     "Cast": _operator(ids.cast, "to saturate"),
     "Expand": _operator(move.expand),
     "Transpose": _operator(move.transpose, "perm"),
     "Reshape": _operator(move.reshape, "allowzero"),
     "Flatten": _operator(move.flatten, "axis"),
-    "Squeeze": _operator(move.squeeze, "axes"),
-    "Unsqueeze": _operator(move.unsqueeze, "axes"),
-    "Split": _operator(join.split, "axis split num_outputs"),
+    "Squeeze": _operator(move.squeeze),
+    "Unsqueeze": _operator(move.unsqueeze),
+    "Split": _operator(join.split, "axis num_outputs"),
     "Concat": _operator(join.concat, "axis"),
     "Gather": _operator(select.gather, "axis"),
-    "Slice": _operator(select.slice_, "starts ends axes"),
+    "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
     "MaxPool": _operator(
         window.pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"
@@ -112,19 +112,10 @@ OPERATORS: Mapping[str, Operator] = {
     "AveragePool": _operator(
         window.pool, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"
     ),
-    "ReduceMean": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
-    "ReduceSum": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
-    "ReduceMax": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
-    "ReduceMin": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
     **{
-        name: _operator(reduction.reduce, "axes keepdims noop_with_empty_axes")
-        for name in (
-            "ReduceL1",
-            "ReduceL2",
-            "ReduceSumSquare",
-            "ReduceLogSum",
-            "ReduceLogSumExp",
-        )
+        name: _operator(reduction.reduce, "keepdims noop_with_empty_axes")
+        for name in reduction.KINDS
+        if name.startswith("Reduce")
     },
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "GlobalAveragePool": _operator(reduction.global_pool),
