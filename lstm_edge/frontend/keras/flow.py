@@ -13,8 +13,7 @@ from lstm_edge.frontend.keras.weights import Weights
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.functions import Function
 from lstm_edge.ir.expr import Cell, input_vector
-from lstm_edge.ir.model import Layer
-from lstm_edge.layers.dense import dense
+from lstm_edge.layers.dense import dense, is_dense
 from lstm_edge.layers.normalize import LARGEST_OFFSET, scale_layer
 
 Doubles = npt.NDArray[np.float64]
@@ -152,10 +151,9 @@ def scaled(call: Call, flow: Flow, scale: Doubles, offset: Doubles) -> Flow:
     """scale * flow + offset: in the dense layer that made it, else left to the next weights."""
     not_flat(call, flow)
     made_by = call.draft.producer(flow.tensor)
-    dense_before = isinstance(made_by, Layer) and made_by.cell.name == "dense"
-    if isinstance(made_by, Layer) and dense_before and flow.scale is None and flow.offset is None:
-        weights = made_by.params["W_y"].astype(np.float64) * scale[:, None]
-        bias = made_by.params["b_y"].astype(np.float64) * scale + offset
+    if is_dense(made_by) and flow.scale is None and flow.offset is None:
+        weights = made_by.op.params["W_y"].astype(np.float64) * scale[:, None]
+        bias = made_by.op.params["b_y"].astype(np.float64) * scale + offset
         tensor = dense_layer(call, made_by.inputs["x"], weights, bias, made_by.source)
         call.draft.fold(tensor, scale, offset, call.label, was=flow.tensor)
         return replace(flow, tensor=tensor)

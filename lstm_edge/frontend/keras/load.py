@@ -17,7 +17,7 @@ from lstm_edge.frontend.keras.inputs import input_port, state_ports
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.names import unique
-from lstm_edge.ir.model import Model, Port, operands_of, results_of
+from lstm_edge.ir.model import Model, Port
 
 Named = list[tuple[str, Flow]]
 
@@ -76,8 +76,8 @@ def _read(walk: Walk, outputs: list[Port], shown: list[DraftState]) -> set[str]:
     read |= {tensor for port in shown for tensor, _, _ in port.parts}
     read |= {result for _, result, _ in walk.found.given}
     for node in reversed(walk.draft.nodes):
-        if read.intersection(results_of(node)):
-            read.update(operands_of(node))
+        if read.intersection(node.makes):
+            read.update(node.reads)
     return read
 
 
