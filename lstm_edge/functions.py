@@ -26,7 +26,7 @@ def clamp(x: Expr, low: float, high: float) -> Expr:
 
 def affine_function(x: Expr, alpha: float, beta: float) -> Expr:
     """alpha * x + beta."""
-    return x * alpha + beta
+    return x if (alpha, beta) == (1.0, 0.0) else x * alpha + beta
 
 
 def leaky_relu(x: Expr, alpha: float, _: float) -> Expr:
@@ -95,3 +95,17 @@ ACTIVATIONS: dict[str, Activation] = {
     "Softplus": Activation(0, 0.0, 0.0, lambda x, _, __: softplus(x)),
 }
 """The eleven functions of the ONNX specification."""
+
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+"""Klambauer et al. 2017."""
+
+MORE: dict[str, Activation] = {
+    "Exp": Activation(0, 0.0, 0.0, lambda x, _, __: exponential(x)),
+    "Selu": Activation(0, 0.0, 0.0, lambda x, _, __: elu(x, _SELU_ALPHA, 0.0) * _SELU_SCALE),
+    "Celu": Activation(0, 0.0, 0.0, lambda x, _, __: elu(x, 1.0, 0.0)),
+    "Swish": Activation(0, 0.0, 0.0, lambda x, _, __: x * sigmoid(x)),
+    "HardSwish": Activation(0, 0.0, 0.0, lambda x, _, __: x * hard_sigmoid(x, 1.0 / 6.0, 0.5)),
+    "Clip": Activation(2, None, None, clamp),
+    "TanhShrink": Activation(0, 0.0, 0.0, lambda x, _, __: x - tanh(x)),
+}
+"""Functions of Keras, which its recurrent layers may have; those of ONNX' operators have not."""

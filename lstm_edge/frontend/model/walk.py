@@ -20,6 +20,10 @@ Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
 
+LABELLED = ("layer '", "output '")
+"""How names begin that are labels: those of layers of Keras, of which nodes were made."""
+
+
 @dataclass(frozen=True)
 class Foreign:
     """A graph input that no supported operator takes, for instance bool."""
@@ -98,8 +102,15 @@ class OnnxNode:
         return array.astype(np.float64)
 
 
+def is_labelled(node: NodeProto) -> bool:
+    """Whether the name of a node is its label: it was made of a layer of Keras."""
+    return bool(node.name.startswith(LABELLED))
+
+
 def label_of(node: NodeProto) -> str:
     """How messages name a node: by its name, else by its first output."""
+    if is_labelled(node):
+        return str(node.name)
     if node.name:
         return f"{node.op_type} {node.name!r}"
     output = next((name for name in node.output if name), "")

@@ -8,7 +8,7 @@ from onnx import NodeProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.sketch import Sketch, needed
-from lstm_edge.frontend.model.walk import label_of
+from lstm_edge.frontend.model.walk import is_labelled, label_of
 
 Source = tuple[object, ...]
 """How a tensor comes about: equal for tensors that hold the same numbers."""
@@ -26,6 +26,8 @@ def refuse_shared_states(sketch: Sketch) -> None:
     inputs = {value.name: value for value in sketch.inputs}
     for node in sketch.nodes:
         if node.op_type != "LSTM" or len(node.input) < 7 or not all(node.input[5:7]):
+            continue
+        if is_labelled(node):  # no exporter between: Keras' own file says so
             continue
         states = [_source(sketch, name, makers) for name in node.input[5:7]]
         root = str(states[0][-1])

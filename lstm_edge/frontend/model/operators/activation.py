@@ -12,7 +12,7 @@ from lstm_edge.frontend.model.axes import View, describe
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import check_finite
-from lstm_edge.functions import ACTIVATIONS
+from lstm_edge.functions import ACTIVATIONS, MORE
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import (
     activation,
@@ -29,7 +29,7 @@ LARGEST_BOUND = 1e6
 
 def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
     """One of the functions that act on each number alone, whatever the axes."""
-    form = ACTIVATIONS[node.op]
+    form = (ACTIVATIONS | MORE)[node.op]
     alpha = float(node.attributes.get("alpha", form.alpha))
     beta = float(node.attributes.get("beta", form.beta))
     if not math.isfinite(alpha) or not math.isfinite(beta):

@@ -55,7 +55,8 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
             continue
         role = walk.role(view.axes[k])
         if role == "time":
-            view = settled(walk, view, node.label)
+            # a mean of scaled steps is the scaled mean
+            view = view if KINDS[node.op] == "mean" else settled(walk, view, node.label)
             tensor = walk.draft.reduce(KINDS[node.op], view.tensor, node.label)
             view = replace(view, tensor=tensor, axes=_at(view.axes, k))
         elif role == "feature":
