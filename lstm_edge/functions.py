@@ -233,7 +233,6 @@ ACTIVATIONS: dict[str, Activation] = {
 MORE: dict[str, Activation] = {
     "Exp": Activation(0, 0.0, 0.0, lambda x, _, __: exponential(x)),
     "Selu": Activation(0, 0.0, 0.0, lambda x, _, __: selu(x)),
-    "Celu": Activation(1, 1.0, 0.0, lambda x, alpha, _: celu(x, alpha)),
     "Swish": Activation(0, 0.0, 0.0, lambda x, _, __: swish(x)),
     "HardSwish": Activation(0, 0.0, 0.0, lambda x, _, __: hard_swish(x)),
     "Gelu": Activation(0, 0.0, 0.0, lambda x, _, __: gelu(x)),

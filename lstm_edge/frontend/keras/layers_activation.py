@@ -53,7 +53,7 @@ FUNCTIONS: Mapping[str | None, Function] = {
     "tanh": _of("Tanh"),
     "hard_tanh": _clip(-1.0, 1.0),
     "elu": _of("Elu", alpha=1.0),
-    "celu": _of("Celu"),
+    "celu": _of("Elu", alpha=1.0),
     "selu": _of("Selu"),
     "exponential": _of("Exp"),
     "softplus": _of("Softplus"),

@@ -24,9 +24,6 @@ from lstm_edge.frontend.onnx.file import OnnxFile
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
-OPSET = 20
-"""The version of the operators that layers become."""
-
 Shape = tuple[int | None, ...]
 """Sizes of a tensor behind its batch axis, None where one is open."""
 
@@ -141,7 +138,7 @@ class Net:
         outputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.outputs
         ]
-        opened = OnnxFile(GraphProto(name="keras"), OPSET, sha256)
+        opened = OnnxFile(GraphProto(name="keras"), sha256)
         sketch = Sketch(opened, self.nodes, [*self.inputs.values()], outputs, self.constants)
         return sketch.file()
 
