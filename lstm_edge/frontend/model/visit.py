@@ -18,6 +18,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.sketch import needed
+from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
@@ -34,7 +35,7 @@ from lstm_edge.frontend.model.states import (
     state_output,
 )
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.frontend.onnx.file import OnnxFile
 from lstm_edge.ir.model import Model, Port
 from lstm_edge.layers.embedding import is_embedding
 
