@@ -15,7 +15,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe
 from lstm_edge.frontend.model.finish import DraftState
 from lstm_edge.frontend.model.operators.features import grid_of
-from lstm_edge.frontend.model.walk import InputPart, OnnxNode, Walk
+from lstm_edge.frontend.model.walk import InputPart, OnnxNode, RoleNeeded, Walk
 
 Places = tuple[int, ...]
 
@@ -52,6 +52,9 @@ def check_parts(walk: Walk, needed: set[str]) -> None:
             name, axis = part.atom.name.rsplit(" ", 1)
             made = walk.draft.producer(tensor)
             known = walk.roles.get(part.atom)
+            usual = part.atom.name.rsplit(" ", 1)[1] != "2" and part.atom.name not in walk.told
+            if known == "time" or (known is None and usual):
+                raise RoleNeeded(name, "takes steps of an input", part.atom.name, "time")
             which = f"the {known} axis" if known else f"axis {axis}"
             raise ModelError(
                 f"input {name!r}" if made is None else made.source,
