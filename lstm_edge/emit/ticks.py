@@ -107,7 +107,7 @@ def emits(program: Program) -> str:
             program.name, "has outputs at different rates; compile a model for each of them"
         )
     _, clock = clocks.pop()
-    return _condition(clock, str(program.steps), clock.extra)
+    return _condition(clock, str(program.steps), max(0, clock.extra))
 
 
 def wrap(program: Program) -> tuple[int, int]:

@@ -45,6 +45,14 @@ def input_part(walk: Walk, view: View, axis: int, wanted: list[int], source: str
     return View(tensor, (*view.axes[:axis], new, *view.axes[axis + 1 :]))
 
 
+def check_sequences(walk: Walk) -> None:
+    """Parts of an input of which the axis turned out to be that of time are steps."""
+    for part in walk.input_parts.values():
+        if part.kept is not None and walk.roles.get(part.atom) == "time":
+            name = part.atom.name.rsplit(" ", 1)[0]
+            raise RoleNeeded(f"input {name!r}", "takes some of its steps", part.atom.name, "time")
+
+
 def check_parts(walk: Walk, needed: set[str]) -> None:
     """Parts of inputs that layers read must be parts of their features."""
     for tensor, part in walk.input_parts.items():
