@@ -37,7 +37,7 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.passes.sweeps import Sweeps, Turn, is_plain_dense
 
-REDUCTIONS = {"total": "sum", "largest": "max"}
+REDUCTIONS = {"argmax": "argmax", "total": "sum", "largest": "max"}
 """Kinds of expressions that make one number of all units -> their operations."""
 
 
@@ -225,6 +225,8 @@ def _lower_layer(
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, V] = {}
     for result, root in cell.results.items():
+        if result not in states and result not in layer.outputs:
+            continue
         for node in walk(root):
             if id(node) in values:
                 continue
@@ -290,15 +292,12 @@ def in_memory(b: Builder, x: Value, name: str) -> Value:
     return copied(b, x, f"{name}_made") if x.name in b.constants else x
 
 
-def of_its_own(b: Builder, x: Value, result: str, place: Place) -> Value:
-    """The value of a result, which no later step changes: a constant, a state as it was, and an
-    input that becomes a state are copied.
+def own_result(b: Builder, x: Value, made: str, place: Place) -> Value:
+    """The value of a result under its own name: what is none of the layer's operations, a state as
+    it was, an input or a constant, is copied, as later steps and layers change it or know another.
+    made: the name that it has in the float program so far.
     """
-    layer = place.layer
-    states = {f"{layer.name}.{name}" for name in layer.op.cell.states}
-    if x.name in b.constants or x.name in states or (result in layer.op.cell.states and not b.makes(x)):
-        return copied(b, x, f"{place.name}_{result}_copy")
-    return x
+    return x if made == place.name else copied(b, x, place.name)
 
 
 def copied(b: Builder, x: Value, name: str) -> Value:

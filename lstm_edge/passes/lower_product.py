@@ -11,7 +11,7 @@ from lstm_edge.ir.model import DenseOverTime, Layer, Node
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
-from lstm_edge.passes.lift import Weighed, lift, lifts
+from lstm_edge.passes.lift import Weighed, lift, lifted_operand, lifts
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
 from lstm_edge.passes.numbers import Integer, Joined, Number, number
@@ -33,13 +33,14 @@ class Products:
     """The matrix products of the program that `builder` holds.
 
     storing: how operands get the width that a layer wants. lifts: layer -> how far operands are
-    shifted left.
+    shifted left. lifted: layer and value -> the value shifted left.
     """
 
     builder: Builder
     storing: Storing
     rounding: Rounding
     lifts: dict[str, dict[str, int]] = field(default_factory=dict)
+    lifted: dict[tuple[str, str], Value] = field(default_factory=dict)
 
     def affine(self, node: Expr, given: list[Integer], place: Place) -> Number:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
@@ -128,8 +129,11 @@ class Products:
         bits = self.lifts[layer].get(operand.value.name, 0)
         if not bits:
             return operand
-        name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
-        return lift(self.builder, operand, bits, f"{layer}.{name}_lifted")
+        key = (layer, operand.value.name)
+        if key not in self.lifted:
+            name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
+            self.lifted[key] = lift(self.builder, operand.value, bits, f"{layer}.{name}_lifted")
+        return lifted_operand(operand, self.lifted[key], bits)
 
     def _operands(
         self, x: Number | Joined, matrix: str, weights: Doubles, layer: str

@@ -78,6 +78,8 @@ def celu(walk: Walk, node: OnnxNode) -> list[Value]:
 def swish(walk: Walk, node: OnnxNode) -> list[Value]:
     """x * sigmoid(alpha * x)."""
     alpha = float(node.attributes.get("alpha", 1.0))
+    if alpha == 1.0:
+        return [_of_one(walk, node, "swish", functions.swish)]
     return [_of_one(walk, node, "swish", lambda x: x * sigmoid(x * alpha))]
 
 
@@ -103,7 +105,9 @@ def power(walk: Walk, node: OnnxNode) -> list[Value]:
 def prelu(walk: Walk, node: OnnxNode) -> list[Value]:
     """x, or slope * x below 0; one slope, or one for each feature."""
     if isinstance(node.inputs[1], View):
-        raise ModelError(node.label, "its slope is computed from the model's input; expected weights")
+        raise ModelError(
+            node.label, "its slope is computed from the model's input; expected weights"
+        )
     return [combined(walk, node, "prelu", functions.prelu, node.inputs)]
 
 
