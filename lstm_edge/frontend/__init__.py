@@ -86,14 +86,7 @@ def _baked_states(model: Model) -> list[str]:
 
 def _check_steps(model: Model) -> None:
     """What runs backward in time, or keeps an early step, needs a buffer of a known length."""
-    inputs = {port.tensor for port in model.inputs}
     for node in model.nodes:
-        if is_a(node, Step) and inputs.issuperset(node.reads):
-            raise ModelError(
-                node.label,
-                "takes one step of an input, which is not supported yet; feed that step as an "
-                "input of a model without it, or take the step after a layer",
-            )
         backward = is_a(node, Layer) and node.op.reverse and node.op.cell.states
         early = is_a(node, Step) and node.op.at != -1
         if model.steps is None and (backward or early):

@@ -29,6 +29,7 @@ from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, ma
 from lstm_edge.frontend.model.recurrent.weights import refuse_projection
 from lstm_edge.frontend.model.states import (
     check_parts,
+    check_sequences,
     is_sequence,
     pair,
     state_inputs,
@@ -198,6 +199,7 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
 
 def _model(graph: Graph, walk: Walk) -> Model:
     settle_roles(walk)
+    check_sequences(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
     sources = {
         name: replace(v, grid=walk.columns.get(v.tensor, v.grid))
