@@ -73,11 +73,15 @@ class Draft:
         reverse: bool | None = False,
         more: Mapping[str, str] | None = None,
         window: Window | None = None,
+        units: Mapping[str, int] | None = None,
     ) -> dict[str, str]:
         """Append a layer of the input x, and `more`; its result tensors by the cell's names."""
         outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
         inputs = {"x": x, **(more or {})}
-        layer = Layer(kind, cell, inputs, outputs, params, initial or {}, source, reverse, window)
+        first, sizes = initial or {}, units or {}
+        layer = Layer(
+            kind, cell, inputs, outputs, params, first, source, reverse, window, units=sizes
+        )
         self.nodes.append(layer)
         return outputs
 
