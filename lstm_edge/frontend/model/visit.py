@@ -49,7 +49,6 @@ class Graph:
     constants: Mapping[str, npt.NDArray[Any]]
     inputs: tuple[ValueInfoProto, ...]
     outputs: tuple[str, ...]
-    opset: int
     sha256: str
     warnings: tuple[str, ...] = ()
 
@@ -70,7 +69,6 @@ def graph_of(file: OnnxFile) -> Graph:
         constants=constants,
         inputs=tuple(i for i in graph.input if i.name not in stored),
         outputs=tuple(o.name for o in graph.output),
-        opset=file.opset,
         sha256=file.sha256,
         warnings=file.warnings,
     )
@@ -146,7 +144,7 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
     shape_only = proto.op_type in SHAPE_ONLY and isinstance(inputs[0], View)
     if plain and (shape_only or len(known) == len(present)):
         arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
-        results: list[Value] = list(fold(label, proto, arrays, walk.opset))  # type: ignore[arg-type]
+        results: list[Value] = list(fold(label, proto, arrays))  # type: ignore[arg-type]
     elif len(known) == len(present):
         raise unsupported(label, proto.op_type, proto.domain)
     else:
@@ -157,7 +155,6 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
             tuple(proto.input),
             tuple(proto.output),
             attributes_of(proto),
-            walk.opset,
         )
         results = run_node(walk, node, proto.domain)
     names = (

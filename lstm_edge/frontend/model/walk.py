@@ -52,7 +52,6 @@ class OnnxNode:
     input_names: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
-    opset: int
 
     def view(self, k: int) -> View:
         """Input `k`, which must be data that the model computes."""
@@ -138,7 +137,6 @@ class Walk:
     of the layer that computes these.
     """
 
-    opset: int
     draft: Draft = field(default_factory=Draft)
     values: dict[str, Value] = field(default_factory=dict)
     roles: dict[Atom, str] = field(default_factory=dict)

@@ -56,7 +56,7 @@ def _solve(
     tried. `sizes` receives what was chosen.
     """
     while True:
-        walk = Walk(graph.opset)
+        walk = Walk()
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:

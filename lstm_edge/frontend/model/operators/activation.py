@@ -44,11 +44,11 @@ def exp(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def clip(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Bounds are attributes before opset 11, then inputs; one that is huge bounds nothing."""
+    """A bound that is huge bounds nothing."""
     view = node.view(0)
     bounds: list[float | None] = []
     for k, name in enumerate(("min", "max"), start=1):
-        given = node.attributes.get(name) if node.opset < 11 else node.constant(k, name)
+        given = node.constant(k, name)
         array = np.asarray(math.inf if given is None else given, np.float64)
         if array.size != 1 or math.isnan(array.reshape(-1)[0]):
             raise ModelError(node.label, f"its {name} is not a number")
@@ -63,18 +63,13 @@ def clip(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Softmax or LogSoftmax over the features.
-
-    Before opset 13 it runs over all axes from `axis` on together, later over `axis` alone.
-    """
+    """Softmax or LogSoftmax over the features."""
     view = node.view(0)
     rank = len(view.axes)
-    axis = int(node.attributes.get("axis", 1 if node.opset < 13 else -1))
+    axis = int(node.attributes.get("axis", -1))
     if not -rank <= axis < rank:
         raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
-    first = axis % rank
-    last = rank if node.opset < 13 else first + 1
-    over = tuple(atom for one in view.axes[first:last] for atom in one)
+    over = view.axes[axis]
     features = walk.draft.size(view.tensor)
     whole = walk.pieces(over) == grid_of(walk, view)
     if not whole and (len(over) > 1 or (not over and features != 1)):

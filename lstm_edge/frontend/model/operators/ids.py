@@ -85,7 +85,7 @@ def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
             else None
             for v in node.inputs
         ]
-        return fold(node.label, proto, inputs, node.opset)[0]
+        return fold(node.label, proto, inputs)[0]
 
     return [replace(first, ids=compute)]
 

@@ -90,8 +90,6 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
             node.label,
             "is in training mode; export after model.eval(), or with training=EVAL",
         )
-    if node.attributes.get("spatial", 1) != 1:
-        raise ModelError(node.label, "attribute spatial = 0 is not supported; export with opset 9")
     epsilon = epsilon_of(node)
     if len(view.axes) < 2:
         raise ModelError(node.label, f"its input is {describe(view.axes)}, expected 2 axes or more")

@@ -22,16 +22,13 @@ KINDS: Mapping[str, str] = {
     "GlobalMaxPool": "max",
 }
 """What each operator computes, as `layers/over_time.py` names it."""
-_AXES_ARE_INPUT = {"ReduceSum": 13}
-"""Opset from which the axes are an input; 18 for the others."""
 
 
 def reduce(walk: Walk, node: OnnxNode) -> list[Value]:
     """ReduceMean and its kin, over time or over the features."""
     view = node.view(0)
     rank = len(view.axes)
-    as_input = node.opset >= _AXES_ARE_INPUT.get(node.op, 18)
-    axes = node.integers(1, "axes") if as_input else node.attributes.get("axes")
+    axes = node.integers(1, "axes")
     if not axes and node.attributes.get("noop_with_empty_axes", 0):
         return [view]
     chosen = [a + rank if a < 0 else a for a in (axes or range(rank))]

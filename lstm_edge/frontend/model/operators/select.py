@@ -114,11 +114,7 @@ def _text(wanted: list[int]) -> str:
 
 
 def _arguments(node: OnnxNode) -> tuple[list[int], list[int], list[int], list[int]]:
-    """starts, ends, axes, steps: attributes before opset 10, then inputs."""
-    if node.opset < 10:
-        starts, ends = (list(node.attributes.get(k, [])) for k in ("starts", "ends"))
-        axes = list(node.attributes.get("axes", range(len(starts))))
-        return starts, ends, axes, [1] * len(starts)
+    """starts, ends, axes, steps."""
     starts = node.integers(1, "starts") or []
     ends = node.integers(2, "ends") or []
     chosen = node.integers(3, "axes")
