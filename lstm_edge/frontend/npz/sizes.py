@@ -177,17 +177,18 @@ class _Unknowns:
         self, node: Expr, numbers: Mapping[int, int | None], known: dict[int, int], label: str
     ) -> None:
         """What is taken is there; what is joined is as long as its parts."""
-        parts = [
-            1 if (k := numbers[id(e)]) is None else known.get(self.root(k), 1) for e in node.args
-        ]
-        made = numbers[id(node)]
-        if node.kind == "take" and max(node.units, default=0) >= parts[0]:
-            raise ModelError(
-                label, f"takes number {max(node.units)} of a vector of {parts[0]} numbers"
-            )
-        if made is None or node.kind not in ("take", "join"):
+        if node.kind not in ("take", "join"):
             return
-        size = sum(parts) if node.kind == "join" else len(node.units)
+        last = max(node.units, default=0)
+        parts = [numbers[id(e)] for e in node.args]
+        if node.kind == "take" and parts[0] is not None:
+            known.setdefault(self.root(parts[0]), last + 1)
+        lengths = [1 if k is None else known.get(self.root(k), 1) for k in parts]
+        if node.kind == "take" and last >= lengths[0]:
+            raise ModelError(label, f"takes number {last} of a vector of {lengths[0]} numbers")
+        made = numbers[id(node)]
+        assert made is not None
+        size = sum(lengths) if node.kind == "join" else len(node.units)
         if known.setdefault(self.root(made), size) != size:
             raise ModelError(
                 label,
