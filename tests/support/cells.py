@@ -52,4 +52,4 @@ def named_cells() -> dict[str, NamedCell]:
 
 def layer_of(model: Model) -> Layer:
     """The layer with the cell."""
-    return next(n for n in model.nodes if isinstance(n, Layer) and n.cell.states)
+    return next(n.op for n in model.layers if n.op.cell.states)

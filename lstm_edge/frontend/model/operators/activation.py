@@ -16,7 +16,6 @@ from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import (
     activation,
-    exponential_layer,
     log_softmax_layer,
     softmax_layer,
 )
@@ -36,11 +35,6 @@ def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"attributes alpha = {alpha}, beta = {beta} are not finite")
     cell = activation(node.op, alpha, beta)
     return [_layer(walk, node, node.view(0), cell.name, cell)]
-
-
-def exp(walk: Walk, node: OnnxNode) -> list[Value]:
-    """exp of each number."""
-    return [_layer(walk, node, node.view(0), "exp", exponential_layer())]
 
 
 def clip(walk: Walk, node: OnnxNode) -> list[Value]:

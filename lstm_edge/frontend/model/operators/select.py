@@ -22,8 +22,8 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     if not isinstance(view, View):
         raise ModelError(
             node.label,
-            f"looks up {node.input_names[1]!r} in a table (an embedding): not supported yet; feed "
-            "the embedded vectors instead",
+            f"looks up {node.input_names[1]!r} in a table, which holds real numbers that the model "
+            "computes; only integers of an input, and those of ArgMax, can be looked up",
         )
     axis = axis_of(node, len(view.axes))
     indices = node.constant(1, "indices")
