@@ -74,11 +74,12 @@ class Draft:
         reverse: bool | None = False,
         more: Mapping[str, str] | None = None,
         window: Window | None = None,
+        units: Mapping[str, int] | None = None,
     ) -> dict[str, str]:
         """Append a layer of the input x, and `more`; its result tensors by the cell's names."""
         outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
         inputs = {"x": x, **(more or {})}
-        layer = Layer(cell, params, initial or {}, reverse, window)
+        layer = Layer(cell, params, initial or {}, reverse, window, units or {})
         self.nodes.append(Node(kind, layer, inputs, outputs, source))
         return outputs
 
