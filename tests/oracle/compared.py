@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from lstm_edge.frontend import load
-from lstm_edge.frontend.renaming import with_names
+from lstm_edge.models.renaming import with_names
 from lstm_edge.ir.model import Layer, Model, Port, StatePort, is_a
 from tests.oracle.graphs import saved
 from tests.oracle.model_reference import run_model

@@ -9,7 +9,7 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from lstm_edge.frontend.renaming import rename, sensible
+from lstm_edge.models.renaming import rename, sensible
 from lstm_edge.ir.model import Model
 from tests.support.command import FIXTURES
 

@@ -13,6 +13,7 @@ from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import captured, label_of
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.ir.needed import needed as needed_of
 
 Array = npt.NDArray[Any]
 
@@ -169,11 +170,6 @@ class Sketch:
 
 def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:
     """Nodes that `outputs` depend on, in their order, and the names that these read."""
-    read = set(outputs)
-    kept = []
-    for node in reversed(list(nodes)):
-        if read.intersection(node.output):
-            kept.append(node)
-            read.update(node.input)
-            read.update(captured(node))
-    return kept[::-1], read
+    return needed_of(
+        list(nodes), outputs, lambda node: {*node.input, *captured(node)}, lambda node: node.output
+    )

@@ -16,8 +16,9 @@ from lstm_edge.frontend.keras.graph import Walk, run_model
 from lstm_edge.frontend.keras.inputs import input_port, state_ports
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.model.finish import DraftState, finish
-from lstm_edge.frontend.names import unique
 from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.needed import needed_nodes
+from lstm_edge.models.names import unique
 
 Named = list[tuple[str, Flow]]
 
@@ -72,13 +73,10 @@ def _has_steps(port: Port) -> bool:
 
 def _read(walk: Walk, outputs: list[Port], shown: list[DraftState]) -> set[str]:
     """Tensors that outputs and states are computed from, directly or not."""
-    read = {port.tensor for port in outputs}
-    read |= {tensor for port in shown for tensor, _, _ in port.parts}
-    read |= {result for _, result, _ in walk.found.given}
-    for node in reversed(walk.draft.nodes):
-        if read.intersection(node.makes):
-            read.update(node.reads)
-    return read
+    wanted = {port.tensor for port in outputs}
+    wanted |= {tensor for port in shown for tensor, _, _ in port.parts}
+    wanted |= {result for _, result, _ in walk.found.given}
+    return needed_nodes(walk.draft.nodes, wanted)[1]
 
 
 def _output(draft: Draft, name: str, flow: Flow) -> Port:
