@@ -7,7 +7,7 @@ leave a layer are the same in both, so that what calibration saw in the one is f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -37,7 +37,7 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.passes.sweeps import Sweeps, Turn, is_plain_dense
 
-REDUCTIONS = {"total": "sum", "largest": "max"}
+REDUCTIONS = {"argmax": "argmax", "total": "sum", "largest": "max"}
 """Kinds of expressions that make one number of all units -> their operations."""
 
 
@@ -222,6 +222,8 @@ def _lower_layer(
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, V] = {}
     for result, root in cell.results.items():
+        if result not in states and result not in layer.outputs:
+            continue
         for node in walk(root):
             if id(node) in values:
                 continue
@@ -274,13 +276,24 @@ def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
 
 
 def in_memory(b: Builder, x: Value, name: str) -> Value:
-    """The value where a phase can copy it from or write it to: a constant plus 0."""
-    if x.name not in b.constants:
-        return x
-    zero = b.vector(
-        f"{name}_zero", np.zeros(1, b.constants[x.name].dtype), replace(x.format, low=0, high=0)
-    )
-    return b.emit("add", f"{name}_made", (x, zero), x.format)
+    """The value where a phase can copy it from or write it to: of a constant, a sum with 0."""
+    return copied(b, x, f"{name}_made") if x.name in b.constants else x
+
+
+def own_result(b: Builder, x: Value, made: str, place: Place) -> Value:
+    """The value of a result under its own name: what is none of the layer's operations, a state as
+    it was, an input or a constant, is copied, as later steps and layers change it or know another.
+    made: the name that it has in the float program so far.
+    """
+    return x if made == place.name else copied(b, x, place.name)
+
+
+def copied(b: Builder, x: Value, name: str) -> Value:
+    """The same numbers as a value of its own."""
+    of_floats = x.format.is_float
+    kind = FLOAT32 if of_floats else Format("int32", 1.0, 0, 0)
+    zero = b.vector("zero_bound", np.zeros(1, np.float32 if of_floats else np.int64), kind)
+    return b.emit("add", name, (x, zero), x.format)
 
 
 def _begun(layer: Node[Layer], name: str, state: V, rules: Rules[V]) -> V:

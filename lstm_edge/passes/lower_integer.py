@@ -24,7 +24,7 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, lower, restart, tapped
+from lstm_edge.passes.lower import Place, in_memory, lower, own_result, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_input import scaled, unpacked
@@ -96,7 +96,7 @@ class IntegerRules:
         """Operations of one node."""
         b, name = self.builder, place.name
         if node.kind == "affine":
-            return self.products.affine(node, args, place)
+            return self.products.affine(node, [self._in_memory(x) for x in args], place)
         if node.kind == "param":
             numbers = place.layer.op.params[node.name].astype(np.float64)
             return number(constant_vector(b, name, numbers))
@@ -105,7 +105,8 @@ class IntegerRules:
         if node.kind == "take":
             return taken_number(self.storing, args[0], node.units, name)
         if node.kind == "join":
-            return joined(self.storing, args, node, place.layer, name)
+            parts = [self._in_memory(x) for x in args]
+            return joined(self.storing, parts, node, place.layer, name)
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)
@@ -117,6 +118,12 @@ class IntegerRules:
             return cut_number(self.storing, operands[0], features, name)
         found = scaled(node, operands[0], place)
         return self._elementwise(node, operands, place) if found is None else found
+
+    def _in_memory(self, x: Integer) -> Integer:
+        """Also of a constant, where operands of products and parts are."""
+        if x.name not in self.builder.constants:
+            return x
+        return number(in_memory(self.builder, wide(x).value, x.name))
 
     def _fixed(self, x: Number, name: str) -> Value:
         """What elementwise operations read: of a model input one scale."""
@@ -134,9 +141,11 @@ class IntegerRules:
                 product = multiply(b, x, y, name, comment, lifts=True)
                 return self.open.limited(product, place)
             case "divide":
-                return self.open.quotient(numbers[0], numbers[1], place)
+                divisor = replace(numbers[1], real=operands[1].real)
+                return self.open.quotient(numbers[0], divisor, place)
             case "apply" if node.name in OPEN_CURVES:
-                return self.open.curve(node.name, numbers[0], place)
+                operand = replace(numbers[0], real=operands[0].real)
+                return self.open.curve(node.name, operand, place)
             case "add" | "sub":
                 lost = (numbers[0].lost, numbers[1].lost)
                 return number(add_or_subtract(b, node.kind, args[0], args[1], name, comment, lost))
@@ -214,11 +223,19 @@ class IntegerRules:
         """A state, or what a matrix product reads, in its stored format; what an output shows of a
         curve beside that.
         """
-        stored = self.states.result(value, result, place)
+        stored = self.states.result(self._own_result(value, place), result, place)
         shown = (place.layer.name, place.layer.op.cell.results[result]) in self.shown
         if not shown or not isinstance(stored, Number) or stored.value is wide(value).value:
             return stored
         return Kept(wide(value), stored)
+
+    def _own_result(self, given: Integer, place: Place) -> Integer:
+        """As `own_result`; a model's input is unpacked for it."""
+        x = wide(given)
+        if x.packed is not None:
+            return given
+        own = own_result(self.builder, x.value, x.real, place)
+        return given if own.name == x.name else self.storing.seen_as(number(own), place.name)
 
     def initial(self, layer: Node[Layer], name: str, state: Integer) -> Floats:
         """The given values in the state's format, or zeros."""

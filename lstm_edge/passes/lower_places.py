@@ -11,7 +11,7 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
-from lstm_edge.passes.lower import cut, in_memory, taken
+from lstm_edge.passes.lower import cut, taken
 from lstm_edge.passes.lower_input import holds_zero, stored, unpacked
 from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.storing import Storing
@@ -21,7 +21,6 @@ def concatenated(b: Builder, parts: list[Number], prefix: str, name: str) -> Num
     """Vectors end to end, all in the coarsest of their formats."""
     length = sum(part.length for part in parts)
     values = [unpacked(b, x, f"{prefix}{k}").value for k, x in enumerate(parts)]
-    values = [in_memory(b, v, f"{prefix}{k}") for k, v in enumerate(values)]
     if len({value.format.unit for value in values}) > 1:
         values = [as_fixed(b, v, f"{prefix}{k}") for k, v in enumerate(values)]
         coarsest = min(fraction_of(v) for v in values)
@@ -41,7 +40,9 @@ def taken_number(storing: Storing, x: Integer, units: tuple[int, ...], name: str
     """Units of a vector in any order, of both forms where it is kept in two."""
     whole = wide(x)
     value = taken(storing.builder, whole.value, units, name)
-    found = number(value) if value.name != whole.name else whole
+    if value.name == whole.name:
+        return x
+    found = number(value)
     if whole.packed is not None:
         found = storing.packed(value, whole.packed.take(units))
     if not isinstance(x, Kept):

@@ -11,7 +11,7 @@ from lstm_edge.ir.model import DenseOverTime, Layer, Node
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
-from lstm_edge.passes.lift import Weighed, lift, lifts
+from lstm_edge.passes.lift import Weighed, lift, lifted_operand, lifts
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
 from lstm_edge.passes.numbers import Integer, Joined, Number, number
@@ -33,13 +33,14 @@ class Products:
     """The matrix products of the program that `builder` holds.
 
     storing: how operands get the width that a layer wants. lifts: layer -> how far operands are
-    shifted left.
+    shifted left. lifted: layer and value -> the value shifted left.
     """
 
     builder: Builder
     storing: Storing
     rounding: Rounding
     lifts: dict[str, dict[str, int]] = field(default_factory=dict)
+    lifted: dict[tuple[str, str], Value] = field(default_factory=dict)
 
     def affine(self, node: Expr, given: list[Integer], place: Place) -> Number:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
@@ -49,7 +50,9 @@ class Products:
         bias = layer.op.params[node.name].astype(np.float64)
         gate = node.name.removeprefix("b_")
         prefix = f"{layer.name}.{gate}"
-        called = Called(layer.name, f"{layer.label}, gate {gate}", place.name)
+        called = Called(
+            layer.name, f"{layer.label}, gate {gate}", place.name, not _only_normalized(node, layer)
+        )
         if layer.name not in self.lifts:
             self.lifts[layer.name] = self._lifts(node, args, layer)
         own_widths = self.rounding.options.of(layer.name)
@@ -80,8 +83,9 @@ class Products:
             rows = self.rounding.rows(group, own, called, key, columns, wide=k < len(twice))
             parts.append(emit_rows(self.builder, group, rows, name, *emitted))
         total = parts[0]
-        for part in parts[1:]:
-            total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
+        for k, part in enumerate(parts[1:], 2):
+            name = place.name if k == len(parts) else f"{place.name}_of_{k}"
+            total = add_or_subtract(self.builder, "add", total, part, name, place.comment)
         return number(total)
 
     def _doubled(
@@ -125,8 +129,11 @@ class Products:
         bits = self.lifts[layer].get(operand.value.name, 0)
         if not bits:
             return operand
-        name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
-        return lift(self.builder, operand, bits, f"{layer}.{name}_lifted")
+        key = (layer, operand.value.name)
+        if key not in self.lifted:
+            name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
+            self.lifted[key] = lift(self.builder, operand.value, bits, f"{layer}.{name}_lifted")
+        return lifted_operand(operand, self.lifted[key], bits)
 
     def _operands(
         self, x: Number | Joined, matrix: str, weights: Doubles, layer: str
@@ -152,6 +159,13 @@ class Products:
         bias = node.op.bias.astype(np.float64)
         rows = self.rounding.rows_over_time(operands, bias, called, x.real, f"{node.name}.W")
         return emit_running_sum(self.builder, x.value, rows, node.name), rows
+
+
+def _only_normalized(node: Expr, layer: Node[Layer]) -> bool:
+    """True where nothing but layer_norm reads a product."""
+    results = layer.op.cell.results.values()
+    kinds = {e.kind for e in walk(*results) if any(a is node for a in e.args)}
+    return kinds == {"layer_norm"} and all(root is not node for root in results)
 
 
 def _operand(x: Number, matrix: str, weights: Doubles) -> Operand:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import erf
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,11 @@ def _windows(layer: Node[Layer], x: Doubles) -> Doubles:
 
 
 def _units(layer: Node[Layer], state: str) -> int:
-    """Length of a state: columns of a matrix that multiplies it, else as many as gates have."""
+    """Length of a state: as the layer says, or columns of a matrix that multiplies it, else as many
+    as gates have.
+    """
+    if state in layer.op.units:
+        return layer.op.units[state]
     if state == "h":
         return next(p.shape[1] for name, p in layer.op.params.items() if name[:2] == "R_")
     return next(
@@ -115,6 +120,7 @@ MORE: dict[str, Callable[[Expr, list[Doubles], Step], Any]] = {
     "recent": lambda _, args, __: args[0].ravel(),
     "tap": _tap,
     "within": lambda _, args, step: args[0] if step.t < args[2] else args[1] + 0 * args[0],
+    "take": lambda e, args, _: args[0][list(e.units)],
     "mean_over_steps": lambda _, args, step: args[0] / step.count,
 }
 """Operations that need more than their operands."""
@@ -128,6 +134,16 @@ OPERATIONS: dict[str, Callable[..., Doubles]] = {
     "larger": np.maximum,
     "smaller": np.minimum,
     "above": lambda a, b: np.where(a > b, a, 0.0),
+    "divide": lambda a, b: a / b,
+    "select": lambda a, b, chosen, other: np.where(a > b, chosen, other),
+    "join": lambda *parts: np.concatenate([np.atleast_1d(part) for part in parts]),
+    "total": lambda v: np.array([v.sum()]),
+    "largest": lambda v: np.array([v.max()]),
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "erf": np.vectorize(erf),
     "softsign": lambda v: v / (1 + abs(v)),
     "exp": np.exp,
     "elu_tail": lambda v: np.expm1(np.minimum(v, 0.0)),

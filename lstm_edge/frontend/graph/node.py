@@ -9,6 +9,9 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 
+OPSET = onnx.defs.onnx_opset_version()
+"""What nodes are in the form of once a file is read: the newest that the installed onnx knows."""
+
 
 def label_of(node: NodeProto) -> str:
     """How messages name a node: by its name, else by its first output."""

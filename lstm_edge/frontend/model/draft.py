@@ -81,9 +81,9 @@ class Draft:
         self.nodes.append(Node(kind, layer, inputs, outputs, source))
         return outputs
 
-    def pair(self, kind: str, cell: Cell, x: str, y: str, source: str) -> str:
-        """Append a layer of two inputs of the same size and kind; returns its result."""
-        output = self.tensor(self.roots[x], None, like=x)
+    def pair(self, kind: str, cell: Cell, x: str, y: str, like: str, source: str) -> str:
+        """Append a layer of two inputs of the same kind; returns its result, as large as `like`."""
+        output = self.tensor(self.roots[x], None, like=like)
         self.nodes.append(Node(kind, Layer(cell), {"x": x, "y": y}, {"y": output}, source))
         return output
 

@@ -7,13 +7,14 @@ be treated row by row; the model is one row of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.visit import Graph, graph_of, visit
-from lstm_edge.frontend.model.walk import SizeNeeded, Walk
+from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
@@ -55,17 +56,45 @@ def _solve(
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
+    told: dict[str, str] = {}
+    alike: list[tuple[tuple[str, int], ...]] = []
     while True:
-        walk = Walk(graph.opset)
+        walk = Walk()
+        walk.told.update(told)
+        walk.alike_sizes.extend(alike)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:
             if error.axis in sizes:
-                raise
+                raise _without_stand_ins(walk, error) from error
             sizes[error.axis] = error.size
-        except ModelError:
+        except SameSize as error:
+            alike.append(error.axes)
+        except RoleNeeded as error:
+            if error.atom in told:
+                raise _without_stand_ins(walk, error) from error
+            told[error.atom] = error.role
+        except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
-                raise
+                raise _without_stand_ins(walk, error) from error
+
+
+def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:
+    """The error with ? where it shows a size that the file leaves open: the numbers in their place
+    are primes that no file has.
+    """
+    primes = [atom.size for atom in walk.open_axes]
+
+    def shown(found: re.Match[str]) -> str:
+        number, marks = int(found[0]), []
+        for prime in primes:
+            if number and number % prime == 0:
+                marks.append("?")
+                number //= prime
+        return " * ".join([*marks, *([str(number)] if number != 1 or not marks else [])])
+
+    message = str(error).removeprefix(f"{error.node}: ")
+    return ModelError(error.node, re.sub(r"(?<![\w.'])\d{4,}(?![\w.'])", shown, message))
 
 
 def _choose(walk: Walk, sizes: Sizes, role: str, size: int | None) -> bool:
