@@ -27,7 +27,9 @@ def pair_all(call: Call, operation: str, flows: Sequence[Flow]) -> Flow:
                 call.label,
                 f"takes {result.features} and {part.features} features; expected the same number",
             )
-        tensor = call.draft.pair(operation, pair(operation), result.tensor, part.tensor, result.tensor, call.label)
+        tensor = call.draft.pair(
+            operation, pair(operation), result.tensor, part.tensor, result.tensor, call.label
+        )
         result = replace(result, tensor=tensor)
     return result
 

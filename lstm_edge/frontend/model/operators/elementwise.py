@@ -103,7 +103,9 @@ def power(walk: Walk, node: OnnxNode) -> list[Value]:
 def prelu(walk: Walk, node: OnnxNode) -> list[Value]:
     """x, or slope * x below 0; one slope, or one for each feature."""
     if isinstance(node.inputs[1], View):
-        raise ModelError(node.label, "its slope is computed from the model's input; expected weights")
+        raise ModelError(
+            node.label, "its slope is computed from the model's input; expected weights"
+        )
     return [combined(walk, node, "prelu", functions.prelu, node.inputs)]
 
 
