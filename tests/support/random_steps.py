@@ -115,9 +115,9 @@ class Step:
             return WHOLE[rng.integers(len(WHOLE))](e), n
         return REDUCTIONS[rng.integers(len(REDUCTIONS))](e, n), 1
 
-    def product(self, rows: int) -> Vector:
-        """Of one to three vectors."""
-        operands = [self._any() for _ in range(int(self.w.rng.integers(1, 4)))]
+    def product(self, rows: int, *operands: Vector) -> Vector:
+        """Of one to three vectors more."""
+        operands += tuple(self._any() for _ in range(int(self.w.rng.integers(1, 4))))
         self.gates += 1
         return self.w.matrix(f"g{self.gates}", rows, *operands), rows
 
@@ -149,7 +149,7 @@ def random_step(seed: int) -> Model:
         vector, n = step.grow()
         step.pool.append((tanh(vector) if rng.integers(3) == 0 else vector, n))
     results = {name: step.renewed(name, n) for name, n in sizes.items()}
-    shown = {"out": step.product(3), "last": step.pool[-1]}
+    shown = {"out": step.product(3, (x, FEATURES)), "last": step.pool[-1]}
     results |= {name: e for name, (e, _) in shown.items()}
     order = [str(name) for name in rng.permutation(list(results))]
     cell = Cell("step", {name: results[name] for name in order}, limited=bool(rng.integers(4)))

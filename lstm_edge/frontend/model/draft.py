@@ -1,7 +1,7 @@
 """A model while a front end builds it: nodes and tensors get their final names at the end.
 
-What no output needs is dropped by `finish.py`, so a front end may add nodes freely: a dense layer whose bias
-comes two ONNX nodes later is simply made again.
+What no output needs is dropped by `finish.py`, so a front end may add nodes freely: a dense layer
+whose bias comes two ONNX nodes later is simply made again.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.visit import Graph, graph_of, visit
 from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
-from lstm_edge.frontend.onnx.file import read_onnx
+from lstm_edge.frontend.onnx.file import OnnxFile, read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Work
@@ -32,14 +32,19 @@ Sizes = dict[tuple[str, int], int]
 
 def load_onnx(path: Path, steps: int | None) -> Model:
     """Read an ONNX file; see `frontend.load`. The model has no name yet."""
-    graph = graph_of(rewrite(read_onnx(path)))
+    return model_of(path.name, read_onnx(path), steps)
+
+
+def model_of(name: str, file: OnnxFile, steps: int | None) -> Model:
+    """The model of a graph, which messages call `name`."""
+    graph = graph_of(rewrite(file))
     sizes: Sizes = {}
     model, walk = _solve(graph, sizes, steps, STAND_INS[0])
     if walk.open_axes:
         other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1])
         if _fingerprint(model) != _fingerprint(other):
             raise ModelError(
-                path.name, "computes something else for each sequence length; fix it with --steps"
+                name, "computes something else for each sequence length; fix it with --steps"
             )
     if steps is None or steps == model.steps:
         return model

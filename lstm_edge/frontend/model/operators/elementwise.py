@@ -78,6 +78,8 @@ def celu(walk: Walk, node: OnnxNode) -> list[Value]:
 def swish(walk: Walk, node: OnnxNode) -> list[Value]:
     """x * sigmoid(alpha * x)."""
     alpha = float(node.attributes.get("alpha", 1.0))
+    if alpha == 1.0:
+        return [_of_one(walk, node, "swish", functions.swish)]
     return [_of_one(walk, node, "swish", lambda x: x * sigmoid(x * alpha))]
 
 

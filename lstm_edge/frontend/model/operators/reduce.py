@@ -89,8 +89,13 @@ AFTER: Mapping[str, str] = {"l2_norm": "sqrt", "log_sum": "log", "log_sum_exp": 
 
 
 def _over_time(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
-    """A reduction as the steps go by: of each feature alone."""
+    """A reduction as the steps go by: of each feature alone. A mean of scaled steps is the scaled
+    mean, which may wait for weights.
+    """
     kind = KINDS[node.op]
+    if kind == "mean":
+        tensor = walk.draft.reduce(kind, view.tensor, node.label)
+        return replace(view, tensor=tensor, axes=_at(view.axes, k))
     tensor = settled(walk, view, node.label).tensor
     summed = kind in BEFORE or kind in AFTER
     if kind in BEFORE:
