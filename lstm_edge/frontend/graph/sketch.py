@@ -15,6 +15,7 @@ from lstm_edge.frontend.graph.node import captured, label_of
 from lstm_edge.frontend.graph.nodes import Nodes
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.ir.needed import needed as needed_of
 
 Array = npt.NDArray[Any]
 
@@ -141,11 +142,6 @@ class Sketch:
 
 def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:
     """Nodes that `outputs` depend on, in their order, and the names that these read."""
-    read = set(outputs)
-    kept = []
-    for node in reversed(list(nodes)):
-        if read.intersection(node.output):
-            kept.append(node)
-            read.update(node.input)
-            read.update(captured(node))
-    return kept[::-1], read
+    return needed_of(
+        list(nodes), outputs, lambda node: {*node.input, *captured(node)}, lambda node: node.output
+    )

@@ -1,7 +1,7 @@
 """A model while a front end builds it: nodes and tensors get their final names at the end.
 
-What no output needs is dropped, so a front end may add nodes freely: a dense layer whose bias
-comes two ONNX nodes later is simply made again.
+What no output needs is dropped by `finish.py`, so a front end may add nodes freely: a dense layer
+whose bias comes two ONNX nodes later is simply made again.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from lstm_edge.ir.model import (
     is_a,
     numbered,
 )
-from lstm_edge.layers.window import is_copy, kept
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
+from lstm_edge.layers.window import is_copy, kept
 
 Doubles = npt.NDArray[np.float64]
 

@@ -38,6 +38,7 @@ from lstm_edge.frontend.model.states import (
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import OnnxFile
 from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
 
 LONGEST_AXIS = 2**24
@@ -264,11 +265,8 @@ def _states(
 
 def _read(walk: Walk, outputs: set[str]) -> set[str]:
     """Tensors that the outputs are computed from, directly or not."""
-    read = outputs | {given.result for given in walk.given_states}
-    for node in reversed(walk.draft.nodes):
-        if read.intersection(node.makes):
-            read.update(node.reads)
-    return read
+    wanted = outputs | {given.result for given in walk.given_states}
+    return needed_nodes(walk.draft.nodes, wanted)[1]
 
 
 def _check_state_only(name: str, view: View, read: set[str]) -> None:

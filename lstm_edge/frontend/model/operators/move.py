@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axes, Cut, View, describe, regroup, substitute
+from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
 FOREVER = 2**31 - 1
