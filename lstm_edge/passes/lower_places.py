@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_edge.formats import Format
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, Node
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
 from lstm_edge.passes.fixed.rescale import as_fixed
@@ -51,9 +51,11 @@ def taken_number(storing: Storing, x: Integer, units: tuple[int, ...], name: str
     return Kept(storing.seen_as(found, name), storing.seen_as(number(narrow), name))
 
 
-def joined(storing: Storing, parts: list[Integer], node: Expr, layer: Layer, name: str) -> Integer:
+def joined(
+    storing: Storing, parts: list[Integer], node: Expr, layer: Node[Layer], name: str
+) -> Integer:
     """Vectors end to end; where only matrix products of the layer read them, no value at all."""
-    results = layer.cell.results.values()
+    results = layer.op.cell.results.values()
     readers = [e for e in walk(*results) if any(a is node for a in e.args)]
     if readers and all(e.kind == "affine" for e in readers) and all(e is not node for e in results):
         return Joined(name, tuple(parts))
@@ -66,13 +68,13 @@ def step_of(storing: Storing, x: Number, n: int, name: str) -> Number:
     return number(value) if x.packed is None else storing.packed(value, x.packed)
 
 
-def window(storing: Storing, layer: Layer, given: Integer, kernel: int, ends: int) -> Number:
+def window(storing: Storing, layer: Node[Layer], given: Integer, kernel: int, ends: int) -> Number:
     """The last vectors as they are stored, and what pads them; see `Rules.recent`."""
-    x, pad = wide(given), float(layer.initial.get("recent", np.zeros(1))[0])
-    padded = layer.window is not None and (layer.window.left or layer.window.right)
+    x, pad = wide(given), float(layer.op.initial.get("recent", np.zeros(1))[0])
+    padded = layer.op.window is not None and (layer.op.window.left or layer.op.window.right)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    if any(e.kind == "affine" for e in walk(*layer.cell.results.values())):
+    if any(e.kind == "affine" for e in walk(*layer.op.cell.results.values())):
         x = wide(storing.storable(given, layer.name))
     first = np.tile(stored(x, pad), kernel)
     value = slide(storing.builder, layer.name, x.value, first, ends)
