@@ -224,9 +224,8 @@ def _lower_layer(
         rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, V] = {}
-    for result, root in cell.results.items():
-        if result not in states and result not in layer.outputs:
-            continue
+    read = {name: e for name, e in cell.results.items() if name in states or name in layer.outputs}
+    for result, root in read.items():
         for node in walk(root):
             if id(node) in values:
                 continue
