@@ -12,6 +12,7 @@ from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import captured, label_of
+from lstm_edge.frontend.graph.order import in_order
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
 
 Array = npt.NDArray[Any]
@@ -59,7 +60,7 @@ class Sketch:
     def of(cls, file: OnnxFile) -> Sketch:
         """The part of a file that its outputs depend on."""
         graph = file.graph
-        nodes, read = needed(graph.node, [o.name for o in graph.output])
+        nodes, read = needed(in_order(graph.node), [o.name for o in graph.output])
         stored = {t.name for t in graph.initializer}
         inputs = [i for i in graph.input if i.name not in stored]
         constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
@@ -137,11 +138,14 @@ class Sketch:
                 return name
 
     def replace(self, old: Iterable[NodeProto], new: Iterable[NodeProto]) -> None:
-        """Put `new` where the last of `old` stood; `old` goes."""
+        """Put `new` where the last of `old` stood, or where the order allows; `old` goes."""
         gone = {id(n) for n in old}
         at = max(k for k, n in enumerate(self.nodes) if id(n) in gone)
         before = [n for n in self.nodes[: at + 1] if id(n) not in gone]
+        new = list(new)
         self.nodes = [*before, *new, *self.nodes[at + 1 :]]
+        if _reads(before, new) or _reads(new, self.nodes[len(before) + len(new) :]):
+            self.nodes = in_order(self.nodes)
         self.changed()
 
     def remove(self, old: Iterable[NodeProto]) -> None:
@@ -177,3 +181,9 @@ def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[Nod
             read.update(node.input)
             read.update(captured(node))
     return kept[::-1], read
+
+
+def _reads(readers: Iterable[NodeProto], makers: Iterable[NodeProto]) -> bool:
+    """True where one of the first reads what one of the others makes."""
+    made = {name for node in makers for name in node.output if name}
+    return any(not made.isdisjoint((*node.input, *captured(node))) for node in readers)
