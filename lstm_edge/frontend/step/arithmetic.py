@@ -12,6 +12,7 @@ from lstm_edge.frontend.step.call import (
     ABOVE,
     LARGER,
     QUOTIENT,
+    SELECT,
     SMALLER,
     TIMES,
     Call,
@@ -161,27 +162,23 @@ def reciprocal(call: Call) -> list[Value]:
 
 
 def power(call: Call) -> list[Value]:
-    """x to a constant power that products, a root and a quotient give."""
-    x, exponents = call.symbols(0), call.constant(1, "exponent")
-    values = np.unique(np.asarray(exponents, np.float64))
+    """x to a constant power: small whole ones are products of x."""
+    leaves, x = call.leaves, call.symbols(0)
+    exponents = np.asarray(call.constant(1, "exponent"), np.float64)
+    values = np.unique(exponents)
     if values.size != 1:
         raise call.refuse("has several exponents; only one for all numbers is supported")
-    exponent = abs(float(values[0]))
-    leaves = call.leaves
-    result = x if exponent >= 1.0 else None
-    for _ in range(1, int(exponent)):
-        assert result is not None
-        result = leaves.multiply(TIMES, result, x)
-    if exponent % 1.0 == 0.5 and exponent < 4.0:
-        half = leaves.each(Function(("sqrt",), lambda v: apply("sqrt", v), np.sqrt), x)
-        result = half if result is None else leaves.multiply(TIMES, result, half)
-    elif exponent % 1.0 or not 0.5 <= exponent <= 8.0 or result is None:
-        raise call.refuse(
-            f"is a power of {float(values[0]):g}; whole and half ones to 8 are supported"
+    exponent = float(values[0])
+    x = x.moved(lambda a: np.broadcast_to(a, np.broadcast_shapes(a.shape, exponents.shape)))
+    if exponent not in (1.0, 2.0, 3.0, 4.0):
+        made = Function(
+            ("power", exponent), lambda v: fn.power(v, exponent), lambda v: np.power(v, exponent)
         )
-    shape = np.broadcast_shapes(x.shape, np.shape(exponents))
-    result = result.moved(lambda a: np.broadcast_to(a, shape))
-    return [result if values[0] > 0 else divide(call, leaves.lift(np.ones(1)), result)]
+        return [leaves.each(made, x)]
+    result = x
+    for _ in range(1, int(exponent)):
+        result = leaves.multiply(TIMES, result, x)
+    return [result]
 
 
 def bounds(which: Function) -> Callable[[Call], list[Value]]:
@@ -252,10 +249,9 @@ def where(call: Call) -> list[Value]:
         if slope is not None and _alike(y, leaves.scale(a, slope)):
             low = leaves.scale(leaves.each(SMALLER, a, 0.0), slope)
             return [leaves.combine(leaves.each(LARGER, a, 0.0), low, 1.0, 1.0)]
-    raise call.refuse(
-        "chooses between two vectors by a comparison in a way that is no Max, Min, Relu or "
-        "LeakyRelu; write it with those"
-    )
+    if equal:
+        a, b, x, y = b, a, y, x
+    return [leaves.each(SELECT, a, b, x, y)]
 
 
 def _alike(x: Symbols, y: Symbols) -> bool:

@@ -33,10 +33,11 @@ Value = Symbols | Array | Comparison
 """What a tensor of a step is."""
 
 TIMES = Function(("mul",), lambda a, b: a * b, np.multiply)
-QUOTIENT = Function(("divide",), lambda a, b: ex.Expr("divide", (a, b)), np.divide)
+QUOTIENT = Function(("divide",), lambda a, b: a / b, np.divide)
 LARGER = Function(("larger",), ex.larger, np.maximum)
 SMALLER = Function(("smaller",), ex.smaller, np.minimum)
 ABOVE = Function(("above",), ex.above, lambda a, b: np.where(a > b, a, 0.0))
+SELECT = Function(("select",), ex.select, lambda a, b, x, y: np.where(a > b, x, y))
 
 
 @dataclass(frozen=True, eq=False)

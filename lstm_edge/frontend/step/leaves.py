@@ -8,7 +8,7 @@ the file packs them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -240,9 +240,9 @@ class Leaves:
             if self.is_whole(kept[0][0]):
                 return leaf
         digests = [(s, *self._kept(c)) for s, c in kept]
-        key = ("linear", tuple((s[0], s[1].tobytes(), d) for s, d, _ in digests), bias.tobytes())
+        name = ("linear", tuple((s[0], s[1].tobytes(), d) for s, d, _ in digests), bias.tobytes())
         arrays = tuple((s, array) for s, _, array in digests)
-        return self.add(Leaf("linear", len(bias), terms=arrays, numbers=bias), key)
+        return self.add(Leaf("linear", len(bias), terms=arrays, numbers=bias), name)
 
     def is_whole(self, selection: Selection) -> bool:
         """True for all units of a leaf in order."""
@@ -275,9 +275,39 @@ class Leaves:
             else:
                 whole = np.zeros((len(parts[0][1]), size))
                 for units, matrix in parts:
-                    np.add.at(whole, (slice(None), units), matrix)
+                    np.add.at(whole.T, units, matrix.T)
             result.append(((leaf, np.arange(size)), whole))
         return result
+
+    def expanded(
+        self, selection: Selection, kept: Container[int] = ()
+    ) -> tuple[tuple[Term, ...], Doubles]:
+        """A selection of a linear leaf as terms and a bias, with the sums inside of it that belong
+        to the same product, or to none. kept: leaves that stay one value.
+        """
+        number, units = selection
+        leaf = self.all[number]
+        bias = leaf.numbers[units].copy()
+        found: list[Term] = []
+        for (source, its), factor in leaf.terms:
+            own = ((source, its), factor[units]) if factor.ndim == 2 else None
+            inner, c = own if own is not None else ((source, its[units]), factor[units])
+            if self.all[source].kind != "linear" or source in kept:
+                found.append((inner, c))
+                continue
+            more, constant = self.expanded(inner, kept)
+            matrices = any(k.ndim == 2 for _, k in more)
+            if (len(more) == 1 and not matrices) or not more or (c.ndim == 1 and matrices):
+                bias += c @ constant if c.ndim == 2 else c * constant
+                found += [(s, _scaled(c, k)) for s, k in more]
+            else:
+                found.append((inner, c))
+        total: dict[object, Term] = {}
+        for (source, its), c in found:
+            key = (source, its.tobytes(), c.ndim)
+            known = total.get(key)
+            total[key] = ((source, its), c if known is None else known[1] + c)
+        return tuple(t for t in total.values() if np.any(t[1])), bias
 
     # whole vectors
 
@@ -301,3 +331,9 @@ class Leaves:
         found = tuple(selections(row))
         key = (function.key, count, tuple((i, u.tobytes()) for i, u in found))
         return self.add(Leaf("whole", count, function=function, args=found), key)
+
+
+def _scaled(outer: Doubles, inner: Doubles) -> Doubles:
+    """Coefficients of coefficients; at most one of them is a matrix."""
+    scaled: Doubles = (outer[:, None] if outer.ndim < inner.ndim else outer) * inner
+    return scaled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce as fold_left
 
 import numpy as np
 
@@ -41,7 +40,7 @@ def _turned(value: Value | None, turn: bool) -> Value | None:
 
 
 def _matmul(call: Call, a: Value | None, b: Value | None) -> Symbols:
-    """a @ b; the weights of one vector, or of rows that have no leaf in common, are those of each."""
+    """a @ b; rows that have no leaf in common are vectors of their own."""
     leaves = call.leaves
     if isinstance(a, Symbols) and isinstance(b, Symbols):
         return _both(call, a, b)
@@ -183,8 +182,9 @@ def root(call: Call, value: Symbols, count: int) -> Symbols:
     return call.leaves.each(function, value)
 
 
-def extreme(which: Function) -> Callable[[Call], list[Value]]:
-    """The largest or smallest number over axes."""
+def extreme(sign: float) -> Callable[[Call], list[Value]]:
+    """The largest number over axes, or the smallest for a sign of -1."""
+    function = Function(("largest",), ex.largest, np.max)
 
     def run(call: Call) -> list[Value]:
         value = call.symbols(0)
@@ -192,11 +192,10 @@ def extreme(which: Function) -> Callable[[Call], list[Value]]:
         if not axes:
             return [value]
         kept = [a for a in range(len(value.shape)) if a not in axes]
-        rows = value.moved(
-            lambda v: v.transpose([*axes, *kept]).reshape(-1, *(v.shape[a] for a in kept))
-        )
-        each = [Symbols(leaf, unit) for leaf, unit in zip(rows.leaf, rows.unit, strict=True)]
-        y = fold_left(lambda a, b: call.leaves.each(which, a, b), each)
+        sizes = [value.shape[a] for a in kept]
+        rows = value.moved(lambda v: v.transpose([*kept, *axes]).reshape(*sizes, -1))
+        found = call.leaves.whole(function, call.leaves.scale(rows, sign), 1)
+        y = call.leaves.scale(found, sign).moved(lambda v: v.reshape(sizes))
         return [y.moved(lambda v: np.expand_dims(v, axes)) if keep else y]
 
     return run
@@ -211,7 +210,7 @@ def softmax(call: Call) -> list[Value]:
 
     def numbers(x: Doubles) -> Doubles:
         shifted = x - x.max()
-        logarithms = shifted - np.log(np.exp(shifted).sum())
+        logarithms: Doubles = shifted - np.log(np.exp(shifted).sum())
         return logarithms if log else np.exp(logarithms)
 
     function = Function((call.node.op_type,), build, numbers)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import fold
 from lstm_edge.frontend.model.walk import attributes_of, label_of
 from lstm_edge.frontend.step import arithmetic as elements
@@ -93,8 +92,8 @@ OPERATORS: Mapping[str, Operator] = {
     "ReduceMean": _operator(products.reduction(products.average), _REDUCED),
     "ReduceSumSquare": _operator(products.reduction(products.total, True), _REDUCED),
     "ReduceL2": _operator(products.reduction(products.root, True), _REDUCED),
-    "ReduceMax": _operator(products.extreme(LARGER), _REDUCED),
-    "ReduceMin": _operator(products.extreme(SMALLER), _REDUCED),
+    "ReduceMax": _operator(products.extreme(1.0), _REDUCED),
+    "ReduceMin": _operator(products.extreme(-1.0), _REDUCED),
     "Softmax": _operator(products.softmax, "axis"),
     "LogSoftmax": _operator(products.softmax, "axis"),
     "LayerNormalization": _operator(products.layer_norm, "axis epsilon stash_type"),
