@@ -1,17 +1,32 @@
-"""Every activation function of ONNX's recurrent operators, in terms of a few curved ones.
+"""Functions in terms of a few curved ones: all of ONNX's recurrent operators, and more.
 
-alpha and beta are those of the operator's attributes. Adding a function is adding a line to
-`ACTIVATIONS`; a curve that nothing here gives needs a table in `passes/tables.py`, too.
+alpha and beta are those of the operator's attributes. Adding one that recurrent operators have is
+adding a line to `ACTIVATIONS`; a curve that nothing here gives needs a table in `passes/tables.py`, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log, pi, sqrt
 
-from lstm_edge.ir.expr import Expr, above, apply, larger, sigmoid, smaller, tanh
+from lstm_edge.ir.expr import (
+    Expr,
+    above,
+    apply,
+    constant,
+    larger,
+    largest,
+    sigmoid,
+    smaller,
+    tanh,
+    total,
+)
 
 Function = Callable[[Expr], Expr]
+
+MOST_FACTORS = 64
+"""Whole powers up to this one are products."""
 
 
 def relu(x: Expr) -> Expr:
@@ -67,6 +82,125 @@ def softplus(x: Expr) -> Expr:
 def exponential(x: Expr) -> Expr:
     """exp(x)."""
     return apply("exp", x)
+
+
+def logarithm(x: Expr) -> Expr:
+    """log(x), x > 0."""
+    return apply("log", x)
+
+
+def root(x: Expr) -> Expr:
+    """sqrt(x), 0 below 0."""
+    return apply("sqrt", x)
+
+
+def absolute(x: Expr) -> Expr:
+    """|x|."""
+    return larger(x, -x)
+
+
+def square(x: Expr) -> Expr:
+    """x * x."""
+    return x * x
+
+
+def reciprocal(x: Expr) -> Expr:
+    """1 / x."""
+    return 1.0 / x
+
+
+def power(x: Expr, exponent: float) -> Expr:
+    """x**exponent: whole numbers up to MOST_FACTORS by products, halves by a square root, others
+    by exp(exponent * log(x)), which wants x > 0. Negative ones by a division.
+    """
+    if exponent < 0.0:
+        return 1.0 / power(x, -exponent)
+    whole, rest = divmod(exponent, 1.0)
+    if rest not in (0.0, 0.5) or whole > MOST_FACTORS:
+        return apply("exp", logarithm(x) * exponent)
+    product = _product(x, int(whole))
+    if not rest:
+        return constant(1.0) if product is None else product
+    return root(x) if product is None else product * root(x)
+
+
+def _product(x: Expr, factors: int) -> Expr | None:
+    """x multiplied by itself, with few products; None of no factors."""
+    made: Expr | None = None
+    while factors:
+        if factors & 1:
+            made = x if made is None else made * x
+        factors >>= 1
+        if factors:
+            x = x * x
+    return made
+
+
+def power_of(base: float, x: Expr) -> Expr:
+    """base**x, base > 0."""
+    return apply("exp", x * log(base))
+
+
+def gelu(x: Expr, tanh_form: bool = False) -> Expr:
+    """x * P(normal variable < x), by erf or by the usual approximation of it."""
+    if tanh_form:
+        return x * (tanh((x + x * x * x * 0.044715) * sqrt(2.0 / pi)) * 0.5 + 0.5)
+    return x * (apply("erf", x * sqrt(0.5)) * 0.5 + 0.5)
+
+
+def selu(x: Expr, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805) -> Expr:
+    """gamma * elu(x)."""
+    return relu(x) * gamma + apply("elu_tail", x) * (alpha * gamma)
+
+
+def celu(x: Expr, alpha: float = 1.0) -> Expr:
+    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    return relu(x) + apply("elu_tail", x * (1.0 / alpha)) * alpha
+
+
+def swish(x: Expr) -> Expr:
+    """x * sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+def hard_swish(x: Expr) -> Expr:
+    """x * hard_sigmoid(x) with alpha = 1 / 6, beta = 1 / 2."""
+    return x * hard_sigmoid(x, 1.0 / 6.0, 0.5)
+
+
+def mish(x: Expr) -> Expr:
+    """x * tanh(softplus(x))."""
+    return x * tanh(softplus(x))
+
+
+def prelu(x: Expr, slope: Expr) -> Expr:
+    """x, or slope * x below 0; slope: a parameter with one entry per unit, or a constant."""
+    return relu(x) + slope * smaller(x, 0.0)
+
+
+def smallest(x: Expr) -> Expr:
+    """The minimum over all units; one number."""
+    return -largest(-x)
+
+
+def mean(x: Expr, units: int) -> Expr:
+    """The mean over all units, of which there are `units`; one number."""
+    return total(x) * (1.0 / units)
+
+
+def l1_norm(x: Expr) -> Expr:
+    """The sum of magnitudes over all units; one number."""
+    return total(absolute(x))
+
+
+def l2_norm(x: Expr) -> Expr:
+    """The square root of the sum of squares over all units; one number."""
+    return root(total(x * x))
+
+
+def unit_vector(x: Expr, epsilon: float = 1e-12) -> Expr:
+    """x / max(its L2 norm, epsilon)."""
+    return x / larger(l2_norm(x), epsilon)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_edge.emit.environment import environment
 from lstm_edge.emit.spell import float_literal
-from lstm_edge.operations import curves_float
+from lstm_edge.operations import curves_float, waves_float
 
 
 def curves_of_float(dialect: str, helpers: set[str]) -> str:
@@ -38,6 +38,16 @@ def float_constants() -> dict[str, Any]:
         "rsqrt_limits": [float_literal(float(limit)) for limit in f.RSQRT_LIMITS],
         "rsqrt_bits": int(f.RSQRT_BITS),
         "rsqrt_rounds": f.RSQRT_ROUNDS,
+        "erf_small": text(f.ERF_SMALL),
+        "erf_coefficients": [text(c) for c in f.ERF_COEFFICIENTS],
+        "erfc_coefficients": [text(c) for c in f.ERFC_COEFFICIENTS],
+        "two_over_pi": [f"0x{word:08x}u" for word in waves_float.WORDS],
+        "near_bits": f"0x{int(waves_float.NEAR_BITS):08x}u",
+        "quarter": text(waves_float.QUARTER),
+        "half_pi": [text(c) for c in waves_float.HALF_PI],
+        "rest_unit": text(waves_float.UNIT),
+        "sin_coefficients": [text(c) for c in waves_float.SIN_COEFFICIENTS],
+        "cos_coefficients": [text(c) for c in waves_float.COS_COEFFICIENTS],
     }
 
 

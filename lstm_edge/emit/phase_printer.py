@@ -263,6 +263,10 @@ class _Unit:
         if OPERATIONS[op.kind].form is Form.ELEMENT:
             element = self.elements.term(op.args[0], _plus(unit, op.n))
             return self.speller.text(op, [element])
+        if OPERATIONS[op.kind].form is Form.ANYWHERE:
+            index = terms[op.args[1]].full
+            index = f"(int32_t){index}" if self.program.is_float else index
+            return self.speller.text(op, [self.elements.term(op.args[0], index)])
         if op.kind == "sigmoid" and self.products.sigmoid_of(terms[op.args[0]].full):
             self.speller.called(op)
             return self.products.sigmoid_of(terms[op.args[0]].full), False

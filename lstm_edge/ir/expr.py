@@ -10,10 +10,13 @@ is a Python expression of these objects; it is never evaluated here. `passes/low
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-FUNCTIONS = ("sigmoid", "tanh", "elu_tail", "softplus_tail", "softsign", "exp")
+FUNCTIONS = (
+    *("sigmoid", "tanh", "elu_tail", "softplus_tail", "softsign", "exp"),
+    *("log", "sqrt", "sin", "cos", "erf"),
+)
 """Curved functions that `apply` accepts; `functions.py` builds all others from them."""
 
 
@@ -27,8 +30,9 @@ class Expr:
     param      a weight vector `name`, one entry per unit
     constant   `value`, the same for every unit
     affine     bias + sum of matrix @ operand: `matrices` and `args` in the same order
-    add, sub, mul, larger, smaller   elementwise, two operands
+    add, sub, mul, divide, larger, smaller   elementwise, two operands
     above      the first operand where it is above the second, else 0
+    select     the third operand where the first is above the second, else the fourth
     apply      the function `name` of one operand
     recent   the last vectors of the operand end to end, the newest last: the layer's window
     tap      vector number `value` of `recent`
@@ -38,6 +42,9 @@ class Expr:
     lookup     row args[0][`value`] of the matrix `name`: the operand holds integers
     argmax     index of the largest unit of one operand, the first of several
     layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
+    take       numbers `units` of one operand, in this order
+    join       operands end to end
+    total, largest   the sum and the maximum over all units of one operand; one number
     """
 
     kind: str
@@ -45,6 +52,7 @@ class Expr:
     name: str = ""
     value: float = 0.0
     matrices: tuple[str, ...] = ()
+    units: tuple[int, ...] = ()
 
     def __add__(self, other: Expr | float) -> Expr:
         return Expr("add", (self, _lift(other)))
@@ -66,6 +74,12 @@ class Expr:
 
     def __mul__(self, other: Expr | float) -> Expr:
         return Expr("mul", (self, _lift(other)))
+
+    def __truediv__(self, other: Expr | float) -> Expr:
+        return Expr("divide", (self, _lift(other)))
+
+    def __rtruediv__(self, other: float) -> Expr:
+        return Expr("divide", (_lift(other), self))
 
 
 def _lift(operand: Expr | float) -> Expr:
@@ -129,6 +143,31 @@ def smaller(a: Expr, b: Expr | float) -> Expr:
 def above(a: Expr, b: Expr | float) -> Expr:
     """a where a > b, else 0."""
     return Expr("above", (a, _lift(b)))
+
+
+def select(a: Expr, b: Expr | float, chosen: Expr | float, other: Expr | float) -> Expr:
+    """`chosen` where a > b, else `other`."""
+    return Expr("select", (a, _lift(b), _lift(chosen), _lift(other)))
+
+
+def take(operand: Expr, units: Iterable[int]) -> Expr:
+    """Numbers `units` of the operand, in this order; the same one may come several times."""
+    return Expr("take", (operand,), units=tuple(int(unit) for unit in units))
+
+
+def join(*parts: Expr) -> Expr:
+    """Vectors end to end."""
+    return Expr("join", parts)
+
+
+def total(operand: Expr) -> Expr:
+    """The sum over all units; one number."""
+    return Expr("total", (operand,))
+
+
+def largest(operand: Expr) -> Expr:
+    """The maximum over all units; one number."""
+    return Expr("largest", (operand,))
 
 
 def softmax(operand: Expr) -> Expr:
@@ -198,13 +237,16 @@ class Cell:
     A result whose name is also read as a state is kept for the next step: `h` and `c` of an LSTM.
     bounds: magnitudes that results never exceed if they start within, where the equation shows it
     and its terms do not: a GRU's h is a mean of tanh and the last h. windowed: the states start
-    anew with each window, a sequence of the model's length or what one run call is given.
+    anew with each window, a sequence of the model's length or what one run call is given. limited:
+    products of two wide factors stay within a small multiple of what calibration saw, not within
+    what their factors could give; of equations whose values nothing bounds.
     """
 
     name: str
     results: Mapping[str, Expr]
     bounds: Mapping[str, float] = field(default_factory=dict)
     windowed: bool = False
+    limited: bool = False
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_edge.operations.bounds import rising, with_zero
-from lstm_edge.operations.record import Floats, Ints, Operation, Spelling, WideSpelling
+from lstm_edge.operations.call import Array, Constants, Op
+from lstm_edge.operations.record import Bounds, Floats, Ints, Operation, Spelling, WideSpelling
 
 
 def larger(a: Ints, b: Ints) -> Ints:
@@ -38,9 +39,25 @@ def above_float(a: Floats, b: Floats) -> Floats:
     return np.where(a > b, a, np.float32(0)).astype(np.float32)
 
 
+def select(a: Array, b: Array, chosen: Array, other: Array) -> Array:
+    """chosen where a > b, else other."""
+    return np.asarray(np.where(a > b, chosen, other))
+
+
+def _select(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    """Those of what a comparison may give."""
+    (a_low, a_high), (b_low, b_high), (low, high), (least, most) = args
+    always, never = a_low > b_high, a_high <= b_low
+    return (
+        np.where(always, low, np.where(never, least, np.minimum(low, least))),
+        np.where(always, high, np.where(never, most, np.maximum(high, most))),
+    )
+
+
 LARGER = Spelling("le_larger({0}, {1})", ("le_larger",))
 SMALLER = Spelling("le_smaller({0}, {1})", ("le_smaller",))
 ABOVE = Spelling("le_above({0}, {1})", ("le_above",))
+SELECT = Spelling("{0} > {1} ? {2} : {3}")
 
 RECORDS = (
     Operation(
@@ -72,5 +89,14 @@ RECORDS = (
             "vpselq_s32({0}, vdupq_n_s32(0), vcmpgtq_s32({0}, {1}))",
             number="vpselq_s32({0}, vdupq_n_s32(0), vcmpgtq_n_s32({0}, {1}))",
         ),
+    ),
+    Operation(
+        "select",
+        integer=select,
+        real=select,
+        bounds=_select,
+        c=SELECT,
+        c_float=SELECT,
+        c_wide=WideSpelling("vpselq_s32({2}, {3}, vcmpgtq_s32({0}, {1}))"),
     ),
 )

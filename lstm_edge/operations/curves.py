@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.operations import curves_float
+from lstm_edge.operations import curves_float, waves_float
 from lstm_edge.operations.call import Call, Constants, Op, operand_and_table
 from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
@@ -139,6 +139,10 @@ RECORDS = (
         c_float=Spelling("le_rsqrt({0})", ("le_rsqrt",)),
     ),
     _curve("exp", curves_float.exp),
+    _curve("sqrt", curves_float.sqrt, "le_rsqrt"),
+    _curve("erf", curves_float.erf, "le_exp"),
+    _curve("sin", waves_float.sin, "le_wave", "le_quarters"),
+    _curve("cos", waves_float.cos, "le_wave", "le_quarters"),
     _curve("sigmoid", curves_float.sigmoid, "le_exp"),
     _curve("tanh", curves_float.tanh, "le_exp"),
     _curve("elu_tail", curves_float.elu_tail, "le_exp", "le_smaller"),

@@ -41,6 +41,22 @@ RSQRT_BITS = np.int32(0x5F375A86)
 RSQRT_ROUNDS = 4
 """Newton's: 3.5e-2, 1.8e-3, 4.7e-6, 3.4e-11; the last one only rounds."""
 
+ERF_SMALL = F(0.5)
+ERF_COEFFICIENTS = tuple(
+    F(1.1283791670955126 / d) for d in (9360.0, -1320.0, 216.0, -42.0, 10.0, -3.0, 1.0)
+)
+"""Taylor series of erf(x) / x in x**2, highest power first: the rest is below 2e-9."""
+ERFC_COEFFICIENTS = tuple(
+    F(c)
+    for c in (
+        *(0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807),
+        *(-0.18628806, 0.09678418, 0.37409196, 1.00002368, -1.26551223),
+    )
+)
+"""log(erfc(x) / t) + x**2 in t = 1 / (1 + x / 2), highest power first: a relative error of 1.2e-7
+(Press et al., Numerical Recipes in C, 6.2).
+"""
+
 
 def polynomial(x: Floats, coefficients: Sequence[np.float32]) -> Floats:
     """Horner's scheme, highest power first."""
@@ -98,6 +114,23 @@ def rsqrt(x: Floats) -> Floats:
     for _ in range(RSQRT_ROUNDS):
         y = y * (F(1.5) - half * y * y)
     return np.asarray(y, np.float32)
+
+
+def sqrt(x: Floats) -> Floats:
+    """The square root of x, 0 below 0: x / sqrt(x)."""
+    inside = np.where(x > ZERO, x, ZERO)
+    return np.asarray(inside * rsqrt(inside), np.float32)
+
+
+def erf(x: Floats) -> Floats:
+    """Taylor series for |x| < 0.5, else 1 - t * exp(p(t) - x**2) with the sign of x."""
+    size = np.where(x < ZERO, -x, x)
+    is_small = size < ERF_SMALL
+    near = np.where(is_small, x, ZERO)
+    small = polynomial(near * near, ERF_COEFFICIENTS) * near
+    t = ONE / (ONE + size * HALF)
+    rest = t * exp(polynomial(t, ERFC_COEFFICIENTS) - size * size)
+    return np.where(is_small, small, np.where(x < ZERO, rest - ONE, ONE - rest))
 
 
 def sigmoid(x: Floats) -> Floats:

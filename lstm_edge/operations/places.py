@@ -21,8 +21,10 @@ from lstm_edge.operations.record import (
 
 
 def concat(*parts: Array) -> Array:
-    """Vectors end to end."""
-    return np.concatenate(parts, axis=-1)
+    """Vectors end to end; a constant is the same for all samples."""
+    before = np.broadcast_shapes(*(part.shape[:-1] for part in parts))
+    alike = [np.broadcast_to(part, (*before, part.shape[-1])) for part in parts]
+    return np.concatenate(alike, axis=-1)
 
 
 def _as_long_as_all(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
@@ -41,6 +43,20 @@ def _operand_n_and_count(call: Call) -> tuple[Any, ...]:
 def _inside(op: Op, length: int, lengths: Sequence[int], _: Constants) -> str:
     fits = length == op.count and 0 <= op.n <= op.n + op.count <= lengths[0]
     return long_of(length, lengths, fits=fits)
+
+
+def take(a: Array, places: Array) -> Array:
+    """Features `places`, in this order."""
+    return a[..., places.astype(np.int64)]
+
+
+def _take(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+    places = args[1][0]
+    return args[0][0][places], args[0][1][places]
+
+
+def _among(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
+    return long_of(length, lengths, fits=length == lengths[1])
 
 
 def step_at(sequence: Array, n: int) -> Array:
@@ -75,6 +91,18 @@ RECORDS = (
         c_float=Spelling("{0}"),
         c_wide=WideSpelling("{0}"),
         form=Form.ELEMENT,
+        reads=Reads.SHIFTED,
+    ),
+    # the second operand is a constant: which features
+    Operation(
+        "take",
+        integer=take,
+        real=take,
+        bounds=_take,
+        misfit=_among,
+        c=Spelling("{0}"),
+        c_float=Spelling("{0}"),
+        form=Form.ANYWHERE,
         reads=Reads.SHIFTED,
     ),
     # n: the step, 0 or -1; in a block that runs ONCE

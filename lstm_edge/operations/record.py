@@ -75,6 +75,8 @@ class Form(Enum):
     """Of one unit of each operand."""
     ELEMENT = auto()
     """The element of its operand n units further on."""
+    ANYWHERE = auto()
+    """The element of its first operand that the second says."""
     ROW = auto()
     """An element of a row that is found before the loop: see `emit/opening.py`."""
     WINDOW = auto()

@@ -7,13 +7,15 @@ leave a layer are the same in both, so that what calibration saw in the one is f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
+
+import numpy as np
 
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
 from lstm_edge.errors import ModelError
-from lstm_edge.formats import Format
+from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import (
@@ -33,6 +35,9 @@ from lstm_edge.layers.dense import dense
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.passes.sweeps import Sweeps, Turn, is_plain_dense
+
+REDUCTIONS = {"total": "sum", "largest": "max"}
+"""Kinds of expressions that make one number of all units -> their operations."""
 
 
 @dataclass(frozen=True)
@@ -258,6 +263,26 @@ def cut(b: Builder, x: Value, features: range, name: str) -> Value:
     return b.emit("slice", name, (x,), fmt, length=count, n=features.start, count=count)
 
 
+def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
+    """Units of a vector in any order: neighbours are read where they are."""
+    neighbours = range(units[0], units[0] + len(units))
+    if units == tuple(neighbours):
+        return x if len(units) == x.length else cut(b, x, neighbours, name)
+    kind = FLOAT32 if x.format.is_float else Format("int32", 1.0, 0, max(units))
+    places = b.vector(f"{name}_units", np.array(units), kind)
+    return b.emit("take", name, (x, places), x.format.take(units), length=len(units))
+
+
+def in_memory(b: Builder, x: Value, name: str) -> Value:
+    """The value where a phase can copy it from or write it to: a constant plus 0."""
+    if x.name not in b.constants:
+        return x
+    zero = b.vector(
+        f"{name}_zero", np.zeros(1, b.constants[x.name].dtype), replace(x.format, low=0, high=0)
+    )
+    return b.emit("add", f"{name}_made", (x, zero), x.format)
+
+
 def _begun(layer: Layer, name: str, state: V, rules: Rules[V]) -> V:
     """What a step reads of a state."""
     if not layer.cell.windowed:
@@ -272,7 +297,14 @@ def restart(b: Builder, state: Value, first: Floats) -> Value:
 
 
 def state_units(layer: Layer, state: str, inputs: Mapping[str, V]) -> int:
-    """Length of a state: what its matrix takes, what the layer's gates give, or its input's."""
+    """Length of a state: as the layer says, or its first value; what its matrix takes, what the
+    layer's gates give, or its input's.
+    """
+    if state in layer.units:
+        return layer.units[state]
+    first = layer.initial.get(state, ())
+    if len(first) > 1 and not layer.cell.windowed:
+        return len(first)
     for e in walk(*layer.cell.results.values()):
         for matrix, operand in zip(e.matrices, e.args, strict=False):
             if operand.kind == "state" and operand.name == state:

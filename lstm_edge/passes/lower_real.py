@@ -13,9 +13,22 @@ from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
 from lstm_edge.ir.program import Program, Settings, State, Value
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.lower import Place, cut, integers, lower, restart, tapped
+from lstm_edge.passes.lower import (
+    REDUCTIONS,
+    Place,
+    cut,
+    in_memory,
+    integers,
+    lower,
+    restart,
+    taken,
+    tapped,
+)
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.sweeps import Turn
+
+LEAST_NORMAL = np.array([np.finfo(np.float32).tiny])
+"""The logarithm of less is that of this number."""
 
 
 class RealRules:
@@ -72,7 +85,18 @@ class RealRules:
                 over = place.length
                 return emit(node.kind, name, tuple(args), n=over.offset, count=over.stride)
             case "apply":
+                if node.name == "log":
+                    least = self.builder.vector("least_normal", LEAST_NORMAL, FLOAT32)
+                    args = [emit("larger", f"{name}_of", (args[0], least))]
                 return emit(node.name, name, tuple(args), comment=comment)
+            case "take":
+                return taken(self.builder, args[0], node.units, name)
+            case "join":
+                args = [in_memory(self.builder, x, f"{name}_{k}") for k, x in enumerate(args)]
+                length = sum(part.length for part in args)
+                return emit("concat", name, tuple(args), length=length, comment=comment)
+            case "total" | "largest":
+                return emit(REDUCTIONS[node.kind], name, tuple(args), length=1, comment=comment)
             case "lookup":
                 table = params[node.name]
                 return emit(
@@ -122,7 +146,7 @@ class RealRules:
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """Float results are kept as they are."""
-        return value
+        return in_memory(self.builder, value, place.name)
 
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values, or zeros."""

@@ -229,6 +229,12 @@ def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[s
     for state in program.states:
         for k, phase in enumerate(phases):
             reads = state.name in phase.loads or state.name in phase.whole
-            if reads and (state.name in phase.whole or k != renewed.get(state.next)):
+            others = state.name in phase.whole or _shifted(phase, state.name)
+            if reads and (others or k != renewed.get(state.next)):
                 found.add(state.name)
     return frozenset(found)
+
+
+def _shifted(phase: Phase, value: str) -> bool:
+    """True where a unit reads another unit of the value."""
+    return any(value in op.args and OPERATIONS[op.kind].reads is Reads.SHIFTED for op in phase.ops)
