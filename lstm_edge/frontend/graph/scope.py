@@ -16,9 +16,9 @@ from onnx import NodeProto, numpy_helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
+from lstm_edge.frontend.graph.node import attributes_of, captured, is_standard, label_of
 from lstm_edge.frontend.graph.shapes import Shape, shapes_of
-from lstm_edge.frontend.graph.sketch import Sketch, captured
-from lstm_edge.frontend.model.walk import attributes_of, label_of
+from lstm_edge.frontend.graph.sketch import Sketch
 
 Array = npt.NDArray[Any]
 ADDED = ("Squeeze", "Unsqueeze")
@@ -214,11 +214,6 @@ def _same_rows(before: Shape, after: Shape) -> bool:
         while len(sizes) > 1 and sizes[0] == 1:
             del sizes[0]
     return cut[0] == cut[1] and None not in cut[0]
-
-
-def is_standard(node: NodeProto) -> bool:
-    """True for operators of ONNX itself."""
-    return node.domain in ("", "ai.onnx")
 
 
 def inner_nodes(scope: Scope, ends: Iterable[str], stops: set[str]) -> list[NodeProto]:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
-from lstm_edge.frontend.model.walk import label_of
+from lstm_edge.frontend.graph.node import captured, label_of
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
 
 Array = npt.NDArray[Any]
@@ -178,14 +177,3 @@ def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[Nod
             read.update(node.input)
             read.update(captured(node))
     return kept[::-1], read
-
-
-def captured(node: NodeProto) -> set[str]:
-    """Names that the bodies of a Loop, Scan or If may read from outside."""
-    return {
-        name
-        for attribute in node.attribute
-        if attribute.type == onnx.AttributeProto.GRAPH
-        for inner in attribute.g.node
-        for name in (*inner.input, *captured(inner))
-    }

@@ -16,6 +16,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.sketch import needed
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
@@ -32,14 +33,7 @@ from lstm_edge.frontend.model.states import (
     state_inputs,
     state_output,
 )
-from lstm_edge.frontend.model.walk import (
-    Foreign,
-    OnnxNode,
-    Value,
-    Walk,
-    attributes_of,
-    label_of,
-)
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
 from lstm_edge.ir.model import Layer, Model, Port, operands_of, results_of
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, atom_axis, size_of
@@ -96,31 +94,6 @@ class OnnxNode:
             raise ModelError(self.label, f"its {what} is of type {array.dtype}, expected float32")
         check_finite(f"{self.label}, {what}", array)
         return array.astype(np.float64)
-
-
-def label_of(node: NodeProto) -> str:
-    """How messages name a node: by its name, else by its first output."""
-    if node.name:
-        return f"{node.op_type} {node.name!r}"
-    output = next((name for name in node.output if name), "")
-    return f"{node.op_type} of {output!r}"
-
-
-def attributes_of(node: NodeProto) -> dict[str, Any]:
-    """Attributes as Python values, strings decoded. Raises ModelError for damaged ones."""
-    try:
-        values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        return {name: _decoded(value) for name, value in values.items()}
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ModelError(label_of(node), "has a damaged attribute; export it again") from error
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, list) and value and isinstance(value[0], bytes):
-        return [item.decode() for item in value]
-    return value
 
 
 @dataclass(frozen=True)

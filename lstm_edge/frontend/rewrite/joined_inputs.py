@@ -12,10 +12,10 @@ from itertools import accumulate
 import numpy as np
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.model.walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.rolled.bounds import axis_of, slice_bounds
 
 _MOVES = ("Identity", "Unsqueeze", "Squeeze", "Reshape", "Transpose")

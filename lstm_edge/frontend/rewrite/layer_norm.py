@@ -16,8 +16,8 @@ from typing import Any
 
 from onnx import NodeProto, helper
 
+from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.model.walk import attributes_of
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
+from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.model.walk import attributes_of
 
 
 def unsort_batch(sketch: Sketch) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from onnx import NodeProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.graph.sketch import Sketch, needed
-from lstm_edge.frontend.model.walk import label_of
 
 Source = tuple[object, ...]
 """How a tensor comes about: equal for tensors that hold the same numbers."""

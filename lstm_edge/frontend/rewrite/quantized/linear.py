@@ -8,7 +8,7 @@ import numpy as np
 from onnx import AttributeProto, NodeProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.walk import attributes_of, label_of
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.rewrite.quantized.flow import Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized.values import Live, Stored, storable
 from lstm_edge.frontend.rewrite.rolled.grids import Grid

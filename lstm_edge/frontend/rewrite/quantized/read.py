@@ -12,8 +12,8 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.model.walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.quantized.flow import MOVES, Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized.linear import LINEAR
 from lstm_edge.frontend.rewrite.quantized.products import PRODUCTS

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from onnx import NodeProto
 
-from lstm_edge.frontend.model.walk import attributes_of
+from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.rewrite.quantized.flow import Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized.linear import requantized
 

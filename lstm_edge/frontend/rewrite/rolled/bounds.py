@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.shapes import Shape
-from lstm_edge.frontend.model.walk import attributes_of
 
 
 def axis_of(node: NodeProto, shape: Shape, default: int = 0, name: str = "axis") -> int | None:

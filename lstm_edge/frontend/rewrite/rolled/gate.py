@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.model.walk import attributes_of
 from lstm_edge.frontend.rewrite.rolled.linear import Form, linear_form
 
 PARAMETERS = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from onnx import NodeProto, TensorProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.model.walk import attributes_of, label_of
 from lstm_edge.frontend.rewrite.rolled.body import Body, Slot, body_of
 from lstm_edge.frontend.rewrite.rolled.cell import steps_of
 from lstm_edge.frontend.rewrite.rolled.hoist import Hoist

@@ -9,8 +9,8 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
-from lstm_edge.frontend.graph.scope import Array, Scope, is_standard
-from lstm_edge.frontend.model.walk import attributes_of, label_of
+from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
+from lstm_edge.frontend.graph.scope import Array, Scope
 
 STAND_INS = (1009, 1087)
 """Lengths to try where a file leaves the length open; what holds for both is taken to hold."""
