@@ -5,6 +5,7 @@ its bits first. A divisor nearer to 0 than a quarter of what calibration saw cou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -119,7 +120,7 @@ class _Division:
         return saturate(self.b, wide, RESULT_BITS, self.name)
 
     def _plain(
-        self, kind: str, suffix: str, args: tuple[Value, ...], low: int, high: int, **more: int
+        self, kind: str, suffix: str, args: tuple[Value, ...], low: int, high: int, **more: Any
     ) -> Value:
         """An operation on plain integers from `low` to `high`."""
         ends = Format("int32", 1.0, low, high)

@@ -24,7 +24,7 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, lower, restart, tapped
+from lstm_edge.passes.lower import Place, lower, of_its_own, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_input import scaled, unpacked
@@ -212,11 +212,19 @@ class IntegerRules:
         """A state, or what a matrix product reads, in its stored format; what an output shows of a
         curve beside that.
         """
-        stored = self.states.result(value, result, place)
+        stored = self.states.result(self._of_its_own(value, result, place), result, place)
         shown = (place.layer.name, place.layer.cell.results[result]) in self.shown
         if not shown or not isinstance(stored, Number) or stored.value is wide(value).value:
             return stored
         return Kept(wide(value), stored)
+
+    def _of_its_own(self, given: Integer, result: str, place: Place) -> Integer:
+        """What `of_its_own` makes; a model's input is unpacked for it."""
+        x = wide(given)
+        if x.packed is not None:
+            return given
+        own = of_its_own(self.builder, x.value, result, place)
+        return given if own.name == x.name else self.storing.seen_as(number(own), x.real)
 
     def initial(self, layer: Layer, name: str, state: Integer) -> Floats:
         """The given values in the state's format, or zeros."""

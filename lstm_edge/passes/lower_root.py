@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lstm_edge.formats import INT32_MAX, Format, fixed
@@ -35,7 +37,7 @@ def lower_sqrt(b: Builder, x: Value, name: str, comment: str) -> Value:
     few, many = 31 - high.bit_length(), 30
 
     def plain(
-        kind: str, suffix: str, args: tuple[Value, ...], ends: tuple[int, int], **more: object
+        kind: str, suffix: str, args: tuple[Value, ...], ends: tuple[int, int], **more: Any
     ) -> Value:
         return b.emit(kind, f"{name}_{suffix}", args, Format("int32", 1.0, *ends), **more)
 

@@ -63,9 +63,12 @@ def _reduced(b: Builder, x: Value, name: str) -> Value:
     """x - 2 pi k, k the nearest whole number or beside it where two are near: within the table."""
     fraction = fraction_of(x)
     per_turn = _number(b, *PER_TURN)
-    ends = ((end * PER_TURN[1]) >> 16 for end in (x.format.low, x.format.high))
+    low, high = ((end * PER_TURN[1]) >> 16 for end in (x.format.low, x.format.high))
     turns = b.emit(
-        "mulw", f"{name}_turns", (x, per_turn), fixed(fraction + PER_TURN[0] - 16, *ends, "int32")
+        "mulw",
+        f"{name}_turns",
+        (x, per_turn),
+        fixed(fraction + PER_TURN[0] - 16, low, high, "int32"),
     )
     count = shift_right(b, turns, fraction_of(turns), f"{name}_count")
     for k, part in enumerate(TURN_PARTS):

@@ -52,7 +52,7 @@ def _made_up(values: Doubles) -> Doubles:
     of the way to the next entry where that is less. 0 stays 0, so that nothing gives nothing.
     """
     most = 2.0**-FRACTION_BITS
-    lost = np.minimum(np.gradient(values), most) / 2.0
+    lost = np.minimum(np.abs(np.gradient(values)), most) / 2.0
     return np.asarray(np.where(values == 0.0, 0.0, values + lost))
 
 
