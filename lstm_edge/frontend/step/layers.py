@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.step.equations import Equations
 from lstm_edge.frontend.step.graph import Dependence
@@ -26,12 +28,15 @@ MOST_PARTS = 16
 
 @dataclass(frozen=True)
 class Kept:
-    """A state of a step: the leaf that it is before, the numbers that it is after, its start."""
+    """A state of a step: the leaf that it is before, the numbers that it is after, its start.
+    shown: whether it is kept where nothing needs it.
+    """
 
     name: str
     before: int
     after: Symbols
     initial: Floats
+    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,27 @@ def cut(
 
     Raises ModelError, naming `label`, for what no input is in.
     """
-    return _Cut(label, leaves, inputs, states).steps(wanted)
+    return _Cut(label, leaves, inputs, _needed(leaves, states, wanted)).steps(wanted)
+
+
+def _needed(leaves: Leaves, states: Sequence[Kept], wanted: Sequence[Wanted]) -> list[Kept]:
+    """States that what is wanted is computed from, at this step or a later one."""
+    found = {s.before: s for s in states}
+    kept: dict[int, Kept] = {s.before: s for s in states if s.shown}
+    waiting = [w.numbers for w in wanted] + [s.after for s in kept.values()]
+    seen: set[int] = set()
+    while waiting:
+        below = [leaf for leaf, _ in selections(waiting.pop())]
+        while below:
+            leaf = below.pop()
+            if leaf in seen:
+                continue
+            seen.add(leaf)
+            below += [source for source, _ in leaves[leaf].operands]
+            if leaf in found and leaf not in kept:
+                kept[leaf] = found[leaf]
+                waiting.append(found[leaf].after)
+    return [s for s in states if s.before in kept]
 
 
 @dataclass(frozen=True)
@@ -190,8 +215,6 @@ class _Cut:
         return self._layer("before", outside, named, ())
 
     def _all(self, leaf: int) -> Selection:
-        import numpy as np
-
         return leaf, np.arange(self.leaves[leaf].size)
 
     # layers with states

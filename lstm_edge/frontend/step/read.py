@@ -13,7 +13,7 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.fold import fold
-from lstm_edge.frontend.model.walk import attributes_of, label_of
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.step import arithmetic as elements
 from lstm_edge.frontend.step import products
 from lstm_edge.frontend.step.call import LARGER, SMALLER, Call, Comparison, Value
