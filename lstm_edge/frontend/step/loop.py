@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -193,7 +193,8 @@ def _run(
     reader: _Reader, slots: Sequence[Slot], wanted: Mapping[int, Out], known: dict[str, StepValue]
 ) -> list[Value]:
     """The values of all outputs; those that nobody reads are nothing."""
-    node, states = reader.node, []
+    node = reader.node
+    states: list[StateIn] = []
     results: list[Value] = [View("", ()) for _ in node.outputs]
     outs = dict(wanted)
     for slot in slots:
@@ -287,3 +288,15 @@ def _trips(reader: _Reader, slots: Sequence[Slot]) -> int:
         if steps >= min(limit, LONGEST):
             return steps
         steps = min(limit, 2 * steps)
+
+
+def stack(walk: Walk, node: OnnxNode) -> list[Value]:
+    """What a Loop gave at each step along an axis of its own, or end to end along one."""
+    view = node.view(0)
+    time, *left = view.axes
+    axis = int(node.attributes["axis"]) % (len(left) + int(node.attributes["new_axis"]))
+    if node.attributes["new_axis"]:
+        left.insert(axis, time)
+    else:
+        left[axis] = (*time, *left[axis])
+    return [replace(view, axes=tuple(left))]

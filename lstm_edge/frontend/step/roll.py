@@ -174,7 +174,7 @@ class Rolling:
             after, leaves = tensor(s.after).flat(), before[s.before].flat().leaf
             for name, places in its:
                 start = self._start(s, places)
-                part = after.moved(lambda a, at=places: a[at])
+                part = Symbols(after.leaf[places], after.unit[places])
                 kept.append(Kept(name, int(leaves[places[0]]), part, start, s.shown))
         numbers = [tensor(out.name) for out in wanted]
         asked = [Wanted(n, out.last) for n, out in zip(numbers, wanted, strict=True)]

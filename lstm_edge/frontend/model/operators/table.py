@@ -113,7 +113,10 @@ OPERATORS: Mapping[str, Operator] = {
     ),
 }
 
-OWN: Mapping[str, Operator] = {"Step": _operator(steps.step, "after body")}
+OWN: Mapping[str, Operator] = {
+    "Step": _operator(steps.step, "after body"),
+    "Stack": _operator(steps.stack, "axis new_axis"),
+}
 """Operators of the domain `OWN_DOMAIN`, which rewrites write."""
 
 INSTEAD: Mapping[str, str] = {
