@@ -1,7 +1,7 @@
 """Functions in terms of a few curved ones: all of ONNX's recurrent operators, and more.
 
 alpha and beta are those of the operator's attributes. Adding one that recurrent operators have is
-adding a line to `ACTIVATIONS`; a curve that nothing here gives needs a table in `passes/tables.py`, too.
+adding a line to `ACTIVATIONS`; a curve that nothing here gives needs a table in `passes/tables.py`.
 """
 
 from __future__ import annotations

@@ -101,6 +101,11 @@ class ModelView:
         return self.name.upper()
 
     @property
+    def forgets(self) -> bool:
+        """True where a step needs nothing of the state."""
+        return not (self.states or self.scratch or self.counts_steps or self.sides.others)
+
+    @property
     def open_window(self) -> bool:
         """True where a caller begins a window."""
         return self.counts_steps and self.streams and self.steps is None

@@ -81,10 +81,10 @@ class Layer:
     inputs: the cell's input name -> tensor. outputs: the cell's result name -> tensor.
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
     b_g and P_g [units], the table E [rows, units] of an embedding. initial: state name -> [units],
-    zero where absent. units: state or result name -> its number of units, where the equations do
-    not tell: a state that no matrix reads, of another size than gates have. reverse: the steps are taken from the last to the first, results keep their
+    zero where absent. reverse: the steps are taken from the last to the first, results keep their
     step's place; None where either order will do; of a layer without states that is only when its
-    work is done. window: what an expression of kind recent sees.
+    work is done. window: what an expression of kind recent sees. units: state -> its number of
+    units, where the equations do not tell: no matrix reads it, and gates have another size.
     """
 
     name: str

@@ -7,10 +7,15 @@ bits of 2 / pi give all bits of its remainder that count, as in the sinf of glib
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from lstm_edge.operations.curves_float import F, polynomial
-from lstm_edge.operations.record import Floats, Ints
+from lstm_edge.operations.record import Floats
+
+Counts = npt.NDArray[np.signedinteger[Any]]
 
 NEAR_BITS = np.int32(0x40000000)
 """The bits of 2."""
@@ -30,7 +35,7 @@ COS_COEFFICIENTS = F(2.443315711809948e-5), F(-1.388731625493765e-3), F(4.166664
 """sin(r) = r + r**3 p(r**2), cos(r) = 1 - r**2 / 2 + r**4 p(r**2) (Moshier, Cephes)."""
 
 
-def quarters(x: Floats) -> tuple[Floats, Ints]:
+def quarters(x: Floats) -> tuple[Floats, Counts]:
     """r within pi / 4 of 0, or a bit more, and k with x = r + k pi / 2, k modulo 4."""
     bits = np.ascontiguousarray(x, np.float32).view(np.int32)
     near = (bits & np.int32(0x7FFFFFFF)) < NEAR_BITS
@@ -44,7 +49,7 @@ def quarters(x: Floats) -> tuple[Floats, Ints]:
     return np.where(near, rest, far), np.where(near, count, turns)
 
 
-def _far(bits: Ints) -> tuple[Floats, Ints]:
+def _far(bits: npt.NDArray[np.int32]) -> tuple[Floats, Counts]:
     """The same of what is at least 2, in whole numbers modulo 2**64."""
     word = bits.view(np.uint32)
     first = ((word >> np.uint32(26)) & np.uint32(15)).astype(np.int64)

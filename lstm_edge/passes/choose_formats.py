@@ -33,6 +33,8 @@ from lstm_edge.rounding import MARGIN, bits_above, bits_with_headroom, eight_bit
 PROVED: Why = "proved"
 MOST_TABLE_BITS = 14
 """Bits that rows of an embedding may have, both ends of their range included."""
+OPEN_CURVES = ("exp", "log", "sqrt")
+"""Functions without a bound; all others stay within 1."""
 GIVEN_STATE = {8: 2.0, 16: 4.0}
 """Without data: how far beyond its own bound a state may be set; 12 bits have their headroom."""
 
@@ -219,7 +221,7 @@ def _bound_of(layer: Layer, name: str) -> float:
 def proved_bound(node: Expr) -> float:
     """A bound from the equation alone: 1 for o * tanh(c), infinite where there is none."""
     if node.kind == "apply":
-        return float("inf") if node.name == "exp" else 1.0
+        return float("inf") if node.name in OPEN_CURVES else 1.0
     if node.kind == "constant":
         return abs(node.value)
     parts = [proved_bound(e) for e in node.args]
@@ -230,6 +232,10 @@ def proved_bound(node: Expr) -> float:
     if node.kind == "within":
         held = node.args[1].kind == "state"  # by an earlier step within the same bound
         return parts[0] if held else max(parts[:2])
+    if node.kind in ("take", "largest"):
+        return parts[0]
+    if node.kind in ("join", "select"):
+        return max(parts[-2:] if node.kind == "select" else parts)
     if node.kind == "smaller" and node.args[0].kind == "larger":
         return max(parts[1], proved_bound(node.args[0].args[1]))
     return float("inf")

@@ -71,10 +71,16 @@ class Formats:
         """A 16-bit factor of a product whose other factor is wide, from its calibrated range; None
         for what calibration did not see.
         """
+        reach = self.factor_reach(name)
+        if reach is None:
+            return None
+        return Chosen(saturated(2.0 ** (bits_above(reach) - 15), 16), seen(self.from_data))
+
+    def factor_reach(self, name: str) -> float | None:
+        """How far a factor, or a product that is limited, may go."""
         if name not in self.ranges.low:
             return None
-        reach = max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN
-        return Chosen(saturated(2.0 ** (bits_above(reach) - 15), 16), seen(self.from_data))
+        return max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN
 
     def open_reach(self, name: str) -> float:
         """How far a value may go that nothing bounds: OPEN_MARGIN times what calibration saw."""

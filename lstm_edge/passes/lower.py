@@ -7,7 +7,7 @@ leave a layer are the same in both, so that what calibration saw in the one is f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -36,7 +36,7 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.passes.sweeps import Sweeps, Turn, is_plain_dense
 
-REDUCTIONS = {"total": "sum", "largest": "max"}
+REDUCTIONS = {"argmax": "argmax", "total": "sum", "largest": "max"}
 """Kinds of expressions that make one number of all units -> their operations."""
 
 
@@ -274,13 +274,31 @@ def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
 
 
 def in_memory(b: Builder, x: Value, name: str) -> Value:
-    """The value where a phase can copy it from or write it to: a constant plus 0."""
-    if x.name not in b.constants:
-        return x
-    zero = b.vector(
-        f"{name}_zero", np.zeros(1, b.constants[x.name].dtype), replace(x.format, low=0, high=0)
-    )
-    return b.emit("add", f"{name}_made", (x, zero), x.format)
+    """The value where a phase can copy it from or write it to: of a constant, a sum with 0."""
+    return copied(b, x, f"{name}_made") if x.name in b.constants else x
+
+
+def of_its_own(b: Builder, x: Value, result: str, place: Place) -> Value:
+    """The value of a result, which no later step changes: a constant, a state as it was, and an
+    input that becomes a state are copied.
+    """
+    layer = place.layer
+    states = {f"{layer.name}.{name}" for name in layer.cell.states}
+    if (
+        x.name in b.constants
+        or x.name in states
+        or (result in layer.cell.states and not b.makes(x))
+    ):
+        return copied(b, x, f"{place.name}_{result}_copy")
+    return x
+
+
+def copied(b: Builder, x: Value, name: str) -> Value:
+    """The same numbers as a value of its own."""
+    of_floats = x.format.is_float
+    kind = FLOAT32 if of_floats else Format("int32", 1.0, 0, 0)
+    zero = b.vector("zero_bound", np.zeros(1, np.float32 if of_floats else np.int64), kind)
+    return b.emit("add", name, (x, zero), x.format)
 
 
 def _begun(layer: Layer, name: str, state: V, rules: Rules[V]) -> V:

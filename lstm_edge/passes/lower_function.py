@@ -31,6 +31,7 @@ from lstm_edge.rounding import bits_above
 
 TABLE_FRACTION = (6, 18)
 """Fractional bits with which a value enters a table: fewer are coarse, more overflow."""
+FROM_16_TO_4 = tables.SIGMOID_RANGE_BITS - tables.WAVE_RANGE_BITS
 MOST_MISSING, FAR_BITS = 28, 20
 """A value that lacks more fractional bits is beyond a table where it is not 0; shifted left by so
 many bits its sign is, too.
@@ -57,6 +58,10 @@ def lower_function(b: Builder, function: str, value: Value, name: str, comment: 
             q15 = fixed(15, 0, 32767, "int32")
             entries = ("softplus_table", tables.softplus_table())
             return number(_table(b, value, entries, 0, name, comment, q15))
+        case "erf":
+            q15 = fixed(15, -32767, 32767, "int32")
+            entries = ("erf_table", tables.erf_table())
+            return number(_table(b, value, entries, FROM_16_TO_4, name, comment, q15))
         case "softsign":
             return number(_softsign(b, value, name, comment))
         case _:
@@ -72,7 +77,7 @@ def _table(
     comment: str,
     result: Format,
 ) -> Value:
-    """A table over [-16, 16], or half of that where `doubled`: read twice as coarsely."""
+    """A table over [-16, 16], or half of that, `doubled` times: read twice as coarsely."""
     fraction = min(max(fraction_of(value), TABLE_FRACTION[0]), TABLE_FRACTION[1])
     missing = fraction - fraction_of(value)
     if missing > MOST_MISSING:
@@ -86,6 +91,13 @@ def _table(
     entries = b.constant(*table)
     n = fraction + tables.SIGMOID_RANGE_BITS - tables.HALF_BITS - doubled
     return b.emit("table", name, (p,), result, table=entries, n=n, comment=comment)
+
+
+def lower_sine(b: Builder, r: Value, name: str, comment: str) -> Value:
+    """sin of a fixed-point value within [-4, 4]."""
+    q15 = fixed(15, -32767, 32767, "int32")
+    entries = ("sine_table", tables.sine_table())
+    return _table(b, r, entries, FROM_16_TO_4, name, comment, q15)
 
 
 def _sign(b: Builder, value: Value, fraction: int, name: str) -> Value:

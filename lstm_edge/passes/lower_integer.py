@@ -18,23 +18,27 @@ from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.choose_formats import choose_formats
 from lstm_edge.passes.correspond import with_meanings
 from lstm_edge.passes.entering import Product
-from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
+from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply, select, total
 from lstm_edge.passes.fixed.over_time import mean, within
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, lower, restart, tapped
+from lstm_edge.passes.lower import Place, lower, of_its_own, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
-from lstm_edge.passes.lower_function import (
-    lower_exponential,
-    lower_fine_sigmoid,
-    lower_function,
-)
+from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_input import scaled, unpacked
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
-from lstm_edge.passes.lower_places import concatenated, cut_number, step_of, window
+from lstm_edge.passes.lower_open import OPEN_CURVES, Open
+from lstm_edge.passes.lower_places import (
+    concatenated,
+    cut_number,
+    joined,
+    step_of,
+    taken_number,
+    window,
+)
 from lstm_edge.passes.lower_product import Products
 from lstm_edge.passes.lower_softmax import lower_fine_softmax, lower_softmax
 from lstm_edge.passes.lower_state import States, first_value
@@ -70,6 +74,7 @@ class IntegerRules:
         self.states = States(self.storing, self.reads)
         self.shown = shown_curves(model)
         self.products = Products(self.builder, self.storing, rounding)
+        self.open = Open(self.storing)
 
     def input(self, port: Port, features: int) -> Number:
         """A model input in its own scales; elementwise use unpacks it first."""
@@ -85,7 +90,7 @@ class IntegerRules:
         """At the first step of a window what it starts from."""
         return number(restart(self.builder, wide(state).value, first))
 
-    def expression(self, node: Expr, args: list[Integer], place: Place) -> Number:
+    def expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
         """Operations of one node."""
         b, name = self.builder, place.name
         if node.kind == "affine":
@@ -95,6 +100,10 @@ class IntegerRules:
             return number(constant_vector(b, name, numbers))
         if node.kind == "constant":
             return number(constant_vector(b, name, np.array([node.value])))
+        if node.kind == "take":
+            return taken_number(self.storing, args[0], node.units, name)
+        if node.kind == "join":
+            return joined(self.storing, args, node, place.layer, name)
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)
@@ -118,7 +127,14 @@ class IntegerRules:
         match node.kind:
             case "mul":
                 x, y = self._factors(numbers[0], numbers[1], name)
-                return multiply(b, x, y, name, comment)
+                if not place.layer.cell.limited:
+                    return multiply(b, x, y, name, comment)
+                product = multiply(b, x, y, name, comment, lifts=True)
+                return self.open.limited(product, place)
+            case "divide":
+                return self.open.quotient(numbers[0], numbers[1], place)
+            case "apply" if node.name in OPEN_CURVES:
+                return self.open.curve(node.name, numbers[0], place)
             case "add" | "sub":
                 lost = (numbers[0].lost, numbers[1].lost)
                 return number(add_or_subtract(b, node.kind, args[0], args[1], name, comment, lost))
@@ -133,6 +149,13 @@ class IntegerRules:
         match node.kind:
             case "larger" | "smaller" | "above":
                 return compare(b, node.kind, args[0], args[1], name, comment)
+            case "select":
+                return select(b, args, name, comment)
+            case "total":
+                return total(b, args[0], name, comment)
+            case "largest":
+                fmt = args[0].format
+                return b.emit("max", name, (args[0],), fmt, length=1, comment=comment)
             case "argmax":
                 indices = fixed(0, 0, args[0].length - 1, "int32")
                 return b.emit("argmax", name, (args[0],), indices, length=1, comment=comment)
@@ -153,9 +176,6 @@ class IntegerRules:
         """
         if (place.layer.name, node) in self.shown:
             return number(lower_fine_sigmoid(self.builder, x, place.name, place.comment))
-        if node.name == "exp":
-            reach = self.formats.open_reach(place.name)
-            return number(lower_exponential(self.builder, x, reach, place.name, place.comment))
         found = lower_function(self.builder, node.name, x, place.name, place.comment)
         every = walk(*place.layer.cell.results.values())
         both = any(e.kind == "sub" and node in e.args for e in every)
@@ -192,11 +212,19 @@ class IntegerRules:
         """A state, or what a matrix product reads, in its stored format; what an output shows of a
         curve beside that.
         """
-        stored = self.states.result(value, result, place)
+        stored = self.states.result(self._of_its_own(value, result, place), result, place)
         shown = (place.layer.name, place.layer.cell.results[result]) in self.shown
         if not shown or not isinstance(stored, Number) or stored.value is wide(value).value:
             return stored
         return Kept(wide(value), stored)
+
+    def _of_its_own(self, given: Integer, result: str, place: Place) -> Integer:
+        """What `of_its_own` makes; a model's input is unpacked for it."""
+        x = wide(given)
+        if x.packed is not None:
+            return given
+        own = of_its_own(self.builder, x.value, result, place)
+        return given if own.name == x.name else self.storing.seen_as(number(own), x.real)
 
     def initial(self, layer: Layer, name: str, state: Integer) -> Floats:
         """The given values in the state's format, or zeros."""
@@ -215,7 +243,7 @@ class IntegerRules:
         name = f"{node.name}.y"
         if self.reads.only(node.output):
             return Joined(name, tuple(parts))
-        return concatenated(self.builder, [wide(x) for x in parts], node.name, name)
+        return concatenated(self.builder, [wide(x) for x in parts], f"{node.name}.part", name)
 
     def part(self, node: Slice, x: Integer) -> Integer:
         """In the operand's own format, or scales; of a value that is kept twice, both forms."""

@@ -5,26 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_edge.formats import Format
-from lstm_edge.ir.expr import walk
+from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Layer
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
-from lstm_edge.passes.lower import cut
+from lstm_edge.passes.lower import cut, in_memory, taken
 from lstm_edge.passes.lower_input import holds_zero, stored, unpacked
-from lstm_edge.passes.numbers import Integer, Number, number, wide
+from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.storing import Storing
 
 
-def concatenated(b: Builder, parts: list[Number], node: str, name: str) -> Number:
+def concatenated(b: Builder, parts: list[Number], prefix: str, name: str) -> Number:
     """Vectors end to end, all in the coarsest of their formats."""
     length = sum(part.length for part in parts)
-    values = [unpacked(b, x, f"{node}.part{k}").value for k, x in enumerate(parts)]
+    values = [unpacked(b, x, f"{prefix}{k}").value for k, x in enumerate(parts)]
+    values = [in_memory(b, v, f"{prefix}{k}") for k, v in enumerate(values)]
     if len({value.format.unit for value in values}) > 1:
-        values = [as_fixed(b, v, f"{node}.part{k}") for k, v in enumerate(values)]
+        values = [as_fixed(b, v, f"{prefix}{k}") for k, v in enumerate(values)]
         coarsest = min(fraction_of(v) for v in values)
-        values = [with_fraction(b, v, coarsest, f"{node}.part{k}") for k, v in enumerate(values)]
+        values = [with_fraction(b, v, coarsest, f"{prefix}{k}") for k, v in enumerate(values)]
     low, high = min(v.format.low for v in values), max(v.format.high for v in values)
     joined = Format("int32", values[0].format.unit, low, high)
     return number(b.emit("concat", name, tuple(values), joined, length=length))
@@ -34,6 +35,28 @@ def cut_number(storing: Storing, x: Number, features: range, name: str) -> Numbe
     """Some features of a vector; of a model input, with their scales."""
     value = cut(storing.builder, x.value, features, name)
     return number(value) if x.packed is None else storing.packed(value, x.packed.take(features))
+
+
+def taken_number(storing: Storing, x: Integer, units: tuple[int, ...], name: str) -> Integer:
+    """Units of a vector in any order, of both forms where it is kept in two."""
+    whole = wide(x)
+    value = taken(storing.builder, whole.value, units, name)
+    found = number(value) if value.name != whole.name else whole
+    if whole.packed is not None:
+        found = storing.packed(value, whole.packed.take(units))
+    if not isinstance(x, Kept):
+        return storing.seen_as(found, name) if whole.packed is None else found
+    narrow = taken(storing.builder, x.narrow.value, units, f"{name}_narrow")
+    return Kept(storing.seen_as(found, name), storing.seen_as(number(narrow), name))
+
+
+def joined(storing: Storing, parts: list[Integer], node: Expr, layer: Layer, name: str) -> Integer:
+    """Vectors end to end; where only matrix products of the layer read them, no value at all."""
+    results = layer.cell.results.values()
+    readers = [e for e in walk(*results) if any(a is node for a in e.args)]
+    if readers and all(e.kind == "affine" for e in readers) and all(e is not node for e in results):
+        return Joined(name, tuple(parts))
+    return concatenated(storing.builder, [wide(x) for x in parts], f"{name}_part", name)
 
 
 def step_of(storing: Storing, x: Number, n: int, name: str) -> Number:

@@ -49,7 +49,8 @@ class Products:
         bias = layer.params[node.name].astype(np.float64)
         gate = node.name.removeprefix("b_")
         prefix = f"{layer.name}.{gate}"
-        called = Called(layer.name, f"{layer.source or layer.name}, gate {gate}", place.name)
+        source = f"{layer.source or layer.name}, gate {gate}"
+        called = Called(layer.name, source, place.name, not _only_normalized(node, layer))
         if layer.name not in self.lifts:
             self.lifts[layer.name] = self._lifts(node, args, layer)
         own_widths = self.rounding.options.of(layer.name)
@@ -80,8 +81,9 @@ class Products:
             rows = self.rounding.rows(group, own, called, key, columns, wide=k < len(twice))
             parts.append(emit_rows(self.builder, group, rows, name, *emitted))
         total = parts[0]
-        for part in parts[1:]:
-            total = add_or_subtract(self.builder, "add", total, part, place.name, place.comment)
+        for k, part in enumerate(parts[1:], 2):
+            name = place.name if k == len(parts) else f"{place.name}_of_{k}"
+            total = add_or_subtract(self.builder, "add", total, part, name, place.comment)
         return number(total)
 
     def _doubled(
@@ -152,6 +154,13 @@ class Products:
         bias = node.bias.astype(np.float64)
         rows = self.rounding.rows_over_time(operands, bias, called, x.real, f"{node.name}.W")
         return emit_running_sum(self.builder, x.value, rows, node.name), rows
+
+
+def _only_normalized(node: Expr, layer: Layer) -> bool:
+    """True where nothing but layer_norm reads a product."""
+    results = layer.cell.results.values()
+    kinds = {e.kind for e in walk(*results) if any(a is node for a in e.args)}
+    return kinds == {"layer_norm"} and all(root is not node for root in results)
 
 
 def _operand(x: Number, matrix: str, weights: Doubles) -> Operand:

@@ -20,6 +20,7 @@ from lstm_edge.passes.lower import (
     in_memory,
     integers,
     lower,
+    of_its_own,
     restart,
     taken,
     tapped,
@@ -79,24 +80,13 @@ class RealRules:
                 constant = node.kind == "constant"
                 numbers = np.array([node.value]) if constant else params[node.name]
                 return self.builder.vector(name, numbers.astype(np.float32), FLOAT32)
-            case "tap":
-                return cut(self.builder, args[0], tapped(node, place, args[0]), name)
+            case "tap" | "take" | "join":
+                return self._moved(node, args, place)
             case "mean_over_steps":
                 over = place.length
                 return emit(node.kind, name, tuple(args), n=over.offset, count=over.stride)
             case "apply":
-                if node.name == "log":
-                    least = self.builder.vector("least_normal", LEAST_NORMAL, FLOAT32)
-                    args = [emit("larger", f"{name}_of", (args[0], least))]
-                return emit(node.name, name, tuple(args), comment=comment)
-            case "take":
-                return taken(self.builder, args[0], node.units, name)
-            case "join":
-                args = [in_memory(self.builder, x, f"{name}_{k}") for k, x in enumerate(args)]
-                length = sum(part.length for part in args)
-                return emit("concat", name, tuple(args), length=length, comment=comment)
-            case "total" | "largest":
-                return emit(REDUCTIONS[node.kind], name, tuple(args), length=1, comment=comment)
+                return self._curve(node.name, args[0], place)
             case "lookup":
                 table = params[node.name]
                 return emit(
@@ -108,15 +98,34 @@ class RealRules:
                     matrices=(self.builder.constant(f"{place.layer.name}.{node.name}", table),),
                     comment=comment,
                 )
-            case "argmax":
+            case "argmax" | "total" | "largest":
+                kind = REDUCTIONS[node.kind]
                 indices = fixed(0, 0, args[0].length - 1, "int32")
-                return emit("argmax", name, tuple(args), indices, length=1, comment=comment)
+                fmt = indices if kind == "argmax" else FLOAT32
+                return emit(kind, name, tuple(args), fmt, length=1, comment=comment)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
             case "layer_norm":
                 return self._layer_norm(node.value, args[0], place)
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
+
+    def _moved(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """Numbers as they are, at another place."""
+        b, name = self.builder, place.name
+        if node.kind == "tap":
+            return cut(b, args[0], tapped(node, place, args[0]), name)
+        if node.kind == "take":
+            return taken(b, args[0], node.units, name)
+        parts = tuple(in_memory(b, x, f"{name}_{k}") for k, x in enumerate(args))
+        length = sum(part.length for part in parts)
+        return b.emit("concat", name, parts, length=length, comment=place.comment)
+
+    def _curve(self, function: str, x: Value, place: Place) -> Value:
+        if function == "log":
+            least = self.builder.vector("least_normal", LEAST_NORMAL, FLOAT32)
+            x = self.builder.emit("larger", f"{place.name}_of", (x, least))
+        return self.builder.emit(function, place.name, (x,), comment=place.comment)
 
     def _softmax(self, kind: str, x: Value, place: Place) -> Value:
         emit = self.builder.emit
@@ -146,7 +155,7 @@ class RealRules:
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """Float results are kept as they are."""
-        return in_memory(self.builder, value, place.name)
+        return of_its_own(self.builder, value, result, place)
 
     def initial(self, layer: Layer, name: str, state: Value) -> Floats:
         """The given values, or zeros."""

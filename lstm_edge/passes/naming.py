@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from lstm_edge.ir.expr import Cell, Expr, walk
 
-_WORDS = {"add": "sum", "sub": "difference", "mul": "product"}
+_WORDS = {
+    "add": "sum",
+    "sub": "difference",
+    "mul": "product",
+    "divide": "quotient",
+    "take": "part",
+    "join": "joined",
+    "total": "sum_of_units",
+    "largest": "most_of_units",
+}
+_SIGNS = {"add": " + ", "sub": " - ", "mul": " * ", "divide": " / "}
 
 
 def name_expressions(cell: Cell) -> dict[int, str]:
@@ -47,30 +57,40 @@ def _gate_of(node: Expr) -> str:
 
 def equation(node: Expr, names: dict[int, str]) -> str:
     """The node in terms of gates, states and inputs: sums and products written out."""
-    signs = {"add": " + ", "sub": " - ", "mul": " * "}
-    if node.kind not in signs:
+    if node.kind not in _SIGNS:
         return describe(node, names)
 
     def part(operand: Expr) -> str:
-        if operand.kind not in signs:
+        if operand.kind not in _SIGNS:
             return f"{operand.value:g}" if operand.kind == "constant" else names[id(operand)]
         text = equation(operand, names)
-        return f"({text})" if node.kind != "add" and operand.kind != "mul" else text
+        tight = node.kind == "add" or (node.kind == "sub" and operand.kind == "divide")
+        return text if tight or (operand.kind == "mul" and node.kind != "divide") else f"({text})"
 
-    return signs[node.kind].join(part(e) for e in node.args)
+    return _SIGNS[node.kind].join(part(e) for e in node.args)
 
 
 def describe(node: Expr, names: dict[int, str]) -> str:
     """The node as text in terms of its operands' names: `gate_f * c`."""
     operands = [names[id(e)] if e.kind != "constant" else f"{e.value:g}" for e in node.args]
-    signs = {"add": " + ", "sub": " - ", "mul": " * "}
-    if node.kind in signs:
-        return signs[node.kind].join(operands)
+    if node.kind in _SIGNS:
+        return _SIGNS[node.kind].join(operands)
     if node.kind == "affine":
         products = [f"{m} {o}" for m, o in zip(node.matrices, operands, strict=True)]
         return " + ".join([*products, node.name])
     if node.kind == "apply":
         return f"{node.name}({operands[0]})"
+    if node.kind == "select":
+        return "{2} where {0} > {1} else {3}".format(*operands)
+    if node.kind == "take":
+        return f"{operands[0]}[{_units(node.units)}]"
     if node.kind == "lookup":
         return f"{node.name}[{operands[0]}[{node.value:g}]]"
     return f"{node.kind}({', '.join(operands)})" if operands else node.kind
+
+
+def _units(units: tuple[int, ...]) -> str:
+    """`3`, `3 .. 8`, or the first ones of many."""
+    if len(units) > 1 and units == tuple(range(units[0], units[0] + len(units))):
+        return f"{units[0]} .. {units[-1]}"
+    return ", ".join(str(n) for n in units[:4]) + (", ..." if len(units) > 4 else "")

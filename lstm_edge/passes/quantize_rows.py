@@ -109,6 +109,8 @@ def quantize_rows(
     moments: tuple[Moments, ...],
     source: str,
     scheme: Scheme,
+    *,
+    corrected: bool = True,
 ) -> Rows:
     """Integers for `bias + sum of W @ x` of operands that share an accumulator.
 
@@ -125,7 +127,8 @@ def quantize_rows(
     in_real = np.concatenate([o.scale for o in operands])
     tried = _candidates(joined, steps, in_real, moments, scheme)
     half = _lost_by_the_floor(tried.steps, grid)
-    biases = np.floor((bias + _correction(joined, tried, in_real, moments)) / tried.steps + half)
+    taken_back = _correction(joined, tried, in_real, moments if corrected else ())
+    biases = np.floor((bias + taken_back) / tried.steps + half)
     biases = biases.astype(np.int64) - tried.rows @ offset
     reach = (np.abs(tried.rows) * largest).sum(axis=-1) + np.abs(biases)
     noise = tried.noise.copy()

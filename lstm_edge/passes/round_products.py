@@ -18,11 +18,15 @@ from lstm_edge.rounding import Doubles, Ints
 
 @dataclass(frozen=True)
 class Called:
-    """A product: its layer, what messages call it, the float program's name of its result."""
+    """A product: its layer, what messages call it, the float program's name of its result.
+    corrected: the bias takes back the mean error. Not where a norm follows: where all operands are
+    0 it would make large differences of what little the bias adds.
+    """
 
     layer: str
     source: str
     real: str
+    corrected: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ class Rounding:
         moments = self._known(operands, called, reads, columns)
         scheme = self.scheme(called.layer)
         scheme = replace(scheme, bits=2 * scheme.bits) if wide else scheme
-        rows = quantize_rows(operands, bias, moments, called.source, scheme)
+        rows = quantize_rows(
+            operands, bias, moments, called.source, scheme, corrected=called.corrected
+        )
         for each, change in zip(operands, _changes(operands, rows, moments), strict=True):
             self.changes[each.matrix] = change
         return rows
@@ -89,9 +95,8 @@ class Rounding:
         """
         moments = self._known(operands, called, reads, columns)
         scheme = self.scheme(called.layer)
-        coarse = quantize_rows(
-            operands, bias + _mean_errors(operands, moments), (), called.source, scheme
-        )
+        taken_back = _mean_errors(operands, moments) if called.corrected else 0.0
+        coarse = quantize_rows(operands, bias + taken_back, (), called.source, scheme)
         left = tuple(
             replace(
                 each,
@@ -101,7 +106,10 @@ class Rounding:
             for each, rows in zip(operands, coarse.matrices, strict=True)
         )
         as_found = tuple(replace(each, wanted=each.mean) for each in moments)
-        fine = quantize_rows(left, np.zeros_like(bias), as_found, called.source, scheme)
+        none = np.zeros_like(bias)
+        fine = quantize_rows(
+            left, none, as_found, called.source, scheme, corrected=called.corrected
+        )
         return coarse, fine, left
 
     def _known(

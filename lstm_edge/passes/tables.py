@@ -7,6 +7,7 @@ half of that centres the error, so it is at most h**2 / 16 * |f''|.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import erf
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ FRACTION_BITS = 15
 SIGMOID_LIMIT = 32766
 SIGMOID_RANGE_BITS = 4
 """The sigmoid's table covers [-16, 16], so that tanh(x) = 2 sigmoid(2x) - 1 has [-8, 8]."""
+WAVE_RANGE_BITS = 2
+"""Those of sine and erf cover [-4, 4]."""
 EXP_RANGE_BITS = 3
 EXP_OFFSET = 8.0
 """The exponential's table covers [-16, 0], entered with 8 added."""
@@ -49,7 +52,7 @@ def _made_up(values: Doubles) -> Doubles:
     of the way to the next entry where that is less. 0 stays 0, so that nothing gives nothing.
     """
     most = 2.0**-FRACTION_BITS
-    lost = np.minimum(np.gradient(values), most) / 2.0
+    lost = np.minimum(np.abs(np.gradient(values)), most) / 2.0
     return np.asarray(np.where(values == 0.0, 0.0, values + lost))
 
 
@@ -92,6 +95,23 @@ def softplus_table() -> Entries:
         return np.asarray(np.where(x == 0.0, 0.0, s * (1.0 - s)))
 
     return _stored(_entries(tail, second, _knots(SIGMOID_RANGE_BITS)), 0)
+
+
+def sine_table() -> Entries:
+    """sin on [-4, 4] in Q0.15."""
+    x = _knots(WAVE_RANGE_BITS)
+    exact = _entries(np.sin, lambda x: -np.sin(x), x)
+    return _stored(_made_up(exact), -(2**FRACTION_BITS) + 1)
+
+
+def erf_table() -> Entries:
+    """erf on [-4, 4] in Q0.15."""
+
+    def second(x: Doubles) -> Doubles:
+        return np.asarray(-4.0 / np.sqrt(np.pi) * x * np.exp(-(x**2)))
+
+    exact = _entries(lambda x: np.array([erf(t) for t in x]), second, _knots(WAVE_RANGE_BITS))
+    return _stored(_made_up(exact), -(2**FRACTION_BITS) + 1)
 
 
 def exp_table() -> Entries:

@@ -44,7 +44,8 @@ class Sketch:
     """`nodes` in an order of computation; the rest of a file that its outputs depend on.
 
     Rewrites change `nodes` and `constants`; nodes that nobody needs any more may stay. `warnings`
-    are for the user: what a rewrite left out that the file says.
+    are for the user: what a rewrite left out that the file says. pairs: input -> output that is
+    its next value, as the user says.
     """
 
     opened: OnnxFile
@@ -54,6 +55,7 @@ class Sketch:
     constants: dict[str, Array] = field(default_factory=dict)
     count: int = 0
     warnings: list[str] = field(default_factory=list)
+    pairs: dict[str, str] = field(default_factory=dict)
     index: _Index | None = None
 
     @classmethod

@@ -16,7 +16,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
-from lstm_edge.frontend.graph.node import attributes_of, label_of
+from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.graph.sketch import needed
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
@@ -147,7 +147,7 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
     if plain and (shape_only or len(known) == len(present)):
         arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
         results: list[Value] = list(fold(label, proto, arrays, walk.opset))  # type: ignore[arg-type]
-    elif len(known) == len(present):
+    elif len(known) == len(present) and not _captures_data(walk, proto):
         raise unsupported(label, proto.op_type, proto.domain)
     else:
         node = OnnxNode(
@@ -166,6 +166,11 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
         else [name for name in proto.output if name]
     )
     walk.values.update(pair for pair in zip(names, results, strict=False) if pair[0])
+
+
+def _captures_data(walk: Walk, proto: NodeProto) -> bool:
+    """True for a node with a body that reads data from outside."""
+    return any(isinstance(walk.values.get(name), View) for name in captured(proto))
 
 
 def _input(walk: Walk, label: str, name: str) -> Value | None:

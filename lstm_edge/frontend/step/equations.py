@@ -26,6 +26,7 @@ class Equations:
 
     def __init__(self, leaves: Leaves, results: set[int], given: dict[int, Expr]) -> None:
         self.leaves, self.results = leaves, results
+        self._values = results | given.keys()
         self.params: dict[str, Floats] = {}
         self._made: dict[tuple[int, bytes], Expr] = {}
         self._given = given
@@ -33,9 +34,9 @@ class Equations:
         self._arrays: dict[bytes, str] = {}
         self._products: dict[object, tuple[Expr, Doubles]] = {}
 
-    def result(self, selection: Selection) -> Expr:
-        """The equation of a selection, of as many units as it has."""
-        return self._sized(selection)
+    def result(self, parts: Sequence[Selection]) -> Expr:
+        """The equation of selections end to end, of as many units as they have together."""
+        return self._joined(parts)
 
     def expr(self, selection: Selection) -> Expr:
         """The equation of a selection; one number where all of its units are the same."""
@@ -78,7 +79,7 @@ class Equations:
         if not whole and (number in self.results or leaf.kind == "whole"):
             return ex.take(self._sized((number, np.arange(leaf.size))), units)
         if leaf.kind == "linear":
-            return self._sum(*self.leaves.expanded((number, units), self.results - {number}))
+            return self._sum(*self.leaves.expanded((number, units), self._values))
         assert leaf.function is not None
         if leaf.kind == "each":
             return leaf.function.build(*(self.expr((i, u[units])) for i, u in leaf.args))

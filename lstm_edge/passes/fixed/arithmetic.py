@@ -14,12 +14,15 @@ from lstm_edge.passes.fixed.shifts import (
     bound_at,
     fraction_of,
     narrow,
+    shift_left,
     shift_right,
     width,
     with_fraction,
 )
 from lstm_edge.passes.numbers import Number, number
 
+ENOUGH_FRACTION = 20
+"""Fractional bits of a product beyond which a wider factor need not be lifted."""
 FLOOR = 0.5
 """What rounding down takes on average, in units."""
 
@@ -30,8 +33,12 @@ def product_range(a: Format, b: Format) -> tuple[int, int]:
     return min(corners), max(corners)
 
 
-def multiply(b: Builder, one: Number, other: Number, name: str, comment: str) -> Number:
-    """The product: exact for two 16-bit values, else the upper bits by `mulw`."""
+def multiply(
+    b: Builder, one: Number, other: Number, name: str, comment: str, lifts: bool = False
+) -> Number:
+    """The product: exact for two 16-bit values, else the upper bits by `mulw`. lifts: as many more
+    as the wider factor has room for.
+    """
     for gate, factor in ((one, other), (other, one)):
         x = factor.value
         if gate.centred is not None and x.name not in b.constants and width(x) > 16:
@@ -47,6 +54,11 @@ def multiply(b: Builder, one: Number, other: Number, name: str, comment: str) ->
     if width(x) <= 16:
         exact = fixed(fraction, low, high, "int32")
         return number(b.emit("mul", name, (x, y), exact, comment=comment))
+    room = min(31 - width(x), ENOUGH_FRACTION + 16 - fraction)
+    if lifts and room > 0:
+        x = shift_left(b, x, room, f"{name}_up")
+        fraction += room
+        low, high = product_range(x.format, y.format)
     wide = fixed(fraction - 16, low >> 16, high >> 16, "int32")
     product = b.emit("mulw", name, (x, y), wide, comment=comment)
     return replace(number(product), lost=FLOOR)
@@ -131,6 +143,39 @@ def _sum_range(kind: str, x: Value, y: Value, fraction: int) -> tuple[int, int] 
 
     low, high = _limits(kind, scaled(x), scaled(y))
     return (low, high) if low >= INT32_MIN and high <= INT32_MAX else None
+
+
+def select(b: Builder, args: list[Value], name: str, comment: str) -> Value:
+    """The third value where the first is above the second, else the fourth. What is compared has
+    the finer of two formats where int32 holds it, what is chosen the coarser.
+    """
+    x, y, chosen, other = (as_fixed(b, v, f"{name}_{k}") for k, v in enumerate(args))
+    if y.name in b.constants:
+        y = bound_at(b, y, fraction_of(x))
+    elif x.name in b.constants:
+        x = bound_at(b, x, fraction_of(y))
+    finest = max(fraction_of(x), fraction_of(y))
+    fraction = min(finest, *(fraction_of(v) + 32 - width(v) for v in (x, y)))
+    x, y = (with_fraction(b, v, fraction, f"{name}_{k}") for k, v in ((0, x), (1, y)))
+    free = [v for v in (chosen, other) if v.name not in b.constants]
+    fraction = min(fraction_of(v) for v in free or (chosen, other))
+    chosen, other = (
+        with_fraction(b, v, fraction, f"{name}_{k}") for k, v in ((2, chosen), (3, other))
+    )
+    low = min(chosen.format.low, other.format.low)
+    high = max(chosen.format.high, other.format.high)
+    both = fixed(fraction, low, high, "int32")
+    return b.emit("select", name, (x, y, chosen, other), both, comment=comment)
+
+
+def total(b: Builder, x: Value, name: str, comment: str) -> Value:
+    """The sum over the units, at a coarser format where int32 needs it."""
+    x = as_fixed(b, x, f"{name}_a")
+    room = 31 - (max(x.format.magnitude, 1) * x.length).bit_length()
+    x = shift_right(b, x, max(0, -room), f"{name}_in")
+    low, high = x.length * x.format.low, x.length * x.format.high
+    fmt = fixed(fraction_of(x), low, high, "int32")
+    return b.emit("sum", name, (x,), fmt, length=1, comment=comment)
 
 
 def compare(b: Builder, kind: str, x: Value, y: Value, name: str, comment: str) -> Value:
