@@ -14,6 +14,7 @@ from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import captured, label_of
 from lstm_edge.frontend.graph.order import in_order
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.frontend.step.repetition import Repetition
 
 Array = npt.NDArray[Any]
 
@@ -45,7 +46,8 @@ class Sketch:
 
     Rewrites change `nodes` and `constants`; nodes that nobody needs any more may stay. `warnings`
     are for the user: what a rewrite left out that the file says. pairs: input -> output that is
-    its next value, as the user says.
+    its next value, as the user says. repetitions: the steps of nodes `Repeat`. shapes: of tensors
+    for which no inference knows them.
     """
 
     opened: OnnxFile
@@ -56,6 +58,8 @@ class Sketch:
     count: int = 0
     warnings: list[str] = field(default_factory=list)
     pairs: dict[str, str] = field(default_factory=dict)
+    repetitions: list[Repetition] = field(default_factory=list)
+    shapes: list[ValueInfoProto] = field(default_factory=list)
     index: _Index | None = None
 
     @classmethod
@@ -170,7 +174,13 @@ class Sketch:
             for name, array in self.constants.items()
             if name in read and name not in made
         )
-        return replace(self.opened, graph=graph, warnings=tuple(self.warnings))
+        graph.value_info.extend(self.shapes)
+        return replace(
+            self.opened,
+            graph=graph,
+            warnings=tuple(self.warnings),
+            repetitions=tuple(self.repetitions),
+        )
 
 
 def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:

@@ -35,6 +35,7 @@ from lstm_edge.frontend.model.states import (
 )
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.frontend.step.repetition import Repetition
 from lstm_edge.ir.model import Layer, Model, Port, operands_of, results_of
 
 LONGEST_AXIS = 2**24
@@ -52,6 +53,7 @@ class Graph:
     opset: int
     sha256: str
     warnings: tuple[str, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
 
 
 def graph_of(file: OnnxFile) -> Graph:
@@ -73,6 +75,7 @@ def graph_of(file: OnnxFile) -> Graph:
         opset=file.opset,
         sha256=file.sha256,
         warnings=file.warnings,
+        repetitions=file.repetitions,
     )
 
 
@@ -94,6 +97,7 @@ def visit(
     """
     _bind_inputs(graph, walk, sizes, stand_ins)
     walk.values.update(graph.constants)
+    walk.repetitions = graph.repetitions
     for node in graph.nodes:
         _visit_node(walk, node)
     return _model(graph, walk)

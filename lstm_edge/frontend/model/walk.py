@@ -135,7 +135,7 @@ class Walk:
     after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
     tensor of integers -> the axis that counts those of one step. derived: time axes of
     which the length follows from that of an input. settled: (tensor, scale, offset) -> the result
-    of the layer that computes these.
+    of the layer that computes these. repetitions: the steps of nodes `Repeat`.
     """
 
     opset: int
@@ -155,6 +155,7 @@ class Walk:
     limits: dict[str, int] = field(default_factory=dict)
     columns: dict[str, Axis] = field(default_factory=dict)
     settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
+    repetitions: tuple[Repetition, ...] = ()
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0

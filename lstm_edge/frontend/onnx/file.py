@@ -16,6 +16,7 @@ from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, byte_size, embed
+from lstm_edge.frontend.step.repetition import Repetition
 
 OLDEST_OPSET = 7
 """Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
@@ -47,12 +48,16 @@ _RAW_TYPES = frozenset(
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A graph that passed onnx's checker, its operator set and the digest of all its files."""
+    """A graph that passed onnx's checker, its operator set and the digest of all its files.
+
+    repetitions: steps that nodes `Repeat` do, which rewrites put in.
+    """
 
     graph: GraphProto
     opset: int
     sha256: str
     warnings: tuple[str, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
 
 
 def read_onnx(path: Path) -> OnnxFile:

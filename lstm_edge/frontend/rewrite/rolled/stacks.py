@@ -7,7 +7,7 @@ from onnx import NodeProto
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of
+from lstm_edge.frontend.graph.bounds import axis_of
 from lstm_edge.frontend.rewrite.rolled.hoist import Hoist
 from lstm_edge.frontend.rewrite.rolled.steps import reader_of
 
