@@ -25,7 +25,8 @@ _ARITHMETIC = (
     "Flatten Floor Gather GatherElements Greater GreaterOrEqual Identity Less LessOrEqual Log "
     "MatMul Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceMax ReduceMean ReduceMin "
     "ReduceProd ReduceSum Relu Reshape Round Sigmoid Sign Slice Split Sqrt Squeeze Sub Sum Tanh "
-    "Tile Transpose Unsqueeze Where Xor"
+    "Tile Transpose Trilu Unsqueeze Where Xor CumSum Einsum Erf Gemm ReduceL2 ReduceSumSquare Sin "
+    "Cos Softmax Softplus"
 )
 
 FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())

@@ -60,11 +60,15 @@ class Call:
         return k < len(self.args) and self.args[k] is not None
 
     def symbols(self, k: int) -> Symbols:
-        """Input `k` as symbols."""
+        """Input `k` as symbols; what is true or false as 1 or 0."""
         value = self.args[k]
-        if isinstance(value, Comparison) or value is None:
-            raise self.refuse(f"its input {k} is no tensor of numbers")
-        return self.leaves.lift(value)
+        if value is None:
+            raise self.refuse(f"has no input {k}")
+        if not isinstance(value, Comparison):
+            return self.leaves.lift(value)
+        ends = (0.0, 1.0) if value.equal else (1.0, 0.0)
+        pair = (value.b, value.a) if value.equal else (value.a, value.b)
+        return self.leaves.each(SELECT, *pair, *ends)
 
     def is_data(self, k: int) -> bool:
         """True where input `k` is not known."""

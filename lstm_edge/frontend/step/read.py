@@ -80,6 +80,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Less": _operator(elements.comparison(turned=True, equal=False)),
     "LessOrEqual": _operator(elements.comparison(turned=True, equal=True)),
     "Not": _operator(elements.negation),
+    "And": _operator(elements.both),
+    "Or": _operator(elements.either),
     "Where": _operator(elements.where),
     "MatMul": _operator(products.matmul),
     "Gemm": _operator(products.gemm, "alpha beta transA transB"),
@@ -102,8 +104,8 @@ OPERATORS: Mapping[str, Operator] = {
 }
 """Operators that compute; those that only move numbers are in `MOVES`."""
 
-REAL = (1, 10, 11, 16)
-"""ONNX's numbers of floating-point types."""
+REAL, BOOL = (1, 10, 11, 16), 9
+"""ONNX's numbers of floating-point types, and of what is true or false."""
 
 
 def read_nodes(leaves: Leaves, nodes: Iterable[NodeProto], values: Environment, opset: int) -> None:
@@ -145,8 +147,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None], opset: 
 
 
 def _cast(call: Call) -> Value:
-    """Between floating-point types nothing changes."""
-    if int(call.given.get("to", 1)) not in REAL or isinstance(call.args[0], Comparison):
+    """Between floating-point types nothing changes; what is true or false becomes 1 or 0."""
+    if int(call.given.get("to", 1)) == BOOL and isinstance(call.args[0], Comparison):
+        return call.args[0]
+    if int(call.given.get("to", 1)) not in REAL:
         raise call.refuse("casts numbers of a step to integers; not supported inside of a step")
     return call.symbols(0)
 
