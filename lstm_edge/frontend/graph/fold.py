@@ -12,8 +12,8 @@ import onnx
 from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.onnx.file import first_line
+from lstm_edge.errors import ModelError, first_line
+from lstm_edge.frontend.graph.node import OPSET
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +36,7 @@ LARGEST_RESULT = 2**27
 """Elements of a folded array: bounds what a hostile shape can make us allocate."""
 
 
-def fold(label: str, node: NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Array]:
+def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Array]:
     """The outputs of `node`, whose inputs are the arrays given (None: absent).
 
     Raises ModelError with `label` where the node is wrong or its result absurdly large.
@@ -54,7 +54,7 @@ def fold(label: str, node: NodeProto, inputs: Sequence[Array | None], opset: int
     outputs = [name for name in node.output if name]
     try:
         function = onnx.helper.make_function(
-            "fold", "fold", list(feeds), outputs, [copy], [onnx.helper.make_opsetid("", opset)]
+            "fold", "fold", list(feeds), outputs, [copy], [onnx.helper.make_opsetid("", OPSET)]
         )
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(function).run(None, feeds, attributes={})

@@ -49,7 +49,6 @@ class Call:
     label: str
     args: tuple[Value | None, ...]
     given: Mapping[str, Any]
-    opset: int
 
     def refuse(self, why: str) -> ModelError:
         """The error of a node that does what no cell can."""
@@ -89,4 +88,4 @@ class Call:
         """What the node makes of numbers in the place of its first inputs."""
         arrays = [np.asarray(n, np.float32) for n in numbers]
         rest = [a if isinstance(a, np.ndarray) else None for a in self.args[len(arrays) :]]
-        return fold(self.label, self.node, [*arrays, *rest], self.opset)[0]
+        return fold(self.label, self.node, [*arrays, *rest])[0]

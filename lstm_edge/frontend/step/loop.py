@@ -50,7 +50,7 @@ class _Reader:
 
     def body(self) -> Body:
         """The body with nothing read yet."""
-        return Body(self.graph, self._outer, self._step, self.walk.opset, self.rolling.leaves)
+        return Body(self.graph, self._outer, self._step, self.rolling.leaves)
 
     def _outer(self, name: str) -> StepValue | None:
         if name in self.sequences:
