@@ -57,3 +57,9 @@ class VerificationError(LstmEdgeError):
 
 class InternalError(LstmEdgeError):
     """A fault of lstm-edge itself: please report it."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line with text of an exception of another library."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)[:200]

@@ -41,7 +41,7 @@ def clamp(x: Expr, low: float, high: float) -> Expr:
 
 def affine_function(x: Expr, alpha: float, beta: float) -> Expr:
     """alpha * x + beta."""
-    return x * alpha + beta
+    return x if (alpha, beta) == (1.0, 0.0) else x * alpha + beta
 
 
 def leaky_relu(x: Expr, alpha: float, _: float) -> Expr:
@@ -150,7 +150,7 @@ def gelu(x: Expr, tanh_form: bool = False) -> Expr:
 
 def selu(x: Expr, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805) -> Expr:
     """gamma * elu(x)."""
-    return relu(x) * gamma + apply("elu_tail", x) * (alpha * gamma)
+    return elu(x, alpha, 0.0) * gamma
 
 
 def celu(x: Expr, alpha: float = 1.0) -> Expr:
@@ -229,3 +229,15 @@ ACTIVATIONS: dict[str, Activation] = {
     "Softplus": Activation(0, 0.0, 0.0, lambda x, _, __: softplus(x)),
 }
 """The eleven functions of the ONNX specification."""
+
+MORE: dict[str, Activation] = {
+    "Exp": Activation(0, 0.0, 0.0, lambda x, _, __: exponential(x)),
+    "Selu": Activation(0, 0.0, 0.0, lambda x, _, __: selu(x)),
+    "Swish": Activation(0, 0.0, 0.0, lambda x, _, __: swish(x)),
+    "HardSwish": Activation(0, 0.0, 0.0, lambda x, _, __: hard_swish(x)),
+    "Gelu": Activation(0, 0.0, 0.0, lambda x, _, __: gelu(x)),
+    "Mish": Activation(0, 0.0, 0.0, lambda x, _, __: mish(x)),
+    "Clip": Activation(2, None, None, clamp),
+    "TanhShrink": Activation(0, 0.0, 0.0, lambda x, _, __: x - tanh(x)),
+}
+"""Functions that recurrent layers of Keras may have, and those of ONNX have not."""

@@ -16,7 +16,7 @@ from lstm_edge.api.sources import as_file
 from lstm_edge.cost import Cost, cost_of_built
 from lstm_edge.errors import ModelError
 from lstm_edge.estimate import estimate
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Model
 from lstm_edge.ir.weights import float_weights
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.macs import macs_by_layer
@@ -54,8 +54,7 @@ class Network:
     @property
     def parameters(self) -> int:
         """Trained numbers."""
-        layers = (node for node in self.model.nodes if isinstance(node, Layer))
-        return sum(array.size for layer in layers for array in layer.params.values())
+        return sum(array.size for layer in self.model.layers for array in layer.op.params.values())
 
     @property
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:

@@ -17,7 +17,7 @@ from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
 from lstm_edge.frontend.renaming import rename as renamed
 from lstm_edge.frontend.renaming import sensible
-from lstm_edge.ir.model import FirstStep, LastStep, Layer, Model
+from lstm_edge.ir.model import Layer, Model, Step, is_a
 
 _LOADERS = {
     ".onnx": load_onnx,
@@ -70,10 +70,10 @@ def _baked_states(model: Model) -> list[str]:
     if model.steps != 1:
         return []
     layers = [
-        (node.source or node.name, ", ".join(node.initial))
-        for node in model.nodes
-        if isinstance(node, Layer) and node.reverse is not None
-        if any(np.any(first) for first in node.initial.values())
+        (node.label, ", ".join(node.op.initial))
+        for node in model.layers
+        if node.op.reverse is not None
+        if any(np.any(first) for first in node.op.initial.values())
     ]
     return [
         f"{label}: its state {states} starts from numbers in the file that are not 0, and a call "
@@ -88,17 +88,18 @@ def _check_steps(model: Model) -> None:
     """What runs backward in time, or keeps an early step, needs a buffer of a known length."""
     inputs = {port.tensor for port in model.inputs}
     for node in model.nodes:
-        if isinstance(node, LastStep | FirstStep) and node.input in inputs:
+        if is_a(node, Step) and inputs.issuperset(node.reads):
             raise ModelError(
-                node.source or node.name,
+                node.label,
                 "takes one step of an input, which is not supported yet; feed that step as an "
                 "input of a model without it, or take the step after a layer",
             )
-        backward = isinstance(node, Layer) and node.reverse and node.cell.states
-        if model.steps is None and (backward or isinstance(node, FirstStep)):
+        backward = is_a(node, Layer) and node.op.reverse and node.op.cell.states
+        early = is_a(node, Step) and node.op.at != -1
+        if model.steps is None and (backward or early):
             what = "runs backward in time" if backward else "reads the first step"
             raise ModelError(
-                node.source or node.name,
+                node.label,
                 f"{what}, so the whole sequence must be kept, but its length is open; give it "
                 "with --steps T",
             )

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.names import IDENTIFIER, KEYWORDS, identifier, unique
-from lstm_edge.ir.model import Concat, Layer, Model, Node, Port, StatePort, Tensor
+from lstm_edge.ir.model import Model, Port, StatePort, Tensor
 
 _NUMBERED = re.compile(
     r"\d+|keras_tensor(_\d+)?|input\.\d+|Identity(_\d+)?|StatefulPartitionedCall([_.:]\d+)*"
@@ -154,7 +154,7 @@ def with_names(model: Model, names: Mapping[str, str]) -> Model:
         state_inputs=tuple(_state(port, names) for port in model.state_inputs),
         state_outputs=tuple(_state(port, names) for port in model.state_outputs),
         tensors={tensors.get(name, name): _tensor(t, tensors) for name, t in model.tensors.items()},
-        nodes=tuple(_node(node, tensors) for node in model.nodes),
+        nodes=tuple(node.on(tensors) for node in model.nodes),
         file_names={new: old for new, old in files.items() if new != old},
         folded=tuple(replace(f, tensor=tensors.get(f.tensor, f.tensor)) for f in model.folded),
     )
@@ -172,11 +172,3 @@ def _state(port: StatePort, names: Mapping[str, str]) -> StatePort:
 
 def _tensor(tensor: Tensor, tensors: Mapping[str, str]) -> Tensor:
     return replace(tensor, name=tensors.get(tensor.name, tensor.name))
-
-
-def _node(node: Node, tensors: Mapping[str, str]) -> Node:
-    if isinstance(node, Layer):
-        return replace(node, inputs={k: tensors.get(t, t) for k, t in node.inputs.items()})
-    if isinstance(node, Concat):
-        return replace(node, inputs=tuple(tensors.get(t, t) for t in node.inputs))
-    return replace(node, input=tensors.get(node.input, node.input))

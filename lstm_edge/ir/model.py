@@ -6,8 +6,9 @@ axes are gone; they survive in the ports only, which say how a user's array maps
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, Self, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +34,8 @@ class Port:
     """An input or output as the user's file names and shapes it.
 
     axes: one of "batch" (size 1), "unit" (size 1), "time", "feature" per axis of `shape`, or
-    "time*feature" for the two flattened into one; "layer" where the feature vector joins the
-    states of several layers, which have an axis of their own. shape: sizes; -1 for a time axis
+    "time*feature" for the two flattened into one; several "feature" where the vector is shaped;
+    "layer" where it joins the states of several layers, which have an axis of their own. shape: sizes; -1 for a time axis
     of any length. limit: 0 for real numbers; n > 0 for integers 0 .. n - 1. before: the curve that
     the file puts an output to, where the numbers are those before it. stored: of an input, the
     format that it was said to have; None for the one that calibration gives.
@@ -76,84 +77,122 @@ class StatePort:
 
 @dataclass(frozen=True)
 class Layer:
-    """A cell with its weights, applied to each vector of its inputs.
+    """A cell with its weights, applied to each vector of its inputs, which are named as the cell
+    names them; so are its outputs.
 
-    inputs: the cell's input name -> tensor. outputs: the cell's result name -> tensor.
     params: the cell's parameter name -> array; W_g [units, features], R_g [units, units],
     b_g and P_g [units], the table E [rows, units] of an embedding. initial: state name -> [units],
     zero where absent. reverse: the steps are taken from the last to the first, results keep their
     step's place; None where either order will do; of a layer without states that is only when its
-    work is done. window: what an expression of kind recent sees. units: state -> its number of
-    units, where the equations do not tell: no matrix reads it, and gates have another size.
+    work is done. window: what an expression of kind recent sees. units: state or result name ->
+    its number of units, where the equations do not tell: a state that no matrix reads, of another
+    size than gates have.
     """
 
-    name: str
     cell: Cell
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
     params: Mapping[str, Floats] = field(default_factory=dict)
     initial: Mapping[str, Floats] = field(default_factory=dict)
-    source: str = ""
     reverse: bool | None = False
     window: Window | None = None
     units: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class LastStep:
-    """The vector of the last time step: no work, only a name."""
+class Step:
+    """The vector of one step of a sequence x: no work, only a name.
 
-    name: str
-    input: str
-    output: str
-    source: str = ""
+    at: 0 the first step, 1 the second, ...; -1 the last, -2 the one before, ...
+    """
 
+    at: int
 
-@dataclass(frozen=True)
-class FirstStep:
-    """The vector of the first time step: where a reverse layer ends."""
-
-    name: str
-    input: str
-    output: str
-    source: str = ""
+    @property
+    def called(self) -> str:
+        """first, step1, step2, ...; last, last2, ..."""
+        if self.at >= 0:
+            return f"step{self.at}" if self.at else "first"
+        return "last" if self.at == -1 else f"last{-self.at}"
 
 
 @dataclass(frozen=True)
 class DenseOverTime:
-    """A dense layer over all steps flattened, computed as the steps go by.
+    """A dense layer over all steps of x flattened, computed as the steps go by.
 
     y = bias + sum over t of weights[t] @ x[t]; weights [steps, units, features], bias [units].
     """
 
-    name: str
-    input: str
-    output: str
     weights: Floats
     bias: Floats
-    source: str = ""
 
 
 @dataclass(frozen=True)
 class Concat:
-    """Vectors joined end to end: no work of its own, each is written where it belongs."""
-
-    name: str
-    inputs: tuple[str, ...]
-    output: str
-    source: str = ""
+    """Vectors joined end to end, in the order of the inputs: no work of its own, each is written
+    where it belongs.
+    """
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Features [begin, end) of a vector: no work, they are read where they are."""
+    """Features [begin, end) of a vector x: no work, they are read where they are."""
 
-    name: str
-    input: str
-    output: str
     begin: int
     end: int
+
+
+Work = Layer | Step | DenseOverTime | Concat | Slice
+"""What a node may do."""
+
+W = TypeVar("W", bound=Work, covariant=True)
+
+
+@dataclass(frozen=True)
+class Node(Generic[W]):
+    """Something done with tensors.
+
+    inputs, outputs: name -> tensor; the names are the cell's where `op` is a layer, else x and y,
+    and numbers for the inputs of a Concat. source: the node or layer of the file.
+    """
+
+    name: str
+    op: W
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
     source: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Tensors that the node reads."""
+        return tuple(self.inputs.values())
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """Tensors that the node computes."""
+        return tuple(self.outputs.values())
+
+    @property
+    def label(self) -> str:
+        """What an error calls the node."""
+        return self.source or self.name
+
+    def on(self, tensors: Mapping[str, str]) -> Self:
+        """The node reading other tensors, old -> new; those that are not listed stay."""
+        if not any(t in tensors for t in self.reads):
+            return self
+        return replace(self, inputs={k: tensors.get(t, t) for k, t in self.inputs.items()})
+
+
+K = TypeVar("K", bound=Work)
+
+
+def is_a(node: Node[Work], kind: type[K]) -> TypeGuard[Node[K]]:
+    """Whether a node does this kind of work; of a union of kinds ask `node.op` itself."""
+    return isinstance(node.op, kind)
+
+
+def numbered(tensors: Iterable[str]) -> dict[str, str]:
+    """The inputs of a Concat."""
+    return {str(k): tensor for k, tensor in enumerate(tensors)}
 
 
 @dataclass(frozen=True)
@@ -170,21 +209,6 @@ class Folded:
     source: str
 
 
-Node = Layer | LastStep | FirstStep | DenseOverTime | Concat | Slice
-
-
-def operands_of(node: Node) -> tuple[str, ...]:
-    """Tensors that a node reads."""
-    if isinstance(node, Layer):
-        return tuple(node.inputs.values())
-    return node.inputs if isinstance(node, Concat) else (node.input,)
-
-
-def results_of(node: Node) -> tuple[str, ...]:
-    """Tensors that a node computes."""
-    return tuple(node.outputs.values()) if isinstance(node, Layer) else (node.output,)
-
-
 @dataclass(frozen=True)
 class Model:
     """A network: `nodes` in an order of computation. steps: sequence length, None if any.
@@ -196,7 +220,7 @@ class Model:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     tensors: Mapping[str, Tensor]
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node[Work], ...]
     steps: int | None
     sha256: str
     warnings: tuple[str, ...] = ()
@@ -204,3 +228,8 @@ class Model:
     state_outputs: tuple[StatePort, ...] = ()
     file_names: Mapping[str, str] = field(default_factory=dict)
     folded: tuple[Folded, ...] = ()
+
+    @property
+    def layers(self) -> tuple[Node[Layer], ...]:
+        """Nodes that apply a cell."""
+        return tuple(node for node in self.nodes if is_a(node, Layer))

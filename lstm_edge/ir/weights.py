@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
 
@@ -52,9 +52,8 @@ def float_weights(model: Model) -> dict[str, Floats]:
     """The matrices of a network by the names that `StoredWeights` has."""
     return {
         f"{node.name}.{name}": array
-        for node in model.nodes
-        if isinstance(node, Layer)
-        for name, array in node.params.items()
+        for node in model.layers
+        for name, array in node.op.params.items()
         if array.ndim == 2
     }
 

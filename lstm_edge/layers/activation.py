@@ -1,6 +1,6 @@
 """Elementwise and vector activations as layers of their own: y = f(x)."""
 
-from lstm_edge.functions import ACTIVATIONS, exponential
+from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell, argmax, input_vector, log_softmax, softmax
 
 ELEMENTWISE = ("sigmoid", "tanh", "relu")
@@ -12,11 +12,6 @@ def activation(function: str, alpha: float = 0.0, beta: float = 0.0) -> Cell:
     known = {name.lower(): form for name, form in ACTIVATIONS.items()}
     build = known[function.lower()].build
     return Cell(function.lower(), {"y": build(input_vector("x"), alpha, beta)})
-
-
-def exponential_layer() -> Cell:
-    """exp of every unit, which no recurrent operator of ONNX applies."""
-    return Cell("exp", {"y": exponential(input_vector("x"))})
 
 
 def softmax_layer() -> Cell:

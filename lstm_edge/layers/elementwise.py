@@ -2,19 +2,34 @@
 
 from collections.abc import Callable
 
-from lstm_edge.ir.expr import Cell, Expr, input_vector, larger, smaller
+from lstm_edge.ir.expr import Cell, Expr, input_vector, larger, select, smaller
 
 PAIRS: dict[str, Callable[[Expr, Expr], Expr]] = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
     "mul": lambda x, y: x * y,
+    "divide": lambda x, y: x / y,
+    "larger": larger,
+    "smaller": smaller,
+    "is_larger": lambda x, y: select(x, y, 1.0, 0.0),
+    "is_smaller": lambda x, y: select(y, x, 1.0, 0.0),
+    "is_equal": lambda x, y: select(x, y, 0.0, select(y, x, 0.0, 1.0)),
+    "is_not_smaller": lambda x, y: select(y, x, 0.0, 1.0),
+    "is_not_larger": lambda x, y: select(x, y, 0.0, 1.0),
 }
-"""Operations on two vectors of the same size, by the names of their layers."""
+"""Operations on two vectors of the same size, by the names of their layers. What is true is 1, what
+is false 0.
+"""
 
 
 def pair(operation: str) -> Cell:
     """One of `PAIRS` of the inputs x and y."""
     return Cell(operation, {"y": PAIRS[operation](input_vector("x"), input_vector("y"))})
+
+
+def where(truth: Expr, x: Expr, y: Expr) -> Expr:
+    """x where `truth` is 1, y where it is 0."""
+    return select(truth, 0.5, x, y)
 
 
 def clip(low: float | None, high: float | None) -> Cell:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import Cell, Expr, input_vector, layer_norm, param
-from lstm_edge.ir.model import Floats, Layer
+from lstm_edge.ir.model import Floats, Layer, Node, Work, is_a
 
 SCALE = "scale"
 """The name of a cell of `scale_layer`."""
@@ -52,9 +53,14 @@ def scale_layer(gain: Doubles, offset: Doubles) -> tuple[Cell, dict[str, Floats]
     return Cell(SCALE, {"y": y}), params
 
 
-def slope_and_offset(layer: Layer) -> tuple[Doubles, Doubles]:
+def is_scale(node: Node[Work]) -> TypeGuard[Node[Layer]]:
+    """Whether a node is a layer of `scale_layer`."""
+    return is_a(node, Layer) and node.op.cell.name == SCALE
+
+
+def slope_and_offset(layer: Node[Layer]) -> tuple[Doubles, Doubles]:
     """gain and offset of a layer of `scale_layer`, of one number or one for each feature."""
-    at_0, at_1 = (_value(layer.cell.results["y"], np.full(1, x), layer) for x in (0.0, 1.0))
+    at_0, at_1 = (_value(layer.op.cell.results["y"], np.full(1, x), layer) for x in (0.0, 1.0))
     return at_1 - at_0, at_0
 
 
@@ -63,10 +69,10 @@ def number_of(node: Expr, params: Mapping[str, Floats]) -> Doubles:
     return np.asarray(params[node.name] if node.kind == "param" else [node.value], np.float64)
 
 
-def _value(node: Expr, x: Doubles, layer: Layer) -> Doubles:
+def _value(node: Expr, x: Doubles, layer: Node[Layer]) -> Doubles:
     if node.kind == "input":
         return x
     if not node.args:
-        return number_of(node, layer.params)
+        return number_of(node, layer.op.params)
     a, b = (_value(e, x, layer) for e in node.args)
     return a + b if node.kind == "add" else a * b

@@ -33,7 +33,8 @@ def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
     total: Array | None = None
     for weights, x in terms:
         part = np.matmul(x.astype(np.float64), weights.T.astype(np.float64, copy=False))
-        total = part if total is None else np.add(total, part, out=part)
+        alike = total is not None and total.shape == part.shape  # not where one is a constant
+        total = part if total is None else np.add(total, part, out=part if alike else None)
     return bias if total is None else np.asarray(bias + total.astype(np.int64))
 
 
@@ -42,8 +43,9 @@ def matvec_float(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats
 
     W [rows, columns], x [..., columns], bias [rows] or [..., rows]; result [..., rows].
     """
-    lead = terms[0][1].shape[:-1]
-    products = [w.T * x[..., :, None] for w, x in terms]
+    lead = np.broadcast_shapes(*(x.shape[:-1] for _, x in terms))
+    whole = [np.broadcast_to(x, (*lead, x.shape[-1])) for _, x in terms]
+    products = [w.T * x[..., :, None] for (w, _), x in zip(terms, whole, strict=True)]
     first = np.broadcast_to(bias[..., None, :], (*lead, 1, bias.shape[-1]))
     chain = np.concatenate([first, *products], axis=-2)
     return np.add.accumulate(chain, axis=-2, dtype=np.float32)[..., -1, :]

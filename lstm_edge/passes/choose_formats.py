@@ -10,7 +10,7 @@ import numpy as np
 from lstm_edge.choices import Why
 from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Layer, Model, Port
+from lstm_edge.ir.model import Layer, Model, Node, Port
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
 from lstm_edge.passes.given_formats import check_stored
@@ -59,7 +59,7 @@ CELL_RANGES = {
 
 def choose_formats(model: Model, ranges: Ranges, options: Options) -> Formats:
     """The formats of a model for these widths, from what calibration saw."""
-    layers = [node for node in model.nodes if isinstance(node, Layer)]
+    layers = model.layers
     choice = _Choice(model, ranges, options, multiplied(model))
     kept = [(layer, name) for layer in layers for name in choice.states_of(layer)]
     states, narrow = {}, {}
@@ -71,7 +71,7 @@ def choose_formats(model: Model, ranges: Ranges, options: Options) -> Formats:
         else:
             alone = choice.reads.alone(layer, name)
             states[known] = choice.of_product(layer, name) if alone else chosen
-    windows = [layer.window for layer in layers if layer.window]
+    windows = [layer.op.window for layer in layers if layer.op.window]
     return Formats(
         options=options,
         from_data=ranges.from_data,
@@ -125,11 +125,11 @@ class _Choice:
         readers = reading_layers(self.model, tensor)
         return max(self.options.of(name).activations for name in readers or ("",))
 
-    def states_of(self, layer: Layer) -> tuple[str, ...]:
+    def states_of(self, layer: Node[Layer]) -> tuple[str, ...]:
         """Those with a format of their own: what belongs to a window has that of its operations."""
-        return () if layer.cell.windowed else tuple(layer.cell.states)
+        return () if layer.op.cell.windowed else tuple(layer.op.cell.states)
 
-    def of_state(self, layer: Layer, name: str) -> Chosen:
+    def of_state(self, layer: Node[Layer], name: str) -> Chosen:
         """A state that enters a matrix product is an activation, any other a cell state."""
         largest = self.ranges.largest(f"{layer.name}.{name}")
         if self.reads.result(layer, name):
@@ -142,7 +142,7 @@ class _Choice:
         why = seen(self.ranges.from_data and reach >= room.least)
         return Chosen(self._kept(max(reach, room.least)), why)
 
-    def of_product(self, layer: Layer, name: str) -> Chosen:
+    def of_product(self, layer: Node[Layer], name: str) -> Chosen:
         """What products read of a state: of 8 bits, with units of their own where that pays."""
         chosen, bound = self.of_state(layer, name), _bound_of(layer, name)
         known = f"{layer.name}.{name}"
@@ -163,7 +163,7 @@ class _Choice:
         bits = min(self.options.cell_state, 31)
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
 
-    def _is_given(self, layer: Layer, name: str) -> bool:
+    def _is_given(self, layer: Node[Layer], name: str) -> bool:
         """True where an input of the model sets the state."""
         parts = [part for port in self.model.state_inputs for part in port.parts]
         return any((part.layer, part.state) == (layer.name, name) for part in parts)
@@ -184,12 +184,12 @@ class _Choice:
         bits, p2 = self.options.of(layer).activations, self.options.power_of_two
         return activation(bits, largest, bound, power_of_two=p2, from_data=self.ranges.from_data)
 
-    def of_tables(self, layers: list[Layer]) -> Iterator[tuple[str, Chosen]]:
+    def of_tables(self, layers: tuple[Node[Layer], ...]) -> Iterator[tuple[str, Chosen]]:
         """Tables of embeddings: all of their rows fit, nothing is clipped."""
         for layer in layers:
-            for e in walk(*layer.cell.results.values()):
+            for e in walk(*layer.op.cell.results.values()):
                 if e.kind == "lookup":
-                    largest = float(np.abs(layer.params[e.name].astype(np.float64)).max())
+                    largest = float(np.abs(layer.op.params[e.name].astype(np.float64)).max())
                     fmt = self._of_table(layer.outputs["y"], largest, layer.name)
                     yield f"{layer.name}.{e.name}", Chosen(fmt, PROVED)
 
@@ -211,11 +211,11 @@ class _Choice:
         return Format("int16", unit, coarsest.low << steps, coarsest.high << steps)
 
 
-def _bound_of(layer: Layer, name: str) -> float:
+def _bound_of(layer: Node[Layer], name: str) -> float:
     """What a state cannot exceed."""
-    first = float(np.abs(layer.initial.get(name, np.zeros(1))).max())
-    known = layer.cell.bounds.get(name, float("inf"))
-    return max(min(proved_bound(layer.cell.results[name]), known), first)
+    first = float(np.abs(layer.op.initial.get(name, np.zeros(1))).max())
+    known = layer.op.cell.bounds.get(name, float("inf"))
+    return max(min(proved_bound(layer.op.cell.results[name]), known), first)
 
 
 def proved_bound(node: Expr) -> float:

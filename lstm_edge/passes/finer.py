@@ -90,7 +90,7 @@ def finer(model: Model, ranges: Ranges, options: Options) -> tuple[Options, ...]
     layers = [
         node.name
         for node in model.nodes
-        if isinstance(node, Layer | DenseOverTime)
+        if isinstance(node.op, Layer | DenseOverTime)
         and options.of(node.name).activations == USUAL
         and options.of(node.name).weights in ROOM
     ]

@@ -58,7 +58,7 @@ class Formats:
         bits = self.options.of(layer).activations
         chosen = activation(
             bits,
-            self.ranges.largest(name),
+            self.ranges.largest(name) if name in self.ranges.low else bound,
             bound,
             power_of_two=self.options.power_of_two,
             from_data=self.from_data,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_edge.formats import Format
+from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.quantize_rows import SHARING_RATIO, Operand
 
@@ -48,16 +49,17 @@ def lifts(operands: Sequence[Weighed]) -> dict[str, int]:
     return {name: bits for name, bits in found.items() if bits}
 
 
-def lift(b: Builder, operand: Operand, bits: int, name: str) -> Operand:
-    """The operand shifted left, its scale so much smaller; made once."""
-    value = b.values.get(name)
-    if value is None:
-        old = operand.value.format
-        low, high = old.low << bits, old.high << bits
-        points = old.zero_points(operand.value.length) << bits
-        scales = np.asarray(old.finer(bits))
-        fmt = Format("int16", 1.0, low, high).with_meaning(scales, points)
-        value = b.emit("shift", name, (operand.value,), fmt, n=-bits)
+def lift(b: Builder, value: Value, bits: int, name: str) -> Value:
+    """The value shifted left, its scale so much smaller."""
+    old = value.format
+    low, high = old.low << bits, old.high << bits
+    points = old.zero_points(value.length) << bits
+    fmt = Format("int16", 1.0, low, high).with_meaning(np.asarray(old.finer(bits)), points)
+    return b.emit("shift", name, (value,), fmt, n=-bits)
+
+
+def lifted_operand(operand: Operand, value: Value, bits: int) -> Operand:
+    """The operand of which `value` is the one shifted left."""
     return replace(
         operand,
         value=value,

@@ -7,18 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lstm_edge.errors import ModelError
 from lstm_edge.ir.expr import Cell, Expr
-from lstm_edge.ir.model import (
-    Concat,
-    FirstStep,
-    LastStep,
-    Layer,
-    Model,
-    Node,
-    Slice,
-    Tensor,
-    operands_of,
-    results_of,
-)
+from lstm_edge.ir.model import Concat, Layer, Model, Node, Slice, Step, Tensor, Work, is_a
 from lstm_edge.passes.shown import is_curve, without_limits
 
 SUFFIX = "_logits"
@@ -28,7 +17,7 @@ def with_logits(model: Model) -> Model:
     """The model without the sigmoid, softmax, log_softmax or exp that its outputs end in; any other
     output stays. ModelError where there is none.
     """
-    walk = _Walk(dict(model.tensors), {n: node for node in model.nodes for n in results_of(node)})
+    walk = _Walk(dict(model.tensors), {n: node for node in model.nodes for n in node.makes})
     outputs = []
     for port in model.outputs:
         found = walk.before(port.tensor)
@@ -44,7 +33,7 @@ def with_logits(model: Model) -> Model:
         )
     nodes = [made for node in model.nodes for made in walk.in_place_of(node)]
     changed = replace(model, outputs=tuple(outputs), tensors=walk.tensors, nodes=tuple(nodes))
-    return _without_unread(changed, {n for node in model.nodes for n in results_of(node)})
+    return _without_unread(changed, {n for node in model.nodes for n in node.makes})
 
 
 @dataclass
@@ -55,10 +44,10 @@ class _Walk:
     """
 
     tensors: dict[str, Tensor]
-    maker: Mapping[str, Node]
+    maker: Mapping[str, Node[Work]]
     found: dict[str, str] = field(default_factory=dict)
-    added: dict[str, Node] = field(default_factory=dict)
-    wider: dict[str, Layer] = field(default_factory=dict)
+    added: dict[str, Node[Work]] = field(default_factory=dict)
+    wider: dict[str, Node[Layer]] = field(default_factory=dict)
     curves: dict[str, str] = field(default_factory=dict)
 
     def before(self, tensor: str) -> str | None:
@@ -77,39 +66,34 @@ class _Walk:
         """`sigmoid`, or several: `sigmoid and softmax`."""
         if tensor in self.curves:
             return self.curves[tensor]
-        parts = [self.curves_of(part) for part in operands_of(self.maker[tensor])]
+        parts = [self.curves_of(part) for part in self.maker[tensor].reads]
         return " and ".join(dict.fromkeys(parts))
 
-    def in_place_of(self, node: Node) -> list[Node]:
+    def in_place_of(self, node: Node[Work]) -> list[Node[Work]]:
         """The node, maybe with a result more, and what was added behind it."""
         added = self.added.get(node.name)
         kept = self.wider.get(node.name, node)
         return [kept] if added is None else [kept, added]
 
-    def _behind(self, node: Node, tensor: str) -> str | None:
-        if isinstance(node, Layer):
+    def _behind(self, node: Node[Work], tensor: str) -> str | None:
+        if is_a(node, Layer):
             return self._in_layer(node, tensor)
-        if isinstance(node, Concat):
-            parts = [self.before(part) for part in node.inputs]
-            inputs = tuple(part for part in parts if part is not None)
-            if len(inputs) < len(parts):
-                return None
-            return self._moved(replace(node, inputs=inputs))
-        if isinstance(node, LastStep | FirstStep | Slice):
-            part = self.before(node.input)
-            return None if part is None else self._moved(replace(node, input=part))
-        return None
-
-    def _moved(self, node: Concat | LastStep | FirstStep | Slice) -> str:
-        """The node again, on what is before the curve."""
-        output = self._like(node.output)
-        self.added[node.name] = replace(node, name=f"{node.name}{SUFFIX}", output=output)
+        if not isinstance(node.op, Concat | Step | Slice):
+            return None
+        parts = [self.before(part) for part in node.reads]
+        found = [part for part in parts if part is not None]
+        if len(found) < len(parts):
+            return None
+        output = self._like(node.outputs["y"])
+        inputs = dict(zip(node.inputs, found, strict=True))
+        name = f"{node.name}{SUFFIX}"
+        self.added[node.name] = replace(node, name=name, inputs=inputs, outputs={"y": output})
         return output
 
-    def _in_layer(self, layer: Layer, tensor: str) -> str | None:
+    def _in_layer(self, layer: Node[Layer], tensor: str) -> str | None:
         result = next(name for name, made in layer.outputs.items() if made == tensor)
-        curve = without_limits(layer.cell.results[result])
-        if result in layer.cell.states:
+        curve = without_limits(layer.op.cell.results[result])
+        if result in layer.op.cell.states:
             return None
         if curve.kind == "input":
             return self.before(layer.inputs[curve.name])
@@ -122,13 +106,13 @@ class _Walk:
             return before if before in self.maker else None
         return self._shown(layer, result, operand)
 
-    def _shown(self, layer: Layer, result: str, operand: Expr) -> str:
+    def _shown(self, layer: Node[Layer], result: str, operand: Expr) -> str:
         """The operand as a result of its own."""
         layer, name = self.wider.get(layer.name, layer), f"{result}{SUFFIX}"
         output = self._like(layer.outputs[result])
-        cell = replace(layer.cell, results={name: operand, **layer.cell.results})
+        cell = replace(layer.op.cell, results={name: operand, **layer.op.cell.results})
         outputs = {**layer.outputs, name: output}
-        self.wider[layer.name] = replace(layer, cell=cell, outputs=outputs)
+        self.wider[layer.name] = replace(layer, op=replace(layer.op, cell=cell), outputs=outputs)
         return output
 
     def _like(self, tensor: str) -> str:
@@ -141,26 +125,25 @@ def _without_unread(model: Model, before: set[str]) -> Model:
     """The model without results that nothing reads any more."""
     read = {port.tensor for port in model.outputs}
     shown = {part.layer for port in model.state_outputs for part in port.parts}
-    kept: list[Node] = []
+    kept: list[Node[Work]] = []
     for node in reversed(model.nodes):
-        if isinstance(node, Layer):
-            node = _of_read(node, read)
-        wanted = read.intersection(results_of(node))
-        if wanted or node.name in shown or (isinstance(node, Layer) and node.cell.states):
+        node = _of_read(node, read) if is_a(node, Layer) else node
+        wanted = read.intersection(node.makes)
+        if wanted or node.name in shown or (is_a(node, Layer) and node.op.cell.states):
             kept.append(node)
-            read.update(operands_of(node))
-    read.update(name for node in kept for name in results_of(node))
+            read.update(node.reads)
+    read.update(name for node in kept for name in node.makes)
     tensors = {name: t for name, t in model.tensors.items() if name in read or name not in before}
     return replace(model, nodes=tuple(reversed(kept)), tensors=tensors)
 
 
-def _of_read(layer: Layer, read: set[str]) -> Layer:
+def _of_read(layer: Node[Layer], read: set[str]) -> Node[Layer]:
     """The layer with those results that something reads, and its states."""
     unread = [n for n, tensor in layer.outputs.items() if tensor not in read]
-    dropped = {n for n in unread if n not in layer.cell.states}
-    if not dropped or len(dropped) == len(layer.cell.results):
+    dropped = {n for n in unread if n not in layer.op.cell.states}
+    if not dropped or len(dropped) == len(layer.op.cell.results):
         return layer
-    results = {n: e for n, e in layer.cell.results.items() if n not in dropped}
-    cell: Cell = replace(layer.cell, results=results)
+    results = {n: e for n, e in layer.op.cell.results.items() if n not in dropped}
+    cell: Cell = replace(layer.op.cell, results=results)
     outputs = {n: t for n, t in layer.outputs.items() if n not in dropped}
-    return replace(layer, cell=cell, outputs=outputs)
+    return replace(layer, op=replace(layer.op, cell=cell), outputs=outputs)

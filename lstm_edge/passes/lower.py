@@ -21,14 +21,15 @@ from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
-    FirstStep,
     Floats,
-    LastStep,
     Layer,
     Model,
     Node,
     Port,
     Slice,
+    Step,
+    Work,
+    is_a,
 )
 from lstm_edge.ir.program import ONCE, Program, Settings, Value, verify
 from lstm_edge.layers.dense import dense
@@ -46,7 +47,7 @@ class Place:
     sequence that the layer reads.
     """
 
-    layer: Layer
+    layer: Node[Layer]
     name: str
     comment: str
     length: Length = Length()  # noqa: RUF009
@@ -76,7 +77,7 @@ class Rules(Protocol[V]):
     def input(self, port: Port, features: int) -> V:
         """The value of a model input."""
 
-    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, V]) -> V:
+    def state(self, layer: Node[Layer], name: str, units: int, inputs: Mapping[str, V]) -> V:
         """The value that a state has at the start of a step; `inputs`: those of the cell."""
 
     def restarted(self, state: V, first: Floats) -> V:
@@ -88,25 +89,25 @@ class Rules(Protocol[V]):
     def result(self, value: V, result: str, place: Place) -> V:
         """The value as the layer keeps or passes it on."""
 
-    def initial(self, layer: Layer, name: str, state: V) -> Floats:
+    def initial(self, layer: Node[Layer], name: str, state: V) -> Floats:
         """The stored form of a state's first value."""
 
-    def given(self, layer: Layer, name: str, state: V) -> str:
+    def given(self, layer: Node[Layer], name: str, state: V) -> str:
         """The value that a caller sets a state by, with the operations that this takes."""
 
-    def concat(self, node: Concat, parts: list[V]) -> V:
+    def concat(self, node: Node[Concat], parts: list[V]) -> V:
         """Vectors joined end to end."""
 
     def step_at(self, name: str, value: V, n: int) -> V:
         """One step of a per-step value."""
 
-    def part(self, node: Slice, x: V) -> V:
+    def part(self, node: Node[Slice], x: V) -> V:
         """Some features of a vector."""
 
-    def recent(self, layer: Layer, x: V, kernel: int, ends: int) -> V:
+    def recent(self, layer: Node[Layer], x: V, kernel: int, ends: int) -> V:
         """The last vectors of x end to end, kept in a state; x ends `ends` ticks after the last."""
 
-    def dense_over_time(self, node: DenseOverTime, x: V, turn: Turn) -> V:
+    def dense_over_time(self, node: Node[DenseOverTime], x: V, turn: Turn) -> V:
         """The value of a dense layer over all steps."""
 
     def port(self, port: Port, value: V, per_step: bool) -> ir.program.Port:
@@ -122,20 +123,19 @@ def lower(model: Model, rules: Rules[V], settings: Settings) -> Program:
         known[port.tensor] = rules.input(port, model.tensors[port.tensor].features)
     for node in model.nodes:
         turn = sweeps.of(node)
-        if isinstance(node, LastStep | FirstStep):
-            value, wanted = known[node.input], sweeps.ends_with(node)
-            known[node.output] = (
-                value if wanted is None else rules.step_at(node.name, value, wanted)
-            )
-        elif isinstance(node, DenseOverTime) and is_plain_dense(node):
+        if is_a(node, Step):
+            value, wanted = known[node.inputs["x"]], sweeps.ends_with(node)
+            value = value if wanted is None else rules.step_at(node.name, value, wanted)
+            known[node.outputs["y"]] = value
+        elif is_a(node, DenseOverTime) and is_plain_dense(node):
             _lower_layer(_plain_dense(node), known, rules)
-        elif isinstance(node, DenseOverTime):
-            known[node.output] = rules.dense_over_time(node, known[node.input], turn)
-        elif isinstance(node, Slice):
-            known[node.output] = rules.part(node, known[node.input])
-        elif isinstance(node, Concat):
-            known[node.output] = rules.concat(node, [known[t] for t in node.inputs])
-        else:
+        elif is_a(node, DenseOverTime):
+            known[node.outputs["y"]] = rules.dense_over_time(node, known[node.inputs["x"]], turn)
+        elif is_a(node, Slice):
+            known[node.outputs["y"]] = rules.part(node, known[node.inputs["x"]])
+        elif is_a(node, Concat):
+            known[node.outputs["y"]] = rules.concat(node, [known[t] for t in node.reads])
+        elif is_a(node, Layer):
             _lower_layer(node, known, rules, turn, sweeps.length_of(node))
         builder.close_block(node.name, turn.sweep, turn.clock)
     per_step_of = {t.name: t.per_step for t in model.tensors.values()}
@@ -164,7 +164,7 @@ def lower(model: Model, rules: Rules[V], settings: Settings) -> Program:
     )
     if model.steps is None and not program.streams:
         raise ModelError(
-            next((n.source or n.name for n in model.nodes if _looks_back(n)), model.name),
+            next((n.label for n in model.nodes if _looks_back(n)), model.name),
             "needs the whole sequence, which is kept in memory, so its length must be known; "
             "say it with --steps",
         )
@@ -188,26 +188,26 @@ def integers(port: Port) -> Format:
     return Format("int32", 1.0, 0, port.limit - 1)
 
 
-def _looks_back(node: Node) -> bool:
-    if isinstance(node, FirstStep):
-        return True
-    return isinstance(node, Layer) and bool(node.reverse) and bool(node.cell.states)
+def _looks_back(node: Node[Work]) -> bool:
+    if isinstance(node.op, Step):
+        return node.op.at != -1
+    return is_a(node, Layer) and bool(node.op.reverse) and bool(node.op.cell.states)
 
 
-def _plain_dense(node: DenseOverTime) -> Layer:
-    params = {"W_y": node.weights[0], "b_y": node.bias}
-    return Layer(node.name, dense(), {"x": node.input}, {"y": node.output}, params, {}, node.source)
+def _plain_dense(node: Node[DenseOverTime]) -> Node[Layer]:
+    layer = Layer(dense(), {"W_y": node.op.weights[0], "b_y": node.op.bias})
+    return Node(node.name, layer, node.inputs, node.outputs, node.source)
 
 
 def _lower_layer(
-    layer: Layer,
+    layer: Node[Layer],
     known: dict[str, V],
     rules: Rules[V],
     turn: Turn = Turn(ONCE),  # noqa: B008
     length: Length = Length(),  # noqa: B008
 ) -> None:
     """Lower the equations result by result; a later one reads what an earlier one stored."""
-    cell = layer.cell
+    cell = layer.op.cell
     names = name_expressions(cell)
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
@@ -215,13 +215,15 @@ def _lower_layer(
         name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
         for name in cell.states
     }
-    if layer.window is not None:
-        ends = turn.taking.extra - turn.taking.stride * layer.window.right
-        vectors = rules.recent(layer, next(iter(inputs.values())), layer.window.kernel, ends)
+    if layer.op.window is not None:
+        ends = turn.taking.extra - turn.taking.stride * layer.op.window.right
+        vectors = rules.recent(layer, next(iter(inputs.values())), layer.op.window.kernel, ends)
         rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, V] = {}
     for result, root in cell.results.items():
+        if result not in states and result not in layer.outputs:
+            continue
         for node in walk(root):
             if id(node) in values:
                 continue
@@ -250,7 +252,7 @@ def _lower_layer(
 
 def tapped(node: Expr, place: Place, vectors: Operand) -> range:
     """The numbers of a window that are one vector."""
-    window = place.layer.window
+    window = place.layer.op.window
     assert window is not None
     count = vectors.length // window.kernel
     return range(int(node.value) * count, (int(node.value) + 1) * count)
@@ -278,19 +280,12 @@ def in_memory(b: Builder, x: Value, name: str) -> Value:
     return copied(b, x, f"{name}_made") if x.name in b.constants else x
 
 
-def of_its_own(b: Builder, x: Value, result: str, place: Place) -> Value:
-    """The value of a result, which no later step changes: a constant, a state as it was, and an
-    input that becomes a state are copied.
+def own_result(b: Builder, x: Value, made: str, place: Place) -> Value:
+    """The value of a result under its own name: what is none of the layer's operations, a state as
+    it was, an input or a constant, is copied, as later steps and layers change it or know another.
+    made: the name that it has in the float program so far.
     """
-    layer = place.layer
-    states = {f"{layer.name}.{name}" for name in layer.cell.states}
-    if (
-        x.name in b.constants
-        or x.name in states
-        or (result in layer.cell.states and not b.makes(x))
-    ):
-        return copied(b, x, f"{place.name}_{result}_copy")
-    return x
+    return x if made == place.name else copied(b, x, place.name)
 
 
 def copied(b: Builder, x: Value, name: str) -> Value:
@@ -301,9 +296,9 @@ def copied(b: Builder, x: Value, name: str) -> Value:
     return b.emit("add", name, (x, zero), x.format)
 
 
-def _begun(layer: Layer, name: str, state: V, rules: Rules[V]) -> V:
+def _begun(layer: Node[Layer], name: str, state: V, rules: Rules[V]) -> V:
     """What a step reads of a state."""
-    if not layer.cell.windowed:
+    if not layer.op.cell.windowed:
         return state
     return rules.restarted(state, rules.initial(layer, name, state))
 
@@ -314,18 +309,18 @@ def restart(b: Builder, state: Value, first: Floats) -> Value:
     return b.emit("restart", f"{state.name}_so_far", (state, start), state.format)
 
 
-def state_units(layer: Layer, state: str, inputs: Mapping[str, V]) -> int:
+def state_units(layer: Node[Layer], state: str, inputs: Mapping[str, V]) -> int:
     """Length of a state: as the layer says, or its first value; what its matrix takes, what the
     layer's gates give, or its input's.
     """
-    if state in layer.units:
-        return layer.units[state]
-    first = layer.initial.get(state, ())
-    if len(first) > 1 and not layer.cell.windowed:
+    if state in layer.op.units:
+        return layer.op.units[state]
+    first = layer.op.initial.get(state, ())
+    if len(first) > 1 and not layer.op.cell.windowed:
         return len(first)
-    for e in walk(*layer.cell.results.values()):
+    for e in walk(*layer.op.cell.results.values()):
         for matrix, operand in zip(e.matrices, e.args, strict=False):
             if operand.kind == "state" and operand.name == state:
-                return int(layer.params[matrix].shape[1])
-    biases = [len(a) for name, a in layer.params.items() if name.startswith("b_")]
+                return int(layer.op.params[matrix].shape[1])
+    biases = [len(a) for name, a in layer.op.params.items() if name.startswith("b_")]
     return biases[0] if biases else next(iter(inputs.values())).length

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.ir.expr import Expr
-from lstm_edge.layers.normalize import SCALE, number_of
+from lstm_edge.layers.normalize import is_scale, number_of
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import unpack_input
 from lstm_edge.passes.lower import Place
@@ -46,9 +46,9 @@ def scaled(node: Expr, x: Number, place: Place) -> Number | None:
     """A model input plus or times a constant: the same integers with another zero point or scale,
     which is no work. None for anything else, and where no integer is a zero point.
     """
-    if x.packed is None or place.layer.cell.name != SCALE or node.kind not in ("add", "mul"):
+    if x.packed is None or not is_scale(place.layer) or node.kind not in ("add", "mul"):
         return None
-    given = number_of(node.args[1], place.layer.params)
+    given = number_of(node.args[1], place.layer.op.params)
     scale, zero_point = x.meaning()
     if node.kind == "mul":
         if not np.all(given):

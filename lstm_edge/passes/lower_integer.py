@@ -11,7 +11,7 @@ from lstm_edge import ir
 from lstm_edge.choices import Scheme
 from lstm_edge.formats import fixed
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
+from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Node, Port, Slice
 from lstm_edge.ir.program import ONCE, Program, Settings, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Ranges
@@ -24,7 +24,7 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, lower, of_its_own, restart, tapped
+from lstm_edge.passes.lower import Place, in_memory, lower, own_result, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_input import scaled, unpacked
@@ -82,7 +82,9 @@ class IntegerRules:
         value = self.storing.declared(port.tensor, features, chosen, f"input {port.name}")
         return number(value) if port.limit else self.storing.packed(value, chosen.format)
 
-    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Integer]) -> Integer:
+    def state(
+        self, layer: Node[Layer], name: str, units: int, inputs: Mapping[str, Integer]
+    ) -> Integer:
         """A state in the format, or the two, that it is kept in."""
         return self.states.state(layer, name, units, inputs)
 
@@ -94,16 +96,17 @@ class IntegerRules:
         """Operations of one node."""
         b, name = self.builder, place.name
         if node.kind == "affine":
-            return self.products.affine(node, args, place)
+            return self.products.affine(node, [self._in_memory(x) for x in args], place)
         if node.kind == "param":
-            numbers = place.layer.params[node.name].astype(np.float64)
+            numbers = place.layer.op.params[node.name].astype(np.float64)
             return number(constant_vector(b, name, numbers))
         if node.kind == "constant":
             return number(constant_vector(b, name, np.array([node.value])))
         if node.kind == "take":
             return taken_number(self.storing, args[0], node.units, name)
         if node.kind == "join":
-            return joined(self.storing, args, node, place.layer, name)
+            parts = [self._in_memory(x) for x in args]
+            return joined(self.storing, parts, node, place.layer, name)
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)
@@ -116,6 +119,12 @@ class IntegerRules:
         found = scaled(node, operands[0], place)
         return self._elementwise(node, operands, place) if found is None else found
 
+    def _in_memory(self, x: Integer) -> Integer:
+        """Also of a constant, where operands of products and parts are."""
+        if x.name not in self.builder.constants:
+            return x
+        return number(in_memory(self.builder, wide(x).value, x.name))
+
     def _fixed(self, x: Number, name: str) -> Value:
         """What elementwise operations read: of a model input one scale."""
         return unpacked(self.builder, x, name).value
@@ -127,14 +136,16 @@ class IntegerRules:
         match node.kind:
             case "mul":
                 x, y = self._factors(numbers[0], numbers[1], name)
-                if not place.layer.cell.limited:
+                if not place.layer.op.cell.limited:
                     return multiply(b, x, y, name, comment)
                 product = multiply(b, x, y, name, comment, lifts=True)
                 return self.open.limited(product, place)
             case "divide":
-                return self.open.quotient(numbers[0], numbers[1], place)
+                divisor = replace(numbers[1], real=operands[1].real)
+                return self.open.quotient(numbers[0], divisor, place)
             case "apply" if node.name in OPEN_CURVES:
-                return self.open.curve(node.name, numbers[0], place)
+                operand = replace(numbers[0], real=operands[0].real)
+                return self.open.curve(node.name, operand, place)
             case "add" | "sub":
                 lost = (numbers[0].lost, numbers[1].lost)
                 return number(add_or_subtract(b, node.kind, args[0], args[1], name, comment, lost))
@@ -177,13 +188,13 @@ class IntegerRules:
         if (place.layer.name, node) in self.shown:
             return number(lower_fine_sigmoid(self.builder, x, place.name, place.comment))
         found = lower_function(self.builder, node.name, x, place.name, place.comment)
-        every = walk(*place.layer.cell.results.values())
+        every = walk(*place.layer.op.cell.results.values())
         both = any(e.kind == "sub" and node in e.args for e in every)
         return replace(found, centred=None) if both else found
 
     def _lookup(self, node: Expr, ids: Value, place: Place) -> Number:
         """A row of a table in the activation format that holds all of the table."""
-        table = place.layer.params[node.name].astype(np.float64)
+        table = place.layer.op.params[node.name].astype(np.float64)
         layer = place.layer
         matrix = f"{layer.name}.{node.name}"
         target = self.formats.tables[matrix]
@@ -212,25 +223,25 @@ class IntegerRules:
         """A state, or what a matrix product reads, in its stored format; what an output shows of a
         curve beside that.
         """
-        stored = self.states.result(self._of_its_own(value, result, place), result, place)
-        shown = (place.layer.name, place.layer.cell.results[result]) in self.shown
+        stored = self.states.result(self._own_result(value, place), result, place)
+        shown = (place.layer.name, place.layer.op.cell.results[result]) in self.shown
         if not shown or not isinstance(stored, Number) or stored.value is wide(value).value:
             return stored
         return Kept(wide(value), stored)
 
-    def _of_its_own(self, given: Integer, result: str, place: Place) -> Integer:
-        """What `of_its_own` makes; a model's input is unpacked for it."""
+    def _own_result(self, given: Integer, place: Place) -> Integer:
+        """As `own_result`; a model's input is unpacked for it."""
         x = wide(given)
         if x.packed is not None:
             return given
-        own = of_its_own(self.builder, x.value, result, place)
-        return given if own.name == x.name else self.storing.seen_as(number(own), x.real)
+        own = own_result(self.builder, x.value, x.real, place)
+        return given if own.name == x.name else self.storing.seen_as(number(own), place.name)
 
-    def initial(self, layer: Layer, name: str, state: Integer) -> Floats:
+    def initial(self, layer: Node[Layer], name: str, state: Integer) -> Floats:
         """The given values in the state's format, or zeros."""
         return first_value(layer, name, wide(state).value)
 
-    def given(self, layer: Layer, name: str, state: Integer) -> str:
+    def given(self, layer: Node[Layer], name: str, state: Integer) -> str:
         """A state is set in its own format."""
         return self.states.given(name, wide(state).value)
 
@@ -238,27 +249,27 @@ class IntegerRules:
         """The value of one step, unchanged."""
         return step_of(self.storing, wide(value), n, f"{name}.y")
 
-    def concat(self, node: Concat, parts: list[Integer]) -> Integer:
+    def concat(self, node: Node[Concat], parts: list[Integer]) -> Integer:
         """All parts in one format, or where only matrix products read them, none at all."""
         name = f"{node.name}.y"
-        if self.reads.only(node.output):
+        if self.reads.only(node.outputs["y"]):
             return Joined(name, tuple(parts))
         return concatenated(self.builder, [wide(x) for x in parts], f"{node.name}.part", name)
 
-    def part(self, node: Slice, x: Integer) -> Integer:
+    def part(self, node: Node[Slice], x: Integer) -> Integer:
         """In the operand's own format, or scales; of a value that is kept twice, both forms."""
-        name, features = f"{node.name}.y", range(node.begin, node.end)
+        name, features = f"{node.name}.y", range(node.op.begin, node.op.end)
         value = cut_number(self.storing, wide(x), features, name)
-        if not isinstance(x, Kept) or node.output not in self.reads.tensors:
+        if not isinstance(x, Kept) or node.outputs["y"] not in self.reads.tensors:
             return value
         narrow = cut_number(self.storing, x.narrow, features, f"{name}_narrow")
         return Kept(value, self.storing.seen_as(narrow, name))
 
-    def recent(self, layer: Layer, x: Integer, kernel: int, ends: int) -> Number:
+    def recent(self, layer: Node[Layer], x: Integer, kernel: int, ends: int) -> Number:
         """Vectors as they are stored, what pads them before the first."""
         return window(self.storing, layer, x, kernel, ends)
 
-    def dense_over_time(self, node: DenseOverTime, x: Integer, turn: Turn) -> Number:
+    def dense_over_time(self, node: Node[DenseOverTime], x: Integer, turn: Turn) -> Number:
         """A running sum of products, and its requantization after the last step."""
         stored = wide(self.storing.storable(x, node.name))
         after, rows = self.products.over_time(node, stored)

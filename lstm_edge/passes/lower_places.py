@@ -6,12 +6,12 @@ import numpy as np
 
 from lstm_edge.formats import Format
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, Node
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
-from lstm_edge.passes.lower import cut, in_memory, taken
+from lstm_edge.passes.lower import cut, taken
 from lstm_edge.passes.lower_input import holds_zero, stored, unpacked
 from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.storing import Storing
@@ -21,7 +21,6 @@ def concatenated(b: Builder, parts: list[Number], prefix: str, name: str) -> Num
     """Vectors end to end, all in the coarsest of their formats."""
     length = sum(part.length for part in parts)
     values = [unpacked(b, x, f"{prefix}{k}").value for k, x in enumerate(parts)]
-    values = [in_memory(b, v, f"{prefix}{k}") for k, v in enumerate(values)]
     if len({value.format.unit for value in values}) > 1:
         values = [as_fixed(b, v, f"{prefix}{k}") for k, v in enumerate(values)]
         coarsest = min(fraction_of(v) for v in values)
@@ -41,7 +40,9 @@ def taken_number(storing: Storing, x: Integer, units: tuple[int, ...], name: str
     """Units of a vector in any order, of both forms where it is kept in two."""
     whole = wide(x)
     value = taken(storing.builder, whole.value, units, name)
-    found = number(value) if value.name != whole.name else whole
+    if value.name == whole.name:
+        return x
+    found = number(value)
     if whole.packed is not None:
         found = storing.packed(value, whole.packed.take(units))
     if not isinstance(x, Kept):
@@ -50,9 +51,11 @@ def taken_number(storing: Storing, x: Integer, units: tuple[int, ...], name: str
     return Kept(storing.seen_as(found, name), storing.seen_as(number(narrow), name))
 
 
-def joined(storing: Storing, parts: list[Integer], node: Expr, layer: Layer, name: str) -> Integer:
+def joined(
+    storing: Storing, parts: list[Integer], node: Expr, layer: Node[Layer], name: str
+) -> Integer:
     """Vectors end to end; where only matrix products of the layer read them, no value at all."""
-    results = layer.cell.results.values()
+    results = layer.op.cell.results.values()
     readers = [e for e in walk(*results) if any(a is node for a in e.args)]
     if readers and all(e.kind == "affine" for e in readers) and all(e is not node for e in results):
         return Joined(name, tuple(parts))
@@ -65,13 +68,13 @@ def step_of(storing: Storing, x: Number, n: int, name: str) -> Number:
     return number(value) if x.packed is None else storing.packed(value, x.packed)
 
 
-def window(storing: Storing, layer: Layer, given: Integer, kernel: int, ends: int) -> Number:
+def window(storing: Storing, layer: Node[Layer], given: Integer, kernel: int, ends: int) -> Number:
     """The last vectors as they are stored, and what pads them; see `Rules.recent`."""
-    x, pad = wide(given), float(layer.initial.get("recent", np.zeros(1))[0])
-    padded = layer.window is not None and (layer.window.left or layer.window.right)
+    x, pad = wide(given), float(layer.op.initial.get("recent", np.zeros(1))[0])
+    padded = layer.op.window is not None and (layer.op.window.left or layer.op.window.right)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    if any(e.kind == "affine" for e in walk(*layer.cell.results.values())):
+    if any(e.kind == "affine" for e in walk(*layer.op.cell.results.values())):
         x = wide(storing.storable(given, layer.name))
     first = np.tile(stored(x, pad), kernel)
     value = slide(storing.builder, layer.name, x.value, first, ends)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import DenseOverTime, Layer
+from lstm_edge.ir.model import DenseOverTime, Layer, Node
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
-from lstm_edge.passes.lift import Weighed, lift, lifts
+from lstm_edge.passes.lift import Weighed, lift, lifted_operand, lifts
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
 from lstm_edge.passes.numbers import Integer, Joined, Number, number
@@ -33,24 +33,26 @@ class Products:
     """The matrix products of the program that `builder` holds.
 
     storing: how operands get the width that a layer wants. lifts: layer -> how far operands are
-    shifted left.
+    shifted left. lifted: layer and value -> the value shifted left.
     """
 
     builder: Builder
     storing: Storing
     rounding: Rounding
     lifts: dict[str, dict[str, int]] = field(default_factory=dict)
+    lifted: dict[tuple[str, str], Value] = field(default_factory=dict)
 
     def affine(self, node: Expr, given: list[Integer], place: Place) -> Number:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
         layer = place.layer
         args = [self.storing.storable(x, layer.name, alone=True) for x in given]
         key = tuple(x.real for x in args)
-        bias = layer.params[node.name].astype(np.float64)
+        bias = layer.op.params[node.name].astype(np.float64)
         gate = node.name.removeprefix("b_")
         prefix = f"{layer.name}.{gate}"
-        source = f"{layer.source or layer.name}, gate {gate}"
-        called = Called(layer.name, source, place.name, not _only_normalized(node, layer))
+        called = Called(
+            layer.name, f"{layer.label}, gate {gate}", place.name, not _only_normalized(node, layer)
+        )
         if layer.name not in self.lifts:
             self.lifts[layer.name] = self._lifts(node, args, layer)
         own_widths = self.rounding.options.of(layer.name)
@@ -59,7 +61,7 @@ class Products:
         wide: list[Operand] = []
         narrow: list[Operand] = []
         for v, m in zip(args, node.matrices, strict=True):
-            weights = layer.params[m].astype(np.float64)
+            weights = layer.op.params[m].astype(np.float64)
             found = self._operands(v, f"{layer.name}.{m}", weights, layer.name)
             lifted = [self._lifted(operand, layer.name) for operand in found]
             operands += lifted
@@ -104,16 +106,16 @@ class Products:
             emit_rows(self.builder, left, fine, f"{name}_low", comment, f"{gate}_low"),
         ]
 
-    def _lifts(self, node: Expr, args: list[Number | Joined], layer: Layer) -> dict[str, int]:
+    def _lifts(self, node: Expr, args: list[Number | Joined], layer: Node[Layer]) -> dict[str, int]:
         """What the operands of a product are shifted left by in all products of their layer."""
         found: dict[str, list[Doubles]] = {}
         largest: dict[str, int] = {}
-        for e in walk(*layer.cell.results.values()):
+        for e in walk(*layer.op.cell.results.values()):
             for arg, matrix in zip(e.args, e.matrices, strict=False):
                 value = next((v for a, v in zip(node.args, args, strict=True) if a is arg), None)
                 if value is None or e.kind != "affine":
                     continue
-                weights = layer.params[matrix].astype(np.float64)
+                weights = layer.op.params[matrix].astype(np.float64)
                 for o in self._operands(value, matrix, weights, layer.name):
                     found.setdefault(o.value.name, []).append(np.abs(o.weights * o.scale))
                     largest[o.value.name] = o.largest
@@ -127,8 +129,11 @@ class Products:
         bits = self.lifts[layer].get(operand.value.name, 0)
         if not bits:
             return operand
-        name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
-        return lift(self.builder, operand, bits, f"{layer}.{name}_lifted")
+        key = (layer, operand.value.name)
+        if key not in self.lifted:
+            name = operand.value.name.removeprefix(f"{layer}.").replace(".", "_")
+            self.lifted[key] = lift(self.builder, operand.value, bits, f"{layer}.{name}_lifted")
+        return lifted_operand(operand, self.lifted[key], bits)
 
     def _operands(
         self, x: Number | Joined, matrix: str, weights: Doubles, layer: str
@@ -144,21 +149,21 @@ class Products:
             start += part.length
         return found
 
-    def over_time(self, node: DenseOverTime, x: Number) -> tuple[Value, Rows]:
+    def over_time(self, node: Node[DenseOverTime], x: Number) -> tuple[Value, Rows]:
         """The running sum of products with the weights of each step, and how it is scaled."""
         operands = tuple(
-            _operand(x, f"{node.name}.W{t}", node.weights[t].astype(np.float64))
-            for t in range(len(node.weights))
+            _operand(x, f"{node.name}.W{t}", node.op.weights[t].astype(np.float64))
+            for t in range(len(node.op.weights))
         )
-        called = Called(node.name, node.source or node.name, f"{node.name}.sum_next")
-        bias = node.bias.astype(np.float64)
+        called = Called(node.name, node.label, f"{node.name}.sum_next")
+        bias = node.op.bias.astype(np.float64)
         rows = self.rounding.rows_over_time(operands, bias, called, x.real, f"{node.name}.W")
         return emit_running_sum(self.builder, x.value, rows, node.name), rows
 
 
-def _only_normalized(node: Expr, layer: Layer) -> bool:
+def _only_normalized(node: Expr, layer: Node[Layer]) -> bool:
     """True where nothing but layer_norm reads a product."""
-    results = layer.cell.results.values()
+    results = layer.op.cell.results.values()
     kinds = {e.kind for e in walk(*results) if any(a is node for a in e.args)}
     return kinds == {"layer_norm"} and all(root is not node for root in results)
 

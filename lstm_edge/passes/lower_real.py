@@ -10,7 +10,7 @@ from lstm_edge import ir
 from lstm_edge.choices import Scheme
 from lstm_edge.formats import FLOAT32, fixed
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Port, Slice
+from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Node, Port, Slice
 from lstm_edge.ir.program import Program, Settings, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import (
@@ -20,7 +20,7 @@ from lstm_edge.passes.lower import (
     in_memory,
     integers,
     lower,
-    of_its_own,
+    own_result,
     restart,
     taken,
     tapped,
@@ -45,7 +45,9 @@ class RealRules:
         fmt = integers(port) if port.limit else FLOAT32
         return self.builder.value(port.tensor, features, fmt, f"input {port.name}")
 
-    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Value]) -> Value:
+    def state(
+        self, layer: Node[Layer], name: str, units: int, inputs: Mapping[str, Value]
+    ) -> Value:
         """A state as it is."""
         return self.builder.value(
             f"{layer.name}.{name}", units, FLOAT32, f"{name} of the last step"
@@ -57,7 +59,7 @@ class RealRules:
 
     def expression(self, node: Expr, args: list[Value], place: Place) -> Value:
         """One operation for each node, four for a softmax."""
-        emit, params = self.builder.emit, place.layer.params
+        emit, params = self.builder.emit, place.layer.op.params
         name, comment = place.name, place.comment
         match node.kind:
             case "affine":
@@ -67,6 +69,7 @@ class RealRules:
                     for m in node.matrices
                 )
                 units = len(params[node.name])
+                args = [in_memory(self.builder, x, f"{name}_{k}") for k, x in enumerate(args)]
                 return emit(
                     "matvec",
                     name,
@@ -155,15 +158,15 @@ class RealRules:
 
     def result(self, value: Value, result: str, place: Place) -> Value:
         """Float results are kept as they are."""
-        return of_its_own(self.builder, value, result, place)
+        return own_result(self.builder, value, value.name, place)
 
-    def initial(self, layer: Layer, name: str, state: Value) -> Floats:
+    def initial(self, layer: Node[Layer], name: str, state: Value) -> Floats:
         """The given values, or zeros."""
-        given = layer.initial.get(name)
+        given = layer.op.initial.get(name)
         numbers = np.zeros(1) if given is None else given
         return np.array(np.broadcast_to(numbers, (state.length,)), np.float32)
 
-    def given(self, layer: Layer, name: str, state: Value) -> str:
+    def given(self, layer: Node[Layer], name: str, state: Value) -> str:
         """A state is set as it is."""
         return self.builder.value(f"{state.name}_given", state.length, FLOAT32, "set").name
 
@@ -171,16 +174,16 @@ class RealRules:
         """The value of one step, unchanged."""
         return self.builder.emit("step_at", f"{name}.y", (value,), value.format, n=n)
 
-    def concat(self, node: Concat, parts: list[Value]) -> Value:
+    def concat(self, node: Node[Concat], parts: list[Value]) -> Value:
         """Nothing to convert."""
         length = sum(part.length for part in parts)
         return self.builder.emit("concat", f"{node.name}.y", tuple(parts), length=length)
 
-    def part(self, node: Slice, x: Value) -> Value:
+    def part(self, node: Node[Slice], x: Value) -> Value:
         """Nothing to convert."""
-        return cut(self.builder, x, range(node.begin, node.end), f"{node.name}.y")
+        return cut(self.builder, x, range(node.op.begin, node.op.end), f"{node.name}.y")
 
-    def recent(self, layer: Layer, x: Value, kernel: int, ends: int) -> Value:
+    def recent(self, layer: Node[Layer], x: Value, kernel: int, ends: int) -> Value:
         """Vectors as they are, what pads them before the first."""
         b, length = self.builder, x.length * kernel
         before = b.value(f"{layer.name}.recent", length, FLOAT32, "the last vectors")
@@ -191,13 +194,13 @@ class RealRules:
         b.states.append(State(before.name, after.name, first, accumulator=True))
         return after
 
-    def dense_over_time(self, node: DenseOverTime, x: Value, turn: Turn) -> Value:
+    def dense_over_time(self, node: Node[DenseOverTime], x: Value, turn: Turn) -> Value:
         """A running sum over the steps."""
         builder = self.builder
-        units = len(node.bias)
+        units = len(node.op.bias)
         before = builder.value(f"{node.name}.sum", units, FLOAT32, "sum over the steps so far")
-        bias = builder.constant(f"{node.name}.b", node.bias)
-        weights = builder.constant(f"{node.name}.W", node.weights)
+        bias = builder.constant(f"{node.name}.b", node.op.bias)
+        weights = builder.constant(f"{node.name}.W", node.op.weights)
         after = builder.emit(
             "matvec_over_time",
             f"{node.name}.sum_next",

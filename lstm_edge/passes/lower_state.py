@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_edge.formats import signed_bits
-from lstm_edge.ir.model import Floats, Layer
+from lstm_edge.ir.model import Floats, Layer, Node
 from lstm_edge.ir.program import LOAD, State, Value
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.formats import Chosen
@@ -26,15 +26,17 @@ class States:
     storing: Storing
     reads: Multiplied
 
-    def state(self, layer: Layer, name: str, units: int, inputs: Mapping[str, Integer]) -> Integer:
+    def state(
+        self, layer: Node[Layer], name: str, units: int, inputs: Mapping[str, Integer]
+    ) -> Integer:
         """A state in the format that it is kept in. One that is also mixed unit by unit, as a
         GRU's h, is kept twice: wide, and as the activation that matrix products read.
         """
         seen, comment = f"{layer.name}.{name}", f"{name} of the last step"
         declared, formats = self.storing.declared, self.storing.formats
-        if layer.cell.windowed:
+        if layer.op.cell.windowed:
             x = wide(next(iter(inputs.values())))
-            running = self._running(x, layer.cell.results[name].kind == "add")
+            running = self._running(x, layer.op.cell.results[name].kind == "add")
             value = declared(seen, units, running, f"{name} so far")
             return replace(number(value), is_state=True)
         value = declared(seen, units, formats.states[seen], comment)
@@ -59,7 +61,7 @@ class States:
         if x.packed is not None:
             given = x = storing.seen_as(unpacked(storing.builder, x, place.name), place.name)
         seen = f"{layer.name}.{result}"
-        if layer.cell.windowed:
+        if layer.op.cell.windowed:
             fmt = storing.builder.values[seen].format
             return storing.seen_as(storing.into(x, fmt, name), place.name)
         if seen in storing.formats.narrow:
@@ -85,7 +87,7 @@ class States:
         )
         return Kept(storing.seen_as(kept, place.name), storing.seen_as(narrow, place.name))
 
-    def _narrow_given(self, layer: Layer, kept: Value, narrow: Value) -> str:
+    def _narrow_given(self, layer: Node[Layer], kept: Value, narrow: Value) -> str:
         """The narrow form of a state that a caller sets by the wide one."""
         b = self.storing.builder
         given = Value(_given(kept), kept.length, kept.format)
@@ -101,9 +103,9 @@ class States:
         return self.storing.builder.value(_given(state), state.length, state.format, comment).name
 
 
-def first_value(layer: Layer, name: str, state: Value) -> Floats:
+def first_value(layer: Node[Layer], name: str, state: Value) -> Floats:
     """The given first values in the state's format, or zeros."""
-    given = layer.initial.get(name)
+    given = layer.op.initial.get(name)
     numbers = np.zeros(1) if given is None else given.astype(np.float64)
     return state.format.stored(np.broadcast_to(numbers, (state.length,)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
+from lstm_edge.ir.model import Concat, DenseOverTime, Layer, Model, Node, Step, is_a
 
 
 @dataclass(frozen=True)
@@ -15,18 +15,18 @@ class Multiplied:
     model: Model
     tensors: frozenset[str]
 
-    def result(self, layer: Layer, name: str) -> bool:
+    def result(self, layer: Node[Layer], name: str) -> bool:
         """True where a matrix product of this layer or a later one reads the result."""
         tensor = layer.outputs.get(name)
         if tensor is not None and tensor in self.tensors:
             return True
         return _reads_state(layer, name, affine=True)
 
-    def mixed(self, layer: Layer, name: str) -> bool:
+    def mixed(self, layer: Node[Layer], name: str) -> bool:
         """True where a state enters matrix products and elementwise operations both."""
         return _reads_state(layer, name, affine=False) and self.result(layer, name)
 
-    def alone(self, layer: Layer, name: str) -> bool:
+    def alone(self, layer: Node[Layer], name: str) -> bool:
         """True where nothing but matrix products of layers reads a result, at once or at a step."""
         if _reads_state(layer, name, affine=False):
             return False
@@ -35,16 +35,16 @@ class Multiplied:
 
     def _alone(self, tensor: str) -> bool:
         """The same of a tensor: as a part of others that only products read, too."""
-        reading = [n for n in self.model.nodes if not isinstance(n, Layer) and tensor in _read(n)]
-        steps = [n for n in reading if isinstance(n, LastStep | FirstStep)]
-        joined = [n for n in reading if isinstance(n, Concat)]
+        reading = [n for n in self.model.nodes if not is_a(n, Layer) and tensor in n.reads]
+        steps = [n for n in reading if is_a(n, Step)]
+        joined = [n for n in reading if is_a(n, Concat)]
         if len(steps) + len(joined) < len(reading):
             return False
         rest = replace(self.model, nodes=tuple(n for n in self.model.nodes if n not in reading))
         return (
             Multiplied(rest, self.tensors).only(tensor)
-            and all(self._alone(node.output) for node in steps)
-            and all(self.only(node.output) for node in joined)
+            and all(self._alone(node.outputs["y"]) for node in steps)
+            and all(self.only(node.outputs["y"]) for node in joined)
         )
 
     def only(self, tensor: str) -> bool:
@@ -52,12 +52,12 @@ class Multiplied:
         if any(port.tensor == tensor for port in self.model.outputs):
             return False
         for node in self.model.nodes:
-            if not isinstance(node, Layer):
-                if tensor in _read(node):
+            if not is_a(node, Layer):
+                if tensor in node.reads:
                     return False
                 continue
             names = {name for name, read in node.inputs.items() if read == tensor}
-            for e in walk(*node.cell.results.values()):
+            for e in walk(*node.op.cell.results.values()):
                 leaves = [a for a in e.args if a.kind == "input" and a.name in names]
                 if e.kind != "affine" and leaves:
                     return False
@@ -68,23 +68,13 @@ def multiplied(model: Model) -> Multiplied:
     """What the matrix products of a model read."""
     found: set[str] = set()
     for node in reversed(model.nodes):
-        if isinstance(node, DenseOverTime):
-            found.add(node.input)
-        elif isinstance(node, LastStep | FirstStep | Slice):
-            if node.output in found:
-                found.add(node.input)
-        elif isinstance(node, Concat):
-            if node.output in found:
-                found.update(node.inputs)
-        else:
-            for e in walk(*node.cell.results.values()):
+        if is_a(node, Layer):
+            for e in walk(*node.op.cell.results.values()):
                 if e.kind == "affine":
                     found.update(node.inputs[name] for name in _inputs_among(e.args))
+        elif is_a(node, DenseOverTime) or found.intersection(node.makes):
+            found.update(node.reads)
     return Multiplied(model, frozenset(found))
-
-
-def _read(node: Concat | Slice | FirstStep | LastStep | DenseOverTime) -> tuple[str, ...]:
-    return node.inputs if isinstance(node, Concat) else (node.input,)
 
 
 def _inputs_among(operands: tuple[Expr, ...]) -> list[str]:
@@ -93,11 +83,11 @@ def _inputs_among(operands: tuple[Expr, ...]) -> list[str]:
     return [e.name for e in leaves if e.kind == "input"]
 
 
-def _reads_state(layer: Layer, name: str, *, affine: bool) -> bool:
+def _reads_state(layer: Node[Layer], name: str, *, affine: bool) -> bool:
     """True where a product, or anything else, of a layer reads its state."""
     return any(
         operand.kind == "state" and operand.name == name
-        for e in walk(*layer.cell.results.values())
+        for e in walk(*layer.op.cell.results.values())
         if (e.kind == "affine") == affine
         for operand in e.args
     )

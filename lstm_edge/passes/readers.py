@@ -9,17 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import walk
-from lstm_edge.ir.model import (
-    Concat,
-    DenseOverTime,
-    FirstStep,
-    LastStep,
-    Layer,
-    Model,
-    Node,
-    Slice,
-)
-from lstm_edge.layers.normalize import SCALE, slope_and_offset
+from lstm_edge.ir.model import Concat, DenseOverTime, Layer, Model, Node, Slice, Step, is_a
+from lstm_edge.layers.normalize import is_scale, slope_and_offset
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -47,36 +38,29 @@ def scaling_of(model: Model, tensor: str) -> Scaling | None:
     return None
 
 
-def _scaling_layers(model: Model, tensor: str) -> list[Layer]:
+def _scaling_layers(model: Model, tensor: str) -> list[Node[Layer]]:
     """The layers that scale an input, if they alone read it."""
     found = []
     for node in model.nodes:
-        if tensor in _operands(node):
-            if not isinstance(node, Layer) or node.cell.name != SCALE:
+        if tensor in node.reads:
+            if not is_scale(node):
                 return []
             found.append(node)
     is_output = any(port.tensor == tensor for port in model.outputs)
     return [] if is_output else found
 
 
-def _operands(node: Node) -> tuple[str, ...]:
-    if isinstance(node, Layer):
-        return tuple(node.inputs.values())
-    return node.inputs if isinstance(node, Concat) else (node.input,)
-
-
 def reading_layers(model: Model, tensor: str) -> tuple[str, ...]:
     """Names of the layers that read a tensor, at once or as a part or a step of it."""
     carrying, found = {tensor}, []
     for node in model.nodes:
-        if not carrying.intersection(_operands(node)):
+        if not carrying.intersection(node.reads):
             continue
-        if isinstance(node, Layer | DenseOverTime):
+        works = isinstance(node.op, Layer | DenseOverTime)
+        if works:
             found.append(node.name)
-        if isinstance(node, Layer) and node.cell.name == SCALE:
-            carrying.update(node.outputs.values())
-        elif not isinstance(node, Layer | DenseOverTime):
-            carrying.add(node.output)
+        if is_scale(node) or not works:
+            carrying.update(node.makes)
     return tuple(found)
 
 
@@ -106,9 +90,9 @@ def matrices_behind(model: Model, table: Doubles) -> list[Doubles]:
     tables are rounded alike, and stored once.
     """
     found: list[Doubles] = []
-    for layer in (node for node in model.nodes if isinstance(node, Layer)):
-        names = [e.name for e in walk(*layer.cell.results.values()) if e.kind == "lookup"]
-        if any(np.array_equal(layer.params[name], table) for name in names):
+    for layer in model.layers:
+        names = [e.name for e in walk(*layer.op.cell.results.values()) if e.kind == "lookup"]
+        if any(np.array_equal(layer.op.params[name], table) for name in names):
             found += reading_matrices(model, layer.outputs["y"])
     return found
 
@@ -120,16 +104,16 @@ def _readers(model: Model, tensor: str) -> tuple[list[Doubles], list[float]]:
     recurrent: list[float] = []
     places = {tensor: [np.arange(features)]}
     for node in model.nodes:
-        if isinstance(node, LastStep | FirstStep) and node.input in places:
-            places[node.output] = places[node.input]
-        elif isinstance(node, Slice):
-            places[node.output] = _part(node, places)
-        elif isinstance(node, Concat):
-            places[node.output] = _inside(model, node, places)
-        elif isinstance(node, DenseOverTime):
-            weights = node.weights.reshape(-1, node.weights.shape[-1]).astype(np.float64)
-            matrices += [_at(weights, place) for place in places.get(node.input, [])]
-        elif isinstance(node, Layer):
+        if isinstance(node.op, Step):
+            places[node.outputs["y"]] = places.get(node.inputs["x"], [])
+        elif is_a(node, Slice):
+            places[node.outputs["y"]] = _part(node, places)
+        elif is_a(node, Concat):
+            places[node.outputs["y"]] = _inside(model, node, places)
+        elif is_a(node, DenseOverTime):
+            weights = node.op.weights.reshape(-1, node.op.weights.shape[-1]).astype(np.float64)
+            matrices += [_at(weights, place) for place in places.get(node.inputs["x"], [])]
+        elif is_a(node, Layer):
             own, other = _layer_matrices(node, places)
             matrices += own
             recurrent += other
@@ -141,7 +125,7 @@ def only_gates_read(model: Model, tensor: str) -> bool:
     if any(port.tensor == tensor for port in model.outputs):
         return False
     for node in model.nodes:
-        if tensor in _operands(node) and not (isinstance(node, Layer) and node.cell.states):
+        if tensor in node.reads and not (is_a(node, Layer) and node.op.cell.states):
             return False
     return True
 
@@ -151,29 +135,29 @@ def _at(weights: Doubles, place: Ints) -> Doubles:
     return np.where(place >= 0, weights[:, place], 0.0)
 
 
-def _inside(model: Model, node: Concat, places: Mapping[str, list[Ints]]) -> list[Ints]:
+def _inside(model: Model, node: Node[Concat], places: Mapping[str, list[Ints]]) -> list[Ints]:
     """Where the features lie in a concat, once for each part that has them."""
     start, found = 0, []
-    for part in node.inputs:
+    for part in node.reads:
         found += [np.where(p >= 0, p + start, -1) for p in places.get(part, [])]
         start += model.tensors[part].features
     return found
 
 
-def _part(node: Slice, places: Mapping[str, list[Ints]]) -> list[Ints]:
+def _part(node: Node[Slice], places: Mapping[str, list[Ints]]) -> list[Ints]:
     """Where the features lie in a slice."""
     return [
-        np.where((p >= node.begin) & (p < node.end), p - node.begin, -1)
-        for p in places.get(node.input, [])
+        np.where((p >= node.op.begin) & (p < node.op.end), p - node.op.begin, -1)
+        for p in places.get(node.inputs["x"], [])
     ]
 
 
 def _layer_matrices(
-    layer: Layer, places: Mapping[str, list[Ints]]
+    layer: Node[Layer], places: Mapping[str, list[Ints]]
 ) -> tuple[list[Doubles], list[float]]:
     matrices, recurrent = [], []
-    kernel = 1 if layer.window is None else layer.window.kernel
-    for e in walk(*layer.cell.results.values()):
+    kernel = 1 if layer.op.window is None else layer.op.window.kernel
+    for e in walk(*layer.op.cell.results.values()):
         if e.kind != "affine":
             continue
         leaves = [a.args[0] if a.kind == "recent" else a for a in e.args]
@@ -182,7 +166,7 @@ def _layer_matrices(
             for leaf in leaves
         ]
         for matrix, found in zip(e.matrices, reads, strict=True):
-            weights = layer.params[matrix].astype(np.float64)
+            weights = layer.op.params[matrix].astype(np.float64)
             by_step = weights.reshape(len(weights) * kernel, -1) if found else weights
             matrices += [_at(by_step, place) for place in found]
             if not found and any(reads):

@@ -228,7 +228,7 @@ def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[s
     found = set()
     for state in program.states:
         for k, phase in enumerate(phases):
-            reads = state.name in phase.loads or state.name in phase.whole
+            reads = state.name in (*phase.loads, *phase.whole, *phase.scalars)
             others = state.name in phase.whole or _shifted(phase, state.name)
             if reads and (others or k != renewed.get(state.next)):
                 found.add(state.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lstm_edge.ir.expr import Expr, walk
-from lstm_edge.ir.model import Concat, DenseOverTime, Layer, Model
+from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, is_a
 
 LIMITS = ("larger", "smaller")
 """What only limits a number."""
@@ -21,16 +21,14 @@ def shown_curves(model: Model) -> frozenset[tuple[str, Expr]]:
     shown = {port.tensor for port in model.outputs}
     found: set[tuple[str, Expr]] = set()
     for node in reversed(model.nodes):
-        if isinstance(node, DenseOverTime):
+        if is_a(node, DenseOverTime):
             continue
-        if isinstance(node, Concat):
-            shown.update(node.inputs if node.output in shown else ())
-        elif not isinstance(node, Layer):
-            shown.update((node.input,) if node.output in shown else ())
+        if not is_a(node, Layer):
+            shown.update(node.reads if node.outputs["y"] in shown else ())
         else:
             for result, tensor in node.outputs.items():
-                if tensor in shown and result not in node.cell.states:
-                    end = without_limits(node.cell.results[result])
+                if tensor in shown and result not in node.op.cell.states:
+                    end = without_limits(node.op.cell.results[result])
                     if end.kind == "input":
                         shown.add(node.inputs[end.name])
                     elif is_curve(end) and not _is_gate(node, end):
@@ -45,9 +43,9 @@ def without_limits(node: Expr) -> Expr:
     return node
 
 
-def _is_gate(layer: Layer, curve: Expr) -> bool:
+def _is_gate(layer: Node[Layer], curve: Expr) -> bool:
     """True where the layer itself reads what the curve gives, or keeps it."""
-    cell = layer.cell
+    cell = layer.op.cell
     reads = [e for e in walk(*cell.results.values()) if curve in e.args]
     kept = any(without_limits(cell.results[state]) is curve for state in cell.states)
     return kept or any(e.kind not in LIMITS for e in reads)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lstm_edge.errors import ModelError
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Node
+from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Step, Work, is_a
 from lstm_edge.ir.program import FORWARD, ONCE, REVERSE
 
 ANYWHERE = -2
@@ -51,41 +51,36 @@ class Sweeps:
         """What each of them goes over."""
         return tuple(self._lengths) or (Length(),)
 
-    def length_of(self, node: Node) -> Length:
+    def length_of(self, node: Node[Work]) -> Length:
         """The length of the sequence that a node reads, or the last step of which it reads."""
-        return next((self._length[t] for t in inputs_of(node) if t in self._length), Length())
+        return next((self._length[t] for t in node.reads if t in self._length), Length())
 
-    def of(self, node: Node) -> Turn:
+    def of(self, node: Node[Work]) -> Turn:
         """When a node runs; in the earliest sweep in which its inputs are at hand."""
-        results = node.outputs.values() if isinstance(node, Layer) else (node.output,)
         turn, length = self._place(node), self.length_of(node)
-        if isinstance(node, Layer) and node.reverse is None:
-            self._either.update(results)
-        if isinstance(node, Layer) and node.window is not None:
-            after = turn.clock.then(node.window)
-            turn = Turn(turn.sweep, after, turn.clock.filling(node.window))
+        if is_a(node, Layer) and node.op.reverse is None:
+            self._either.update(node.makes)
+        if is_a(node, Layer) and node.op.window is not None:
+            after = turn.clock.then(node.op.window)
+            turn = Turn(turn.sweep, after, turn.clock.filling(node.op.window))
             length = self._lengths[turn.sweep].then(after.length)
-        for tensor in results:
+        for tensor in node.makes:
             per_step = self._model.tensors[tensor].per_step
             self._made[tensor] = turn if per_step else Turn(ONCE)
             self._length[tensor] = length
         return turn
 
-    def ends_with(self, node: LastStep | FirstStep) -> int | None:
+    def ends_with(self, node: Node[Step]) -> int | None:
         """None where the wanted step is the last that the sweep computes, else its index."""
-        if node.input in self._either:
+        (x,), at = node.reads, node.op.at
+        if x in self._either:
             return None
-        sweep = self._made[node.input].sweep
-        last = isinstance(node, LastStep)
-        if sweep == ANYWHERE:
-            return None if last else 0
-        direction = self._directions[sweep]
-        if last == (direction == FORWARD):
-            return None
-        return -1 if last else 0
+        sweep = self._made[x].sweep
+        backward = sweep != ANYWHERE and self._directions[sweep] == REVERSE
+        return None if at == (0 if backward else -1) else at
 
-    def _place(self, node: Node) -> Turn:
-        if isinstance(node, LastStep | FirstStep) or is_plain_dense(node):
+    def _place(self, node: Node[Work]) -> Turn:
+        if isinstance(node.op, Step) or is_plain_dense(node):
             return Turn(ONCE)
         inputs = self._sequences(node)
         if not inputs:
@@ -93,7 +88,7 @@ class Sweeps:
         lengths = {self._length[t] for t in inputs}
         if len(lengths) > 1:
             raise ModelError(
-                node.source or node.name,
+                node.label,
                 "combines sequences of different lengths; give both the same stride and padding",
             )
         wanted = self._wanted(node, inputs)
@@ -106,28 +101,28 @@ class Sweeps:
         self._lengths.append(lengths.pop())
         return Turn(len(self._directions) - 1)
 
-    def _sequences(self, node: Node) -> list[str]:
+    def _sequences(self, node: Node[Work]) -> list[str]:
         """The inputs that exist at each step; refuses a mixture with what is computed later."""
-        inputs = inputs_of(node)
+        inputs = node.reads
         vectors = [t for t in inputs if not self._model.tensors[t].per_step]
         sequences = [t for t in inputs if t not in vectors]
         if sequences and any(t not in self._once_inputs for t in vectors):
             raise ModelError(
-                node.source or node.name,
+                node.label,
                 "reads at each step a vector that is computed after the last one (a decoder behind "
                 "an encoder): not supported yet; compile the two as models of their own",
             )
         return sequences
 
-    def _wanted(self, node: Node, inputs: list[str]) -> str | None:
+    def _wanted(self, node: Node[Work], inputs: list[str]) -> str | None:
         """The direction that a node needs, None where either will do."""
-        if isinstance(node, Layer) and node.cell.states and node.reverse is not None:
-            return REVERSE if node.reverse else FORWARD
+        if is_a(node, Layer) and node.op.cell.states and node.op.reverse is not None:
+            return REVERSE if node.op.reverse else FORWARD
         from_inputs = all(self._made[t].sweep == ANYWHERE for t in inputs)
-        moving = isinstance(node, Layer) and node.window is not None
-        if not (from_inputs or moving or isinstance(node, DenseOverTime)):
+        moving = is_a(node, Layer) and node.op.window is not None
+        if not (from_inputs or moving or is_a(node, DenseOverTime)):
             return None
-        return REVERSE if isinstance(node, Layer) and node.reverse else FORWARD
+        return REVERSE if is_a(node, Layer) and node.op.reverse else FORWARD
 
     def _clock_in(self, sweep: int, inputs: list[str]) -> Clock | None:
         """The ticks of a sweep at which all inputs are at hand; None where there are none."""
@@ -140,13 +135,6 @@ class Sweeps:
         return clocks.pop() if len(clocks) == 1 else None
 
 
-def is_plain_dense(node: Node) -> bool:
+def is_plain_dense(node: Node[Work]) -> bool:
     """True for a dense layer over all steps of a sequence that has one."""
-    return isinstance(node, DenseOverTime) and len(node.weights) == 1
-
-
-def inputs_of(node: Node) -> tuple[str, ...]:
-    """Tensors that a node reads."""
-    if isinstance(node, Layer):
-        return tuple(node.inputs.values())
-    return node.inputs if isinstance(node, Concat) else (node.input,)
+    return is_a(node, DenseOverTime) and len(node.op.weights) == 1

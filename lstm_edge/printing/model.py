@@ -8,20 +8,20 @@ from typing import Any
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
-    FirstStep,
     Folded,
-    LastStep,
     Layer,
     Model,
     Node,
     Port,
     Slice,
     StatePort,
-    results_of,
+    Step,
+    Work,
+    is_a,
 )
 from lstm_edge.passes.naming import equation, name_expressions
 
-KINDS = {LastStep: "last_step", FirstStep: "first_step", Concat: "concat", Slice: "slice"}
+KINDS = {Concat: "concat", Slice: "slice", DenseOverTime: "dense_over_time"}
 
 
 def model(m: Model) -> str:
@@ -30,25 +30,35 @@ def model(m: Model) -> str:
     lines += [f"  input  {_port(m, p)}" for p in m.inputs]
     lines += [f"  scaled {_folded(m, f)}" for f in m.folded]
     for node in m.nodes:
-        if isinstance(node, LastStep | FirstStep):
-            which = "last" if isinstance(node, LastStep) else "first"
-            lines.append(f"  {node.name}: {which} step of {node.input}")
-        elif isinstance(node, Concat):
-            lines.append(f"  {node.name}: {' and '.join(node.inputs)}, end to end")
-        elif isinstance(node, Slice):
-            lines.append(f"  {node.name}: features {node.begin} to {node.end - 1} of {node.input}")
-        elif isinstance(node, DenseOverTime):
-            steps, units, features = node.weights.shape
-            lines.append(
-                f"  {node.name}: dense over all {steps} steps of {features}, {units} units"
-            )
-        else:
-            lines += _layer(node)
+        lines += _lines(node)
     lines += [f"  output {_port(m, p)}" for p in m.outputs]
     lines += [_state_port(m, "state in ", p) for p in m.state_inputs]
     lines += [_state_port(m, "state out", p) for p in m.state_outputs]
     lines.append(f"  steps  {m.steps or 'any number'}")
     return "\n".join(lines)
+
+
+def _lines(node: Node[Work]) -> list[str]:
+    if is_a(node, Layer):
+        return _layer(node)
+    reads = " and ".join(node.reads)
+    match node.op:
+        case Step(at):
+            what = f"{_which(at)} of {reads}"
+        case Slice(begin, end):
+            what = f"features {begin} to {end - 1} of {reads}"
+        case DenseOverTime(weights):
+            steps, units, features = weights.shape
+            what = f"dense over all {steps} steps of {features}, {units} units"
+        case _:
+            what = f"{reads}, end to end"
+    return [f"  {node.name}: {what}"]
+
+
+def _which(at: int) -> str:
+    if at >= 0:
+        return f"step {at + 1}" if at else "first step"
+    return "last step" if at == -1 else f"step {-at} from the end"
 
 
 def _folded(m: Model, f: Folded) -> str:
@@ -71,7 +81,7 @@ def _ends(ends: tuple[float, float]) -> str:
 
 def _maker(m: Model, tensor: str) -> str:
     """The node that computes a tensor."""
-    return next(node.name for node in m.nodes if tensor in results_of(node))
+    return next(node.name for node in m.nodes if tensor in node.makes)
 
 
 def _port(m: Model, port: Port) -> str:
@@ -96,11 +106,13 @@ def shape_text(shape: Sequence[int]) -> str:
     return "[" + ", ".join("any" if n < 0 else str(n) for n in shape) + "]"
 
 
-def _layer(layer: Layer) -> list[str]:
-    count = sum(a.size for a in layer.params.values())
-    names = name_expressions(layer.cell)
-    lines = [f"  {layer.name}: {layer.cell.name}, {count} parameters, from {layer.source or '-'}"]
-    lines += [f"    {names[id(e)]} = {equation(e, names)}" for e in layer.cell.results.values()]
+def _layer(layer: Node[Layer]) -> list[str]:
+    count = sum(a.size for a in layer.op.params.values())
+    names = name_expressions(layer.op.cell)
+    lines = [
+        f"  {layer.name}: {layer.op.cell.name}, {count} parameters, from {layer.source or '-'}"
+    ]
+    lines += [f"    {names[id(e)]} = {equation(e, names)}" for e in layer.op.cell.results.values()]
     return lines
 
 
@@ -139,21 +151,33 @@ def _folded_json(m: Model, f: Folded) -> dict[str, Any]:
     return {**of, "scale": f.scale, "offset": f.offset, "source": f.source}
 
 
-def _node_json(m: Model, node: Node) -> dict[str, Any]:
-    if isinstance(node, Layer):
-        kind, outputs = node.cell.name, list(node.outputs.values())
-        parameters = int(sum(a.size for a in node.params.values()))
-    elif isinstance(node, LastStep | FirstStep | Concat | Slice):
-        kind = KINDS[type(node)]
-        outputs, parameters = [node.output], 0
-    else:
-        kind, outputs = "dense_over_time", [node.output]
-        parameters = int(node.weights.size + node.bias.size)
-    units = [m.tensors[t].features for t in outputs]
+def _node_json(m: Model, node: Node[Work]) -> dict[str, Any]:
     return {
         "name": node.name,
-        "kind": kind,
-        "units": units[0],
-        "parameters": parameters,
+        "kind": _kind(node.op),
+        "units": m.tensors[node.makes[0]].features,
+        "parameters": _parameters(node.op),
         "source": node.source,
     }
+
+
+def _kind(op: Work) -> str:
+    match op:
+        case Layer(cell):
+            return cell.name
+        case Step(-1):
+            return "last_step"
+        case Step(0):
+            return "first_step"
+        case Step():
+            return "step"
+    return KINDS[type(op)]
+
+
+def _parameters(op: Work) -> int:
+    match op:
+        case Layer(_, params):
+            return int(sum(a.size for a in params.values()))
+        case DenseOverTime(weights, bias):
+            return int(weights.size + bias.size)
+    return 0

@@ -12,7 +12,7 @@ from lstm_edge.emit.constants import constant_bytes, constants_of
 from lstm_edge.emit.memory import allocate
 from lstm_edge.emit.ports import port_names
 from lstm_edge.ir.expr import walk
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.costs import cost_of_step
@@ -166,7 +166,7 @@ def price_of(program: Program, target: Target, code: Code, steps: int) -> Price:
 
 def matrices_of(calibrated: Calibrated) -> tuple[Matrices, ...]:
     """The matrices of all layers with weights, those with most weights first."""
-    cells = {node.name: node.cell for node in calibrated.model.nodes if isinstance(node, Layer)}
+    cells = {node.name: node.op.cell for node in calibrated.model.layers}
     found = []
     for layer in layers_of(calibrated.reference):
         affine = [

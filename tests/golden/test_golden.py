@@ -17,7 +17,7 @@ from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.testing import render_selftest
 from lstm_edge.families import load_cores
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.model import Floats, LastStep, Layer, Model, Port, Tensor
+from lstm_edge.ir.model import Floats, Layer, Model, Node, Port, Step, Tensor
 from lstm_edge.ir.program import Program
 from lstm_edge.layers.activation import softmax_layer
 from lstm_edge.layers.dense import dense
@@ -54,10 +54,10 @@ def tiny_model(name: str) -> Model:
     head = {"W_y": numbers(2, 3, start=300), "b_y": numbers(2, start=310)}
     initial = {"c": numbers(3, start=320)}
     nodes = (
-        Layer("lstm", lstm(), {"x": "x"}, {"h": "h"}, gates, initial),
-        LastStep("last", "h", "h_last"),
-        Layer("fc", dense(), {"x": "h_last"}, {"y": "logits"}, head),
-        Layer("softmax", softmax_layer(), {"x": "logits"}, {"y": "p"}),
+        Node("lstm", Layer(lstm(), gates, initial), {"x": "x"}, {"h": "h"}),
+        Node("last", Step(-1), {"x": "h"}, {"y": "h_last"}),
+        Node("fc", Layer(dense(), head), {"x": "h_last"}, {"y": "logits"}),
+        Node("softmax", Layer(softmax_layer()), {"x": "logits"}, {"y": "p"}),
     )
     tensors = [Tensor("x", 2, True), Tensor("h", 3, True), Tensor("h_last", 3, False)]
     tensors += [Tensor("logits", 2, False), Tensor("p", 2, False)]

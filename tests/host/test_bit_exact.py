@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lstm_edge.interpret.feed import Feed, run_numpy
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
 from lstm_edge.targets import load_target
@@ -159,10 +159,11 @@ def test_states_and_inputs_at_the_ends_of_their_range(
 
 def with_params(model: Model, change: Callable[[str, Array], Array]) -> Model:
     """The model with other weights and biases in its first layer."""
-    layer = model.nodes[0]
-    assert isinstance(layer, Layer)
-    params = {name: change(name, array) for name, array in layer.params.items()}
-    return replace(model, nodes=(replace(layer, params=params), *model.nodes[1:]))
+    layer = model.layers[0]
+    params = {name: change(name, array) for name, array in layer.op.params.items()}
+    return replace(
+        model, nodes=(replace(layer, op=replace(layer.op, params=params)), *model.nodes[1:])
+    )
 
 
 @pytest.mark.parametrize(("cell", "direction", "unroll"), parts_read())

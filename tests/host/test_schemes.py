@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge.ir.model import Layer
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.passes.prove import prove
@@ -60,8 +59,8 @@ def test_matrices_of_twice_as_many_bits(cell: str, options: Options, tmp_path: P
     """
     chosen = {**ONE_CELL, "cell": cell, "hidden": (7,), "steps": 9}
     model = random_model(3, **chosen)
-    layer = next(n for n in model.nodes if isinstance(n, Layer) and n.cell.states)
-    recurrent = tuple(p for p in layer.cell.parameters if p.startswith("R"))
+    layer = next(n for n in model.layers if n.op.cell.states)
+    recurrent = tuple(p for p in layer.op.cell.parameters if p.startswith("R"))
     for number, doubled in enumerate((recurrent, recurrent[:1])):
         widths = Widths(options.weights, options.activations, doubled)
         program = program_of(model, replace(options, layers={layer.name: widths}))

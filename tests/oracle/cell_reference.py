@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import erf
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.expr import Expr
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, Node
 
 Doubles = npt.NDArray[np.float64]
 
@@ -24,7 +25,7 @@ class Step:
     that it sees, the oldest first), the states, and how many steps the layer's sequence has.
     """
 
-    layer: Layer
+    layer: Node[Layer]
     t: int
     inputs: Mapping[str, Doubles]
     state: Mapping[str, Doubles]
@@ -32,7 +33,7 @@ class Step:
 
 
 def run_cell(
-    layer: Layer,
+    layer: Node[Layer],
     vectors: Mapping[str, Doubles],
     constant: Mapping[str, Doubles],
     first: Mapping[str, Doubles],
@@ -43,43 +44,49 @@ def run_cell(
     vectors: inputs [steps, features]; constant: those that are the same at each step; first: states
     before the first step, where these are not the layer's own; count: see `Step`.
     """
-    if layer.window is not None:
+    if layer.op.window is not None:
         vectors = {name: _windows(layer, x) for name, x in vectors.items()}
     state = {}
-    for name in layer.cell.states:
-        given = first.get(name, layer.initial.get(name))
+    for name in layer.op.cell.states:
+        given = first.get(name, layer.op.initial.get(name))
         numbers = np.zeros(_units(layer, name)) if given is None else given
         state[name] = np.asarray(numbers, np.float64)
-    record: dict[str, list[Doubles]] = {result: [] for result in layer.cell.results}
+    record: dict[str, list[Doubles]] = {result: [] for result in layer.op.cell.results}
     steps = range(len(next(iter(vectors.values()))))
-    for t in reversed(steps) if layer.reverse else steps:
+    for t in reversed(steps) if layer.op.reverse else steps:
         now = {name: sequence[t] for name, sequence in vectors.items()}
         step = Step(layer, t, {**now, **constant}, state, count)
-        new = {r: _value(e, step) for r, e in layer.cell.results.items()}
+        new = {r: _value(e, step) for r, e in layer.op.cell.results.items()}
         state = {name: new[name] for name in state}
         for result, value in new.items():
             record[result].append(value)
-    ordered = -1 if layer.reverse else 1
+    ordered = -1 if layer.op.reverse else 1
     return {r: np.stack(values[::ordered]) for r, values in record.items()}, state
 
 
-def _windows(layer: Layer, x: Doubles) -> Doubles:
+def _windows(layer: Node[Layer], x: Doubles) -> Doubles:
     """[windows, kernel, features]: the vectors that each step sees, padding among them."""
-    assert layer.window is not None
-    kernel, stride = layer.window.kernel, layer.window.stride
-    pad = layer.initial.get("recent", np.zeros(1))[:1].astype(np.float64)
-    before = [np.broadcast_to(pad, x.shape[1:])] * layer.window.left
-    behind = [np.broadcast_to(pad, x.shape[1:])] * layer.window.right
+    assert layer.op.window is not None
+    kernel, stride = layer.op.window.kernel, layer.op.window.stride
+    pad = layer.op.initial.get("recent", np.zeros(1))[:1].astype(np.float64)
+    before = [np.broadcast_to(pad, x.shape[1:])] * layer.op.window.left
+    behind = [np.broadcast_to(pad, x.shape[1:])] * layer.op.window.right
     line = np.stack([*before, *x, *behind])
     starts = range(0, len(line) - kernel + 1, stride)
     return np.stack([line[start : start + kernel] for start in starts])
 
 
-def _units(layer: Layer, state: str) -> int:
-    """Length of a state: columns of a matrix that multiplies it, else as many as gates have."""
+def _units(layer: Node[Layer], state: str) -> int:
+    """Length of a state: as the layer says, or columns of a matrix that multiplies it, else as many
+    as gates have.
+    """
+    if state in layer.op.units:
+        return layer.op.units[state]
     if state == "h":
-        return next(p.shape[1] for name, p in layer.params.items() if name[:2] == "R_")
-    return next(len(p) for name, p in layer.params.items() if name[:2] == "b_" and name != "b_hr")
+        return next(p.shape[1] for name, p in layer.op.params.items() if name[:2] == "R_")
+    return next(
+        len(p) for name, p in layer.op.params.items() if name[:2] == "b_" and name != "b_hr"
+    )
 
 
 def _value(e: Expr, step: Step) -> Doubles:
@@ -87,9 +94,9 @@ def _value(e: Expr, step: Step) -> Doubles:
     args = [_value(a, step) for a in e.args]
     if e.kind == "affine":
         products = [
-            layer.params[m].astype(np.float64) @ a for m, a in zip(e.matrices, args, strict=True)
+            layer.op.params[m].astype(np.float64) @ a for m, a in zip(e.matrices, args, strict=True)
         ]
-        return layer.params[e.name] + np.sum(products, axis=0)
+        return layer.op.params[e.name] + np.sum(products, axis=0)
     if e.kind in MORE:
         return np.asarray(MORE[e.kind](e, args, step), np.float64)
     if args:
@@ -97,22 +104,23 @@ def _value(e: Expr, step: Step) -> Doubles:
     leaves: dict[str, Mapping[str, Any]] = {
         "input": step.inputs,
         "state": step.state,
-        "param": layer.params,
+        "param": layer.op.params,
     }
     return np.asarray(leaves[e.kind][e.name] if e.kind in leaves else e.value, np.float64)
 
 
 def _tap(e: Expr, args: list[Doubles], step: Step) -> Doubles:
-    assert step.layer.window is not None
-    return np.asarray(args[0].reshape(step.layer.window.kernel, -1)[int(e.value)])
+    assert step.layer.op.window is not None
+    return np.asarray(args[0].reshape(step.layer.op.window.kernel, -1)[int(e.value)])
 
 
 MORE: dict[str, Callable[[Expr, list[Doubles], Step], Any]] = {
-    "lookup": lambda e, args, step: step.layer.params[e.name][int(args[0][int(e.value)])],
+    "lookup": lambda e, args, step: step.layer.op.params[e.name][int(args[0][int(e.value)])],
     "layer_norm": lambda e, args, _: (args[0] - args[0].mean()) / np.sqrt(args[0].var() + e.value),
     "recent": lambda _, args, __: args[0].ravel(),
     "tap": _tap,
     "within": lambda _, args, step: args[0] if step.t < args[2] else args[1] + 0 * args[0],
+    "take": lambda e, args, _: args[0][list(e.units)],
     "mean_over_steps": lambda _, args, step: args[0] / step.count,
 }
 """Operations that need more than their operands."""
@@ -126,6 +134,16 @@ OPERATIONS: dict[str, Callable[..., Doubles]] = {
     "larger": np.maximum,
     "smaller": np.minimum,
     "above": lambda a, b: np.where(a > b, a, 0.0),
+    "divide": lambda a, b: a / b,
+    "select": lambda a, b, chosen, other: np.where(a > b, chosen, other),
+    "join": lambda *parts: np.concatenate([np.atleast_1d(part) for part in parts]),
+    "total": lambda v: np.array([v.sum()]),
+    "largest": lambda v: np.array([v.max()]),
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "erf": np.vectorize(erf),
     "softsign": lambda v: v / (1 + abs(v)),
     "exp": np.exp,
     "elu_tail": lambda v: np.expm1(np.minimum(v, 0.0)),

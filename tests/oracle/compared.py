@@ -12,7 +12,7 @@ import pytest
 
 from lstm_edge.frontend import load
 from lstm_edge.frontend.renaming import with_names
-from lstm_edge.ir.model import Layer, Model, Port, StatePort
+from lstm_edge.ir.model import Layer, Model, Port, StatePort, is_a
 from tests.oracle.graphs import saved
 from tests.oracle.model_reference import run_model
 
@@ -105,7 +105,7 @@ def feeds_of(rng: np.random.Generator, values: list[Any], model: Model) -> dict[
     lengths = {
         node.inputs["length"]
         for node in model.nodes
-        if isinstance(node, Layer) and "length" in node.inputs
+        if is_a(node, Layer) and "length" in node.inputs
     }
     feeds = {}
     for value in values:

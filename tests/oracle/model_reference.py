@@ -15,14 +15,15 @@ import numpy.typing as npt
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
-    FirstStep,
-    LastStep,
     Layer,
     Model,
     Node,
     Port,
     Slice,
     StatePort,
+    Step,
+    Work,
+    is_a,
 )
 from tests.oracle.cell_reference import Doubles, run_cell
 
@@ -49,19 +50,18 @@ def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str,
         )
     for node in model.nodes:
         _count_steps(node, values, counts, model)
-        if isinstance(node, Concat):
-            values[node.output] = np.concatenate([values[t] for t in node.inputs], axis=-1)
-        elif isinstance(node, Slice):
-            values[node.output] = values[node.input][..., node.begin : node.end]
-        elif isinstance(node, LastStep):
-            values[node.output] = values[node.input][-1]
-        elif isinstance(node, FirstStep):
-            values[node.output] = values[node.input][0]
-        elif isinstance(node, DenseOverTime):
-            pairs = zip(node.weights, values[node.input], strict=True)
+        if is_a(node, Concat):
+            values[node.outputs["y"]] = np.concatenate([values[t] for t in node.reads], axis=-1)
+        elif is_a(node, Slice):
+            x = values[node.inputs["x"]]
+            values[node.outputs["y"]] = x[..., node.op.begin : node.op.end]
+        elif is_a(node, Step):
+            values[node.outputs["y"]] = values[node.inputs["x"]][node.op.at]
+        elif is_a(node, DenseOverTime):
+            pairs = zip(node.op.weights, values[node.inputs["x"]], strict=True)
             products = [w.astype(np.float64) @ x for w, x in pairs]
-            values[node.output] = np.sum(products, axis=0) + node.bias
-        else:
+            values[node.outputs["y"]] = np.sum(products, axis=0) + node.op.bias
+        elif is_a(node, Layer):
             first = {s: a for (layer, s), a in given.items() if layer == node.name}
             last = _run_layer(node, values, counts, model, first)
             ends |= {(node.name, name): value for name, value in last.items()}
@@ -107,20 +107,15 @@ def array_of(port: Port, value: Doubles) -> Doubles:
 
 
 def _count_steps(
-    node: Node, values: dict[str, Doubles], counts: dict[str, int], model: Model
+    node: Node[Work], values: dict[str, Doubles], counts: dict[str, int], model: Model
 ) -> None:
     """Note for the node's results how many steps their sequence has, or had that they end."""
-    if isinstance(node, Layer):
-        read, made = list(node.inputs.values()), list(node.outputs.values())
-    else:
-        read = list(node.inputs) if isinstance(node, Concat) else [node.input]
-        made = [node.output]
-    known = [len(values[t]) if model.tensors[t].per_step else counts.get(t, 1) for t in read]
-    counts.update(dict.fromkeys(made, max(known)))
+    known = [len(values[t]) if model.tensors[t].per_step else counts.get(t, 1) for t in node.reads]
+    counts.update(dict.fromkeys(node.makes, max(known)))
 
 
 def _run_layer(
-    layer: Layer,
+    layer: Node[Layer],
     values: dict[str, Doubles],
     counts: Mapping[str, int],
     model: Model,

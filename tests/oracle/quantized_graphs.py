@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from lstm_edge.frontend.onnx.file import OnnxFile, read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from tests.oracle.graphs import graph, saved
+from tests.oracle.rewritten import MODERN
 
 Array = npt.NDArray[Any]
 INPUTS, HIDDEN, STEPS = 3, 5, 6
@@ -99,7 +100,7 @@ def as_model(file: OnnxFile) -> onnx.ModelProto:
         made.name = ""
     for output in graph_.output:
         output.type.tensor_type.elem_type = output.type.tensor_type.elem_type or TensorProto.FLOAT
-    model = helper.make_model(graph_, opset_imports=[helper.make_opsetid("", file.opset)])
+    model = helper.make_model(graph_, opset_imports=[helper.make_opsetid("", MODERN)])
     model.ir_version = 10
     return model
 

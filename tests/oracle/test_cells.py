@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, Node
 from lstm_edge.passes.lower_real import lower_real
 from tests.support.choices import CELLS, DIRECTIONS
 from tests.support.models import random_inputs, random_model
@@ -30,16 +30,17 @@ def sigmoid(x: Doubles) -> Doubles:
     return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
-def textbook_lstm(layer: Layer, x: Array) -> tuple[Doubles, Doubles]:
+def textbook_lstm(layer: Node[Layer], x: Array) -> tuple[Doubles, Doubles]:
     """Hidden states [samples, steps, units] and the last cell state, from the definitions.
 
     Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; peepholes see the
     old cell state at i and f, the new one at o; a coupled forget gate is 1 - i.
     """
-    p = {name: array.astype(np.float64) for name, array in layer.params.items()}
+    p = {name: array.astype(np.float64) for name, array in layer.op.params.items()}
     units = len(p["b_i"])
     h, c = (
-        np.tile(layer.initial.get(s, np.zeros(units)).astype(np.float64), (len(x), 1)) for s in "hc"
+        np.tile(layer.op.initial.get(s, np.zeros(units)).astype(np.float64), (len(x), 1))
+        for s in "hc"
     )
     hidden = []
     for t in range(x.shape[1]):
@@ -74,8 +75,8 @@ def one_layer(cell: str, initial: bool, features: int = 5, units: int = 7, seed:
     )
 
 
-def recurrent_of(model: Model) -> Layer:
-    return next(n for n in model.nodes if isinstance(n, Layer) and n.cell.states)
+def recurrent_of(model: Model) -> Node[Layer]:
+    return next(n for n in model.layers if n.op.cell.states)
 
 
 @each_cell
@@ -125,10 +126,10 @@ def test_two_gates_that_change_places_would_be_noticed(cell: str, prefix: str) -
     layer = recurrent_of(model)
     x = random_inputs(model, SAMPLES, STEPS)
     found, _ = run(lower_real(model), x)
-    names = sorted(name for name in layer.params if name.startswith(f"{prefix}_"))
+    names = sorted(name for name in layer.op.params if name.startswith(f"{prefix}_"))
     for a, b in combinations(names, 2):
-        swapped = {**layer.params, a: layer.params[b], b: layer.params[a]}
-        other, _ = textbook_lstm(replace(layer, params=swapped), x["x"])
+        swapped = {**layer.op.params, a: layer.op.params[b], b: layer.op.params[a]}
+        other, _ = textbook_lstm(replace(layer, op=replace(layer.op, params=swapped)), x["x"])
         assert np.abs(found["y"] - other).max() > 1e-3, (a, b)
 
 
@@ -174,8 +175,8 @@ def test_a_cell_of_one_state_computes_the_textbook_s_formulas(
     model = one_layer(cell, initial, features, units)
     layer = recurrent_of(model)
     x = random_inputs(model, SAMPLES, STEPS)
-    p = {name: array.astype(np.float64) for name, array in layer.params.items()}
-    h = np.tile(layer.initial.get("h", np.zeros(units)).astype(np.float64), (SAMPLES, 1))
+    p = {name: array.astype(np.float64) for name, array in layer.op.params.items()}
+    h = np.tile(layer.op.initial.get("h", np.zeros(units)).astype(np.float64), (SAMPLES, 1))
     found, _ = run(lower_real(model), x)
     for t in range(STEPS):
         h = STEPS_OF[cell](p, x["x"][:, t].astype(np.float64), h)
@@ -187,11 +188,11 @@ def test_a_projected_lstm_computes_the_textbook_s_formulas(initial: bool) -> Non
     """Sak et al. 2014: h = R_hr m, with fewer units than c."""
     model = one_layer("projected", initial)
     layer = recurrent_of(model)
-    p = {name: array.astype(np.float64) for name, array in layer.params.items()}
+    p = {name: array.astype(np.float64) for name, array in layer.op.params.items()}
     x = random_inputs(model, SAMPLES, STEPS)
     sizes = {"h": len(p["b_hr"]), "c": len(p["b_i"])}
     h, c = (
-        np.tile(layer.initial.get(s, np.zeros(n)).astype(np.float64), (SAMPLES, 1))
+        np.tile(layer.op.initial.get(s, np.zeros(n)).astype(np.float64), (SAMPLES, 1))
         for s, n in sizes.items()
     )
     found, _ = run(lower_real(model), x)

@@ -12,7 +12,7 @@ from lstm_edge.errors import DataError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import dequantize, quantize, read_inputs
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Model
 from lstm_edge.operations.call import Op
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
@@ -115,8 +115,8 @@ def test_rows_alone_have_forty_decibels(width: int, tmp_path: Path) -> None:
     """The looked-up rows against the float table: int8 with a scale per row permits this."""
     form = Form(FORMS["int64"].nodes, constants={"E": table(7, 200, width)}, width=width, limit=200)
     model = load(saved(network(form, LAST, LOGITS), tmp_path))
-    layer = next(n for n in model.nodes if isinstance(n, Layer) and n.cell.name == "embedding")
-    assert sqnr_db(layer.params["E"], rows_of(model, 200)) >= 40.0
+    layer = next(n for n in model.layers if n.op.cell.name == "embedding")
+    assert sqnr_db(layer.op.params["E"], rows_of(model, 200)) >= 40.0
 
 
 def test_one_hot_vectors_are_exact(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from tests.oracle.model_reference import run_model
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -94,8 +94,8 @@ def test_hash_covers_the_data_file(tmp_path: Path) -> None:
 def test_learned_initial_state_is_kept() -> None:
     model = load(FIXTURES / "learned_state.legacy.onnx")
     layer = model.nodes[0]
-    assert isinstance(layer, Layer)
-    assert set(layer.initial) == {"h", "c"}
+    assert is_a(layer, Layer)
+    assert set(layer.op.initial) == {"h", "c"}
     zero = load(FIXTURES / "lstm.legacy.onnx").nodes[0]
-    assert isinstance(zero, Layer)
-    assert not zero.initial
+    assert is_a(zero, Layer)
+    assert not zero.op.initial

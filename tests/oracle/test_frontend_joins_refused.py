@@ -10,7 +10,7 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 from tests.oracle.join_graphs import (
     BOTH,
@@ -176,4 +176,4 @@ def test_sizes_of_one_and_two_are_not_confused(steps: int, hidden: int, tmp_path
     }
     model = graph(nodes, {"x": (steps, 1, 2)}, ["Z", "hn", "z"], CONSTANTS | more)
     loaded = against_onnxruntime(model, tmp_path)
-    assert sum(isinstance(n, Layer) for n in loaded.nodes) == 4
+    assert sum(is_a(n, Layer) for n in loaded.nodes) == 4

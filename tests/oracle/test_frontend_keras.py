@@ -11,7 +11,7 @@ import pytest
 from lstm_edge.frontend import load
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.ir.expr import walk
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.model_reference import run_model
 from tests.oracle.state_graphs import user_arrays
@@ -24,8 +24,8 @@ REDUCED = frozenset(("recent", "mean_over_steps"))
 
 
 def kinds_of(model: Model) -> set[str]:
-    layers = [node for node in model.nodes if isinstance(node, Layer)]
-    return {e.kind for layer in layers for e in walk(*layer.cell.results.values())}
+    layers = model.layers
+    return {e.kind for layer in layers for e in walk(*layer.op.cell.results.values())}
 
 
 @pytest.mark.parametrize(("version", "name"), MODELS)

@@ -9,7 +9,7 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from tests.oracle.compared import against_onnxruntime
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 from tests.oracle.norm_graphs import LSTM, WEIGHTS, H, N, T, X, floats, loaded, names, refused
@@ -150,8 +150,8 @@ def test_layer_normalization_written_out(case: str, opset: int, tmp_path: Path) 
     found = against_onnxruntime(model, tmp_path)
     assert names(found) in (["lstm", "layer_norm"], ["lstm", "layer_norm", "scale"])
     layer = next(n for n in found.nodes if n.name == "layer_norm")
-    assert isinstance(layer, Layer)
-    assert layer.cell.results["y"].value == np.float32(1e-3)
+    assert is_a(layer, Layer)
+    assert layer.op.cell.results["y"].value == np.float32(1e-3)
 
 
 def test_axes_of_reduce_mean_are_an_input_from_opset_18_on(tmp_path: Path) -> None:

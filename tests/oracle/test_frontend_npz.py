@@ -11,7 +11,7 @@ import pytest
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, is_a
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.model_reference import run_model
 
@@ -143,10 +143,10 @@ def test_a_table_first_in_the_file_is_looked_up(name: str, tmp_path: Path) -> No
     assert port.limit == 17
     assert [n.name for n in model.nodes] == ["embedding", "lstm", "lstm2", "fc"]
     layer = model.nodes[0]
-    assert isinstance(layer, Layer)
+    assert is_a(layer, Layer)
     ids = np.random.default_rng(0).integers(0, 17, (1, 9))
     behind = load(FIXTURES / "two_layers.npz")
-    wanted = run_model(behind, {"x": layer.params["E"][ids]})["y"]
+    wanted = run_model(behind, {"x": layer.op.params["E"][ids]})["y"]
     np.testing.assert_allclose(run_model(model, {"tokens": ids})["y"], wanted, atol=1e-6)
     real, _ = run(lower_real(replace(model, name="net")), {"tokens": ids[..., None]})
     np.testing.assert_allclose(real["y"], wanted, atol=1e-5)

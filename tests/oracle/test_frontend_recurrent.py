@@ -14,7 +14,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import from_vectors, read_inputs
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.model_reference import run_model
@@ -119,7 +119,7 @@ def test_stack_of_all_three_operators(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(proto.SerializeToString())
     expected = session.run(None, {"x": x})[0]
     np.testing.assert_allclose(results(proto, tmp_path, x), expected, atol=1e-5)
-    names = [n.name for n in load(saved(proto, tmp_path)).nodes if isinstance(n, Layer)]
+    names = [n.name for n in load(saved(proto, tmp_path)).nodes if is_a(n, Layer)]
     assert names == ["lstm", "lstm_reverse", "gru_reverse", "rnn"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from lstm_edge.errors import DataError, ModelError
 from lstm_edge.frontend import load
 from lstm_edge.interpret.ports import quantize
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from tests.oracle import state_graphs
@@ -332,7 +332,7 @@ def test_outputs_at_different_rates_are_refused_where_it_streams(tmp_path: Path)
 def test_what_is_kept_of_a_window_is_its_own_length() -> None:
     """13 steps of a dilated kernel are kept as 5: two between those that it sees."""
     model = plain(dilations=[2])
-    window = next(n.window for n in _loaded(model).nodes if isinstance(n, Layer) and n.window)
+    window = next(n.op.window for n in _loaded(model).nodes if is_a(n, Layer) and n.op.window)
     assert (window.kernel, window.left, window.right) == (5, 0, 0)
 
 

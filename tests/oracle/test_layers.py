@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.model import DenseOverTime, FirstStep, LastStep, Layer, Model, Port, Tensor
+from lstm_edge.ir.model import DenseOverTime, Model, Node, Port, Step, Tensor, is_a
 from lstm_edge.passes.lower_real import lower_real
 from tests.support.choices import FUNCTIONS
 from tests.support.models import random_inputs, random_model
@@ -21,17 +21,16 @@ Doubles = npt.NDArray[np.float64]
 SAMPLES, STEPS = 3, 9
 
 
-@pytest.mark.parametrize(("kind", "step"), [(FirstStep, 0), (LastStep, -1)])
-def test_one_step_of_an_input_is_that_of_its_sequence(kind: type[Any], step: int) -> None:
+@pytest.mark.parametrize("step", [0, -1])
+def test_one_step_of_an_input_is_that_of_its_sequence(step: int) -> None:
     """Of the input itself: no layer makes it."""
     ports = (
         Port("x", "x", ("batch", "time", "feature"), (1, STEPS, 3)),
         Port("y", "one", ("batch", "feature"), (1, 3)),
     )
     tensors = {"x": Tensor("x", 3, True), "one": Tensor("one", 3, False)}
-    model = Model(
-        "net", ports[:1], ports[1:], tensors, (kind("step", "x", "one"),), STEPS, "0" * 64
-    )
+    node = Node("step", Step(step), {"x": "x"}, {"y": "one"})
+    model = Model("net", ports[:1], ports[1:], tensors, (node,), STEPS, "0" * 64)
     x = random_inputs(model, SAMPLES, STEPS)
     found, _ = run(lower_real(model), x)
     assert np.array_equal(found["y"], x["x"][:, step])
@@ -72,10 +71,10 @@ def test_every_function_of_the_random_models_is_tested_here() -> None:
 def test_a_dense_layer_and_an_activation_compute_their_formulas(layer: str, read: str) -> None:
     model = with_head(1, ("dense", layer), read)
     found, _ = run(lower_real(model), random_inputs(model, SAMPLES, STEPS))
-    dense = next(n for n in model.nodes if isinstance(n, Layer) and n.cell.name == "dense")
+    dense = next(n for n in model.layers if n.op.cell.name == "dense")
     h = found["hidden"].astype(np.float64)
     h = h if read == "steps" else h[:, -1]
-    logits = h @ dense.params["W_y"].T.astype(np.float64) + dense.params["b_y"]
+    logits = h @ dense.op.params["W_y"].T.astype(np.float64) + dense.op.params["b_y"]
     assert found["y"].shape == logits.shape
     assert np.abs(found["y"] - LAYERS[layer](logits)).max() < 2e-6
 
@@ -95,9 +94,9 @@ def test_a_dense_layer_over_all_steps_is_one_over_their_concatenation() -> None:
     model = with_head(3, (), "flat", steps=STEPS)
     x = random_inputs(model, SAMPLES)
     found, _ = run(lower_real(model), x)
-    node = next(n for n in model.nodes if isinstance(n, DenseOverTime))
+    node = next(n for n in model.nodes if is_a(n, DenseOverTime))
     joined = found["hidden"].reshape(SAMPLES, -1).astype(np.float64)
-    weights = np.concatenate(list(node.weights.astype(np.float64)), axis=1)
-    exact = joined @ weights.T + node.bias
+    weights = np.concatenate(list(node.op.weights.astype(np.float64)), axis=1)
+    exact = joined @ weights.T + node.op.bias
     assert np.abs(found["y"] - exact).max() < 2e-6
     assert np.abs(found["y"] - run_onnxruntime(model, x)["y"]).max() < 1e-5

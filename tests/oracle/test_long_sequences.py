@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from tests.support.programs import quantized, real_outputs
 from tests.support.slow import (
     CONSTANT,
@@ -103,12 +103,12 @@ def test_a_gru_ends_at_its_candidate_whatever_its_update_gate_is(kind: str) -> N
     """(1 - z) * n + z * h is a mean only where both factors sum up to 1 in integers, too."""
     model = slow_model(kind)
     (layer,) = model.nodes
-    assert isinstance(layer, Layer)
-    still = {name: np.zeros_like(a) for name, a in layer.params.items()}
+    assert is_a(layer, Layer)
+    still = {name: np.zeros_like(a) for name, a in layer.op.params.items()}
     keep = np.array([0.99, 0.993, 0.995, 0.996, 0.997, 0.998])
     still["b_z"] = np.log(keep / (1.0 - keep)).astype(np.float32)
     still["b_n"] = np.linspace(-1.5, 1.5, 6).astype(np.float32)
-    model = replace(model, nodes=(replace(layer, params=still),))
+    model = replace(model, nodes=(replace(layer, op=replace(layer.op, params=still)),))
     x = slow_inputs(8000)[:1]
     end = real_outputs(quantized(model, {"x": x[:, :200]}), {"x": x})["h"][0, -1]
     assert np.abs(end - np.tanh(still["b_n"])).max() < 2e-4

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, is_a
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from tests.support.choices import (
@@ -118,12 +118,14 @@ def test_twelve_bits_are_better_than_eight(seed: int, cell: str) -> None:
 
 def in_units(model: Model, units: np.ndarray) -> Model:
     """The same model for inputs that are `units` times larger, feature by feature."""
-    first = next(n for n in model.nodes if isinstance(n, Layer))
+    first = model.layers[0]
     params = {
         name: (w / units).astype(np.float32) if name.startswith("W_") else w
-        for name, w in first.params.items()
+        for name, w in first.op.params.items()
     }
-    return replace(model, nodes=(replace(first, params=params), *model.nodes[1:]))
+    return replace(
+        model, nodes=(replace(first, op=replace(first.op, params=params)), *model.nodes[1:])
+    )
 
 
 @settings(max_examples=20)
@@ -148,13 +150,15 @@ def test_the_units_of_the_sensors_do_not_matter(seed: int, bits: int) -> None:
 def test_an_input_far_from_zero_has_its_zero_point(bits: int) -> None:
     """Each feature lies between 1000 and 1001; one scale around zero would be far too coarse."""
     model = well_behaved(0, read="steps", head=(), front=(), cell="plain", features=3, hidden=(8,))
-    first = next(n for n in model.nodes if isinstance(n, Layer))
-    params = dict(first.params)
-    for name, weights in first.params.items():
+    first = model.layers[0]
+    params = dict(first.op.params)
+    for name, weights in first.op.params.items():
         if name.startswith("W_"):
             bias = name.replace("W_", "b_")
             params[bias] = params[bias] - np.float32(1000.0) * weights.sum(axis=1)
-    moved = replace(model, nodes=(replace(first, params=params), *model.nodes[1:]))
+    moved = replace(
+        model, nodes=(replace(first, op=replace(first.op, params=params)), *model.nodes[1:])
+    )
 
     def inputs(seed: int) -> Arrays:
         return {"x": np.float32(1000.0) + np.tanh(random_inputs(moved, 32, 16, seed)["x"])}
@@ -180,8 +184,8 @@ def test_inputs_beyond_the_calibrated_range_saturate_and_do_not_wrap(factor: flo
 def with_params(model: Model, kind: str, **params: Any) -> Model:
     """The model with other parameters in its layer of this kind."""
     nodes = [
-        replace(n, params={**n.params, **params})
-        if isinstance(n, Layer) and n.cell.name == kind
+        replace(n, op=replace(n.op, params={**n.op.params, **params}))
+        if is_a(n, Layer) and n.op.cell.name == kind
         else n
         for n in model.nodes
     ]
@@ -206,8 +210,8 @@ def test_the_half_unit_that_floor_takes_is_given_back() -> None:
 
 
 def well_behaved_units(model: Model) -> int:
-    dense = next(n for n in model.nodes if isinstance(n, Layer) and n.cell.name == "dense")
-    return int(dense.params["W_y"].shape[1])
+    dense = next(n for n in model.layers if n.op.cell.name == "dense")
+    return int(dense.op.params["W_y"].shape[1])
 
 
 @pytest.mark.parametrize("cell_state", [16, 32])

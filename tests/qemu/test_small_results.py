@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstm_edge.interpret.execute import run
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, is_a
 from lstm_edge.ir.program import Program
 from lstm_edge.layers.activation import exponential_layer
 from lstm_edge.passes.options import Options
@@ -36,9 +36,14 @@ def program_of(
         "weights": "normal",
     }
     model = random_model(7, head=head, hidden=(6,), classes=7, **choices)
-    (fc,) = (n for n in model.nodes if isinstance(n, Layer) and "W_y" in n.params)
-    params = {"W_y": 10.0 * fc.params["W_y"], "b_y": np.linspace(-15.0, 4.0, 7, dtype=np.float32)}
-    nodes = tuple(replace(n, params=params) if n is fc else n for n in model.nodes)
+    (fc,) = (n for n in model.layers if "W_y" in n.op.params)
+    params = {
+        "W_y": 10.0 * fc.op.params["W_y"],
+        "b_y": np.linspace(-15.0, 4.0, 7, dtype=np.float32),
+    }
+    nodes = tuple(
+        replace(n, op=replace(n.op, params=params)) if n is fc else n for n in model.nodes
+    )
     model = change(replace(model, nodes=nodes))
     return quantized(model, random_inputs(model, 6), options)
 
@@ -46,8 +51,10 @@ def program_of(
 def with_exp(model: Model) -> Model:
     """With exp in place of its last layer."""
     *nodes, last = model.nodes
-    assert isinstance(last, Layer)
-    return replace(model, nodes=(*nodes, replace(last, cell=exponential_layer())))
+    assert is_a(last, Layer)
+    return replace(
+        model, nodes=(*nodes, replace(last, op=replace(last.op, cell=exponential_layer())))
+    )
 
 
 @pytest.mark.parametrize("core", CORES)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.expr import Cell, Expr, walk
-from lstm_edge.ir.model import Floats, Layer, Node, Tensor
+from lstm_edge.ir.model import Floats, Layer, Node, Tensor, Work, is_a
 from tests.support.choices import Choices
 
 
@@ -21,7 +21,7 @@ class Draft:
 
     choices: Choices
     rng: np.random.Generator
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[Node[Work]] = field(default_factory=list)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     top: str = "x"
     length: Length = Length()  # noqa: RUF009
@@ -37,15 +37,15 @@ class Draft:
         units: int,
         params: dict[str, Floats] | None = None,
         **more: Any,
-    ) -> Layer:
+    ) -> Node[Layer]:
         """Append a layer that reads `top` and becomes it; its last result is passed on."""
         below = self.tensors[self.top]
-        name = f"{kind}{sum(isinstance(n, Layer) for n in self.nodes)}"
+        name = f"{kind}{sum(is_a(n, Layer) for n in self.nodes)}"
         result = list(cell.results)[-1]
         out = self.tensor(f"{name}_{result}", units, below.per_step)
         params = self.params(cell, below.features, units) if params is None else params
         inputs = {"x": self.top} | {n: n for n in cell.inputs if n != "x"}
-        made = Layer(name, cell, inputs, {result: out}, params, **more)
+        made = Node(name, Layer(cell, params, **more), inputs, {result: out})
         self.nodes.append(made)
         self.top = out
         return made

@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_edge.cells import fast_grnn, gru, lstm, rnn
 from lstm_edge.ir.expr import Cell, walk
-from lstm_edge.ir.model import Floats, Layer, Model, Port, Tensor
+from lstm_edge.ir.model import Floats, Layer, Model, Node, Port, Tensor
 from lstm_edge.ir.program import Program
 from lstm_edge.layers.dense import dense
 from lstm_edge.passes.options import Options, Widths
@@ -31,7 +31,7 @@ def side_by_side(features: int, units: tuple[int, ...], cells: tuple[str, ...]) 
     for name, (cell, n) in layers.items():
         result = "y" if cell.name == "dense" else "h"
         params = _params(cell, n, features, rng)
-        nodes.append(Layer(name, cell, {"x": "x"}, {result: name}, params))
+        nodes.append(Node(name, Layer(cell, params), {"x": "x"}, {result: name}))
         tensors[name] = Tensor(name, n, True)
     ports = {
         n: Port(n, n, ("batch", "time", "feature"), (1, -1, t.features)) for n, t in tensors.items()

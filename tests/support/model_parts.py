@@ -11,12 +11,14 @@ from lstm_edge.ir.clock import Clock
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
-    FirstStep,
     Floats,
-    LastStep,
     Layer,
     Node,
     Slice,
+    Step,
+    Work,
+    is_a,
+    numbered,
 )
 from lstm_edge.layers.activation import activation, argmax_layer, log_softmax_layer, softmax_layer
 from lstm_edge.layers.dense import dense
@@ -36,14 +38,18 @@ def add_embedding(draft: Draft) -> None:
         name = f"embedding{k}"
         parts.append(draft.tensor(f"{name}_y", c.features, True))
         outputs, params = {"y": parts[-1]}, {"E": table}
-        draft.nodes.append(Layer(name, embedding(k), {"x": "x"}, outputs, params))
+        draft.nodes.append(Node(name, Layer(embedding(k), params), {"x": "x"}, outputs))
     draft.top = parts[0]
     if c.ids > 1:
         draft.top = draft.tensor("embedded", c.features * c.ids, True)
-        draft.nodes.append(Concat("embedded", tuple(parts), draft.top))
+        draft.nodes.append(_joined("embedded", parts, draft.top))
 
 
-def add_recurrent(draft: Draft) -> Layer:
+def _joined(name: str, parts: list[str], output: str) -> Node[Concat]:
+    return Node(name, Concat(), numbered(parts), {"y": output})
+
+
+def add_recurrent(draft: Draft) -> Node[Layer]:
     """The stack of recurrent layers; the last one."""
     c = draft.choices
     for level, units in enumerate(c.hidden):
@@ -54,11 +60,12 @@ def add_recurrent(draft: Draft) -> Layer:
             draft.top = below
             cell = until(ALL_CELLS[c.cell]) if c.lengths else ALL_CELLS[c.cell]
             layer = draft.layer(cell.name, cell, units, reverse=reverse)
-            draft.nodes[-1] = layer = replace(layer, initial=_initial(draft, layer, units))
+            started = replace(layer.op, initial=_initial(draft, layer, units))
+            draft.nodes[-1] = layer = replace(layer, op=started)
             parts.append(draft.top)
         if len(parts) > 1:
             draft.top = draft.tensor(f"both{level}", units * len(parts), True)
-            draft.nodes.append(Concat(f"both{level}", tuple(parts), draft.top))
+            draft.nodes.append(_joined(f"both{level}", parts, draft.top))
     if c.read != "joined":
         _add_norm(draft)
     return layer
@@ -71,7 +78,7 @@ def _add_norm(draft: Draft) -> None:
         add(draft, norm)
 
 
-def _initial(draft: Draft, layer: Layer, units: int) -> dict[str, Floats]:
+def _initial(draft: Draft, layer: Node[Layer], units: int) -> dict[str, Floats]:
     if not draft.choices.initial:
         return {}
     extra = EXTRA_UNITS * (draft.choices.cell == "projected")
@@ -79,25 +86,25 @@ def _initial(draft: Draft, layer: Layer, units: int) -> dict[str, Floats]:
         "h": draft.rng.uniform(-0.9, 0.9, units),
         "c": draft.rng.normal(size=units + extra),
     }
-    return {name: drawn[name].astype(np.float32) for name in layer.cell.states}
+    return {name: drawn[name].astype(np.float32) for name in layer.op.cell.states}
 
 
 def add_reader(draft: Draft) -> None:
     c, below = draft.choices, draft.tensors[draft.top]
     if c.read == "last":
         out = draft.tensor("last_y", below.features, False)
-        draft.nodes.append(LastStep("last", draft.top, out))
+        draft.nodes.append(Node("last", Step(-1), {"x": draft.top}, {"y": out}))
         draft.top = out
     elif c.read in REDUCED:
         _reduce(draft, c.read)
     elif c.read == "joined":
-        layers = [n for n in draft.nodes if isinstance(n, Layer) and n.cell.states]
+        layers = [n for n in draft.nodes if is_a(n, Layer) and n.op.cell.states]
         parts = [end(draft, n, n.outputs["y" if c.lengths else "h"]) for n in layers]
         if "hidden" in c.cut:
             parts = [cut(draft, part) for part in parts]
         width = sum(draft.tensors[part].features for part in parts)
         draft.top = draft.tensor("joined", width, False)
-        draft.nodes.append(Concat("join", tuple(parts), draft.top))
+        draft.nodes.append(_joined("join", parts, draft.top))
     elif c.read == "flat":
         assert c.steps is not None, "a model with a DenseOverTime needs `steps`"
         out = draft.tensor("flat_y", c.classes, False)
@@ -105,7 +112,8 @@ def add_reader(draft: Draft) -> None:
         weights = draft.matrix(c.classes, steps * below.features)
         stacked = weights.reshape(c.classes, steps, below.features).transpose(1, 0, 2)
         bias = draft.rng.normal(size=c.classes).astype(np.float32)
-        draft.nodes.append(DenseOverTime("flat", draft.top, out, stacked.copy(), bias))
+        flat = DenseOverTime(stacked.copy(), bias)
+        draft.nodes.append(Node("flat", flat, {"x": draft.top}, {"y": out}))
         draft.top = out
 
 
@@ -140,39 +148,37 @@ def _add_window(draft: Draft, kind: str) -> None:
 
 def cut(draft: Draft, tensor: str) -> str:
     """About half of the features, from the middle; of a Concat, of each of its parts, joined."""
-    joined = next((n for n in draft.nodes if isinstance(n, Concat) and n.output == tensor), None)
+    joined = next((n for n in draft.nodes if is_a(n, Concat) and tensor in n.makes), None)
     if joined is not None:
-        parts = tuple(cut(draft, part) for part in joined.inputs)
+        parts = [cut(draft, part) for part in joined.reads]
         sizes = [draft.tensors[part].features for part in parts]
         output = draft.tensor(f"{tensor}_cut", sum(sizes), draft.tensors[tensor].per_step)
-        draft.nodes.append(Concat(output, parts, output))
+        draft.nodes.append(_joined(output, parts, output))
         return output
     whole = draft.tensors[tensor]
     begin = whole.features // 4
     end = max(begin + 1, whole.features * 3 // 4)
     output = draft.tensor(f"{tensor}_cut", end - begin, whole.per_step)
-    draft.nodes.append(Slice(output, tensor, output, begin, end))
+    draft.nodes.append(Node(output, Slice(begin, end), {"x": tensor}, {"y": output}))
     return output
 
 
 def drop_unread(draft: Draft, read: set[str]) -> None:
     """Without joins and cuts that nobody reads, as a front end leaves them."""
     for node in reversed(list(draft.nodes)):
-        if isinstance(node, Concat | Slice) and node.output not in read:
-            draft.nodes.remove(node)
-            del draft.tensors[node.output]
-        elif isinstance(node, Layer):
-            read.update(node.inputs.values())
+        if isinstance(node.op, Concat | Slice) and not read.intersection(node.makes):
+            draft.nodes = [n for n in draft.nodes if n is not node]
+            del draft.tensors[node.outputs["y"]]
         else:
-            read.update(node.inputs if isinstance(node, Concat) else (node.input,))
+            read.update(node.reads)
 
 
-def end(draft: Draft, layer: Node, tensor: str) -> str:
+def end(draft: Draft, layer: Node[Work], tensor: str) -> str:
     """The vector with which a layer ends: of the first step where it runs in reverse."""
-    assert isinstance(layer, Layer)
-    kind = FirstStep if layer.reverse else LastStep
+    assert is_a(layer, Layer)
+    step = Step(0 if layer.op.reverse else -1)
     out = draft.tensor(f"end_{tensor}", draft.tensors[tensor].features, False)
-    draft.nodes.append(kind(f"end_{tensor}", tensor, out))
+    draft.nodes.append(Node(f"end_{tensor}", step, {"x": tensor}, {"y": out}))
     return out
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.ir.model import Floats, Layer, Model, Port
+from lstm_edge.ir.model import Floats, Layer, Model, Port, is_a
 from tests.support.choices import LAYOUTS, draw_choices
 from tests.support.draft import EXTRA_UNITS, Draft
 from tests.support.model_parts import (
@@ -45,7 +45,7 @@ def random_model(seed: int, **choices: Any) -> Model:
         draft.top = cut(draft, draft.top)
     last = add_recurrent(draft)
     extra = {"hidden": (draft.top, True)} if "hidden" in c.also else {}
-    if "cell" in c.also and "c" in last.cell.results:
+    if "cell" in c.also and "c" in last.op.cell.results:
         units = c.hidden[-1] + EXTRA_UNITS * (c.cell == "projected")
         cell_state = draft.tensor(f"{last.name}_c", units, True)
         at = draft.nodes.index(last)
@@ -121,8 +121,8 @@ def _limit(name: str, tensor: str, draft: Draft) -> int:
     if name == "length":
         steps = draft.choices.steps
         return ANY_LENGTH if steps is None else steps + 1
-    makers = {t: n for n in draft.nodes if isinstance(n, Layer) for t in n.outputs.values()}
+    makers = {t: n for n in draft.nodes if is_a(n, Layer) for t in n.makes}
     maker = makers.get(tensor)
-    if maker is None or maker.cell.name != "argmax":
+    if maker is None or maker.op.cell.name != "argmax":
         return 0
     return draft.tensors[maker.inputs["x"]].features

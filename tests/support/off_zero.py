@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, Node, is_a
 from tests.support.models import random_model
 
 MOVED = {"b_o": 2.0, "b_i": 2.0, "b_g": 1.5, "b_n": 1.5, "b_z": 0.0}
@@ -30,12 +30,12 @@ def off_zero(cell: str, direction: str) -> Model:
         read="steps",
         head=("dense",),
     )
-    nodes = tuple(_moved(n) if isinstance(n, Layer) and n.cell.states else n for n in model.nodes)
+    nodes = tuple(_moved(n) if is_a(n, Layer) and n.op.cell.states else n for n in model.nodes)
     return replace(model, nodes=nodes)
 
 
-def _moved(layer: Layer) -> Layer:
-    params = dict(layer.params)
+def _moved(layer: Node[Layer]) -> Node[Layer]:
+    params = dict(layer.op.params)
     for name, by in MOVED.items():
         if name in params:
             signs = np.where(np.arange(len(params[name])) % 2, -1.0, 1.0)
@@ -44,4 +44,4 @@ def _moved(layer: Layer) -> Layer:
     for name in params:
         if name[:2] in ("W_", "R_"):
             params[name] = (params[name] * np.float32(0.3)).astype(np.float32)
-    return replace(layer, params=params)
+    return replace(layer, op=replace(layer.op, params=params))

@@ -21,6 +21,7 @@ from lstm_edge.ir.expr import (
     larger,
     layer_norm,
     param,
+    select,
     sigmoid,
     state,
     take,
@@ -204,6 +205,31 @@ def delayed(w: Weights) -> Drawn:
     return Drawn({"line": new, "older": state("h"), "h": out * 0.5 + 0.25, "y": out}, units)
 
 
+def curves(w: Weights) -> Drawn:
+    """Every function and reduction, each in a state of its own that it hardly moves."""
+    h = state("h")
+    a = w.matrix("a", UNITS, X, (h, UNITS))
+    slope = w.drawn("slope", UNITS)
+    shown = {
+        "sin": apply("sin", a * 5.0),
+        "cos": apply("cos", a * 40.0 + h),
+        "erf": apply("erf", a),
+        "log": f.logarithm(f.square(a) + 0.1),
+        "root": f.root(f.absolute(a)),
+        "power": f.power(f.square(h) + 0.1, -1.5) + f.power(a, 3.0) + f.power_of(3.0, a),
+        "smooth": f.gelu(a) + f.gelu(a, tanh_form=True) + f.mish(a) + f.selu(a) + f.celu(a, 0.7),
+        "corners": f.prelu(a, slope) + f.hard_swish(a * 3.0) + select(a, h, a * 2.0, -a),
+        "negative": h / (-f.absolute(a) - 0.25) + f.reciprocal(slope + 2.0) + a / 3.0,
+        "normed": f.unit_vector(a) + f.smallest(h) + f.mean(a, UNITS) + f.l1_norm(a) * 0.1,
+    }
+    one_by_one = {name: e * 0.5 + state(name) * 0.5 for name, e in shown.items()}
+    joined = join(*shown.values())
+    y = w.matrix("y", UNITS, (joined, UNITS * len(shown)))
+    new = tanh(y + take(h, (3, 1, 2, 0, *range(4, UNITS))))
+    units = dict.fromkeys(("h", *shown), UNITS)
+    return Drawn({**one_by_one, "h": new, "y": y}, units)
+
+
 OPEN_CELLS: Mapping[str, Callable[[Weights], Drawn]] = {
     "min_gru": min_gru,
     "layer_norm_lstm": layer_norm_lstm,
@@ -213,6 +239,7 @@ OPEN_CELLS: Mapping[str, Callable[[Weights], Drawn]] = {
     "slstm": slstm,
     "mlstm": mlstm,
     "delayed": delayed,
+    "curves": curves,
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_edge.cells import rnn
 from lstm_edge.functions import relu
-from lstm_edge.ir.model import Floats, Layer, Model, Port, Tensor
+from lstm_edge.ir.model import Floats, Layer, Model, Node, Port, Tensor
 from lstm_edge.layers.dense import dense
 
 UNITS, STEPS, SAMPLES = 12, 100, 40
@@ -35,8 +35,8 @@ def pole_model(pole: float = 1.0, seed: int = 4) -> Model:
         outputs=(ports["y"],),
         tensors={n: Tensor(n, k, True) for n, k in sizes.items()},
         nodes=(
-            Layer("rnn", rnn(candidate=relu), {"x": "x"}, {"h": "h"}, _single(params)),
-            Layer("fc", dense(), {"x": "h"}, {"y": "y"}, _single(head)),
+            Node("rnn", Layer(rnn(candidate=relu), _single(params)), {"x": "x"}, {"h": "h"}),
+            Node("fc", Layer(dense(), _single(head)), {"x": "h"}, {"y": "y"}),
         ),
         steps=None,
         sha256="0" * 64,

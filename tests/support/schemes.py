@@ -50,7 +50,7 @@ def sampled_model(number: int, **choices: Any) -> Model:
 
 def mixed(model: Model, options: Options, number: int = 0) -> Options:
     """The same with other widths in every second layer that has weights."""
-    named = [node.name for node in model.nodes if isinstance(node, Layer | DenseOverTime)]
+    named = [n.name for n in model.nodes if isinstance(n.op, Layer | DenseOverTime)]
     widths = [Widths(w, a) for w in (16, 4, 8) for a in (12, 16, 8)]
     chosen = {name: widths[(number + k) % 9] for k, name in enumerate(named) if k % 2}
     return Options(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.cells import gru, lstm
-from lstm_edge.ir.model import Floats, Layer, Model, Port, Tensor
+from lstm_edge.ir.model import Floats, Layer, Model, Node, Port, Tensor
 
 Doubles = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def slow_model(kind: str, seed: int = 0) -> Model:
         inputs=(ports["x"],),
         outputs=tuple(ports[n] for n in states),
         tensors={n: Tensor(n, k, True) for n, k in sizes.items()},
-        nodes=(Layer("slow", cell, {"x": "x"}, {n: n for n in states}, weights),),
+        nodes=(Node("slow", Layer(cell, weights), {"x": "x"}, {n: n for n in states}),),
         steps=None,
         sha256="0" * 64,
     )
@@ -67,7 +67,7 @@ def exact_states(model: Model, x: Floats) -> dict[str, Doubles]:
     """The states after each step in float64, [streams, steps, units]; the textbook's equations, for
     all streams at once.
     """
-    p = {name: a.astype(np.float64) for name, a in model.nodes[0].params.items()}
+    p = {name: a.astype(np.float64) for name, a in model.layers[0].op.params.items()}
     from_x = {n[2:]: x @ a.T + p[f"b_{n[2:]}"] for n, a in p.items() if n.startswith("W_")}
     streams, steps, _ = x.shape
     h, c = np.zeros((streams, UNITS)), np.zeros((streams, UNITS))

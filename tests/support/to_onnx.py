@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Layer, Model, Slice
+from lstm_edge.ir.model import Concat, DenseOverTime, Layer, Model, Node, Slice, Step, is_a
 
 Array = npt.NDArray[Any]
 
@@ -58,14 +58,14 @@ class _Graph:
         self.weights[name] = array
         return name
 
-    def layer(self, layer: Layer) -> None:
+    def layer(self, layer: Node[Layer]) -> None:
         x, result = layer.inputs["x"], next(iter(layer.outputs.values()))
-        match layer.cell.name:
+        match layer.op.cell.name:
             case "lstm" | "gru" | "rnn":
                 self.recurrent(layer)
             case "dense":
-                w = self.weight(f"{layer.name}.W", layer.params["W_y"].T.copy())
-                b = self.weight(f"{layer.name}.b", layer.params["b_y"])
+                w = self.weight(f"{layer.name}.W", layer.op.params["W_y"].T.copy())
+                b = self.weight(f"{layer.name}.b", layer.op.params["b_y"])
                 self.add("MatMul", [x, w], [f"{layer.name}.product"])
                 self.add("Add", [f"{layer.name}.product", b], [result])
             case "affine":
@@ -78,7 +78,7 @@ class _Graph:
                 self.add("Tanh", [f"{layer.name}.inner"], [f"{layer.name}.tanh"])
                 self.add("Mul", [f"{layer.name}.tanh", alpha], [result])
             case "layer_norm":
-                names = [self.weight(f"{layer.name}.{n}", layer.params[n]) for n in NORM_WEIGHTS]
+                names = [self.weight(f"{layer.name}.{n}", layer.op.params[n]) for n in NORM_WEIGHTS]
                 self.add("LayerNormalization", [x, *names], [result], axis=-1)
             case "scale":
                 self.scale(layer, x, result)
@@ -86,12 +86,12 @@ class _Graph:
                 kind, attributes = FUNCTIONS[name]
                 self.add(kind, [x], [result], **attributes)
 
-    def scale(self, layer: Layer, x: str, result: str) -> None:
+    def scale(self, layer: Node[Layer], x: str, result: str) -> None:
         """Sums and products with constants, as the cell has them."""
-        e, chain = layer.cell.results["y"], []
+        e, chain = layer.op.cell.results["y"], []
         while e.args:
             number = e.args[1]
-            array = layer.params.get(number.name, np.array([number.value], np.float32))
+            array = layer.op.params.get(number.name, np.array([number.value], np.float32))
             chain.insert(0, (e.kind.capitalize(), array))
             e = e.args[0]
         for k, (kind, array) in enumerate(chain):
@@ -99,24 +99,26 @@ class _Graph:
             self.add(kind, [x, self.weight(f"{layer.name}.{k}", array)], [out])
             x = out
 
-    def stack(self, layer: Layer, prefix: str, gates: str) -> Array:
+    def stack(self, layer: Node[Layer], prefix: str, gates: str) -> Array:
         """The gates' arrays as ONNX wants them; those that a coupled cell lacks are noise."""
-        like = layer.params[f"{prefix}_{gates[0]}"]
+        like = layer.op.params[f"{prefix}_{gates[0]}"]
         noise = np.random.default_rng(0)
         parts = [
-            layer.params.get(f"{prefix}_{gate}", noise.normal(size=like.shape).astype(np.float32))
+            layer.op.params.get(
+                f"{prefix}_{gate}", noise.normal(size=like.shape).astype(np.float32)
+            )
             for gate in gates
         ]
         return np.concatenate(parts)[None]
 
-    def recurrent(self, layer: Layer) -> None:
+    def recurrent(self, layer: Node[Layer]) -> None:
         """Time major, as ONNX wants it by default."""
-        p, name, kind = layer.params, layer.name, layer.cell.name
+        p, name, kind = layer.op.params, layer.name, layer.op.cell.name
         gates = GATES[kind]
         units = len(p[f"b_{gates[0]}"])
         reset_after = "W_n" in p and "R_n" not in p
         if reset_after:
-            layer = replace(layer, params={**p, "R_n": p["R_hn"]})
+            layer = replace(layer, op=replace(layer.op, params={**p, "R_n": p["R_hn"]}))
         bias = self.stack(layer, "b", gates)
         other = np.zeros_like(bias)
         if reset_after:
@@ -129,12 +131,12 @@ class _Graph:
             "",
         ]
         for state in ("h", "c") if kind == "lstm" else ("h",):
-            start = layer.initial.get(state, np.zeros(units, np.float32))
+            start = layer.op.initial.get(state, np.zeros(units, np.float32))
             tiled = np.broadcast_to(start, (1, self.samples, units)).copy()
             inputs.append(self.weight(f"{name}.initial_{state}", tiled))
         if "P_i" in p:
             inputs.append(self.weight(f"{name}.P", self.stack(layer, "P", PEEPHOLES)))
-        more: dict[str, Any] = {"direction": "reverse"} if layer.reverse else {}
+        more: dict[str, Any] = {"direction": "reverse"} if layer.op.reverse else {}
         if kind == "lstm" and "W_f" not in p:
             more["input_forget"] = 1
         if kind == "gru":
@@ -146,53 +148,47 @@ class _Graph:
         self.add("Reshape", [f"{name}.Y", shape], [f"{name}.time_major"])
         self.add("Transpose", [f"{name}.time_major"], [layer.outputs["h"]], perm=[1, 0, 2])
 
-    def one_step(self, node: LastStep | FirstStep) -> None:
+    def one_step(self, node: Node[Step]) -> None:
         """Of the hidden states at that step, or the cell state with which its layer ends."""
         owner = next(
-            (
-                n
-                for n in self.model.nodes
-                if isinstance(n, Layer) and n.outputs.get("c") == node.input
-            ),
+            (n for n in self.model.layers if n.outputs.get("c") == node.inputs["x"]),
             None,
         )
         if owner is not None:
             axes = self.weight(f"{node.name}.axes", np.array([0]))
-            self.add("Squeeze", [f"{owner.name}.Y_c", axes], [node.output])
+            self.add("Squeeze", [f"{owner.name}.Y_c", axes], [*node.makes])
             return
-        step = 0 if isinstance(node, FirstStep) else self.steps - 1
-        index = self.weight(f"{node.name}.index", np.array(step))
-        self.add("Gather", [node.input, index], [node.output], axis=1)
+        index = self.weight(f"{node.name}.index", np.array(node.op.at % self.steps))
+        self.add("Gather", [*node.reads, index], [*node.makes], axis=1)
 
-    def part(self, node: Slice) -> None:
+    def part(self, node: Node[Slice]) -> None:
         """Features [begin, end): along the last axis."""
-        numbers = {"begin": node.begin, "end": node.end, "axis": -1}
+        numbers = {"begin": node.op.begin, "end": node.op.end, "axis": -1}
         names = [self.weight(f"{node.name}.{k}", np.array([n])) for k, n in numbers.items()]
-        self.add("Slice", [node.input, *names], [node.output])
+        self.add("Slice", [*node.reads, *names], [*node.makes])
 
-    def over_time(self, node: DenseOverTime) -> None:
-        steps, units, features = node.weights.shape
-        joined = node.weights.transpose(0, 2, 1).reshape(steps * features, units).copy()
-        self.add("Flatten", [node.input], [f"{node.name}.flat"])
-        w, b = self.weight(f"{node.name}.W", joined), self.weight(f"{node.name}.b", node.bias)
-        self.add("Gemm", [f"{node.name}.flat", w, b], [node.output])
+    def over_time(self, node: Node[DenseOverTime]) -> None:
+        steps, units, features = node.op.weights.shape
+        joined = node.op.weights.transpose(0, 2, 1).reshape(steps * features, units).copy()
+        self.add("Flatten", [*node.reads], [f"{node.name}.flat"])
+        w, b = self.weight(f"{node.name}.W", joined), self.weight(f"{node.name}.b", node.op.bias)
+        self.add("Gemm", [f"{node.name}.flat", w, b], [*node.makes])
 
 
 def to_onnx(model: Model, samples: int, steps: int) -> onnx.ModelProto:
     """The graph of a model whose tensors are [samples, steps, features]."""
     graph = _Graph(model, samples, steps)
     for node in model.nodes:
-        match node:
-            case LastStep() | FirstStep():
-                graph.one_step(node)
-            case DenseOverTime():
-                graph.over_time(node)
-            case Slice():
-                graph.part(node)
-            case Concat():
-                graph.add("Concat", list(node.inputs), [node.output], axis=-1)
-            case _:
-                graph.layer(node)
+        if is_a(node, Step):
+            graph.one_step(node)
+        elif is_a(node, DenseOverTime):
+            graph.over_time(node)
+        elif is_a(node, Slice):
+            graph.part(node)
+        elif is_a(node, Concat):
+            graph.add("Concat", [*node.reads], [*node.makes], axis=-1)
+        elif is_a(node, Layer):
+            graph.layer(node)
     for port in model.outputs:
         graph.add("Identity", [port.tensor], [f"out_{port.name}"])
     inputs = [

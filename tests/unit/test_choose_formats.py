@@ -12,7 +12,7 @@ import pytest
 from lstm_edge.formats import Format
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.chosen import format_lines
-from lstm_edge.ir.model import Floats, Layer, Model, StatePart, StatePort
+from lstm_edge.ir.model import Floats, Layer, Model, StatePart, StatePort, is_a
 from lstm_edge.ir.serialize import from_bytes, to_bytes
 from lstm_edge.passes.calibrate import Ranges, calibrate
 from lstm_edge.passes.choose_formats import choose_formats
@@ -42,7 +42,7 @@ def starting_at(model: Model, first: np.float32) -> Model:
     """The model with a first value of h in its layer `lstm0`."""
     initial = {"h": np.full(4, first)}
     nodes = tuple(
-        replace(n, initial=initial) if isinstance(n, Layer) and n.name == "lstm0" else n
+        replace(n, op=replace(n.op, initial=initial)) if is_a(n, Layer) and n.name == "lstm0" else n
         for n in model.nodes
     )
     return replace(model, nodes=nodes)

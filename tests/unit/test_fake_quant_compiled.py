@@ -12,7 +12,7 @@ import pytest
 
 from lstm_edge.fake_quantization import fake_quant
 from lstm_edge.formats import fraction_bits
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, is_a
 from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
 from lstm_edge.passes.options import Options
@@ -65,9 +65,8 @@ def products(model: Model, program: Program) -> Iterator[tuple[Op, Doubles]]:
     """Each matvec of a program with the real weights that it was made from."""
     params = {
         f"{node.name}.{name}": array
-        for node in model.nodes
-        if isinstance(node, Layer)
-        for name, array in node.params.items()
+        for node in model.layers
+        for name, array in node.op.params.items()
     }
     for op in ops_of(program):
         if op.kind == "matvec":
@@ -77,19 +76,19 @@ def products(model: Model, program: Program) -> Iterator[tuple[Op, Doubles]]:
 def with_params(model: Model, new: dict[str, npt.NDArray[np.float32]]) -> Model:
     nodes = []
     for node in model.nodes:
-        if isinstance(node, Layer):
-            params = {name: new.get(f"{node.name}.{name}", a) for name, a in node.params.items()}
-            node = replace(node, params=params)
+        if is_a(node, Layer):
+            params = {name: new.get(f"{node.name}.{name}", a) for name, a in node.op.params.items()}
+            node = replace(node, op=replace(node.op, params=params))
         nodes.append(node)
     return replace(model, nodes=tuple(nodes))
 
 
 def scaled(model: Model, size: float) -> Model:
     """With all parameters so many times as large: small ones meet the finest unit of a scale."""
-    layers = [node for node in model.nodes if isinstance(node, Layer)]
+    layers = model.layers
     factor = np.float32(size)
     return with_params(
-        model, {f"{n.name}.{name}": a * factor for n in layers for name, a in n.params.items()}
+        model, {f"{n.name}.{name}": a * factor for n in layers for name, a in n.op.params.items()}
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lstm_edge.interpret.feed import Feed
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, Node, is_a
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges, calibrate
 from lstm_edge.passes.finer import MORE, finer
@@ -31,14 +31,14 @@ def ranges_of(of: Model, from_data: bool = True) -> Ranges:
 def larger(of: Model, matrices: str, factor: float) -> Model:
     """With the weights of some matrices so many times as large."""
 
-    def changed(layer: Layer) -> Layer:
+    def changed(layer: Node[Layer]) -> Node[Layer]:
         params = {
             n: a * np.float32(factor) if n.startswith(matrices) else a
-            for n, a in layer.params.items()
+            for n, a in layer.op.params.items()
         }
-        return replace(layer, params=params)
+        return replace(layer, op=replace(layer.op, params=params))
 
-    return replace(of, nodes=tuple(changed(n) if isinstance(n, Layer) else n for n in of.nodes))
+    return replace(of, nodes=tuple(changed(n) if is_a(n, Layer) else n for n in of.nodes))
 
 
 def operations(program: Program) -> int:
@@ -72,7 +72,7 @@ def test_other_widths_stay(options: Options) -> None:
 
 def test_a_layer_with_its_own_width_keeps_it() -> None:
     found = model()
-    names = [n.name for n in found.nodes if isinstance(n, Layer)]
+    names = [n.name for n in found.layers]
     options = Options(layers={names[0]: Widths(8, 8)})
     for each in finer(found, ranges_of(found), options):
         assert each.of(names[0]) == Widths(8, 8)
@@ -88,7 +88,7 @@ def test_an_input_that_cannot_be_as_fine_keeps_the_state_coarse() -> None:
     found = larger(model(), "W", 2.0)
     ranges = ranges_of(found)
     usual = operations(lower_integer(found, ranges, Options()))
-    names = [n.name for n in found.nodes if isinstance(n, Layer)]
+    names = [n.name for n in found.layers]
     every = Options(layers={name: Widths(8, 14) for name in names})
     assert operations(lower_integer(found, ranges, every)) > usual
     assert every not in finer(found, ranges, Options())

@@ -109,10 +109,10 @@ def test_the_manifest_has_the_same_formats(tiny: Path) -> None:
 
 def real_weights(model: Model, layer: str, term: Mapping[str, Any]) -> Any:
     """Of a matrix, or of a part of one that reads parts of a concat; None for a scaled input."""
-    node = next(n for n in model.nodes if isinstance(n, Layer | DenseOverTime) and n.name == layer)
-    if isinstance(node, DenseOverTime):
-        return node.weights
-    return node.params.get(term["matrix"])
+    op = next(
+        n.op for n in model.nodes if isinstance(n.op, Layer | DenseOverTime) and n.name == layer
+    )
+    return op.weights if isinstance(op, DenseOverTime) else op.params.get(term["matrix"])
 
 
 @pytest.mark.parametrize(("from_data", "bits"), [(False, 12), (True, 12), (False, 8)])

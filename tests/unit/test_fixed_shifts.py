@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lstm_edge.formats import fraction_bits
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.layers.normalize import SCALE
 from lstm_edge.operations.call import Op
@@ -73,14 +73,14 @@ def test_only_numbers_of_the_model_and_of_functions_are_multiplied_with(
     """
     found: dict[str, int] = {}
     for model, program in programs:
-        layers = {node.name: node for node in model.nodes if isinstance(node, Layer)}
-        scaled = any(layer.cell.name == SCALE for layer in layers.values())
+        layers = {node.name: node for node in model.layers}
+        scaled = any(layer.op.cell.name == SCALE for layer in layers.values())
         for op in operations(program):
             assert op.kind != "lookup" or not op.bias
             constants = [a for a in op.args if a in program.constants]
             for name in constants if op.kind in ("mul", "mulw") else []:
                 layer, _, last = re.sub(r"_q\d+$", "", name).rpartition(".")
-                params = layers[layer].params if layer in layers else {}
+                params = layers[layer].op.params if layer in layers else {}
                 kind = next((own for own in OWN_CONSTANTS if last.startswith(own)), "")
                 if last in params:
                     kind = "parameter"

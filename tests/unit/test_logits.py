@@ -14,7 +14,18 @@ from lstm_edge.cells import rnn
 from lstm_edge.errors import ModelError
 from lstm_edge.functions import relu
 from lstm_edge.ir.expr import Cell, input_vector, sigmoid, smaller
-from lstm_edge.ir.model import Concat, LastStep, Layer, Model, Node, Port, Slice, Tensor
+from lstm_edge.ir.model import (
+    Concat,
+    Layer,
+    Model,
+    Node,
+    Port,
+    Slice,
+    Step,
+    Tensor,
+    Work,
+    numbered,
+)
 from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
 from lstm_edge.layers.dense import dense
 from lstm_edge.passes.logits import with_logits
@@ -31,20 +42,20 @@ CURVES = {
 }
 
 
-def dense_layer(bias: float = 0.0, x: str = "x", y: str = "sums", name: str = "fc") -> Layer:
+def dense_layer(bias: float = 0.0, x: str = "x", y: str = "sums", name: str = "fc") -> Node[Layer]:
     weights = np.random.default_rng(5).normal(size=(4, 4)).astype(np.float32)
     params = {"W_y": weights, "b_y": np.full(4, bias, np.float32)}
-    return Layer(name, dense(), {"x": x}, {"y": y}, params)
+    return Node(name, Layer(dense(), params), {"x": x}, {"y": y})
 
 
-def curve(kind: str, x: str = "sums", y: str = "p") -> Layer:
-    return Layer(kind, CURVES[kind], {"x": x}, {"y": y})
+def curve(kind: str, x: str = "sums", y: str = "p") -> Node[Layer]:
+    return Node(kind, Layer(CURVES[kind]), {"x": x}, {"y": y})
 
 
-def model(*nodes: Node, outputs: str = "p", **sizes: int) -> Model:
-    """Each tensor has 4 numbers, or as many as `sizes` says; what LastStep gives is no sequence."""
-    last = {n.output for n in nodes if isinstance(n, LastStep)}
-    made = [t for n in nodes for t in (n.outputs.values() if isinstance(n, Layer) else [n.output])]
+def model(*nodes: Node[Work], outputs: str = "p", **sizes: int) -> Model:
+    """Each tensor has 4 numbers, or as many as `sizes` says; what a Step gives is no sequence."""
+    last = {t for n in nodes if isinstance(n.op, Step) for t in n.makes}
+    made = [t for n in nodes for t in n.makes]
     tensors = {t: Tensor(t, sizes.get(t, 4), t not in last) for t in ("x", *made)}
 
     def port(name: str) -> Port:
@@ -74,12 +85,12 @@ def test_what_moves_or_limits_a_probability_moves_the_sums() -> None:
     nodes = (
         dense_layer(),
         curve("sigmoid"),
-        Layer("clip", clip, {"x": "p"}, {"y": "clipped"}),
-        Slice("part", "clipped", "some", 1, 3),
-        LastStep("last", "some", "y"),
+        Node("clip", Layer(clip), {"x": "p"}, {"y": "clipped"}),
+        Node("part", Slice(1, 3), {"x": "clipped"}, {"y": "some"}),
+        Node("last", Step(-1), {"x": "some"}, {"y": "y"}),
     )
     found = with_logits(model(*nodes, outputs="y", some=2, y=2))
-    assert [type(n).__name__ for n in found.nodes] == ["Layer", "Slice", "LastStep"]
+    assert [type(n.op).__name__ for n in found.nodes] == ["Layer", "Slice", "Step"]
     assert [(p.name, p.before) for p in found.outputs] == [("y", "sigmoid")]
     sums = real_outputs(lower_real(model(dense_layer(), outputs="sums")), vectors())["sums"]
     assert np.array_equal(real_outputs(lower_real(found), vectors())["y"], sums[:, -1, 1:3])
@@ -90,7 +101,7 @@ def test_joined_curves_and_an_output_without_one() -> None:
         dense_layer(),
         curve("sigmoid", y="a"),
         curve("softmax", y="b"),
-        Concat("join", ("a", "b"), "p"),
+        Node("join", Concat(), numbered(("a", "b")), {"y": "p"}),
         dense_layer(x="sums", y="other", name="fc2"),
     )
     found = with_logits(model(*nodes, outputs="p other", p=8))
@@ -111,14 +122,14 @@ def test_a_curve_that_something_else_reads_stays_for_that() -> None:
 
 def test_a_curve_inside_the_layer_that_makes_its_sums() -> None:
     cell = Cell("dense", {"y": sigmoid(dense().results["y"])})
-    layer = Layer("fc", cell, {"x": "x"}, {"y": "p"}, dense_layer().params)
+    layer = Node("fc", Layer(cell, dense_layer().op.params), {"x": "x"}, {"y": "p"})
     found = with_logits(model(layer))
     sums = real_outputs(lower_real(model(dense_layer(), outputs="sums")), vectors())["sums"]
     assert np.array_equal(real_outputs(lower_real(found), vectors())["p"], sums)
 
 
 @pytest.mark.parametrize("nodes", [(dense_layer(y="p"),), (curve("softmax", x="x"),)])
-def test_an_output_without_a_curve_behind_a_sum_is_refused(nodes: tuple[Layer, ...]) -> None:
+def test_an_output_without_a_curve_behind_a_sum_is_refused(nodes: tuple[Node[Layer], ...]) -> None:
     with pytest.raises(ModelError, match=r"no output of net ends in .*\(its outputs: p\)"):
         with_logits(model(*nodes))
 
@@ -131,7 +142,7 @@ def test_outputs_show_curves_and_gates_are_none() -> None:
     x = input_vector("x")
     gate = sigmoid(x)
     cell = Cell("gated", {"g": gate, "y": gate * x})
-    layer = Layer("gated", cell, {"x": "x"}, {"g": "g", "y": "p"})
+    layer = Node("gated", Layer(cell), {"x": "x"}, {"g": "g", "y": "p"})
     assert shown_curves(model(layer, outputs="g p")) == frozenset()
 
 
@@ -222,7 +233,7 @@ def test_states_that_nothing_reads_stay() -> None:
         "R_h": 0.1 * rng.normal(size=(4, 4)).astype(np.float32),
         "b_h": np.zeros(4, np.float32),
     }
-    kept = Layer("rnn", rnn(candidate=relu), {"x": "x"}, {"h": "h"}, params)
+    kept = Node("rnn", Layer(rnn(candidate=relu), params), {"x": "x"}, {"h": "h"})
     found = with_logits(model(dense_layer(), curve("softmax"), kept))
     assert [n.name for n in found.nodes] == ["fc", "rnn"]
     sums = real_outputs(lower_real(model(dense_layer(), outputs="sums")), vectors())["sums"]

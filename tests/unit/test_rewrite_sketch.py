@@ -16,7 +16,7 @@ def sketch(count: int = 3) -> Sketch:
     two = helper.make_node("Add", ["one", "one"], ["two"])
     ports = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2]) for n in ("t0", "y")]
     graph = helper.make_graph([one, two, *nodes], "g", ports[:1], ports[1:])
-    return Sketch.of(OnnxFile(graph, 17, ""))
+    return Sketch.of(OnnxFile(graph, ""))
 
 
 def test_makers_and_readers_follow_every_change() -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from lstm_edge.data import load_data
-from lstm_edge.ir.model import Layer
 from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_integer import Lowered, lowered
 from lstm_edge.passes.lower_real import lower_real
@@ -51,13 +50,13 @@ def test_noises_add_up_to_the_error_of_4_bits(seed: int) -> None:
 
 def test_every_matrix_has_a_place_and_that_for_a_byte_decides_it() -> None:
     calibrated, pieces = made(982, 9)
-    layers = {node.name: node for node in calibrated.model.nodes if isinstance(node, Layer)}
+    layers = {node.name: node for node in calibrated.model.layers}
     named = {(p.layer, p.matrix) for p in pieces}
     for each in matrices_of(calibrated):
         for matrix in (*each.recurrent, *each.others):
             assert (each.layer, matrix) in named
     for piece in pieces:
-        assert piece.weights == layers[piece.layer].params[piece.matrix].size
+        assert piece.weights == layers[piece.layer].op.params[piece.matrix].size
         assert 0.0 < piece.noise < 1.0
     worth = [piece.noise / piece.weights for piece in pieces]
     assert worth == sorted(worth, reverse=True)

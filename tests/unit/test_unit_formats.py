@@ -9,7 +9,7 @@ import pytest
 
 from lstm_edge.formats import Format, fixed, saturated
 from lstm_edge.interpret.ports import dequantize_state, quantize_state
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import rescale_by_unit
@@ -135,10 +135,10 @@ def test_rows_of_an_lstm_have_one_accumulator(gates: str, factor: float) -> None
     """
     model = off_zero("plain", "forward")
     layer, *rest = model.nodes
-    assert isinstance(layer, Layer)
+    assert is_a(layer, Layer)
     by = np.float32(factor if gates == "W_" else np.clip(factor, 0.2, 5.0))
-    params = {n: a * by if n.startswith(gates) else a for n, a in layer.params.items()}
-    model = replace(model, nodes=(replace(layer, params=params), *rest))
+    params = {n: a * by if n.startswith(gates) else a for n, a in layer.op.params.items()}
+    model = replace(model, nodes=(replace(layer, op=replace(layer.op, params=params)), *rest))
     program = quantized(model, random_inputs(model, 24, 20, seed=1), Options(8))
     sums = [op.dest for op in program.products if op.dest.startswith(f"{layer.name}.")]
     assert len(sums) == 4

@@ -9,7 +9,7 @@ import pytest
 
 from lstm_edge.accuracy.unmoved import unmoved
 from lstm_edge.interpret.feed import Feed
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.lower_real import lower_real
 from tests.support.poles import pole_inputs, pole_model
@@ -24,9 +24,9 @@ def in_small_units(factor: float) -> Program:
     """The same network for inputs that are smaller by a factor."""
     model = pole_model()
     rnn, head = model.nodes
-    assert isinstance(rnn, Layer)
-    params = {**rnn.params, "W_h": (rnn.params["W_h"] / factor).astype(np.float32)}
-    return lower_real(replace(model, nodes=(replace(rnn, params=params), head)))
+    assert is_a(rnn, Layer)
+    params = {**rnn.op.params, "W_h": (rnn.op.params["W_h"] / factor).astype(np.float32)}
+    return lower_real(replace(model, nodes=(replace(rnn, op=replace(rnn.op, params=params)), head)))
 
 
 @pytest.mark.parametrize("factor", [1e-20, 1e-6])

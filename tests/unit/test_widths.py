@@ -68,8 +68,8 @@ def test_a_weight_takes_half_a_byte_or_one_or_two(bits: int, power_of_two: bool)
 
 def test_the_manifest_has_the_bytes_of_the_weights(tmp_path: Path) -> None:
     model = FIXTURES / "head_last.dynamo.onnx"
-    layers = [n for n in load(model).nodes if isinstance(n, Layer)]
-    rows = [a for n in layers for a in n.params.values() if a.ndim == 2]
+    layers = load(model).layers
+    rows = [a for n in layers for a in n.op.params.values() if a.ndim == 2]
     found = {}
     for bits in (4, 8, 16):
         options = ("--target", "host", "--weights", f"int{bits}", "-o", tmp_path / str(bits))
@@ -116,7 +116,7 @@ def test_every_layer_has_the_widths_that_are_stated(number: int) -> None:
 def test_one_layer_alone_may_have_other_weights() -> None:
     """Of which the others know nothing: their rows stay what they were."""
     model = random_model(971, **{**PLAIN, "hidden": (4, 3)}, head=("dense",), features=3, cut=())
-    named = [n.name for n in model.nodes if isinstance(n, Layer | DenseOverTime)]
+    named = [n.name for n in model.nodes if isinstance(n.op, Layer | DenseOverTime)]
     whole = program_of(model, Options())
     other = program_of(model, Options(layers={named[1]: Widths(4, 12)}))
     for unroll in UNROLLS:

@@ -16,18 +16,12 @@ def axis_of(node: NodeProto, shape: Shape, default: int = 0, name: str = "axis")
 
 
 def slice_bounds(scope: Scope, node: NodeProto) -> list[tuple[int, int, int, int]] | None:
-    """(axis from 0, start, end, step) of a Slice with constant bounds and an input of known rank;
-    attributes before opset 10.
-    """
+    """(axis from 0, start, end, step) of a Slice with constant bounds and a known rank."""
     shape = scope.shape(node.input[0])
-    if scope.opset < 10:
-        given = attributes_of(node)
-        lists = [given.get("starts"), given.get("ends"), given.get("axes"), None]
-    else:
-        names = [*node.input[1:], "", ""][:4]
-        lists = [scope.integers(name) for name in names]
-        if any(name and found is None for name, found in zip(names, lists, strict=True)):
-            return None
+    names = [*node.input[1:], "", ""][:4]
+    lists = [scope.integers(name) for name in names]
+    if any(name and found is None for name, found in zip(names, lists, strict=True)):
+        return None
     starts, ends = list(lists[0] or []), list(lists[1] or [])
     axes, steps = list(lists[2] or range(len(starts))), list(lists[3] or [1] * len(starts))
     if shape is None or 0 in steps or not len(starts) == len(ends) == len(axes) == len(steps):

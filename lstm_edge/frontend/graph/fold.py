@@ -12,8 +12,8 @@ import onnx
 from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.onnx.file import first_line
+from lstm_edge.errors import ModelError, first_line
+from lstm_edge.frontend.graph.node import OPSET
 
 Array = npt.NDArray[Any]
 
@@ -21,13 +21,13 @@ SHAPE_ONLY = frozenset(("Shape", "Size"))
 """Operators that look at the shape of their input and not at its numbers."""
 
 _ARITHMETIC = (
-    "Abs Add And Cast CastLike Ceil Clip Concat Constant ConstantOfShape Cos Div Elu Equal "
-    "Erf Exp Expand Flatten Floor Gather GatherElements Gemm Greater GreaterOrEqual "
+    "Abs Add And Cast CastLike Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Einsum "
+    "Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements Gemm Greater GreaterOrEqual "
     "HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Less LessOrEqual Log "
     "LogSoftmax MatMul Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceL2 ReduceMax "
-    "ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Sigmoid "
-    "Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh Tile Transpose "
-    "Trilu Unsqueeze Where Xor"
+    "ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Sigmoid Sign "
+    "Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu "
+    "Unsqueeze Where Xor"
 )
 
 FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
@@ -37,7 +37,7 @@ LARGEST_RESULT = 2**27
 """Elements of a folded array: bounds what a hostile shape can make us allocate."""
 
 
-def fold(label: str, node: NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Array]:
+def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Array]:
     """The outputs of `node`, whose inputs are the arrays given (None: absent).
 
     Raises ModelError with `label` where the node is wrong or its result absurdly large.
@@ -55,7 +55,7 @@ def fold(label: str, node: NodeProto, inputs: Sequence[Array | None], opset: int
     outputs = [name for name in node.output if name]
     try:
         function = onnx.helper.make_function(
-            "fold", "fold", list(feeds), outputs, [copy], [onnx.helper.make_opsetid("", opset)]
+            "fold", "fold", list(feeds), outputs, [copy], [onnx.helper.make_opsetid("", OPSET)]
         )
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(function).run(None, feeds, attributes={})

@@ -9,9 +9,22 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 
+OPSET = onnx.defs.onnx_opset_version()
+"""What nodes are in the form of once a file is read: the newest that the installed onnx knows."""
+
+LABELLED = ("layer '", "output '")
+"""How names begin that are labels: those of layers of Keras, of which nodes were made."""
+
+
+def is_labelled(node: NodeProto) -> bool:
+    """Whether the name of a node is its label: it was made of a layer of Keras."""
+    return bool(node.name.startswith(LABELLED))
+
 
 def label_of(node: NodeProto) -> str:
     """How messages name a node: by its name, else by its first output."""
+    if is_labelled(node):
+        return str(node.name)
     if node.name:
         return f"{node.op_type} {node.name!r}"
     output = next((name for name in node.output if name), "")

@@ -53,11 +53,9 @@ class Patch:
         return self.constant(np.array([index] if keep else index, np.int64))
 
     def flip(self, name: str, axis: int, output: str = "") -> str:
-        """An axis from its last to its first element; from opset 10 on."""
+        """An axis from its last to its first element."""
         bounds = ([-1], [-(2**63)], [axis], [-1])
         return self.add("Slice", [name, *map(self.constant, bounds)], output)
 
     def _with_axes(self, op: str, name: str, axes: list[int], output: str) -> str:
-        if self.sketch.opset < 13:
-            return self.add(op, [name], output, axes=axes)
         return self.add(op, [name, self.constant(axes)], output)

@@ -35,7 +35,6 @@ class Scope:
     """
 
     nodes: tuple[NodeProto, ...]
-    opset: int
     constants: dict[str, Array]
     shapes: Mapping[str, Shape]
     kinds: Mapping[str, int]
@@ -78,8 +77,8 @@ class Scope:
         nodes = tuple(n for n in sketch.nodes if kept.intersection(n.output))
         outputs = frozenset(o.name for o in sketch.outputs)
         inputs = tuple(i.name for i in sketch.inputs)
-        known = shapes_of(graph, sketch.opset)
-        scope = cls(nodes, sketch.opset, dict(sketch.constants), *known, outputs, inputs)
+        known = shapes_of(graph)
+        scope = cls(nodes, dict(sketch.constants), *known, outputs, inputs)
         computed = scope._computed_bounds()
         if not computed:
             return scope
@@ -88,8 +87,8 @@ class Scope:
         left = [n for n in graph.node if not computed.keys() & set(n.output)]
         del graph.node[:]
         graph.node.extend(left)
-        known = shapes_of(graph, sketch.opset)
-        return cls(nodes, sketch.opset, dict(sketch.constants), *known, outputs, inputs)
+        known = shapes_of(graph)
+        return cls(nodes, dict(sketch.constants), *known, outputs, inputs)
 
     def _computed_bounds(self) -> dict[str, Array]:
         """Bounds and sizes that exporters compute from shapes: onnx does not follow all of them."""
@@ -120,7 +119,7 @@ class Scope:
         inputs = [self.constant(i) if i else None for i in node.input]
         outputs = [o for o in node.output if o]
         try:
-            results = fold(label_of(node), node, inputs, self.opset)
+            results = fold(label_of(node), node, inputs)
         except ModelError:  # whoever needs the numbers will say so
             self.foldable.difference_update(outputs)
             return None
@@ -169,10 +168,8 @@ class Scope:
         return shape[-1] if shape and isinstance(shape[-1], int) else None
 
     def axes(self, node: NodeProto) -> list[int] | None:
-        """Axes of a Squeeze, Unsqueeze or reduction: an attribute once, an input today, from 0."""
-        given: list[int] | None = list(attributes_of(node).get("axes", [])) or None
-        if given is None and len(node.input) > 1:
-            given = self.integers(node.input[1])
+        """Constant axes of a Squeeze, Unsqueeze or reduction, from 0; None where not given."""
+        given = self.integers(node.input[1]) if len(node.input) > 1 else None
         if given and min(given) < 0:
             shape = self.shape(node.input[0])
             if shape is None:

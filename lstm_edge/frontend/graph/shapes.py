@@ -5,11 +5,13 @@ from __future__ import annotations
 import onnx
 from onnx import GraphProto, TypeProto
 
+from lstm_edge.frontend.graph.node import OPSET
+
 Shape = tuple[int | str | None, ...]
 """Sizes of axes: a number, the name of an open size, or None where nothing is known."""
 
 
-def shapes_of(graph: GraphProto, opset: int) -> tuple[dict[str, Shape], dict[str, int]]:
+def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], dict[str, int]]:
     """Shapes and types of all tensors as far as onnx can infer them; to fail is no error."""
     for output in graph.output:  # what a file declares there need not be true
         output.type.tensor_type.ClearField("shape")

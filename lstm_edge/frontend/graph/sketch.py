@@ -72,11 +72,6 @@ class Sketch:
         constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
         return cls(file, nodes, inputs, list(graph.output), constants)
 
-    @property
-    def opset(self) -> int:
-        """The version of the operators."""
-        return self.opened.opset
-
     def producer(self, name: str) -> NodeProto | None:
         """The node that computes a tensor; None for inputs, constants and absent ones."""
         return self._indexed().makers.get(name) if name else None
@@ -116,7 +111,7 @@ class Sketch:
             waiting += missing
             if not missing:
                 inputs = [self.constants[i] if i else None for i in node.input]
-                results = fold(label_of(node), node, inputs, self.opset)
+                results = fold(label_of(node), node, inputs)
                 self.constants.update(zip([o for o in node.output if o], results, strict=True))
         return self.constants[name]
 

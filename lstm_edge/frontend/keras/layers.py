@@ -10,43 +10,42 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras import dense as linear
-from lstm_edge.frontend.keras import merge as merge
-from lstm_edge.frontend.keras import window as window
-from lstm_edge.frontend.keras.activation import LAYERS as FUNCTIONS
-from lstm_edge.frontend.keras.bidirectional import bidirectional
+from lstm_edge.frontend.keras import layers_dense as linear
+from lstm_edge.frontend.keras import layers_merge as merge
+from lstm_edge.frontend.keras import layers_move as move
+from lstm_edge.frontend.keras import layers_window as window
 from lstm_edge.frontend.keras.config import layer_config
-from lstm_edge.frontend.keras.embedding import embedding
-from lstm_edge.frontend.keras.flow import Call, Flow, sequence_of
-from lstm_edge.frontend.keras.inputs import as_vector
-from lstm_edge.frontend.keras.recurrent import recurrent
+from lstm_edge.frontend.keras.layers_activation import LAYERS as FUNCTIONS
+from lstm_edge.frontend.keras.layers_bidirectional import bidirectional
+from lstm_edge.frontend.keras.layers_recurrent import recurrent
+from lstm_edge.frontend.keras.net import Call, Value
 
-Handler = Callable[[Call, list[Flow]], list[Flow]]
+Handler = Callable[[Call, list[Value]], list[Value]]
 """From the inputs of a layer to its outputs."""
 
 
-def single(run: Callable[[Call, Flow], list[Flow]]) -> Handler:
+def single(run: Callable[[Call, Value], list[Value]]) -> Handler:
     """A layer of one input."""
 
-    def handler(call: Call, flows: list[Flow]) -> list[Flow]:
-        if len(flows) != 1:
-            raise ModelError(call.label, f"has {len(flows)} inputs, expected one")
-        return run(call, flows[0])
+    def handler(call: Call, values: list[Value]) -> list[Value]:
+        if len(values) != 1:
+            raise ModelError(call.label, f"has {len(values)} inputs, expected one")
+        return run(call, values[0])
 
     return handler
 
 
-def stateful(run: Callable[[Call, Flow, list[Flow]], list[Flow]]) -> Handler:
+def stateful(run: Callable[[Call, Value, list[Value]], list[Value]]) -> Handler:
     """A layer of one input, behind which there may be its initial states."""
-    return lambda call, flows: run(call, flows[0], flows[1:])
+    return lambda call, values: run(call, values[0], values[1:])
 
 
-def plain(run: Callable[[Call, Flow], Flow]) -> Handler:
+def plain(run: Callable[[Call, Value], Value]) -> Handler:
     """A layer of one input and one output."""
-    return single(lambda call, flow: [run(call, flow)])
+    return single(lambda call, value: [run(call, value)])
 
 
-def _time_distributed(call: Call, flow: Flow) -> Flow:
+def _time_distributed(call: Call, x: Value) -> Value:
     """TimeDistributed of a layer that acts on the features of each step alone."""
     call.config.check_known("layer")
     layer = layer_config(call.config.keys.get("layer"), call.label, call.config.major)
@@ -56,12 +55,12 @@ def _time_distributed(call: Call, flow: Flow) -> Flow:
             call.label,
             f"wraps a layer of class {layer.kind!r}; supported are {', '.join(EACH_STEP)}",
         )
-    sequence_of(call, flow)
+    call.sequence(x)
     weights = call.weights.child("layer")
-    return run(replace(call, layer=layer.below(call.layer), weights=weights, each_step=True), flow)
+    return run(replace(call, layer=layer.below(call.layer), weights=weights, each_step=True), x)
 
 
-EACH_STEP: Mapping[str, Callable[[Call, Flow], Flow]] = {
+EACH_STEP: Mapping[str, Callable[[Call, Value], Value]] = {
     **FUNCTIONS,
     "Dense": linear.dense,
     "BatchNormalization": linear.batch_normalization,
@@ -85,33 +84,23 @@ LAYERS: Mapping[str, Handler] = {
     "Bidirectional": stateful(bidirectional),
     "TimeDistributed": plain(_time_distributed),
     "SpatialDropout1D": plain(linear.unchanged),
-    "Flatten": plain(linear.flatten),
-    "Reshape": plain(linear.reshape),
-    "Embedding": plain(embedding),
+    "Flatten": plain(move.flatten),
+    "Reshape": plain(move.reshape),
+    "Permute": plain(move.permute),
+    "Embedding": plain(linear.embedding),
     "Conv1D": plain(window.convolution),
     "DepthwiseConv1D": plain(window.depthwise),
     "SeparableConv1D": plain(window.separable),
     "MaxPooling1D": plain(window.pooling(largest=True)),
     "AveragePooling1D": plain(window.pooling(largest=False)),
-    "GlobalMaxPooling1D": plain(window.pooling_over_all("max")),
-    "GlobalAveragePooling1D": plain(window.pooling_over_all("mean")),
+    "GlobalMaxPooling1D": plain(window.pooling_over_all("ReduceMax")),
+    "GlobalAveragePooling1D": plain(window.pooling_over_all("ReduceMean")),
     "Concatenate": merge.concatenate,
-    "Add": merge.elementwise("add"),
-    "Multiply": merge.elementwise("mul"),
-    "Subtract": merge.elementwise("sub", most=2),
+    "Add": merge.elementwise("Add"),
+    "Multiply": merge.elementwise("Mul"),
+    "Subtract": merge.elementwise("Sub", most=2),
     "Average": merge.average,
 }
-
-READS_INPUTS = frozenset(kind for kind, run in EACH_STEP.items() if run is linear.unchanged) | {
-    "LSTM",
-    "GRU",
-    "SimpleRNN",
-    "RNN",
-    "Bidirectional",
-    "Embedding",
-    "Reshape",
-}
-"""Layers that do not make a vector of an input [n]."""
 
 INSTEAD: Mapping[str, str] = {
     "Masking": "train without masks and feed sequences of full length",
@@ -119,7 +108,6 @@ INSTEAD: Mapping[str, str] = {
     "CuDNNLSTM": "load its weights into an LSTM and save that",
     "CuDNNGRU": "load its weights into a GRU with reset_after=True and save that",
     "ConvLSTM1D": "use an LSTM",
-    "Permute": "feed the sequence as [batch, time, features]",
     "RepeatVector": "use return_sequences=True",
     "UnitNormalization": "use LayerNormalization or BatchNormalization",
     "RMSNormalization": "use LayerNormalization",
@@ -134,17 +122,15 @@ _SUPPORTED = (
 )
 
 
-def apply_layer(call: Call, flows: list[Flow]) -> list[Flow]:
+def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     """The outputs of a layer. Raises ModelError for a class that nothing here knows."""
     kind = call.layer.kind
     handler = LAYERS.get(kind)
     if handler is None:
         instead = INSTEAD.get(kind, _SUPPORTED)
         raise ModelError(call.label, f"layers of this class are not supported; {instead}")
-    if not flows:
+    if not values:
         raise ModelError(call.label, "has no input; save the model again")
-    if kind not in READS_INPUTS:
-        flows = [as_vector(call, flow) for flow in flows]
-    results = handler(call, flows)
+    results = handler(call, values)
     call.weights.check_taken()
     return results

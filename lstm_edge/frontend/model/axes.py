@@ -53,7 +53,8 @@ class View:
     per feature: a normalization that waits to be folded into the next weights. `pending` names
     the node that asked for it. grid: the atoms that number the features, the outermost first,
     where there are others than one of role "feature": directions or layers, then units. ids: for a
-    tensor of integers, what the view shows of them, number by number; see `onnx_ids.py`.
+    tensor of integers, what the view shows of them, number by number; see `operators/ids.py`.
+    truth: the numbers are 1 for what is true, else 0.
     """
 
     tensor: str
@@ -63,6 +64,7 @@ class View:
     pending: str = ""
     grid: Axis = ()
     ids: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None
+    truth: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -17,15 +17,15 @@ from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
-    FirstStep,
     Floats,
     Folded,
-    LastStep,
     Layer,
     Node,
     Slice,
-    operands_of,
-    results_of,
+    Step,
+    Work,
+    is_a,
+    numbered,
 )
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
 
@@ -41,7 +41,7 @@ class Draft:
     what `fold` was told.
     """
 
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[Node[Work]] = field(default_factory=list)
     roots: dict[str, str | None] = field(default_factory=dict)
     features: dict[str, int | None] = field(default_factory=dict)
     likeness: dict[str, str] = field(default_factory=dict)
@@ -82,31 +82,38 @@ class Draft:
         sizes = dict.fromkeys(cell.results, features) | dict(units or {})
         outputs = {result: self.tensor(self.roots[x], sizes[result], like=x) for result in sizes}
         inputs = {"x": x, **(more or {})}
-        layer = Layer(
-            kind, cell, inputs, outputs, params, initial or {}, source, reverse, window, units or {}
-        )
-        self.nodes.append(layer)
+        layer = Layer(cell, params, initial or {}, reverse, window, units or {})
+        self.nodes.append(Node(kind, layer, inputs, outputs, source))
         return outputs
 
-    def pair(self, kind: str, cell: Cell, x: str, y: str, source: str) -> str:
-        """Append a layer of two inputs of the same size and kind; returns its result."""
-        output = self.tensor(self.roots[x], None, like=x)
-        self.nodes.append(Layer(kind, cell, {"x": x, "y": y}, {"y": output}, {}, {}, source))
+    def pair(self, kind: str, cell: Cell, x: str, y: str, like: str, source: str) -> str:
+        """Append a layer of two inputs of the same kind; returns its result, as large as `like`."""
+        output = self.tensor(self.roots[x], None, like=like)
+        self.nodes.append(Node(kind, Layer(cell), {"x": x, "y": y}, {"y": output}, source))
         return output
 
     def dense_over_time(self, x: str, weights: Floats, bias: Floats, source: str) -> str:
         """Append a dense layer over all steps flattened; weights [steps, units, features]."""
         output = self.tensor(None, len(bias))
-        self.nodes.append(DenseOverTime("fc", x, output, weights, bias, source))
+        dense = DenseOverTime(weights, bias)
+        self.nodes.append(Node("fc", dense, {"x": x}, {"y": output}, source))
         return output
 
     def last_step(self, x: str, source: str) -> str:
-        """The vector of the last step of `x`; one node however often it is asked for."""
-        return self._step(LastStep, "last", x, source)
+        """The vector of the last step of `x`."""
+        return self.step(x, -1, source)
 
     def first_step(self, x: str, source: str) -> str:
-        """The vector of the first step of `x`; one node however often it is asked for."""
-        return self._step(FirstStep, "first", x, source)
+        """The vector of the first step of `x`."""
+        return self.step(x, 0, source)
+
+    def step(self, x: str, at: int, source: str) -> str:
+        """The vector of step `at` of `x`, see `Step`; one node however often it is asked for."""
+        step, parts = Step(at), self.parts(x)
+        if len(parts) > 1 and all(self.producer(part) for part in parts):
+            # each has its own last step: the joined sequence need not be kept
+            return self.concat([self.step(part, at, source) for part in parts], source)
+        return self._moved(step.called, step, (x,), None, self.features[x], source)
 
     def reduce(self, reduction: str, x: str, source: str) -> str:
         """`x` reduced over time: sum, mean, max or min; part by part where it joins several."""
@@ -136,49 +143,51 @@ class Draft:
             ends = [(float(a.min()), float(a.max())) for a in (scale, offset)]
             self.folded.append(Folded(tensor, ends[0], ends[1], source))
 
-    def _step(self, kind: type[LastStep | FirstStep], name: str, x: str, source: str) -> str:
-        parts = self.parts(x)
-        if len(parts) > 1 and all(self.producer(part) for part in parts):
-            # each has its own last step: the joined sequence need not be kept
-            return self.concat([self._step(kind, name, part, source) for part in parts], source)
-        for node in self.nodes:
-            if isinstance(node, kind) and node.input == x:
-                return node.output
-        output = self.tensor(None, self.features[x], like=x)
-        self.nodes.append(kind(name, x, output, source))
-        return output
-
     def concat(self, parts: Sequence[str], source: str) -> str:
         """The vectors `parts` as one, whose sizes are known: all per step, or none."""
         leaves = tuple(leaf for part in parts for leaf in self.parts(part))
         if len(leaves) == 1:
             return leaves[0]
-        for node in self.nodes:
-            if isinstance(node, Concat) and node.inputs == leaves:
-                return node.output
-        output = self.tensor(self.roots[leaves[0]], sum(self.size(leaf) or 0 for leaf in leaves))
-        self.nodes.append(Concat("join", leaves, output, source))
-        return output
+        size = sum(self.size(leaf) or 0 for leaf in leaves)
+        return self._moved("join", Concat(), leaves, self.roots[leaves[0]], size, source)
 
     def slice(self, x: str, begin: int, end: int, source: str) -> str:
         """Features [begin, end) of `x`; one node however often it is asked for."""
+        return self._moved("part", Slice(begin, end), (x,), self.roots[x], end - begin, source)
+
+    def _moved(
+        self,
+        name: str,
+        op: Step | Concat | Slice,
+        reads: tuple[str, ...],
+        root: str | None,
+        features: int | None,
+        source: str,
+    ) -> str:
+        """The result of a node that moves numbers, which is made where there is none."""
         for node in self.nodes:
-            if isinstance(node, Slice) and (node.input, node.begin, node.end) == (x, begin, end):
-                return node.output
-        output = self.tensor(self.roots[x], end - begin)
-        self.nodes.append(Slice("part", x, output, begin, end, source))
+            if node.op == op and node.reads == reads:
+                return node.outputs["y"]
+        output = self.tensor(root, features, like=reads[0])
+        inputs = numbered(reads) if isinstance(op, Concat) else {"x": reads[0]}
+        self.nodes.append(Node(name, op, inputs, {"y": output}, source))
         return output
 
     def parts(self, tensor: str) -> tuple[str, ...]:
         """What `tensor` joins, itself where that is nothing."""
         node = self.producer(tensor)
-        if isinstance(node, Concat):
-            return node.inputs
-        if isinstance(node, LastStep | FirstStep):
-            step = self.last_step if isinstance(node, LastStep) else self.first_step
-            whole = self.parts(node.input)
-            return (tensor,) if len(whole) == 1 else tuple(step(p, node.source) for p in whole)
-        return (tensor,)
+        if node is not None and is_a(node, Concat):
+            return node.reads
+        step = self.step_of(tensor)
+        whole = () if step is None else self.parts(step.inputs["x"])
+        if step is None or len(whole) == 1:
+            return (tensor,)
+        return tuple(self.step(part, step.op.at, step.source) for part in whole)
+
+    def step_of(self, tensor: str) -> Node[Step] | None:
+        """The node that takes `tensor` from a sequence, None where nothing does."""
+        node = self.producer(tensor)
+        return node if node is not None and is_a(node, Step) else None
 
     def sources(self, tensor: str) -> set[str]:
         """Inputs that `tensor` is computed from, those that count steps left out."""
@@ -188,13 +197,13 @@ class Draft:
             if node is None:
                 found.add(name)
             else:
-                counts = node.inputs.get("length") if isinstance(node, Layer) else None
-                waiting.extend(t for t in operands_of(node) if t not in (*waiting, counts))
+                counts = node.inputs.get("length")
+                waiting.extend(t for t in node.reads if t not in (*waiting, counts))
         return found
 
-    def producer(self, tensor: str) -> Node | None:
+    def producer(self, tensor: str) -> Node[Work] | None:
         """The node that computes `tensor`, None for an input."""
-        return next((n for n in reversed(self.nodes) if tensor in results_of(n)), None)
+        return next((n for n in reversed(self.nodes) if tensor in n.makes), None)
 
     def size(self, tensor: str) -> int | None:
         """Features of a tensor, None while an input's are unknown."""

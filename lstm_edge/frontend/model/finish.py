@@ -10,9 +10,6 @@ from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.names import identifier, unique
 from lstm_edge.ir.model import (
     Concat,
-    DenseOverTime,
-    FirstStep,
-    LastStep,
     Layer,
     Model,
     Node,
@@ -20,10 +17,12 @@ from lstm_edge.ir.model import (
     Slice,
     StatePart,
     StatePort,
+    Step,
     Tensor,
-    operands_of,
-    results_of,
+    Work,
+    is_a,
 )
+from lstm_edge.layers.embedding import is_embedding
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def finish(
     wanted |= {tensor for port in states[1] for tensor, _, _ in port.parts}
     whole = _needed(_looked_up_again(draft, {port.tensor for port in inputs}), wanted)
     nodes = [_without_unused(node, wanted) for node in whole]
-    if not any(isinstance(n, Layer) and n.cell.states for n in nodes):
+    if not any(is_a(n, Layer) and n.op.cell.states for n in nodes):
         raise ModelError(
             "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"
         )
@@ -67,7 +66,7 @@ def finish(
     layers = {
         tensor: renamed.name
         for node, renamed in zip(whole, nodes, strict=True)
-        for tensor in results_of(node)
+        for tensor in node.makes
     }
     tensors = {}
     per_step = _per_step(nodes, {final[t] for t in timed if t in final})
@@ -120,111 +119,76 @@ def _without_steps(
 ) -> tuple[Draft, list[Port]]:
     """The draft without the last or first steps of what is no sequence: they are the vector."""
     same: dict[str, str] = {}
-    kept: list[Node] = []
+    kept: list[Node[Work]] = []
     for node in draft.nodes:
-        node = _reading(node, same)
-        if isinstance(node, LastStep | FirstStep) and draft.roots[node.input] not in timed:
-            same[node.output] = node.input
+        node = node.on(same)
+        if is_a(node, Step) and draft.roots[node.inputs["x"]] not in timed:
+            same[node.outputs["y"]] = node.inputs["x"]
         else:
             kept.append(node)
     ports = [replace(port, tensor=same.get(port.tensor, port.tensor)) for port in outputs]
     return replace(draft, nodes=kept), ports
 
 
-def _reading(node: Node, same: Mapping[str, str]) -> Node:
-    """The node with its inputs replaced by what they are the same as."""
-    if not any(t in same for t in operands_of(node)):
-        return node
-    if isinstance(node, Layer):
-        return replace(node, inputs={k: same.get(t, t) for k, t in node.inputs.items()})
-    if isinstance(node, Concat):
-        return replace(node, inputs=tuple(same.get(t, t) for t in node.inputs))
-    return replace(node, input=same.get(node.input, node.input))
-
-
-def _per_step(nodes: Sequence[Node], timed: set[str]) -> set[str]:
+def _per_step(nodes: Sequence[Node[Work]], timed: set[str]) -> set[str]:
     """Tensors that exist at each step, of nodes with their final names; `timed`: such inputs."""
     found = set(timed)
     for node in nodes:
-        moving = isinstance(node, Layer | Concat | Slice)
-        if moving and found.intersection(operands_of(node)):
-            found.update(results_of(node))
+        moving = isinstance(node.op, Layer | Concat | Slice)
+        if moving and found.intersection(node.reads):
+            found.update(node.makes)
     return found
 
 
-def _needed(nodes: Sequence[Node], wanted: set[str]) -> list[Node]:
+def _needed(nodes: Sequence[Node[Work]], wanted: set[str]) -> list[Node[Work]]:
     """Nodes that the `wanted` tensors depend on, which become all that they read."""
-    kept: list[Node] = []
+    kept: list[Node[Work]] = []
     for node in reversed(nodes):
-        if wanted.intersection(results_of(node)):
-            wanted.update(operands_of(node))
+        if wanted.intersection(node.makes):
+            wanted.update(node.reads)
             kept.append(node)
     return kept[::-1]
 
 
-def _without_unused(node: Node, wanted: set[str]) -> Node:
+def _without_unused(node: Node[Work], wanted: set[str]) -> Node[Work]:
     """The node without the outputs that nobody reads."""
-    if not isinstance(node, Layer):
+    if not is_a(node, Layer):
         return node
     return replace(node, outputs={r: t for r, t in node.outputs.items() if t in wanted})
 
 
-def _looked_up_again(draft: Draft, inputs: set[str]) -> list[Node]:
+def _looked_up_again(draft: Draft, inputs: set[str]) -> list[Node[Work]]:
     """All nodes, where layers that run backward have embeddings of their own that do, too: to look
     a vector up again takes less than to keep those of all steps.
     """
     again: dict[str, str] = {}
-    result: list[Node] = []
+    result: list[Node[Work]] = []
     for node in draft.nodes:
-        if not isinstance(node, Layer) or not node.reverse:
+        if not is_a(node, Layer) or not node.op.reverse:
             result.append(node)
             continue
         for tensor in node.inputs.values():
             source = draft.producer(tensor)
-            if tensor not in again and _looks_up(source, inputs):
-                assert isinstance(source, Layer)
+            if tensor not in again and is_embedding(source) and inputs.issuperset(source.reads):
                 again[tensor] = draft.tensor(draft.roots[tensor], None, like=tensor)
-                result.append(replace(source, outputs={"y": again[tensor]}, reverse=True))
-        read = {name: again.get(tensor, tensor) for name, tensor in node.inputs.items()}
-        result.append(replace(node, inputs=read))
+                backward = replace(source.op, reverse=True)
+                result.append(replace(source, op=backward, outputs={"y": again[tensor]}))
+        result.append(node.on(again))
     return result
 
 
-def _looks_up(node: Node | None, inputs: set[str]) -> bool:
-    """Whether a node is an embedding of one of `inputs`."""
-    embedding = isinstance(node, Layer) and node.cell.name == "embedding"
-    return embedding and isinstance(node, Layer) and inputs.issuperset(node.inputs.values())
-
-
-def _named(nodes: Sequence[Node], inputs: Sequence[Port]) -> tuple[dict[str, str], list[Node]]:
+def _named(
+    nodes: Sequence[Node[Work]], inputs: Sequence[Port]
+) -> tuple[dict[str, str], list[Node[Work]]]:
     """Final names of tensors, and the nodes with final names: lstm, lstm2, fc ..."""
     taken: set[str] = set()
     final = {p.tensor: unique(identifier(p.name, "x"), taken) for p in inputs}
-    renamed: list[Node] = []
+    renamed = []
     for node in nodes:
         name = unique(node.name, taken)
-        if isinstance(node, Layer):
-            for result, tensor in node.outputs.items():
-                final[tensor] = unique(f"{name}_{result}", taken)
-            renamed.append(
-                replace(
-                    node,
-                    name=name,
-                    inputs={key: final[t] for key, t in node.inputs.items()},
-                    outputs={key: final[t] for key, t in node.outputs.items()},
-                )
-            )
-            continue
-        if isinstance(node, Concat):
-            final[node.output] = unique(f"{name}_y", taken)
-            parts = tuple(final[t] for t in node.inputs)
-            renamed.append(replace(node, name=name, inputs=parts, output=final[node.output]))
-            continue
-        if isinstance(node, DenseOverTime | Slice):
-            base = f"{name}_y"
-        else:
-            end = "last" if isinstance(node, LastStep) else "first"
-            base = f"{final[node.input]}_{end}"
-        final[node.output] = unique(base, taken)
-        renamed.append(replace(node, name=name, input=final[node.input], output=final[node.output]))
+        for result, tensor in node.outputs.items():
+            step = f"{final[node.inputs['x']]}_{node.op.called}" if is_a(node, Step) else ""
+            final[tensor] = unique(step or f"{name}_{result}", taken)
+        outputs = {key: final[t] for key, t in node.outputs.items()}
+        renamed.append(replace(node.on(final), name=name, outputs=outputs))
     return final, renamed

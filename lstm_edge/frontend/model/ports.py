@@ -5,7 +5,7 @@ from __future__ import annotations
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, size_of
 from lstm_edge.frontend.model.operators.features import grid_of
-from lstm_edge.frontend.model.walk import Walk
+from lstm_edge.frontend.model.walk import SameSize, SizeNeeded, Walk
 from lstm_edge.ir.model import Port
 
 
@@ -18,7 +18,17 @@ def time_axis(walk: Walk) -> Atom | None:
     atoms = [atom for atom in times if atom not in walk.derived]
     sizes = {atom.size for atom in atoms}
     if len(sizes) > 1:
-        raise ModelError("graph", f"its inputs have sequences of different lengths {sorted(sizes)}")
+        message = (
+            f"its inputs have sequences of different lengths {sorted(sizes)}, which run in step in "
+            "one model; make a model for each, or pad the shorter one before it enters"
+        )
+        opened = [atom for atom in atoms if atom in walk.open_axes]
+        if len(opened) == len(atoms):
+            raise SameSize("graph", message, tuple(walk.open_axes[a] for a in opened[:2]))
+        if opened:
+            fixed = next(atom.size for atom in atoms if atom not in opened)
+            raise SizeNeeded("graph", message, walk.open_axes[opened[0]], fixed)
+        raise ModelError("graph", message)
     if atoms and walk.one_step:
         raise ModelError(
             walk.one_step, f"reads a sequence of one step, the others have {atoms[0].size} steps"
@@ -55,8 +65,8 @@ def feature_count(walk: Walk, view: View) -> int:
     """Features of an input: the size of its feature axis, 1 where it has none."""
     if view.grid:
         return size_of(walk.pieces(view.grid))
-    parts = [p for axis in view.axes for atom in axis for p in walk.parts(atom)]
-    return next((p.size for p in parts if walk.roles.get(p) == "feature"), 1)
+    parts = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
+    return size_of(tuple(p for p in parts if walk.roles.get(p) == "feature"))
 
 
 def _role(walk: Walk, label: str, atom: Atom) -> str:

@@ -36,7 +36,8 @@ from lstm_edge.frontend.model.states import (
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
 from lstm_edge.frontend.step.repetition import Repetition
-from lstm_edge.ir.model import Layer, Model, Port, operands_of, results_of
+from lstm_edge.ir.model import Model, Port
+from lstm_edge.layers.embedding import is_embedding
 
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""
@@ -50,7 +51,6 @@ class Graph:
     constants: Mapping[str, npt.NDArray[Any]]
     inputs: tuple[ValueInfoProto, ...]
     outputs: tuple[str, ...]
-    opset: int
     sha256: str
     warnings: tuple[str, ...] = ()
     repetitions: tuple[Repetition, ...] = ()
@@ -72,7 +72,6 @@ def graph_of(file: OnnxFile) -> Graph:
         constants=constants,
         inputs=tuple(i for i in graph.input if i.name not in stored),
         outputs=tuple(o.name for o in graph.output),
-        opset=file.opset,
         sha256=file.sha256,
         warnings=file.warnings,
         repetitions=file.repetitions,
@@ -107,6 +106,7 @@ def _bind_inputs(
     graph: Graph, walk: Walk, sizes: Mapping[tuple[str, int], int], stand_ins: tuple[int, ...]
 ) -> None:
     known_names: dict[str, int] = {}
+    symbols = _symbols(graph, walk)
     for value in graph.inputs:
         kind = value.type.tensor_type.elem_type
         known = kind == TensorProto.FLOAT or kind in INTEGERS
@@ -121,12 +121,28 @@ def _bind_inputs(
             size = sizes.get((value.name, k), dim.dim_value)
             opened = size < 1
             if opened:
-                key = dim.dim_param or f"{value.name} {k}"
+                key = symbols[value.name, k]
                 at = known_names.setdefault(key, len(known_names))
                 size = stand_ins[at % len(stand_ins)]
             axes.append(_input_axis(walk, value.name, k, size, opened))
         shown = integers(kind) if kind in INTEGERS else None
-        walk.values[value.name] = View(walk.draft.input(None), tuple(axes), ids=shown)
+        tensor = walk.draft.input(None)
+        if shown is not None:
+            walk.kinds[tensor] = INTEGERS[kind]
+        walk.values[value.name] = View(tensor, tuple(axes), ids=shown)
+
+
+def _symbols(graph: Graph, walk: Walk) -> dict[tuple[str, int], str]:
+    """(input, axis) -> the name of its size, one for all axes that an earlier visit found alike."""
+    symbols = {
+        (value.name, k): dim.dim_param or f"{value.name} {k}"
+        for value in graph.inputs
+        for k, dim in enumerate(value.type.tensor_type.shape.dim)
+    }
+    for first, other in walk.alike_sizes:
+        old, new = symbols[other], symbols[first]
+        symbols = {place: new if name == old else name for place, name in symbols.items()}
+    return symbols
 
 
 def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
@@ -136,6 +152,8 @@ def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
         return ()
     atom = Atom(f"{name} {k}", size, opened)
     walk.input_atoms.add(atom)
+    if atom.name in walk.told:
+        walk.roles[atom] = walk.told[atom.name]
     if opened:
         walk.open_axes[atom] = (name, k)
     return (atom,)
@@ -148,9 +166,11 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
     present = [v for v in inputs if v is not None]
     plain = proto.domain in ("", "ai.onnx") and proto.op_type in FOLDABLE
     shape_only = proto.op_type in SHAPE_ONLY and isinstance(inputs[0], View)
-    if plain and (shape_only or len(known) == len(present)):
+    if proto.op_type == "Identity" and plain and len(known) == 1:
+        results: list[Value] = [known[0]]
+    elif plain and (shape_only or len(known) == len(present)):
         arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
-        results: list[Value] = list(fold(label, proto, arrays, walk.opset))  # type: ignore[arg-type]
+        results = list(fold(label, proto, arrays))  # type: ignore[arg-type]
     elif len(known) == len(present) and not _captures_data(walk, proto):
         raise unsupported(label, proto.op_type, proto.domain)
     else:
@@ -161,7 +181,6 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
             tuple(proto.input),
             tuple(proto.output),
             attributes_of(proto),
-            walk.opset,
         )
         results = run_node(walk, node, proto.domain)
     names = (
@@ -227,6 +246,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
             *graph.warnings,
             *_unused(name for name in views if name not in used),
             *_batch(walk),
+            *_in_step(walk),
             *walk.warnings,
         ],
         (state_ins, state_outs),
@@ -252,8 +272,8 @@ def _read(walk: Walk, outputs: set[str]) -> set[str]:
     """Tensors that the outputs are computed from, directly or not."""
     read = outputs | {given.result for given in walk.given_states}
     for node in reversed(walk.draft.nodes):
-        if read.intersection(results_of(node)):
-            read.update(operands_of(node))
+        if read.intersection(node.makes):
+            read.update(node.reads)
     return read
 
 
@@ -268,12 +288,10 @@ def _check_state_only(name: str, view: View, read: set[str]) -> None:
 def _limit(walk: Walk, label: str, view: View) -> int:
     """The limit of an input of integers, 0 for real numbers; refuses one that is both."""
     limit = walk.limits.get(view.tensor, 0)
-    readers = [n for n in walk.draft.nodes if view.tensor in operands_of(n)]
-    looked_up = [
-        isinstance(n, Layer)
-        and (n.cell.name == "embedding" or n.inputs.get("length") == view.tensor)
-        for n in readers
-    ]
+    readers = [n for n in walk.draft.nodes if view.tensor in n.reads]
+    looked_up = [is_embedding(n) or n.inputs.get("length") == view.tensor for n in readers]
+    if (limit or view.ids is not None) and view.tensor in walk.real and not any(looked_up):
+        return 0
     if (limit or view.ids is not None) and not all(looked_up):
         other = readers[looked_up.index(False)]
         raise ModelError(
@@ -288,6 +306,17 @@ def _unused(names: Any) -> list[str]:
         f"input {name!r} has no influence on any output and was left out; correct the model where "
         "it should have one, and export it again"
         for name in names
+    ]
+
+
+def _in_step(walk: Walk) -> list[str]:
+    """A warning of sequences that the file lets differ in length."""
+    timed = {place for atom, place in walk.open_axes.items() if walk.roles.get(atom) == "time"}
+    return [
+        f"inputs {first[0]!r} and {other[0]!r} are sequences whose lengths the file calls by two "
+        "names; they run in step here: give both the same number of steps"
+        for first, other in walk.alike_sizes
+        if {first, other} <= timed
     ]
 
 

@@ -13,6 +13,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, atom_axis, size_of
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.onnx.file import check_finite
+from lstm_edge.frontend.step.repetition import Repetition
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -39,6 +40,23 @@ class SizeNeeded(ModelError):
         self.size = size
 
 
+class SameSize(ModelError):
+    """Two axes that the file leaves open under different names have one size: start again so."""
+
+    def __init__(self, node: str, message: str, axes: tuple[tuple[str, int], ...]) -> None:
+        super().__init__(node, message)
+        self.axes = axes
+
+
+class RoleNeeded(ModelError):
+    """An axis was taken for something else than it turns out to be: start again with its role."""
+
+    def __init__(self, node: str, message: str, atom: str, role: str) -> None:
+        super().__init__(node, message)
+        self.atom = atom
+        self.role = role
+
+
 @dataclass(frozen=True)
 class OnnxNode:
     """A node with the values of its inputs (None: absent) and its attributes as Python values.
@@ -52,7 +70,6 @@ class OnnxNode:
     input_names: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
-    opset: int
 
     def view(self, k: int) -> View:
         """Input `k`, which must be data that the model computes."""
@@ -135,10 +152,13 @@ class Walk:
     after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
     tensor of integers -> the axis that counts those of one step. derived: time axes of
     which the length follows from that of an input. settled: (tensor, scale, offset) -> the result
-    of the layer that computes these. repetitions: the steps of nodes `Repeat`.
+    of the layer that computes these. guessed: atoms of which the role is the usual one, until an
+    operator tells; told: names of atoms -> roles that an earlier visit found out. kinds: inputs of
+    integers -> their type in the file; real: those of which the integers are data. alike_sizes:
+    pairs of (input, axis) of one size, whatever the file calls it, that an earlier visit found.
+    repetitions: the steps of nodes `Repeat`.
     """
 
-    opset: int
     draft: Draft = field(default_factory=Draft)
     values: dict[str, Value] = field(default_factory=dict)
     roles: dict[Atom, str] = field(default_factory=dict)
@@ -156,6 +176,11 @@ class Walk:
     columns: dict[str, Axis] = field(default_factory=dict)
     settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
     repetitions: tuple[Repetition, ...] = ()
+    guessed: set[Atom] = field(default_factory=set)
+    kinds: dict[str, type[Any]] = field(default_factory=dict)
+    real: set[str] = field(default_factory=set)
+    alike_sizes: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     count: int = 0
@@ -168,8 +193,11 @@ class Walk:
         return axis
 
     def assign(self, node: OnnxNode, axis: Axis, role: str) -> None:
-        """Record that `node` uses an axis as time, batch or features; refuses contradictions."""
-        if len(axis) > 1:
+        """Record that `node` uses an axis as time, batch or features; refuses contradictions.
+
+        Features may be numbered by several atoms, which a Reshape merged.
+        """
+        if len(axis) > 1 and (role != "feature" or any(atom.open for atom in axis)):
             raise ModelError(
                 node.label,
                 f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
@@ -178,30 +206,34 @@ class Walk:
         for atom in axis:
             known = self.roles.setdefault(atom, role)
             if known != role:
-                raise ModelError(
-                    node.label,
-                    f"uses the model's {known} axis (of {atom.size}) as its {role} axis; not "
-                    "supported: is a transpose missing, or batch_first wrong?",
+                message = (
+                    f"uses the model's {known} axis (of {'any size' if atom.open else atom.size}) "
+                    f"as its {role} axis; not supported: is a transpose missing, or batch_first "
+                    "wrong?"
                 )
+                if atom in self.guessed:
+                    raise RoleNeeded(node.label, message, atom.name, role)
+                raise ModelError(node.label, message)
 
     def role(self, axis: Axis) -> str:
         """The role of an axis, "" for one of size 1, of several atoms, or not known yet."""
         return self.roles.get(axis[0], "") if len(axis) == 1 else ""
 
     def cut(self, cut: Cut) -> bool:
-        """Split an input's atom where no operator has used it yet, or one that counts layers.
+        """Split an input's atom where no operator has used it yet, or one that counts layers or
+        features.
 
         Tells whether that could be done.
         """
         atom, outer = cut.atom, cut.outer
-        layers = self.roles.get(atom) == "layer"
-        untouched = atom in self.input_atoms and atom not in self.roles
-        if not layers and (not untouched or atom in self.open_axes):
+        role = self.roles.get(atom)
+        untouched = atom in self.input_atoms and role is None
+        if role not in ("layer", "feature") and (not untouched or atom in self.open_axes):
             return False
         parts = (Atom(f"{atom.name}a", outer), Atom(f"{atom.name}b", atom.size // outer))
         self.cuts[atom] = parts
-        if layers:
-            self.roles.update(dict.fromkeys(parts, "layer"))
+        if role is not None:
+            self.roles.update(dict.fromkeys(parts, role))
         else:
             self.input_atoms |= set(parts)
         return True
@@ -222,6 +254,6 @@ class Walk:
 
     def need_size(self, node: OnnxNode, axis: Axis, size: int, message: str) -> ModelError:
         """The error of an axis that should be `size`: curable where the file leaves it open."""
-        if len(axis) == 1 and axis[0] in self.open_axes:
+        if len(axis) == 1 and axis[0] in self.open_axes and axis[0].size != size:
             return SizeNeeded(node.label, message, self.open_axes[axis[0]], size)
         return ModelError(node.label, message)

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import onnx
 from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 
-from lstm_edge.errors import ModelError
+from lstm_edge.errors import ModelError, first_line
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, byte_size, embed
+from lstm_edge.frontend.onnx.modern import modernize
 from lstm_edge.frontend.step.repetition import Repetition
 
 OLDEST_OPSET = 7
@@ -48,13 +49,12 @@ _RAW_TYPES = frozenset(
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A graph that passed onnx's checker, its operator set and the digest of all its files.
+    """A graph that passed onnx's checker, its nodes in their newest form; a digest of all files.
 
     repetitions: steps that nodes `Repeat` do, which rewrites put in.
     """
 
     graph: GraphProto
-    opset: int
     sha256: str
     warnings: tuple[str, ...] = ()
     repetitions: tuple[Repetition, ...] = ()
@@ -77,13 +77,8 @@ def read_onnx(path: Path) -> OnnxFile:
     opset = _opset(path, model)
     _check_sparse(model.graph)
     _check(path, model)
-    return OnnxFile(model.graph, opset, files.sha256(content))
-
-
-def first_line(error: Exception) -> str:
-    """The first line with text of an exception of another library."""
-    lines = (line.strip() for line in str(error).splitlines())
-    return next((line for line in lines if line), type(error).__name__)[:200]
+    modernize(model.graph, opset)
+    return OnnxFile(model.graph, files.sha256(content))
 
 
 def _parse(path: Path, content: bytes) -> ModelProto:

@@ -7,17 +7,18 @@ be treated row by row; the model is one row of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.visit import Graph, graph_of, visit
-from lstm_edge.frontend.model.walk import SizeNeeded, Walk
-from lstm_edge.frontend.onnx.file import read_onnx
+from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
+from lstm_edge.frontend.onnx.file import OnnxFile, read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
-from lstm_edge.ir.model import Concat, DenseOverTime, FirstStep, LastStep, Model, Node, Port, Slice
+from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Work
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
@@ -31,14 +32,19 @@ Sizes = dict[tuple[str, int], int]
 
 def load_onnx(path: Path, steps: int | None) -> Model:
     """Read an ONNX file; see `frontend.load`. The model has no name yet."""
-    graph = graph_of(rewrite(read_onnx(path)))
+    return model_of(path.name, read_onnx(path), steps)
+
+
+def model_of(name: str, file: OnnxFile, steps: int | None) -> Model:
+    """The model of a graph, which messages call `name`."""
+    graph = graph_of(rewrite(file))
     sizes: Sizes = {}
     model, walk = _solve(graph, sizes, steps, STAND_INS[0])
     if walk.open_axes:
         other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1])
         if _fingerprint(model) != _fingerprint(other):
             raise ModelError(
-                path.name, "computes something else for each sequence length; fix it with --steps"
+                name, "computes something else for each sequence length; fix it with --steps"
             )
     if steps is None or steps == model.steps:
         return model
@@ -55,17 +61,45 @@ def _solve(
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
+    told: dict[str, str] = {}
+    alike: list[tuple[tuple[str, int], ...]] = []
     while True:
-        walk = Walk(graph.opset)
+        walk = Walk()
+        walk.told.update(told)
+        walk.alike_sizes.extend(alike)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:
             if error.axis in sizes:
-                raise
+                raise _without_stand_ins(walk, error) from error
             sizes[error.axis] = error.size
-        except ModelError:
+        except SameSize as error:
+            alike.append(error.axes)
+        except RoleNeeded as error:
+            if error.atom in told:
+                raise _without_stand_ins(walk, error) from error
+            told[error.atom] = error.role
+        except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
-                raise
+                raise _without_stand_ins(walk, error) from error
+
+
+def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:
+    """The error with ? where it shows a size that the file leaves open: the numbers in their place
+    are primes that no file has.
+    """
+    primes = [atom.size for atom in walk.open_axes]
+
+    def shown(found: re.Match[str]) -> str:
+        number, marks = int(found[0]), []
+        for prime in primes:
+            if number and number % prime == 0:
+                marks.append("?")
+                number //= prime
+        return " * ".join([*marks, *([str(number)] if number != 1 or not marks else [])])
+
+    message = str(error).removeprefix(f"{error.node}: ")
+    return ModelError(error.node, re.sub(r"(?<![\w.'])\d{4,}(?![\w.'])", shown, message))
 
 
 def _choose(walk: Walk, sizes: Sizes, role: str, size: int | None) -> bool:
@@ -143,12 +177,18 @@ def _fingerprint(model: Model) -> object:
     )
 
 
-def _node_fingerprint(node: Node) -> object:
-    if isinstance(node, LastStep | FirstStep | Concat | Slice):
-        return node
-    if isinstance(node, DenseOverTime):
-        return (node.name, node.input, node.output, node.weights.tobytes(), node.bias.tobytes())
-    arrays = [(k, a.shape, a.tobytes()) for k, a in (*node.params.items(), *node.initial.items())]
-    equations = [(e.kind, e.name, e.value) for e in walk_expressions(*node.cell.results.values())]
-    names = (dict(node.inputs), dict(node.outputs))
-    return (node.name, node.cell.name, node.reverse, node.window, equations, names, arrays)
+def _node_fingerprint(node: Node[Work]) -> object:
+    return (node.name, dict(node.inputs), dict(node.outputs), _work_fingerprint(node.op))
+
+
+def _work_fingerprint(op: Work) -> object:
+    match op:
+        case DenseOverTime(weights, bias):
+            return (weights.shape, weights.tobytes(), bias.tobytes())
+        case Layer(cell, params, initial):
+            arrays = [(k, a.shape, a.tobytes()) for k, a in (*params.items(), *initial.items())]
+            equations = [
+                (e.kind, e.name, e.value) for e in walk_expressions(*cell.results.values())
+            ]
+            return (cell.name, op.reverse, op.window, dict(op.units), equations, arrays)
+    return op

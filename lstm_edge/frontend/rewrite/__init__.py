@@ -27,13 +27,13 @@ REWRITES: tuple[Callable[[Sketch], None], ...] = (
     read_halves,
     read_quantized,
     unsort_batch,
+    single_steps,
     roll_up,
     unrolled,
     layer_norm,
     pads,
     joined_inputs,
     refuse_shared_states,
-    single_steps,
     lists_of_steps,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""

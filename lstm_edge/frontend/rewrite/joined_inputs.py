@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 from onnx import NodeProto
 
-from lstm_edge.frontend.graph.node import attributes_of, label_of
+from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
@@ -52,7 +52,7 @@ def _made_of_parts(
     sizes = [shape[axis] for shape in known if axis is not None]
     counts = [size for size in sizes if isinstance(size, int)]
     taken = _places(scope, node, axis, sum(counts)) if axis is not None else None
-    if taken is None or axis is None or len(counts) < len(shapes) or sketch.opset < 10:
+    if taken is None or axis is None or len(counts) < len(shapes):
         return None
     patch = Patch(sketch, label_of(node))
     for output, (begin, end) in zip(node.output, taken, strict=True):
@@ -89,9 +89,8 @@ def _places(scope: Scope, node: NodeProto, axis: int, size: int) -> list[tuple[i
 
 def _split_sizes(scope: Scope, node: NodeProto, size: int) -> list[int] | None:
     """The sizes of a Split's outputs, given or equal."""
-    sizes = attributes_of(node).get("split")
-    if scope.opset >= 13 and len(node.input) > 1 and node.input[1]:
-        sizes = scope.integers(node.input[1])
+    given = len(node.input) > 1 and node.input[1]
+    sizes = scope.integers(node.input[1]) if given else None
     count = len(node.output)
     if sizes is None and size % count == 0:
         return [size // count] * count

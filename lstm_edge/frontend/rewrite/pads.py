@@ -88,7 +88,7 @@ def _order(sketch: Sketch, node: NodeProto, rank: int) -> list[int] | None:
     if node.op_type == "Transpose":
         order = [int(k) for k in given.get("perm", range(rank)[::-1])]
         return order if sorted(order) == list(range(rank)) else None
-    axes = given.get("axes") if sketch.opset < 13 else _integers(sketch, node, 1)
+    axes = _integers(sketch, node, 1)
     if not axes or any(not -rank - len(axes) <= k < rank + len(axes) for k in axes):
         return None
     new = {k % (rank + len(axes)) for k in axes}
@@ -101,16 +101,12 @@ def _zeros(sketch: Sketch, node: NodeProto) -> tuple[list[int], list[int]] | Non
     given = attributes_of(node)
     if given.get("mode", "constant") != "constant":
         return None
-    if sketch.opset < 11:
-        both = given.get("pads", given.get("paddings"))
-        value = given.get("value", 0.0)
-    else:
-        both = _integers(sketch, node, 1)
-        filled = node.input[2] if len(node.input) > 2 else ""
-        array = sketch.constant(filled) if filled else None
-        value = 0.0 if not filled else None if array is None or array.size != 1 else array.item()
-        if len(node.input) > 3 and node.input[3]:
-            return None  # some axes only: how many there are is not known here
+    both = _integers(sketch, node, 1)
+    filled = node.input[2] if len(node.input) > 2 else ""
+    array = sketch.constant(filled) if filled else None
+    value = 0.0 if not filled else None if array is None or array.size != 1 else array.item()
+    if len(node.input) > 3 and node.input[3]:
+        return None  # some axes only: how many there are is not known here
     if not both or len(both) % 2 or min(both) < 0 or value != 0.0:
         return None
     half = len(both) // 2

@@ -10,6 +10,9 @@ from onnx import NodeProto, TensorProto, helper
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.sketch import Sketch
 
+_SAME = ("Cast", "Identity", "Reshape", "Flatten", "Squeeze")
+"""Operators that leave a vector of integers what it is."""
+
 
 def unsort_batch(sketch: Sketch) -> None:
     """Leave out each TopK of all lengths, and the Gathers by its indices or by their inverse."""
@@ -24,7 +27,7 @@ def unsort_batch(sketch: Sketch) -> None:
 def _sorts_lengths(sketch: Sketch, node: NodeProto) -> bool:
     """Whether all of an input of integers, one for each row, is sorted."""
     name = node.input[0]
-    while (maker := sketch.producer(name)) is not None and maker.op_type in ("Cast", "Identity"):
+    while (maker := sketch.producer(name)) is not None and maker.op_type in _SAME:
         name = maker.input[0]
     given = next((i for i in sketch.inputs if i.name == name), None)
     kinds = (TensorProto.INT32, TensorProto.INT64)
@@ -67,7 +70,7 @@ def _gathers(sketch: Sketch, indices: str) -> list[NodeProto] | None:
         return None
     for user in sketch.users(indices):
         if user.op_type == "Gather" and user.input[1] == indices:
-            if sketch.constant(user.input[0]) is not None or user.input[0] == indices:
+            if user.input[0] == indices or not _has_equal_rows(sketch, user):
                 return None
             found.append(user)
             continue
@@ -79,6 +82,16 @@ def _gathers(sketch: Sketch, indices: str) -> list[NodeProto] | None:
             return None
         found += more
     return found
+
+
+def _has_equal_rows(sketch: Sketch, gather: NodeProto) -> bool:
+    """False for a table that is looked up: a constant of which the order of rows matters."""
+    table = sketch.constant(gather.input[0])
+    if table is None:
+        return True
+    axis = attributes_of(gather).get("axis", 0)
+    fits = -table.ndim <= axis < table.ndim and table.size > 0
+    return fits and bool((table == table.take([0], axis=axis)).all())
 
 
 def _inverts(sketch: Sketch, node: NodeProto, indices: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from onnx import NodeProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.node import label_of
+from lstm_edge.frontend.graph.node import is_labelled, label_of
 from lstm_edge.frontend.graph.sketch import Sketch, needed
 
 Source = tuple[object, ...]
@@ -26,6 +26,8 @@ def refuse_shared_states(sketch: Sketch) -> None:
     inputs = {value.name: value for value in sketch.inputs}
     for node in sketch.nodes:
         if node.op_type != "LSTM" or len(node.input) < 7 or not all(node.input[5:7]):
+            continue
+        if is_labelled(node):  # no exporter between: Keras' own file says so
             continue
         states = [_source(sketch, name, makers) for name in node.input[5:7]]
         root = str(states[0][-1])

@@ -215,6 +215,19 @@ def comparison(turned: bool, equal: bool) -> Callable[[Call], list[Value]]:
     return run
 
 
+def both(call: Call) -> list[Value]:
+    """And: all are true."""
+    found = product(call)[0]
+    assert isinstance(found, Symbols)
+    return [Comparison(found, call.leaves.lift(0.5))]
+
+
+def either(call: Call) -> list[Value]:
+    """Or: the larger is true."""
+    found = call.leaves.each(LARGER, call.symbols(0), call.symbols(1))
+    return [Comparison(found, call.leaves.lift(0.5))]
+
+
 def negation(call: Call) -> list[Value]:
     """Not of a comparison."""
     found = call.args[0]

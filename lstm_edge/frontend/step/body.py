@@ -59,10 +59,9 @@ class Body:
         graph: GraphProto,
         outer: Callable[[str], Value | None],
         step_of: StepOf,
-        opset: int,
         leaves: Leaves,
     ) -> None:
-        self.leaves, self.opset, self.outer, self.step_of = leaves, opset, outer, step_of
+        self.leaves, self.outer, self.step_of = leaves, outer, step_of
         self.makers = {name: node for node in graph.node for name in node.output if name}
         self.values: dict[str, Value] = {t.name: tensor_value(t) for t in graph.initializer}
 
@@ -112,7 +111,7 @@ class Body:
         if any(isinstance(a, Counted) for a in args):
             return [self._counted(node, label, args)]
         plain = [a for a in args if not isinstance(a, View | Counted)]
-        return read_node(self.leaves, node, plain, self.opset)
+        return read_node(self.leaves, node, plain)
 
     def _of_sequence(self, node: NodeProto, label: str, args: Sequence[Value | None]) -> Value:
         """A shape, or one step of a sequence from outside."""
@@ -158,5 +157,5 @@ class Body:
         results = []
         for k in range(steps):
             now = [a.numbers[k] if isinstance(a, Counted) else a for a in args]
-            results.append(fold(label, node, now, self.opset)[0])  # type: ignore[arg-type]
+            results.append(fold(label, node, now)[0])  # type: ignore[arg-type]
         return Counted(np.stack(results))

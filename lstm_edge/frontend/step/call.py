@@ -49,7 +49,6 @@ class Call:
     label: str
     args: tuple[Value | None, ...]
     given: Mapping[str, Any]
-    opset: int
 
     def refuse(self, why: str) -> ModelError:
         """The error of a node that does what no cell can."""
@@ -60,11 +59,15 @@ class Call:
         return k < len(self.args) and self.args[k] is not None
 
     def symbols(self, k: int) -> Symbols:
-        """Input `k` as symbols."""
+        """Input `k` as symbols; what is true or false as 1 or 0."""
         value = self.args[k]
-        if isinstance(value, Comparison) or value is None:
-            raise self.refuse(f"its input {k} is no tensor of numbers")
-        return self.leaves.lift(value)
+        if value is None:
+            raise self.refuse(f"has no input {k}")
+        if not isinstance(value, Comparison):
+            return self.leaves.lift(value)
+        ends = (0.0, 1.0) if value.equal else (1.0, 0.0)
+        pair = (value.b, value.a) if value.equal else (value.a, value.b)
+        return self.leaves.each(SELECT, *pair, *ends)
 
     def is_data(self, k: int) -> bool:
         """True where input `k` is not known."""
@@ -85,4 +88,4 @@ class Call:
         """What the node makes of numbers in the place of its first inputs."""
         arrays = [np.asarray(n, np.float32) for n in numbers]
         rest = [a if isinstance(a, np.ndarray) else None for a in self.args[len(arrays) :]]
-        return fold(self.label, self.node, [*arrays, *rest], self.opset)[0]
+        return fold(self.label, self.node, [*arrays, *rest])[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from onnx import NodeProto
 
 from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.clock import BACKWARD
@@ -16,6 +17,16 @@ from lstm_edge.frontend.step.repeat import Body, Classes, body_of
 from lstm_edge.frontend.step.repetition import RepeatedState
 from lstm_edge.frontend.step.symbols import Symbols, vector
 from lstm_edge.frontend.step.trace import Proof, Trace
+
+
+HEADS = frozenset(
+    (
+        *("Gemm", "MatMul", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization"),
+        *("Sigmoid", "Tanh", "Relu", "LeakyRelu", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
+        *("Identity", "Dropout"),
+    )
+)
+"""Operators that the graph around may do with the result of the last step."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +94,30 @@ class Finder:
         while waiting:
             name = waiting.pop()
             value = region.values[name]
+            data = [i for i in makers[name].input if i in makers]
             if isinstance(value, Symbols):
                 if self._is_moved(value):
                     continue
                 end = self._end(name, value)
+                if end is None and not self._goes_outside(makers[name], data):
+                    end = self._last(name, value)
                 if end is not None:
                     found.append(end)
                     continue
-            inputs = [i for i in makers[name].input if i in makers and i not in seen]
-            waiting += inputs
-            seen.update(inputs)
+            waiting += [i for i in data if i not in seen]
+            seen.update(data)
         return found
+
+    def _goes_outside(self, node: NodeProto, data: Sequence[str]) -> bool:
+        """True for what is done with one vector of a step as well as with any other vector."""
+        return node.op_type in HEADS and len(data) == 1
+
+    def _last(self, name: str, value: Symbols) -> End | None:
+        """What is computed after the last step, once, of anything that steps know."""
+        when = [self.time[int(i)] for i in np.unique(value.leaf)]
+        if max(when) < self.last or min(when) < -1:
+            return None
+        return End(name, Parts(None, [self.last], [value]), value)
 
     def _is_moved(self, value: Symbols) -> bool:
         """True for steps of the input itself, which the graph may read as it is."""

@@ -158,6 +158,7 @@ class _Cut:
         """What a state is after the step."""
         after = self.after[k]
         rooted = len(after) == 1 and self.order.roots.get(after[0][0]) == k
+        rooted = rooted and after[0][0] not in self.inputs
         return self._value(after[0][0]) if rooted else f"state {k}"
 
     # what runs after
@@ -166,6 +167,10 @@ class _Cut:
         outputs: list[tuple[str, ...]] = []
         heads: list[_Head] = []
         for k, want in enumerate(wanted):
+            states = self._shown(want.numbers.flat())
+            if states:
+                outputs.append(tuple(map(self._state_value, states)))
+                continue
             parts = tuple(selections(want.numbers))
             plain = len(parts) <= MOST_PARTS and all(map(self.leaves.is_whole, parts))
             plain = plain and not any(map(self.leaves.is_constant, parts))
@@ -189,6 +194,21 @@ class _Cut:
                 heads.append(_Head(targets, want.last, inside))
         return outputs, heads
 
+    def _shown(self, numbers: Symbols) -> list[int]:
+        """The states that numbers are after the step, end to end; none where they are others."""
+        found, at = [], 0
+        flats = [s.after.flat() for s in self.states]
+        while at < numbers.size:
+            for k, flat in enumerate(flats):
+                own = Symbols(numbers.leaf[at : at + flat.size], numbers.unit[at : at + flat.size])
+                if own.same_as(flat):
+                    found.append(k)
+                    at += flat.size
+                    break
+            else:
+                return []
+        return found
+
     def _free(self, leaf: int) -> bool:
         return self.order.is_free(leaf) and leaf not in self.inputs
 
@@ -204,15 +224,15 @@ class _Cut:
         parts = [p for parts in head.targets.values() for p in parts]
         outside, _ = self.order.boundary(parts, self._free)
         self._ask(outside)
-        return self._layer("head", outside, {v: (v, p) for v, p in head.targets.items()}, ())
+        return self._layer("head", outside, _numbered(head.targets), ())
 
     def _before(self, targets: Sequence[int]) -> StepLayer:
         """What states need and no state is in."""
         parts = [self._all(leaf) for leaf in targets]
         outside, _ = self.order.boundary(parts, self._free)
         self._ask(outside)
-        named = {self._value(part[0]): (self._value(part[0]), (part,)) for part in parts}
-        return self._layer("before", outside, named, ())
+        named = {self._value(part[0]): (part,) for part in parts}
+        return self._layer("before", outside, _numbered(named), ())
 
     def _all(self, leaf: int) -> Selection:
         return leaf, np.arange(self.leaves[leaf].size)
@@ -225,9 +245,7 @@ class _Cut:
         roots = {after[0][0] for k in own if len(after := self.after[k]) == 1}
         more = [leaf for leaf in self.asked[group] if leaf not in roots]
         named = {self.states[k].name: (self._state_value(k), self.after[k]) for k in own}
-        for count, leaf in enumerate(more):
-            name = "y" if count == 0 else f"y{count + 1}"
-            named[name] = (self._value(leaf), (self._all(leaf),))
+        named |= _numbered({self._value(leaf): (self._all(leaf),) for leaf in more})
         parts = [p for _, selected in named.values() for p in selected]
         mine = {self.states[k].before for k in own}
 
@@ -280,6 +298,14 @@ class _Cut:
             {calls[self.states[k].name]: self.states[k].initial for k in states},
             {calls[r]: sum(len(u) for _, u in parts) for r, (_, parts) in named.items()},
         )
+
+
+def _numbered(
+    targets: Mapping[str, tuple[Selection, ...]],
+) -> dict[str, tuple[str, tuple[Selection, ...]]]:
+    """Results y, y2 ... of values."""
+    names = (f"y{k if k > 1 else ''}" for k in range(1, len(targets) + 1))
+    return dict(zip(names, targets.items(), strict=True))
 
 
 def _joined(heads: Sequence[_Head]) -> list[_Head]:

@@ -50,7 +50,7 @@ class _Reader:
 
     def body(self) -> Body:
         """The body with nothing read yet."""
-        return Body(self.graph, self._outer, self._step, self.walk.opset, self.rolling.leaves)
+        return Body(self.graph, self._outer, self._step, self.rolling.leaves)
 
     def _outer(self, name: str) -> StepValue | None:
         if name in self.sequences:
@@ -160,7 +160,7 @@ def step(walk: Walk, node: OnnxNode) -> list[Value]:
         view = node.view(k)
         reader.rolling.one_row(view.axes)
         states.append(StateIn(node.input_names[k], view, before.name, name, shown=True))
-    wanted = [Out(o.name, True) for o in graph.output]
+    wanted = [Out(o.name, False) for o in graph.output]
     return reader.run({}, states, wanted)
 
 

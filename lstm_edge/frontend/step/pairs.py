@@ -35,20 +35,36 @@ def state_pairs(
     """
     sizes = {value.name: _sizes(value) for value in (*inputs, *outputs)}
     found = _checked(inputs, outputs, sizes, asked)
-    free_in = [i.name for i in inputs if i.name not in asked]
-    free_out = [o.name for o in outputs if o.name not in found.values()]
-    by_name = {
-        i: [o for o in free_out if _alike(i, o) and sizes[i] == sizes[o] and i in reached[o]]
-        for i in free_in
-    }
-    for i, candidates in by_name.items():
-        rivals = [j for j, others in by_name.items() if set(others) & set(candidates)]
-        if len(candidates) == 1 and rivals == [i]:
-            found[i] = candidates[0]
-    if found or (not asked and any(by_name.values())):
-        _ask_for(inputs, found, by_name, sizes)
+    names_in = [i.name for i in inputs if i.name not in asked]
+    for ends in (False, True):
+        fits = {
+            i: [
+                o.name
+                for o in outputs
+                if o.name not in found.values() and sizes[i] == sizes[o.name]
+                if i in reached[o.name] and _alike(i, o.name, ends)
+            ]
+            for i in names_in
+            if i not in found
+        }
+        for i, candidates in fits.items():
+            rivals = [j for j, others in fits.items() if set(others) & set(candidates)]
+            if len(candidates) == 1 and rivals == [i]:
+                found[i] = candidates[0]
+            elif candidates:
+                raise _ambiguous(i, candidates)
+    if found or asked:
         return found
-    return {} if asked else _by_shape(free_in, free_out, sizes, reached)
+    return _by_shape(names_in, [o.name for o in outputs], sizes, reached)
+
+
+def _ambiguous(before: str, candidates: Sequence[str]) -> ModelError:
+    """Names that fit in several ways."""
+    return ModelError(
+        f"input {before!r}",
+        f"may be a state whose next value is {' or '.join(repr(o) for o in candidates)}; say which "
+        f"with --state-pair {before}={candidates[0]}, or --state-pair {before}= if it is data",
+    )
 
 
 def _sizes(value: ValueInfoProto) -> Sizes:
@@ -80,7 +96,7 @@ def _checked(
             )
         if o in found.values():
             raise ModelError(f"state pair {i}={o}", f"output {o!r} is paired twice")
-        if _fixed(sizes[i]) != _fixed(sizes[o]) and sizes[o]:
+        if sizes[i] != sizes[o] and sizes[o]:
             raise ModelError(
                 f"state pair {i}={o}",
                 f"input {i!r} is {list(sizes[i])} and output {o!r} is {list(sizes[o])}; the next "
@@ -88,10 +104,6 @@ def _checked(
             )
         found[i] = o
     return found
-
-
-def _fixed(sizes: Sizes) -> tuple[int | str, ...]:
-    return tuple(sizes)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -110,31 +122,15 @@ def _stems(name: str, marks: tuple[str, ...], ends: tuple[str, ...]) -> set[str]
     return found
 
 
-def _alike(before: str, after: str) -> bool:
-    """Whether names are those of one state before and after a step."""
+def _alike(before: str, after: str, ends: bool) -> bool:
+    """Whether names are those of one state before and after a step; ends: of single letters, too:
+    h0 and hn.
+    """
     if before == after:
         return False
-    first = _stems(before, _BEFORE, ("0", "x", "_t", "_tm1", "_t_1"))
-    second = _stems(after, _AFTER, ("n", "1", "y", "_t", "_t1", "_tp1", "_t_1"))
+    first = _stems(before, _BEFORE, ("0", "x", "_t", "_tm1", "_t_1") if ends else ())
+    second = _stems(after, _AFTER, ("n", "1", "y", "_t", "_t1", "_tp1", "_t_1") if ends else ())
     return bool(first & second)
-
-
-def _ask_for(
-    inputs: Sequence[ValueInfoProto],
-    found: Mapping[str, str],
-    by_name: Mapping[str, Sequence[str]],
-    sizes: Mapping[str, Sizes],
-) -> None:
-    """Refuse names that fit several ways."""
-    for i, candidates in by_name.items():
-        left = [o for o in candidates if o not in found.values()]
-        if i not in found and left:
-            raise ModelError(
-                f"input {i!r}",
-                f"may be a state whose next value is {' or '.join(repr(o) for o in candidates)}; "
-                f"say which with --state-pair {i}={candidates[0]}, or --state-pair {i}= if it is "
-                "data",
-            )
 
 
 def _by_shape(

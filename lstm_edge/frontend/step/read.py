@@ -80,6 +80,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Less": _operator(elements.comparison(turned=True, equal=False)),
     "LessOrEqual": _operator(elements.comparison(turned=True, equal=True)),
     "Not": _operator(elements.negation),
+    "And": _operator(elements.both),
+    "Or": _operator(elements.either),
     "Where": _operator(elements.where),
     "MatMul": _operator(products.matmul),
     "Gemm": _operator(products.gemm, "alpha beta transA transB"),
@@ -102,25 +104,25 @@ OPERATORS: Mapping[str, Operator] = {
 }
 """Operators that compute; those that only move numbers are in `MOVES`."""
 
-REAL = (1, 10, 11, 16)
-"""ONNX's numbers of floating-point types."""
+REAL, BOOL = (1, 10, 11, 16), 9
+"""ONNX's numbers of floating-point types, and of what is true or false."""
 
 
-def read_nodes(leaves: Leaves, nodes: Iterable[NodeProto], values: Environment, opset: int) -> None:
+def read_nodes(leaves: Leaves, nodes: Iterable[NodeProto], values: Environment) -> None:
     """Add what each node computes to `values`, which has what the nodes read.
 
     Raises ModelError by the node's name for what no cell can do.
     """
     for node in nodes:
-        results = read_node(leaves, node, [values[i] if i else None for i in node.input], opset)
+        results = read_node(leaves, node, [values[i] if i else None for i in node.input])
         values.update((o, r) for o, r in zip(node.output, results, strict=False) if o)
 
 
-def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None], opset: int) -> list[Value]:
+def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list[Value]:
     """The results of one node, in the order of its outputs."""
     label, op = label_of(node), node.op_type
     given = attributes_of(node)
-    call = Call(leaves, node, label, tuple(args), given, opset)
+    call = Call(leaves, node, label, tuple(args), given)
     if node.domain not in ("", "ai.onnx"):
         raise call.refuse(f"operator {op} of domain {node.domain} is no part of a recurrent step")
     if op == "Shape" and isinstance(args[0], Symbols):
@@ -130,7 +132,7 @@ def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None], opset: 
         return [np.array(args[0].size, np.int64)]
     if not any(isinstance(a, Symbols | Comparison) for a in args):
         arrays = [a for a in args if not isinstance(a, Symbols | Comparison)]
-        return list(fold(label, node, arrays, opset))
+        return list(fold(label, node, arrays))
     if op == "Cast":
         return [_cast(call)]
     if op == "Pad":
@@ -145,8 +147,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None], opset: 
 
 
 def _cast(call: Call) -> Value:
-    """Between floating-point types nothing changes."""
-    if int(call.given.get("to", 1)) not in REAL or isinstance(call.args[0], Comparison):
+    """Between floating-point types nothing changes; what is true or false becomes 1 or 0."""
+    if int(call.given.get("to", 1)) == BOOL and isinstance(call.args[0], Comparison):
+        return call.args[0]
+    if int(call.given.get("to", 1)) not in REAL:
         raise call.refuse("casts numbers of a step to integers; not supported inside of a step")
     return call.symbols(0)
 

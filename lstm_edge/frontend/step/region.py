@@ -86,7 +86,7 @@ class Region:
                 return False
         count = len(self.leaves)
         try:
-            results = read_node(self.leaves, node, args, self.scope.opset)  # type: ignore[arg-type]
+            results = read_node(self.leaves, node, args)  # type: ignore[arg-type]
         except ModelError as error:
             self.refused[label_of(node)] = str(error)
             return False

@@ -18,9 +18,10 @@ from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
 
 DOMAIN = "lstm_edge"
-RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan")
+RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 PRODUCTS = ("MatMul", "Gemm")
-HEADS = (*PRODUCTS, "Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
+WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
+HEADS = ("Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
 """Operators after which what no state needs goes on outside."""
 
 
@@ -71,6 +72,11 @@ def _name(nodes: Iterable[NodeProto]) -> str:
     """What messages call the step: by its last node."""
     last = list(nodes)[-1]
     return last.name or last.output[0]
+
+
+def _is_known(node: NodeProto) -> bool:
+    """Whether an operator can be in a step."""
+    return is_standard(node) and (node.op_type in MOVES or node.op_type in OPERATORS)
 
 
 class _Graph:
@@ -127,17 +133,20 @@ class _Graph:
         nodes = {id(n): n for n in self.sketch.nodes}
         renewing = self.above(pairs.values()) & self.below(pairs)
         inside = set(renewing)
-        known, ends = set(pairs), set(pairs.values())
-        for node in self.sketch.nodes:  # what reads a state before the step is of the step
-            if known.intersection(node.input):
-                if id(node) not in renewing and node.op_type in HEADS:
-                    continue
+        known = set(pairs)
+        for node in self.sketch.nodes:  # and what is computed from these, to the next weights
+            if known.intersection(node.input) and (id(node) in renewing or not self._ends(node)):
                 inside.add(id(node))
-                known.update(o for o in node.output if o and o not in ends)
+                known.update(o for o in node.output if o)
         made = [o for key in inside for o in nodes[key].output]
         read = [i for key in inside for i in nodes[key].input]
         inside |= self.below(made) & self.above(read)
         return inside | self._feeding(inside)
+
+    def _ends(self, node: NodeProto) -> bool:
+        """True for a node that the rest of the network goes on with."""
+        product = node.op_type in PRODUCTS and node.input[1] not in self.varying
+        return product or node.op_type in HEADS or not _is_known(node)
 
     def _feeding(self, inside: set[int]) -> set[int]:
         """Nodes that only the step reads, back to the product of a matrix."""
@@ -147,8 +156,7 @@ class _Graph:
             if id(node) in depth or not is_standard(node):
                 continue
             readers = [r for o in node.output for r in self.sketch.users(o)]
-            known = node.op_type in MOVES or node.op_type in OPERATORS
-            if not known or not readers or kept.intersection(node.output):
+            if not _is_known(node) or not readers or kept.intersection(node.output):
                 continue
             if not all(id(r) in depth for r in readers):
                 continue
@@ -158,6 +166,7 @@ class _Graph:
             behind = max(
                 depth[id(r)] + (r.op_type in PRODUCTS and id(r) not in inside) for r in readers
             )
-            if behind == 0 and node.op_type not in ("Conv", "AveragePool", "GlobalAveragePool"):
-                depth[id(node)] = 0
+            near = behind == 0 and node.op_type not in WINDOWS
+            if near or node.op_type == "Concat":
+                depth[id(node)] = behind
         return set(depth) - inside

@@ -16,7 +16,6 @@ from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import (
     activation,
-    exponential_layer,
     log_softmax_layer,
     softmax_layer,
 )
@@ -38,17 +37,12 @@ def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
     return [_layer(walk, node, node.view(0), cell.name, cell)]
 
 
-def exp(walk: Walk, node: OnnxNode) -> list[Value]:
-    """exp of each number."""
-    return [_layer(walk, node, node.view(0), "exp", exponential_layer())]
-
-
 def clip(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Bounds are attributes before opset 11, then inputs; one that is huge bounds nothing."""
+    """A bound that is huge bounds nothing."""
     view = node.view(0)
     bounds: list[float | None] = []
     for k, name in enumerate(("min", "max"), start=1):
-        given = node.attributes.get(name) if node.opset < 11 else node.constant(k, name)
+        given = node.constant(k, name)
         array = np.asarray(math.inf if given is None else given, np.float64)
         if array.size != 1 or math.isnan(array.reshape(-1)[0]):
             raise ModelError(node.label, f"its {name} is not a number")
@@ -63,18 +57,13 @@ def clip(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Softmax or LogSoftmax over the features.
-
-    Before opset 13 it runs over all axes from `axis` on together, later over `axis` alone.
-    """
+    """Softmax or LogSoftmax over the features."""
     view = node.view(0)
     rank = len(view.axes)
-    axis = int(node.attributes.get("axis", 1 if node.opset < 13 else -1))
+    axis = int(node.attributes.get("axis", -1))
     if not -rank <= axis < rank:
         raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
-    first = axis % rank
-    last = rank if node.opset < 13 else first + 1
-    over = tuple(atom for one in view.axes[first:last] for atom in one)
+    over = view.axes[axis]
     features = walk.draft.size(view.tensor)
     whole = walk.pieces(over) == grid_of(walk, view)
     if not whole and (len(over) > 1 or (not over and features != 1)):

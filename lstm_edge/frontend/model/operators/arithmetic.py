@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +19,11 @@ from lstm_edge.frontend.model.operators.features import (
 )
 from lstm_edge.frontend.model.operators.linear import dense_layer
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.model import DenseOverTime, FirstStep, Floats, LastStep, Layer
-from lstm_edge.layers.elementwise import PAIRS, pair
+from lstm_edge.ir.model import DenseOverTime, Floats, is_a
+from lstm_edge.layers.dense import is_dense
+from lstm_edge.layers.elementwise import pair
+from lstm_edge.layers.embedding import is_embedding
+from lstm_edge.layers.functions import ALONE, one_number
 
 Doubles = npt.NDArray[np.float64]
 
@@ -34,35 +37,86 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     assert isinstance(view, View)
     constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
     assert constant is not None
-    number, view = _along_features(walk, node, constant, view)
-    if node.op == "Div" and (not isinstance(left, View) or not np.all(number)):
-        raise ModelError(node.label, "divides by data or by zero: not supported")
+    number, view = along_features(walk, node, constant, view)
+    if node.op == "Div" and not isinstance(left, View):
+        return [_divided(walk, node, number, view)]
+    if node.op == "Div" and not np.all(number):
+        raise ModelError(node.label, "divides by a constant that is or holds 0")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
     return [scaled(walk, node, view, scale, offset)]
 
 
+def negative(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Neg: -1 times the data."""
+    return [scaled(walk, node, node.view(0), np.full(1, -1.0), None)]
+
+
 def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     """A residual sum, a difference or a gate's product: two tensors of the same shape."""
-    if node.op.lower() not in PAIRS:
-        raise ModelError(node.label, f"{node.op} of two computed tensors is not supported")
-    rank = max(len(left.axes), len(right.axes))
+    first, second = paired(walk, node, (left, right))
+    name = {"Div": "divide"}.get(node.op, node.op.lower())
+    whole = first if walk.draft.size(first.tensor) != 1 else second
+    tensor = walk.draft.pair(
+        name, pair(name), first.tensor, second.tensor, whole.tensor, node.label
+    )
+    return replace(whole, tensor=tensor)
+
+
+def _divided(walk: Walk, node: OnnxNode, number: Doubles, view: View) -> View:
+    """A constant divided by data: their reciprocal, scaled."""
+    view = settled(walk, view, node.label)
+    cell = one_number("reciprocal", ALONE["reciprocal"])
+    made = walk.draft.layer("reciprocal", cell, view.tensor, None, {}, node.label)
+    return scaled(walk, node, replace(view, tensor=made["y"]), number, None)
+
+
+def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...]:
+    """Views of the same shape and kind, whose vectors have the same features, or one number for all
+    of them; none waits for weights.
+    """
+    rank = max(len(view.axes) for view in given)
     views = tuple(
         replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
-        for v in (left, right)
+        for v in given
     )
+    if len(views) == 1:
+        return views
     views = _one_axis_of_features(walk, views)
-    align(walk, node, views)
-    first, second = of_one_kind(walk, node, views)
+    single = [_has_one_number(walk, view) for view in views]
+    whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
+    align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
+    views = of_one_kind(walk, node, views)
+    for view, one in zip(views, single, strict=True):
+        if view is not whole[0] and not one:
+            _check_order(walk, node, whole[0], view)
+    return views
+
+
+def _has_one_number(walk: Walk, view: View) -> bool:
+    """Whether each vector of a view is one number."""
+    made = walk.draft.producer(view.tensor) is not None
+    return made and walk.draft.size(view.tensor) == 1
+
+
+def _spread(
+    walk: Walk, whole: View, views: Sequence[View], single: Sequence[bool]
+) -> Iterator[View]:
+    """Views with the axes of features of `whole` in place of axes of one number."""
+    grid = grid_of(walk, whole)
+    for view, one in zip(views, single, strict=True):
+        numbered = [bool(axis) and set(walk.pieces(axis)) <= set(grid) for axis in whole.axes]
+        axes = zip(view.axes, whole.axes, numbered, strict=True)
+        yield replace(view, axes=tuple(w if one and n and not a else a for a, w, n in axes))
+
+
+def _check_order(walk: Walk, node: OnnxNode, first: View, second: View) -> None:
     atoms, others = (walk.pieces(tuple(a for x in v.axes for a in x)) for v in (first, second))
     partner = dict(zip(atoms, others, strict=True))
     if tuple(partner.get(a) for a in grid_of(walk, first)) != grid_of(walk, second):
         raise ModelError(
             node.label,
-            f"{node.op} pairs vectors of which the features are in different orders; not supported",
+            f"{node.op} pairs vectors of which the features are in different orders; transpose one",
         )
-    name = node.op.lower()
-    tensor = walk.draft.pair(name, pair(name), first.tensor, second.tensor, node.label)
-    return replace(first, tensor=tensor)
 
 
 def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ...]:
@@ -93,7 +147,7 @@ _AFFINE: dict[tuple[str, bool], Callable[[Doubles], _Affine]] = {
 """Scale and offset of x op c, by the operator and whether x comes first."""
 
 
-def _along_features(
+def along_features(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, View]:
     """The constant as one number or one per feature, and the view in the result's rank."""
@@ -125,12 +179,10 @@ def scaled(
     """
     factor = np.ones(1) if scale is None else scale
     shift = np.zeros(1) if offset is None else offset
-    made_by = walk.draft.producer(view.tensor)
-    if isinstance(made_by, LastStep | FirstStep):
-        inner = scaled(walk, node, replace(view, tensor=made_by.input), scale, offset)
-        last = isinstance(made_by, LastStep)
-        step = walk.draft.last_step if last else walk.draft.first_step
-        return replace(inner, tensor=step(inner.tensor, made_by.source))
+    step = walk.draft.step_of(view.tensor)
+    if step is not None:
+        inner = scaled(walk, node, replace(view, tensor=step.inputs["x"]), scale, offset)
+        return replace(inner, tensor=walk.draft.step(inner.tensor, step.op.at, step.source))
     found = _into(walk, node, view, factor, shift)
     walk.draft.fold(found.tensor, factor, shift, node.label, was=view.tensor)
     return found
@@ -139,20 +191,22 @@ def scaled(
 def _into(walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles) -> View:
     """`factor * view + shift` by what made the view, or by what will read it."""
     made_by = walk.draft.producer(view.tensor)
-    if isinstance(made_by, Layer) and made_by.cell.name == "dense" and not view.pending:
-        weights, bias = _affine_rows(made_by.params["W_y"], made_by.params["b_y"], factor, shift)
+    if is_dense(made_by) and not view.pending:
+        weights, bias = _affine_rows(
+            made_by.op.params["W_y"], made_by.op.params["b_y"], factor, shift
+        )
         x = made_by.inputs["x"]
         return replace(view, tensor=dense_layer(walk, x, weights, bias, made_by.source))
-    if isinstance(made_by, Layer) and made_by.cell.name == "embedding" and not view.pending:
-        entries = made_by.params["E"] * factor + shift
+    if is_embedding(made_by) and not view.pending:
+        entries = made_by.op.params["E"] * factor + shift
         params = {"E": np.ascontiguousarray(entries, np.float32)}
         x, units = made_by.inputs["x"], entries.shape[1]
-        made = walk.draft.layer("embedding", made_by.cell, x, units, params, made_by.source)
+        made = walk.draft.layer("embedding", made_by.op.cell, x, units, params, made_by.source)
         return replace(view, tensor=made["y"])
-    if isinstance(made_by, DenseOverTime) and not view.pending:
-        rows, bias = _affine_rows(made_by.weights, made_by.bias, factor, shift)
+    if made_by is not None and is_a(made_by, DenseOverTime) and not view.pending:
+        rows, bias = _affine_rows(made_by.op.weights, made_by.op.bias, factor, shift)
         tensor = walk.draft.dense_over_time(
-            made_by.input, rows.astype(np.float32), bias.astype(np.float32), made_by.source
+            made_by.inputs["x"], rows.astype(np.float32), bias.astype(np.float32), made_by.source
         )
         return replace(view, tensor=tensor)
     return replace(

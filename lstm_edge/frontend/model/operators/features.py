@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.frontend.model.walk import OnnxNode, SameSize, Walk
 
 
 def grid_of(walk: Walk, view: View) -> Axis:
@@ -20,6 +20,22 @@ def grid_of(walk: Walk, view: View) -> Axis:
         return walk.pieces(view.grid)
     atoms = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
     return tuple(atom for atom in atoms if walk.roles.get(atom) == "feature")
+
+
+def usual_role(walk: Walk, view: View, k: int) -> str:
+    """The role of axis `k`; of an input of three axes that no operator has told anything of, the
+    usual one: features last, then time, and the batch first. An operator that tells otherwise
+    makes the visit start again.
+    """
+    atoms = walk.pieces(view.axes[k])
+    role = walk.role(atoms)
+    if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms or len(view.axes) != 3:
+        return role
+    others = [j for j in range(2) if view.axes[j]]
+    role = "feature" if k == 2 else "batch" if len(others) == 2 and k == 0 else "time"
+    walk.roles[atoms[0]] = role
+    walk.guessed.add(atoms[0])
+    return role
 
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
@@ -105,11 +121,14 @@ def _align_axis(
     walk: Walk, node: OnnxNode, views: tuple[View, View], ours: Axis, theirs: Axis
 ) -> None:
     if [a.size for a in ours] != [a.size for a in theirs]:
-        raise ModelError(
-            node.label,
+        message = (
             f"{node.op} of {' and '.join(describe(v.axes) for v in views)}: the shapes differ, "
-            "which is not supported; if it is part of a layer normalization, export nn.LayerNorm",
+            "which is not supported; if it is part of a layer normalization, export nn.LayerNorm"
         )
+        both = (*ours, *theirs)
+        if len(ours) == len(theirs) == 1 and all(a in walk.open_axes for a in both):
+            raise SameSize(node.label, message, tuple(walk.open_axes[a] for a in both))
+        raise ModelError(node.label, message)
     for a, b in zip(ours, theirs, strict=True):
         known, other = walk.roles.get(a), walk.roles.get(b)
         if a != b and not known and not other:

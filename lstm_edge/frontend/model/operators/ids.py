@@ -20,22 +20,28 @@ from lstm_edge.frontend.graph.fold import fold
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import check_finite
-from lstm_edge.ir.model import FirstStep, LastStep
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
-INTEGERS: Mapping[int, type[np.signedinteger[Any]]] = {
+INTEGERS: Mapping[int, type[np.integer[Any]]] = {
+    TensorProto.INT8: np.int8,
+    TensorProto.UINT8: np.uint8,
+    TensorProto.INT16: np.int16,
+    TensorProto.UINT16: np.uint16,
     TensorProto.INT32: np.int32,
     TensorProto.INT64: np.int64,
 }
-"""Element types of integers that can be looked up."""
+"""Element types of integers that can be looked up, or be data."""
+MOST_TRIED = 2**16
+"""Integers for which arithmetic on them is tried."""
 MOST_CLASSES = 2**10
 """Depth of a OneHot, whose table has the square of it."""
 _MOVES = "Transpose Reshape Flatten Squeeze Unsqueeze Identity Expand Dropout Slice"
@@ -85,7 +91,7 @@ def numberwise(walk: Walk, node: OnnxNode) -> list[Value]:
             else None
             for v in node.inputs
         ]
-        return fold(node.label, proto, inputs, node.opset)[0]
+        return fold(node.label, proto, inputs)[0]
 
     return [replace(first, ids=compute)]
 
@@ -97,6 +103,51 @@ def cast(walk: Walk, node: OnnxNode) -> list[Value]:
     if node.attributes.get("to") not in INTEGERS or computed or view.pending:
         return move.cast(walk, node)
     return [replace(view, ids=integers(node.attributes["to"]))]
+
+
+def with_data(walk: Walk, node: OnnxNode) -> OnnxNode:
+    """The node with integers of an input as data, where they were cast to real numbers and it does
+    with them what is done with data.
+    """
+    views = [v for v in node.inputs if isinstance(v, View) and v.ids is not None]
+    alone = len(views) == sum(isinstance(v, View) for v in node.inputs)
+    numbers = (v for v in node.inputs if isinstance(v, np.ndarray))
+    counted = node.op in NUMBERWISE and alone and all(v.size == 1 for v in numbers)
+    if not views or counted or node.op in MOVES or node.op in ("Gather", "OneHot"):
+        return node
+    data = {id(v): d for v in views if (d := _as_data(walk, node, v)) is not None}
+    return replace(node, inputs=tuple(data.get(id(v), v) for v in node.inputs))
+
+
+def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
+    """Integers of an input that were cast to real numbers, scaled and shifted where the graph did
+    that; None for any other function of them, and for what the model computes.
+    """
+    assert view.ids is not None
+    real = view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
+    if walk.draft.producer(view.tensor) is not None or not real:
+        return None
+    if view.tensor in walk.limits:
+        raise ModelError(
+            node.label,
+            f"{node.op} reads integers as numbers that an embedding looks up, or that count steps; "
+            "not supported: give the numbers as an input of float32 of their own, too",
+        )
+    tried = np.arange(-MOST_TRIED // 2, MOST_TRIED, dtype=np.int64)
+    kind = walk.kinds.get(view.tensor)
+    if kind is not None:
+        bounds = np.iinfo(kind)
+        tried = tried[(tried >= bounds.min) & (tried <= bounds.max)]
+    found = view.ids(tried).astype(np.float64)
+    start = int(np.flatnonzero(tried == 0)[0])
+    offset, scale = found[start], found[start + 1] - found[start]
+    if not np.array_equal(found, tried * scale + offset):
+        return None
+    walk.real.add(view.tensor)
+    data = replace(view, ids=None)
+    if (scale, offset) == (1.0, 0.0):
+        return data
+    return scaled(walk, node, data, np.full(1, scale), np.full(1, offset))
 
 
 def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -139,9 +190,9 @@ def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
         raise ModelError(node.label, f"its table has {len(table)} rows, more than {MOST_ROWS}")
     with np.errstate(over="ignore"):
         check_finite(f"{node.label}, table", table.astype(np.float32))
-    rows = _rows(node, ids, len(table))
+    rows = _rows(walk, node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
-    if isinstance(walk.draft.producer(ids.tensor), LastStep | FirstStep):
+    if walk.draft.step_of(ids.tensor) is not None:
         raise ModelError(node.label, "looks up an id of one step of a sequence; not supported yet")
     if walk.draft.producer(ids.tensor) is not None and known > len(rows):
         raise ModelError(
@@ -176,13 +227,15 @@ def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
     return axis
 
 
-def _rows(node: OnnxNode, view: View, count: int) -> Array:
+def _rows(walk: Walk, node: OnnxNode, view: View, count: int) -> Array:
     """The row for each id from 0 on, as many as lead to rows of the table."""
     assert view.ids is not None
-    found = view.ids(np.arange(2 * count, dtype=np.int64))
+    kind = walk.kinds.get(view.tensor)
+    most = 2 * count if kind is None else min(2 * count, np.iinfo(kind).max + 1)
+    found = view.ids(np.arange(most, dtype=np.int64))
     if found.dtype.kind in "iu":
         inside = (found >= -count) & (found < count)
-        valid = count if inside.all() else int(inside.argmin())
+        valid = min(count, most) if inside.all() else int(inside.argmin())
         if valid > 0:
             return found[:valid]
     raise ModelError(
@@ -238,8 +291,8 @@ def _not_ids(node: OnnxNode, view: View) -> ModelError:
 def check_ids(walk: Walk, label: str, view: View) -> int:
     """The limit of an output of integers, which must be those of ArgMax."""
     assert view.ids is not None
-    maker = walk.draft.producer(view.tensor)
-    whole = maker.input if isinstance(maker, LastStep | FirstStep) else view.tensor
+    step = walk.draft.step_of(view.tensor)
+    whole = view.tensor if step is None else step.inputs["x"]
     limit = walk.limits.get(whole)
     if walk.draft.producer(whole) is None or limit is None:
         raise ModelError(label, "is computed from integers alone; remove it")

@@ -116,7 +116,7 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
 def _split_sizes(node: OnnxNode, size: int) -> list[int]:
     """Sizes of the parts: given, or as equal as they can be."""
     count = len(node.outputs)
-    given = node.attributes.get("split") if node.opset < 13 else node.integers(1, "sizes")
+    given = node.integers(1, "sizes")
     if given is None:
         each = math.ceil(size / count)
         given = [*[each] * (count - 1), size - each * (count - 1)]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axes, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -93,7 +93,7 @@ def contract(
     check_finite(node.label, weights)
     view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
-    if any(walk.roles.get(atom) == "time" for atom in last) or _unknown_flat(walk, last):
+    if any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view):
         tensor = _flattened(walk, node, view, weights, offsets)
     else:
         require_features(walk, node, view, last)
@@ -119,8 +119,14 @@ def _mismatch(walk: Walk, node: OnnxNode, view: View, rows: int) -> ModelError:
     return walk.need_size(node, last, rows, message)
 
 
-def _unknown_flat(walk: Walk, axis: Axis) -> bool:
-    return len(axis) > 1 and any(atom not in walk.roles for atom in axis)
+def _is_flat(walk: Walk, view: View) -> bool:
+    """Whether the last axis is taken for all steps, as nothing says what it is made of. Where
+    another axis is left for the steps, it is features.
+    """
+    last = walk.pieces(view.axes[-1])
+    others = [atom for axis in view.axes[1:-1] for atom in walk.pieces(axis)]
+    steps = any(walk.roles.get(atom) in (None, "time") for atom in others)
+    return len(last) > 1 and any(atom not in walk.roles for atom in last) and not steps
 
 
 def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:

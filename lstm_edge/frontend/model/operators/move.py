@@ -132,8 +132,8 @@ def _no_reshape(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Mod
 
 
 def _axes_argument(node: OnnxNode, rank: int) -> list[int] | None:
-    """`axes` of Squeeze and Unsqueeze, from 0: an attribute before opset 13, then an input."""
-    axes = node.attributes.get("axes") if node.opset < 13 else node.integers(1, "axes")
+    """`axes` of Squeeze and Unsqueeze, from 0."""
+    axes = node.integers(1, "axes")
     if axes is None:
         return None
     result = [axis + rank if axis < 0 else axis for axis in axes]
@@ -161,7 +161,7 @@ def squeeze(walk: Walk, node: OnnxNode) -> list[Value]:
 def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
     """Add axes of size 1."""
     view = node.view(0)
-    given = node.attributes.get("axes") if node.opset < 13 else node.integers(1, "axes")
+    given = node.integers(1, "axes")
     if given is None:
         raise ModelError(node.label, "has no axes")
     axes = _axes_argument(node, len(view.axes) + len(given)) or []

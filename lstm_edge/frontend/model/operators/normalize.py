@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import describe
+from lstm_edge.frontend.model.axes import View, describe
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
-from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
+from lstm_edge.layers.functions import normalized
 from lstm_edge.layers.normalize import layer_normalization
 
 Doubles = npt.NDArray[np.float64]
@@ -59,6 +60,25 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     return [replace(view, tensor=made["y"])]
 
 
+def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Each vector divided by the sum of its magnitudes (p = 1), or by its length (p = 2)."""
+    p = node.attributes.get("p", 2)
+    if p not in (1, 2):
+        raise ModelError(node.label, f"attribute p = {p}, expected 1 or 2")
+    view = settled(walk, node.view(0), node.label)
+    axis = axis_of(node, len(view.axes), -1)
+    usual_role(walk, view, axis)
+    return [divided_by_norm(walk, node, view, axis, f"l{p}")]
+
+
+def divided_by_norm(walk: Walk, node: OnnxNode, view: View, axis: int, norm: str) -> View:
+    """Each vector of features, which `axis` numbers, divided by one of `NORMS` of it."""
+    require_features(walk, node, view, view.axes[axis])
+    cell = normalized(norm)
+    made = walk.draft.layer(cell.name, cell, view.tensor, None, {}, node.label)
+    return replace(view, tensor=made["y"])
+
+
 def epsilon_of(node: OnnxNode) -> float:
     """The attribute `epsilon`, which keeps the variance from being 0."""
     epsilon = float(node.attributes.get("epsilon", 1e-5))
@@ -90,8 +110,6 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
             node.label,
             "is in training mode; export after model.eval(), or with training=EVAL",
         )
-    if node.attributes.get("spatial", 1) != 1:
-        raise ModelError(node.label, "attribute spatial = 0 is not supported; export with opset 9")
     epsilon = epsilon_of(node)
     if len(view.axes) < 2:
         raise ModelError(node.label, f"its input is {describe(view.axes)}, expected 2 axes or more")

@@ -22,8 +22,8 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     if not isinstance(view, View):
         raise ModelError(
             node.label,
-            f"looks up {node.input_names[1]!r} in a table (an embedding): not supported yet; feed "
-            "the embedded vectors instead",
+            f"looks up {node.input_names[1]!r} in a table, which holds real numbers that the model "
+            "computes; only integers of an input, and those of ArgMax, can be looked up",
         )
     axis = axis_of(node, len(view.axes))
     indices = node.constant(1, "indices")
@@ -114,11 +114,7 @@ def _text(wanted: list[int]) -> str:
 
 
 def _arguments(node: OnnxNode) -> tuple[list[int], list[int], list[int], list[int]]:
-    """starts, ends, axes, steps: attributes before opset 10, then inputs."""
-    if node.opset < 10:
-        starts, ends = (list(node.attributes.get(k, [])) for k in ("starts", "ends"))
-        axes = list(node.attributes.get("axes", range(len(starts))))
-        return starts, ends, axes, [1] * len(starts)
+    """starts, ends, axes, steps."""
     starts = node.integers(1, "starts") or []
     ends = node.integers(2, "ends") or []
     chosen = node.integers(3, "axes")

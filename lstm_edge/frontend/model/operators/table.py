@@ -13,6 +13,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.operators import (
     activation,
     arithmetic,
+    elementwise,
     ids,
     join,
     linear,
@@ -22,7 +23,7 @@ from lstm_edge.frontend.model.operators import (
     window,
 )
 from lstm_edge.frontend.model.operators import reduce as reduction
-from lstm_edge.frontend.model.operators.ids import run_ids
+from lstm_edge.frontend.model.operators.ids import run_ids, with_data
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.step import loop as steps
@@ -64,6 +65,22 @@ OPERATORS: Mapping[str, Operator] = {
     "Sub": _operator(arithmetic.arithmetic),
     "Mul": _operator(arithmetic.arithmetic),
     "Div": _operator(arithmetic.arithmetic),
+    **{name: _operator(elementwise.alone) for name in elementwise.NAMES},
+    **{name: _operator(elementwise.compared) for name in elementwise.COMPARISONS},
+    "Gelu": _operator(elementwise.gelu, "approximate"),
+    "Selu": _operator(elementwise.selu, "alpha gamma"),
+    "Celu": _operator(elementwise.celu, "alpha"),
+    "Swish": _operator(elementwise.swish, "alpha"),
+    "PRelu": _operator(elementwise.prelu),
+    "Pow": _operator(elementwise.power),
+    "Max": _operator(elementwise.extreme),
+    "Min": _operator(elementwise.extreme),
+    "Where": _operator(elementwise.chosen),
+    "Not": _operator(elementwise.negation),
+    "And": _operator(elementwise.logical),
+    "Or": _operator(elementwise.logical),
+    "Xor": _operator(elementwise.logical),
+    "Neg": _operator(arithmetic.negative),
     "Relu": _operator(activation.elementwise),
     "Tanh": _operator(activation.elementwise),
     "Sigmoid": _operator(activation.elementwise),
@@ -72,27 +89,26 @@ OPERATORS: Mapping[str, Operator] = {
     "ThresholdedRelu": _operator(activation.elementwise, "alpha"),
     "HardSigmoid": _operator(activation.elementwise, "alpha beta"),
     "Softplus": _operator(activation.elementwise),
-    "Exp": _operator(activation.exp),
     "Softsign": _operator(activation.elementwise),
-    "Clip": _operator(activation.clip, "min max"),
+    "Clip": _operator(activation.clip),
     "Softmax": _operator(activation.softmax, "axis"),
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
-    "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum spatial training_mode"),
+    "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),
     "Identity": _operator(move.identity, "rows"),
-    "Dropout": _operator(move.dropout, "ratio seed"),
+    "Dropout": _operator(move.dropout, "seed"),
     "Cast": _operator(ids.cast, "to saturate"),
     "Expand": _operator(move.expand),
     "Transpose": _operator(move.transpose, "perm"),
     "Reshape": _operator(move.reshape, "allowzero"),
     "Flatten": _operator(move.flatten, "axis"),
-    "Squeeze": _operator(move.squeeze, "axes"),
-    "Unsqueeze": _operator(move.unsqueeze, "axes"),
-    "Split": _operator(join.split, "axis split num_outputs"),
+    "Squeeze": _operator(move.squeeze),
+    "Unsqueeze": _operator(move.unsqueeze),
+    "Split": _operator(join.split, "axis num_outputs"),
     "Concat": _operator(join.concat, "axis"),
     "Gather": _operator(select.gather, "axis"),
-    "Slice": _operator(select.slice_, "starts ends axes"),
+    "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
     "MaxPool": _operator(
         window.pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"
@@ -100,10 +116,12 @@ OPERATORS: Mapping[str, Operator] = {
     "AveragePool": _operator(
         window.pool, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"
     ),
-    "ReduceMean": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
-    "ReduceSum": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
-    "ReduceMax": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
-    "ReduceMin": _operator(reduction.reduce, "axes keepdims noop_with_empty_axes"),
+    **{
+        name: _operator(reduction.reduce, "keepdims noop_with_empty_axes")
+        for name in reduction.KINDS
+        if name.startswith("Reduce")
+    },
+    "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
     "Loop": _operator(steps.loop, "body"),
@@ -145,6 +163,7 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
             f"reads input {foreign.name!r} of type {foreign.kind}, which is not supported yet; "
             "only inputs of float32, and of int32 or int64 that are looked up, are",
         )
+    node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
     if integers is not None:
         return integers

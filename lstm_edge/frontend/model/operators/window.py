@@ -17,7 +17,9 @@ from lstm_edge.frontend.model.convolution import (
 )
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.linear import fold_pending, foldable
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.frontend.onnx.file import check_finite
 from lstm_edge.ir.clock import Clock, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
@@ -36,8 +38,12 @@ class Sight:
 
 
 def conv(walk: Walk, node: OnnxNode) -> list[Value]:
-    """1-d convolution; Conv with a second spatial axis of size 1 is one, too."""
-    view = settled(walk, node.view(0), node.label)
+    """1-d convolution; Conv with a second spatial axis of size 1 is one, too.
+
+    A scale that waits goes into the weights, an offset as well where there is no padding, whose
+    zeros it would not be added to.
+    """
+    view = node.view(0)
     weights = node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
         raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
@@ -51,23 +57,39 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
             node.label,
             f"input W {list(weights.shape)} and group = {group} do not fit {features} channels",
         )
-    bias = node.weights(2, "bias B")
+    given = node.weights(2, "bias B")
+    bias = np.zeros(units) if given is None else given.reshape(-1)
+    if bias.size != units:
+        raise ModelError(node.label, f"bias B has {bias.size} entries, expected {units}")
+    padded = sight.window.left or sight.window.right
+    keep = settled if padded and view.offset is not None else foldable
+    view = keep(walk, view, node.label)
+    matrix = conv_matrix(taps, group, features, sight.dilation, node.label)
+    matrix, bias = fold_pending(_at_each(view, features, sight.window.kernel), matrix, bias)
     params = {
-        "W_y": np.ascontiguousarray(
-            conv_matrix(taps, group, features, sight.dilation, node.label), np.float32
-        ),
-        "b_y": (np.zeros(units) if bias is None else bias.reshape(-1)).astype(np.float32),
+        "W_y": np.ascontiguousarray(matrix, np.float32),
+        "b_y": bias.astype(np.float32),
     }
-    if params["b_y"].size != units:
-        raise ModelError(node.label, f"bias B has {params['b_y'].size} entries, expected {units}")
-    made = _layer(walk, node, view, sight, conv1d(), units, params)
+    for array in params.values():
+        check_finite(node.label, array)
+    plain = replace(view, scale=None, offset=None, pending="")
+    made = _layer(walk, node, plain, sight, conv1d(), units, params)
     axes = _with(made.axes, 1, walk.new_axis("units", units, "feature"))
     return [replace(made, axes=axes, grid=())]
 
 
+def _at_each(view: View, features: int, kernel: int) -> View:
+    """A view of one vector, of which scale and offset are those of `kernel` vectors in a row."""
+    scale, offset = (
+        None if given is None else np.tile(np.broadcast_to(given, (features,)), kernel)
+        for given in (view.scale, view.offset)
+    )
+    return replace(view, scale=scale, offset=offset)
+
+
 def pool(walk: Walk, node: OnnxNode) -> list[Value]:
-    """MaxPool and AveragePool along time."""
-    view = settled(walk, node.view(0), node.label)
+    """MaxPool and AveragePool along time. A scale and an offset may wait until after a mean."""
+    view = node.view(0)
     if len([name for name in node.outputs if name]) > 1:
         raise ModelError(node.label, "output Indices is not supported")
     shape = node.attributes.get("kernel_shape")
@@ -85,6 +107,7 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
             "attribute pads: a mean that leaves padding out is not supported; pool without padding",
         )
     largest = node.op == "MaxPool"
+    view = settled(walk, view, node.label) if largest or padded else view
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
     start = LOWEST if largest else 0.0
     return [_layer(walk, node, view, sight, cell, None, {}, start)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
-from lstm_edge.functions import ACTIVATIONS, Activation, Function
+from lstm_edge.functions import ACTIVATIONS, MORE, Activation, Function
 from lstm_edge.ir.expr import Expr, sigmoid, tanh
 
 LARGEST_CLIP = 1e6
@@ -76,14 +76,15 @@ def _clip(node: OnnxNode) -> float:
 def _functions(walk: Walk, node: OnnxNode, defaults: list[str]) -> list[Function]:
     """Functions of all directions in order; alpha and beta go to those that take them."""
     names = node.attributes.get("activations") or defaults
-    known = {name.lower(): name for name in ACTIVATIONS}
+    forms_of = ACTIVATIONS | MORE
+    known = {name.lower(): name for name in forms_of}
     unknown = [name for name in names if name.lower() not in known]
     if unknown or len(names) != len(defaults):
         raise ModelError(
             node.label,
             f"attribute activations = {names}, expected {len(defaults)} of {', '.join(known)}",
         )
-    forms = [ACTIVATIONS[known[name.lower()]] for name in names]
+    forms = [forms_of[known[name.lower()]] for name in names]
     alphas = _parameters(walk, node, "activation_alpha", names, forms, 1)
     betas = _parameters(walk, node, "activation_beta", names, forms, 2)
     return [

@@ -168,10 +168,6 @@ class Flow:
         return known and len(computed) == 1
 
     def _clip(self, source: NodeProto, value: str, bounds: Mapping[str, float | None]) -> str:
-        if self.sketch.opset < 11:
-            given = [(name, bound) for name, bound in bounds.items() if bound is not None]
-            attributes = [helper.make_attribute(name, bound) for name, bound in given]
-            return self.emit(source, "Clip", [value], copied=attributes)
         names = [
             "" if bound is None else self.sketch.add_constant(np.asarray(bound, np.float32))
             for bound in bounds.values()

@@ -36,10 +36,10 @@ def _simple(
 
 
 def _softmax(flow: Flow, node: NodeProto) -> bool:
-    """QLinearSoftmax: its attribute opset says over which axes, as that of Softmax does."""
+    """QLinearSoftmax over one axis, which its attribute opset says."""
     value = flow.real(node, _ONE[0])
     given = number_of(node, "opset", 0)
-    if value is None or (given < 13) != (flow.sketch.opset < 13):
+    if value is None or given < 13:
         return False
     kept = [a for a in node.attribute if a.name == "axis"]
     return requantized(flow, node, 3, "Softmax", [value], copied=kept)
@@ -56,13 +56,11 @@ def _concat(flow: Flow, node: NodeProto) -> bool:
 
 
 def _mean(flow: Flow, node: NodeProto) -> bool:
-    """QLinearReduceMean: its axes are an attribute at every opset."""
+    """QLinearReduceMean: its axes are an attribute."""
     value = flow.real(node, _ONE[0])
     axes = attributes_of(node).get("axes")
     if value is None or not isinstance(axes, list) or not input_of(node, 3):
         return False
-    if flow.sketch.opset < 18:
-        return requantized(flow, node, 3, "ReduceMean", [value], copied=node.attribute)
     kept = [a for a in node.attribute if a.name != "axes"]
     named = flow.sketch.add_constant(np.asarray(axes, np.int64))
     return requantized(flow, node, 3, "ReduceMean", [value, named], copied=kept)

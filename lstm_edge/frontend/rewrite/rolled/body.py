@@ -47,7 +47,7 @@ def body_of(outer: Scope, loop: NodeProto) -> Body | None:
     if len(graph.input) != len(loop.input) or len(graph.output) != len(loop.output) + 1:
         return None
     slots = _slots(loop, graph)
-    plain = Scope(tuple(graph.node), outer.opset, _stored(graph), {}, {}, frozenset(), outer=outer)
+    plain = Scope(tuple(graph.node), _stored(graph), {}, {}, frozenset(), outer=outer)
     same = {s.before: s.initial for s in slots if plain.strip(s.after) == s.before}
     nodes = tuple(_renamed(node, same) for node in graph.node)
     names = tuple(i.name for i in graph.input if i.name not in same)
@@ -120,7 +120,7 @@ def _scope(
         elif shape is not None:
             kind = outer.kinds.get(name, onnx.TensorProto.FLOAT)
             alone.input.append(onnx.helper.make_tensor_value_info(name, kind, list(shape)))
-    shapes, kinds = shapes_of(alone, outer.opset)
+    shapes, kinds = shapes_of(alone)
     outputs = frozenset(o.name for o in graph.output)
     final = graph.output[0].name
-    return Scope(nodes, outer.opset, stored, shapes, kinds, outputs, inputs, outer, final)
+    return Scope(nodes, stored, shapes, kinds, outputs, inputs, outer, final)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from onnx import NodeProto
@@ -94,9 +93,6 @@ def _clipped(scope: Scope, name: str) -> tuple[Function, str] | None:
 
 
 def _bounds(scope: Scope, node: NodeProto) -> tuple[float, float] | None:
-    if scope.opset < 11:
-        given = attributes_of(node)
-        return float(given.get("min", -math.inf)), float(given.get("max", math.inf))
     found = [scope.scalar(i) for i in node.input[1:3]]
     if len(found) < 2 or found[0] is None or found[1] is None:
         return None

@@ -121,11 +121,10 @@ class Hoist:
         return Sequence(made, x.batch, x.backward)
 
     def _along_features(self, nodes: list[NodeProto]) -> Sequence | None:
-        """What works along the last axis; a Softmax from opset 13 on along it alone."""
+        """What works along the last axis."""
         given, op = attributes_of(nodes[0]), nodes[0].op_type
         shape = self.scope.shape(nodes[0].output[0])
-        default = 1 if self.scope.opset < 13 and op != "LayerNormalization" else -1
-        if shape is None or axis_of(nodes[0], shape, default) != len(shape) - 1:
+        if shape is None or axis_of(nodes[0], shape, -1) != len(shape) - 1:
             return None
         if len(shape) > 2 and (len(shape) > 3 or shape[0] != 1):
             return None

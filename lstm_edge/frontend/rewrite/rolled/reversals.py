@@ -128,8 +128,6 @@ def _layer(scope: Scope, patch: Patch, node: NodeProto) -> bool:
     lengths = len(node.input) > 4 and node.input[4]
     if direction not in OTHER_WAY or given.get("layout", 0) or lengths:
         return False
-    if read and patch.sketch.opset < 10:
-        return False
     source = _unflipped(scope, patch, node.input[0], 0)
     if source is None:
         return False

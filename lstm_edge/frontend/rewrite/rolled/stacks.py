@@ -38,7 +38,7 @@ def _joined(scope: Scope, sketch: Sketch, node: NodeProto) -> Patch | None:
         return None
     patch = Patch(sketch, node.name or node.output[0])
     found = Hoist(scope, patch, reader_of(scope, patch))(names)
-    if found is None or (found.backward and sketch.opset < 10):
+    if found is None:
         return None
     steps = patch.flip(found.name, 0) if found.backward else found.name
     output = node.output[0]

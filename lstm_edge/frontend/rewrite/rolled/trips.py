@@ -80,7 +80,7 @@ def _at_all_steps(
     inputs = [_at_all_steps(body, i, known, sizes, depth + 1) for i in node.input]
     if any(array is None or array.size not in (1, _longest(known)) for array in inputs):
         return None
-    known[name] = fold(label_of(node), node, inputs, body.opset)[0]
+    known[name] = fold(label_of(node), node, inputs)[0]
     return known[name]
 
 
@@ -105,7 +105,7 @@ def numbers(scope: Scope, name: str, sizes: Mapping[str, int], depth: int = 0) -
     if any(i and array is None for i, array in zip(node.input, inputs, strict=True)):
         return None
     try:
-        results = fold(label_of(node), node, inputs, scope.opset)
+        results = fold(label_of(node), node, inputs)
     except ModelError:  # of a size that is not known: nothing is proven then
         return None
     return results[[o for o in node.output if o].index(name)]

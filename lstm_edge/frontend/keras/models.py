@@ -1,11 +1,11 @@
-"""Sequential and functional models, one within the other: from layers to flows."""
+"""Sequential and functional models, one within the other: from layers to a graph."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.keras.calls import Node, Ref, nodes_of, refs_of
 from lstm_edge.frontend.keras.config import (
     LayerConfig,
     integer_type,
@@ -14,13 +14,10 @@ from lstm_edge.frontend.keras.config import (
     sequence,
     shown,
 )
-from lstm_edge.frontend.keras.flow import Call, Flow, Found
-from lstm_edge.frontend.keras.inputs import as_vector
 from lstm_edge.frontend.keras.layers import apply_layer
-from lstm_edge.frontend.keras.nodes import Node, Ref, nodes_of, refs_of
+from lstm_edge.frontend.keras.net import Call, Net, Value
 from lstm_edge.frontend.keras.operations import apply_operation
 from lstm_edge.frontend.keras.weights import ModelWeights, Weights
-from lstm_edge.frontend.model.draft import Draft
 
 MODELS = ("Sequential", "Functional", "Model")
 """Classes of models: "Model" is how Keras 2 once called a functional one."""
@@ -28,27 +25,17 @@ MODELS = ("Sequential", "Functional", "Model")
 MOST_FEATURES = 2**20
 """Numbers of an input's last axis."""
 
-Values = dict[tuple[str, int], list[Flow]]
+Values = dict[tuple[str, int], list[Value]]
 """Outputs of each call of each layer."""
 
 
-@dataclass
-class Walk:
-    """steps: length of all sequences where it was given. inputs: those of the whole model."""
-
-    draft: Draft
-    steps: int | None
-    found: Found = field(default_factory=Found)
-    inputs: list[tuple[str, Flow]] = field(default_factory=list)
-
-
-Given = list[Flow] | None
+Given = list[Value] | None
 """Inputs of a model within a model; None for the whole model, which makes its own."""
 
 
 def run_model(
-    walk: Walk, model: LayerConfig, weights: ModelWeights, given: Given
-) -> list[tuple[str, Flow]]:
+    net: Net, model: LayerConfig, weights: ModelWeights, given: Given
+) -> list[tuple[str, Value]]:
     """Outputs of a model with the names of the layers that give them."""
     if model.kind not in MODELS:
         raise ModelError(
@@ -64,49 +51,49 @@ def run_model(
         raise ModelError(model.label, f"has two layers named {twice!r}; name them apart")
     found = weights.of_layers(layers)
     if model.kind == "Sequential":
-        return _run_sequential(walk, model, layers, raw, found, given)
+        return _run_sequential(net, model, layers, raw, found, given)
     described = {layer.name: (layer, one) for layer, one in zip(layers, raw, strict=True)}
-    return _run_functional(walk, model, described, found, given)
+    return _run_functional(net, model, described, found, given)
 
 
 def _run_sequential(
-    walk: Walk,
+    net: Net,
     model: LayerConfig,
     layers: list[LayerConfig],
     raw: list[object],
     weights: Mapping[str, Weights],
     given: Given,
-) -> list[tuple[str, Flow]]:
-    flows, name = given, model.name
-    if flows is None and layers and layers[0].kind != "InputLayer":
-        flows = [_implied_input(walk, model, layers[0], raw[0])]
+) -> list[tuple[str, Value]]:
+    values, name = given, model.name
+    if values is None and layers and layers[0].kind != "InputLayer":
+        values = [_implied_input(net, model, layers[0], raw[0])]
     for layer in layers:
         name = layer.name
         if layer.kind == "InputLayer":
-            flows = [_input(walk, layer)] if flows is None else flows
+            values = [_input(net, layer)] if values is None else values
         else:
-            flows = _run_layer(walk, layer, weights[name], flows or [])
-            if len(flows) > 1:
+            values = _run_layer(net, layer, weights[name], values or [])
+            if len(values) > 1:
                 raise ModelError(layer.label, "has several outputs in a Sequential model")
-    if not flows or len(flows) != 1:
+    if not values or len(values) != 1:
         raise ModelError(model.label, "has no layers, or not one input")
-    return [(name, flows[0])]
+    return [(name, values[0])]
 
 
-def _run_layer(walk: Walk, layer: LayerConfig, weights: Weights, flows: list[Flow]) -> list[Flow]:
+def _run_layer(net: Net, layer: LayerConfig, weights: Weights, values: list[Value]) -> list[Value]:
     if layer.kind in MODELS:
-        return [flow for _, flow in run_model(walk, layer, weights.fresh(), flows)]
-    return apply_layer(Call(walk.draft, walk.found, layer, weights.fresh()), flows)
+        return [value for _, value in run_model(net, layer, weights.fresh(), values)]
+    return apply_layer(Call(net, layer, weights.fresh()), values)
 
 
 def _run_functional(
-    walk: Walk,
+    net: Net,
     model: LayerConfig,
     layers: dict[str, tuple[LayerConfig, object]],
     weights: Mapping[str, Weights],
     given: Given,
-) -> list[tuple[str, Flow]]:
-    values = _inputs(walk, model, layers, given)
+) -> list[tuple[str, Value]]:
+    values = _inputs(net, model, layers, given)
     waiting = [
         (name, k, node)
         for name, (layer, raw) in layers.items()
@@ -123,13 +110,12 @@ def _run_functional(
             )
         for name, k, node in ready:
             layer = layers[name][0]
-            flows = [_value(ref, values, layer.label) for ref in node.refs]
+            found = [_value(ref, values, layer.label) for ref in node.refs]
             if layer.is_operation:
-                call = Call(walk.draft, walk.found, layer, weights[name])
-                vectors = [as_vector(call, flow) for flow in flows]
-                values[name, k] = [apply_operation(call, vectors, node.constants)]
+                call = Call(net, layer, weights[name])
+                values[name, k] = [apply_operation(call, found, node.constants)]
             else:
-                values[name, k] = _run_layer(walk, layer, weights[name], flows)
+                values[name, k] = _run_layer(net, layer, weights[name], found)
         waiting = [call for call in waiting if (call[0], call[1]) not in values]
     refs = refs_of(model.config.keys.get("output_layers"), f"{model.label}: output_layers")
     return [(ref.layer, _value(ref, values, model.label)) for ref in refs]
@@ -144,19 +130,19 @@ def _known(node: Node, values: Values) -> bool:
     return all((ref.layer, ref.node) in values for ref in node.refs)
 
 
-def _value(ref: Ref, values: Values, label: str) -> Flow:
-    flows = values.get((ref.layer, ref.node))
-    if flows is None or ref.output >= len(flows):
+def _value(ref: Ref, values: Values, label: str) -> Value:
+    found = values.get((ref.layer, ref.node))
+    if found is None or ref.output >= len(found):
         raise ModelError(
             label,
             f"reads output {ref.output} of layer {ref.layer!r}, of which lstm-edge computes "
-            f"{len(flows or [])}; such states cannot be read yet",
+            f"{len(found or [])}; such states cannot be read yet",
         )
-    return flows[ref.output]
+    return found[ref.output]
 
 
 def _inputs(
-    walk: Walk,
+    net: Net,
     model: LayerConfig,
     layers: dict[str, tuple[LayerConfig, object]],
     given: Given,
@@ -166,13 +152,13 @@ def _inputs(
         if ref.layer not in layers or layers[ref.layer][0].kind != "InputLayer":
             raise ModelError(model.label, f"has an input {ref.layer!r} that is no InputLayer")
     if given is None:
-        return {(ref.layer, 0): [_input(walk, layers[ref.layer][0])] for ref in refs}
+        return {(ref.layer, 0): [_input(net, layers[ref.layer][0])] for ref in refs}
     if len(given) != len(refs):
         raise ModelError(model.label, f"has {len(refs)} inputs, but gets {len(given)}")
-    return {(ref.layer, 0): [flow] for ref, flow in zip(refs, given, strict=True)}
+    return {(ref.layer, 0): [value] for ref, value in zip(refs, given, strict=True)}
 
 
-def _input(walk: Walk, layer: LayerConfig) -> Flow:
+def _input(net: Net, layer: LayerConfig) -> Value:
     """An InputLayer of the whole model."""
     config = layer.config
     config.check_known("sparse ragged optional dtype")
@@ -180,19 +166,17 @@ def _input(walk: Walk, layer: LayerConfig) -> Flow:
     for option in ("sparse", "ragged", "optional"):
         config.refuse(option, False, instead="feed plain arrays")
     key = "batch_shape" if "batch_shape" in config.keys else "batch_input_shape"
-    flow = _new_input(walk, layer.label, layer.name, config.shape(key))
-    if integers and flow.kind != "raw":
+    shape = config.shape(key)
+    if integers and len(shape) != 2:
         raise ModelError(
             layer.label,
             f"holds integers, {integers!r}, in each step; only ids [batch, time] of an "
             "Embedding are supported, and real numbers of dtype 'float32'",
         )
-    if integers:
-        walk.found.integers[flow.tensor] = integers
-    return flow
+    return _new_input(net, layer.label, layer.name, shape, integers is not None)
 
 
-def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: object) -> Flow:
+def _implied_input(net: Net, model: LayerConfig, first: LayerConfig, raw: object) -> Value:
     """The input of a Sequential that has no InputLayer: Keras names it after the first layer."""
     keys = first.config.keys
     build = mapping(raw, first.label).get("build_config")
@@ -203,25 +187,21 @@ def _implied_input(walk: Walk, model: LayerConfig, first: LayerConfig, raw: obje
         raise ModelError(
             model.label, "was saved before it was built: the shape of its input is not in the file"
         )
-    return _new_input(walk, model.label, f"{first.name}_input", tuple(shape))
+    return _new_input(net, model.label, f"{first.name}_input", tuple(shape), False)
 
 
-def _new_input(walk: Walk, label: str, name: str, shape: tuple[int | None, ...]) -> Flow:
+def _new_input(
+    net: Net, label: str, name: str, shape: tuple[int | None, ...], integers: bool
+) -> Value:
+    """An input [batch, features], [batch, time, features] or of ids [batch, time]."""
     if len(shape) > 1 and (shape[-1] or 0) > MOST_FEATURES:
         raise ModelError(label, f"has {shape[-1]} features, more than {MOST_FEATURES}")
-    if len(shape) == 2 and (shape[1] is None or shape[1] > 0):
-        walk.inputs.append((name, Flow(walk.draft.input(None), shape[1] or 0, "raw", walk.steps)))
-        return walk.inputs[-1][1]
-    features = shape[-1] if len(shape) == 3 else None
-    if features is None or features < 1:
+    sizes = shape[1:]
+    known = len(sizes) == 2 and sizes[-1] is not None
+    if not (known or len(sizes) == 1) or any(n is not None and n < 1 for n in sizes):
         raise ModelError(
             label,
             f"has the shape {shown(list(shape))}; only sequences are supported, [batch, time, "
             "features] with a known number of features, vectors, and ids [batch, time]",
         )
-    steps = shape[1] if walk.steps is None else walk.steps
-    if steps is not None and steps < 1:
-        raise ModelError(label, f"has sequences of {steps} steps")
-    flow = Flow(walk.draft.input(features), features, "sequence", steps)
-    walk.inputs.append((name, flow))
-    return flow
+    return net.input(name, sizes, integers)

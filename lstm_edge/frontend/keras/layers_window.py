@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras.activation import activation
-from lstm_edge.frontend.keras.flow import (
-    Call,
-    Doubles,
-    Flow,
-    check_finite,
-    fold,
-    foldable,
-    sequence_of,
-    settled,
-)
-from lstm_edge.frontend.model.convolution import (
-    LONGEST_WINDOW,
-    conv_matrix,
-    over_window,
-    same_padding,
-)
-from lstm_edge.ir.clock import Clock, Window
-from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
+from lstm_edge.frontend.keras.layers_activation import activation
+from lstm_edge.frontend.keras.net import Call, Doubles, Value
+from lstm_edge.frontend.model.convolution import LONGEST_WINDOW, same_padding
 
 _OF_CONVOLUTIONS = (
     "filters kernel_size strides padding data_format dilation_rate groups activation use_bias "
@@ -36,34 +20,35 @@ _OF_CONVOLUTIONS = (
 _CAUSAL = ("Conv1D", "SeparableConv1D")
 
 
-def convolution(call: Call, flow: Flow) -> Flow:
+def convolution(call: Call, x: Value) -> Value:
     """Conv1D; its kernel is [kernel, features / groups, filters]."""
     units, groups = call.config.count("filters"), _one(call, "groups", 1)
     kernel, bias = _kernels(call, units, "kernel")
-    if units % groups or kernel.shape[1] * groups != flow.features:
-        raise _unfit(call, flow, kernel)
-    return _convolved(call, flow, kernel.transpose(2, 1, 0), groups, bias)
+    if units % groups or kernel.shape[1] * groups != x.shape[-1]:
+        raise _unfit(call, x, kernel)
+    return _convolved(call, x, kernel.transpose(2, 1, 0), groups, bias)
 
 
-def depthwise(call: Call, flow: Flow) -> Flow:
+def depthwise(call: Call, x: Value) -> Value:
     """DepthwiseConv1D: `depth_multiplier` filters for each feature, which sees itself alone."""
     _one_group(call)
+    features = call.features(x)
     name = "kernel" if call.config.major == 3 else "depthwise_kernel"
-    kernel, bias = _kernels(call, flow.features * _one(call, "depth_multiplier", 1), name)
-    if kernel.shape[1] != flow.features or kernel[0].size != bias.size:
-        raise _unfit(call, flow, kernel)
+    kernel, bias = _kernels(call, features * _one(call, "depth_multiplier", 1), name)
+    if kernel.shape[1] != features or kernel[0].size != bias.size:
+        raise _unfit(call, x, kernel)
     taps = kernel.reshape(len(kernel), 1, -1).transpose(2, 1, 0)
-    return _convolved(call, flow, taps, flow.features, bias)
+    return _convolved(call, x, taps, features, bias)
 
 
-def separable(call: Call, flow: Flow) -> Flow:
+def separable(call: Call, x: Value) -> Value:
     """SeparableConv1D: depthwise, then a dense layer on the result; one matrix does both."""
     _one_group(call)
     units = call.config.count("filters")
     kernel, bias = _kernels(call, units, "depthwise_kernel", "pointwise_kernel")
-    if kernel.shape[1] != flow.features:
-        raise _unfit(call, flow, kernel)
-    return _convolved(call, flow, kernel.transpose(2, 1, 0), 1, bias)
+    if kernel.shape[1] != x.shape[-1]:
+        raise _unfit(call, x, kernel)
+    return _convolved(call, x, kernel.transpose(2, 1, 0), 1, bias)
 
 
 def _kernels(call: Call, units: int, *names: str) -> tuple[Doubles, Doubles]:
@@ -103,70 +88,73 @@ def _one_group(call: Call) -> None:
     call.config.refuse("groups", 1, instead="only 1 is")
 
 
-def _unfit(call: Call, flow: Flow, kernel: Doubles) -> ModelError:
+def _unfit(call: Call, x: Value, kernel: Doubles) -> ModelError:
     return ModelError(
         call.label,
-        f"its kernel is {list(kernel.shape)}, but its input has {flow.features} features",
+        f"its kernel is {list(kernel.shape)}, but its input has {x.shape[-1]} features",
     )
 
 
-def _convolved(call: Call, flow: Flow, taps: Doubles, groups: int, bias: Doubles) -> Flow:
+def _convolved(call: Call, x: Value, taps: Doubles, groups: int, bias: Doubles) -> Value:
     """Append a convolution with taps [units, features / groups, kernel], and its activation."""
-    units, _, kernel = taps.shape
     dilation = _one(call, "dilation_rate", 1)
-    window, result = _sight(call, flow, kernel, dilation)
-    taps = taps[:, :, ::-1] if flow.flipped else taps
-    padded = window.left or window.right
-    flow = settled(call, flow) if padded and flow.offset is not None else foldable(call, flow)
-    matrix = conv_matrix(taps, groups, flow.features, dilation, call.label)
-    seen = replace(
-        flow,
-        scale=None if flow.scale is None else np.tile(flow.scale, window.kernel),
-        offset=None if flow.offset is None else np.tile(flow.offset, window.kernel),
-        features=flow.features * window.kernel,
-    )
-    weights, bias = fold(seen, matrix, bias)
-    params = {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
-    check_finite(call.label, *params.values())
-    tensor = over_window(call.draft, conv1d(), flow.tensor, units, params, window, call.label)
-    made = Flow(tensor, units, "sequence", result.steps, flow.flipped)
+    sight = _sight(call, x, taps.shape[2], dilation)
+    taps = taps[:, :, ::-1] if x.turned else taps
+    options = {"group": groups, "dilations": [dilation]}
+    given = [np.ascontiguousarray(taps), bias]
+    made = _along_time(call, x, "Conv", given, sight, options)
+    made = replace(made, shape=(made.shape[0], len(taps)))
     return activation(call, made, call.config.keys.get("activation"))
 
 
-def pooling(largest: bool) -> Callable[[Call, Flow], Flow]:
+@dataclass(frozen=True)
+class _Sight:
+    """pads: steps before and behind. steps: of the result."""
+
+    kernel: int
+    stride: int
+    pads: tuple[int, int]
+    steps: int | None
+
+
+def _along_time(
+    call: Call, x: Value, op: str, weights: list[Doubles], sight: _Sight, options: dict[str, object]
+) -> Value:
+    """A Conv or a pooling on [batch, features, time], and back."""
+    given: dict[str, object] = {"kernel_shape": [sight.kernel], "strides": [sight.stride]}
+    inner = call.add("Transpose", x.name, perm=[0, 2, 1])
+    y = call.add(op, inner, *weights, pads=list(sight.pads), **given, **options)
+    back = call.add("Transpose", y, perm=[0, 2, 1])
+    return replace(x, name=back, shape=(sight.steps, x.shape[1]))
+
+
+def pooling(largest: bool) -> Callable[[Call, Value], Value]:
     """MaxPooling1D, or AveragePooling1D."""
 
-    def run(call: Call, flow: Flow) -> Flow:
+    def run(call: Call, x: Value) -> Value:
         call.config.check_known("pool_size strides padding data_format")
         size = _one(call, "pool_size")
-        window, result = _sight(call, flow, size, 1, size)
-        if not largest and (window.left or window.right):
+        sight = _sight(call, x, size, 1, size)
+        if not largest and any(sight.pads):
             raise ModelError(
                 call.label,
-                f"option padding = 'same' adds {window.left + window.right} steps, which the mean "
-                "leaves out: not supported; use padding='valid'",
+                f"option padding = 'same' adds {sum(sight.pads)} steps, which the mean leaves "
+                "out: not supported; use padding='valid'",
             )
-        source = settled(call, flow) if largest else flow
-        cell = max_pool(size) if largest else average_pool(size)
-        pad = LOWEST if largest else 0.0
-        x = source.tensor
-        tensor = over_window(call.draft, cell, x, None, {}, window, call.label, pad)
-        return replace(source, tensor=tensor, steps=result.steps)
+        return _along_time(call, x, "MaxPool" if largest else "AveragePool", [], sight, {})
 
     return run
 
 
-def pooling_over_all(reduction: str) -> Callable[[Call, Flow], Flow]:
-    """GlobalMaxPooling1D ("max"), or GlobalAveragePooling1D ("mean")."""
+def pooling_over_all(op: str) -> Callable[[Call, Value], Value]:
+    """GlobalMaxPooling1D (ReduceMax), or GlobalAveragePooling1D (ReduceMean)."""
 
-    def run(call: Call, flow: Flow) -> Flow:
+    def run(call: Call, x: Value) -> Value:
         call.config.check_known("data_format keepdims")
         _check_format(call)
-        source = sequence_of(call, flow)
-        source = settled(call, source) if reduction == "max" else source
-        tensor = call.draft.reduce(reduction, source.tensor, call.label)
-        kept = call.config.flag("keepdims")
-        return replace(source, tensor=tensor, kind="vector", steps=None, flipped=False, kept=kept)
+        features, kept = call.features(call.sequence(x)), call.config.flag("keepdims")
+        y = call.add(op, x.name, call.axes(1), keepdims=int(kept))
+        return Value(y, (1, features) if kept else (features,))
 
     return run
 
@@ -188,37 +176,34 @@ def _one(call: Call, key: str, default: int | None = None) -> int:
     return value
 
 
-def _sight(
-    call: Call, flow: Flow, kernel: int, dilation: int, stride: int = 1
-) -> tuple[Window, Flow]:
-    """What each step sees of a sequence, and the sequence with the length of the result.
+def _sight(call: Call, x: Value, kernel: int, dilation: int, stride: int = 1) -> _Sight:
+    """What each step sees of a sequence; `stride`: the default.
 
-    stride: the default. Of a sequence that Keras has from its last step to its first, the window
-    is of the other order, which needs a stride that leaves nothing over.
+    Of a sequence that Keras has from its last step to its first, the window is of the other order,
+    which needs a stride that leaves nothing over.
     """
     _check_format(call)
-    flow, stride = sequence_of(call, flow), _one(call, "strides", stride)
+    (steps, _), stride = call.sequence(x).shape, _one(call, "strides", stride)
     seen = (kernel - 1) * dilation + 1
     if seen > LONGEST_WINDOW:
         raise ModelError(call.label, f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
-    left, right = _padding(call, flow, seen, stride)
-    if flow.flipped:
+    left, right = _padding(call, steps, seen, stride)
+    if x.turned:
         left, right = right, left
-        exact = flow.steps is not None and (flow.steps + left + right - seen) % stride == 0
+        exact = steps is not None and (steps + left + right - seen) % stride == 0
         if stride > 1 and not exact:
             raise ModelError(
                 call.label,
                 f"goes in strides of {stride} over a sequence that go_backwards left in reversed "
                 "order: not supported; use Bidirectional, or a stride of 1",
             )
-    window = Window(seen, stride, left, right)
-    steps = None if flow.steps is None else Clock().then(window).length.of(flow.steps)
-    if steps is not None and steps < 1:
-        raise ModelError(call.label, f"sees {seen} steps of a sequence of {flow.steps}")
-    return window, replace(flow, steps=steps)
+    after = None if steps is None else (steps + left + right - seen) // stride + 1
+    if after is not None and after < 1:
+        raise ModelError(call.label, f"sees {seen} steps of a sequence of {steps}")
+    return _Sight(kernel, stride, (left, right), after)
 
 
-def _padding(call: Call, flow: Flow, seen: int, stride: int) -> tuple[int, int]:
+def _padding(call: Call, steps: int | None, seen: int, stride: int) -> tuple[int, int]:
     """Steps of padding before and behind."""
     padding = call.config.text("padding")
     if padding == "valid":
@@ -227,10 +212,10 @@ def _padding(call: Call, flow: Flow, seen: int, stride: int) -> tuple[int, int]:
         return seen - 1, 0
     if padding != "same":
         raise call.config.unexpected("padding", "valid, same, or causal of a convolution")
-    if flow.steps is None and stride > 1:
+    if steps is None and stride > 1:
         raise ModelError(
             call.label,
             f"option padding = 'same' with strides of {stride} depends on the length of the "
             "sequence, which is open; give --steps",
         )
-    return same_padding(flow.steps or 1, seen, stride)
+    return same_padding(steps or 1, seen, stride)

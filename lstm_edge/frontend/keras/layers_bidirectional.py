@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.config import Config, LayerConfig, layer_config, shown
-from lstm_edge.frontend.keras.flow import Call, Flow, multiplied
-from lstm_edge.frontend.keras.merge import concatenate_all, pair_all
-from lstm_edge.frontend.keras.recurrent import LAYERS, recurrent
+from lstm_edge.frontend.keras.layers_dense import affine
+from lstm_edge.frontend.keras.layers_merge import concatenate_all, pair_all
+from lstm_edge.frontend.keras.layers_recurrent import LAYERS, recurrent
+from lstm_edge.frontend.keras.net import Call, Value
 
-_MERGES: Mapping[str, str] = {"sum": "add", "ave": "add", "mul": "mul"}
+_MERGES: Mapping[str, str] = {"sum": "Add", "ave": "Add", "mul": "Mul"}
 
 
-def bidirectional(call: Call, flow: Flow, given: Sequence[Flow] = ()) -> list[Flow]:
+def bidirectional(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
     """Both results joined as merge_mode says, then the states of both with return_state.
 
     given: initial states, those of the forward layer first.
@@ -27,10 +30,10 @@ def bidirectional(call: Call, flow: Flow, given: Sequence[Flow] = ()) -> list[Fl
     half = len(given) // 2
     if len(given) % 2:
         raise ModelError(call.label, f"has {len(given)} initial states, expected as many each way")
-    first = _side(call, forward, "forward_layer", flow, given[:half])
-    second = _side(call, backward, "backward_layer", flow, given[half:])
+    first = _side(call, forward, "forward_layer", x, given[:half])
+    second = _side(call, backward, "backward_layer", x, given[half:])
     if forward.config.flag("return_sequences"):
-        second[0] = replace(second[0], flipped=not second[0].flipped)
+        second[0] = replace(second[0], turned=not second[0].turned)
     return [*_merged(call, first[0], second[0]), *first[1:], *second[1:]]
 
 
@@ -62,12 +65,12 @@ def _check_alike(config: Config, forward: LayerConfig, backward: LayerConfig) ->
 
 
 def _side(
-    call: Call, layer: LayerConfig, part: str, flow: Flow, given: Sequence[Flow]
-) -> list[Flow]:
-    return recurrent(replace(call, layer=layer, weights=call.weights.child(part)), flow, given)
+    call: Call, layer: LayerConfig, part: str, x: Value, given: Sequence[Value]
+) -> list[Value]:
+    return recurrent(replace(call, layer=layer, weights=call.weights.child(part)), x, given)
 
 
-def _merged(call: Call, first: Flow, second: Flow) -> list[Flow]:
+def _merged(call: Call, first: Value, second: Value) -> list[Value]:
     mode = call.config.keys.get("merge_mode", "concat")
     if mode is None:
         return [first, second]
@@ -79,4 +82,4 @@ def _merged(call: Call, first: Flow, second: Flow) -> list[Flow]:
             f"option merge_mode = {shown(mode)}, expected concat, {', '.join(_MERGES)} or None",
         )
     merged = pair_all(call, _MERGES[mode], [first, second])
-    return [multiplied(call, merged, 0.5) if mode == "ave" else merged]
+    return [affine(call, merged, np.full(1, 0.5), np.zeros(1)) if mode == "ave" else merged]

@@ -1,0 +1,200 @@
+"""What acts on each number of one tensor or several, whatever the axes: a layer of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge import functions
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, param, sigmoid
+from lstm_edge.layers.elementwise import PAIRS, where
+from lstm_edge.layers.functions import ALONE, one_number
+
+Doubles = npt.NDArray[np.float64]
+Combined = Callable[..., Expr]
+
+NAMES: Mapping[str, str] = {
+    "Abs": "abs",
+    "Cos": "cos",
+    "Erf": "erf",
+    "Exp": "exp",
+    "HardSwish": "hard_swish",
+    "Log": "log",
+    "Mish": "mish",
+    "Reciprocal": "reciprocal",
+    "Sign": "sign",
+    "Sin": "sin",
+    "Sqrt": "sqrt",
+}
+"""Operators without attributes, and the layers that compute them."""
+
+COMPARISONS: Mapping[str, str] = {
+    "Greater": "is_larger",
+    "GreaterOrEqual": "is_not_smaller",
+    "Less": "is_smaller",
+    "LessOrEqual": "is_not_larger",
+    "Equal": "is_equal",
+}
+"""Operators that tell what is true, and the layers that compute them."""
+
+
+def alone(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A function without parameters of each number."""
+    name = NAMES[node.op]
+    return [_of_one(walk, node, name, ALONE[name])]
+
+
+def gelu(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Gelu, by erf or by tanh, as `approximate` says."""
+    form = node.attributes.get("approximate", "none")
+    if form not in ("none", "tanh"):
+        raise ModelError(node.label, f"attribute approximate = {form!r}, expected none or tanh")
+    name = "gelu" if form == "none" else "gelu_tanh"
+    return [_of_one(walk, node, name, ALONE[name])]
+
+
+def selu(walk: Walk, node: OnnxNode) -> list[Value]:
+    """gamma * elu(x), of which the defaults of both attributes are those of the layer."""
+    given = {k: float(v) for k, v in node.attributes.items()}
+    return [_of_one(walk, node, "selu", lambda x: functions.selu(x, **given))]
+
+
+def celu(walk: Walk, node: OnnxNode) -> list[Value]:
+    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    alpha = float(node.attributes.get("alpha", 1.0))
+    if not alpha > 0.0:
+        raise ModelError(node.label, f"attribute alpha = {alpha:g}, expected a number above 0")
+    return [_of_one(walk, node, "celu", lambda x: functions.celu(x, alpha))]
+
+
+def swish(walk: Walk, node: OnnxNode) -> list[Value]:
+    """x * sigmoid(alpha * x)."""
+    alpha = float(node.attributes.get("alpha", 1.0))
+    if alpha == 1.0:
+        return [_of_one(walk, node, "swish", functions.swish)]
+    return [_of_one(walk, node, "swish", lambda x: x * sigmoid(x * alpha))]
+
+
+def power(walk: Walk, node: OnnxNode) -> list[Value]:
+    """x to a constant power, or a positive constant to the power of x."""
+    numbers = node.inputs[0 if isinstance(node.inputs[1], View) else 1]
+    if not isinstance(numbers, np.ndarray) or numbers.size != 1:
+        raise ModelError(
+            node.label,
+            "raises data to a power that is no constant number; only one exponent or one base for "
+            "all numbers is supported: write it as Exp(exponent * Log(x))",
+        )
+    number = float(numbers.reshape(-1)[0])
+    if isinstance(node.inputs[1], View):
+        if not number > 0.0:
+            raise ModelError(node.label, f"has a base of {number:g}, expected one above 0")
+        return [_of_one(walk, node, "power", lambda x: functions.power_of(number, x), 1)]
+    if number == 1.0:
+        return [node.view(0)]
+    return [_of_one(walk, node, "power", lambda x: functions.power(x, number))]
+
+
+def prelu(walk: Walk, node: OnnxNode) -> list[Value]:
+    """x, or slope * x below 0; one slope, or one for each feature."""
+    if isinstance(node.inputs[1], View):
+        raise ModelError(
+            node.label, "its slope is computed from the model's input; expected weights"
+        )
+    return [combined(walk, node, "prelu", functions.prelu, node.inputs)]
+
+
+def extreme(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Max and Min of any number of tensors and constants."""
+    name = "larger" if node.op == "Max" else "smaller"
+    views = [v for v in node.inputs if isinstance(v, View)]
+    result = views[0]
+    for other in [*views[1:], *(v for v in node.inputs if not isinstance(v, View))]:
+        result = combined(walk, node, name, PAIRS[name], (result, other))
+    return [result]
+
+
+def compared(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Greater, Less and their kin: 1 for what is true."""
+    name = COMPARISONS[node.op]
+    return [replace(combined(walk, node, name, PAIRS[name], node.inputs), truth=True)]
+
+
+def chosen(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Where: numbers of the one or the other, of data or of constants."""
+    if not isinstance(node.inputs[0], View):
+        raise ModelError(
+            node.label,
+            "its condition is constant: multiply by a constant 0 or 1 for each feature instead",
+        )
+    return [replace(combined(walk, node, "select", where, node.inputs), truth=False)]
+
+
+def negation(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Not: 1 - x."""
+    view = node.view(0)
+    return [replace(_of_one(walk, node, "not", lambda x: 1.0 - x), truth=view.truth)]
+
+
+def logical(walk: Walk, node: OnnxNode) -> list[Value]:
+    """And, Or, Xor of what is 1 or 0."""
+    made: Mapping[str, Combined] = {
+        "And": lambda x, y: x * y,
+        "Or": PAIRS["larger"],
+        "Xor": lambda x, y: PAIRS["is_larger"](PAIRS["is_equal"](x, y) * -1.0, constant(-0.5)),
+    }
+    return [replace(combined(walk, node, node.op.lower(), made[node.op], node.inputs), truth=True)]
+
+
+def _of_one(
+    walk: Walk, node: OnnxNode, name: str, function: Callable[[Expr], Expr], k: int = 0
+) -> View:
+    view = settled(walk, node.view(k), node.label)
+    cell = one_number(name, function)
+    return replace(
+        view, tensor=walk.draft.layer(name, cell, view.tensor, None, {}, node.label)["y"]
+    )
+
+
+def combined(
+    walk: Walk,
+    node: OnnxNode,
+    name: str,
+    function: Combined,
+    operands: Sequence[Value | None],
+) -> View:
+    """A layer `name` of one number of each operand: data, of the same shape or of one feature
+    where others have several, and constants, each a number or one for each feature.
+    """
+    views = paired(walk, node, [v for v in operands if isinstance(v, View)])
+    whole = max(views, key=lambda v: walk.draft.size(v.tensor) or 0)
+    constants: dict[str, Doubles] = {}
+    for k, value in enumerate(operands):
+        if isinstance(value, np.ndarray):
+            numbers = value.astype(np.float64) if value.dtype.kind in "bf" else None
+            if numbers is None or np.isnan(numbers).any():
+                raise ModelError(node.label, f"its constant {node.input_names[k]!r} is no numbers")
+            constants[f"c{k}"], whole = along_features(walk, node, numbers, whole)
+    inputs = iter(f"x{k}" if k else "x" for k in range(len(views)))
+    exprs = [
+        _number(f"c{k}", constants[f"c{k}"]) if f"c{k}" in constants else input_vector(next(inputs))
+        for k in range(len(operands))
+    ]
+    params = {n: a.astype(np.float32) for n, a in constants.items() if a.size > 1}
+    names = {f"x{k}" if k else "x": view.tensor for k, view in enumerate(views)}
+    cell = Cell(name, {"y": function(*exprs)}, limited=True)
+    size = walk.draft.size(whole.tensor)
+    first = names.pop("x")
+    made = walk.draft.layer(name, cell, first, size, params, node.label, more=names)
+    return replace(whole, tensor=made["y"])
+
+
+def _number(name: str, numbers: Doubles) -> Expr:
+    return constant(float(numbers.reshape(-1)[0])) if numbers.size == 1 else param(name)
