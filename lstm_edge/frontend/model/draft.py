@@ -76,8 +76,12 @@ class Draft:
         window: Window | None = None,
         units: Mapping[str, int] | None = None,
     ) -> dict[str, str]:
-        """Append a layer of the input x, and `more`; its result tensors by the cell's names."""
-        outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
+        """Append a layer of the input x, and `more`; its result tensors by the cell's names.
+
+        units: sizes of results that are not `features`.
+        """
+        sizes = dict.fromkeys(cell.results, features) | dict(units or {})
+        outputs = {result: self.tensor(self.roots[x], sizes[result], like=x) for result in sizes}
         inputs = {"x": x, **(more or {})}
         layer = Layer(cell, params, initial or {}, reverse, window, units or {})
         self.nodes.append(Node(kind, layer, inputs, outputs, source))

@@ -16,7 +16,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
-from lstm_edge.frontend.graph.node import attributes_of, label_of
+from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.graph.sketch import needed
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import Atom, Axis, View
@@ -37,6 +37,7 @@ from lstm_edge.frontend.model.states import (
 )
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.step.repetition import Repetition
 from lstm_edge.ir.model import Model, Port
 from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
@@ -55,6 +56,7 @@ class Graph:
     outputs: tuple[str, ...]
     sha256: str
     warnings: tuple[str, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
 
 
 def graph_of(file: OnnxFile) -> Graph:
@@ -75,6 +77,7 @@ def graph_of(file: OnnxFile) -> Graph:
         outputs=tuple(o.name for o in graph.output),
         sha256=file.sha256,
         warnings=file.warnings,
+        repetitions=file.repetitions,
     )
 
 
@@ -96,6 +99,7 @@ def visit(
     """
     _bind_inputs(graph, walk, sizes, stand_ins)
     walk.values.update(graph.constants)
+    walk.repetitions = graph.repetitions
     for node in graph.nodes:
         _visit_node(walk, node)
     return _model(graph, walk)
@@ -170,7 +174,7 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
     elif plain and (shape_only or len(known) == len(present)):
         arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
         results = list(fold(label, proto, arrays))  # type: ignore[arg-type]
-    elif len(known) == len(present):
+    elif len(known) == len(present) and not _captures_data(walk, proto):
         raise unsupported(label, proto.op_type, proto.domain)
     else:
         node = OnnxNode(
@@ -188,6 +192,11 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
         else [name for name in proto.output if name]
     )
     walk.values.update(pair for pair in zip(names, results, strict=False) if pair[0])
+
+
+def _captures_data(walk: Walk, proto: NodeProto) -> bool:
+    """True for a node with a body that reads data from outside."""
+    return any(isinstance(walk.values.get(name), View) for name in captured(proto))
 
 
 def _input(walk: Walk, label: str, name: str) -> Value | None:
