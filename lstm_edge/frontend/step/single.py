@@ -76,7 +76,8 @@ def _name(nodes: Iterable[NodeProto]) -> str:
 
 def _is_known(node: NodeProto) -> bool:
     """Whether an operator can be in a step."""
-    return is_standard(node) and (node.op_type in MOVES or node.op_type in OPERATORS)
+    known = node.op_type in MOVES or node.op_type in OPERATORS
+    return is_standard(node) and known and node.op_type not in RECURRENT
 
 
 class _Graph:
