@@ -132,7 +132,8 @@ class _Graph:
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""
         nodes = {id(n): n for n in self.sketch.nodes}
-        renewing = self.above(pairs.values()) & self.below(pairs)
+        last = {id(n) for n in self.sketch.nodes if set(pairs.values()).intersection(n.output)}
+        renewing = (self.above(pairs.values()) & self.below(pairs)) | last
         inside = set(renewing)
         known = set(pairs)
         for node in self.sketch.nodes:  # and what is computed from these, to the next weights
