@@ -45,19 +45,14 @@ def plain(run: Callable[[Call, Value], Value]) -> Handler:
     return single(lambda call, value: [run(call, value)])
 
 
-def _time_distributed(call: Call, x: Value) -> Value:
-    """TimeDistributed of a layer that acts on the features of each step alone."""
+def of_each_step(call: Call, values: list[Value]) -> Call:
+    """The call of what TimeDistributed wraps, which sees one step of the sequence."""
     call.config.check_known("layer")
     layer = layer_config(call.config.keys.get("layer"), call.label, call.config.major)
-    run = EACH_STEP.get(layer.kind)
-    if run is None:
-        raise ModelError(
-            call.label,
-            f"wraps a layer of class {layer.kind!r}; supported are {', '.join(EACH_STEP)}",
-        )
-    call.sequence(x)
+    for value in values:
+        call.sequence(value)
     weights = call.weights.child("layer")
-    return run(replace(call, layer=layer.below(call.layer), weights=weights, each_step=True), x)
+    return replace(call, layer=layer.below(call.layer), weights=weights, each_step=True)
 
 
 EACH_STEP: Mapping[str, Callable[[Call, Value], Value]] = {
@@ -85,7 +80,6 @@ LAYERS: Mapping[str, Handler] = {
     "SimpleRNN": stateful(recurrent),
     "RNN": stateful(recurrent),
     "Bidirectional": stateful(bidirectional),
-    "TimeDistributed": plain(_time_distributed),
     "SpatialDropout1D": plain(linear.unchanged),
     "Flatten": plain(move.flatten),
     "Reshape": plain(move.reshape),
@@ -106,6 +100,9 @@ LAYERS: Mapping[str, Handler] = {
     "Subtract": merge.elementwise("Sub", most=2),
     "Average": merge.average,
 }
+
+OF_A_STEP = (*EACH_STEP, "Concatenate", "Add", "Subtract", "Multiply", "Average")
+"""Layers that TimeDistributed may have."""
 
 INSTEAD: Mapping[str, str] = {
     "Lambda": "its code is not in the file in a form that can be read; write it with keras.ops, or "
@@ -131,6 +128,12 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     if handler is None:
         instead = INSTEAD.get(kind, _SUPPORTED)
         raise ModelError(call.label, f"layers of this class are not supported; {instead}")
+    if call.each_step and kind not in OF_A_STEP:
+        raise ModelError(
+            call.label,
+            "sees one step by itself within TimeDistributed; supported there are "
+            f"{', '.join(OF_A_STEP)}",
+        )
     if not values:
         raise ModelError(call.label, "has no input; save the model again")
     results = handler(call, values)

@@ -151,10 +151,14 @@ def normalization(call: Call, x: Value) -> Value:
 
 def unit_normalization(call: Call, x: Value) -> Value:
     """Each vector divided by its length."""
-    config = call.config
-    config.check_known("axis")
+    call.config.check_known("axis")
+    return unit_vectors(call, x)
+
+
+def unit_vectors(call: Call, x: Value) -> Value:
+    """Vectors of length 1, of which the option `axis` says that they are the features."""
     last = call.last_axis(x)
-    config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
+    call.config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
     return replace(x, name=call.add("LpNormalization", x.name, axis=-1, p=2))
 
 
