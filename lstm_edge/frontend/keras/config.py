@@ -30,7 +30,7 @@ _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixe
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 _WITHOUT_WEIGHTS = ("InputLayer", "Sequential", "Functional", "Model")
-"""Classes that are no operations and need not say whether they can be trained."""
+"""Classes that are no operations and need not have a dtype policy."""
 
 _QUOTES = "'\""
 
@@ -158,9 +158,11 @@ class LayerConfig:
     def is_operation(self) -> bool:
         """Whether it is a call of keras.ops, `x + y` for instance: these hold no weights.
 
-        An .h5 file of Keras 3 names no modules; there an operation is what cannot be trained.
+        An .h5 file of Keras 3 names no modules; there an operation is what has no dtype policy.
         """
-        bare = not self.module and self.config.major == 3 and "trainable" not in self.config.keys
+        keys = self.config.keys
+        plain = "trainable" not in keys and not isinstance(keys.get("dtype"), Mapping)
+        bare = not self.module and self.config.major == 3 and plain
         return ".ops." in self.module or (bare and self.kind not in _WITHOUT_WEIGHTS)
 
 

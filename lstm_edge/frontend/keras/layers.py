@@ -14,6 +14,7 @@ from lstm_edge.frontend.keras import layers_dense as linear
 from lstm_edge.frontend.keras import layers_merge as merge
 from lstm_edge.frontend.keras import layers_move as move
 from lstm_edge.frontend.keras import layers_window as window
+from lstm_edge.frontend.keras import masks
 from lstm_edge.frontend.keras.config import layer_config
 from lstm_edge.frontend.keras.layers_activation import LAYERS as FUNCTIONS
 from lstm_edge.frontend.keras.layers_bidirectional import bidirectional
@@ -87,6 +88,7 @@ LAYERS: Mapping[str, Handler] = {
     "ZeroPadding1D": plain(move.zero_padding),
     "Cropping1D": plain(move.cropping),
     "Embedding": plain(linear.embedding),
+    "Masking": plain(masks.masking),
     "Conv1D": plain(window.convolution),
     "DepthwiseConv1D": plain(window.depthwise),
     "SeparableConv1D": plain(window.separable),
@@ -98,10 +100,27 @@ LAYERS: Mapping[str, Handler] = {
     "Add": merge.elementwise("Add"),
     "Multiply": merge.elementwise("Mul"),
     "Subtract": merge.elementwise("Sub", most=2),
+    "Maximum": merge.elementwise("Max"),
+    "Minimum": merge.elementwise("Min"),
     "Average": merge.average,
 }
 
-OF_A_STEP = (*EACH_STEP, "Concatenate", "Add", "Subtract", "Multiply", "Average")
+OWN_MASKS = ("Masking", "Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
+"""Layers that make masks, or skip steps."""
+
+KEEP_MASKS = frozenset(EACH_STEP) - {"RMSNormalization"} | {"SpatialDropout1D"}
+"""Layers of which the result has the mask of the input; all others leave it behind, as in Keras."""
+
+OF_A_STEP = (
+    *EACH_STEP,
+    "Concatenate",
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+)
 """Layers that TimeDistributed may have."""
 
 INSTEAD: Mapping[str, str] = {
@@ -138,4 +157,7 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
         raise ModelError(call.label, "has no input; save the model again")
     results = handler(call, values)
     call.weights.check_taken()
-    return results
+    if kind in OWN_MASKS:
+        return results
+    mask = masks.passed_on(call, kind, values, kind in KEEP_MASKS)
+    return [replace(result, mask=mask) for result in results]
