@@ -13,8 +13,11 @@ from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 from lstm_edge.frontend.graph.fold import fold, is_foldable
 from lstm_edge.frontend.graph.node import captured, label_of
 from lstm_edge.frontend.graph.nodes import Nodes
+from lstm_edge.frontend.graph.order import in_order
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.step.repetition import Repetition
+from lstm_edge.ir.needed import needed as needed_of
 
 Array = npt.NDArray[Any]
 
@@ -24,7 +27,9 @@ class Sketch:
     """`nodes` in an order of computation; the rest of a file that its outputs depend on.
 
     Rewrites change `nodes` and `constants`; nodes that nobody needs any more may stay. `warnings`
-    are for the user: what a rewrite left out that the file says.
+    are for the user: what a rewrite left out that the file says. pairs: input -> output that is
+    its next value, as the user says. repetitions: the steps of nodes `Repeat`. shapes: of tensors
+    for which no inference knows them.
     """
 
     opened: OnnxFile
@@ -34,6 +39,9 @@ class Sketch:
     constants: dict[str, Array] = field(default_factory=dict)
     count: int = 0
     warnings: list[str] = field(default_factory=list)
+    pairs: dict[str, str] = field(default_factory=dict)
+    repetitions: list[Repetition] = field(default_factory=list)
+    shapes: list[ValueInfoProto] = field(default_factory=list)
 
     def __post_init__(self, begun: Iterable[NodeProto]) -> None:
         self.nodes = list(begun)
@@ -42,7 +50,7 @@ class Sketch:
     def of(cls, file: OnnxFile) -> Sketch:
         """The part of a file that its outputs depend on."""
         graph = file.graph
-        nodes, read = needed(graph.node, [o.name for o in graph.output])
+        nodes, read = needed(in_order(graph.node), [o.name for o in graph.output])
         stored = {t.name for t in graph.initializer}
         inputs = [i for i in graph.input if i.name not in stored]
         constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
@@ -115,7 +123,7 @@ class Sketch:
                 return name
 
     def replace(self, old: Iterable[NodeProto], new: Iterable[NodeProto]) -> None:
-        """Put `new` where the last of `old` stood; `old` goes."""
+        """Put `new` where the last of `old` stood, or where the order allows; `old` goes."""
         self._nodes.replace(old, new)
 
     def remove(self, old: Iterable[NodeProto]) -> None:
@@ -136,16 +144,17 @@ class Sketch:
             for name, array in self.constants.items()
             if name in read and name not in made
         )
-        return replace(self.opened, graph=graph, warnings=tuple(self.warnings))
+        graph.value_info.extend(self.shapes)
+        return replace(
+            self.opened,
+            graph=graph,
+            warnings=tuple(self.warnings),
+            repetitions=tuple(self.repetitions),
+        )
 
 
 def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:
     """Nodes that `outputs` depend on, in their order, and the names that these read."""
-    read = set(outputs)
-    kept = []
-    for node in reversed(list(nodes)):
-        if read.intersection(node.output):
-            kept.append(node)
-            read.update(node.input)
-            read.update(captured(node))
-    return kept[::-1], read
+    return needed_of(
+        list(nodes), outputs, lambda node: {*node.input, *captured(node)}, lambda node: node.output
+    )
