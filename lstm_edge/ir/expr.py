@@ -238,6 +238,11 @@ def walk(*roots: Expr) -> Iterator[Expr]:
         yield from visit(root)
 
 
+def sees_several(cell: Cell) -> bool:
+    """Whether a cell reads the last vectors of its layer's window, not only the newest."""
+    return any(e.kind == "recent" for e in walk(*cell.results.values()))
+
+
 @dataclass(frozen=True)
 class Cell:
     """The equations of a layer: `results` maps a name to its value at this step.
