@@ -17,8 +17,8 @@ from onnx import GraphProto, NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
+from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import View
-from lstm_edge.frontend.onnx.file import tensor_value
 from lstm_edge.frontend.step.call import Comparison
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
