@@ -37,12 +37,15 @@ def load(
     name: str | None = None,
     steps: int | None = None,
     rename: Mapping[str, str] | None = None,
+    state_pairs: Mapping[str, str] | None = None,
 ) -> Model:
     """Read a model from an ONNX file, a PyTorch state_dict saved as npz, or a Keras file.
 
     `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
     name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
     `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`.
+    `state_pairs`: of a file of a single step, input -> the output that is its next value, by the
+    file's names; "" for one that is data.
     Raises ModelError, always with one line: what was found, what was expected, what to do.
     """
     if steps is not None and steps < 1:
@@ -54,7 +57,7 @@ def load(
         raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
     _check_readable(path)
     try:
-        model = loader(path, steps)
+        model = loader(path, steps, state_pairs or {})
     except OSError as error:
         raise ModelError(str(path), f"cannot be read: {error.strerror or error}") from error
     except (MemoryError, RecursionError) as error:

@@ -43,7 +43,7 @@ Any other array is refused by its name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +79,13 @@ _LABEL = f"array {_CELL!r}"
 _SCHEMA = (*_CHOICES, _CELL, "lstm_edge.activations", "lstm_edge.order")
 
 
-def load_npz(path: Path, steps: int | None) -> Model:
+def load_npz(path: Path, steps: int | None, pairs: Mapping[str, str]) -> Model:
     """Read a state_dict; see the module for its names. The model has no name yet."""
+    if pairs:
+        raise ModelError(
+            f"state pair {next(iter(pairs))}",
+            "an npz has arrays of layers, whose states are known; leave state pairs out",
+        )
     arrays, sha256 = read_npz(path)
     words = {key: text_of(f"array {key!r}", arrays.pop(key)) for key in _SCHEMA if key in arrays}
     _check_schema(arrays)
