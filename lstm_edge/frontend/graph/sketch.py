@@ -13,8 +13,10 @@ from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 from lstm_edge.frontend.graph.fold import fold, is_foldable
 from lstm_edge.frontend.graph.node import captured, label_of
 from lstm_edge.frontend.graph.nodes import Nodes
+from lstm_edge.frontend.graph.order import in_order
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.step.repetition import Repetition
 from lstm_edge.ir.needed import needed as needed_of
 
 Array = npt.NDArray[Any]
@@ -26,7 +28,8 @@ class Sketch:
 
     Rewrites change `nodes` and `constants`; nodes that nobody needs any more may stay. `warnings`
     are for the user: what a rewrite left out that the file says. pairs: input -> output that is
-    its next value, as the user says.
+    its next value, as the user says. repetitions: the steps of nodes `Repeat`. shapes: of tensors
+    for which no inference knows them.
     """
 
     opened: OnnxFile
@@ -37,6 +40,8 @@ class Sketch:
     count: int = 0
     warnings: list[str] = field(default_factory=list)
     pairs: dict[str, str] = field(default_factory=dict)
+    repetitions: list[Repetition] = field(default_factory=list)
+    shapes: list[ValueInfoProto] = field(default_factory=list)
 
     def __post_init__(self, begun: Iterable[NodeProto]) -> None:
         self.nodes = list(begun)
@@ -45,7 +50,7 @@ class Sketch:
     def of(cls, file: OnnxFile) -> Sketch:
         """The part of a file that its outputs depend on."""
         graph = file.graph
-        nodes, read = needed(graph.node, [o.name for o in graph.output])
+        nodes, read = needed(in_order(graph.node), [o.name for o in graph.output])
         stored = {t.name for t in graph.initializer}
         inputs = [i for i in graph.input if i.name not in stored]
         constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
@@ -118,7 +123,7 @@ class Sketch:
                 return name
 
     def replace(self, old: Iterable[NodeProto], new: Iterable[NodeProto]) -> None:
-        """Put `new` where the last of `old` stood; `old` goes."""
+        """Put `new` where the last of `old` stood, or where the order allows; `old` goes."""
         self._nodes.replace(old, new)
 
     def remove(self, old: Iterable[NodeProto]) -> None:
@@ -139,7 +144,13 @@ class Sketch:
             for name, array in self.constants.items()
             if name in read and name not in made
         )
-        return replace(self.opened, graph=graph, warnings=tuple(self.warnings))
+        graph.value_info.extend(self.shapes)
+        return replace(
+            self.opened,
+            graph=graph,
+            warnings=tuple(self.warnings),
+            repetitions=tuple(self.repetitions),
+        )
 
 
 def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:

@@ -37,6 +37,7 @@ from lstm_edge.frontend.model.states import (
 )
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.step.repetition import Repetition
 from lstm_edge.ir.model import Model, Port
 from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
@@ -55,6 +56,7 @@ class Graph:
     outputs: tuple[str, ...]
     sha256: str
     warnings: tuple[str, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
 
 
 def graph_of(file: OnnxFile) -> Graph:
@@ -75,6 +77,7 @@ def graph_of(file: OnnxFile) -> Graph:
         outputs=tuple(o.name for o in graph.output),
         sha256=file.sha256,
         warnings=file.warnings,
+        repetitions=file.repetitions,
     )
 
 
@@ -96,6 +99,7 @@ def visit(
     """
     _bind_inputs(graph, walk, sizes, stand_ins)
     walk.values.update(graph.constants)
+    walk.repetitions = graph.repetitions
     for node in graph.nodes:
         _visit_node(walk, node)
     return _model(graph, walk)

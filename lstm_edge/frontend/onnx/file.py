@@ -15,6 +15,7 @@ from onnx import GraphProto, ModelProto
 from lstm_edge.errors import ModelError, first_line
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
+from lstm_edge.frontend.step.repetition import Repetition
 
 OLDEST_OPSET = 7
 """Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
@@ -25,11 +26,15 @@ LARGEST_FILE = 2**31 - 1
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A graph that passed onnx's checker, its nodes in their newest form; a digest of all files."""
+    """A graph that passed onnx's checker, its nodes in their newest form; a digest of all files.
+
+    repetitions: steps that nodes `Repeat` do, which rewrites put in.
+    """
 
     graph: GraphProto
     sha256: str
     warnings: tuple[str, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
 
 
 def read_onnx(path: Path) -> OnnxFile:

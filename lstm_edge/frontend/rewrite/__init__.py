@@ -21,6 +21,7 @@ from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_shared_states
 from lstm_edge.frontend.step.lists import lists_of_steps
 from lstm_edge.frontend.step.single import single_steps
+from lstm_edge.frontend.step.unrolled import unrolled
 
 REWRITES: tuple[Callable[[Sketch], None], ...] = (
     read_halves,
@@ -28,6 +29,7 @@ REWRITES: tuple[Callable[[Sketch], None], ...] = (
     unsort_batch,
     single_steps,
     roll_up,
+    unrolled,
     layer_norm,
     pads,
     joined_inputs,

@@ -158,6 +158,7 @@ class _Cut:
         """What a state is after the step."""
         after = self.after[k]
         rooted = len(after) == 1 and self.order.roots.get(after[0][0]) == k
+        rooted = rooted and after[0][0] not in self.inputs
         return self._value(after[0][0]) if rooted else f"state {k}"
 
     # what runs after

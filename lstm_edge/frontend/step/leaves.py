@@ -20,7 +20,7 @@ from lstm_edge.frontend.step.symbols import (
     Selection,
     Symbols,
     broadcast,
-    runs,
+    groups,
     selections,
     vector,
 )
@@ -196,11 +196,11 @@ class Leaves:
         shape = np.broadcast_shapes(value.shape, factors.shape)
         flat = np.broadcast_to(factors, shape).reshape(-1)
         leaf, unit = np.empty(flat.size, np.int64), np.empty(flat.size, np.int64)
-        for begin, end, (found,) in runs(value.moved(lambda a: np.broadcast_to(a, shape))):
+        for places, (found,) in groups(value.moved(lambda a: np.broadcast_to(a, shape))):
             terms, bias = self.as_terms(found)
-            own = flat[begin:end]
-            leaf[begin:end] = self.linear([(s, c * own) for s, c in terms], bias * own)
-            unit[begin:end] = np.arange(end - begin)
+            own = flat[places]
+            leaf[places] = self.linear([(s, c * own) for s, c in terms], bias * own)
+            unit[places] = np.arange(len(places))
         return Symbols(leaf.reshape(shape), unit.reshape(shape))
 
     def _by_runs(
@@ -211,9 +211,9 @@ class Leaves:
         tensors = broadcast(*map(self.lift, values))
         shape = tensors[0].shape
         leaf, unit = np.empty(shape, np.int64).reshape(-1), np.empty(shape, np.int64).reshape(-1)
-        for begin, end, found in runs(*tensors):
-            leaf[begin:end] = one(found, end - begin)
-            unit[begin:end] = np.arange(end - begin)
+        for places, found in groups(*tensors):
+            leaf[places] = one(found, len(places))
+            unit[places] = np.arange(len(places))
         return Symbols(leaf.reshape(shape), unit.reshape(shape))
 
     # sums
@@ -254,8 +254,8 @@ class Leaves:
         """matrix [n, m] @ the m numbers of a tensor, as a tensor of n numbers."""
         terms: list[Term] = []
         bias = np.zeros(len(matrix))
-        for begin, end, (found,) in runs(value):
-            own = matrix if end - begin == matrix.shape[1] else matrix[:, begin:end]
+        for places, (found,) in groups(value):
+            own = matrix if len(places) == matrix.shape[1] else matrix[:, places]
             if self.is_constant(found):
                 bias += own @ self.constant(found)
             else:

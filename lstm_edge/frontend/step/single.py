@@ -18,7 +18,7 @@ from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
 
 DOMAIN = "lstm_edge"
-RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan")
+RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 PRODUCTS = ("MatMul", "Gemm")
 WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
 HEADS = ("Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")

@@ -85,3 +85,21 @@ def runs(*tensors: Symbols) -> Iterator[tuple[int, int, tuple[Selection, ...]]]:
 def selections(tensor: Symbols) -> list[Selection]:
     """The numbers of a tensor as units of one leaf after the other."""
     return [found[0] for _, _, found in runs(tensor)]
+
+
+def groups(*tensors: Symbols) -> Iterator[tuple[Integers, tuple[Selection, ...]]]:
+    """Numbers that have the same leaves, wherever they lie in the flattened tensors of one size:
+    (places in order, the selection of each).
+    """
+    flats = [t.flat() for t in tensors]
+    if flats[0].size == 0:
+        return
+    stacked = np.stack([t.leaf for t in flats])
+    if (stacked == stacked[:, :1]).all():
+        yield np.arange(flats[0].size), tuple((int(t.leaf[0]), t.unit) for t in flats)
+        return
+    _, first, which = np.unique(stacked, axis=1, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    for k in order.tolist():
+        places = np.flatnonzero(which.reshape(-1) == k)
+        yield places, tuple((int(t.leaf[places[0]]), t.unit[places]) for t in flats)

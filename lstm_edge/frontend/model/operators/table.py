@@ -27,6 +27,7 @@ from lstm_edge.frontend.model.operators.ids import run_ids, with_data
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.step import loop as steps
+from lstm_edge.frontend.step.repeated import repeat
 
 OWN_DOMAIN = "lstm_edge"
 
@@ -133,6 +134,7 @@ OPERATORS: Mapping[str, Operator] = {
 
 OWN: Mapping[str, Operator] = {
     "Step": _operator(steps.step, "after body"),
+    "Repeat": _operator(repeat, "number"),
     "Stack": _operator(steps.stack, "axis new_axis"),
 }
 """Operators of the domain `OWN_DOMAIN`, which rewrites write."""
