@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from inspect import signature
 from itertools import permutations, product
 
 from lstm_edge import cells
@@ -108,7 +109,11 @@ def _patterns() -> tuple[Pattern, ...]:
 def _recurrent() -> Iterator[tuple[str, Make]]:
     for peephole, coupled, projected in product((False, True), repeat=3):
         yield "lstm", partial(cells.lstm, peephole, coupled, projected)
-    yield from cells.BY_NAME.items()
+    for projected, squashed in product((False, True), repeat=2):
+        yield "sru", partial(cells.sru, projected, squashed)
+    for name, make in cells.BY_NAME.items():
+        if "shapes" not in signature(make).parameters:  # equations that do not depend on sizes
+            yield name, make
 
 
 def _named(name: str, make: Make) -> Pattern:
