@@ -11,6 +11,7 @@ import click
 
 import lstm_edge
 from lstm_edge.cli.options import (
+    CELLS,
     FOLDER,
     STATE_PAIRS,
     STEPS,
@@ -77,6 +78,7 @@ from lstm_edge.stopwatch import Stopwatch
 )
 @STEPS
 @STATE_PAIRS
+@CELLS
 @click.option(
     "--state",
     type=click.Choice(["kept", "explicit"]),
@@ -144,6 +146,7 @@ def command(
     output: Path | None,
     name: str | None,
     steps: int | None,
+    cells: Path | None,
     rename: tuple[tuple[str, str], ...],
     state_pairs: tuple[tuple[str, str], ...],
     systems: str | None,
@@ -176,6 +179,7 @@ def command(
                 steps=steps,
                 rename=once("--rename", rename),
                 state_pairs=once("--state-pair", state_pairs),
+                cells=cells,
             )
         made = _compiled(network, watch, options)
     warn(made.warnings)

@@ -1,7 +1,7 @@
-"""Recurrent cells as plain ONNX nodes with random weights: one step, or the body of a Loop or Scan.
+"""Recurrent cells as plain ONNX nodes with random weights: one step, or the body of a Loop, a Scan.
 
-Each cell is a function of a builder, the name of x [1, I] and those of its states; it gives the name
-of y and those of its states after the step.
+Each cell is a function of a builder, the name of x [1, I] and those of its states; it gives the
+name of y and those of its states after the step.
 """
 
 from __future__ import annotations
@@ -271,13 +271,14 @@ def gru_step(b: Builder, x: str, h: str, inputs: int = INPUTS) -> str:
 
 
 def lstm(b: Builder, x: str, s: Sequence[str]) -> Result:
-    h, c = lstm_step(b, x, *s)
+    h, c = lstm_step(b, x, s[0], s[1])
     return b.head(h), [h, c]
 
 
 def packed_lstm(b: Builder, x: str, s: Sequence[str]) -> Result:
     """h and c in one tensor [1, 2 H]."""
-    h, c = lstm_step(b, x, *b.chunks(s[0], 2))
+    before = b.chunks(s[0], 2)
+    h, c = lstm_step(b, x, before[0], before[1])
     return b.head(h), [b.add("Concat", h, c, axis=1)]
 
 

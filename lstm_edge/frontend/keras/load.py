@@ -18,7 +18,7 @@ from lstm_edge.frontend.onnx.load import model_of
 from lstm_edge.ir.model import Model
 
 
-def load_keras(path: Path, steps: int | None, pairs: Mapping[str, str]) -> Model:
+def load_keras(path: Path, steps: int | None, pairs: Mapping[str, str] | None = None) -> Model:
     """Read a Keras file; see `frontend.load`. The model has no name yet."""
     file = read_keras(path)
     net = Net(steps)

@@ -30,12 +30,14 @@ Sizes = dict[tuple[str, int], int]
 """Sizes chosen for axes of inputs: (input, axis) -> size."""
 
 
-def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str]) -> Model:
+def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = None) -> Model:
     """Read an ONNX file; see `frontend.load`. The model has no name yet."""
     return model_of(path.name, read_onnx(path), steps, pairs)
 
 
-def model_of(name: str, file: OnnxFile, steps: int | None, pairs: Mapping[str, str]) -> Model:
+def model_of(
+    name: str, file: OnnxFile, steps: int | None, pairs: Mapping[str, str] | None = None
+) -> Model:
     """The model of a graph, which messages call `name`."""
     graph = graph_of(rewrite(file, pairs))
     sizes: Sizes = {}

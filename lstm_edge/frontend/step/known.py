@@ -110,8 +110,8 @@ def _recurrent() -> Iterator[tuple[str, Make]]:
     for projected, squashed in product((False, True), repeat=2):
         yield "sru", partial(cells.sru, projected, squashed)
     for name, make in cells.BY_NAME.items():
-        if "shapes" not in signature(make).parameters:  # equations that do not depend on sizes
-            yield name, make
+        if all(p.default is not p.empty for p in signature(make).parameters.values()):
+            yield name, make  # others are as many cells as there are sizes
 
 
 def _named(name: str, make: Make) -> Pattern:
