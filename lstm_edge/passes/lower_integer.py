@@ -27,7 +27,7 @@ from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import Place, in_memory, lower, own_result, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
-from lstm_edge.passes.lower_input import scaled, unpacked
+from lstm_edge.passes.lower_input import compared, scaled, unpacked
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
 from lstm_edge.passes.lower_open import OPEN_CURVES, Open
@@ -136,6 +136,8 @@ class IntegerRules:
 
     def _elementwise(self, node: Expr, operands: list[Number], place: Place) -> Number:
         b, name, comment = self.builder, place.name, place.comment
+        if node.kind == "select":
+            operands = [*compared(b, operands[0], operands[1], name), *operands[2:]]
         numbers = [unpacked(b, x, f"{name}_{k}") for k, x in enumerate(operands)]
         args = [x.value for x in numbers]
         match node.kind:
