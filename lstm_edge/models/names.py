@@ -77,3 +77,20 @@ def unique(base: str, taken: set[str]) -> str:
         name, number = f"{base}{number}", number + 1
     taken.add(name)
     return name
+
+
+class Names:
+    """Names that are taken one after the other, each only once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def take(self, base: str) -> str:
+        """What `unique` gives; thousands of names of one base are found at once."""
+        name, number = base, self._numbers.get(base, 2)
+        while name in self._taken:
+            name, number = f"{base}{number}", number + 1
+        self._numbers[base] = number
+        self._taken.add(name)
+        return name
