@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lstm_edge.ir.model import Model, Node, StatePort, Step, Work, is_a
-from lstm_edge.models.names import Names, identifier
+from lstm_edge.models.names import identifier, unique
 
 NUMBERED = "."
 """What comes before the number of a node that has no name yet."""
@@ -15,14 +15,14 @@ def named(model: Model) -> Model:
     """The model with the names lstm, lstm2, fc ... for nodes `lstm.0`, `lstm.4`, `fc.7`, and names
     after these for tensors.
     """
-    names = Names()
-    final = {port.tensor: names.take(identifier(port.name, "x")) for port in model.inputs}
+    taken: set[str] = set()
+    final = {port.tensor: unique(identifier(port.name, "x"), taken) for port in model.inputs}
     nodes: list[Node[Work]] = []
     for node in model.nodes:
-        name = names.take(node.name.partition(NUMBERED)[0])
+        name = unique(node.name.partition(NUMBERED)[0], taken)
         for result, tensor in node.outputs.items():
             step = f"{final[node.inputs['x']]}_{node.op.called}" if is_a(node, Step) else ""
-            final[tensor] = names.take(step or f"{name}_{result}")
+            final[tensor] = unique(step or f"{name}_{result}", taken)
         outputs = {result: final[tensor] for result, tensor in node.outputs.items()}
         nodes.append(replace(node.on(final), name=name, outputs=outputs))
     layers = {old.name: new.name for old, new in zip(model.nodes, nodes, strict=True)}
