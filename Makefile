@@ -126,6 +126,10 @@ golden: $(PACKAGES) ## write the golden files anew; look at the difference befor
 conformance: $(PACKAGES) ## write docs/conformance.md anew
 	$(PYTHON) -m tests.oracle.conformance_table $(NODE_TESTS)
 
+.PHONY: networks
+networks: $(PACKAGES) ## write the tables of docs/networks.md anew: cells, layers and patterns
+	$(PYTHON) -m tests.oracle.networks_table
+
 .PHONY: exporters
 exporters: $(PACKAGES) ## write docs/exporters.md anew
 	$(PYTHON) -m tests.oracle.exporter_table $(PATTERNS)

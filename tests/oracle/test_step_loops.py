@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
@@ -18,7 +18,6 @@ from tests.oracle.step_graphs import (
     CELLS,
     INPUTS,
     OUTPUTS,
-    UNITS,
     Builder,
     file_of,
     looped,
