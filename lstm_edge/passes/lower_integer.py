@@ -24,7 +24,15 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, in_memory, lower, own_result, restart, tapped
+from lstm_edge.passes.lower import (
+    Place,
+    in_memory,
+    known_numbers,
+    lower,
+    own_result,
+    restart,
+    tapped,
+)
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_input import compared, scaled, unpacked
@@ -97,11 +105,9 @@ class IntegerRules:
         b, name = self.builder, place.name
         if node.kind == "affine":
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
-        if node.kind == "param":
-            numbers = place.layer.op.params[node.name].astype(np.float64)
-            return number(constant_vector(b, name, numbers))
-        if node.kind == "constant":
-            return number(constant_vector(b, name, np.array([node.value])))
+        known = known_numbers(node, place.layer.op)
+        if known is not None:
+            return number(constant_vector(b, name, known.astype(np.float64)))
         if node.kind == "take":
             return taken_number(self.storing, args[0], node.units, name)
         if node.kind == "join":
@@ -109,7 +115,9 @@ class IntegerRules:
             return joined(self.storing, parts, node, place.layer, name)
         if node.kind == "step":
             counted, most = fixed(0, 0, int(node.value), "int32"), int(node.value)
-            return number(b.emit("step", name, (), counted, length=1, n=most, comment=place.comment))
+            return number(
+                b.emit("step", name, (), counted, length=1, n=most, comment=place.comment)
+            )
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)
