@@ -44,6 +44,7 @@ class Expr:
     mean_over_steps   one operand divided by the number of steps of the window so far
     lookup     row args[0][`value`] of the matrix `name`: the operand holds integers
     argmax     index of the largest unit of one operand, the first of several
+    step       the number of the step within the window, from 0 on, `value` at most; one number
     layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
     take       numbers `units` of one operand, in this order
     join       operands end to end
@@ -198,6 +199,11 @@ def argmax(operand: Expr) -> Expr:
     return Expr("argmax", (operand,))
 
 
+def step_number(most: int) -> Expr:
+    """The number of the step within the window, from 0 on, `most` at most; one number."""
+    return Expr("step", value=float(most))
+
+
 def within(length: Expr, a: Expr, b: Expr | float) -> Expr:
     """a at steps 0 .. length - 1, b at all others."""
     return Expr("within", (a, _lift(b), length))
@@ -225,17 +231,16 @@ def layer_norm(operand: Expr, epsilon: float) -> Expr:
 
 def walk(*roots: Expr) -> Iterator[Expr]:
     """Every node below `roots` once, operands before their users, in a stable order."""
-    seen: dict[int, Expr] = {}
-
-    def visit(node: Expr) -> Iterator[Expr]:
-        if id(node) not in seen:
-            seen[id(node)] = node
-            for operand in node.args:
-                yield from visit(operand)
+    seen: set[int] = set()
+    waiting = [(root, False) for root in reversed(roots)]
+    while waiting:  # without recursion: equations may nest as deep as a file likes
+        node, entered = waiting.pop()
+        if entered:
             yield node
-
-    for root in roots:
-        yield from visit(root)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting.append((node, True))
+            waiting.extend((operand, False) for operand in reversed(node.args))
 
 
 def sees_several(cell: Cell) -> bool:

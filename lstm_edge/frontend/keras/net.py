@@ -6,7 +6,7 @@ to a layer is labelled "layer 'x' (Dense)", which is how messages name it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,19 +37,22 @@ class Value:
     """A tensor of the graph and how Keras sees it.
 
     turned: Keras has the steps from the last to the first, the graph in their order. flat: what a
-    vector was before it was flattened, [steps, features].
+    vector was before it was flattened, [steps, features]. mask: the tensor [1, time, 1] of 1 for
+    each step that counts and 0 for others, "" where all do.
     """
 
     name: str
     shape: Shape
     turned: bool = False
     flat: Shape = ()
+    mask: str = ""
 
 
 @dataclass
 class Net:
     """The graph so far. steps: the length of all sequences where it was given. taken: the names of
-    all tensors.
+    all tensors. truths: what is asked of an input [time], number by number: its name and the
+    function. rows: of inputs that are looked up, those of the smallest table.
     """
 
     steps: int | None
@@ -58,6 +61,8 @@ class Net:
     nodes: list[NodeProto] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    truths: dict[str, tuple[str, Callable[[Array], Array]]] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
     count: int = 0
 
     def input(self, name: str, shape: Shape, integers: bool) -> Value:
@@ -69,19 +74,25 @@ class Net:
         self.inputs[known] = helper.make_tensor_value_info(known, kind, _sizes(known, shape))
         return Value(known, shape)
 
-    def ids(self, label: str, x: Value) -> Value:
+    def ids(self, label: str, x: Value, rows: int) -> Value:
         """An input [time] that is looked up, as integers; Keras may have it as real numbers."""
         given = self.inputs.get(x.name)
         if given is None or len(x.shape) != 1:
             raise ModelError(
                 label, "looks up what is no input of the model [batch, time]; not supported"
             )
+        self.rows[x.name] = min(rows, self.rows.get(x.name, rows))
         shape = (self.steps or x.shape[0],)
         kind = given.type.tensor_type.elem_type
         self.inputs[x.name] = helper.make_tensor_value_info(x.name, kind, _sizes(x.name, shape))
-        if kind == TensorProto.INT64:
+        if self.is_integer(x):
             return Value(x.name, shape)
         return Value(self.add(label, "Cast", [x.name], 1, to=TensorProto.INT64)[0], shape)
+
+    def is_integer(self, x: Value) -> bool:
+        """Whether a value is an input of integers."""
+        given = self.inputs.get(x.name)
+        return given is not None and given.type.tensor_type.elem_type == TensorProto.INT64
 
     def output(self, name: str, value: Value) -> None:
         """Give a value as an output of this name, or of the next that is free."""
@@ -177,6 +188,12 @@ class Call:
         made: list[str] = self.net.add(self.label, op, names, count, **options)
         return made
 
+    def only(self, arguments: list[Any]) -> Value:
+        """The one argument of an operation, which must be a tensor."""
+        if len(arguments) != 1 or not isinstance(arguments[0], Value):
+            raise ModelError(self.label, f"has {len(arguments)} arguments, expected one tensor")
+        return arguments[0]
+
     def last_axis(self, value: Value) -> int:
         """The number of the features' axis as the layer sees it; the batch is axis 0."""
         return len(value.shape) - self.each_step
@@ -200,6 +217,20 @@ class Call:
         if len(value.shape) != 2:
             raise ModelError(self.label, "expects a sequence [batch, time, features]")
         return value
+
+    def mask_of(self, value: Value) -> str:
+        """The mask that a tensor [time] of truth values is."""
+        if len(value.shape) != 1 or value.turned:
+            raise ModelError(self.label, "is called with a mask that is not [batch, time]")
+        source, function = self.net.truths.get(value.name, ("", None))
+        if function is not None and source in self.net.rows:
+            rows = self.net.rows[source]
+            ids = self.net.ids(self.label, Value(source, value.shape), rows)
+            return self.add(
+                "Gather", function(np.arange(rows)).astype(np.float32)[:, None], ids.name
+            )
+        real = self.add("Cast", value.name, to=TensorProto.FLOAT)
+        return self.add("Unsqueeze", real, self.axes(2))
 
     def straight(self, value: Value) -> Value:
         """A value of which the numbers are in the order in which Keras has them."""

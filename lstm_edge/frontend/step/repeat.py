@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lstm_edge.frontend.step.leaves import Leaf, Leaves
+from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves
 
 MOST_ROUNDS = 8
 MOST_DELAY = 64
@@ -82,7 +82,8 @@ class Classes:
         self, number: int, leaf: Leaf, own: Mapping[int, bytes], holes: Mapping[int, bytes]
     ) -> bytes:
         said: list[bytes] = []
-        arrays = [factor for _, factor in leaf.terms] or [None] * len(leaf.args)
+        factors: list[Doubles | None] = [factor for _, factor in leaf.terms]
+        arrays = factors or [None] * len(leaf.args)
         for (operand, units), factor in zip(leaf.operands, arrays, strict=True):
             age = self.time[number] - self.time[operand]
             known = own[operand]
