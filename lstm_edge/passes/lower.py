@@ -52,6 +52,15 @@ class Place:
     comment: str
     length: Length = Length()  # noqa: RUF009
 
+    @property
+    def inner(self) -> str:
+        """What the names of a softmax's own values begin with: in a layer of nothing else its name;
+        else that of its result, so that no other expression has them.
+        """
+        kinds = {e.kind for e in walk(*self.layer.op.cell.results.values())}
+        alone = kinds <= {"input", "softmax", "log_softmax"}
+        return f"{self.layer.name}." if alone else f"{self.name}_"
+
 
 class Operand(Protocol):
     """What an expression becomes, as far as walking over a model needs to know."""

@@ -56,7 +56,9 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
     whole = first if walk.draft.size(first.tensor) != 1 else second
-    tensor = walk.draft.pair(name, pair(name), first.tensor, second.tensor, whole.tensor, node.label)
+    tensor = walk.draft.pair(
+        name, pair(name), first.tensor, second.tensor, whole.tensor, node.label
+    )
     return replace(whole, tensor=tensor)
 
 
