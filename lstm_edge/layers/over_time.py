@@ -10,11 +10,14 @@ from collections.abc import Callable
 from lstm_edge.ir.expr import (
     Cell,
     Expr,
+    constant,
     input_vector,
     larger,
     mean_over_steps,
     smaller,
     state,
+    step_number,
+    within,
 )
 
 LARGEST = 3.4028235e38
@@ -33,6 +36,17 @@ def running(reduction: str) -> Cell:
     combine, _ = REDUCTIONS[reduction]
     y = combine(input_vector("x"), state("y"))
     return Cell(f"running_{reduction}", {"y": y}, windowed=True)
+
+
+def numbered(steps: int) -> Cell:
+    """The number of each of `steps` steps, from 0 on, beside any x."""
+    return Cell("step", {"y": step_number(steps - 1)})
+
+
+def held(step: int) -> Cell:
+    """The vector of one step, from there on."""
+    y = within(constant(step + 1), input_vector("x"), state("y"))
+    return Cell("held", {"y": y}, windowed=True)
 
 
 def mean() -> Cell:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
     activation,
     arithmetic,
@@ -24,8 +25,13 @@ from lstm_edge.frontend.model.operators import (
 )
 from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.ids import run_ids, with_data
+from lstm_edge.frontend.model.operators.side_by_side import run_parts
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
+from lstm_edge.frontend.step import loop as steps
+from lstm_edge.frontend.step.repeated import repeat
+
+OWN_DOMAIN = "lstm_edge"
 
 
 @dataclass(frozen=True)
@@ -120,11 +126,22 @@ OPERATORS: Mapping[str, Operator] = {
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
+    "Loop": _operator(steps.loop, "body"),
+    "Scan": _operator(
+        steps.scan,
+        "body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes "
+        "scan_output_directions",
+    ),
 }
 
+OWN: Mapping[str, Operator] = {
+    "Step": _operator(steps.step, "after body"),
+    "Repeat": _operator(repeat, "number"),
+    "Stack": _operator(steps.stack, "axis new_axis"),
+}
+"""Operators of the domain `OWN_DOMAIN`, which rewrites write."""
+
 INSTEAD: Mapping[str, str] = {
-    "Loop": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
-    "Scan": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "If": "export with static shapes, so that no branch is left",
     "QuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
@@ -152,7 +169,8 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
     if integers is not None:
         return integers
-    operator = OPERATORS.get(node.op) if domain in ("", "ai.onnx") else None
+    tables = {"": OPERATORS, "ai.onnx": OPERATORS, OWN_DOMAIN: OWN}
+    operator = tables.get(domain, {}).get(node.op)
     if operator is None:
         raise unsupported(node.label, node.op, domain)
     unknown = sorted(set(node.attributes) - operator.attributes)
@@ -160,6 +178,8 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise ModelError(
             node.label, f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; remove it"
         )
+    if any(isinstance(v, View) and v.parts for v in node.inputs):
+        return run_parts(walk, node, operator.run)
     return operator.run(walk, node)
 
 
