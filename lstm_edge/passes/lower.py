@@ -292,7 +292,7 @@ def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
         return x if len(units) == x.length else cut(b, x, neighbours, name)
     kind = FLOAT32 if x.format.is_float else Format("int32", 1.0, 0, max(units))
     places = b.vector(f"{name}_units", np.array(units), kind)
-    return b.emit("take", name, (x, places), x.format.take(units), length=len(units))
+    return b.emit("gather", name, (x, places), x.format.take(units), length=len(units))
 
 
 def in_memory(b: Builder, x: Value, name: str) -> Value:

@@ -190,9 +190,7 @@ def initial_of(trace: Trace) -> dict[tuple[int, int], Doubles]:
     Raises Differs where they are no constants.
     """
     places = [
-        (leaf, -delay)
-        for leaf, most in trace.body.delays.items()
-        for delay in range(1, most + 1)
+        (leaf, -delay) for leaf, most in trace.body.delays.items() for delay in range(1, most + 1)
     ]
     initial = {place: np.zeros(trace.leaves[place[0]].size) for place in places}
     for place in places:
