@@ -133,9 +133,9 @@ class _Check:
         unknown = [name for name in node.outputs if name not in cell.results]
         self.rule(where, not unknown, f"has the outputs {unknown}, which its cell does not give")
         self._parameters(where, layer)
-        windowed = any(e.kind == "recent" for e in walk(*cell.results.values()))
-        fits = windowed == (layer.window is not None)
-        self.rule(where, fits, "has a window and reads no recent vectors, or the other way round")
+        looks_back = any(e.kind == "recent" for e in walk(*cell.results.values()))
+        needless = layer.window is not None and layer.window.kernel > 1 and not looks_back
+        self.rule(where, not needless, "has a window of several vectors and reads one")
         features = {name: self.model.tensors[t].features for name, t in node.inputs.items()}
         sizes = Sizes(layer, features)
         try:

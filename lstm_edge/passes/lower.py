@@ -285,6 +285,16 @@ def cut(b: Builder, x: Value, features: range, name: str) -> Value:
     return b.emit("slice", name, (x,), fmt, length=count, n=features.start, count=count)
 
 
+def known_numbers(node: Expr, layer: Layer) -> Floats | None:
+    """What an expression is at every step: a parameter, a constant, some units of either."""
+    if node.kind == "constant":
+        return np.array([node.value], np.float64)
+    if node.kind == "param":
+        return layer.params[node.name]
+    known = known_numbers(node.args[0], layer) if node.kind == "take" else None
+    return None if known is None else known[list(node.units)]
+
+
 def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
     """Units of a vector in any order: neighbours are read where they are."""
     neighbours = range(units[0], units[0] + len(units))

@@ -24,10 +24,18 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, in_memory, lower, own_result, restart, tapped
+from lstm_edge.passes.lower import (
+    Place,
+    in_memory,
+    known_numbers,
+    lower,
+    own_result,
+    restart,
+    tapped,
+)
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
-from lstm_edge.passes.lower_input import scaled, unpacked
+from lstm_edge.passes.lower_input import compared, scaled, unpacked
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
 from lstm_edge.passes.lower_open import OPEN_CURVES, Open
@@ -104,11 +112,9 @@ class IntegerRules:
         b, name = self.builder, place.name
         if node.kind == "affine":
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
-        if node.kind == "param":
-            numbers = place.layer.op.params[node.name].astype(np.float64)
-            return number(constant_vector(b, name, numbers))
-        if node.kind == "constant":
-            return number(constant_vector(b, name, np.array([node.value])))
+        known = known_numbers(node, place.layer.op)
+        if known is not None:
+            return number(constant_vector(b, name, known.astype(np.float64)))
         if node.kind == "take":
             return taken_number(self.storing, args[0], node.units, name)
         if node.kind == "join":
@@ -143,6 +149,8 @@ class IntegerRules:
 
     def _elementwise(self, node: Expr, operands: list[Number], place: Place) -> Number:
         b, name, comment = self.builder, place.name, place.comment
+        if node.kind == "select":
+            operands = [*compared(b, operands[0], operands[1], name), *operands[2:]]
         numbers = [unpacked(b, x, f"{name}_{k}") for k, x in enumerate(operands)]
         args = [x.value for x in numbers]
         match node.kind:

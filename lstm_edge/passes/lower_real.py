@@ -19,6 +19,7 @@ from lstm_edge.passes.lower import (
     cut,
     in_memory,
     integers,
+    known_numbers,
     lower,
     own_result,
     restart,
@@ -61,6 +62,9 @@ class RealRules:
         """One operation for each node, four for a softmax."""
         emit, params = self.builder.emit, place.layer.op.params
         name, comment = place.name, place.comment
+        known = known_numbers(node, place.layer.op)
+        if known is not None:
+            return self.builder.vector(name, known.astype(np.float32), FLOAT32)
         match node.kind:
             case "affine":
                 bias = self.builder.constant(f"{place.layer.name}.{node.name}", params[node.name])
@@ -79,10 +83,6 @@ class RealRules:
                     matrices=matrices,
                     comment=comment,
                 )
-            case "param" | "constant":
-                constant = node.kind == "constant"
-                numbers = np.array([node.value]) if constant else params[node.name]
-                return self.builder.vector(name, numbers.astype(np.float32), FLOAT32)
             case "tap" | "take" | "join":
                 return self._moved(node, args, place)
             case "mean_over_steps":

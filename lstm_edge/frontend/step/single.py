@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from onnx import NodeProto, helper
 
+from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.node import captured, is_standard
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.model.operators.ids import INTEGERS
@@ -76,7 +77,7 @@ def _name(nodes: Iterable[NodeProto]) -> str:
 
 def _is_known(node: NodeProto) -> bool:
     """Whether an operator can be in a step."""
-    known = node.op_type in MOVES or node.op_type in OPERATORS
+    known = node.op_type in MOVES or node.op_type in OPERATORS or node.op_type in SHAPE_ONLY
     return is_standard(node) and known and node.op_type not in RECURRENT
 
 
