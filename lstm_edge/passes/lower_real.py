@@ -136,14 +136,14 @@ class RealRules:
 
     def _softmax(self, kind: str, x: Value, place: Place) -> Value:
         emit = self.builder.emit
-        layer = place.layer.name
-        largest = emit("max", f"{layer}.largest", (x,), length=1)
-        below = emit("sub", f"{layer}.below_largest", (x, largest))
-        power = emit("exp", f"{layer}.exponential", (below,))
-        total = emit("sum", f"{layer}.total", (power,), length=1)
+        inner = place.inner
+        largest = emit("max", f"{inner}largest", (x,), length=1)
+        below = emit("sub", f"{inner}below_largest", (x, largest))
+        power = emit("exp", f"{inner}exponential", (below,))
+        total = emit("sum", f"{inner}total", (power,), length=1)
         if kind == "softmax":
             return emit("divide", place.name, (power, total))
-        logarithm = emit("log", f"{layer}.log_total", (total,), length=1)
+        logarithm = emit("log", f"{inner}log_total", (total,), length=1)
         return emit("sub", place.name, (below, logarithm))
 
     def _layer_norm(self, epsilon: float, x: Value, place: Place) -> Value:
