@@ -114,7 +114,7 @@ class Finder:
 
     def _last(self, name: str, value: Symbols) -> End | None:
         """What is computed after the last step, once, of anything that steps know."""
-        when = [self.time[int(i)] for i in np.unique(value.leaf)]
+        when = [self.classes.time[int(i)] for i in np.unique(value.leaf)]
         if max(when) < self.last or min(when) < -1:
             return None
         return End(name, Parts(None, [self.last], [value]), value)
@@ -139,18 +139,9 @@ class Finder:
         if not all(map(self.classes.recurs, leaves)):
             return None
         shift = self.last - time
-        if shift == 0:
-            return value
-        given: dict[int, Symbols] = {}
-        for leaf in leaves:
-            same = leaf
-            if self.time[leaf] >= 0:
-                found = self.classes.same(leaf, self.time[leaf] + shift)
-                if found is None:
-                    return None
-                same = found
-            given[leaf] = vector(same, (self.leaves[leaf].size,))
-        return Copier(self.leaves, self.leaves, given).symbols(value)
+        moved = {i: self.classes.shifted(i, shift) for i in leaves}
+        leaf = np.vectorize(moved.__getitem__, otypes=[np.int64])(value.leaf)
+        return Symbols(leaf, value.unit)
 
 
 def _built(
