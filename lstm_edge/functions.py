@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from math import log, pi, sqrt
 
 from lstm_edge.ir.expr import (
@@ -19,6 +20,7 @@ from lstm_edge.ir.expr import (
     largest,
     sigmoid,
     smaller,
+    take,
     tanh,
     total,
 )
@@ -186,6 +188,12 @@ def smallest(x: Expr) -> Expr:
 def mean(x: Expr, units: int) -> Expr:
     """The mean over all units, of which there are `units`; one number."""
     return total(x) * (1.0 / units)
+
+
+def sum_of_parts(x: Expr, count: int, units: int) -> Expr:
+    """The sum of `count` vectors of `units` numbers that lie end to end in x."""
+    parts = [take(x, range(k * units, (k + 1) * units)) for k in range(count)]
+    return reduce(lambda a, b: a + b, parts)
 
 
 def l1_norm(x: Expr) -> Expr:

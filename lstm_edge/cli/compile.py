@@ -10,7 +10,18 @@ from typing import Any
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_errors, say, warn
+from lstm_edge.cli.options import (
+    FOLDER,
+    STATE_PAIRS,
+    STEPS,
+    Bits,
+    Bytes,
+    Renaming,
+    once,
+    reports_errors,
+    say,
+    warn,
+)
 from lstm_edge.errors import DataError
 from lstm_edge.stopwatch import Stopwatch
 
@@ -65,6 +76,7 @@ from lstm_edge.stopwatch import Stopwatch
     help="Fewest instructions, or least code: nothing unrolled or written twice.",
 )
 @STEPS
+@STATE_PAIRS
 @click.option(
     "--state",
     type=click.Choice(["kept", "explicit"]),
@@ -133,6 +145,7 @@ def command(
     name: str | None,
     steps: int | None,
     rename: tuple[tuple[str, str], ...],
+    state_pairs: tuple[tuple[str, str], ...],
     systems: str | None,
     package_info: Path | None,
     dump_ir: str | None,
@@ -157,7 +170,13 @@ def command(
     watch = Stopwatch()
     with _told(watch, verbose):
         with watch.lap("read model"):
-            network = lstm_edge.load(model, name=name, steps=steps, rename=_once(rename))
+            network = lstm_edge.load(
+                model,
+                name=name,
+                steps=steps,
+                rename=once("--rename", rename),
+                state_pairs=once("--state-pair", state_pairs),
+            )
         made = _compiled(network, watch, options)
     warn(made.warnings)
     if dump_ir is not None and made.compilation is not None:
@@ -195,13 +214,3 @@ def _told(watch: Stopwatch, verbose: bool) -> Iterator[None]:
     finally:
         if verbose:
             click.echo(laps(watch), err=True)
-
-
-def _once(rename: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """DataError where one old name is given twice."""
-    found: dict[str, str] = {}
-    for old, new in rename:
-        if old in found:
-            raise DataError(f"--rename {old}={new}: {old} is renamed {found[old]} already")
-        found[old] = new
-    return found

@@ -301,7 +301,12 @@ def source_of(program: Program, memory: Memory, phase: Phase, value: str) -> Hom
     home = memory.read[value]
     steps = [m.step for m in phase.moves if m.value == value and m.step is not None]
     if steps and home.stride:
-        return replace(home, step=FIRST if steps[0] == 0 else _last(program, value))
+        at = steps[0]
+        early = FIRST if at == 0 else str(at)
+        late = _last(program, value)
+        return replace(
+            home, step=early if at >= 0 else late if at == -1 else f"({late} - {-1 - at})"
+        )
     if phase.sweep == ONCE and home.stride:
         return replace(home, step=memory.ends.get(value, LAST))
     return home

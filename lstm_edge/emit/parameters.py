@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lstm_edge.emit.clocks import has_clocks, length_text, step_text
 from lstm_edge.emit.memory import Home, Memory, c_name, home_of, source_of
 from lstm_edge.emit.names import LocalNames
-from lstm_edge.ir.clock import EVERY_TICK, Length
+from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
 from lstm_edge.ir.program import ONCE, REVERSE, Program
 from lstm_edge.operations import OPERATIONS, reads_whole
 from lstm_edge.operations.call import Op
@@ -52,17 +52,19 @@ def parameters(
     _reserve(tiles, names)
     for name in WIDE_NAMES if wide is not None else ():
         names.reserve(name)
-    sources = {
-        value: _at_step(source_of(program, memory, phase, value), phase)
-        for value in _read(phase, tiles)
-    }
+    made = program.clock_of()
+    sources = {}
+    for value in _read(phase, tiles):
+        sweep, clock = made.get(value, (ONCE, EVERY_TICK))
+        home = source_of(program, memory, phase, value)
+        sources[value] = _at_step(home, clock if sweep == phase.sweep else EVERY_TICK)
     parts = _parts(memory, tiles, names, None if wide is None else wide.copied)
     outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
     written = {
         value: memory.copied[phase.name] if phase.is_copy else memory.write.get(value, ())
         for value in outgoing
     }
-    targets = {v: tuple(_at_step(h, phase) for h in homes) for v, homes in written.items()}
+    targets = {v: tuple(_at_step(h, phase.clock) for h in homes) for v, homes in written.items()}
     renewed = {home for homes in targets.values() for home in homes}
     pointers: dict[Home, str] = {}
     declared, arguments = [], []
@@ -143,11 +145,13 @@ def _add_step(program: Program, phase: Phase, declared: list[str], arguments: li
             arguments.append(_behind(program, phase, op.n))
 
 
-def _at_step(home: Home, phase: Phase) -> Home:
-    """A step of a sequence is counted by the phase's clock."""
+def _at_step(home: Home, clock: Clock) -> Home:
+    """A step of a sequence is counted by the clock by which it is made; what an earlier sweep made,
+    and inputs, by every tick.
+    """
     if not home.stride or home.step != "t":
         return home
-    return replace(home, step=step_text(phase.clock))
+    return replace(home, step=step_text(clock))
 
 
 def _step(program: Program, phase: Phase, stepped: list[Op]) -> str:

@@ -64,7 +64,7 @@ def sweep_views(
 
 def _sweep_view(program: Program, sweep: int, pairs: list[tuple[Phase, PhaseView]]) -> SweepView:
     own = [(phase, view) for phase, view in pairs if phase.sweep == sweep]
-    extra = max((phase.clock.extra for phase, _ in own), default=0)
+    extra = max(0, *(phase.clock.extra for phase, _ in own), 0)
     length = program.lengths[sweep]
     name = "" if length == Length() else f"steps_{sweep}"
     steps = str(program.steps) if program.streams else name or "steps"
@@ -90,7 +90,8 @@ def _condition(clock: Clock, steps: str, extra: int) -> str:
         late = f"(t - {clock.first})" if clock.first else "t"
         parts.append(f"{late} % {clock.stride} == 0")
     if clock.extra < extra:
-        parts.append(f"t < {steps} + {clock.extra}" if clock.extra else f"t < {steps}")
+        late = f" {'-' if clock.extra < 0 else '+'} {abs(clock.extra)}" if clock.extra else ""
+        parts.append(f"t < {steps}{late}")
     return " && ".join(parts)
 
 
@@ -106,7 +107,7 @@ def emits(program: Program) -> str:
             program.name, "has outputs at different rates; compile a model for each of them"
         )
     _, clock = clocks.pop()
-    return _condition(clock, str(program.steps), clock.extra)
+    return _condition(clock, str(program.steps), max(0, clock.extra))
 
 
 def wrap(program: Program) -> tuple[int, int]:

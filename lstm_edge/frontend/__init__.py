@@ -11,13 +11,14 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.load import load_keras
-from lstm_edge.frontend.names import model_name
 from lstm_edge.frontend.npz.load import load_npz
 from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
-from lstm_edge.frontend.renaming import rename as renamed
-from lstm_edge.frontend.renaming import sensible
 from lstm_edge.ir.model import Layer, Model, Step, is_a
+from lstm_edge.models.names import model_name
+from lstm_edge.models.renaming import rename as renamed
+from lstm_edge.models.renaming import sensible
+from lstm_edge.models.through import through
 
 _LOADERS = {
     ".onnx": load_onnx,
@@ -36,12 +37,15 @@ def load(
     name: str | None = None,
     steps: int | None = None,
     rename: Mapping[str, str] | None = None,
+    state_pairs: Mapping[str, str] | None = None,
 ) -> Model:
     """Read a model from an ONNX file, a PyTorch state_dict saved as npz, or a Keras file.
 
     `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
     name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
     `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`.
+    `state_pairs`: of a file of a single step, input -> the output that is its next value, by the
+    file's names; "" for one that is data.
     Raises ModelError, always with one line: what was found, what was expected, what to do.
     """
     if steps is not None and steps < 1:
@@ -53,13 +57,13 @@ def load(
         raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
     _check_readable(path)
     try:
-        model = loader(path, steps)
+        model = loader(path, steps, state_pairs or {})
     except OSError as error:
         raise ModelError(str(path), f"cannot be read: {error.strerror or error}") from error
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
     _check_steps(model)
-    model = renamed(sensible(model), rename or {})
+    model = through(model, sensible, lambda found: renamed(found, rename or {}))
     return replace(model, name=chosen, warnings=(*model.warnings, *_baked_states(model)))
 
 
@@ -86,14 +90,7 @@ def _baked_states(model: Model) -> list[str]:
 
 def _check_steps(model: Model) -> None:
     """What runs backward in time, or keeps an early step, needs a buffer of a known length."""
-    inputs = {port.tensor for port in model.inputs}
     for node in model.nodes:
-        if is_a(node, Step) and inputs.issuperset(node.reads):
-            raise ModelError(
-                node.label,
-                "takes one step of an input, which is not supported yet; feed that step as an "
-                "input of a model without it, or take the step after a layer",
-            )
         backward = is_a(node, Layer) and node.op.reverse and node.op.cell.states
         early = is_a(node, Step) and node.op.at != -1
         if model.steps is None and (backward or early):

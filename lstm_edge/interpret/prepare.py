@@ -88,7 +88,7 @@ class Sweep:
     @property
     def extra(self) -> int:
         """Ticks after the last step."""
-        return max((b.clock.extra for b in self.blocks), default=0)
+        return max(0, *(b.clock.extra for b in self.blocks), 0)
 
     def made(
         self, running: Iterable[Runnable]

@@ -32,7 +32,8 @@ class Length:
 @dataclass(frozen=True)
 class Window:
     """What a step of a convolution or a pooling sees: `kernel` vectors, `stride` apart from those
-    of the step before, the sequence continued by `left` vectors before it and `right` behind it.
+    of the step before, the sequence continued by `left` vectors before it and `right` behind it;
+    where these are negative, so many vectors at an end are left out.
     """
 
     kernel: int

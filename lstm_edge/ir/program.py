@@ -150,9 +150,11 @@ class Program:
     def streams(self) -> bool:
         """True where the program can be run step by step; else it needs the whole sequence."""
         looks_back = any(_reads_sequence(op) for block in self.blocks for op in block.ops)
-        ahead = any(block.clock.extra for block in self.blocks)
+        ahead = any(block.clock.extra > 0 for block in self.blocks)
+        ends_early = any(block.clock.extra < 0 for block in self.blocks) and self.steps is None
         flushed = self.steps is not None and not any(port.per_step for port in self.outputs)
-        return self.sweeps == (FORWARD,) and not looks_back and (not ahead or flushed)
+        alone = self.sweeps == (FORWARD,) and not looks_back and not ends_early
+        return alone and (not ahead or flushed)
 
     @property
     def settable(self) -> tuple[State, ...]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lstm_edge import functions
-from lstm_edge.ir.expr import Cell, Expr, apply, constant, input_vector, largest, larger, param, select, total
+from lstm_edge.ir.expr import (
+    Cell,
+    Expr,
+    apply,
+    constant,
+    input_vector,
+    larger,
+    largest,
+    param,
+    select,
+    total,
+)
 
 Function = Callable[[Expr], Expr]
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from lstm_edge.ir.expr import (
     Cell,
     Expr,
+    constant,
     input_vector,
     larger,
     mean_over_steps,
     smaller,
     state,
+    within,
 )
 
 LARGEST = 3.4028235e38
@@ -33,6 +35,12 @@ def running(reduction: str) -> Cell:
     combine, _ = REDUCTIONS[reduction]
     y = combine(input_vector("x"), state("y"))
     return Cell(f"running_{reduction}", {"y": y}, windowed=True)
+
+
+def held(step: int) -> Cell:
+    """The vector of one step, from there on."""
+    y = within(constant(step + 1), input_vector("x"), state("y"))
+    return Cell("held", {"y": y}, windowed=True)
 
 
 def mean() -> Cell:

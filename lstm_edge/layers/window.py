@@ -3,9 +3,25 @@
 from functools import reduce
 
 from lstm_edge.ir.expr import Cell, affine, input_vector, larger, recent, tap
+from lstm_edge.ir.model import Layer, Node, Work, is_a
 
 LOWEST = -3.4028235e38
 """What lies around a sequence for a maximum: the most negative float32."""
+
+
+def kept() -> Cell:
+    """The vectors themselves: of a window that sees one and leaves out some."""
+    return Cell("kept", {"y": input_vector("x")})
+
+
+def is_copy(node: Node[Work]) -> bool:
+    """Whether a node makes a copy of all steps."""
+    return is_a(node, Layer) and node.op.cell.name == "kept" and node.op.window is None
+
+
+def delayed() -> Cell:
+    """The oldest vector of the window."""
+    return Cell("delayed", {"y": tap(recent(input_vector("x")), 0)})
 
 
 def conv1d() -> Cell:

@@ -105,7 +105,7 @@ RECORDS = (
         form=Form.ANYWHERE,
         reads=Reads.SHIFTED,
     ),
-    # n: the step, 0 or -1; in a block that runs ONCE
+    # n: the step, from the end where it is negative; in a block that runs ONCE
     Operation(
         "step_at",
         integer=step_at,

@@ -17,7 +17,7 @@ from lstm_edge.choices import Scheme
 from lstm_edge.errors import ModelError
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.ir.clock import Length
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr, sees_several, walk
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
@@ -208,6 +208,9 @@ def _lower_layer(
 ) -> None:
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.op.cell
+    if all(root.kind == "input" for root in cell.results.values()):
+        _copy(layer, known, rules)
+        return
     names = name_expressions(cell)
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
@@ -215,15 +218,14 @@ def _lower_layer(
         name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
         for name in cell.states
     }
-    if layer.op.window is not None:
+    if layer.op.window is not None and sees_several(cell):
         ends = turn.taking.extra - turn.taking.stride * layer.op.window.right
         vectors = rules.recent(layer, next(iter(inputs.values())), layer.op.window.kernel, ends)
         rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, V] = {}
-    for result, root in cell.results.items():
-        if result not in states and result not in layer.outputs:
-            continue
+    read = {name: e for name, e in cell.results.items() if name in states or name in layer.outputs}
+    for result, root in read.items():
         for node in walk(root):
             if id(node) in values:
                 continue
@@ -248,6 +250,15 @@ def _lower_layer(
         given = "" if cell.windowed else rules.given(layer, name, value)
         state = ir.program.State(value.name, stored[name].name, initial, cell.windowed, given)
         rules.builder.states.append(state)
+
+
+def _copy(layer: Node[Layer], known: dict[str, V], rules: Rules[V]) -> None:
+    """Results that are inputs: the same numbers, of the steps at which the layer runs."""
+    for result, root in layer.op.cell.results.items():
+        x = known[layer.inputs[root.name]]
+        outputs = {"y": layer.outputs[result]}
+        whole = Node(layer.name, Slice(0, x.length), {"x": layer.inputs[root.name]}, outputs)
+        known[layer.outputs[result]] = rules.part(whole, x)
 
 
 def tapped(node: Expr, place: Place, vectors: Operand) -> range:

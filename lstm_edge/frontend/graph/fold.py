@@ -13,7 +13,7 @@ from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from lstm_edge.errors import ModelError, first_line
-from lstm_edge.frontend.graph.node import OPSET
+from lstm_edge.frontend.graph.node import OPSET, is_standard
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +35,11 @@ FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
 
 LARGEST_RESULT = 2**27
 """Elements of a folded array: bounds what a hostile shape can make us allocate."""
+
+
+def is_foldable(node: NodeProto) -> bool:
+    """True where a node's result may be computed from constants alone."""
+    return is_standard(node) and node.op_type in FOLDABLE
 
 
 def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Array]:

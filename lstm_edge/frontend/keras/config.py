@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from lstm_edge.errors import ModelError
+
+Doubles = npt.NDArray[np.float64]
 
 _WITHOUT_EFFECT = (
     "name trainable autocast seed batch_input_shape batch_shape input_shape input_dtype "
@@ -88,6 +93,10 @@ class Config:
             raise self.unexpected(key, "a finite number")
         return float(value)
 
+    def numbers(self, key: str) -> Doubles:
+        """Finite numbers in lists, or one number."""
+        return finite(self.label, f"option {key}", self.keys.get(key))
+
     def text(self, key: str) -> str:
         """A string."""
         value = self.keys.get(key)
@@ -163,6 +172,20 @@ def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
             f"is defined by {shown(registered or module)}; only layers of Keras itself are read",
         )
     return LayerConfig(kind, module, Config(label, {"name": name, **given}, major))
+
+
+def finite(label: str, what: str, value: object) -> Doubles:
+    """Numbers of a file, in lists that are as long as each other, or one; `what` names them."""
+    if isinstance(value, Mapping):  # an array, as Keras 2 and Keras 3 write it
+        inner = value.get("config", value)
+        value = inner.get("value") if isinstance(inner, Mapping) else None
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        found = np.asarray(None)
+    if found.dtype.kind not in "bif" or not found.size or not np.isfinite(found).all():
+        raise ModelError(label, f"{what} = {shown(value)}, expected finite numbers")
+    return found.astype(np.float64)
 
 
 def mapping(value: object, what: str) -> Mapping[str, Any]:

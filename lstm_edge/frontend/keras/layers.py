@@ -65,6 +65,9 @@ EACH_STEP: Mapping[str, Callable[[Call, Value], Value]] = {
     "Dense": linear.dense,
     "BatchNormalization": linear.batch_normalization,
     "LayerNormalization": linear.layer_norm,
+    "UnitNormalization": linear.unit_normalization,
+    "RMSNormalization": linear.rms_norm,
+    "Normalization": linear.normalization,
     "Rescaling": linear.rescaling,
     "Dropout": linear.unchanged,
     "GaussianNoise": linear.unchanged,
@@ -87,6 +90,8 @@ LAYERS: Mapping[str, Handler] = {
     "Flatten": plain(move.flatten),
     "Reshape": plain(move.reshape),
     "Permute": plain(move.permute),
+    "ZeroPadding1D": plain(move.zero_padding),
+    "Cropping1D": plain(move.cropping),
     "Embedding": plain(linear.embedding),
     "Conv1D": plain(window.convolution),
     "DepthwiseConv1D": plain(window.depthwise),
@@ -103,23 +108,20 @@ LAYERS: Mapping[str, Handler] = {
 }
 
 INSTEAD: Mapping[str, str] = {
-    "Masking": "train without masks and feed sequences of full length",
-    "Lambda": "its code is not in the file in a form that can be read; use layers of Keras",
+    "Lambda": "its code is not in the file in a form that can be read; write it with keras.ops, or "
+    "export the model to ONNX",
     "CuDNNLSTM": "load its weights into an LSTM and save that",
     "CuDNNGRU": "load its weights into a GRU with reset_after=True and save that",
-    "ConvLSTM1D": "use an LSTM",
-    "RepeatVector": "use return_sequences=True",
-    "UnitNormalization": "use LayerNormalization or BatchNormalization",
-    "RMSNormalization": "use LayerNormalization",
-    "TFOpLambda": "use layers of Keras, Add or Multiply for instance",
-    "SlicingOpLambda": "let the layer before it give its last output, return_sequences=False",
+    "RepeatVector": "a vector cannot be a sequence's every step; nothing else in a file of Keras "
+    "is the same network: save what comes before it and what comes after it as two models",
+    "UpSampling1D": "a sequence cannot have more steps than its input; repeat steps outside of the "
+    "model",
+    "TFOpLambda": "save the model with Keras 3, or use layers of Keras, Add or Multiply for "
+    "instance",
+    "SlicingOpLambda": "save the model with Keras 3, of which slices are read",
 }
 """What to do about layers that users bring and that are not supported."""
-_SUPPORTED = (
-    "supported are recurrent and dense layers, Embedding, convolutions and pooling in 1-d, "
-    "BatchNormalization and LayerNormalization, activations, Reshape, Flatten, Concatenate, Add "
-    "and their like"
-)
+_SUPPORTED = "docs/networks.md lists those that are; other functions can be written with keras.ops"
 
 
 def apply_layer(call: Call, values: list[Value]) -> list[Value]:

@@ -11,6 +11,9 @@ from lstm_edge.frontend.keras.layers_activation import activation
 from lstm_edge.frontend.keras.net import Call, Doubles, Value
 from lstm_edge.layers.embedding import MOST_ROWS
 
+LEAST_DEVIATION = 1e-7
+"""What Normalization divides by at least: Keras' epsilon."""
+
 
 def dense(call: Call, x: Value) -> Value:
     """Dense, on each step, on a vector, or over all steps flattened; then its activation."""
@@ -117,6 +120,57 @@ def batch_normalization(call: Call, x: Value) -> Value:
     none = np.zeros(call.features(x))
     gain, offset = found.get("gamma", none + 1.0), found.get("beta", none)
     return _normalized(call, x, [gain, offset, found["moving_mean"], squares])
+
+
+def normalization(call: Call, x: Value) -> Value:
+    """Normalization: (x - mean) / sqrt(variance), learned or given, of each feature or of all.
+
+    With `invert` the way back.
+    """
+    config = call.config
+    config.check_known("axis mean variance invert")
+    axis, last = config.keys.get("axis", -1), call.last_axis(x)
+    if axis not in (None, -1, last, [-1], [last]):
+        raise config.unexpected("axis", "-1, the features', or None")
+    if config.keys.get("mean") is None:
+        mean, variance = call.weights.take("mean", "variance", unread="count")
+    else:
+        mean, variance = config.numbers("mean"), config.numbers("variance")
+    size = 1 if axis is None else call.features(x)
+    for name, array in (("mean", mean), ("variance", variance)):
+        if array.size not in (1, size):
+            raise ModelError(call.label, f"its {name} is {list(array.shape)}, expected [{size}]")
+    mean, variance = mean.reshape(-1), variance.reshape(-1)
+    if (variance < 0.0).any():
+        raise ModelError(call.label, "its variance is below 0")
+    deviation = np.maximum(np.sqrt(variance), LEAST_DEVIATION)
+    if config.flag("invert"):
+        return affine(call, x, deviation, mean)
+    return affine(call, x, 1.0 / deviation, -mean / deviation)
+
+
+def unit_normalization(call: Call, x: Value) -> Value:
+    """Each vector divided by its length."""
+    config = call.config
+    config.check_known("axis")
+    last = call.last_axis(x)
+    config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
+    return replace(x, name=call.add("LpNormalization", x.name, axis=-1, p=2))
+
+
+def rms_norm(call: Call, x: Value) -> Value:
+    """scale * x / sqrt(mean(x^2) + epsilon) over the features of each vector."""
+    config = call.config
+    config.check_known("axis epsilon")
+    last, features = call.last_axis(x), call.features(x)
+    config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
+    (scale,) = call.weights.take("scale")
+    if scale.shape != (features,):
+        raise ModelError(call.label, f"its scale is {list(scale.shape)}, expected [{features}]")
+    squares = call.add("Mul", x.name, x.name)
+    mean = call.add("ReduceMean", squares, call.axes(-1), keepdims=1)
+    root = call.add("Sqrt", call.add("Add", mean, config.number("epsilon", 1e-6)))
+    return replace(x, name=call.add("Mul", call.add("Div", x.name, root), scale))
 
 
 def layer_norm(call: Call, x: Value) -> Value:

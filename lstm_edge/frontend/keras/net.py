@@ -18,8 +18,8 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.keras.config import Config, LayerConfig
 from lstm_edge.frontend.keras.weights import Weights
-from lstm_edge.frontend.names import unique
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.models.names import unique
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]

@@ -47,8 +47,11 @@ class Weights(ModelWeights, Protocol):
     def child(self, part: str) -> Weights:
         """Those of a part: "cell", "layer", "forward_layer", "backward_layer"."""
 
-    def take(self, *names: str) -> list[Doubles]:
-        """Arrays by name: "kernel", "bias" ...; all that Keras made, in its order."""
+    def take(self, *names: str, unread: str = "") -> list[Doubles]:
+        """Arrays by name: "kernel", "bias" ...; all that Keras made, in its order.
+
+        unread: one behind them that says nothing.
+        """
 
     def of_cells(self, cells: Sequence[LayerConfig]) -> list[Weights]:
         """Those of each cell of StackedRNNCells."""
@@ -76,11 +79,11 @@ class Tree:
     def _group(self, path: str) -> Any:
         return None if self.group is None else self.file.group(self.group, path)
 
-    def take(self, *names: str) -> list[Doubles]:
+    def take(self, *names: str, unread: str = "") -> list[Doubles]:
         """Variables in the order in which Keras made them."""
         variables = self._group("vars")
         count = 0 if variables is None else len(self.file.names(variables))
-        if count != len(names):
+        if count != len(names) + bool(unread):
             raise ModelError(
                 self.label,
                 f"has {count} arrays in the file, expected {len(names)} ({', '.join(names)}); "
@@ -160,15 +163,21 @@ class Listed:
         """All arrays of a layer are in one list, in the order of its parts."""
         return self
 
-    def take(self, *names: str) -> list[Doubles]:
+    def take(self, *names: str, unread: str = "") -> list[Doubles]:
         """The next array of each name."""
-        return [self._next(name) for name in names]
+        found = [
+            self.file.array(self.group, self._next(name), f"{self.label}: {name}") for name in names
+        ]
+        if unread:
+            self._next(unread)
+        return found
 
-    def _next(self, name: str) -> Doubles:
+    def _next(self, name: str) -> str:
+        """The path of the next array of this name, which is taken then."""
         for path in self.left:
             if path.rsplit("/", 1)[-1].split(":")[0] == name:
                 self.left.remove(path)
-                return self.file.array(self.group, path, f"{self.label}: {name}")
+                return path
         raise ModelError(
             self.label, f"has no {name} in the file; was the model saved before it was built?"
         )

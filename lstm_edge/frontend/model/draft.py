@@ -1,7 +1,7 @@
 """A model while a front end builds it: nodes and tensors get their final names at the end.
 
-What no output needs is dropped, so a front end may add nodes freely: a dense layer whose bias
-comes two ONNX nodes later is simply made again.
+What no output needs is dropped by `finish.py`, so a front end may add nodes freely: a dense layer
+whose bias comes two ONNX nodes later is simply made again.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from lstm_edge.ir.model import (
     numbered,
 )
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
+from lstm_edge.layers.window import is_copy, kept
 
 Doubles = npt.NDArray[np.float64]
 
@@ -108,7 +109,17 @@ class Draft:
         return self.step(x, 0, source)
 
     def step(self, x: str, at: int, source: str) -> str:
-        """The vector of step `at` of `x`, see `Step`; one node however often it is asked for."""
+        """The vector of step `at` of `x`, see `Step`; one node however often it is asked for. Of an
+        input, that of its copy.
+        """
+        if self.producer(x) is None and self.roots[x] == x:
+            copies = [n for n in self.nodes if n.reads == (x,) and is_copy(n)]
+            made = (
+                copies[0].makes[0]
+                if copies
+                else self.layer("kept", kept(), x, None, {}, source)["y"]
+            )
+            return self.step(made, at, source)
         step, parts = Step(at), self.parts(x)
         if len(parts) > 1 and all(self.producer(part) for part in parts):
             # each has its own last step: the joined sequence need not be kept

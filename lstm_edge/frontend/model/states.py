@@ -15,7 +15,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe
 from lstm_edge.frontend.model.finish import DraftState
 from lstm_edge.frontend.model.operators.features import grid_of
-from lstm_edge.frontend.model.walk import InputPart, OnnxNode, Walk
+from lstm_edge.frontend.model.walk import InputPart, OnnxNode, RoleNeeded, Walk
 
 Places = tuple[int, ...]
 
@@ -45,6 +45,14 @@ def input_part(walk: Walk, view: View, axis: int, wanted: list[int], source: str
     return View(tensor, (*view.axes[:axis], new, *view.axes[axis + 1 :]))
 
 
+def check_sequences(walk: Walk) -> None:
+    """Parts of an input of which the axis turned out to be that of time are steps."""
+    for part in walk.input_parts.values():
+        if part.kept is not None and walk.roles.get(part.atom) == "time":
+            name = part.atom.name.rsplit(" ", 1)[0]
+            raise RoleNeeded(f"input {name!r}", "takes some of its steps", part.atom.name, "time")
+
+
 def check_parts(walk: Walk, needed: set[str]) -> None:
     """Parts of inputs that layers read must be parts of their features."""
     for tensor, part in walk.input_parts.items():
@@ -52,6 +60,9 @@ def check_parts(walk: Walk, needed: set[str]) -> None:
             name, axis = part.atom.name.rsplit(" ", 1)
             made = walk.draft.producer(tensor)
             known = walk.roles.get(part.atom)
+            usual = part.atom.name.rsplit(" ", 1)[1] != "2" and part.atom.name not in walk.told
+            if known == "time" or (known is None and usual):
+                raise RoleNeeded(name, "takes steps of an input", part.atom.name, "time")
             which = f"the {known} axis" if known else f"axis {axis}"
             raise ModelError(
                 f"input {name!r}" if made is None else made.source,

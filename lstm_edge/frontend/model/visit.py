@@ -18,6 +18,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.graph.sketch import needed
+from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
@@ -28,15 +29,17 @@ from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, ma
 from lstm_edge.frontend.model.recurrent.weights import refuse_projection
 from lstm_edge.frontend.model.states import (
     check_parts,
+    check_sequences,
     is_sequence,
     pair,
     state_inputs,
     state_output,
 )
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.frontend.onnx.file import OnnxFile
 from lstm_edge.frontend.step.repetition import Repetition
 from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
 
 LONGEST_AXIS = 2**24
@@ -206,6 +209,7 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
 
 def _model(graph: Graph, walk: Walk) -> Model:
     settle_roles(walk)
+    check_sequences(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
     sources = {
         name: replace(v, grid=walk.columns.get(v.tensor, v.grid))
@@ -270,11 +274,8 @@ def _states(
 
 def _read(walk: Walk, outputs: set[str]) -> set[str]:
     """Tensors that the outputs are computed from, directly or not."""
-    read = outputs | {given.result for given in walk.given_states}
-    for node in reversed(walk.draft.nodes):
-        if read.intersection(node.makes):
-            read.update(node.reads)
-    return read
+    wanted = outputs | {given.result for given in walk.given_states}
+    return needed_nodes(walk.draft.nodes, wanted)[1]
 
 
 def _check_state_only(name: str, view: View, read: set[str]) -> None:

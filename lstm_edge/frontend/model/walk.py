@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, atom_axis, size_of
 from lstm_edge.frontend.model.draft import Draft
-from lstm_edge.frontend.onnx.file import check_finite
 from lstm_edge.frontend.step.repetition import Repetition
 
 Array = npt.NDArray[Any]

@@ -194,12 +194,10 @@ def bounds(which: Function) -> Callable[[Call], list[Value]]:
 
 
 def clip(call: Call) -> list[Value]:
-    """x within constant bounds, inputs or once attributes."""
+    """x within constant bounds."""
     x = call.symbols(0)
     for k, name, which in ((1, "min", LARGER), (2, "max", SMALLER)):
         limit = call.constant(k, name)
-        if limit is None and name in call.given:
-            limit = np.asarray(call.given[name])
         if limit is not None and np.isfinite(limit).all():
             x = call.leaves.each(which, x, np.asarray(limit, np.float64).reshape(()))
     return [x]

@@ -17,8 +17,8 @@ from onnx import GraphProto, NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
+from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import View
-from lstm_edge.frontend.onnx.file import tensor_value
 from lstm_edge.frontend.step.call import Comparison
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
@@ -106,6 +106,10 @@ class Body:
 
     def _results(self, node: NodeProto, args: Sequence[Value | None]) -> Sequence[Value]:
         label = label_of(node)
+        if node.op_type == "If" and is_standard(node) and isinstance(args[0], np.ndarray):
+            chosen = attributes_of(node)["then_branch" if args[0].all() else "else_branch"]
+            branch = Body(chosen, self.value, self.step_of, self.leaves)
+            return [branch.value(output.name) for output in chosen.output]
         if any(isinstance(a, View) for a in args):
             return [self._of_sequence(node, label, args)]
         if any(isinstance(a, Counted) for a in args):

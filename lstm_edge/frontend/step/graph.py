@@ -13,8 +13,9 @@ Inside = Callable[[int], bool]
 class Dependence:
     """Groups of states that renew each other, in an order of computation.
 
-    own: of each leaf the last group of which a state *before* the step is in it, not by way of
-    a state after the step; -1 where there is none. latest: the same for states after the step.
+    latest: of each leaf the last group of which a state after the step is in it, -1 where there is
+    none. own: the group that computes a leaf, in which a state *before* the step is, not by way of
+    one after it; -1 for any other.
     roots: leaf -> the state that it is after the step.
     """
 
@@ -30,13 +31,15 @@ class Dependence:
         reads = self._closure([self._read(parts) for parts in after])
         self.group = _groups(reads)
         self.count = max(self.group, default=-1) + 1
-        self.own = [self._last(mask) for mask in direct]
         self.latest = [-1] * len(leaves)
         for number in range(len(leaves)):
             for source, _ in leaves[number].operands:
                 state = self.roots.get(source)
                 new = -1 if state is None else self.group[state]
                 self.latest[number] = max(self.latest[number], self.latest[source], new)
+        self.own = [
+            max(self._last(mask), self.latest[n]) if mask else -1 for n, mask in enumerate(direct)
+        ]
         for root, k in self.roots.items():
             self.own[root] = self.group[k]
 

@@ -36,12 +36,6 @@ def _list(constants: Sequence[Array | None], k: int) -> list[int] | None:
     return None if array is None else [int(v) for v in np.asarray(array).reshape(-1)]
 
 
-def _axes(constants: Sequence[Array | None], given: Attributes) -> list[int] | None:
-    """Axes as an input, or as the attribute that they once were."""
-    found = _list(constants, 0)
-    return list(given["axes"]) if found is None and "axes" in given else found
-
-
 def _same(data: Sequence[Array], _: Any, __: Attributes, ___: int) -> list[Array]:
     return [data[0]]
 
@@ -68,14 +62,14 @@ def _flatten(data: Sequence[Array], _: Any, given: Attributes, __: int) -> list[
 def _squeeze(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:
-    axes = _axes(constants, given)
+    axes = _list(constants, 0)
     return [np.squeeze(data[0], None if axes is None else tuple(axes))]
 
 
 def _unsqueeze(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:
-    return [np.expand_dims(data[0], tuple(_axes(constants, given) or ()))]
+    return [np.expand_dims(data[0], tuple(_list(constants, 0) or ()))]
 
 
 def _expand(
@@ -94,11 +88,7 @@ def _tile(
 def _slice(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:
-    named = ("starts", "ends", "axes", "steps")
     lists = [_list(constants, k) for k in range(4)]
-    lists = [
-        given.get(n) if found is None else found for n, found in zip(named, lists, strict=True)
-    ]
     starts, ends = list(lists[0] or []), list(lists[1] or [])
     axes, steps = list(lists[2] or range(len(starts))), list(lists[3] or [1] * len(starts))
     bounds = [slice(None)] * data[0].ndim
@@ -140,7 +130,7 @@ def _split(
 ) -> list[Array]:
     axis = int(given.get("axis", 0))
     size = data[0].shape[axis]
-    sizes = _list(constants, 0) or list(given.get("split", []))
+    sizes = _list(constants, 0)
     if not sizes:
         each = -(-size // results)
         sizes = [min(each, size - each * k) for k in range(results)]
@@ -158,7 +148,6 @@ def _scatter(
     return [result]
 
 
-_AXES = frozenset(("axes",))
 _AXIS = frozenset(("axis",))
 
 MOVES: Mapping[str, Move] = {
@@ -167,15 +156,15 @@ MOVES: Mapping[str, Move] = {
     "Transpose": Move(_transpose, frozenset(("perm",))),
     "Reshape": Move(_reshape, frozenset(("allowzero",))),
     "Flatten": Move(_flatten, _AXIS),
-    "Squeeze": Move(_squeeze, _AXES),
-    "Unsqueeze": Move(_unsqueeze, _AXES),
+    "Squeeze": Move(_squeeze),
+    "Unsqueeze": Move(_unsqueeze),
     "Expand": Move(_expand),
     "Tile": Move(_tile),
-    "Slice": Move(_slice, frozenset(("starts", "ends", "axes", "steps"))),
+    "Slice": Move(_slice),
     "Gather": Move(_gather, _AXIS),
     "GatherElements": Move(_gather_elements, _AXIS),
     "Concat": Move(_concat, _AXIS, None),
-    "Split": Move(_split, frozenset(("axis", "split", "num_outputs"))),
+    "Split": Move(_split, frozenset(("axis", "num_outputs"))),
     "ScatterND": Move(_scatter, frozenset(("reduction",)), 2),
 }
 """ScatterND's data are its first and third input; see `read.py`."""

@@ -44,7 +44,7 @@ def state_pairs(
                 o.name
                 for o in outputs
                 if o.name not in found.values() and sizes[i] == sizes[o.name]
-                if i in reached[o.name] and _alike(i, o.name, ends)
+                if _alike(i, o.name, ends)
             ]
             for i in names_in
             if i not in found

@@ -130,8 +130,6 @@ def _spread(value: Symbols, own: str, order: list[str]) -> Symbols:
 def _axes(call: Call, rank: int) -> tuple[tuple[int, ...], bool]:
     """Axes that a reduction takes, and whether they stay."""
     given = call.constant(1, "axes")
-    if given is None and "axes" in call.given:
-        given = np.asarray(call.given["axes"])
     keep = bool(call.given.get("keepdims", 1))
     if given is None or np.size(given) == 0:
         none = bool(call.given.get("noop_with_empty_axes", 0))

@@ -15,7 +15,7 @@ from onnx import NodeProto
 from lstm_edge.frontend.graph.fold import fold
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.step import arithmetic as elements
-from lstm_edge.frontend.step import products
+from lstm_edge.frontend.step import products, recurrent
 from lstm_edge.frontend.step.call import LARGER, SMALLER, Call, Comparison, Value
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES, Move
@@ -37,7 +37,8 @@ def _operator(run: Callable[[Call], list[Value]], attributes: str = "") -> Opera
     return Operator(run, frozenset(attributes.split()))
 
 
-_REDUCED = "axes keepdims noop_with_empty_axes"
+_RECURRENT = "activations clip direction hidden_size layout"
+_REDUCED = "keepdims noop_with_empty_axes"
 _WINDOW = "auto_pad ceil_mode count_include_pad dilations group kernel_shape pads strides"
 
 OPERATORS: Mapping[str, Operator] = {
@@ -74,7 +75,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Pow": _operator(elements.power),
     "Max": _operator(elements.bounds(LARGER)),
     "Min": _operator(elements.bounds(SMALLER)),
-    "Clip": _operator(elements.clip, "min max"),
+    "Clip": _operator(elements.clip),
     "Greater": _operator(elements.comparison(turned=False, equal=False)),
     "GreaterOrEqual": _operator(elements.comparison(turned=False, equal=True)),
     "Less": _operator(elements.comparison(turned=True, equal=False)),
@@ -99,8 +100,11 @@ OPERATORS: Mapping[str, Operator] = {
     "Softmax": _operator(products.softmax, "axis"),
     "LogSoftmax": _operator(products.softmax, "axis"),
     "LayerNormalization": _operator(products.layer_norm, "axis epsilon stash_type"),
-    "BatchNormalization": _operator(products.batch_norm, "epsilon momentum spatial training_mode"),
+    "BatchNormalization": _operator(products.batch_norm, "epsilon momentum training_mode"),
     "LpNormalization": _operator(products.unit_length, "axis p"),
+    "LSTM": _operator(recurrent.lstm, f"{_RECURRENT} input_forget"),
+    "GRU": _operator(recurrent.gru, f"{_RECURRENT} linear_before_reset"),
+    "RNN": _operator(recurrent.rnn, _RECURRENT),
 }
 """Operators that compute; those that only move numbers are in `MOVES`."""
 
@@ -182,15 +186,13 @@ def _pad(call: Call) -> Value:
     value = call.symbols(0)
     mode = str(call.given.get("mode", "constant"))
     pads = call.constant(1, "pads")
-    if pads is None:
-        pads = np.asarray(call.given.get("pads", [0] * 2 * len(value.shape)))
     if mode not in ("constant", "edge", "reflect", "wrap") or call.has(3):
         raise call.refuse(f"pads in mode {mode}, or some axes only; not supported inside of a step")
     widths = np.asarray(pads).reshape(2, -1).T
     if mode != "constant":
         return value.moved(lambda a: np.pad(a, widths, mode=mode))  # type: ignore[call-overload]
     filler = call.constant(2, "value")
-    number = call.given.get("value", 0.0) if filler is None else np.asarray(filler).reshape(-1)[0]
+    number = 0.0 if filler is None else np.asarray(filler).reshape(-1)[0]
     zero = call.leaves.lift(np.full(1, float(number)))
     return Symbols(
         np.pad(value.leaf, widths, constant_values=int(zero.leaf[0])),

@@ -91,6 +91,8 @@ class Rolling:
         walk.sequences |= walk.draft.sources(view.tensor)
         value = f"input {len(self.tensors)}"
         shape = [size_of(axis) for axis in left]
+        if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
+            walk.draft.features[view.tensor] = int(np.prod(shape, dtype=np.int64))
         made = self.leaves.named("input", value, shape)
         self.inputs[int(made.leaf.flat[0])] = value
         self.tensors[value] = view.tensor

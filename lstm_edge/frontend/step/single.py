@@ -78,7 +78,8 @@ def _name(nodes: Iterable[NodeProto]) -> str:
 
 def _is_known(node: NodeProto) -> bool:
     """Whether an operator can be in a step."""
-    return is_standard(node) and (node.op_type in MOVES or node.op_type in OPERATORS)
+    known = node.op_type in MOVES or node.op_type in OPERATORS
+    return is_standard(node) and known and node.op_type not in RECURRENT
 
 
 class _Graph:
@@ -137,7 +138,8 @@ class _Graph:
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""
         nodes = {id(n): n for n in self.sketch.nodes}
-        renewing = self.above(pairs.values()) & self.below(pairs)
+        last = {id(n) for n in self.sketch.nodes if set(pairs.values()).intersection(n.output)}
+        renewing = (self.above(pairs.values()) & self.below(pairs)) | last
         inside = set(renewing)
         known = set(pairs)
         for node in self.sketch.nodes:  # and what is computed from these, to the next weights

@@ -8,6 +8,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.model.operators.steps import Steps, take_steps
 from lstm_edge.frontend.model.states import input_part
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
@@ -96,18 +97,24 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
         return [view]
     results: list[Value] = []
     view = settled(walk, view, node.label)
+    time = walk.role(view.axes[axis]) == "time"
+    if time:
+        walk.fix_time(node)
     for k in range(len(sizes)):
         begin = sum(sizes[:k])
         wanted = list(range(begin, begin + sizes[k]))
+        if time and wanted:
+            steps = Steps(tuple(wanted), from_end=False)
+            results.append(take_steps(walk, node, view, axis, steps, keep=True))
+            continue
         part = select(walk, view, axis, wanted, keep=True) if wanted else None
         if part is None and wanted:
             part = input_part(walk, view, axis, wanted, node.label)
         if part is None:
             raise ModelError(
                 node.label,
-                f"splits an axis of {size} of {describe(view.axes)} into {sizes[:8]}: only "
-                "features, states and the directions of a layer can be had apart; if it comes from "
-                "a loop over cells, export nn.LSTM, nn.GRU or nn.RNN instead",
+                f"splits an axis of {size} of {describe(view.axes)} into {len(sizes)} parts; only "
+                "steps of a sequence, features, states and directions can be had apart",
             )
         results.append(part)
     return results

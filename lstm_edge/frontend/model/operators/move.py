@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axes, Cut, View, describe, regroup, substitute
+from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
 FOREVER = 2**31 - 1
@@ -170,11 +170,3 @@ def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
     for k in range(len(view.axes) + len(axes)):
         result.append(() if k in axes else next(rest))
     return [replace(view, axes=tuple(result))]
-
-
-def at_step(walk: Walk, node: OnnxNode, view: View, axis: int, keep: bool, last: bool) -> View:
-    """`view` at an end of its time axis; the axis stays, of size 1, where `keep`."""
-    step = walk.draft.last_step if last else walk.draft.first_step
-    kept: Axes = ((),) if keep else ()
-    axes = view.axes[:axis] + kept + view.axes[axis + 1 :]
-    return replace(view, tensor=step(view.tensor, node.label), axes=axes)

@@ -9,9 +9,10 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import select
+from lstm_edge.frontend.model.operators.features import select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
-from lstm_edge.frontend.model.operators.move import FOREVER, at_step
+from lstm_edge.frontend.model.operators.move import FOREVER
+from lstm_edge.frontend.model.operators.steps import Steps, take_steps
 from lstm_edge.frontend.model.states import input_part
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
@@ -35,7 +36,9 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"index {wanted} is outside of an axis of {size}")
     if any(int(i) not in (0, -1) for i in indices.reshape(-1)):
         _fix_time(walk, node, view, axis)
-    return [_take(walk, node, view, axis, wanted, indices.ndim == 1)]
+    from_end = bool(indices.size) and bool((indices < 0).all())
+    steps = Steps(tuple(wanted), from_end)
+    return [_take(walk, node, view, axis, steps, indices.ndim == 1)]
 
 
 def slice_(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -62,7 +65,10 @@ def _slice_axis(
     forever = end >= FOREVER and (start in (0, -1) or start <= -FOREVER)
     if not forever and (start, end) != (0, 1):
         _fix_time(walk, node, view, axis)
-    return _take(walk, node, view, axis, list(range(size))[limited], keep=True)
+    wanted = tuple(range(size)[limited])
+    left_out = 0 if end >= FOREVER else -end if -FOREVER < end < 0 else None
+    steps = Steps(wanted, -FOREVER < start < 0, left_out)
+    return _take(walk, node, view, axis, steps, keep=True)
 
 
 def _fix_time(walk: Walk, node: OnnxNode, view: View, axis: int) -> None:
@@ -71,16 +77,17 @@ def _fix_time(walk: Walk, node: OnnxNode, view: View, axis: int) -> None:
         walk.fix_time(node)
 
 
-def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], keep: bool) -> View:
+def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool) -> View:
     """Indices of one axis, which goes unless `keep`."""
-    picked = view.axes[axis]
+    picked, wanted = view.axes[axis], list(steps.wanted)
     if wanted == list(range(size_of(picked))):
         kept = view.axes[: axis + 1] if keep else view.axes[:axis]
         return replace(view, axes=kept + view.axes[axis + 1 :])
-    role = walk.role(picked)
-    ends = (0, size_of(picked) - 1)
-    if role == "time" and len(wanted) == 1 and wanted[0] in ends:
-        return at_step(walk, node, view, axis, keep, last=wanted[0] > 0)
+    neighbours = wanted == list(range(wanted[0], wanted[0] + len(wanted))) if wanted else True
+    guess = usual_role if axis == 2 or not neighbours else _known_role
+    role = guess(walk, view, axis)
+    if role == "time" and wanted:
+        return take_steps(walk, node, view, axis, steps, keep)
     if role == "batch" and len(wanted) == 1:
         raise walk.need_size(
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
@@ -98,11 +105,13 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: list[int], 
         raise ModelError(
             node.label,
             f"{node.op} takes {_text(wanted)} of the {role or 'input'} axis of {size_of(picked)} "
-            f"of {describe(view.axes)}: not supported; only the first or last step of a sequence, "
-            "and whole parts of a Concat, are; if it comes from a loop over cells, export nn.LSTM, "
-            "nn.GRU or nn.RNN",
+            f"of {describe(view.axes)}; only steps of a sequence, features and states can be taken",
         )
     return part
+
+
+def _known_role(walk: Walk, view: View, axis: int) -> str:
+    return walk.role(walk.pieces(view.axes[axis]))
 
 
 def _text(wanted: list[int]) -> str:

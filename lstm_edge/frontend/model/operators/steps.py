@@ -1,0 +1,107 @@
+"""Some steps of a sequence: one of them, a range, every second, or any list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lstm_edge.frontend.model.axes import Atom, Axis, View, size_of
+from lstm_edge.frontend.model.convolution import over_window
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.ir.clock import Window
+from lstm_edge.layers.over_time import held
+from lstm_edge.layers.window import delayed, kept
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps of a sequence, all of them in the order in which they are wanted. from_end: counted
+    from the end, in the file: -1 is the last. left_out: steps at the end that are left out,
+    whatever the length; None where that depends on it.
+    """
+
+    wanted: tuple[int, ...]
+    from_end: bool
+    left_out: int | None = None
+
+
+def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool) -> View:
+    """`view` at some steps of its time axis, which stays unless one is wanted and not `keep`."""
+    time = view.axes[axis]
+    if len(steps.wanted) == 1:
+        tensor = one_step(walk, view, time, steps, node.label)
+        return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()))
+    strides = {b - a for a, b in zip(steps.wanted, steps.wanted[1:], strict=False)}
+    if len(strides) == 1 and min(strides) > 0:
+        return _cropped(walk, node, view, axis, steps)
+    return _listed(walk, node, view, axis, steps.wanted)
+
+
+def _with(view: View, axis: int, new: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    return (*view.axes[:axis], *new, *view.axes[axis + 1 :])
+
+
+def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> str:
+    """The vector of one step: where it is neither the first nor the last, kept from its time on, or
+    found in a window that reaches back to it.
+    """
+    draft, (k,), x = walk.draft, steps.wanted, view.tensor
+    size = size_of(time)
+    if k in (0, size - 1):
+        return draft.step(x, -1 if k else 0, source)
+    if not any(atom.open for atom in time):
+        window = Window(1, 1, -k, k + 1 - size)
+        return draft.step(over_window(draft, kept(), x, None, {}, window, source), -1, source)
+    if steps.from_end:
+        back = size - k
+        window = Window(back, 1, back - 1)
+        return draft.step(over_window(draft, delayed(), x, None, {}, window, source), -1, source)
+    parts = [draft.layer("held", held(k), part, None, {}, source)["y"] for part in draft.parts(x)]
+    return draft.step(draft.concat(parts, source), -1, source)
+
+
+def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) -> View:
+    """Steps in order, the same number of steps apart: a sequence of its own."""
+    time, wanted = view.axes[axis], steps.wanted
+    size = size_of(time)
+    opened = any(atom.open for atom in time)
+    if opened and (steps.from_end or steps.left_out is None):
+        raise walk.need_size(
+            node,
+            time,
+            0,
+            f"takes steps {wanted[0]} to {wanted[-1]} of a sequence of any length, counted from "
+            "the other end of it; give the length with --steps",
+        )
+    behind = steps.left_out if opened and steps.left_out is not None else size - 1 - wanted[-1]
+    return crop(walk, view, axis, Window(1, wanted[1] - wanted[0], -wanted[0], -behind), node.label)
+
+
+def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View:
+    """The sequence without steps at its ends, or every n-th of them."""
+    time = view.axes[axis]
+    tensor = over_window(walk.draft, kept(), view.tensor, None, {}, window, source)
+    count = (size_of(time) + window.left + window.right - 1) // window.stride + 1
+    walk.count += 1
+    atom = Atom(f"steps.{walk.count}", count, any(a.open for a in time))
+    walk.roles[atom] = "time"
+    walk.derived.add(atom)
+    return replace(view, tensor=tensor, axes=_with(view, axis, ((atom,),)))
+
+
+def _listed(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: Sequence[int]) -> View:
+    """Steps in any order, each a vector, side by side."""
+    view = settled(walk, view, node.label)
+    walk.fix_time(node)
+    draft, size = walk.draft, size_of(view.axes[axis])
+    tensors = [draft.step(view.tensor, k if k < size - 1 else -1, node.label) for k in wanted]
+    units = tuple(
+        atom
+        for axes in view.axes
+        for atom in walk.pieces(axes)
+        if walk.roles.get(atom) not in ("time", "batch")
+    )
+    picked = walk.new_axis("picked", len(wanted), "layer")
+    tensor = draft.concat(tensors, node.label)
+    return replace(view, tensor=tensor, axes=_with(view, axis, (picked,)), grid=(*picked, *units))

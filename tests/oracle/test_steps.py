@@ -1,0 +1,204 @@
+"""Some steps of a sequence: single ones, ranges, every n-th, lists, of layers and of inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.oracle.entire import entire
+from tests.oracle.graphs import graph, node
+
+N, H, T, OUT = 3, 5, 9, 2
+RNG = np.random.default_rng(11)
+END = 2**63 - 1
+
+
+def floats(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32) * np.float32(0.5)
+
+
+def ints(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+CONSTANTS = {
+    "W": floats(1, 3 * H, N),
+    "R": floats(1, 3 * H, H),
+    "B": floats(1, 6 * H),
+    "bW": floats(2, 4 * H, N),
+    "bR": floats(2, 4 * H, H),
+    "bB": floats(2, 8 * H),
+    "sW": floats(1, 4 * OUT, H),
+    "sR": floats(1, 4 * OUT, OUT),
+    "xW": floats(1, 4 * H, N),
+    "xR": floats(1, 4 * H, H),
+    "wo": floats(H, OUT),
+    "w2o": floats(2 * H, OUT),
+    "wn": floats(N, OUT),
+    "one": ints(1),
+    "zero": ints(0),
+    "row": ints(1, -1),
+    "ways": ints(0, 0, -1),
+}
+GRU = [
+    node("Transpose", "x", "t", perm=[1, 0, 2]),
+    node("GRU", "t W R B", "Y Yh", hidden_size=H, linear_before_reset=1),
+    node("Squeeze", "Y one", "s0"),
+    node("Transpose", "s0", "s", perm=[1, 0, 2]),
+]
+BOTH = [
+    node("Transpose", "x", "t", perm=[1, 0, 2]),
+    node("LSTM", "t bW bR bB", "Y", hidden_size=H, direction="bidirectional"),
+    node("Transpose", "Y", "s0", perm=[2, 0, 1, 3]),
+    node("Reshape", "s0 ways", "s"),
+]
+HEAD = node("MatMul", "p wo", "y")
+
+
+def slicing(x: str, y: str, start: int, end: int, step: int = 1, axis: int = 1) -> tuple:
+    """A Slice node and its constants."""
+    names = {"b": start, "e": end, "a": axis, "k": step}
+    constants = {f"{y}_{k}": ints(v) for k, v in names.items()}
+    return node("Slice", " ".join([x, *constants]), y), constants
+
+
+RANGES = {
+    "from the second": (1, END, 1),
+    "but the last": (0, -1, 1),
+    "but the last three": (0, -3, 1),
+    "the last four": (-4, END, 1),
+    "in the middle": (2, 7, 1),
+    "every second": (0, END, 2),
+    "every second from the second": (1, END, 2),
+    "every third but the last": (1, -1, 3),
+    "backward": (-1, -END, -1),
+    "two backward": (4, 2, -1),
+}
+
+
+@pytest.mark.parametrize("case", RANGES)
+def test_range_of_steps_of_a_layer(case: str, tmp_path: Path) -> None:
+    cut, constants = slicing("s", "p", *RANGES[case])
+    model = graph([*GRU, cut, HEAD], {"x": (1, T, N)}, ["y"], CONSTANTS | constants)
+    entire(model, tmp_path)
+
+
+@pytest.mark.parametrize("case", RANGES)
+def test_range_of_steps_flattened(case: str, tmp_path: Path) -> None:
+    start, end, step = RANGES[case]
+    cut, constants = slicing("s", "p", start, end, step)
+    wide = {"wide": floats(len(range(T)[start:end:step]) * H, OUT) * np.float32(0.5)}
+    nodes = [*GRU, cut, node("Flatten", "p", "f", axis=1), node("MatMul", "f wide", "y")]
+    entire(graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | constants | wide), tmp_path)
+
+
+@pytest.mark.parametrize("reduction", ["ReduceMean", "ReduceMax", "ReduceSum"])
+@pytest.mark.parametrize("case", [case for case in RANGES if "backward" not in case])
+def test_range_of_steps_reduced(case: str, reduction: str, tmp_path: Path) -> None:
+    cut, constants = slicing("s", "p", *RANGES[case])
+    axes = {"axes": [1], "keepdims": 0} if reduction != "ReduceSum" else {"keepdims": 0}
+    reduced = node(reduction, "p one" if reduction == "ReduceSum" else "p", "r", **axes)
+    nodes = [*GRU, cut, reduced, node("MatMul", "r wo", "y")]
+    entire(graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | constants), tmp_path)
+
+
+@pytest.mark.parametrize("case", [case for case in RANGES if "backward" not in case])
+def test_range_of_steps_of_the_input_before_a_layer(case: str, tmp_path: Path) -> None:
+    cut, constants = slicing("x", "p", *RANGES[case])
+    nodes = [
+        cut,
+        node("Transpose", "p", "t", perm=[1, 0, 2]),
+        node("GRU", "t W R B", "- Yh", hidden_size=H, linear_before_reset=1),
+    ]
+    entire(graph(nodes, {"x": (1, T, N)}, ["Yh"], CONSTANTS | constants), tmp_path)
+
+
+@pytest.mark.parametrize("case", [case for case in RANGES if "backward" not in case])
+def test_range_of_steps_between_layers(case: str, tmp_path: Path) -> None:
+    cut, constants = slicing("s", "p", *RANGES[case])
+    nodes = [
+        *GRU,
+        cut,
+        node("Transpose", "p", "q", perm=[1, 0, 2]),
+        node("LSTM", "q sW sR", "Z", hidden_size=OUT),
+    ]
+    entire(graph(nodes, {"x": (1, T, N)}, ["Z"], CONSTANTS | constants), tmp_path)
+
+
+@pytest.mark.parametrize("k", [0, 1, 4, T - 2, T - 1, -1, -2, -T])
+@pytest.mark.parametrize("layer", ["gru", "both", "input"])
+def test_single_step(layer: str, k: int, tmp_path: Path) -> None:
+    before = {"gru": GRU, "both": BOTH, "input": GRU}[layer]
+    weight = {"gru": "wo", "both": "w2o", "input": "wn"}[layer]
+    source = "x" if layer == "input" else "s"
+    nodes = [
+        *before,
+        node("Gather", f"{source} k", "p", axis=1),
+        node("MatMul", f"p {weight}", "y"),
+    ]
+    outputs = ["y", "Yh"] if layer == "input" else ["y"]
+    model = graph(nodes, {"x": (1, T, N)}, outputs, CONSTANTS | {"k": np.int64(k)})
+    entire(model, tmp_path)
+
+
+@pytest.mark.parametrize("k", [1, 3, -2, -4])
+def test_single_step_of_any_length(k: int, tmp_path: Path) -> None:
+    nodes = [*GRU, node("Gather", "s k", "p", axis=1), HEAD]
+    model = graph(nodes, {"x": ("b", "T", N)}, ["y"], CONSTANTS | {"k": np.int64(k)})
+    assert entire(model, tmp_path, steps=6).model.steps is None
+
+
+@pytest.mark.parametrize("case", ["from the second", "but the last", "every second"])
+def test_range_of_steps_of_any_length(case: str, tmp_path: Path) -> None:
+    cut, constants = slicing("s", "p", *RANGES[case])
+    mean = node("ReduceMean", "p", "r", axes=[1], keepdims=0)
+    nodes = [*GRU, cut, mean, node("MatMul", "r wo", "y")]
+    model = graph(nodes, {"x": (1, "T", N)}, ["y"], CONSTANTS | constants)
+    assert entire(model, tmp_path, steps=8).model.steps is None
+
+
+def test_split_along_time(tmp_path: Path) -> None:
+    names = [f"p{k}" for k in range(T)]
+    nodes = [
+        *GRU,
+        node("Split", "s ones", " ".join(names), axis=1),
+        node("Squeeze", "p2 one", "q2"),
+        node("Squeeze", "p7 one", "q7"),
+        node("Add", "q2 q7", "z"),
+        node("MatMul", "z wo", "y"),
+    ]
+    model = graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | {"ones": ints(*[1] * T)})
+    entire(model, tmp_path)
+
+
+def test_halves_of_a_sequence(tmp_path: Path) -> None:
+    nodes = [
+        *GRU,
+        node("Split", "s parts", "early late", axis=1),
+        node("ReduceMax", "early", "e", axes=[1], keepdims=0),
+        node("ReduceMean", "late", "l", axes=[1], keepdims=0),
+        node("Sub", "e l", "z"),
+        node("MatMul", "z wo", "y"),
+    ]
+    model = graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | {"parts": ints(4, T - 4)})
+    entire(model, tmp_path)
+
+
+def test_list_of_steps(tmp_path: Path) -> None:
+    nodes = [*GRU, node("Gather", "s list", "p", axis=1), HEAD]
+    model = graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | {"list": ints(6, 1, 1, 8)})
+    entire(model, tmp_path)
+
+
+def test_last_value_is_added_to_the_forecast(tmp_path: Path) -> None:
+    constants = {"last": np.int64(-1), "wf": floats(H, N)}
+    nodes = [
+        *GRU,
+        node("Gather", "x last", "v", axis=1),
+        node("Gather", "s last", "p", axis=1),
+        node("MatMul", "p wf", "d"),
+        node("Add", "v d", "y"),
+    ]
+    entire(graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | constants), tmp_path)
