@@ -201,14 +201,12 @@ class _Search:
         return self.classes.same(leaf, self.step) is not None
 
     def _is_derived(self, leaf: int) -> bool:
-        """True for what is computed at one step of nothing but what the last step computes, too: the
-        next step's own work, of states.
+        """True for what is computed of nothing but what the last step computes, too, at its own step
+        or before: the next step's own work, of states.
         """
         operands = {i for i, _ in self.leaves[leaf].operands if self.time[i] != -1}
         return bool(operands) and all(
-            self.time[i] == self.time[leaf]
-            and self.leaves[i].kind != "input"
-            and (self._stays(i) or self._is_derived(i))
+            self.leaves[i].kind != "input" and (self._stays(i) or self._is_derived(i))
             for i in operands
         )
 
