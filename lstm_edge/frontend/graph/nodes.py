@@ -23,7 +23,7 @@ class Nodes:
         self._places: dict[int, tuple[int, ...]] = {}
         self._alive: dict[int, NodeProto] = {}
         self._sorted: list[NodeProto] | None = None
-        self._mixed = False
+        self._disordered = False
         for k, node in enumerate(nodes):
             self._insert(node, (k,))
 
@@ -31,9 +31,10 @@ class Nodes:
         """All nodes in order."""
         if self._sorted is None:
             self._sorted = sorted(self._alive.values(), key=self._place)
-        if self._mixed:
-            self._sorted, self._mixed = in_order(self._sorted), False
-            self._places = {id(node): (k,) for k, node in enumerate(self._sorted)}
+            if self._disordered:
+                self._sorted = in_order(self._sorted)
+                self._places = {id(node): (k,) for k, node in enumerate(self._sorted)}
+                self._disordered = False
         return self._sorted
 
     def readers(self, name: str) -> list[NodeProto]:
@@ -47,7 +48,17 @@ class Nodes:
         self.remove(gone)
         for k, node in enumerate(new):
             self._insert(node, (*last, k))
-            self._mixed = self._mixed or self._stands_wrong(node, (*last, k))
+            self._disordered |= self._is_misplaced(node)
+
+    def _is_misplaced(self, node: NodeProto) -> bool:
+        """True where a node stands before one that it reads, or behind one that reads it."""
+        at = self._place(node)
+        readers = [r for name in node.output for r in self._readers.get(name, {}).values()]
+        read = (*node.input, *captured(node))
+        makers = [self.makers[name] for name in read if name in self.makers]
+        return any(self._place(r) < at for r in readers) or any(
+            self._place(m) > at for m in makers
+        )
 
     def remove(self, old: Iterable[NodeProto]) -> None:
         """Take nodes out."""
@@ -63,14 +74,6 @@ class Nodes:
 
     def _place(self, node: NodeProto) -> tuple[int, ...]:
         return self._places[id(node)]
-
-    def _stands_wrong(self, node: NodeProto, place: tuple[int, ...]) -> bool:
-        """True where a node stands before what it reads, or behind what reads it."""
-        makers = (self.makers.get(name) for name in (*node.input, *captured(node)))
-        readers = (r for name in node.output if name for r in self._readers.get(name, {}).values())
-        return any(m is not None and self._place(m) > place for m in makers) or any(
-            self._place(r) < place for r in readers
-        )
 
     def _insert(self, node: NodeProto, place: tuple[int, ...]) -> None:
         self._sorted = None

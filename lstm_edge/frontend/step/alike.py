@@ -9,7 +9,14 @@ import numpy as np
 
 from lstm_edge.frontend.step.call import TIMES
 from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves, Term
-from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, selections, together, vector
+from lstm_edge.frontend.step.symbols import (
+    Integers,
+    Selection,
+    Symbols,
+    selections,
+    together,
+    vector,
+)
 
 ROUNDING = 1e-6
 """Relative to the largest number: what folding in float32 may change."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Symbols
-
-import numpy as np
 
 Order = Literal["forward", "backward", "both"]
 FORWARD, BACKWARD, NEITHER, MIXED = 1, -1, 0, 2

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.node import attributes_of, is_standard
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.shapes import Shape
-from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 
 FEWEST_STEPS = 3
 """Of two steps nobody can tell what they have in common."""

@@ -18,7 +18,6 @@ from lstm_edge.frontend.step.repetition import RepeatedState
 from lstm_edge.frontend.step.symbols import Symbols, vector
 from lstm_edge.frontend.step.trace import Proof, Trace
 
-
 HEADS = frozenset(
     (
         *("Gemm", "MatMul", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization"),

@@ -8,9 +8,8 @@ rest of the graph reads the node's results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
@@ -24,7 +23,6 @@ from lstm_edge.frontend.step.finder import End, Finder, Found
 from lstm_edge.frontend.step.region import Region
 from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Repetition
-from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.frontend.step.trace import Differs
 
 DOMAIN = "lstm_edge"
