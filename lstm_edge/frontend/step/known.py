@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from inspect import signature
 from itertools import permutations, product
 
 from lstm_edge import cells
@@ -108,7 +109,9 @@ def _patterns() -> tuple[Pattern, ...]:
 def _recurrent() -> Iterator[tuple[str, Make]]:
     for peephole, coupled, projected in product((False, True), repeat=3):
         yield "lstm", partial(cells.lstm, peephole, coupled, projected)
-    yield from cells.BY_NAME.items()
+    for name, make in cells.BY_NAME.items():
+        if "shapes" not in signature(make).parameters:  # else its form follows from its weights
+            yield name, make
 
 
 def _named(name: str, make: Make) -> Pattern:
