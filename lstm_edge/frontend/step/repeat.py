@@ -161,7 +161,7 @@ class _Search:
         self.step = step
         self.holes: dict[int, Hole] = {}
         self.seen: set[int] = set()
-        self.read: set[int] = set()
+        self.derived: dict[int, bool] = {}
 
     def body(self, results: Iterable[int]) -> Body:
         """See `body_of`."""
@@ -200,15 +200,21 @@ class _Search:
         """True for what the last step computes, too."""
         return self.classes.same(leaf, self.step) is not None
 
-    def _is_derived(self, leaf: int) -> bool:
+    def _is_derived(self, leaf: int, above: frozenset[bytes] = frozenset()) -> bool:
         """True for what is computed of nothing but what the last step computes, too, at its own step
-        or before: the next step's own work, of states.
+        or before, and not of itself: the next step's own work, of states.
         """
+        own = self.classes.own[leaf]
         operands = {i for i, _ in self.leaves[leaf].operands if self.time[i] != -1}
-        return bool(operands) and all(
-            self.leaves[i].kind != "input" and (self._stays(i) or self._is_derived(i))
-            for i in operands
-        )
+        if not operands or own in above:
+            return False
+        if leaf not in self.derived:
+            self.derived[leaf] = all(
+                self.leaves[i].kind != "input"
+                and (self._stays(i) or self._is_derived(i, above | {own}))
+                for i in operands
+            )
+        return self.derived[leaf]
 
     def _is_product(self, leaf: int) -> bool:
         """True for a matrix times what one step knows, no wider than the result: a step that reads
