@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from math import log, pi, sqrt
 
 from lstm_edge.ir.expr import (
@@ -193,7 +192,10 @@ def mean(x: Expr, units: int) -> Expr:
 def sum_of_parts(x: Expr, count: int, units: int) -> Expr:
     """The sum of `count` vectors of `units` numbers that lie end to end in x."""
     parts = [take(x, range(k * units, (k + 1) * units)) for k in range(count)]
-    return reduce(lambda a, b: a + b, parts)
+    while len(parts) > 1:  # in pairs, so that many parts nest a few sums only
+        odd = parts[len(parts) & ~1 :]
+        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=False)] + odd
+    return parts[0]
 
 
 def l1_norm(x: Expr) -> Expr:

@@ -16,7 +16,7 @@ from lstm_edge.cells.continuous import cfc, ltc
 from lstm_edge.cells.gated import fast_grnn, ind_rnn, mgu, min_gru, sru, ugrnn
 from lstm_edge.cells.memory import lmu, ssm
 from lstm_edge.cells.normed import layer_norm_lstm, slstm
-from lstm_edge.cells.stopped import until
+from lstm_edge.cells.stopped import masked, until
 from lstm_edge.ir.expr import Cell
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "sru",
     "ssm",
     "ugrnn",
+    "masked",
     "until",
 ]
 

@@ -58,9 +58,9 @@ class Elements:
         if phase.matvecs or phase.reductions or len(phase.ops) != 1 or not phase.stores:
             return []
         op, targets = phase.ops[0], self.given.written[phase.stores[0]]
-        value = op.args[0]
-        if op.kind != "shift" or op.n >= 0 or phase.loads != (value,):
+        if op.kind != "shift" or op.n >= 0 or phase.loads != op.args[:1]:
             return []
+        value = op.args[0]
         if not all(self._widens(value, ctype) for _, ctype in targets):
             return []
         return [self._widening(value, pointer, -op.n, phase.units) for pointer, _ in targets]

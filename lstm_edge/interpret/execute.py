@@ -111,7 +111,7 @@ def walk(
             for block in running:
                 step = block.clock.step(t)
                 starts = step == 0 if direction == FORWARD else t == length - 1
-                block.run(values, Moment(step, starts, t - length, steps), observe)
+                block.run(values, Moment(step, starts, t - length, steps, samples), observe)
             ran, moved = sweep.made(running)
             now.update([(name, values[after]) for name, after in moved])
             for name, row in rows.items():
@@ -127,7 +127,7 @@ def walk(
         values[name] = array[:, -1 if ends == FORWARD else 0]
     for each in prepared.once:
         whole = {**values, **read_whole(each.block, each_step | sequences)}
-        each.run(whole, Moment(steps - 1, steps == 1, -1, steps), observe, values)
+        each.run(whole, Moment(steps - 1, steps == 1, -1, steps, samples), observe, values)
     yield ONCE, 0
     ports = program.outputs if prepared.gives else ()
     outputs = {p.name: sequences[p.value] if p.per_step else values[p.value] for p in ports}

@@ -44,6 +44,7 @@ class Expr:
     mean_over_steps   one operand divided by the number of steps of the window so far
     lookup     row args[0][`value`] of the matrix `name`: the operand holds integers
     argmax     index of the largest unit of one operand, the first of several
+    step       the number of the step within the window, from 0 on, `value` at most; one number
     layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
     take       numbers `units` of one operand, in this order
     join       operands end to end
@@ -196,6 +197,11 @@ def lookup(table: str, ids: Expr, column: int = 0) -> Expr:
 def argmax(operand: Expr) -> Expr:
     """Index of the largest unit, the first of several; one number."""
     return Expr("argmax", (operand,))
+
+
+def step_number(most: int) -> Expr:
+    """The number of the step within the window, from 0 on, `most` at most; one number."""
+    return Expr("step", value=float(most))
 
 
 def within(length: Expr, a: Expr, b: Expr | float) -> Expr:

@@ -16,6 +16,7 @@ from lstm_edge.ir.expr import (
     mean_over_steps,
     smaller,
     state,
+    step_number,
     within,
 )
 
@@ -35,6 +36,11 @@ def running(reduction: str) -> Cell:
     combine, _ = REDUCTIONS[reduction]
     y = combine(input_vector("x"), state("y"))
     return Cell(f"running_{reduction}", {"y": y}, windowed=True)
+
+
+def numbered(steps: int) -> Cell:
+    """The number of each of `steps` steps, from 0 on, beside any x."""
+    return Cell("step", {"y": step_number(steps - 1)})
 
 
 def held(step: int) -> Cell:

@@ -34,13 +34,15 @@ class Op:
 @dataclass(frozen=True)
 class Moment:
     """When an operation runs: its step within its sequence, whether its sweep starts there, how far
-    the tick lies behind the end of the sweep's sequence, and the steps of the model's.
+    the tick lies behind the end of the sweep's sequence, the steps of the model's, and the number
+    of samples that run at once.
     """
 
     step: int
     first: bool
     behind: int
     steps: int
+    samples: int = 1
 
 
 @dataclass(slots=True)

@@ -41,6 +41,23 @@ def _operands_and_step(call: Call) -> tuple[Any, ...]:
     return *call.args, call.moment.step
 
 
+def step_number(n: int, step: int, samples: int) -> Array:
+    """The number of the step, n at most, for each sample."""
+    return np.full((samples, 1), min(step, n), np.int64)
+
+
+def _n_and_moment(call: Call) -> tuple[Any, ...]:
+    return call.op.n, call.moment.step, call.moment.samples
+
+
+def _up_to_n(op: Op, _: list[Bounds], __: Constants) -> Bounds:
+    return np.zeros(1, np.int64), np.full(1, op.n, np.int64)
+
+
+def _one_number(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
+    return long_of(length, lengths, fits=length == 1 and not lengths)
+
+
 def mean_over_steps(a: Ints, count: int) -> Ints:
     """a // count, floor."""
     return a // count
@@ -111,6 +128,18 @@ RECORDS = (
         c_wide=WideSpelling("", number="step < {2} ? {0} : {1}"),
         timing=Timing.STEP,
         length=2,
+    ),
+    # n: the largest number
+    Operation(
+        "step",
+        integer=step_number,
+        real=step_number,
+        bind=_n_and_moment,
+        bounds=_up_to_n,
+        misfit=_one_number,
+        c=Spelling("step < {n} ? step : {n}"),
+        c_float=Spelling("step < {n} ? step : {n}"),
+        timing=Timing.STEP,
     ),
     # n, count: offset and stride of the Length that counts the steps
     Operation(

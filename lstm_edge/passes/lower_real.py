@@ -101,6 +101,10 @@ class RealRules:
                     matrices=(self.builder.constant(f"{place.layer.name}.{node.name}", table),),
                     comment=comment,
                 )
+            case "step":
+                most = int(node.value)
+                counted = fixed(0, 0, most, "int32")
+                return emit("step", name, (), counted, length=1, n=most, comment=comment)
             case "argmax" | "total" | "largest":
                 kind = REDUCTIONS[node.kind]
                 indices = fixed(0, 0, args[0].length - 1, "int32")

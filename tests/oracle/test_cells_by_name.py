@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lstm_edge.cells import BY_NAME
+from lstm_edge.cells.named import name_and_options
 from lstm_edge.frontend import load
-from lstm_edge.frontend.npz.named import name_and_options
 from lstm_edge.interpret.feed import Feed, feed_of, run_numpy
 from lstm_edge.interpret.ports import dequantize
 from lstm_edge.ir.model import Model

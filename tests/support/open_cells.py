@@ -28,7 +28,7 @@ from lstm_edge.ir.expr import (
     tanh,
     total,
 )
-from lstm_edge.ir.model import Floats, Layer, Model, Port, Tensor
+from lstm_edge.ir.model import Floats, Layer, Model, Node, Port, Tensor
 
 FEATURES, UNITS, OUTPUTS = 5, 12, 3
 
@@ -270,7 +270,7 @@ def step_model(
     made = {f"cell.{name}": size for name, size in outputs.items()}
     tensors = {t: Tensor(t, n, True) for t, n in {"x": features, **made}.items()}
     shown = {name: f"cell.{name}" for name in outputs}
-    layer = Layer("cell", cell, {"x": "x"}, shown, params, units=units)
+    layer = Node("cell", Layer(cell, params, units=units), {"x": "x"}, shown)
     return Model(
         name="net",
         inputs=(port("x", "x", features),),

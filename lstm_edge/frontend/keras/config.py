@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,9 @@ _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixe
 """Types of weights that are read, all as float32."""
 
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+
+_WITHOUT_WEIGHTS = ("InputLayer", "Sequential", "Functional", "Model")
+"""Classes that are no operations and need not have a dtype policy."""
 
 _QUOTES = "'\""
 
@@ -97,6 +101,13 @@ class Config:
         """Finite numbers in lists, or one number."""
         return finite(self.label, f"option {key}", self.keys.get(key))
 
+    def integers(self, key: str) -> list[int]:
+        """A list of whole numbers."""
+        value = self.keys.get(key)
+        if not isinstance(value, list) or not all(type(n) is int for n in value):
+            raise self.unexpected(key, "a list of whole numbers")
+        return value
+
     def text(self, key: str) -> str:
         """A string."""
         value = self.keys.get(key)
@@ -147,10 +158,12 @@ class LayerConfig:
     def is_operation(self) -> bool:
         """Whether it is a call of keras.ops, `x + y` for instance: these hold no weights.
 
-        An .h5 file of Keras 3 names no modules; there an operation is what has no options.
+        An .h5 file of Keras 3 names no modules; there an operation is what has no dtype policy.
         """
-        bare = not self.module and self.config.major == 3 and set(self.config.keys) == {"name"}
-        return ".ops." in self.module or (bare and self.kind not in ("InputLayer", "Sequential"))
+        keys = self.config.keys
+        plain = "trainable" not in keys and not isinstance(keys.get("dtype"), Mapping)
+        bare = not self.module and self.config.major == 3 and plain
+        return ".ops." in self.module or (bare and self.kind not in _WITHOUT_WEIGHTS)
 
 
 def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
@@ -229,3 +242,9 @@ def _check_dtype(label: str, value: object) -> None:
             f"dtype policy {shown(value)} is not supported; save the float32 model: lstm-edge "
             "quantizes it",
         )
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as Keras writes it into paths: LeakyReLU -> leaky_re_lu."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()

@@ -14,6 +14,7 @@ from lstm_edge.frontend.keras import layers_dense as linear
 from lstm_edge.frontend.keras import layers_merge as merge
 from lstm_edge.frontend.keras import layers_move as move
 from lstm_edge.frontend.keras import layers_window as window
+from lstm_edge.frontend.keras import masks
 from lstm_edge.frontend.keras.config import layer_config
 from lstm_edge.frontend.keras.layers_activation import LAYERS as FUNCTIONS
 from lstm_edge.frontend.keras.layers_bidirectional import bidirectional
@@ -45,19 +46,14 @@ def plain(run: Callable[[Call, Value], Value]) -> Handler:
     return single(lambda call, value: [run(call, value)])
 
 
-def _time_distributed(call: Call, x: Value) -> Value:
-    """TimeDistributed of a layer that acts on the features of each step alone."""
+def of_each_step(call: Call, values: list[Value]) -> Call:
+    """The call of what TimeDistributed wraps, which sees one step of the sequence."""
     call.config.check_known("layer")
     layer = layer_config(call.config.keys.get("layer"), call.label, call.config.major)
-    run = EACH_STEP.get(layer.kind)
-    if run is None:
-        raise ModelError(
-            call.label,
-            f"wraps a layer of class {layer.kind!r}; supported are {', '.join(EACH_STEP)}",
-        )
-    call.sequence(x)
+    for value in values:
+        call.sequence(value)
     weights = call.weights.child("layer")
-    return run(replace(call, layer=layer.below(call.layer), weights=weights, each_step=True), x)
+    return replace(call, layer=layer.below(call.layer), weights=weights, each_step=True)
 
 
 EACH_STEP: Mapping[str, Callable[[Call, Value], Value]] = {
@@ -85,7 +81,6 @@ LAYERS: Mapping[str, Handler] = {
     "SimpleRNN": stateful(recurrent),
     "RNN": stateful(recurrent),
     "Bidirectional": stateful(bidirectional),
-    "TimeDistributed": plain(_time_distributed),
     "SpatialDropout1D": plain(linear.unchanged),
     "Flatten": plain(move.flatten),
     "Reshape": plain(move.reshape),
@@ -93,6 +88,7 @@ LAYERS: Mapping[str, Handler] = {
     "ZeroPadding1D": plain(move.zero_padding),
     "Cropping1D": plain(move.cropping),
     "Embedding": plain(linear.embedding),
+    "Masking": plain(masks.masking),
     "Conv1D": plain(window.convolution),
     "DepthwiseConv1D": plain(window.depthwise),
     "SeparableConv1D": plain(window.separable),
@@ -104,8 +100,28 @@ LAYERS: Mapping[str, Handler] = {
     "Add": merge.elementwise("Add"),
     "Multiply": merge.elementwise("Mul"),
     "Subtract": merge.elementwise("Sub", most=2),
+    "Maximum": merge.elementwise("Max"),
+    "Minimum": merge.elementwise("Min"),
     "Average": merge.average,
 }
+
+OWN_MASKS = ("Masking", "Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
+"""Layers that make masks, or skip steps."""
+
+KEEP_MASKS = frozenset(EACH_STEP) - {"RMSNormalization"} | {"SpatialDropout1D"}
+"""Layers of which the result has the mask of the input; all others leave it behind, as in Keras."""
+
+OF_A_STEP = (
+    *EACH_STEP,
+    "Concatenate",
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+)
+"""Layers that TimeDistributed may have."""
 
 INSTEAD: Mapping[str, str] = {
     "Lambda": "its code is not in the file in a form that can be read; write it with keras.ops, or "
@@ -131,8 +147,17 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     if handler is None:
         instead = INSTEAD.get(kind, _SUPPORTED)
         raise ModelError(call.label, f"layers of this class are not supported; {instead}")
+    if call.each_step and kind not in OF_A_STEP:
+        raise ModelError(
+            call.label,
+            "sees one step by itself within TimeDistributed; supported there are "
+            f"{', '.join(OF_A_STEP)}",
+        )
     if not values:
         raise ModelError(call.label, "has no input; save the model again")
     results = handler(call, values)
     call.weights.check_taken()
-    return results
+    if kind in OWN_MASKS:
+        return results
+    mask = masks.passed_on(call, kind, values, kind in KEEP_MASKS)
+    return [replace(result, mask=mask) for result in results]

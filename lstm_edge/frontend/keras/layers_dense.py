@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.layers_activation import activation
+from lstm_edge.frontend.keras.masks import of_ids
 from lstm_edge.frontend.keras.net import Call, Doubles, Value
 from lstm_edge.layers.embedding import MOST_ROWS
 
@@ -65,12 +66,6 @@ def embedding(call: Call, x: Value) -> Value:
     config = call.config
     config.check_known("input_dim output_dim mask_zero sparse quantization_config")
     config.refuse("quantization_config", instead="save the float model: lstm-edge quantizes it")
-    config.refuse(
-        "mask_zero",
-        False,
-        instead="steps of id 0 would be skipped; train with mask_zero=False and feed sequences of "
-        "full length",
-    )
     rows, units = config.count("input_dim"), config.count("output_dim")
     (table,) = call.weights.take("embeddings")
     if table.shape != (rows, units) or rows > MOST_ROWS:
@@ -80,7 +75,8 @@ def embedding(call: Call, x: Value) -> Value:
             "rows",
         )
     ids = call.net.ids(call.label, x)
-    return Value(call.add("Gather", table, ids.name), (*ids.shape, units))
+    mask = of_ids(call, ids.name, rows) if config.flag("mask_zero") else ""
+    return Value(call.add("Gather", table, ids.name), (*ids.shape, units), mask=mask)
 
 
 def affine(call: Call, x: Value, scale: Doubles, offset: Doubles) -> Value:
@@ -151,10 +147,14 @@ def normalization(call: Call, x: Value) -> Value:
 
 def unit_normalization(call: Call, x: Value) -> Value:
     """Each vector divided by its length."""
-    config = call.config
-    config.check_known("axis")
+    call.config.check_known("axis")
+    return unit_vectors(call, x)
+
+
+def unit_vectors(call: Call, x: Value) -> Value:
+    """Vectors of length 1, of which the option `axis` says that they are the features."""
     last = call.last_axis(x)
-    config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
+    call.config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
     return replace(x, name=call.add("LpNormalization", x.name, axis=-1, p=2))
 
 

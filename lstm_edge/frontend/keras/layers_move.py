@@ -1,4 +1,4 @@
-"""Layers that rearrange: Flatten, Reshape, Permute."""
+"""Layers that rearrange: Flatten, Reshape, Permute, Cropping1D, ZeroPadding1D."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def cropping(call: Call, x: Value) -> Value:
     if steps is not None and steps <= left + right:
         raise ModelError(call.label, f"crops {left + right} steps of {steps}")
     return Value(
-        sliced(call, x.name, 1, left, -right or None),
+        sliced(call, x.name, 1, left, -right if right else None),
         (None if steps is None else steps - left - right, features),
         x.turned,
     )
@@ -100,20 +100,25 @@ def _two(call: Call, key: str) -> tuple[int, int]:
     return both[0], both[1]
 
 
-def sliced(call: Call, x: str, axis: int, begin: int, end: int | None, step: int = 1) -> str:
+def sliced(call: Call, x: str, axis: int, begin: int | None, end: int | None, step: int = 1) -> str:
     """Indices of one axis as Python's slices count them."""
-    last = -(2**31) if step < 0 else 2**31 - 1
-    bounds = (begin, last if end is None else end, axis, step)
+    first, last = (-1, -(2**31)) if step < 0 else (0, 2**31 - 1)
+    bounds = (first if begin is None else begin, last if end is None else end, axis, step)
     return call.add("Slice", x, *(call.axes(n) for n in bounds))
 
 
 def permute(call: Call, x: Value) -> Value:
     """Axes in another order; its numbers count from 1, the batch stays."""
     call.config.check_known("dims")
-    dims = call.config.shape("dims")
-    call.straight(x)
-    if sorted(k or 0 for k in dims) != list(range(1, len(x.shape) + 1)):
-        raise call.config.unexpected("dims", f"the numbers 1 to {len(x.shape)}")
-    order = [k or 0 for k in dims]
-    y = call.add("Transpose", x.name, perm=[0, *order])
-    return replace(x, name=y, shape=tuple(x.shape[k - 1] for k in order))
+    return permuted(call, x, call.config.integers("dims"))
+
+
+def permuted(call: Call, x: Value, order: list[int]) -> Value:
+    """Axes in another order, which counts from 1; the batch stays where it is."""
+    if sorted(order) != list(range(1, len(x.shape) + 1)):
+        raise ModelError(
+            call.label,
+            f"moves axes to {order}, expected the numbers 1 to {len(x.shape)} in some order",
+        )
+    y = call.add("Transpose", call.straight(x).name, perm=[0, *order])
+    return Value(y, tuple(x.shape[k - 1] for k in order))

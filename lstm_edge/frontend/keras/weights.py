@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras.config import LayerConfig
+from lstm_edge.frontend.keras.config import LayerConfig, snake_case
 from lstm_edge.frontend.keras.hdf5 import Hdf5
 
 Doubles = npt.NDArray[np.float64]
@@ -113,9 +113,9 @@ class Tree:
         names = [] if parent is None else self.file.names(parent)
         trees, seen = [], Counter[str]()
         for layer in layers:
-            base = _snake_case(layer.kind)
+            base = snake_case(layer.kind)
             numbered = _numbered(base, names)
-            if len(numbered) > sum(_snake_case(other.kind) == base for other in layers):
+            if len(numbered) > sum(snake_case(other.kind) == base for other in layers):
                 raise ModelError(
                     layer.label, f"is one of fewer layers than the file has weights {numbered}"
                 )
@@ -220,9 +220,3 @@ def _numbered(base: str, names: Sequence[str]) -> list[str]:
     """lstm, lstm_1, lstm_2 ... of all `names`, by their numbers."""
     found = [name for name in names if re.fullmatch(rf"{re.escape(base)}(_\d{{1,9}})?", name)]
     return sorted(found, key=lambda name: int(name[len(base) + 1 :] or 0))
-
-
-def _snake_case(name: str) -> str:
-    """The name of a class as Keras writes it into paths: LeakyReLU -> leaky_re_lu."""
-    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()

@@ -334,6 +334,11 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     label = f"output {name!r}"
     if not isinstance(view, View):
         raise ModelError(label, "does not depend on any float32 input; remove it")
+    if view.parts:
+        raise ModelError(
+            label,
+            "shows all steps of a sequence and other numbers on one axis; make an output of each",
+        )
     view = settled(walk, view, label)
     root = walk.draft.roots[view.tensor]
     per_step = root is not None and root in timed

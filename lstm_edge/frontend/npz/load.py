@@ -43,23 +43,23 @@ Any other array is refused by its name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lstm_edge.cells import BY_NAME
+from lstm_edge.cells.named import Builders, digest, name_and_options
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.model.finish import finish
 from lstm_edge.frontend.model.layout import Array
 from lstm_edge.frontend.npz.file import read_npz, text_of
-from lstm_edge.frontend.npz.named import name_and_options
 from lstm_edge.frontend.npz.own import own_layer
 from lstm_edge.frontend.npz.parts import Part, is_embedding, layers_of, ordered, parts_of
 from lstm_edge.frontend.npz.recurrent import kind_of, recurrent_layer
 from lstm_edge.ir.expr import Cell
-from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.model import Layer, Model, Port, is_a
 from lstm_edge.layers.activation import (
     ELEMENTWISE,
     activation,
@@ -79,13 +79,12 @@ _LABEL = f"array {_CELL!r}"
 _SCHEMA = (*_CHOICES, _CELL, "lstm_edge.activations", "lstm_edge.order")
 
 
-def load_npz(path: Path, steps: int | None, pairs: Mapping[str, str]) -> Model:
-    """Read a state_dict; see the module for its names. The model has no name yet."""
-    if pairs:
-        raise ModelError(
-            f"state pair {next(iter(pairs))}",
-            "an npz has arrays of layers, whose states are known; leave state pairs out",
-        )
+def load_npz(path: Path, steps: int | None, own: Builders | None = None) -> Model:
+    """Read a state_dict; see the module for its names. own: cells beside those of `cells.BY_NAME`.
+    The model has no name yet.
+    """
+    builders = {**BY_NAME, **(own or {})}
+    name = ""
     arrays, sha256 = read_npz(path)
     words = {key: text_of(f"array {key!r}", arrays.pop(key)) for key in _SCHEMA if key in arrays}
     _check_schema(arrays)
@@ -93,7 +92,7 @@ def load_npz(path: Path, steps: int | None, pairs: Mapping[str, str]) -> Model:
         if words.get(key, known[0]) not in known:
             raise ModelError(f"array {key!r}", f"is {words[key]!r}, expected {' or '.join(known)}")
     if _CELL in words:
-        name_and_options(_LABEL, words[_CELL], BY_NAME)
+        name, _ = name_and_options(_LABEL, words[_CELL], builders)
     parts = parts_of(arrays, named=_CELL in words)
     layers = layers_of(ordered(parts, words.get("lstm_edge.order")))
     if not any(parts[0].layer is not None for parts in layers):
@@ -110,7 +109,7 @@ def load_npz(path: Path, steps: int | None, pairs: Mapping[str, str]) -> Model:
     draft = Draft()
     x = draft.input(None)
     looked_up = is_embedding(layers, words.get("lstm_edge.input"))
-    tensor, features = _chain(draft, layers, x, words, looked_up)
+    tensor, features = _chain(draft, layers, x, words, looked_up, builders)
     length = -1 if steps is None else steps
     sequence = ("batch", "time", "feature")
     if looked_up:
@@ -125,11 +124,18 @@ def load_npz(path: Path, steps: int | None, pairs: Mapping[str, str]) -> Model:
     if draft.roots[tensor] is None:
         port_y = Port("y", tensor, ("batch", "feature"), (1, features))
     warnings = _guesses(words, layers)
+    if name not in BY_NAME and name:
+        sha256 = digest(sha256, (node.op.cell for node in draft.nodes if is_a(node, Layer)))
     return finish(draft, [port_x], [port_y], frozenset((x,)), steps, sha256, warnings)
 
 
 def _chain(
-    draft: Draft, layers: list[list[Part]], x: str, words: dict[str, str], looked_up: bool
+    draft: Draft,
+    layers: list[list[Part]],
+    x: str,
+    words: dict[str, str],
+    looked_up: bool,
+    builders: Builders,
 ) -> tuple[str, int]:
     """Append all layers, each to the one before; returns the result and its features.
 
@@ -147,7 +153,7 @@ def _chain(
         if parts[0].layer is None:
             tensor, features = _linear(draft, parts[0], tensor, features, functions.pop(0))
             continue
-        tensor, ends, features = _recurrent(draft, parts, tensor, features, words)
+        tensor, ends, features = _recurrent(draft, parts, tensor, features, words, builders)
         if k == last and head == "last":
             tensor = draft.last_step(tensor, "lstm_edge.head")
         elif k == last and head == "final":
@@ -157,10 +163,15 @@ def _chain(
 
 
 def _recurrent(
-    draft: Draft, parts: list[Part], x: str, features: int | None, words: dict[str, str]
+    draft: Draft,
+    parts: list[Part],
+    x: str,
+    features: int | None,
+    words: dict[str, str],
+    builders: Builders,
 ) -> tuple[str, list[str], int]:
     if _CELL in words and not parts[0].is_torch:
-        return own_layer(draft, parts[0], _LABEL, words[_CELL], BY_NAME, x)
+        return own_layer(draft, parts[0], _LABEL, words[_CELL], builders, x)
     for part in parts:
         part.require("weight_ih", "weight_hh")
         _check_features(part, "weight_ih", features)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstm_edge.cells.named import Builders, built
+from lstm_edge.cells.sizes import Sizes, sizes_of
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.draft import Draft
-from lstm_edge.frontend.npz.named import Builders, built
 from lstm_edge.frontend.npz.parts import Part
-from lstm_edge.frontend.npz.sizes import Sizes, sizes_of
 from lstm_edge.ir.expr import Cell, walk
 from lstm_edge.ir.model import Floats
 

@@ -110,8 +110,8 @@ def _recurrent() -> Iterator[tuple[str, Make]]:
     for peephole, coupled, projected in product((False, True), repeat=3):
         yield "lstm", partial(cells.lstm, peephole, coupled, projected)
     for name, make in cells.BY_NAME.items():
-        if "shapes" not in signature(make).parameters:  # else its form follows from its weights
-            yield name, make
+        if all(p.default is not p.empty for p in signature(make).parameters.values()):
+            yield name, make  # others are as many cells as there are sizes
 
 
 def _named(name: str, make: Make) -> Pattern:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lstm_edge.frontend.step.alike import Copier
-from lstm_edge.frontend.step.leaves import Leaf, Leaves
+from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves
 from lstm_edge.frontend.step.symbols import Symbols, vector
 
 MOST_ROUNDS = 8
@@ -84,7 +84,8 @@ class Classes:
         self, number: int, leaf: Leaf, own: Mapping[int, bytes], holes: Mapping[int, bytes]
     ) -> bytes:
         said: list[bytes] = []
-        arrays = [factor for _, factor in leaf.terms] or [None] * len(leaf.args)
+        factors: list[Doubles | None] = [factor for _, factor in leaf.terms]
+        arrays = factors or [None] * len(leaf.args)
         for (operand, units), factor in zip(leaf.operands, arrays, strict=True):
             age = self.time[number] - self.time[operand]
             known = own[operand]

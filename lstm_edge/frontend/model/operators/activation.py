@@ -11,6 +11,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import View, describe
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.pending import by_step, is_of_steps, resolved
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
@@ -88,6 +89,9 @@ def settled(walk: Walk, view: View, reader: str) -> View:
     """`view` with a layer for an addition or a product that waits for weights to go into."""
     if not view.pending:
         return view
+    view = resolved(walk, view)
+    if is_of_steps(view):
+        return replace(view, tensor=by_step(walk, view), scale=None, offset=None, pending="")
     scale, offset = (
         default if given is None else given
         for given, default in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))

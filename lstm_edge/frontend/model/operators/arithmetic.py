@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
@@ -18,6 +18,7 @@ from lstm_edge.frontend.model.operators.features import (
     require_features,
 )
 from lstm_edge.frontend.model.operators.linear import dense_layer
+from lstm_edge.frontend.model.operators.pending import combined
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import DenseOverTime, Floats, is_a
 from lstm_edge.layers.dense import is_dense
@@ -37,13 +38,13 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     assert isinstance(view, View)
     constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
     assert constant is not None
-    number, view = along_features(walk, node, constant, view)
+    number, along, view = _along(walk, node, constant, view)
     if node.op == "Div" and not isinstance(left, View):
-        return [_divided(walk, node, number, view)]
+        return [_divided(walk, node, number, along, view)]
     if node.op == "Div" and not np.all(number):
         raise ModelError(node.label, "divides by a constant that is or holds 0")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
-    return [scaled(walk, node, view, scale, offset)]
+    return [scaled(walk, node, view, scale, offset, along)]
 
 
 def negative(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -62,12 +63,12 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     return replace(whole, tensor=tensor)
 
 
-def _divided(walk: Walk, node: OnnxNode, number: Doubles, view: View) -> View:
+def _divided(walk: Walk, node: OnnxNode, number: Doubles, along: Axis, view: View) -> View:
     """A constant divided by data: their reciprocal, scaled."""
     view = settled(walk, view, node.label)
     cell = one_number("reciprocal", ALONE["reciprocal"])
     made = walk.draft.layer("reciprocal", cell, view.tensor, None, {}, node.label)
-    return scaled(walk, node, replace(view, tensor=made["y"]), number, None)
+    return scaled(walk, node, replace(view, tensor=made["y"]), number, None, along)
 
 
 def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...]:
@@ -151,46 +152,90 @@ def along_features(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, View]:
     """The constant as one number or one per feature, and the view in the result's rank."""
-    if constant.ndim > len(view.axes):
-        view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
-    constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
-    for k, size in enumerate(view.shape):
-        same = constant.shape[k] == size and (constant == constant.take([0], axis=k)).all()
-        if same and walk.role(view.axes[k]) != "feature":
-            constant = constant.take([0], axis=k)
-    longer = [k for k, size in enumerate(constant.shape) if size != 1]
-    if not longer:
-        return constant.reshape(1), view
-    if len(longer) > 1 or constant.size != view.shape[longer[0]]:
+    numbers, axes, view = _varying(walk, node, constant, view)
+    if not axes:
+        return numbers, view
+    atoms = tuple(atom for k in axes for atom in walk.pieces(view.axes[k]))
+    if atoms != grid_of(walk, view) and len(axes) > 1:
         raise ModelError(
             node.label,
             f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
             "one for each feature is supported",
         )
-    require_features(walk, node, view, view.axes[longer[0]])
-    return constant.reshape(-1), view
+    if len(axes) == 1:
+        require_features(walk, node, view, view.axes[axes[0]])
+    return numbers, view
+
+
+def _along(
+    walk: Walk, node: OnnxNode, constant: Doubles, view: View
+) -> tuple[Doubles, Axis, View]:
+    """The constant as one number or one for each place along atoms, these, and the view in the
+    result's rank. Where nothing tells what an axis of an input counts, it is left open.
+    """
+    numbers, axes, view = _varying(walk, node, constant, view)
+    atoms = tuple(atom for k in axes for atom in walk.pieces(view.axes[k]))
+    roles = {walk.roles.get(atom) for atom in atoms}
+    opened = len(view.axes) < 3 or axes != [len(view.axes) - 1]
+    raw = any(atom in walk.input_atoms and atom not in walk.roles for atom in atoms)
+    if axes and not (raw and opened) and "time" not in roles and len(axes) == 1:
+        require_features(walk, node, view, view.axes[axes[0]])
+    return numbers, atoms, view
+
+
+def _varying(
+    walk: Walk, node: OnnxNode, constant: Doubles, view: View
+) -> tuple[Doubles, list[int], View]:
+    """The constant flattened, the axes along which it differs, and the view in the result's rank.
+    """
+    if constant.ndim > len(view.axes):
+        view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
+    constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
+    if any(n not in (1, size) for n, size in zip(constant.shape, view.shape, strict=True)):
+        raise ModelError(
+            node.label,
+            f"constant of shape {list(constant.shape)} on {describe(view.axes)}, which it repeats; "
+            "not supported: is an axis missing, or a transpose?",
+        )
+    for k, size in enumerate(view.shape):
+        same = constant.shape[k] == size and (constant == constant.take([0], axis=k)).all()
+        if same and walk.role(view.axes[k]) != "feature":
+            constant = constant.take([0], axis=k)
+    return constant.reshape(-1), [k for k, n in enumerate(constant.shape) if n != 1], view
 
 
 def scaled(
-    walk: Walk, node: OnnxNode, view: View, scale: Doubles | None, offset: Doubles | None
+    walk: Walk,
+    node: OnnxNode,
+    view: View,
+    scale: Doubles | None,
+    offset: Doubles | None,
+    along: Axis = (),
 ) -> View:
     """`scale * view + offset`: in the dense layer that made it, else left to the next weights, or
-    to a layer of its own where none come.
+    to a layer of its own where none come. along: the atoms that numbers run along; those of the
+    features where there are none.
     """
+    several = any(a is not None and a.size > 1 for a in (scale, offset))
+    along = (along or grid_of(walk, view)) if several else ()
     factor = np.ones(1) if scale is None else scale
     shift = np.zeros(1) if offset is None else offset
     step = walk.draft.step_of(view.tensor)
     if step is not None:
-        inner = scaled(walk, node, replace(view, tensor=step.inputs["x"]), scale, offset)
+        inner = scaled(walk, node, replace(view, tensor=step.inputs["x"]), scale, offset, along)
         return replace(inner, tensor=walk.draft.step(inner.tensor, step.op.at, step.source))
-    found = _into(walk, node, view, factor, shift)
+    found = _into(walk, node, view, factor, shift, along)
     walk.draft.fold(found.tensor, factor, shift, node.label, was=view.tensor)
     return found
 
 
-def _into(walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles) -> View:
+def _into(
+    walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles, along: Axis
+) -> View:
     """`factor * view + shift` by what made the view, or by what will read it."""
     made_by = walk.draft.producer(view.tensor)
+    if along and along != grid_of(walk, view):
+        return combined(walk, view, factor, shift, along, node.label)
     if is_dense(made_by) and not view.pending:
         weights, bias = _affine_rows(
             made_by.op.params["W_y"], made_by.op.params["b_y"], factor, shift
@@ -209,12 +254,7 @@ def _into(walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Double
             made_by.inputs["x"], rows.astype(np.float32), bias.astype(np.float32), made_by.source
         )
         return replace(view, tensor=tensor)
-    return replace(
-        view,
-        scale=(1.0 if view.scale is None else view.scale) * factor,
-        offset=(0.0 if view.offset is None else view.offset) * factor + shift,
-        pending=view.pending or node.label,
-    )
+    return combined(walk, view, factor, shift, along, node.label)
 
 
 def _affine_rows(

@@ -8,6 +8,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.model.operators.side_by_side import beside, is_flat
 from lstm_edge.frontend.model.operators.steps import Steps, take_steps
 from lstm_edge.frontend.model.states import input_part
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -23,10 +24,13 @@ def axis_of(node: OnnxNode, rank: int, default: int = 0) -> int:
 
 def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     """Vectors joined end to end, or counted by an axis of their own: states of several layers."""
-    parts = tuple(settled(walk, node.view(k), node.label) for k in range(len(node.inputs)))
+    parts = tuple(node.view(k) for k in range(len(node.inputs)))
     if len(parts) == 1:
         return [parts[0]]
     axis = axis_of(node, len(parts[0].axes))
+    if axis == 1 and len(parts[0].axes) == 2 and any(is_flat(walk, part) for part in parts):
+        return [beside(walk, node, parts)]
+    parts = tuple(settled(walk, part, node.label) for part in parts)
     if any(len(part.axes) != len(parts[0].axes) for part in parts):
         raise ModelError(node.label, "joins tensors of different ranks")
     align(walk, node, parts, skip=axis)

@@ -12,6 +12,7 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
 from lstm_edge.layers.normalize import LARGEST_OFFSET
@@ -91,12 +92,14 @@ def contract(
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
     check_finite(node.label, weights)
-    view = foldable(walk, view, node.label)
+    flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
+    if not flat:
+        require_features(walk, node, view, last)
+        view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
-    if any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view):
+    if flat:
         tensor = _flattened(walk, node, view, weights, offsets)
     else:
-        require_features(walk, node, view, last)
         scaled, shifted = fold_pending(view, weights.T, offsets)
         tensor = dense_layer(walk, view.tensor, scaled, shifted, node.label)
     return View(tensor, (*view.axes[:-1], walk.new_axis("units", units, "feature")))
@@ -143,11 +146,17 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
         )
     require_features(walk, node, view, last[1:])
     walk.fix_time(node)
+    view = resolved(walk, view)
+    if view.offset is not None and np.abs(view.offset).max() > LARGEST_OFFSET:
+        view = settled(walk, view, node.label)
     steps, features = last[0].size, size_of(last[1:])
     per_step = weights.reshape(steps, features, -1).transpose(0, 2, 1)
-    for matrix in per_step:
-        _, bias = fold_pending(view, matrix, bias)
-    scaled = per_step if view.scale is None else per_step * view.scale
+    if view.offset is not None:
+        offsets = np.broadcast_to(view.offset, (steps, features))
+        bias = bias + np.einsum("tuf,tf->u", per_step, offsets)
+    scaled = per_step
+    if view.scale is not None:
+        scaled = per_step * (view.scale[:, None] if view.scale.ndim == 2 else view.scale)
     return walk.draft.dense_over_time(
         view.tensor, np.ascontiguousarray(scaled, np.float32), bias.astype(np.float32), node.label
     )
@@ -155,8 +164,11 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
 
 def foldable(walk: Walk, view: View, reader: str) -> View:
     """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
-    offset that is too large gets a layer of its own.
+    offset that is too large, and numbers that differ from step to step, get layers of their own.
     """
+    view = resolved(walk, view)
+    if is_of_steps(view):
+        return settled(walk, view, reader)
     if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
         return view
     return settled(walk, view, reader)

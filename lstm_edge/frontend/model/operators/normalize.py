@@ -119,8 +119,11 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     )
     if (variance + epsilon <= 0.0).any():
         raise ModelError(node.label, "its variance is not positive")
-    require_features(walk, node, view, view.axes[1])
     scale = gain / np.sqrt(variance + epsilon)
+    atoms = walk.pieces(view.axes[1])
+    if any(walk.roles.get(atom) == "time" for atom in atoms):
+        return [scaled(walk, node, view, scale, offset - mean * scale, atoms)]
+    require_features(walk, node, view, view.axes[1])
     return [scaled(walk, node, view, scale, offset - mean * scale)]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
     activation,
     arithmetic,
@@ -24,6 +25,7 @@ from lstm_edge.frontend.model.operators import (
 )
 from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.ids import run_ids, with_data
+from lstm_edge.frontend.model.operators.side_by_side import run_parts
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.step import loop as steps
@@ -176,6 +178,8 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise ModelError(
             node.label, f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; remove it"
         )
+    if any(isinstance(v, View) and v.parts for v in node.inputs):
+        return run_parts(walk, node, operator.run)
     return operator.run(walk, node)
 
 

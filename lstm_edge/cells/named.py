@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from traceback import extract_tb
 from typing import Any
 
-from lstm_edge import cells
+import numpy as np
+
+from lstm_edge.cells import BY_NAME
 from lstm_edge.cells.shapes import Shapes
 from lstm_edge.errors import ModelError
-from lstm_edge.ir.expr import Cell, walk
+from lstm_edge.ir.expr import FUNCTIONS, Cell, Expr, walk
 
 Builders = Mapping[str, Callable[..., Cell]]
 SHAPES = "shapes"
@@ -56,12 +60,51 @@ def built(label: str, text: str, shapes: Shapes, known: Builders) -> tuple[str, 
         )
     if SHAPES in takes:
         options[SHAPES] = shapes
-    cell = build(**options)
+    if name in BY_NAME:
+        return name, build(**options)
+    cell = _called(name, build, options)
+    _check(name, cell)
+    return name, replace(cell, limited=True)
+
+
+def _called(name: str, build: Callable[..., Cell], options: Mapping[str, Any]) -> Cell:
+    """What a function of a user gives."""
+    try:
+        cell = build(**options)
+    except ModelError:
+        raise
+    except (Exception, SystemExit) as error:
+        code = getattr(build, "__code__", None)
+        raise ModelError(name, said(error, "" if code is None else code.co_filename)) from error
     if not isinstance(cell, Cell):
         raise ModelError(name, f"gives {type(cell).__name__}, expected a Cell")
-    _check(name, cell)
-    own = name not in cells.BY_NAME
-    return name, replace(cell, limited=True) if own else cell
+    return cell
+
+
+def said(error: BaseException, file: str) -> str:
+    """An error in a file of a user in one line: where it happened there, and what."""
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    if isinstance(error, SyntaxError) and error.filename == file:
+        lines = [error.lineno]
+    place = f"line {lines[-1]}: " if lines else ""
+    text = (str(error.msg if isinstance(error, SyntaxError) else error).splitlines() or [""])[0]
+    return f"{place}{type(error).__name__}{': ' if text else ''}{text}"
+
+
+def digest(sha256: str, used: Iterable[Cell]) -> str:
+    """The SHA-256 of a file and of equations that are not in it."""
+    found = hashlib.sha256(sha256.encode())
+    for cell in used:
+        number: dict[int, int] = {}
+        for e in walk(*cell.results.values()):
+            number[id(e)] = len(number)
+            args = [number[id(a)] for a in e.args]
+            found.update(repr((e.kind, args, e.name, e.value, e.matrices, e.units)).encode())
+        shown = [(name, number[id(e)]) for name, e in cell.results.items()]
+        found.update(repr((shown, sorted(cell.bounds.items()))).encode())
+        for name, array in cell.fixed.items():
+            found.update(name.encode() + array.tobytes())
+    return found.hexdigest()
 
 
 def _check_option(
@@ -83,6 +126,7 @@ def _check_option(
 
 def _check(name: str, cell: Cell) -> None:
     """Whether a layer that reads x can have the cell."""
+    _check_results(name, cell)
     nodes = list(walk(*cell.results.values()))
     if not cell.states:
         raise ModelError(
@@ -93,16 +137,44 @@ def _check(name: str, cell: Cell) -> None:
         raise ModelError(name, f"reads the state {min(lost)!r}, but no result has this name")
     if cell.inputs not in ((), ("x",)):
         raise ModelError(
-            name, f"reads {', '.join(cell.inputs)}; a cell of an npz file reads x alone"
+            name, f"reads {', '.join(cell.inputs)}; a cell of an npz file reads x only"
         )
     wrong = next((e.kind for e in nodes if e.kind in NEEDS_MORE), None)
-    if wrong is not None:
-        raise ModelError(name, f"uses {wrong}, which a cell of an npz file cannot")
+    if wrong is not None or cell.windowed:
+        raise ModelError(name, f"is {wrong or 'windowed'}, which a cell of an npz file cannot be")
+    unknown = next((e.name for e in nodes if e.kind == "apply" and e.name not in FUNCTIONS), None)
+    if unknown is not None:
+        raise ModelError(
+            name, f"applies {unknown!r}; expected one of {', '.join(FUNCTIONS)}, or functions.py's"
+        )
     read = Counter(matrix for e in nodes if e.kind == "affine" for matrix in (*e.matrices, e.name))
     twice = next((matrix for matrix, count in read.items() if count > 1), None)
     if twice is not None:
         raise ModelError(
             name,
-            f"multiplies by {twice} in two places; keep the product in a variable, "
-            "or give the second one a name and an array of its own",
+            f"multiplies by {twice} in two places; keep the product in a variable, or give the "
+            "second one a name and an array of its own",
         )
+
+
+def _check_results(name: str, cell: Cell) -> None:
+    """Names and types, which Python has not checked."""
+    if not isinstance(cell.results, Mapping) or not cell.results:
+        raise ModelError(name, "has no results; expected Cell(name, {state: its next value, ...})")
+    for result, value in cell.results.items():
+        if not isinstance(value, Expr):
+            raise ModelError(
+                name, f"its result {result!r} is {type(value).__name__}, expected an expression"
+            )
+    words = [*cell.results, *cell.states, *cell.parameters]
+    odd = next(
+        (word for word in words if not (isinstance(word, str) and word.isidentifier())), None
+    )
+    if odd is not None:
+        raise ModelError(
+            name, f"has a vector or matrix called {odd!r}, expected letters and digits"
+        )
+    for parameter, array in cell.fixed.items():
+        right = isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.size
+        if not (right and np.isfinite(array).all()):
+            raise ModelError(name, f"fixed {parameter!r}: expected an array of finite numbers")

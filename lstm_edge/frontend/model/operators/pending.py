@@ -1,0 +1,124 @@
+"""Constants that wait for weights, and what they run along: features, steps, or both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Axis, View, size_of
+from lstm_edge.frontend.model.operators.features import grid_of
+from lstm_edge.frontend.model.walk import Walk
+from lstm_edge.layers.elementwise import pair
+from lstm_edge.layers.embedding import embedding
+from lstm_edge.layers.normalize import scale_layer
+from lstm_edge.layers.over_time import numbered
+
+Doubles = npt.NDArray[np.float64]
+
+
+def combined(
+    walk: Walk, view: View, scale: Doubles, offset: Doubles, along: Axis, label: str
+) -> View:
+    """`scale * view + offset` left to what reads it; the numbers run along the atoms `along`."""
+    old = walk.pieces(view.along)
+    kept = (np.ones(1) if view.scale is None else view.scale, view.offset)
+    had = (kept[0], np.zeros(1) if kept[1] is None else kept[1])
+    every = tuple(
+        atom
+        for axis in view.axes
+        for atom in walk.pieces(axis)
+        if atom in old or atom in along
+    )
+    before, shift = (_spread(a, old, every) for a in had)
+    factor, more = (_spread(a, along, every) for a in (scale, offset))
+    return replace(
+        view,
+        scale=before * factor,
+        offset=shift * factor + more,
+        along=every,
+        pending=view.pending or label,
+    )
+
+
+def _spread(numbers: Doubles, along: Axis, wanted: Axis) -> Doubles:
+    """Numbers that run along some atoms, repeated along others, flattened."""
+    if numbers.size == 1:
+        return numbers.reshape(1)
+    shaped = numbers.reshape([a.size for a in along])
+    order = [along.index(a) for a in wanted if a in along]
+    sizes = [a.size if a in along else 1 for a in wanted]
+    full = shaped.transpose(order).reshape(sizes)
+    return np.broadcast_to(full, [a.size for a in wanted]).reshape(-1)
+
+
+def resolved(walk: Walk, view: View) -> View:
+    """The view with numbers that wait as one, one for each feature [features], or one for each
+    feature of each step [steps, features]. Atoms of which nothing is known count features.
+    """
+    along = walk.pieces(view.along)
+    if not along:
+        return view
+    roles = [walk.roles.setdefault(atom, "feature") for atom in along]
+    time = [atom for atom, role in zip(along, roles, strict=True) if role == "time"]
+    if len(time) > 1 or not set(roles) <= {"time", "feature", "layer"}:
+        raise ModelError(
+            view.pending,
+            "has constants that differ from row to row of the batch; export with a batch of 1",
+        )
+    grid = grid_of(walk, view)
+    unknown = [atom for atom in along if atom not in time and atom not in grid]
+    if unknown:
+        raise ModelError(
+            view.pending,
+            "has a constant for each feature, of which the vectors have others by now; transpose "
+            "before it",
+        )
+    wanted = (*time, *grid)
+    found = {
+        name: None if array is None else _spread(array, along, wanted).reshape(size_of(tuple(time)), -1)
+        for name, array in (("scale", view.scale), ("offset", view.offset))
+    }
+    same = all(a is None or bool((a == a[:1]).all()) for a in found.values())
+    if same:
+        found = {name: None if a is None else a[0] for name, a in found.items()}
+    elif time:
+        walk.fixed_by = walk.fixed_by or view.pending
+    return replace(view, scale=found["scale"], offset=found["offset"], along=())
+
+
+def is_of_steps(view: View) -> bool:
+    """Whether numbers that wait differ from step to step; of a resolved view."""
+    return any(a is not None and a.ndim == 2 for a in (view.scale, view.offset))
+
+
+def by_step(walk: Walk, view: View) -> str:
+    """Layers that compute scale[t] * x + offset[t]; returns their result.
+
+    What all steps have in common is subtracted first, exactly: the tables hold what is left.
+    """
+    draft, x, label = walk.draft, view.tensor, view.pending
+    arrays = [a for a in (view.scale, view.offset) if a is not None]
+    steps, features = np.broadcast_shapes(*(a.shape for a in arrays if a.ndim == 2))
+    scale, offset = (
+        np.broadcast_to(default if a is None else a, (steps, features))
+        for a, default in ((view.scale, 1.0), (view.offset, 0.0))
+    )
+    draft.features[x] = features if draft.size(x) is None else draft.features[x]
+    middle = np.mean(offset / np.where(scale == 0.0, 1.0, scale), axis=0)
+    if middle.any():
+        cell, params = scale_layer(np.ones(1), middle)
+        x = draft.layer(cell.name, cell, x, features, params, label)["y"]
+    ids = draft.layer("step", numbered(steps), view.tensor, 1, {}, label)["y"]
+    walk.limits[ids] = steps
+
+    def table(numbers: Doubles) -> str:
+        entries = {"E": np.ascontiguousarray(numbers, np.float32)}
+        return draft.layer("by_step", embedding(), ids, features, entries, label)["y"]
+
+    if (scale != 1.0).any():
+        x = draft.pair("mul", pair("mul"), x, table(scale), x, label)
+    rest = offset - middle * scale
+    return draft.pair("add", pair("add"), x, table(rest), x, label) if rest.any() else x
