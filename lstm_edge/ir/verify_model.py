@@ -134,7 +134,8 @@ class _Check:
         self.rule(where, not unknown, f"has the outputs {unknown}, which its cell does not give")
         self._parameters(where, layer)
         windowed = any(e.kind == "recent" for e in walk(*cell.results.values()))
-        fits = windowed == (layer.window is not None)
+        sees = layer.window.kernel if layer.window is not None else 0
+        fits = sees > 0 if windowed else sees <= 1
         self.rule(where, fits, "has a window and reads no recent vectors, or the other way round")
         features = {name: self.model.tensors[t].features for name, t in node.inputs.items()}
         sizes = Sizes(layer, features)

@@ -133,7 +133,11 @@ class Draft:
         """
         if self.producer(x) is None and self.roots[x] == x:
             copies = [n for n in self.nodes if n.reads == (x,) and is_copy(n)]
-            made = copies[0].makes[0] if copies else self.layer("kept", kept(), x, None, {}, source)["y"]
+            made = (
+                copies[0].makes[0]
+                if copies
+                else self.layer("kept", kept(), x, None, {}, source)["y"]
+            )
             return self.step(made, at, source)
         step, parts = Step(at), self.parts(x)
         if len(parts) > 1 and all(self.producer(part) for part in parts):

@@ -117,7 +117,6 @@ class Classes:
         found = self.at.get((step, self.own[leaf]), [])
         return found[0] if len(found) == 1 else None
 
-
     def shifted(self, leaf: int, by: int) -> int:
         """What a leaf is some steps later; made where no node computes it, since nothing needs it
         there. Raises NoRepetition where it is not known what that is.

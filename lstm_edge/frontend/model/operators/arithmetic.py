@@ -167,9 +167,7 @@ def along_features(
     return numbers, view
 
 
-def _along(
-    walk: Walk, node: OnnxNode, constant: Doubles, view: View
-) -> tuple[Doubles, Axis, View]:
+def _along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Doubles, Axis, View]:
     """The constant as one number or one for each place along atoms, these, and the view in the
     result's rank. Where nothing tells what an axis of an input counts, it is left open.
     """
@@ -186,8 +184,7 @@ def _along(
 def _varying(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, list[int], View]:
-    """The constant flattened, the axes along which it differs, and the view in the result's rank.
-    """
+    """The constant flattened, the axes along which it differs, and the view in the result's rank."""
     if constant.ndim > len(view.axes):
         view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
     constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)

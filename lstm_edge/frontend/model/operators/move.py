@@ -170,4 +170,3 @@ def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
     for k in range(len(view.axes) + len(axes)):
         result.append(() if k in axes else next(rest))
     return [replace(view, axes=tuple(result))]
-

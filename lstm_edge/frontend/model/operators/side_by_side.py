@@ -81,7 +81,9 @@ def run_parts(walk: Walk, node: OnnxNode, run: Run) -> list[Value]:
         views = [replace(settled(walk, v, node.label)) for v in (total, result)]
         first, second = paired(walk, node, views)
         draft = walk.draft
-        tensor = draft.pair("add", pair("add"), first.tensor, second.tensor, first.tensor, node.label)
+        tensor = draft.pair(
+            "add", pair("add"), first.tensor, second.tensor, first.tensor, node.label
+        )
         total = replace(first, tensor=tensor)
     return [total]
 
@@ -119,5 +121,3 @@ def _share_of_weights(
         return value if is_first else None
     turned = node.op == "Gemm" and node.attributes.get("transB", 0)
     return value[:, place] if turned else value[place]
-
-
