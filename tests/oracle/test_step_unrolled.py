@@ -11,6 +11,7 @@ import pytest
 from lstm_edge.ir.model import Model
 from tests.oracle.cell_graphs import Net, model
 from tests.oracle.entire import entire
+from tests.oracle.in_float import in_float
 from tests.oracle.unrolled_graphs import CELLS, INPUTS, UNITS, Loop, dense, stacked, steps_of
 
 STEPS = 7
@@ -23,8 +24,8 @@ def layers_with_states(loaded: Model) -> int:
 
 
 def compiled(net: Net, outputs: Sequence[str], folder: Path, shape: list[int]) -> Model:
-    """Load the net over x; floats must give what onnxruntime gives, integers nearly."""
-    return entire(model(net, {"x": shape}, list(outputs)), folder, host=False).model
+    """Load the net over x, which must give what onnxruntime gives."""
+    return in_float(model(net, {"x": shape}, list(outputs)), folder)
 
 
 @pytest.mark.parametrize("how", ["gather0", "gather1", "slice0", "slice1", "split0", "split1"])
@@ -159,7 +160,7 @@ def test_several_loops_over_several_inputs(tmp_path: Path) -> None:
     _, last = other.run(steps_of(net, "slice1", STEPS, "v"), other.states())
     sizes = {"x": [1, STEPS, INPUTS], "u": [1, STEPS, 2], "v": [1, STEPS, INPUTS]}
     outputs = [stacked(net, results, 1), *last]
-    loaded = entire(model(net, dict(sizes), outputs), tmp_path).model
+    loaded = in_float(model(net, dict(sizes), outputs), tmp_path)
     assert layers_with_states(loaded) == 2
 
 
@@ -178,3 +179,12 @@ def dense_weights(net: Net, inputs: int = UNITS, outputs: int = 2) -> tuple[str,
     """A matrix [I, O] and a bias."""
     rng = np.random.default_rng(8)
     return net.constant(rng.normal(size=(inputs, outputs))), net.constant(rng.normal(size=outputs))
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_integers_and_c(kind: str, tmp_path: Path) -> None:
+    net = Net()
+    loop = Loop(net, kind)
+    results, _ = loop.run(steps_of(net, "gather1", STEPS), loop.states())
+    outputs = [stacked(net, results, 1), dense(net, results[-1])]
+    entire(model(net, {"x": SIZES["1"]}, outputs), tmp_path)
