@@ -1,7 +1,7 @@
 """Initial states that an exporter folded into other constants: found again by what they cause.
 
 The first steps of the graph are functions of the input alone, those of the body are functions of
-the input and the initial states. For random inputs, Gauss and Newton find the states with which
+the input and the initial states. For random inputs, those states are sought with which
 both are the same numbers; `trace.py` then compares leaf by leaf, so what is found here is a guess.
 """
 
@@ -15,9 +15,11 @@ from lstm_edge.frontend.step.leaves import Doubles
 from lstm_edge.frontend.step.numbers import Numbers
 from lstm_edge.frontend.step.trace import Trace
 
-ROUNDS, SAMPLES = 12, 3
+ROUNDS, SAMPLES = 40, 6
 WIDTH = 1e-3
 """By how much states are changed to see what follows."""
+CLOSE = 1e-9
+"""A difference that is none."""
 
 Place = tuple[int, int]
 """A class of leaves and a time before the first step."""
@@ -25,29 +27,62 @@ Place = tuple[int, int]
 
 def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[Place, Doubles]:
     """Initial states with which the body computes the steps to `until` as the graph does, or nearly;
-    initial: where to begin.
+    initial: where to begin. By Levenberg and Marquardt.
     """
-    places = list(initial)
-    sizes = [initial[place].size for place in places]
-    state = np.concatenate([initial[place] for place in places])
-    rng = np.random.default_rng(0)
-    inputs = [
-        {leaf: rng.normal(size=trace.leaves[leaf].size) for leaf in trace.all_inputs}
-        for _ in range(SAMPLES)
-    ]
-    wanted = np.concatenate([_wanted(trace, given, until) for given in inputs])
+    causes = _Causes(trace, initial, until)
+    state = np.concatenate(list(initial.values()))
+    error, damping = causes.error(state), 1e-2
     for _ in range(ROUNDS):
-        trials = np.concatenate([state[None], state + WIDTH * np.eye(len(state))])
-        rows = np.concatenate(
-            [_found(trace, places, sizes, trials, g, until) for g in inputs], axis=1
-        )
-        error = wanted - rows[0]
-        if not np.isfinite(rows).all() or np.abs(error).max(initial=0.0) < 1e-9:
+        if np.abs(error).max(initial=0.0) < CLOSE:
             break
-        change, *_ = np.linalg.lstsq((rows[1:] - rows[0]).T / WIDTH, error, rcond=1e-6)
-        state = state + change
-    parts = np.split(state, np.cumsum(sizes)[:-1])
-    return dict(zip(places, parts, strict=True))
+        slopes = causes.slopes(state)
+        square = slopes.T @ slopes
+        step = np.linalg.lstsq(
+            square + damping * np.diag(np.diag(square)), slopes.T @ error, rcond=None
+        )[0]
+        after = causes.error(state + step)
+        if (after**2).sum() < (error**2).sum():
+            state, error, damping = state + step, after, damping / 10
+        else:
+            damping *= 10
+    parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
+    return dict(zip(initial, parts, strict=True))
+
+
+class _Causes:
+    """What initial states, one after the other in one vector, make of some random inputs."""
+
+    def __init__(self, trace: Trace, initial: Mapping[Place, Doubles], until: int) -> None:
+        self.trace, self.until = trace, until
+        self.places = list(initial)
+        self.ends = np.cumsum([a.size for a in initial.values()])[:-1]
+        rng = np.random.default_rng(0)
+        self.inputs = [
+            {leaf: rng.normal(size=trace.leaves[leaf].size) for leaf in trace.all_inputs}
+            for _ in range(SAMPLES)
+        ]
+        self.wanted = np.concatenate([_wanted(trace, given, until) for given in self.inputs])
+
+    def error(self, state: Doubles) -> Doubles:
+        """How far what follows from the states is from what the graph computes."""
+        error: Doubles = np.nan_to_num(self.wanted - self._found(state[None])[0], posinf=1e30)
+        return error
+
+    def slopes(self, state: Doubles) -> Doubles:
+        """By how much each number changes with each state."""
+        near = np.concatenate(
+            [state + WIDTH * np.eye(len(state)), state - WIDTH * np.eye(len(state))]
+        )
+        above, below = np.split(self._found(near), 2)
+        slopes: Doubles = np.nan_to_num((above - below).T / (2 * WIDTH))
+        return slopes
+
+    def _found(self, trials: Doubles) -> Doubles:
+        rows = [
+            _found(self.trace, self.places, np.split(trials, self.ends, axis=1), given, self.until)
+            for given in self.inputs
+        ]
+        return np.concatenate(rows, axis=1)
 
 
 def _known(trace: Trace, until: int) -> list[tuple[Place, Doubles]]:
@@ -69,15 +104,13 @@ def _wanted(trace: Trace, given: Mapping[int, Doubles], until: int) -> Doubles:
 def _found(
     trace: Trace,
     places: Sequence[Place],
-    sizes: Sequence[int],
-    trials: Doubles,
+    initial: Sequence[Doubles],
     given: Mapping[int, Doubles],
     until: int,
 ) -> Doubles:
     """The numbers of the body, from each row of initial states."""
-    cut = np.split(trials, np.cumsum(sizes)[:-1], axis=1)
-    states: dict[Place, Doubles] = dict(zip(places, cut, strict=True))
-    count = len(trials)
+    states: dict[Place, Doubles] = dict(zip(places, initial, strict=True))
+    count = len(initial[0])
     for step in range(until + 1):
         known = {
             leaf: states[hole.leaf, step - hole.delay] for leaf, hole in trace.body.holes.items()

@@ -55,8 +55,10 @@ class Classes:
         self._arrays: dict[int, bytes] = {}
         self.own = self._stable()
         self.at: dict[tuple[int, bytes], list[int]] = {}
+        self._times: dict[bytes, set[int]] = {}
         for leaf, own in self.own.items():
             self.at.setdefault((time[leaf], own), []).append(leaf)
+            self._times.setdefault(own, set()).add(time[leaf])
 
     def _stable(self) -> dict[int, bytes]:
         holes: dict[int, bytes] = {}
@@ -106,11 +108,7 @@ class Classes:
 
     def recurs(self, leaf: int) -> bool:
         """True for constants, and what another step computes, too."""
-        time = self.time[leaf]
-        if time == -1:
-            return True
-        steps = [time - 1, time + 1]
-        return time >= 0 and any((t, self.own[leaf]) in self.at for t in steps)
+        return self.time[leaf] == -1 or (leaf in self.own and len(self._times[self.own[leaf]]) > 1)
 
     def same(self, leaf: int, step: int) -> int | None:
         """The only leaf of a step that is what `leaf` is at its own."""
