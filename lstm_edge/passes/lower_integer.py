@@ -24,7 +24,7 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, in_memory, lower, own_result, restart, tapped
+from lstm_edge.passes.lower import Place, in_memory, lower, numbered, own_result, restart, tapped
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_input import scaled, unpacked
@@ -108,8 +108,7 @@ class IntegerRules:
             parts = [self._in_memory(x) for x in args]
             return joined(self.storing, parts, node, place.layer, name)
         if node.kind == "step":
-            counted, most = fixed(0, 0, int(node.value), "int32"), int(node.value)
-            return number(b.emit("step", name, (), counted, length=1, n=most, comment=place.comment))
+            return number(numbered(b, int(node.value), name, place.comment))
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)

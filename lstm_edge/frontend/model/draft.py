@@ -27,8 +27,8 @@ from lstm_edge.ir.model import (
     is_a,
     numbered,
 )
-from lstm_edge.layers.window import is_copy, kept
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
+from lstm_edge.layers.window import is_copy, kept
 
 Doubles = npt.NDArray[np.float64]
 
@@ -109,8 +109,8 @@ class Draft:
         """
         if self.producer(x) is None and self.roots[x] == x:
             copies = [n for n in self.nodes if n.reads == (x,) and is_copy(n)]
-            made = copies[0].makes[0] if copies else self.layer("kept", kept(), x, None, {}, source)["y"]
-            return self.step(made, at, source)
+            copy = copies[0].outputs if copies else self.layer("kept", kept(), x, None, {}, source)
+            return self.step(copy["y"], at, source)
         step, parts = Step(at), self.parts(x)
         if len(parts) > 1 and all(self.producer(part) for part in parts):
             # each has its own last step: the joined sequence need not be kept

@@ -10,7 +10,6 @@ from onnx import NodeProto, TensorProto, helper
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.sketch import Sketch
 
-
 _SAME = ("Cast", "Identity", "Reshape", "Flatten", "Squeeze")
 """Operators that leave a vector of integers what it is."""
 

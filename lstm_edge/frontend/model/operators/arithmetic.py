@@ -38,13 +38,13 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     assert isinstance(view, View)
     constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
     assert constant is not None
-    number, along, view = _along(walk, node, constant, view)
+    number, atoms, view = along(walk, node, constant, view)
     if node.op == "Div" and not isinstance(left, View):
-        return [_divided(walk, node, number, along, view)]
+        return [_divided(walk, node, number, atoms, view)]
     if node.op == "Div" and not np.all(number):
         raise ModelError(node.label, "divides by a constant that is or holds 0")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
-    return [scaled(walk, node, view, scale, offset, along)]
+    return [scaled(walk, node, view, scale, offset, atoms)]
 
 
 def negative(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -57,7 +57,8 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
     whole = first if walk.draft.size(first.tensor) != 1 else second
-    tensor = walk.draft.pair(name, pair(name), first.tensor, second.tensor, whole.tensor, node.label)
+    draft = walk.draft
+    tensor = draft.pair(name, pair(name), first.tensor, second.tensor, whole.tensor, node.label)
     return replace(whole, tensor=tensor)
 
 
@@ -165,9 +166,7 @@ def along_features(
     return numbers, view
 
 
-def _along(
-    walk: Walk, node: OnnxNode, constant: Doubles, view: View
-) -> tuple[Doubles, Axis, View]:
+def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Doubles, Axis, View]:
     """The constant as one number or one for each place along atoms, these, and the view in the
     result's rank. Where nothing tells what an axis of an input counts, it is left open.
     """
@@ -184,8 +183,7 @@ def _along(
 def _varying(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, list[int], View]:
-    """The constant flattened, the axes along which it differs, and the view in the result's rank.
-    """
+    """The constant flattened, the axes along which it differs, the view in the result's rank."""
     if constant.ndim > len(view.axes):
         view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
     constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)

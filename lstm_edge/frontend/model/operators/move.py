@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axes, Cut, View, describe, regroup, substitute
+from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
 FOREVER = 2**31 - 1
@@ -170,4 +170,3 @@ def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
     for k in range(len(view.axes) + len(axes)):
         result.append(() if k in axes else next(rest))
     return [replace(view, axes=tuple(result))]
-

@@ -27,10 +27,7 @@ def combined(
     kept = (np.ones(1) if view.scale is None else view.scale, view.offset)
     had = (kept[0], np.zeros(1) if kept[1] is None else kept[1])
     every = tuple(
-        atom
-        for axis in view.axes
-        for atom in walk.pieces(axis)
-        if atom in old or atom in along
+        atom for axis in view.axes for atom in walk.pieces(axis) if atom in old or atom in along
     )
     before, shift = (_spread(a, old, every) for a in had)
     factor, more = (_spread(a, along, every) for a in (scale, offset))
@@ -78,7 +75,9 @@ def resolved(walk: Walk, view: View) -> View:
         )
     wanted = (*time, *grid)
     found = {
-        name: None if array is None else _spread(array, along, wanted).reshape(size_of(tuple(time)), -1)
+        name: None
+        if array is None
+        else _spread(array, along, wanted).reshape(size_of(tuple(time)), -1)
         for name, array in (("scale", view.scale), ("offset", view.offset))
     }
     same = all(a is None or bool((a == a[:1]).all()) for a in found.values())

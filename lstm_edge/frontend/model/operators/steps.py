@@ -26,9 +26,7 @@ class Steps:
     left_out: int | None = None
 
 
-def take_steps(
-    walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool
-) -> View:
+def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool) -> View:
     """`view` at some steps of its time axis, which stays unless one is wanted and not `keep`."""
     time = view.axes[axis]
     if len(steps.wanted) == 1:
@@ -92,9 +90,7 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
     return replace(view, tensor=tensor, axes=_with(view, axis, ((atom,),)))
 
 
-def _listed(
-    walk: Walk, node: OnnxNode, view: View, axis: int, wanted: Sequence[int]
-) -> View:
+def _listed(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: Sequence[int]) -> View:
     """Steps in any order, each a vector, side by side."""
     view = settled(walk, view, node.label)
     walk.fix_time(node)

@@ -124,6 +124,12 @@ OPERATORS: Mapping[str, Operator] = {
     "GlobalMaxPool": _operator(reduction.global_pool),
 }
 
+ML: Mapping[str, Operator] = {
+    "Scaler": _operator(normalize.ml_scaler, "offset scale"),
+    "Normalizer": _operator(normalize.ml_normalizer, "norm"),
+}
+"""Operators of the domain ai.onnx.ml, which scikit-learn's pipelines become."""
+
 INSTEAD: Mapping[str, str] = {
     "Loop": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "Scan": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
@@ -154,7 +160,8 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
     if integers is not None:
         return integers
-    operator = OPERATORS.get(node.op) if domain in ("", "ai.onnx") else None
+    table = {"": OPERATORS, "ai.onnx": OPERATORS, "ai.onnx.ml": ML}.get(domain, {})
+    operator = table.get(node.op)
     if operator is None:
         raise unsupported(node.label, node.op, domain)
     unknown = sorted(set(node.attributes) - operator.attributes)
