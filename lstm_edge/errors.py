@@ -13,6 +13,7 @@ class ModelError(LstmEdgeError):
     def __init__(self, node: str, message: str) -> None:
         super().__init__(f"{node}: {message}")
         self.node = node
+        self.reason = message
 
 
 class DataError(LstmEdgeError):

@@ -19,6 +19,7 @@ from lstm_edge.ir.expr import (
     largest,
     sigmoid,
     smaller,
+    take,
     tanh,
     total,
 )
@@ -186,6 +187,15 @@ def smallest(x: Expr) -> Expr:
 def mean(x: Expr, units: int) -> Expr:
     """The mean over all units, of which there are `units`; one number."""
     return total(x) * (1.0 / units)
+
+
+def sum_of_parts(x: Expr, count: int, units: int) -> Expr:
+    """The sum of `count` vectors of `units` numbers that lie end to end in x."""
+    parts = [take(x, range(k * units, (k + 1) * units)) for k in range(count)]
+    while len(parts) > 1:  # in pairs, so that many parts nest a few sums only
+        odd = parts[len(parts) & ~1 :]
+        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=False)] + odd
+    return parts[0]
 
 
 def l1_norm(x: Expr) -> Expr:

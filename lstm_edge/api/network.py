@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lstm_edge import frontend
 from lstm_edge.api.sources import as_file
+from lstm_edge.cells.file import CellsLike
 from lstm_edge.cost import Cost, cost_of_built
 from lstm_edge.errors import ModelError
 from lstm_edge.estimate import estimate
@@ -95,6 +96,7 @@ def load(
     steps: int | None = None,
     example: object = None,
     rename: Mapping[str, str] | None = None,
+    cells: CellsLike | None = None,
 ) -> Network:
     """Read a trained network.
 
@@ -103,18 +105,21 @@ def load(
     has them. name: the prefix of all names in C, by default that of the file or object. steps: the
     length of a sequence where the file leaves it open. rename: old name -> new name, of inputs,
     outputs and states; an old name may be a place, as input0 or output0. example: inputs of the
-    module, a tensor or a tuple of them, as `torch.onnx.export` takes them.
+    module, a tensor or a tuple of them, as `torch.onnx.export` takes them. cells: a Python file
+    with functions that give cells, or such functions by name, for an npz file or arrays that name
+    one in `lstm_edge.cell`.
 
     ModelError where the network cannot be compiled: what was found, what was expected, what to do.
     """
     if isinstance(source, Network):
-        _refuse(source.name, name=name, steps=steps, rename=rename or None, example=example)
+        given = {"name": name, "steps": steps, "rename": rename or None, "cells": cells}
+        _refuse(source.name, **given, example=example)
         return source
     if isinstance(source, str | Path):
         _refuse(str(source), example=example)
-        return Network(frontend.load(Path(source), name, steps, rename))
+        return Network(frontend.load(Path(source), name, steps, rename, cells))
     with as_file(source, example) as path:
-        return Network(frontend.load(path, name, steps, rename))
+        return Network(frontend.load(path, name, steps, rename, cells))
 
 
 def _refuse(what: str, **given: object) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from lstm_edge.archive import array_bytes
@@ -60,7 +61,9 @@ def _arrays(source: Mapping[Any, Any], folder: Path) -> Path:
 
 
 def _array(name: str, given: Any) -> Any:
-    """An array of what may be a tensor, on any device, with a gradient."""
+    """An array of what may be a tensor, on any device, with a gradient; or a text about them."""
+    if name.startswith("lstm_edge.") and (isinstance(given, str) or _is_text(given)):
+        return np.array(str(given))
     try:
         array = as_array(given)
     except DataError as error:
@@ -68,6 +71,10 @@ def _array(name: str, given: Any) -> Any:
     if array.dtype.kind not in "biuf":
         raise ModelError(name, f"is {array.dtype}, expected an array of numbers")
     return array
+
+
+def _is_text(given: Any) -> bool:
+    return isinstance(given, np.ndarray) and given.dtype.kind == "U" and given.size == 1
 
 
 def _torch(module: Any, example: object, folder: Path) -> Path:

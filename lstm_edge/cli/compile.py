@@ -10,7 +10,17 @@ from typing import Any
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, STEPS, Bits, Bytes, Renaming, reports_errors, say, warn
+from lstm_edge.cli.options import (
+    CELLS,
+    FOLDER,
+    STEPS,
+    Bits,
+    Bytes,
+    Renaming,
+    reports_errors,
+    say,
+    warn,
+)
 from lstm_edge.errors import DataError
 from lstm_edge.stopwatch import Stopwatch
 
@@ -65,6 +75,7 @@ from lstm_edge.stopwatch import Stopwatch
     help="Fewest instructions, or least code: nothing unrolled or written twice.",
 )
 @STEPS
+@CELLS
 @click.option(
     "--state",
     type=click.Choice(["kept", "explicit"]),
@@ -132,6 +143,7 @@ def command(
     output: Path | None,
     name: str | None,
     steps: int | None,
+    cells: Path | None,
     rename: tuple[tuple[str, str], ...],
     systems: str | None,
     package_info: Path | None,
@@ -157,7 +169,9 @@ def command(
     watch = Stopwatch()
     with _told(watch, verbose):
         with watch.lap("read model"):
-            network = lstm_edge.load(model, name=name, steps=steps, rename=_once(rename))
+            network = lstm_edge.load(
+                model, name=name, steps=steps, rename=_once(rename), cells=cells
+            )
         made = _compiled(network, watch, options)
     warn(made.warnings)
     if dump_ir is not None and made.compilation is not None:

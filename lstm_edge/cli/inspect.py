@@ -9,21 +9,24 @@ from pathlib import Path
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import FOLDER, JSON, STEPS, reports_errors, say, warn
+from lstm_edge.cli.options import CELLS, FOLDER, JSON, STEPS, reports_errors, say, warn
 from lstm_edge.errors import QuantizationError
 
 
 @click.command("inspect", epilog="Example: lstm-edge inspect model.onnx")
 @click.argument("model", type=FOLDER)
 @STEPS
+@CELLS
 @click.option("--target", default="cortex-m4", show_default=True, help="Core of the estimate.")
 @JSON
 @reports_errors
-def command(model: Path, steps: int | None, target: str, as_json: bool) -> None:
+def command(
+    model: Path, steps: int | None, cells: Path | None, target: str, as_json: bool
+) -> None:
     """Say what a model file holds, and about what it takes on a core."""
     from lstm_edge.printing.costs import estimated
 
-    network = lstm_edge.load(model, steps=steps)
+    network = lstm_edge.load(model, steps=steps, cells=cells)
     warn(network.warnings)
     try:
         cost = network.estimate(target)

@@ -18,6 +18,9 @@ NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 STEPS = click.option(
     "--steps", type=click.IntRange(min=1), help="Sequence length, where it is open."
 )
+CELLS = click.option(
+    "--cells", type=FOLDER, metavar="FILE.py", help="Equations of cells that an npz file names."
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lstm_edge.cli.options import FOLDER, JSON, STEPS, Bytes, reports_errors, say
+from lstm_edge.cli.options import CELLS, FOLDER, JSON, STEPS, Bytes, reports_errors, say
 
 CHOICES = ("weights", "activations", "cell_state", "scheme", "unroll", "optimize")
 EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /shared/a.study"
@@ -36,6 +36,7 @@ EXAMPLE = "Example: lstm-edge search a.onnx b.onnx --target cortex-m4 --study /s
 @click.option("--unroll", default="gates", show_default=True, help="Of none and gates.")
 @click.option("--optimize", default="speed", show_default=True, help="Of speed and size.")
 @STEPS
+@CELLS
 @click.option("--max-error", type=click.FloatRange(min=0.0), metavar="DB", help="Least SQNR.")
 @click.option(
     "--max-drop", type=click.FloatRange(min=0.0), metavar="POINTS", help="Most that a score loses."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -167,11 +168,13 @@ class PhasePrinter:
         units, group = phase.units, products.group
         inner = products.inner if products.streams else 1
         more = f" && group + k < {units}" if units % group else ""
-        lines: list[str | Block] = ["const int32_t unit = group + k;", *products.tiles_at_once()]
+        lines: list[str | Block] = [*products.tiles_at_once()]
         for k in range(inner):
             body = (*unit.lines(_plus("unit", k), None, products.sums(k, "k")), *records.advance)
             guard = f"if (unit + {k} < {units})" if k and units % inner else ""
             lines += [Block(guard, body)] if inner > 1 else body
+        if any(UNIT.search(line) for line in flat(tuple(lines))):
+            lines.insert(0, "const int32_t unit = group + k;")
         step = f"k += {inner}" if inner > 1 else "k++"
         loop = Block(f"for (int32_t k = 0; k < {group}{more}; {step})", tuple(lines))
         head = f"for (int32_t group = 0; group < {units}; group += {group})"
@@ -208,6 +211,10 @@ class PhasePrinter:
             )
             parts.append(f"{count(len(rows.matvecs), 'row')} each over {columns}")
         return f"{phase.name}: {units}, {'; '.join(parts)}"
+
+
+UNIT = re.compile(r"\bunit\b")
+"""Where a line needs the number of the unit: sums that are only reduced do not."""
 
 
 @dataclass(frozen=True)

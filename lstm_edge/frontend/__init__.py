@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from lstm_edge.cells.file import CellsLike, builders_of
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.load import load_keras
-from lstm_edge.frontend.names import model_name
 from lstm_edge.frontend.npz.load import load_npz
 from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
-from lstm_edge.frontend.renaming import rename as renamed
-from lstm_edge.frontend.renaming import sensible
 from lstm_edge.ir.model import Layer, Model, Step, is_a
+from lstm_edge.models.names import model_name
+from lstm_edge.models.renaming import rename as renamed
+from lstm_edge.models.renaming import sensible
+from lstm_edge.models.through import through
 
 _LOADERS = {
     ".onnx": load_onnx,
@@ -36,12 +38,14 @@ def load(
     name: str | None = None,
     steps: int | None = None,
     rename: Mapping[str, str] | None = None,
+    cells: CellsLike | None = None,
 ) -> Model:
     """Read a model from an ONNX file, a PyTorch state_dict saved as npz, or a Keras file.
 
     `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
     name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
-    `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`.
+    `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`. `cells`:
+    functions of cells that an npz file may name, or the Python file that has them.
     Raises ModelError, always with one line: what was found, what was expected, what to do.
     """
     if steps is not None and steps < 1:
@@ -53,13 +57,17 @@ def load(
         raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
     _check_readable(path)
     try:
-        model = loader(path, steps)
+        if cells is None:
+            model = loader(path, steps)
+        else:
+            _check_takes_cells(path)
+            model = load_npz(path, steps, builders_of(cells))
     except OSError as error:
         raise ModelError(str(path), f"cannot be read: {error.strerror or error}") from error
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
     _check_steps(model)
-    model = renamed(sensible(model), rename or {})
+    model = through(model, sensible, lambda found: renamed(found, rename or {}))
     return replace(model, name=chosen, warnings=(*model.warnings, *_baked_states(model)))
 
 
@@ -82,6 +90,15 @@ def _baked_states(model: Model) -> list[str]:
         "learned first state, all is well"
         for label, states in layers
     ]
+
+
+def _check_takes_cells(path: Path) -> None:
+    if path.suffix.lower() != ".npz":
+        raise ModelError(
+            str(path),
+            "cells of your own are for an .npz file, which names one in lstm_edge.cell; the "
+            f"steps of a {path.suffix} file are read as they are: leave the cells out",
+        )
 
 
 def _check_steps(model: Model) -> None:

@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 FUNCTIONS = (
     *("sigmoid", "tanh", "elu_tail", "softplus_tail", "softsign", "exp"),
     *("log", "sqrt", "sin", "cos", "erf"),
@@ -114,6 +117,11 @@ def affine(gate: str, *operands: Expr) -> Expr:
     """
     matrices = tuple(f"{'W' if e.kind in ('input', 'recent') else 'R'}_{gate}" for e in operands)
     return Expr("affine", operands, name=f"b_{gate}", matrices=matrices)
+
+
+def products(bias: str, **matrices: Expr) -> Expr:
+    """The same under names of one's own: products("b_u", W_u=x, R_u=h, R_um=m)."""
+    return Expr("affine", tuple(matrices.values()), name=bias, matrices=tuple(matrices))
 
 
 def sigmoid(operand: Expr) -> Expr:
@@ -250,7 +258,8 @@ class Cell:
     and its terms do not: a GRU's h is a mean of tanh and the last h. windowed: the states start
     anew with each window, a sequence of the model's length or what one run call is given. limited:
     products of two wide factors stay within a small multiple of what calibration saw, not within
-    what their factors could give; of equations whose values nothing bounds.
+    what their factors could give; of equations whose values nothing bounds. fixed: parameters that
+    come with the equations, name -> array, as the matrices of a Legendre memory.
     """
 
     name: str
@@ -258,6 +267,7 @@ class Cell:
     bounds: Mapping[str, float] = field(default_factory=dict)
     windowed: bool = False
     limited: bool = False
+    fixed: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.ir.expr import Cell, Expr
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, Layer, Model, Node, Slice, Step, Tensor, Work, is_a
+from lstm_edge.ir.verify_model import verify
+from lstm_edge.models.prune import prune
 from lstm_edge.passes.shown import is_curve, without_limits
 
 SUFFIX = "_logits"
@@ -33,7 +35,10 @@ def with_logits(model: Model) -> Model:
         )
     nodes = [made for node in model.nodes for made in walk.in_place_of(node)]
     changed = replace(model, outputs=tuple(outputs), tensors=walk.tensors, nodes=tuple(nodes))
-    return _without_unread(changed, {n for node in model.nodes for n in node.makes})
+    before = {node.name: node for node in nodes}
+    pruned = prune(changed)
+    kept = tuple(_narrowed(node, before[node.name]) for node in pruned.nodes)
+    return verify(replace(pruned, nodes=kept))
 
 
 @dataclass
@@ -121,29 +126,12 @@ class _Walk:
         return name
 
 
-def _without_unread(model: Model, before: set[str]) -> Model:
-    """The model without results that nothing reads any more."""
-    read = {port.tensor for port in model.outputs}
-    shown = {part.layer for port in model.state_outputs for part in port.parts}
-    kept: list[Node[Work]] = []
-    for node in reversed(model.nodes):
-        node = _of_read(node, read) if is_a(node, Layer) else node
-        wanted = read.intersection(node.makes)
-        if wanted or node.name in shown or (is_a(node, Layer) and node.op.cell.states):
-            kept.append(node)
-            read.update(node.reads)
-    read.update(name for node in kept for name in node.makes)
-    tensors = {name: t for name, t in model.tensors.items() if name in read or name not in before}
-    return replace(model, nodes=tuple(reversed(kept)), tensors=tensors)
-
-
-def _of_read(layer: Node[Layer], read: set[str]) -> Node[Layer]:
-    """The layer with those results that something reads, and its states."""
-    unread = [n for n, tensor in layer.outputs.items() if tensor not in read]
-    dropped = {n for n in unread if n not in layer.op.cell.states}
-    if not dropped or len(dropped) == len(layer.op.cell.results):
-        return layer
-    results = {n: e for n, e in layer.op.cell.results.items() if n not in dropped}
-    cell: Cell = replace(layer.op.cell, results=results)
-    outputs = {n: t for n, t in layer.outputs.items() if n not in dropped}
-    return replace(layer, op=replace(layer.op, cell=cell), outputs=outputs)
+def _narrowed(node: Node[Work], before: Node[Work]) -> Node[Work]:
+    """Without the equations of results that nothing reads any more, but for states."""
+    if not is_a(node, Layer):
+        return node
+    dropped = before.outputs.keys() - node.outputs.keys() - set(node.op.cell.states)
+    if not dropped or len(dropped) == len(node.op.cell.results):
+        return node
+    results = {n: e for n, e in node.op.cell.results.items() if n not in dropped}
+    return replace(node, op=replace(node.op, cell=replace(node.op.cell, results=results)))

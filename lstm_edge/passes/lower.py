@@ -228,9 +228,8 @@ def _lower_equations(
     vectors = _recent(layer, inputs, rules, turn)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, V] = {}
-    for result, root in cell.results.items():
-        if result not in states and result not in layer.outputs:
-            continue
+    read = {name: e for name, e in cell.results.items() if name in states or name in layer.outputs}
+    for result, root in read.items():
         for node in walk(root):
             if id(node) in values:
                 continue

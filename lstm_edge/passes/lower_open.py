@@ -60,8 +60,6 @@ class Open:
         b, name = self.storing.builder, place.name
         if y.name in b.constants:
             numbers = b.constants[y.name] * y.value.format.unit
-            if not numbers.all():
-                raise QuantizationError(f"{name}: divides by a constant that is 0")
             inverse = constant_vector(b, f"{name}_inverse", 1.0 / numbers)
             return multiply(b, x, number(inverse), name, place.comment)
         values = (as_fixed(b, v.value, f"{name}_{side}") for v, side in ((x, "a"), (y, "b")))

@@ -57,7 +57,10 @@ class Multiplied:
                     return False
                 continue
             names = {name for name, read in node.inputs.items() if read == tensor}
-            for e in walk(*node.op.cell.results.values()):
+            results = node.op.cell.results.values()
+            if any(root.kind == "input" and root.name in names for root in results):
+                return False
+            for e in walk(*results):
                 leaves = [a for a in e.args if a.kind == "input" and a.name in names]
                 if e.kind != "affine" and leaves:
                     return False
@@ -84,10 +87,13 @@ def _inputs_among(operands: tuple[Expr, ...]) -> list[str]:
 
 
 def _reads_state(layer: Node[Layer], name: str, *, affine: bool) -> bool:
-    """True where a product, or anything else, of a layer reads its state."""
+    """True where a product, or anything else, of a layer reads its state, or becomes it."""
+    results = layer.op.cell.results.values()
+    if not affine and any(root.kind == "state" and root.name == name for root in results):
+        return True
     return any(
         operand.kind == "state" and operand.name == name
-        for e in walk(*layer.op.cell.results.values())
+        for e in walk(*results)
         if (e.kind == "affine") == affine
         for operand in e.args
     )

@@ -11,6 +11,7 @@ from typing import Any
 from lstm_edge.bundle import read_arrays
 from lstm_edge.errors import DataError
 from lstm_edge.frontend import load
+from lstm_edge.ir.model import Model
 from lstm_edge.search import table
 from lstm_edge.search.limits import Limits
 from lstm_edge.search.points import CHOICES, Choices
@@ -33,6 +34,7 @@ class Asked:
     budget: str | None = None
     trials: int | None = None
     steps: int | None = None
+    cells: Path | None = None
     objectives: str = "error,flash,instructions"
     limits: Limits = field(default_factory=Limits)
     code: bool | None = None
@@ -47,7 +49,7 @@ def searched(asked: Asked, choices: Mapping[str, str], progress: Progress | None
     calibration, labels = (
         None if path is None else read_arrays(path) for path in (asked.calibration, asked.labels)
     )
-    models = [(path.name, load(path, steps=asked.steps)) for path in asked.models]
+    models = [(path.name, _loaded(path, asked)) for path in asked.models]
     names = [name for name, _ in models]
     if len(set(names)) < len(names):
         models = [(f"{name} {m.sha256[:6]}", m) for name, m in models]
@@ -71,6 +73,12 @@ def searched(asked: Asked, choices: Mapping[str, str], progress: Progress | None
         progress=progress,
     )
     return json.dumps(table.json_of(found), indent=2) if asked.as_json else table.text(found)
+
+
+def _loaded(path: Path, asked: Asked) -> Model:
+    """Of several files those take cells that can, and where there is none, the error says so."""
+    others = path.suffix != ".npz" and any(each.suffix == ".npz" for each in asked.models)
+    return load(path, steps=asked.steps, cells=None if others else asked.cells)
 
 
 def choices_of(words: Mapping[str, str]) -> Choices:

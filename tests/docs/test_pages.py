@@ -11,7 +11,10 @@ import pytest
 from tests.docs.blocks import ROOT, Page, blocks_of, execute
 
 DOCS = ROOT / "docs"
-OTHERS = ("api", "concepts", "packages", "profile", "report", "search", "walkthrough-firmware")
+OTHERS = (
+    *("api", "concepts", "own-cells", "packages", "profile", "report", "search"),
+    "walkthrough-firmware",
+)
 PAGES = sorted([*DOCS.glob("howto/*.md"), *(DOCS / f"{name}.md" for name in OTHERS)])
 FRAMEWORKS = sorted([DOCS / "walkthrough-pytorch.md", DOCS / "walkthrough-keras.md"])
 

@@ -39,8 +39,10 @@ NEW = {
     "templates/targets/cortex-m33-plain/target.toml",
     "no_output_gate",
     "HardSwish",
+    "my_cells.py",
+    "FILE.py",
 }
-"""What a reader of CONTRIBUTING.md makes."""
+"""What a reader of the pages makes."""
 ARRAYS = {
     f"lstm_edge.{key}" for key in ("head", "activations", "nonlinearity", "input", "order", "cell")
 }

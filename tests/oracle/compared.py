@@ -11,8 +11,8 @@ import onnx
 import pytest
 
 from lstm_edge.frontend import load
-from lstm_edge.frontend.renaming import with_names
 from lstm_edge.ir.model import Layer, Model, Port, StatePort, is_a
+from lstm_edge.models.renaming import with_names
 from tests.oracle.graphs import saved
 from tests.oracle.model_reference import run_model
 

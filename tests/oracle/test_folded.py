@@ -8,8 +8,8 @@ import numpy as np
 
 import lstm_edge
 from lstm_edge.frontend import load
-from lstm_edge.frontend.renaming import rename
 from lstm_edge.ir.model import Folded, Model
+from lstm_edge.models.renaming import rename
 from tests.oracle.compared import against_onnxruntime
 from tests.oracle.graphs import graph, lstm_weights, node
 from tests.support.keras_files import placed

@@ -8,7 +8,7 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from lstm_edge.frontend.names import IDENTIFIER, KEYWORDS, identifier
+from lstm_edge.models.names import IDENTIFIER, KEYWORDS, identifier
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "lstm.legacy.onnx"

@@ -28,7 +28,7 @@ from lstm_edge.ir.expr import (
     tanh,
     total,
 )
-from lstm_edge.ir.model import Floats, Layer, Model, Port, Tensor
+from lstm_edge.ir.model import Floats, Layer, Model, Node, Port, Tensor
 
 FEATURES, UNITS, OUTPUTS = 5, 12, 3
 
@@ -211,21 +211,21 @@ def curves(w: Weights) -> Drawn:
     a = w.matrix("a", UNITS, X, (h, UNITS))
     slope = w.drawn("slope", UNITS)
     shown = {
-        "sin": apply("sin", a * 5.0),
-        "cos": apply("cos", a * 40.0 + h),
+        "sin": apply("sin", a * 3.0),
+        "cos": apply("cos", a * 4.0 + h),
         "erf": apply("erf", a),
         "log": f.logarithm(f.square(a) + 0.1),
         "root": f.root(f.absolute(a)),
         "power": f.power(f.square(h) + 0.1, -1.5) + f.power(a, 3.0) + f.power_of(3.0, a),
         "smooth": f.gelu(a) + f.gelu(a, tanh_form=True) + f.mish(a) + f.selu(a) + f.celu(a, 0.7),
-        "corners": f.prelu(a, slope) + f.hard_swish(a * 3.0) + select(a, h, a * 2.0, -a),
+        "corners": f.prelu(a, slope) + f.hard_swish(a * 3.0) + select(a, h, a * 2.0 - h, a),
         "negative": h / (-f.absolute(a) - 0.25) + f.reciprocal(slope + 2.0) + a / 3.0,
         "normed": f.unit_vector(a) + f.smallest(h) + f.mean(a, UNITS) + f.l1_norm(a) * 0.1,
     }
     one_by_one = {name: e * 0.5 + state(name) * 0.5 for name, e in shown.items()}
     joined = join(*shown.values())
     y = w.matrix("y", UNITS, (joined, UNITS * len(shown)))
-    new = tanh(y + take(h, (3, 1, 2, 0, *range(4, UNITS))))
+    new = tanh(a * 0.5 + take(h, (3, 1, 2, 0, *range(4, UNITS))) * 0.3)
     units = dict.fromkeys(("h", *shown), UNITS)
     return Drawn({**one_by_one, "h": new, "y": y}, units)
 
@@ -270,7 +270,7 @@ def step_model(
     made = {f"cell.{name}": size for name, size in outputs.items()}
     tensors = {t: Tensor(t, n, True) for t, n in {"x": features, **made}.items()}
     shown = {name: f"cell.{name}" for name in outputs}
-    layer = Layer("cell", cell, {"x": "x"}, shown, params, units=units)
+    layer = Node("cell", Layer(cell, params, units=units), {"x": "x"}, shown)
     return Model(
         name="net",
         inputs=(port("x", "x", features),),

@@ -16,7 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("fake_quantization", "ir", "manifest"),
     ("functions", "kernels", "targets"),
     ("cells", "families", "layers"),
-    ("interpret", "toolchain"),
+    ("equations", "interpret", "models", "toolchain"),
     ("frontend", "passes"),
     ("emit", "bundle"),
     ("accuracy", "data_checks", "sizes", "runner"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from lstm_edge.ir.model import (
     Node,
     Port,
     Slice,
+    StatePart,
+    StatePort,
     Step,
     Tensor,
     Work,
@@ -225,7 +228,7 @@ def test_a_format_that_is_the_limit_is_said(curve: str, tmp_path: Path) -> None:
     done(*words, "--outputs", "logits", "--weights", "auto", "-o", tmp_path / "logits")
 
 
-def test_states_that_nothing_reads_stay() -> None:
+def test_states_that_are_only_shown_stay() -> None:
     """A layer that only shows its state, as an LSTM its cell state, beside the curve."""
     rng = np.random.default_rng(7)
     params = {
@@ -234,7 +237,9 @@ def test_states_that_nothing_reads_stay() -> None:
         "b_h": np.zeros(4, np.float32),
     }
     kept = Node("rnn", Layer(rnn(candidate=relu), params), {"x": "x"}, {"h": "h"})
-    found = with_logits(model(dense_layer(), curve("softmax"), kept))
+    shown = StatePort("hn", (1, 4), (StatePart("rnn", "h", (0, 1, 2, 3)),))
+    made = replace(model(dense_layer(), curve("softmax"), kept), state_outputs=(shown,))
+    found = with_logits(made)
     assert [n.name for n in found.nodes] == ["fc", "rnn"]
     sums = real_outputs(lower_real(model(dense_layer(), outputs="sums")), vectors())["sums"]
     assert np.array_equal(real_outputs(lower_real(found), vectors())["p"], sums)

@@ -17,6 +17,7 @@ from lstm_edge.resources import templates_dir
 from tests.support.choices import FUNCTION_HEADS, HEADS, NORM_HEADS
 from tests.support.fused import fused_phases
 from tests.support.models import random_inputs, random_model
+from tests.support.open_cells import open_model
 from tests.support.programs import quantized
 
 DEFINITION = re.compile(r"^static inline \w+ (le_\w+)\(", re.MULTILINE)
@@ -157,5 +158,9 @@ def test_programs_use_every_operation() -> None:
     model = random_model(0, read="mean", front=("conv",), lengths=True, steps=5, weights="normal")
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
+    for name in ("curves", "mamba"):
+        model = open_model(name)
+        integer |= kinds(quantized(model, random_inputs(model, 4)))
+        real |= kinds(lower_real(model))
     assert integer == set(functions(is_float=False))
     assert real == set(functions(is_float=True))

@@ -30,7 +30,7 @@ def test_makers_and_readers_follow_every_change() -> None:
     assert (s.users("t1"), s.producer("t2")) == ([], None)
     s.nodes = [*s.nodes, second]
     assert s.producer("t2") is second
-    s.nodes.append(helper.make_node("Relu", ["t2"], ["more"]))
+    s.nodes = [*s.nodes, helper.make_node("Relu", ["t2"], ["more"])]
     assert len(s.users("t2")) == 2
     second.input[0] = "t0"
     s.changed()

@@ -13,7 +13,7 @@ from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from lstm_edge.errors import ModelError, first_line
-from lstm_edge.frontend.graph.node import OPSET
+from lstm_edge.frontend.graph.node import OPSET, is_standard
 
 Array = npt.NDArray[Any]
 
@@ -21,11 +21,13 @@ SHAPE_ONLY = frozenset(("Shape", "Size"))
 """Operators that look at the shape of their input and not at its numbers."""
 
 _ARITHMETIC = (
-    "Abs Add And Cast CastLike Ceil Clip Concat Constant ConstantOfShape Div Equal Exp Expand "
-    "Flatten Floor Gather GatherElements Greater GreaterOrEqual Identity Less LessOrEqual Log "
-    "MatMul Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceMax ReduceMean ReduceMin "
-    "ReduceProd ReduceSum Relu Reshape Round Sigmoid Sign Slice Split Sqrt Squeeze Sub Sum Tanh "
-    "Tile Transpose Unsqueeze Where Xor"
+    "Abs Add And Cast CastLike Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Einsum "
+    "Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements Gemm Greater GreaterOrEqual "
+    "HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Less LessOrEqual Log "
+    "LogSoftmax MatMul Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceL2 ReduceMax "
+    "ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Sigmoid Sign "
+    "Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu "
+    "Unsqueeze Where Xor"
 )
 
 FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
@@ -33,6 +35,11 @@ FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
 
 LARGEST_RESULT = 2**27
 """Elements of a folded array: bounds what a hostile shape can make us allocate."""
+
+
+def is_foldable(node: NodeProto) -> bool:
+    """True where a node's result may be computed from constants alone."""
+    return is_standard(node) and node.op_type in FOLDABLE
 
 
 def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Array]:

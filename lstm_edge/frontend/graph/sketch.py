@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 
-from lstm_edge.frontend.graph.fold import FOLDABLE, fold
+from lstm_edge.frontend.graph.fold import fold, is_foldable
 from lstm_edge.frontend.graph.node import captured, label_of
-from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.frontend.graph.nodes import Nodes
+from lstm_edge.frontend.graph.order import in_order
+from lstm_edge.frontend.graph.tensor import tensor_value
+from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.step.repetition import Repetition
+from lstm_edge.ir.needed import needed as needed_of
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class _Index:
-    """Who makes and who reads each tensor. of: the list that this is the index of."""
-
-    of: tuple[int, int]
-    makers: dict[str, NodeProto]
-    readers: dict[str, list[NodeProto]]
-
-    @classmethod
-    def of_nodes(cls, nodes: list[NodeProto]) -> _Index:
-        """The index of a list of nodes."""
-        makers: dict[str, NodeProto] = {}
-        readers: dict[str, list[NodeProto]] = {}
-        for node in nodes:
-            for name in node.output:
-                makers.setdefault(name, node)
-            for name in dict.fromkeys(node.input):
-                readers.setdefault(name, []).append(node)
-        return cls((id(nodes), len(nodes)), makers, readers)
 
 
 @dataclass
@@ -43,47 +27,55 @@ class Sketch:
     """`nodes` in an order of computation; the rest of a file that its outputs depend on.
 
     Rewrites change `nodes` and `constants`; nodes that nobody needs any more may stay. `warnings`
-    are for the user: what a rewrite left out that the file says.
+    are for the user: what a rewrite left out that the file says. pairs: input -> output that is
+    its next value, as the user says. repetitions: the steps of nodes `Repeat`. shapes: of tensors
+    for which no inference knows them.
     """
 
     opened: OnnxFile
-    nodes: list[NodeProto]
+    begun: InitVar[Iterable[NodeProto]]
     inputs: list[ValueInfoProto]
     outputs: list[ValueInfoProto]
     constants: dict[str, Array] = field(default_factory=dict)
     count: int = 0
     warnings: list[str] = field(default_factory=list)
-    index: _Index | None = None
+    pairs: dict[str, str] = field(default_factory=dict)
+    repetitions: list[Repetition] = field(default_factory=list)
+    shapes: list[ValueInfoProto] = field(default_factory=list)
+
+    def __post_init__(self, begun: Iterable[NodeProto]) -> None:
+        self.nodes = list(begun)
 
     @classmethod
     def of(cls, file: OnnxFile) -> Sketch:
         """The part of a file that its outputs depend on."""
         graph = file.graph
-        nodes, read = needed(graph.node, [o.name for o in graph.output])
+        nodes, read = needed(in_order(graph.node), [o.name for o in graph.output])
         stored = {t.name for t in graph.initializer}
         inputs = [i for i in graph.input if i.name not in stored]
         constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
         return cls(file, nodes, inputs, list(graph.output), constants)
 
+    @property
+    def nodes(self) -> list[NodeProto]:
+        """All nodes in order; to be set as a whole, or changed by `replace` and `remove`."""
+        return self._nodes.all()
+
+    @nodes.setter
+    def nodes(self, nodes: Iterable[NodeProto]) -> None:
+        self._nodes = Nodes(nodes)
+
     def producer(self, name: str) -> NodeProto | None:
         """The node that computes a tensor; None for inputs, constants and absent ones."""
-        return self._indexed().makers.get(name) if name else None
+        return self._nodes.makers.get(name)
 
     def users(self, name: str) -> list[NodeProto]:
         """The nodes that read a tensor, in order; see `is_output` for the graph's own outputs."""
-        return list(self._indexed().readers.get(name, ()))
-
-    def _indexed(self) -> _Index:
-        """Makers and readers of the nodes as they are: another list, or one of another length, is
-        seen by itself; after a change inside of a node, or of one place of the list, `changed`.
-        """
-        if self.index is None or self.index.of != (id(self.nodes), len(self.nodes)):
-            self.index = _Index.of_nodes(self.nodes)
-        return self.index
+        return self._nodes.readers(name)
 
     def changed(self) -> None:
         """Say that a node was changed in place."""
-        self.index = None
+        self.nodes = self.nodes
 
     def is_output(self, name: str) -> bool:
         """True where the tensor is an output of the graph."""
@@ -98,7 +90,7 @@ class Sketch:
             if last in self.constants:
                 waiting.pop()
                 continue
-            if node is None or node.domain not in ("", "ai.onnx") or node.op_type not in FOLDABLE:
+            if node is None or not is_foldable(node):
                 return None
             missing = [i for i in node.input if i and i not in self.constants]
             waiting += missing
@@ -112,8 +104,7 @@ class Sketch:
         """Names of tensors that constants alone do not decide."""
         found = {i.name for i in self.inputs}
         for node in self.nodes:
-            known = node.domain in ("", "ai.onnx") and node.op_type in FOLDABLE
-            if not known or not found.isdisjoint(node.input):
+            if not is_foldable(node) or not found.isdisjoint(node.input):
                 found.update(o for o in node.output if o and o not in self.constants)
         return found
 
@@ -132,18 +123,12 @@ class Sketch:
                 return name
 
     def replace(self, old: Iterable[NodeProto], new: Iterable[NodeProto]) -> None:
-        """Put `new` where the last of `old` stood; `old` goes."""
-        gone = {id(n) for n in old}
-        at = max(k for k, n in enumerate(self.nodes) if id(n) in gone)
-        before = [n for n in self.nodes[: at + 1] if id(n) not in gone]
-        self.nodes = [*before, *new, *self.nodes[at + 1 :]]
-        self.changed()
+        """Put `new` where the last of `old` stood, or where the order allows; `old` goes."""
+        self._nodes.replace(old, new)
 
     def remove(self, old: Iterable[NodeProto]) -> None:
         """Take nodes out of which nobody reads anything any more."""
-        gone = {id(n) for n in old}
-        self.nodes = [n for n in self.nodes if id(n) not in gone]
-        self.changed()
+        self._nodes.remove(old)
 
     def file(self) -> OnnxFile:
         """The graph as it is now."""
@@ -159,16 +144,17 @@ class Sketch:
             for name, array in self.constants.items()
             if name in read and name not in made
         )
-        return replace(self.opened, graph=graph, warnings=tuple(self.warnings))
+        graph.value_info.extend(self.shapes)
+        return replace(
+            self.opened,
+            graph=graph,
+            warnings=tuple(self.warnings),
+            repetitions=tuple(self.repetitions),
+        )
 
 
 def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:
     """Nodes that `outputs` depend on, in their order, and the names that these read."""
-    read = set(outputs)
-    kept = []
-    for node in reversed(list(nodes)):
-        if read.intersection(node.output):
-            kept.append(node)
-            read.update(node.input)
-            read.update(captured(node))
-    return kept[::-1], read
+    return needed_of(
+        list(nodes), outputs, lambda node: {*node.input, *captured(node)}, lambda node: node.output
+    )

@@ -7,7 +7,8 @@ Keras 3   {"args": [{"class_name": "__keras_tensor__", "config": {"keras_history
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from lstm_edge.errors import ModelError
@@ -28,12 +29,27 @@ class Ref:
 
 @dataclass(frozen=True)
 class Node:
-    """One call: `refs` it reads; `constants` are arguments of an operation that are no tensors,
-    by their place.
+    """One call: `arguments` in their order, a Ref for each tensor; `options` that are no tensors.
+
+    mask: of a layer, which of its steps count, where the call says so.
     """
 
-    refs: tuple[Ref, ...]
-    constants: tuple[Any, ...] = ()
+    arguments: tuple[Any, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    mask: Ref | None = None
+
+    @property
+    def refs(self) -> list[Ref]:
+        """All that the call reads."""
+        found = [self.mask] if self.mask is not None else []
+        waiting = [*self.arguments]
+        while waiting:
+            value = waiting.pop(0)
+            if isinstance(value, Ref):
+                found.append(value)
+            elif isinstance(value, list):
+                waiting = [*value, *waiting]
+        return found
 
 
 def nodes_of(inbound: object, label: str, is_operation: bool) -> list[Node]:
@@ -80,6 +96,9 @@ def _from_keras2(node: object, label: str) -> Node:
 def _from_keras3(node: dict[str, Any], label: str, is_operation: bool) -> Node:
     arguments = sequence(node.get("args", []), f"{label}: args")
     options = dict(mapping(node.get("kwargs", {}), f"{label}: kwargs"))
+    if is_operation:
+        set_ = {k: v for k, v in options.items() if v is not None}
+        return Node(tuple(_argument(a, label) for a in arguments), set_)
     for name in _INPUT_OPTIONS:
         if name in options and not arguments:
             arguments = [options.pop(name)]
@@ -88,13 +107,20 @@ def _from_keras3(node: dict[str, Any], label: str, is_operation: bool) -> Node:
     if given and all(_is_tensor(t) for t in given):
         arguments = [*arguments, *given]
         del options["initial_state"]
+    mask = options.pop("mask") if _is_tensor(options.get("mask")) else None
     _check_options(options, label)
-    if is_operation:
-        tensors = [a for a in arguments if _is_tensor(a)]
-        constants = tuple(None if _is_tensor(a) else a for a in arguments)
-        return Node(tuple(_tensor_ref(t, label) for t in tensors), constants)
     flat = [t for a in arguments for t in (a if isinstance(a, list) else [a])]
-    return Node(tuple(_tensor_ref(t, label) for t in flat if t is not None))
+    return Node(
+        tuple(_tensor_ref(t, label) for t in flat if t is not None),
+        mask=None if mask is None else _tensor_ref(mask, label),
+    )
+
+
+def _argument(value: object, label: str) -> object:
+    """An argument of an operation, with a Ref for each tensor."""
+    if _is_tensor(value):
+        return _tensor_ref(value, label)
+    return [_argument(one, label) for one in value] if isinstance(value, list) else value
 
 
 def _is_tensor(value: object) -> bool:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from lstm_edge.errors import ModelError
+
+Doubles = npt.NDArray[np.float64]
 
 _WITHOUT_EFFECT = (
     "name trainable autocast seed batch_input_shape batch_shape input_shape input_dtype "
@@ -22,6 +28,9 @@ _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixe
 """Types of weights that are read, all as float32."""
 
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+
+_WITHOUT_WEIGHTS = ("InputLayer", "Sequential", "Functional", "Model")
+"""Classes that are no operations and need not have a dtype policy."""
 
 _QUOTES = "'\""
 
@@ -88,6 +97,17 @@ class Config:
             raise self.unexpected(key, "a finite number")
         return float(value)
 
+    def numbers(self, key: str) -> Doubles:
+        """Finite numbers in lists, or one number."""
+        return finite(self.label, f"option {key}", self.keys.get(key))
+
+    def integers(self, key: str) -> list[int]:
+        """A list of whole numbers."""
+        value = self.keys.get(key)
+        if not isinstance(value, list) or not all(type(n) is int for n in value):
+            raise self.unexpected(key, "a list of whole numbers")
+        return value
+
     def text(self, key: str) -> str:
         """A string."""
         value = self.keys.get(key)
@@ -138,10 +158,12 @@ class LayerConfig:
     def is_operation(self) -> bool:
         """Whether it is a call of keras.ops, `x + y` for instance: these hold no weights.
 
-        An .h5 file of Keras 3 names no modules; there an operation is what has no options.
+        An .h5 file of Keras 3 names no modules; there an operation is what has no dtype policy.
         """
-        bare = not self.module and self.config.major == 3 and set(self.config.keys) == {"name"}
-        return ".ops." in self.module or (bare and self.kind not in ("InputLayer", "Sequential"))
+        keys = self.config.keys
+        plain = "trainable" not in keys and not isinstance(keys.get("dtype"), Mapping)
+        bare = not self.module and self.config.major == 3 and plain
+        return ".ops." in self.module or (bare and self.kind not in _WITHOUT_WEIGHTS)
 
 
 def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
@@ -163,6 +185,20 @@ def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
             f"is defined by {shown(registered or module)}; only layers of Keras itself are read",
         )
     return LayerConfig(kind, module, Config(label, {"name": name, **given}, major))
+
+
+def finite(label: str, what: str, value: object) -> Doubles:
+    """Numbers of a file, in lists that are as long as each other, or one; `what` names them."""
+    if isinstance(value, Mapping):  # an array, as Keras 2 and Keras 3 write it
+        inner = value.get("config", value)
+        value = inner.get("value") if isinstance(inner, Mapping) else None
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        found = np.asarray(None)
+    if found.dtype.kind not in "bif" or not found.size or not np.isfinite(found).all():
+        raise ModelError(label, f"{what} = {shown(value)}, expected finite numbers")
+    return found.astype(np.float64)
 
 
 def mapping(value: object, what: str) -> Mapping[str, Any]:
@@ -206,3 +242,9 @@ def _check_dtype(label: str, value: object) -> None:
             f"dtype policy {shown(value)} is not supported; save the float32 model: lstm-edge "
             "quantizes it",
         )
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as Keras writes it into paths: LeakyReLU -> leaky_re_lu."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()

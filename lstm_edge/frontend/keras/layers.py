@@ -14,6 +14,7 @@ from lstm_edge.frontend.keras import layers_dense as linear
 from lstm_edge.frontend.keras import layers_merge as merge
 from lstm_edge.frontend.keras import layers_move as move
 from lstm_edge.frontend.keras import layers_window as window
+from lstm_edge.frontend.keras import masks
 from lstm_edge.frontend.keras.config import layer_config
 from lstm_edge.frontend.keras.layers_activation import LAYERS as FUNCTIONS
 from lstm_edge.frontend.keras.layers_bidirectional import bidirectional
@@ -45,19 +46,14 @@ def plain(run: Callable[[Call, Value], Value]) -> Handler:
     return single(lambda call, value: [run(call, value)])
 
 
-def _time_distributed(call: Call, x: Value) -> Value:
-    """TimeDistributed of a layer that acts on the features of each step alone."""
+def of_each_step(call: Call, values: list[Value]) -> Call:
+    """The call of what TimeDistributed wraps, which sees one step of the sequence."""
     call.config.check_known("layer")
     layer = layer_config(call.config.keys.get("layer"), call.label, call.config.major)
-    run = EACH_STEP.get(layer.kind)
-    if run is None:
-        raise ModelError(
-            call.label,
-            f"wraps a layer of class {layer.kind!r}; supported are {', '.join(EACH_STEP)}",
-        )
-    call.sequence(x)
+    for value in values:
+        call.sequence(value)
     weights = call.weights.child("layer")
-    return run(replace(call, layer=layer.below(call.layer), weights=weights, each_step=True), x)
+    return replace(call, layer=layer.below(call.layer), weights=weights, each_step=True)
 
 
 EACH_STEP: Mapping[str, Callable[[Call, Value], Value]] = {
@@ -65,6 +61,9 @@ EACH_STEP: Mapping[str, Callable[[Call, Value], Value]] = {
     "Dense": linear.dense,
     "BatchNormalization": linear.batch_normalization,
     "LayerNormalization": linear.layer_norm,
+    "UnitNormalization": linear.unit_normalization,
+    "RMSNormalization": linear.rms_norm,
+    "Normalization": linear.normalization,
     "Rescaling": linear.rescaling,
     "Dropout": linear.unchanged,
     "GaussianNoise": linear.unchanged,
@@ -82,12 +81,14 @@ LAYERS: Mapping[str, Handler] = {
     "SimpleRNN": stateful(recurrent),
     "RNN": stateful(recurrent),
     "Bidirectional": stateful(bidirectional),
-    "TimeDistributed": plain(_time_distributed),
     "SpatialDropout1D": plain(linear.unchanged),
     "Flatten": plain(move.flatten),
     "Reshape": plain(move.reshape),
     "Permute": plain(move.permute),
+    "ZeroPadding1D": plain(move.zero_padding),
+    "Cropping1D": plain(move.cropping),
     "Embedding": plain(linear.embedding),
+    "Masking": plain(masks.masking),
     "Conv1D": plain(window.convolution),
     "DepthwiseConv1D": plain(window.depthwise),
     "SeparableConv1D": plain(window.separable),
@@ -99,27 +100,44 @@ LAYERS: Mapping[str, Handler] = {
     "Add": merge.elementwise("Add"),
     "Multiply": merge.elementwise("Mul"),
     "Subtract": merge.elementwise("Sub", most=2),
+    "Maximum": merge.elementwise("Max"),
+    "Minimum": merge.elementwise("Min"),
     "Average": merge.average,
 }
 
+OWN_MASKS = ("Masking", "Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
+"""Layers that make masks, or skip steps."""
+
+KEEP_MASKS = frozenset(EACH_STEP) - {"RMSNormalization"} | {"SpatialDropout1D"}
+"""Layers of which the result has the mask of the input; all others leave it behind, as in Keras."""
+
+OF_A_STEP = (
+    *EACH_STEP,
+    "Concatenate",
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+)
+"""Layers that TimeDistributed may have."""
+
 INSTEAD: Mapping[str, str] = {
-    "Masking": "train without masks and feed sequences of full length",
-    "Lambda": "its code is not in the file in a form that can be read; use layers of Keras",
+    "Lambda": "its code is not in the file in a form that can be read; write it with keras.ops, or "
+    "export the model to ONNX",
     "CuDNNLSTM": "load its weights into an LSTM and save that",
     "CuDNNGRU": "load its weights into a GRU with reset_after=True and save that",
-    "ConvLSTM1D": "use an LSTM",
-    "RepeatVector": "use return_sequences=True",
-    "UnitNormalization": "use LayerNormalization or BatchNormalization",
-    "RMSNormalization": "use LayerNormalization",
-    "TFOpLambda": "use layers of Keras, Add or Multiply for instance",
-    "SlicingOpLambda": "let the layer before it give its last output, return_sequences=False",
+    "RepeatVector": "a vector cannot be a sequence's every step; nothing else in a file of Keras "
+    "is the same network: save what comes before it and what comes after it as two models",
+    "UpSampling1D": "a sequence cannot have more steps than its input; repeat steps outside of the "
+    "model",
+    "TFOpLambda": "save the model with Keras 3, or use layers of Keras, Add or Multiply for "
+    "instance",
+    "SlicingOpLambda": "save the model with Keras 3, of which slices are read",
 }
 """What to do about layers that users bring and that are not supported."""
-_SUPPORTED = (
-    "supported are recurrent and dense layers, Embedding, convolutions and pooling in 1-d, "
-    "BatchNormalization and LayerNormalization, activations, Reshape, Flatten, Concatenate, Add "
-    "and their like"
-)
+_SUPPORTED = "docs/networks.md lists those that are; other functions can be written with keras.ops"
 
 
 def apply_layer(call: Call, values: list[Value]) -> list[Value]:
@@ -129,8 +147,17 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     if handler is None:
         instead = INSTEAD.get(kind, _SUPPORTED)
         raise ModelError(call.label, f"layers of this class are not supported; {instead}")
+    if call.each_step and kind not in OF_A_STEP:
+        raise ModelError(
+            call.label,
+            "sees one step by itself within TimeDistributed; supported there are "
+            f"{', '.join(OF_A_STEP)}",
+        )
     if not values:
         raise ModelError(call.label, "has no input; save the model again")
     results = handler(call, values)
     call.weights.check_taken()
-    return results
+    if kind in OWN_MASKS:
+        return results
+    mask = masks.passed_on(call, kind, values, kind in KEEP_MASKS)
+    return [replace(result, mask=mask) for result in results]

@@ -274,6 +274,21 @@ def _elu_layer(call: Call, x: Value) -> Value:
     return replace(x, name=apply(call, _elu(call.config), x.name))
 
 
+def _prelu_layer(call: Call, x: Value) -> Value:
+    """x, or alpha * x below 0, alpha learned for each feature; the same at every step."""
+    call.config.check_known("shared_axes")
+    (alpha,) = call.weights.take("alpha")
+    slopes = alpha.reshape(-1, alpha.shape[-1] if alpha.ndim else 1)
+    if (slopes != slopes[:1]).any():
+        raise ModelError(
+            call.label,
+            f"has slopes {list(alpha.shape)} that differ from step to step, which is not supported",
+        )
+    if alpha.ndim != len(x.shape) or slopes.shape[1] not in (1, x.shape[-1]):
+        raise ModelError(call.label, f"its alpha is {list(alpha.shape)}")
+    return replace(x, name=call.add("PRelu", x.name, slopes[0]))
+
+
 _GATES: Mapping[str, Callable[[Config], Function | None]] = {
     "LeakyReLU": _leaky,
     "ELU": _elu,
@@ -285,6 +300,7 @@ LAYERS: Mapping[str, Callable[[Call, Value], Value]] = {
     "LeakyReLU": _leaky_layer,
     "ELU": _elu_layer,
     "ReLU": _relu_layer,
+    "PReLU": _prelu_layer,
     "Activation": _activation_layer,
     "Softmax": _softmax_layer,
 }

@@ -34,7 +34,9 @@ def bidirectional(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Val
     second = _side(call, backward, "backward_layer", x, given[half:])
     if forward.config.flag("return_sequences"):
         second[0] = replace(second[0], turned=not second[0].turned)
-    return [*_merged(call, first[0], second[0]), *first[1:], *second[1:]]
+    mask = x.mask if forward.config.flag("return_sequences") else ""
+    merged = [replace(y, mask=mask) for y in _merged(call, first[0], second[0])]
+    return [*merged, *first[1:], *second[1:]]
 
 
 def _wrapped(outer: LayerConfig, key: str) -> LayerConfig:

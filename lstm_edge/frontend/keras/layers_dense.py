@@ -8,8 +8,12 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.layers_activation import activation
+from lstm_edge.frontend.keras.masks import of_ids
 from lstm_edge.frontend.keras.net import Call, Doubles, Value
 from lstm_edge.layers.embedding import MOST_ROWS
+
+LEAST_DEVIATION = 1e-7
+"""What Normalization divides by at least: Keras' epsilon."""
 
 
 def dense(call: Call, x: Value) -> Value:
@@ -62,12 +66,6 @@ def embedding(call: Call, x: Value) -> Value:
     config = call.config
     config.check_known("input_dim output_dim mask_zero sparse quantization_config")
     config.refuse("quantization_config", instead="save the float model: lstm-edge quantizes it")
-    config.refuse(
-        "mask_zero",
-        False,
-        instead="steps of id 0 would be skipped; train with mask_zero=False and feed sequences of "
-        "full length",
-    )
     rows, units = config.count("input_dim"), config.count("output_dim")
     (table,) = call.weights.take("embeddings")
     if table.shape != (rows, units) or rows > MOST_ROWS:
@@ -77,7 +75,8 @@ def embedding(call: Call, x: Value) -> Value:
             "rows",
         )
     ids = call.net.ids(call.label, x)
-    return Value(call.add("Gather", table, ids.name), (*ids.shape, units))
+    mask = of_ids(call, ids.name, rows) if config.flag("mask_zero") else ""
+    return Value(call.add("Gather", table, ids.name), (*ids.shape, units), mask=mask)
 
 
 def affine(call: Call, x: Value, scale: Doubles, offset: Doubles) -> Value:
@@ -117,6 +116,61 @@ def batch_normalization(call: Call, x: Value) -> Value:
     none = np.zeros(call.features(x))
     gain, offset = found.get("gamma", none + 1.0), found.get("beta", none)
     return _normalized(call, x, [gain, offset, found["moving_mean"], squares])
+
+
+def normalization(call: Call, x: Value) -> Value:
+    """Normalization: (x - mean) / sqrt(variance), learned or given, of each feature or of all.
+
+    With `invert` the way back.
+    """
+    config = call.config
+    config.check_known("axis mean variance invert")
+    axis, last = config.keys.get("axis", -1), call.last_axis(x)
+    if axis not in (None, -1, last, [-1], [last]):
+        raise config.unexpected("axis", "-1, the features', or None")
+    if config.keys.get("mean") is None:
+        mean, variance = call.weights.take("mean", "variance", unread="count")
+    else:
+        mean, variance = config.numbers("mean"), config.numbers("variance")
+    size = 1 if axis is None else call.features(x)
+    for name, array in (("mean", mean), ("variance", variance)):
+        if array.size not in (1, size):
+            raise ModelError(call.label, f"its {name} is {list(array.shape)}, expected [{size}]")
+    mean, variance = mean.reshape(-1), variance.reshape(-1)
+    if (variance < 0.0).any():
+        raise ModelError(call.label, "its variance is below 0")
+    deviation = np.maximum(np.sqrt(variance), LEAST_DEVIATION)
+    if config.flag("invert"):
+        return affine(call, x, deviation, mean)
+    return affine(call, x, 1.0 / deviation, -mean / deviation)
+
+
+def unit_normalization(call: Call, x: Value) -> Value:
+    """Each vector divided by its length."""
+    call.config.check_known("axis")
+    return unit_vectors(call, x)
+
+
+def unit_vectors(call: Call, x: Value) -> Value:
+    """Vectors of length 1, of which the option `axis` says that they are the features."""
+    last = call.last_axis(x)
+    call.config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
+    return replace(x, name=call.add("LpNormalization", x.name, axis=-1, p=2))
+
+
+def rms_norm(call: Call, x: Value) -> Value:
+    """scale * x / sqrt(mean(x^2) + epsilon) over the features of each vector."""
+    config = call.config
+    config.check_known("axis epsilon")
+    last, features = call.last_axis(x), call.features(x)
+    config.refuse("axis", -1, last, [-1], [last], instead="only the features' axis is")
+    (scale,) = call.weights.take("scale")
+    if scale.shape != (features,):
+        raise ModelError(call.label, f"its scale is {list(scale.shape)}, expected [{features}]")
+    squares = call.add("Mul", x.name, x.name)
+    mean = call.add("ReduceMean", squares, call.axes(-1), keepdims=1)
+    root = call.add("Sqrt", call.add("Add", mean, config.number("epsilon", 1e-6)))
+    return replace(x, name=call.add("Mul", call.add("Div", x.name, root), scale))
 
 
 def layer_norm(call: Call, x: Value) -> Value:

@@ -1,4 +1,4 @@
-"""Layers that rearrange: Flatten, Reshape, Permute."""
+"""Layers that rearrange: Flatten, Reshape, Permute, Cropping1D, ZeroPadding1D."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import replace
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.net import Call, Shape, Value
+
+MOST_STEPS = 2**20
+"""Steps that are added or taken away."""
 
 
 def flatten(call: Call, x: Value) -> Value:
@@ -63,13 +66,59 @@ def shown_shape(shape: Shape) -> str:
     return f"[{', '.join('?' if n is None else str(n) for n in shape)}]"
 
 
+def zero_padding(call: Call, x: Value) -> Value:
+    """ZeroPadding1D: steps of zeros before and behind."""
+    call.config.check_known("padding data_format")
+    call.config.refuse("data_format", "channels_last", instead="use channels_last")
+    (steps, features), (left, right) = call.sequence(x).shape, _two(call, "padding")
+    before, behind = (right, left) if x.turned else (left, right)
+    y = call.add("Pad", x.name, call.axes(0, before, 0, 0, behind, 0))
+    return replace(x, name=y, shape=(None if steps is None else steps + left + right, features))
+
+
+def cropping(call: Call, x: Value) -> Value:
+    """Cropping1D: without some steps at the begin and the end."""
+    call.config.check_known("cropping")
+    (steps, features), (left, right) = call.sequence(x).shape, _two(call, "cropping")
+    left, right = (right, left) if x.turned else (left, right)
+    if steps is not None and steps <= left + right:
+        raise ModelError(call.label, f"crops {left + right} steps of {steps}")
+    return Value(
+        sliced(call, x.name, 1, left, -right if right else None),
+        (None if steps is None else steps - left - right, features),
+        x.turned,
+    )
+
+
+def _two(call: Call, key: str) -> tuple[int, int]:
+    """An option of two whole numbers from 0, or of one for both."""
+    value = call.config.keys.get(key, 1)
+    both = [value, value] if isinstance(value, int) else value
+    good = isinstance(both, list | tuple) and len(both) == 2
+    if not good or not all(type(n) is int and 0 <= n < MOST_STEPS for n in both):
+        raise call.config.unexpected(key, "two whole numbers from 0")
+    return both[0], both[1]
+
+
+def sliced(call: Call, x: str, axis: int, begin: int | None, end: int | None, step: int = 1) -> str:
+    """Indices of one axis as Python's slices count them."""
+    first, last = (-1, -(2**31)) if step < 0 else (0, 2**31 - 1)
+    bounds = (first if begin is None else begin, last if end is None else end, axis, step)
+    return call.add("Slice", x, *(call.axes(n) for n in bounds))
+
+
 def permute(call: Call, x: Value) -> Value:
     """Axes in another order; its numbers count from 1, the batch stays."""
     call.config.check_known("dims")
-    dims = call.config.shape("dims")
-    call.straight(x)
-    if sorted(k or 0 for k in dims) != list(range(1, len(x.shape) + 1)):
-        raise call.config.unexpected("dims", f"the numbers 1 to {len(x.shape)}")
-    order = [k or 0 for k in dims]
-    y = call.add("Transpose", x.name, perm=[0, *order])
-    return replace(x, name=y, shape=tuple(x.shape[k - 1] for k in order))
+    return permuted(call, x, call.config.integers("dims"))
+
+
+def permuted(call: Call, x: Value, order: list[int]) -> Value:
+    """Axes in another order, which counts from 1; the batch stays where it is."""
+    if sorted(order) != list(range(1, len(x.shape) + 1)):
+        raise ModelError(
+            call.label,
+            f"moves axes to {order}, expected the numbers 1 to {len(x.shape)} in some order",
+        )
+    y = call.add("Transpose", call.straight(x).name, perm=[0, *order])
+    return Value(y, tuple(x.shape[k - 1] for k in order))

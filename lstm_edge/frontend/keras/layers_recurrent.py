@@ -13,6 +13,7 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.config import LayerConfig, layer_config, sequence
 from lstm_edge.frontend.keras.layers_activation import Function, function_of
+from lstm_edge.frontend.keras.masks import UNSURE, known
 from lstm_edge.frontend.keras.net import Call, Doubles, Operand, Value
 from lstm_edge.frontend.keras.weights import Weights
 from lstm_edge.frontend.model.layout import KERAS_GRU, KERAS_LSTM, ONNX_GRU, ONNX_LSTM, RNN
@@ -68,11 +69,24 @@ def recurrent(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
     parts = _cells_of(call.layer, call.weights.child("cell"))
     if given and len(parts) > 1:
         raise ModelError(call.label, "has initial states of several cells: not supported yet")
-    backward = x.turned ^ config.flag("go_backwards")
+    backward, mask = x.turned ^ config.flag("go_backwards"), known(call, x)
+    if given and mask:
+        raise ModelError(
+            call.label,
+            "has initial states and skips steps (a mask): not supported, as versions of Keras "
+            "differ in what they give before the first step that counts",
+        )
     ends: list[Value] = []
     for cell, weights in parts:
         x, *ends = _apply(replace(call, layer=cell, weights=weights), x, backward, given)
-    result = replace(x, turned=backward) if config.flag("return_sequences") else ends[0]
+        x = replace(x, mask=mask)
+    last = ends[0]
+    if mask and config.flag("zero_output_for_mask"):
+        x = replace(x, name=call.add("Mul", x.name, mask))
+        at = np.array(0 if backward else -1, np.int64)
+        last = replace(last, name=call.add("Gather", x.name, at, axis=1))
+    whole = replace(x, turned=backward, mask=UNSURE if mask and backward else mask)
+    result = whole if config.flag("return_sequences") else last
     if config.flag("return_state") and len(parts) == 1:
         return [result, *ends]
     return [result]
@@ -120,7 +134,7 @@ def _apply(call: Call, x: Value, backward: bool, given: Sequence[Value]) -> list
     options = {"linear_before_reset": 1} if after else {}
     y, *ends = call.add_all(
         kind.op,
-        [x.name, *weights, "", *states] if states else [x.name, *weights],
+        [x.name, *weights, x.mask, *states],
         1 + count,
         hidden_size=units,
         layout=1,

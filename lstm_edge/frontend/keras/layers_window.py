@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.layers_activation import activation
+from lstm_edge.frontend.keras.masks import known
 from lstm_edge.frontend.keras.net import Call, Doubles, Value
 from lstm_edge.frontend.model.convolution import LONGEST_WINDOW, same_padding
 
@@ -153,10 +154,20 @@ def pooling_over_all(op: str) -> Callable[[Call, Value], Value]:
         call.config.check_known("data_format keepdims")
         _check_format(call)
         features, kept = call.features(call.sequence(x)), call.config.flag("keepdims")
+        if op == "ReduceMean" and known(call, x):
+            y = _masked_mean(call, x, kept)
+            return Value(y, (1, features) if kept else (features,))
         y = call.add(op, x.name, call.axes(1), keepdims=int(kept))
         return Value(y, (1, features) if kept else (features,))
 
     return run
+
+
+def _masked_mean(call: Call, x: Value, kept: bool) -> str:
+    """The mean of the steps that count."""
+    one = call.axes(1)
+    total = call.add("ReduceSum", call.add("Mul", x.name, x.mask), one, keepdims=int(kept))
+    return call.add("Div", total, call.add("ReduceSum", x.mask, one, keepdims=int(kept)))
 
 
 def _check_format(call: Call) -> None:

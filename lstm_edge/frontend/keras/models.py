@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.calls import Node, Ref, nodes_of, refs_of
@@ -14,7 +16,7 @@ from lstm_edge.frontend.keras.config import (
     sequence,
     shown,
 )
-from lstm_edge.frontend.keras.layers import apply_layer
+from lstm_edge.frontend.keras.layers import apply_layer, of_each_step
 from lstm_edge.frontend.keras.net import Call, Net, Value
 from lstm_edge.frontend.keras.operations import apply_operation
 from lstm_edge.frontend.keras.weights import ModelWeights, Weights
@@ -34,9 +36,12 @@ Given = list[Value] | None
 
 
 def run_model(
-    net: Net, model: LayerConfig, weights: ModelWeights, given: Given
+    net: Net, model: LayerConfig, weights: ModelWeights, given: Given, each_step: bool = False
 ) -> list[tuple[str, Value]]:
-    """Outputs of a model with the names of the layers that give them."""
+    """Outputs of a model with the names of the layers that give them.
+
+    each_step: it is within TimeDistributed, and sees one step.
+    """
     if model.kind not in MODELS:
         raise ModelError(
             model.label,
@@ -51,9 +56,9 @@ def run_model(
         raise ModelError(model.label, f"has two layers named {twice!r}; name them apart")
     found = weights.of_layers(layers)
     if model.kind == "Sequential":
-        return _run_sequential(net, model, layers, raw, found, given)
+        return _run_sequential(net, model, layers, raw, found, given, each_step)
     described = {layer.name: (layer, one) for layer, one in zip(layers, raw, strict=True)}
-    return _run_functional(net, model, described, found, given)
+    return _run_functional(net, model, described, found, given, each_step)
 
 
 def _run_sequential(
@@ -63,6 +68,7 @@ def _run_sequential(
     raw: list[object],
     weights: Mapping[str, Weights],
     given: Given,
+    each_step: bool,
 ) -> list[tuple[str, Value]]:
     values, name = given, model.name
     if values is None and layers and layers[0].kind != "InputLayer":
@@ -72,7 +78,8 @@ def _run_sequential(
         if layer.kind == "InputLayer":
             values = [_input(net, layer)] if values is None else values
         else:
-            values = _run_layer(net, layer, weights[name], values or [])
+            call = Call(net, layer, weights[name].fresh(), each_step)
+            values = _run_layer(call, values or [])
             if len(values) > 1:
                 raise ModelError(layer.label, "has several outputs in a Sequential model")
     if not values or len(values) != 1:
@@ -80,10 +87,13 @@ def _run_sequential(
     return [(name, values[0])]
 
 
-def _run_layer(net: Net, layer: LayerConfig, weights: Weights, values: list[Value]) -> list[Value]:
-    if layer.kind in MODELS:
-        return [value for _, value in run_model(net, layer, weights.fresh(), values)]
-    return apply_layer(Call(net, layer, weights.fresh()), values)
+def _run_layer(call: Call, values: list[Value]) -> list[Value]:
+    while call.layer.kind == "TimeDistributed":
+        call = of_each_step(call, values)
+    if call.layer.kind in MODELS:
+        inner = run_model(call.net, call.layer, call.weights, values, call.each_step)
+        return [value for _, value in inner]
+    return apply_layer(call, values)
 
 
 def _run_functional(
@@ -92,6 +102,7 @@ def _run_functional(
     layers: dict[str, tuple[LayerConfig, object]],
     weights: Mapping[str, Weights],
     given: Given,
+    each_step: bool,
 ) -> list[tuple[str, Value]]:
     values = _inputs(net, model, layers, given)
     waiting = [
@@ -110,15 +121,28 @@ def _run_functional(
             )
         for name, k, node in ready:
             layer = layers[name][0]
-            found = [_value(ref, values, layer.label) for ref in node.refs]
-            if layer.is_operation:
-                call = Call(net, layer, weights[name])
-                values[name, k] = [apply_operation(call, found, node.constants)]
-            else:
-                values[name, k] = _run_layer(net, layer, weights[name], found)
+            call = Call(net, layer, weights[name].fresh(), each_step)
+            values[name, k] = _run_node(call, node, values)
         waiting = [call for call in waiting if (call[0], call[1]) not in values]
     refs = refs_of(model.config.keys.get("output_layers"), f"{model.label}: output_layers")
     return [(ref.layer, _value(ref, values, model.label)) for ref in refs]
+
+
+def _run_node(call: Call, node: Node, values: Values) -> list[Value]:
+    """The results of one call."""
+
+    def filled(argument: object) -> Any:
+        if isinstance(argument, Ref):
+            return _value(argument, values, call.label)
+        return [filled(one) for one in argument] if isinstance(argument, list) else argument
+
+    arguments = [filled(argument) for argument in node.arguments]
+    if call.layer.is_operation:
+        return apply_operation(call, arguments, node.options)
+    if node.mask is not None and arguments:
+        mask = call.mask_of(_value(node.mask, values, call.label))
+        arguments[0] = replace(arguments[0], mask=mask)
+    return _run_layer(call, arguments)
 
 
 def _nodes(layer: LayerConfig, raw: object) -> list[Node]:

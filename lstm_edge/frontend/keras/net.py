@@ -18,8 +18,8 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.keras.config import Config, LayerConfig
 from lstm_edge.frontend.keras.weights import Weights
-from lstm_edge.frontend.names import unique
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.models.names import unique
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -37,13 +37,15 @@ class Value:
     """A tensor of the graph and how Keras sees it.
 
     turned: Keras has the steps from the last to the first, the graph in their order. flat: what a
-    vector was before it was flattened, [steps, features].
+    vector was before it was flattened, [steps, features]. mask: the tensor [1, time, 1] of 1 for
+    each step that counts and 0 for others, "" where all do.
     """
 
     name: str
     shape: Shape
     turned: bool = False
     flat: Shape = ()
+    mask: str = ""
 
 
 @dataclass
@@ -177,6 +179,12 @@ class Call:
         made: list[str] = self.net.add(self.label, op, names, count, **options)
         return made
 
+    def only(self, arguments: list[Any]) -> Value:
+        """The one argument of an operation, which must be a tensor."""
+        if len(arguments) != 1 or not isinstance(arguments[0], Value):
+            raise ModelError(self.label, f"has {len(arguments)} arguments, expected one tensor")
+        return arguments[0]
+
     def last_axis(self, value: Value) -> int:
         """The number of the features' axis as the layer sees it; the batch is axis 0."""
         return len(value.shape) - self.each_step
@@ -200,6 +208,13 @@ class Call:
         if len(value.shape) != 2:
             raise ModelError(self.label, "expects a sequence [batch, time, features]")
         return value
+
+    def mask_of(self, value: Value) -> str:
+        """The mask that a tensor [time] of truth values is."""
+        if len(value.shape) != 1 or value.turned:
+            raise ModelError(self.label, "is called with a mask that is not [batch, time]")
+        real = self.add("Cast", value.name, to=TensorProto.FLOAT)
+        return self.add("Unsqueeze", real, self.axes(2))
 
     def straight(self, value: Value) -> Value:
         """A value of which the numbers are in the order in which Keras has them."""

@@ -1,69 +1,339 @@
-"""Operations of Keras 3 on tensors outside of layers: `x + y`, `2 * x`, `x[:, -1]`."""
+"""Operations of Keras 3 on tensors outside of layers: `x + y`, `2 * x`, `keras.ops.mean(x, 1)`.
+
+To support one, write its handler, let it check its options with `check_known`, and add a line to
+the table. What takes tensors apart or moves their axes is in `operations_move.py`.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras.config import shown
-from lstm_edge.frontend.keras.layers_dense import affine
-from lstm_edge.frontend.keras.layers_merge import pair_all
-from lstm_edge.frontend.keras.net import Call, Value
+from lstm_edge.frontend.keras.config import finite, shown, snake_case
+from lstm_edge.frontend.keras.layers_activation import FUNCTIONS, OTHERS, apply
+from lstm_edge.frontend.keras.layers_dense import unit_vectors
+from lstm_edge.frontend.keras.layers_move import shown_shape
+from lstm_edge.frontend.keras.net import Array, Call, Operand, Shape, Value
+from lstm_edge.frontend.keras.operations_move import MOVES
 
-_PAIRS: Mapping[str, str] = {"Add": "Add", "Subtract": "Sub", "Multiply": "Mul"}
+Handler = Callable[[Call, list[Any]], Value]
+"""From arguments, tensors and others, to the result."""
 
-_ALL = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
 
-
-def apply_operation(call: Call, values: list[Value], constants: Sequence[Any]) -> Value:
-    """The result of an operation; `constants`: its arguments, None where they are tensors."""
-    handler = _OPERATIONS.get(call.layer.kind)
+def apply_operation(call: Call, arguments: list[Any], options: Mapping[str, Any]) -> list[Value]:
+    """The results of an operation; `options`: arguments by name."""
+    keys = {**call.config.keys, **options}
+    call = replace(call, layer=replace(call.layer, config=replace(call.config, keys=keys)))
+    if call.layer.kind in MOVES:
+        return MOVES[call.layer.kind](call, arguments)
+    handler = OPERATIONS.get(call.layer.kind)
     if handler is None:
         raise ModelError(
             call.label,
-            "is an operation that is not supported; supported are "
-            f"{', '.join(_OPERATIONS)}; use layers of Keras",
+            "is an operation that is not supported; docs/networks.md lists those that are",
         )
-    call.config.check_known()
-    return handler(call, values, constants)
+    return [handler(call, arguments)]
 
 
-def _arithmetic(call: Call, values: list[Value], constants: Sequence[Any]) -> Value:
-    kind = call.layer.kind
-    if len(values) == 2 and len(constants) == 2:
-        return pair_all(call, _PAIRS[kind], values)
-    given = [c for c in constants if type(c) in (int, float) and math.isfinite(c)]
-    if len(values) != 1 or len(constants) != 2 or len(given) != 1:
-        raise ModelError(call.label, f"has arguments {shown(constants)}, expected a number")
-    number, zero, one = np.full(1, float(given[0])), np.zeros(1), np.ones(1)
-    if kind == "Multiply":
-        return affine(call, values[0], number, zero)
-    if kind == "Add":
-        return affine(call, values[0], one, number)
-    first = constants[0] is None
-    return affine(call, values[0], one if first else -one, -number if first else number)
+def _operands(call: Call, arguments: list[Any], count: int) -> tuple[list[Operand], Value]:
+    """Names and constants, and a value of the shape that all of them give together."""
+    values = [a for a in arguments if isinstance(a, Value)]
+    if len(arguments) != count or not values:
+        raise ModelError(call.label, f"has arguments {_text(arguments)}, expected {count}")
+    first = values[0]
+    for value in values:
+        if len(value.shape) != len(first.shape):
+            shapes = " and ".join(shown_shape(v.shape) for v in values)
+            raise ModelError(call.label, f"combines {shapes}, which have not the same axes")
+        if value.turned != first.turned:
+            call.straight(replace(first, turned=True))
+    shape = first.shape
+    names: list[Operand] = []
+    for argument in arguments:
+        if isinstance(argument, Value):
+            names.append(argument.name)
+            shape = _together(call, shape, argument.shape)
+        else:
+            array = _numbers(call, argument, len(first.shape))
+            if array.ndim > 1 and array.shape[-2] > 1:
+                call.straight(first)
+            names.append(array)
+            shape = _together(call, shape, array.shape[-len(shape) :] if shape else ())
+    return names, Value("", shape, first.turned, first.flat if len(values) == 1 else ())
 
 
-def _get_item(call: Call, values: list[Value], constants: Sequence[Any]) -> Value:
-    """The first or last step of a sequence: x[:, 0], x[:, -1], x[:, -1, :]."""
-    key = constants[1] if len(constants) == 2 and len(values) == 1 else None
-    key = key if isinstance(key, list) else []
-    steps, others = key[1:2], [*key[:1], *key[2:]]
-    if steps not in ([0], [-1]) or others not in ([_ALL], [_ALL, _ALL]):
+def _numbers(call: Call, argument: object, rank: int) -> Array:
+    """An argument that is a number or an array of numbers, without an axis of the batch."""
+    array = finite(call.label, "its argument", argument)
+    if array.ndim == rank + 1 and len(array) == 1:
+        array = array[0]
+    if array.ndim > rank:
         raise ModelError(
-            call.label, f"takes {shown(key)} of a tensor; only x[:, -1] and x[:, 0] are supported"
+            call.label, f"has an argument {list(array.shape)}, which differs by rows of the batch"
         )
-    x = call.sequence(values[0])
-    at = -1 if (steps == [0]) == x.turned else 0
-    y = call.add("Gather", x.name, np.array(at, np.int64), axis=1)
-    return Value(y, x.shape[1:])
+    return array
 
 
-_OPERATIONS: Mapping[str, Callable[[Call, list[Value], Sequence[Any]], Value]] = {
-    **dict.fromkeys(_PAIRS, _arithmetic),
-    "GetItem": _get_item,
+def _together(call: Call, ours: Shape, theirs: Shape) -> Shape:
+    """The shape of which axes of size 1 count as often as needed."""
+    theirs = (*(1 for _ in ours[len(theirs) :]), *theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        if a != b and 1 not in (a, b) and None not in (a, b):
+            raise ModelError(call.label, f"combines {shown_shape(ours)} and {shown_shape(theirs)}")
+    return tuple(b if a == 1 else a for a, b in zip(ours, theirs, strict=True))
+
+
+def _text(arguments: Sequence[object]) -> str:
+    return shown(["tensor" if isinstance(a, Value) else a for a in arguments])
+
+
+def _pair(op: str, negated: bool = False) -> Handler:
+    """An operator of two tensors, or of one and an array."""
+
+    def run(call: Call, arguments: list[Any]) -> Value:
+        call.config.check_known()
+        names, made = _operands(call, arguments, 2)
+        y = call.add(op, *names)
+        return replace(made, name=call.add("Not", y) if negated else y)
+
+    return run
+
+
+def _one(*ops: str) -> Handler:
+    """Operators of one tensor, one after the other."""
+
+    def run(call: Call, arguments: list[Any]) -> Value:
+        call.config.check_known("dtype")
+        x = call.only(arguments)
+        y = x.name
+        for op in ops:
+            y = call.add(op, y)
+        return replace(x, name=y, mask="")
+
+    return run
+
+
+def _with(op: str, number: float, first: bool = False, before: str = "") -> Handler:
+    """An operator of one tensor and a number, which may come first; `before`: one before it."""
+
+    def run(call: Call, arguments: list[Any]) -> Value:
+        call.config.check_known("dtype")
+        x = call.only(arguments)
+        y = call.add(before, x.name) if before else x.name
+        y = call.add(op, number, y) if first else call.add(op, y, number)
+        return replace(x, name=y, mask="")
+
+    return run
+
+
+def _square(call: Call, arguments: list[Any]) -> Value:
+    call.config.check_known()
+    x = call.only(arguments)
+    return replace(x, name=call.add("Mul", x.name, x.name), mask="")
+
+
+def _logarithm_of_more(call: Call, arguments: list[Any]) -> Value:
+    call.config.check_known()
+    x = call.only(arguments)
+    return replace(x, name=call.add("Log", call.add("Add", x.name, 1.0)), mask="")
+
+
+def _where(call: Call, arguments: list[Any]) -> Value:
+    """The second where the first is true, else the third."""
+    call.config.check_known()
+    names, made = _operands(call, arguments, 3)
+    return replace(made, name=call.add("Where", *names))
+
+
+def _clip(call: Call, arguments: list[Any]) -> Value:
+    call.config.check_known("x_min x_max")
+    x, *rest = arguments
+    bounds = rest or [call.config.keys.get("x_min"), call.config.keys.get("x_max")]
+    low, high = (_numbers(call, bound, 0) for bound in bounds)
+    return replace(call.only([x]), name=call.add("Clip", x.name, low, high), mask="")
+
+
+def _cast(call: Call, arguments: list[Any]) -> Value:
+    call.config.check_known("dtype")
+    x = call.only(arguments)
+    if call.config.text("dtype") not in ("float32", "float64", "float16", "bfloat16"):
+        raise call.config.unexpected("dtype", "a type of real numbers")
+    return replace(x, name=call.add("Cast", x.name, to=TensorProto.FLOAT), mask="")
+
+
+def _function(call: Call, arguments: list[Any]) -> Value:
+    """An activation by the name of its operation."""
+    x, name = call.only(arguments[:1]), snake_case(call.layer.kind)
+    options = "axis alpha negative_slope approximate threshold b"
+    call.config.check_known(options)
+    given = {k: v for k in options.split() if (v := call.config.keys.get(k)) is not None}
+    defaults = {"axis": (-1, len(x.shape)), "threshold": (0.5,), "b": (4,)}
+    for key, value in given.items():
+        if key in defaults and value not in defaults[key]:
+            raise call.config.unexpected(key, f"{defaults[key][0]}")
+    if name == "gelu":
+        form = "tanh" if call.config.flag("approximate", True) else "none"
+        return replace(x, name=call.add("Gelu", x.name, approximate=form), mask="")
+    if name in OTHERS:
+        return replace(x, name=OTHERS[name](call, x.name), mask="")
+    function = FUNCTIONS[name]
+    for key in ("alpha", "negative_slope"):
+        if key in given:
+            options_of = (("alpha", call.config.number(key, 1.0)),)
+            function = replace(function, options=options_of)
+    return replace(x, name=apply(call, function, x.name), mask="")
+
+
+def _hard(call: Call, arguments: list[Any]) -> Value:
+    call.config.check_known()
+    x = call.only(arguments)
+    if call.layer.kind == "HardSilu":
+        return replace(x, name=call.add("HardSwish", x.name), mask="")
+    return replace(x, name=call.add("HardSigmoid", x.name, alpha=1.0 / 6.0, beta=0.5), mask="")
+
+
+def _reduced(op: str, of_truth: bool = False) -> Handler:
+    """A reduction over some axes."""
+
+    def run(call: Call, arguments: list[Any]) -> Value:
+        call.config.check_known("axis keepdims dtype initial")
+        call.config.refuse("initial", instead="leave it out")
+        x = call.only(arguments)
+        axes, shape = _axes(call, x)
+        keep = call.config.flag("keepdims")
+        name = call.add("Cast", x.name, to=TensorProto.FLOAT) if of_truth else x.name
+        y = call.add(op, name, call.axes(*axes), keepdims=int(keep))
+        return _without(x, y, axes, shape, keep)
+
+    return run
+
+
+def _spread(root: bool) -> Handler:
+    """The variance over some axes, or its root."""
+
+    def run(call: Call, arguments: list[Any]) -> Value:
+        call.config.check_known("axis keepdims")
+        x = call.only(arguments)
+        axes, shape = _axes(call, x)
+        keep = call.config.flag("keepdims")
+        mean = call.add("ReduceMean", x.name, call.axes(*axes), keepdims=1)
+        distance = call.add("Sub", x.name, mean)
+        square = call.add("Mul", distance, distance)
+        y = call.add("ReduceMean", square, call.axes(*axes), keepdims=int(keep))
+        return _without(x, call.add("Sqrt", y) if root else y, axes, shape, keep)
+
+    return run
+
+
+def _axes(call: Call, x: Value) -> tuple[list[int], Shape]:
+    """The axes of a reduction, from 1 on, and the shape with these of size 1."""
+    given = call.config.keys.get("axis")
+    listed = given if isinstance(given, list | tuple) else [given]
+    rank = len(x.shape) + 1
+    if not all(type(k) is int and -rank <= k < rank and k % rank for k in listed) or not listed:
+        raise call.config.unexpected("axis", "axes behind that of the batch")
+    axes = sorted({int(str(k)) % rank for k in listed})
+    return axes, tuple(1 if k in axes else n for k, n in enumerate(x.shape, start=1))
+
+
+def _without(x: Value, name: str, axes: list[int], shape: Shape, keep: bool) -> Value:
+    turned = x.turned and 1 not in axes and len(x.shape) > 1
+    if keep:
+        return Value(name, shape, turned)
+    left = tuple(n for k, n in enumerate(shape, start=1) if k not in axes)
+    return Value(name, left, turned)
+
+
+def _product(call: Call, arguments: list[Any]) -> Value:
+    """A tensor times a matrix."""
+    call.config.check_known()
+    x = call.only(arguments[:1])
+    if len(arguments) != 2 or isinstance(arguments[1], Value):
+        raise ModelError(call.label, "multiplies two computed tensors (attention?): not supported")
+    matrix = finite(call.label, "its argument", arguments[1])
+    if matrix.ndim != 2 or x.shape[-1:] != matrix.shape[:1]:
+        raise ModelError(call.label, f"multiplies {shown_shape(x.shape)} by {list(matrix.shape)}")
+    y = call.add("MatMul", call.straight(x).name if x.flat else x.name, matrix)
+    return Value(y, (*x.shape[:-1], matrix.shape[1]), x.turned)
+
+
+def _normalize(call: Call, arguments: list[Any]) -> Value:
+    call.config.check_known("axis order epsilon")
+    call.config.refuse("order", 2, instead="only lengths, of order 2, are")
+    call.config.refuse("epsilon", 1e-12, instead="leave it at its default")
+    return unit_vectors(call, replace(call.only(arguments), mask=""))
+
+
+_FUNCTIONS = (
+    *("Relu", "Relu6", "Sigmoid", "SparseSigmoid", "Softplus", "Softsign", "SoftShrink"),
+    *("SparsePlus", "Silu", "Squareplus", "LogSigmoid", "LeakyRelu", "Elu", "Selu", "Gelu"),
+    *("Celu", "TanhShrink", "HardTanh", "HardShrink", "Softmax", "LogSoftmax", "Tanh"),
+)
+"""Operations that are activations, too."""
+
+OPERATIONS: Mapping[str, Handler] = {
+    "Add": _pair("Add"),
+    "Subtract": _pair("Sub"),
+    "Multiply": _pair("Mul"),
+    "Divide": _pair("Div"),
+    "TrueDivide": _pair("Div"),
+    "Power": _pair("Pow"),
+    "Maximum": _pair("Max"),
+    "Minimum": _pair("Min"),
+    "Greater": _pair("Greater"),
+    "GreaterEqual": _pair("GreaterOrEqual"),
+    "Less": _pair("Less"),
+    "LessEqual": _pair("LessOrEqual"),
+    "Equal": _pair("Equal"),
+    "NotEqual": _pair("Equal", negated=True),
+    "LogicalAnd": _pair("And"),
+    "LogicalOr": _pair("Or"),
+    "LogicalXor": _pair("Xor"),
+    "LogicalNot": _one("Not"),
+    "Absolute": _one("Abs"),
+    "Abs": _one("Abs"),
+    "Negative": _one("Neg"),
+    "Reciprocal": _one("Reciprocal"),
+    "Sign": _one("Sign"),
+    "Sqrt": _one("Sqrt"),
+    "Rsqrt": _one("Sqrt", "Reciprocal"),
+    "Exp": _one("Exp"),
+    "Expm1": _with("Sub", 1.0, before="Exp"),
+    "Exp2": _with("Pow", 2.0, first=True),
+    "Log": _one("Log"),
+    "Log1p": _logarithm_of_more,
+    "Log2": _with("Mul", 1.0 / np.log(2.0), before="Log"),
+    "Log10": _with("Mul", 1.0 / np.log(10.0), before="Log"),
+    "Sin": _one("Sin"),
+    "Cos": _one("Cos"),
+    "Erf": _one("Erf"),
+    "Square": _square,
+    "Copy": _one(),
+    "StopGradient": _one(),
+    "Where": _where,
+    "Clip": _clip,
+    "Cast": _cast,
+    "Mean": _reduced("ReduceMean"),
+    "Sum": _reduced("ReduceSum"),
+    "Max": _reduced("ReduceMax"),
+    "Min": _reduced("ReduceMin"),
+    "Amax": _reduced("ReduceMax"),
+    "Amin": _reduced("ReduceMin"),
+    "Logsumexp": _reduced("ReduceLogSumExp"),
+    "Any": _reduced("ReduceMax", of_truth=True),
+    "All": _reduced("ReduceMin", of_truth=True),
+    "Var": _spread(root=False),
+    "Std": _spread(root=True),
+    "Matmul": _product,
+    "Dot": _product,
+    "Normalize": _normalize,
+    "HardSigmoid": _hard,
+    "HardSilu": _hard,
+    **dict.fromkeys(_FUNCTIONS, _function),
 }
+"""What computes numbers, by the class of the operation."""

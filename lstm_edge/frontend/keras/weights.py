@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras.config import LayerConfig
+from lstm_edge.frontend.keras.config import LayerConfig, snake_case
 from lstm_edge.frontend.keras.hdf5 import Hdf5
 
 Doubles = npt.NDArray[np.float64]
@@ -47,8 +47,11 @@ class Weights(ModelWeights, Protocol):
     def child(self, part: str) -> Weights:
         """Those of a part: "cell", "layer", "forward_layer", "backward_layer"."""
 
-    def take(self, *names: str) -> list[Doubles]:
-        """Arrays by name: "kernel", "bias" ...; all that Keras made, in its order."""
+    def take(self, *names: str, unread: str = "") -> list[Doubles]:
+        """Arrays by name: "kernel", "bias" ...; all that Keras made, in its order.
+
+        unread: one behind them that says nothing.
+        """
 
     def of_cells(self, cells: Sequence[LayerConfig]) -> list[Weights]:
         """Those of each cell of StackedRNNCells."""
@@ -76,11 +79,11 @@ class Tree:
     def _group(self, path: str) -> Any:
         return None if self.group is None else self.file.group(self.group, path)
 
-    def take(self, *names: str) -> list[Doubles]:
+    def take(self, *names: str, unread: str = "") -> list[Doubles]:
         """Variables in the order in which Keras made them."""
         variables = self._group("vars")
         count = 0 if variables is None else len(self.file.names(variables))
-        if count != len(names):
+        if count != len(names) + bool(unread):
             raise ModelError(
                 self.label,
                 f"has {count} arrays in the file, expected {len(names)} ({', '.join(names)}); "
@@ -110,9 +113,9 @@ class Tree:
         names = [] if parent is None else self.file.names(parent)
         trees, seen = [], Counter[str]()
         for layer in layers:
-            base = _snake_case(layer.kind)
+            base = snake_case(layer.kind)
             numbered = _numbered(base, names)
-            if len(numbered) > sum(_snake_case(other.kind) == base for other in layers):
+            if len(numbered) > sum(snake_case(other.kind) == base for other in layers):
                 raise ModelError(
                     layer.label, f"is one of fewer layers than the file has weights {numbered}"
                 )
@@ -160,15 +163,21 @@ class Listed:
         """All arrays of a layer are in one list, in the order of its parts."""
         return self
 
-    def take(self, *names: str) -> list[Doubles]:
+    def take(self, *names: str, unread: str = "") -> list[Doubles]:
         """The next array of each name."""
-        return [self._next(name) for name in names]
+        found = [
+            self.file.array(self.group, self._next(name), f"{self.label}: {name}") for name in names
+        ]
+        if unread:
+            self._next(unread)
+        return found
 
-    def _next(self, name: str) -> Doubles:
+    def _next(self, name: str) -> str:
+        """The path of the next array of this name, which is taken then."""
         for path in self.left:
             if path.rsplit("/", 1)[-1].split(":")[0] == name:
                 self.left.remove(path)
-                return self.file.array(self.group, path, f"{self.label}: {name}")
+                return path
         raise ModelError(
             self.label, f"has no {name} in the file; was the model saved before it was built?"
         )
@@ -211,9 +220,3 @@ def _numbered(base: str, names: Sequence[str]) -> list[str]:
     """lstm, lstm_1, lstm_2 ... of all `names`, by their numbers."""
     found = [name for name in names if re.fullmatch(rf"{re.escape(base)}(_\d{{1,9}})?", name)]
     return sorted(found, key=lambda name: int(name[len(base) + 1 :] or 0))
-
-
-def _snake_case(name: str) -> str:
-    """The name of a class as Keras writes it into paths: LeakyReLU -> leaky_re_lu."""
-    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()

@@ -1,7 +1,7 @@
 """A model while a front end builds it: nodes and tensors get their final names at the end.
 
-What no output needs is dropped, so a front end may add nodes freely: a dense layer whose bias
-comes two ONNX nodes later is simply made again.
+What no output needs is dropped by `finish.py`, so a front end may add nodes freely: a dense layer
+whose bias comes two ONNX nodes later is simply made again.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from lstm_edge.layers.over_time import REDUCTIONS, mean, running
 from lstm_edge.layers.window import is_copy, kept
 
 Doubles = npt.NDArray[np.float64]
+Names = tuple[str, ...]
 
 
 @dataclass
@@ -47,13 +48,31 @@ class Draft:
     features: dict[str, int | None] = field(default_factory=dict)
     likeness: dict[str, str] = field(default_factory=dict)
     folded: list[Folded] = field(default_factory=list)
+    _makers: dict[str, Node[Work]] = field(default_factory=dict, init=False)
+    _sources: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+    _movers: dict[tuple[Work, tuple[str, ...]], Node[Work]] = field(
+        default_factory=dict, init=False
+    )
+    _indexed: int = field(default=0, init=False)
+
+    def _index(self) -> None:
+        """Take in the nodes that came since the last time."""
+        for node in self.nodes[self._indexed :]:
+            self._makers.update(dict.fromkeys(node.makes, node))
+            data = {read for key, read in node.inputs.items() if key != "length"}
+            sources = {s for t in data for s in self._sources.get(t, (t,))}
+            self._sources.update(dict.fromkeys(node.makes, frozenset(sources)))
+            if isinstance(node.op, Step | Concat | Slice):
+                self._movers.setdefault((node.op, node.reads), node)
+        self._indexed = len(self.nodes)
 
     def tensor(self, root: str | None, features: int | None, like: str = "") -> str:
         """A new tensor; `features` None: as many as tensor `like`."""
         name = f"{len(self.roots)}"
         self.roots[name] = root
         self.features[name] = features
-        self.likeness[name] = like
+        unknown = like and self.features[like] is None
+        self.likeness[name] = self.likeness[like] or like if unknown else like
         return name
 
     def input(self, features: int | None) -> str:
@@ -74,11 +93,16 @@ class Draft:
         reverse: bool | None = False,
         more: Mapping[str, str] | None = None,
         window: Window | None = None,
+        units: Mapping[str, int] | None = None,
     ) -> dict[str, str]:
-        """Append a layer of the input x, and `more`; its result tensors by the cell's names."""
-        outputs = {result: self.tensor(self.roots[x], features, like=x) for result in cell.results}
+        """Append a layer of the input x, and `more`; its result tensors by the cell's names.
+
+        units: sizes of results that are not `features`.
+        """
+        sizes = dict.fromkeys(cell.results, features) | dict(units or {})
+        outputs = {result: self.tensor(self.roots[x], sizes[result], like=x) for result in sizes}
         inputs = {"x": x, **(more or {})}
-        layer = Layer(cell, params, initial or {}, reverse, window)
+        layer = Layer(cell, params, initial or {}, reverse, window, units or {})
         self.nodes.append(Node(kind, layer, inputs, outputs, source))
         return outputs
 
@@ -161,21 +185,21 @@ class Draft:
         self,
         name: str,
         op: Step | Concat | Slice,
-        reads: tuple[str, ...],
+        reads: Names,
         root: str | None,
         features: int | None,
         source: str,
     ) -> str:
         """The result of a node that moves numbers, which is made where there is none."""
-        for node in self.nodes:
-            if node.op == op and node.reads == reads:
-                return node.outputs["y"]
+        self._index()
+        if (op, reads) in self._movers:
+            return self._movers[op, reads].outputs["y"]
         output = self.tensor(root, features, like=reads[0])
         inputs = numbered(reads) if isinstance(op, Concat) else {"x": reads[0]}
         self.nodes.append(Node(name, op, inputs, {"y": output}, source))
         return output
 
-    def parts(self, tensor: str) -> tuple[str, ...]:
+    def parts(self, tensor: str) -> Names:
         """What `tensor` joins, itself where that is nothing."""
         node = self.producer(tensor)
         if node is not None and is_a(node, Concat):
@@ -191,21 +215,15 @@ class Draft:
         node = self.producer(tensor)
         return node if node is not None and is_a(node, Step) else None
 
-    def sources(self, tensor: str) -> set[str]:
+    def sources(self, tensor: str) -> frozenset[str]:
         """Inputs that `tensor` is computed from, those that count steps left out."""
-        found, waiting = set(), [tensor]
-        for name in waiting:
-            node = self.producer(name)
-            if node is None:
-                found.add(name)
-            else:
-                counts = node.inputs.get("length")
-                waiting.extend(t for t in node.reads if t not in (*waiting, counts))
-        return found
+        self._index()
+        return self._sources.get(tensor, frozenset((tensor,)))
 
     def producer(self, tensor: str) -> Node[Work] | None:
         """The node that computes `tensor`, None for an input."""
-        return next((n for n in reversed(self.nodes) if tensor in n.makes), None)
+        self._index()
+        return self._makers.get(tensor)
 
     def size(self, tensor: str) -> int | None:
         """Features of a tensor, None while an input's are unknown."""

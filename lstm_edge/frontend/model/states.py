@@ -114,6 +114,30 @@ def given_places(
     return root, [tuple(found[d * each : (d + 1) * each]) for d in range(count)]
 
 
+def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Places]:
+    """The input behind an initial state, and the place in it of each number of the view, of one
+    batch row.
+    """
+    atoms = [atom for axis in view.axes for atom in walk.pieces(axis)]
+    kept = [atom for atom in atoms if not atom.open and walk.roles.get(atom) != "batch"]
+    for atom in atoms:
+        role = "batch" if atom not in kept else "feature" if atom == kept[-1] else "layer"
+        known = walk.roles.setdefault(atom, role)
+        if known != role and {known, role} != {"feature", "layer"}:
+            raise ModelError(
+                label, f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
+            )
+    root, fixed = _root(walk, view.tensor)
+    if walk.draft.producer(root) is not None or view.pending:
+        raise ModelError(
+            label,
+            f"its state {name} starts from numbers that the model computes; only constants, or an "
+            "input of its own, are supported yet",
+        )
+    source = next(v for v in walk.values.values() if isinstance(v, View) and v.tensor == root)
+    return root, tuple(_places(walk, source.axes, fixed, tuple(kept)))
+
+
 def _root(walk: Walk, tensor: str) -> tuple[str, dict[Atom, tuple[Atom | None, int]]]:
     """The input that a tensor is part of, and the parts: its atom -> the atom kept of it, begin."""
     fixed: dict[Atom, tuple[Atom | None, int]] = {}

@@ -16,8 +16,9 @@ from onnx import NodeProto, TensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
-from lstm_edge.frontend.graph.node import attributes_of, label_of
+from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.graph.sketch import needed
+from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
@@ -35,8 +36,10 @@ from lstm_edge.frontend.model.states import (
     state_output,
 )
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import OnnxFile, tensor_value
+from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.step.repetition import Repetition
 from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
 
 LONGEST_AXIS = 2**24
@@ -53,6 +56,7 @@ class Graph:
     outputs: tuple[str, ...]
     sha256: str
     warnings: tuple[str, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
 
 
 def graph_of(file: OnnxFile) -> Graph:
@@ -73,6 +77,7 @@ def graph_of(file: OnnxFile) -> Graph:
         outputs=tuple(o.name for o in graph.output),
         sha256=file.sha256,
         warnings=file.warnings,
+        repetitions=file.repetitions,
     )
 
 
@@ -94,6 +99,7 @@ def visit(
     """
     _bind_inputs(graph, walk, sizes, stand_ins)
     walk.values.update(graph.constants)
+    walk.repetitions = graph.repetitions
     for node in graph.nodes:
         _visit_node(walk, node)
     return _model(graph, walk)
@@ -168,7 +174,7 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
     elif plain and (shape_only or len(known) == len(present)):
         arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
         results = list(fold(label, proto, arrays))  # type: ignore[arg-type]
-    elif len(known) == len(present):
+    elif len(known) == len(present) and not _captures_data(walk, proto):
         raise unsupported(label, proto.op_type, proto.domain)
     else:
         node = OnnxNode(
@@ -186,6 +192,11 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
         else [name for name in proto.output if name]
     )
     walk.values.update(pair for pair in zip(names, results, strict=False) if pair[0])
+
+
+def _captures_data(walk: Walk, proto: NodeProto) -> bool:
+    """True for a node with a body that reads data from outside."""
+    return any(isinstance(walk.values.get(name), View) for name in captured(proto))
 
 
 def _input(walk: Walk, label: str, name: str) -> Value | None:
@@ -263,11 +274,8 @@ def _states(
 
 def _read(walk: Walk, outputs: set[str]) -> set[str]:
     """Tensors that the outputs are computed from, directly or not."""
-    read = outputs | {given.result for given in walk.given_states}
-    for node in reversed(walk.draft.nodes):
-        if read.intersection(node.makes):
-            read.update(node.reads)
-    return read
+    wanted = outputs | {given.result for given in walk.given_states}
+    return needed_nodes(walk.draft.nodes, wanted)[1]
 
 
 def _check_state_only(name: str, view: View, read: set[str]) -> None:

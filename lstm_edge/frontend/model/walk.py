@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, atom_axis, size_of
 from lstm_edge.frontend.model.draft import Draft
-from lstm_edge.frontend.onnx.file import check_finite
+from lstm_edge.frontend.step.repetition import Repetition
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -155,6 +156,7 @@ class Walk:
     operator tells; told: names of atoms -> roles that an earlier visit found out. kinds: inputs of
     integers -> their type in the file; real: those of which the integers are data. alike_sizes:
     pairs of (input, axis) of one size, whatever the file calls it, that an earlier visit found.
+    repetitions: the steps of nodes `Repeat`.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -173,6 +175,7 @@ class Walk:
     limits: dict[str, int] = field(default_factory=dict)
     columns: dict[str, Axis] = field(default_factory=dict)
     settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
+    repetitions: tuple[Repetition, ...] = ()
     guessed: set[Atom] = field(default_factory=set)
     kinds: dict[str, type[Any]] = field(default_factory=dict)
     real: set[str] = field(default_factory=set)

@@ -40,12 +40,16 @@ def text_of(label: str, array: Array) -> str:
     return str(array.reshape(-1)[0])
 
 
-def weights_of(name: str, array: Array, rank: int) -> npt.NDArray[np.float64]:
-    """Finite numbers of the expected rank, in float64; refuses others by the array's name."""
+def weights_of(name: str, array: Array, rank: int | None) -> npt.NDArray[np.float64]:
+    """Finite numbers of the expected rank, None for any, in float64; refuses others by the array's
+    name.
+    """
     label = f"array {name!r}"
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         raise ModelError(label, f"is of type {array.dtype}, expected float32")
-    if array.ndim != rank or array.size == 0:
+    if rank is None and (array.ndim == 0 or array.size == 0):
+        raise ModelError(label, f"has shape {list(array.shape)}, expected one axis or more")
+    if rank is not None and (array.ndim != rank or array.size == 0):
         raise ModelError(label, f"has shape {list(array.shape)}, expected {rank} axes")
     with np.errstate(over="ignore"):
         single = array.astype(np.float32)

@@ -27,10 +27,11 @@ is given. Strings in the same file say otherwise, as in
                             "final": on its final states, h_n[-1] or cat(h_n[-2], h_n[-1])
     lstm_edge.activations   one word for each Linear, in order, after which it runs: "relu,softmax"
                             of relu, tanh, sigmoid, softmax, log_softmax, none
-    lstm_edge.cell          a cell by its name in `cells.BY_NAME`: "fast_grnn". Its arrays, one
-                            prefix for each layer, are named like the parameters of its equations:
-                            <prefix>.W_g [H, I], <prefix>.R_g [H, H], <prefix>.b_g [H] (zero if not
-                            there), and <prefix>.<name> [H] for any other vector
+    lstm_edge.cell          a cell by its name in `cells.BY_NAME`, with options of its function:
+                            "fast_grnn", "ltc(unfolds=3)". Its arrays, one prefix for each layer,
+                            are named like the parameters of its equations: <prefix>.W_g [H, I],
+                            <prefix>.R_g [H, H], <prefix>.b_g [H] (zero if not there), and
+                            <prefix>.<name> for any other vector, in one axis or row by row
     lstm_edge.nonlinearity  of nn.RNN: "tanh" (default) or "relu"
     lstm_edge.input         "real" or "ids": whether the first array is a Linear or an Embedding,
                             where its sizes fit both
@@ -48,15 +49,17 @@ from pathlib import Path
 import numpy as np
 
 from lstm_edge.cells import BY_NAME
+from lstm_edge.cells.named import Builders, digest, name_and_options
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.model.finish import finish
 from lstm_edge.frontend.model.layout import Array
 from lstm_edge.frontend.npz.file import read_npz, text_of
+from lstm_edge.frontend.npz.own import own_layer
 from lstm_edge.frontend.npz.parts import Part, is_embedding, layers_of, ordered, parts_of
-from lstm_edge.frontend.npz.recurrent import kind_of, own_layer, recurrent_layer
+from lstm_edge.frontend.npz.recurrent import kind_of, recurrent_layer
 from lstm_edge.ir.expr import Cell
-from lstm_edge.ir.model import Model, Port
+from lstm_edge.ir.model import Layer, Model, Port, is_a
 from lstm_edge.layers.activation import (
     ELEMENTWISE,
     activation,
@@ -72,46 +75,67 @@ _CHOICES = {
     "lstm_edge.input": ("real", "ids"),
 }
 _CELL = "lstm_edge.cell"
+_LABEL = f"array {_CELL!r}"
 _SCHEMA = (*_CHOICES, _CELL, "lstm_edge.activations", "lstm_edge.order")
 
 
-def load_npz(path: Path, steps: int | None) -> Model:
-    """Read a state_dict; see the module for its names. The model has no name yet."""
+def load_npz(path: Path, steps: int | None, own: Builders | None = None) -> Model:
+    """Read a state_dict; see the module for its names. own: cells beside those of `cells.BY_NAME`.
+    The model has no name yet.
+    """
+    builders = {**BY_NAME, **(own or {})}
+    name = ""
     arrays, sha256 = read_npz(path)
     words = {key: text_of(f"array {key!r}", arrays.pop(key)) for key in _SCHEMA if key in arrays}
     _check_schema(arrays)
     for key, known in _CHOICES.items():
         if words.get(key, known[0]) not in known:
             raise ModelError(f"array {key!r}", f"is {words[key]!r}, expected {' or '.join(known)}")
-    own = _own_parameters(words.get(_CELL))
-    layers = layers_of(ordered(parts_of(arrays, own), words.get("lstm_edge.order")))
+    if _CELL in words:
+        name, _ = name_and_options(_LABEL, words[_CELL], builders)
+    parts = parts_of(arrays, named=_CELL in words)
+    layers = layers_of(ordered(parts, words.get("lstm_edge.order")))
     if not any(parts[0].layer is not None for parts in layers):
         raise ModelError(
             path.name,
             "holds no LSTM, GRU or RNN: no array is named like weight_ih_l0; save a state_dict",
         )
+    if _CELL in words and all(part[0].is_torch for part in layers):
+        raise ModelError(
+            _LABEL,
+            f"is {words[_CELL]!r}, but all arrays are of layers of PyTorch; name those of the "
+            "cell like the parameters of its equations, behind a prefix and a dot",
+        )
     draft = Draft()
     x = draft.input(None)
     looked_up = is_embedding(layers, words.get("lstm_edge.input"))
-    tensor, features = _chain(draft, layers, x, words, looked_up)
-    first = _first_matrix(layers[0][0])
+    tensor, features = _chain(draft, layers, x, words, looked_up, builders)
     length = -1 if steps is None else steps
     sequence = ("batch", "time", "feature")
     if looked_up:
         draft.features[x] = 1
-        port_x = Port("tokens", x, ("batch", "time"), (1, length), limit=len(first))
+        rows = len(layers[0][0].arrays["weight"])
+        port_x = Port("tokens", x, ("batch", "time"), (1, length), limit=rows)
     else:
-        draft.features[x] = first.shape[1]
-        port_x = Port("x", x, sequence, (1, length, first.shape[1]))
+        size = draft.features[x] or _first_matrix(layers[0][0]).shape[1]
+        draft.features[x] = size
+        port_x = Port("x", x, sequence, (1, length, size))
     port_y = Port("y", tensor, sequence, (1, length, features))
     if draft.roots[tensor] is None:
         port_y = Port("y", tensor, ("batch", "feature"), (1, features))
     warnings = _guesses(words, layers)
+    if name not in BY_NAME and name:
+        sha256 = digest(sha256, (node.op.cell for node in draft.nodes if is_a(node, Layer)))
     return finish(draft, [port_x], [port_y], frozenset((x,)), steps, sha256, warnings)
 
 
 def _chain(
-    draft: Draft, layers: list[list[Part]], x: str, words: dict[str, str], looked_up: bool
+    draft: Draft,
+    layers: list[list[Part]],
+    x: str,
+    words: dict[str, str],
+    looked_up: bool,
+    builders: Builders,
 ) -> tuple[str, int]:
     """Append all layers, each to the one before; returns the result and its features.
 
@@ -129,7 +153,7 @@ def _chain(
         if parts[0].layer is None:
             tensor, features = _linear(draft, parts[0], tensor, features, functions.pop(0))
             continue
-        tensor, ends, features = _recurrent(draft, parts, tensor, features, words)
+        tensor, ends, features = _recurrent(draft, parts, tensor, features, words, builders)
         if k == last and head == "last":
             tensor = draft.last_step(tensor, "lstm_edge.head")
         elif k == last and head == "final":
@@ -139,31 +163,24 @@ def _chain(
 
 
 def _recurrent(
-    draft: Draft, parts: list[Part], x: str, features: int | None, words: dict[str, str]
+    draft: Draft,
+    parts: list[Part],
+    x: str,
+    features: int | None,
+    words: dict[str, str],
+    builders: Builders,
 ) -> tuple[str, list[str], int]:
-    if _CELL in words:
-        matrix = next(what for what in parts[0].arrays if what.startswith("W_"))
-        _check_features(parts[0], matrix, features)
-        return own_layer(draft, parts[0], words[_CELL], x)
+    if _CELL in words and not parts[0].is_torch:
+        return own_layer(draft, parts[0], _LABEL, words[_CELL], builders, x)
     for part in parts:
         part.require("weight_ih", "weight_hh")
         _check_features(part, "weight_ih", features)
     return recurrent_layer(draft, parts, x, words.get("lstm_edge.nonlinearity", "tanh"))
 
 
-def _own_parameters(name: str | None) -> tuple[str, ...]:
-    """The parameters of the cell that a file names."""
-    if name is None:
-        return ()
-    if name not in BY_NAME:
-        known = ", ".join(BY_NAME)
-        raise ModelError(f"array {_CELL!r}", f"is {name!r}, expected one of {known}")
-    return BY_NAME[name]().parameters
-
-
 def _first_matrix(part: Part) -> Array:
     """The matrix of the first layer that meets the input: it has as many columns as features."""
-    found = (a for what, a in part.arrays.items() if what.startswith(("weight", "W_")))
+    found = (a for what, a in part.arrays.items() if what.startswith("weight"))
     matrix = next(found, None)
     if matrix is None:
         raise ModelError(part.label, "has no matrix of weights beside it")

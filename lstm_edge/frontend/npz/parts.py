@@ -37,6 +37,11 @@ class Part:
         """How messages name the part."""
         return next(iter(self.names.values()))
 
+    @property
+    def is_torch(self) -> bool:
+        """Whether it is a layer of PyTorch, and none of a cell that the file names."""
+        return any(what in self.arrays for what in ("weight", "bias", "weight_ih", "weight_hh"))
+
     def same_layer(self, other: Part) -> bool:
         """Whether both are directions of one layer."""
         return (self.prefix, self.layer) == (other.prefix, other.layer)
@@ -50,25 +55,38 @@ class Part:
                 )
 
 
-def parts_of(arrays: dict[str, Array], own: tuple[str, ...] = ()) -> list[Part]:
-    """Group the arrays into layers, in the order of the file. own: the parameters of a cell that
-    the file names.
+def parts_of(arrays: dict[str, Array], named: bool = False) -> list[Part]:
+    """Group the arrays into layers, in the order of the file. named: whether the file names a cell;
+    then arrays of PyTorch's names are none of its parameters, and all others are.
     """
+    own = _prefixes_of_cells(arrays) if named else frozenset[str]()
     _check_all_used(arrays, own)
     parts: dict[tuple[str, int | None, bool], Part] = {}
     for name, array in arrays.items():
         prefix, layer, reverse, what = _parse_name(name, own)
         part = parts.setdefault((prefix, layer, reverse), Part(prefix, layer, reverse, {}, {}))
-        is_matrix = what.startswith(("weight", "W_", "R_"))
-        part.arrays[what] = weights_of(name, array, 2 if is_matrix else 1)
+        rank = 2 if what.startswith("weight") else 1
+        part.arrays[what] = weights_of(name, array, None if prefix in own else rank)
         part.names[what] = f"array {name!r}"
     return _sorted_layers(list(parts.values()))
 
 
-def _parse_name(name: str, own: tuple[str, ...]) -> tuple[str, int | None, bool, str]:
-    """(prefix, recurrent layer or None, reverse, what) of an array's name."""
+def _prefixes_of_cells(arrays: dict[str, Array]) -> frozenset[str]:
+    """Prefixes of which some name is none of PyTorch's."""
+    found = (
+        name.rpartition(".")[0]
+        for name in arrays
+        if not (_RECURRENT.match(name) or _LINEAR.match(name))
+    )
+    return frozenset(found)
+
+
+def _parse_name(name: str, own: frozenset[str]) -> tuple[str, int | None, bool, str]:
+    """(prefix, recurrent layer or None, reverse, what) of an array's name. own: prefixes of cells
+    that the file names.
+    """
     prefix, _, what = name.rpartition(".")
-    if what in own:
+    if prefix in own:
         return prefix, 0, False, what
     match = _RECURRENT.match(name)
     if match:
@@ -84,11 +102,11 @@ def _parse_name(name: str, own: tuple[str, ...]) -> tuple[str, int | None, bool,
     )
 
 
-def _check_all_used(arrays: dict[str, Array], own: tuple[str, ...]) -> None:
+def _check_all_used(arrays: dict[str, Array], own: frozenset[str]) -> None:
     """Refuse normalizations, by the array that tells: a state_dict does not say where they are."""
     for name in arrays:
         prefix, _, what = name.rpartition(".")
-        if what in _STATISTICS and what not in own:
+        if what in _STATISTICS:
             raise ModelError(
                 f"array {name!r}",
                 f"belongs to a BatchNorm, {prefix!r}, which changes what the network computes; a "
@@ -96,7 +114,7 @@ def _check_all_used(arrays: dict[str, Array], own: tuple[str, ...]) -> None:
             )
     for name, array in arrays.items():
         match = _LINEAR.match(name)
-        if match and match["what"] == "weight" and array.ndim == 1 and "weight" not in own:
+        if match and match["what"] == "weight" and array.ndim == 1 and match["prefix"] not in own:
             raise ModelError(
                 f"array {name!r}",
                 f"is a vector of {array.size} numbers, not the matrix of a Linear: of a LayerNorm, "
@@ -143,7 +161,8 @@ def is_embedding(layers: list[list[Part]], said: str | None) -> bool:
     first = layers[0][0]
     following = layers[1][0].arrays if len(layers) > 1 else {}
     table = first.arrays.get("weight")
-    matrix = following.get("weight_ih", following.get("weight"))
+    of_cell = next((a for what, a in following.items() if what.startswith("W_")), None)
+    matrix = following.get("weight_ih", following.get("weight", of_cell))
     takes = 0 if matrix is None else matrix.shape[1]
     rows, units = (0, 0) if table is None or "bias" in first.arrays else table.shape
     fits = units == takes > 0

@@ -1,4 +1,4 @@
-"""Layers of nn.LSTM, nn.GRU and nn.RNN from the arrays of a state_dict; cells by name."""
+"""Layers of nn.LSTM, nn.GRU and nn.RNN from the arrays of a state_dict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lstm_edge.frontend.model.layout import (
 )
 from lstm_edge.frontend.npz.parts import Part
 from lstm_edge.functions import relu
-from lstm_edge.ir.expr import Cell, tanh, walk
+from lstm_edge.ir.expr import Cell, tanh
 from lstm_edge.ir.model import Floats
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -115,26 +115,3 @@ def _biases(part: Part, rows: int) -> tuple[Array, Array]:
             raise ModelError(part.names[what], f"has {len(bias)} entries, expected {rows}")
     zeros = np.zeros(rows)
     return part.arrays.get("bias_ih", zeros), part.arrays.get("bias_hh", zeros)
-
-
-def own_layer(draft: Draft, part: Part, name: str, x: str) -> tuple[str, list[str], int]:
-    """Append a layer of the cell `cells.BY_NAME[name]`; returns as `recurrent_layer` does.
-
-    Its arrays are named like the parameters of the equations; a bias that is not there is zero.
-    """
-    cell = cells.BY_NAME[name]()
-    biases = {e.name for e in walk(*cell.results.values()) if e.kind == "affine"}
-    part.require(*(p for p in cell.parameters if p not in biases))
-    units = len(next(a for what, a in part.arrays.items() if what.startswith("R_")))
-    features = next(a.shape[1] for what, a in part.arrays.items() if what.startswith("W_"))
-    params: dict[str, Floats] = {}
-    for what in cell.parameters:
-        shape = {"W": (units, features), "R": (units, units)}.get(what.partition("_")[0], (units,))
-        array = part.arrays.get(what, np.zeros(shape))
-        if array.shape != shape:
-            raise ModelError(
-                part.names[what], f"is {list(array.shape)}, expected {list(shape)} of a {name}"
-            )
-        params[what] = np.ascontiguousarray(array, np.float32)
-    made = draft.layer(name, cell, x, units, params, part.label)["h"]
-    return made, [draft.last_step(made, part.label)], units

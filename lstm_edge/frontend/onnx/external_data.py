@@ -6,18 +6,14 @@ A location is untrusted: it must lead to a regular file inside the model's own f
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from lstm_edge.errors import ModelError
-
-LARGEST_TENSOR = 2**31
-"""Bytes of one tensor; a microcontroller holds a few megabytes."""
+from lstm_edge.frontend.graph.tensor import LARGEST_TENSOR, byte_size
 
 
 @dataclass
@@ -104,23 +100,6 @@ def _external_bytes(tensor: TensorProto, files: ExternalFiles) -> bytes:
             f"{len(content)}; copy the model and its data file together again",
         )
     return content[offset : offset + length]
-
-
-def byte_size(tensor: TensorProto) -> int:
-    """Bytes that shape and type of a tensor ask for; refuses negative and absurd dimensions."""
-    label = f"initializer {tensor.name!r}"
-    try:
-        itemsize = int(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(label, f"unknown data type {tensor.data_type}") from error
-    if any(d < 0 for d in tensor.dims):
-        raise ModelError(label, f"negative dimension in shape {list(tensor.dims)}")
-    count = math.prod(int(d) for d in tensor.dims)
-    packed = tensor.data_type in (TensorProto.INT4, TensorProto.UINT4)
-    size = (count + 1) // 2 if packed else count * itemsize
-    if size > LARGEST_TENSOR:
-        raise ModelError(label, f"shape {list(tensor.dims)} is too large for a microcontroller")
-    return size
 
 
 def _number(label: str, key: str, text: str) -> int:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
+from onnx import GraphProto, ModelProto
 
 from lstm_edge.errors import ModelError, first_line
-from lstm_edge.frontend.onnx.external_data import ExternalFiles, byte_size, embed
+from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
+from lstm_edge.frontend.step.repetition import Repetition
 
 OLDEST_OPSET = 7
 """Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
@@ -24,35 +23,18 @@ OLDEST_OPSET = 7
 LARGEST_FILE = 2**31 - 1
 """Bytes that protobuf can read; far more than any microcontroller holds."""
 
-_RAW_TYPES = frozenset(
-    (
-        TensorProto.FLOAT,
-        TensorProto.DOUBLE,
-        TensorProto.FLOAT16,
-        TensorProto.BFLOAT16,
-        TensorProto.INT64,
-        TensorProto.INT32,
-        TensorProto.INT16,
-        TensorProto.INT8,
-        TensorProto.UINT64,
-        TensorProto.UINT32,
-        TensorProto.UINT16,
-        TensorProto.UINT8,
-        TensorProto.INT4,
-        TensorProto.UINT4,
-        TensorProto.BOOL,
-    )
-)
-"""Types of constants that can be read."""
-
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A graph that passed onnx's checker, its nodes in their newest form; a digest of all files."""
+    """A graph that passed onnx's checker, its nodes in their newest form; a digest of all files.
+
+    repetitions: steps that nodes `Repeat` do, which rewrites put in.
+    """
 
     graph: GraphProto
     sha256: str
     warnings: tuple[str, ...] = ()
+    repetitions: tuple[Repetition, ...] = ()
 
 
 def read_onnx(path: Path) -> OnnxFile:
@@ -138,33 +120,3 @@ def _check_sparse(graph: GraphProto) -> None:
         raise ModelError(
             f"initializer {sparse.values.name!r}", "sparse weights are not supported; store dense"
         )
-
-
-def tensor_value(tensor: TensorProto) -> npt.NDArray[np.generic]:
-    """The array of a tensor; refuses shapes that its data contradict and numbers that are none.
-
-    Raises ModelError by the initializer's name.
-    """
-    label = f"initializer {tensor.name!r}"
-    if tensor.data_type not in _RAW_TYPES:
-        kinds = {v: k for k, v in TensorProto.DataType.items()}
-        kind = kinds.get(tensor.data_type, str(tensor.data_type))
-        raise ModelError(label, f"data of type {kind} are not supported; use float32")
-    size = byte_size(tensor)
-    if tensor.HasField("raw_data") and len(tensor.raw_data) != size:
-        raise ModelError(
-            label, f"has {len(tensor.raw_data)} bytes, but its shape needs {size} bytes"
-        )
-    try:
-        array = numpy_helper.to_array(tensor)
-    except Exception as error:  # numpy and onnx raise what comes
-        raise ModelError(label, f"cannot be read: {first_line(error)}") from error
-    check_finite(label, array)
-    return array
-
-
-def check_finite(label: str, array: npt.NDArray[np.generic]) -> None:
-    """Refuse NaN and infinity in an array of floats, which `label` names."""
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = "NaN" if np.isnan(array).any() else "infinity"
-        raise ModelError(label, f"holds {bad}; was the training stable? Export finite weights")

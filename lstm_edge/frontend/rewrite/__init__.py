@@ -7,7 +7,7 @@ the table of operators.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.onnx.file import OnnxFile
@@ -19,23 +19,33 @@ from lstm_edge.frontend.rewrite.quantized.read import read_quantized
 from lstm_edge.frontend.rewrite.rolled.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_shared_states
+from lstm_edge.frontend.step.lists import lists_of_steps
+from lstm_edge.frontend.step.single import single_steps
+from lstm_edge.frontend.step.unrolled import unrolled
 
 REWRITES: tuple[Callable[[Sketch], None], ...] = (
     read_halves,
     read_quantized,
     unsort_batch,
+    single_steps,
     roll_up,
+    unrolled,
     layer_norm,
     pads,
     joined_inputs,
     refuse_shared_states,
+    lists_of_steps,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
 
 
-def rewrite(file: OnnxFile) -> OnnxFile:
-    """The same network with every known form replaced. Raises ModelError by the node's name."""
+def rewrite(file: OnnxFile, pairs: Mapping[str, str] | None = None) -> OnnxFile:
+    """The same network with every known form replaced. Raises ModelError by the node's name.
+
+    pairs: input -> output that is its next value, of a file of a single step, as the user says.
+    """
     sketch = Sketch.of(file)
+    sketch.pairs = dict(pairs or {})
     for change in REWRITES:
         change(sketch)
     return sketch.file()

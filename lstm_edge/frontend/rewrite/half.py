@@ -15,7 +15,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.sketch import Array, Sketch
-from lstm_edge.frontend.onnx.file import tensor_value
+from lstm_edge.frontend.graph.tensor import tensor_value
 
 HALVES = frozenset((TensorProto.FLOAT16, TensorProto.BFLOAT16))
 FLOATS = HALVES | {TensorProto.FLOAT, TensorProto.DOUBLE}

@@ -12,11 +12,11 @@ from itertools import accumulate
 import numpy as np
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of, slice_bounds
 
 _MOVES = ("Identity", "Unsqueeze", "Squeeze", "Reshape", "Transpose")
 """Operators behind which an input is still an input: torch.stack is Unsqueeze and Concat."""

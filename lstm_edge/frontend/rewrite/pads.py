@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from onnx import NodeProto, helper
 
+from lstm_edge.frontend.graph.bounds import slice_bounds
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.rewrite.rolled.bounds import slice_bounds
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import View, describe
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
 from lstm_edge.frontend.model.operators.pending import by_step, is_of_steps, resolved
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import check_finite
 from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import (

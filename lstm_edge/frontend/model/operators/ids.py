@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import fold
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators.activation import settled
@@ -24,7 +25,6 @@ from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import check_finite
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
 from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import check_finite
 from lstm_edge.layers.dense import dense
 from lstm_edge.layers.normalize import LARGEST_OFFSET
 

@@ -28,6 +28,10 @@ from lstm_edge.frontend.model.operators.ids import run_ids, with_data
 from lstm_edge.frontend.model.operators.side_by_side import run_parts
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
+from lstm_edge.frontend.step import loop as steps
+from lstm_edge.frontend.step.repeated import repeat
+
+OWN_DOMAIN = "lstm_edge"
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,12 @@ OPERATORS: Mapping[str, Operator] = {
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
+    "Loop": _operator(steps.loop, "body"),
+    "Scan": _operator(
+        steps.scan,
+        "body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes "
+        "scan_output_directions",
+    ),
 }
 
 ML: Mapping[str, Operator] = {
@@ -130,9 +140,14 @@ ML: Mapping[str, Operator] = {
 }
 """Operators of the domain ai.onnx.ml, which scikit-learn's pipelines become."""
 
+OWN: Mapping[str, Operator] = {
+    "Step": _operator(steps.step, "after body"),
+    "Repeat": _operator(repeat, "number"),
+    "Stack": _operator(steps.stack, "axis new_axis"),
+}
+"""Operators of the domain `OWN_DOMAIN`, which rewrites write."""
+
 INSTEAD: Mapping[str, str] = {
-    "Loop": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
-    "Scan": "save the weights as npz, or export the layer as an LSTM, GRU or RNN node",
     "If": "export with static shapes, so that no branch is left",
     "QuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
@@ -160,8 +175,8 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
     if integers is not None:
         return integers
-    table = {"": OPERATORS, "ai.onnx": OPERATORS, "ai.onnx.ml": ML}.get(domain, {})
-    operator = table.get(node.op)
+    tables = {"": OPERATORS, "ai.onnx": OPERATORS, "ai.onnx.ml": ML, OWN_DOMAIN: OWN}
+    operator = tables.get(domain, {}).get(node.op)
     if operator is None:
         raise unsupported(node.label, node.op, domain)
     unknown = sorted(set(node.attributes) - operator.attributes)

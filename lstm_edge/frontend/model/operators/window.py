@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import (
     LONGEST_WINDOW,
@@ -19,7 +20,6 @@ from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.linear import fold_pending, foldable
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import check_finite
 from lstm_edge.ir.clock import Clock, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats

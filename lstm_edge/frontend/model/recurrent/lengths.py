@@ -1,4 +1,8 @@
-"""The input sequence_lens of LSTM, GRU and RNN: all steps, a constant number, or an input's."""
+"""The input sequence_lens of LSTM, GRU and RNN: all steps, a constant number, or an input's.
+
+Front ends may also give a mask there, [batch, time, 1], or [time, batch, 1] as X: 1 for each step
+that counts, 0 for those that are skipped, which no file of ONNX can say.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 from lstm_edge import cells
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.recurrent.weights import Sequence
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.expr import Cell
@@ -19,13 +24,18 @@ ANY_LENGTH = 2**31 - 1
 
 @dataclass(frozen=True)
 class Length:
-    """How many steps count: `steps`, or what input tensor `tensor` says; neither: all."""
+    """How many steps count: `steps`, or what input tensor `tensor` says, or those of which tensor
+    `mask` is 1; none of these: all.
+    """
 
     steps: int | None = None
     tensor: str = ""
+    mask: str = ""
 
     def stop(self, cell: Cell) -> Cell:
         """The cell as it runs for this length."""
+        if self.mask:
+            return cells.masked(cell)
         if self.steps is None and not self.tensor:
             return cell
         return cells.until(cell, self.steps)
@@ -33,7 +43,8 @@ class Length:
     @property
     def inputs(self) -> dict[str, str]:
         """What the stopped cell reads besides x."""
-        return {"length": self.tensor} if self.tensor else {}
+        found = {"length": self.tensor, "mask": self.mask}
+        return {name: tensor for name, tensor in found.items() if tensor}
 
 
 def length_of(walk: Walk, node: OnnxNode, x: Sequence) -> Length:
@@ -41,6 +52,8 @@ def length_of(walk: Walk, node: OnnxNode, x: Sequence) -> Length:
     given = node.inputs[4] if len(node.inputs) > 4 else None
     if given is None:
         return Length()
+    if isinstance(given, View) and given.ids is None and len(given.axes) == 3:
+        return Length(mask=_mask(walk, node, x, given))
     if isinstance(given, View):
         return Length(tensor=_from_input(walk, node, x, given))
     lengths = node.integers(4, "input sequence_lens") or []
@@ -60,6 +73,22 @@ def length_of(walk: Walk, node: OnnxNode, x: Sequence) -> Length:
             f"input sequence_lens = {lengths[:8]}, expected 0 to {steps}, the sequence's length",
         )
     return Length(steps=lengths[0])
+
+
+def _mask(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
+    """The tensor of a mask, of one number for each step of X."""
+    view = settled(walk, view, node.label)
+    time = view.axes[1 if node.attributes.get("layout", 0) else 0]
+    walk.assign(node, time, "time")
+    if size_of(time) != size_of(x.time) or walk.draft.size(view.tensor) != 1:
+        raise ModelError(
+            node.label,
+            f"its mask {describe(view.axes)} has not one number for each step of "
+            f"{describe(x.view.axes)}",
+        )
+    if walk.draft.roots[view.tensor] is None:
+        raise ModelError(node.label, "its mask does not differ from step to step; not supported")
+    return view.tensor
 
 
 def _from_input(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:

@@ -17,8 +17,8 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.sketch import Sketch, needed
+from lstm_edge.frontend.rewrite.quantized.grids import Array, Grid, dequantize, make_grid
 from lstm_edge.frontend.rewrite.quantized.values import Factor, Live, Product, Stored, alike
-from lstm_edge.frontend.rewrite.rolled.grids import Array, Grid, dequantize, make_grid
 
 _MOVES = "Transpose Reshape Squeeze Unsqueeze Flatten Gather Slice Split Identity Expand MaxPool"
 MOVES = frozenset(_MOVES.split())

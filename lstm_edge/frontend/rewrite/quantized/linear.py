@@ -10,8 +10,8 @@ from onnx import AttributeProto, NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.rewrite.quantized.flow import Flow, input_of, number_of
+from lstm_edge.frontend.rewrite.quantized.grids import Grid
 from lstm_edge.frontend.rewrite.quantized.values import Live, Stored, storable
-from lstm_edge.frontend.rewrite.rolled.grids import Grid
 
 
 def requantized(

@@ -15,8 +15,8 @@ from onnx import NodeProto, TensorProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.rewrite.quantized.flow import Flow, input_of
+from lstm_edge.frontend.rewrite.quantized.grids import STORED, Array
 from lstm_edge.frontend.rewrite.quantized.values import Factor, Live, Product, Stored
-from lstm_edge.frontend.rewrite.rolled.grids import STORED, Array
 
 
 def _product(flow: Flow, node: NodeProto) -> bool:

@@ -15,11 +15,11 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.quantized.flow import MOVES, Flow, input_of, number_of
+from lstm_edge.frontend.rewrite.quantized.grids import Array, Grid, dequantize, make_grid, quantize
 from lstm_edge.frontend.rewrite.quantized.linear import LINEAR
 from lstm_edge.frontend.rewrite.quantized.products import PRODUCTS
 from lstm_edge.frontend.rewrite.quantized.simple import SIMPLE
 from lstm_edge.frontend.rewrite.quantized.values import Factor, Live, Stored, alike, storable
-from lstm_edge.frontend.rewrite.rolled.grids import Array, Grid, dequantize, make_grid, quantize
 
 Reader = Callable[[Flow, NodeProto], bool]
 """Reads a node; tells whether the node has gone. One that stays may be left unread, and drops."""

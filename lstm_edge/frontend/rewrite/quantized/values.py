@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from onnx import AttributeProto
 
-from lstm_edge.frontend.rewrite.rolled.grids import RANGES, Array, Grid
+from lstm_edge.frontend.rewrite.quantized.grids import RANGES, Array, Grid
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from onnx import GraphProto, NodeProto, numpy_helper
 from lstm_edge.frontend.graph.node import captured
 from lstm_edge.frontend.graph.scope import Array, Scope
 from lstm_edge.frontend.graph.shapes import shapes_of
-from lstm_edge.frontend.onnx.file import tensor_value
+from lstm_edge.frontend.graph.tensor import tensor_value
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from itertools import product
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.shapes import Shape
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.rewrite.rolled.trips import STAND_INS, numbers
 
 FIRST = -(2**31) + 1

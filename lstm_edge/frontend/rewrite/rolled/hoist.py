@@ -7,10 +7,10 @@ from typing import Any
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.bounds import axis_of
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of
 from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS
 from lstm_edge.frontend.rewrite.rolled.steps import Reader, Sequence
 

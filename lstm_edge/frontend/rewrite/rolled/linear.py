@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.scope import Array, Scope
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of, slice_bounds
 
 DEEPEST = 12
 """Sums within sums that are followed; a gate has a handful."""

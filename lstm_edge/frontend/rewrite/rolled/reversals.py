@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from onnx import NodeProto, helper
 
+from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.rewrite.rolled.flips import flip_axis
 from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.bounds import axis_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of
 from lstm_edge.frontend.rewrite.rolled.hoist import Hoist
 from lstm_edge.frontend.rewrite.rolled.steps import reader_of
 

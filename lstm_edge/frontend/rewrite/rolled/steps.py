@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.shapes import Shape
-from lstm_edge.frontend.rewrite.rolled.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.rewrite.rolled.flips import flip_axis
 
 

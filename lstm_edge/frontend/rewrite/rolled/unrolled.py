@@ -40,8 +40,7 @@ def _replace(sketch: Sketch, scope: Scope, chain: Chain, gone: set[int]) -> None
     if layer is None:
         return
     _publish(scope, patch, chain, layer, x.backward)
-    sketch.replace([makers[0]], patch.nodes)
-    sketch.remove(inner)
+    sketch.replace([makers[0], *inner], patch.nodes)
     for node in inner:
         if node.op_type == "Shape":
             sketch.constants[node.output[0]] = scope.constants[node.output[0]]

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.names import IDENTIFIER, KEYWORDS, identifier, unique
 from lstm_edge.ir.model import Model, Port, StatePort, Tensor
+from lstm_edge.models.names import IDENTIFIER, KEYWORDS, identifier, unique
 
 _NUMBERED = re.compile(
     r"\d+|keras_tensor(_\d+)?|input\.\d+|Identity(_\d+)?|StatefulPartitionedCall([_.:]\d+)*"

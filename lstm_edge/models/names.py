@@ -71,9 +71,17 @@ def model_name(stem: str, given: str | None) -> str:
 
 
 def unique(base: str, taken: set[str]) -> str:
-    """`base`, or base2, base3 ...: the first that is not in `taken`, to which it is added."""
-    name, number = base, 2
-    while name in taken:
-        name, number = f"{base}{number}", number + 1
+    """`base`, or base2, base3 ...: one that is not in `taken`, to which it is added, while the one
+    before it is. Found by halving: there may be thousands.
+    """
+    name = base
+    if base in taken:
+        last, free = 1, 2
+        while f"{base}{free}" in taken:
+            last, free = free, 2 * free
+        while free - last > 1:
+            middle = (last + free) // 2
+            last, free = (middle, free) if f"{base}{middle}" in taken else (last, middle)
+        name = f"{base}{free}"
     taken.add(name)
     return name

@@ -1,30 +1,15 @@
-"""Every recurrent cell, as its textbook equation.
+"""LSTM, GRU and the simple RNN, with all that ONNX says of them.
 
-Adding a cell is adding a function here and its name in `BY_NAME`; where files have its gates in one
-matrix, their order goes into `frontend/model/layout.py`.
-x is the layer's input, h the hidden state, c the cell state. The functions f, g, h of ONNX are
-called gate, candidate and output; `clip` bounds every pre-activation, 0 means no bound.
+The functions f, g, h of ONNX are called gate, candidate and output; `clip` bounds every
+pre-activation, 0 means no bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
 
 from lstm_edge.functions import Function, clamp
-from lstm_edge.ir.expr import (
-    Cell,
-    Expr,
-    affine,
-    constant,
-    input_vector,
-    param,
-    sigmoid,
-    state,
-    tanh,
-    within,
-)
+from lstm_edge.ir.expr import Cell, Expr, affine, input_vector, param, sigmoid, state, tanh
 
 
 def _clipped(clip: float) -> Callable[[Expr], Expr]:
@@ -87,46 +72,3 @@ def rnn(clip: float = 0.0, candidate: Function = tanh) -> Cell:
     """Simple recurrent network (Elman 1990)."""
     x, h, bounded = input_vector("x"), state("h"), _clipped(clip)
     return Cell("rnn", {"h": candidate(bounded(affine("h", x, h)))})
-
-
-def fast_grnn() -> Cell:
-    """FastGRNN (Kusupati et al. 2018): one matrix pair for gate and candidate.
-
-    h = (zeta (1 - z) + nu) * tanh(W x + R h + b_n) + z * h, z = sigmoid(W x + R h + b_z); zeta and
-    nu, after their sigmoid, and the biases are vectors with one entry per unit.
-    """
-    x, h = input_vector("x"), state("h")
-    shared = affine("zh", x, h)
-    z = sigmoid(shared + param("b_z"))
-    n = tanh(shared + param("b_n"))
-    return Cell("fast_grnn", {"h": (param("zeta") * (1.0 - z) + param("nu")) * n + z * h})
-
-
-def mgu() -> Cell:
-    """Minimal gated unit (Zhou et al. 2016): one gate both forgets and resets."""
-    x, h = input_vector("x"), state("h")
-    f = sigmoid(affine("f", x, h))
-    n = tanh(affine("n", x, f * h))
-    return Cell("mgu", {"h": (1.0 - f) * h + f * n}, {"h": 1.0})
-
-
-def until(cell: Cell, length: int | None = None) -> Cell:
-    """The cell stopped after `length` steps, or as many as the input `length` says, the first of
-    the sequence in either direction: its states stay, and y, which is h until then, is 0.
-    """
-    steps = input_vector("length") if length is None else constant(length)
-    results = {name: within(steps, result, state(name)) for name, result in cell.results.items()}
-    return replace(cell, results=results | {"y": within(steps, cell.results["h"], 0.0)})
-
-
-BY_NAME: Mapping[str, Callable[[], Cell]] = {
-    "lstm": lstm,
-    "peephole_lstm": partial(lstm, peephole=True),
-    "coupled_lstm": partial(lstm, coupled=True),
-    "gru": gru,
-    "gru_reset_after": partial(gru, reset_after=True),
-    "rnn": rnn,
-    "fast_grnn": fast_grnn,
-    "mgu": mgu,
-}
-"""Cells that an npz file can bring by this name, with arrays named like their parameters."""

@@ -1,0 +1,83 @@
+"""Tensors that a file stores become arrays: of a type that can be read, whole, and finite."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from lstm_edge.errors import ModelError, first_line
+
+LARGEST_TENSOR = 2**31
+"""Bytes of one tensor; a microcontroller holds a few megabytes."""
+
+_RAW_TYPES = frozenset(
+    (
+        TensorProto.FLOAT,
+        TensorProto.DOUBLE,
+        TensorProto.FLOAT16,
+        TensorProto.BFLOAT16,
+        TensorProto.INT64,
+        TensorProto.INT32,
+        TensorProto.INT16,
+        TensorProto.INT8,
+        TensorProto.UINT64,
+        TensorProto.UINT32,
+        TensorProto.UINT16,
+        TensorProto.UINT8,
+        TensorProto.INT4,
+        TensorProto.UINT4,
+        TensorProto.BOOL,
+    )
+)
+"""Types of constants that can be read."""
+
+
+def tensor_value(tensor: TensorProto) -> npt.NDArray[np.generic]:
+    """The array of a tensor; refuses shapes that its data contradict and numbers that are none.
+
+    Raises ModelError by the initializer's name.
+    """
+    label = f"initializer {tensor.name!r}"
+    if tensor.data_type not in _RAW_TYPES:
+        kinds = {v: k for k, v in TensorProto.DataType.items()}
+        kind = kinds.get(tensor.data_type, str(tensor.data_type))
+        raise ModelError(label, f"data of type {kind} are not supported; use float32")
+    size = byte_size(tensor)
+    if tensor.HasField("raw_data") and len(tensor.raw_data) != size:
+        raise ModelError(
+            label, f"has {len(tensor.raw_data)} bytes, but its shape needs {size} bytes"
+        )
+    try:
+        array = numpy_helper.to_array(tensor)
+    except Exception as error:  # numpy and onnx raise what comes
+        raise ModelError(label, f"cannot be read: {first_line(error)}") from error
+    check_finite(label, array)
+    return array
+
+
+def check_finite(label: str, array: npt.NDArray[np.generic]) -> None:
+    """Refuse NaN and infinity in an array of floats, which `label` names."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = "NaN" if np.isnan(array).any() else "infinity"
+        raise ModelError(label, f"holds {bad}; was the training stable? Export finite weights")
+
+
+def byte_size(tensor: TensorProto) -> int:
+    """Bytes that shape and type of a tensor ask for; refuses negative and absurd dimensions."""
+    label = f"initializer {tensor.name!r}"
+    try:
+        itemsize = int(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(label, f"unknown data type {tensor.data_type}") from error
+    if any(d < 0 for d in tensor.dims):
+        raise ModelError(label, f"negative dimension in shape {list(tensor.dims)}")
+    count = math.prod(int(d) for d in tensor.dims)
+    packed = tensor.data_type in (TensorProto.INT4, TensorProto.UINT4)
+    size = (count + 1) // 2 if packed else count * itemsize
+    if size > LARGEST_TENSOR:
+        raise ModelError(label, f"shape {list(tensor.dims)} is too large for a microcontroller")
+    return size

@@ -1,0 +1,1 @@
+"""Any recurrent step as equations: read from its nodes, not recognised."""

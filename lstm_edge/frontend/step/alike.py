@@ -1,0 +1,211 @@
+"""Leaves of one step against those of another: the same function, or what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_edge.frontend.step.call import TIMES
+from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves, Term
+from lstm_edge.frontend.step.symbols import (
+    Integers,
+    Selection,
+    Symbols,
+    selections,
+    together,
+    vector,
+)
+
+ROUNDING = 1e-6
+"""Relative to the largest number: what folding in float32 may change."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`leaf` of the graph is not what the body says; what: how, for people."""
+
+    leaf: int
+    what: str
+
+
+@dataclass
+class Comparer:
+    """Compares units of `leaves`, the first step's with another's. holes: leaves of the first that
+    may be any of the other's; `bind` is told which units stand for which, and gives what is wrong
+    with them. near: how far numbers may differ, relative to the largest.
+    """
+
+    leaves: Leaves
+    holes: frozenset[int] = frozenset()
+    bind: Callable[[Selection, Selection], str] = lambda _, __: ""
+    near: float = ROUNDING
+    memo: dict[tuple[int, int, bytes, bytes], Difference | None] = field(default_factory=dict)
+
+    def __call__(self, mine: Selection, theirs: Selection) -> Difference | None:
+        """How units of a leaf differ from those of the first step; None where they do not."""
+        mine, theirs = self._source(mine), self._source(theirs)
+        if mine[0] in self.holes:
+            said = self.bind(mine, theirs)
+            return Difference(theirs[0], said) if said else None
+        (a, units), (b, its) = mine, theirs
+        if a == b and not self.holes and np.array_equal(units, its):
+            return None
+        key = (a, b, units.tobytes(), its.tobytes())
+        if key not in self.memo:
+            self.memo[key] = self._compare(self.leaves[a], units, self.leaves[b], its, b)
+        return self.memo[key]
+
+    def _source(self, chosen: Selection) -> Selection:
+        """What a selection of a sum of one operand, as it is, selects."""
+        leaf, units = chosen
+        found = self.leaves[leaf]
+        while leaf not in self.holes and found.kind == "linear" and len(found.terms) == 1:
+            (source, its), factor = found.terms[0]
+            if factor.ndim > 1 or (factor[units] != 1.0).any() or found.numbers[units].any():
+                break
+            leaf, units = source, its[units]
+            found = self.leaves[leaf]
+        return leaf, units
+
+    def _compare(
+        self, one: Leaf, units: Integers, other: Leaf, its: Integers, at: int
+    ) -> Difference | None:
+        if one.kind != other.kind or one.function != other.function:
+            return Difference(at, f"computes {_said(other)} where the others compute {_said(one)}")
+        if one.kind == "const":
+            return self._close(one.numbers[units], other.numbers[its], at, "reads other constants")
+        if one.kind in ("input", "state"):
+            same = one is other and np.array_equal(units, its)
+            return None if same else Difference(at, "reads another step")
+        if one.kind == "linear":
+            return self._sums(one, units, other, its, at)
+        if len(one.args) != len(other.args):
+            return Difference(at, f"has {len(other.args)} operands and not {len(one.args)}")
+        if one.kind == "whole":
+            if not np.array_equal(units, its):
+                return Difference(at, "reads other features")
+            return self._all(zip(one.args, other.args, strict=True))
+        return self._all(
+            ((i, u[units]), (j, v[its])) for (i, u), (j, v) in zip(one.args, other.args, strict=True)
+        )
+
+    def _all(self, pairs: Iterable[tuple[Selection, Selection]]) -> Difference | None:
+        for mine, theirs in pairs:
+            if len(mine[1]) != len(theirs[1]):
+                return Difference(theirs[0], "reads other features")
+            found = self(mine, theirs)
+            if found is not None:
+                return found
+        return None
+
+    def _sums(
+        self, one: Leaf, units: Integers, other: Leaf, its: Integers, at: int
+    ) -> Difference | None:
+        if len(one.terms) != len(other.terms):
+            return Difference(at, f"adds {len(other.terms)} terms and not {len(one.terms)}")
+        found = self._close(one.numbers[units], other.numbers[its], at, "adds other numbers")
+        if found is not None:
+            return found
+        same = np.array_equal(units, its)
+        for ((i, u), p), ((j, v), q) in zip(one.terms, other.terms, strict=True):
+            if p.ndim != q.ndim:
+                return Difference(at, "multiplies by something else")
+            if p is not q or not same:
+                what = f"multiplies by {'another matrix' if p.ndim == 2 else 'other numbers'}"
+                found = self._close(p[units], q[its], at, what)
+            if found is None:
+                pair = ((i, u), (j, v)) if p.ndim == 2 else ((i, u[units]), (j, v[its]))
+                found = self._all([pair])
+            if found is not None:
+                return found
+        return None
+
+    def _close(self, p: Doubles, q: Doubles, at: int, what: str) -> Difference | None:
+        if p.shape != q.shape:
+            return Difference(at, what)
+        far = float(np.abs(p - q).max(initial=0.0))
+        limit = self.near * max(float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0)))
+        return None if far <= limit else Difference(at, f"{what} (by up to {far:.3g})")
+
+
+def _said(leaf: Leaf) -> str:
+    if leaf.function is not None:
+        return str(leaf.function.key[0])
+    return {"linear": "a sum", "const": "a constant", "input": "a step of an input"}.get(
+        leaf.kind, leaf.kind
+    )
+
+
+@dataclass
+class Copier:
+    """Leaves of `source` made again in `target`, with others in the place of some.
+
+    given: leaf -> what stands for it, of as many units. Where the target is the source, the result
+    is the same leaf if it is the same function.
+    """
+
+    source: Leaves
+    target: Leaves
+    given: Mapping[int, Symbols]
+    made: MutableMapping[int, Symbols] = field(default_factory=dict)
+
+    def selection(self, chosen: Selection) -> Symbols:
+        """Units of a leaf."""
+        leaf, units = chosen
+        return self.leaf(leaf).moved(lambda a: a[units])
+
+    def symbols(self, value: Symbols) -> Symbols:
+        """A tensor."""
+        parts = [self.selection(s) for s in selections(value)]
+        return together(parts, np.concatenate).moved(lambda a: a.reshape(value.shape))
+
+    def leaf(self, number: int) -> Symbols:
+        """All units of a leaf as a vector."""
+        if number in self.given:
+            return self.given[number]
+        if number not in self.made:
+            self.made[number] = self._leaf(number)
+        return self.made[number]
+
+    def _leaf(self, number: int) -> Symbols:
+        leaf, target = self.source[number], self.target
+        if leaf.kind == "const":
+            return target.lift(leaf.numbers)
+        if leaf.kind == "linear":
+            return self._linear(number)
+        if leaf.function is None:
+            raise KeyError(f"leaf {number} ({leaf.kind} {leaf.name}) is not given")
+        values = [self.selection(s) for s in leaf.args]
+        if leaf.kind == "whole":
+            return target.whole(leaf.function, together(values, np.concatenate), leaf.size)
+        if leaf.function == TIMES:
+            return target.multiply(TIMES, *values)
+        return target.each(leaf.function, *values)
+
+    def _linear(self, number: int) -> Symbols:
+        """The sum as one leaf of all terms, as the engine makes it."""
+        leaf, target = self.source[number], self.target
+        terms: list[Term] = []
+        bias = leaf.numbers.copy()
+        parts: list[Symbols] = []
+        for chosen, factor in leaf.terms:
+            value = self.selection(chosen)
+            if factor.ndim == 2:
+                value, factor = target.product(value, factor, (leaf.size,)), np.ones(leaf.size)
+                made = target[int(value.leaf[0])]
+                terms += made.terms
+                bias += made.numbers
+                continue
+            known = target.numbers_of(value)
+            if known is not None:
+                bias += factor * known
+            elif len(selections(value)) == 1:
+                terms.append((selections(value)[0], factor))
+            else:
+                parts.append(target.scale(value, factor))
+        total = vector(target.linear(terms, bias), (leaf.size,))
+        for part in parts:
+            total = target.combine(total, part, 1.0, 1.0)
+        return total

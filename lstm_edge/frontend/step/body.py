@@ -1,0 +1,165 @@
+"""The body of a Loop or Scan, or the nodes of a single step: what comes in, stays and goes out.
+
+Everything is known here but the data: shapes, constants, and how often a Loop runs, which is proved
+from its counters. So a body is read node by node, once, for all steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import GraphProto, NodeProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.fold import FOLDABLE, fold
+from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
+from lstm_edge.frontend.graph.tensor import tensor_value
+from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.step.call import Comparison
+from lstm_edge.frontend.step.leaves import Leaves
+from lstm_edge.frontend.step.read import read_node
+from lstm_edge.frontend.step.symbols import Symbols
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """A number that is known at each step: `numbers` [T, ...]."""
+
+    numbers: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A step of the sequence behind a view: at its `axis`, backward from the last to the first."""
+
+    view: View
+    axis: int
+    backward: bool
+
+
+Value = Symbols | Array | Comparison | Counted | View
+StepOf = Callable[[Read], Symbols]
+"""The symbols of one step of a sequence, without its time axis."""
+
+
+class Body:
+    """Nodes that are read in the order in which results are asked for.
+
+    values: what is known, by name, which grows; outer: what a name outside means.
+    """
+
+    def __init__(
+        self,
+        graph: GraphProto,
+        outer: Callable[[str], Value | None],
+        step_of: StepOf,
+        leaves: Leaves,
+    ) -> None:
+        self.leaves, self.outer, self.step_of = leaves, outer, step_of
+        self.makers = {name: node for node in graph.node for name in node.output if name}
+        self.values: dict[str, Value] = {t.name: tensor_value(t) for t in graph.initializer}
+
+    def maker(self, name: str) -> NodeProto | None:
+        """The node that makes a tensor, behind those that change nothing."""
+        node = self.makers.get(name)
+        while node is not None and node.op_type in ("Identity", "Cast") and is_standard(node):
+            name = node.input[0]
+            node = self.makers.get(name)
+        return node
+
+    def source(self, name: str) -> str:
+        """The name behind nodes that change nothing."""
+        node = self.makers.get(name)
+        while node is not None and node.op_type == "Identity" and is_standard(node):
+            name = node.input[0]
+            node = self.makers.get(name)
+        return name
+
+    def value(self, name: str) -> Value:
+        """What a tensor is. Raises ModelError for what no step can do."""
+        waiting = [name]
+        while waiting:
+            top = waiting[-1]
+            if top in self.values:
+                waiting.pop()
+                continue
+            node = self.makers.get(top)
+            if node is None:
+                found = self.outer(top)
+                if found is None:
+                    raise ModelError("step", f"reads {top!r}, which nothing computes")
+                self.values[top] = found
+                continue
+            missing = [i for i in node.input if i and i not in self.values]
+            waiting += missing
+            if not missing:
+                args = [self.values[i] if i else None for i in node.input]
+                results = self._results(node, args)
+                self.values.update((o, r) for o, r in zip(node.output, results, strict=False) if o)
+        return self.values[name]
+
+    def _results(self, node: NodeProto, args: Sequence[Value | None]) -> Sequence[Value]:
+        label = label_of(node)
+        if node.op_type == "If" and is_standard(node) and isinstance(args[0], np.ndarray):
+            chosen = attributes_of(node)["then_branch" if args[0].all() else "else_branch"]
+            branch = Body(chosen, self.value, self.step_of, self.leaves)
+            return [branch.value(output.name) for output in chosen.output]
+        if any(isinstance(a, View) for a in args):
+            return [self._of_sequence(node, label, args)]
+        if any(isinstance(a, Counted) for a in args):
+            return [self._counted(node, label, args)]
+        plain = [a for a in args if not isinstance(a, View | Counted)]
+        return read_node(self.leaves, node, plain)
+
+    def _of_sequence(self, node: NodeProto, label: str, args: Sequence[Value | None]) -> Value:
+        """A shape, or one step of a sequence from outside."""
+        view, given = args[0], attributes_of(node)
+        if isinstance(view, View) and is_standard(node):
+            if node.op_type == "Shape":
+                shape = np.array(view.shape, np.int64)
+                return shape[slice(given.get("start"), given.get("end"))]
+            if node.op_type == "Identity":
+                return view
+            index = args[1] if len(args) > 1 else None
+            if node.op_type == "Gather" and isinstance(index, Counted):
+                axis = int(given.get("axis", 0)) % len(view.axes)
+                return self._step(view, axis, index, label)
+        raise ModelError(
+            label,
+            "reads a whole sequence, or a vector that the model computes, at every step of a loop; "
+            "only its step of a sequence, constants and states are supported yet",
+        )
+
+    def _step(self, view: View, axis: int, index: Counted, label: str) -> Symbols:
+        order, size = index.numbers.reshape(len(index.numbers), -1), view.shape[axis]
+        steps = np.arange(len(order))[:, None]
+        if order.shape[1] != 1 or len(order) != size:
+            raise ModelError(
+                label, f"does not take one step after the other of a sequence of {size} steps"
+            )
+        order = np.where(order < 0, order + size, order)
+        if not ((order == steps).all() or (order == steps[::-1]).all()):
+            raise ModelError(label, "does not take the steps of a sequence in their order")
+        found = self.step_of(Read(view, axis, bool((order != steps).any())))
+        rank = index.numbers.ndim - 1
+        return found.moved(lambda a: np.expand_dims(a, tuple(range(axis, axis + rank))))
+
+    def _counted(self, node: NodeProto, label: str, args: Sequence[Value | None]) -> Value:
+        """The same of the numbers of each step."""
+        steps = next(len(a.numbers) for a in args if isinstance(a, Counted))
+        known = all(a is None or isinstance(a, Counted | np.ndarray) for a in args)
+        if not known or not is_standard(node) or node.op_type not in FOLDABLE:
+            raise ModelError(
+                label, "computes with the number of the step; only to index a sequence, or to stop"
+            )
+        results = []
+        for k in range(steps):
+            now = [a.numbers[k] if isinstance(a, Counted) else a for a in args]
+            results.append(fold(label, node, now)[0])  # type: ignore[arg-type]
+        return Counted(np.stack(results))

@@ -1,0 +1,91 @@
+"""One node of a step with what it reads: symbols, numbers that are known, or comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import NodeProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.fold import fold
+from lstm_edge.frontend.step.leaves import Function, Leaves
+from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.ir import expr as ex
+
+Array = npt.NDArray[Any]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Where the numbers of `a` are above those of `b`; also where they are equal, if `equal`."""
+
+    a: Symbols
+    b: Symbols
+    equal: bool = False
+
+
+Value = Symbols | Array | Comparison
+"""What a tensor of a step is."""
+
+TIMES = Function(("mul",), lambda a, b: a * b, np.multiply)
+QUOTIENT = Function(("divide",), lambda a, b: a / b, np.divide)
+LARGER = Function(("larger",), ex.larger, np.maximum)
+SMALLER = Function(("smaller",), ex.smaller, np.minimum)
+ABOVE = Function(("above",), ex.above, lambda a, b: np.where(a > b, a, 0.0))
+SELECT = Function(("select",), ex.select, lambda a, b, x, y: np.where(a > b, x, y))
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A node whose inputs `args` (None: absent) are known; label: how messages name it."""
+
+    leaves: Leaves
+    node: NodeProto
+    label: str
+    args: tuple[Value | None, ...]
+    given: Mapping[str, Any]
+
+    def refuse(self, why: str) -> ModelError:
+        """The error of a node that does what no cell can."""
+        return ModelError(self.label, why)
+
+    def has(self, k: int) -> bool:
+        """Whether input `k` is there."""
+        return k < len(self.args) and self.args[k] is not None
+
+    def symbols(self, k: int) -> Symbols:
+        """Input `k` as symbols; what is true or false as 1 or 0."""
+        value = self.args[k]
+        if value is None:
+            raise self.refuse(f"has no input {k}")
+        if not isinstance(value, Comparison):
+            return self.leaves.lift(value)
+        ends = (0.0, 1.0) if value.equal else (1.0, 0.0)
+        pair = (value.b, value.a) if value.equal else (value.a, value.b)
+        return self.leaves.each(SELECT, *pair, *ends)
+
+    def is_data(self, k: int) -> bool:
+        """True where input `k` is not known."""
+        return k < len(self.args) and isinstance(self.args[k], Symbols | Comparison)
+
+    def constant(self, k: int, what: str) -> Array | None:
+        """Input `k`, which must be known; None where it is absent."""
+        value = self.args[k] if k < len(self.args) else None
+        if isinstance(value, Symbols):
+            known = self.leaves.numbers_of(value)
+            if known is not None:
+                return known
+        if isinstance(value, Symbols | Comparison):
+            raise self.refuse(f"its {what} is computed by the step; only a constant is supported")
+        return value
+
+    def computed(self, *numbers: Array) -> Array:
+        """What the node makes of numbers in the place of its first inputs."""
+        arrays = [np.asarray(n, np.float32) for n in numbers]
+        rest = [a if isinstance(a, np.ndarray) else None for a in self.args[len(arrays) :]]
+        return fold(self.label, self.node, [*arrays, *rest])[0]

@@ -1,0 +1,88 @@
+"""When leaves are computed: the steps that each depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from lstm_edge.frontend.step.leaves import Leaves
+from lstm_edge.frontend.step.symbols import Symbols
+
+Order = Literal["forward", "backward", "both"]
+FORWARD, BACKWARD, NEITHER, MIXED = 1, -1, 0, 2
+
+
+@dataclass
+class Clock:
+    """The first and the last step that each leaf depends on, kept up as leaves are added.
+
+    steps: how many there are. order: in which orders the file takes them. place: input leaf -> its
+    step. first, last: by leaf; of what depends on none, `steps` and -1. way: FORWARD for what takes
+    the steps from the first on, BACKWARD for what takes them from the last on, NEITHER for what
+    knows its own step only, MIXED for what joins both ways.
+    """
+
+    leaves: Leaves
+    steps: int
+    order: Order
+    place: dict[int, int] = field(default_factory=dict)
+    first: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
+    way: list[int] = field(default_factory=list)
+
+    def wind(self) -> None:
+        """Count leaves that are new."""
+        for leaf in range(len(self.first), len(self.leaves)):
+            known = [i for i, _ in self.leaves[leaf].operands]
+            if leaf in self.place:
+                first = last = self.place[leaf]
+            else:
+                first = min((self.first[i] for i in known), default=self.steps)
+                last = max((self.last[i] for i in known), default=-1)
+            self.first.append(first)
+            self.last.append(last)
+            self.way.append(self._way(known, first, last))
+
+    def _way(self, known: list[int], first: int, last: int) -> int:
+        if self.order != "both":
+            return FORWARD if self.order == "forward" else BACKWARD
+        ways = {self.way[i] for i in known} - {NEITHER}
+        if ways:
+            return ways.pop() if len(ways) == 1 else MIXED
+        if first >= last or (first > 0 and last < self.steps - 1):
+            return NEITHER
+        if first == 0 and last == self.steps - 1:
+            return MIXED
+        return FORWARD if first == 0 else BACKWARD
+
+    def times(self, way: int) -> list[int]:
+        """When each leaf is known, counted in the order of one way; -1 for what is always known,
+        -2 for what belongs to the other way.
+        """
+        self.wind()
+        end = self.steps - 1
+        return [
+            -1
+            if last < 0
+            else (last if way == FORWARD else end - first)
+            if own in (way, NEITHER)
+            else -2
+            for first, last, own in zip(self.first, self.last, self.way, strict=True)
+        ]
+
+    def spread(self, *values: Symbols) -> int:
+        """How many steps apart the numbers of tensors are known, in the better of both orders."""
+        self.wind()
+        leaves = {int(i) for v in values for i in np.unique(v.leaf)}
+        timed = [i for i in leaves if self.last[i] >= 0]
+        if not timed:
+            return 0
+        return min(max(a[i] for i in timed) - min(a[i] for i in timed) for a in (self.first, self.last))
+
+    def mixed(self, *values: Symbols) -> bool:
+        """True where tensors together join both ways."""
+        self.wind()
+        ways = {self.way[int(i)] for v in values for i in np.unique(v.leaf)} - {NEITHER}
+        return len(ways) > 1 or MIXED in ways

@@ -1,0 +1,45 @@
+"""Tensors that are results of steps: of one step, or of several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lstm_edge.frontend.step.symbols import Symbols
+
+
+@dataclass(frozen=True)
+class Parts:
+    """values[k], of the step times[k]; side by side along `axis`, None for a single one.
+
+    Times are evenly apart.
+    """
+
+    axis: int | None
+    times: Sequence[int]
+    values: Sequence[Symbols]
+
+
+def parts_of(value: Symbols, time: Sequence[int]) -> Parts | None:
+    """A tensor by the steps at which its parts are known; None where it has none in order."""
+    when = np.asarray(time)[value.leaf]
+    for axis in range(when.ndim):
+        latest = when.max(axis=tuple(k for k in range(when.ndim) if k != axis))
+        if (latest == latest[0]).all():
+            continue
+        count = len(latest) // int(np.argmax(latest != latest[0]))
+        if len(latest) % count:
+            return None
+        blocks = latest.reshape(count, -1)
+        times = blocks[:, 0].tolist()
+        apart = set(np.diff(times).tolist())
+        if (blocks != blocks[:, :1]).any() or len(apart) > 1 or min(times) < 0:
+            return None
+        leaves = np.split(value.leaf, count, axis)
+        units = np.split(value.unit, count, axis)
+        values = [Symbols(i, u) for i, u in zip(leaves, units, strict=True)]
+        return Parts(axis, times, values)
+    single = int(when.max(initial=-1))
+    return Parts(None, [single], [value]) if single >= 0 else None

@@ -1,0 +1,194 @@
+"""The repetition of a region: its results, its body, and the proof that all steps are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import NodeProto
+
+from lstm_edge.frontend.step.alike import Copier
+from lstm_edge.frontend.step.clock import BACKWARD
+from lstm_edge.frontend.step.ends import Parts, parts_of
+from lstm_edge.frontend.step.leaves import Doubles, Leaves
+from lstm_edge.frontend.step.region import Region
+from lstm_edge.frontend.step.repeat import Body, Classes, body_of
+from lstm_edge.frontend.step.repetition import RepeatedState
+from lstm_edge.frontend.step.symbols import Symbols, vector
+from lstm_edge.frontend.step.trace import Proof, Trace
+
+HEADS = frozenset(
+    (
+        *("Gemm", "MatMul", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization"),
+        *("Sigmoid", "Tanh", "Relu", "LeakyRelu", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
+        *("Identity", "Dropout"),
+    )
+)
+"""Operators that the graph around may do with the result of the last step."""
+
+
+@dataclass(frozen=True)
+class End:
+    """A tensor that the graph around reads: `result` of each of the steps at `parts`."""
+
+    name: str
+    parts: Parts
+    result: Symbols
+
+
+@dataclass(frozen=True)
+class Found:
+    """A step that is done for every step, and proved to be what the graph does.
+
+    leaves: those of the step. inputs: number of a cut -> its leaf, of those that it reads. ends:
+    what is read of it, with results of `leaves`.
+    """
+
+    leaves: Leaves
+    backward: bool
+    inputs: Mapping[int, int]
+    states: Sequence[RepeatedState]
+    ends: Sequence[End]
+
+
+@dataclass
+class Finder:
+    """Finds the repetition of one way through a region."""
+
+    region: Region
+    way: int
+
+    def __post_init__(self) -> None:
+        self.leaves = self.region.leaves
+        self.time = self.region.clock.times(self.way)
+        self.classes = Classes(self.leaves, self.time, self.region.steps)
+        self.last = self.region.steps - 1
+
+    def found(self) -> Found | None:
+        """The repetition; None where nothing recurs. Raises NoRepetition, Differs."""
+        ends = self._ends()
+        if not ends:
+            return None
+        results = [int(i) for end in ends for i in np.unique(end.result.leaf)]
+        body = body_of(self.classes, self.last, results)
+        proof = Proof(Trace(self.classes, body))
+        for end in ends:
+            for time, value in zip(end.parts.times, end.parts.values, strict=True):
+                proof.result(end.result, value, time)
+        return _built(self, body, proof.initial, ends)
+
+    def last_inputs(self) -> dict[int, int]:
+        """Input leaf of the last step -> the number of its cut."""
+        inputs = ((i, leaf) for i, leaf in enumerate(self.leaves.all) if leaf.kind == "input")
+        return {i: int(leaf.name) for i, leaf in inputs if self.time[i] == self.last}
+
+    def _ends(self) -> list[End]:
+        """What is read of the steps, from the outputs of the graph back to what recurs."""
+        region = self.region
+        makers = {o: node for node in region.nodes for o in node.output if o}
+        waiting = region.ends()[::-1]
+        seen = set(waiting)
+        found: list[End] = []
+        while waiting:
+            name = waiting.pop()
+            value = region.values[name]
+            data = [i for i in makers[name].input if i in makers]
+            if isinstance(value, Symbols):
+                if self._is_moved(value):
+                    continue
+                end = self._end(name, value)
+                if end is None and not self._goes_outside(makers[name], data):
+                    end = self._last(name, value)
+                if end is not None:
+                    found.append(end)
+                    continue
+            waiting += [i for i in data if i not in seen]
+            seen.update(data)
+        return found
+
+    def _goes_outside(self, node: NodeProto, data: Sequence[str]) -> bool:
+        """True for what is done with one vector of a step as well as with any other vector."""
+        return node.op_type in HEADS and len(data) == 1
+
+    def _last(self, name: str, value: Symbols) -> End | None:
+        """What is computed after the last step, once, of anything that steps know."""
+        when = [self.time[int(i)] for i in np.unique(value.leaf)]
+        if max(when) < self.last or min(when) < -1:
+            return None
+        return End(name, Parts(None, [self.last], [value]), value)
+
+    def _is_moved(self, value: Symbols) -> bool:
+        """True for steps of the input itself, which the graph may read as it is."""
+        return all(self.leaves[int(i)].kind in ("input", "const") for i in np.unique(value.leaf))
+
+    def _end(self, name: str, value: Symbols) -> End | None:
+        if any(self.time[int(i)] < -1 for i in np.unique(value.leaf)):
+            return None
+        parts = parts_of(value, self.time)
+        if parts is None:
+            return None
+        at, latest = max(zip(parts.times, parts.values, strict=True), key=lambda p: p[0])
+        result = self._at_last(latest, at)
+        return None if result is None else End(name, parts, result)
+
+    def _at_last(self, value: Symbols, time: int) -> Symbols | None:
+        """What a tensor of a step is at the last step; None for what does not recur."""
+        leaves = {int(i) for i in np.unique(value.leaf)}
+        if not all(map(self.classes.recurs, leaves)):
+            return None
+        shift = self.last - time
+        if shift == 0:
+            return value
+        given: dict[int, Symbols] = {}
+        for leaf in leaves:
+            same = leaf
+            if self.time[leaf] >= 0:
+                found = self.classes.same(leaf, self.time[leaf] + shift)
+                if found is None:
+                    return None
+                same = found
+            given[leaf] = vector(same, (self.leaves[leaf].size,))
+        return Copier(self.leaves, self.leaves, given).symbols(value)
+
+
+def _built(
+    finder: Finder, body: Body, initial: Mapping[tuple[int, int], Doubles], ends: Sequence[End]
+) -> Found:
+    """The body as leaves of its own."""
+    source, target = finder.leaves, Leaves()
+    given: dict[int, Symbols] = {}
+    inputs: dict[int, int] = {}
+    befores: dict[tuple[int, int], Symbols] = {}
+    for leaf, most in body.delays.items():
+        for delay in range(1, most + 1):
+            name = f"s{len(befores) + 1}"
+            befores[leaf, delay] = target.named("state", name, (source[leaf].size,))
+    for leaf, hole in body.holes.items():
+        given[leaf] = befores[hole.leaf, hole.delay]
+    for leaf, at in finder.last_inputs().items():
+        made = target.named("input", str(at), (source[leaf].size,))
+        given.setdefault(leaf, made)
+        inputs[at] = int(made.leaf[0])
+    copy = Copier(source, target, given)
+    states = []
+    for (leaf, delay), before in befores.items():
+        after = copy.leaf(leaf) if delay == 1 else befores[leaf, delay - 1]
+        start = initial[leaf, -delay]
+        states.append(RepeatedState(int(before.leaf[0]), after, start))
+    made_ends = [End(e.name, e.parts, copy.symbols(e.result)) for e in ends]
+    read = _read(target, [*(s.after for s in states), *(e.result for e in made_ends)])
+    inputs = {at: leaf for at, leaf in inputs.items() if leaf in read}
+    return Found(target, finder.way == BACKWARD, inputs, states, made_ends)
+
+
+def _read(leaves: Leaves, values: Iterable[Symbols]) -> set[int]:
+    """All leaves that tensors are computed from."""
+    waiting = [int(i) for value in values for i in np.unique(value.leaf)]
+    found: set[int] = set()
+    while waiting:
+        leaf = waiting.pop()
+        if leaf not in found:
+            found.add(leaf)
+            waiting += [i for i, _ in leaves[leaf].operands]
+    return found

@@ -1,0 +1,157 @@
+"""Which output of a single step is which input's next value: as the file names them, or as asked.
+
+Names are a convention of people and exporters (h, h_next; c0, cn; new_state). Where names say
+nothing and shapes leave more than one way, the user is asked: a wrong pair would be a wrong
+network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from onnx import ValueInfoProto
+
+from lstm_edge.errors import ModelError
+
+Sizes = tuple[int | str, ...]
+
+_BEFORE = ("in", "input", "prev", "previous", "old", "last", "past", "before", "init", "initial")
+_AFTER = ("out", "output", "next", "new", "after", "updated", "final", "present", "cur", "current")
+_SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
+
+
+def state_pairs(
+    inputs: Sequence[ValueInfoProto],
+    outputs: Sequence[ValueInfoProto],
+    reached: Mapping[str, set[str]],
+    asked: Mapping[str, str],
+) -> dict[str, str]:
+    """Input -> output that is its next value.
+
+    inputs: those that may be states. reached: output -> inputs that it is computed from, not by way
+    of another recurrent layer. asked: what the user says. Raises ModelError for what the user says
+    wrongly, and where nobody can know.
+    """
+    sizes = {value.name: _sizes(value) for value in (*inputs, *outputs)}
+    found = _checked(inputs, outputs, sizes, asked)
+    names_in = [i.name for i in inputs if i.name not in asked]
+    for ends in (False, True):
+        fits = {
+            i: [
+                o.name
+                for o in outputs
+                if o.name not in found.values() and sizes[i] == sizes[o.name]
+                if _alike(i, o.name, ends)
+            ]
+            for i in names_in
+            if i not in found
+        }
+        for i, candidates in fits.items():
+            rivals = [j for j, others in fits.items() if set(others) & set(candidates)]
+            if len(candidates) == 1 and rivals == [i]:
+                found[i] = candidates[0]
+            elif candidates:
+                raise _ambiguous(i, candidates)
+    if found or asked:
+        return found
+    return _by_shape(names_in, [o.name for o in outputs], sizes, reached)
+
+
+def _ambiguous(before: str, candidates: Sequence[str]) -> ModelError:
+    """Names that fit in several ways."""
+    return ModelError(
+        f"input {before!r}",
+        f"may be a state whose next value is {' or '.join(repr(o) for o in candidates)}; say which "
+        f"with --state-pair {before}={candidates[0]}, or --state-pair {before}= if it is data",
+    )
+
+
+def _sizes(value: ValueInfoProto) -> Sizes:
+    """Sizes that are told; an open one is that of any other open one."""
+    dims = value.type.tensor_type.shape.dim
+    return tuple(d.dim_value if d.dim_value > 0 else "?" for d in dims)
+
+
+def _checked(
+    inputs: Sequence[ValueInfoProto],
+    outputs: Sequence[ValueInfoProto],
+    sizes: Mapping[str, Sizes],
+    asked: Mapping[str, str],
+) -> dict[str, str]:
+    """What the user says, if it can be."""
+    names_in, names_out = [i.name for i in inputs], [o.name for o in outputs]
+    found: dict[str, str] = {}
+    for i, o in asked.items():
+        if i not in names_in:
+            raise ModelError(
+                f"state pair {i}={o}",
+                f"{i!r} is no input that can be a state; these are {_listed(names_in)}",
+            )
+        if not o:  # data, whatever its name is
+            continue
+        if o not in names_out:
+            raise ModelError(
+                f"state pair {i}={o}", f"{o!r} is no output; these are {_listed(names_out)}"
+            )
+        if o in found.values():
+            raise ModelError(f"state pair {i}={o}", f"output {o!r} is paired twice")
+        if sizes[i] != sizes[o] and sizes[o]:
+            raise ModelError(
+                f"state pair {i}={o}",
+                f"input {i!r} is {list(sizes[i])} and output {o!r} is {list(sizes[o])}; the next "
+                "value of a state has its shape",
+            )
+        found[i] = o
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(n) for n in names) or "none"
+
+
+def _stems(name: str, marks: tuple[str, ...], ends: tuple[str, ...]) -> set[str]:
+    """What a name may stand for once marks of before, or of after, a step are taken away."""
+    words = [word.lower() for word in _SPLIT.split(name) if word]
+    kept = [word for word in words if word not in marks]
+    found = {"_".join(kept)} if kept else {"state"}
+    joined = "_".join(kept)
+    for end in ends:
+        if joined.endswith(end) and len(joined) > len(end):
+            found.add(joined[: -len(end)].rstrip("_"))
+    return found
+
+
+def _alike(before: str, after: str, ends: bool) -> bool:
+    """Whether names are those of one state before and after a step; ends: of single letters, too:
+    h0 and hn.
+    """
+    if before == after:
+        return False
+    first = _stems(before, _BEFORE, ("0", "x", "_t", "_tm1", "_t_1") if ends else ())
+    second = _stems(after, _AFTER, ("n", "1", "y", "_t", "_t1", "_tp1", "_t_1") if ends else ())
+    return bool(first & second)
+
+
+def _by_shape(
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    sizes: Mapping[str, Sizes],
+    reached: Mapping[str, set[str]],
+) -> dict[str, str]:
+    """The only way in which shapes fit."""
+    fits = {i: [o for o in outputs if sizes[i] == sizes[o] and i in reached[o]] for i in inputs}
+    fits = {i: found for i, found in fits.items() if found}
+    if not fits:
+        return {}
+    single = all(len(found) == 1 for found in fits.values())
+    distinct = len({found[0] for found in fits.values()}) == len(fits)
+    if single and distinct and len(fits) < len(inputs) and len(fits) == 1:
+        return {i: found[0] for i, found in fits.items()}
+    example = next(iter(fits))
+    raise ModelError(
+        "graph",
+        f"has no recurrent layer, and its inputs {_listed(fits)} may be states whose next values "
+        f"are outputs of the same shape; say which with --state-pair {example}={fits[example][0]}, "
+        "once for each state",
+    )

@@ -1,0 +1,142 @@
+"""The part of a graph that works on single steps of sequences, read as symbols.
+
+It begins where tensors are cut into their steps. What moves numbers is read wherever it leads; what
+computes is read where its operands are known at about the same step, so that it ends where steps
+have been joined to a sequence again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from onnx import NodeProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import captured, label_of
+from lstm_edge.frontend.graph.scope import Scope
+from lstm_edge.frontend.step.call import Comparison, Value
+from lstm_edge.frontend.step.clock import Clock, Order
+from lstm_edge.frontend.step.cuts import Cut
+from lstm_edge.frontend.step.leaves import Leaves
+from lstm_edge.frontend.step.moves import MOVES
+from lstm_edge.frontend.step.read import read_node
+from lstm_edge.frontend.step.symbols import Symbols, together
+
+MOST_APART = 16
+"""Steps that a computation may look back: what looks further works on a whole sequence."""
+MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
+
+
+@dataclass
+class Region:
+    """values: tensors by name, as symbols. makers: leaf -> the node that first computed it.
+    outside: names of what depends on the steps and is not of the region; refused: why a node could
+    not be read, by its label.
+    """
+
+    scope: Scope
+    cuts: Sequence[Cut]
+    leaves: Leaves = field(default_factory=Leaves)
+    values: dict[str, Value] = field(default_factory=dict)
+    makers: dict[int, NodeProto] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    nodes: list[NodeProto] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.steps = self.cuts[0].steps
+        self.clock = Clock(self.leaves, self.steps, _order(self.scope, self.cuts))
+        for number, cut in enumerate(self.cuts):
+            self.values[cut.tensor] = self._sequence(number, cut)
+        self.clock.wind()
+        whole = {cut.tensor for cut in self.cuts}
+        for node in self.scope.nodes:
+            if not whole.isdisjoint(node.output):
+                continue
+            known = [i for i in node.input if i in self.values]
+            tainted = not self.outside.isdisjoint((*node.input, *captured(node)))
+            if known and not tainted and self._read(node):
+                self.nodes.append(node)
+            elif known or tainted:
+                self.outside.update(o for o in node.output if o)
+
+    def _sequence(self, number: int, cut: Cut) -> Symbols:
+        """A sequence of which each step is a vector of its own; sizes that are open are one."""
+        shape = self.scope.shape(cut.tensor) or ()
+        sizes = [s if isinstance(s, int) else 1 for s in shape]
+        one = [s for axis, s in enumerate(sizes) if axis != cut.axis]
+        parts = []
+        for step in range(cut.steps):
+            parts.append(self.leaves.named("input", str(number), one))
+            self.clock.place[len(self.leaves) - 1] = step
+        return together(parts, lambda arrays: np.stack(arrays, cut.axis))
+
+    def _read(self, node: NodeProto) -> bool:
+        """Read a node, if it is one of a step."""
+        args = [self._argument(name) for name in node.input]
+        data = [a for a in args if isinstance(a, Symbols)]
+        data += [part for a in args if isinstance(a, Comparison) for part in (a.a, a.b)]
+        if any(a is _UNKNOWN for a in args):
+            return False
+        if node.op_type not in MOVING:
+            furthest = max(1, min(MOST_APART, self.steps // 2))
+            if self.clock.spread(*data) > furthest or self.clock.mixed(*data):
+                return False
+        count = len(self.leaves)
+        try:
+            results = read_node(self.leaves, node, args)  # type: ignore[arg-type]
+        except ModelError as error:
+            self.refused[label_of(node)] = str(error)
+            return False
+        self.clock.wind()
+        self.makers.update(dict.fromkeys(range(count, len(self.leaves)), node))
+        self.values.update((o, r) for o, r in zip(node.output, results, strict=False) if o)
+        return True
+
+    def _argument(self, name: str) -> object:
+        if not name:
+            return None
+        if name in self.values:
+            return self.values[name]
+        array = self.scope.constant(name)
+        return _UNKNOWN if array is None else array
+
+    def ends(self) -> list[str]:
+        """Tensors that are read outside, or are outputs of the graph, in the file's order."""
+        inner = {id(node) for node in self.nodes}
+        names = (o for node in self.nodes for o in node.output if o)
+        return [name for name in names if self._leaves(name, inner)]
+
+    def _leaves(self, name: str, inner: set[int]) -> bool:
+        readers = self.scope.readers.get(name, ())
+        return name in self.scope.outputs or any(id(r) not in inner for r in readers)
+
+    def put_out(self, node: NodeProto) -> None:
+        """Leave a node to the graph around."""
+        self.nodes = [n for n in self.nodes if n is not node]
+
+
+_UNKNOWN = object()
+"""A tensor that is neither a step's nor constant."""
+
+
+def _order(scope: Scope, cuts: Iterable[Cut]) -> Order:
+    """Whether there are chains that begin at the first step, at the last one, or both."""
+    spans: dict[str, tuple[int, int]] = {}
+    steps = 0
+    found: set[str] = set()
+    for cut in cuts:
+        steps = cut.steps
+        spans.update((name, (place, place)) for name, place in cut.reads(scope))
+    for node in scope.nodes:
+        known = [spans[i] for i in node.input if i in spans]
+        if not known or any(o in spans for o in node.output):
+            continue
+        first, last = min(a for a, _ in known), max(b for _, b in known)
+        spans.update(dict.fromkeys((o for o in node.output if o), (first, last)))
+        if last - first >= min(3, steps - 2):
+            found.update(["forward"] if first == 0 and last < steps - 1 else [])
+            found.update(["backward"] if first > 0 and last == steps - 1 else [])
+    return "both" if len(found) > 1 else "backward" if "backward" in found else "forward"

@@ -1,0 +1,50 @@
+"""A step that a graph writes out for every step of a sequence, apart from that graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lstm_edge.frontend.step.leaves import Doubles, Leaves
+from lstm_edge.frontend.step.symbols import Symbols
+
+
+@dataclass(frozen=True)
+class RepeatedState:
+    """leaf: the state before a step; after: its numbers after it; initial: before the first."""
+
+    leaf: int
+    after: Symbols
+    initial: Doubles
+
+
+@dataclass(frozen=True)
+class RepeatedInput:
+    """leaf: a step of an input of the node; axis: the one that counts the steps."""
+
+    leaf: int
+    axis: int
+
+
+@dataclass(frozen=True)
+class RepeatedResult:
+    """numbers: what a step gives. axis: where the axis of steps is among its own; None for what the
+    last step gives alone.
+    """
+
+    numbers: Symbols
+    axis: int | None
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """The step of a node `Repeat`: its inputs, states and results are of `leaves`.
+
+    backward: the steps are taken from the last to the first.
+    """
+
+    leaves: Leaves
+    backward: bool
+    inputs: Sequence[RepeatedInput]
+    states: Sequence[RepeatedState]
+    results: Sequence[RepeatedResult]

@@ -1,0 +1,174 @@
+"""A file of a single step: its nodes from states to their next values become one `Step`.
+
+A `Step` is a node of the domain lstm_edge with the nodes in its body, as those of a Loop are. What
+comes before and after goes on as any other nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from onnx import NodeProto, helper
+
+from lstm_edge.frontend.graph.node import captured, is_standard
+from lstm_edge.frontend.graph.sketch import Sketch
+from lstm_edge.frontend.model.operators.ids import INTEGERS
+from lstm_edge.frontend.step.moves import MOVES
+from lstm_edge.frontend.step.pairs import state_pairs
+from lstm_edge.frontend.step.read import OPERATORS
+
+DOMAIN = "lstm_edge"
+RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
+PRODUCTS = ("MatMul", "Gemm")
+WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
+HEADS = ("Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
+"""Operators after which what no state needs goes on outside."""
+
+
+def single_steps(sketch: Sketch) -> None:
+    """Put the nodes between states and their next values into one node."""
+    graph = _Graph(sketch)
+    pairs = graph.pairs()
+    if not pairs:
+        return
+    inside = graph.region(pairs)
+    befores = dict.fromkeys(pairs)
+    outside = [n for n in sketch.nodes if id(n) not in inside]
+    read = {name for n in outside for name in (*n.input, *captured(n))}
+    read |= {o.name for o in sketch.outputs}
+    nodes = [n for n in sketch.nodes if id(n) in inside]
+    made = [o for n in nodes for o in n.output if o and (o in read or o in pairs.values())]
+    made += [name for name in pairs.values() if name not in made and name not in befores]
+    copies = {name: f"{name}.before" for name in befores if name in read}
+    body = helper.make_graph(
+        [*nodes, *(helper.make_node("Identity", [a], [b]) for a, b in copies.items())],
+        "step",
+        [helper.make_tensor_value_info(name, 1, None) for name in befores],
+        [helper.make_tensor_value_info(name, 1, None) for name in (*made, *copies.values())],
+    )
+    outputs = [*made, *copies.values()]
+    step = helper.make_node(
+        "Step",
+        list(befores),
+        outputs,
+        name=_name(nodes),
+        domain=DOMAIN,
+        body=body,
+        after=list(pairs.values()),
+    )
+    later = graph.below(step.output)
+    for node in outside:
+        for k, name in enumerate(node.input):
+            if name in copies:
+                node.input[k] = copies[name]
+                later.add(id(node))
+    later |= graph.below(o for n in outside if id(n) in later for o in n.output)
+    first = [n for n in outside if id(n) not in later]
+    sketch.nodes = [*first, step, *(n for n in outside if id(n) in later)]
+    sketch.changed()
+
+
+def _name(nodes: Iterable[NodeProto]) -> str:
+    """What messages call the step: by its last node."""
+    last = list(nodes)[-1]
+    return last.name or last.output[0]
+
+
+def _is_known(node: NodeProto) -> bool:
+    """Whether an operator can be in a step."""
+    known = node.op_type in MOVES or node.op_type in OPERATORS
+    return is_standard(node) and known and node.op_type not in RECURRENT
+
+
+class _Graph:
+    def __init__(self, sketch: Sketch) -> None:
+        self.sketch = sketch
+        self.varying = sketch.varying()
+
+    def below(self, names: Iterable[str]) -> set[int]:
+        """Nodes that any of the names goes into, directly or not."""
+        found: set[int] = set()
+        known = set(names)
+        for node in self.sketch.nodes:
+            if known.intersection((*node.input, *captured(node))):
+                found.add(id(node))
+                known.update(o for o in node.output if o)
+        return found
+
+    def above(self, names: Iterable[str]) -> set[int]:
+        """Nodes that any of the names is computed from."""
+        found: set[int] = set()
+        known = set(names)
+        for node in reversed(self.sketch.nodes):
+            if known.intersection(node.output):
+                found.add(id(node))
+                known.update((*node.input, *captured(node)))
+        return found
+
+    def pairs(self) -> dict[str, str]:
+        """States and their next values, of inputs that no recurrent layer reads."""
+        sketch = self.sketch
+        taken: set[str] = set()
+        for node in sketch.nodes:
+            if node.op_type in RECURRENT:
+                taken.update(i for i in (*node.input, *captured(node)) if i)
+        if taken and not sketch.pairs:
+            return {}
+        inputs = [
+            i
+            for i in sketch.inputs
+            if i.name not in taken and i.type.tensor_type.elem_type not in INTEGERS
+        ]
+        reached: dict[str, set[str]] = {o.name: set() for o in sketch.outputs}
+        for value in inputs:
+            known = {value.name}
+            for node in sketch.nodes:
+                if node.op_type not in RECURRENT and known.intersection(node.input):
+                    known.update(o for o in node.output if o)
+            for output in known.intersection(reached):
+                reached[output].add(value.name)
+        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs)
+
+    def region(self, pairs: Mapping[str, str]) -> set[int]:
+        """The nodes of the step: from states to their next values, and what only feeds these."""
+        nodes = {id(n): n for n in self.sketch.nodes}
+        last = {id(n) for n in self.sketch.nodes if set(pairs.values()).intersection(n.output)}
+        renewing = (self.above(pairs.values()) & self.below(pairs)) | last
+        inside = set(renewing)
+        known = set(pairs)
+        for node in self.sketch.nodes:  # and what is computed from these, to the next weights
+            if known.intersection(node.input) and (id(node) in renewing or not self._ends(node)):
+                inside.add(id(node))
+                known.update(o for o in node.output if o)
+        made = [o for key in inside for o in nodes[key].output]
+        read = [i for key in inside for i in nodes[key].input]
+        inside |= self.below(made) & self.above(read)
+        return inside | self._feeding(inside)
+
+    def _ends(self, node: NodeProto) -> bool:
+        """True for a node that the rest of the network goes on with."""
+        product = node.op_type in PRODUCTS and node.input[1] not in self.varying
+        return product or node.op_type in HEADS or not _is_known(node)
+
+    def _feeding(self, inside: set[int]) -> set[int]:
+        """Nodes that only the step reads, back to the product of a matrix."""
+        kept = {o.name for o in self.sketch.outputs}
+        depth: dict[int, int] = dict.fromkeys(inside, 0)
+        for node in reversed(self.sketch.nodes):
+            if id(node) in depth or not is_standard(node):
+                continue
+            readers = [r for o in node.output for r in self.sketch.users(o)]
+            if not _is_known(node) or not readers or kept.intersection(node.output):
+                continue
+            if not all(id(r) in depth for r in readers):
+                continue
+            if self.varying.isdisjoint(node.output):
+                depth[id(node)] = 0
+                continue
+            behind = max(
+                depth[id(r)] + (r.op_type in PRODUCTS and id(r) not in inside) for r in readers
+            )
+            near = behind == 0 and node.op_type not in WINDOWS
+            if near or node.op_type == "Concat":
+                depth[id(node)] = behind
+        return set(depth) - inside

@@ -1,0 +1,188 @@
+"""Whether two cells compute the same, whatever their names, and how a file writes a sum.
+
+Both are polynomials over atoms: functions, products with a matrix, leaves. A `slot` of the pattern
+stands for any function of one operand, the same wherever it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+
+from lstm_edge.ir.expr import Expr, walk
+
+SLOT = "slot"
+MOST_MONOMIALS = 24
+"""Of a sum; what is longer is no cell that has a name."""
+
+Polynomial = dict[tuple[int, ...], float]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What names of the pattern stand for; slots: name -> a function, as the expression and the
+    part of it that is its operand.
+    """
+
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    slots: Mapping[str, tuple[Expr, Expr]] = field(default_factory=dict)
+
+    def bound(self, kind: str, name: str, to: str) -> Binding | None:
+        """With one more name, None where that contradicts."""
+        known = self.names.get((kind, name))
+        if known is not None:
+            return self if known == to else None
+        return Binding({**self.names, (kind, name): to}, self.slots)
+
+
+class Unifier:
+    """Finds bindings of one pattern's expressions to those of a cell."""
+
+    def __init__(self) -> None:
+        self._atoms: dict[int, Expr] = {}
+        self._polynomials: dict[int, Polynomial] = {}
+
+    def unify(self, pattern: Expr, cell: Expr, binding: Binding) -> Iterator[Binding]:
+        """Bindings under which both are the same numbers."""
+        mine, theirs = self.polynomial(pattern), self.polynomial(cell)
+        if len(mine) != len(theirs) or len(mine) > MOST_MONOMIALS:
+            return
+        if sorted(_shape(p) for p in mine.items()) != sorted(_shape(p) for p in theirs.items()):
+            return
+        yield from self._sums(list(mine.items()), list(theirs.items()), binding)
+
+    def _sums(
+        self,
+        mine: Sequence[tuple[tuple[int, ...], float]],
+        theirs: Sequence[tuple[tuple[int, ...], float]],
+        binding: Binding,
+    ) -> Iterator[Binding]:
+        if not mine:
+            yield binding
+            return
+        first = mine[0]
+        for k, other in enumerate(theirs):
+            if _shape(first) == _shape(other):
+                rest = [*theirs[:k], *theirs[k + 1 :]]
+                for found in self._products(first[0], other[0], binding):
+                    yield from self._sums(mine[1:], rest, found)
+
+    def _products(
+        self, mine: tuple[int, ...], theirs: tuple[int, ...], binding: Binding
+    ) -> Iterator[Binding]:
+        if not mine:
+            yield binding
+            return
+        for k in range(len(theirs)):
+            for found in self._atom(self._atoms[mine[0]], self._atoms[theirs[k]], binding):
+                yield from self._products(mine[1:], (*theirs[:k], *theirs[k + 1 :]), found)
+
+    def _atom(self, a: Expr, b: Expr, binding: Binding) -> Iterator[Binding]:
+        if a.kind == SLOT:
+            yield from self._slot(a, b, binding)
+        elif a.kind in ("input", "state", "param"):
+            found = binding.bound(a.kind, a.name, b.name) if a.kind == b.kind else None
+            if found is not None:
+                yield found
+        elif a.kind == b.kind == "affine":
+            yield from self._affine(a, b, binding)
+        elif (a.kind, a.name, a.value, a.units, len(a.args)) == (
+            *(b.kind, b.name, b.value, b.units),
+            len(b.args),
+        ):
+            yield from self._each(list(zip(a.args, b.args, strict=True)), binding)
+
+    def _each(self, pairs: Sequence[tuple[Expr, Expr]], binding: Binding) -> Iterator[Binding]:
+        if not pairs:
+            yield binding
+            return
+        for found in self.unify(*pairs[0], binding):
+            yield from self._each(pairs[1:], found)
+
+    def _affine(self, a: Expr, b: Expr, binding: Binding) -> Iterator[Binding]:
+        begun = binding.bound("param", a.name, b.name)
+        if begun is None or len(a.args) != len(b.args):
+            return
+        for order in permutations(range(len(b.args))):
+            found: Binding | None = begun
+            for matrix, k in zip(a.matrices, order, strict=True):
+                found = None if found is None else found.bound("param", matrix, b.matrices[k])
+            if found is not None:
+                pairs = [(e, b.args[k]) for e, k in zip(a.args, order, strict=True)]
+                yield from self._each(pairs, found)
+
+    def _slot(self, a: Expr, b: Expr, binding: Binding) -> Iterator[Binding]:
+        """A function of the operand of a slot."""
+        known = binding.slots.get(a.name)
+        if known is not None:
+            operand = hole(*known, b)
+            if operand is not None:
+                yield from self.unify(a.args[0], operand, binding)
+            return
+        for operand in walk(b):
+            if operand is not b and _depends_by(b, operand):
+                slots = {**binding.slots, a.name: (b, operand)}
+                yield from self.unify(a.args[0], operand, Binding(binding.names, slots))
+
+    def polynomial(self, e: Expr) -> Polynomial:
+        """Products of atoms -> coefficient."""
+        if id(e) in self._polynomials:
+            return self._polynomials[id(e)]
+        if e.kind == "constant":
+            result: Polynomial = {(): e.value}
+        elif e.kind in ("add", "sub"):
+            result = dict(self.polynomial(e.args[0]))
+            sign = 1.0 if e.kind == "add" else -1.0
+            for key, value in self.polynomial(e.args[1]).items():
+                result[key] = result.get(key, 0.0) + sign * value
+        elif e.kind == "mul":
+            result = {}
+            for key, value in self.polynomial(e.args[0]).items():
+                for other, factor in self.polynomial(e.args[1]).items():
+                    product = tuple(sorted(key + other))
+                    result[product] = result.get(product, 0.0) + value * factor
+        else:
+            self._atoms[id(e)] = e
+            result = {(id(e),): 1.0}
+        result = {key: value for key, value in result.items() if value}
+        self._polynomials[id(e)] = result
+        return result
+
+
+def _shape(monomial: tuple[tuple[int, ...], float]) -> tuple[int, float]:
+    return len(monomial[0]), monomial[1]
+
+
+def _depends_by(e: Expr, operand: Expr) -> bool:
+    """True where `e` is a function of `operand` and constants alone."""
+    if e is operand or e.kind == "constant":
+        return True
+    plain = ("add", "sub", "mul", "larger", "smaller", "above", "apply")
+    return e.kind in plain and all(_depends_by(a, operand) for a in e.args)
+
+
+def hole(form: Expr, operand: Expr, e: Expr) -> Expr | None:
+    """What stands in `e` where `form` has `operand`; None where they are different functions."""
+    found: list[Expr] = []
+
+    def same(a: Expr, b: Expr) -> bool:
+        if a is operand:
+            found.append(b)
+            return True
+        equal = (a.kind, a.name, a.value, len(a.args)) == (b.kind, b.name, b.value, len(b.args))
+        return equal and all(map(same, a.args, b.args))
+
+    if not same(form, e) or not found or any(b is not found[0] for b in found):
+        return None
+    return found[0]
+
+
+def filled(form: Expr, operand: Expr, value: Expr) -> Expr:
+    """The function `form` of `operand`, of another value."""
+    made: dict[int, Expr] = {id(operand): value}
+    for e in walk(form):
+        if id(e) not in made:
+            args = tuple(made[id(a)] for a in e.args)
+            made[id(e)] = Expr(e.kind, args, e.name, e.value, e.matrices, e.units)
+    return made[id(form)]

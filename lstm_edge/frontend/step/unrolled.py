@@ -1,0 +1,211 @@
+"""Unrolled repetitions become one node: a recurrent step that is done for each step of a sequence.
+
+Whatever the step computes. A graph is read as symbols from where it cuts a tensor into its steps
+(`region.py`) to where their results are joined or leave one by one (`ends.py`). What the steps
+repeat is the body (`repeat.py`); all steps and all results are compared with it (`trace.py`). The
+rest of the graph reads the node's results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onnx import TensorProto, helper
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import label_of
+from lstm_edge.frontend.graph.patch import Patch
+from lstm_edge.frontend.graph.scope import Scope
+from lstm_edge.frontend.graph.sketch import Sketch
+from lstm_edge.frontend.step.clock import BACKWARD, FORWARD
+from lstm_edge.frontend.step.cuts import Cut, cuts_of
+from lstm_edge.frontend.step.finder import End, Finder, Found
+from lstm_edge.frontend.step.region import Region
+from lstm_edge.frontend.step.repeat import NoRepetition
+from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Repetition
+from lstm_edge.frontend.step.trace import Differs
+
+DOMAIN = "lstm_edge"
+LAYERS = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
+
+
+def unrolled(sketch: Sketch) -> None:
+    """Put a node `Repeat` in the place of each unrolled repetition.
+
+    Raises ModelError where one step of a repetition is another one.
+    """
+    tried: set[Cut] = set()
+    while True:
+        scope = Scope.of(sketch)
+        cuts = [cut for cut in cuts_of(scope) if cut not in tried]
+        if not cuts:
+            return
+        group = _first(scope, cuts)
+        tried.update(group)
+        if _replaced(scope, sketch, group):
+            tried.clear()
+
+
+def _first(scope: Scope, cuts: Sequence[Cut]) -> list[Cut]:
+    """Cuts of one number of steps that do not depend on others: what is repeated over them."""
+    below: dict[str, set[str]] = {cut.tensor: set() for cut in cuts}
+    depends: dict[str, set[str]] = {}
+    for node in scope.nodes:
+        found: set[str] = set()
+        for name in node.input:
+            found |= depends.get(name, set())
+            found |= {name} if name in below else set()
+        for name in node.output:
+            if found:
+                depends[name] = found
+    roots = [cut for cut in cuts if not depends.get(cut.tensor)]
+    seen: dict[str, Cut] = {}
+    for cut in roots:
+        if cut.steps == roots[0].steps:
+            seen.setdefault(cut.tensor, cut)
+    return list(seen.values())
+
+
+def _replaced(scope: Scope, sketch: Sketch, cuts: Sequence[Cut]) -> bool:
+    """Replace what is repeated over the steps of some tensors; tells whether anything was."""
+    region = Region(scope, cuts)
+    ways = {"forward": [FORWARD], "backward": [BACKWARD], "both": [FORWARD, BACKWARD]}
+    done = False
+    for way in ways[region.clock.order]:
+        try:
+            found = Finder(region, way).found()
+        except NoRepetition:
+            continue
+        except Differs as error:
+            _refuse(region, error)
+            continue
+        if found is not None and (found.states or _is_layered(scope, cuts)):
+            _place(sketch, region, found)
+            done = True
+    return done
+
+
+def _refuse(region: Region, error: Differs) -> None:
+    """Say which step of a repetition differs."""
+    node = region.makers.get(error.leaf)
+    if node is None:
+        return
+    raise ModelError(
+        label_of(node),
+        f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
+        f"{error.what}; every step must be the same network: export the loop with the same "
+        "modules at every step",
+    )
+
+
+def _is_layered(scope: Scope, cuts: Sequence[Cut]) -> bool:
+    """True where the steps are those of a recurrent layer: what each goes through may have no state
+    of its own.
+    """
+    waiting = [cut.tensor for cut in cuts]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        node = scope.makers.get(name)
+        if node is None or name in seen:
+            continue
+        if node.op_type in LAYERS:
+            return True
+        seen.add(name)
+        waiting += node.input
+    return False
+
+
+def _place(sketch: Sketch, region: Region, found: Found) -> None:
+    """Put the node in, and what makes the tensors of the file of its results."""
+    old = {o: node for node in region.nodes for o in node.output if o}
+    first = old[found.ends[0].name]
+    patch = Patch(sketch, first.name or first.output[0])
+    results: list[RepeatedResult] = []
+    names: list[str] = []
+    for end in found.ends:
+        result = _result(end, region.steps, found.backward)
+        same = next((k for k, r in enumerate(results) if _alike(r, result)), None)
+        if same is None:
+            results.append(result)
+            names.append(sketch.fresh("repeat"))
+            _declare(sketch, names[-1], result, region.steps)
+            same = len(results) - 1
+        _publish(patch, end, names[same], results[same], region.steps, found.backward)
+    inputs = [
+        RepeatedInput(leaf, region.cuts[number].axis) for number, leaf in found.inputs.items()
+    ]
+    node = helper.make_node(
+        "Repeat",
+        [region.cuts[number].tensor for number in found.inputs],
+        names,
+        name=patch.name,
+        domain=DOMAIN,
+        number=len(sketch.repetitions),
+    )
+    sketch.repetitions.append(
+        Repetition(found.leaves, found.backward, inputs, found.states, results)
+    )
+    for end in found.ends:
+        maker = old[end.name]
+        place = list(maker.output).index(end.name)
+        maker.output[place] = sketch.fresh("unrolled")
+    last = old[found.ends[-1].name]
+    sketch.replace([last], [last, node, *patch.nodes])
+
+
+def _result(end: End, steps: int, backward: bool) -> RepeatedResult:
+    """What the node gives for an end: all steps, or the last one's numbers alone."""
+    axis = end.parts.axis
+    if axis is None:
+        single = end.parts.times[0] == steps - 1
+        return RepeatedResult(end.result, None if single else 0)
+    thin = end.result.shape[axis] == 1
+    numbers = end.result.moved(lambda a: a.squeeze(axis)) if thin else end.result
+    return RepeatedResult(numbers, axis)
+
+
+def _alike(one: RepeatedResult, other: RepeatedResult) -> bool:
+    same = one.axis == other.axis and one.numbers.shape == other.numbers.shape
+    return same and one.numbers.same_as(other.numbers)
+
+
+def _shape(result: RepeatedResult, steps: int) -> list[int]:
+    """The shape that the node gives a result."""
+    shape = list(result.numbers.shape)
+    return shape if result.axis is None else [*shape[: result.axis], steps, *shape[result.axis :]]
+
+
+def _declare(sketch: Sketch, name: str, result: RepeatedResult, steps: int) -> None:
+    shape = _shape(result, steps)
+    sketch.shapes.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+
+
+def _publish(
+    patch: Patch, end: End, name: str, result: RepeatedResult, steps: int, backward: bool
+) -> None:
+    """Make the tensor of the file of a result."""
+    if result.axis is None:
+        patch.add("Identity", [name], end.name)
+        return
+    times = [steps - 1 - t if backward else t for t in end.parts.times]
+    if end.parts.axis is None:
+        patch.gather(name, times[0], end.name)
+        return
+    if times != list(range(steps)):
+        name = _sliced(patch, name, result.axis, times)
+    axis = end.parts.axis
+    if end.result.shape[axis] == 1:
+        patch.add("Identity", [name], end.name)
+        return
+    shape = [*end.result.shape]
+    shape[axis] *= len(times)
+    patch.add("Reshape", [name, patch.constant(shape)], end.name)
+
+
+def _sliced(patch: Patch, name: str, axis: int, times: Sequence[int]) -> str:
+    """Some steps, evenly apart, in an order."""
+    apart = times[1] - times[0]
+    end = times[-1] + (1 if apart > 0 else -1)
+    bounds = ([times[0]], [end if end >= 0 else -(2**63)], [axis], [apart])
+    return patch.add("Slice", [name, *map(patch.constant, bounds)])

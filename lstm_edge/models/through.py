@@ -1,0 +1,18 @@
+"""Passes one after the other, each checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.verify_model import verify
+
+Pass = Callable[[Model], Model]
+
+
+def through(model: Model, *passes: Pass) -> Model:
+    """The model after all passes. InternalError by the first that breaks it, see `verify`."""
+    verify(model)
+    for each in passes:
+        model = verify(each(model))
+    return model
