@@ -12,7 +12,7 @@ import pytest
 
 import lstm_edge
 from lstm_edge.api.network import Network
-from lstm_edge.frontend.renaming import with_names
+from lstm_edge.models.renaming import with_names
 from tests.oracle.graphs import saved
 
 SAMPLES = 24

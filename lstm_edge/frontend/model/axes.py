@@ -55,7 +55,8 @@ class View:
     features, the outermost first, where there are others than one of role "feature": directions or
     layers, then units. ids: for a tensor of integers, what the view shows of them,
     number by number; see `operators/ids.py`. truth: the numbers are 1 for what is true, else 0.
-    parts: what stands side by side on the last axis, where that are all steps of a sequence and others; there is no tensor of them then.
+    parts: what stands side by side on the last axis, where that are all steps of a sequence and
+    others; there is no tensor of them then.
     """
 
     tensor: str
