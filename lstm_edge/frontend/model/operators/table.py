@@ -189,6 +189,11 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     return operator.run(walk, node)
 
 
+def is_known(op: str, domain: str) -> bool:
+    """Whether an operator of ONNX is in the table: of constants alone it is computed now."""
+    return domain in ("", "ai.onnx") and op in OPERATORS and op not in ("Loop", "Scan")
+
+
 def unsupported(label: str, op: str, domain: str) -> ModelError:
     """The error of an operator that is not in the table."""
     place = f" of domain {domain}" if domain not in ("", "ai.onnx") else ""
