@@ -80,7 +80,8 @@ def _dequantize(flow: Flow, node: NodeProto) -> bool:
 
 def _looked_up(flow: Flow, node: NodeProto) -> str | None:
     """Rows that a Gather takes from a table of integers, moved to other places or not."""
-    gather, moves = flow.sketch.producer(node.input[0]), []
+    gather = flow.sketch.producer(node.input[0])
+    moves: list[NodeProto] = []
     while gather is not None and gather.op_type in MOVES - {"Gather", "MaxPool", "Split"}:
         moves.insert(0, gather)
         gather = flow.sketch.producer(gather.input[0])
