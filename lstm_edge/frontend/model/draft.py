@@ -75,6 +75,10 @@ class Draft:
         self.likeness[name] = self.likeness[like] or like if unknown else like
         return name
 
+    def copy_of(self, tensor: str) -> str:
+        """A new tensor of the same kind and size."""
+        return self.tensor(self.roots[tensor], self.features[tensor], like=tensor)
+
     def input(self, features: int | None) -> str:
         """A new input, the root of a sequence of its own."""
         name = self.tensor(None, features)

@@ -19,6 +19,7 @@ from lstm_edge.frontend.model.operators.features import (
 )
 from lstm_edge.frontend.model.operators.linear import dense_layer
 from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import DenseOverTime, Floats, is_a
 from lstm_edge.layers.dense import is_dense
@@ -85,7 +86,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     single = [_has_one_number(walk, view) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
-    views = of_one_kind(walk, node, views)
+    views = in_step(walk, of_one_kind(walk, node, views), node.label)
     for view, one in zip(views, single, strict=True):
         if view is not whole[0] and not one:
             _check_order(walk, node, whole[0], view)

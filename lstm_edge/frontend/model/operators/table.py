@@ -20,6 +20,7 @@ from lstm_edge.frontend.model.operators import (
     linear,
     move,
     normalize,
+    pad,
     select,
     window,
 )
@@ -109,6 +110,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Unsqueeze": _operator(move.unsqueeze),
     "Split": _operator(join.split, "axis num_outputs"),
     "Concat": _operator(join.concat, "axis"),
+    "Pad": _operator(pad.pad, "mode"),
     "Gather": _operator(select.gather, "axis"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
@@ -153,7 +155,6 @@ INSTEAD: Mapping[str, str] = {
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
-    "Pad": "only zeros around a sequence, right before a Conv or an AveragePool, are",
     "TopK": "use ArgMax, or take the scores as the output",
 }
 """What to do about operators that users bring and that are not supported yet."""
