@@ -12,11 +12,11 @@ from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.clock import BACKWARD
 from lstm_edge.frontend.step.ends import Parts, parts_of
 from lstm_edge.frontend.step.leaves import Doubles, Leaves
-from lstm_edge.frontend.step.region import Region
 from lstm_edge.frontend.step.proof import Proof
+from lstm_edge.frontend.step.region import Region
 from lstm_edge.frontend.step.repeat import Body, Classes, NoRepetition, body_of
 from lstm_edge.frontend.step.repetition import RepeatedState
-from lstm_edge.frontend.step.symbols import Symbols, vector
+from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.frontend.step.trace import Differs, Trace
 
 HEADS = frozenset(
