@@ -37,7 +37,8 @@ class Op:
 
 @dataclass
 class Body:
-    """A step while it is drawn. sizes: of vectors by number, x first, then the states."""
+    """A step while it is drawn. sizes: of vectors by number, x first, then the states; 0 of
+    truths."""
 
     net: Net
     sizes: list[int]
@@ -51,8 +52,8 @@ class Body:
 
     def any(self) -> int:
         """A vector, those of late more often."""
-        last = len(self.sizes) - 1
-        return last - int(self.net.choose.triangular(0, last, 0)) if last else 0
+        numbers = [k for k, size in enumerate(self.sizes) if size]
+        return numbers[-1 - int(self.net.choose.triangular(0, len(numbers) - 1, 0))]
 
     def any_of(self, size: int) -> int:
         """A vector of so many numbers."""
@@ -170,7 +171,7 @@ def _root(body: Body, k: int, n: int) -> int:
 def _selected(body: Body, k: int, n: int) -> int:
     """Of two vectors that meet where they change places, so that nothing jumps."""
     other = body.any_of(n)
-    return body.add("Where", n, body.add("Greater", n, k, other), k, other)
+    return body.add("Where", n, body.add("Greater", 0, k, other), k, other)
 
 
 _RARE: dict[str, Callable[[Body, int, int], int]] = {
