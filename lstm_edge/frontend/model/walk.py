@@ -211,6 +211,13 @@ class Walk:
                     f"as its {role} axis; not supported: is a transpose missing, or batch_first "
                     "wrong?"
                 )
+                if known == "picked":
+                    raise ModelError(
+                        node.label,
+                        "reads steps in another order than that of time, or some of them twice; "
+                        "only dense layers, activations and outputs do: flip the data before they "
+                        "enter, or make the layer a reverse one",
+                    )
                 if atom in self.guessed:
                     raise RoleNeeded(node.label, message, atom.name, role)
                 raise ModelError(node.label, message)
