@@ -144,6 +144,14 @@ class Slice:
 Work = Layer | Step | DenseOverTime | Concat | Slice
 """What a node may do."""
 
+
+def arrays_of(op: Work) -> Mapping[str, Floats]:
+    """The weights of a node's work by their names."""
+    if isinstance(op, DenseOverTime):
+        return {"W": op.weights, "b": op.bias}
+    return op.params if isinstance(op, Layer) else {}
+
+
 W = TypeVar("W", bound=Work, covariant=True)
 
 

@@ -52,6 +52,15 @@ class Place:
     comment: str
     length: Length = Length()  # noqa: RUF009
 
+    @property
+    def inner(self) -> str:
+        """What the names of a softmax's own values begin with: in a layer of nothing else its name;
+        else that of its result, so that no other expression has them.
+        """
+        kinds = {e.kind for e in walk(*self.layer.op.cell.results.values())}
+        alone = kinds <= {"input", "softmax", "log_softmax"}
+        return f"{self.layer.name}." if alone else f"{self.name}_"
+
 
 class Operand(Protocol):
     """What an expression becomes, as far as walking over a model needs to know."""
@@ -297,6 +306,16 @@ def cut(b: Builder, x: Value, features: range, name: str) -> Value:
     return b.emit("slice", name, (x,), fmt, length=count, n=features.start, count=count)
 
 
+def known_numbers(node: Expr, layer: Layer) -> Floats | None:
+    """What an expression is at every step: a parameter, a constant, some units of either."""
+    if node.kind == "constant":
+        return np.array([node.value], np.float64)
+    if node.kind == "param":
+        return layer.params[node.name]
+    known = known_numbers(node.args[0], layer) if node.kind == "take" else None
+    return None if known is None else known[list(node.units)]
+
+
 def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
     """Units of a vector in any order: neighbours are read where they are."""
     neighbours = range(units[0], units[0] + len(units))
@@ -304,7 +323,7 @@ def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
         return x if len(units) == x.length else cut(b, x, neighbours, name)
     kind = FLOAT32 if x.format.is_float else Format("int32", 1.0, 0, max(units))
     places = b.vector(f"{name}_units", np.array(units), kind)
-    return b.emit("take", name, (x, places), x.format.take(units), length=len(units))
+    return b.emit("gather", name, (x, places), x.format.take(units), length=len(units))
 
 
 def in_memory(b: Builder, x: Value, name: str) -> Value:

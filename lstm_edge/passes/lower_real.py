@@ -19,6 +19,7 @@ from lstm_edge.passes.lower import (
     cut,
     in_memory,
     integers,
+    known_numbers,
     lower,
     numbered,
     own_result,
@@ -62,13 +63,12 @@ class RealRules:
         """One operation for each node, four for a softmax."""
         emit, params = self.builder.emit, place.layer.op.params
         name, comment = place.name, place.comment
+        known = known_numbers(node, place.layer.op)
+        if known is not None:
+            return self.builder.vector(name, known.astype(np.float32), FLOAT32)
         match node.kind:
             case "affine":
                 return self._affine(node, args, place)
-            case "param" | "constant":
-                constant = node.kind == "constant"
-                numbers = np.array([node.value]) if constant else params[node.name]
-                return self.builder.vector(name, numbers.astype(np.float32), FLOAT32)
             case "tap" | "take" | "join":
                 return self._moved(node, args, place)
             case "mean_over_steps":
@@ -137,14 +137,14 @@ class RealRules:
 
     def _softmax(self, kind: str, x: Value, place: Place) -> Value:
         emit = self.builder.emit
-        layer = place.layer.name
-        largest = emit("max", f"{layer}.largest", (x,), length=1)
-        below = emit("sub", f"{layer}.below_largest", (x, largest))
-        power = emit("exp", f"{layer}.exponential", (below,))
-        total = emit("sum", f"{layer}.total", (power,), length=1)
+        inner = place.inner
+        largest = emit("max", f"{inner}largest", (x,), length=1)
+        below = emit("sub", f"{inner}below_largest", (x, largest))
+        power = emit("exp", f"{inner}exponential", (below,))
+        total = emit("sum", f"{inner}total", (power,), length=1)
         if kind == "softmax":
             return emit("divide", place.name, (power, total))
-        logarithm = emit("log", f"{layer}.log_total", (total,), length=1)
+        logarithm = emit("log", f"{inner}log_total", (total,), length=1)
         return emit("sub", place.name, (below, logarithm))
 
     def _layer_norm(self, epsilon: float, x: Value, place: Place) -> Value:

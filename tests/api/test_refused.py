@@ -203,4 +203,4 @@ def test_a_trace_of_too_few_steps_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_a_port_is_renamed_once(tmp_path: Path) -> None:
     twice = ("--rename", "rows=a", "--rename", "rows=b", "-o", tmp_path / "m")
-    assert "rows is renamed a already" in refused(1, "compile", DIGITS, "--target", "host", *twice)
+    assert "rows has 'a' already" in refused(1, "compile", DIGITS, "--target", "host", *twice)

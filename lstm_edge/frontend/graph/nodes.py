@@ -56,9 +56,7 @@ class Nodes:
         readers = [r for name in node.output for r in self._readers.get(name, {}).values()]
         read = (*node.input, *captured(node))
         makers = [self.makers[name] for name in read if name in self.makers]
-        return any(self._place(r) < at for r in readers) or any(
-            self._place(m) > at for m in makers
-        )
+        return any(self._place(r) < at for r in readers) or any(self._place(m) > at for m in makers)
 
     def remove(self, old: Iterable[NodeProto]) -> None:
         """Take nodes out."""

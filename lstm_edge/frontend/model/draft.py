@@ -123,6 +123,12 @@ class Draft:
         self.nodes.append(Node("fc", dense, {"x": x}, {"y": output}, source))
         return output
 
+    def again(self, node: Node[Work]) -> str:
+        """A node of one result y once more, with other work; returns its new result."""
+        output = self.tensor(self.roots[node.outputs["y"]], None, like=node.outputs["y"])
+        self.nodes.append(replace(node, outputs={"y": output}))
+        return output
+
     def last_step(self, x: str, source: str) -> str:
         """The vector of the last step of `x`."""
         return self.step(x, -1, source)

@@ -8,7 +8,7 @@ be treated row by row; the model is one row of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,14 +30,16 @@ Sizes = dict[tuple[str, int], int]
 """Sizes chosen for axes of inputs: (input, axis) -> size."""
 
 
-def load_onnx(path: Path, steps: int | None) -> Model:
+def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = None) -> Model:
     """Read an ONNX file; see `frontend.load`. The model has no name yet."""
-    return model_of(path.name, read_onnx(path), steps)
+    return model_of(path.name, read_onnx(path), steps, pairs)
 
 
-def model_of(name: str, file: OnnxFile, steps: int | None) -> Model:
+def model_of(
+    name: str, file: OnnxFile, steps: int | None, pairs: Mapping[str, str] | None = None
+) -> Model:
     """The model of a graph, which messages call `name`."""
-    graph = graph_of(rewrite(file))
+    graph = graph_of(rewrite(file, pairs))
     sizes: Sizes = {}
     model, walk = _solve(graph, sizes, steps, STAND_INS[0])
     if walk.open_axes:

@@ -88,7 +88,8 @@ class Comparer:
                 return Difference(at, "reads other features")
             return self._all(zip(one.args, other.args, strict=True))
         return self._all(
-            ((i, u[units]), (j, v[its])) for (i, u), (j, v) in zip(one.args, other.args, strict=True)
+            ((i, u[units]), (j, v[its]))
+            for (i, u), (j, v) in zip(one.args, other.args, strict=True)
         )
 
     def _all(self, pairs: Iterable[tuple[Selection, Selection]]) -> Difference | None:
@@ -126,7 +127,9 @@ class Comparer:
         if p.shape != q.shape:
             return Difference(at, what)
         far = float(np.abs(p - q).max(initial=0.0))
-        limit = self.near * max(float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0)))
+        limit = self.near * max(
+            float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0))
+        )
         return None if far <= limit else Difference(at, f"{what} (by up to {far:.3g})")
 
 
@@ -205,7 +208,10 @@ class Copier:
                 terms.append((selections(value)[0], factor))
             else:
                 parts.append(target.scale(value, factor))
-        total = vector(target.linear(terms, bias), (leaf.size,))
+        if any(c.ndim > 1 for _, c in terms):
+            total = vector(target.linear(terms, bias), (leaf.size,))
+        else:
+            total = Symbols(*map(np.array, np.broadcast_arrays(*target.total(terms, bias))))
         for part in parts:
             total = target.combine(total, part, 1.0, 1.0)
         return total

@@ -79,7 +79,9 @@ class Clock:
         timed = [i for i in leaves if self.last[i] >= 0]
         if not timed:
             return 0
-        return min(max(a[i] for i in timed) - min(a[i] for i in timed) for a in (self.first, self.last))
+        return min(
+            max(a[i] for i in timed) - min(a[i] for i in timed) for a in (self.first, self.last)
+        )
 
     def mixed(self, *values: Symbols) -> bool:
         """True where tensors together join both ways."""

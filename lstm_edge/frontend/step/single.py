@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping
 
 from onnx import NodeProto, helper
 
+from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.node import captured, is_standard
+from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.model.operators.ids import INTEGERS
+from lstm_edge.frontend.step.cuts import cuts_of
 from lstm_edge.frontend.step.moves import MOVES
 from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
@@ -76,7 +79,7 @@ def _name(nodes: Iterable[NodeProto]) -> str:
 
 def _is_known(node: NodeProto) -> bool:
     """Whether an operator can be in a step."""
-    known = node.op_type in MOVES or node.op_type in OPERATORS
+    known = node.op_type in MOVES or node.op_type in OPERATORS or node.op_type in SHAPE_ONLY
     return is_standard(node) and known and node.op_type not in RECURRENT
 
 
@@ -127,7 +130,11 @@ class _Graph:
                     known.update(o for o in node.output if o)
             for output in known.intersection(reached):
                 reached[output].add(value.name)
-        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs)
+
+        def sequences() -> set[str]:
+            return {cut.tensor for cut in cuts_of(Scope.of(sketch))}
+
+        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs, sequences)
 
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""
