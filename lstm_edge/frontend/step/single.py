@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, is_standard
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.model.operators.ids import INTEGERS
 from lstm_edge.frontend.step.moves import MOVES
 from lstm_edge.frontend.step.pairs import state_pairs
@@ -26,7 +26,7 @@ HEADS = ("Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalizat
 """Operators after which what no state needs goes on outside."""
 
 
-def single_steps(sketch: Sketch) -> None:
+def single_steps(sketch: Graph) -> None:
     """Put the nodes between states and their next values into one node."""
     graph = _Graph(sketch)
     pairs = graph.pairs()
@@ -82,7 +82,7 @@ def _is_known(node: NodeProto) -> bool:
 
 
 class _Graph:
-    def __init__(self, sketch: Sketch) -> None:
+    def __init__(self, sketch: Graph) -> None:
         self.sketch = sketch
         self.varying = sketch.varying()
 
