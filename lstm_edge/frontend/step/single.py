@@ -14,6 +14,7 @@ from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, is_standard
 from lstm_edge.frontend.model.operators.ids import INTEGERS
+from lstm_edge.frontend.step.cuts import cuts_of
 from lstm_edge.frontend.step.moves import MOVES
 from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
@@ -128,7 +129,11 @@ class _Graph:
                     known.update(o for o in node.output if o)
             for output in known.intersection(reached):
                 reached[output].add(value.name)
-        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs)
+
+        def sequences() -> set[str]:
+            return {cut.tensor for cut in cuts_of(sketch.snapshot())}
+
+        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs, sequences)
 
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""
