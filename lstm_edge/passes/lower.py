@@ -227,23 +227,21 @@ def _lower_layer(
         name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
         for name in cell.states
     }
+    vectors: dict[str, V] = {}
     if layer.op.window is not None and sees_several(cell):
         ends = turn.taking.extra - turn.taking.stride * layer.op.window.right
-        vectors = rules.recent(layer, next(iter(inputs.values())), layer.op.window.kernel, ends)
+        vectors[""] = rules.recent(layer, next(iter(inputs.values())), layer.op.window.kernel, ends)
         rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
+    leaves: Mapping[str, Mapping[str, V]] = {"input": inputs, "state": begun, "recent": vectors}
     stored: dict[str, V] = {}
     read = {name: e for name, e in cell.results.items() if name in states or name in layer.outputs}
     for result, root in read.items():
         for node in walk(root):
             if id(node) in values:
                 continue
-            if node.kind == "input":
-                values[id(node)] = inputs[node.name]
-            elif node.kind == "state":
-                values[id(node)] = begun[node.name]
-            elif node.kind == "recent":
-                values[id(node)] = vectors
+            if node.kind in leaves:
+                values[id(node)] = leaves[node.kind][node.name]
             else:
                 place = Place(
                     layer, f"{layer.name}.{names[id(node)]}", describe(node, names), length
@@ -255,10 +253,15 @@ def _lower_layer(
         if result in layer.outputs:
             known[layer.outputs[result]] = stored[result]
     for name, value in states.items():
-        initial = rules.initial(layer, name, value)
-        given = "" if cell.windowed else rules.given(layer, name, value)
-        state = ir.program.State(value.name, stored[name].name, initial, cell.windowed, given)
-        rules.builder.states.append(state)
+        _keep(layer, name, value, stored[name], rules)
+
+
+def _keep(layer: Node[Layer], name: str, state: V, renewed: V, rules: Rules[V]) -> None:
+    """A state of the program, and what becomes it."""
+    initial, windowed = rules.initial(layer, name, state), layer.op.cell.windowed
+    given = "" if windowed else rules.given(layer, name, state)
+    kept = ir.program.State(state.name, renewed.name, initial, windowed, given)
+    rules.builder.states.append(kept)
 
 
 def _copy(layer: Node[Layer], known: dict[str, V], rules: Rules[V]) -> None:

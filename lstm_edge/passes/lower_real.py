@@ -67,27 +67,9 @@ class RealRules:
             return self.builder.vector(name, known.astype(np.float32), FLOAT32)
         match node.kind:
             case "affine":
-                bias = self.builder.constant(f"{place.layer.name}.{node.name}", params[node.name])
-                matrices = tuple(
-                    self.builder.constant(f"{place.layer.name}.{m}", params[m])
-                    for m in node.matrices
-                )
-                units = len(params[node.name])
-                args = [in_memory(self.builder, x, f"{name}_{k}") for k, x in enumerate(args)]
-                return emit(
-                    "matvec",
-                    name,
-                    tuple(args),
-                    length=units,
-                    bias=bias,
-                    matrices=matrices,
-                    comment=comment,
-                )
+                return self._product(node, args, place)
             case "tap" | "take" | "join":
                 return self._moved(node, args, place)
-            case "mean_over_steps":
-                over = place.length
-                return emit(node.kind, name, tuple(args), n=over.offset, count=over.stride)
             case "apply":
                 return self._curve(node.name, args[0], place)
             case "lookup":
@@ -101,10 +83,8 @@ class RealRules:
                     matrices=(self.builder.constant(f"{place.layer.name}.{node.name}", table),),
                     comment=comment,
                 )
-            case "step":
-                most = int(node.value)
-                counted = fixed(0, 0, most, "int32")
-                return emit("step", name, (), counted, length=1, n=most, comment=comment)
+            case "step" | "mean_over_steps":
+                return self._counted(node, args, place)
             case "argmax" | "total" | "largest":
                 kind = REDUCTIONS[node.kind]
                 indices = fixed(0, 0, args[0].length - 1, "int32")
@@ -116,6 +96,28 @@ class RealRules:
                 return self._layer_norm(node.value, args[0], place)
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
+
+    def _product(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """bias + sum of W @ x."""
+        b, layer, params = self.builder, place.layer.name, place.layer.op.params
+        return b.emit(
+            "matvec",
+            place.name,
+            tuple(in_memory(b, x, f"{place.name}_{k}") for k, x in enumerate(args)),
+            length=len(params[node.name]),
+            bias=b.constant(f"{layer}.{node.name}", params[node.name]),
+            matrices=tuple(b.constant(f"{layer}.{m}", params[m]) for m in node.matrices),
+            comment=place.comment,
+        )
+
+    def _counted(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """The number of a step, or a mean over those so far."""
+        emit, over = self.builder.emit, place.length
+        if node.kind == "mean_over_steps":
+            return emit(node.kind, place.name, tuple(args), n=over.offset, count=over.stride)
+        most = int(node.value)
+        counted = fixed(0, 0, most, "int32")
+        return emit("step", place.name, (), counted, length=1, n=most, comment=place.comment)
 
     def _moved(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Numbers as they are, at another place."""

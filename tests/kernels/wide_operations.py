@@ -178,10 +178,10 @@ def _of_two(c: Cases) -> None:
     for other in (g["b"], wide, *map(c.number, ends)):
         c.case("select", "text", g["a"], other, g["p"], g["q"])
         c.case("select", "text", other, g["a"], g["q"], c.number(7))
-    half = c.plain("larger", (c.plain("shift", (g["a"],), n=16), c.number(0)))
-    for dividend in (g["positive"], c.number(INT32_MAX), c.number(2**15), c.number(0)):
+    half = c.plain("larger", (c.plain("shift", (g["a"],), n=16), c.number(1)))
+    for dividend in (g["positive"], c.number(INT32_MAX), c.number(0)):
         c.case("divide", "text", dividend, g["positive"])
-        c.case("divide", "text", dividend, c.plain("add", (half, c.number(1))))
+        c.case("divide", "text", dividend, half)
     c.b.close_block("two", 0)
 
 
