@@ -15,7 +15,7 @@ import numpy as np
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
 from lstm_edge.errors import ModelError
-from lstm_edge.formats import FLOAT32, Format
+from lstm_edge.formats import FLOAT32, Format, fixed
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.expr import Expr, sees_several, walk
 from lstm_edge.ir.model import (
@@ -215,11 +215,18 @@ def _lower_layer(
     turn: Turn = Turn(ONCE),  # noqa: B008
     length: Length = Length(),  # noqa: B008
 ) -> None:
+    """Lower a layer; one of which the results are its inputs only copies."""
+    if all(root.kind == "input" for root in layer.op.cell.results.values()):
+        _copy(layer, known, rules)
+    else:
+        _lower_equations(layer, known, rules, turn, length)
+
+
+def _lower_equations(
+    layer: Node[Layer], known: dict[str, V], rules: Rules[V], turn: Turn, length: Length
+) -> None:
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.op.cell
-    if all(root.kind == "input" for root in cell.results.values()):
-        _copy(layer, known, rules)
-        return
     names = name_expressions(cell)
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
@@ -227,21 +234,20 @@ def _lower_layer(
         name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
         for name in cell.states
     }
-    vectors: dict[str, V] = {}
-    if layer.op.window is not None and sees_several(cell):
-        ends = turn.taking.extra - turn.taking.stride * layer.op.window.right
-        vectors[""] = rules.recent(layer, next(iter(inputs.values())), layer.op.window.kernel, ends)
-        rules.builder.close_block(layer.name, turn.sweep, turn.taking)
+    vectors = _recent(layer, inputs, rules, turn)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
-    leaves: Mapping[str, Mapping[str, V]] = {"input": inputs, "state": begun, "recent": vectors}
     stored: dict[str, V] = {}
     read = {name: e for name, e in cell.results.items() if name in states or name in layer.outputs}
     for result, root in read.items():
         for node in walk(root):
             if id(node) in values:
                 continue
-            if node.kind in leaves:
-                values[id(node)] = leaves[node.kind][node.name]
+            if node.kind == "input":
+                values[id(node)] = inputs[node.name]
+            elif node.kind == "state":
+                values[id(node)] = begun[node.name]
+            elif node.kind == "recent" and vectors is not None:
+                values[id(node)] = vectors
             else:
                 place = Place(
                     layer, f"{layer.name}.{names[id(node)]}", describe(node, names), length
@@ -253,15 +259,21 @@ def _lower_layer(
         if result in layer.outputs:
             known[layer.outputs[result]] = stored[result]
     for name, value in states.items():
-        _keep(layer, name, value, stored[name], rules)
+        initial = rules.initial(layer, name, value)
+        given = "" if cell.windowed else rules.given(layer, name, value)
+        state = ir.program.State(value.name, stored[name].name, initial, cell.windowed, given)
+        rules.builder.states.append(state)
 
 
-def _keep(layer: Node[Layer], name: str, state: V, renewed: V, rules: Rules[V]) -> None:
-    """A state of the program, and what becomes it."""
-    initial, windowed = rules.initial(layer, name, state), layer.op.cell.windowed
-    given = "" if windowed else rules.given(layer, name, state)
-    kept = ir.program.State(state.name, renewed.name, initial, windowed, given)
-    rules.builder.states.append(kept)
+def _recent(layer: Node[Layer], inputs: Mapping[str, V], rules: Rules[V], turn: Turn) -> V | None:
+    """The last vectors of a layer that sees several of them."""
+    window = layer.op.window
+    if window is None or not sees_several(layer.op.cell):
+        return None
+    ends = turn.taking.extra - turn.taking.stride * window.right
+    vectors = rules.recent(layer, next(iter(inputs.values())), window.kernel, ends)
+    rules.builder.close_block(layer.name, turn.sweep, turn.taking)
+    return vectors
 
 
 def _copy(layer: Node[Layer], known: dict[str, V], rules: Rules[V]) -> None:
@@ -279,6 +291,12 @@ def tapped(node: Expr, place: Place, vectors: Operand) -> range:
     assert window is not None
     count = vectors.length // window.kernel
     return range(int(node.value) * count, (int(node.value) + 1) * count)
+
+
+def numbered(b: Builder, most: int, name: str, comment: str) -> Value:
+    """The number of the step, `most` at most: an integer in both number systems."""
+    counted = fixed(0, 0, most, "int32")
+    return b.emit("step", name, (), counted, length=1, n=most, comment=comment)
 
 
 def cut(b: Builder, x: Value, features: range, name: str) -> Value:

@@ -29,6 +29,7 @@ from lstm_edge.passes.lower import (
     in_memory,
     known_numbers,
     lower,
+    numbered,
     own_result,
     restart,
     tapped,
@@ -121,10 +122,7 @@ class IntegerRules:
             parts = [self._in_memory(x) for x in args]
             return joined(self.storing, parts, node, place.layer, name)
         if node.kind == "step":
-            counted, most = fixed(0, 0, int(node.value), "int32"), int(node.value)
-            return number(
-                b.emit("step", name, (), counted, length=1, n=most, comment=place.comment)
-            )
+            return number(numbered(b, int(node.value), name, place.comment))
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)

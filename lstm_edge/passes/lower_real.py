@@ -21,6 +21,7 @@ from lstm_edge.passes.lower import (
     integers,
     known_numbers,
     lower,
+    numbered,
     own_result,
     restart,
     taken,
@@ -67,9 +68,12 @@ class RealRules:
             return self.builder.vector(name, known.astype(np.float32), FLOAT32)
         match node.kind:
             case "affine":
-                return self._product(node, args, place)
+                return self._affine(node, args, place)
             case "tap" | "take" | "join":
                 return self._moved(node, args, place)
+            case "mean_over_steps":
+                over = place.length
+                return emit(node.kind, name, tuple(args), n=over.offset, count=over.stride)
             case "apply":
                 return self._curve(node.name, args[0], place)
             case "lookup":
@@ -83,13 +87,8 @@ class RealRules:
                     matrices=(self.builder.constant(f"{place.layer.name}.{node.name}", table),),
                     comment=comment,
                 )
-            case "step" | "mean_over_steps":
-                return self._counted(node, args, place)
-            case "argmax" | "total" | "largest":
-                kind = REDUCTIONS[node.kind]
-                indices = fixed(0, 0, args[0].length - 1, "int32")
-                fmt = indices if kind == "argmax" else FLOAT32
-                return emit(kind, name, tuple(args), fmt, length=1, comment=comment)
+            case "step" | "argmax" | "total" | "largest":
+                return self._one_number(node, args, place)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
             case "layer_norm":
@@ -97,9 +96,8 @@ class RealRules:
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
 
-    def _product(self, node: Expr, args: list[Value], place: Place) -> Value:
-        """bias + sum of W @ x."""
-        b, layer, params = self.builder, place.layer.name, place.layer.op.params
+    def _affine(self, node: Expr, args: list[Value], place: Place) -> Value:
+        b, params, layer = self.builder, place.layer.op.params, place.layer.name
         return b.emit(
             "matvec",
             place.name,
@@ -110,14 +108,15 @@ class RealRules:
             comment=place.comment,
         )
 
-    def _counted(self, node: Expr, args: list[Value], place: Place) -> Value:
-        """The number of a step, or a mean over those so far."""
-        emit, over = self.builder.emit, place.length
-        if node.kind == "mean_over_steps":
-            return emit(node.kind, place.name, tuple(args), n=over.offset, count=over.stride)
-        most = int(node.value)
-        counted = fixed(0, 0, most, "int32")
-        return emit("step", place.name, (), counted, length=1, n=most, comment=place.comment)
+    def _one_number(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """The number of the step, or what all units are reduced to."""
+        if node.kind == "step":
+            return numbered(self.builder, int(node.value), place.name, place.comment)
+        kind = REDUCTIONS[node.kind]
+        fmt = fixed(0, 0, args[0].length - 1, "int32") if kind == "argmax" else FLOAT32
+        return self.builder.emit(
+            kind, place.name, tuple(args), fmt, length=1, comment=place.comment
+        )
 
     def _moved(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Numbers as they are, at another place."""

@@ -6,6 +6,7 @@ to a layer is labelled "layer 'x' (Dense)", which is how messages name it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,9 +51,12 @@ class Value:
 
 @dataclass
 class Net:
-    """The graph so far. steps: the length of all sequences where it was given. taken: the names of
-    all tensors. truths: what is asked of an input [time], number by number: its name and the
-    function. rows: of inputs that are looked up, those of the smallest table.
+    """The graph so far.
+
+    steps: the length of all sequences where it was given. taken: the names of all tensors. made:
+    results of nodes, and constants, by what they are. truths: of what is asked of an input [time],
+    number by number, its name and the function. rows: of inputs that are looked up, those of the
+    smallest table.
     """
 
     steps: int | None
@@ -63,6 +67,7 @@ class Net:
     taken: set[str] = field(default_factory=set)
     truths: dict[str, tuple[str, Callable[[Array], Array]]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    made: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
     count: int = 0
 
     def input(self, name: str, shape: Shape, integers: bool) -> Value:
@@ -110,10 +115,15 @@ class Net:
         self.nodes.append(helper.make_node("Identity", [value.name], [name], name=label))
 
     def add(self, label: str, op: str, inputs: Sequence[str], count: int, **options: Any) -> Any:
-        """Append a node; the names of its `count` outputs."""
-        results = [self._fresh(op) for _ in range(count)]
-        self.nodes.append(helper.make_node(op, list(inputs), results, name=label, **options))
-        return results
+        """Append a node; the names of its `count` outputs. What is computed already is not computed
+        again: masks are, where a file says for each layer which steps count.
+        """
+        key = (op, *inputs, repr(sorted(options.items())))
+        if key not in self.made:
+            results = [self._fresh(op) for _ in range(count)]
+            self.nodes.append(helper.make_node(op, list(inputs), results, name=label, **options))
+            self.made[key] = results
+        return self.made[key]
 
     def constant(self, numbers: Array) -> str:
         """A constant. Numbers stay double where single precision would round them."""
@@ -121,9 +131,12 @@ class Net:
             with np.errstate(over="ignore"):
                 single = numbers.astype(np.float32)
             numbers = single if np.array_equal(single, numbers) else numbers
-        name = self._fresh("constant")
-        self.constants[name] = numbers
-        return name
+        digest = hashlib.sha256(np.ascontiguousarray(numbers).tobytes()).digest()
+        key = (numbers.dtype.str, numbers.shape, digest)
+        if key not in self.made:
+            self.made[key] = [self._fresh("constant")]
+            self.constants[self.made[key][0]] = numbers
+        return self.made[key][0]
 
     def _fresh(self, base: str) -> str:
         self.count += 1
