@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_edge.errors import InternalError
 from lstm_edge.ir.clock import EVERY_TICK, Length
-from lstm_edge.ir.expr import walk
+from lstm_edge.ir.expr import sees_several, walk
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
@@ -133,9 +133,9 @@ class _Check:
         unknown = [name for name in node.outputs if name not in cell.results]
         self.rule(where, not unknown, f"has the outputs {unknown}, which its cell does not give")
         self._parameters(where, layer)
-        looks_back = any(e.kind == "recent" for e in walk(*cell.results.values()))
-        needless = layer.window is not None and layer.window.kernel > 1 and not looks_back
-        self.rule(where, not needless, "has a window of several vectors and reads one")
+        several = layer.window is not None and layer.window.kernel > 1
+        fits = sees_several(cell) <= (layer.window is not None) and several <= sees_several(cell)
+        self.rule(where, fits, "has a window and reads no recent vectors, or the other way round")
         features = {name: self.model.tensors[t].features for name, t in node.inputs.items()}
         sizes = Sizes(layer, features)
         try:

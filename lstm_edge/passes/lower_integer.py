@@ -29,6 +29,7 @@ from lstm_edge.passes.lower import (
     in_memory,
     known_numbers,
     lower,
+    numbered,
     own_result,
     restart,
     tapped,
@@ -101,7 +102,14 @@ class IntegerRules:
         return number(restart(self.builder, wide(state).value, first))
 
     def expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
-        """Operations of one node."""
+        """Operations of one node; its value is the node's in the float program, by any name."""
+        found = self._expression(node, args, place)
+        renamed = isinstance(found, Number) and found.packed is None and found.real == found.name
+        if not renamed or node.kind == "take" or found.name in self.builder.constants:
+            return found
+        return found if found.name == place.name else self.storing.seen_as(wide(found), place.name)
+
+    def _expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
         b, name = self.builder, place.name
         if node.kind == "affine":
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
@@ -114,10 +122,7 @@ class IntegerRules:
             parts = [self._in_memory(x) for x in args]
             return joined(self.storing, parts, node, place.layer, name)
         if node.kind == "step":
-            counted, most = fixed(0, 0, int(node.value), "int32"), int(node.value)
-            return number(
-                b.emit("step", name, (), counted, length=1, n=most, comment=place.comment)
-            )
+            return number(numbered(b, int(node.value), name, place.comment))
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)
@@ -188,11 +193,11 @@ class IntegerRules:
             case "layer_norm":
                 return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _ if (place.layer.name, node) in self.shown:
-                return lower_fine_softmax(b, as_fixed(b, args[0], name), place.layer.name, name)
+                return lower_fine_softmax(b, as_fixed(b, args[0], name), place.inner, name)
             case _:
                 x = as_fixed(b, args[0], name)
                 fixed_scales = self.formats.options.power_of_two
-                return lower_softmax(b, node.kind, x, place.layer.name, name, fixed_scales)
+                return lower_softmax(b, node.kind, x, place.inner, name, fixed_scales)
 
     def _curve(self, node: Expr, x: Value, place: Place) -> Number:
         """A function. A gate whose complement is used as well, as in `(1 - z) * n + z * h`, has the

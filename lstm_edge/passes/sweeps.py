@@ -58,7 +58,7 @@ class Sweeps:
     def of(self, node: Node[Work]) -> Turn:
         """When a node runs; in the earliest sweep in which its inputs are at hand."""
         turn, length = self._place(node), self.length_of(node)
-        if is_a(node, Layer) and node.op.reverse is None:
+        if is_a(node, Layer) and node.op.reverse is None and node.op.cell.states:
             self._either.update(node.makes)
         if is_a(node, Layer) and node.op.window is not None:
             after = turn.clock.then(node.op.window)

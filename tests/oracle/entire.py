@@ -44,7 +44,9 @@ def entire(
     for value in model.graph.input:
         if value.name not in feeds:
             feeds[value.name] = _drawn(rng, named, value, steps)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), quiet)
     names = [output.name for output in session.get_outputs()]
     rows = [
         session.run(names, {n: a[k].astype(_dtype(model, n)) for n, a in feeds.items()})

@@ -24,7 +24,7 @@ from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, integers
-from lstm_edge.frontend.model.operators.table import run_node, unsupported
+from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
 from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, make_port, time_axis
 from lstm_edge.frontend.model.recurrent.weights import refuse_projection
 from lstm_edge.frontend.model.states import (
@@ -175,7 +175,9 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
         arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
         results = list(fold(label, proto, arrays))  # type: ignore[arg-type]
     elif len(known) == len(present) and not _captures_data(walk, proto):
-        raise unsupported(label, proto.op_type, proto.domain)
+        if not is_known(proto.op_type, proto.domain):
+            raise unsupported(label, proto.op_type, proto.domain)
+        results = list(fold(label, proto, list(inputs)))  # type: ignore[arg-type]
     else:
         node = OnnxNode(
             proto.op_type,

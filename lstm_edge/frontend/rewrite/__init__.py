@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.rewrite.activations import activations
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
@@ -31,6 +32,7 @@ REWRITES: tuple[Callable[[Sketch], None], ...] = (
     roll_up,
     unrolled,
     layer_norm,
+    activations,
     pads,
     joined_inputs,
     refuse_shared_states,

@@ -208,7 +208,10 @@ class Copier:
                 terms.append((selections(value)[0], factor))
             else:
                 parts.append(target.scale(value, factor))
-        total = vector(target.linear(terms, bias), (leaf.size,))
+        if any(c.ndim > 1 for _, c in terms):
+            total = vector(target.linear(terms, bias), (leaf.size,))
+        else:
+            total = Symbols(*map(np.array, np.broadcast_arrays(*target.total(terms, bias))))
         for part in parts:
             total = target.combine(total, part, 1.0, 1.0)
         return total

@@ -12,11 +12,12 @@ from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.clock import BACKWARD
 from lstm_edge.frontend.step.ends import Parts, parts_of
 from lstm_edge.frontend.step.leaves import Doubles, Leaves
+from lstm_edge.frontend.step.proof import Proof
 from lstm_edge.frontend.step.region import Region
-from lstm_edge.frontend.step.repeat import Body, Classes, body_of
+from lstm_edge.frontend.step.repeat import Body, Classes, NoRepetition, body_of
 from lstm_edge.frontend.step.repetition import RepeatedState
-from lstm_edge.frontend.step.symbols import Symbols, vector
-from lstm_edge.frontend.step.trace import Proof, Trace
+from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.frontend.step.trace import Differs, Trace
 
 HEADS = frozenset(
     (
@@ -64,32 +65,41 @@ class Finder:
         self.time = self.region.clock.times(self.way)
         self.classes = Classes(self.leaves, self.time, self.region.steps)
         self.last = self.region.steps - 1
+        self.outside: set[str] = set()
 
     def found(self) -> Found | None:
         """The repetition; None where nothing recurs. Raises NoRepetition, Differs."""
-        ends = self._ends()
-        if not ends:
-            return None
-        results = [int(i) for end in ends for i in np.unique(end.result.leaf)]
-        body = body_of(self.classes, self.last, results)
-        proof = Proof(Trace(self.classes, body))
-        for end in ends:
-            for time, value in zip(end.parts.times, end.parts.values, strict=True):
-                proof.result(end.result, value, time)
-        return _built(self, body, proof.initial, ends)
+        while True:
+            ends, early = self._ends()
+            if not ends and not early:
+                return None
+            results = [int(i) for end in ends for i in np.unique(end.result.leaf)]
+            body = body_of(self.classes, self.last, results)
+            proof = Proof(Trace(self.classes, body))
+            for end in ends:
+                for time, value in zip(end.parts.times, end.parts.values, strict=True):
+                    proof.result(end.result, value, time)
+            told = {name: _as_other(proof, name, parts, ends) for name, parts in early.items()}
+            if None not in told.values():
+                more = [end for end in told.values() if end is not None]
+                return _built(self, body, proof.initial, [*ends, *more])
+            self.outside.update(name for name, end in told.items() if end is None)
 
     def last_inputs(self) -> dict[int, int]:
         """Input leaf of the last step -> the number of its cut."""
         inputs = ((i, leaf) for i, leaf in enumerate(self.leaves.all) if leaf.kind == "input")
         return {i: int(leaf.name) for i, leaf in inputs if self.time[i] == self.last}
 
-    def _ends(self) -> list[End]:
-        """What is read of the steps, from the outputs of the graph back to what recurs."""
+    def _ends(self) -> tuple[list[End], dict[str, Parts]]:
+        """What is read of the steps, from the outputs of the graph back to what recurs; and tensors
+        of first steps, of which only the body can tell what they are.
+        """
         region = self.region
         makers = {o: node for node in region.nodes for o in node.output if o}
         waiting = region.ends()[::-1]
         seen = set(waiting)
         found: list[End] = []
+        early: dict[str, Parts] = {}
         while waiting:
             name = waiting.pop()
             value = region.values[name]
@@ -97,7 +107,11 @@ class Finder:
             if isinstance(value, Symbols):
                 if self._is_moved(value):
                     continue
-                end = self._end(name, value)
+                parts = self._parts(value)
+                end = None if parts is None else self._end(name, parts)
+                if end is None and parts is not None and self._is_early(name, parts):
+                    early[name] = parts
+                    continue
                 if end is None and not self._goes_outside(makers[name], data):
                     end = self._last(name, value)
                 if end is not None:
@@ -105,7 +119,11 @@ class Finder:
                     continue
             waiting += [i for i in data if i not in seen]
             seen.update(data)
-        return found
+        return found, early
+
+    def _is_early(self, name: str, parts: Parts) -> bool:
+        """True for one vector of a step at which hashes tell little yet."""
+        return parts.axis is None and parts.times[0] < self.last - 1 and name not in self.outside
 
     def _goes_outside(self, node: NodeProto, data: Sequence[str]) -> bool:
         """True for what is done with one vector of a step as well as with any other vector."""
@@ -113,7 +131,7 @@ class Finder:
 
     def _last(self, name: str, value: Symbols) -> End | None:
         """What is computed after the last step, once, of anything that steps know."""
-        when = [self.time[int(i)] for i in np.unique(value.leaf)]
+        when = [self.classes.time[int(i)] for i in np.unique(value.leaf)]
         if max(when) < self.last or min(when) < -1:
             return None
         return End(name, Parts(None, [self.last], [value]), value)
@@ -122,12 +140,13 @@ class Finder:
         """True for steps of the input itself, which the graph may read as it is."""
         return all(self.leaves[int(i)].kind in ("input", "const") for i in np.unique(value.leaf))
 
-    def _end(self, name: str, value: Symbols) -> End | None:
+    def _parts(self, value: Symbols) -> Parts | None:
+        """The steps at which parts of a tensor are known, if they are of this way."""
         if any(self.time[int(i)] < -1 for i in np.unique(value.leaf)):
             return None
-        parts = parts_of(value, self.time)
-        if parts is None:
-            return None
+        return parts_of(value, self.time)
+
+    def _end(self, name: str, parts: Parts) -> End | None:
         at, latest = max(zip(parts.times, parts.values, strict=True), key=lambda p: p[0])
         result = self._at_last(latest, at)
         return None if result is None else End(name, parts, result)
@@ -138,18 +157,23 @@ class Finder:
         if not all(map(self.classes.recurs, leaves)):
             return None
         shift = self.last - time
-        if shift == 0:
-            return value
-        given: dict[int, Symbols] = {}
-        for leaf in leaves:
-            same = leaf
-            if self.time[leaf] >= 0:
-                found = self.classes.same(leaf, self.time[leaf] + shift)
-                if found is None:
-                    return None
-                same = found
-            given[leaf] = vector(same, (self.leaves[leaf].size,))
-        return Copier(self.leaves, self.leaves, given).symbols(value)
+        try:
+            moved = {i: self.classes.shifted(i, shift) for i in leaves}
+        except NoRepetition:
+            return None
+        leaf = np.vectorize(moved.__getitem__, otypes=[np.int64])(value.leaf)
+        return Symbols(leaf, value.unit)
+
+
+def _as_other(proof: Proof, name: str, parts: Parts, ends: Sequence[End]) -> End | None:
+    """A tensor of one step as what others are of later steps."""
+    for end in ends:
+        try:
+            proof.result(end.result, parts.values[0], parts.times[0])
+        except Differs:
+            continue
+        return End(name, parts, end.result)
+    return None
 
 
 def _built(

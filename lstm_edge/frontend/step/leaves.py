@@ -149,32 +149,31 @@ class Leaves:
     def each(self, function: Function, *values: Symbols | npt.ArrayLike) -> Symbols:
         """A function of each unit."""
 
-        def one(found: tuple[Selection, ...], size: int) -> int:
+        def one(found: tuple[Selection, ...], size: int) -> Selection:
             if all(map(self.is_constant, found)):
                 with np.errstate(all="ignore"):
                     numbers = function.numbers(*map(self.constant, found))
-                return self._constant(np.asarray(numbers, np.float64))
+                return self._all(self._constant(np.asarray(numbers, np.float64)))
             key = (function.key, tuple((i, u.tobytes()) for i, u in found))
-            return self.add(Leaf("each", size, function=function, args=found), key)
+            return self._all(self.add(Leaf("each", size, function=function, args=found), key))
 
         return self._by_runs(one, *values)
 
     def multiply(self, times: Function, a: Symbols, b: Symbols) -> Symbols:
         """a * b; `times` where neither is known."""
 
-        def one(found: tuple[Selection, ...], size: int) -> int:
+        def one(found: tuple[Selection, ...], size: int) -> Selection:
             for known, other in (found, found[::-1]):
                 if self.is_constant(known):
                     terms, bias = self.as_terms(other)
                     factor = self.constant(known)
-                    return self.linear([(s, c * factor) for s, c in terms], bias * factor)
+                    return self.total([(s, c * factor) for s, c in terms], bias * factor)
             first, second = ((i, u.tobytes()) for i, u in found)
             turned = self._known.get((times.key, (second, first)))
             if turned is not None:
-                return turned
-            return self.add(
-                Leaf("each", size, function=times, args=found), (times.key, (first, second))
-            )
+                return self._all(turned)
+            made = Leaf("each", size, function=times, args=found)
+            return self._all(self.add(made, (times.key, (first, second))))
 
         return self._by_runs(one, a, b)
 
@@ -183,10 +182,10 @@ class Leaves:
     ) -> Symbols:
         """p * a + q * b."""
 
-        def one(found: tuple[Selection, ...], size: int) -> int:
+        def one(found: tuple[Selection, ...], size: int) -> Selection:
             (first, begin), (second, end) = map(self.as_terms, found)
             terms = [(s, c * p) for s, c in first] + [(s, c * q) for s, c in second]
-            return self.linear(terms, begin * p + end * q)
+            return self.total(terms, begin * p + end * q)
 
         return self._by_runs(one, a, b)
 
@@ -199,21 +198,19 @@ class Leaves:
         for places, (found,) in groups(value.moved(lambda a: np.broadcast_to(a, shape))):
             terms, bias = self.as_terms(found)
             own = flat[places]
-            leaf[places] = self.linear([(s, c * own) for s, c in terms], bias * own)
-            unit[places] = np.arange(len(places))
+            leaf[places], unit[places] = self.total([(s, c * own) for s, c in terms], bias * own)
         return Symbols(leaf.reshape(shape), unit.reshape(shape))
 
     def _by_runs(
         self,
-        one: Callable[[tuple[Selection, ...], int], int],
+        one: Callable[[tuple[Selection, ...], int], Selection],
         *values: Symbols | npt.ArrayLike,
     ) -> Symbols:
         tensors = broadcast(*map(self.lift, values))
         shape = tensors[0].shape
         leaf, unit = np.empty(shape, np.int64).reshape(-1), np.empty(shape, np.int64).reshape(-1)
         for places, found in groups(*tensors):
-            leaf[places] = one(found, len(places))
-            unit[places] = np.arange(len(places))
+            leaf[places], unit[places] = one(found, len(places))
         return Symbols(leaf.reshape(shape), unit.reshape(shape))
 
     # sums
@@ -243,6 +240,16 @@ class Leaves:
         name = ("linear", tuple((s[0], s[1].tobytes(), d) for s, d, _ in digests), bias.tobytes())
         arrays = tuple((s, array) for s, _, array in digests)
         return self.add(Leaf("linear", len(bias), terms=arrays, numbers=bias), name)
+
+    def total(self, terms: Sequence[Term], bias: Doubles) -> Selection:
+        """A sum of selections of as many units: what it selects, where it is one of them as it is."""
+        kept = [(s, c) for s, c in terms if np.any(c)]
+        if len(kept) == 1 and (kept[0][1] == 1).all() and not bias.any():
+            return kept[0][0]
+        return self._all(self.linear(terms, bias))
+
+    def _all(self, leaf: int) -> Selection:
+        return leaf, np.arange(self.all[leaf].size)
 
     def is_whole(self, selection: Selection) -> bool:
         """True for all units of a leaf in order."""

@@ -8,7 +8,7 @@ network.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from onnx import ValueInfoProto
 
@@ -26,11 +26,13 @@ def state_pairs(
     outputs: Sequence[ValueInfoProto],
     reached: Mapping[str, set[str]],
     asked: Mapping[str, str],
+    sequences: Callable[[], set[str]],
 ) -> dict[str, str]:
     """Input -> output that is its next value.
 
     inputs: those that may be states. reached: output -> inputs that it is computed from, not by way
-    of another recurrent layer. asked: what the user says. Raises ModelError for what the user says
+    of another recurrent layer. asked: what the user says. sequences: gives inputs that the graph cuts
+    into steps, which are no states unless a name says so. Raises ModelError for what the user says
     wrongly, and where nobody can know.
     """
     sizes = {value.name: _sizes(value) for value in (*inputs, *outputs)}
@@ -55,6 +57,8 @@ def state_pairs(
                 raise _ambiguous(i, candidates)
     if found or asked:
         return found
+    whole = sequences() if names_in else set()
+    names_in = [name for name in names_in if name not in whole]
     return _by_shape(names_in, [o.name for o in outputs], sizes, reached)
 
 

@@ -29,7 +29,7 @@ class Placed:
         """A value of each step, or of the `last`; what has no states runs once for that."""
         if (value, last) not in self.tensors:
             layer = self.makers.get(value)
-            if layer is not None and not (last and layer.cell.states):
+            if layer is not None and not (last and self._each(layer)):
                 made = self._layer(layer, last)
                 self.tensors |= {(v, last): made[r] for r, v in layer.outputs.items()}
             else:
@@ -37,6 +37,12 @@ class Placed:
                 end = draft.first_step if self.reverse else draft.last_step
                 self.tensors[value, last] = end(whole, self.source)
         return self.tensors[value, last]
+
+    def _each(self, layer: StepLayer) -> bool:
+        """True for what must be computed at every step: it has states, or reads an input."""
+        read = (self.tensors.get((v, False)) for v in layer.inputs.values())
+        raw = any(t is not None and self.draft.producer(t) is None for t in read)
+        return bool(layer.cell.states) or raw
 
     def _layer(self, layer: StepLayer, last: bool) -> dict[str, str]:
         read = {name: self.tensor(value, last) for name, value in layer.inputs.items()}

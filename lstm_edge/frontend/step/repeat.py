@@ -12,7 +12,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves
+from lstm_edge.frontend.step.symbols import Symbols, vector
 
 MOST_ROUNDS = 8
 MOST_DELAY = 64
@@ -49,12 +51,14 @@ class Classes:
     """
 
     def __init__(self, leaves: Leaves, time: Sequence[int], steps: int) -> None:
-        self.leaves, self.time, self.steps = leaves, time, steps
+        self.leaves, self.time, self.steps = leaves, list(time), steps
         self._arrays: dict[int, bytes] = {}
         self.own = self._stable()
         self.at: dict[tuple[int, bytes], list[int]] = {}
+        self._times: dict[bytes, set[int]] = {}
         for leaf, own in self.own.items():
             self.at.setdefault((time[leaf], own), []).append(leaf)
+            self._times.setdefault(own, set()).add(time[leaf])
 
     def _stable(self) -> dict[int, bytes]:
         holes: dict[int, bytes] = {}
@@ -104,16 +108,36 @@ class Classes:
 
     def recurs(self, leaf: int) -> bool:
         """True for constants, and what another step computes, too."""
-        time = self.time[leaf]
-        if time == -1:
-            return True
-        steps = [time - 1, time + 1]
-        return time >= 0 and any((t, self.own[leaf]) in self.at for t in steps)
+        return self.time[leaf] == -1 or (leaf in self.own and len(self._times[self.own[leaf]]) > 1)
 
     def same(self, leaf: int, step: int) -> int | None:
         """The only leaf of a step that is what `leaf` is at its own."""
         found = self.at.get((step, self.own[leaf]), [])
         return found[0] if len(found) == 1 else None
+
+    def shifted(self, leaf: int, by: int) -> int:
+        """What a leaf is some steps later; made where no node computes it, since nothing needs it
+        there. Raises NoRepetition where it is not known what that is.
+        """
+        time = self.time[leaf]
+        if time < 0 or by == 0:
+            return leaf
+        found = self.at.get((time + by, self.own[leaf]), [])
+        if len(found) == 1:
+            return found[0]
+        operands = [i for i, _ in self.leaves[leaf].operands]
+        if found or not operands:
+            raise NoRepetition("a step computes what is several things in another step")
+        given = {i: self._whole(self.shifted(i, by)) for i in operands}
+        made = Copier(self.leaves, self.leaves, given).leaf(leaf)
+        new = int(made.leaf[0])
+        self.time += [time + by] * (len(self.leaves) - len(self.time))
+        self.own[new] = self.own[leaf]
+        self.at[time + by, self.own[leaf]] = [new]
+        return new
+
+    def _whole(self, leaf: int) -> Symbols:
+        return vector(leaf, (self.leaves[leaf].size,))
 
 
 def _digest(*parts: object) -> bytes:
@@ -135,7 +159,7 @@ class _Search:
         self.step = step
         self.holes: dict[int, Hole] = {}
         self.seen: set[int] = set()
-        self.read: set[int] = set()
+        self.derived: dict[int, bool] = {}
 
     def body(self, results: Iterable[int]) -> Body:
         """See `body_of`."""
@@ -162,13 +186,33 @@ class _Search:
             return operands
         if self.step - time > MOST_DELAY:
             raise NoRepetition(f"a step reads what is {self.step - time} steps old")
-        after = None if self._is_product(leaf) else self.classes.same(leaf, self.step)
-        if after is not None:
-            self.holes[leaf] = Hole(after, self.step - time)
-            return [after]
-        if not operands:
-            raise NoRepetition("a step reads a step of the input that the others do not read")
-        return operands
+        if self._is_product(leaf) or (not self._stays(leaf) and self._is_derived(leaf)):
+            return operands
+        if not self.classes.recurs(leaf):
+            raise NoRepetition("a step reads what only one step computes")
+        after = self.classes.shifted(leaf, self.step - time)
+        self.holes[leaf] = Hole(after, self.step - time)
+        return [after]
+
+    def _stays(self, leaf: int) -> bool:
+        """True for what the last step computes, too."""
+        return self.classes.same(leaf, self.step) is not None
+
+    def _is_derived(self, leaf: int, above: frozenset[bytes] = frozenset()) -> bool:
+        """True for what is computed of nothing but what the last step computes, too, at its own step
+        or before, and not of itself: the next step's own work, of states.
+        """
+        own = self.classes.own[leaf]
+        operands = {i for i, _ in self.leaves[leaf].operands if self.time[i] != -1}
+        if not operands or own in above:
+            return False
+        if leaf not in self.derived:
+            self.derived[leaf] = all(
+                self.leaves[i].kind != "input"
+                and (self._stays(i) or self._is_derived(i, above | {own}))
+                for i in operands
+            )
+        return self.derived[leaf]
 
     def _is_product(self, leaf: int) -> bool:
         """True for a matrix times what one step knows, no wider than the result: a step that reads

@@ -12,8 +12,10 @@ from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.node import captured, is_standard
+from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.model.operators.ids import INTEGERS
+from lstm_edge.frontend.step.cuts import cuts_of
 from lstm_edge.frontend.step.moves import MOVES
 from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
@@ -128,7 +130,11 @@ class _Graph:
                     known.update(o for o in node.output if o)
             for output in known.intersection(reached):
                 reached[output].add(value.name)
-        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs)
+
+        def sequences() -> set[str]:
+            return {cut.tensor for cut in cuts_of(Scope.of(sketch))}
+
+        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs, sequences)
 
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""

@@ -77,6 +77,11 @@ class Trace:
         self.compare(mine, known.moved(lambda a: a[read]), step)
 
     @property
+    def all_inputs(self) -> frozenset[int]:
+        """Input leaves of all steps."""
+        return frozenset(self._inputs)
+
+    @property
     def early(self) -> int:
         """The last step that initial states may have been folded into."""
         return min(max(self.body.delays.values(), default=0) + 2, self.body.step - 1)
@@ -203,48 +208,3 @@ def initial_of(trace: Trace) -> dict[tuple[int, int], Doubles]:
             raise Differs(0, Difference(int(known.leaf[read[0]]), "starts from what is computed"))
         initial[place][read] = numbers
     return initial
-
-
-@dataclass
-class Proof:
-    """All steps are the body: leaf by leaf, or, the first ones, computed from the initial states.
-    Raises Differs where one is not.
-    """
-
-    trace: Trace
-    initial: dict[tuple[int, int], Doubles] = field(default_factory=dict)
-    start: Start | None = None
-
-    def __post_init__(self) -> None:
-        self.initial = initial_of(self.trace)
-        if self.trace.failed is not None:
-            self._start(self.trace.failed)
-
-    def _start(self, failed: Differs) -> Start:
-        """The first steps from the initial states, where `failed` may be for what was folded."""
-        if failed.step > self.trace.early:
-            raise failed
-        if self.start is None:
-            try:
-                self.start = Start(self.trace, self.initial, self.trace.early)
-            except Differs as error:
-                raise failed from error
-        return self.start
-
-    def result(self, mine: Symbols, theirs: Symbols, step: int) -> None:
-        """A tensor of the body is that of a step. Raises Differs."""
-        if mine.shape != theirs.shape:
-            leaf = int(theirs.leaf.reshape(-1)[0])
-            raise Differs(step, Difference(leaf, f"has the shape {list(theirs.shape)}"))
-        if self.trace.failed is None or step > self.trace.failed.step:
-            try:
-                return self.trace.compare(mine, theirs, step)
-            except Differs as error:
-                failed = error
-        else:
-            failed = self.trace.failed
-        copy = self._start(failed).copies[step]
-        try:
-            compare_symbols(self.trace.leaves, copy.symbols(mine), theirs, step)
-        except Differs as error:
-            raise failed from error

@@ -12,7 +12,7 @@ from onnx import GraphProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import is_standard
 from lstm_edge.frontend.model.axes import View
-from lstm_edge.frontend.model.walk import OnnxNode
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode
 from lstm_edge.frontend.model.walk import Value as Outer
 from lstm_edge.frontend.step.body import Body, Counted, Value
 
@@ -101,6 +101,9 @@ def _goes_on(
     graph: GraphProto = node.attributes["body"]
     body.values |= {**counted(graph, steps), **constants(body, slots)}
     body.values |= counters(body, slots, steps)
+    for slot in slots:
+        if slot.before not in body.values and not isinstance(slot.start, Foreign):
+            body.values[slot.before] = body.leaves.named("state", slot.before, slot.start.shape)
     found = body.value(graph.output[0].name)
     if isinstance(found, np.ndarray):
         return np.array([bool(found.all())])

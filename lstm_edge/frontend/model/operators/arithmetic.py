@@ -19,6 +19,7 @@ from lstm_edge.frontend.model.operators.features import (
     require_features,
 )
 from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of
 from lstm_edge.layers.elementwise import pair
@@ -37,13 +38,13 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     assert isinstance(view, View)
     constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
     assert constant is not None
-    number, along, view = _along(walk, node, constant, view)
+    number, atoms, view = along(walk, node, constant, view)
     if node.op == "Div" and not isinstance(left, View):
-        return [_divided(walk, node, number, along, view)]
+        return [_divided(walk, node, number, atoms, view)]
     if node.op == "Div" and not np.all(number):
         raise ModelError(node.label, "divides by a constant that is or holds 0")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
-    return [scaled(walk, node, view, scale, offset, along)]
+    return [scaled(walk, node, view, scale, offset, atoms)]
 
 
 def negative(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -56,9 +57,8 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
     whole = first if walk.draft.size(first.tensor) != 1 else second
-    tensor = walk.draft.pair(
-        name, pair(name), first.tensor, second.tensor, whole.tensor, node.label
-    )
+    draft = walk.draft
+    tensor = draft.pair(name, pair(name), first.tensor, second.tensor, whole.tensor, node.label)
     return replace(whole, tensor=tensor)
 
 
@@ -85,7 +85,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     single = [_has_one_number(walk, view) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
-    views = of_one_kind(walk, node, views)
+    views = in_step(walk, of_one_kind(walk, node, views), node.label)
     for view, one in zip(views, single, strict=True):
         if view is not whole[0] and not one:
             _check_order(walk, node, whole[0], view)
@@ -166,7 +166,7 @@ def along_features(
     return numbers, view
 
 
-def _along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Doubles, Axis, View]:
+def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Doubles, Axis, View]:
     """The constant as one number or one for each place along atoms, these, and the view in the
     result's rank. Where nothing tells what an axis of an input counts, it is left open.
     """
@@ -183,7 +183,7 @@ def _along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[D
 def _varying(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, list[int], View]:
-    """The constant flattened, the axes along which it differs, and the view in the result's rank."""
+    """The constant flattened, the axes along which it differs, the view in the result's rank."""
     if constant.ndim > len(view.axes):
         view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
     constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)

@@ -79,8 +79,12 @@ def _dequantize(flow: Flow, node: NodeProto) -> bool:
 
 
 def _looked_up(flow: Flow, node: NodeProto) -> str | None:
-    """Rows that a Gather takes from a table of integers."""
+    """Rows that a Gather takes from a table of integers, moved to other places or not."""
     gather = flow.sketch.producer(node.input[0])
+    moves: list[NodeProto] = []
+    while gather is not None and gather.op_type in MOVES - {"Gather", "MaxPool", "Split"}:
+        moves.insert(0, gather)
+        gather = flow.sketch.producer(gather.input[0])
     if gather is None or gather.op_type != "Gather":
         return None
     table = flow.constant(gather, 0)
@@ -90,7 +94,11 @@ def _looked_up(flow: Flow, node: NodeProto) -> str | None:
     if not isinstance(grid, Grid) or not grid.single:
         return None
     name = flow.sketch.add_constant(dequantize(label_of(node), table, grid))
-    return flow.emit(gather, "Gather", [name, gather.input[1]], copied=gather.attribute)
+    value = flow.emit(gather, "Gather", [name, gather.input[1]], copied=gather.attribute)
+    for moved in moves:
+        inputs = [value, *list(moved.input)[1:]]
+        value = flow.emit(moved, moved.op_type, inputs, copied=moved.attribute)
+    return value
 
 
 def _dynamic(flow: Flow, node: NodeProto) -> bool:
