@@ -98,6 +98,17 @@ def test_masks_of_several_inputs_are_not_guessed(tmp_path: Path) -> None:
     refused(path, r"'ways' \(Bidirectional\).*not known which steps count", STEPS)
 
 
+def test_the_mask_of_a_sequence_that_keras_has_turned_is_not_followed(tmp_path: Path) -> None:
+    """Its steps go backward then, and those of the mask do not."""
+
+    def change(config: Any) -> None:
+        layers = layers_of(config)
+        layers["gru"]["config"]["go_backwards"] = True
+
+    path = rewritten(tmp_path, ("keras3", "masked.keras"), config=change)
+    refused(path, r"\(SimpleRNN\).*not known which steps count.*reversed order", STEPS)
+
+
 def test_an_initial_state_and_a_mask_are_refused(tmp_path: Path) -> None:
     def change(config: Any) -> None:
         layers = layers_of(config)
