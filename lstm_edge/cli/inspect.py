@@ -20,9 +20,7 @@ from lstm_edge.errors import QuantizationError
 @click.option("--target", default="cortex-m4", show_default=True, help="Core of the estimate.")
 @JSON
 @reports_errors
-def command(
-    model: Path, steps: int | None, cells: Path | None, target: str, as_json: bool
-) -> None:
+def command(model: Path, steps: int | None, cells: Path | None, target: str, as_json: bool) -> None:
     """Say what a model file holds, and about what it takes on a core."""
     from lstm_edge.printing.costs import estimated
 

@@ -304,7 +304,9 @@ def source_of(program: Program, memory: Memory, phase: Phase, value: str) -> Hom
         at = steps[0]
         early = FIRST if at == 0 else str(at)
         late = _last(program, value)
-        return replace(home, step=early if at >= 0 else late if at == -1 else f"({late} - {-1 - at})")
+        return replace(
+            home, step=early if at >= 0 else late if at == -1 else f"({late} - {-1 - at})"
+        )
     if phase.sweep == ONCE and home.stride:
         return replace(home, step=memory.ends.get(value, LAST))
     return home

@@ -109,7 +109,9 @@ class IntegerRules:
             return joined(self.storing, parts, node, place.layer, name)
         if node.kind == "step":
             counted, most = fixed(0, 0, int(node.value), "int32"), int(node.value)
-            return number(b.emit("step", name, (), counted, length=1, n=most, comment=place.comment))
+            return number(
+                b.emit("step", name, (), counted, length=1, n=most, comment=place.comment)
+            )
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)

@@ -63,7 +63,7 @@ class Classes:
     def _stable(self) -> dict[int, bytes]:
         holes: dict[int, bytes] = {}
         count = 0
-        for self.rounds in range(1, min(MOST_ROUNDS, max(2, self.steps // 2))):
+        for _ in range(1, min(MOST_ROUNDS, max(2, self.steps // 2))):
             holes = self._hashes(holes)
             late = {own for leaf, own in holes.items() if self.time[leaf] >= self.steps // 2}
             if len(late) == count:
@@ -199,8 +199,8 @@ class _Search:
         return self.classes.same(leaf, self.step) is not None
 
     def _is_derived(self, leaf: int, above: frozenset[bytes] = frozenset()) -> bool:
-        """True for what is computed of nothing but what the last step computes, too, at its own step
-        or before, and not of itself: the next step's own work, of states.
+        """True for what is computed of nothing but what the last step computes, too, at its own
+        step or before, and not of itself: the next step's own work, of states.
         """
         own = self.classes.own[leaf]
         operands = {i for i, _ in self.leaves[leaf].operands if self.time[i] != -1}
