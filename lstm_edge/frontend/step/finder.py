@@ -126,8 +126,13 @@ class Finder:
         return parts.axis is None and parts.times[0] < self.last - 1 and name not in self.outside
 
     def _goes_outside(self, node: NodeProto, data: Sequence[str]) -> bool:
-        """True for what is done with one vector of a step as well as with any other vector."""
-        return node.op_type in HEADS and len(data) == 1
+        """True for what is done with one vector of a step as well as with any other vector, and for
+        what joins those of several steps.
+        """
+        found = (self.region.values[name] for name in data)
+        times = {self.time[i] for v in found if isinstance(v, Symbols) for i in leaves_of(v)}
+        joined = node.op_type == "Concat" and max(times) - min(times - {-1}, default=0) > 1
+        return joined or (node.op_type in HEADS and len(data) == 1)
 
     def _last(self, name: str, value: Symbols) -> End | None:
         """What is computed after the last step, once, of anything that steps know."""

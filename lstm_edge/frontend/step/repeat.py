@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves
 from lstm_edge.frontend.step.symbols import Symbols, vector
@@ -218,13 +220,15 @@ class _Search:
         """True for a matrix times what one step knows, no wider than the result: a step that reads
         it has a part of the next step's work as its own.
         """
-        found = self.leaves[leaf]
-        if found.kind != "linear" or not all(c.ndim == 2 for _, c in found.terms):
+        if self.leaves[leaf].kind != "linear":
             return False
-        operands = {i for i, _ in found.operands}
+        terms, _ = self.leaves.expanded((leaf, np.arange(self.leaves[leaf].size)))
+        operands = {i for (i, _), _ in terms}
+        if not all(c.ndim == 2 for _, c in terms):
+            return False
         if any(self.leaves[i].kind == "input" or self.time[i] < self.time[leaf] for i in operands):
             return False
-        return sum(self.leaves[i].size for i in operands) <= found.size
+        return sum(self.leaves[i].size for i in operands) <= self.leaves[leaf].size
 
     def _reduce(self) -> None:
         """Leave out states that are elementwise functions of others of the same age."""
