@@ -6,7 +6,7 @@ adding a line to `ACTIVATIONS`; a curve that nothing here gives needs a table in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log, pi, sqrt
 
@@ -189,13 +189,18 @@ def mean(x: Expr, units: int) -> Expr:
     return total(x) * (1.0 / units)
 
 
+def sum_of(parts: Sequence[Expr]) -> Expr:
+    """The sum of one vector or more, in pairs, so that many of them nest a few sums only."""
+    rest = list(parts)
+    while len(rest) > 1:
+        odd = rest[len(rest) & ~1 :]
+        rest = [a + b for a, b in zip(rest[::2], rest[1::2], strict=False)] + odd
+    return rest[0]
+
+
 def sum_of_parts(x: Expr, count: int, units: int) -> Expr:
     """The sum of `count` vectors of `units` numbers that lie end to end in x."""
-    parts = [take(x, range(k * units, (k + 1) * units)) for k in range(count)]
-    while len(parts) > 1:  # in pairs, so that many parts nest a few sums only
-        odd = parts[len(parts) & ~1 :]
-        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=False)] + odd
-    return parts[0]
+    return sum_of([take(x, range(k * units, (k + 1) * units)) for k in range(count)])
 
 
 def l1_norm(x: Expr) -> Expr:

@@ -67,6 +67,13 @@ LE_STORES(vstrbq, s16, int8_t, int16x8_t, 8, 2)
 LE_STORES(vstrhq, s16, int16_t, int16x8_t, 8, 2)
 LE_STORES(vstrbq, s8, int8_t, int8x16_t, 16, 1)
 
+static inline int32x4_t vldrbq_gather_offset_s32(const int8_t *from, uint32x4_t offset)
+{
+    int32x4_t v = {0};
+    LE_EACH(4) { v[lane] = from[(int32_t)offset[lane]]; }
+    return v;
+}
+
 static inline int32x4_t vldrhq_gather_shifted_offset_s32(const int16_t *from, uint32x4_t offset)
 {
     int32x4_t v = {0};
@@ -78,6 +85,17 @@ static inline int32x4_t vldrwq_gather_shifted_offset_s32(const int32_t *from, ui
 {
     int32x4_t v = {0};
     LE_EACH(4) { v[lane] = from[(int32_t)offset[lane]]; }
+    return v;
+}
+
+static inline int32_t vgetq_lane_s32(int32x4_t v, int lane)
+{
+    return v[lane];
+}
+
+static inline int32x4_t vsetq_lane_s32(int32_t a, int32x4_t v, int lane)
+{
+    v[lane] = a;
     return v;
 }
 

@@ -96,6 +96,7 @@ def load(
     steps: int | None = None,
     example: object = None,
     rename: Mapping[str, str] | None = None,
+    state_pairs: Mapping[str, str] | None = None,
     cells: CellsLike | None = None,
 ) -> Network:
     """Read a trained network.
@@ -105,21 +106,22 @@ def load(
     has them. name: the prefix of all names in C, by default that of the file or object. steps: the
     length of a sequence where the file leaves it open. rename: old name -> new name, of inputs,
     outputs and states; an old name may be a place, as input0 or output0. example: inputs of the
-    module, a tensor or a tuple of them, as `torch.onnx.export` takes them. cells: a Python file
-    with functions that give cells, or such functions by name, for an npz file or arrays that name
-    one in `lstm_edge.cell`.
+    module, a tensor or a tuple of them, as `torch.onnx.export` takes them. state_pairs: where a
+    file has a single step and its names do not tell, input -> the output that is its next value;
+    "" for an input that is data. cells: a Python file with functions that give cells, or such
+    functions by name, for an npz file or arrays that name one in `lstm_edge.cell`.
 
     ModelError where the network cannot be compiled: what was found, what was expected, what to do.
     """
     if isinstance(source, Network):
         given = {"name": name, "steps": steps, "rename": rename or None, "cells": cells}
-        _refuse(source.name, **given, example=example)
+        _refuse(source.name, **given, example=example, state_pairs=state_pairs or None)
         return source
     if isinstance(source, str | Path):
         _refuse(str(source), example=example)
-        return Network(frontend.load(Path(source), name, steps, rename, cells))
+        return Network(frontend.load(Path(source), name, steps, rename, state_pairs, cells))
     with as_file(source, example) as path:
-        return Network(frontend.load(path, name, steps, rename, cells))
+        return Network(frontend.load(path, name, steps, rename, state_pairs, cells))
 
 
 def _refuse(what: str, **given: object) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "lmu",
     "lstm",
     "ltc",
+    "masked",
     "mgu",
     "min_gru",
     "rnn",
@@ -36,7 +37,6 @@ __all__ = [
     "sru",
     "ssm",
     "ugrnn",
-    "masked",
     "until",
 ]
 

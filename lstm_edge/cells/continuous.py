@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from lstm_edge.cells.activations import activation
-from lstm_edge.cells.shapes import Shapes, shape_of
+from lstm_edge.cells.shapes import Shapes, check_shape, shape_of
 from lstm_edge.errors import ModelError
-from lstm_edge.functions import Function, absolute, sum_of_parts
+from lstm_edge.functions import Function, absolute, sum_of
 from lstm_edge.ir.expr import (
     Cell,
     Expr,
@@ -66,25 +66,39 @@ def ltc(unfolds: int = 6, time: float = 1.0, epsilon: float = 1e-8, *, shapes: S
     """
     x, h = input_vector("x"), state("h")
     features, units = shape_of(shapes, "w_x", 2)
-    if shape_of(shapes, "w", 2) != (units, units):
-        raise ModelError(
-            "w",
-            f"is {list(shapes['w'])}, expected {[units, units]}, since w_x is {[features, units]}",
-        )
+    for name, sources in (("_x", features), ("", units)):
+        for synapse in ("w", "mu", "sigma", "e"):
+            check_shape(shapes, f"{synapse}{name}", (sources, units))
     if unfolds < 1:
         raise ModelError(f"unfolds {unfolds}", "expected 1 or more")
-    driven, held = _synapses(x, "_x", features, units)
+    driven, held = _Synapses("_x", features, units).of(x)
     capacity, leak = param("c") * (unfolds / time), param("g_leak")
     driven = driven + leak * param("v_leak")
     held = held + leak + capacity + epsilon
+    own = _Synapses("", units, units)
     for _ in range(unfolds):
-        more, also = _synapses(h, "", units, units)
+        more, also = own.of(h)
         h = (capacity * h + driven + more) / (held + also)
     return Cell("ltc", {"h": h})
 
 
-def _synapses(v: Expr, suffix: str, sources: int, units: int) -> tuple[Expr, Expr]:
-    """The sums of e * s and of s over the sources of each unit."""
-    each = take(v, [source for source in range(sources) for _ in range(units)])
-    s = param(f"w{suffix}") * sigmoid(param(f"sigma{suffix}") * (each - param(f"mu{suffix}")))
-    return sum_of_parts(s * param(f"e{suffix}"), sources, units), sum_of_parts(s, sources, units)
+class _Synapses:
+    """Those from `sources` neurons to each of `units`."""
+
+    def __init__(self, suffix: str, sources: int, units: int) -> None:
+        self.sources, self.units = sources, units
+        names = (f"w{suffix}", f"mu{suffix}", f"sigma{suffix}", f"e{suffix}")
+        self.w, self.mu, self.sigma, self.e = (param(name) for name in names)
+
+    def of(self, v: Expr) -> tuple[Expr, Expr]:
+        """The sums of e * s and of s over the sources of each unit: source by source, so that no
+        vector of all synapses is ever kept.
+        """
+        active = [self._from(v, source) for source in range(self.sources)]
+        return sum_of([e * s for e, s in active]), sum_of([s for _, s in active])
+
+    def _from(self, v: Expr, source: int) -> tuple[Expr, Expr]:
+        """e and s of the synapses of one source."""
+        row = range(source * self.units, (source + 1) * self.units)
+        w, mu, sigma, e = (take(each, row) for each in (self.w, self.mu, self.sigma, self.e))
+        return e, w * sigmoid(sigma * (take(v, [source]) - mu))

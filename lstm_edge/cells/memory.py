@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.cells.shapes import Shapes, shape_of
+from lstm_edge.cells.shapes import Shapes, check_shape, shape_of
 from lstm_edge.errors import ModelError
 from lstm_edge.functions import sum_of_parts
 from lstm_edge.ir.expr import Cell, input_vector, param, products, state, take, tanh
@@ -78,6 +78,8 @@ def ssm(*, shapes: Shapes) -> Cell:
     the states are real, and nothing with _im is read (S4D-Real).
     """
     rows, units = shape_of(shapes, "A_re", 2)
+    for name in ("A_im", "B_re", "B_im", "C_re", "C_im"):
+        check_shape(shapes, name, (rows, units))
     if shape_of(shapes, "D", 1) != (units,):
         raise ModelError(
             "A_re",

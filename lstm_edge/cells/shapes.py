@@ -19,6 +19,12 @@ def shape_of(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
     return shapes[name]
 
 
+def check_shape(shapes: Shapes, name: str, expected: tuple[int, ...]) -> None:
+    """Raises ModelError where an array that is there has another shape."""
+    if shapes.get(name, expected) != expected:
+        raise ModelError(name, f"is {list(shapes[name])}, expected {list(expected)}")
+
+
 def rows_of(shapes: Shapes, name: str, parts: int = 1) -> int:
     """Rows of a matrix, each of `parts` equal blocks of them. Raises ModelError for others."""
     rows, _ = shape_of(shapes, name, 2)

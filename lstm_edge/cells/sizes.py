@@ -1,7 +1,8 @@
 """How many numbers each vector of a cell has, by the arrays that its equations read.
 
 Sizes that must be equal are one unknown; the arrays vote, so that of several the one that differs
-is named. One number (of a constant, a total, an array with one row) goes with vectors of any size.
+is named. One number (a constant, a total, one unit that is taken, an array of one row) goes with
+vectors of any size.
 """
 
 from __future__ import annotations
@@ -109,6 +110,8 @@ class _Unknowns:
             return self._vector(node.name)
         if node.kind == "affine":
             return self._product(node, args)
+        if node.kind == "take" and len(node.units) == 1:
+            return None
         if node.kind == "take":
             made = self.new()
             self.certain[made] = len(node.units)
@@ -169,6 +172,13 @@ class _Unknowns:
         known = {k: Counter(sizes).most_common(1)[0][0] for k, sizes in votes.items()}
         for k, size in self.certain.items():
             known[self.root(k)] = size
+        taken: dict[int, int] = {}
+        for node in walk(*self.cell.results.values()):
+            source = numbers[id(node.args[0])] if node.kind == "take" else None
+            if source is not None and self.root(source) not in known:
+                k = self.root(source)
+                taken[k] = max(*node.units, taken.get(k, 0))
+        known |= {k: last + 1 for k, last in taken.items()}
         for node in walk(*self.cell.results.values()):
             self._moved(node, numbers, known, label)
         return known
@@ -181,13 +191,12 @@ class _Unknowns:
             return
         last = max(node.units, default=0)
         parts = [numbers[id(e)] for e in node.args]
-        if node.kind == "take" and parts[0] is not None:
-            known.setdefault(self.root(parts[0]), last + 1)
         lengths = [1 if k is None else known.get(self.root(k), 1) for k in parts]
         if node.kind == "take" and last >= lengths[0]:
             raise ModelError(label, f"takes number {last} of a vector of {lengths[0]} numbers")
         made = numbers[id(node)]
-        assert made is not None
+        if made is None:
+            return
         size = sum(lengths) if node.kind == "join" else len(node.units)
         if known.setdefault(self.root(made), size) != size:
             raise ModelError(

@@ -13,10 +13,12 @@ import lstm_edge
 from lstm_edge.cli.options import (
     CELLS,
     FOLDER,
+    STATE_PAIRS,
     STEPS,
     Bits,
     Bytes,
     Renaming,
+    once,
     reports_errors,
     say,
     warn,
@@ -75,6 +77,7 @@ from lstm_edge.stopwatch import Stopwatch
     help="Fewest instructions, or least code: nothing unrolled or written twice.",
 )
 @STEPS
+@STATE_PAIRS
 @CELLS
 @click.option(
     "--state",
@@ -145,6 +148,7 @@ def command(
     steps: int | None,
     cells: Path | None,
     rename: tuple[tuple[str, str], ...],
+    state_pairs: tuple[tuple[str, str], ...],
     systems: str | None,
     package_info: Path | None,
     dump_ir: str | None,
@@ -170,7 +174,12 @@ def command(
     with _told(watch, verbose):
         with watch.lap("read model"):
             network = lstm_edge.load(
-                model, name=name, steps=steps, rename=_once(rename), cells=cells
+                model,
+                name=name,
+                steps=steps,
+                rename=once("--rename", rename),
+                state_pairs=once("--state-pair", state_pairs),
+                cells=cells,
             )
         made = _compiled(network, watch, options)
     warn(made.warnings)
@@ -209,13 +218,3 @@ def _told(watch: Stopwatch, verbose: bool) -> Iterator[None]:
     finally:
         if verbose:
             click.echo(laps(watch), err=True)
-
-
-def _once(rename: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """DataError where one old name is given twice."""
-    found: dict[str, str] = {}
-    for old, new in rename:
-        if old in found:
-            raise DataError(f"--rename {old}={new}: {old} is renamed {found[old]} already")
-        found[old] = new
-    return found

@@ -9,22 +9,41 @@ from pathlib import Path
 import click
 
 import lstm_edge
-from lstm_edge.cli.options import CELLS, FOLDER, JSON, STEPS, reports_errors, say, warn
+from lstm_edge.cli.options import (
+    CELLS,
+    FOLDER,
+    JSON,
+    STATE_PAIRS,
+    STEPS,
+    once,
+    reports_errors,
+    say,
+    warn,
+)
 from lstm_edge.errors import QuantizationError
 
 
 @click.command("inspect", epilog="Example: lstm-edge inspect model.onnx")
 @click.argument("model", type=FOLDER)
 @STEPS
+@STATE_PAIRS
 @CELLS
 @click.option("--target", default="cortex-m4", show_default=True, help="Core of the estimate.")
 @JSON
 @reports_errors
-def command(model: Path, steps: int | None, cells: Path | None, target: str, as_json: bool) -> None:
+def command(
+    model: Path,
+    steps: int | None,
+    state_pairs: tuple[tuple[str, str], ...],
+    cells: Path | None,
+    target: str,
+    as_json: bool,
+) -> None:
     """Say what a model file holds, and about what it takes on a core."""
     from lstm_edge.printing.costs import estimated
 
-    network = lstm_edge.load(model, steps=steps, cells=cells)
+    pairs = once("--state-pair", state_pairs)
+    network = lstm_edge.load(model, steps=steps, state_pairs=pairs, cells=cells)
     warn(network.warnings)
     try:
         cost = network.estimate(target)

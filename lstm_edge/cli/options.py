@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from lstm_edge.errors import LstmEdgeError
+from lstm_edge.errors import DataError, LstmEdgeError
 
 FOLDER = click.Path(path_type=Path)
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -97,6 +97,41 @@ class Renaming(click.ParamType[tuple[str, str]]):
         if not (old and equals and new):
             self.fail(f"{value}: expected OLD=NEW, for instance input0=x", param, ctx)
         return old, new
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """IN=OUT, or IN= for an input that is data."""
+
+    name = "pair"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        """The two names; usage error for anything else."""
+        if isinstance(value, tuple):
+            return value
+        before, equals, after = str(value).partition("=")
+        if not (before and equals):
+            self.fail(f"{value}: expected IN=OUT, for instance h=h_next", param, ctx)
+        return before, after
+
+
+STATE_PAIRS = click.option(
+    "--state-pair",
+    "state_pairs",
+    type=Pair(),
+    multiple=True,
+    metavar="IN=OUT",
+    help="Output that is an input's next value, in a file of one step.",
+)
+
+
+def once(option: str, pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """DataError where something is said twice."""
+    found: dict[str, str] = {}
+    for old, new in pairs:
+        if old in found:
+            raise DataError(f"{option} {old}={new}: {old} has {found[old]!r} already")
+        found[old] = new
+    return found
 
 
 class Bits(click.ParamType[Any]):

@@ -296,17 +296,20 @@ def _last(program: Program, value: str) -> str:
     return LAST if length == Length() else f"({length_text(length, 'steps')} - 1)"
 
 
+def _at(program: Program, value: str, step: int) -> str:
+    """The index of a step of a sequence, from its end where it is negative."""
+    if step >= 0:
+        return str(step)
+    last = _last(program, value)
+    return last if step == -1 else f"({last} - {-1 - step})"
+
+
 def source_of(program: Program, memory: Memory, phase: Phase, value: str) -> Home:
     """Where a phase reads a value: a copy may want another step than the current one."""
     home = memory.read[value]
     steps = [m.step for m in phase.moves if m.value == value and m.step is not None]
     if steps and home.stride:
-        at = steps[0]
-        early = FIRST if at == 0 else str(at)
-        late = _last(program, value)
-        return replace(
-            home, step=early if at >= 0 else late if at == -1 else f"({late} - {-1 - at})"
-        )
+        return replace(home, step=_at(program, value, steps[0]))
     if phase.sweep == ONCE and home.stride:
         return replace(home, step=memory.ends.get(value, LAST))
     return home

@@ -52,12 +52,11 @@ def parameters(
     _reserve(tiles, names)
     for name in WIDE_NAMES if wide is not None else ():
         names.reserve(name)
-    made = program.clock_of()
-    sources = {}
-    for value in _read(phase, tiles):
-        sweep, clock = made.get(value, (ONCE, EVERY_TICK))
-        home = source_of(program, memory, phase, value)
-        sources[value] = _at_step(home, clock if sweep == phase.sweep else EVERY_TICK)
+    clocks = _clocks(program, phase)
+    sources = {
+        value: _at_step(source_of(program, memory, phase, value), clocks.get(value, EVERY_TICK))
+        for value in _read(phase, tiles)
+    }
     parts = _parts(memory, tiles, names, None if wide is None else wide.copied)
     outgoing = (*phase.stores, *(op.dest for op in phase.reductions))
     written = {
@@ -143,6 +142,11 @@ def _add_step(program: Program, phase: Phase, declared: list[str], arguments: li
         if OPERATIONS[op.kind].form is Form.WINDOW and phase.clock.extra > op.n:
             declared.append("int behind")
             arguments.append(_behind(program, phase, op.n))
+
+
+def _clocks(program: Program, phase: Phase) -> dict[str, Clock]:
+    """The clocks of values that the phase's own sweep makes."""
+    return {v: clock for v, (sweep, clock) in program.clock_of().items() if sweep == phase.sweep}
 
 
 def _at_step(home: Home, clock: Clock) -> Home:

@@ -113,6 +113,8 @@ def wide_lines(
     if units.dead:
         lines.append(f"int32_t there = {phase.units};")
     body = units.lines(terms)
+    for pointer, (ctype, name) in units.staying.items():
+        lines.append(f"const {ctype} *const {name} = {pointer};")
     body += [f"sum += {UNITS};"] if wide.sets else []
     body += [f"constant += {UNITS * constants.words.shape[1]};"] if constants.words.size else []
     start = f"sums + {middle}" if middle else "sums"

@@ -22,6 +22,11 @@ from lstm_edge.operations.record import Form
 from lstm_edge.passes.schedule import Phase
 
 LOAD = {"int8_t": "vldrbq", "int16_t": "vldrhq", "int32_t": "vldrwq"}
+GATHER = {
+    "int8_t": "vldrbq_gather_offset_s32",
+    "int16_t": "vldrhq_gather_shifted_offset_s32",
+    "int32_t": "vldrwq_gather_shifted_offset_s32",
+}
 STORE = {"int8_t": "vstrbq", "int16_t": "vstrhq", "int32_t": "vstrwq"}
 _MEANS = (("add", "shift"), ("shift", "add"))
 COMMUTES = frozenset(["add", "mul", "larger", "smaller"])
@@ -47,7 +52,7 @@ def one_for_all(text: str) -> Lanes:
 class WideUnits:
     """Writes the operations of a phase. helpers: those that the lines call; common: of those, what
     scalar code has, too. tables: pointers to the middle of each. moving: pointers that go on by a
-    vector.
+    vector. staying: type and name of those that stay where such a one was at first.
     """
 
     program: Program
@@ -60,6 +65,7 @@ class WideUnits:
     tables: dict[str, tuple[str, str]]
     remarks: Remarks
     moving: dict[str, None] = field(default_factory=dict)
+    staying: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def dead(self) -> bool:
@@ -119,9 +125,11 @@ class WideUnits:
         return lines
 
     def _taken_whole(self) -> list[str]:
-        """Values in memory of which each unit is read: of others only a slice is."""
-        read = {arg for op in self.phase.ops if not _is_slice(op) for arg in op.args}
-        read |= {arg for op in (*self.phase.reductions, *self.phase.matvecs) for arg in op.args}
+        """Values in memory of which each unit is read: of others only some are."""
+        read = {arg for op in self.phase.ops if not _is_part(op) for arg in op.args}
+        read |= {arg for op in self.phase.reductions for arg in op.args}
+        for op in self.phase.matvecs:
+            read.update(op.args[: OPERATIONS[op.kind].running])
         return [v for v in self.phase.loads if v in read or v in self.phase.stores]
 
     def _stores(self, terms: Mapping[str, Lanes]) -> list[str]:
@@ -152,6 +160,16 @@ class WideUnits:
         self.moving[pointer] = None
         at = f"{pointer} + {offset}" if offset else pointer
         text = f"{LOAD[ctype]}_z_s32({at}, live)" if self.dead else f"{LOAD[ctype]}_s32({at})"
+        return self._limited(value, ctype, text)
+
+    def _gathered(self, value: str, places: str) -> str:
+        """Four units of a value in memory, anywhere; of units that are not there the first."""
+        pointer = self.given.read[value]
+        ctype = self.given.types[pointer]
+        if pointer not in self.staying:
+            self.staying[pointer] = ctype, self.names.reserve(f"{self.names.short(value)}_all")
+        _, first = self.staying[pointer]
+        text = f"{GATHER[ctype]}({first}, vreinterpretq_u32_s32({places}))"
         return self._limited(value, ctype, text)
 
     def _limited(self, value: str, ctype: str, text: str) -> str:
@@ -219,8 +237,10 @@ class WideUnits:
             return f"vhaddq_n_s32({terms[whole].vector}, {integer_literal(number)})"
         if op.dest in self.opened.rows:
             return self._row(op)
-        if _is_slice(op):
+        if OPERATIONS[op.kind].form is Form.ELEMENT:
             return self._loaded(op.args[0], op.n)
+        if OPERATIONS[op.kind].form is Form.ANYWHERE:
+            return self._gathered(op.args[0], terms[op.args[1]].vector)
         return self._spelled(op, [terms[name] for name in op.args])
 
     def _row(self, op: Op) -> str:
@@ -264,5 +284,5 @@ class WideUnits:
         return written
 
 
-def _is_slice(op: Op) -> bool:
-    return OPERATIONS[op.kind].form is Form.ELEMENT
+def _is_part(op: Op) -> bool:
+    return OPERATIONS[op.kind].form in (Form.ELEMENT, Form.ANYWHERE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from lstm_edge.models.renaming import rename as renamed
 from lstm_edge.models.renaming import sensible
 from lstm_edge.models.through import through
 
-_LOADERS = {
+_LOADERS: Mapping[str, Callable[[Path, int | None], Model]] = {
     ".onnx": load_onnx,
     ".npz": load_npz,
     ".keras": load_keras,
@@ -38,14 +38,17 @@ def load(
     name: str | None = None,
     steps: int | None = None,
     rename: Mapping[str, str] | None = None,
+    state_pairs: Mapping[str, str] | None = None,
     cells: CellsLike | None = None,
 ) -> Model:
     """Read a model from an ONNX file, a PyTorch state_dict saved as npz, or a Keras file.
 
     `name` becomes the prefix of all C symbols: a C identifier, by default made from the file's
     name. `steps` is the length of a sequence where the file leaves it open or fixed it by accident.
-    `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`. `cells`:
-    functions of cells that an npz file may name, or the Python file that has them.
+    `rename`: old name -> new name, of inputs, outputs and states, as in `renaming.py`.
+    `state_pairs`: of a file of a single step, input -> the output that is its next value, by the
+    file's names; "" for one that is data. `cells`: functions of cells that an npz file may name, or
+    the Python file that has them.
     Raises ModelError, always with one line: what was found, what was expected, what to do.
     """
     if steps is not None and steps < 1:
@@ -57,11 +60,13 @@ def load(
         raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
     _check_readable(path)
     try:
-        if cells is None:
-            model = loader(path, steps)
-        else:
+        if cells is not None:
             _check_takes_cells(path)
             model = load_npz(path, steps, builders_of(cells))
+        elif state_pairs:
+            model = _takes_pairs(path)(path, steps, state_pairs)
+        else:
+            model = loader(path, steps)
     except OSError as error:
         raise ModelError(str(path), f"cannot be read: {error.strerror or error}") from error
     except (MemoryError, RecursionError) as error:
@@ -99,6 +104,14 @@ def _check_takes_cells(path: Path) -> None:
             "cells of your own are for an .npz file, which names one in lstm_edge.cell; the "
             f"steps of a {path.suffix} file are read as they are: leave the cells out",
         )
+
+
+def _takes_pairs(path: Path) -> Callable[[Path, int | None, Mapping[str, str]], Model]:
+    if path.suffix.lower() == ".npz":
+        raise ModelError(
+            str(path), "has layers, of which the states are known; leave state pairs out"
+        )
+    return load_onnx if path.suffix.lower() == ".onnx" else load_keras
 
 
 def _check_steps(model: Model) -> None:

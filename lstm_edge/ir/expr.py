@@ -231,17 +231,16 @@ def layer_norm(operand: Expr, epsilon: float) -> Expr:
 
 def walk(*roots: Expr) -> Iterator[Expr]:
     """Every node below `roots` once, operands before their users, in a stable order."""
-    seen: dict[int, Expr] = {}
-
-    def visit(node: Expr) -> Iterator[Expr]:
-        if id(node) not in seen:
-            seen[id(node)] = node
-            for operand in node.args:
-                yield from visit(operand)
+    seen: set[int] = set()
+    waiting = [(root, False) for root in reversed(roots)]
+    while waiting:  # without recursion: equations may nest as deep as a file likes
+        node, entered = waiting.pop()
+        if entered:
             yield node
-
-    for root in roots:
-        yield from visit(root)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting.append((node, True))
+            waiting.extend((operand, False) for operand in reversed(node.args))
 
 
 def sees_several(cell: Cell) -> bool:

@@ -35,10 +35,11 @@ class Port:
 
     axes: one of "batch" (size 1), "unit" (size 1), "time", "feature" per axis of `shape`, or
     "time*feature" for the two flattened into one; several "feature" where the vector is shaped;
-    "layer" where it joins the states of several layers, which have an axis of their own. shape: sizes; -1 for a time axis
-    of any length. limit: 0 for real numbers; n > 0 for integers 0 .. n - 1. before: the curve that
-    the file puts an output to, where the numbers are those before it. stored: of an input, the
-    format that it was said to have; None for the one that calibration gives.
+    "layer" where it joins the states of several layers, which have an axis of their own. shape:
+    sizes; -1 for a time axis of any length. limit: 0 for real numbers; n > 0 for integers
+    0 .. n - 1. before: the curve that the file puts an output to, where the numbers are those
+    before it. stored: of an input, the format that it was said to have; None for the one that
+    calibration gives.
     """
 
     name: str
@@ -142,6 +143,14 @@ class Slice:
 
 Work = Layer | Step | DenseOverTime | Concat | Slice
 """What a node may do."""
+
+
+def arrays_of(op: Work) -> Mapping[str, Floats]:
+    """The weights of a node's work by their names."""
+    if isinstance(op, DenseOverTime):
+        return {"W": op.weights, "b": op.bias}
+    return op.params if isinstance(op, Layer) else {}
+
 
 W = TypeVar("W", bound=Work, covariant=True)
 

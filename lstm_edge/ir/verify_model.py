@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_edge.errors import InternalError
 from lstm_edge.ir.clock import EVERY_TICK, Length
-from lstm_edge.ir.expr import walk
+from lstm_edge.ir.expr import sees_several, walk
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
@@ -133,9 +133,8 @@ class _Check:
         unknown = [name for name in node.outputs if name not in cell.results]
         self.rule(where, not unknown, f"has the outputs {unknown}, which its cell does not give")
         self._parameters(where, layer)
-        windowed = any(e.kind == "recent" for e in walk(*cell.results.values()))
-        sees = layer.window.kernel if layer.window is not None else 0
-        fits = sees > 0 if windowed else sees <= 1
+        several = layer.window is not None and layer.window.kernel > 1
+        fits = sees_several(cell) <= (layer.window is not None) and several <= sees_several(cell)
         self.rule(where, fits, "has a window and reads no recent vectors, or the other way round")
         features = {name: self.model.tensors[t].features for name, t in node.inputs.items()}
         sizes = Sizes(layer, features)

@@ -56,9 +56,9 @@ REDUCED: dict[str, Function] = {
 NORMS: dict[str, Function] = {
     "l1": functions.l1_norm,
     "l2": functions.l2_norm,
-    "max": lambda x: largest(functions.absolute(x)),
+    "max": largest,
 }
-"""What a vector is divided by, to have length 1."""
+"""What a vector is divided by, to have length 1, or 1 as its largest number."""
 
 SMALLEST_NORM = 1e-12
 """A vector that is shorter is divided by this."""
@@ -72,7 +72,9 @@ def one_number(name: str, function: Function) -> Cell:
 def normalized(norm: str) -> Cell:
     """x divided by one of `NORMS`."""
     x = input_vector("x")
-    return Cell(f"{norm}_normalize", {"y": x / larger(NORMS[norm](x), SMALLEST_NORM)}, limited=True)
+    length = NORMS[norm](x)
+    divisor = length if norm == "max" else larger(length, SMALLEST_NORM)
+    return Cell(f"{norm}_normalize", {"y": x / divisor}, limited=True)
 
 
 def prelu_layer() -> Cell:

@@ -116,5 +116,6 @@ RECORDS = (
         wants=(NOT_NEGATIVE, POSITIVE),
         c=Spelling("{0} / {1}"),
         c_float=Spelling("{0} / {1}"),
+        c_wide=WideSpelling("le_v_divide({0}, {1})"),
     ),
 )

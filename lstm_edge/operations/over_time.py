@@ -138,7 +138,7 @@ RECORDS = (
         bounds=_up_to_n,
         misfit=_one_number,
         c=Spelling("step < {n} ? step : {n}"),
-        c_float=Spelling("step < {n} ? step : {n}"),
+        c_float=Spelling("(float)(step < {n} ? step : {n})"),
         timing=Timing.STEP,
     ),
     # n, count: offset and stride of the Length that counts the steps

@@ -45,12 +45,12 @@ def _inside(op: Op, length: int, lengths: Sequence[int], _: Constants) -> str:
     return long_of(length, lengths, fits=fits)
 
 
-def take(a: Array, places: Array) -> Array:
+def gather(a: Array, places: Array) -> Array:
     """Features `places`, in this order."""
     return a[..., places.astype(np.int64)]
 
 
-def _take(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+def _gather(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     places = args[1][0]
     return args[0][0][places], args[0][1][places]
 
@@ -95,13 +95,14 @@ RECORDS = (
     ),
     # the second operand is a constant: which features
     Operation(
-        "take",
-        integer=take,
-        real=take,
-        bounds=_take,
+        "gather",
+        integer=gather,
+        real=gather,
+        bounds=_gather,
         misfit=_among,
         c=Spelling("{0}"),
         c_float=Spelling("{0}"),
+        c_wide=WideSpelling("{0}"),
         form=Form.ANYWHERE,
         reads=Reads.SHIFTED,
     ),

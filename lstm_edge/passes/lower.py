@@ -15,7 +15,7 @@ import numpy as np
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
 from lstm_edge.errors import ModelError
-from lstm_edge.formats import FLOAT32, Format
+from lstm_edge.formats import FLOAT32, Format, fixed
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.expr import Expr, sees_several, walk
 from lstm_edge.ir.model import (
@@ -51,6 +51,15 @@ class Place:
     name: str
     comment: str
     length: Length = Length()  # noqa: RUF009
+
+    @property
+    def inner(self) -> str:
+        """What the names of a softmax's own values begin with: in a layer of nothing else its name;
+        else that of its result, so that no other expression has them.
+        """
+        kinds = {e.kind for e in walk(*self.layer.op.cell.results.values())}
+        alone = kinds <= {"input", "softmax", "log_softmax"}
+        return f"{self.layer.name}." if alone else f"{self.name}_"
 
 
 class Operand(Protocol):
@@ -206,11 +215,18 @@ def _lower_layer(
     turn: Turn = Turn(ONCE),  # noqa: B008
     length: Length = Length(),  # noqa: B008
 ) -> None:
+    """Lower a layer; one of which the results are its inputs only copies."""
+    if all(root.kind == "input" for root in layer.op.cell.results.values()):
+        _copy(layer, known, rules)
+    else:
+        _lower_equations(layer, known, rules, turn, length)
+
+
+def _lower_equations(
+    layer: Node[Layer], known: dict[str, V], rules: Rules[V], turn: Turn, length: Length
+) -> None:
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.op.cell
-    if all(root.kind == "input" for root in cell.results.values()):
-        _copy(layer, known, rules)
-        return
     names = name_expressions(cell)
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
@@ -218,10 +234,7 @@ def _lower_layer(
         name: rules.state(layer, name, state_units(layer, name, inputs), inputs)
         for name in cell.states
     }
-    if layer.op.window is not None and sees_several(cell):
-        ends = turn.taking.extra - turn.taking.stride * layer.op.window.right
-        vectors = rules.recent(layer, next(iter(inputs.values())), layer.op.window.kernel, ends)
-        rules.builder.close_block(layer.name, turn.sweep, turn.taking)
+    vectors = _recent(layer, inputs, rules, turn)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
     stored: dict[str, V] = {}
     read = {name: e for name, e in cell.results.items() if name in states or name in layer.outputs}
@@ -233,7 +246,7 @@ def _lower_layer(
                 values[id(node)] = inputs[node.name]
             elif node.kind == "state":
                 values[id(node)] = begun[node.name]
-            elif node.kind == "recent":
+            elif node.kind == "recent" and vectors is not None:
                 values[id(node)] = vectors
             else:
                 place = Place(
@@ -250,6 +263,17 @@ def _lower_layer(
         given = "" if cell.windowed else rules.given(layer, name, value)
         state = ir.program.State(value.name, stored[name].name, initial, cell.windowed, given)
         rules.builder.states.append(state)
+
+
+def _recent(layer: Node[Layer], inputs: Mapping[str, V], rules: Rules[V], turn: Turn) -> V | None:
+    """The last vectors of a layer that sees several of them."""
+    window = layer.op.window
+    if window is None or not sees_several(layer.op.cell):
+        return None
+    ends = turn.taking.extra - turn.taking.stride * window.right
+    vectors = rules.recent(layer, next(iter(inputs.values())), window.kernel, ends)
+    rules.builder.close_block(layer.name, turn.sweep, turn.taking)
+    return vectors
 
 
 def _copy(layer: Node[Layer], known: dict[str, V], rules: Rules[V]) -> None:
@@ -269,11 +293,27 @@ def tapped(node: Expr, place: Place, vectors: Operand) -> range:
     return range(int(node.value) * count, (int(node.value) + 1) * count)
 
 
+def numbered(b: Builder, most: int, name: str, comment: str) -> Value:
+    """The number of the step, `most` at most: an integer in both number systems."""
+    counted = fixed(0, 0, most, "int32")
+    return b.emit("step", name, (), counted, length=1, n=most, comment=comment)
+
+
 def cut(b: Builder, x: Value, features: range, name: str) -> Value:
     """Neighbouring features of a vector."""
     count = len(features)
     fmt = x.format.take(features)
     return b.emit("slice", name, (x,), fmt, length=count, n=features.start, count=count)
+
+
+def known_numbers(node: Expr, layer: Layer) -> Floats | None:
+    """What an expression is at every step: a parameter, a constant, some units of either."""
+    if node.kind == "constant":
+        return np.array([node.value], np.float64)
+    if node.kind == "param":
+        return layer.params[node.name]
+    known = known_numbers(node.args[0], layer) if node.kind == "take" else None
+    return None if known is None else known[list(node.units)]
 
 
 def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
@@ -283,7 +323,7 @@ def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
         return x if len(units) == x.length else cut(b, x, neighbours, name)
     kind = FLOAT32 if x.format.is_float else Format("int32", 1.0, 0, max(units))
     places = b.vector(f"{name}_units", np.array(units), kind)
-    return b.emit("take", name, (x, places), x.format.take(units), length=len(units))
+    return b.emit("gather", name, (x, places), x.format.take(units), length=len(units))
 
 
 def in_memory(b: Builder, x: Value, name: str) -> Value:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
 from lstm_edge.ir.expr import Expr
 from lstm_edge.layers.normalize import is_scale, number_of
 from lstm_edge.passes.builder import Builder
@@ -26,6 +27,25 @@ def unpacked(b: Builder, x: Number, name: str) -> Number:
     if x.packed is None:
         return x
     return number(unpack_input(b, x.value, x.packed, f"{name}_in"))
+
+
+def compared(b: Builder, x: Number, y: Number, name: str) -> tuple[Number, Number]:
+    """A model input and a constant that are compared, both as the input stores them: there a number
+    is equal to the constant exactly where the model has one that is. Other pairs as they are.
+    """
+    if y.packed is not None:
+        flipped = compared(b, y, x, name) if x.packed is None else (y, x)
+        return flipped[1], flipped[0]
+    if x.packed is None or y.name not in b.constants or (x.meaning()[0] <= 0.0).any():
+        return x, y
+    scale, zero_point = x.meaning()
+    real = b.constants[y.name] * y.value.format.unit
+    counts = np.clip(np.floor(real / scale + 0.5) + zero_point, INT32_MIN, INT32_MAX)
+    numbers = counts.astype(np.int64)
+    limits = Format("int32", 1.0, int(numbers.min()), int(numbers.max()))
+    bound = b.vector(f"{name}_{x.name}_bound", numbers, limits)
+    plain = Format(x.value.format.storage, 1.0, x.value.format.low, x.value.format.high)
+    return number(replace(x.value, format=plain)), number(bound)
 
 
 def stored(x: Number, real: float) -> Ints:

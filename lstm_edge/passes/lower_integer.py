@@ -24,10 +24,19 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
-from lstm_edge.passes.lower import Place, in_memory, lower, own_result, restart, tapped
+from lstm_edge.passes.lower import (
+    Place,
+    in_memory,
+    known_numbers,
+    lower,
+    numbered,
+    own_result,
+    restart,
+    tapped,
+)
 from lstm_edge.passes.lower_affine import requantize
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
-from lstm_edge.passes.lower_input import scaled, unpacked
+from lstm_edge.passes.lower_input import compared, scaled, unpacked
 from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
 from lstm_edge.passes.lower_open import OPEN_CURVES, Open
@@ -93,25 +102,27 @@ class IntegerRules:
         return number(restart(self.builder, wide(state).value, first))
 
     def expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
-        """Operations of one node."""
+        """Operations of one node; its value is the node's in the float program, by any name."""
+        found = self._expression(node, args, place)
+        renamed = isinstance(found, Number) and found.packed is None and found.real == found.name
+        if not renamed or node.kind == "take" or found.name in self.builder.constants:
+            return found
+        return found if found.name == place.name else self.storing.seen_as(wide(found), place.name)
+
+    def _expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
         b, name = self.builder, place.name
         if node.kind == "affine":
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
-        if node.kind == "param":
-            numbers = place.layer.op.params[node.name].astype(np.float64)
-            return number(constant_vector(b, name, numbers))
-        if node.kind == "constant":
-            return number(constant_vector(b, name, np.array([node.value])))
+        known = known_numbers(node, place.layer.op)
+        if known is not None:
+            return number(constant_vector(b, name, known.astype(np.float64)))
         if node.kind == "take":
             return taken_number(self.storing, args[0], node.units, name)
         if node.kind == "join":
             parts = [self._in_memory(x) for x in args]
             return joined(self.storing, parts, node, place.layer, name)
         if node.kind == "step":
-            counted, most = fixed(0, 0, int(node.value), "int32"), int(node.value)
-            return number(
-                b.emit("step", name, (), counted, length=1, n=most, comment=place.comment)
-            )
+            return number(numbered(b, int(node.value), name, place.comment))
         operands = [wide(x) for x in args]
         if node.kind == "lookup":
             return self._lookup(node, operands[0].value, place)
@@ -136,6 +147,8 @@ class IntegerRules:
 
     def _elementwise(self, node: Expr, operands: list[Number], place: Place) -> Number:
         b, name, comment = self.builder, place.name, place.comment
+        if node.kind == "select":
+            operands = [*compared(b, operands[0], operands[1], name), *operands[2:]]
         numbers = [unpacked(b, x, f"{name}_{k}") for k, x in enumerate(operands)]
         args = [x.value for x in numbers]
         match node.kind:
@@ -180,11 +193,11 @@ class IntegerRules:
             case "layer_norm":
                 return lower_layer_norm(b, as_fixed(b, args[0], name), node.value, name)
             case _ if (place.layer.name, node) in self.shown:
-                return lower_fine_softmax(b, as_fixed(b, args[0], name), place.layer.name, name)
+                return lower_fine_softmax(b, as_fixed(b, args[0], name), place.inner, name)
             case _:
                 x = as_fixed(b, args[0], name)
                 fixed_scales = self.formats.options.power_of_two
-                return lower_softmax(b, node.kind, x, place.layer.name, name, fixed_scales)
+                return lower_softmax(b, node.kind, x, place.inner, name, fixed_scales)
 
     def _curve(self, node: Expr, x: Value, place: Place) -> Number:
         """A function. A gate whose complement is used as well, as in `(1 - z) * n + z * h`, has the

@@ -19,7 +19,9 @@ from lstm_edge.passes.lower import (
     cut,
     in_memory,
     integers,
+    known_numbers,
     lower,
+    numbered,
     own_result,
     restart,
     taken,
@@ -61,28 +63,12 @@ class RealRules:
         """One operation for each node, four for a softmax."""
         emit, params = self.builder.emit, place.layer.op.params
         name, comment = place.name, place.comment
+        known = known_numbers(node, place.layer.op)
+        if known is not None:
+            return self.builder.vector(name, known.astype(np.float32), FLOAT32)
         match node.kind:
             case "affine":
-                bias = self.builder.constant(f"{place.layer.name}.{node.name}", params[node.name])
-                matrices = tuple(
-                    self.builder.constant(f"{place.layer.name}.{m}", params[m])
-                    for m in node.matrices
-                )
-                units = len(params[node.name])
-                args = [in_memory(self.builder, x, f"{name}_{k}") for k, x in enumerate(args)]
-                return emit(
-                    "matvec",
-                    name,
-                    tuple(args),
-                    length=units,
-                    bias=bias,
-                    matrices=matrices,
-                    comment=comment,
-                )
-            case "param" | "constant":
-                constant = node.kind == "constant"
-                numbers = np.array([node.value]) if constant else params[node.name]
-                return self.builder.vector(name, numbers.astype(np.float32), FLOAT32)
+                return self._affine(node, args, place)
             case "tap" | "take" | "join":
                 return self._moved(node, args, place)
             case "mean_over_steps":
@@ -101,21 +87,36 @@ class RealRules:
                     matrices=(self.builder.constant(f"{place.layer.name}.{node.name}", table),),
                     comment=comment,
                 )
-            case "step":
-                most = int(node.value)
-                counted = fixed(0, 0, most, "int32")
-                return emit("step", name, (), counted, length=1, n=most, comment=comment)
-            case "argmax" | "total" | "largest":
-                kind = REDUCTIONS[node.kind]
-                indices = fixed(0, 0, args[0].length - 1, "int32")
-                fmt = indices if kind == "argmax" else FLOAT32
-                return emit(kind, name, tuple(args), fmt, length=1, comment=comment)
+            case "step" | "argmax" | "total" | "largest":
+                return self._one_number(node, args, place)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
             case "layer_norm":
                 return self._layer_norm(node.value, args[0], place)
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
+
+    def _affine(self, node: Expr, args: list[Value], place: Place) -> Value:
+        b, params, layer = self.builder, place.layer.op.params, place.layer.name
+        return b.emit(
+            "matvec",
+            place.name,
+            tuple(in_memory(b, x, f"{place.name}_{k}") for k, x in enumerate(args)),
+            length=len(params[node.name]),
+            bias=b.constant(f"{layer}.{node.name}", params[node.name]),
+            matrices=tuple(b.constant(f"{layer}.{m}", params[m]) for m in node.matrices),
+            comment=place.comment,
+        )
+
+    def _one_number(self, node: Expr, args: list[Value], place: Place) -> Value:
+        """The number of the step, or what all units are reduced to."""
+        if node.kind == "step":
+            return numbered(self.builder, int(node.value), place.name, place.comment)
+        kind = REDUCTIONS[node.kind]
+        fmt = fixed(0, 0, args[0].length - 1, "int32") if kind == "argmax" else FLOAT32
+        return self.builder.emit(
+            kind, place.name, tuple(args), fmt, length=1, comment=place.comment
+        )
 
     def _moved(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Numbers as they are, at another place."""
@@ -136,14 +137,14 @@ class RealRules:
 
     def _softmax(self, kind: str, x: Value, place: Place) -> Value:
         emit = self.builder.emit
-        layer = place.layer.name
-        largest = emit("max", f"{layer}.largest", (x,), length=1)
-        below = emit("sub", f"{layer}.below_largest", (x, largest))
-        power = emit("exp", f"{layer}.exponential", (below,))
-        total = emit("sum", f"{layer}.total", (power,), length=1)
+        inner = place.inner
+        largest = emit("max", f"{inner}largest", (x,), length=1)
+        below = emit("sub", f"{inner}below_largest", (x, largest))
+        power = emit("exp", f"{inner}exponential", (below,))
+        total = emit("sum", f"{inner}total", (power,), length=1)
         if kind == "softmax":
             return emit("divide", place.name, (power, total))
-        logarithm = emit("log", f"{layer}.log_total", (total,), length=1)
+        logarithm = emit("log", f"{inner}log_total", (total,), length=1)
         return emit("sub", place.name, (below, logarithm))
 
     def _layer_norm(self, epsilon: float, x: Value, place: Place) -> Value:

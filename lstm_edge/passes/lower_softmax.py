@@ -29,62 +29,63 @@ POWER_OF_TWO_BITS = 29
 
 
 def lower_softmax(
-    b: Builder, kind: str, x: Value, layer: str, name: str, power_of_two: bool = False
+    b: Builder, kind: str, x: Value, prefix: str, name: str, power_of_two: bool = False
 ) -> Value:
-    """`softmax` or `log_softmax` of the fixed-point vector x; the result is named `name`.
+    """`softmax` or `log_softmax` of the fixed-point vector x; the result is named `name`,
+    all else begins with `prefix`.
 
     power_of_two: the result of softmax is in Q0.15, at the cost of a bit of its reciprocal.
     """
-    x, largest = _largest(b, x, layer)
+    x, largest = _largest(b, x, prefix)
     reach = x.format.high - x.format.low
     span = fixed(fraction_of(x), -reach, reach, "int32")
-    below = b.emit("sub", f"{layer}.below_largest", (x, largest), span)
-    power, top = _exponential(b, below, layer)
-    total = _total(b, power, top, layer)
+    below = b.emit("sub", f"{prefix}below_largest", (x, largest), span)
+    power, top = _exponential(b, below, prefix)
+    total = _total(b, power, top, prefix)
     if kind == "softmax":
-        return _divided(b, power, total, layer, name, power_of_two)
-    return _logarithm(b, below, total, layer, name)
+        return _divided(b, power, total, prefix, name, power_of_two)
+    return _logarithm(b, below, total, prefix, name)
 
 
-def lower_fine_softmax(b: Builder, x: Value, layer: str, name: str) -> Value:
+def lower_fine_softmax(b: Builder, x: Value, prefix: str, name: str) -> Value:
     """softmax in Q0.31, small results as exactly as large ones: exp of its own logarithm."""
-    x, largest = _largest(b, x, layer)
+    x, largest = _largest(b, x, prefix)
     reach = x.format.high - x.format.low
     span = fixed(fraction_of(x), -reach, reach, "int32")
-    distance = b.emit("sub", f"{layer}.distance", (largest, x), span)
+    distance = b.emit("sub", f"{prefix}distance", (largest, x), span)
     zero = constant_vector(b, "zero", np.zeros(1))
-    below = compare(b, "larger", distance, zero, f"{layer}.from_largest", "")
-    below = argument(b, below, f"{layer}.distance")
-    power = exponential(b, below, f"{layer}.exp")
-    part = placed(b, power.mantissa, power.places, f"{layer}.exponential", "")
+    below = compare(b, "larger", distance, zero, f"{prefix}from_largest", "")
+    below = argument(b, below, f"{prefix}distance")
+    power = exponential(b, below, f"{prefix}exp")
+    part = placed(b, power.mantissa, power.places, f"{prefix}exponential", "")
     spare = (x.length - 1).bit_length()
-    part = shift_right(b, part, spare, f"{layer}.part")
-    total = _total(b, part, TOP >> spare, layer)
-    above = _log_of_shares(b, total, layer)
-    above = with_fraction(b, above, fraction_of(below), f"{layer}.log_sum")
-    logarithm = add_or_subtract(b, "add", below, above, f"{layer}.minus_log", "")
-    power = exponential(b, logarithm, f"{layer}.share")
-    mantissa = finer(b, power.mantissa, f"{layer}.share")
+    part = shift_right(b, part, spare, f"{prefix}part")
+    total = _total(b, part, TOP >> spare, prefix)
+    above = _log_of_shares(b, total, prefix)
+    above = with_fraction(b, above, fraction_of(below), f"{prefix}log_sum")
+    logarithm = add_or_subtract(b, "add", below, above, f"{prefix}minus_log", "")
+    power = exponential(b, logarithm, f"{prefix}share")
+    mantissa = finer(b, power.mantissa, f"{prefix}share")
     return placed(b, mantissa, power.places, name, "")
 
 
-def _largest(b: Builder, x: Value, layer: str) -> tuple[Value, Value]:
+def _largest(b: Builder, x: Value, prefix: str) -> tuple[Value, Value]:
     """x so that differences fit into int32, and its largest unit."""
-    x = with_fraction(b, x, min(fraction_of(x), FRACTION_LIMIT), f"{layer}.in")
+    x = with_fraction(b, x, min(fraction_of(x), FRACTION_LIMIT), f"{prefix}in")
     excess = max(0, signed_bits(x.format.low, x.format.high) - 30)
-    x = shift_right(b, x, excess, f"{layer}.in")
-    return x, b.emit("max", f"{layer}.largest", (x,), x.format, length=1)
+    x = shift_right(b, x, excess, f"{prefix}in")
+    return x, b.emit("max", f"{prefix}largest", (x,), x.format, length=1)
 
 
-def _exponential(b: Builder, below: Value, layer: str) -> tuple[Value, int]:
+def _exponential(b: Builder, below: Value, prefix: str) -> tuple[Value, int]:
     """exp(below) in Q0.15, and its value at 0."""
     offset = constant_vector(b, "exp_offset", np.array([tables.EXP_OFFSET]))
-    argument = add_or_subtract(b, "add", below, offset, f"{layer}.argument", "")
+    argument = add_or_subtract(b, "add", below, offset, f"{prefix}argument", "")
     entries = tables.exp_table()
     n = fraction_of(argument) + tables.EXP_RANGE_BITS - tables.HALF_BITS
     power = b.emit(
         "table",
-        f"{layer}.exponential",
+        f"{prefix}exponential",
         (argument,),
         fixed(15, 0, Q15_ONE, "int32"),
         table=b.constant("exp_table", entries),
@@ -94,14 +95,14 @@ def _exponential(b: Builder, below: Value, layer: str) -> tuple[Value, int]:
     return power, int(table(np.array(half << n), entries, n))
 
 
-def _total(b: Builder, power: Value, top: int, layer: str) -> Value:
+def _total(b: Builder, power: Value, top: int, prefix: str) -> Value:
     """The sum, which is at least what the largest unit alone gives: a fact for the proof."""
     fraction, most = fraction_of(power), power.format.high * power.length
-    total = b.emit("sum", f"{layer}.sum", (power,), fixed(fraction, 0, most, "int32"), length=1)
+    total = b.emit("sum", f"{prefix}sum", (power,), fixed(fraction, 0, most, "int32"), length=1)
     least = _number(b, f"softmax_least_q{fraction}", top, 2.0**-fraction)
     return b.emit(
         "larger",
-        f"{layer}.total",
+        f"{prefix}total",
         (total, least),
         fixed(fraction, top, max(most, top), "int32"),
         comment="the largest unit alone",
@@ -117,7 +118,7 @@ def _number(b: Builder, name: str, number: int, scale: float) -> Value:
 
 
 def _divided(
-    b: Builder, power: Value, total: Value, layer: str, name: str, power_of_two: bool
+    b: Builder, power: Value, total: Value, prefix: str, name: str, power_of_two: bool
 ) -> Value:
     """power / total with one division: times a reciprocal of 15 bits, or of 14."""
     numerator = 2**POWER_OF_TWO_BITS if power_of_two else Q15_ONE * total.format.low
@@ -125,39 +126,39 @@ def _divided(
     least, most = numerator // total.format.high, numerator // total.format.low
     reciprocal = b.emit(
         "divide",
-        f"{layer}.reciprocal",
+        f"{prefix}reciprocal",
         (top, total),
         Format("int32", 1.0, least, most),
         length=1,
     )
     reach = Format("int32", 1.0 / numerator, 0, Q15_ONE * most)
-    product = b.emit("mul", f"{layer}.scaled", (power, reciprocal), reach)
+    product = b.emit("mul", f"{prefix}scaled", (power, reciprocal), reach)
     return shift_right(b, product, POWER_OF_TWO_BITS - 15 if power_of_two else 15, name)
 
 
-def _log_of_shares(b: Builder, total: Value, layer: str) -> Value:
+def _log_of_shares(b: Builder, total: Value, prefix: str) -> Value:
     """log(total / least), least what the largest unit alone gives: from 0 on."""
     entries = tables.log_table()
     low, high = (int(log(np.array(n), entries)) for n in (total.format.low, total.format.high))
     table = b.constant("log_table", entries)
     counted = fixed(15, low, high, "int32")
-    logarithm = b.emit("log", f"{layer}.log_counted", (total,), counted, table=table, length=1)
+    logarithm = b.emit("log", f"{prefix}log_counted", (total,), counted, table=table, length=1)
     unit = _number(b, "log_of_largest", low, 2.0**-15)
-    return b.emit("sub", f"{layer}.log_sum", (logarithm, unit), fixed(15, 0, high - low, "int32"))
+    return b.emit("sub", f"{prefix}log_sum", (logarithm, unit), fixed(15, 0, high - low, "int32"))
 
 
-def _logarithm(b: Builder, below: Value, total: Value, layer: str, name: str) -> Value:
+def _logarithm(b: Builder, below: Value, total: Value, prefix: str, name: str) -> Value:
     """below - log(total), total counted in units of 1 / 32767."""
     entries = b.constant("log_table", tables.log_table())
     high = int(np.log(float(total.format.high)) * 2**15) + 2
     counted = b.emit(
         "log",
-        f"{layer}.log_total",
+        f"{prefix}log_total",
         (total,),
         fixed(15, 0, high, "int32"),
         table=entries,
         length=1,
     )
     unit = constant_vector(b, "log_unit", np.array([np.log(float(Q15_ONE))]))
-    logarithm = add_or_subtract(b, "sub", counted, unit, f"{layer}.log_sum", "")
+    logarithm = add_or_subtract(b, "sub", counted, unit, f"{prefix}log_sum", "")
     return add_or_subtract(b, "sub", below, logarithm, name, "")

@@ -14,7 +14,7 @@ from lstm_edge.ir.clock import EVERY_TICK, Clock
 from lstm_edge.ir.program import LOAD, ONCE, Block, Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
-from lstm_edge.operations.record import Reads
+from lstm_edge.operations.record import Form, Reads
 from lstm_edge.passes.place import Draft, place, sink
 
 
@@ -236,5 +236,6 @@ def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[s
 
 
 def _shifted(phase: Phase, value: str) -> bool:
-    """True where a unit reads another unit of the value."""
-    return any(value in op.args and OPERATIONS[op.kind].reads is Reads.SHIFTED for op in phase.ops)
+    """True where a unit reads another unit of the value, but for a window, which moves in place."""
+    records = [OPERATIONS[op.kind] for op in phase.ops if value in op.args]
+    return any(r.reads is Reads.SHIFTED and r.form is not Form.WINDOW for r in records)

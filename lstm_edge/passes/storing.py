@@ -15,12 +15,14 @@ from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number
 @dataclass(frozen=True)
 class Storing:
     """Writes into `builder`. stands_for: for the finished program, value -> its name in the float
-    program where the two differ, "" where its format alone does not say what it is.
+    program where the two differ, "" where its format alone does not say what it is. stored: what
+    the products of a layer read of a value in a format, made once.
     """
 
     builder: Builder
     formats: Formats
     stands_for: dict[str, str] = field(default_factory=dict)
+    stored: dict[tuple[str, str, str, Format], Number] = field(default_factory=dict)
 
     def declared(self, name: str, length: int, chosen: Chosen, comment: str) -> Value:
         """An input or a state in its format."""
@@ -65,4 +67,8 @@ class Storing:
             return replace(
                 x, value=self.builder.store(x.value, replace(fmt, storage=target.storage))
             )
-        return self.seen_as(self.converted(x, chosen, f"{x.real}_stored"), x.real)
+        key = (layer, x.name, x.real, target)
+        if key not in self.stored:
+            made = self.converted(x, chosen, f"{x.real}_stored")
+            self.stored[key] = self.seen_as(made, x.real)
+        return self.stored[key]

@@ -73,7 +73,7 @@ class Sweeps:
     def ends_with(self, node: Node[Step]) -> int | None:
         """None where the wanted step is the last that the sweep computes, else its index."""
         (x,), at = node.reads, node.op.at
-        if x in self._either:
+        if x in self._either and at in (0, -1):
             return None
         sweep = self._made[x].sweep
         backward = sweep != ANYWHERE and self._directions[sweep] == REVERSE

@@ -92,7 +92,7 @@ def _is_spelled(op: Op) -> bool:
         return False
     if record.form is Form.ROW:
         return op.count in (8, 16)
-    return record.form in (Form.EXPRESSION, Form.ELEMENT)
+    return record.form in (Form.EXPRESSION, Form.ELEMENT, Form.ANYWHERE)
 
 
 def wide_of(

@@ -17,6 +17,7 @@ from lstm_edge.ir.model import (
     StatePort,
     Step,
     Work,
+    arrays_of,
     is_a,
 )
 from lstm_edge.passes.naming import equation, name_expressions
@@ -156,7 +157,7 @@ def _node_json(m: Model, node: Node[Work]) -> dict[str, Any]:
         "name": node.name,
         "kind": _kind(node.op),
         "units": m.tensors[node.makes[0]].features,
-        "parameters": _parameters(node.op),
+        "parameters": sum(array.size for array in arrays_of(node.op).values()),
         "source": node.source,
     }
 
@@ -172,12 +173,3 @@ def _kind(op: Work) -> str:
         case Step():
             return "step"
     return KINDS[type(op)]
-
-
-def _parameters(op: Work) -> int:
-    match op:
-        case Layer(_, params):
-            return int(sum(a.size for a in params.values()))
-        case DenseOverTime(weights, bias):
-            return int(weights.size + bias.size)
-    return 0

@@ -28,7 +28,15 @@ FILES = [
     ("keras3", "turned.keras"),
     ("keras3", "fed_states.h5"),
     ("keras2", "with_vector.keras"),
+    ("keras3", "masked.keras"),
+    ("keras3", "masked_ids.h5"),
+    ("keras3", "mask_given.keras"),
+    ("keras3", "scalers.keras"),
+    ("keras3", "vectors.keras"),
+    ("keras3", "around.keras"),
+    ("keras3", "written.keras"),
 ]
+LENGTHS = {"strided": 13, "masked": 8}
 
 
 @pytest.mark.parametrize(("version", "name"), FILES)
@@ -37,7 +45,7 @@ def test_a_keras_file_compiles_and_verifies_on_the_host(
 ) -> None:
     path = placed(tmp_path, version, name)
     folder = tmp_path / "build"
-    steps = 13 if path.stem == "strided" else 6
+    steps = LENGTHS.get(path.stem, 6)
     done("compile", path, "--target", "host", "-o", folder, "--steps", steps)
     report = json.loads(done("verify", folder, "--on", "host", "--json").stdout)
     assert report["exact"] == {"host": True}

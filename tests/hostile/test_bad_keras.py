@@ -103,14 +103,20 @@ def replaced(tree: Any, at: tuple[Any, ...], value: Any) -> None:
     tree[at[-1]] = value
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("two_ways.keras", "branches.keras", "cells.keras", "looked_up.keras", "strided.keras"),
-        *("depthwise.keras", "pooled.keras", "fed_states.keras", "with_vector.keras"),
-    ],
+BOTH = (
+    *("two_ways.keras", "branches.keras", "cells.keras", "looked_up.keras", "strided.keras"),
+    *("depthwise.keras", "pooled.keras", "fed_states.keras", "with_vector.keras"),
 )
-@pytest.mark.parametrize("version", VERSIONS)
+NEWER = (
+    *("masked.keras", "masked_ids.keras", "mask_given.keras", "scalers.keras", "vectors.keras"),
+    *("around.keras", "written.keras", "operations.keras"),
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [*((v, name) for v in VERSIONS for name in BOTH), *(("keras3", name) for name in NEWER)],
+)
 def test_odd_configurations_never_end_in_a_traceback(
     version: str, name: str, tmp_path: Path
 ) -> None:

@@ -35,9 +35,9 @@ INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_floa
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "lambda": (with_layer(3, class_name="Lambda", function=LAMBDA), r"'dense'? \(Lambda\).*code"),
-    "masking": (with_layer(3, class_name="Masking"), r"\(Masking\).*without masks"),
-    "norm": (with_layer(3, class_name="UnitNormalization"), r"\(UnitNormalization\).*use Layer"),
-    "unheard": (with_layer(3, class_name="Mamba"), r"\(Mamba\).*not supported; supported"),
+    "repeated": (with_layer(3, class_name="RepeatVector"), r"\(RepeatVector\).*two models"),
+    "upsampled": (with_layer(3, class_name="UpSampling1D"), r"\(UpSampling1D\).*more steps than"),
+    "unheard": (with_layer(3, class_name="Mamba"), r"\(Mamba\).*not supported; docs/networks.md"),
     "custom": (
         with_layer(1, module="my.layers", registered_name="my>LSTM"),
         r"'lstm' \(LSTM\): is defined by 'my>LSTM'",
@@ -165,7 +165,7 @@ def test_hard_sigmoid_needs_the_version_of_keras(tmp_path: Path) -> None:
 
 
 OTHERS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
-    "mask": ("looked_up", options_of("embedding", mask_zero=True), "mask_zero = True.*id 0"),
+    "mask": ("looked_up", options_of("embedding", mask_zero=1), "mask_zero = 1, expected True"),
     "rows": ("looked_up", options_of("embedding", input_dim=8), r"table is \[7, 4\], expected \[8"),
     "ids_of_steps": (
         "looked_up",

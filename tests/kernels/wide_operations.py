@@ -175,6 +175,11 @@ def _of_two(c: Cases) -> None:
         for value in ends:
             variant = "number" if kind == "above" else "text"
             c.case(kind, variant, g["a"], c.number(value))
+    for other in (g["b"], wide, *map(c.number, ends)):
+        c.case("select", "text", g["a"], other, g["p"], g["q"])
+        c.case("select", "text", other, g["a"], g["q"], c.number(7))
+    for dividend in (g["positive"], c.number(INT32_MAX), c.number(0)):
+        c.case("divide", "text", dividend, g["positive"])
     c.b.close_block("two", 0)
 
 
@@ -247,6 +252,13 @@ def _slices_and_reductions(c: Cases) -> None:
     some = c.case("slice", "text", g["a"], n=5, count=DEAD)
     small = c.plain("slice", (g["m"],), n=WHOLE - DEAD, count=DEAD)
     c.case("slice", "text", g["a"], n=3, count=12)
+    backwards = np.arange(WHOLE)[::-1]
+    for name, places in (("backwards", backwards), ("several", np.array([0, 19, 3, 3, 7, 0, 18]))):
+        where = c.constant(name, places)
+        for value in (g["a"], g["m"], g["to30"]):
+            made = c.b.emit("gather", "gathered", (value, where), value.format, length=len(places))
+            c.covered[made.name] = ("gather", "text")
+            c.results.append(made)
     for kind in ("max", "sum"):
         c.case(kind, "text", g["few"])
         # Units that are not there have a 5, which must not count.
@@ -270,6 +282,7 @@ def _slices_and_reductions(c: Cases) -> None:
     c.case("above", "number", some, least)
     c.case("larger", "text", some, least)
     c.case("headroom", "text", c.plain("larger", (some, c.number(1))))
+    c.case("divide", "text", c.number(INT32_MAX), c.plain("larger", (some, c.number(1))))
     c.case("table", "text", some, n=9, table="rising_table")
     c.b.close_block("dead", 0)
 
@@ -300,7 +313,7 @@ def _rows_and_lengths(c: Cases) -> None:
 
 
 def _restart(c: Cases) -> State:
-    """The largest so far, from a number of each unit on."""
+    """The largest so far."""
     so_far = c.b.value("so_far", WHOLE, MADE["a"])
     first = c.constant("first", np.arange(WHOLE) * 10**8 - 10**9)
     began = c.case("restart", "text", so_far, first)

@@ -18,7 +18,7 @@ from tests.oracle.state_graphs import user_arrays
 from tests.support.keras_files import MODELS, VERSIONS, expected, placed, rewritten
 
 STEPS = 6
-LENGTHS = {"strided": 13}
+LENGTHS = {"strided": 13, "masked": 8}
 REDUCED = frozenset(("recent", "mean_over_steps"))
 """Expressions of which the definitions in `model_reference.py` know nothing."""
 

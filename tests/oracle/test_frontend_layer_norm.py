@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend import load
 from lstm_edge.ir.model import Layer, is_a
 from tests.oracle.compared import against_onnxruntime
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 from tests.oracle.norm_graphs import LSTM, WEIGHTS, H, N, T, X, floats, loaded, names, refused
+from tests.oracle.rewritten import assert_same
 
 LAYER_NORMS = {
     "plain": [node("LayerNormalization", "y gain offset", "z")],
@@ -215,10 +214,9 @@ ALMOST = {
 
 
 @pytest.mark.parametrize("case", ALMOST)
-def test_what_is_almost_a_layer_norm_is_refused(case: str, tmp_path: Path) -> None:
+def test_what_is_almost_a_layer_norm_stays(case: str, tmp_path: Path) -> None:
     model = graph([*LSTM, *ALMOST[case]], X, ["z"], WEIGHTS | {"three": np.float32(3)}, opset=16)
-    with pytest.raises(ModelError, match=r"^Sub of 'd2?': .* the shapes differ.*nn\.LayerNorm"):
-        load(saved(model, tmp_path))
+    assert not assert_same(saved(model, tmp_path))["LayerNormalization"]
 
 
 REFUSED = {

@@ -21,7 +21,7 @@ Doubles = npt.NDArray[np.float64]
 SAMPLES, STEPS = 3, 9
 
 
-@pytest.mark.parametrize("step", [0, -1])
+@pytest.mark.parametrize("step", [0, 4, -1, -3])
 def test_one_step_of_an_input_is_that_of_its_sequence(step: int) -> None:
     """Of the input itself: no layer makes it."""
     ports = (

@@ -48,6 +48,8 @@ LIMITS = {
     "restart": [INT32, INT32],
     "within": [INT32, INT32, (0, 2 * STEPS)],
     "slide": [INT32, INT32, INT32],
+    "select": [INT32] * 4,
+    "take": [INT32, (0, UNITS - 1)],
 }
 """Ranges of the operands, where they are not what the record wants, or one of 32 bits."""
 
@@ -80,7 +82,8 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         )
         ends = np.clip(np.floor(rng.normal(size=(2, length)) * magnitude), least, most)
         ends = np.sort(ends.astype(np.int64), axis=0)
-        bounds.append((ends[0], ends[1]))
+        is_constant = (kind, k) == ("take", 1)
+        bounds.append((ends[0], ends[0] if is_constant else ends[1]))
     shape = dict.fromkeys(("matvec", "lookup"), (UNITS, COLUMNS))
     shape |= {"matvec_over_time": (STEPS, UNITS, COLUMNS)}
     constants = {
@@ -94,7 +97,7 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
     curve = draw(st.sampled_from(sorted(TABLES)))
     table = {"table": curve, "half_table": curve, "log": "log", "rsqrt": "rsqrt"}.get(kind, "")
     matrices = {"matvec": ("W", "R"), "matvec_over_time": ("W",), "lookup": ("W",)}.get(kind, ())
-    names = ("a", "b", "c")[: len(limits)]
+    names = ("a", "b", "c", "d")[: len(limits)]
     count = draw(st.integers(1, 3)) if kind == "mean_over_steps" else 0
     if kind == "saturate_shift":
         count = draw(st.integers(0, 31))

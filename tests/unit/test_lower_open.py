@@ -7,13 +7,14 @@ import pytest
 
 from lstm_edge import functions as f
 from lstm_edge.errors import QuantizationError
-from lstm_edge.formats import fixed
+from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.expr import Cell, Expr, apply, input_vector, layer_norm, state, tanh
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Value
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Call, Constants, Moment
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.rescale import rescale_by_unit
 from lstm_edge.passes.lower_divide import Divisor, lower_divide
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.lower_root import lower_log, lower_sqrt
@@ -210,3 +211,22 @@ def test_an_input_beyond_all_that_was_seen_has_a_result() -> None:
     program = in_integers(model)
     prove(program)
     assert stored_streams(program, 20)["x"].max() == program.values["x"].format.high
+
+
+def test_a_value_above_0_is_proved_in_formats_of_its_units() -> None:
+    """The smallest product is that of the smallest multiplier."""
+    b = Builder()
+    value = b.value("x", 3, fixed(12, 5000, 9000, "int32"))
+    scales, points = np.array([0.01, 0.02, 0.05]), np.array([-90, -60, -20])
+    target = Format("int8", 1.0, -128, 127).with_meaning(scales, points)
+    rescale_by_unit(b, value, target, "y")
+    b.close_block("all", 0)
+    ends = (np.full(3, 5000), np.full(3, 9000))
+    bounds = {"x": ends} | {name: (a, a) for name, a in b.constants.items()}
+    for op in b.blocks[0].ops:
+        bounds_of = OPERATIONS[op.kind].bounds
+        assert bounds_of is not None
+        bounds[op.dest] = bounds_of(op, [bounds[name] for name in op.args], b.constants)
+        declared = b.values[op.dest].format
+        assert declared.low <= bounds[op.dest][0].min()
+        assert bounds[op.dest][1].max() <= declared.high

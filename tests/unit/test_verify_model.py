@@ -176,8 +176,8 @@ BROKEN: dict[str, tuple[Callable[[], Model], str]] = {
         "node lstm has the first h with numbers not finite",
     ),
     "units_of_none": (lambda: layer("lstm", units={"s": 4}), r"node lstm tells the units of \['s'"),
-    "window": (lambda: layer("fc", window=Window(2)), "node fc has a window and reads no recent"),
-    "no_window": (lambda: cell(recent(X)), "node fc has a window and reads no recent"),
+    "window": (lambda: layer("fc", window=Window(2)), "node fc has a window of several"),
+    "no_window": (lambda: cell(recent(X)), "node fc reads recent vectors and has no window"),
     "elementwise": (
         lambda: cell(take(X, (0, 1)) + take(X, (0, 1, 2))),
         "node fc has 3 as units of an operand of add, expected 2",

@@ -29,7 +29,7 @@ _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixe
 
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
-_WITHOUT_WEIGHTS = ("InputLayer", "Sequential", "Functional", "Model")
+_WITHOUT_WEIGHTS = ("InputLayer", "Sequential", "Functional", "Model", "SpatialDropout1D")
 """Classes that are no operations and need not have a dtype policy."""
 
 _QUOTES = "'\""

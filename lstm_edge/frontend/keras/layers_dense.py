@@ -74,7 +74,7 @@ def embedding(call: Call, x: Value) -> Value:
             f"its table is {list(table.shape)}, expected {[rows, units]} of at most {MOST_ROWS} "
             "rows",
         )
-    ids = call.net.ids(call.label, x)
+    ids = call.net.ids(call.label, x, rows)
     mask = of_ids(call, ids.name, rows) if config.flag("mask_zero") else ""
     return Value(call.add("Gather", table, ids.name), (*ids.shape, units), mask=mask)
 
@@ -126,13 +126,13 @@ def normalization(call: Call, x: Value) -> Value:
     config = call.config
     config.check_known("axis mean variance invert")
     axis, last = config.keys.get("axis", -1), call.last_axis(x)
-    if axis not in (None, -1, last, [-1], [last]):
+    if axis not in (None, [], -1, last, [-1], [last]):
         raise config.unexpected("axis", "-1, the features', or None")
     if config.keys.get("mean") is None:
         mean, variance = call.weights.take("mean", "variance", unread="count")
     else:
         mean, variance = config.numbers("mean"), config.numbers("variance")
-    size = 1 if axis is None else call.features(x)
+    size = call.features(x) if axis else 1
     for name, array in (("mean", mean), ("variance", variance)):
         if array.size not in (1, size):
             raise ModelError(call.label, f"its {name} is {list(array.shape)}, expected [{size}]")

@@ -164,10 +164,11 @@ def pooling_over_all(op: str) -> Callable[[Call, Value], Value]:
 
 
 def _masked_mean(call: Call, x: Value, kept: bool) -> str:
-    """The mean of the steps that count."""
+    """The mean of the steps that count; 0 where none does, of which Keras' is not a number."""
     one = call.axes(1)
     total = call.add("ReduceSum", call.add("Mul", x.name, x.mask), one, keepdims=int(kept))
-    return call.add("Div", total, call.add("ReduceSum", x.mask, one, keepdims=int(kept)))
+    count = call.add("ReduceSum", x.mask, one, keepdims=int(kept))
+    return call.add("Div", total, call.add("Clip", count, 1.0))
 
 
 def _check_format(call: Call) -> None:

@@ -7,6 +7,7 @@ goes on. Inputs and outputs have the names of their layers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lstm_edge.frontend.keras.config import layer_config
@@ -17,7 +18,7 @@ from lstm_edge.frontend.onnx.load import model_of
 from lstm_edge.ir.model import Model
 
 
-def load_keras(path: Path, steps: int | None) -> Model:
+def load_keras(path: Path, steps: int | None, pairs: Mapping[str, str] | None = None) -> Model:
     """Read a Keras file; see `frontend.load`. The model has no name yet."""
     file = read_keras(path)
     net = Net(steps)
@@ -25,4 +26,4 @@ def load_keras(path: Path, steps: int | None) -> Model:
     for name, value in run_model(net, model, file.weights, None):
         net.output(name, value)
     net.check_lengths(path.name)
-    return model_of(path.name, net.file(file.sha256), steps)
+    return model_of(path.name, net.graph(file.sha256), steps, pairs)

@@ -26,7 +26,8 @@ def masking(call: Call, x: Value) -> Value:
     call.straight(call.sequence(x))
     other = call.add("Not", call.add("Equal", x.name, call.config.number("mask_value", 0.0)))
     each = call.add("Cast", other, to=TensorProto.FLOAT)
-    mask = call.add("ReduceMax", each, call.axes(-1), keepdims=1)
+    counts = call.add("ReduceMax", each, call.axes(2), keepdims=0)
+    mask = call.mask_of(Value(counts, x.shape[:1]))
     return replace(x, name=call.add("Mul", x.name, mask), mask=mask)
 
 

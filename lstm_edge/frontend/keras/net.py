@@ -6,19 +6,19 @@ to a layer is labelled "layer 'x' (Dense)", which is how messages name it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.sketch import Sketch
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.keras.config import Config, LayerConfig
 from lstm_edge.frontend.keras.weights import Weights
-from lstm_edge.frontend.onnx.file import OnnxFile
 from lstm_edge.models.names import unique
 
 Array = npt.NDArray[Any]
@@ -50,8 +50,12 @@ class Value:
 
 @dataclass
 class Net:
-    """The graph so far. steps: the length of all sequences where it was given. taken: the names of
-    all tensors.
+    """The graph so far.
+
+    steps: the length of all sequences where it was given. taken: the names of all tensors. made:
+    results of nodes, and constants, by what they are. truths: of what is asked of an input [time],
+    number by number, its name and the function. rows: of inputs that are looked up, those of the
+    smallest table.
     """
 
     steps: int | None
@@ -60,6 +64,9 @@ class Net:
     nodes: list[NodeProto] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    truths: dict[str, tuple[str, Callable[[Array], Array]]] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    made: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
     count: int = 0
 
     def input(self, name: str, shape: Shape, integers: bool) -> Value:
@@ -71,19 +78,25 @@ class Net:
         self.inputs[known] = helper.make_tensor_value_info(known, kind, _sizes(known, shape))
         return Value(known, shape)
 
-    def ids(self, label: str, x: Value) -> Value:
+    def ids(self, label: str, x: Value, rows: int) -> Value:
         """An input [time] that is looked up, as integers; Keras may have it as real numbers."""
         given = self.inputs.get(x.name)
         if given is None or len(x.shape) != 1:
             raise ModelError(
                 label, "looks up what is no input of the model [batch, time]; not supported"
             )
+        self.rows[x.name] = min(rows, self.rows.get(x.name, rows))
         shape = (self.steps or x.shape[0],)
         kind = given.type.tensor_type.elem_type
         self.inputs[x.name] = helper.make_tensor_value_info(x.name, kind, _sizes(x.name, shape))
-        if kind == TensorProto.INT64:
+        if self.is_integer(x):
             return Value(x.name, shape)
         return Value(self.add(label, "Cast", [x.name], 1, to=TensorProto.INT64)[0], shape)
+
+    def is_integer(self, x: Value) -> bool:
+        """Whether a value is an input of integers."""
+        given = self.inputs.get(x.name)
+        return given is not None and given.type.tensor_type.elem_type == TensorProto.INT64
 
     def output(self, name: str, value: Value) -> None:
         """Give a value as an output of this name, or of the next that is free."""
@@ -101,10 +114,15 @@ class Net:
         self.nodes.append(helper.make_node("Identity", [value.name], [name], name=label))
 
     def add(self, label: str, op: str, inputs: Sequence[str], count: int, **options: Any) -> Any:
-        """Append a node; the names of its `count` outputs."""
-        results = [self._fresh(op) for _ in range(count)]
-        self.nodes.append(helper.make_node(op, list(inputs), results, name=label, **options))
-        return results
+        """Append a node; the names of its `count` outputs. What is computed already is not computed
+        again: masks are, where a file says for each layer which steps count.
+        """
+        key = (op, *inputs, repr(sorted(options.items())))
+        if key not in self.made:
+            results = [self._fresh(op) for _ in range(count)]
+            self.nodes.append(helper.make_node(op, list(inputs), results, name=label, **options))
+            self.made[key] = results
+        return self.made[key]
 
     def constant(self, numbers: Array) -> str:
         """A constant. Numbers stay double where single precision would round them."""
@@ -112,9 +130,12 @@ class Net:
             with np.errstate(over="ignore"):
                 single = numbers.astype(np.float32)
             numbers = single if np.array_equal(single, numbers) else numbers
-        name = self._fresh("constant")
-        self.constants[name] = numbers
-        return name
+        digest = hashlib.sha256(np.ascontiguousarray(numbers).tobytes()).digest()
+        key = (numbers.dtype.str, numbers.shape, digest)
+        if key not in self.made:
+            self.made[key] = [self._fresh("constant")]
+            self.constants[self.made[key][0]] = numbers
+        return self.made[key][0]
 
     def _fresh(self, base: str) -> str:
         self.count += 1
@@ -135,14 +156,12 @@ class Net:
                 f"{length}",
             )
 
-    def file(self, sha256: str) -> OnnxFile:
+    def graph(self, sha256: str) -> Graph:
         """The graph as if it had been read from a file with this digest."""
         outputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.outputs
         ]
-        opened = OnnxFile(GraphProto(name="keras"), sha256)
-        sketch = Sketch(opened, self.nodes, [*self.inputs.values()], outputs, self.constants)
-        return sketch.file()
+        return Graph(self.nodes, [*self.inputs.values()], outputs, self.constants, sha256)
 
 
 def _sizes(name: str, shape: Shape) -> list[int | str]:
@@ -213,6 +232,13 @@ class Call:
         """The mask that a tensor [time] of truth values is."""
         if len(value.shape) != 1 or value.turned:
             raise ModelError(self.label, "is called with a mask that is not [batch, time]")
+        source, function = self.net.truths.get(value.name, ("", None))
+        if function is not None and source in self.net.rows:
+            rows = self.net.rows[source]
+            ids = self.net.ids(self.label, Value(source, value.shape), rows)
+            return self.add(
+                "Gather", function(np.arange(rows)).astype(np.float32)[:, None], ids.name
+            )
         real = self.add("Cast", value.name, to=TensorProto.FLOAT)
         return self.add("Unsqueeze", real, self.axes(2))
 

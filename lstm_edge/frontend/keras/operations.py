@@ -60,6 +60,8 @@ def _operands(call: Call, arguments: list[Any], count: int) -> tuple[list[Operan
             shape = _together(call, shape, argument.shape)
         else:
             array = _numbers(call, argument, len(first.shape))
+            if call.net.is_integer(first) and (array == np.floor(array)).all():
+                array = array.astype(np.int64)
             if array.ndim > 1 and array.shape[-2] > 1:
                 call.straight(first)
             names.append(array)
@@ -99,9 +101,22 @@ def _pair(op: str, negated: bool = False) -> Handler:
         call.config.check_known()
         names, made = _operands(call, arguments, 2)
         y = call.add(op, *names)
-        return replace(made, name=call.add("Not", y) if negated else y)
+        y = call.add("Not", y) if negated else y
+        source, number = arguments[0], names[1]
+        if op in _ASKED and isinstance(source, Value) and isinstance(number, np.ndarray):
+            asked = _ASKED[op]
+            call.net.truths[y] = (source.name, lambda ids: asked(ids, number) != negated)
+        return replace(made, name=y)
 
     return run
+
+
+_ASKED: Mapping[str, Callable[[Array, Array], Array]] = {
+    "Equal": np.equal,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+}
+"""Questions that masks are made of."""
 
 
 def _one(*ops: str) -> Handler:

@@ -75,6 +75,10 @@ class Draft:
         self.likeness[name] = self.likeness[like] or like if unknown else like
         return name
 
+    def copy_of(self, tensor: str) -> str:
+        """A new tensor of the same kind and size."""
+        return self.tensor(self.roots[tensor], self.features[tensor], like=tensor)
+
     def input(self, features: int | None) -> str:
         """A new input, the root of a sequence of its own."""
         name = self.tensor(None, features)
@@ -119,6 +123,12 @@ class Draft:
         self.nodes.append(Node("fc", dense, {"x": x}, {"y": output}, source))
         return output
 
+    def again(self, node: Node[Work]) -> str:
+        """A node of one result y once more, with other work; returns its new result."""
+        output = self.tensor(self.roots[node.outputs["y"]], None, like=node.outputs["y"])
+        self.nodes.append(replace(node, outputs={"y": output}))
+        return output
+
     def last_step(self, x: str, source: str) -> str:
         """The vector of the last step of `x`."""
         return self.step(x, -1, source)
@@ -133,12 +143,8 @@ class Draft:
         """
         if self.producer(x) is None and self.roots[x] == x:
             copies = [n for n in self.nodes if n.reads == (x,) and is_copy(n)]
-            made = (
-                copies[0].makes[0]
-                if copies
-                else self.layer("kept", kept(), x, None, {}, source)["y"]
-            )
-            return self.step(made, at, source)
+            copy = copies[0].outputs if copies else self.layer("kept", kept(), x, None, {}, source)
+            return self.step(copy["y"], at, source)
         step, parts = Step(at), self.parts(x)
         if len(parts) > 1 and all(self.producer(part) for part in parts):
             # each has its own last step: the joined sequence need not be kept

@@ -21,6 +21,7 @@ from lstm_edge.ir.model import (
     Work,
     is_a,
 )
+from lstm_edge.models.first_steps import first_steps
 from lstm_edge.models.look_up_again import look_up_again
 from lstm_edge.models.name import NUMBERED, named
 from lstm_edge.models.prune import prune
@@ -73,7 +74,7 @@ def finish(
         state_outputs=_state_ports(states[1], layers),
         folded=tuple(draft.folded),
     )
-    model = prune(look_up_again(whole))
+    model = prune(look_up_again(first_steps(whole)))
     if not any(node.op.cell.states for node in model.layers):
         raise ModelError(
             "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Selection
@@ -15,8 +15,9 @@ class Dependence:
 
     latest: of each leaf the last group of which a state after the step is in it, -1 where there is
     none. own: the group that computes a leaf, in which a state *before* the step is, not by way of
-    one after it; -1 for any other.
-    roots: leaf -> the state that it is after the step.
+    one after it; -1 for any other. What no state is computed from is no longer the group's once a
+    product or a function of a whole vector takes it in. roots: leaf -> the state that it is after
+    the step.
     """
 
     def __init__(
@@ -27,33 +28,55 @@ class Dependence:
         for k in reversed(range(len(after))):
             if _computed(leaves, after[k]):
                 self.roots[after[k][0][0]] = k
-        self._through, direct = self._masks(before)
-        reads = self._closure([self._read(parts) for parts in after])
-        self.group = _groups(reads)
-        self.count = max(self.group, default=-1) + 1
-        self.latest = [-1] * len(leaves)
-        for number in range(len(leaves)):
-            for source, _ in leaves[number].operands:
-                state = self.roots.get(source)
-                new = -1 if state is None else self.group[state]
-                self.latest[number] = max(self.latest[number], self.latest[source], new)
-        self.own = [
-            max(self._last(mask), self.latest[n]) if mask else -1 for n, mask in enumerate(direct)
-        ]
-        for root, k in self.roots.items():
-            self.own[root] = self.group[k]
-
-    def _masks(self, before: Sequence[int]) -> tuple[list[int], list[int]]:
-        """States, as bits, that each leaf is computed from: all, and not through new ones."""
         states = {leaf: k for k, leaf in enumerate(before)}
-        through, direct = [0] * len(self.leaves), [0] * len(self.leaves)
+        self._through = self._all_states(states)
+        self.group = _groups(self._closure([self._read(parts) for parts in after]))
+        self.count = max(self.group, default=-1) + 1
+        self.own, self.latest = [-1] * len(leaves), [-1] * len(leaves)
+        renewing = self._above(after)
+        for number in range(len(leaves)):
+            self._place(number, states, number in renewing)
+
+    def _all_states(self, states: Mapping[int, int]) -> list[int]:
+        """States, as bits, that each leaf is computed from."""
+        through = [0] * len(self.leaves)
         for number in range(len(self.leaves)):
             if number in states:
-                through[number] = direct[number] = 1 << states[number]
+                through[number] = 1 << states[number]
             for source, _ in self.leaves[number].operands:
                 through[number] |= through[source]
-                direct[number] |= 0 if source in self.roots else direct[source]
-        return through, direct
+        return through
+
+    def _above(self, after: Sequence[tuple[Selection, ...]]) -> set[int]:
+        """Leaves that states are computed from."""
+        found: set[int] = set()
+        waiting = [leaf for parts in after for leaf, _ in parts]
+        while waiting:
+            number = waiting.pop()
+            if number not in found:
+                found.add(number)
+                waiting += [source for source, _ in self.leaves[number].operands]
+        return found
+
+    def _place(self, number: int, states: Mapping[int, int], renewing: bool) -> None:
+        """Find who computes a leaf, whose operands are known."""
+        leaf = self.leaves[number]
+        own = self.group[states[number]] if number in states else -1
+        latest = -1
+        for source, _ in leaf.operands:
+            if source in self.roots:
+                latest = max(latest, self.group[self.roots[source]])
+            else:
+                own = max(own, self.own[source])
+            latest = max(latest, self.latest[source])
+        weighs = leaf.kind == "whole" or any(c.ndim == 2 for _, c in leaf.terms)
+        reads_old = any(source in states for source, _ in leaf.operands)
+        if own >= 0 and weighs and not renewing and not reads_old:
+            own, latest = -1, max(own, latest)
+        self.own[number] = max(own, latest) if own >= 0 else -1
+        self.latest[number] = latest
+        if number in self.roots:
+            self.own[number] = self.group[self.roots[number]]
 
     def _read(self, parts: Iterable[Selection]) -> int:
         mask = 0
@@ -67,9 +90,6 @@ class Dependence:
         for k in range(len(reads)):
             reads = [m | reads[k] if m >> k & 1 else m for m in reads]
         return reads
-
-    def _last(self, mask: int) -> int:
-        return max((g for k, g in enumerate(self.group) if mask >> k & 1), default=-1)
 
     def is_free(self, leaf: int) -> bool:
         """True where a leaf is no part of a layer with states."""

@@ -68,8 +68,9 @@ def _bindings(pattern: Cell, cell: Cell) -> Iterator[Binding]:
         for name, other in zip(pattern.results, order, strict=True):
             if (name in pattern.states) != (other in cell.states):
                 binding = None
-            elif binding is not None and name in pattern.states:
-                binding = binding.bound("state", name, other)
+            elif binding is not None:
+                kind = "state" if name in pattern.states else "result"
+                binding = binding.bound(kind, name, other)
         if binding is not None:
             pairs = zip(pattern.results.values(), map(cell.results.get, order), strict=True)
             yield from _all(unifier, [(a, b) for a, b in pairs if b is not None], binding)
@@ -89,9 +90,6 @@ def _bound(
     functions = {name: partial(filled, *binding.slots[name]) for name in pattern.slots}
     made = pattern.make(**functions) if functions else pattern.cell
     names = {other: name for (kind, name), other in binding.names.items() if kind != "param"}
-    for name, other in zip(made.results, cell.results, strict=True):
-        if not made.states:
-            names[other] = name
     arrays = {name: params[binding.names["param", name]] for name in made.parameters}
     return Recognised(pattern.kind, made, arrays, names)
 
@@ -109,6 +107,8 @@ def _patterns() -> tuple[Pattern, ...]:
 def _recurrent() -> Iterator[tuple[str, Make]]:
     for peephole, coupled, projected in product((False, True), repeat=3):
         yield "lstm", partial(cells.lstm, peephole, coupled, projected)
+    for projected, squashed in product((False, True), repeat=2):
+        yield "sru", partial(cells.sru, projected, squashed)
     for name, make in cells.BY_NAME.items():
         if all(p.default is not p.empty for p in signature(make).parameters.values()):
             yield name, make  # others are as many cells as there are sizes

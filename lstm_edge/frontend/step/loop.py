@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from onnx import GraphProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.node import is_standard
-from lstm_edge.frontend.graph.sketch import needed
+from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.body import Body, Counted, Read
 from lstm_edge.frontend.step.body import Value as StepValue
 from lstm_edge.frontend.step.roll import Out, Rolling, StateIn
 from lstm_edge.frontend.step.symbols import Symbols
-
-FIRST_TRY, LONGEST = 2**12, 2**20
-"""Steps for which a condition is computed where nothing says how many there are."""
-
-Array = npt.NDArray[np.generic]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """What a Loop carries: its names in the body before and after a step, its start, its place
-    among the outputs.
-    """
-
-    before: str
-    after: str
-    start: Value
-    output: int
+from lstm_edge.frontend.step.trips import Slot, constants, counted, counters, trips
+from lstm_edge.models.names import identifier, unique
 
 
 class _Reader:
@@ -45,6 +28,8 @@ class _Reader:
         self.graph: GraphProto = node.attributes["body"]
         self.rolling = Rolling(walk, node, timed)
         self.orders: set[bool] = set()
+        self.refused: dict[str, str] = {}
+        """Names that no step may read, and why."""
         self.sequences: dict[str, tuple[View, int, bool]] = {}
         """Names in the body that are steps of sequences outside: view, axis of time, backward."""
 
@@ -56,6 +41,8 @@ class _Reader:
         if name in self.sequences:
             view, axis, backward = self.sequences[name]
             return self._step(Read(view, axis, backward))
+        if name in self.refused:
+            raise ModelError(self.node.label, self.refused[name])
         value = self.walk.values.get(name)
         if isinstance(value, View) and not self.timed:
             return self.rolling.data(value, None)
@@ -155,11 +142,15 @@ def step(walk: Walk, node: OnnxNode) -> list[Value]:
     reader = _Reader(walk, node, timed=False)
     graph = reader.graph
     after = list(node.attributes["after"])
-    states = []
+    states: list[StateIn] = []
+    taken = {before.name for before in graph.input}
     for k, (before, name) in enumerate(zip(graph.input, after, strict=True)):
         view = node.view(k)
-        reader.rolling.one_row(view.axes)
-        states.append(StateIn(node.input_names[k], view, before.name, name, shown=True))
+        reader.rolling.open_batch(view.axes)
+        called = identifier(before.name, "s")
+        if called[0] in "xy":  # as inputs and results of cells are called
+            called = unique(f"s_{called}", taken)
+        states.append(StateIn(called, view, before.name, name, shown=True))
     wanted = [Out(o.name, False) for o in graph.output]
     return reader.run({}, states, wanted)
 
@@ -173,15 +164,19 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
         Slot(graph.input[2 + k].name, graph.output[1 + k].name, _start(node, 2 + k), k)
         for k in range(carried)
     ]
-    steps = _trips(reader, slots)
+    steps = trips(node, reader.body, slots)
     wanted = {
         k: Out(graph.output[1 + k].name, False)
         for k in range(carried, len(node.outputs))
         if node.outputs[k]
     }
-    known: dict[str, StepValue] = {graph.input[0].name: Counted(np.arange(steps))}
-    known[graph.input[1].name] = np.array(True)
-    results = _run(reader, slots, wanted, known | _counts(reader, slots, steps))
+    known = {**counted(graph, steps), **counters(reader.body(), slots, steps)}
+    results = _run(reader, slots, wanted, known)
+    after = counters(reader.body(), slots, steps + 1)
+    for slot in slots:
+        count = after.get(slot.before)
+        if isinstance(count, Counted) and slot.output < len(results):
+            results[slot.output] = count.numbers[-1]
     if reader.orders == {True} and wanted:
         raise ModelError(
             node.label, "takes the steps from the last to the first; not supported yet"
@@ -192,102 +187,39 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
 def _run(
     reader: _Reader, slots: Sequence[Slot], wanted: Mapping[int, Out], known: dict[str, StepValue]
 ) -> list[Value]:
-    """The values of all outputs; those that nobody reads are nothing."""
-    node = reader.node
-    states: list[StateIn] = []
-    results: list[Value] = [View("", ()) for _ in node.outputs]
-    outs = dict(wanted)
+    """The values of all outputs; those that nobody reads, and counters, are nothing."""
+    same = constants(reader.body(), slots)
+    results: list[Value] = [View("", ()) for _ in reader.node.outputs]
+    outs, states = dict(wanted), list[StateIn]()
     for slot in slots:
-        if slot.before in known:
-            count = known[slot.before]
-            if isinstance(count, Counted):
-                numbers = count.numbers
-                results[slot.output] = numbers[-1] + (
-                    numbers[-1] - numbers[-2] if len(numbers) > 1 else 1
-                )
-            continue
-        if reader.body().source(slot.after) == slot.before:
-            start = slot.start
-            if isinstance(start, View | np.ndarray):
-                known[slot.before] = start
-                results[slot.output] = start
-            continue
-        if isinstance(slot.start, np.ndarray) and slot.start.dtype.kind != "f":
-            raise ModelError(
-                node.label,
-                f"carries {slot.before!r} of type {slot.start.dtype} from step to step; only "
-                "float32 and counters are supported",
-            )
-        if isinstance(slot.start, View):
-            reader.rolling.one_row(slot.start.axes)
-        name = f"s{len(states)}"
-        if isinstance(slot.start, View | np.ndarray):
-            states.append(StateIn(name, slot.start, slot.before, slot.after))
-        if slot.output < len(node.outputs) and node.outputs[slot.output]:
-            outs[slot.output] = Out(slot.after, True)
+        read = slot.output < len(results) and reader.node.outputs[slot.output]
+        if slot.before in same and read:
+            results[slot.output] = slot.start
+        if slot.before not in same and slot.before not in known:
+            state = _state(reader, slot, f"s{len(states)}")
+            states += [] if state is None else [state]
+            if read and state is not None:
+                outs[slot.output] = Out(slot.after, True)
     order = sorted(outs)
-    made = reader.run(known, states, [outs[k] for k in order])
+    made = reader.run({**known, **same}, states, [outs[k] for k in order])
     for k, value in zip(order, made, strict=True):
         results[k] = value
     return results
 
 
-def _counts(reader: _Reader, slots: Sequence[Slot], steps: int) -> dict[str, StepValue]:
-    """What goes up or down by the same number each step, at all steps."""
-    found: dict[str, StepValue] = {}
-    body = reader.body()
-    for slot in slots:
-        start = slot.start
-        if not isinstance(start, np.ndarray) or start.size != 1 or start.dtype.kind not in "iu":
-            continue
-        node = body.maker(slot.after)
-        if node is None or not is_standard(node) or node.op_type not in ("Add", "Sub"):
-            continue
-        names = [body.source(name) for name in node.input]
-        other = names[1] if names[0] == slot.before else names[0]
-        if slot.before not in names or (node.op_type == "Sub" and names[0] != slot.before):
-            continue
-        by = body.value(other) if other != slot.before else None
-        if isinstance(by, np.ndarray) and by.size == 1:
-            change = int(by.reshape(-1)[0]) * (1 if node.op_type == "Add" else -1)
-            numbers = start.reshape(-1)[0] + change * np.arange(steps, dtype=start.dtype)
-            found[slot.before] = Counted(numbers.reshape(steps, *start.shape))
-    return found
-
-
-def _trips(reader: _Reader, slots: Sequence[Slot]) -> int:
-    """How often a Loop runs, by its own numbers."""
-    node, graph = reader.node, reader.graph
-    most = node.constant(0, "number of steps")
-    begun = node.constant(1, "condition")
-    limit = LONGEST if most is None else int(most.reshape(-1)[0])
-    if limit < 1 or (begun is not None and not begun.all()):
-        raise ModelError(node.label, "runs no step at all")
-    name = graph.output[0].name
-    steps = min(limit, FIRST_TRY)
-    while True:
-        body = reader.body()
-        known: dict[str, StepValue] = {graph.input[0].name: Counted(np.arange(steps))}
-        known[graph.input[1].name] = np.array(True)
-        for slot in slots:
-            if body.source(slot.after) == slot.before and isinstance(slot.start, np.ndarray | View):
-                known[slot.before] = slot.start
-        body.values |= known | _counts(reader, slots, steps)
-        goes_on = body.value(name)
-        if isinstance(goes_on, np.ndarray):
-            if not goes_on.all():
-                return 1
-            if most is None or limit > LONGEST:
-                raise ModelError(node.label, "never ends by its own numbers")
-            return limit
-        if not isinstance(goes_on, Counted):
-            raise ModelError(node.label, "ends by what the data are; only counters are supported")
-        stops = np.flatnonzero(~goes_on.numbers.reshape(steps, -1).all(axis=1))
-        if stops.size:
-            return int(stops[0]) + 1
-        if steps >= min(limit, LONGEST):
-            return steps
-        steps = min(limit, 2 * steps)
+def _state(reader: _Reader, slot: Slot, name: str) -> StateIn | None:
+    """What is carried as a state, which starts from real numbers; None for any other."""
+    start = slot.start
+    if isinstance(start, View):
+        reader.rolling.open_batch(start.axes)
+    elif not isinstance(start, np.ndarray) or start.dtype.kind != "f":
+        kind = start.dtype if isinstance(start, np.ndarray) else start.kind
+        reader.refused[slot.before] = (
+            f"carries {slot.before!r} of type {kind} from step to step; only float32 and counters "
+            "are supported"
+        )
+        return None
+    return StateIn(name, start, slot.before, slot.after)
 
 
 def stack(walk: Walk, node: OnnxNode) -> list[Value]:

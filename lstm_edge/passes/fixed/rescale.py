@@ -148,7 +148,10 @@ def rescale_by_unit(b: Builder, value: Value, target: Format, name: str) -> Valu
         )
     m = np.maximum(np.floor(ratios * 2.0 ** (n + 16) + 0.5), 1.0).astype(np.int64)
     factor = b.vector(f"{name}_multiplier", m, Format("int16", 1.0, int(m.min()), int(m.max())))
-    low, high = ((a * int(m.max())) >> 16 for a in (wide.format.low, wide.format.high))
+    ends = [
+        (a * int(k)) >> 16 for a in (wide.format.low, wide.format.high) for k in (m.min(), m.max())
+    ]
+    low, high = min(ends), max(ends)
     meaning = scales * 2.0**-n
     scaled = Format("int32", 1.0, low, high).with_meaning(meaning)
     product = b.emit("mulw", f"{name}_scaled", (wide, factor), scaled)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
@@ -17,14 +18,13 @@ from lstm_edge.frontend.model.operators.features import (
     of_one_kind,
     require_features,
 )
-from lstm_edge.frontend.model.operators.linear import dense_layer
 from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.model import DenseOverTime, Floats, is_a
-from lstm_edge.layers.dense import is_dense
+from lstm_edge.ir.model import arrays_of
 from lstm_edge.layers.elementwise import pair
-from lstm_edge.layers.embedding import is_embedding
 from lstm_edge.layers.functions import ALONE, one_number
+from lstm_edge.models.rescaled import rescaled
 
 Doubles = npt.NDArray[np.float64]
 
@@ -38,13 +38,13 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     assert isinstance(view, View)
     constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
     assert constant is not None
-    number, along, view = _along(walk, node, constant, view)
+    number, atoms, view = along(walk, node, constant, view)
     if node.op == "Div" and not isinstance(left, View):
-        return [_divided(walk, node, number, along, view)]
+        return [_divided(walk, node, number, atoms, view)]
     if node.op == "Div" and not np.all(number):
         raise ModelError(node.label, "divides by a constant that is or holds 0")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
-    return [scaled(walk, node, view, scale, offset, along)]
+    return [scaled(walk, node, view, scale, offset, atoms)]
 
 
 def negative(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -57,9 +57,8 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
     whole = first if walk.draft.size(first.tensor) != 1 else second
-    tensor = walk.draft.pair(
-        name, pair(name), first.tensor, second.tensor, whole.tensor, node.label
-    )
+    draft = walk.draft
+    tensor = draft.pair(name, pair(name), first.tensor, second.tensor, whole.tensor, node.label)
     return replace(whole, tensor=tensor)
 
 
@@ -86,7 +85,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     single = [_has_one_number(walk, view) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
-    views = of_one_kind(walk, node, views)
+    views = in_step(walk, of_one_kind(walk, node, views), node.label)
     for view, one in zip(views, single, strict=True):
         if view is not whole[0] and not one:
             _check_order(walk, node, whole[0], view)
@@ -167,7 +166,7 @@ def along_features(
     return numbers, view
 
 
-def _along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Doubles, Axis, View]:
+def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Doubles, Axis, View]:
     """The constant as one number or one for each place along atoms, these, and the view in the
     result's rank. Where nothing tells what an axis of an input counts, it is left open.
     """
@@ -184,7 +183,7 @@ def _along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[D
 def _varying(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, list[int], View]:
-    """The constant flattened, the axes along which it differs, and the view in the result's rank."""
+    """The constant flattened, the axes along which it differs, the view in the result's rank."""
     if constant.ndim > len(view.axes):
         view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
     constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
@@ -233,31 +232,10 @@ def _into(
     made_by = walk.draft.producer(view.tensor)
     if along and along != grid_of(walk, view):
         return combined(walk, view, factor, shift, along, node.label)
-    if is_dense(made_by) and not view.pending:
-        weights, bias = _affine_rows(
-            made_by.op.params["W_y"], made_by.op.params["b_y"], factor, shift
-        )
-        x = made_by.inputs["x"]
-        return replace(view, tensor=dense_layer(walk, x, weights, bias, made_by.source))
-    if is_embedding(made_by) and not view.pending:
-        entries = made_by.op.params["E"] * factor + shift
-        params = {"E": np.ascontiguousarray(entries, np.float32)}
-        x, units = made_by.inputs["x"], entries.shape[1]
-        made = walk.draft.layer("embedding", made_by.op.cell, x, units, params, made_by.source)
-        return replace(view, tensor=made["y"])
-    if made_by is not None and is_a(made_by, DenseOverTime) and not view.pending:
-        rows, bias = _affine_rows(made_by.op.weights, made_by.op.bias, factor, shift)
-        tensor = walk.draft.dense_over_time(
-            made_by.inputs["x"], rows.astype(np.float32), bias.astype(np.float32), made_by.source
-        )
-        return replace(view, tensor=tensor)
+    if made_by is not None and not view.pending:
+        other = rescaled(made_by, factor, shift)
+        if other is not None:
+            for array in arrays_of(other.op).values():
+                check_finite(made_by.source, array)
+            return replace(view, tensor=walk.draft.again(other))
     return combined(walk, view, factor, shift, along, node.label)
-
-
-def _affine_rows(
-    weights: Floats, bias: Floats, factor: Doubles, shift: Doubles
-) -> tuple[Doubles, Doubles]:
-    """Weights [..., units, features] and bias [units] of factor * (W x + b) + shift."""
-    units = len(bias)
-    rows = np.broadcast_to(factor, (units,))
-    return weights.astype(np.float64) * rows[:, None], bias.astype(np.float64) * rows + shift

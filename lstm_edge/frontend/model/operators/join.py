@@ -8,6 +8,8 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.model.operators.pad import along_time
+from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.operators.side_by_side import beside, is_flat
 from lstm_edge.frontend.model.operators.steps import Steps, take_steps
 from lstm_edge.frontend.model.states import input_part
@@ -24,17 +26,21 @@ def axis_of(node: OnnxNode, rank: int, default: int = 0) -> int:
 
 def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     """Vectors joined end to end, or counted by an axis of their own: states of several layers."""
+    given = next(v for v in node.inputs if isinstance(v, View))
+    axis = axis_of(node, len(given.axes))
+    in_time = along_time(walk, node, axis) if len(node.inputs) == 2 else None
+    if in_time is not None:
+        return [in_time]
     parts = tuple(node.view(k) for k in range(len(node.inputs)))
     if len(parts) == 1:
         return [parts[0]]
-    axis = axis_of(node, len(parts[0].axes))
     if axis == 1 and len(parts[0].axes) == 2 and any(is_flat(walk, part) for part in parts):
         return [beside(walk, node, parts)]
     parts = tuple(settled(walk, part, node.label) for part in parts)
     if any(len(part.axes) != len(parts[0].axes) for part in parts):
         raise ModelError(node.label, "joins tensors of different ranks")
     align(walk, node, parts, skip=axis)
-    parts = of_one_kind(walk, node, parts)
+    parts = in_step(walk, of_one_kind(walk, node, parts), node.label)
     sure = _joins_features(walk, node, parts, axis)
     inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
     if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):

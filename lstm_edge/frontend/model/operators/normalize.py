@@ -11,12 +11,12 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.arithmetic import scaled
+from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
-from lstm_edge.layers.functions import normalized
+from lstm_edge.layers.functions import NORMS, normalized
 from lstm_edge.layers.normalize import layer_normalization
 
 Doubles = npt.NDArray[np.float64]
@@ -69,6 +69,32 @@ def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     axis = axis_of(node, len(view.axes), -1)
     usual_role(walk, view, axis)
     return [divided_by_norm(walk, node, view, axis, f"l{p}")]
+
+
+def ml_scaler(walk: Walk, node: OnnxNode) -> list[Value]:
+    """(x - offset) * scale, of a number each or of one for each feature."""
+    view = node.view(0)
+    given = {k: np.asarray(node.attributes.get(k, d), np.float64) for k, d in _SCALER.items()}
+    for what, numbers in given.items():
+        if not np.isfinite(numbers).all():
+            raise ModelError(node.label, f"attribute {what} holds numbers that are not finite")
+    moved, _, view = along(walk, node, -given["offset"], view)
+    shifted = scaled(walk, node, view, None, moved, along(walk, node, moved, view)[1])
+    factor, atoms, shifted = along(walk, node, given["scale"], shifted)
+    return [scaled(walk, node, shifted, factor, None, atoms)]
+
+
+_SCALER = {"offset": 0.0, "scale": 1.0}
+
+
+def ml_normalizer(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Each vector divided by the largest of its magnitudes, by their sum, or by its length."""
+    norm = str(node.attributes.get("norm", "MAX")).lower()
+    if norm not in NORMS:
+        raise ModelError(node.label, f"attribute norm = {norm!r}, expected MAX, L1 or L2")
+    view = settled(walk, node.view(0), node.label)
+    usual_role(walk, view, len(view.axes) - 1)
+    return [divided_by_norm(walk, node, view, len(view.axes) - 1, norm)]
 
 
 def divided_by_norm(walk: Walk, node: OnnxNode, view: View, axis: int, norm: str) -> View:

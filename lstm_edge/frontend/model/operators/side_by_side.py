@@ -14,7 +14,6 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import paired
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
@@ -44,7 +43,8 @@ def beside(walk: Walk, node: OnnxNode, views: Sequence[View]) -> View:
         if len(part.axes) != 2 or (part.axes[0] and walk.role(part.axes[0]) not in ("batch", "")):
             raise ModelError(
                 node.label,
-                f"joins {describe(part.axes)} with all steps of a sequence; expected [batch, numbers]",
+                f"joins {describe(part.axes)} with all steps of a sequence; expected two axes, of "
+                "which the first is the batch",
             )
         for atom in part.axes[0]:
             walk.assign(node, (atom,), "batch")
@@ -78,12 +78,9 @@ def run_parts(walk: Walk, node: OnnxNode, run: Run) -> list[Value]:
         return [replace(whole, parts=tuple(results))]
     total = results[0]
     for result in results[1:]:
-        views = [replace(settled(walk, v, node.label)) for v in (total, result)]
-        first, second = paired(walk, node, views)
-        draft = walk.draft
-        tensor = draft.pair(
-            "add", pair("add"), first.tensor, second.tensor, first.tensor, node.label
-        )
+        first, second = paired(walk, node, (total, result))
+        x, y = first.tensor, second.tensor
+        tensor = walk.draft.pair("add", pair("add"), x, y, x, node.label)
         total = replace(first, tensor=tensor)
     return [total]
 

@@ -20,6 +20,7 @@ from lstm_edge.frontend.model.operators import (
     linear,
     move,
     normalize,
+    pad,
     select,
     window,
 )
@@ -109,6 +110,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Unsqueeze": _operator(move.unsqueeze),
     "Split": _operator(join.split, "axis num_outputs"),
     "Concat": _operator(join.concat, "axis"),
+    "Pad": _operator(pad.pad, "mode"),
     "Gather": _operator(select.gather, "axis"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
@@ -134,6 +136,12 @@ OPERATORS: Mapping[str, Operator] = {
     ),
 }
 
+ML: Mapping[str, Operator] = {
+    "Scaler": _operator(normalize.ml_scaler, "offset scale"),
+    "Normalizer": _operator(normalize.ml_normalizer, "norm"),
+}
+"""Operators of the domain ai.onnx.ml, which scikit-learn's pipelines become."""
+
 OWN: Mapping[str, Operator] = {
     "Step": _operator(steps.step, "after body"),
     "Repeat": _operator(repeat, "number"),
@@ -147,7 +155,6 @@ INSTEAD: Mapping[str, str] = {
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
-    "Pad": "only zeros around a sequence, right before a Conv or an AveragePool, are",
     "TopK": "use ArgMax, or take the scores as the output",
 }
 """What to do about operators that users bring and that are not supported yet."""
@@ -169,7 +176,7 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
     if integers is not None:
         return integers
-    tables = {"": OPERATORS, "ai.onnx": OPERATORS, OWN_DOMAIN: OWN}
+    tables = {"": OPERATORS, "ai.onnx": OPERATORS, "ai.onnx.ml": ML, OWN_DOMAIN: OWN}
     operator = tables.get(domain, {}).get(node.op)
     if operator is None:
         raise unsupported(node.label, node.op, domain)
@@ -181,6 +188,11 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     if any(isinstance(v, View) and v.parts for v in node.inputs):
         return run_parts(walk, node, operator.run)
     return operator.run(walk, node)
+
+
+def is_known(op: str, domain: str) -> bool:
+    """Whether an operator of ONNX is in the table: of constants alone it is computed now."""
+    return domain in ("", "ai.onnx") and op in OPERATORS and op not in ("Loop", "Scan")
 
 
 def unsupported(label: str, op: str, domain: str) -> ModelError:

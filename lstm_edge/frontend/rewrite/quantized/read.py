@@ -12,8 +12,8 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, label_of
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.quantized.flow import MOVES, Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized.grids import Array, Grid, dequantize, make_grid, quantize
 from lstm_edge.frontend.rewrite.quantized.linear import LINEAR
@@ -25,7 +25,7 @@ Reader = Callable[[Flow, NodeProto], bool]
 """Reads a node; tells whether the node has gone. One that stays may be left unread, and drops."""
 
 
-def read_quantized(sketch: Sketch) -> None:
+def read_quantized(sketch: Graph) -> None:
     """Replace integers and operators on them by floats.
 
     Raises ModelError by the node's name for scales, zero points and shapes that cannot be.
@@ -79,8 +79,12 @@ def _dequantize(flow: Flow, node: NodeProto) -> bool:
 
 
 def _looked_up(flow: Flow, node: NodeProto) -> str | None:
-    """Rows that a Gather takes from a table of integers."""
+    """Rows that a Gather takes from a table of integers, moved to other places or not."""
     gather = flow.sketch.producer(node.input[0])
+    moves: list[NodeProto] = []
+    while gather is not None and gather.op_type in MOVES - {"Gather", "MaxPool", "Split"}:
+        moves.insert(0, gather)
+        gather = flow.sketch.producer(gather.input[0])
     if gather is None or gather.op_type != "Gather":
         return None
     table = flow.constant(gather, 0)
@@ -90,7 +94,11 @@ def _looked_up(flow: Flow, node: NodeProto) -> str | None:
     if not isinstance(grid, Grid) or not grid.single:
         return None
     name = flow.sketch.add_constant(dequantize(label_of(node), table, grid))
-    return flow.emit(gather, "Gather", [name, gather.input[1]], copied=gather.attribute)
+    value = flow.emit(gather, "Gather", [name, gather.input[1]], copied=gather.attribute)
+    for moved in moves:
+        inputs = [value, *list(moved.input)[1:]]
+        value = flow.emit(moved, moved.op_type, inputs, copied=moved.attribute)
+    return value
 
 
 def _dynamic(flow: Flow, node: NodeProto) -> bool:

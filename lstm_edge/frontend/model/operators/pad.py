@@ -1,0 +1,140 @@
+"""Pad of data, and Concat along time: constants around a sequence, steps left out at its ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
+from lstm_edge.frontend.model.convolution import over_window
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import align, usual_role
+from lstm_edge.frontend.model.operators.shifted import (
+    before_constant,
+    behind_constant,
+    behind_first,
+    number_of,
+)
+from lstm_edge.frontend.model.operators.steps import crop
+from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Value, Walk
+from lstm_edge.ir.clock import Window
+from lstm_edge.layers.window import kept
+
+
+def pad(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Vectors of one number before and behind a sequence, or fewer steps where pads are negative."""
+    view = settled(walk, node.view(0), node.label)
+    mode = node.attributes.get("mode", "constant")
+    pads = node.integers(1, "pads") or []
+    given = node.constant(2, "value")
+    axes = node.integers(3, "axes")
+    axes = list(range(len(view.axes))) if axes is None else [a % len(view.axes) for a in axes]
+    if len(pads) != 2 * len(axes):
+        raise ModelError(node.label, f"its pads {pads} do not fit {len(axes)} axes")
+    number = 0.0 if given is None else number_of(given)
+    for k, axis in enumerate(axes):
+        before, behind = pads[k], pads[len(axes) + k]
+        if not before and not behind:
+            continue
+        if usual_role(walk, view, axis) != "time" or mode != "constant" or number is None:
+            raise ModelError(
+                node.label,
+                f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
+                f"{mode}: only steps of a sequence can be padded, with one number; let the layer "
+                "behind it pad (nn.Conv1d(padding=...)), or feed padded data",
+            )
+        view = _around(walk, node, view, axis, (before, behind), number)
+    return [view]
+
+
+def _around(
+    walk: Walk, node: OnnxNode, view: View, axis: int, pads: tuple[int, int], number: float
+) -> View:
+    before, behind = pads
+    if min(before, behind) < 0:
+        left, right = (min(0, n) for n in pads)
+        if size_of(view.axes[axis]) + left + right < 1:
+            raise ModelError(node.label, f"leaves nothing of {describe(view.axes)}")
+        view = crop(walk, view, axis, Window(1, 1, left, right), node.label)
+    if behind > 0:
+        tensor = before_constant(walk, view.tensor, behind, number, node.label)
+        view = _longer(walk, view, axis, tensor, behind)
+    if before > 0:
+        tensor = behind_constant(walk, view.tensor, before, number, node.label)
+        view = _longer(walk, view, axis, tensor, before)
+    return view
+
+
+def _longer(walk: Walk, view: View, axis: int, tensor: str, more: int) -> View:
+    """A sequence of more steps. One as long as the model's is one of its steps again."""
+    time = view.axes[axis]
+    opened = any(atom.open for atom in time)
+    size = size_of(time) + more
+    whole = [
+        atom
+        for atom, role in walk.roles.items()
+        if role == "time" and atom not in walk.derived and atom.size == size
+    ]
+    walk.count += 1
+    atom = whole[0] if whole else Atom(f"steps.{walk.count}", size, opened)
+    if not whole:
+        walk.roles[atom] = "time"
+        walk.derived.add(atom)
+    return replace(view, tensor=tensor, axes=(*view.axes[:axis], (atom,), *view.axes[axis + 1 :]))
+
+
+def along_time(walk: Walk, node: OnnxNode, axis: int) -> View | None:
+    """A Concat along time: a constant number, or the first steps of a sequence, before another one;
+    None for any other.
+    """
+    views = [v for v in node.inputs if isinstance(v, View)]
+    if any(usual_role(walk, v, axis) not in ("time", "") for v in views) or len(node.inputs) != 2:
+        return None
+    first, second = node.inputs
+    if isinstance(first, View) and isinstance(second, View):
+        return _behind_first(walk, node, first, second, axis)
+    view = first if isinstance(first, View) else second
+    array = second if isinstance(first, View) else first
+    if not isinstance(view, View) or not isinstance(array, np.ndarray):
+        return None
+    return _beside_constant(walk, node, view, array, axis, array is first)
+
+
+def _beside_constant(
+    walk: Walk, node: OnnxNode, view: View, array: npt.NDArray[np.float64], axis: int, before: bool
+) -> View | None:
+    number = number_of(array)
+    fits = array.ndim == len(view.axes) and number is not None
+    if not fits or usual_role(walk, view, axis) != "time" or number is None:
+        return None
+    view = settled(walk, view, node.label)
+    count = array.shape[axis]
+    return _around(walk, node, view, axis, (count, 0) if before else (0, count), number)
+
+
+def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: int) -> View | None:
+    if len(first.axes) != len(second.axes) or usual_role(walk, second, axis) != "time":
+        return None
+    part = walk.input_parts.get(first.tensor)
+    if part is not None and walk.roles.get(part.atom) != "time":
+        raise RoleNeeded(node.label, "joins steps of an input", part.atom.name, "time")
+    first, second = (settled(walk, v, node.label) for v in (first, second))
+    align(walk, node, (second, first), skip=axis)
+    count = size_of(first.axes[axis])
+    if not walk.draft.roots[first.tensor]:
+        step = walk.draft.step_of(first.tensor)
+        if step is None or step.op.at != 0 or count != 1:
+            return None
+        head = _first_of(walk, step.inputs["x"], node.label)
+    else:
+        head = first.tensor
+    tensor = behind_first(walk, head, second.tensor, count, node.label)
+    return None if tensor is None else _longer(walk, second, axis, tensor, count)
+
+
+def _first_of(walk: Walk, x: str, source: str) -> str:
+    """The sequence of the first step alone."""
+    return over_window(walk.draft, kept(), x, None, {}, Window(1), source)

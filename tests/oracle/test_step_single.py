@@ -1,0 +1,183 @@
+"""Files of a single step: any cell, its states paired by names, shapes or by what is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import lstm_edge
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from lstm_edge.interpret.feed import feed_of, run_numpy
+from lstm_edge.ir.model import Model
+from lstm_edge.passes.lower_real import lower_real
+from tests.oracle.entire import decibels
+from tests.oracle.graphs import saved
+from tests.oracle.step_graphs import CELLS, INPUTS, STEPS, single
+
+KNOWN = {"lstm": "lstm", "packed_lstm": "lstm", "gru": "gru", "min_gru": "min_gru", "sru": "sru"}
+each_cell = pytest.mark.parametrize("cell", CELLS)
+
+
+def stepped(model: onnx.ModelProto, x: np.ndarray, pairs: dict[str, str]) -> np.ndarray:
+    """What onnxruntime gives step after step from states of zeros: y [T, O] of x [T, I]."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    names = [o.name for o in session.get_outputs()]
+    states = {i.name: np.zeros(i.shape, np.float32) for i in session.get_inputs()}
+    results = []
+    for step in x:
+        fed = {name: states[name] for name in pairs}
+        found = dict(zip(names, session.run(names, {"x": step[None], **fed}), strict=True))
+        states = {i: found[o] for i, o in pairs.items()}
+        results.append(found["y"][0])
+    return np.stack(results)
+
+
+def names_of(cell: str) -> dict[str, str]:
+    return {f"s{k}": f"s{k}_next" for k in range(len(CELLS[cell][1]))}
+
+
+def streamed(model: Model, x: np.ndarray) -> np.ndarray:
+    """y [T, O] of the float program, its states kept from step to step."""
+    program = lower_real(model)
+    feed = feed_of(program, {"x": x[None, :, None]}, stream=True)
+    return run_numpy(program, feed).outputs["y"].reshape(len(x), -1)
+
+
+def drawn(steps: int = STEPS, samples: int = 1) -> np.ndarray:
+    return np.random.default_rng(5).normal(size=(samples * steps, INPUTS)).astype(np.float32)
+
+
+@each_cell
+def test_steps_are_those_of_onnxruntime(cell: str, tmp_path: Path) -> None:
+    model, x = single(cell), drawn()
+    loaded = load(saved(model, tmp_path))
+    assert {p.name: p.partner for p in loaded.state_inputs} == names_of(cell)
+    np.testing.assert_allclose(
+        streamed(loaded, x), stepped(model, x, names_of(cell)), rtol=0, atol=5e-6
+    )
+    if cell in KNOWN:
+        assert KNOWN[cell] in [node.name for node in loaded.nodes]
+
+
+@pytest.mark.parametrize("cell", ["mamba", "mlstm", "delay", "packed_lstm", "ltc"])
+def test_c_is_bit_exact(cell: str, tmp_path: Path) -> None:
+    model, x = single(cell), drawn(samples=12)
+    network = lstm_edge.load(saved(model, tmp_path))
+    feeds = {"x": x[:, None]}
+    compiled = lstm_edge.compile(network, target="cortex-m4", calibration=feeds)
+    given = {"x": feeds["x"][None, :40]}
+    found = compiled.run(given, stream=True)["y"].reshape(40, -1)
+    assert decibels(stepped(model, x[:40], names_of(cell)), found) > 26.0
+    assert compiled.compare({"x": feeds["x"][:40]}, on="host").ok
+
+
+def test_states_that_callers_set(tmp_path: Path) -> None:
+    """Places of a packed state are those of the file's array."""
+    loaded = load(saved(single("packed_lstm"), tmp_path))
+    (port,) = loaded.state_inputs
+    assert sorted(p for part in port.parts for p in part.places) == list(range(10))
+    assert {part.state: part.places for part in port.parts} == {
+        "h": tuple(range(5)),
+        "c": tuple(range(5, 10)),
+    }
+
+
+def renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
+    """The file with other names of inputs and outputs."""
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = names.get(value.name, value.name)
+    for node in model.graph.node:
+        node.input[:] = [names.get(n, n) for n in node.input]
+        node.output[:] = [names.get(n, n) for n in node.output]
+    return model
+
+
+NAMES = [
+    ("h0 c0", "hn cn"),
+    ("h_in c_in", "h_out c_out"),
+    ("hx cx", "hy cy"),
+    ("h_prev c_prev", "h_new c_new"),
+    ("h c", "new_h new_c"),
+    ("state_h state_c", "next_state_h next_state_c"),
+    ("inputState:h inputState:c", "outputState:h outputState:c"),
+    ("h_0 c_0", "h_1 c_1"),
+    ("h c", "h_t c_t"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), NAMES)
+def test_names_that_tell_the_pairs(before: str, after: str, tmp_path: Path) -> None:
+    names = dict(zip(["s0", "s1"], before.split(), strict=True))
+    names |= dict(zip(["s0_next", "s1_next"], after.split(), strict=True))
+    loaded = load(saved(renamed(single("lstm"), names), tmp_path))
+    found = {p.name: p.partner for p in loaded.state_inputs}
+    assert len(found) == 2
+    model, x = single("lstm"), drawn()
+    np.testing.assert_allclose(
+        streamed(loaded, x), stepped(model, x, names_of("lstm")), rtol=0, atol=5e-6
+    )
+
+
+def test_one_state_of_its_own_shape_needs_no_name(tmp_path: Path) -> None:
+    names = {"s0": "memory", "s0_next": "result"}
+    loaded = load(saved(renamed(single("gru"), names), tmp_path))
+    assert [(p.name, p.partner) for p in loaded.state_inputs] == [("memory", "result")]
+
+
+def refused(model: onnx.ModelProto, folder: Path, **options: Any) -> str:
+    with pytest.raises(ModelError) as error:
+        load(saved(model, folder), **options)
+    return str(error.value)
+
+
+OTHER = {"s0": "a", "s1": "b", "s0_next": "p", "s1_next": "q"}
+
+
+def test_what_names_and_shapes_do_not_tell_is_asked_for(tmp_path: Path) -> None:
+    model = renamed(single("lstm"), OTHER)
+    message = refused(model, tmp_path)
+    assert "inputs 'a', 'b' may be states" in message
+    assert "--state-pair a=" in message
+    loaded = load(saved(model, tmp_path), state_pairs={"a": "p", "b": "q"})
+    assert {p.name: p.partner for p in loaded.state_inputs} == {"a": "p", "b": "q"}
+    x = drawn()
+    np.testing.assert_allclose(
+        streamed(loaded, x), stepped(single("lstm"), x, names_of("lstm")), rtol=0, atol=5e-6
+    )
+
+
+WRONG = {
+    "no input": ({"z": "p"}, "state pair z=p: 'z' is no input that can be a state; these are"),
+    "no output": ({"a": "z"}, "state pair a=z: 'z' is no output; these are 'y', 'p', 'q'"),
+    "twice": ({"a": "p", "b": "p"}, "state pair b=p: output 'p' is paired twice"),
+    "shape": ({"x": "p"}, "input 'x' is [1, 3] and output 'p' is [1, 5]"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_pair_is_refused_with_what_there_is(case: str, tmp_path: Path) -> None:
+    pairs, message = WRONG[case]
+    model = renamed(single("lstm"), OTHER)
+    assert message in refused(model, tmp_path, state_pairs=pairs)
+
+
+def test_pair_of_an_npz_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    np.savez(path, W=np.zeros(3))
+    with pytest.raises(ModelError, match="leave state pairs out"):
+        load(path, state_pairs={"h": "hn"})
+
+
+def test_input_that_is_data_whatever_its_name(tmp_path: Path) -> None:
+    """x and x_next of one shape: a forecast that is not fed back."""
+    names = {"s0": "h", "s0_next": "h_next", "y": "x_next"}
+    model = renamed(single("gru"), names)
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = INPUTS
+    loaded = load(saved(model, tmp_path), state_pairs={"h": "h_next", "x": ""})
+    assert [p.name for p in loaded.inputs] == ["x"]
