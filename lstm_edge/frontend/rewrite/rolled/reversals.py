@@ -17,6 +17,7 @@ from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.rolled.flips import flip_axis
 from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS
+from lstm_edge.frontend.rewrite.rolled.turned import turn_loop, turn_scan
 
 OTHER_WAY = {"forward": "reverse", "reverse": "forward"}
 SELECTS = ("Gather", "Slice")
@@ -203,7 +204,14 @@ def _shape(scope: Scope, patch: Patch, node: NodeProto) -> bool:
     return False
 
 
+def _loop(scope: Scope, patch: Patch, node: NodeProto) -> bool:
+    """A Loop or Scan over reversed sequences."""
+    turn = turn_loop if node.op_type == "Loop" else turn_scan
+    return turn(scope, patch, node, lambda name: _unflipped(scope, patch, name, 0))
+
+
 _RULES = {
+    **dict.fromkeys(("Loop", "Scan"), _loop),
     "Shape": _shape,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _layer),
     **dict.fromkeys(SELECTS, _select),
