@@ -30,7 +30,7 @@ def saved(model: onnx.ModelProto, folder: Path) -> Path:
 
 def nodes_of(path: Path) -> list[NodeProto]:
     """All nodes after the rewrites."""
-    return list(rewrite(read_onnx(path)).graph.node)
+    return list(rewrite(read_onnx(path)).nodes)
 
 
 def ops_of(path: Path) -> Counter[str]:
@@ -44,7 +44,7 @@ def assert_same(path: Path, sizes: dict[str, int] | None = None, seed: int = 0) 
     sizes: of open axes by name, 3 for others.
     """
     onnxruntime = pytest.importorskip("onnxruntime")
-    graph = rewrite(read_onnx(path)).graph
+    graph = rewrite(read_onnx(path)).proto()
     opsets = [onnx.helper.make_opsetid("", MODERN)]
     model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
     options = onnxruntime.SessionOptions()

@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.visit import Graph, graph_of, visit
+from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.model.visit import visit
 from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
-from lstm_edge.frontend.onnx.file import OnnxFile, read_onnx
+from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Work
@@ -36,10 +37,10 @@ def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = N
 
 
 def model_of(
-    name: str, file: OnnxFile, steps: int | None, pairs: Mapping[str, str] | None = None
+    name: str, graph: Graph, steps: int | None, pairs: Mapping[str, str] | None = None
 ) -> Model:
     """The model of a graph, which messages call `name`."""
-    graph = graph_of(rewrite(file, pairs))
+    rewrite(graph, pairs)
     sizes: Sizes = {}
     model, walk = _solve(graph, sizes, steps, STAND_INS[0])
     if walk.open_axes:
@@ -135,7 +136,7 @@ def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
 
     Raises ModelError by the node that is right for the file's own length only.
     """
-    for sizes in _time_axes(graph, walk):
+    for sizes in _time_axes(graph, walk) if not walk.late else ():
         chosen = dict.fromkeys(sizes, steps)
         try:
             model, _ = _solve(graph, chosen, steps, STAND_INS[0])
@@ -144,7 +145,7 @@ def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
         if model.steps == steps:
             return model
     raise ModelError(
-        walk.fixed_by or walk.one_step,
+        walk.late or walk.fixed_by or walk.one_step,
         f"is right for a sequence of length {found} only, not {steps}; export the model with the "
         "length that you need, or with a dynamic time axis",
     )

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.sketch import needed
+from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.body import Body, Counted, Read

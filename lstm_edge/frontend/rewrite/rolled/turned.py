@@ -7,15 +7,15 @@ from typing import Any
 
 from onnx import GraphProto, NodeProto, helper
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
 
 Unflipped = Callable[[str], str | None]
 """The tensor of which one is the reversal along its first axis."""
 
 
-def turn_loop(scope: Scope, patch: Patch, node: NodeProto, unflipped: Unflipped) -> bool:
+def turn_loop(scope: Graph, patch: Patch, node: NodeProto, unflipped: Unflipped) -> bool:
     """Read what was before a reversal, backward, and reverse what comes out."""
     given = attributes_of(node)
     body: GraphProto = given["body"]
@@ -37,7 +37,7 @@ def turn_loop(scope: Scope, patch: Patch, node: NodeProto, unflipped: Unflipped)
     return _put(scope, patch, node, carried, {"body": turned, "reverse": reverse})
 
 
-def turn_scan(scope: Scope, patch: Patch, node: NodeProto, unflipped: Unflipped) -> bool:
+def turn_scan(scope: Graph, patch: Patch, node: NodeProto, unflipped: Unflipped) -> bool:
     """The same of a Scan, which says so itself."""
     given = attributes_of(node)
     count = int(given["num_scan_inputs"])
@@ -60,11 +60,11 @@ def turn_scan(scope: Scope, patch: Patch, node: NodeProto, unflipped: Unflipped)
     return _put(scope, patch, made, carried, given | more)
 
 
-def _put(scope: Scope, patch: Patch, node: NodeProto, carried: int, given: dict[str, Any]) -> bool:
+def _put(scope: Graph, patch: Patch, node: NodeProto, carried: int, given: dict[str, Any]) -> bool:
     """The node with other attributes, and its results of each step reversed."""
     results = []
     for k, name in enumerate(node.output):
-        read = bool(name) and (name in scope.outputs or name in scope.readers)
+        read = bool(name) and (scope.is_output(name) or bool(scope.users(name)))
         results.append(patch.sketch.fresh("y") if k >= carried and read else name)
     made = helper.make_node(node.op_type, list(node.input), results, name=node.name, **given)
     patch.nodes.append(made)
