@@ -155,6 +155,9 @@ class Unifier:
             self._atoms[id(e)] = e
             result = {(id(e),): 1.0}
         result = {key: value for key, value in result.items() if value}
+        if len(result) > MOST_MONOMIALS:  # no cell that has a name; its powers would have no end
+            self._atoms[id(e)] = e
+            result = {(id(e),): 1.0}
         self._polynomials[id(e)] = result
         return result
 
