@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from tests.oracle.entire import entire
@@ -78,11 +79,15 @@ RANGES = {
 }
 
 
+def range_model(case: str) -> onnx.ModelProto:
+    """A dense layer of some steps of a GRU."""
+    cut, constants = slicing("s", "p", *RANGES[case])
+    return graph([*GRU, cut, HEAD], {"x": (1, T, N)}, ["y"], CONSTANTS | constants)
+
+
 @pytest.mark.parametrize("case", RANGES)
 def test_range_of_steps_of_a_layer(case: str, tmp_path: Path) -> None:
-    cut, constants = slicing("s", "p", *RANGES[case])
-    model = graph([*GRU, cut, HEAD], {"x": (1, T, N)}, ["y"], CONSTANTS | constants)
-    entire(model, tmp_path)
+    entire(range_model(case), tmp_path)
 
 
 @pytest.mark.parametrize("case", RANGES)

@@ -112,7 +112,7 @@ def _check_all_used(arrays: dict[str, Array], own: frozenset[str]) -> None:
                 f"array {name!r}",
                 f"belongs to a BatchNorm, {prefix!r}, which changes what the network computes; a "
                 f"state_dict does not say where it is: say it in 'lstm_edge.order', as "
-                f"\"{prefix},lstm,fc\", or {EXPORT}",
+                f'"{prefix},lstm,fc", or {EXPORT}',
             )
     for name, array in arrays.items():
         match = _LINEAR.match(name)
@@ -122,7 +122,7 @@ def _check_all_used(arrays: dict[str, Array], own: frozenset[str]) -> None:
                 f"is a vector of {array.size} numbers, not the matrix of a Linear: of a LayerNorm, "
                 "a BatchNorm or a PReLU, which change what the network computes. A state_dict "
                 "does not say where they are: say it in 'lstm_edge.order', as "
-                f"\"lstm,{match['prefix']}:layer_norm,fc\", or {EXPORT}",
+                f'"lstm,{match["prefix"]}:layer_norm,fc", or {EXPORT}',
             )
 
 

@@ -1,10 +1,10 @@
 """What a state_dict has beside layers and Linears, where strings of the file say what it is for.
 
-    lstm_edge.order   "conv:conv1d(padding=1),bn:batch_norm,relu,lstm,ln:layer_norm,fc": prefixes in
-                      the order of computation; behind a colon what a part is that has no layer's
-                      names, with options; and functions between them
-    lstm_edge.use     "mean=input_subtract,std=input_divide,h0=first_h": what buffers are for, those
-                      of the input and of the output in the order in which they are applied
+lstm_edge.order   "conv:conv1d(padding=1),bn:batch_norm,relu,lstm,ln:layer_norm,fc": prefixes in
+                  the order of computation; behind a colon what a part is that has no layer's
+                  names, with options; and functions between them
+lstm_edge.use     "mean=input_subtract,std=input_divide,h0=first_h": what buffers are for, those
+                  of the input and of the output in the order in which they are applied
 """
 
 from __future__ import annotations

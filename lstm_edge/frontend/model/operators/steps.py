@@ -13,7 +13,6 @@ from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
 from lstm_edge.layers.window import delayed, kept
 
-
 PICKED = "picked"
 """The role of an axis that counts steps in any order."""
 
