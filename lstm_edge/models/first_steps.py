@@ -13,6 +13,7 @@ import numpy as np
 from lstm_edge.ir.expr import Cell, Expr, constant, param, walk
 from lstm_edge.ir.model import Floats, Layer, Model, Node, Step, Tensor, Work, is_a
 from lstm_edge.layers.window import kept
+from lstm_edge.models.prune import prune
 
 NULL_AT_0 = ("tanh", "softsign", "elu_tail", "sin", "erf", "sqrt")
 """Functions that are 0 at 0."""
@@ -21,21 +22,22 @@ ONE_STEP_ONLY = frozenset(("within", "recent", "tap", "mean_over_steps", "step")
 
 
 def first_steps(model: Model) -> Model:
-    """The model with a layer of one step in place of each such Step. What nobody reads any more
-    stays, see `prune`.
+    """The model with a layer of one step in place of each such Step, unless no recurrence would be
+    left. What nobody reads any more stays, see `prune`.
     """
     held = {p.layer for port in (*model.state_inputs, *model.state_outputs) for p in port.parts}
     makers = {tensor: node for node in model.nodes for tensor in node.makes}
     tensors = dict(model.tensors)
     nodes: list[Node[Work]] = []
     for node in model.nodes:
-        found = None
+        alone = None
         if is_a(node, Step):
             layer = makers.get(node.inputs["x"])
             if layer is not None and is_a(layer, Layer) and layer.name not in held:
-                found = _one_step(model, node, layer, tensors)
-        nodes += [node] if found is None else found
-    return replace(model, nodes=tuple(nodes), tensors=tensors)
+                alone = _one_step(model, node, layer, tensors)
+        nodes += [node] if alone is None else alone
+    found = replace(model, nodes=tuple(nodes), tensors=tensors)
+    return found if any(n.op.cell.states for n in prune(found).layers) else model
 
 
 def _one_step(

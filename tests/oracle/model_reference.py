@@ -88,7 +88,7 @@ def vectors(port: Port, array: npt.NDArray[Any], features: int, per_step: bool) 
         assert axis in ("batch", "unit", "time", "feature", "time*feature", "layer")
         assert declared in (-1, size), (port, array.shape)
         assert size == 1 or axis not in ("batch", "unit")
-    order = [port.axes.index(a) for a in ("time", "feature") if a in port.axes]
+    order = [k for a in ("time", "feature") for k, axis in enumerate(port.axes) if axis == a]
     rest = [k for k in range(array.ndim) if k not in order]
     flat = np.transpose(array.astype(np.float64), [*rest, *order])
     return flat.reshape(-1, features) if per_step else flat.reshape(features)

@@ -10,8 +10,10 @@ import onnx
 import pytest
 from onnx import NodeProto
 
+from lstm_edge.frontend import load
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
+from tests.oracle.compared import difference
 
 RECURRENT = ("LSTM", "GRU", "RNN")
 MODERN = 21
@@ -60,6 +62,14 @@ def assert_same(path: Path, sizes: dict[str, int] | None = None, seed: int = 0) 
         assert found.shape == wanted.shape
         np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=name)
     return Counter(node.op_type for node in graph.node)
+
+
+def assert_loaded(path: Path) -> Counter[str]:
+    """The model of a file computes what the file does, row by row; returns its layers by cell."""
+    pytest.importorskip("onnxruntime")
+    loaded = load(path)
+    assert difference(path, loaded) < 1e-5
+    return Counter(node.op.cell.name for node in loaded.layers)
 
 
 def shape_of(declared: list[int | str | None], sizes: dict[str, int]) -> list[int]:

@@ -103,28 +103,37 @@ FUNCTIONS: dict[str, list[onnx.NodeProto]] = {
 }
 
 
-@pytest.mark.parametrize("case", FUNCTIONS)
-def test_function_of_each_number(case: str, tmp_path: Path) -> None:
-    nodes = FUNCTIONS[case]
+def function_model(case: str) -> onnx.ModelProto:
+    """A dense layer of a function of an LSTM's results."""
     head = [node("MatMul", "v w5", "y")] if case == "permuted" else HEAD
     opset = 20 if "Gelu" in case else 18 if case == "Mish" else 17
-    model = graph([*LSTM, *nodes, *head], {"x": (T, 1, N)}, ["y"], CONSTANTS, opset=opset)
+    nodes = [*LSTM, *FUNCTIONS[case], *head]
+    return graph(nodes, {"x": (T, 1, N)}, ["y"], CONSTANTS, opset=opset)
+
+
+@pytest.mark.parametrize("case", FUNCTIONS)
+def test_function_of_each_number(case: str, tmp_path: Path) -> None:
     # a jump turns the smallest error into a large one
-    entire(model, tmp_path, least=15.0 if case in ("step function", "logic", "Sign") else 30.0)
+    least = 15.0 if case in ("step function", "logic", "Sign") else 30.0
+    entire(function_model(case), tmp_path, least=least)
 
 
 REDUCTIONS = ("Max", "Min", "L1", "L2", "SumSquare", "LogSumExp", "Sum", "Mean")
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("axis", ["features", "steps"])
-def test_reduction(axis: str, reduction: str, tmp_path: Path) -> None:
+def reduction_model(axis: str, reduction: str) -> onnx.ModelProto:
+    """A dense layer of what an LSTM's results are reduced to."""
     k = 2 if axis == "features" else 0
     inputs, given = ("s k", {}) if reduction == "Sum" else ("s", {"axes": [k]})
     nodes = [*LSTM, node(f"Reduce{reduction}", inputs, "z", **given)]
     nodes.append(node("MatMul", "z w1" if axis == "features" else "z w", "y"))
-    model = graph(nodes, {"x": (T, 1, N)}, ["y"], CONSTANTS | {"k": np.array([k])})
-    entire(model, tmp_path)
+    return graph(nodes, {"x": (T, 1, N)}, ["y"], CONSTANTS | {"k": np.array([k])})
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("axis", ["features", "steps"])
+def test_reduction(axis: str, reduction: str, tmp_path: Path) -> None:
+    entire(reduction_model(axis, reduction), tmp_path)
 
 
 NORMS: dict[str, list[onnx.NodeProto]] = {
@@ -148,9 +157,14 @@ NORMS: dict[str, list[onnx.NodeProto]] = {
 }
 
 
+def norm_model(case: str) -> onnx.ModelProto:
+    """A dense layer of an LSTM's results, which are normalized."""
+    return graph([*LSTM, *NORMS[case], *HEAD], {"x": (T, 1, N)}, ["y"], CONSTANTS)
+
+
 @pytest.mark.parametrize("case", NORMS)
 def test_vector_is_normalized(case: str, tmp_path: Path) -> None:
-    entire(graph([*LSTM, *NORMS[case], *HEAD], {"x": (T, 1, N)}, ["y"], CONSTANTS), tmp_path)
+    entire(norm_model(case), tmp_path)
 
 
 @pytest.mark.parametrize("norm", ["L1", "L2", "MAX"])

@@ -49,9 +49,7 @@ def test_last_step_of_both_directions_streams(op: str, started: bool, tmp_path: 
     kind = op.split()[0]
     states = {"LSTM": " - h0 c0", "GRU": " - h0", "RNN": " - h0"}[kind] if started else ""
     more = {"linear_before_reset": 1} if op == "GRU after" else {}
-    layer = node(
-        kind, f"x W R B{states}", "Y", hidden_size=H, direction="bidirectional", **more
-    )
+    layer = node(kind, f"x W R B{states}", "Y", hidden_size=H, direction="bidirectional", **more)
     model = graph([layer, *BEHIND], {"x": (T, 1, N)}, ["y"], constants(kind))
     network = entire(model, tmp_path)
     program = lower_real(network.model)

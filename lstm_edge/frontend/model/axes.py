@@ -56,7 +56,8 @@ class View:
     layers, then units. ids: for a tensor of integers, what the view shows of them,
     number by number; see `operators/ids.py`. truth: the numbers are 1 for what is true, else 0.
     parts: what stands side by side on the last axis, where that are all steps of a sequence and
-    others; there is no tensor of them then.
+    others; there is no tensor of them then. picked: the steps of the tensor that the view shows, in
+    any order, where an axis of role "picked" counts them.
     """
 
     tensor: str
@@ -69,6 +70,7 @@ class View:
     ids: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None
     truth: bool = False
     parts: tuple[View, ...] = ()
+    picked: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, integers
+from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
 from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, make_port, time_axis
 from lstm_edge.frontend.model.states import (
@@ -294,7 +295,7 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
             label,
             "shows all steps of a sequence and other numbers on one axis; make an output of each",
         )
-    view = settled(walk, view, label)
+    view = side_by_side(walk, settled(walk, view, label), label)
     root = walk.draft.roots[view.tensor]
     per_step = root is not None and root in timed
     limit = 0 if view.ids is None else check_ids(walk, label, view)

@@ -147,7 +147,8 @@ class Walk:
     far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
     that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
     cuts: atoms that a Reshape split. sequences: input tensors that an LSTM reads as a sequence.
-    fixed_by: the first node that is right for this sequence length only. input_parts: tensor -> the
+    fixed_by: the first node that is right for this sequence length only; late: the first that may
+    be, and would compute something else for another length. input_parts: tensor -> the
     part of an input that it is. ends: tensor -> the layer's result and the state that it shows
     after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
     tensor of integers -> the axis that counts those of one step. derived: time axes of
@@ -183,6 +184,7 @@ class Walk:
     told: dict[str, str] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
+    late: str = ""
     count: int = 0
 
     def new_axis(self, name: str, size: int, role: str) -> Axis:
@@ -211,6 +213,13 @@ class Walk:
                     f"as its {role} axis; not supported: is a transpose missing, or batch_first "
                     "wrong?"
                 )
+                if known == "picked":
+                    raise ModelError(
+                        node.label,
+                        "reads steps in another order than that of time, or some of them twice; "
+                        "only dense layers, activations and outputs do: flip the data before they "
+                        "enter, or make the layer a reverse one",
+                    )
                 if atom in self.guessed:
                     raise RoleNeeded(node.label, message, atom.name, role)
                 raise ModelError(node.label, message)

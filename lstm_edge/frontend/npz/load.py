@@ -36,7 +36,9 @@ is given. Strings in the same file say otherwise, as in
     lstm_edge.input         "real" or "ids": whether the first array is a Linear or an Embedding,
                             where its sizes fit both
     lstm_edge.order         prefixes in the order of computation, where the file has another one:
-                            "lstm,fc1,fc2"
+                            "lstm,fc1,fc2"; a BatchNorm, LayerNorm or Conv1d is read where this
+                            says where it is, see `placed.py`
+    lstm_edge.use           what buffers are for: scales, means, first states, see `placed.py`
 
 Any other array is refused by its name.
 """
@@ -44,6 +46,7 @@ Any other array is refused by its name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +60,18 @@ from lstm_edge.frontend.model.layout import Array
 from lstm_edge.frontend.npz.file import read_npz, text_of
 from lstm_edge.frontend.npz.own import own_layer
 from lstm_edge.frontend.npz.parts import Part, is_embedding, layers_of, ordered, parts_of
+from lstm_edge.frontend.npz.placed import (
+    ORDER,
+    USE,
+    Item,
+    Placed,
+    placed,
+    placed_layer,
+    scaled_port,
+    with_first_states,
+)
 from lstm_edge.frontend.npz.recurrent import kind_of, recurrent_layer
+from lstm_edge.ir.clock import Length
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Layer, Model, Port, is_a
 from lstm_edge.layers.activation import (
@@ -76,7 +90,7 @@ _CHOICES = {
 }
 _CELL = "lstm_edge.cell"
 _LABEL = f"array {_CELL!r}"
-_SCHEMA = (*_CHOICES, _CELL, "lstm_edge.activations", "lstm_edge.order")
+_SCHEMA = (*_CHOICES, _CELL, "lstm_edge.activations", ORDER, USE)
 
 
 def load_npz(path: Path, steps: int | None, own: Builders | None = None) -> Model:
@@ -93,8 +107,9 @@ def load_npz(path: Path, steps: int | None, own: Builders | None = None) -> Mode
             raise ModelError(f"array {key!r}", f"is {words[key]!r}, expected {' or '.join(known)}")
     if _CELL in words:
         name, _ = name_and_options(_LABEL, words[_CELL], builders)
+    given = placed(arrays, words)
     parts = parts_of(arrays, named=_CELL in words)
-    layers = layers_of(ordered(parts, words.get("lstm_edge.order")))
+    layers = layers_of(ordered(parts, given.prefixes))
     if not any(parts[0].layer is not None for parts in layers):
         raise ModelError(
             path.name,
@@ -109,8 +124,11 @@ def load_npz(path: Path, steps: int | None, own: Builders | None = None) -> Mode
     draft = Draft()
     x = draft.input(None)
     looked_up = is_embedding(layers, words.get("lstm_edge.input"))
-    tensor, features = _chain(draft, layers, x, words, looked_up, builders)
+    chain = _Chain(draft, words, builders, given)
+    tensor, features = chain.append(layers, x, looked_up)
+    with_first_states(draft, given)
     length = -1 if steps is None else steps
+    made = -1 if steps is None else chain.length.of(steps)
     sequence = ("batch", "time", "feature")
     if looked_up:
         draft.features[x] = 1
@@ -120,46 +138,83 @@ def load_npz(path: Path, steps: int | None, own: Builders | None = None) -> Mode
         size = draft.features[x] or _first_matrix(layers[0][0]).shape[1]
         draft.features[x] = size
         port_x = Port("x", x, sequence, (1, length, size))
-    port_y = Port("y", tensor, sequence, (1, length, features))
+    port_y = Port("y", tensor, sequence, (1, made, features))
     if draft.roots[tensor] is None:
         port_y = Port("y", tensor, ("batch", "feature"), (1, features))
-    warnings = _guesses(words, layers)
+    warnings = [*_guesses(words, layers), *given.guesses]
     if name not in BY_NAME and name:
         sha256 = digest(sha256, (node.op.cell for node in draft.nodes if is_a(node, Layer)))
     return finish(draft, [port_x], [port_y], frozenset((x,)), steps, sha256, warnings)
 
 
-def _chain(
-    draft: Draft,
-    layers: list[list[Part]],
-    x: str,
-    words: dict[str, str],
-    looked_up: bool,
-    builders: Builders,
-) -> tuple[str, int]:
-    """Append all layers, each to the one before; returns the result and its features.
+@dataclass
+class _Chain:
+    """Parts appended one after the other. length: of the sequence so far."""
 
-    looked_up: the first one is an Embedding.
-    """
-    head = words.get("lstm_edge.head", "per_step")
-    tensor, features = x, None
-    if looked_up:
-        tensor, features = _embedding(draft, layers[0][0], x)
-        layers = layers[1:]
-    linears = [parts[0] for parts in layers if parts[0].layer is None]
-    functions = _functions(words.get("lstm_edge.activations"), linears)
-    last = max(k for k, parts in enumerate(layers) if parts[0].layer is not None)
-    for k, parts in enumerate(layers):
-        if parts[0].layer is None:
-            tensor, features = _linear(draft, parts[0], tensor, features, functions.pop(0))
-            continue
-        tensor, ends, features = _recurrent(draft, parts, tensor, features, words, builders)
-        if k == last and head == "last":
-            tensor = draft.last_step(tensor, "lstm_edge.head")
-        elif k == last and head == "final":
-            tensor = draft.concat(ends, "lstm_edge.head")
-    assert features is not None
-    return tensor, features
+    draft: Draft
+    words: dict[str, str]
+    builders: Builders
+    given: Placed
+    length: Length = field(default_factory=Length)
+
+    def append(self, layers: list[list[Part]], x: str, looked_up: bool) -> tuple[str, int]:
+        """Append all, each to the one before; returns the result and its features.
+
+        looked_up: the first one is an Embedding.
+        """
+        draft, head = self.draft, self.words.get("lstm_edge.head", "per_step")
+        tensor, features = x, None
+        if looked_up:
+            tensor, features = _embedding(draft, layers[0][0], x)
+            layers = layers[1:]
+        elif self.given.scales("input"):
+            known = self.given.inputs
+            features = draft.features[x] = known or _first_matrix(layers[0][0]).shape[1]
+            tensor = scaled_port(draft, x, features, self.given, "input")
+        linears = [parts[0] for parts in layers if parts[0].layer is None]
+        functions = _functions(self.words.get("lstm_edge.activations"), linears)
+        every = self._in_order(layers)
+        last = max(k for k, each in enumerate(every) if _is_recurrent(each))
+        for k, each in enumerate(every):
+            if isinstance(each, Item):
+                tensor, features = self._item(each, tensor, features)
+                continue
+            if each[0].layer is None:
+                tensor, features = _linear(draft, each[0], tensor, features, functions.pop(0))
+                continue
+            tensor, ends, features = _recurrent(
+                draft, each, tensor, features, self.words, self.builders
+            )
+            if k == last and head == "last":
+                tensor = draft.last_step(tensor, "lstm_edge.head")
+            elif k == last and head == "final":
+                tensor = draft.concat(ends, "lstm_edge.head")
+        assert features is not None
+        return scaled_port(draft, tensor, features, self.given, "output"), features
+
+    def _in_order(self, layers: list[list[Part]]) -> list[list[Part] | Item]:
+        """Layers, and between them what `lstm_edge.order` places there."""
+        if not self.given.items:
+            return list(layers)
+        found: list[list[Part] | Item] = []
+        for item in self.given.items:
+            if item.kind:
+                found.append(item)
+            else:
+                found += [p for p in layers if p[0].prefix.rstrip(".") == item.prefix]
+        return found
+
+    def _item(self, item: Item, x: str, features: int | None) -> tuple[str, int | None]:
+        if not item.prefix:
+            made = self.draft.layer(item.kind, _cell(item.kind), x, None, {}, ORDER)
+            return made["y"], features
+        arrays = self.given.parts[item.prefix]
+        y, features, self.length = placed_layer(self.draft, item, arrays, x, self.length)
+        return y, features
+
+
+def _is_recurrent(each: list[Part] | Item) -> bool:
+    return not isinstance(each, Item) and each[0].layer is not None
 
 
 def _recurrent(

@@ -96,9 +96,10 @@ def _parse_name(name: str, own: frozenset[str]) -> tuple[str, int | None, bool, 
         return match["prefix"], None, False, match["what"]
     raise ModelError(
         f"array {name!r}",
-        "is no weight of an LSTM, GRU, RNN or Linear of PyTorch. If forward() uses it, as a scale, "
-        f"a mean or a first state, the result would be another one: {EXPORT}. If nothing uses it, "
-        "leave it out of the file",
+        "is no weight of an LSTM, GRU, RNN or Linear of PyTorch, and a state_dict does not say "
+        "what forward() does with it: say it in an array 'lstm_edge.use', as "
+        f"{name}=input_multiply (or input_subtract, input_divide, first_h, unused ...), or "
+        f"{EXPORT.replace(' instead', '')}",
     )
 
 
@@ -110,7 +111,8 @@ def _check_all_used(arrays: dict[str, Array], own: frozenset[str]) -> None:
             raise ModelError(
                 f"array {name!r}",
                 f"belongs to a BatchNorm, {prefix!r}, which changes what the network computes; a "
-                f"state_dict does not say where it is: {EXPORT}",
+                f"state_dict does not say where it is: say it in 'lstm_edge.order', as "
+                f'"{prefix},lstm,fc", or {EXPORT}',
             )
     for name, array in arrays.items():
         match = _LINEAR.match(name)
@@ -119,7 +121,8 @@ def _check_all_used(arrays: dict[str, Array], own: frozenset[str]) -> None:
                 f"array {name!r}",
                 f"is a vector of {array.size} numbers, not the matrix of a Linear: of a LayerNorm, "
                 "a BatchNorm or a PReLU, which change what the network computes. A state_dict "
-                f"does not say where they are: {EXPORT}",
+                "does not say where they are: say it in 'lstm_edge.order', as "
+                f'"lstm,{match["prefix"]}:layer_norm,fc", or {EXPORT}',
             )
 
 
@@ -146,7 +149,7 @@ def ordered(parts: list[Part], order: str | None) -> list[Part]:
     """Parts in the order of computation: as in the file, or as `order` lists their prefixes."""
     if order is None:
         return parts
-    prefixes = [word.strip() for word in order.split(",")]
+    prefixes = [word for word in order.split(",") if word]
     found = list(dict.fromkeys(part.prefix.rstrip(".") for part in parts))
     if sorted(prefixes) != sorted(found):
         raise ModelError("array 'lstm_edge.order'", f"names {prefixes}, but the file holds {found}")

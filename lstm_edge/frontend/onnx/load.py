@@ -136,7 +136,7 @@ def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
 
     Raises ModelError by the node that is right for the file's own length only.
     """
-    for sizes in _time_axes(graph, walk):
+    for sizes in _time_axes(graph, walk) if not walk.late else ():
         chosen = dict.fromkeys(sizes, steps)
         try:
             model, _ = _solve(graph, chosen, steps, STAND_INS[0])
@@ -145,7 +145,7 @@ def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
         if model.steps == steps:
             return model
     raise ModelError(
-        walk.fixed_by or walk.one_step,
+        walk.late or walk.fixed_by or walk.one_step,
         f"is right for a sequence of length {found} only, not {steps}; export the model with the "
         "length that you need, or with a dynamic time axis",
     )

@@ -20,6 +20,7 @@ from lstm_edge.frontend.rewrite.rolled.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_lost_projections, refuse_shared_states
 from lstm_edge.frontend.step.lists import lists_of_steps
+from lstm_edge.frontend.step.masks import refuse_masks
 from lstm_edge.frontend.step.single import single_steps
 from lstm_edge.frontend.step.unrolled import unrolled
 
@@ -36,6 +37,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     joined_inputs,
     refuse_shared_states,
     refuse_lost_projections,
+    refuse_masks,
     lists_of_steps,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""

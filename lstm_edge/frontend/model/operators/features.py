@@ -111,6 +111,12 @@ def align(walk: Walk, node: OnnxNode, views: tuple[View, ...], skip: int = -1) -
     """Prove that views of one rank have the same axes, apart from axis `skip`."""
     first = views[0]
     for view in views[1:]:
+        if view.picked != first.picked:
+            raise ModelError(
+                node.label,
+                f"{node.op} pairs steps of sequences in different orders (one flipped, or picked); "
+                "not supported: pick them afterwards",
+            )
         for k in range(len(first.axes)):
             ours, theirs = (walk.pieces(v.axes[k]) for v in (first, view))
             if k != skip:

@@ -13,6 +13,7 @@ from lstm_edge.frontend.model.axes import Axes, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
 from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
+from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
 from lstm_edge.layers.normalize import LARGEST_OFFSET
@@ -92,6 +93,9 @@ def contract(
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
     check_finite(node.label, weights)
+    if any(walk.roles.get(atom) == PICKED for atom in walk.pieces(last)):
+        view = side_by_side(walk, view, node.label)
+        last = view.axes[-1]
     flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
     if not flat:
         require_features(walk, node, view, last)
@@ -102,7 +106,8 @@ def contract(
     else:
         scaled, shifted = fold_pending(view, weights.T, offsets)
         tensor = dense_layer(walk, view.tensor, scaled, shifted, node.label)
-    return View(tensor, (*view.axes[:-1], walk.new_axis("units", units, "feature")))
+    axes = (*view.axes[:-1], walk.new_axis("units", units, "feature"))
+    return View(tensor, axes, picked=view.picked)
 
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:

@@ -13,6 +13,9 @@ from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
 from lstm_edge.layers.window import delayed, kept
 
+PICKED = "picked"
+"""The role of an axis that counts steps in any order."""
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -91,17 +94,27 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
 
 
 def _listed(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: Sequence[int]) -> View:
-    """Steps in any order, each a vector, side by side."""
-    view = settled(walk, view, node.label)
+    """Steps in any order: as long as each step is for itself, those of the sequence itself."""
     walk.fix_time(node)
-    draft, size = walk.draft, size_of(view.axes[axis])
-    tensors = [draft.step(view.tensor, k if k < size - 1 else -1, node.label) for k in wanted]
-    units = tuple(
-        atom
-        for axes in view.axes
-        for atom in walk.pieces(axes)
-        if walk.roles.get(atom) not in ("time", "batch")
+    view = settled(walk, view, node.label)
+    new = walk.new_axis("picked", len(wanted), PICKED)
+    return replace(view, axes=_with(view, axis, (new,)), picked=tuple(wanted))
+
+
+def side_by_side(walk: Walk, view: View, source: str) -> View:
+    """Steps that were picked in any order as vectors side by side: of the whole sequence, once."""
+    if not view.picked:
+        return view
+    view = settled(walk, view, source)
+    draft = walk.draft
+    steps = [draft.step(view.tensor, k, source) for k in view.picked]
+    atoms = [atom for axes in view.axes for atom in walk.pieces(axes)]
+    old = next(atom for atom in atoms if walk.roles.get(atom) == PICKED)
+    new = walk.new_axis("picked", len(view.picked), "layer")
+    units = tuple(a for a in atoms if walk.roles.get(a) in ("feature", "layer"))
+    axes = tuple(
+        tuple(atom for part in walk.pieces(axis) for atom in (new if part == old else (part,)))
+        for axis in view.axes
     )
-    picked = walk.new_axis("picked", len(wanted), "layer")
-    tensor = draft.concat(tensors, node.label)
-    return replace(view, tensor=tensor, axes=_with(view, axis, (picked,)), grid=(*picked, *units))
+    grid = (*new, *units)
+    return replace(view, tensor=draft.concat(steps, source), axes=axes, grid=grid, picked=())
