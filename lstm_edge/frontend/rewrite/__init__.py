@@ -36,8 +36,8 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     pads,
     joined_inputs,
     refuse_shared_states,
-    refuse_lost_projections,
     refuse_masks,
+    refuse_lost_projections,
     lists_of_steps,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
