@@ -44,24 +44,12 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
         "output 'z'.*in the order layer, time",
     ),
     "softmax_on_each_direction": ([BOTH, node("Softmax", "Y", "z", axis=-1)], "Softmax"),
-    "middle_step": ([*SEQUENCE, node("Gather", "s i2", "z", axis=0)], "index 2 of the time axis"),
     "joined_in_time": ([*SEQUENCE, node("Concat", "s s", "z", axis=0)], "Concat.*along axis 0"),
     "broadcast": (
         [*SEQUENCE, node("Gather", "s zero", "g", axis=0), node("Add", "s g", "z")],
         "Add.*shapes differ",
     ),
-    "divided": ([*SEQUENCE, node("Div", "s s", "z")], "Div of two computed"),
     "joined_with_a_constant": ([*SEQUENCE, node("Concat", "s one_row", "z", axis=2)], "constant"),
-    "step_of_the_input": (
-        [
-            *SEQUENCE,
-            node("Gather", "x last", "g", axis=0),
-            node("MatMul", "g wx", "p"),
-            node("Gather", "s last", "q", axis=0),
-            node("Add", "q p", "z"),
-        ],
-        "Gather of 'g'.*one step of an input",
-    ),
     "clip_crossed": ([*SEQUENCE, node("Clip", "s hi lo", "z")], "Clip.*above"),
     "elu_nan": ([*SEQUENCE, node("Elu", "s", "z", alpha=float("nan"))], "Elu.*not finite"),
 }
