@@ -108,8 +108,8 @@ qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all
 	$(PYTEST) --all-cases tests/qemu tests/host/test_bit_exact.py
 
 .PHONY: random
-random: $(PACKAGES) ## 300 random ONNX models, from the file to QEMU: some minutes
-	$(PYTHON) -m tests.oracle.random_models --count 300
+random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
+	$(PYTHON) -m tests.oracle.random_models --count 1000
 
 .PHONY: check
 check: $(PACKAGES) ## style, types and the order of imports: a few seconds
@@ -125,6 +125,10 @@ golden: $(PACKAGES) ## write the golden files anew; look at the difference befor
 .PHONY: conformance
 conformance: $(PACKAGES) ## write docs/conformance.md anew
 	$(PYTHON) -m tests.oracle.conformance_table $(NODE_TESTS)
+
+.PHONY: networks
+networks: $(PACKAGES) ## write the tables of docs/networks.md anew: cells, layers and patterns
+	$(PYTHON) -m tests.oracle.networks_table
 
 .PHONY: exporters
 exporters: $(PACKAGES) ## write docs/exporters.md anew

@@ -49,16 +49,15 @@ def built(label: str, text: str, shapes: Shapes, known: Builders) -> tuple[str, 
     """
     name, options = name_and_options(label, text, known)
     build = known[name]
-    takes = inspect.signature(build).parameters
+    takes = options_of(build)
     for option, value in options.items():
         _check_option(label, name, option, value, takes)
-    missing = [p for p, each in takes.items() if each.default is each.empty and p != SHAPES]
-    missing = [p for p in missing if p not in options]
+    missing = [p for p, each in takes.items() if each.default is each.empty and p not in options]
     if missing:
         raise ModelError(
             label, f'is {text!r}, but {name} needs {", ".join(missing)}: "{name}({missing[0]}=...)"'
         )
-    if SHAPES in takes:
+    if SHAPES in inspect.signature(build).parameters:
         options[SHAPES] = shapes
     if name in BY_NAME:
         return name, build(**options)
@@ -107,12 +106,17 @@ def digest(sha256: str, used: Iterable[Cell]) -> str:
     return found.hexdigest()
 
 
+def options_of(build: Callable[..., Cell]) -> dict[str, inspect.Parameter]:
+    """What a text may say of a cell: numbers and words, no functions."""
+    takes = inspect.signature(build).parameters.items()
+    return {name: p for name, p in takes if name != SHAPES and not inspect.isfunction(p.default)}
+
+
 def _check_option(
     label: str, name: str, option: str, value: Any, takes: Mapping[str, inspect.Parameter]
 ) -> None:
-    known = [each for each in takes if each != SHAPES]
-    if option not in known:
-        expected = f"one of {', '.join(known)}" if known else "none"
+    if option not in takes:
+        expected = f"one of {', '.join(takes)}" if takes else "none"
         raise ModelError(label, f"{name} has no option {option!r}; expected {expected}")
     default = takes[option].default
     number = isinstance(default, float) and isinstance(value, int | float)

@@ -127,7 +127,9 @@ class WideUnits:
     def _taken_whole(self) -> list[str]:
         """Values in memory of which each unit is read: of others only some are."""
         read = {arg for op in self.phase.ops if not _is_part(op) for arg in op.args}
-        read |= {arg for op in (*self.phase.reductions, *self.phase.matvecs) for arg in op.args}
+        read |= {arg for op in self.phase.reductions for arg in op.args}
+        for op in self.phase.matvecs:
+            read.update(op.args[: OPERATIONS[op.kind].running])
         return [v for v in self.phase.loads if v in read or v in self.phase.stores]
 
     def _stores(self, terms: Mapping[str, Lanes]) -> list[str]:

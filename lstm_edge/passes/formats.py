@@ -84,7 +84,16 @@ class Formats:
 
     def open_reach(self, name: str) -> float:
         """How far a value may go that nothing bounds: OPEN_MARGIN times what calibration saw."""
-        return max(self.ranges.largest(name), SMALLEST) * OPEN_MARGIN
+        low, high = self.extent(name)
+        return max(abs(low), abs(high), SMALLEST) * OPEN_MARGIN
+
+    def extent(self, name: str) -> tuple[float, float]:
+        """The smallest and the largest number that calibration saw; 1 of what nothing needs, which
+        the float program has not.
+        """
+        if name not in self.ranges.low:
+            return 1.0, 1.0
+        return float(self.ranges.low[name].min()), float(self.ranges.high[name].max())
 
     def running(self, reach: float, scale: float, grows: bool) -> Chosen:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.

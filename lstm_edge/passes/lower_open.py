@@ -45,7 +45,7 @@ class Open:
             ahead = np.pi / 2.0 if function == "cos" else 0.0
             reach = formats.open_reach(operand.real)
             return number(lower_wave(b, x, ahead, reach, name, comment))
-        low, _ = self._seen(operand)
+        low, _ = formats.extent(operand.real)
         if low < 0.0 or (low == 0.0 and function == "log"):
             raise QuantizationError(
                 f"{name}: the operand of {function} went down to {low:.3g} in calibration; "
@@ -65,13 +65,8 @@ class Open:
         values = (as_fixed(b, v.value, f"{name}_{side}") for v, side in ((x, "a"), (y, "b")))
         dividend, divisor = values
         reach = self.storing.formats.open_reach(name)
-        seen = Divisor(divisor, *self._seen(y))
+        seen = Divisor(divisor, *self.storing.formats.extent(y.real))
         return number(lower_divide(b, dividend, seen, reach, name, place.comment))
-
-    def _seen(self, x: Number) -> tuple[float, float]:
-        """The smallest and the largest number that calibration saw."""
-        ranges = self.storing.formats.ranges
-        return float(ranges.low[x.real].min()), float(ranges.high[x.real].max())
 
     def limited(self, product: Number, place: Place) -> Number:
         """A product within the smallest power of two that holds FACTOR_MARGIN times what

@@ -178,10 +178,8 @@ def _of_two(c: Cases) -> None:
     for other in (g["b"], wide, *map(c.number, ends)):
         c.case("select", "text", g["a"], other, g["p"], g["q"])
         c.case("select", "text", other, g["a"], g["q"], c.number(7))
-    half = c.plain("larger", (c.plain("shift", (g["a"],), n=16), c.number(0)))
-    for dividend in (g["positive"], c.number(INT32_MAX), c.number(2**15), c.number(0)):
+    for dividend in (g["positive"], c.number(INT32_MAX), c.number(0)):
         c.case("divide", "text", dividend, g["positive"])
-        c.case("divide", "text", dividend, c.plain("add", (half, c.number(1))))
     c.b.close_block("two", 0)
 
 
@@ -315,7 +313,7 @@ def _rows_and_lengths(c: Cases) -> None:
 
 
 def _restart(c: Cases) -> State:
-    """The largest so far, from a number of each unit on."""
+    """The largest so far."""
     so_far = c.b.value("so_far", WHOLE, MADE["a"])
     first = c.constant("first", np.arange(WHOLE) * 10**8 - 10**9)
     began = c.case("restart", "text", so_far, first)

@@ -13,7 +13,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from lstm_edge.frontend.onnx.file import OnnxFile, read_onnx
+from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from tests.oracle.graphs import graph, saved
 from tests.oracle.rewritten import MODERN
@@ -84,18 +85,18 @@ def network(
     return model
 
 
-def rewritten(model: onnx.ModelProto, folder: Path) -> OnnxFile:
+def rewritten(model: onnx.ModelProto, folder: Path) -> Graph:
     """What the rewrites make of a model."""
     return rewrite(read_onnx(saved(model, folder)))
 
 
-def as_model(file: OnnxFile) -> onnx.ModelProto:
+def as_model(rewritten: Graph) -> onnx.ModelProto:
     """A rewritten graph as a model again, without onnxruntime's operators.
 
     Nodes made of one have its name, which onnxruntime does not take: names go.
     """
     graph_ = onnx.GraphProto()
-    graph_.CopyFrom(file.graph)
+    graph_.CopyFrom(rewritten.proto())
     for made in graph_.node:
         made.name = ""
     for output in graph_.output:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tests.oracle.random_bodies import custom
 from tests.oracle.random_layers import recurrent
 from tests.oracle.random_net import Flow, Net
 
@@ -14,6 +15,10 @@ OPSETS = (14, 15, 16, 17, 18, 20, 21)
 FRONTS = ("conv", "pool", "layer_norm", "batch_norm", "slice", "scale", "dense", "concat")
 REDUCTIONS = ("last", "ends", "mean", "max", "min", "sum", "global", "flat", "steps")
 HEADS = ("none", "dense", "relu", "softmax", "log_softmax", "argmax", "sigmoid")
+
+
+CUSTOM = 0.5
+"""How many layers have steps of their own, where the batch is of one sequence."""
 
 
 def random_net(choose: random.Random) -> Net:
@@ -34,8 +39,13 @@ def random_net(choose: random.Random) -> Net:
     ends: dict[str, tuple[str, int, int]] = {}
     for k in range(layers):
         wants = "Y" if k < layers - 1 else {"ends": "last"}.get(reduction, "Y")
-        below, (flow, ends) = flow, recurrent(net, flow, wants)
-        _show_states(net, ends, wants)
+        below = flow
+        one = net.rows == 1 and not net.open_batch and flow.steps > 1
+        if wants == "Y" and one and net.maybe(CUSTOM):
+            flow, ends = custom(net, flow), {}
+        else:
+            flow, ends = recurrent(net, flow, wants)
+            _show_states(net, ends, wants)
         if k < layers - 1:
             flow = _between(net, below, flow)
     if reduction == "ends":

@@ -19,30 +19,38 @@ from pathlib import Path
 
 from tests.oracle.random_check import Outcome, check
 from tests.oracle.random_graphs import random_net
+from tests.oracle.random_named import check_named
 
 BOARDS = ("cortex-m4", "cortex-m0")
 EVERY = 5
 """Each so many-th network also runs on boards."""
+NAMED = 8
+"""Each so many-th is a cell by its name."""
 MOST_REFUSED = 0.1
 
 
 def attempt(seed: int, boards: bool = True) -> tuple[int, Outcome | None, str, float]:
     """Seed, outcome or None, what went wrong, seconds."""
     start = time.monotonic()
-    net = random_net(random.Random(seed))
+    choose, notes = random.Random(seed), list[str]()
     chosen = BOARDS if boards and seed % EVERY == 0 else ()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            outcome = check(net, Path(folder), chosen)
+            if seed % NAMED == 0:
+                outcome = check_named(choose, Path(folder), chosen)
+            else:
+                net = random_net(choose)
+                notes = net.notes
+                outcome = check(net, Path(folder), chosen)
         except Exception:
-            text = "\n".join([*net.notes, traceback.format_exc(limit=-4)])
+            text = "\n".join([*notes, traceback.format_exc(limit=-4)])
             return seed, None, text, time.monotonic() - start
     return seed, outcome, "", time.monotonic() - start
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int)
     parser.add_argument("--jobs", type=int, default=2)

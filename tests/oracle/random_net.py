@@ -7,7 +7,7 @@ hidden_size, defaults of alpha and beta.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -133,7 +133,7 @@ class Net:
     def model(self, oracle: bool = False) -> onnx.ModelProto:
         """The file, or what onnxruntime runs in its place."""
         nodes = self.oracle if oracle else self.nodes
-        read = {name for node in nodes for name in node.input}
+        read = set(_read_by(nodes))
         inputs = [
             helper.make_tensor_value_info(n, KINDS[f.kind], f.declared)
             for n, f in self.feeds.items()
@@ -163,6 +163,14 @@ class Net:
             else:
                 found[name] = rng.integers(0, feed.limit, feed.shape)
         return found
+
+
+def _read_by(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
+    """Names that nodes read, those inside of loops too."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from _read_by(attribute.g.node)
 
 
 def attributes_text(attributes: Mapping[str, Any]) -> str:

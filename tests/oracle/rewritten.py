@@ -10,8 +10,10 @@ import onnx
 import pytest
 from onnx import NodeProto
 
+from lstm_edge.frontend import load
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
+from tests.oracle.compared import difference
 
 RECURRENT = ("LSTM", "GRU", "RNN")
 MODERN = 21
@@ -28,7 +30,7 @@ def saved(model: onnx.ModelProto, folder: Path) -> Path:
 
 def nodes_of(path: Path) -> list[NodeProto]:
     """All nodes after the rewrites."""
-    return list(rewrite(read_onnx(path)).graph.node)
+    return list(rewrite(read_onnx(path)).nodes)
 
 
 def ops_of(path: Path) -> Counter[str]:
@@ -42,7 +44,7 @@ def assert_same(path: Path, sizes: dict[str, int] | None = None, seed: int = 0) 
     sizes: of open axes by name, 3 for others.
     """
     onnxruntime = pytest.importorskip("onnxruntime")
-    graph = rewrite(read_onnx(path)).graph
+    graph = rewrite(read_onnx(path)).proto()
     opsets = [onnx.helper.make_opsetid("", MODERN)]
     model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
     options = onnxruntime.SessionOptions()
@@ -60,6 +62,14 @@ def assert_same(path: Path, sizes: dict[str, int] | None = None, seed: int = 0) 
         assert found.shape == wanted.shape
         np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=name)
     return Counter(node.op_type for node in graph.node)
+
+
+def assert_loaded(path: Path) -> Counter[str]:
+    """The model of a file computes what the file does, row by row; returns its layers by cell."""
+    pytest.importorskip("onnxruntime")
+    loaded = load(path)
+    assert difference(path, loaded) < 1e-5
+    return Counter(node.op.cell.name for node in loaded.layers)
 
 
 def shape_of(declared: list[int | str | None], sizes: dict[str, int]) -> list[int]:

@@ -192,3 +192,39 @@ def test_what_only_ends_matter_of_is_not_computed_at_each_step(tmp_path: Path) -
     for program in (compared.real, compared.program):
         feed = feed_of(program, {"x": x}, stream=False)
         assert_bit_exact(program, HOST, "full", tmp_path / program.scheme, feed)
+
+
+@pytest.mark.parametrize("place", [0, 3, -1])
+def test_a_head_of_a_layer_that_runs_backward_is_that_of_its_step(
+    place: int, tmp_path: Path
+) -> None:
+    """What a Scan shows of each step is a layer behind its states, which no order has."""
+    rng = np.random.default_rng(4)
+    arrays = {
+        "W": rng.normal(size=(3, 5)).astype(np.float32),
+        "R": rng.normal(size=(5, 5)).astype(np.float32) * 0.3,
+        "V": rng.normal(size=(5, 2)).astype(np.float32),
+        "s0": np.zeros((1, 5), np.float32),
+        "at": np.array(place),
+    }
+
+    def value(name: str, size: int) -> onnx.ValueInfoProto:
+        return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size])
+
+    body = [
+        node("MatMul", "now W", "a"),
+        node("MatMul", "s R", "b"),
+        node("Add", "a b", "c"),
+        node("Softsign", "c", "new"),
+        node("MatMul", "new V", "shown"),
+    ]
+    step = onnx.helper.make_graph(
+        body, "step", [value("s", 5), value("now", 3)], [value("new", 5), value("shown", 2)]
+    )
+    back = {"scan_input_directions": [1], "scan_output_directions": [1]}
+    nodes = [
+        node("Scan", "s0 v", "end all", body=step, num_scan_inputs=1, **back),
+        node("Gather", "all at", "y", axis=0),
+    ]
+    model = graph(nodes, {"v": (7, 1, 3)}, ("y",), arrays)
+    compare(model, tmp_path, lengths=(7,))

@@ -1,4 +1,5 @@
-"""Random networks over the attribute space of ONNX; `make random` tries ten times as many.
+"""Random networks over the attribute space of ONNX, steps of their own and cells by their names;
+`make random` tries thirty times as many.
 
 Not drawn by hypothesis: it repeats itself where a network takes a hundred choices.
 """

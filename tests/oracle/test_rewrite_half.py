@@ -78,8 +78,8 @@ def test_numbers_are_those_of_the_file(kind: int, tmp_path: Path) -> None:
     floats = {name: rounded(array, kind) for name, array in weights().items()}
     by_hand = in_kind(TensorProto.FLOAT, [*expand("shape"), STATEFUL], arrays=floats)
     file = rewritten(model, tmp_path)
-    assert {i.type.tensor_type.elem_type for i in file.graph.input} == {TensorProto.FLOAT}
-    assert {t.data_type for t in file.graph.initializer} <= {TensorProto.FLOAT, TensorProto.INT64}
+    assert {i.type.tensor_type.elem_type for i in file.proto().input} == {TensorProto.FLOAT}
+    assert {t.data_type for t in file.proto().initializer} <= {TensorProto.FLOAT, TensorProto.INT64}
     wanted = run_onnx(by_hand, {"x": X})[0]
     np.testing.assert_array_equal(run_onnx(as_model(file), {"x": X})[0], wanted)
     loaded = load(saved(model, tmp_path))

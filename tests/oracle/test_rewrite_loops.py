@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.ir.expr import walk
 from tests.oracle.cell_graphs import CELLS, HIDDEN, INPUTS, Net, model, weights
-from tests.oracle.rewritten import RECURRENT, assert_same, attributes_of, nodes_of, ops_of, saved
+from tests.oracle.rewritten import assert_loaded, ops_of, saved
 
 STEPS = 4
 X: list[int | str] = [STEPS, 2, INPUTS]
@@ -89,9 +91,7 @@ def test_loop_over_a_cell_becomes_a_layer(cell: str, bounded: bool, tmp_path: Pa
     h, c, y = loop.add()
     outputs = [y, h, c] if cell == "lstm" else [y, h]
     path = saved(model(loop.net, {"x": X}, outputs), tmp_path)
-    ops = assert_same(path)
-    assert ops[CELLS[cell][0]] == 1
-    assert not ops["Loop"]
+    assert assert_loaded(path) == {CELLS[cell][0].lower(): 1}
     assert load(path).steps == STEPS
 
 
@@ -99,9 +99,7 @@ def test_cells_of_one_loop_become_layers_on_top_of_each_other(tmp_path: Path) ->
     loop = Looped(["lstm", "gru_before", "rnn"])
     y = loop.add()[-1]
     path = saved(model(loop.net, {"x": X}, [y]), tmp_path)
-    ops = assert_same(path)
-    assert [ops[kind] for kind in RECURRENT] == [1, 1, 1]
-    load(path)
+    assert assert_loaded(path) == {"lstm": 1, "gru": 1, "rnn": 1}
 
 
 def test_states_of_a_loop_may_be_inputs(tmp_path: Path) -> None:
@@ -110,7 +108,8 @@ def test_states_of_a_loop_may_be_inputs(tmp_path: Path) -> None:
     outputs = loop.add()
     inputs = {"x": X, "h0": [2, HIDDEN], "c0": [2, HIDDEN]}
     path = saved(model(loop.net, inputs, outputs), tmp_path)
-    assert assert_same(path)["LSTM"] == 1
+    assert assert_loaded(path) == {"lstm": 1}
+    assert [len(p.parts) for p in load(path).state_inputs] == [1, 1]
 
 
 def test_layers_within_the_body_run_over_the_whole_sequence(tmp_path: Path) -> None:
@@ -122,9 +121,8 @@ def test_layers_within_the_body_run_over_the_whole_sequence(tmp_path: Path) -> N
     loop.scanned = lambda h: loop.body.add("MatMul", h, after)
     y = loop.add()[-1]
     path = saved(model(loop.net, {"x": X}, [y]), tmp_path)
-    ops = assert_same(path)
-    assert (ops["GRU"], ops["MatMul"], ops["Loop"]) == (1, 2, 0)
-    load(path)
+    layers = assert_loaded(path)
+    assert (layers["gru"], layers["dense"]) == (1, 1)
 
 
 def open_length(loop: Looped, source: str) -> onnx.ModelProto:
@@ -145,8 +143,7 @@ def open_length(loop: Looped, source: str) -> onnx.ModelProto:
 def test_length_may_be_open_where_it_bounds_the_loop(tmp_path: Path) -> None:
     loop = Looped(["gru"])
     path = saved(open_length(loop, "x"), tmp_path)
-    for steps in (1, 6):
-        assert assert_same(path, {"time": steps})["GRU"] == 1
+    assert assert_loaded(path) == {"gru": 1}
     assert load(path).steps is None
 
 
@@ -183,14 +180,14 @@ def test_loop_over_other_steps_is_refused_by_name(change, tmp_path: Path) -> Non
     assert_refused(saved(model(loop.net, {"x": X}, [loop.add()[-1]]), tmp_path))
 
 
-def test_state_that_is_changed_on_its_way_is_refused_by_name(tmp_path: Path) -> None:
+def test_state_that_is_changed_on_its_way_is_another_cell(tmp_path: Path) -> None:
     loop = Looped(["rnn"])
     y = loop.add()[-1]
     node = next(n for n in loop.body.nodes if n.op_type == "Identity")
     node.op_type = "Relu"
     body = next(a.g for a in loop.net.nodes[-1].attribute if a.name == "body")
     next(n for n in body.node if n.op_type == "Identity").op_type = "Relu"
-    assert_refused(saved(model(loop.net, {"x": X}, [y]), tmp_path))
+    assert not assert_loaded(saved(model(loop.net, {"x": X}, [y]), tmp_path))["rnn"]
 
 
 def test_mask_is_refused_with_a_way_out(tmp_path: Path) -> None:
@@ -221,10 +218,11 @@ def test_gates_of_a_loop_keep_their_function(cell: str, tmp_path: Path) -> None:
             node.op_type = "HardSigmoid"
             node.attribute.append(helper.make_attribute("alpha", 0.25))
     path = saved(model(loop.net, {"x": X}, [y]), tmp_path)
-    assert_same(path)
-    layer = attributes_of(next(n for n in nodes_of(path) if n.op_type in RECURRENT))
-    assert layer["activations"] == ["HardSigmoid", *["Tanh"] * (2 if cell == "lstm" else 1)]
-    assert layer["activation_alpha"] == [0.25]
+    assert assert_loaded(path) == {CELLS[cell][0].lower(): 1}
+    (layer,) = load(path).layers
+    made = [e for e in walk(*layer.op.cell.results.values()) if e.kind in ("smaller", "apply")]
+    kinds = Counter(e.kind for e in made)
+    assert kinds == {"smaller": 3 if cell == "lstm" else 2, "apply": 2 if cell == "lstm" else 1}
 
 
 def assert_refused(path: Path) -> None:

@@ -247,7 +247,7 @@ def test_operator_on_integers_is_the_float_operator(name: str, tmp_path: Path) -
     ]
     model = network(nodes, {"x": ROWS.shape}, ["y"], named, opset=17)
     file = rewritten(model, tmp_path)
-    assert not {n.op_type for n in file.graph.node} & {"QuantizeLinear", "DequantizeLinear", name}
+    assert not {n.op_type for n in file.nodes} & {"QuantizeLinear", "DequantizeLinear", name}
     found, wanted = run_onnx(as_model(file), {"x": ROWS})[0], run_onnx(model, {"x": ROWS})[0]
     low, high = (np.array([0, 255]) - int(named[zero])) * named[scale]
     np.testing.assert_allclose(np.clip(found, low, high), wanted, atol=0.06)

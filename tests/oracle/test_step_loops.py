@@ -11,13 +11,14 @@ from onnx import helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
-from tests.oracle.compared import against_onnxruntime
+from tests.oracle.compared import against_onnxruntime, difference
 from tests.oracle.entire import entire
 from tests.oracle.graphs import saved
 from tests.oracle.step_graphs import (
     CELLS,
     INPUTS,
     OUTPUTS,
+    UNITS,
     Builder,
     file_of,
     looped,
@@ -204,3 +205,38 @@ def test_state_changed_on_its_way_is_another_cell(tmp_path: Path) -> None:
         body.initializer.append(onnx.numpy_helper.from_array(np.array(number, np.float32), name))
     network = entire(model, tmp_path, host=False)
     assert "lstm" not in [n.name for n in network.model.nodes]
+
+
+def batched(model: onnx.ModelProto, rows: int) -> onnx.ModelProto:
+    """The file for a batch of a fixed size: of x, and of the states that it starts from."""
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = rows
+    starts = next(n for n in model.graph.node if n.op_type in ("Loop", "Scan")).input
+    for stored in model.graph.initializer:
+        if stored.name in starts and len(stored.dims) > 1:
+            array = np.repeat(onnx.numpy_helper.to_array(stored), rows, axis=0)
+            stored.CopyFrom(onnx.numpy_helper.from_array(array, stored.name))
+    for value_ in body_of(model).input:
+        if value_.type.tensor_type.shape.dim:
+            value_.type.tensor_type.shape.dim[0].dim_value = rows
+    return model
+
+
+@pytest.mark.parametrize("cell", ["lstm", "mamba", "cfc"])
+def test_fixed_batch_is_computed_row_by_row(cell: str, tmp_path: Path) -> None:
+    path = saved(batched(rolled(cell, "scan"), 3), tmp_path)
+    loaded = load(path)
+    assert loaded.inputs[0].shape == (-1, 1, INPUTS)
+    assert "a batch of 3" in " ".join(loaded.warnings)
+    assert difference(path, loaded) < 1e-5
+
+
+def test_rows_that_differ_are_one_vector(tmp_path: Path) -> None:
+    """What looks like a batch, but each row has a bias of its own."""
+    model = batched(rolled("ind_rnn", "scan"), 2)
+    body = body_of(model)
+    name = body.output[0].name
+    changed(body, name, "Mul", "own")
+    numbers = np.arange(2 * UNITS, dtype=np.float32).reshape(2, UNITS) / 10
+    body.initializer.append(onnx.numpy_helper.from_array(numbers, "own"))
+    loaded = against_onnxruntime(model, tmp_path)
+    assert loaded.inputs[0].shape == (-1, 2, INPUTS)

@@ -44,8 +44,8 @@ def sru(
 ) -> States:
     f = sigmoid(p["W_f"] @ x + p["v_f"] * s["c"] + p["b_f"])
     r = sigmoid(p["W_r"] @ x + p["v_r"] * s["c"] + p["b_r"])
-    c = f * s["c"] + (1 - f) * (p["W_c"] @ x)
-    passed = p["W_p"] @ x if projected else x
+    c = f * s["c"] + (1 - f) * pre(p, "c", x)
+    passed = pre(p, "p", x) if projected else x
     return {"c": c, "h": r * (np.tanh(c) if squashed else c) + (1 - r) * passed * alpha}
 
 

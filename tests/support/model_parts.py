@@ -22,9 +22,11 @@ from lstm_edge.ir.model import (
 )
 from lstm_edge.layers.activation import activation, argmax_layer, log_softmax_layer, softmax_layer
 from lstm_edge.layers.dense import dense
+from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.embedding import embedding
 from lstm_edge.layers.normalize import layer_normalization, scale_layer
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
+from lstm_edge.layers.over_time import numbered as number_of_the_step
 from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
 from tests.support.choices import ALL_CELLS, FUNCTIONS, REDUCED, WINDOWS
 from tests.support.draft import EXTRA_UNITS, Draft
@@ -146,6 +148,17 @@ def _add_window(draft: Draft, kind: str) -> None:
     draft.length = draft.length.then(Clock().then(window).length)
 
 
+def _add_by_step(draft: Draft) -> None:
+    """A vector of its own for each step, added."""
+    steps, below = draft.choices.steps, draft.top
+    assert steps is not None, "numbers of steps need `steps`"
+    features = draft.tensors[below].features
+    draft.layer("step", number_of_the_step(steps), 1, {})
+    draft.layer("table", embedding(), features, {"E": draft.matrix(steps, features)})
+    added = draft.layer("added", pair("add"), features, {})
+    draft.nodes[-1] = replace(added, inputs={"x": below, "y": added.inputs["x"]})
+
+
 def cut(draft: Draft, tensor: str) -> str:
     """About half of the features, from the middle; of a Concat, of each of its parts, joined."""
     joined = next((n for n in draft.nodes if is_a(n, Concat) and tensor in n.makes), None)
@@ -189,6 +202,8 @@ def add(draft: Draft, kind: str) -> None:
         draft.layer("fc", dense(), draft.choices.classes)
     elif kind in WINDOWS:
         _add_window(draft, kind)
+    elif kind == "by_step":
+        _add_by_step(draft)
     elif kind in FUNCTIONS:
         draft.layer(kind, activation(kind, *FUNCTIONS[kind]), features)
     elif kind == "argmax":

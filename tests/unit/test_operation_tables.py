@@ -158,6 +158,9 @@ def test_programs_use_every_operation() -> None:
     model = random_model(0, read="mean", front=("conv",), lengths=True, steps=5, weights="normal")
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
+    model = random_model(0, read="steps", front=("by_step",), steps=5, weights="normal")
+    integer |= kinds(quantized(model, random_inputs(model, 4)))
+    real |= kinds(lower_real(model))
     for name in ("curves", "mamba"):
         model = open_model(name)
         integer |= kinds(quantized(model, random_inputs(model, 4)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
-from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.shapes import Shape
 
 
@@ -15,7 +15,7 @@ def axis_of(node: NodeProto, shape: Shape, default: int = 0, name: str = "axis")
     return axis % len(shape) if -len(shape) <= axis < len(shape) else None
 
 
-def slice_bounds(scope: Scope, node: NodeProto) -> list[tuple[int, int, int, int]] | None:
+def slice_bounds(scope: Graph, node: NodeProto) -> list[tuple[int, int, int, int]] | None:
     """(axis from 0, start, end, step) of a Slice with constant bounds and a known rank."""
     shape = scope.shape(node.input[0])
     names = [*node.input[1:], "", ""][:4]

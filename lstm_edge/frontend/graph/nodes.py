@@ -10,6 +10,7 @@ from onnx import NodeProto
 
 from lstm_edge.frontend.graph.node import captured
 from lstm_edge.frontend.graph.order import in_order
+from lstm_edge.ir.needed import needed as needed_of
 
 
 class Nodes:
@@ -79,3 +80,10 @@ class Nodes:
         self.makers.update((name, node) for name in node.output if name)
         for name in (*node.input, *captured(node)):
             self._readers.setdefault(name, {})[id(node)] = node
+
+
+def needed(nodes: Iterable[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], set[str]]:
+    """Nodes that `outputs` depend on, in their order, and the names that these read."""
+    return needed_of(
+        list(nodes), outputs, lambda node: {*node.input, *captured(node)}, lambda node: node.output
+    )

@@ -9,15 +9,14 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from lstm_edge.frontend.graph.scope import Array
-from lstm_edge.frontend.graph.sketch import Sketch
+from lstm_edge.frontend.graph.graph import Array, Graph
 
 
 @dataclass
 class Patch:
     """Nodes that one rewrite adds, in order. `name`: what messages call the layer among them."""
 
-    sketch: Sketch
+    sketch: Graph
     name: str
     nodes: list[NodeProto] = field(default_factory=list)
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from onnx import NodeProto, defs, helper
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import OPSET, attributes_of, is_standard
-from lstm_edge.frontend.graph.sketch import Sketch
 
 Found = Mapping[str, Any]
 """Variable -> the name of a tensor, or a number."""
@@ -36,11 +36,11 @@ class Pattern:
     the node that makes it; none where any may.
     """
 
-    fits: Callable[[Sketch, str, Found], Ways]
+    fits: Callable[[Graph, str, Found], Ways]
     ops: frozenset[str] = frozenset()
 
     def __or__(self, other: Pattern) -> Pattern:
-        def fits(graph: Sketch, name: str, found: Found) -> Ways:
+        def fits(graph: Graph, name: str, found: Found) -> Ways:
             yield from self.fits(graph, name, found)
             yield from other.fits(graph, name, found)
 
@@ -49,7 +49,7 @@ class Pattern:
     def called(self, name: str) -> Pattern:
         """The same, of which the tensor is what variable `name` stands for."""
 
-        def fits(graph: Sketch, tensor: str, found: Found) -> Ways:
+        def fits(graph: Graph, tensor: str, found: Found) -> Ways:
             for way in self.fits(graph, tensor, found):
                 yield from _bound(way, name, tensor)
 
@@ -63,7 +63,7 @@ def _bound(found: Found, name: str, value: Any) -> Ways:
         yield found
 
 
-def _behind(graph: Sketch, name: str) -> str:
+def _behind(graph: Graph, name: str) -> str:
     """The tensor that Identities hand on."""
     node = graph.producer(name)
     while node is not None and node.op_type == "Identity" and not node.attribute:
@@ -80,7 +80,7 @@ def var(name: str) -> Pattern:
 def constant(name: str) -> Pattern:
     """A tensor that depends on constants only."""
 
-    def fits(graph: Sketch, tensor: str, found: Found) -> Ways:
+    def fits(graph: Graph, tensor: str, found: Found) -> Ways:
         if graph.constant(tensor) is not None:
             yield from _bound(found, name, tensor)
 
@@ -92,7 +92,7 @@ def number(wanted: str | float) -> Pattern:
     or this one.
     """
 
-    def fits(graph: Sketch, tensor: str, found: Found) -> Ways:
+    def fits(graph: Graph, tensor: str, found: Found) -> Ways:
         array = graph.constant(tensor)
         if array is None or array.size != 1 or array.ndim > 1 or array.dtype.kind not in "fiu":
             return
@@ -108,7 +108,7 @@ def number(wanted: str | float) -> Pattern:
 def axis(name: str) -> Pattern:
     """A constant list of one axis."""
 
-    def fits(graph: Sketch, tensor: str, found: Found) -> Ways:
+    def fits(graph: Graph, tensor: str, found: Found) -> Ways:
         array = graph.constant(tensor)
         if array is not None and array.shape == (1,):
             yield from _bound(found, name, int(array[0]))
@@ -122,7 +122,7 @@ def op(kind: str, *operands: Pattern, **attributes: Any) -> Pattern:
     attributes: each as given here, or by default; a variable for what it is; None: any.
     """
 
-    def fits(graph: Sketch, tensor: str, found: Found) -> Ways:
+    def fits(graph: Graph, tensor: str, found: Found) -> Ways:
         tensor = _behind(graph, tensor)
         node = graph.producer(tensor)
         if node is None or node.op_type != kind or not is_standard(node):
@@ -168,7 +168,7 @@ def _attributes_fit(node: NodeProto, wanted: Mapping[str, Any], found: Found) ->
 
 
 def _operands_fit(
-    graph: Sketch, operands: tuple[Pattern, ...], names: list[str], found: Found
+    graph: Graph, operands: tuple[Pattern, ...], names: list[str], found: Found
 ) -> Ways:
     if not operands:
         yield found
@@ -216,7 +216,7 @@ class Rule:
         )
 
 
-def rewritten(graph: Sketch, *rules: Rule) -> None:
+def rewritten(graph: Graph, *rules: Rule) -> None:
     """Replace every tensor that a rule fits, by the first that does."""
     for node in list(graph.nodes):
         for rule in rules:
@@ -228,7 +228,7 @@ def rewritten(graph: Sketch, *rules: Rule) -> None:
 
 
 def _made(
-    graph: Sketch, node: NodeProto, steps: list[tuple[str, list[str], dict[str, Any]]]
+    graph: Graph, node: NodeProto, steps: list[tuple[str, list[str], dict[str, Any]]]
 ) -> list[NodeProto]:
     """One node after the other, the last of which gives what `node` gave."""
     label = node.name or node.output[0]

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.sketch import Sketch
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.keras.config import Config, LayerConfig
 from lstm_edge.frontend.keras.weights import Weights
-from lstm_edge.frontend.onnx.file import OnnxFile
 from lstm_edge.models.names import unique
 
 Array = npt.NDArray[Any]
@@ -157,14 +156,12 @@ class Net:
                 f"{length}",
             )
 
-    def file(self, sha256: str) -> OnnxFile:
+    def graph(self, sha256: str) -> Graph:
         """The graph as if it had been read from a file with this digest."""
         outputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.outputs
         ]
-        opened = OnnxFile(GraphProto(name="keras"), sha256)
-        sketch = Sketch(opened, self.nodes, [*self.inputs.values()], outputs, self.constants)
-        return sketch.file()
+        return Graph(self.nodes, [*self.inputs.values()], outputs, self.constants, sha256)
 
 
 def _sizes(name: str, shape: Shape) -> list[int | str]:

@@ -7,18 +7,16 @@ data, followed axis by axis.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from onnx import NodeProto, TensorProto, ValueInfoProto
+from onnx import NodeProto, TensorProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
-from lstm_edge.frontend.graph.sketch import needed
-from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
@@ -27,7 +25,6 @@ from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, integers
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
 from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, make_port, time_axis
-from lstm_edge.frontend.model.recurrent.weights import refuse_projection
 from lstm_edge.frontend.model.states import (
     check_parts,
     check_sequences,
@@ -37,58 +34,12 @@ from lstm_edge.frontend.model.states import (
     state_output,
 )
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
-from lstm_edge.frontend.onnx.file import OnnxFile
-from lstm_edge.frontend.step.repetition import Repetition
 from lstm_edge.ir.model import Model, Port
 from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
 
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""
-
-
-@dataclass(frozen=True)
-class Graph:
-    """What a visit reads: nodes that outputs need, in order, and the constants that they need."""
-
-    nodes: tuple[NodeProto, ...]
-    constants: Mapping[str, npt.NDArray[Any]]
-    inputs: tuple[ValueInfoProto, ...]
-    outputs: tuple[str, ...]
-    sha256: str
-    warnings: tuple[str, ...] = ()
-    repetitions: tuple[Repetition, ...] = ()
-
-
-def graph_of(file: OnnxFile) -> Graph:
-    """The part of a file that its outputs depend on.
-
-    Raises ModelError for constants that are damaged or not finite.
-    """
-    graph = file.graph
-    nodes, read = needed(graph.node, [o.name for o in graph.output])
-    constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
-    stored = {t.name for t in graph.initializer}
-    for node in nodes:
-        _check_projection(node, constants)
-    return Graph(
-        nodes=tuple(nodes),
-        constants=constants,
-        inputs=tuple(i for i in graph.input if i.name not in stored),
-        outputs=tuple(o.name for o in graph.output),
-        sha256=file.sha256,
-        warnings=file.warnings,
-        repetitions=file.repetitions,
-    )
-
-
-def _check_projection(node: NodeProto, constants: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Look for a lost projection first: such a file has other faults, which explain less."""
-    hidden = attributes_of(node).get("hidden_size")
-    if node.op_type == "LSTM" and len(node.input) > 6 and isinstance(hidden, int):
-        state = constants.get(node.input[6])
-        if state is not None:
-            refuse_projection(label_of(node), state.shape, hidden)
 
 
 def visit(
@@ -100,7 +51,7 @@ def visit(
     """
     _bind_inputs(graph, walk, sizes, stand_ins)
     walk.values.update(graph.constants)
-    walk.repetitions = graph.repetitions
+    walk.repetitions = tuple(graph.repetitions)
     for node in graph.nodes:
         _visit_node(walk, node)
     return _model(graph, walk)
@@ -223,9 +174,10 @@ def _model(graph: Graph, walk: Walk) -> Model:
     timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
     state_ins, state_outs = _states(walk, graph, sources)
     shown = {port.name for port in state_outs}
-    others = [name for name in graph.outputs if name not in shown]
+    names = [output.name for output in graph.outputs]
+    others = [name for name in names if name not in shown]
     if not others:  # states are all that the network gives
-        others, state_outs = list(graph.outputs), []
+        others, state_outs = names, []
     wanted = {view.tensor for name in others if isinstance(view := walk.values.get(name), View)}
     check_parts(walk, _read(walk, wanted))
     outputs = [_output(walk, name, timed) for name in others]
@@ -265,7 +217,8 @@ def _states(
 ) -> tuple[list[DraftState], list[DraftState]]:
     """Inputs that set states, and the outputs that are their partners."""
     one_step = time_axis(walk) is None
-    views = {name: v for name in graph.outputs if isinstance(v := walk.values.get(name), View)}
+    found = ((o.name, walk.values.get(o.name)) for o in graph.outputs)
+    views = {name: view for name, view in found if isinstance(view, View)}
     ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
     shown = [port for port in ports.values() if port is not None]
     # of one step, the sequence shows the state as well: it is the partner where nothing else is

@@ -6,16 +6,15 @@ relies on is checked here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 from onnx import GraphProto, ModelProto
 
 from lstm_edge.errors import ModelError, first_line
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
-from lstm_edge.frontend.step.repetition import Repetition
 
 OLDEST_OPSET = 7
 """Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
@@ -24,21 +23,8 @@ LARGEST_FILE = 2**31 - 1
 """Bytes that protobuf can read; far more than any microcontroller holds."""
 
 
-@dataclass(frozen=True)
-class OnnxFile:
-    """A graph that passed onnx's checker, its nodes in their newest form; a digest of all files.
-
-    repetitions: steps that nodes `Repeat` do, which rewrites put in.
-    """
-
-    graph: GraphProto
-    sha256: str
-    warnings: tuple[str, ...] = ()
-    repetitions: tuple[Repetition, ...] = ()
-
-
-def read_onnx(path: Path) -> OnnxFile:
-    """Read and check a model file and the data files beside it.
+def read_onnx(path: Path) -> Graph:
+    """Read and check a model file and the data files beside it; nodes in their newest form.
 
     Raises ModelError: not an ONNX file, cut short, unknown opset, broken external data, or
     whatever onnx's own checker finds.
@@ -55,7 +41,7 @@ def read_onnx(path: Path) -> OnnxFile:
     _check_sparse(model.graph)
     _check(path, model)
     modernize(model.graph, opset)
-    return OnnxFile(model.graph, files.sha256(content))
+    return Graph.of(model.graph, files.sha256(content))
 
 
 def _parse(path: Path, content: bytes) -> ModelProto:

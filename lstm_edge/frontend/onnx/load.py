@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.visit import Graph, graph_of, visit
+from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.model.visit import visit
 from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
-from lstm_edge.frontend.onnx.file import OnnxFile, read_onnx
+from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Work
@@ -36,10 +37,10 @@ def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = N
 
 
 def model_of(
-    name: str, file: OnnxFile, steps: int | None, pairs: Mapping[str, str] | None = None
+    name: str, graph: Graph, steps: int | None, pairs: Mapping[str, str] | None = None
 ) -> Model:
     """The model of a graph, which messages call `name`."""
-    graph = graph_of(rewrite(file, pairs))
+    rewrite(graph, pairs)
     sizes: Sizes = {}
     model, walk = _solve(graph, sizes, steps, STAND_INS[0])
     if walk.open_axes:

@@ -1,6 +1,6 @@
 """Graph to graph: what exporters write out at length becomes the operator that it stands for.
 
-A rewrite is a function in a file of its own that takes a `Sketch`, changes it where it recognises
+A rewrite is a function in a file of its own that takes a `Graph`, changes it where it recognises
 its form beyond doubt, and leaves everything else as it is: what no rewrite knows is then refused by
 the table of operators.
 """
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.activations import activations
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
@@ -19,12 +18,13 @@ from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized.read import read_quantized
 from lstm_edge.frontend.rewrite.rolled.roll_up import roll_up
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
-from lstm_edge.frontend.rewrite.wrong_export import refuse_shared_states
+from lstm_edge.frontend.rewrite.wrong_export import refuse_lost_projections, refuse_shared_states
 from lstm_edge.frontend.step.lists import lists_of_steps
+from lstm_edge.frontend.step.masks import refuse_masks
 from lstm_edge.frontend.step.single import single_steps
 from lstm_edge.frontend.step.unrolled import unrolled
 
-REWRITES: tuple[Callable[[Sketch], None], ...] = (
+REWRITES: tuple[Callable[[Graph], None], ...] = (
     read_halves,
     read_quantized,
     unsort_batch,
@@ -36,18 +36,20 @@ REWRITES: tuple[Callable[[Sketch], None], ...] = (
     pads,
     joined_inputs,
     refuse_shared_states,
+    refuse_masks,
+    refuse_lost_projections,
     lists_of_steps,
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
 
 
-def rewrite(file: OnnxFile, pairs: Mapping[str, str] | None = None) -> OnnxFile:
-    """The same network with every known form replaced. Raises ModelError by the node's name.
+def rewrite(graph: Graph, pairs: Mapping[str, str] | None = None) -> Graph:
+    """The graph itself, with every known form replaced. Raises ModelError by the node's name.
 
     pairs: input -> output that is its next value, of a file of a single step, as the user says.
     """
-    sketch = Sketch.of(file)
-    sketch.pairs = dict(pairs or {})
+    graph.pairs = dict(pairs or {})
     for change in REWRITES:
-        change(sketch)
-    return sketch.file()
+        change(graph)
+    graph.prune()
+    return graph

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.pattern import (
     Pattern,
     Rule,
@@ -16,7 +17,6 @@ from lstm_edge.frontend.graph.pattern import (
     square,
     var,
 )
-from lstm_edge.frontend.graph.sketch import Sketch
 
 X = var("x")
 
@@ -78,6 +78,6 @@ RULES = (
 )
 
 
-def activations(sketch: Sketch) -> None:
+def activations(sketch: Graph) -> None:
     """Replace each function that is written out."""
     rewritten(sketch, *RULES)

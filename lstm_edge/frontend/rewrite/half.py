@@ -13,8 +13,8 @@ from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoPr
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
+from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.graph.node import attributes_of
-from lstm_edge.frontend.graph.sketch import Array, Sketch
 from lstm_edge.frontend.graph.tensor import tensor_value
 
 HALVES = frozenset((TensorProto.FLOAT16, TensorProto.BFLOAT16))
@@ -33,7 +33,7 @@ _KINDS = {
 Kinds = frozenset[int]
 
 
-def read_halves(sketch: Sketch) -> None:
+def read_halves(sketch: Graph) -> None:
     """Make float32 of every other kind of float that data have.
 
     Raises ModelError for numbers that float32 cannot hold.
@@ -49,7 +49,7 @@ def read_halves(sketch: Sketch) -> None:
     sketch.outputs = [_value(value, kinds) for value in sketch.outputs]
 
 
-def _computes_in_double(sketch: Sketch) -> bool:
+def _computes_in_double(sketch: Graph) -> bool:
     """True where some tensor that depends on the numbers of an input is double."""
     data = set()
     for value in sketch.inputs:
@@ -67,7 +67,7 @@ def _computes_in_double(sketch: Sketch) -> bool:
     return False
 
 
-def _has(sketch: Sketch, kinds: Kinds) -> bool:
+def _has(sketch: Graph, kinds: Kinds) -> bool:
     declared = {v.type.tensor_type.elem_type for v in (*sketch.inputs, *sketch.outputs)}
     if not kinds.isdisjoint(declared) or _in_nodes(sketch.nodes, kinds):
         return True
@@ -91,13 +91,14 @@ def _kind(array: Array) -> int:
     return _KINDS.get(array.dtype.name, TensorProto.UNDEFINED)
 
 
-def _fold_constants(sketch: Sketch) -> None:
+def _fold_constants(sketch: Graph) -> None:
     """Compute in the given precision what depends on constants only: a Cast to half rounds."""
     varying = sketch.varying()
     kept = []
     for node in sketch.nodes:
         if varying.isdisjoint(node.output):
-            sketch.constant(next(name for name in node.output if name))
+            made = sketch.constant(next(name for name in node.output if name))
+            kept += [node] if made is None else []
         else:
             kept.append(node)
     sketch.nodes = kept

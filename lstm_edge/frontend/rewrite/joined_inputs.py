@@ -13,10 +13,9 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.graph.sketch import Sketch
 
 _MOVES = ("Identity", "Unsqueeze", "Squeeze", "Reshape", "Transpose")
 """Operators behind which an input is still an input: torch.stack is Unsqueeze and Concat."""
@@ -25,14 +24,14 @@ Part = tuple[str, int, int]
 """An input, and begin and end of the places that are taken of it."""
 
 
-def joined_inputs(sketch: Sketch) -> None:
+def joined_inputs(sketch: Graph) -> None:
     """Replace what picks from a Concat of inputs and takes each place from one of them."""
     given = {i.name for i in sketch.inputs}
     for node in sketch.nodes:
         if node.op_type in _MOVES and node.input[0] in given:
             given.add(node.output[0])
     joins = [n for n in sketch.nodes if n.op_type == "Concat" and given.issuperset(n.input)]
-    scope = Scope.of(sketch) if joins else None
+    scope = sketch.snapshot() if joins else None
     for join in joins:
         for node in sketch.users(join.output[0]):
             made = _made_of_parts(sketch, scope, join, node) if scope is not None else None
@@ -41,7 +40,7 @@ def joined_inputs(sketch: Sketch) -> None:
 
 
 def _made_of_parts(
-    sketch: Sketch, scope: Scope, join: NodeProto, node: NodeProto
+    sketch: Graph, scope: Graph, join: NodeProto, node: NodeProto
 ) -> list[NodeProto] | None:
     """The node's outputs, each from one of the inputs; None where that cannot be."""
     shapes = [scope.shape(name) for name in join.input]
@@ -63,7 +62,7 @@ def _made_of_parts(
     return patch.nodes
 
 
-def _places(scope: Scope, node: NodeProto, axis: int, size: int) -> list[tuple[int, int]] | None:
+def _places(scope: Graph, node: NodeProto, axis: int, size: int) -> list[tuple[int, int]] | None:
     """Begin and end of the places that each output of a node takes along `axis`."""
     shape = scope.shape(node.input[0])
     if shape is None or len(node.output) < 1:
@@ -87,7 +86,7 @@ def _places(scope: Scope, node: NodeProto, axis: int, size: int) -> list[tuple[i
     return list(zip([0, *ends], ends, strict=False))
 
 
-def _split_sizes(scope: Scope, node: NodeProto, size: int) -> list[int] | None:
+def _split_sizes(scope: Graph, node: NodeProto, size: int) -> list[int] | None:
     """The sizes of a Split's outputs, given or equal."""
     given = len(node.input) > 1 and node.input[1]
     sizes = scope.integers(node.input[1]) if given else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.pattern import (
     Found,
     Pattern,
@@ -24,7 +25,6 @@ from lstm_edge.frontend.graph.pattern import (
     square,
     var,
 )
-from lstm_edge.frontend.graph.sketch import Sketch
 
 
 def _mean(x: Pattern) -> Pattern:
@@ -59,6 +59,6 @@ def _nodes(found: Found) -> list[tuple[str, list[str], dict[str, Any]]]:
     ]
 
 
-def layer_norm(sketch: Sketch) -> None:
+def layer_norm(sketch: Graph) -> None:
     """Replace each normalization."""
     rewritten(sketch, Rule(NORMALIZED, _nodes))

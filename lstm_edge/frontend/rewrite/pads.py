@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.bounds import slice_bounds
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
-from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.graph.sketch import Sketch
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class _Put:
     between: tuple[NodeProto, ...]
 
 
-def pads(sketch: Sketch) -> None:
+def pads(sketch: Graph) -> None:
     """Replace each Pad before a Conv or AveragePool, and each Slice behind a Conv."""
     _cut_behind(sketch)
     for node in [n for n in sketch.nodes if n.op_type in ("Conv", "AveragePool")]:
@@ -39,7 +38,7 @@ def pads(sketch: Sketch) -> None:
             reader = _take_in(sketch, reader)
 
 
-def _take_in(sketch: Sketch, reader: NodeProto) -> NodeProto | None:
+def _take_in(sketch: Graph, reader: NodeProto) -> NodeProto | None:
     """What the reader of a padded sequence became, with these pads its own."""
     own = _own_pads(sketch, reader)
     put = _put_around(sketch, reader.input[0]) if own is not None else None
@@ -63,7 +62,7 @@ def _take_in(sketch: Sketch, reader: NodeProto) -> NodeProto | None:
     return made[-1]
 
 
-def _put_around(sketch: Sketch, name: str) -> _Put | None:
+def _put_around(sketch: Graph, name: str) -> _Put | None:
     """The zeros in a tensor, where a Pad put them there."""
     between: list[NodeProto] = []
     moves = ("Transpose", "Unsqueeze")
@@ -82,7 +81,7 @@ def _put_around(sketch: Sketch, name: str) -> _Put | None:
     return _Put(node.input[0], tuple(before), tuple(behind), tuple(between))
 
 
-def _order(sketch: Sketch, node: NodeProto, rank: int) -> list[int] | None:
+def _order(sketch: Graph, node: NodeProto, rank: int) -> list[int] | None:
     """Which axis of its input each axis of a node's result is; -1 for a new one."""
     given = attributes_of(node)
     if node.op_type == "Transpose":
@@ -96,7 +95,7 @@ def _order(sketch: Sketch, node: NodeProto, rank: int) -> list[int] | None:
     return [-1 if k in new else next(old) for k in range(rank + len(new))]
 
 
-def _zeros(sketch: Sketch, node: NodeProto) -> tuple[list[int], list[int]] | None:
+def _zeros(sketch: Graph, node: NodeProto) -> tuple[list[int], list[int]] | None:
     """How many zeros a Pad puts before and behind each axis; None where not only zeros."""
     given = attributes_of(node)
     if given.get("mode", "constant") != "constant":
@@ -113,13 +112,13 @@ def _zeros(sketch: Sketch, node: NodeProto) -> tuple[list[int], list[int]] | Non
     return [int(k) for k in both[:half]], [int(k) for k in both[half:]]
 
 
-def _integers(sketch: Sketch, node: NodeProto, index: int) -> list[int] | None:
+def _integers(sketch: Graph, node: NodeProto, index: int) -> list[int] | None:
     """The numbers of a constant input."""
     array = sketch.constant(node.input[index]) if len(node.input) > index else None
     return None if array is None else [int(k) for k in array.reshape(-1)]
 
 
-def _own_pads(sketch: Sketch, node: NodeProto) -> list[int] | None:
+def _own_pads(sketch: Graph, node: NodeProto) -> list[int] | None:
     """The pads of a Conv or pooling; None where they depend on the length."""
     given = attributes_of(node)
     rank = len(given.get("kernel_shape", ()))
@@ -153,10 +152,10 @@ def _with_pads(
     return copy
 
 
-def _cut_behind(sketch: Sketch) -> None:
+def _cut_behind(sketch: Graph) -> None:
     """Slices that take off what a convolution made of the zeros behind a sequence."""
     cuts = [(n, c) for n in sketch.nodes if (c := _convolution_cut_by(sketch, n)) is not None]
-    scope = Scope.of(sketch) if cuts else None
+    scope = sketch.snapshot() if cuts else None
     for node, made in cuts:
         own = _own_pads(sketch, made)
         bounds = slice_bounds(scope, node) if scope is not None else None
@@ -169,6 +168,6 @@ def _cut_behind(sketch: Sketch) -> None:
             sketch.replace([node], [kept])
 
 
-def _convolution_cut_by(sketch: Sketch, node: NodeProto) -> NodeProto | None:
+def _convolution_cut_by(sketch: Graph, node: NodeProto) -> NodeProto | None:
     made = sketch.producer(node.input[0]) if node.op_type == "Slice" else None
     return made if made is not None and made.op_type == "Conv" else None

@@ -7,14 +7,14 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
-from lstm_edge.frontend.graph.sketch import Sketch
 
 _SAME = ("Cast", "Identity", "Reshape", "Flatten", "Squeeze")
 """Operators that leave a vector of integers what it is."""
 
 
-def unsort_batch(sketch: Sketch) -> None:
+def unsort_batch(sketch: Graph) -> None:
     """Leave out each TopK of all lengths, and the Gathers by its indices or by their inverse."""
     for node in list(sketch.nodes):
         counted = node.op_type == "TopK" and _is_length_of_layers(sketch, node.output[0])
@@ -24,7 +24,7 @@ def unsort_batch(sketch: Sketch) -> None:
                 _leave_out(sketch, node, gathers)
 
 
-def _sorts_lengths(sketch: Sketch, node: NodeProto) -> bool:
+def _sorts_lengths(sketch: Graph, node: NodeProto) -> bool:
     """Whether all of an input of integers, one for each row, is sorted."""
     name = node.input[0]
     while (maker := sketch.producer(name)) is not None and maker.op_type in _SAME:
@@ -39,7 +39,7 @@ def _sorts_lengths(sketch: Sketch, node: NodeProto) -> bool:
     return len(dims) == 1 and (whole or _is_length(sketch, node.input[1], node.input[0]))
 
 
-def _is_length_of_layers(sketch: Sketch, name: str) -> bool:
+def _is_length_of_layers(sketch: Graph, name: str) -> bool:
     """Whether a tensor is the sequence_lens of recurrent layers, and nothing else."""
     users = sketch.users(name)
     for user in users:
@@ -50,7 +50,7 @@ def _is_length_of_layers(sketch: Sketch, name: str) -> bool:
     return bool(users) and not sketch.is_output(name)
 
 
-def _is_length(sketch: Sketch, name: str, of: str) -> bool:
+def _is_length(sketch: Graph, name: str, of: str) -> bool:
     """Whether a number is the length of a vector: its Shape, or the last entry of it."""
     maker = sketch.producer(name)
     while maker is not None and maker.op_type in ("Cast", "Unsqueeze", "Reshape", "Identity"):
@@ -63,7 +63,7 @@ def _is_length(sketch: Sketch, name: str, of: str) -> bool:
     return maker is not None and maker.op_type == "Shape" and maker.input[0] == of
 
 
-def _gathers(sketch: Sketch, indices: str) -> list[NodeProto] | None:
+def _gathers(sketch: Graph, indices: str) -> list[NodeProto] | None:
     """The Gathers by `indices` or their inverse; None where something else reads them."""
     found: list[NodeProto] = []
     if sketch.is_output(indices):
@@ -84,7 +84,7 @@ def _gathers(sketch: Sketch, indices: str) -> list[NodeProto] | None:
     return found
 
 
-def _has_equal_rows(sketch: Sketch, gather: NodeProto) -> bool:
+def _has_equal_rows(sketch: Graph, gather: NodeProto) -> bool:
     """False for a table that is looked up: a constant of which the order of rows matters."""
     table = sketch.constant(gather.input[0])
     if table is None:
@@ -94,7 +94,7 @@ def _has_equal_rows(sketch: Sketch, gather: NodeProto) -> bool:
     return fits and bool((table == table.take([0], axis=axis)).all())
 
 
-def _inverts(sketch: Sketch, node: NodeProto, indices: str) -> bool:
+def _inverts(sketch: Graph, node: NodeProto, indices: str) -> bool:
     """Whether a ScatterElements puts 0, 1, 2 ... at the places that the indices name."""
     if node.op_type != "ScatterElements" or node.input[1] != indices:
         return False
@@ -111,7 +111,7 @@ def _inverts(sketch: Sketch, node: NodeProto, indices: str) -> bool:
     return counted and [None if s is None else int(s) for s in starts] == [0, 1]
 
 
-def _leave_out(sketch: Sketch, node: NodeProto, gathers: list[NodeProto]) -> None:
+def _leave_out(sketch: Graph, node: NodeProto, gathers: list[NodeProto]) -> None:
     """Identities in place of what sorts and what puts back; of the indices, the shape stays.
 
     Whether an axis that is gathered is that of the batch is seen when axes are followed.

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from onnx import NodeProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.node import is_labelled, label_of
-from lstm_edge.frontend.graph.sketch import Sketch, needed
+from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.graph.node import attributes_of, is_labelled, label_of
+from lstm_edge.frontend.graph.nodes import needed
+from lstm_edge.frontend.model.recurrent.weights import refuse_projection
 
 Source = tuple[object, ...]
 """How a tensor comes about: equal for tensors that hold the same numbers."""
 
 
-def refuse_shared_states(sketch: Sketch) -> None:
+def refuse_shared_states(sketch: Graph) -> None:
     """Refuse an LSTM whose h0 and c0 are one input while a second such input is left unread.
 
     torch's dynamo exporter writes that where one tensor was given for both when it traced.
@@ -43,7 +45,7 @@ def refuse_shared_states(sketch: Sketch) -> None:
             )
 
 
-def _unread(sketch: Sketch) -> list[ValueInfoProto]:
+def _unread(sketch: Graph) -> list[ValueInfoProto]:
     """Inputs that nothing reads that an output depends on."""
     _, read = needed(sketch.nodes, [value.name for value in sketch.outputs])
     return [value for value in sketch.inputs if value.name not in read]
@@ -54,7 +56,7 @@ def _shape(value: ValueInfoProto) -> list[int | str]:
     return [dim.dim_param or dim.dim_value for dim in dims]
 
 
-def _source(sketch: Sketch, name: str, makers: Mapping[str, NodeProto]) -> Source:
+def _source(sketch: Graph, name: str, makers: Mapping[str, NodeProto]) -> Source:
     """The chain of first inputs that a tensor comes from, its origin last."""
     steps: list[object] = []
     while name in makers:
@@ -66,7 +68,17 @@ def _source(sketch: Sketch, name: str, makers: Mapping[str, NodeProto]) -> Sourc
     return (*steps, name)
 
 
-def _content(sketch: Sketch, name: str) -> object:
+def _content(sketch: Graph, name: str) -> object:
     """What tells two tensors apart: numbers where they are known, else the name."""
     array = sketch.constant(name) if name else None
     return name if array is None else (array.shape, array.dtype.name, array.tobytes())
+
+
+def refuse_lost_projections(sketch: Graph) -> None:
+    """Refuse an LSTM of which the projection is gone: its other faults explain less."""
+    for node in sketch.nodes:
+        hidden = attributes_of(node).get("hidden_size")
+        if node.op_type == "LSTM" and len(node.input) > 6 and isinstance(hidden, int):
+            state = sketch.constants.get(node.input[6])
+            if state is not None:
+                refuse_projection(label_of(node), state.shape, hidden)

@@ -26,6 +26,10 @@ from lstm_edge.frontend.step.symbols import Symbols
 
 Array = npt.NDArray[Any]
 
+_ARITHMETIC = "Cast Add Sub Mul Div Mod Min Max Neg And Or Not Identity Less LessOrEqual Greater"
+ELEMENTWISE = frozenset((*_ARITHMETIC.split(), "GreaterOrEqual", "Equal"))
+"""Operators that compute a number of all steps at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Counted:
@@ -158,8 +162,23 @@ class Body:
             raise ModelError(
                 label, "computes with the number of the step; only to index a sequence, or to stop"
             )
+        if node.op_type in ELEMENTWISE and all(a is None or _is_number(a) for a in args):
+            rank = max(a.numbers.ndim for a in args if isinstance(a, Counted))
+            all_steps = [
+                a.numbers.reshape(-1) if isinstance(a, Counted) else np.reshape(a, ())  # type: ignore[arg-type]
+                for a in args
+            ]
+            found = fold(label, node, all_steps)[0]
+            return Counted(found.reshape(steps, *[1] * (rank - 1)))
         results = []
         for k in range(steps):
             now = [a.numbers[k] if isinstance(a, Counted) else a for a in args]
             results.append(fold(label, node, now)[0])  # type: ignore[arg-type]
         return Counted(np.stack(results))
+
+
+def _is_number(value: Value | None) -> bool:
+    """A single number, at each step or at all."""
+    if isinstance(value, Counted):
+        return value.numbers.size == len(value.numbers)
+    return isinstance(value, np.ndarray) and value.size == 1 and value.ndim < 2

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, is_standard
-from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.shapes import Shape
 
 FEWEST_STEPS = 3
@@ -24,15 +24,15 @@ class Cut:
     axis: int
     steps: int
 
-    def reads(self, scope: Scope) -> Iterator[tuple[str, int]]:
+    def reads(self, scope: Graph) -> Iterator[tuple[str, int]]:
         """Tensors that are one place each, and which."""
-        for node in scope.readers.get(self.tensor, ()):
+        for node in scope.users(self.tensor):
             for output, axis, place in _taken(scope, node):
                 if axis == self.axis:
                     yield output, place
 
 
-def cuts_of(scope: Scope) -> list[Cut]:
+def cuts_of(scope: Graph) -> list[Cut]:
     """Tensors of which more than half of the places along one axis are taken one by one."""
     places: dict[Cut, set[int]] = {}
     for node in scope.nodes:
@@ -43,7 +43,7 @@ def cuts_of(scope: Scope) -> list[Cut]:
     return [cut for cut, found in places.items() if 2 * len(found) > cut.steps]
 
 
-def _taken(scope: Scope, node: NodeProto) -> Iterator[tuple[str, int, int]]:
+def _taken(scope: Graph, node: NodeProto) -> Iterator[tuple[str, int, int]]:
     """(output, axis, place) of what a node takes of its first input."""
     if not is_standard(node) or node.op_type not in _TAKEN or scope.is_constant(node.input[0]):
         return
@@ -55,13 +55,13 @@ def _taken(scope: Scope, node: NodeProto) -> Iterator[tuple[str, int, int]]:
                 yield node.output[k if node.op_type == "Split" else 0], axis, place % size
 
 
-def _gathered(scope: Scope, node: NodeProto, shape: Shape) -> Iterator[tuple[int, int]]:
+def _gathered(scope: Graph, node: NodeProto, shape: Shape) -> Iterator[tuple[int, int]]:
     axis, indices = axis_of(node, shape), scope.constant(node.input[1])
     if axis is not None and indices is not None and indices.size == 1:
         yield axis, int(indices.reshape(-1)[0])
 
 
-def _sliced(scope: Scope, node: NodeProto, shape: Shape) -> Iterator[tuple[int, int]]:
+def _sliced(scope: Graph, node: NodeProto, shape: Shape) -> Iterator[tuple[int, int]]:
     for axis, start, end, step in slice_bounds(scope, node) or ():
         size = shape[axis]
         picked = range(size)[start:end:step] if isinstance(size, int) else range(0)
@@ -69,7 +69,7 @@ def _sliced(scope: Scope, node: NodeProto, shape: Shape) -> Iterator[tuple[int, 
             yield axis, picked[0]
 
 
-def _split(scope: Scope, node: NodeProto, shape: Shape) -> Iterator[tuple[int, int]]:
+def _split(scope: Graph, node: NodeProto, shape: Shape) -> Iterator[tuple[int, int]]:
     axis = axis_of(node, shape)
     sizes = attributes_of(node).get("split") if len(node.input) < 2 else None
     sizes = scope.integers(node.input[1]) if len(node.input) > 1 else sizes

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from onnx import GraphProto, NodeProto, helper
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, is_standard
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.step.single import DOMAIN
 
 LOOPS = ("Loop", "Scan")
 
 
-def lists_of_steps(sketch: Sketch) -> None:
+def lists_of_steps(sketch: Graph) -> None:
     """Take lists out of Loops, and results that nobody reads out of all of them."""
     nodes: list[NodeProto] = []
     for node in sketch.nodes:
@@ -47,7 +47,7 @@ def _stacked(node: NodeProto) -> NodeProto:
     )
 
 
-def _without_lists(sketch: Sketch, loop: NodeProto) -> NodeProto:
+def _without_lists(sketch: Graph, loop: NodeProto) -> NodeProto:
     """A Loop that gives at each step what it appended to a list."""
     body: GraphProto = attributes_of(loop)["body"]
     appended = {}

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.sketch import needed
+from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.body import Body, Counted, Read
@@ -146,7 +146,7 @@ def step(walk: Walk, node: OnnxNode) -> list[Value]:
     taken = {before.name for before in graph.input}
     for k, (before, name) in enumerate(zip(graph.input, after, strict=True)):
         view = node.view(k)
-        reader.rolling.one_row(view.axes)
+        reader.rolling.open_batch(view.axes)
         called = identifier(before.name, "s")
         if called[0] in "xy":  # as inputs and results of cells are called
             called = unique(f"s_{called}", taken)
@@ -211,7 +211,7 @@ def _state(reader: _Reader, slot: Slot, name: str) -> StateIn | None:
     """What is carried as a state, which starts from real numbers; None for any other."""
     start = slot.start
     if isinstance(start, View):
-        reader.rolling.one_row(start.axes)
+        reader.rolling.open_batch(start.axes)
     elif not isinstance(start, np.ndarray) or start.dtype.kind != "f":
         kind = start.dtype if isinstance(start, np.ndarray) else start.kind
         reader.refused[slot.before] = (

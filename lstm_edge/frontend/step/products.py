@@ -9,7 +9,7 @@ import numpy as np
 from lstm_edge.frontend.step.arithmetic import divide
 from lstm_edge.frontend.step.call import LARGER, TIMES, Call, Doubles, Value
 from lstm_edge.frontend.step.leaves import Function
-from lstm_edge.frontend.step.symbols import Symbols, together
+from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir import expr as ex
 
 MOST_UNITS = 4096
@@ -76,9 +76,13 @@ def _both(call: Call, a: Symbols, b: Symbols) -> Symbols:
 
 
 def _apart(value: Symbols) -> bool:
-    """True where no two rows have a leaf in common."""
-    rows = [set(row.tolist()) for row in value.leaf.reshape(-1, value.shape[-1])]
-    return len(set().union(*rows)) == sum(map(len, rows))
+    """True where no two vectors of the last axis have a leaf in common."""
+    return _disjoint(value.leaf.reshape(-1, value.shape[-1]))
+
+
+def _disjoint(rows: Integers) -> bool:
+    sets = [set(row.reshape(-1).tolist()) for row in rows]
+    return len(set().union(*sets)) == sum(map(len, sets))
 
 
 def _by_units(call: Call, value: Symbols, compute: Callable[[Doubles], Doubles]) -> Symbols:
@@ -138,7 +142,13 @@ def _axes(call: Call, rank: int) -> tuple[tuple[int, ...], bool]:
 
 
 def _sum(call: Call, value: Symbols, axes: tuple[int, ...], keep: bool) -> Symbols:
-    """The sum over axes."""
+    """The sum over axes; of rows that have no leaf in common, each its own."""
+    if 0 not in axes and value.shape[0] > 1 and _disjoint(value.leaf):
+        rows = [
+            Symbols(leaf[None], unit[None])
+            for leaf, unit in zip(value.leaf, value.unit, strict=True)
+        ]
+        return together([_sum(call, row, axes, keep) for row in rows], np.concatenate)
     shape = np.sum(np.empty(value.shape, np.int8), axis=axes, keepdims=True).shape
     places = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), value.shape)
     matrix = np.zeros((int(np.prod(shape)), value.size))

@@ -14,8 +14,8 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, label_of
-from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.step.call import Comparison, Value
 from lstm_edge.frontend.step.clock import Clock, Order
 from lstm_edge.frontend.step.cuts import Cut
@@ -36,7 +36,7 @@ class Region:
     not be read, by its label.
     """
 
-    scope: Scope
+    scope: Graph
     cuts: Sequence[Cut]
     leaves: Leaves = field(default_factory=Leaves)
     values: dict[str, Value] = field(default_factory=dict)
@@ -110,8 +110,8 @@ class Region:
         return [name for name in names if self._leaves(name, inner)]
 
     def _leaves(self, name: str, inner: set[int]) -> bool:
-        readers = self.scope.readers.get(name, ())
-        return name in self.scope.outputs or any(id(r) not in inner for r in readers)
+        readers = self.scope.users(name)
+        return self.scope.is_output(name) or any(id(r) not in inner for r in readers)
 
     def put_out(self, node: NodeProto) -> None:
         """Leave a node to the graph around."""
@@ -122,7 +122,7 @@ _UNKNOWN = object()
 """A tensor that is neither a step's nor constant."""
 
 
-def _order(scope: Scope, cuts: Iterable[Cut]) -> Order:
+def _order(scope: Graph, cuts: Iterable[Cut]) -> Order:
     """Whether there are chains that begin at the first step, at the last one, or both."""
     spans: dict[str, tuple[int, int]] = {}
     steps = 0

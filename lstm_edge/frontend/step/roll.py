@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,10 @@ from lstm_edge.frontend.model.operators.linear import foldable
 from lstm_edge.frontend.model.states import given_vector
 from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
-from lstm_edge.frontend.step.leaves import Leaf, Leaves
+from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.place import Placed
-from lstm_edge.frontend.step.symbols import Integers, Symbols
+from lstm_edge.frontend.step.rows import NotRows, check_rows
+from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir.model import Floats
 
 Parts = tuple[tuple[str, Integers], ...]
@@ -59,15 +61,18 @@ class Rolling:
     def __init__(self, walk: Walk, node: OnnxNode, timed: bool) -> None:
         self.walk, self.node, self.timed = walk, node, timed
         self.time: Axis = ()
-        self.leaves = Leaves()
-        self.inputs: dict[int, str] = {}
-        self.tensors: dict[str, str] = {}
-        self._known: dict[tuple[str, str], Symbols] = {}
+        self.batch: Axis = ()
+        self.rows = 0
+        """Rows of a batch of a fixed size, each with leaves of its own; 0 where there is one."""
+        self.again()
 
     def again(self) -> None:
         """Forget what was read, to read it once more."""
         self.leaves = Leaves()
-        self.inputs, self.tensors, self._known = {}, {}, {}
+        self.inputs: dict[int, str] = {}
+        self.tensors: dict[str, str] = {}
+        self._known: dict[tuple[str, str], Symbols] = {}
+        self._own: dict[int, tuple[int, str]] = {}
 
     def data(self, view: View, time: int | None) -> Symbols:
         """One step of a view as an input of the step; time: the axis of steps, which goes."""
@@ -81,7 +86,11 @@ class Rolling:
         if time is None or not view.axes[time]:
             walk.one_step = node.label
         left = [axis for k, axis in enumerate(view.axes) if k != time]
-        self.one_row(left)
+        if self.rows:
+            if not left or size_of(left[0]) != self.rows:
+                raise NotRows("another size")
+            self.batch = left.pop(0)
+        self.open_batch((*left, self.batch))
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
         if walk.draft.roots[view.tensor] is None:
@@ -93,7 +102,7 @@ class Rolling:
         shape = [size_of(axis) for axis in left]
         if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
             walk.draft.features[view.tensor] = int(np.prod(shape, dtype=np.int64))
-        made = self.leaves.named("input", value, shape)
+        made = self._in_rows("input", value, shape)
         self.inputs[int(made.leaf.flat[0])] = value
         self.tensors[value] = view.tensor
         if view.scale is not None:
@@ -103,17 +112,25 @@ class Rolling:
         self._known[key] = made
         return made
 
+    def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:
+        """A vector of the step, one for each row."""
+        if not self.rows:
+            return self.leaves.named(kind, name, shape)
+        made = [self.leaves.named(kind, name, shape) for _ in range(self.rows)]
+        self._own |= {int(m.leaf.flat[0]): (row, name) for row, m in enumerate(made)}
+        return together(made, np.stack)
+
     @staticmethod
     def _of_features(numbers: npt.NDArray[np.float64], shape: Sequence[int]) -> npt.ArrayLike:
         """A scalar, or one number for each feature, as the step's tensor has them."""
         flat = np.broadcast_to(numbers.reshape(-1), (int(np.prod(shape, dtype=np.int64)),))
         return flat.reshape(shape)
 
-    def one_row(self, axes: Sequence[Axis]) -> None:
+    def open_batch(self, axes: Sequence[Axis]) -> None:
         """A step has one row of a batch: the size of open axes is 1."""
         for axis in axes:
             for atom in axis:
-                if atom.open or self.walk.roles.get(atom) == "batch":
+                if atom.open:
                     raise self.walk.need_size(
                         self.node,
                         (atom,),
@@ -132,9 +149,9 @@ class Rolling:
         atoms = tuple(a for axis in full for a in walk.pieces(axis))
         made = walk.draft.producer(view.tensor) is not None
         if not view.grid and not made:
-            for atom in atoms[:-1]:
-                walk.roles.setdefault(atom, "layer")
-            walk.roles.setdefault(atoms[-1], "feature")
+            for axis in full:
+                for atom in walk.pieces(axis):
+                    walk.assign(node, (atom,), "feature")
             walk.columns[view.tensor] = atoms
             return replace(view, grid=atoms)
         if grid_of(walk, view) != atoms:
@@ -159,50 +176,118 @@ class Rolling:
         read: from the states before the step, by name, a function that gives any tensor of it.
         reverse: whether steps are taken from the last to the first, once all is read.
         """
-        parts: list[Parts] = [((s.name, np.arange(int(np.prod(s.shape)))),) for s in states]
-        for _ in range(2):
-            before = {s.before: self._before(s, p) for s, p in zip(states, parts, strict=True)}
-            tensor = read(before)
-            finer = [
-                self._parts(s.name, tensor(s.after).flat(), p)
-                for s, p in zip(states, parts, strict=True)
-            ]
-            if [len(p) for p in finer] == [len(p) for p in parts]:
-                break
-            parts = finer
+        sizes = {s.shape[0] if len(s.shape) > 1 else 0 for s in states}
+        self.rows = max(sizes) if len(sizes) == 1 and max(sizes) > 1 else 0
+        try:
+            return self._results(states, wanted, read, reverse)
+        except NotRows:  # an axis of features, as any other
+            self.rows, self.batch = 0, ()
             self.again()
+            return self._results(states, wanted, read, reverse)
+
+    def _results(
+        self,
+        states: Sequence[StateIn],
+        wanted: Sequence[Out],
+        read: Callable[[dict[str, Symbols]], Callable[[str], Symbols]],
+        reverse: Callable[[], bool],
+    ) -> list[Value]:
+        parts, before, tensor = self._read(states, read)
+        numbers = [tensor(out.name) for out in wanted]
+        if self.rows:
+            self._check_rows(states, [*numbers, *(tensor(s.after) for s in states)])
         kept = []
         for s, its in zip(states, parts, strict=True):
-            after, leaves = tensor(s.after).flat(), before[s.before].flat().leaf
+            after, leaves = (
+                self._first(tensor(s.after)).flat(),
+                self._first(before[s.before]).flat(),
+            )
             for name, places in its:
                 start = self._start(s, places)
                 part = Symbols(after.leaf[places], after.unit[places])
-                kept.append(Kept(name, int(leaves[places[0]]), part, start, s.shown))
-        numbers = [tensor(out.name) for out in wanted]
+                kept.append(Kept(name, int(leaves.leaf[places[0]]), part, start, s.shown))
+        numbers = [self._first(n) for n in numbers]
         asked = [Wanted(n, out.last) for n, out in zip(numbers, wanted, strict=True)]
-        open_ = [k for k, n in enumerate(numbers) if self.leaves.numbers_of(n) is None]
+        known = [self.leaves.numbers_of(n) for n in numbers]
+        open_ = [k for k, n in enumerate(known) if n is None]
         steps = cut(self.node.label, self.leaves, self.inputs, kept, [asked[k] for k in open_])
         placed = Placed(self.walk.draft, steps, self.tensors, reverse(), self.node.label)
         self._give(states, parts, steps, placed)
         results: list[Value] = []
-        for k, (out, n) in enumerate(zip(wanted, numbers, strict=True)):
-            if k in open_:
+        for k, (out, n, array) in enumerate(zip(wanted, numbers, known, strict=True)):
+            if array is None:
                 values = steps.outputs[open_.index(k)]
                 results.append(self._view(placed.output(values, out.last), n.shape, out))
             else:
-                known = self.leaves.numbers_of(n)
-                assert known is not None
-                results.append(known.astype(np.float32))
+                results.append(self._constant(array, out))
         self._ends(steps, placed, wanted)
         return results
 
+    def _read(
+        self,
+        states: Sequence[StateIn],
+        read: Callable[[dict[str, Symbols]], Callable[[str], Symbols]],
+    ) -> tuple[list[Parts], dict[str, Symbols], Callable[[str], Symbols]]:
+        """States in parts that are renewed by one vector each, before and after the step."""
+        parts: list[Parts] = [((s.name, np.arange(self._size(s))),) for s in states]
+        while True:
+            before = {s.before: self._before(s, p) for s, p in zip(states, parts, strict=True)}
+            tensor = read(before)
+            for s in states:
+                if tensor(s.after).shape != s.shape:
+                    raise ModelError(
+                        self.node.label,
+                        f"its state {s.name} is {list(s.shape)} before a step and "
+                        f"{list(tensor(s.after).shape)} after it; it must stay the same",
+                    )
+            finer = [
+                self._parts(s.name, self._first(tensor(s.after)).flat(), p)
+                for s, p in zip(states, parts, strict=True)
+            ]
+            if [len(p) for p in finer] == [len(p) for p in parts]:
+                return parts, before, tensor
+            parts = finer
+            self.again()
+
+    def _size(self, state: StateIn) -> int:
+        return int(np.prod(state.shape[1:] if self.rows else state.shape, dtype=np.int64))
+
+    def _first(self, numbers: Symbols) -> Symbols:
+        """One row of a batch."""
+        return numbers.moved(lambda a: a[:1]) if self.rows else numbers
+
+    def _check_rows(self, states: Sequence[StateIn], results: Sequence[Symbols]) -> None:
+        """All rows are alike: then they are a batch."""
+        if any(not r.shape or r.shape[0] != self.rows for r in results):
+            raise NotRows("another size")
+        check_rows(self.leaves, self._own, results)
+        for state in states:
+            if isinstance(state.start, View):
+                self.walk.assign(self.node, state.start.axes[0], "batch")
+            elif (state.start != state.start[:1]).any():
+                raise ModelError(
+                    self.node.label,
+                    "has states that start differently from batch row to row; export with a batch "
+                    "of 1",
+                )
+        self.walk.assign(self.node, self.batch, "batch")
+
     def _before(self, state: StateIn, parts: Parts) -> Symbols:
-        size = int(np.prod(state.shape, dtype=np.int64))
-        leaf, unit = np.empty(size, np.int64), np.empty(size, np.int64)
+        size, rows = self._size(state), max(1, self.rows)
+        leaf, unit = np.empty((rows, size), np.int64), np.empty((rows, size), np.int64)
         for name, places in parts:
-            leaf[places] = self.leaves.add(Leaf("state", len(places), name))
-            unit[places] = np.arange(len(places))
+            made = self._in_rows("state", name, (len(places),))
+            leaf[:, places] = made.leaf.reshape(rows, -1)
+            unit[:, places] = made.unit.reshape(rows, -1)
         return Symbols(leaf, unit).moved(lambda a: a.reshape(state.shape))
+
+    def _constant(self, numbers: npt.NDArray[np.float64], out: Out) -> Value:
+        """What is known: at each step, of all rows."""
+        array = np.repeat(numbers, self.rows, axis=0) if self.rows else numbers
+        if self.timed and not out.last:
+            at = out.time % (array.ndim + 1)
+            array = np.repeat(np.expand_dims(array, at), size_of(self.time), axis=at)
+        return array.astype(np.float32)
 
     def _parts(self, name: str, after: Symbols, parts: Parts) -> Parts:
         """A state as several where its numbers are renewed by several vectors."""
@@ -219,7 +304,8 @@ class Rolling:
     def _start(self, state: StateIn, places: Integers) -> Floats:
         if isinstance(state.start, View):
             return np.zeros(len(places), np.float32)
-        return np.asarray(state.start, np.float32).reshape(-1)[places]
+        row = state.start[:1] if self.rows else state.start
+        return np.asarray(row, np.float32).reshape(-1)[places]
 
     def _give(
         self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps, placed: Placed
@@ -249,10 +335,12 @@ class Rolling:
         """A result with axes that say what its numbers are."""
         full = [k for k, size in enumerate(shape) if size > 1]
         axes: list[Axis] = [()] * len(shape)
+        if self.rows:
+            axes[0] = self.batch
         for k in full:
             role = "feature" if k == full[-1] else "layer"
             axes[k] = self.walk.new_axis("units", shape[k], role)
-        grid = tuple(a for axis in axes for a in axis) if len(full) > 1 else ()
+        grid = tuple(a for k in full for a in axes[k]) if len(full) > 1 else ()
         if self.timed and not out.last:
             axes.insert(out.time % (len(axes) + 1), self.time)
         return View(tensor, tuple(axes), grid=grid)

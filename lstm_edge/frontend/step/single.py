@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, is_standard
-from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.model.operators.ids import INTEGERS
 from lstm_edge.frontend.step.cuts import cuts_of
 from lstm_edge.frontend.step.moves import MOVES
@@ -28,7 +27,7 @@ HEADS = ("Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalizat
 """Operators after which what no state needs goes on outside."""
 
 
-def single_steps(sketch: Sketch) -> None:
+def single_steps(sketch: Graph) -> None:
     """Put the nodes between states and their next values into one node."""
     graph = _Graph(sketch)
     pairs = graph.pairs()
@@ -84,7 +83,7 @@ def _is_known(node: NodeProto) -> bool:
 
 
 class _Graph:
-    def __init__(self, sketch: Sketch) -> None:
+    def __init__(self, sketch: Graph) -> None:
         self.sketch = sketch
         self.varying = sketch.varying()
 
@@ -132,7 +131,7 @@ class _Graph:
                 reached[output].add(value.name)
 
         def sequences() -> set[str]:
-            return {cut.tensor for cut in cuts_of(Scope.of(sketch))}
+            return {cut.tensor for cut in cuts_of(sketch.snapshot())}
 
         return state_pairs(inputs, sketch.outputs, reached, sketch.pairs, sequences)
 

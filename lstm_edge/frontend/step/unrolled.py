@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.step.clock import BACKWARD, FORWARD
 from lstm_edge.frontend.step.cuts import Cut, cuts_of
 from lstm_edge.frontend.step.finder import End, Finder, Found
@@ -29,14 +28,14 @@ DOMAIN = "lstm_edge"
 LAYERS = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 
 
-def unrolled(sketch: Sketch) -> None:
+def unrolled(sketch: Graph) -> None:
     """Put a node `Repeat` in the place of each unrolled repetition.
 
     Raises ModelError where one step of a repetition is another one.
     """
     tried: set[Cut] = set()
     while True:
-        scope = Scope.of(sketch)
+        scope = sketch.snapshot()
         cuts = [cut for cut in cuts_of(scope) if cut not in tried]
         if not cuts:
             return
@@ -46,7 +45,7 @@ def unrolled(sketch: Sketch) -> None:
             tried.clear()
 
 
-def _first(scope: Scope, cuts: Sequence[Cut]) -> list[Cut]:
+def _first(scope: Graph, cuts: Sequence[Cut]) -> list[Cut]:
     """Cuts of one number of steps that do not depend on others: what is repeated over them."""
     below: dict[str, set[str]] = {cut.tensor: set() for cut in cuts}
     depends: dict[str, set[str]] = {}
@@ -66,7 +65,7 @@ def _first(scope: Scope, cuts: Sequence[Cut]) -> list[Cut]:
     return list(seen.values())
 
 
-def _replaced(scope: Scope, sketch: Sketch, cuts: Sequence[Cut]) -> bool:
+def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     """Replace what is repeated over the steps of some tensors; tells whether anything was."""
     region = Region(scope, cuts)
     ways = {"forward": [FORWARD], "backward": [BACKWARD], "both": [FORWARD, BACKWARD]}
@@ -98,7 +97,7 @@ def _refuse(region: Region, error: Differs) -> None:
     )
 
 
-def _is_layered(scope: Scope, cuts: Sequence[Cut]) -> bool:
+def _is_layered(scope: Graph, cuts: Sequence[Cut]) -> bool:
     """True where the steps are those of a recurrent layer: what each goes through may have no state
     of its own.
     """
@@ -116,7 +115,7 @@ def _is_layered(scope: Scope, cuts: Sequence[Cut]) -> bool:
     return False
 
 
-def _place(sketch: Sketch, region: Region, found: Found) -> None:
+def _place(sketch: Graph, region: Region, found: Found) -> None:
     """Put the node in, and what makes the tensors of the file of its results."""
     old = {o: node for node in region.nodes for o in node.output if o}
     first = old[found.ends[0].name]
@@ -176,7 +175,7 @@ def _shape(result: RepeatedResult, steps: int) -> list[int]:
     return shape if result.axis is None else [*shape[: result.axis], steps, *shape[result.axis :]]
 
 
-def _declare(sketch: Sketch, name: str, result: RepeatedResult, steps: int) -> None:
+def _declare(sketch: Graph, name: str, result: RepeatedResult, steps: int) -> None:
     shape = _shape(result, steps)
     sketch.shapes.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import LABELLED
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.functions import ACTIVATIONS, MORE, Activation, Function
 from lstm_edge.ir.expr import Expr, sigmoid, tanh
@@ -74,9 +75,11 @@ def _clip(node: OnnxNode) -> float:
 
 
 def _functions(walk: Walk, node: OnnxNode, defaults: list[str]) -> list[Function]:
-    """Functions of all directions in order; alpha and beta go to those that take them."""
+    """Functions of all directions in order; alpha and beta go to those that take them. Layers of
+    Keras have more functions than the specification.
+    """
     names = node.attributes.get("activations") or defaults
-    forms_of = ACTIVATIONS | MORE
+    forms_of = ACTIVATIONS | MORE if node.label.startswith(LABELLED) else ACTIVATIONS
     known = {name.lower(): name for name in forms_of}
     unknown = [name for name in names if name.lower() not in known]
     if unknown or len(names) != len(defaults):

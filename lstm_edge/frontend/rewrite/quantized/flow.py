@@ -15,8 +15,9 @@ from onnx import AttributeProto, NodeProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, label_of
-from lstm_edge.frontend.graph.sketch import Sketch, needed
+from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.rewrite.quantized.grids import Array, Grid, dequantize, make_grid
 from lstm_edge.frontend.rewrite.quantized.values import Factor, Live, Product, Stored, alike
 
@@ -50,7 +51,7 @@ class Flow:
     left_out: a range at which the file saturates and the new graph does not, and the tensor's name.
     """
 
-    sketch: Sketch
+    sketch: Graph
     varying: set[str]
     data: frozenset[str]
     raw: set[str]
@@ -66,7 +67,7 @@ class Flow:
     rounded: bool = False
 
     @classmethod
-    def of(cls, sketch: Sketch) -> Flow:
+    def of(cls, sketch: Graph) -> Flow:
         """The start of a reading."""
         inputs = {i.name for i in sketch.inputs}
         data = set(inputs)

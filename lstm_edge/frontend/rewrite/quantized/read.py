@@ -12,8 +12,8 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, label_of
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.quantized.flow import MOVES, Flow, input_of, number_of
 from lstm_edge.frontend.rewrite.quantized.grids import Array, Grid, dequantize, make_grid, quantize
 from lstm_edge.frontend.rewrite.quantized.linear import LINEAR
@@ -25,7 +25,7 @@ Reader = Callable[[Flow, NodeProto], bool]
 """Reads a node; tells whether the node has gone. One that stays may be left unread, and drops."""
 
 
-def read_quantized(sketch: Sketch) -> None:
+def read_quantized(sketch: Graph) -> None:
     """Replace integers and operators on them by floats.
 
     Raises ModelError by the node's name for scales, zero points and shapes that cannot be.

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import GraphProto, NodeProto, numpy_helper
 
+from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.graph.node import captured
-from lstm_edge.frontend.graph.scope import Array, Scope
 from lstm_edge.frontend.graph.shapes import shapes_of
 from lstm_edge.frontend.graph.tensor import tensor_value
 
@@ -32,14 +32,14 @@ class Body:
     (name outside, output of the Loop).
     """
 
-    scope: Scope
+    scope: Graph
     counts: Mapping[str, Array]
     states: tuple[Slot, ...]
     scans: tuple[tuple[str, str], ...]
     same: tuple[tuple[str, str], ...]
 
 
-def body_of(outer: Scope, loop: NodeProto) -> Body | None:
+def body_of(outer: Graph, loop: NodeProto) -> Body | None:
     """The body of a Loop; None where it is not one that can be understood here."""
     graph = next((a.g for a in loop.attribute if a.name == "body"), None)
     if graph is None or any(captured(node) for node in graph.node):
@@ -47,7 +47,7 @@ def body_of(outer: Scope, loop: NodeProto) -> Body | None:
     if len(graph.input) != len(loop.input) or len(graph.output) != len(loop.output) + 1:
         return None
     slots = _slots(loop, graph)
-    plain = Scope(tuple(graph.node), _stored(graph), {}, {}, frozenset(), outer=outer)
+    plain = Graph(graph.node, [], [], _stored(graph), outer=outer, inferred=({}, {}))
     same = {s.before: s.initial for s in slots if plain.strip(s.after) == s.before}
     nodes = tuple(_renamed(node, same) for node in graph.node)
     names = tuple(i.name for i in graph.input if i.name not in same)
@@ -83,7 +83,7 @@ def _renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
     return copy
 
 
-def _start(outer: Scope, scope: Scope, slot: Slot) -> Array | None:
+def _start(outer: Graph, scope: Graph, slot: Slot) -> Array | None:
     """The first value of a number to which the body adds 1."""
     start = outer.constant(slot.initial)
     node = scope.maker(scope.strip(slot.after), "Add")
@@ -97,8 +97,8 @@ def _start(outer: Scope, scope: Scope, slot: Slot) -> Array | None:
 
 
 def _scope(
-    outer: Scope, graph: GraphProto, nodes: tuple[NodeProto, ...], inputs: tuple[str, ...]
-) -> Scope:
+    outer: Graph, graph: GraphProto, nodes: tuple[NodeProto, ...], inputs: tuple[str, ...]
+) -> Graph:
     """A scope with the shapes that follow from those outside."""
     made = {name for node in nodes for name in node.output}
     read = dict.fromkeys(name for node in nodes for name in node.input if name)
@@ -120,7 +120,6 @@ def _scope(
         elif shape is not None:
             kind = outer.kinds.get(name, onnx.TensorProto.FLOAT)
             alone.input.append(onnx.helper.make_tensor_value_info(name, kind, list(shape)))
-    shapes, kinds = shapes_of(alone)
-    outputs = frozenset(o.name for o in graph.output)
-    final = graph.output[0].name
-    return Scope(nodes, stored, shapes, kinds, outputs, inputs, outer, final)
+    final, inferred = graph.output[0].name, shapes_of(alone)
+    outputs = list(graph.output)
+    return Graph(nodes, kept, outputs, stored, outer=outer, final=final, inferred=inferred)

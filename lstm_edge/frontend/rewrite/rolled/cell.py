@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 
 from onnx import NodeProto
 
-from lstm_edge.frontend.graph.scope import Scope
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS, function_of, gate_of
 from lstm_edge.frontend.rewrite.rolled.match_gru import gru_steps, gru_steps_from_zeros
 from lstm_edge.frontend.rewrite.rolled.match_lstm import lstm_steps
 from lstm_edge.frontend.rewrite.rolled.step import Step
 
 
-def steps_of(scope: Scope) -> list[Step]:
+def steps_of(scope: Graph) -> list[Step]:
     """All nodes that may be the end of a step, in order; of a GRU's every gate is an RNN, too."""
     found: list[Step] = []
     for node in scope.nodes:
@@ -26,7 +26,7 @@ def steps_of(scope: Scope) -> list[Step]:
     return found
 
 
-def _simple(scope: Scope, node: NodeProto) -> Iterator[Step]:
+def _simple(scope: Graph, node: NodeProto) -> Iterator[Step]:
     """h' = f(W x + R h + b)."""
     gate = gate_of(scope, node.output[0])
     if gate is not None and gate.form.leaves:
@@ -34,14 +34,14 @@ def _simple(scope: Scope, node: NodeProto) -> Iterator[Step]:
         yield Step("RNN", {"h": gate.form}, (gate.function,), node.output[0], leaves=leaves)
 
 
-def _product(scope: Scope, node: NodeProto) -> Iterator[Step]:
+def _product(scope: Graph, node: NodeProto) -> Iterator[Step]:
     if function_of(scope, node.output[0]) is not None:
         yield from _simple(scope, node)
     yield from lstm_steps(scope, node)
     yield from gru_steps_from_zeros(scope, node)
 
 
-_MATCHERS: dict[str, Callable[[Scope, NodeProto], Iterator[Step]]] = {
+_MATCHERS: dict[str, Callable[[Graph, NodeProto], Iterator[Step]]] = {
     **dict.fromkeys((*PARAMETERS, "Clip"), _simple),
     "Add": gru_steps,
     "Mul": _product,

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from lstm_edge.frontend.graph.scope import Scope
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.rolled.cell import steps_of
 from lstm_edge.frontend.rewrite.rolled.layer import State
 from lstm_edge.frontend.rewrite.rolled.parameters import (
@@ -40,7 +40,7 @@ class Chain:
         return inputs_of(self.steps[k], self.steps[k - 1].h_next if k else first)
 
 
-def chains_of(scope: Scope) -> list[Chain]:
+def chains_of(scope: Graph) -> list[Chain]:
     """All chains of steps with the same weights, each the longest that there is."""
     steps = steps_of(scope)
     ends: dict[tuple[str, str], list[Step]] = {}
@@ -72,7 +72,7 @@ def _alone(steps: list[Step]) -> list[Step]:
     ]
 
 
-def _unique(scope: Scope, single: list[Chain]) -> list[Chain]:
+def _unique(scope: Graph, single: list[Chain]) -> list[Chain]:
     """Steps without others of the same weights, which would be a loop that is no known cell."""
     signatures = [signature(scope, chain.model, chain.h) for chain in single]
     count = Counter(signatures)
@@ -92,7 +92,7 @@ def _before(step: Step, ends: dict[tuple[str, str], list[Step]]) -> list[str]:
 
 
 def _chain(
-    scope: Scope, ends: dict[tuple[str, str], list[Step]], followers: dict[str, Step], start: str
+    scope: Graph, ends: dict[tuple[str, str], list[Step]], followers: dict[str, Step], start: str
 ) -> list[Chain]:
     model = followers[start]
     steps = []
@@ -110,12 +110,12 @@ def _chain(
     return []
 
 
-def _single(scope: Scope, step: Step) -> list[Chain]:
+def _single(scope: Graph, step: Step) -> list[Chain]:
     """One step with its state as a tensor. A lone RNN step is one only between graph inputs and
     outputs: it looks like any dense layer over two vectors.
     """
     graph_inputs = [leaf for leaf in step.leaves if leaf not in scope.makers]
-    if step.op == "RNN" and (len(graph_inputs) < 2 or step.h_next not in scope.outputs):
+    if step.op == "RNN" and (len(graph_inputs) < 2 or not scope.is_output(step.h_next)):
         return []
     candidates = [step.h] if step.h is not None else _states(scope, step)
     for h in candidates:
@@ -124,11 +124,11 @@ def _single(scope: Scope, step: Step) -> list[Chain]:
     return []
 
 
-def _states(scope: Scope, step: Step) -> list[str]:
+def _states(scope: Graph, step: Step) -> list[str]:
     """Leaves that may be the state, the likeliest first: constants, then inputs of the graph: one
     that is named like a state, one beside the cell state, late ones first.
     """
-    order = {name: k for k, name in enumerate(scope.inputs)}
+    order = {i.name: k for k, i in enumerate(scope.inputs)}
     cell_state = order.get(step.c or "", -9)
 
     def likely(leaf: str) -> tuple[bool, bool, bool, int]:

@@ -7,7 +7,7 @@ from itertools import product
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
-from lstm_edge.frontend.graph.scope import Scope
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.shapes import Shape
 from lstm_edge.frontend.rewrite.rolled.trips import STAND_INS, numbers
 
@@ -15,7 +15,7 @@ FIRST = -(2**31) + 1
 """Ends of a Slice from here down are before the first element of any axis."""
 
 
-def flip_axis(scope: Scope, name: str) -> int | None:
+def flip_axis(scope: Graph, name: str) -> int | None:
     """The axis along which a tensor is the whole of its maker's input, last to first."""
     key = ("flip", name)
     if key not in scope.memo:
@@ -29,7 +29,7 @@ def flip_axis(scope: Scope, name: str) -> int | None:
     return axis
 
 
-def _slice(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
+def _slice(scope: Graph, node: NodeProto, shape: Shape) -> int | None:
     bounds = slice_bounds(scope, node)
     if bounds is None or len(bounds) != 1 or bounds[0][3] != -1:
         return None
@@ -42,7 +42,7 @@ def _slice(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
     return axis if whole else None
 
 
-def _gather(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
+def _gather(scope: Graph, node: NodeProto, shape: Shape) -> int | None:
     axis = axis_of(node, shape)
     size, indices = shape[axis] if axis is not None else None, scope.integers(node.input[1])
     if not isinstance(size, int) or indices is None or size < 2:
@@ -50,7 +50,7 @@ def _gather(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
     return axis if [i % size for i in indices] == list(range(size))[::-1] else None
 
 
-def _reverse_sequence(scope: Scope, node: NodeProto, shape: Shape) -> int | None:
+def _reverse_sequence(scope: Graph, node: NodeProto, shape: Shape) -> int | None:
     """Only with the length of every row that of the whole axis."""
     axis = axis_of(node, shape, name="time_axis")
     size = shape[axis] if axis is not None else None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
-from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.rewrite.rolled.linear import Form, linear_form
 
 PARAMETERS = {
@@ -46,13 +46,13 @@ LINEAR = Function("Affine", (1.0, 0.0))
 """The function that Keras calls linear."""
 
 
-def gate_of(scope: Scope, name: str) -> Gate | None:
+def gate_of(scope: Graph, name: str) -> Gate | None:
     """A tensor as a function of a sum."""
     found = function_of(scope, name)
     return None if found is None else Gate(found[0], linear_form(scope, found[1]))
 
 
-def linear_gate(scope: Scope, name: str) -> Gate | None:
+def linear_gate(scope: Graph, name: str) -> Gate | None:
     """A tensor as a function of a sum, or as a sum of weighted vectors without a function."""
     found = gate_of(scope, name)
     form = linear_form(scope, name) if found is None else None
@@ -61,7 +61,7 @@ def linear_gate(scope: Scope, name: str) -> Gate | None:
     return Gate(LINEAR, form)
 
 
-def function_of(scope: Scope, name: str) -> tuple[Function, str] | None:
+def function_of(scope: Graph, name: str) -> tuple[Function, str] | None:
     """A tensor as a function and its argument."""
     key = ("function", name)
     if key not in scope.memo:
@@ -70,7 +70,7 @@ def function_of(scope: Scope, name: str) -> tuple[Function, str] | None:
     return found
 
 
-def _function(scope: Scope, name: str) -> tuple[Function, str] | None:
+def _function(scope: Graph, name: str) -> tuple[Function, str] | None:
     node = scope.maker(name, *PARAMETERS)
     if node is not None:
         given = attributes_of(node)
@@ -79,7 +79,7 @@ def _function(scope: Scope, name: str) -> tuple[Function, str] | None:
     return _clipped(scope, name)
 
 
-def _clipped(scope: Scope, name: str) -> tuple[Function, str] | None:
+def _clipped(scope: Graph, name: str) -> tuple[Function, str] | None:
     """min(max(x * a + b, 0), 1), where the factor may stand outside: (x + 3) clipped to 6, / 6."""
     outside, offset, name = _line(scope, name)
     node = scope.maker(name, "Clip")
@@ -92,14 +92,14 @@ def _clipped(scope: Scope, name: str) -> tuple[Function, str] | None:
     return Function("HardSigmoid", (slope * outside, offset * outside)), argument
 
 
-def _bounds(scope: Scope, node: NodeProto) -> tuple[float, float] | None:
+def _bounds(scope: Graph, node: NodeProto) -> tuple[float, float] | None:
     found = [scope.scalar(i) for i in node.input[1:3]]
     if len(found) < 2 or found[0] is None or found[1] is None:
         return None
     return found[0], found[1]
 
 
-def _line(scope: Scope, name: str) -> tuple[float, float, str]:
+def _line(scope: Graph, name: str) -> tuple[float, float, str]:
     """A tensor as slope * x + offset of another, by numbers (not vectors) alone."""
     slope, offset = 1.0, 0.0
     for _ in range(4):

@@ -8,9 +8,9 @@ from typing import Any
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.bounds import axis_of
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS
 from lstm_edge.frontend.rewrite.rolled.steps import Reader, Sequence
 
@@ -27,7 +27,7 @@ ALONG_FEATURES = ("Softmax", "LogSoftmax", "LayerNormalization", "Concat")
 class Hoist:
     """Finds, or computes with one operation, the sequence of which tensors are the steps."""
 
-    scope: Scope
+    scope: Graph
     patch: Patch
     read: Reader
 

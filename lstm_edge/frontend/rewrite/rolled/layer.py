@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
+from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Array, Scope
 from lstm_edge.frontend.rewrite.rolled.parameters import Weights
 from lstm_edge.frontend.rewrite.rolled.step import Step
 from lstm_edge.frontend.rewrite.rolled.steps import Sequence
@@ -33,7 +33,7 @@ class Layer:
 
 
 def add_layer(
-    scope: Scope,
+    scope: Graph,
     patch: Patch,
     step: Step,
     x: Sequence,
@@ -89,7 +89,7 @@ def _attributes(step: Step, hidden: int, backward: bool) -> dict[str, Any]:
     return found
 
 
-def _initial(scope: Scope, patch: Patch, state: State, x: Sequence, hidden: int) -> str | None:
+def _initial(scope: Graph, patch: Patch, state: State, x: Sequence, hidden: int) -> str | None:
     """A state as [1, B, H], "" for zeros; None where it does not fit."""
     if isinstance(state, str) and scope.is_constant(state):
         array = scope.constant(state)
@@ -115,9 +115,9 @@ def _initial(scope: Scope, patch: Patch, state: State, x: Sequence, hidden: int)
     return _repeated(patch, lifted, x, hidden) if rows_of == 1 else None
 
 
-def _is_zero(scope: Scope, state: str) -> bool:
+def _is_zero(scope: Graph, state: str) -> bool:
     """True for zeros of a shape that is computed from that of an input."""
-    opened = {d for name in scope.inputs for d in scope.shape(name) or () if isinstance(d, str)}
+    opened = {d for i in scope.inputs for d in scope.shape(i.name) or () if isinstance(d, str)}
     for size in STAND_INS:
         found = numbers(scope, state, dict.fromkeys(opened, size))
         if found is None or found.any():
@@ -136,7 +136,7 @@ def _repeated(patch: Patch, name: str, x: Sequence, hidden: int) -> str:
     return patch.add("Expand", [name, sizes])
 
 
-def _absorbed(scope: Scope, patch: Patch, weights: Weights, name: str) -> tuple[Weights, str]:
+def _absorbed(scope: Graph, patch: Patch, weights: Weights, name: str) -> tuple[Weights, str]:
     """Where the layer takes its gates from x @ W + b of all steps at once: x, and W and b in it."""
     moved = next((n for n in patch.nodes if name in n.output and n.op_type == "Transpose"), None)
     found = _product(scope, moved.input[0] if moved is not None else name)
@@ -150,7 +150,7 @@ def _absorbed(scope: Scope, patch: Patch, weights: Weights, name: str) -> tuple[
     return replace(weights, input=matrix[:, order].T, input_bias=bias), source
 
 
-def _product(scope: Scope, name: str) -> tuple[str, Array, Array] | None:
+def _product(scope: Graph, name: str) -> tuple[str, Array, Array] | None:
     """x, W and b where a tensor is x @ W + b, with b a vector (or 0)."""
     added = np.zeros(1)
     node = scope.maker(name, "Add")

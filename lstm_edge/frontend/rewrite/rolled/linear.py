@@ -12,8 +12,8 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
+from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.graph.node import attributes_of
-from lstm_edge.frontend.graph.scope import Array, Scope
 
 DEEPEST = 12
 """Sums within sums that are followed; a gate has a handful."""
@@ -57,7 +57,7 @@ class Form:
         return frozenset(term.leaf for term in self.terms)
 
 
-def linear_form(scope: Scope, name: str, depth: int = 0) -> Form:
+def linear_form(scope: Graph, name: str, depth: int = 0) -> Form:
     """A tensor as a sum; one term, itself, where nothing else is known."""
     key = ("form", name)
     if key not in scope.memo:
@@ -66,7 +66,7 @@ def linear_form(scope: Scope, name: str, depth: int = 0) -> Form:
     return found
 
 
-def _form(scope: Scope, name: str, depth: int) -> Form:
+def _form(scope: Graph, name: str, depth: int) -> Form:
     if scope.is_constant(name) and _vector(scope, name) is not None:
         return Form((), (Piece(name),))
     node = scope.maker(name, "MatMul", "Gemm", "Add", "Sub", "Sum", "Split", "Slice")
@@ -76,11 +76,11 @@ def _form(scope: Scope, name: str, depth: int) -> Form:
     return form if form is not None else Form((Term(name),))
 
 
-def _matmul(scope: Scope, node: NodeProto, _: str, __: int) -> Form | None:
+def _matmul(scope: Graph, node: NodeProto, _: str, __: int) -> Form | None:
     return _product(scope, node.input[0], node.input[1], False, 1.0)
 
 
-def _gemm(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
+def _gemm(scope: Graph, node: NodeProto, _: str, depth: int) -> Form | None:
     given = attributes_of(node)
     if given.get("transA", 0):
         return None
@@ -93,7 +93,7 @@ def _gemm(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
     return _sum(product, scaled(bias, given.get("beta", 1.0)))
 
 
-def _product(scope: Scope, left: str, right: str, transposed: bool, scale: float) -> Form | None:
+def _product(scope: Graph, left: str, right: str, transposed: bool, scale: float) -> Form | None:
     """left @ right, where `right` is constant; parts that `left` joins have their rows of it."""
     weights = scope.constant(right)
     if weights is None or weights.ndim != 2 or weights.dtype.kind != "f":
@@ -116,19 +116,19 @@ def _product(scope: Scope, left: str, right: str, transposed: bool, scale: float
     return Form(tuple(terms))
 
 
-def _add(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
+def _add(scope: Graph, node: NodeProto, _: str, depth: int) -> Form | None:
     total = Form(())
     for name in node.input:
         total = _sum(total, linear_form(scope, name, depth))
     return total
 
 
-def _sub(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
+def _sub(scope: Graph, node: NodeProto, _: str, depth: int) -> Form | None:
     left, right = (linear_form(scope, name, depth) for name in node.input)
     return _sum(left, scaled(right, -1.0))
 
 
-def _split(scope: Scope, node: NodeProto, name: str, depth: int) -> Form | None:
+def _split(scope: Graph, node: NodeProto, name: str, depth: int) -> Form | None:
     shape = scope.shape(node.input[0])
     if shape is None or axis_of(node, shape) != len(shape) - 1:
         return None
@@ -142,7 +142,7 @@ def _split(scope: Scope, node: NodeProto, name: str, depth: int) -> Form | None:
     return selected(scope, linear_form(scope, node.input[0], depth), begin, begin + width)
 
 
-def _slice(scope: Scope, node: NodeProto, _: str, depth: int) -> Form | None:
+def _slice(scope: Graph, node: NodeProto, _: str, depth: int) -> Form | None:
     shape = scope.shape(node.input[0])
     width = scope.width(node.input[0])
     bounds = slice_bounds(scope, node)
@@ -175,7 +175,7 @@ _RULES = {
 }
 
 
-def selected(scope: Scope, form: Form, begin: int, end: int) -> Form:
+def selected(scope: Graph, form: Form, begin: int, end: int) -> Form:
     """Columns [begin, end) of a form; what is one number for all columns stays."""
     terms = tuple(replace(t, columns=_within(t.columns, begin, end)) for t in form.terms)
     pieces = tuple(
@@ -206,7 +206,7 @@ def scaled(form: Form, scale: float) -> Form:
     )
 
 
-def _vector(scope: Scope, name: str) -> Array | None:
+def _vector(scope: Graph, name: str) -> Array | None:
     """A constant whose rows are all the same, as one row."""
     array = scope.constant(name)
     if array is None or array.dtype.kind != "f" or array.size == 0:
@@ -215,7 +215,7 @@ def _vector(scope: Scope, name: str) -> Array | None:
     return rows[0] if (rows == rows[:1]).all() else None
 
 
-def matrix(scope: Scope, term: Term, width: int) -> Array:
+def matrix(scope: Graph, term: Term, width: int) -> Array:
     """M of a term, [n, m] in float64; `width` is that of the leaf."""
     if term.weight is None:
         array = np.eye(width)
@@ -228,7 +228,7 @@ def matrix(scope: Scope, term: Term, width: int) -> Array:
     return picked
 
 
-def vector(scope: Scope, pieces: tuple[Piece, ...], width: int) -> Array | None:
+def vector(scope: Graph, pieces: tuple[Piece, ...], width: int) -> Array | None:
     """The sum of constant pieces, [width] in float64; None where one has another width."""
     total = np.zeros(width)
     for piece in pieces:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from onnx import NodeProto, TensorProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.rolled.body import Body, Slot, body_of
 from lstm_edge.frontend.rewrite.rolled.cell import steps_of
 from lstm_edge.frontend.rewrite.rolled.hoist import Hoist
@@ -19,7 +18,7 @@ from lstm_edge.frontend.rewrite.rolled.steps import Sequence, time_major
 from lstm_edge.frontend.rewrite.rolled.trips import runs_all
 
 
-def recognise_loops(scope: Scope, sketch: Sketch) -> bool:
+def recognise_loops(scope: Graph, sketch: Graph) -> bool:
     """Replace Loops by the layers that they stand for; tells whether any was.
 
     `scope` is the sketch as it is.
@@ -37,7 +36,7 @@ def recognise_loops(scope: Scope, sketch: Sketch) -> bool:
     return found
 
 
-def _refuse_mask(scope: Scope, loop: NodeProto, body: Body) -> None:
+def _refuse_mask(scope: Graph, loop: NodeProto, body: Body) -> None:
     """Say so where the body reads True or False of each step: which steps count is in the data."""
     for node in body.scope.nodes:
         if node.op_type == "Gather" and scope.kinds.get(node.input[0]) == TensorProto.BOOL:
@@ -52,7 +51,7 @@ def _refuse_mask(scope: Scope, loop: NodeProto, body: Body) -> None:
 class _Layers:
     """A Loop while its layers are found: sequences of tensors of the body, as they become known."""
 
-    def __init__(self, outer: Scope, sketch: Sketch, loop: NodeProto, body: Body) -> None:
+    def __init__(self, outer: Graph, sketch: Graph, loop: NodeProto, body: Body) -> None:
         self.outer, self.loop, self.body = outer, loop, body
         self.patch = Patch(sketch, loop.name or loop.output[0])
         self.sequences: dict[str, Sequence] = {}
@@ -84,7 +83,7 @@ class _Layers:
         source, index = node.input[0], scope.strip(node.input[1])
         start = self.body.counts.get(index)
         shape = self.outer.shape(source)
-        inside = source in scope.makers or source in scope.inputs
+        inside = source in scope.makers or scope.is_input(source)
         if start is None or start != 0 or inside or not shape or len(shape) != 3:
             return None
         self.lengths.add(shape[0])
@@ -144,7 +143,7 @@ class _Layers:
         return not any(self._is_read(result) for result in counted)
 
     def _is_read(self, name: str) -> bool:
-        return bool(name) and (name in self.outer.outputs or name in self.outer.readers)
+        return self.outer.is_read(name)
 
     def _final(self, slot: Slot) -> bool:
         after = self.body.scope.strip(slot.after)

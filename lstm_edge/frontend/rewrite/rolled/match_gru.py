@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from onnx import NodeProto
 
-from lstm_edge.frontend.graph.scope import Scope
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.rolled.gate import LINEAR, Function, Gate, function_of, gate_of
 from lstm_edge.frontend.rewrite.rolled.linear import Form, Term, linear_form, scaled
 from lstm_edge.frontend.rewrite.rolled.step import Step, both_ways
 
 
-def gru_steps(scope: Scope, node: NodeProto) -> Iterator[Step]:
+def gru_steps(scope: Graph, node: NodeProto) -> Iterator[Step]:
     """h' = (h - n) * z + n, or h' = z * h + (1 - z) * n; h and n may have each other's place."""
     for left, right in both_ways(node):
         product = scope.maker(scope.strip(left), "Mul")
@@ -29,7 +29,7 @@ def gru_steps(scope: Scope, node: NodeProto) -> Iterator[Step]:
                     yield from _blend(scope, node, a, b, candidate)
 
 
-def _blend(scope: Scope, node: NodeProto, gate: str, one: str, other: str) -> Iterator[Step]:
+def _blend(scope: Graph, node: NodeProto, gate: str, one: str, other: str) -> Iterator[Step]:
     """gate * one + (1 - gate) * other: a GRU with z = gate and n = other, or with
     1 - z = gate and n = one, of which z is the sigmoid of the negative sum.
     """
@@ -42,7 +42,7 @@ def _blend(scope: Scope, node: NodeProto, gate: str, one: str, other: str) -> It
         yield from _gru_step(scope, node, negative, one, scope.strip(other))
 
 
-def gru_steps_from_zeros(scope: Scope, node: NodeProto) -> Iterator[Step]:
+def gru_steps_from_zeros(scope: Graph, node: NodeProto) -> Iterator[Step]:
     """h' = (1 - z) * n."""
     for rest, candidate in both_ways(node):
         difference = scope.maker(scope.strip(rest), "Sub")
@@ -52,7 +52,7 @@ def gru_steps_from_zeros(scope: Scope, node: NodeProto) -> Iterator[Step]:
                 yield from _gru_step(scope, node, z, candidate, None)
 
 
-def _one_minus(scope: Scope, name: str, gate: str) -> bool:
+def _one_minus(scope: Graph, name: str, gate: str) -> bool:
     node = scope.maker(scope.strip(name), "Sub")
     if node is None or not _same(scope, node.input[1], gate):
         return False
@@ -61,7 +61,7 @@ def _one_minus(scope: Scope, name: str, gate: str) -> bool:
 
 
 def _gru_step(
-    scope: Scope, node: NodeProto, z: Gate, candidate: str, h: str | None
+    scope: Graph, node: NodeProto, z: Gate, candidate: str, h: str | None
 ) -> Iterator[Step]:
     function, argument = function_of(scope, candidate) or (LINEAR, candidate)
     form = linear_form(scope, argument)
@@ -80,7 +80,7 @@ def _gru_step(
         )
 
 
-def _resets(scope: Scope, z: Gate, form: Form, h: str | None) -> Iterator[dict[str, Form]]:
+def _resets(scope: Graph, z: Gate, form: Form, h: str | None) -> Iterator[dict[str, Form]]:
     """The gates of a GRU where a term of the candidate is what a reset gate lets through."""
     for reset in form.terms:
         product = scope.maker(reset.leaf, "Mul")
@@ -96,5 +96,5 @@ def _resets(scope: Scope, z: Gate, form: Form, h: str | None) -> Iterator[dict[s
                 yield {"z": z.form, "r": r.form, "h": whole}
 
 
-def _same(scope: Scope, left: str, right: str) -> bool:
+def _same(scope: Graph, left: str, right: str) -> bool:
     return scope.strip(left) == scope.strip(right)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from onnx import NodeProto
 
-from lstm_edge.frontend.graph.scope import Scope
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.rolled.gate import (
     LINEAR,
     Function,
@@ -18,7 +18,7 @@ from lstm_edge.frontend.rewrite.rolled.gate import (
 from lstm_edge.frontend.rewrite.rolled.step import Step, both_ways
 
 
-def lstm_steps(scope: Scope, node: NodeProto) -> Iterator[Step]:
+def lstm_steps(scope: Graph, node: NodeProto) -> Iterator[Step]:
     """h' = o * h(c'), c' = f * c + i * g."""
     for outer, inner in both_ways(node):
         curve, o = function_of(scope, inner) or (LINEAR, inner), gate_of(scope, outer)
@@ -34,7 +34,7 @@ def lstm_steps(scope: Scope, node: NodeProto) -> Iterator[Step]:
 Parts = tuple[Gate | None, str | None, Gate, Gate]
 
 
-def _cell_state(scope: Scope, name: str) -> Iterator[Parts]:
+def _cell_state(scope: Graph, name: str) -> Iterator[Parts]:
     """f, c, i, g of the cell state; neither f nor c where it starts from zeros."""
     node = scope.maker(name, "Add", "Mul")
     if node is None:
@@ -53,7 +53,7 @@ def _cell_state(scope: Scope, name: str) -> Iterator[Parts]:
                 yield from ((f, scope.strip(state), i, g) for i, g in _products(scope, new))
 
 
-def _products(scope: Scope, node: NodeProto) -> Iterator[tuple[Gate, Gate]]:
+def _products(scope: Graph, node: NodeProto) -> Iterator[tuple[Gate, Gate]]:
     for left, right in both_ways(node):
         i, g = gate_of(scope, left), linear_gate(scope, right)
         if i is not None and g is not None:

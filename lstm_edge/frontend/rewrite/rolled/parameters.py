@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_edge.frontend.graph.scope import Array, Scope
+from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.rewrite.rolled.linear import Form, Term, matrix, vector
 from lstm_edge.frontend.rewrite.rolled.step import Step
 
@@ -37,7 +37,7 @@ def inputs_of(step: Step, h: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def signature(scope: Scope, step: Step, h: str | None) -> Signature:
+def signature(scope: Graph, step: Step, h: str | None) -> Signature:
     """Equal for steps that compute the same function of their inputs and of their state `h`."""
     inputs = {leaf: k for k, leaf in enumerate(inputs_of(step, h))}
     gates = tuple(
@@ -47,7 +47,7 @@ def signature(scope: Scope, step: Step, h: str | None) -> Signature:
 
 
 def _symbols(
-    scope: Scope, form: Form, inputs: dict[str, int], h: str | None
+    scope: Graph, form: Form, inputs: dict[str, int], h: str | None
 ) -> tuple[tuple[object, ...], ...]:
     """Terms of the inputs, terms of the state, and constants, without regard to their order."""
     ours = sorted(repr((inputs[t.leaf], *_key(scope, t))) for t in form.terms if t.leaf != h)
@@ -56,12 +56,12 @@ def _symbols(
     return tuple(ours), tuple(states), tuple(pieces)
 
 
-def _key(scope: Scope, term: Term) -> tuple[object, ...]:
+def _key(scope: Graph, term: Term) -> tuple[object, ...]:
     weight = scope.digest(term.weight) if term.weight is not None else None
     return weight, term.transposed, term.scale, term.rows, term.columns
 
 
-def weights_of(scope: Scope, step: Step, h: str | None) -> Weights | None:
+def weights_of(scope: Graph, step: Step, h: str | None) -> Weights | None:
     """The numbers of a step; None where the state or an input is not used as the cell does."""
     inputs = inputs_of(step, h)
     widths = [scope.width(leaf) for leaf in (*inputs, *([h] if h else ()))]
@@ -99,7 +99,7 @@ def _roles_hold(step: Step, h: str) -> bool:
     return step.forms["q"].leaves == {h} and h not in step.forms["h"].leaves
 
 
-def _total(scope: Scope, form: Form, leaf: str, width: int, hidden: int) -> Array | None:
+def _total(scope: Graph, form: Form, leaf: str, width: int, hidden: int) -> Array | None:
     """The sum of the matrices that weigh a leaf, [width, H]; None where the sizes do not fit."""
     total = np.zeros((width, hidden))
     for term in form.terms:
@@ -111,7 +111,7 @@ def _total(scope: Scope, form: Form, leaf: str, width: int, hidden: int) -> Arra
     return total
 
 
-def _is_float(scope: Scope, step: Step) -> bool:
+def _is_float(scope: Graph, step: Step) -> bool:
     names = [t.weight for form in step.forms.values() for t in form.terms]
     names += [p.constant for form in step.forms.values() for p in form.pieces]
     arrays = [scope.constant(name) for name in set(names) if name is not None]
@@ -119,7 +119,7 @@ def _is_float(scope: Scope, step: Step) -> bool:
 
 
 def first_state(
-    scope: Scope, first: Step, model: Step, h: str
+    scope: Graph, first: Step, model: Step, h: str
 ) -> tuple[str | None, Array | None] | None:
     """The state that a first step starts from: a leaf, or a vector where constants were folded.
 
@@ -133,7 +133,7 @@ def first_state(
     return None if folded is None else (None, folded)
 
 
-def _folded_state(scope: Scope, first: Step, model: Step, h: str) -> Array | None:
+def _folded_state(scope: Graph, first: Step, model: Step, h: str) -> Array | None:
     """The state of which the product with R was folded into the constants of a first step."""
     given = scope.constant(first.h) if first.h is not None else None
     if first.op != model.op or (first.h is not None and given is None):
@@ -153,7 +153,7 @@ def _folded_state(scope: Scope, first: Step, model: Step, h: str) -> Array | Non
     return _solved(scope, model, h, change, given, weights.hidden)
 
 
-def _change(scope: Scope, first: Step, model: Step, gates: list[str], hidden: int) -> Array | None:
+def _change(scope: Graph, first: Step, model: Step, gates: list[str], hidden: int) -> Array | None:
     """What the constants of a first step have more than those of the others, gate by gate."""
     pairs = [
         [vector(scope, step.forms[gate].pieces, hidden) for step in (first, model)]
@@ -164,7 +164,7 @@ def _change(scope: Scope, first: Step, model: Step, gates: list[str], hidden: in
 
 
 def _solved(
-    scope: Scope, model: Step, h: str, change: Array, given: Array | None, hidden: int
+    scope: Graph, model: Step, h: str, change: Array, given: Array | None, hidden: int
 ) -> Array | None:
     """The state whose products are `change`: `given`, or found and then tried."""
     blocks = [_total(scope, form, h, hidden, hidden) for form in model.forms.values()]
@@ -177,7 +177,7 @@ def _solved(
     return state if error <= 1e-5 * max(1.0, np.abs(change).max()) else None
 
 
-def _same_inputs(scope: Scope, first: Step, model: Step, h: str) -> bool:
+def _same_inputs(scope: Graph, first: Step, model: Step, h: str) -> bool:
     """What a first step computes from its inputs is what `model` does; it may lack gates."""
     inputs = {leaf: k for k, leaf in enumerate(inputs_of(first, first.h))}
     theirs = {leaf: k for k, leaf in enumerate(inputs_of(model, h))}

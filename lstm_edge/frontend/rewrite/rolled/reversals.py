@@ -11,10 +11,9 @@ from collections.abc import Callable
 from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.rolled.flips import flip_axis
 from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS
 
@@ -23,7 +22,7 @@ SELECTS = ("Gather", "Slice")
 REDUCES = ("ReduceMean", "ReduceMax", "ReduceSum", "ReduceMin")
 
 
-def remove_reversals(scope: Scope, sketch: Sketch) -> bool:
+def remove_reversals(scope: Graph, sketch: Graph) -> bool:
     """Take out what reversals cancel, select or feed a layer; tells whether any node changed.
 
     `scope` is the sketch as it is.
@@ -38,7 +37,7 @@ def remove_reversals(scope: Scope, sketch: Sketch) -> bool:
     return found
 
 
-def _unflipped(scope: Scope, patch: Patch, name: str, axis: int) -> str | None:
+def _unflipped(scope: Graph, patch: Patch, name: str, axis: int) -> str | None:
     """The tensor of which `name` is the reversal along an axis, if it can be had without one."""
     node = scope.makers.get(name)
     if node is None or node.domain not in ("", "ai.onnx"):
@@ -53,28 +52,28 @@ def _unflipped(scope: Scope, patch: Patch, name: str, axis: int) -> str | None:
     return patch.add(node.op_type, [below, *node.input[1:]], **attributes_of(node))
 
 
-def _same(_: Scope, __: NodeProto, axis: int) -> int:
+def _same(_: Graph, __: NodeProto, axis: int) -> int:
     return axis
 
 
-def _transposed(_: Scope, node: NodeProto, axis: int) -> int | None:
+def _transposed(_: Graph, node: NodeProto, axis: int) -> int | None:
     perm = attributes_of(node).get("perm")
     return int(perm[axis]) if perm and axis < len(perm) else None
 
 
-def _squeezed(scope: Scope, node: NodeProto, axis: int) -> int | None:
+def _squeezed(scope: Graph, node: NodeProto, axis: int) -> int | None:
     axes = scope.axes(node)
     if axes is None:
         return None
     return [k for k in range(axis + len(axes) + 1) if k not in axes][axis]
 
 
-def _unsqueezed(scope: Scope, node: NodeProto, axis: int) -> int | None:
+def _unsqueezed(scope: Graph, node: NodeProto, axis: int) -> int | None:
     axes = scope.axes(node)
     return None if axes is None or axis in axes else axis - sum(a < axis for a in axes)
 
 
-def _reshaped(scope: Scope, node: NodeProto, axis: int) -> int | None:
+def _reshaped(scope: Graph, node: NodeProto, axis: int) -> int | None:
     """A Reshape that adds or removes axes of 1 only."""
     before, after = scope.shape(node.input[0]), scope.shape(node.output[0])
     if before is None or after is None or after[axis] == 1 or None in before:
@@ -86,7 +85,7 @@ def _reshaped(scope: Scope, node: NodeProto, axis: int) -> int | None:
     return sizes[0][place][0]
 
 
-def _weighted(scope: Scope, node: NodeProto, axis: int) -> int | None:
+def _weighted(scope: Graph, node: NodeProto, axis: int) -> int | None:
     """x @ W and x + b change vectors, along the last axis, one by one."""
     shape, most = scope.shape(node.output[0]), 2 if node.op_type == "MatMul" else 1
     weights = scope.constant(node.input[1])
@@ -95,7 +94,7 @@ def _weighted(scope: Scope, node: NodeProto, axis: int) -> int | None:
     return axis
 
 
-_AXES: dict[str, Callable[[Scope, NodeProto, int], int | None]] = {
+_AXES: dict[str, Callable[[Graph, NodeProto, int], int | None]] = {
     **dict.fromkeys(PARAMETERS, _same),
     "Identity": _same,
     "Transpose": _transposed,
@@ -110,7 +109,7 @@ their output.
 """
 
 
-def _cancel(scope: Scope, patch: Patch, node: NodeProto) -> bool:
+def _cancel(scope: Graph, patch: Patch, node: NodeProto) -> bool:
     """A reversal of what is reversed is neither."""
     axis = flip_axis(scope, node.output[0])
     found = None if axis is None else _unflipped(scope, patch, node.input[0], axis)
@@ -119,12 +118,12 @@ def _cancel(scope: Scope, patch: Patch, node: NodeProto) -> bool:
     return found is not None
 
 
-def _layer(scope: Scope, patch: Patch, node: NodeProto) -> bool:
+def _layer(scope: Graph, patch: Patch, node: NodeProto) -> bool:
     """A layer over a reversed sequence, of which the result is then reversed, too."""
     given = attributes_of(node)
     direction = given.get("direction", "forward")
     y = node.output[0]
-    read = bool(y) and (y in scope.outputs or y in scope.readers)
+    read = scope.is_read(y)
     lengths = len(node.input) > 4 and node.input[4]
     if direction not in OTHER_WAY or given.get("layout", 0) or lengths:
         return False
@@ -147,7 +146,7 @@ def _layer(scope: Scope, patch: Patch, node: NodeProto) -> bool:
     return True
 
 
-def _select(scope: Scope, patch: Patch, node: NodeProto) -> bool:
+def _select(scope: Graph, patch: Patch, node: NodeProto) -> bool:
     """One step of a reversed sequence is the mirrored step of the sequence."""
     if _cancel(scope, patch, node):
         return True
@@ -163,7 +162,7 @@ def _select(scope: Scope, patch: Patch, node: NodeProto) -> bool:
     return True
 
 
-def _picked(scope: Scope, node: NodeProto) -> tuple[int, int, bool] | None:
+def _picked(scope: Graph, node: NodeProto) -> tuple[int, int, bool] | None:
     """The axis, the one index and whether the axis stays, of a Gather or a Slice."""
     shape = scope.shape(node.input[0])
     if shape is None:
@@ -181,7 +180,7 @@ def _picked(scope: Scope, node: NodeProto) -> tuple[int, int, bool] | None:
     return (axis, start, True) if one else None
 
 
-def _reduce(scope: Scope, patch: Patch, node: NodeProto) -> bool:
+def _reduce(scope: Graph, patch: Patch, node: NodeProto) -> bool:
     """A mean or a maximum over time is the same in either order."""
     axes = scope.axes(node)
     for axis in axes or ():
@@ -193,7 +192,7 @@ def _reduce(scope: Scope, patch: Patch, node: NodeProto) -> bool:
     return False
 
 
-def _shape(scope: Scope, patch: Patch, node: NodeProto) -> bool:
+def _shape(scope: Graph, patch: Patch, node: NodeProto) -> bool:
     """A reversal changes no shape."""
     for axis in range(len(scope.shape(node.input[0]) or ())):
         found = _unflipped(scope, patch, node.input[0], axis)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.bounds import axis_of
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.rolled.hoist import Hoist
 from lstm_edge.frontend.rewrite.rolled.steps import reader_of
 
 
-def join_steps(scope: Scope, sketch: Sketch) -> bool:
+def join_steps(scope: Graph, sketch: Graph) -> bool:
     """Replace Concats of all steps of a sequence, or of what is done with each, by operations on
     the whole sequence; tells whether any was. `scope` is the sketch as it is.
     """
@@ -27,7 +26,7 @@ def join_steps(scope: Scope, sketch: Sketch) -> bool:
     return found
 
 
-def _joined(scope: Scope, sketch: Sketch, node: NodeProto) -> Patch | None:
+def _joined(scope: Graph, sketch: Graph, node: NodeProto) -> Patch | None:
     shape = scope.shape(node.input[0])
     if shape is None or len(shape) not in (2, 3):
         return None
@@ -56,7 +55,7 @@ def _joined(scope: Scope, sketch: Sketch, node: NodeProto) -> Patch | None:
     return patch
 
 
-def _lifted(scope: Scope, name: str) -> str | None:
+def _lifted(scope: Graph, name: str) -> str | None:
     """The vectors [B, n] of a step [B, 1, n]."""
     node = scope.maker(name, "Unsqueeze")
     shape = scope.shape(name)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from onnx import NodeProto
 
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
+from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope
 from lstm_edge.frontend.graph.shapes import Shape
 from lstm_edge.frontend.rewrite.rolled.flips import flip_axis
 
@@ -40,7 +40,7 @@ Reader = Callable[[list[str]], Sequence | None]
 """Finds the sequence of which the tensors given are all steps in order, or None."""
 
 
-def read_of(scope: Scope, name: str) -> Read | None:
+def read_of(scope: Graph, name: str) -> Read | None:
     """What a tensor is a step of; reversals of a whole sequence are followed."""
     name = scope.strip(name)
     squeeze = scope.maker(name, "Squeeze")
@@ -53,13 +53,13 @@ def read_of(scope: Scope, name: str) -> Read | None:
     return _unflipped(scope, found) if found is not None and gone else None
 
 
-def _picked(scope: Scope, name: str) -> Read | None:
+def _picked(scope: Graph, name: str) -> Read | None:
     node = scope.maker(name, "Gather", "Slice", "Split")
     shape = scope.shape(node.input[0]) if node is not None else None
     return None if node is None or shape is None else _PICKS[node.op_type](scope, node, name, shape)
 
 
-def _gathered(scope: Scope, node: NodeProto, _: str, shape: Shape) -> Read | None:
+def _gathered(scope: Graph, node: NodeProto, _: str, shape: Shape) -> Read | None:
     axis, indices = axis_of(node, shape), scope.constant(node.input[1])
     size = shape[axis] if axis is not None else None
     if (
@@ -75,7 +75,7 @@ def _gathered(scope: Scope, node: NodeProto, _: str, shape: Shape) -> Read | Non
     return Read(node.input[0], axis, index, size, indices.ndim == 1)
 
 
-def _sliced(scope: Scope, node: NodeProto, _: str, shape: Shape) -> Read | None:
+def _sliced(scope: Graph, node: NodeProto, _: str, shape: Shape) -> Read | None:
     bounds = slice_bounds(scope, node)
     if bounds is None or len(bounds) != 1:
         return None
@@ -87,7 +87,7 @@ def _sliced(scope: Scope, node: NodeProto, _: str, shape: Shape) -> Read | None:
     return Read(node.input[0], axis, picked[0], size) if len(picked) == 1 else None
 
 
-def _split(scope: Scope, node: NodeProto, name: str, shape: Shape) -> Read | None:
+def _split(scope: Graph, node: NodeProto, name: str, shape: Shape) -> Read | None:
     axis = axis_of(node, shape)
     size = shape[axis] if axis is not None else None
     shapes = [scope.shape(output) for output in node.output]
@@ -103,14 +103,14 @@ def _split(scope: Scope, node: NodeProto, name: str, shape: Shape) -> Read | Non
 _PICKS = {"Gather": _gathered, "Slice": _sliced, "Split": _split}
 
 
-def _unflipped(scope: Scope, read: Read) -> Read:
+def _unflipped(scope: Graph, read: Read) -> Read:
     if flip_axis(scope, read.sequence) != read.axis:
         return read
     source = scope.makers[read.sequence].input[0]
     return replace(read, sequence=source, index=read.length - 1 - read.index)
 
 
-def reader_of(scope: Scope, patch: Patch) -> Reader:
+def reader_of(scope: Graph, patch: Patch) -> Reader:
     """Finds reads of all steps, first to last or last to first, of a sequence of known length."""
 
     def read(names: list[str]) -> Sequence | None:
@@ -130,7 +130,7 @@ def reader_of(scope: Scope, patch: Patch) -> Reader:
     return read
 
 
-def time_major(scope: Scope, patch: Patch, name: str, axis: int, backward: bool) -> Sequence | None:
+def time_major(scope: Graph, patch: Patch, name: str, axis: int, backward: bool) -> Sequence | None:
     """A sequence as [T, B, n]: from [T, B, n], [B, T, n] or [T, n]."""
     shape = scope.shape(name)
     if shape is None or len(shape) not in (2, 3) or axis not in (0, len(shape) - 2):

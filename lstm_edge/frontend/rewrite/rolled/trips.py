@@ -9,8 +9,8 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, fold
+from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
-from lstm_edge.frontend.graph.scope import Array, Scope
 
 STAND_INS = (1009, 1087)
 """Lengths to try where a file leaves the length open; what holds for both is taken to hold."""
@@ -25,7 +25,7 @@ DEEPEST = 60
 
 
 def runs_all(
-    outer: Scope, body: Scope, loop: NodeProto, ends: Mapping[str, Array], length: int | str
+    outer: Graph, body: Graph, loop: NodeProto, ends: Mapping[str, Array], length: int | str
 ) -> bool:
     """True where a Loop has as many steps as the axis `length` of its sequence.
 
@@ -41,8 +41,8 @@ def runs_all(
 
 
 def _runs(
-    outer: Scope,
-    body: Scope,
+    outer: Graph,
+    body: Graph,
     loop: NodeProto,
     ends: Mapping[str, Array],
     steps: int,
@@ -56,7 +56,7 @@ def _runs(
     if most is not None and int(most.reshape(-1)[0]) < steps:
         return False
     known = {name: first + np.arange(steps, dtype=first.dtype) for name, first in ends.items()}
-    if body.strip(body.final) == body.inputs[1]:  # handed on as it came
+    if body.strip(body.final) == body.inputs[1].name:  # handed on as it came
         return most is not None and int(most.reshape(-1)[0]) == steps
     again = _at_all_steps(body, body.final, known, sizes)
     if again is None:
@@ -67,14 +67,14 @@ def _runs(
 
 
 def _at_all_steps(
-    body: Scope, name: str, known: dict[str, Array], sizes: Mapping[str, int], depth: int = 0
+    body: Graph, name: str, known: dict[str, Array], sizes: Mapping[str, int], depth: int = 0
 ) -> Array | None:
     """A number of the body at all steps, [T] or one for all."""
     if name in known:
         return known[name]
     node = body.makers.get(name)
     if node is None:
-        return None if name in body.inputs else numbers(body, name, sizes)
+        return None if body.is_input(name) else numbers(body, name, sizes)
     if not is_standard(node) or node.op_type not in ELEMENTWISE or depth > DEEPEST:
         return numbers(body, name, sizes)
     inputs = [_at_all_steps(body, i, known, sizes, depth + 1) for i in node.input]
@@ -88,12 +88,12 @@ def _longest(known: Mapping[str, Array]) -> int:
     return max(array.size for array in known.values())
 
 
-def numbers(scope: Scope, name: str, sizes: Mapping[str, int], depth: int = 0) -> Array | None:
+def numbers(scope: Graph, name: str, sizes: Mapping[str, int], depth: int = 0) -> Array | None:
     """A tensor that depends on constants and shapes only, with `sizes` for open axes."""
     if scope.is_constant(name):
         return scope.constant(name)
     node = scope.makers.get(name)
-    if node is None and scope.outer is not None and name not in scope.inputs:
+    if node is None and scope.outer is not None and not scope.is_input(name):
         return numbers(scope.outer, name, sizes, depth)
     if node is None or not is_standard(node) or depth > DEEPEST:
         return None
@@ -111,7 +111,7 @@ def numbers(scope: Scope, name: str, sizes: Mapping[str, int], depth: int = 0) -
     return results[[o for o in node.output if o].index(name)]
 
 
-def _shape(scope: Scope, node: NodeProto, sizes: Mapping[str, int]) -> Array | None:
+def _shape(scope: Graph, node: NodeProto, sizes: Mapping[str, int]) -> Array | None:
     """The shape of a tensor; -1 for sizes that are not known, which no proof can use."""
     shape = scope.shape(node.input[0])
     if shape is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
+from lstm_edge.frontend.graph.graph import Graph, inner_nodes
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.graph.scope import Scope, inner_nodes
-from lstm_edge.frontend.graph.sketch import Sketch
 from lstm_edge.frontend.rewrite.rolled.chains import Chain, chains_of
 from lstm_edge.frontend.rewrite.rolled.hoist import Hoist
 from lstm_edge.frontend.rewrite.rolled.layer import Layer, add_layer
@@ -14,7 +13,7 @@ from lstm_edge.frontend.rewrite.rolled.parameters import weights_of
 from lstm_edge.frontend.rewrite.rolled.steps import Sequence, reader_of
 
 
-def recognise_chains(scope: Scope, sketch: Sketch) -> bool:
+def recognise_chains(scope: Graph, sketch: Graph) -> bool:
     """Replace unrolled loops over a cell by the nodes that they stand for; tells whether any was.
 
     `scope` is the sketch as it is.
@@ -25,7 +24,7 @@ def recognise_chains(scope: Scope, sketch: Sketch) -> bool:
     return bool(gone)
 
 
-def _replace(sketch: Sketch, scope: Scope, chain: Chain, gone: set[int]) -> None:
+def _replace(sketch: Graph, scope: Graph, chain: Chain, gone: set[int]) -> None:
     """Put a node in the place of a chain where that can be proven to be right."""
     weights = weights_of(scope, chain.model, chain.h)
     inner = _inner(scope, chain)
@@ -47,7 +46,7 @@ def _replace(sketch: Sketch, scope: Scope, chain: Chain, gone: set[int]) -> None
     gone.update(map(id, inner))
 
 
-def _inner(scope: Scope, chain: Chain) -> list[NodeProto] | None:
+def _inner(scope: Graph, chain: Chain) -> list[NodeProto] | None:
     """The nodes of a chain; None where others read what the layer's node does not give."""
     last = chain.steps[-1]
     given = {step.h_next for step in chain.steps} | {last.c_next or last.h_next}
@@ -61,27 +60,27 @@ def _inner(scope: Scope, chain: Chain) -> list[NodeProto] | None:
     own = {id(node) for node in nodes}
     for node in nodes:
         for name in node.output:
-            outside = any(id(r) not in own for r in scope.readers.get(name, []))
+            outside = any(id(r) not in own for r in scope.users(name))
             free = name in given or scope.is_constant(name)
-            if not free and (outside or name in scope.outputs):
+            if not free and (outside or scope.is_output(name)):
                 return None
     return nodes
 
 
-def _shapes(scope: Scope, nodes: list[NodeProto]) -> list[NodeProto]:
+def _shapes(scope: Graph, nodes: list[NodeProto]) -> list[NodeProto]:
     """Readers of what nodes compute that look at its shape only, which is known."""
-    readers = [r for n in nodes for name in n.output for r in scope.readers.get(name, [])]
+    readers = [r for n in nodes for name in n.output for r in scope.users(name)]
     found = {id(r): r for r in readers if r.op_type == "Shape" and scope.is_constant(r.output[0])}
     return list(found.values())
 
 
-def _is_moved(scope: Scope, node: NodeProto, names: set[str]) -> bool:
+def _is_moved(scope: Graph, node: NodeProto, names: set[str]) -> bool:
     """True where a node only takes axes of 1 from one of `names`, or adds them."""
     behind = scope.strip(node.output[0])
     return behind != node.output[0] and behind in names
 
 
-def _input(scope: Scope, patch: Patch, chain: Chain) -> Sequence | None:
+def _input(scope: Graph, patch: Patch, chain: Chain) -> Sequence | None:
     """The input of all steps; several inputs joined."""
     steps = [chain.inputs(k) for k in range(len(chain.steps))]
     read = reader_of(scope, patch)
@@ -99,7 +98,7 @@ def _input(scope: Scope, patch: Patch, chain: Chain) -> Sequence | None:
     return Sequence(joined, found[0].batch, found[0].backward)
 
 
-def _one_step(scope: Scope, patch: Patch, name: str) -> Sequence | None:
+def _one_step(scope: Graph, patch: Patch, name: str) -> Sequence | None:
     """A vector as a sequence of one step."""
     shape = scope.shape(name)
     if shape is None or len(shape) > 3 or (len(shape) == 3 and shape[0] != 1):
@@ -108,7 +107,7 @@ def _one_step(scope: Scope, patch: Patch, name: str) -> Sequence | None:
     return Sequence(lifted, shape[-2] if len(shape) > 1 else 1)
 
 
-def _fits(scope: Scope, chain: Chain, x: Sequence) -> bool:
+def _fits(scope: Graph, chain: Chain, x: Sequence) -> bool:
     """True where the states have the batch of the input, and a shape that can be had again."""
     for name in (chain.steps[0].h_next, chain.steps[-1].h_next):
         shape = scope.shape(name)
@@ -120,7 +119,7 @@ def _fits(scope: Scope, chain: Chain, x: Sequence) -> bool:
     return True
 
 
-def _publish(scope: Scope, patch: Patch, chain: Chain, layer: Layer, backward: bool) -> None:
+def _publish(scope: Graph, patch: Patch, chain: Chain, layer: Layer, backward: bool) -> None:
     """Make every state that others may read again, under its name."""
     count = len(chain.steps)
     for k, step in enumerate(chain.steps):

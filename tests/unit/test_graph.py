@@ -1,14 +1,13 @@
-"""A sketch answers for its nodes as they are, also after they changed."""
+"""A graph answers for its nodes as they are, also after they changed."""
 
 from __future__ import annotations
 
 from onnx import TensorProto, helper
 
-from lstm_edge.frontend.graph.sketch import Sketch
-from lstm_edge.frontend.onnx.file import OnnxFile
+from lstm_edge.frontend.graph.graph import Graph
 
 
-def sketch(count: int = 3) -> Sketch:
+def chain(count: int = 3) -> Graph:
     """y = -...-x, and one constant that nodes compute."""
     nodes = [helper.make_node("Neg", [f"t{k}"], [f"t{k + 1}"]) for k in range(count)]
     nodes.append(helper.make_node("Add", [f"t{count}", "two"], ["y"]))
@@ -16,11 +15,11 @@ def sketch(count: int = 3) -> Sketch:
     two = helper.make_node("Add", ["one", "one"], ["two"])
     ports = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2]) for n in ("t0", "y")]
     graph = helper.make_graph([one, two, *nodes], "g", ports[:1], ports[1:])
-    return Sketch.of(OnnxFile(graph, ""))
+    return Graph.of(graph)
 
 
 def test_makers_and_readers_follow_every_change() -> None:
-    s = sketch()
+    s = chain()
     first, second = s.producer("t1"), s.producer("t2")
     assert s.users("t1") == [second]
     other = helper.make_node("Relu", ["t0"], ["t1"])
@@ -38,7 +37,7 @@ def test_makers_and_readers_follow_every_change() -> None:
 
 
 def test_constants_are_folded_and_data_are_not() -> None:
-    s = sketch(3000)
+    s = chain(3000)
     assert s.constant("two") == 2.0
     assert s.constant("y") is None
     assert s.constant("t0") is None

@@ -1,0 +1,393 @@
+"""The graph of a network while it is read and rewritten: nodes, constants, shapes and edits.
+
+Rewrites edit a graph; what they look at while they do is a snapshot, which stays as it was. The
+body of a Loop or Scan is a graph of its own, inside another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.fold import fold, is_foldable
+from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
+from lstm_edge.frontend.graph.nodes import Nodes, needed
+from lstm_edge.frontend.graph.order import in_order
+from lstm_edge.frontend.graph.shapes import Shape, shapes_of
+from lstm_edge.frontend.graph.tensor import check_finite, tensor_value
+from lstm_edge.frontend.step.repetition import Repetition
+
+Array = npt.NDArray[Any]
+Inferred = tuple[Mapping[str, Shape], Mapping[str, int]]
+"""Shapes of tensors as far as onnx could infer them, and its numbers of their types."""
+
+ADDED = ("Squeeze", "Unsqueeze")
+SIZED = ("Slice", "Split", "Reshape", "Expand", "Squeeze", "Unsqueeze")
+
+
+@dataclass(eq=False)
+class Graph:
+    """Nodes in an order of computation, who makes and who reads each tensor, and constants.
+
+    constants: arrays by name, completed by what is folded. warnings: for the user, of what a
+    rewrite left out that the file says. pairs: input -> output that is its next value, as the user
+    says. repetitions: the steps of nodes `Repeat`. shapes: of tensors for which no inference knows
+    them. outer: the graph around a body; final: whether a body wants another step. inferred: shapes
+    and kinds of tensors. memo: what matchers found, of a snapshot.
+    """
+
+    begun: InitVar[Iterable[NodeProto]]
+    inputs: list[ValueInfoProto]
+    outputs: list[ValueInfoProto]
+    constants: dict[str, Array] = field(default_factory=dict)
+    sha256: str = ""
+    warnings: list[str] = field(default_factory=list)
+    pairs: dict[str, str] = field(default_factory=dict)
+    repetitions: list[Repetition] = field(default_factory=list)
+    shapes: list[ValueInfoProto] = field(default_factory=list)
+    outer: Graph | None = None
+    final: str = ""
+    inferred: Inferred | None = None
+    memo: dict[tuple[str, str], Any] = field(default_factory=dict, init=False)
+    count: int = field(default=0, init=False)
+    _decided: dict[str, bool] = field(default_factory=dict, init=False)
+    _digests: dict[str, str] = field(default_factory=dict, init=False)
+    _canonical: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self, begun: Iterable[NodeProto]) -> None:
+        self.nodes = list(begun)
+        if self.inferred is not None:
+            self._keep_shapes()
+
+    @classmethod
+    def of(cls, graph: GraphProto, sha256: str = "") -> Graph:
+        """The part of a file that its outputs depend on.
+
+        Raises ModelError for constants that are damaged or not finite.
+        """
+        nodes, read = needed(in_order(graph.node), [o.name for o in graph.output])
+        stored = {t.name for t in graph.initializer}
+        inputs = [i for i in graph.input if i.name not in stored]
+        constants = {t.name: tensor_value(t) for t in graph.initializer if t.name in read}
+        return cls(nodes, inputs, list(graph.output), constants, sha256)
+
+    # nodes and edits
+
+    @property
+    def nodes(self) -> list[NodeProto]:
+        """All nodes in order; to be set as a whole, or changed by `replace` and `remove`."""
+        return self._nodes.all()
+
+    @nodes.setter
+    def nodes(self, nodes: Iterable[NodeProto]) -> None:
+        self._nodes = Nodes(nodes)
+
+    @property
+    def makers(self) -> Mapping[str, NodeProto]:
+        """Tensor -> the node that makes it."""
+        return self._nodes.makers
+
+    def producer(self, name: str) -> NodeProto | None:
+        """The node that computes a tensor; None for inputs, constants and absent ones."""
+        return self.makers.get(name)
+
+    def maker(self, name: str, *ops: str) -> NodeProto | None:
+        """The node that makes a tensor, where it is one of the standard operators `ops`."""
+        node = self.makers.get(name)
+        return node if node is not None and is_standard(node) and node.op_type in ops else None
+
+    def users(self, name: str) -> list[NodeProto]:
+        """The nodes that read a tensor, in order; see `is_output` for the graph's own outputs."""
+        return self._nodes.readers(name)
+
+    def is_read(self, name: str) -> bool:
+        """True where a node reads the tensor, or it is an output."""
+        return bool(name) and (bool(self.users(name)) or self.is_output(name))
+
+    def changed(self) -> None:
+        """Say that a node was changed in place."""
+        self.nodes = self.nodes
+
+    def replace(self, old: Iterable[NodeProto], new: Iterable[NodeProto]) -> None:
+        """Put `new` where the last of `old` stood, or where the order allows; `old` goes."""
+        self._nodes.replace(old, new)
+
+    def remove(self, old: Iterable[NodeProto]) -> None:
+        """Take nodes out of which nobody reads anything any more."""
+        self._nodes.remove(old)
+
+    def is_output(self, name: str) -> bool:
+        """True where the tensor is an output of the graph."""
+        return any(o.name == name for o in self.outputs)
+
+    def is_input(self, name: str) -> bool:
+        """True where the tensor is an input of the graph, or of a step of a body."""
+        return any(i.name == name for i in self.inputs)
+
+    def fresh(self, base: str) -> str:
+        """A tensor name that nothing has yet."""
+        while True:
+            self.count += 1
+            name = f"{base}.rewritten.{self.count}"
+            if name not in self.constants and name not in self.makers:
+                return name
+
+    def add_constant(self, array: Array) -> str:
+        """A new constant; returns its name."""
+        name = self.fresh("constant")
+        self.constants[name] = array
+        return name
+
+    # constants
+
+    def varying(self) -> set[str]:
+        """Names of tensors that constants alone do not decide."""
+        found = {i.name for i in self.inputs}
+        for node in self.nodes:
+            if not is_foldable(node) or not found.isdisjoint(node.input):
+                found.update(o for o in node.output if o and o not in self.constants)
+        return found
+
+    def is_constant(self, name: str) -> bool:
+        """True where a tensor depends on constants only."""
+        waiting = [name]
+        while waiting:
+            last = waiting[-1]
+            node = self.makers.get(last)
+            if last in self.constants or last in self._decided:
+                waiting.pop()
+            elif node is None:
+                around = self._around(last)
+                self._decided[last] = around is not None and around.is_constant(last)
+            elif not is_foldable(node):
+                self._decided[last] = False
+            else:
+                read = [i for i in node.input if i and i not in self.constants]
+                missing = [i for i in read if i not in self._decided]
+                waiting += missing
+                if not missing:
+                    self._decided[last] = all(self._decided[i] for i in read)
+        return name in self.constants or self._decided[name]
+
+    def _around(self, name: str) -> Graph | None:
+        """The graph that a body takes a tensor from; None for what is its own."""
+        return None if name in self.makers or self.is_input(name) else self.outer
+
+    def constant(self, name: str) -> Array | None:
+        """The numbers of a tensor that depends on constants only; None for any other."""
+        waiting = [name] if name and self.is_constant(name) else []
+        while waiting:
+            last = waiting[-1]
+            node = self.makers.get(last)
+            if last in self.constants or not self._decided[last]:
+                waiting.pop()
+            elif node is None:
+                self._take_from_outside(last)
+            else:
+                missing = [i for i in node.input if i and i not in self.constants]
+                waiting += missing
+                if not all(self._decided[i] for i in missing):
+                    self._decided[last] = False
+                elif not missing:
+                    self._fold(node)
+        return self.constants.get(name)
+
+    def _take_from_outside(self, name: str) -> None:
+        around = self._around(name)
+        array = around.constant(name) if around is not None else None
+        if array is None:
+            self._decided[name] = False
+        else:
+            self.constants[name] = array
+
+    def _fold(self, node: NodeProto) -> None:
+        outputs = [name for name in node.output if name]
+        inputs = [self.constants[i] if i else None for i in node.input]
+        try:
+            results = fold(label_of(node), node, inputs)
+        except ModelError:  # whoever needs the numbers will say so
+            self._decided.update(dict.fromkeys(outputs, False))
+        else:
+            self.constants.update(zip(outputs, results, strict=True))
+
+    def digest(self, name: str) -> str:
+        """The same for constants of the same numbers and shape, whatever their names."""
+        if name not in self._digests:
+            array = self.constant(name)
+            if array is None:
+                return name
+            content = f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+            self._digests[name] = hashlib.sha256(content).hexdigest()
+        return self._digests[name]
+
+    def scalar(self, name: str) -> float | None:
+        """A constant of one element as a number."""
+        array = self.constant(name)
+        return float(array.reshape(-1)[0]) if array is not None and array.size == 1 else None
+
+    def integers(self, name: str) -> list[int] | None:
+        """A constant list of integers."""
+        array = self.constant(name)
+        if array is None or array.dtype.kind not in "iu" or array.ndim > 1:
+            return None
+        return [int(v) for v in array.reshape(-1)]
+
+    # shapes
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """ONNX's numbers of types of elements, as far as known."""
+        return self._inference()[1]
+
+    def _inference(self) -> Inferred:
+        if self.inferred is None:
+            self.inferred = shapes_of(self.proto())
+        return self.inferred
+
+    def shape(self, name: str) -> Shape | None:
+        """The shape of a tensor as far as known; None where not even the rank is."""
+        array = self.constants.get(name)
+        if array is not None:
+            return array.shape
+        shapes = self._inference()[0]
+        if name in shapes or self.outer is None:
+            return shapes.get(name)
+        return self.outer.shape(name)
+
+    def width(self, name: str) -> int | None:
+        """The size of the last axis."""
+        shape = self.shape(name)
+        return shape[-1] if shape and isinstance(shape[-1], int) else None
+
+    def axes(self, node: NodeProto) -> list[int] | None:
+        """Constant axes of a Squeeze, Unsqueeze or reduction, from 0; None where not given."""
+        given = self.integers(node.input[1]) if len(node.input) > 1 else None
+        if given and min(given) < 0:
+            shape = self.shape(node.input[0])
+            if shape is None:
+                return None
+            rank = len(shape) + (len(given) if node.op_type == "Unsqueeze" else 0)
+            given = [a % rank for a in given]
+        return given
+
+    def strip(self, name: str) -> str:
+        """The tensor behind nodes that add or remove leading axes of 1, or do nothing at all.
+
+        Equal constants have one name.
+        """
+        while True:
+            if self.is_constant(name):
+                return self._canonical.setdefault(self.digest(name), name)
+            node = self.makers.get(name)
+            if node is None or not is_standard(node) or name != node.output[0]:
+                return name
+            if not self._keeps_rows(node):
+                return name
+            name = node.input[0]
+
+    def _keeps_rows(self, node: NodeProto) -> bool:
+        if node.op_type in ("Identity", "Dropout"):
+            return node.op_type == "Identity" or len(node.input) < 3
+        axes = self.axes(node) if node.op_type in ADDED else None
+        if axes is not None:
+            return sorted(axes) == list(range(len(axes)))
+        if node.op_type not in ("Squeeze", "Reshape", "Flatten"):
+            return False
+        before, after = self.shape(node.input[0]), self.shape(node.output[0])
+        return before is not None and after is not None and _same_rows(before, after)
+
+    # as a whole
+
+    def snapshot(self) -> Graph:
+        """What outputs need of the graph as it is now, which stays so. A shape without open sizes
+        is a constant in it.
+        """
+        proto = self.proto()
+        nodes = needed(self.nodes, [o.name for o in self.outputs])[0]
+        taken = self._copy(nodes, shapes_of(proto))
+        computed = taken._computed_bounds()
+        if not computed:
+            return taken
+        left = [n for n in proto.node if not computed.keys() & set(n.output)]
+        del proto.node[:]
+        proto.node.extend(left)
+        for name, array in computed.items():
+            proto.initializer.append(numpy_helper.from_array(array, name))
+        return self._copy(nodes, shapes_of(proto))
+
+    def _copy(self, nodes: Iterable[NodeProto], known: Inferred) -> Graph:
+        return replace(self, begun=nodes, constants=dict(self.constants), inferred=known)
+
+    def _keep_shapes(self) -> None:
+        """A shape without open sizes is a constant."""
+        for node in self.nodes:
+            shape = self.shape(node.input[0]) if node.op_type == "Shape" else None
+            if shape is not None and all(isinstance(size, int) for size in shape):
+                given = attributes_of(node)
+                sizes = shape[slice(given.get("start"), given.get("end"))]
+                self.constants[node.output[0]] = np.array(sizes, np.int64)
+
+    def _computed_bounds(self) -> dict[str, Array]:
+        """Bounds and sizes that exporters compute from shapes: onnx does not follow all of them."""
+        if not any(n.op_type == "Shape" and n.output[0] in self.constants for n in self.nodes):
+            return {}
+        names = (i for n in self.nodes if n.op_type in SIZED for i in n.input[1:])
+        made = (name for name in dict.fromkeys(names) if name in self.makers)
+        found = ((name, self.constant(name)) for name in made)
+        return {name: array for name, array in found if array is not None}
+
+    def prune(self) -> None:
+        """Keep what outputs need, in an order of computation.
+
+        Raises ModelError for constants that are not finite.
+        """
+        self.nodes, read = needed(self.nodes, [o.name for o in self.outputs])
+        kept = {n: a for n, a in self.constants.items() if n in read and n not in self.makers}
+        for name, array in kept.items():
+            check_finite(f"initializer {name!r}", array)
+        self.constants = kept
+
+    def proto(self) -> GraphProto:
+        """The graph as onnx has it: what outputs need."""
+        nodes, read = needed(self.nodes, [o.name for o in self.outputs])
+        graph = GraphProto()
+        graph.name = "graph"
+        graph.node.extend(nodes)
+        graph.input.extend(self.inputs)
+        graph.output.extend(self.outputs)
+        graph.initializer.extend(
+            numpy_helper.from_array(np.array(array, order="C"), name)
+            for name, array in self.constants.items()
+            if name in read and name not in self.makers
+        )
+        graph.value_info.extend(self.shapes)
+        return graph
+
+
+def inner_nodes(graph: Graph, ends: Iterable[str], stops: set[str]) -> list[NodeProto]:
+    """The nodes that compute `ends` from `stops` and constants."""
+    found: dict[int, NodeProto] = {}
+    waiting = list(ends)
+    while waiting:
+        name = waiting.pop()
+        node = graph.makers.get(name)
+        if node is None or name in stops or graph.is_constant(name) or id(node) in found:
+            continue
+        found[id(node)] = node
+        waiting.extend(node.input)
+    return list(found.values())
+
+
+def _same_rows(before: Shape, after: Shape) -> bool:
+    cut = [list(shape) for shape in (before, after)]
+    for sizes in cut:
+        while len(sizes) > 1 and sizes[0] == 1:
+            del sizes[0]
+    return cut[0] == cut[1] and None not in cut[0]
