@@ -130,7 +130,8 @@ def _with_steps(model: Model, steps: int) -> Model:
 
     def resize(port: Port) -> Port:
         features = model.tensors[port.tensor].features
-        sizes = {"time": steps, "time*feature": steps * features}
+        flat = steps * features
+        sizes = {"time": steps, "time*feature": flat, "feature*time": flat}
         shape = (sizes.get(a, s) for a, s in zip(port.axes, port.shape, strict=True))
         return replace(port, shape=tuple(shape))
 
