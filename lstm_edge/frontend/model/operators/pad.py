@@ -40,7 +40,7 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
         before, behind = pads[k], pads[len(axes) + k]
         if not before and not behind:
             continue
-        if usual_role(walk, view, axis) != "time" or mode != "constant" or number is None:
+        if _padded_role(walk, view, axis) != "time" or mode != "constant" or number is None:
             raise ModelError(
                 node.label,
                 f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
@@ -49,6 +49,17 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
             )
         view = _around(walk, node, view, axis, (before, behind), number)
     return [view]
+
+
+def _padded_role(walk: Walk, view: View, axis: int) -> str:
+    """The role of an axis; of one of an input that nothing has told of, time."""
+    atoms = walk.pieces(view.axes[axis])
+    known = walk.role(atoms)
+    if known or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
+        return known
+    walk.roles[atoms[0]] = "time"
+    walk.guessed.add(atoms[0])
+    return "time"
 
 
 def _around(
@@ -84,6 +95,7 @@ def _longer(walk: Walk, view: View, axis: int, tensor: str, more: int) -> View:
     if not whole:
         walk.roles[atom] = "time"
         walk.derived.add(atom)
+        walk.ranges.update((atom, old) for old in walk.pieces(time))
     return replace(view, tensor=tensor, axes=(*view.axes[:axis], (atom,), *view.axes[axis + 1 :]))
 
 

@@ -73,7 +73,7 @@ def _note_late(walk: Walk, node: OnnxNode, view: View, axis: int, indices: list[
     axis may be time: those in its later half are right for this length only.
     """
     size = size_of(view.axes[axis])
-    late = any(2 * k >= size > 1 for k in indices)
+    late = any(2 * k >= size > 1 or -2 * k > size for k in indices if k > -FOREVER)
     if late and walk.role(view.axes[axis]) in ("time", ""):
         walk.fix_time(node)
         walk.late = walk.late or node.label
@@ -86,9 +86,10 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
         kept = view.axes[: axis + 1] if keep else view.axes[:axis]
         return replace(view, axes=kept + view.axes[axis + 1 :])
     neighbours = wanted == list(range(wanted[0], wanted[0] + len(wanted))) if wanted else True
-    guess = usual_role if axis == 2 or not neighbours else _known_role
+    guess = usual_role if axis > 0 or not neighbours else _known_role
     role = guess(walk, view, axis)
     if role == "time" and wanted:
+        usual_role(walk, view, len(view.axes) - 1)  # while three axes tell
         return take_steps(walk, node, view, axis, steps, keep)
     if role == "batch" and len(wanted) == 1:
         raise walk.need_size(
