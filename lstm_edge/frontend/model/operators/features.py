@@ -47,8 +47,9 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
     role = walk.role(atoms)
     if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms or len(view.axes) != 3:
         return role
-    others = [j for j in range(2) if view.axes[j]]
-    role = "feature" if k == 2 else "batch" if len(others) == 2 and k == 0 else "time"
+    shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
+    at = walk.input_atoms[atoms[0]]
+    role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role

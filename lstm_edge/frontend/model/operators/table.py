@@ -112,6 +112,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Concat": _operator(join.concat, "axis"),
     "Pad": _operator(pad.pad, "mode"),
     "Gather": _operator(select.gather, "axis"),
+    "GatherND": _operator(select.gather_nd, "batch_dims"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
     "MaxPool": _operator(
