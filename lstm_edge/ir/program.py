@@ -190,11 +190,14 @@ class Program:
 
     @property
     def least_steps(self) -> int:
-        """The shortest sequence of which every block computes something."""
+        """The shortest sequence of which every block computes something, and that has all steps
+        that are read of it.
+        """
         found = [
             self.lengths[b.sweep].then(b.clock.length).least for b in self.blocks if b.sweep >= 0
         ]
-        return max(found, default=1)
+        read = [op.n for block in self.blocks for op in block.ops if _reads_sequence(op)]
+        return max([1, *found, *(n + 1 if n >= 0 else -n for n in read)])
 
     @property
     def counts_steps(self) -> bool:
