@@ -10,7 +10,10 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.ports import read_inputs
 from lstm_edge.ir.model import Layer, is_a
+from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 from tests.oracle.join_graphs import (
     BOTH,
@@ -81,19 +84,42 @@ def test_a_reverse_layer_needs_a_known_length(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "taken",
     [
-        node("Gather", "s back", "z", axis=0),
-        node("Slice", "s back1 end zero", "z"),
+        node("Gather", "s six", "z", axis=0),
         node("Slice", "s zero seven zero", "z"),
+        node("Slice", "s two seven zero", "z"),
     ],
 )
-def test_an_index_that_is_right_for_one_length_refuses_another(
+def test_an_index_that_may_mean_the_last_step_refuses_another_length(
     taken: onnx.NodeProto, tmp_path: Path
 ) -> None:
-    more = {"back": np.int64(-T), "back1": ints(-T), "seven": ints(T)}
+    more = {"six": np.int64(T - 1), "seven": ints(T)}
     path = saved(graph([*SEQUENCE, taken], X, ["z"], CONSTANTS | more), tmp_path)
     assert load(path, steps=T).steps == T
     with pytest.raises(ModelError, match="right for a sequence of length 7 only"):
         load(path, steps=9)
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        node("Gather", "s back", "z", axis=0),
+        node("Gather", "s i2", "z", axis=0),
+        node("Slice", "s back1 end zero", "z"),
+        node("Slice", "s one neg zero", "z"),
+    ],
+)
+def test_an_index_from_the_nearer_end_is_right_for_another_length(
+    taken: onnx.NodeProto, tmp_path: Path
+) -> None:
+    more = {"back": np.int64(-T), "back1": ints(-T)}
+    x = floats(1, 9, 1, N)
+
+    def results(steps: int) -> np.ndarray:
+        made = graph([*SEQUENCE, taken], {"x": (steps, 1, N)}, ["z"], CONSTANTS | more)
+        real = lower_real(load(saved(made, tmp_path), steps=9))
+        return run(real, read_inputs(real, {"x": x}))[0]["z"]
+
+    np.testing.assert_array_equal(results(T), results(9))
 
 
 def test_ends_of_a_sequence_are_right_for_every_length(tmp_path: Path) -> None:

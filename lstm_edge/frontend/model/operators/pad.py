@@ -16,6 +16,7 @@ from lstm_edge.frontend.model.operators.shifted import (
     before_constant,
     behind_constant,
     behind_first,
+    is_range,
     number_of,
 )
 from lstm_edge.frontend.model.operators.steps import crop
@@ -103,6 +104,8 @@ def along_time(walk: Walk, node: OnnxNode, axis: int) -> View | None:
     None for any other.
     """
     views = [v for v in node.inputs if isinstance(v, View)]
+    if len(views) == 2 and not _may_begin(walk, views[0]):
+        return None  # before any role is guessed: these may be features
     if any(usual_role(walk, v, axis) not in ("time", "") for v in views) or len(node.inputs) != 2:
         return None
     first, second = node.inputs
@@ -125,6 +128,12 @@ def _beside_constant(
     view = settled(walk, view, node.label)
     count = array.shape[axis]
     return _around(walk, node, view, axis, (count, 0) if before else (0, count), number)
+
+
+def _may_begin(walk: Walk, view: View) -> bool:
+    """Whether a tensor holds some steps of a sequence, so that another may follow it in time."""
+    known = view.tensor in walk.input_parts or walk.draft.step_of(view.tensor) is not None
+    return known or is_range(walk, view.tensor)
 
 
 def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: int) -> View | None:

@@ -86,10 +86,10 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
         kept = view.axes[: axis + 1] if keep else view.axes[:axis]
         return replace(view, axes=kept + view.axes[axis + 1 :])
     neighbours = wanted == list(range(wanted[0], wanted[0] + len(wanted))) if wanted else True
-    vector = walk.draft.step_of(view.tensor) is not None
-    guess = usual_role if axis == 2 or vector or not neighbours else _known_role
+    guess = usual_role if axis > 0 or not neighbours else _known_role
     role = guess(walk, view, axis)
     if role == "time" and wanted:
+        usual_role(walk, view, len(view.axes) - 1)  # while three axes tell
         return take_steps(walk, node, view, axis, steps, keep)
     if role == "batch" and len(wanted) == 1:
         raise walk.need_size(
