@@ -45,7 +45,13 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
-    if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms or len(view.axes) != 3:
+    if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
+        return role
+    if len(view.axes) == 2 and k == 1 and walk.draft.step_of(view.tensor) is not None:
+        walk.roles[atoms[0]] = "feature"  # of one step of a sequence
+        walk.guessed.add(atoms[0])
+        return "feature"
+    if len(view.axes) != 3:
         return role
     shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
     at = walk.input_atoms[atoms[0]]

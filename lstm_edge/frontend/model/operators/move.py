@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from onnx import TensorProto
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -44,12 +46,13 @@ def dropout(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def cast(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A Cast of data to float32, which they are."""
-    if node.attributes.get("to") != 1:
+    """A Cast of data to float32, which they are; what is true or false becomes 1 or 0 so, or stays."""
+    view, kind = node.view(0), node.attributes.get("to")
+    if kind != TensorProto.FLOAT and not (view.truth and kind == TensorProto.BOOL):
         raise ModelError(
             node.label, "attribute to: data can only be cast to float32; export in float32"
         )
-    return [node.view(0)]
+    return [replace(view, truth=kind == TensorProto.BOOL)]
 
 
 def expand(walk: Walk, node: OnnxNode) -> list[Value]:
