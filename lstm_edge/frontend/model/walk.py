@@ -153,7 +153,8 @@ class Walk:
     after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
     tensor of integers -> the axis that counts those of one step. derived: time axes of
     which the length follows from that of an input. settled: (tensor, scale, offset) -> the result
-    of the layer that computes these. guessed: atoms of which the role is the usual one, until an
+    of the layer that computes these. ranges: atoms that count some steps of another
+    one, or more. guessed: atoms of which the role is the usual one, until an
     operator tells; told: names of atoms -> roles that an earlier visit found out. kinds: inputs of
     integers -> their type in the file; real: those of which the integers are data. alike_sizes:
     pairs of (input, axis) of one size, whatever the file calls it, that an earlier visit found.
@@ -178,6 +179,7 @@ class Walk:
     settled: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)
     repetitions: tuple[Repetition, ...] = ()
     guessed: set[Atom] = field(default_factory=set)
+    ranges: dict[Atom, Atom] = field(default_factory=dict)
     kinds: dict[str, type[Any]] = field(default_factory=dict)
     real: set[str] = field(default_factory=set)
     alike_sizes: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
@@ -220,8 +222,11 @@ class Walk:
                         "only dense layers, activations and outputs do: flip the data before they "
                         "enter, or make the layer a reverse one",
                     )
-                if atom in self.guessed:
-                    raise RoleNeeded(node.label, message, atom.name, role)
+                origin = atom
+                while origin in self.ranges:
+                    origin = self.ranges[origin]
+                if origin in self.guessed:
+                    raise RoleNeeded(node.label, message, origin.name, role)
                 raise ModelError(node.label, message)
 
     def role(self, axis: Axis) -> str:

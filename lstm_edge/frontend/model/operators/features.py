@@ -129,7 +129,7 @@ def _align_axis(
     if [a.size for a in ours] != [a.size for a in theirs]:
         message = (
             f"{node.op} of {' and '.join(describe(v.axes) for v in views)}: the shapes differ, "
-            "which is not supported; if it is part of a layer normalization, export nn.LayerNorm"
+            f"{_why_apart(walk, ours, theirs)}"
         )
         both = (*ours, *theirs)
         if len(ours) == len(theirs) == 1 and all(a in walk.open_axes for a in both):
@@ -149,6 +149,18 @@ def _align_axis(
                 f"{node.op} pairs an axis of {a.size} layers or directions with one of an input; "
                 "not supported",
             )
+
+
+def _why_apart(walk: Walk, ours: Axis, theirs: Axis) -> str:
+    """What it means that two axes differ, and what to do."""
+    longer = max(ours, theirs, key=len)
+    if not (ours and theirs) and any(walk.roles.get(atom) == "time" for atom in longer):
+        return (
+            "as one is a vector of the whole sequence and the other has steps; what is known after "
+            "the last step cannot be read at each of them: use what is known step by step, or "
+            "compute it outside and make it an input"
+        )
+    return "which is not supported; if it is part of a layer normalization, export nn.LayerNorm"
 
 
 def settle_roles(walk: Walk) -> None:

@@ -73,7 +73,7 @@ def _note_late(walk: Walk, node: OnnxNode, view: View, axis: int, indices: list[
     axis may be time: those in its later half are right for this length only.
     """
     size = size_of(view.axes[axis])
-    late = any(2 * k >= size > 1 for k in indices)
+    late = any(2 * k >= size > 1 or -2 * k > size for k in indices if k > -FOREVER)
     if late and walk.role(view.axes[axis]) in ("time", ""):
         walk.fix_time(node)
         walk.late = walk.late or node.label
