@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves
 from lstm_edge.frontend.step.symbols import Symbols, vector
@@ -63,7 +65,7 @@ class Classes:
     def _stable(self) -> dict[int, bytes]:
         holes: dict[int, bytes] = {}
         count = 0
-        for self.rounds in range(1, min(MOST_ROUNDS, max(2, self.steps // 2))):
+        for _ in range(1, min(MOST_ROUNDS, max(2, self.steps // 2))):
             holes = self._hashes(holes)
             late = {own for leaf, own in holes.items() if self.time[leaf] >= self.steps // 2}
             if len(late) == count:
@@ -199,8 +201,8 @@ class _Search:
         return self.classes.same(leaf, self.step) is not None
 
     def _is_derived(self, leaf: int, above: frozenset[bytes] = frozenset()) -> bool:
-        """True for what is computed of nothing but what the last step computes, too, at its own step
-        or before, and not of itself: the next step's own work, of states.
+        """True for what is computed of nothing but what the last step computes, too, at its own
+        step or before, and not of itself: the next step's own work, of states.
         """
         own = self.classes.own[leaf]
         operands = {i for i, _ in self.leaves[leaf].operands if self.time[i] != -1}
@@ -218,13 +220,15 @@ class _Search:
         """True for a matrix times what one step knows, no wider than the result: a step that reads
         it has a part of the next step's work as its own.
         """
-        found = self.leaves[leaf]
-        if found.kind != "linear" or not all(c.ndim == 2 for _, c in found.terms):
+        if self.leaves[leaf].kind != "linear":
             return False
-        operands = {i for i, _ in found.operands}
+        terms, _ = self.leaves.expanded((leaf, np.arange(self.leaves[leaf].size)))
+        operands = {i for (i, _), _ in terms}
+        if not all(c.ndim == 2 for _, c in terms):
+            return False
         if any(self.leaves[i].kind == "input" or self.time[i] < self.time[leaf] for i in operands):
             return False
-        return sum(self.leaves[i].size for i in operands) <= found.size
+        return sum(self.leaves[i].size for i in operands) <= self.leaves[leaf].size
 
     def _reduce(self) -> None:
         """Leave out states that are elementwise functions of others of the same age."""
