@@ -27,6 +27,8 @@ class _Reader:
         self.walk, self.node, self.timed = walk, node, timed
         self.graph: GraphProto = node.attributes["body"]
         self.rolling = Rolling(walk, node, timed)
+        self.turned = bool(node.attributes.get("reverse", 0))
+        """Whether all sequences are read from the last to the first; results keep their place."""
         self.orders: set[bool] = set()
         self.refused: dict[str, str] = {}
         """Names that no step may read, and why."""
@@ -53,7 +55,7 @@ class _Reader:
         )
 
     def _step(self, read: Read) -> Symbols:
-        self.orders.add(read.backward)
+        self.orders.add(read.backward != self.turned)
         return self.rolling.data(read.view, read.axis)
 
     def run(
@@ -177,7 +179,7 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
         count = after.get(slot.before)
         if isinstance(count, Counted) and slot.output < len(results):
             results[slot.output] = count.numbers[-1]
-    if reader.orders == {True} and wanted:
+    if (reader.orders == {True}) != reader.turned and wanted:
         raise ModelError(
             node.label, "takes the steps from the last to the first; not supported yet"
         )

@@ -128,7 +128,7 @@ OPERATORS: Mapping[str, Operator] = {
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
-    "Loop": _operator(steps.loop, "body"),
+    "Loop": _operator(steps.loop, "body reverse"),
     "Scan": _operator(
         steps.scan,
         "body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes "

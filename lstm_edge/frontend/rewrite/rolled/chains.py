@@ -40,6 +40,12 @@ class Chain:
         return inputs_of(self.steps[k], self.steps[k - 1].h_next if k else first)
 
 
+def single_steps_of(scope: Graph) -> list[Chain]:
+    """Steps that nothing is chained to."""
+    single = [chain for step in _alone(steps_of(scope)) for chain in _single(scope, step)]
+    return _unique(scope, single)
+
+
 def chains_of(scope: Graph) -> list[Chain]:
     """All chains of steps with the same weights, each the longest that there is."""
     steps = steps_of(scope)
@@ -56,8 +62,7 @@ def chains_of(scope: Graph) -> list[Chain]:
         for start in followers:
             if start not in inside:
                 chains += _chain(scope, ends, followers, start)
-    single = [chain for step in _alone(steps) for chain in _single(scope, step)]
-    return chains + _unique(scope, single)
+    return chains
 
 
 def _alone(steps: list[Step]) -> list[Step]:
