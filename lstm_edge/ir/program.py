@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy.typing as npt
@@ -179,13 +180,14 @@ class Program:
         ops = (op for block in self.blocks for op in block.ops)
         return tuple(op for op in ops if OPERATIONS[op.kind].multiplies)
 
-    def clock_of(self) -> dict[str, tuple[int, Clock]]:
+    @cached_property
+    def clock_of(self) -> Mapping[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""
         return {op.dest: (block.sweep, block.clock) for block in self.blocks for op in block.ops}
 
     def length_of(self, value: str) -> Length:
         """The length of a per-step value's sequence."""
-        sweep, clock = self.clock_of().get(value, (ONCE, EVERY_TICK))
+        sweep, clock = self.clock_of.get(value, (ONCE, EVERY_TICK))
         return Length() if sweep < 0 else self.lengths[sweep].then(clock.length)
 
     @property

@@ -96,8 +96,8 @@ def _others(folder: Path) -> str:
         "| | | |",
         "|---|---|--:|",
     ]
-    for kind, cases in OTHERS.items():
-        for case, model in cases.items():
+    for kind, models in OTHERS.items():
+        for case, model in models.items():
             found = measured(model, folder)
             exact, rounded = min(found.exact.values()), min(found.rounded.values())
             told = f"{rounded:.0f}" if exact > FLOAT else f"**{exact:.0f} in float**"

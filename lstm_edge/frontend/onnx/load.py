@@ -37,14 +37,21 @@ def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = N
 
 
 def model_of(
-    name: str, graph: Graph, steps: int | None, pairs: Mapping[str, str] | None = None
+    name: str,
+    graph: Graph,
+    steps: int | None,
+    pairs: Mapping[str, str] | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Model:
-    """The model of a graph, which messages call `name`."""
+    """The model of a graph, which messages call `name`. told: what axes of inputs are, "x 1" ->
+    "time", where the file says so.
+    """
+    known = dict(told or {})
     rewrite(graph, pairs)
     sizes: Sizes = {}
-    model, walk = _solve(graph, sizes, steps, STAND_INS[0])
+    model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
     if walk.open_axes:
-        other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1])
+        other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1], known)
         if _fingerprint(model) != _fingerprint(other):
             raise ModelError(
                 name, "computes something else for each sequence length; fix it with --steps"
@@ -54,18 +61,22 @@ def model_of(
     fixed = model.steps is not None and (walk.fixed_by or walk.one_step or _counts(model))
     if not walk.derived and not fixed:
         return _with_steps(model, steps)
-    return _resized(graph, walk, model.steps, steps)
+    return _resized(graph, walk, model.steps, steps, known)
 
 
 def _solve(
-    graph: Graph, sizes: Sizes, steps: int | None, stand_ins: tuple[int, ...]
+    graph: Graph,
+    sizes: Sizes,
+    steps: int | None,
+    stand_ins: tuple[int, ...],
+    known: Mapping[str, str],
 ) -> tuple[Model, Walk]:
     """Visit the graph, choosing sizes for open axes where a node turns out to need one.
 
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
-    told: dict[str, str] = {}
+    told = dict(known)
     alike: list[tuple[tuple[str, int], ...]] = []
     while True:
         walk = Walk()
@@ -130,7 +141,8 @@ def _with_steps(model: Model, steps: int) -> Model:
 
     def resize(port: Port) -> Port:
         features = model.tensors[port.tensor].features
-        sizes = {"time": steps, "time*feature": steps * features}
+        flat = steps * features
+        sizes = {"time": steps, "time*feature": flat, "feature*time": flat}
         shape = (sizes.get(a, s) for a, s in zip(port.axes, port.shape, strict=True))
         return replace(port, shape=tuple(shape))
 
@@ -142,7 +154,9 @@ def _with_steps(model: Model, steps: int) -> Model:
     )
 
 
-def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
+def _resized(
+    graph: Graph, walk: Walk, found: int | None, steps: int, known: Mapping[str, str]
+) -> Model:
     """The network as if its inputs had been declared with another sequence length.
 
     Raises ModelError by the node that is right for the file's own length only.
@@ -150,7 +164,7 @@ def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
     for sizes in _time_axes(graph, walk) if not walk.late else ():
         chosen = dict.fromkeys(sizes, steps)
         try:
-            model, _ = _solve(graph, chosen, steps, STAND_INS[0])
+            model, _ = _solve(graph, chosen, steps, STAND_INS[0], known)
         except ModelError:
             continue
         if model.steps == steps:

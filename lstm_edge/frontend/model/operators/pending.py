@@ -74,18 +74,16 @@ def resolved(walk: Walk, view: View) -> View:
             "before it",
         )
     wanted = (*time, *grid)
-    found = {
-        name: None
-        if array is None
-        else _spread(array, along, wanted).reshape(size_of(tuple(time)), -1)
-        for name, array in (("scale", view.scale), ("offset", view.offset))
-    }
-    same = all(a is None or bool((a == a[:1]).all()) for a in found.values())
-    if same:
-        found = {name: None if a is None else a[0] for name, a in found.items()}
-    elif time:
+    steps = size_of(tuple(time))
+    found = [
+        a if a is None or a.size == 1 else _spread(a, along, wanted).reshape(steps, -1)
+        for a in (view.scale, view.offset)
+    ]
+    if all(a is None or a.ndim == 1 or bool((a == a[:1]).all()) for a in found):
+        found = [a if a is None or a.ndim == 1 else a[0] for a in found]
+    else:
         walk.fixed_by = walk.fixed_by or view.pending
-    return replace(view, scale=found["scale"], offset=found["offset"], along=())
+    return replace(view, scale=found[0], offset=found[1], along=())
 
 
 def is_of_steps(view: View) -> bool:

@@ -72,14 +72,15 @@ def _slice_axis(
 
 
 def _note_length(walk: Walk, node: OnnxNode, view: View, axis: int, indices: list[int]) -> None:
-    """Record indices that depend on the length, where the axis may be time. Those in its later half
-    may have been counted from the end before the file was written: they are right for no other.
+    """Record indices that depend on the length, where the axis may be time. Those that are counted
+    from the farther end may have been counted from the other before the file was written: they are
+    right for no other length.
     """
     size = size_of(view.axes[axis])
     if size == 1 or not indices or walk.role(view.axes[axis]) not in ("time", ""):
         return
     walk.fix_time(node)
-    if any(2 * k >= size for k in indices):
+    if any(2 * k >= size or -2 * k > size for k in indices if k > -FOREVER):
         walk.late = walk.late or node.label
 
 
@@ -90,9 +91,10 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
         kept = view.axes[: axis + 1] if keep else view.axes[:axis]
         return replace(view, axes=kept + view.axes[axis + 1 :])
     neighbours = wanted == list(range(wanted[0], wanted[0] + len(wanted))) if wanted else True
-    guess = usual_role if axis == 2 or not neighbours else _known_role
+    guess = usual_role if axis > 0 or not neighbours else _known_role
     role = guess(walk, view, axis)
     if role == "time" and wanted:
+        usual_role(walk, view, len(view.axes) - 1)  # while three axes tell
         return take_steps(walk, node, view, axis, steps, keep)
     if role == "batch" and len(wanted) == 1:
         raise walk.need_size(

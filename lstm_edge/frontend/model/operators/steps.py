@@ -90,6 +90,7 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
     atom = Atom(f"steps.{walk.count}", count, any(a.open for a in time))
     walk.roles[atom] = "time"
     walk.derived.add(atom)
+    walk.ranges.update((atom, old) for old in walk.pieces(time))
     return replace(view, tensor=tensor, axes=_with(view, axis, ((atom,),)))
 
 
