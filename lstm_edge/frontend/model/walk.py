@@ -146,7 +146,8 @@ class Walk:
     roles: atom -> "time", "batch", "feature", or "layer" for what counts layers or directions, as
     far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
     that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
-    cuts: atoms that a Reshape split; cut_from: part -> atom. sequences: input tensors that an LSTM reads as a sequence.
+    cuts: atoms that a Reshape split; cut_from: part -> atom. sequences: input tensors that an LSTM
+    reads as a sequence.
     fixed_by: the first node that is right for this sequence length only; late: the first that may
     be, and would compute something else for another length. input_parts: tensor -> the
     part of an input that it is. ends: tensor -> the layer's result and the state that it shows

@@ -170,7 +170,7 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise ModelError(
             node.label,
             f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, or integers "
-            "of 8, 16, 32 or 64 bits that are looked up or cast to float32: give it as one of these",
+            "of 8, 16, 32 or 64 bits that are looked up or cast to float32: give it as one of them",
         )
     node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
