@@ -113,14 +113,14 @@ class Classes:
         numbers = leaf.numbers.shape if self.loose else leaf.numbers.tobytes()
         return _digest(leaf.kind, key, leaf.size, numbers, *said)
 
-    def _array(self, array: object) -> bytes:
+    def _array(self, array: Doubles | None) -> bytes:
         """The same for the same numbers; the engine keeps equal arrays once."""
         if array is None:
             return b""
         if self.loose:
             return _digest(array.shape)
         if id(array) not in self._arrays:
-            self._arrays[id(array)] = _digest(array.shape, array.tobytes())  # type: ignore[attr-defined]
+            self._arrays[id(array)] = _digest(array.shape, array.tobytes())
         return self._arrays[id(array)]
 
     def recurs(self, leaf: int) -> bool:
