@@ -51,7 +51,8 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
         walk.roles[atoms[0]] = "feature"  # of one step of a sequence
         walk.guessed.add(atoms[0])
         return "feature"
-    if len(view.axes) != 3:
+    owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
+    if len(view.axes) != 3 or not isinstance(owner, View) or len(owner.axes) != 3:
         return role
     others = [j for j in range(2) if view.axes[j]]
     role = "feature" if k == 2 else "batch" if len(others) == 2 and k == 0 else "time"
