@@ -26,7 +26,7 @@ def compared(program: Program, reference: Program, feed: Feed) -> tuple[Both, ..
     """States, and what one layer reads of another or an output shows, where both programs have it,
     in the order of the program.
     """
-    clocks = program.clock_of()
+    clocks = program.clock_of
     layer_of = {op.dest: b.layer for b in program.blocks for op in b.ops if b.sweep >= ONCE}
     read = {
         name
@@ -37,7 +37,7 @@ def compared(program: Program, reference: Program, feed: Feed) -> tuple[Both, ..
     }
     read |= {port.value for port in program.outputs}
     state_of = {s.next: s.name for s in program.states if not s.accumulator}
-    in_reference = reference.clock_of()
+    in_reference = reference.clock_of
     _, _, steps = feed.shape
     found = []
     for name, layer in layer_of.items():

@@ -13,7 +13,7 @@ NEAR_DB = 8.0
 """An output whose error is so near to what rounding alone makes is limited by its format: one that
 is rounded down has 6 dB less than one that is rounded to nearest.
 """
-MOVED = ("slice", "concat", "step_at", "larger", "smaller")
+MOVED = ("slice", "gather", "concat", "step_at", "larger", "smaller")
 """Operations that leave a curve's numbers as they are, or limit them."""
 LOGITS = "give --outputs logits, for the sum before its last curve"
 LARGER = "let the network give larger numbers"

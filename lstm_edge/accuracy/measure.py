@@ -109,7 +109,7 @@ class _Walked:
 
 def _side_by_side(ours: _Walked, real: _Walked, pairs: list[_Pair]) -> tuple[Results, Results]:
     """Both runs tick by tick, every pair compared when the program has made its value anew."""
-    clocks = ours.program.clock_of()
+    clocks = ours.program.clock_of
     with np.errstate(over="ignore", invalid="ignore"):
         while True:
             tick, other = next(ours.ticks, None), next(real.ticks, None)
@@ -134,7 +134,7 @@ def _pairs(program: Program, reference: Program, feed: Feed) -> list[_Pair]:
     _, calls, _ = feed.shape
     found = []
     for both in compared(program, reference, feed):
-        sweep, _ = program.clock_of()[both.ours]
+        sweep, _ = program.clock_of[both.ours]
         backward = sweep >= 0 and program.sweeps[sweep] != FORWARD
         used = RangeTally(program.values[both.ours].format.magnitude)
         found.append(_Pair(both, Tally(max(calls * both.length, 1), backward), used))

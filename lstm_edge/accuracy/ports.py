@@ -34,7 +34,7 @@ def outputs(
     for port, real_port in zip(program.outputs, reference.outputs, strict=True):
         exact = dequantize(reference, real_port, real.outputs[port.name])
         computed = dequantize(program, port, ours.outputs[port.name])
-        sweep, _ = program.clock_of().get(port.value, (0, EVERY_TICK))
+        sweep, _ = program.clock_of.get(port.value, (0, EVERY_TICK))
         backward = port.per_step and program.sweeps[sweep] != FORWARD
         layer, count = layer_of.get(port.value, ""), clipped.get(port.value, 0)
         made = _output(port.name, layer, exact, computed, port, backward, count)

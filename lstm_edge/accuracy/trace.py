@@ -58,7 +58,7 @@ def _walked(program: Program, feed: Feed, lengths: dict[str, int]) -> dict[str, 
         if op.dest in lengths:
             now[op.dest] = result
 
-    clocks = program.clock_of()
+    clocks = program.clock_of
     kind = np.float32 if program.is_float else np.int64
     found = {
         name: np.zeros((streams, calls * length, program.values[name].length), kind)

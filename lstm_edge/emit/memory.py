@@ -149,7 +149,7 @@ class _Plan:
         self.schedule = selection.schedule
         self.suffixes = {
             value: suffix_of(program, sweep, clock)
-            for value, (sweep, clock) in program.clock_of().items()
+            for value, (sweep, clock) in program.clock_of.items()
         }
         self.read: dict[str, Home] = {}
         self.write: dict[str, list[Home]] = {}

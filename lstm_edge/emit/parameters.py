@@ -146,7 +146,7 @@ def _add_step(program: Program, phase: Phase, declared: list[str], arguments: li
 
 def _clocks(program: Program, phase: Phase) -> dict[str, Clock]:
     """The clocks of values that the phase's own sweep makes."""
-    return {v: clock for v, (sweep, clock) in program.clock_of().items() if sweep == phase.sweep}
+    return {v: clock for v, (sweep, clock) in program.clock_of.items() if sweep == phase.sweep}
 
 
 def _at_step(home: Home, clock: Clock) -> Home:

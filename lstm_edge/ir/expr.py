@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -273,6 +274,15 @@ class Cell:
         """Names of the states, in the order of the results."""
         read = {e.name for e in walk(*self.results.values()) if e.kind == "state"}
         return tuple(name for name in self.results if name in read)
+
+    @cached_property
+    def readers(self) -> Mapping[int, tuple[Expr, ...]]:
+        """By the identity of an expression, those that read it."""
+        found: dict[int, list[Expr]] = {}
+        for e in walk(*self.results.values()):
+            for operand in {id(a): a for a in e.args}:
+                found.setdefault(operand, []).append(e)
+        return {operand: tuple(readers) for operand, readers in found.items()}
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy.typing as npt
@@ -179,21 +180,26 @@ class Program:
         ops = (op for block in self.blocks for op in block.ops)
         return tuple(op for op in ops if OPERATIONS[op.kind].multiplies)
 
-    def clock_of(self) -> dict[str, tuple[int, Clock]]:
+    @cached_property
+    def clock_of(self) -> Mapping[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""
         return {op.dest: (block.sweep, block.clock) for block in self.blocks for op in block.ops}
 
     def length_of(self, value: str) -> Length:
         """The length of a per-step value's sequence."""
-        sweep, clock = self.clock_of().get(value, (ONCE, EVERY_TICK))
+        sweep, clock = self.clock_of.get(value, (ONCE, EVERY_TICK))
         return Length() if sweep < 0 else self.lengths[sweep].then(clock.length)
 
     @property
     def least_steps(self) -> int:
-        """The shortest sequence of which every block computes something."""
+        """The shortest sequence of which every block computes something, and in which each step
+        that is read by its number is there.
+        """
         found = [
-            self.lengths[b.sweep].then(b.clock.length).least for b in self.blocks if b.sweep >= 0
+            self.lengths[b.sweep].then(b.clock.length).least() for b in self.blocks if b.sweep >= 0
         ]
+        for op in (op for block in self.blocks for op in block.ops if op.kind == "step_at"):
+            found.append(self.length_of(op.args[0]).least(op.n + 1 if op.n >= 0 else -op.n))
         return max(found, default=1)
 
     @property

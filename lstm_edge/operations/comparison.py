@@ -57,7 +57,7 @@ def _select(_: Op, args: list[Bounds], __: Constants) -> Bounds:
 LARGER = Spelling("le_larger({0}, {1})", ("le_larger",))
 SMALLER = Spelling("le_smaller({0}, {1})", ("le_smaller",))
 ABOVE = Spelling("le_above({0}, {1})", ("le_above",))
-SELECT = Spelling("{0} > {1} ? {2} : {3}")
+SELECT = Spelling("le_select({0}, {1}, {2}, {3})", ("le_select",))
 
 RECORDS = (
     Operation(

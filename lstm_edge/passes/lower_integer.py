@@ -10,7 +10,7 @@ import numpy as np
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
 from lstm_edge.formats import fixed
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Node, Port, Slice
 from lstm_edge.ir.program import ONCE, Program, Settings, Value
 from lstm_edge.passes.builder import Builder
@@ -206,8 +206,8 @@ class IntegerRules:
         if (place.layer.name, node) in self.shown:
             return number(lower_fine_sigmoid(self.builder, x, place.name, place.comment))
         found = lower_function(self.builder, node.name, x, place.name, place.comment)
-        every = walk(*place.layer.op.cell.results.values())
-        both = any(e.kind == "sub" and node in e.args for e in every)
+        readers = place.layer.op.cell.readers.get(id(node), ())
+        both = any(e.kind == "sub" for e in readers)
         return replace(found, centred=None) if both else found
 
     def _lookup(self, node: Expr, ids: Value, place: Place) -> Number:

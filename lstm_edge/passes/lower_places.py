@@ -56,7 +56,7 @@ def joined(
 ) -> Integer:
     """Vectors end to end; where only matrix products of the layer read them, no value at all."""
     results = layer.op.cell.results.values()
-    readers = [e for e in walk(*results) if any(a is node for a in e.args)]
+    readers = layer.op.cell.readers.get(id(node), ())
     if readers and all(e.kind == "affine" for e in readers) and all(e is not node for e in results):
         return Joined(name, tuple(parts))
     return concatenated(storing.builder, [wide(x) for x in parts], f"{name}_part", name)

@@ -164,7 +164,7 @@ class Products:
 def _only_normalized(node: Expr, layer: Node[Layer]) -> bool:
     """True where nothing but layer_norm reads a product."""
     results = layer.op.cell.results.values()
-    kinds = {e.kind for e in walk(*results) if any(a is node for a in e.args)}
+    kinds = {e.kind for e in layer.op.cell.readers.get(id(node), ())}
     return kinds == {"layer_norm"} and all(root is not node for root in results)
 
 
