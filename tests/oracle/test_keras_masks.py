@@ -53,7 +53,9 @@ def test_integers_skip_the_same_steps(value: float, tmp_path: Path) -> None:
     )
     fresh = {"gaps": with_gaps(value, 2)}
     wanted, found = compiled.run(fresh, on="float"), compiled.run(fresh)
-    assert set(wanted) == {*["dense", "zero", "each", "end", "stack", "back", "mean", "most", "shut"]}
+    assert set(wanted) == {
+        *["dense", "zero", "each", "end", "stack", "back", "mean", "most", "shut"]
+    }
     for name, array in wanted.items():
         assert decibels(array, found[name]) > 35.0, name
 
