@@ -105,6 +105,8 @@ def to_vectors(port: Port, array: Array) -> Array:
         )
     if "time*feature" in port.axes:
         return array.reshape(len(array), -1, features)
+    if "feature*time" in port.axes:
+        return np.swapaxes(array.reshape(len(array), features, -1), 1, 2)
     order = [k + 1 for axis in ("time", "feature") for k, a in enumerate(port.axes) if a == axis]
     rest = [k for k in range(1, array.ndim) if k not in order]
     steps = found[port.axes.index("time")] if "time" in port.axes else 1
@@ -122,7 +124,7 @@ def from_vectors(port: Port, vectors: Array) -> Array:
         and "feature" in port.axes
         and port.axes.index("feature") < port.axes.index("time")
     )
-    if time_last:
+    if time_last or "feature*time" in port.axes:
         vectors = np.swapaxes(vectors, 1, 2)
     return vectors.reshape(len(vectors), *shape)
 

@@ -29,7 +29,8 @@ from lstm_edge.ir.model import (
 )
 from lstm_edge.ir.sizes import Misfit, Size, Sizes
 
-AXES = frozenset(("batch", "unit", "time", "feature", "time*feature", "layer"))
+FLAT = ("time*feature", "feature*time")
+AXES = frozenset(("batch", "unit", "time", "feature", *FLAT, "layer"))
 
 
 def verify(model: Model) -> Model:
@@ -210,9 +211,9 @@ class _Check:
         self.rule(where, len(port.axes) == len(port.shape), f"has {port.axes} of {port.shape}")
         self.rule(where, port.limit >= 0, f"has the limit {port.limit}")
         tensor, sizes = self.model.tensors[port.tensor], [*zip(port.axes, port.shape, strict=True)]
-        timed = not {"time", "time*feature"}.isdisjoint(port.axes)
+        timed = not {"time", *FLAT}.isdisjoint(port.axes)
         self.rule(where, tensor.per_step or not timed, "has a time axis and is no sequence")
-        if "time*feature" not in port.axes:
+        if not set(FLAT).intersection(port.axes):
             found = prod(size for axis, size in sizes if axis in ("feature", "layer"))
             wanted = tensor.features
             self.rule(where, found == wanted, f"has {found} features, expected {wanted}")

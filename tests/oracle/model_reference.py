@@ -81,14 +81,19 @@ def _state_array(port: StatePort, ends: Mapping[tuple[str, str], Doubles]) -> Do
     return array.reshape(port.shape)
 
 
+FLAT = ("time*feature", "feature*time")
+
+
 def vectors(port: Port, array: npt.NDArray[Any], features: int, per_step: bool) -> Doubles:
     """[steps, features], or [features] where the tensor is not one of each step."""
     assert array.ndim == len(port.axes) == len(port.shape)
     for size, axis, declared in zip(array.shape, port.axes, port.shape, strict=True):
-        assert axis in ("batch", "unit", "time", "feature", "time*feature", "layer")
+        assert axis in ("batch", "unit", "time", "feature", *FLAT, "layer")
         assert declared in (-1, size), (port, array.shape)
         assert size == 1 or axis not in ("batch", "unit")
-    order = [k for a in ("time", "feature") for k, axis in enumerate(port.axes) if axis == a]
+    if "feature*time" in port.axes:
+        return array.astype(np.float64).reshape(features, -1).T
+    order = [k for name in ("time", "feature") for k, a in enumerate(port.axes) if a == name]
     rest = [k for k in range(array.ndim) if k not in order]
     flat = np.transpose(array.astype(np.float64), [*rest, *order])
     return flat.reshape(-1, features) if per_step else flat.reshape(features)
@@ -101,7 +106,9 @@ def array_of(port: Port, value: Doubles) -> Doubles:
         open_size = len(value) if axis == "time" else value.size
         shape.append(open_size if size == -1 else size)
     swapped = "time" in port.axes and "feature" in port.axes
-    if swapped and port.axes.index("time") > port.axes.index("feature"):
+    if "feature*time" in port.axes or (
+        swapped and port.axes.index("time") > port.axes.index("feature")
+    ):
         value = value.T
     return value.reshape(shape)
 

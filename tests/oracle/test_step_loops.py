@@ -14,18 +14,8 @@ from lstm_edge.frontend import load
 from tests.oracle.compared import against_onnxruntime, difference
 from tests.oracle.entire import entire
 from tests.oracle.graphs import saved
-from tests.oracle.step_graphs import (
-    CELLS,
-    INPUTS,
-    OUTPUTS,
-    UNITS,
-    Builder,
-    file_of,
-    looped,
-    rolled,
-    scanned,
-    value,
-)
+from tests.oracle.step_cells import CELLS, INPUTS, OUTPUTS, UNITS, Builder
+from tests.oracle.step_graphs import file_of, looped, rolled, scanned, value
 
 KNOWN = {"lstm": "lstm", "packed_lstm": "lstm", "gru": "gru", "min_gru": "min_gru", "sru": "sru"}
 LEAST = {"norm_lstm": 26.0, "mamba": 26.0, "lmu_of_rows": 26.0}
@@ -203,7 +193,7 @@ def test_state_changed_on_its_way_is_another_cell(tmp_path: Path) -> None:
     changed(body, body.output[1].name, "Clip", "low", "high")
     for name, number in (("low", -0.3), ("high", 0.3)):
         body.initializer.append(onnx.numpy_helper.from_array(np.array(number, np.float32), name))
-    network = entire(model, tmp_path, host=False)
+    network = entire(model, tmp_path)
     assert "lstm" not in [n.name for n in network.model.nodes]
 
 

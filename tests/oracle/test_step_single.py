@@ -17,7 +17,8 @@ from lstm_edge.ir.model import Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.entire import decibels
 from tests.oracle.graphs import saved
-from tests.oracle.step_graphs import CELLS, INPUTS, STEPS, single
+from tests.oracle.step_cells import CELLS, INPUTS, STEPS
+from tests.oracle.step_graphs import single
 
 KNOWN = {"lstm": "lstm", "packed_lstm": "lstm", "gru": "gru", "min_gru": "min_gru", "sru": "sru"}
 each_cell = pytest.mark.parametrize("cell", CELLS)

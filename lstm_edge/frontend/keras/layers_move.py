@@ -120,5 +120,6 @@ def permuted(call: Call, x: Value, order: list[int]) -> Value:
             call.label,
             f"moves axes to {order}, expected the numbers 1 to {len(x.shape)} in some order",
         )
+    call.net.moved = True
     y = call.add("Transpose", call.straight(x).name, perm=[0, *order])
     return Value(y, tuple(x.shape[k - 1] for k in order))

@@ -26,4 +26,4 @@ def load_keras(path: Path, steps: int | None, pairs: Mapping[str, str] | None = 
     for name, value in run_model(net, model, file.weights, None):
         net.output(name, value)
     net.check_lengths(path.name)
-    return model_of(path.name, net.graph(file.sha256), steps, pairs)
+    return model_of(path.name, net.graph(file.sha256), steps, pairs, net.roles())

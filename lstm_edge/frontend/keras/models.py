@@ -17,6 +17,7 @@ from lstm_edge.frontend.keras.config import (
     shown,
 )
 from lstm_edge.frontend.keras.layers import apply_layer, of_each_step
+from lstm_edge.frontend.keras.masks import UNSURE
 from lstm_edge.frontend.keras.net import Call, Net, Value
 from lstm_edge.frontend.keras.operations import apply_operation
 from lstm_edge.frontend.keras.weights import ModelWeights, Weights
@@ -141,7 +142,7 @@ def _run_node(call: Call, node: Node, values: Values) -> list[Value]:
         return apply_operation(call, arguments, node.options)
     if node.mask is not None and arguments:
         mask = call.mask_of(_value(node.mask, values, call.label))
-        arguments[0] = replace(arguments[0], mask=mask)
+        arguments[0] = replace(arguments[0], mask=UNSURE if arguments[0].turned else mask)
     return _run_layer(call, arguments)
 
 

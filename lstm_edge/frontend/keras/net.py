@@ -55,7 +55,7 @@ class Net:
     steps: the length of all sequences where it was given. taken: the names of all tensors. made:
     results of nodes, and constants, by what they are. truths: of what is asked of an input [time],
     number by number, its name and the function. rows: of inputs that are looked up, those of the
-    smallest table.
+    smallest table. moved: axes are not what they are for Keras.
     """
 
     steps: int | None
@@ -68,6 +68,7 @@ class Net:
     rows: dict[str, int] = field(default_factory=dict)
     made: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
     count: int = 0
+    moved: bool = False
 
     def input(self, name: str, shape: Shape, integers: bool) -> Value:
         """A new input [1, *shape]; of a sequence [time, features] with as many steps as wanted."""
@@ -140,6 +141,15 @@ class Net:
     def _fresh(self, base: str) -> str:
         self.count += 1
         return unique(f"/{base}.{self.count}", self.taken)
+
+    def roles(self) -> dict[str, str]:
+        """What the axes of sequences are, unless a layer moves axes itself."""
+        return {
+            f"{name} {k}": role
+            for name, value in self.inputs.items()
+            if len(value.type.tensor_type.shape.dim) == 3 and not self.moved
+            for k, role in ((1, "time"), (2, "feature"))
+        }
 
     def check_lengths(self, file: str) -> None:
         """Refuse sequences of several lengths, of which one is open."""

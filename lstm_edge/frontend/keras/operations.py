@@ -42,6 +42,8 @@ def apply_operation(call: Call, arguments: list[Any], options: Mapping[str, Any]
 
 def _operands(call: Call, arguments: list[Any], count: int) -> tuple[list[Operand], Value]:
     """Names and constants, and a value of the shape that all of them give together."""
+    known = call.net.constants
+    arguments = [known.get(a.name, a) if isinstance(a, Value) else a for a in arguments]
     values = [a for a in arguments if isinstance(a, Value)]
     if len(arguments) != count or not values:
         raise ModelError(call.label, f"has arguments {_text(arguments)}, expected {count}")
@@ -54,9 +56,14 @@ def _operands(call: Call, arguments: list[Any], count: int) -> tuple[list[Operan
             call.straight(replace(first, turned=True))
     shape = first.shape
     names: list[Operand] = []
+    widest = max((_last(a) for a in arguments if not isinstance(a, Value)), default=1)
     for argument in arguments:
         if isinstance(argument, Value):
-            names.append(argument.name)
+            repeats = argument.shape[-1:] == (1,) and widest > 1
+            name = argument.name
+            if repeats:
+                name = call.add("MatMul", name, np.ones((1, widest), np.float32))
+            names.append(name)
             shape = _together(call, shape, argument.shape)
         else:
             array = _numbers(call, argument, len(first.shape))
@@ -67,6 +74,15 @@ def _operands(call: Call, arguments: list[Any], count: int) -> tuple[list[Operan
             names.append(array)
             shape = _together(call, shape, array.shape[-len(shape) :] if shape else ())
     return names, Value("", shape, first.turned, first.flat if len(values) == 1 else ())
+
+
+def _last(argument: object) -> int:
+    """The size of the last axis of an array, 1 of a number."""
+    value = argument.get("config", argument) if isinstance(argument, Mapping) else argument
+    value = value.get("value") if isinstance(value, Mapping) else value
+    while isinstance(value, list) and value and isinstance(value[0], list):
+        value = value[0]
+    return len(value) if isinstance(value, list | np.ndarray) and np.ndim(value) == 1 else 1
 
 
 def _numbers(call: Call, argument: object, rank: int) -> Array:
@@ -156,6 +172,18 @@ def _logarithm_of_more(call: Call, arguments: list[Any]) -> Value:
     call.config.check_known()
     x = call.only(arguments)
     return replace(x, name=call.add("Log", call.add("Add", x.name, 1.0)), mask="")
+
+
+def _like(number: float) -> Handler:
+    """A number in the shape of a tensor, of which it has the features; steps are all alike."""
+
+    def run(call: Call, arguments: list[Any]) -> Value:
+        call.config.check_known("dtype")
+        x = call.only(arguments)
+        name = call.net.constant(np.full(call.features(x), number, np.float32))
+        return replace(x, name=name, mask="")
+
+    return run
 
 
 def _where(call: Call, arguments: list[Any]) -> Value:
@@ -328,6 +356,8 @@ OPERATIONS: Mapping[str, Handler] = {
     "Cos": _one("Cos"),
     "Erf": _one("Erf"),
     "Square": _square,
+    "ZerosLike": _like(0.0),
+    "OnesLike": _like(1.0),
     "Copy": _one(),
     "StopGradient": _one(),
     "Where": _where,

@@ -74,12 +74,11 @@ def finish(
         state_outputs=_state_ports(states[1], layers),
         folded=tuple(draft.folded),
     )
-    model = prune(look_up_again(first_steps(whole)))
-    if not any(node.op.cell.states for node in model.layers):
+    if not any(node.op.cell.states for node in prune(whole).layers):
         raise ModelError(
             "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"
         )
-    return through(model, named)
+    return through(prune(look_up_again(first_steps(whole))), named)
 
 
 def _check_names(inputs: Sequence[Port | DraftState], outputs: Sequence[Port | DraftState]) -> None:

@@ -58,7 +58,7 @@ def make_port(walk: Walk, label: str, name: str, view: View, per_step: bool) -> 
 
 def has_time(port: Port) -> bool:
     """Whether one of the port's axes is the time axis."""
-    return any(axis.startswith("time") for axis in port.axes)
+    return any("time" in axis for axis in port.axes)
 
 
 def feature_count(walk: Walk, view: View) -> int:
@@ -86,8 +86,10 @@ def _meaning(walk: Walk, label: str, axis: Axis) -> str:
     roles = [walk.roles[atom] for atom in axis]
     if roles[-1] == "feature" and "batch" not in roles:
         roles = ["time", "feature"] if "time" in roles else ["feature"]
+    elif roles[-1] == "time" and set(roles) == {"time", "feature"}:
+        roles = ["feature", "time"]
     meaning = "*".join(dict.fromkeys(roles))
-    if meaning not in ("time", "feature", "time*feature", "layer"):
+    if meaning not in ("time", "feature", "time*feature", "feature*time", "layer"):
         raise ModelError(label, f"an axis made of {meaning} cannot be an input or output")
     return meaning
 

@@ -20,7 +20,7 @@ from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import settle_roles
+from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, integers
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
@@ -106,7 +106,7 @@ def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
     if size == 1:
         return ()
     atom = Atom(f"{name} {k}", size, opened)
-    walk.input_atoms.add(atom)
+    walk.input_atoms[atom] = k
     if atom.name in walk.told:
         walk.roles[atom] = walk.told[atom.name]
     if opened:
@@ -295,7 +295,7 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
             label,
             "shows all steps of a sequence and other numbers on one axis; make an output of each",
         )
-    view = side_by_side(walk, settled(walk, view, label), label)
+    view = laid_out(walk, side_by_side(walk, settled(walk, view, label), label), label)
     root = walk.draft.roots[view.tensor]
     per_step = root is not None and root in timed
     limit = 0 if view.ids is None else check_ids(walk, label, view)

@@ -19,7 +19,7 @@ from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
-from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Work
+from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
@@ -37,34 +37,46 @@ def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = N
 
 
 def model_of(
-    name: str, graph: Graph, steps: int | None, pairs: Mapping[str, str] | None = None
+    name: str,
+    graph: Graph,
+    steps: int | None,
+    pairs: Mapping[str, str] | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Model:
-    """The model of a graph, which messages call `name`."""
+    """The model of a graph, which messages call `name`. told: what axes of inputs are, "x 1" ->
+    "time", where the file says so.
+    """
+    known = dict(told or {})
     rewrite(graph, pairs)
     sizes: Sizes = {}
-    model, walk = _solve(graph, sizes, steps, STAND_INS[0])
+    model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
     if walk.open_axes:
-        other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1])
+        other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1], known)
         if _fingerprint(model) != _fingerprint(other):
             raise ModelError(
                 name, "computes something else for each sequence length; fix it with --steps"
             )
     if steps is None or steps == model.steps:
         return model
-    if not walk.derived and (model.steps is None or not (walk.fixed_by or walk.one_step)):
+    fixed = model.steps is not None and (walk.fixed_by or walk.one_step or _counts(model))
+    if not walk.derived and not fixed:
         return _with_steps(model, steps)
-    return _resized(graph, walk, model.steps, steps)
+    return _resized(graph, walk, model.steps, steps, known)
 
 
 def _solve(
-    graph: Graph, sizes: Sizes, steps: int | None, stand_ins: tuple[int, ...]
+    graph: Graph,
+    sizes: Sizes,
+    steps: int | None,
+    stand_ins: tuple[int, ...],
+    known: Mapping[str, str],
 ) -> tuple[Model, Walk]:
     """Visit the graph, choosing sizes for open axes where a node turns out to need one.
 
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
-    told: dict[str, str] = {}
+    told = dict(known)
     alike: list[tuple[tuple[str, int], ...]] = []
     while True:
         walk = Walk()
@@ -114,12 +126,23 @@ def _choose(walk: Walk, sizes: Sizes, role: str, size: int | None) -> bool:
     return True
 
 
+def _counts(model: Model) -> bool:
+    """Whether a node knows the number of a step, or of steps before the end."""
+    layers = [node.op for node in model.layers]
+    inner = [node.op.at for node in model.nodes if is_a(node, Step) and node.op.at not in (0, -1)]
+    counted = any(
+        e.kind == "step" for op in layers for e in walk_expressions(*op.cell.results.values())
+    )
+    return bool(inner) or counted or any(op.window is not None for op in layers)
+
+
 def _with_steps(model: Model, steps: int) -> Model:
     """The same network for another length of the sequence, on which no node depends."""
 
     def resize(port: Port) -> Port:
         features = model.tensors[port.tensor].features
-        sizes = {"time": steps, "time*feature": steps * features}
+        flat = steps * features
+        sizes = {"time": steps, "time*feature": flat, "feature*time": flat}
         shape = (sizes.get(a, s) for a, s in zip(port.axes, port.shape, strict=True))
         return replace(port, shape=tuple(shape))
 
@@ -131,7 +154,9 @@ def _with_steps(model: Model, steps: int) -> Model:
     )
 
 
-def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
+def _resized(
+    graph: Graph, walk: Walk, found: int | None, steps: int, known: Mapping[str, str]
+) -> Model:
     """The network as if its inputs had been declared with another sequence length.
 
     Raises ModelError by the node that is right for the file's own length only.
@@ -139,13 +164,13 @@ def _resized(graph: Graph, walk: Walk, found: int | None, steps: int) -> Model:
     for sizes in _time_axes(graph, walk) if not walk.late else ():
         chosen = dict.fromkeys(sizes, steps)
         try:
-            model, _ = _solve(graph, chosen, steps, STAND_INS[0])
+            model, _ = _solve(graph, chosen, steps, STAND_INS[0], known)
         except ModelError:
             continue
         if model.steps == steps:
             return model
     raise ModelError(
-        walk.late or walk.fixed_by or walk.one_step,
+        walk.late or walk.fixed_by or walk.one_step or "graph",
         f"is right for a sequence of length {found} only, not {steps}; export the model with the "
         "length that you need, or with a dynamic time axis",
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from lstm_edge.frontend.step.leaves import Leaves
-from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.frontend.step.symbols import Symbols, leaves_of
 
 Order = Literal["forward", "backward", "both"]
 FORWARD, BACKWARD, NEITHER, MIXED = 1, -1, 0, 2
@@ -75,9 +73,9 @@ class Clock:
     def spread(self, *values: Symbols) -> int:
         """How many steps apart the numbers of tensors are known, in the better of both orders."""
         self.wind()
-        leaves = {int(i) for v in values for i in np.unique(v.leaf)}
+        leaves = {i for v in values for i in leaves_of(v)}
         timed = [i for i in leaves if self.last[i] >= 0]
-        if not timed:
+        if len(timed) < 2:
             return 0
         return min(
             max(a[i] for i in timed) - min(a[i] for i in timed) for a in (self.first, self.last)
@@ -86,5 +84,7 @@ class Clock:
     def mixed(self, *values: Symbols) -> bool:
         """True where tensors together join both ways."""
         self.wind()
-        ways = {self.way[int(i)] for v in values for i in np.unique(v.leaf)} - {NEITHER}
+        if self.order != "both":
+            return False
+        ways = {self.way[i] for v in values for i in leaves_of(v)} - {NEITHER}
         return len(ways) > 1 or MIXED in ways

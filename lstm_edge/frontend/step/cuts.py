@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.graph import Graph
@@ -48,7 +48,7 @@ def _taken(scope: Graph, node: NodeProto) -> Iterator[tuple[str, int, int]]:
     if not is_standard(node) or node.op_type not in _TAKEN or scope.is_constant(node.input[0]):
         return
     shape = scope.shape(node.input[0])
-    if shape is not None:
+    if shape is not None and scope.kinds.get(node.input[0]) == TensorProto.FLOAT:
         for k, (axis, place) in enumerate(_TAKEN[node.op_type](scope, node, shape)):
             size = shape[axis]
             if isinstance(size, int) and -size <= place < size:

@@ -16,7 +16,7 @@ from lstm_edge.frontend.step.proof import Proof
 from lstm_edge.frontend.step.region import Region
 from lstm_edge.frontend.step.repeat import Body, Classes, NoRepetition, body_of
 from lstm_edge.frontend.step.repetition import RepeatedState
-from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.frontend.step.symbols import Symbols, leaves_of
 from lstm_edge.frontend.step.trace import Differs, Trace
 
 HEADS = frozenset(
@@ -59,11 +59,12 @@ class Finder:
 
     region: Region
     way: int
+    loose: bool = False
 
     def __post_init__(self) -> None:
         self.leaves = self.region.leaves
         self.time = self.region.clock.times(self.way)
-        self.classes = Classes(self.leaves, self.time, self.region.steps)
+        self.classes = Classes(self.leaves, self.time, self.region.steps, self.loose)
         self.last = self.region.steps - 1
         self.outside: set[str] = set()
 
@@ -73,7 +74,7 @@ class Finder:
             ends, early = self._ends()
             if not ends and not early:
                 return None
-            results = [int(i) for end in ends for i in np.unique(end.result.leaf)]
+            results = [i for end in ends for i in leaves_of(end.result)]
             body = body_of(self.classes, self.last, results)
             proof = Proof(Trace(self.classes, body))
             for end in ends:
@@ -126,23 +127,28 @@ class Finder:
         return parts.axis is None and parts.times[0] < self.last - 1 and name not in self.outside
 
     def _goes_outside(self, node: NodeProto, data: Sequence[str]) -> bool:
-        """True for what is done with one vector of a step as well as with any other vector."""
-        return node.op_type in HEADS and len(data) == 1
+        """True for what is done with one vector of a step as well as with any other vector, and for
+        what joins those of several steps.
+        """
+        found = (self.region.values[name] for name in data)
+        times = {self.time[i] for v in found if isinstance(v, Symbols) for i in leaves_of(v)}
+        joined = node.op_type == "Concat" and max(times) - min(times - {-1}, default=0) > 1
+        return joined or (node.op_type in HEADS and len(data) == 1)
 
     def _last(self, name: str, value: Symbols) -> End | None:
         """What is computed after the last step, once, of anything that steps know."""
-        when = [self.classes.time[int(i)] for i in np.unique(value.leaf)]
+        when = [self.classes.time[i] for i in leaves_of(value)]
         if max(when) < self.last or min(when) < -1:
             return None
         return End(name, Parts(None, [self.last], [value]), value)
 
     def _is_moved(self, value: Symbols) -> bool:
         """True for steps of the input itself, which the graph may read as it is."""
-        return all(self.leaves[int(i)].kind in ("input", "const") for i in np.unique(value.leaf))
+        return all(self.leaves[i].kind in ("input", "const") for i in leaves_of(value))
 
     def _parts(self, value: Symbols) -> Parts | None:
         """The steps at which parts of a tensor are known, if they are of this way."""
-        if any(self.time[int(i)] < -1 for i in np.unique(value.leaf)):
+        if any(self.time[i] < -1 for i in leaves_of(value)):
             return None
         return parts_of(value, self.time)
 
@@ -153,7 +159,7 @@ class Finder:
 
     def _at_last(self, value: Symbols, time: int) -> Symbols | None:
         """What a tensor of a step is at the last step; None for what does not recur."""
-        leaves = {int(i) for i in np.unique(value.leaf)}
+        leaves = leaves_of(value)
         if not all(map(self.classes.recurs, leaves)):
             return None
         shift = self.last - time
@@ -208,7 +214,7 @@ def _built(
 
 def _read(leaves: Leaves, values: Iterable[Symbols]) -> set[int]:
     """All leaves that tensors are computed from."""
-    waiting = [int(i) for value in values for i in np.unique(value.leaf)]
+    waiting = [i for value in values for i in leaves_of(value)]
     found: set[int] = set()
     while waiting:
         leaf = waiting.pop()

@@ -8,12 +8,12 @@ both are the same numbers; `trace.py` then compares leaf by leaf, so what is fou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
 from lstm_edge.frontend.step.leaves import Doubles
 from lstm_edge.frontend.step.numbers import Numbers
+from lstm_edge.frontend.step.symbols import Integers, Symbols
 from lstm_edge.frontend.step.trace import Trace
 
 ROUNDS, SAMPLES = 40, 6
@@ -27,7 +27,7 @@ Place = tuple[int, int]
 
 
 def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[Place, Doubles]:
-    """Initial states with which the body computes the steps to `until` as the graph does, or nearly;
+    """Initial states with which the body computes the steps to `until` as the graph does, nearly;
     initial: where to begin. By Levenberg and Marquardt.
     """
     causes = _Causes(trace, initial, until)
@@ -86,10 +86,14 @@ class _Causes:
         return np.concatenate(rows, axis=1)
 
 
-def _known(trace: Trace, until: int) -> list[tuple[Place, Doubles]]:
+def _known(trace: Trace, until: int) -> list[tuple[Place, Integers]]:
     """Classes at the first steps of which the graph's leaves are known, and the units of these."""
     found = [(place, value) for place, value in trace.known.items() if 0 <= place[1] <= until]
-    return [(place, np.flatnonzero(value.leaf >= 0)) for place, value in sorted(found)]  # type: ignore[misc]
+    return [(place, np.flatnonzero(value.leaf >= 0)) for place, value in sorted(found, key=_place)]
+
+
+def _place(known: tuple[Place, Symbols]) -> Place:
+    return known[0]
 
 
 def _wanted(trace: Trace, given: Mapping[int, Doubles], until: int) -> Doubles:
@@ -98,7 +102,7 @@ def _wanted(trace: Trace, given: Mapping[int, Doubles], until: int) -> Doubles:
     parts = []
     for place, units in _known(trace, until):
         value = trace.known[place]
-        parts.append(numbers.of(value.moved(partial(np.take, indices=units)))[0])
+        parts.append(numbers.of(value.at(units))[0])
     return np.concatenate(parts)
 
 

@@ -15,12 +15,15 @@ from itertools import permutations, product
 from lstm_edge import cells
 from lstm_edge.frontend.step.unify import SLOT, Binding, Unifier, filled
 from lstm_edge.functions import Function
-from lstm_edge.ir.expr import Cell, Expr
+from lstm_edge.ir.expr import Cell, Expr, walk
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.activation import ELEMENTWISE, activation, log_softmax_layer, softmax_layer
 from lstm_edge.layers.dense import dense
 
 Make = Callable[..., Cell]
+
+LARGER = 4
+"""How many times the expressions of a cell another spelling of it may have."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def recognised(cell: Cell, params: Mapping[str, Floats]) -> Recognised | None:
 def _fits(pattern: Cell, cell: Cell) -> bool:
     """What is quickly seen: as many results, states and inputs."""
     counts = [(len(c.results), len(c.states), len(c.inputs)) for c in (pattern, cell)]
-    return counts[0] == counts[1]
+    sizes = [sum(1 for _ in walk(*c.results.values())) for c in (pattern, cell)]
+    return counts[0] == counts[1] and sizes[1] <= LARGER * sizes[0]
 
 
 def _bindings(pattern: Cell, cell: Cell) -> Iterator[Binding]:

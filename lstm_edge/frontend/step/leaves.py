@@ -242,7 +242,7 @@ class Leaves:
         return self.add(Leaf("linear", len(bias), terms=arrays, numbers=bias), name)
 
     def total(self, terms: Sequence[Term], bias: Doubles) -> Selection:
-        """A sum of selections of as many units: what it selects, where it is one of them as it is."""
+        """A sum of selections of as many units; one of them as it is, where nothing is added."""
         kept = [(s, c) for s, c in terms if np.any(c)]
         if len(kept) == 1 and (kept[0][1] == 1).all() and not bias.any():
             return kept[0][0]

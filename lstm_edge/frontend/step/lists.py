@@ -80,5 +80,6 @@ def _without_lists(sketch: Graph, loop: NodeProto) -> NodeProto:
     made.input[:] = [*loop.input[:2], *(loop.input[2 + k] for k in kept)]
     made.output[:] = results
     del made.attribute[:]
-    made.attribute.append(helper.make_attribute("body", graph))
+    given = attributes_of(loop) | {"body": graph}
+    made.attribute.extend(helper.make_attribute(name, value) for name, value in given.items())
     return made

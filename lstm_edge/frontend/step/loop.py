@@ -12,7 +12,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.frontend.step.body import Body, Counted, Read
+from lstm_edge.frontend.step.body import Array, Body, Counted, Read
 from lstm_edge.frontend.step.body import Value as StepValue
 from lstm_edge.frontend.step.roll import Out, Rolling, StateIn
 from lstm_edge.frontend.step.symbols import Symbols
@@ -27,6 +27,8 @@ class _Reader:
         self.walk, self.node, self.timed = walk, node, timed
         self.graph: GraphProto = node.attributes["body"]
         self.rolling = Rolling(walk, node, timed)
+        self.turned = bool(node.attributes.get("reverse", 0))
+        """Whether all sequences are read from the last to the first; results keep their place."""
         self.orders: set[bool] = set()
         self.refused: dict[str, str] = {}
         """Names that no step may read, and why."""
@@ -45,16 +47,21 @@ class _Reader:
             raise ModelError(self.node.label, self.refused[name])
         value = self.walk.values.get(name)
         if isinstance(value, View) and not self.timed:
-            return self.rolling.data(value, None)
+            return self._plain(self.rolling.data(value, None))
         if value is None or isinstance(value, View | np.ndarray):
             return value
         raise ModelError(
             self.node.label, f"reads input {value.name!r} of type {value.kind}; not supported"
         )
 
-    def _step(self, read: Read) -> Symbols:
-        self.orders.add(read.backward)
-        return self.rolling.data(read.view, read.axis)
+    def _step(self, read: Read) -> Symbols | Array:
+        self.orders.add(read.backward != self.turned)
+        return self._plain(self.rolling.data(read.view, read.axis))
+
+    def _plain(self, numbers: Symbols) -> Symbols | Array:
+        """Numbers as such in a trial, so that nodes compute what onnx's own reference does."""
+        array = self.rolling.leaves.numbers_of(numbers) if self.rolling.trial is not None else None
+        return numbers if array is None else array.astype(np.float32)
 
     def run(
         self, known: Mapping[str, StepValue], states: Sequence[StateIn], wanted: Sequence[Out]
@@ -64,7 +71,7 @@ class _Reader:
         def read(before: dict[str, Symbols]):  # type: ignore[no-untyped-def]
             body = self.body()
             body.values |= known
-            body.values |= before
+            body.values |= {name: self._plain(numbers) for name, numbers in before.items()}
 
             def tensor(name: str) -> Symbols:
                 value = body.value(name)
@@ -177,7 +184,7 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
         count = after.get(slot.before)
         if isinstance(count, Counted) and slot.output < len(results):
             results[slot.output] = count.numbers[-1]
-    if reader.orders == {True} and wanted:
+    if (reader.orders == {True}) != reader.turned and wanted:
         raise ModelError(
             node.label, "takes the steps from the last to the first; not supported yet"
         )

@@ -31,7 +31,7 @@ def state_pairs(
     """Input -> output that is its next value.
 
     inputs: those that may be states. reached: output -> inputs that it is computed from, not by way
-    of another recurrent layer. asked: what the user says. sequences: gives inputs that the graph cuts
+    of another recurrent layer. asked: what the user says. sequences: inputs that the graph cuts
     into steps, which are no states unless a name says so. Raises ModelError for what the user says
     wrongly, and where nobody can know.
     """

@@ -39,6 +39,10 @@ class Symbols:
         """What a function that only moves numbers makes of it."""
         return Symbols(np.asarray(move(self.leaf)), np.asarray(move(self.unit)))
 
+    def at(self, places: Integers) -> Symbols:
+        """Some of the numbers of a vector, in the order of `places`."""
+        return Symbols(self.leaf[places], self.unit[places])
+
     def flat(self) -> Symbols:
         """All numbers as one vector."""
         return Symbols(self.leaf.reshape(-1), self.unit.reshape(-1))
@@ -54,6 +58,11 @@ def vector(leaf: int, shape: Sequence[int]) -> Symbols:
     return Symbols(np.full(shape, leaf, np.int64), np.arange(size, dtype=np.int64).reshape(shape))
 
 
+def leaves_of(tensor: Symbols) -> set[int]:
+    """The leaves that a tensor has numbers of."""
+    return set(tensor.leaf.reshape(-1).tolist())
+
+
 def together(parts: Sequence[Symbols], join: Callable[[list[Any]], Any]) -> Symbols:
     """Several tensors as one, as `join` does it with arrays: np.concatenate, np.stack."""
     return Symbols(join([p.leaf for p in parts]), join([p.unit for p in parts]))
@@ -61,6 +70,8 @@ def together(parts: Sequence[Symbols], join: Callable[[list[Any]], Any]) -> Symb
 
 def broadcast(*tensors: Symbols) -> tuple[Symbols, ...]:
     """All with the shape that ONNX's broadcasting gives them."""
+    if all(t.shape == tensors[0].shape for t in tensors):
+        return tensors
     shape = np.broadcast_shapes(*(t.shape for t in tensors))
     return tuple(t.moved(lambda a: np.broadcast_to(a, shape)) for t in tensors)
 

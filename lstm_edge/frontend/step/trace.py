@@ -74,7 +74,7 @@ class Trace:
             self.known[leaf, step] = known = self._all(found)
         read = np.flatnonzero(known.leaf >= 0)
         mine = Symbols(np.full(len(read), leaf), read)
-        self.compare(mine, known.moved(lambda a: a[read]), step)
+        self.compare(mine, known.at(read), step)
 
     @property
     def all_inputs(self) -> frozenset[int]:
@@ -160,8 +160,8 @@ class Start:
                 known = trace.known.get((leaf, step))
                 if known is not None:
                     read = np.flatnonzero(known.leaf >= 0)
-                    theirs = known.moved(lambda a: a[read])
-                    compare_symbols(trace.leaves, value.moved(lambda a: a[read]), theirs, step)
+                    theirs = known.at(read)
+                    compare_symbols(trace.leaves, value.at(read), theirs, step)
                     value = value.moved(np.copy)
                     value.leaf[read], value.unit[read] = theirs.leaf, theirs.unit
                 states[leaf, step] = value
@@ -203,7 +203,7 @@ def initial_of(trace: Trace) -> dict[tuple[int, int], Doubles]:
         if known is None:
             continue
         read = np.flatnonzero(known.leaf >= 0)
-        numbers = trace.leaves.numbers_of(known.moved(lambda a: a[read]))
+        numbers = trace.leaves.numbers_of(known.at(read))
         if numbers is None:
             raise Differs(0, Difference(int(known.leaf[read[0]]), "starts from what is computed"))
         initial[place][read] = numbers

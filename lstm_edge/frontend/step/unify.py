@@ -48,8 +48,6 @@ class Unifier:
         mine, theirs = self.polynomial(pattern), self.polynomial(cell)
         if len(mine) != len(theirs) or len(mine) > MOST_MONOMIALS:
             return
-        if sorted(_shape(p) for p in mine.items()) != sorted(_shape(p) for p in theirs.items()):
-            return
         yield from self._sums(list(mine.items()), list(theirs.items()), binding)
 
     def _sums(
@@ -63,25 +61,35 @@ class Unifier:
             return
         first = mine[0]
         for k, other in enumerate(theirs):
-            if _shape(first) == _shape(other):
+            factor = other[1] / first[1]
+            if len(first[0]) == len(other[0]) and (factor == 1.0 or self._has_slot(first[0])):
                 rest = [*theirs[:k], *theirs[k + 1 :]]
-                for found in self._products(first[0], other[0], binding):
+                for found in self._products(first[0], other[0], factor, binding):
                     yield from self._sums(mine[1:], rest, found)
 
     def _products(
-        self, mine: tuple[int, ...], theirs: tuple[int, ...], binding: Binding
+        self, mine: tuple[int, ...], theirs: tuple[int, ...], factor: float, binding: Binding
     ) -> Iterator[Binding]:
+        """Each atom of a product is one of another; a factor is that of the first slot."""
         if not mine:
-            yield binding
+            if factor == 1.0:
+                yield binding
             return
+        a = self._atoms[mine[0]]
         for k in range(len(theirs)):
-            for found in self._atom(self._atoms[mine[0]], self._atoms[theirs[k]], binding):
-                yield from self._products(mine[1:], (*theirs[:k], *theirs[k + 1 :]), found)
+            b, left = self._atoms[theirs[k]], (*theirs[:k], *theirs[k + 1 :])
+            if a.kind == SLOT:
+                for found in self._slot(a, b, factor, binding):
+                    yield from self._products(mine[1:], left, 1.0, found)
+            else:
+                for found in self._atom(a, b, binding):
+                    yield from self._products(mine[1:], left, factor, found)
+
+    def _has_slot(self, atoms: tuple[int, ...]) -> bool:
+        return any(self._atoms[a].kind == SLOT for a in atoms)
 
     def _atom(self, a: Expr, b: Expr, binding: Binding) -> Iterator[Binding]:
-        if a.kind == SLOT:
-            yield from self._slot(a, b, binding)
-        elif a.kind in ("input", "state", "param"):
+        if a.kind in ("input", "state", "param"):
             found = binding.bound(a.kind, a.name, b.name) if a.kind == b.kind else None
             if found is not None:
                 yield found
@@ -112,8 +120,9 @@ class Unifier:
                 pairs = [(e, b.args[k]) for e, k in zip(a.args, order, strict=True)]
                 yield from self._each(pairs, found)
 
-    def _slot(self, a: Expr, b: Expr, binding: Binding) -> Iterator[Binding]:
-        """A function of the operand of a slot."""
+    def _slot(self, a: Expr, b: Expr, factor: float, binding: Binding) -> Iterator[Binding]:
+        """A function of the operand of a slot, times a factor."""
+        b = b if factor == 1.0 else b * factor
         known = binding.slots.get(a.name)
         if known is not None:
             operand = hole(*known, b)
@@ -146,12 +155,11 @@ class Unifier:
             self._atoms[id(e)] = e
             result = {(id(e),): 1.0}
         result = {key: value for key, value in result.items() if value}
+        if len(result) > MOST_MONOMIALS:  # no cell that has a name; its powers would have no end
+            self._atoms[id(e)] = e
+            result = {(id(e),): 1.0}
         self._polynomials[id(e)] = result
         return result
-
-
-def _shape(monomial: tuple[tuple[int, ...], float]) -> tuple[int, float]:
-    return len(monomial[0]), monomial[1]
 
 
 def _depends_by(e: Expr, operand: Expr) -> bool:

@@ -12,6 +12,7 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import (
     MOST_FRACTION,
+    bound_at,
     finest,
     fraction_of,
     narrow,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import accumulate
 
+import numpy as np
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, SameSize, Walk
@@ -19,7 +21,21 @@ def grid_of(walk: Walk, view: View) -> Axis:
     if view.grid:
         return walk.pieces(view.grid)
     atoms = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
-    return tuple(atom for atom in atoms if walk.roles.get(atom) == "feature")
+    shown = [atom for atom in atoms if walk.roles.get(atom) == "feature"]
+    whole = dict.fromkeys(part for atom in shown for part in walk.whole(atom))
+    return tuple(whole) if set(whole) == set(shown) else tuple(shown)
+
+
+def laid_out(walk: Walk, view: View, source: str) -> View:
+    """A settled view whose features lie in memory in the order in which its axes show them."""
+    grid = grid_of(walk, view)
+    shown = [a for a in walk.pieces(tuple(a for axis in view.axes for a in axis)) if a in grid]
+    if tuple(shown) == grid or len(shown) != len(grid):
+        return view
+    numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
+    order = numbers.transpose([grid.index(atom) for atom in shown]).reshape(-1).tolist()
+    tensors = _parts(walk, view.tensor, _ranges((), len(order), (), order))
+    return replace(view, tensor=walk.draft.concat(tensors, source), grid=tuple(shown))
 
 
 def usual_role(walk: Walk, view: View, k: int) -> str:
@@ -29,10 +45,17 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
-    if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms or len(view.axes) != 3:
+    if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
-    others = [j for j in range(2) if view.axes[j]]
-    role = "feature" if k == 2 else "batch" if len(others) == 2 and k == 0 else "time"
+    if len(view.axes) == 2 and k == 1 and walk.draft.step_of(view.tensor) is not None:
+        walk.roles[atoms[0]] = "feature"  # of one step of a sequence
+        walk.guessed.add(atoms[0])
+        return "feature"
+    if len(view.axes) != 3:
+        return role
+    shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
+    at = walk.input_atoms[atoms[0]]
+    role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role
@@ -129,7 +152,7 @@ def _align_axis(
     if [a.size for a in ours] != [a.size for a in theirs]:
         message = (
             f"{node.op} of {' and '.join(describe(v.axes) for v in views)}: the shapes differ, "
-            "which is not supported; if it is part of a layer normalization, export nn.LayerNorm"
+            f"{_why_apart(walk, ours, theirs)}"
         )
         both = (*ours, *theirs)
         if len(ours) == len(theirs) == 1 and all(a in walk.open_axes for a in both):
@@ -149,6 +172,18 @@ def _align_axis(
                 f"{node.op} pairs an axis of {a.size} layers or directions with one of an input; "
                 "not supported",
             )
+
+
+def _why_apart(walk: Walk, ours: Axis, theirs: Axis) -> str:
+    """What it means that two axes differ, and what to do."""
+    longer = max(ours, theirs, key=len)
+    if not (ours and theirs) and any(walk.roles.get(atom) == "time" for atom in longer):
+        return (
+            "as one is a vector of the whole sequence and the other has steps; what is known after "
+            "the last step cannot be read at each of them: use what is known step by step, or "
+            "compute it outside and make it an input"
+        )
+    return "which is not supported; if it is part of a layer normalization, export nn.LayerNorm"
 
 
 def settle_roles(walk: Walk) -> None:

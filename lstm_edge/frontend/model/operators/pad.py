@@ -16,6 +16,7 @@ from lstm_edge.frontend.model.operators.shifted import (
     before_constant,
     behind_constant,
     behind_first,
+    is_range,
     number_of,
 )
 from lstm_edge.frontend.model.operators.steps import crop
@@ -25,7 +26,7 @@ from lstm_edge.layers.window import kept
 
 
 def pad(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Vectors of one number before and behind a sequence, or fewer steps where pads are negative."""
+    """Vectors of one number around a sequence, or fewer steps where pads are negative."""
     view = settled(walk, node.view(0), node.label)
     mode = node.attributes.get("mode", "constant")
     pads = node.integers(1, "pads") or []
@@ -39,7 +40,7 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
         before, behind = pads[k], pads[len(axes) + k]
         if not before and not behind:
             continue
-        if usual_role(walk, view, axis) != "time" or mode != "constant" or number is None:
+        if _padded_role(walk, view, axis) != "time" or mode != "constant" or number is None:
             raise ModelError(
                 node.label,
                 f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
@@ -48,6 +49,17 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
             )
         view = _around(walk, node, view, axis, (before, behind), number)
     return [view]
+
+
+def _padded_role(walk: Walk, view: View, axis: int) -> str:
+    """The role of an axis; of one of an input that nothing has told of, time."""
+    atoms = walk.pieces(view.axes[axis])
+    known = walk.role(atoms)
+    if known or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
+        return known
+    walk.roles[atoms[0]] = "time"
+    walk.guessed.add(atoms[0])
+    return "time"
 
 
 def _around(
@@ -83,6 +95,7 @@ def _longer(walk: Walk, view: View, axis: int, tensor: str, more: int) -> View:
     if not whole:
         walk.roles[atom] = "time"
         walk.derived.add(atom)
+        walk.ranges.update((atom, old) for old in walk.pieces(time))
     return replace(view, tensor=tensor, axes=(*view.axes[:axis], (atom,), *view.axes[axis + 1 :]))
 
 
@@ -91,6 +104,8 @@ def along_time(walk: Walk, node: OnnxNode, axis: int) -> View | None:
     None for any other.
     """
     views = [v for v in node.inputs if isinstance(v, View)]
+    if len(views) == 2 and not _may_begin(walk, views[0]):
+        return None  # before any role is guessed: these may be features
     if any(usual_role(walk, v, axis) not in ("time", "") for v in views) or len(node.inputs) != 2:
         return None
     first, second = node.inputs
@@ -113,6 +128,12 @@ def _beside_constant(
     view = settled(walk, view, node.label)
     count = array.shape[axis]
     return _around(walk, node, view, axis, (count, 0) if before else (0, count), number)
+
+
+def _may_begin(walk: Walk, view: View) -> bool:
+    """Whether a tensor holds some steps of a sequence, so that another may follow it in time."""
+    known = view.tensor in walk.input_parts or walk.draft.step_of(view.tensor) is not None
+    return known or is_range(walk, view.tensor)
 
 
 def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: int) -> View | None:

@@ -20,6 +20,11 @@ from lstm_edge.ir.model import Concat, Layer, Node, Slice, Work, is_a
 from lstm_edge.layers.window import delayed
 
 
+def is_range(walk: Walk, tensor: str) -> bool:
+    """Whether a tensor is a range of the steps of a sequence."""
+    return _range(walk.draft.producer(tensor)) is not None
+
+
 def _range(node: Node[Work] | None) -> Window | None:
     """The window of a layer that gives vectors of another sequence as they are."""
     if node is None or not is_a(node, Layer) or node.op.window is None:

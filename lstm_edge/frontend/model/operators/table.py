@@ -112,6 +112,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Concat": _operator(join.concat, "axis"),
     "Pad": _operator(pad.pad, "mode"),
     "Gather": _operator(select.gather, "axis"),
+    "GatherND": _operator(select.gather_nd, "batch_dims"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
     "MaxPool": _operator(
@@ -128,7 +129,7 @@ OPERATORS: Mapping[str, Operator] = {
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
-    "Loop": _operator(steps.loop, "body"),
+    "Loop": _operator(steps.loop, "body reverse"),
     "Scan": _operator(
         steps.scan,
         "body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes "
@@ -169,8 +170,8 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     if foreign is not None:
         raise ModelError(
             node.label,
-            f"reads input {foreign.name!r} of type {foreign.kind}, which is not supported yet; "
-            "only inputs of float32, and of int32 or int64 that are looked up, are",
+            f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, or integers "
+            "of 8 to 64 bits that are looked up or cast to float32: give it as one of these",
         )
     node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None

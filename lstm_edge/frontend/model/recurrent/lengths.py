@@ -14,6 +14,7 @@ from lstm_edge import cells
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.recurrent.weights import Sequence
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.expr import Cell
@@ -80,6 +81,7 @@ def _mask(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
     view = settled(walk, view, node.label)
     time = view.axes[1 if node.attributes.get("layout", 0) else 0]
     walk.assign(node, time, "time")
+    require_features(walk, node, view, view.axes[2])
     if size_of(time) != size_of(x.time) or walk.draft.size(view.tensor) != 1:
         raise ModelError(
             node.label,

@@ -22,6 +22,10 @@ _STATE = re.compile(r"^h\d*$|^hx|hidden|state|prev|(^|_)h(_|\d|$)", re.IGNORECAS
 """Names that people give to a state and not to data."""
 
 
+MOST_LEAVES = 16
+"""Tensors that a step of a layer is a product of: a sum of more is one of residuals."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """Steps of one layer in the order in which they are computed. states: what the first starts
@@ -40,6 +44,12 @@ class Chain:
         return inputs_of(self.steps[k], self.steps[k - 1].h_next if k else first)
 
 
+def single_steps_of(scope: Graph) -> list[Chain]:
+    """Steps that nothing is chained to."""
+    single = [chain for step in _alone(steps_of(scope)) for chain in _single(scope, step)]
+    return _unique(scope, single)
+
+
 def chains_of(scope: Graph) -> list[Chain]:
     """All chains of steps with the same weights, each the longest that there is."""
     steps = steps_of(scope)
@@ -56,8 +66,7 @@ def chains_of(scope: Graph) -> list[Chain]:
         for start in followers:
             if start not in inside:
                 chains += _chain(scope, ends, followers, start)
-    single = [chain for step in _alone(steps) for chain in _single(scope, step)]
-    return chains + _unique(scope, single)
+    return chains
 
 
 def _alone(steps: list[Step]) -> list[Step]:
@@ -82,6 +91,8 @@ def _unique(scope: Graph, single: list[Chain]) -> list[Chain]:
 def _before(step: Step, ends: dict[tuple[str, str], list[Step]]) -> list[str]:
     """Leaves of a step that are the state of a step before it."""
     found: list[str] = []
+    if len(step.leaves) > MOST_LEAVES:
+        return found
     for leaf in sorted(step.leaves) if not step.from_zeros else ():
         for before in ends.get((step.op, leaf), []):
             fits = step.h in (None, leaf) and before.functions == step.functions

@@ -9,7 +9,7 @@ from onnx import NodeProto
 from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.shapes import Shape
-from lstm_edge.frontend.rewrite.rolled.trips import STAND_INS, numbers
+from lstm_edge.frontend.rewrite.rolled.sizes import STAND_INS, numbers
 
 FIRST = -(2**31) + 1
 """Ends of a Slice from here down are before the first element of any axis."""

@@ -12,9 +12,9 @@ from onnx import helper
 from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.rewrite.rolled.parameters import Weights
+from lstm_edge.frontend.rewrite.rolled.sizes import numbers
 from lstm_edge.frontend.rewrite.rolled.step import Step
 from lstm_edge.frontend.rewrite.rolled.steps import Sequence
-from lstm_edge.frontend.rewrite.rolled.trips import numbers
 
 INITIAL = ("h", "c")
 STAND_INS = (3, 5)

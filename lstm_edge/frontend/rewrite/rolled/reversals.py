@@ -16,6 +16,7 @@ from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.rewrite.rolled.flips import flip_axis
 from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS
+from lstm_edge.frontend.rewrite.rolled.turned import turn_loop, turn_scan
 
 OTHER_WAY = {"forward": "reverse", "reverse": "forward"}
 SELECTS = ("Gather", "Slice")
@@ -202,7 +203,14 @@ def _shape(scope: Graph, patch: Patch, node: NodeProto) -> bool:
     return False
 
 
+def _loop(scope: Graph, patch: Patch, node: NodeProto) -> bool:
+    """A Loop or Scan over reversed sequences."""
+    turn = turn_loop if node.op_type == "Loop" else turn_scan
+    return turn(scope, patch, node, lambda name: _unflipped(scope, patch, name, 0))
+
+
 _RULES = {
+    **dict.fromkeys(("Loop", "Scan"), _loop),
     "Shape": _shape,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _layer),
     **dict.fromkeys(SELECTS, _select),

@@ -6,7 +6,7 @@ from onnx import NodeProto
 
 from lstm_edge.frontend.graph.graph import Graph, inner_nodes
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.rewrite.rolled.chains import Chain, chains_of
+from lstm_edge.frontend.rewrite.rolled.chains import Chain, chains_of, single_steps_of
 from lstm_edge.frontend.rewrite.rolled.hoist import Hoist
 from lstm_edge.frontend.rewrite.rolled.layer import Layer, add_layer
 from lstm_edge.frontend.rewrite.rolled.parameters import weights_of
@@ -18,8 +18,17 @@ def recognise_chains(scope: Graph, sketch: Graph) -> bool:
 
     `scope` is the sketch as it is.
     """
+    return _recognised(scope, sketch, chains_of(scope))
+
+
+def recognise_steps(scope: Graph, sketch: Graph) -> bool:
+    """The same with single steps of a cell."""
+    return _recognised(scope, sketch, single_steps_of(scope))
+
+
+def _recognised(scope: Graph, sketch: Graph, chains: list[Chain]) -> bool:
     gone: set[int] = set()
-    for chain in chains_of(scope):
+    for chain in chains:
         _replace(sketch, scope, chain, gone)
     return bool(gone)
 
