@@ -17,7 +17,7 @@ def until(cell: Cell, length: int | None = None) -> Cell:
 
 
 def masked(cell: Cell) -> Cell:
-    """The cell that skips steps: where the input `mask`, one number, is 0 and not 1, states stay."""
+    """The cell that skips steps: where the input `mask`, one number, is 0, states stay."""
     on = input_vector("mask")
     results = {name: select(on, 0.5, y, state(name)) for name, y in cell.results.items()}
     return replace(cell, results=results)

@@ -97,9 +97,7 @@ def _condition(clock: Clock, steps: str, extra: int) -> str:
 
 def emits(program: Program) -> str:
     """Where outputs of a step come at some steps only: the C expression of whether they do."""
-    clocks = {
-        program.clock_of.get(p.value, (0, EVERY_TICK)) for p in program.outputs if p.per_step
-    }
+    clocks = {program.clock_of.get(p.value, (0, EVERY_TICK)) for p in program.outputs if p.per_step}
     if not program.streams or clocks <= {(0, EVERY_TICK)}:
         return ""
     if len(clocks) > 1:

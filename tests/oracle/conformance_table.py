@@ -89,15 +89,15 @@ def _others(folder: Path) -> str:
     lines = [
         "## Around a recurrent layer",
         "",
-        "Each line is a recurrent layer with this before or behind it, against onnxruntime: the",
-        "float32 program agrees to 90 dB or more, the number is that of the int8 program in dB. The",
+        "Each line is a recurrent layer with this before or behind it, against onnxruntime. The",
+        "float32 program agrees to 90 dB or more, the number is that of the int8 program in dB;",
         "tests of these files run the C as well.",
         "",
         "| | | |",
         "|---|---|--:|",
     ]
-    for kind, cases in OTHERS.items():
-        for case, model in cases.items():
+    for kind, models in OTHERS.items():
+        for case, model in models.items():
             found = measured(model, folder)
             exact, rounded = min(found.exact.values()), min(found.rounded.values())
             told = f"{rounded:.0f}" if exact > FLOAT else f"**{exact:.0f} in float**"

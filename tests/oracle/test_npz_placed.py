@@ -14,7 +14,7 @@ from lstm_edge.frontend import load
 from lstm_edge.ir.model import Model
 from tests.oracle.model_reference import run_model
 
-I, H, OUT, T = 3, 4, 2, 7
+N, H, OUT, T = 3, 4, 2, 7
 RNG = np.random.default_rng(41)
 
 
@@ -31,9 +31,9 @@ def lstm(count: int, prefix: str = "lstm.") -> dict[str, np.ndarray]:
     }
 
 
-LSTM = lstm(I)
+LSTM = lstm(N)
 FC = {"fc.weight": floats(OUT, H), "fc.bias": floats(OUT)}
-X = floats(1, T, I)
+X = floats(1, T, N)
 
 
 def loaded(folder: Path, words: dict[str, str], *parts: dict[str, Any]) -> Model:
@@ -48,7 +48,7 @@ def answer(folder: Path, words: dict[str, str], *parts: dict[str, Any], x: Any =
 
 
 def test_buffers_of_the_input_are_applied_in_order(tmp_path: Path) -> None:
-    mean, std = floats(1, 1, I), np.abs(floats(I)) + np.float32(0.5)
+    mean, std = floats(1, 1, N), np.abs(floats(N)) + np.float32(0.5)
     words = {"use": "mean=input_subtract, norm.std=input_divide"}
     found = answer(tmp_path, words, LSTM, {"mean": mean, "norm.std": std}, FC)
     plain = answer(tmp_path, {}, LSTM, FC, x=(X - mean.reshape(-1)) / std)
@@ -80,10 +80,10 @@ def test_first_states_by_their_names_and_by_a_string(tmp_path: Path) -> None:
 
 def test_batch_norm_and_layer_norm_where_the_order_says(tmp_path: Path) -> None:
     norm = {
-        "bn.weight": floats(I),
-        "bn.bias": floats(I),
-        "bn.running_mean": floats(I),
-        "bn.running_var": np.abs(floats(I)) + np.float32(0.3),
+        "bn.weight": floats(N),
+        "bn.bias": floats(N),
+        "bn.running_mean": floats(N),
+        "bn.running_var": np.abs(floats(N)) + np.float32(0.3),
         "bn.num_batches_tracked": np.int64(7),
     }
     gain, offset, mean, variance = (norm[f"bn.{k}"] for k in list_of_batch_norm())
@@ -105,7 +105,7 @@ def list_of_batch_norm() -> tuple[str, ...]:
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_convolution_where_the_order_says(stride: int, tmp_path: Path) -> None:
-    taps, bias, second = floats(5, I, 3), floats(5), lstm(5)
+    taps, bias, second = floats(5, N, 3), floats(5), lstm(5)
     order = f"conv:conv1d(padding=1,stride={stride}),relu,lstm,fc"
     arrays = {"conv.weight": taps, "conv.bias": bias}
     found = answer(tmp_path, {"order": order}, arrays, second, FC)
@@ -121,9 +121,9 @@ def test_convolution_where_the_order_says(stride: int, tmp_path: Path) -> None:
 
 def test_the_network_compiles(tmp_path: Path) -> None:
     words = {"use": "mean=input_subtract", "head": "last", "order": "bn,lstm,fc"}
-    norm = {f"bn.{k}": np.abs(floats(I)) + np.float32(0.4) for k in list_of_batch_norm()}
-    model = loaded(tmp_path, words, LSTM, FC, norm, {"mean": floats(I)})
-    x = RNG.normal(size=(20, 1, T, I)).astype(np.float32)
+    norm = {f"bn.{k}": np.abs(floats(N)) + np.float32(0.4) for k in list_of_batch_norm()}
+    model = loaded(tmp_path, words, LSTM, FC, norm, {"mean": floats(N)})
+    x = RNG.normal(size=(20, 1, T, N)).astype(np.float32)
     compiled = lstm_edge.compile(lstm_edge.Network(model), target="cortex-m4", calibration=x)
     exact, rounded = compiled.run(x, on="float")["y"], compiled.run(x)["y"]
     error = 10 * np.log10((exact**2).sum() / ((exact - rounded) ** 2).sum())
@@ -132,13 +132,13 @@ def test_the_network_compiles(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "buffer": ({}, {"in_scale": floats(1, 1, I)}, "in_scale=input_multiply"),
-    "batch norm": ({}, {"bn.running_mean": floats(I)}, "say it in 'lstm_edge.order'"),
+    "buffer": ({}, {"in_scale": floats(1, 1, N)}, "in_scale=input_multiply"),
+    "batch norm": ({}, {"bn.running_mean": floats(N)}, "say it in 'lstm_edge.order'"),
     "layer norm": ({}, {"ln.weight": floats(H), "ln.bias": floats(H)}, "ln:layer_norm"),
-    "role": ({"use": "s=scale"}, {"s": floats(I)}, "expected NAME=ROLE"),
-    "name": ({"use": "t=input_add"}, {"s": floats(I)}, "does not hold"),
-    "size": ({"use": "s=input_add"}, {"s": floats(I + 1)}, "expected 1 or 3"),
-    "zero": ({"use": "s=input_divide"}, {"s": np.zeros(I, np.float32)}, "holds 0"),
+    "role": ({"use": "s=scale"}, {"s": floats(N)}, "expected NAME=ROLE"),
+    "name": ({"use": "t=input_add"}, {"s": floats(N)}, "does not hold"),
+    "size": ({"use": "s=input_add"}, {"s": floats(N + 1)}, "expected 1 or 3"),
+    "zero": ({"use": "s=input_divide"}, {"s": np.zeros(N, np.float32)}, "holds 0"),
     "states": ({"use": "s=first_h"}, {"s": floats(H - 1)}, "too short"),
     "kind": ({"order": "lstm,s:norm"}, {"s.weight": floats(H)}, "expected one of batch_norm"),
     "option": (

@@ -33,7 +33,7 @@ def test_file_computes_the_same_in_layers_alone(file: Path) -> None:
 
 
 def layers_of(file: Path) -> int:
-    """Layers and directions, by the file's name; """
+    """Layers and directions, by the file's name;"""
     if "bi2l" in file.name:
         return 4
     if re.search(r"_2l|2l_|Stacked|tm_bi|Bi_", file.name):
@@ -43,7 +43,7 @@ def layers_of(file: Path) -> int:
 
 @pytest.mark.parametrize("file", MASKED, ids=name_of)
 def test_mask_is_refused_by_name(file: Path) -> None:
-    with pytest.raises(ModelError, match="save the model as .keras"):
+    with pytest.raises(ModelError, match=r"save the model as \.keras"):
         ops_of(file)
 
 

@@ -12,13 +12,14 @@ import pytest
 import lstm_edge
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.frontend.step.equations import Equations
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.entire import decibels
 from tests.oracle.graphs import saved
-from tests.oracle.step_cells import CELLS, INPUTS, STEPS
-from tests.oracle.step_graphs import single
+from tests.oracle.step_cells import CELLS, INPUTS, STEPS, UNITS, Builder, gru_step
+from tests.oracle.step_graphs import file_of, single, value
 
 KNOWN = {"lstm": "lstm", "packed_lstm": "lstm", "gru": "gru", "min_gru": "min_gru", "sru": "sru"}
 each_cell = pytest.mark.parametrize("cell", CELLS)
@@ -91,8 +92,8 @@ def test_states_that_callers_set(tmp_path: Path) -> None:
 
 def renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
     """The file with other names of inputs and outputs."""
-    for value in (*model.graph.input, *model.graph.output):
-        value.name = names.get(value.name, value.name)
+    for port in (*model.graph.input, *model.graph.output):
+        port.name = names.get(port.name, port.name)
     for node in model.graph.node:
         node.input[:] = [names.get(n, n) for n in node.input]
         node.output[:] = [names.get(n, n) for n in node.output]
@@ -182,3 +183,54 @@ def test_input_that_is_data_whatever_its_name(tmp_path: Path) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = INPUTS
     loaded = load(saved(model, tmp_path), state_pairs={"h": "h_next", "x": ""})
     assert [p.name for p in loaded.inputs] == ["x"]
+
+
+def fed_back(seed: int = 0) -> onnx.ModelProto:
+    """A GRU that reads its last forecast x, and u: x_next is the next x."""
+    b = Builder(np.random.default_rng(seed))
+    h = gru_step(b, b.add("Concat", "x", "u", axis=1), "h", INPUTS + 2)
+    for made, name in ((b.dense(h, UNITS, INPUTS), "x_next"), (h, "h_next")):
+        b.nodes.append(onnx.helper.make_node("Identity", [made], [name], name=f"is_{name}"))
+    shapes = {"x": [1, INPUTS], "u": [1, 2], "h": [1, UNITS]}
+    inputs = [value(name, shape) for name, shape in shapes.items()]
+    outputs = [value("x_next", [1, INPUTS]), value("h_next", [1, UNITS])]
+    return file_of(b, inputs, outputs)
+
+
+def test_output_that_is_the_next_input_is_a_state(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = fed_back()
+    loaded = load(saved(model, tmp_path))
+    assert {p.name: p.partner for p in loaded.state_inputs} == {"x": "x_next", "h": "h_next"}
+    u = np.random.default_rng(1).normal(size=(STEPS, 1, 2)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    x, h = np.zeros((1, INPUTS), np.float32), np.zeros((1, UNITS), np.float32)
+    expected = []
+    for step in u:
+        x, h = session.run(None, {"x": x, "u": step, "h": h})
+        expected.append(x[0])
+    program = lower_real(loaded)
+    found = run_numpy(program, feed_of(program, {"u": u[None]}, stream=True)).outputs["x_next"]
+    np.testing.assert_allclose(found.reshape(STEPS, -1), expected, rtol=0, atol=5e-6)
+
+
+def test_step_without_any_input_is_refused(tmp_path: Path) -> None:
+    b = Builder(np.random.default_rng(0))
+    made = b.add("Tanh", b.dense("h", UNITS, UNITS))
+    b.nodes.append(onnx.helper.make_node("Identity", [made], ["h_next"]))
+    file = file_of(b, [value("h", [1, UNITS])], [value("h_next", [1, UNITS])])
+    assert "in which no input of its steps is" in refused(file, tmp_path)
+
+
+def test_layers_that_compute_other_numbers_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step of the file and one of its layers are run on the same numbers."""
+    plain = Equations._factor
+
+    def wrong(self: Equations, *args: Any) -> Any:
+        operand, matrix = plain(self, *args)
+        return operand, matrix * np.float32(1.01)
+
+    monkeypatch.setattr(Equations, "_factor", wrong)
+    assert "its layers compute other numbers" in refused(single("ugrnn"), tmp_path)

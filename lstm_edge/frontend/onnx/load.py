@@ -19,7 +19,7 @@ from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
-from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Work
+from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
@@ -58,7 +58,8 @@ def model_of(
             )
     if steps is None or steps == model.steps:
         return model
-    if not walk.derived and (model.steps is None or not (walk.fixed_by or walk.one_step)):
+    fixed = model.steps is not None and (walk.fixed_by or walk.one_step or _counts(model))
+    if not walk.derived and not fixed:
         return _with_steps(model, steps)
     return _resized(graph, walk, model.steps, steps, known)
 
@@ -125,6 +126,16 @@ def _choose(walk: Walk, sizes: Sizes, role: str, size: int | None) -> bool:
     return True
 
 
+def _counts(model: Model) -> bool:
+    """Whether a node knows the number of a step, or of steps before the end."""
+    layers = [node.op for node in model.layers]
+    inner = [node.op.at for node in model.nodes if is_a(node, Step) and node.op.at not in (0, -1)]
+    counted = any(
+        e.kind == "step" for op in layers for e in walk_expressions(*op.cell.results.values())
+    )
+    return bool(inner) or counted or any(op.window is not None for op in layers)
+
+
 def _with_steps(model: Model, steps: int) -> Model:
     """The same network for another length of the sequence, on which no node depends."""
 
@@ -159,7 +170,7 @@ def _resized(
         if model.steps == steps:
             return model
     raise ModelError(
-        walk.late or walk.fixed_by or walk.one_step,
+        walk.late or walk.fixed_by or walk.one_step or "graph",
         f"is right for a sequence of length {found} only, not {steps}; export the model with the "
         "length that you need, or with a dynamic time axis",
     )

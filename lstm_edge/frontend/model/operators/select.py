@@ -34,10 +34,22 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
     if not all(0 <= k < size for k in wanted):
         raise ModelError(node.label, f"index {wanted} is outside of an axis of {size}")
-    _note_late(walk, node, view, axis, [int(i) for i in indices.reshape(-1)])
+    given = [int(i) for i in indices.reshape(-1)]
+    _note_length(walk, node, view, axis, [i for i in given if i not in (0, -1)])
     from_end = bool(indices.size) and bool((indices < 0).all())
     steps = Steps(tuple(wanted), from_end)
     return [_take(walk, node, view, axis, steps, indices.ndim == 1)]
+
+
+def gather_nd(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Indices of one axis, one in each row: as torch.export writes x[..., [3, 1]]."""
+    indices, axis = node.constant(1, "indices"), node.attributes.get("batch_dims", 0)
+    if indices is None or indices.ndim != 2 or indices.shape[1] != 1 or axis != 0:
+        raise ModelError(
+            node.label, "picks numbers by several indices each; only those of one axis are"
+        )
+    inputs = (node.inputs[0], indices[:, 0])
+    return gather(walk, replace(node, op="Gather", inputs=inputs, attributes={}))
 
 
 def slice_(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -61,21 +73,25 @@ def _slice_axis(
         raise ModelError(node.label, "steps holds 0")
     size = size_of(view.axes[axis])
     limited = slice(*(int(np.clip(b, -FOREVER, FOREVER)) for b in bounds))
-    _note_late(walk, node, view, axis, [b for b in (start, end) if b < FOREVER])
+    forever = end >= FOREVER and (start in (0, -1) or start <= -FOREVER)
+    if not forever and (start, end) != (0, 1):
+        _note_length(walk, node, view, axis, [b for b in (start, end) if b < FOREVER])
     wanted = tuple(range(size)[limited])
     left_out = 0 if end >= FOREVER else -end if -FOREVER < end < 0 else None
     steps = Steps(wanted, -FOREVER < start < 0, left_out)
     return _take(walk, node, view, axis, steps, keep=True)
 
 
-def _note_late(walk: Walk, node: OnnxNode, view: View, axis: int, indices: list[int]) -> None:
-    """Record indices that may have been counted from the end before the file was written, where the
-    axis may be time: those in its later half are right for this length only.
+def _note_length(walk: Walk, node: OnnxNode, view: View, axis: int, indices: list[int]) -> None:
+    """Record indices that depend on the length, where the axis may be time. Those that are counted
+    from the farther end may have been counted from the other before the file was written: they are
+    right for no other length.
     """
     size = size_of(view.axes[axis])
-    late = any(2 * k >= size > 1 or -2 * k > size for k in indices if k > -FOREVER)
-    if late and walk.role(view.axes[axis]) in ("time", ""):
-        walk.fix_time(node)
+    if size == 1 or not indices or walk.role(view.axes[axis]) not in ("time", ""):
+        return
+    walk.fix_time(node)
+    if any(2 * k >= size or -2 * k > size for k in indices if k > -FOREVER):
         walk.late = walk.late or node.label
 
 
