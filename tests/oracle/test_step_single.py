@@ -12,13 +12,14 @@ import pytest
 import lstm_edge
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.frontend.step.equations import Equations
 from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.entire import decibels
 from tests.oracle.graphs import saved
-from tests.oracle.step_cells import CELLS, INPUTS, STEPS
-from tests.oracle.step_graphs import single
+from tests.oracle.step_cells import CELLS, INPUTS, STEPS, UNITS, Builder, gru_step
+from tests.oracle.step_graphs import file_of, single, value
 
 KNOWN = {"lstm": "lstm", "packed_lstm": "lstm", "gru": "gru", "min_gru": "min_gru", "sru": "sru"}
 each_cell = pytest.mark.parametrize("cell", CELLS)
@@ -91,8 +92,8 @@ def test_states_that_callers_set(tmp_path: Path) -> None:
 
 def renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
     """The file with other names of inputs and outputs."""
-    for value in (*model.graph.input, *model.graph.output):
-        value.name = names.get(value.name, value.name)
+    for port in (*model.graph.input, *model.graph.output):
+        port.name = names.get(port.name, port.name)
     for node in model.graph.node:
         node.input[:] = [names.get(n, n) for n in node.input]
         node.output[:] = [names.get(n, n) for n in node.output]
@@ -129,6 +130,7 @@ def test_one_state_of_its_own_shape_needs_no_name(tmp_path: Path) -> None:
     names = {"s0": "memory", "s0_next": "result"}
     loaded = load(saved(renamed(single("gru"), names), tmp_path))
     assert [(p.name, p.partner) for p in loaded.state_inputs] == [("memory", "result")]
+    assert any("by their shapes; --state-pair memory=" in w for w in loaded.warnings)
 
 
 def refused(model: onnx.ModelProto, folder: Path, **options: Any) -> str:
@@ -175,6 +177,20 @@ def test_pair_of_an_npz_is_refused(tmp_path: Path) -> None:
         load(path, state_pairs={"h": "hn"})
 
 
+@pytest.mark.parametrize(("before", "after"), [("audio_in", "audio_out"), ("input", "output")])
+def test_names_of_data_are_no_states(before: str, after: str, tmp_path: Path) -> None:
+    """A frame in and a frame out, of one shape, beside a state."""
+    b = Builder(np.random.default_rng(0))
+    h = gru_step(b, before, "state_in")
+    for made, name in ((b.dense(h, UNITS, INPUTS), after), (h, "state_out")):
+        b.nodes.append(onnx.helper.make_node("Identity", [made], [name], name=f"is_{name}"))
+    inputs = [value(before, [1, INPUTS]), value("state_in", [1, UNITS])]
+    outputs = [value(after, [1, INPUTS]), value("state_out", [1, UNITS])]
+    loaded = load(saved(file_of(b, inputs, outputs), tmp_path))
+    assert [(p.name, p.partner) for p in loaded.state_inputs] == [("state_in", "state_out")]
+    assert [p.name for p in loaded.inputs] == [before]
+
+
 def test_input_that_is_data_whatever_its_name(tmp_path: Path) -> None:
     """x and x_next of one shape: a forecast that is not fed back."""
     names = {"s0": "h", "s0_next": "h_next", "y": "x_next"}
@@ -182,3 +198,55 @@ def test_input_that_is_data_whatever_its_name(tmp_path: Path) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = INPUTS
     loaded = load(saved(model, tmp_path), state_pairs={"h": "h_next", "x": ""})
     assert [p.name for p in loaded.inputs] == ["x"]
+
+
+def fed_back(seed: int = 0) -> onnx.ModelProto:
+    """A GRU that reads its last forecast x, and u: x_next is the next x."""
+    b = Builder(np.random.default_rng(seed))
+    h = gru_step(b, b.add("Concat", "x", "u", axis=1), "h", INPUTS + 2)
+    for made, name in ((b.dense(h, UNITS, INPUTS), "x_next"), (h, "h_next")):
+        b.nodes.append(onnx.helper.make_node("Identity", [made], [name], name=f"is_{name}"))
+    shapes = {"x": [1, INPUTS], "u": [1, 2], "h": [1, UNITS]}
+    inputs = [value(name, shape) for name, shape in shapes.items()]
+    outputs = [value("x_next", [1, INPUTS]), value("h_next", [1, UNITS])]
+    return file_of(b, inputs, outputs)
+
+
+def test_output_that_is_the_next_input_is_a_state(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = fed_back()
+    assert "--state-pair x=x_next, or --state-pair x= if it is data" in refused(model, tmp_path)
+    loaded = load(saved(model, tmp_path), state_pairs={"x": "x_next"})
+    assert {p.name: p.partner for p in loaded.state_inputs} == {"x": "x_next", "h": "h_next"}
+    u = np.random.default_rng(1).normal(size=(STEPS, 1, 2)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    x, h = np.zeros((1, INPUTS), np.float32), np.zeros((1, UNITS), np.float32)
+    expected = []
+    for step in u:
+        x, h = session.run(None, {"x": x, "u": step, "h": h})
+        expected.append(x[0])
+    program = lower_real(loaded)
+    found = run_numpy(program, feed_of(program, {"u": u[None]}, stream=True)).outputs["x_next"]
+    np.testing.assert_allclose(found.reshape(STEPS, -1), expected, rtol=0, atol=5e-6)
+
+
+def test_step_without_any_input_is_refused(tmp_path: Path) -> None:
+    b = Builder(np.random.default_rng(0))
+    made = b.add("Tanh", b.dense("h", UNITS, UNITS))
+    b.nodes.append(onnx.helper.make_node("Identity", [made], ["h_next"]))
+    file = file_of(b, [value("h", [1, UNITS])], [value("h_next", [1, UNITS])])
+    assert "in which no input of its steps is" in refused(file, tmp_path)
+
+
+def test_layers_that_compute_other_numbers_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step of the file and one of its layers are run on the same numbers."""
+    plain = Equations._factor
+
+    def wrong(self: Equations, *args: Any) -> Any:
+        operand, matrix = plain(self, *args)
+        return operand, matrix * np.float32(1.01)
+
+    monkeypatch.setattr(Equations, "_factor", wrong)
+    assert "its layers compute other numbers" in refused(single("ugrnn"), tmp_path)

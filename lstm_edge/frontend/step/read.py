@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto
 
-from lstm_edge.frontend.graph.fold import fold
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.step import arithmetic as elements
 from lstm_edge.frontend.step import products, recurrent
@@ -129,25 +130,35 @@ def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list
     call = Call(leaves, node, label, tuple(args), given)
     if node.domain not in ("", "ai.onnx"):
         raise call.refuse(f"operator {op} of domain {node.domain} is no part of a recurrent step")
-    if op == "Shape" and isinstance(args[0], Symbols):
+    if op in SHAPE_ONLY and isinstance(args[0], Symbols):
         shape = np.array(args[0].shape, np.int64)
-        return [shape[slice(given.get("start"), given.get("end"))]]
-    if op == "Size" and isinstance(args[0], Symbols):
-        return [np.array(args[0].size, np.int64)]
-    if not any(isinstance(a, Symbols | Comparison) for a in args):
-        arrays = [a for a in args if not isinstance(a, Symbols | Comparison)]
-        return list(fold(label, node, arrays))
-    if op == "Cast":
-        return [_cast(call)]
-    if op == "Pad":
-        return [_pad(call)]
-    known = MOVES.get(op) or OPERATORS.get(op)
-    if known is None:
+        size = np.array(args[0].size, np.int64)
+        return [shape[slice(given.get("start"), given.get("end"))] if op == "Shape" else size]
+    known = _known(call)
+    if known is not None:
+        return known
+    if op in ("Cast", "Pad"):
+        return [_cast(call) if op == "Cast" else _pad(call)]
+    found = MOVES.get(op) or OPERATORS.get(op)
+    if found is None:
         raise call.refuse(f"operator {op} is not supported inside of a recurrent step")
-    unknown = sorted(set(given) - known.attributes)
+    unknown = sorted(set(given) - found.attributes)
     if unknown:
         raise call.refuse(f"attribute {unknown[0]} of {op} is not known to lstm-edge; remove it")
-    return _moved(call, known) if isinstance(known, Move) else known.run(call)
+    return _moved(call, found) if isinstance(found, Move) else found.run(call)
+
+
+def _known(call: Call) -> list[Value] | None:
+    """What a node computes of numbers that are all known; None where they are not."""
+    arrays = [a for a in call.args if not isinstance(a, Symbols | Comparison)]
+    if len(arrays) < len(call.args):
+        return None
+    try:
+        return list(fold(call.label, call.node, arrays))
+    except ModelError:
+        if call.node.op_type not in OPERATORS:  # onnx's reference has not all of these
+            raise
+        return None
 
 
 def _cast(call: Call) -> Value:
