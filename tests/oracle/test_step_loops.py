@@ -230,3 +230,23 @@ def test_rows_that_differ_are_one_vector(tmp_path: Path) -> None:
     body.initializer.append(onnx.numpy_helper.from_array(numbers, "own"))
     loaded = against_onnxruntime(model, tmp_path)
     assert loaded.inputs[0].shape == (-1, 2, INPUTS)
+
+
+@pytest.mark.parametrize("way", ["loop", "scan"])
+def test_batch_may_come_before_time(way: str, tmp_path: Path) -> None:
+    """x [1, T, I], cut along its second axis; a Scan gives y [1, T, O] at once."""
+    model = rolled("ugrnn", way)
+    model.graph.input[0].CopyFrom(value("x", [1, "T", INPUTS]))
+    found = next(n for n in model.graph.node if n.op_type in ("Loop", "Scan"))
+    if way == "scan":
+        found.attribute.append(helper.make_attribute("scan_input_axes", [1]))
+        found.attribute.append(helper.make_attribute("scan_output_axes", [1]))
+    else:
+        read = next(n for n in body_of(model).node if n.name == "read")
+        read.attribute[0].i = 1
+        where = next(k for k, n in enumerate(model.graph.node) if n.op_type == "Gather")
+        index = model.graph.node[where].input[1]
+        stored = next(t for t in model.graph.initializer if t.name == index)
+        stored.CopyFrom(onnx.numpy_helper.from_array(np.array(1), index))
+    loaded = against_onnxruntime(model, tmp_path)
+    assert loaded.inputs[0].axes == ("batch", "time", "feature")

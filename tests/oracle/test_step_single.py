@@ -130,6 +130,7 @@ def test_one_state_of_its_own_shape_needs_no_name(tmp_path: Path) -> None:
     names = {"s0": "memory", "s0_next": "result"}
     loaded = load(saved(renamed(single("gru"), names), tmp_path))
     assert [(p.name, p.partner) for p in loaded.state_inputs] == [("memory", "result")]
+    assert any("by their shapes; --state-pair memory=" in w for w in loaded.warnings)
 
 
 def refused(model: onnx.ModelProto, folder: Path, **options: Any) -> str:
@@ -176,6 +177,20 @@ def test_pair_of_an_npz_is_refused(tmp_path: Path) -> None:
         load(path, state_pairs={"h": "hn"})
 
 
+@pytest.mark.parametrize(("before", "after"), [("audio_in", "audio_out"), ("input", "output")])
+def test_names_of_data_are_no_states(before: str, after: str, tmp_path: Path) -> None:
+    """A frame in and a frame out, of one shape, beside a state."""
+    b = Builder(np.random.default_rng(0))
+    h = gru_step(b, before, "state_in")
+    for made, name in ((b.dense(h, UNITS, INPUTS), after), (h, "state_out")):
+        b.nodes.append(onnx.helper.make_node("Identity", [made], [name], name=f"is_{name}"))
+    inputs = [value(before, [1, INPUTS]), value("state_in", [1, UNITS])]
+    outputs = [value(after, [1, INPUTS]), value("state_out", [1, UNITS])]
+    loaded = load(saved(file_of(b, inputs, outputs), tmp_path))
+    assert [(p.name, p.partner) for p in loaded.state_inputs] == [("state_in", "state_out")]
+    assert [p.name for p in loaded.inputs] == [before]
+
+
 def test_input_that_is_data_whatever_its_name(tmp_path: Path) -> None:
     """x and x_next of one shape: a forecast that is not fed back."""
     names = {"s0": "h", "s0_next": "h_next", "y": "x_next"}
@@ -200,7 +215,8 @@ def fed_back(seed: int = 0) -> onnx.ModelProto:
 def test_output_that_is_the_next_input_is_a_state(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     model = fed_back()
-    loaded = load(saved(model, tmp_path))
+    assert "--state-pair x=x_next, or --state-pair x= if it is data" in refused(model, tmp_path)
+    loaded = load(saved(model, tmp_path), state_pairs={"x": "x_next"})
     assert {p.name: p.partner for p in loaded.state_inputs} == {"x": "x_next", "h": "h_next"}
     u = np.random.default_rng(1).normal(size=(STEPS, 1, 2)).astype(np.float32)
     session = onnxruntime.InferenceSession(model.SerializeToString())

@@ -39,7 +39,7 @@ def renamed(cell: Cell) -> Cell:
             made[id(e)] = Expr(e.kind, args, name, e.value, matrices, e.units)
         return made[id(e)]
 
-    results = {f"{name}_other": other(e) for name, e in reversed(cell.results.items())}
+    results = {f"{name}_other": other(e) for name, e in reversed(list(cell.results.items()))}
     return Cell("cell", results, limited=True)
 
 

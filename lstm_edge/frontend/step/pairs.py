@@ -18,6 +18,15 @@ Sizes = tuple[int | str, ...]
 
 _BEFORE = ("in", "input", "prev", "previous", "old", "last", "past", "before", "init", "initial")
 _AFTER = ("out", "output", "next", "new", "after", "updated", "final", "present", "cur", "current")
+_WAYS = frozenset(("in", "out", "input", "output"))
+"""Marks that data have as well: audio_in, audio_out."""
+_STATE_WORDS = "state states hidden cell mem memory cache buf buffer carry ctx context rnn lstm gru"
+_DATA_WORDS = (
+    "x u y input output data obs frame audio signal sample samples feature features mic pcm wav "
+    "image"
+)
+_STATES, _DATA = frozenset(_STATE_WORDS.split()), frozenset(_DATA_WORDS.split())
+_SHORT = re.compile(r"[a-z]{1,2}\d*\Z")
 _SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
 
 
@@ -27,13 +36,14 @@ def state_pairs(
     reached: Mapping[str, set[str]],
     asked: Mapping[str, str],
     sequences: Callable[[], set[str]],
+    tell: Callable[[str], None],
 ) -> dict[str, str]:
     """Input -> output that is its next value.
 
     inputs: those that may be states. reached: output -> inputs that it is computed from, not by way
     of another recurrent layer. asked: what the user says. sequences: inputs that the graph cuts
-    into steps, which are no states unless a name says so. Raises ModelError for what the user says
-    wrongly, and where nobody can know.
+    into steps, which are no states unless a name says so. tell: takes warnings. Raises ModelError
+    for what the user says wrongly, and where nobody can know.
     """
     sizes = {value.name: _sizes(value) for value in (*inputs, *outputs)}
     found = _checked(inputs, outputs, sizes, asked)
@@ -45,12 +55,15 @@ def state_pairs(
                 for o in outputs
                 if o.name not in found.values() and sizes[i] == sizes[o.name]
                 if _alike(i, o.name, ends)
+                if _is_state(i, o.name, tell if not ends else lambda _: None)
             ]
             for i in names_in
             if i not in found
         }
         for i, candidates in fits.items():
             rivals = [j for j, others in fits.items() if set(others) & set(candidates)]
+            if len(candidates) == 1 and rivals == [i] and _data(i):
+                raise _ambiguous(i, candidates)
             if len(candidates) == 1 and rivals == [i]:
                 found[i] = candidates[0]
             elif candidates:
@@ -59,7 +72,39 @@ def state_pairs(
         return found
     whole = sequences() if names_in else set()
     names_in = [name for name in names_in if name not in whole]
-    return _by_shape(names_in, [o.name for o in outputs], sizes, reached)
+    by_shape = _by_shape(names_in, [o.name for o in outputs], sizes, reached)
+    for i, o in by_shape.items():
+        tell(
+            f"input {i!r} is taken for a state whose next value is output {o!r}, by their shapes; "
+            f"--state-pair {i}= says that it is data"
+        )
+    return by_shape
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _SPLIT.split(name) if word]
+
+
+def _data(name: str) -> bool:
+    """Whether a name is one of data: what feeds a forecast back, or does not, nobody can know."""
+    kept = [word.rstrip("0123456789") for word in _words(name) if word not in _BEFORE]
+    return bool(kept) and _DATA.issuperset(kept)
+
+
+def _is_state(before: str, after: str, tell: Callable[[str], None]) -> bool:
+    """Whether names that differ by "in" and "out" alone are those of a state."""
+    words = [set(_words(before)), set(_words(after))]
+    marks = (words[0] & set(_BEFORE)) | (words[1] & set(_AFTER))
+    if not marks or marks - _WAYS:
+        return True
+    kept = words[0] - set(_BEFORE)
+    named = any(w in _STATES or (_SHORT.match(w) and w not in _DATA) for w in kept)
+    if not named:
+        tell(
+            f"input {before!r} is data; if output {after!r} is its next value, say so with "
+            f"--state-pair {before}={after}"
+        )
+    return named
 
 
 def _ambiguous(before: str, candidates: Sequence[str]) -> ModelError:
@@ -116,9 +161,8 @@ def _listed(names: Iterable[str]) -> str:
 
 def _stems(name: str, marks: tuple[str, ...], ends: tuple[str, ...]) -> set[str]:
     """What a name may stand for once marks of before, or of after, a step are taken away."""
-    words = [word.lower() for word in _SPLIT.split(name) if word]
-    kept = [word for word in words if word not in marks]
-    found = {"_".join(kept)} if kept else {"state"}
+    kept = [word for word in _words(name) if word not in marks]
+    found = {"_".join(kept)} if kept else set()
     joined = "_".join(kept)
     for end in ends:
         if joined.endswith(end) and len(joined) > len(end):

@@ -133,7 +133,9 @@ class _Graph:
         def sequences() -> set[str]:
             return {cut.tensor for cut in cuts_of(sketch.snapshot())}
 
-        return state_pairs(inputs, sketch.outputs, reached, sketch.pairs, sequences)
+        return state_pairs(
+            inputs, sketch.outputs, reached, sketch.pairs, sequences, sketch.warnings.append
+        )
 
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""
