@@ -201,7 +201,7 @@ OTHERS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "mean": (
         "strided",
         options_of("average_pooling1d", padding="same"),
-        "'same' adds 2 steps, which the mean leaves out.*padding='valid'",
+        "'same' adds 2 steps, which the mean leaves out: not supported",
     ),
     "short": ("strided", options_of("series", batch_shape=[None, 4, 3]), "sees 3 steps.* of 2"),
     "multiplier": (

@@ -1,5 +1,6 @@
 """Recurrent steps that nobody has a name for: any operators on any vectors, in a Loop, a Scan, or
-written out step after step.
+written out step after step where there is one state: first steps of several, of which constants
+are folded, need not look like the others.
 
 States stay within reach: what renews one is a mean of it and of something bounded, or bounded.
 """
@@ -96,9 +97,9 @@ class Body:
         return _RARE[kind](self, k, n)
 
     def bounded(self, size: int, state: int) -> int:
-        """A vector of so many numbers within -1 and 1; for the first state one that x is in."""
+        """A vector of so many numbers within -1 and 1; for the first state one of x and of it."""
         if state == 1:
-            return self.add("Tanh", size, self.product(size, 0, self.any()))
+            return self.add("Tanh", size, self.product(size, 0, state, self.any()))
         fitting = [k for k, n in enumerate(self.sizes) if n == size and k > self.states]
         k = self.net.choose.choice(fitting) if fitting else self.product(size)
         return self.add(self.net.choose.choice(["Tanh", "Tanh", "Softsign"]), size, k)
@@ -197,7 +198,7 @@ def custom(net: Net, flow: Flow) -> Flow:
     ends = [body.renewed(k + 1) for k in range(len(sizes))]
     units = choose.randint(1, 8)
     y = body.product(units, *choose.sample(ends, choose.randint(1, len(ends))))
-    fixed = not (net.open_time or flow.steps < 3)
+    fixed = not net.open_time and flow.steps > 2 and len(sizes) == 1
     way = choose.choice(WAYS if fixed else WAYS[:2])
     reverse = net.maybe(0.25)
     net.needs_steps |= reverse and net.open_time

@@ -8,7 +8,7 @@ import pytest
 from lstm_edge import functions as f
 from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import Format, fixed
-from lstm_edge.ir.expr import Cell, Expr, apply, input_vector, layer_norm, state, tanh
+from lstm_edge.ir.expr import Cell, Expr, apply, input_vector, layer_norm, select, state, tanh
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Value
 from lstm_edge.operations import OPERATIONS
@@ -24,7 +24,7 @@ from lstm_edge.passes.prove import prove
 from tests.support.exactness import stored_streams
 from tests.support.models import random_inputs
 from tests.support.open_cells import FEATURES, Weights, step_model
-from tests.support.programs import quantized
+from tests.support.programs import quantized, real_outputs
 
 x = input_vector("x")
 
@@ -230,3 +230,13 @@ def test_a_value_above_0_is_proved_in_formats_of_its_units() -> None:
         declared = b.values[op.dest].format
         assert declared.low <= bounds[op.dest][0].min()
         assert bounds[op.dest][1].max() <= declared.high
+
+
+@pytest.mark.parametrize("e", [select(x, 1e-5, x, 0.3), select(0.0 + x, 0.0, 300.0, x * 1e-3)])
+def test_a_large_number_beside_tiny_ones_is_chosen_as_it_is(e: Expr) -> None:
+    model = model_of(e)
+    tiny = {"x": random_inputs(model, 8, 16, seed=1)["x"] * np.float32(1e-4)}
+    program = quantized(model, tiny, Options(16))
+    prove(program)
+    real, ours = (real_outputs(p, tiny)["y"] for p in (lower_real(model), program))
+    assert np.abs(real - ours).max() < 1e-4

@@ -62,13 +62,28 @@ def alike(call: Call, values: Sequence[Value]) -> Value:
 
 
 def concatenate(call: Call, values: list[Value]) -> list[Value]:
-    """Concatenate along the features."""
+    """Concatenate along the features, or along the steps."""
     call.config.check_known("axis")
     last = call.last_axis(values[0])
-    call.config.refuse("axis", -1, last, instead="only features can be joined (axis=-1)")
+    axis = call.config.keys.get("axis", -1)
+    if axis not in (-1, last) and not (axis in (1, -2) and last == 2):
+        raise call.config.unexpected("axis", "the features', -1, or that of steps")
     if values[0].flat:
         call.straight(values[0])
-    return [concatenate_all(call, values)]
+    joined = concatenate_all if axis in (-1, last) else _one_after_the_other
+    return [joined(call, values)]
+
+
+def _one_after_the_other(call: Call, values: Sequence[Value]) -> Value:
+    """Steps behind steps."""
+    first = call.straight(alike(call, values))
+    if any(value.shape[1] != first.shape[1] for value in values):
+        shapes = " and ".join(shown_shape(v.shape) for v in values[:4])
+        raise ModelError(call.label, f"joins {shapes} along the steps; the features differ")
+    steps = [value.shape[0] for value in values]
+    total = None if None in steps else sum(n or 0 for n in steps)
+    y = call.add("Concat", *(v.name for v in values), axis=1)
+    return Value(y, (total, first.shape[1]))
 
 
 def elementwise(op: str, most: int | None = None) -> Callable[[Call, list[Value]], list[Value]]:

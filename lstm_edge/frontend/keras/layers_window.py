@@ -140,7 +140,7 @@ def pooling(largest: bool) -> Callable[[Call, Value], Value]:
             raise ModelError(
                 call.label,
                 f"option padding = 'same' adds {sum(sight.pads)} steps, which the mean leaves "
-                "out: not supported; use padding='valid'",
+                "out: not supported",
             )
         return _along_time(call, x, "MaxPool" if largest else "AveragePool", [], sight, {})
 
@@ -207,7 +207,7 @@ def _sight(call: Call, x: Value, kernel: int, dilation: int, stride: int = 1) ->
             raise ModelError(
                 call.label,
                 f"goes in strides of {stride} over a sequence that go_backwards left in reversed "
-                "order: not supported; use Bidirectional, or a stride of 1",
+                "order, of which some are left over: not supported",
             )
     after = None if steps is None else (steps + left + right - seen) // stride + 1
     if after is not None and after < 1:

@@ -109,7 +109,7 @@ class Net:
             raise ModelError(
                 label,
                 "has its steps in reversed order (go_backwards with return_sequences): not "
-                "supported; use Bidirectional, or reverse the sequence outside of the model",
+                "supported; keras.ops.flip(y, axis=1) behind it gives the same steps in order",
             )
         self.outputs.append(name)
         self.nodes.append(helper.make_node("Identity", [value.name], [name], name=label))
@@ -257,7 +257,6 @@ class Call:
         if value.turned:
             raise ModelError(
                 self.label,
-                "reads a sequence that go_backwards left in reversed order: not supported here; "
-                "use Bidirectional, or a layer that goes backward, too",
+                "reads a sequence that go_backwards left in reversed order: not supported here",
             )
         return value

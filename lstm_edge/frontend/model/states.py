@@ -101,6 +101,7 @@ def given_places(
                 )
     root, fixed = _root(walk, view.tensor)
     if walk.draft.producer(root) is not None or view.pending:
+        _take_for_layers(walk, node.label, root)
         raise ModelError(
             node.label,
             f"input {name} is computed by the model from its input; only a constant, or an input "
@@ -129,6 +130,7 @@ def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Pl
             )
     root, fixed = _root(walk, view.tensor)
     if walk.draft.producer(root) is not None or view.pending:
+        _take_for_layers(walk, label, root)
         raise ModelError(
             label,
             f"its state {name} starts from numbers that the model computes; only constants, or an "
@@ -136,6 +138,17 @@ def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Pl
         )
     source = next(v for v in walk.values.values() if isinstance(v, View) and v.tensor == root)
     return root, tuple(_places(walk, source.axes, fixed, tuple(kept)))
+
+
+def _take_for_layers(walk: Walk, label: str, tensor: str) -> None:
+    """Start again where a state was cut out of an input along what was taken for time, as usual:
+    it counts layers.
+    """
+    inputs = walk.draft.sources(tensor)
+    names = {name for name, v in walk.values.items() if isinstance(v, View) and v.tensor in inputs}
+    for atom in walk.guessed:
+        if walk.roles.get(atom) == "time" and atom.name.rsplit(" ", 1)[0] in names:
+            raise RoleNeeded(label, "takes a state of an input", atom.name, "layer")
 
 
 def _root(walk: Walk, tensor: str) -> tuple[str, dict[Atom, tuple[Atom | None, int]]]:

@@ -55,7 +55,9 @@ class Found:
 
 @dataclass
 class Finder:
-    """Finds the repetition of one way through a region."""
+    """Finds the repetition of one way through a region. left: whether some steps of the input are
+    read by nodes that are not of the repetition, though they could be of a step.
+    """
 
     region: Region
     way: int
@@ -67,6 +69,7 @@ class Finder:
         self.classes = Classes(self.leaves, self.time, self.region.steps, self.loose)
         self.last = self.region.steps - 1
         self.outside: set[str] = set()
+        self.left = False
 
     def found(self) -> Found | None:
         """The repetition; None where nothing recurs. Raises NoRepetition, Differs."""
@@ -97,6 +100,7 @@ class Finder:
         """
         region = self.region
         makers = {o: node for node in region.nodes for o in node.output if o}
+        ends, one_way = set(region.ends()), region.clock.order != "both"
         waiting = region.ends()[::-1]
         seen = set(waiting)
         found: list[End] = []
@@ -107,6 +111,7 @@ class Finder:
             data = [i for i in makers[name].input if i in makers]
             if isinstance(value, Symbols):
                 if self._is_moved(value):
+                    self.left = self.left or (name not in ends and one_way)
                     continue
                 parts = self._parts(value)
                 end = None if parts is None else self._end(name, parts)
@@ -115,6 +120,7 @@ class Finder:
                     continue
                 if end is None and not self._goes_outside(makers[name], data):
                     end = self._last(name, value)
+                    self.left = self.left or (end is None and one_way)
                 if end is not None:
                     found.append(end)
                     continue

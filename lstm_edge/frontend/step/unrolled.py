@@ -9,6 +9,7 @@ rest of the graph reads the node's results.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from onnx import TensorProto, helper
 
@@ -72,8 +73,12 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     layered = _is_layered(scope, cuts)
     all_found = [_found(region, way) for way in ways[region.clock.order]]
     kept = [found for found in all_found if found is not None and (found.states or layered)]
-    for found in kept:
-        _place(sketch, region, found)
+    names: set[str] = set()
+    for found in kept:  # what is of both ways is given by the first
+        ends = [end for end in found.ends if end.name not in names]
+        names.update(end.name for end in ends)
+        if ends:
+            _place(sketch, region, replace(found, ends=ends))
     return bool(kept)
 
 
@@ -81,20 +86,21 @@ def _found(region: Region, way: int) -> Found | None:
     """The repetition of one way. Where there is none, steps that are alike but for their numbers are
     compared, and ModelError says what differs.
     """
-    without_states: Found | None = None
+    best: Found | None = None
     for loose in (False, True):
         try:
-            found = Finder(region, way, loose).found()
+            finder = Finder(region, way, loose)
+            found = finder.found()
         except NoRepetition:
             continue
         except Differs as error:
             if loose:
                 _refuse(region, error)
             continue
-        if found is not None and found.states:
+        best = best or found
+        if found is not None and found.states and not finder.left:
             return found
-        without_states = without_states or found
-    return without_states
+    return best
 
 
 def _refuse(region: Region, error: Differs) -> None:

@@ -11,7 +11,9 @@ from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import (
+    MOST_FRACTION,
     bound_at,
+    finest,
     fraction_of,
     narrow,
     shift_left,
@@ -154,11 +156,11 @@ def select(b: Builder, args: list[Value], name: str, comment: str) -> Value:
         y = bound_at(b, y, fraction_of(x))
     elif x.name in b.constants:
         x = bound_at(b, x, fraction_of(y))
-    finest = max(fraction_of(x), fraction_of(y))
-    fraction = min(finest, *(fraction_of(v) + 32 - width(v) for v in (x, y)))
+    wanted = max(fraction_of(x), fraction_of(y))
+    fraction = min(wanted, *(fraction_of(v) + 32 - width(v) for v in (x, y)))
     x, y = (with_fraction(b, v, fraction, f"{name}_{k}") for k, v in ((0, x), (1, y)))
-    free = [v for v in (chosen, other) if v.name not in b.constants]
-    fraction = min(fraction_of(v) for v in free or (chosen, other))
+    fraction = min(finest(b, chosen), finest(b, other))
+    fraction = 0 if fraction == MOST_FRACTION else fraction  # of nothing but 0
     chosen, other = (
         with_fraction(b, v, fraction, f"{name}_{k}") for k, v in ((2, chosen), (3, other))
     )

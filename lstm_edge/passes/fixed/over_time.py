@@ -12,7 +12,7 @@ from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import as_fixed
-from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
+from lstm_edge.passes.fixed.shifts import finest, with_fraction
 
 Ints = npt.NDArray[np.int64]
 
@@ -23,7 +23,7 @@ def within(b: Builder, args: list[Value], name: str, comment: str) -> Value:
     if length.name in b.constants:
         length = with_fraction(b, length, 0, f"{name}_length")
     x, y = as_fixed(b, x, f"{name}_a"), as_fixed(b, y, f"{name}_b")
-    fraction = fraction_of(x) if y.name in b.constants else min(fraction_of(x), fraction_of(y))
+    fraction = min(finest(b, x), finest(b, y))
     x, y = (with_fraction(b, v, fraction, f"{name}_{k}") for v, k in ((x, "a"), (y, "b")))
     low, high = min(x.format.low, y.format.low), max(x.format.high, y.format.high)
     both = fixed(fraction, low, high, "int32")

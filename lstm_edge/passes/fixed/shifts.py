@@ -17,8 +17,12 @@ from lstm_edge.formats import (
 )
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
+from lstm_edge.rounding import bits_above
 
 Doubles = npt.NDArray[np.float64]
+
+MOST_FRACTION = 60
+"""More than any value has; 0 can have as many."""
 
 
 def fraction_of(value: Value) -> int:
@@ -80,6 +84,16 @@ def _recast(b: Builder, value: Value, fraction: int) -> Value:
         return value
     numbers = b.constants[value.name] * value.format.unit
     return _constant_at(b, f"{value.name}_q{fraction}", numbers, fraction)
+
+
+def finest(b: Builder, value: Value) -> int:
+    """The most fractional bits that a value can be given: a constant as int32 holds it, any other
+    one those that it has.
+    """
+    if value.name not in b.constants:
+        return fraction_of(value)
+    largest = float(np.abs(b.constants[value.name]).max()) * value.format.unit
+    return 30 - bits_above(largest) if largest else MOST_FRACTION
 
 
 def bound_at(b: Builder, value: Value, fraction: int) -> Value:

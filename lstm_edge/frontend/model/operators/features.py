@@ -51,7 +51,8 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
         walk.roles[atoms[0]] = "feature"  # of one step of a sequence
         walk.guessed.add(atoms[0])
         return "feature"
-    if len(view.axes) != 3:
+    owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
+    if len(view.axes) != 3 or not isinstance(owner, View) or len(owner.axes) != 3:
         return role
     shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
     at = walk.input_atoms[atoms[0]]
