@@ -59,6 +59,10 @@ CONSTANTS = {
     "row": ints(1, -1),
     "neg": np.float32(0.01),
     "frames": ints(1, 4, 6),
+    "pairs": ints(1, 4, 2, 3),
+    "three": np.array([0.5, 2.0, -1.5], np.float32),
+    "wframe": floats(6, N),
+    "w12o": floats(12, OUT),
     "Wf": floats(1, 4 * H, 6),
 }
 SEQUENCE = [
@@ -181,6 +185,55 @@ WINDOWS: dict[str, tuple[list[onnx.NodeProto], dict[str, tuple[int, ...]], str]]
     ),
     "a horizon of each step": (
         [*SEQUENCE, node("MatMul", "s w12", "g"), node("Reshape", "g each", "y")],
+        X,
+        "y",
+    ),
+    "frames of several steps, features outside": (
+        [
+            node("Reshape", "x8 pairs", "p"),
+            node("Transpose", "p", "v", perm=[0, 1, 3, 2]),
+            node("Reshape", "v frames", "q"),
+            node("Transpose", "q", "t", perm=[1, 0, 2]),
+            node("LSTM", "t Wf R B", "Y Yh", hidden_size=H),
+        ],
+        {"x8": (1, 8, N)},
+        "Yh",
+    ),
+    "frames scaled, features outside, a dense layer": (
+        [
+            node("Mul", "x8 three", "m"),
+            node("Reshape", "m pairs", "p"),
+            node("Transpose", "p", "v", perm=[0, 1, 3, 2]),
+            node("Reshape", "v frames", "q"),
+            node("MatMul", "q wframe", "d"),
+            node("Transpose", "d", "t", perm=[1, 0, 2]),
+            node("LSTM", "t W R B", "Y Yh", hidden_size=H),
+        ],
+        {"x8": (1, 8, N)},
+        "Yh",
+    ),
+    "a horizon, turned": (
+        [
+            *SEQUENCE,
+            node("Squeeze", "Yh zero", "h"),
+            node("Gemm", "h w12 b12", "g"),
+            node("Reshape", "g horizon", "r"),
+            node("Transpose", "r", "y", perm=[0, 2, 1]),
+        ],
+        X,
+        "y",
+    ),
+    "a horizon, turned, then a dense layer": (
+        [
+            *SEQUENCE,
+            node("Squeeze", "Yh zero", "h"),
+            node("Gemm", "h w12 b12", "g"),
+            node("Tanh", "g", "a"),
+            node("Reshape", "a horizon", "r"),
+            node("Transpose", "r", "u", perm=[0, 2, 1]),
+            node("Reshape", "u row", "v"),
+            node("MatMul", "v w12o", "y"),
+        ],
         X,
         "y",
     ),

@@ -29,15 +29,17 @@ def apply_operation(call: Call, arguments: list[Any], options: Mapping[str, Any]
     """The results of an operation; `options`: arguments by name."""
     keys = {**call.config.keys, **options}
     call = replace(call, layer=replace(call.layer, config=replace(call.config, keys=keys)))
-    if call.layer.kind in MOVES:
-        return MOVES[call.layer.kind](call, arguments)
-    handler = OPERATIONS.get(call.layer.kind)
-    if handler is None:
+    moves, handler = MOVES.get(call.layer.kind), OPERATIONS.get(call.layer.kind)
+    if moves is not None:
+        results = moves(call, arguments)
+    elif handler is not None:
+        results = [handler(call, arguments)]
+    else:
         raise ModelError(
             call.label,
             "is an operation that is not supported; docs/networks.md lists those that are",
         )
-    return [handler(call, arguments)]
+    return [replace(result, mask="") for result in results]  # only layers pass masks on
 
 
 def _operands(call: Call, arguments: list[Any], count: int) -> tuple[list[Operand], Value]:
@@ -144,7 +146,7 @@ def _one(*ops: str) -> Handler:
         y = x.name
         for op in ops:
             y = call.add(op, y)
-        return replace(x, name=y, mask="")
+        return replace(x, name=y)
 
     return run
 
@@ -157,7 +159,7 @@ def _with(op: str, number: float, first: bool = False, before: str = "") -> Hand
         x = call.only(arguments)
         y = call.add(before, x.name) if before else x.name
         y = call.add(op, number, y) if first else call.add(op, y, number)
-        return replace(x, name=y, mask="")
+        return replace(x, name=y)
 
     return run
 
@@ -165,13 +167,13 @@ def _with(op: str, number: float, first: bool = False, before: str = "") -> Hand
 def _square(call: Call, arguments: list[Any]) -> Value:
     call.config.check_known()
     x = call.only(arguments)
-    return replace(x, name=call.add("Mul", x.name, x.name), mask="")
+    return replace(x, name=call.add("Mul", x.name, x.name))
 
 
 def _logarithm_of_more(call: Call, arguments: list[Any]) -> Value:
     call.config.check_known()
     x = call.only(arguments)
-    return replace(x, name=call.add("Log", call.add("Add", x.name, 1.0)), mask="")
+    return replace(x, name=call.add("Log", call.add("Add", x.name, 1.0)))
 
 
 def _like(number: float) -> Handler:
@@ -181,7 +183,7 @@ def _like(number: float) -> Handler:
         call.config.check_known("dtype")
         x = call.only(arguments)
         name = call.net.constant(np.full(call.features(x), number, np.float32))
-        return replace(x, name=name, mask="")
+        return replace(x, name=name)
 
     return run
 
@@ -198,7 +200,7 @@ def _clip(call: Call, arguments: list[Any]) -> Value:
     x, *rest = arguments
     bounds = rest or [call.config.keys.get("x_min"), call.config.keys.get("x_max")]
     low, high = (_numbers(call, bound, 0) for bound in bounds)
-    return replace(call.only([x]), name=call.add("Clip", x.name, low, high), mask="")
+    return replace(call.only([x]), name=call.add("Clip", x.name, low, high))
 
 
 def _cast(call: Call, arguments: list[Any]) -> Value:
@@ -206,7 +208,7 @@ def _cast(call: Call, arguments: list[Any]) -> Value:
     x = call.only(arguments)
     if call.config.text("dtype") not in ("float32", "float64", "float16", "bfloat16"):
         raise call.config.unexpected("dtype", "a type of real numbers")
-    return replace(x, name=call.add("Cast", x.name, to=TensorProto.FLOAT), mask="")
+    return replace(x, name=call.add("Cast", x.name, to=TensorProto.FLOAT))
 
 
 def _function(call: Call, arguments: list[Any]) -> Value:
@@ -221,23 +223,23 @@ def _function(call: Call, arguments: list[Any]) -> Value:
             raise call.config.unexpected(key, f"{defaults[key][0]}")
     if name == "gelu":
         form = "tanh" if call.config.flag("approximate", True) else "none"
-        return replace(x, name=call.add("Gelu", x.name, approximate=form), mask="")
+        return replace(x, name=call.add("Gelu", x.name, approximate=form))
     if name in OTHERS:
-        return replace(x, name=OTHERS[name](call, x.name), mask="")
+        return replace(x, name=OTHERS[name](call, x.name))
     function = FUNCTIONS[name]
     for key in ("alpha", "negative_slope"):
         if key in given:
             options_of = (("alpha", call.config.number(key, 1.0)),)
             function = replace(function, options=options_of)
-    return replace(x, name=apply(call, function, x.name), mask="")
+    return replace(x, name=apply(call, function, x.name))
 
 
 def _hard(call: Call, arguments: list[Any]) -> Value:
     call.config.check_known()
     x = call.only(arguments)
     if call.layer.kind == "HardSilu":
-        return replace(x, name=call.add("HardSwish", x.name), mask="")
-    return replace(x, name=call.add("HardSigmoid", x.name, alpha=1.0 / 6.0, beta=0.5), mask="")
+        return replace(x, name=call.add("HardSwish", x.name))
+    return replace(x, name=call.add("HardSigmoid", x.name, alpha=1.0 / 6.0, beta=0.5))
 
 
 def _reduced(op: str, of_truth: bool = False) -> Handler:
@@ -309,7 +311,7 @@ def _normalize(call: Call, arguments: list[Any]) -> Value:
     call.config.check_known("axis order epsilon")
     call.config.refuse("order", 2, instead="only lengths, of order 2, are")
     call.config.refuse("epsilon", 1e-12, instead="leave it at its default")
-    return unit_vectors(call, replace(call.only(arguments), mask=""))
+    return unit_vectors(call, call.only(arguments))
 
 
 _FUNCTIONS = (

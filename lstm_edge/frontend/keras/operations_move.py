@@ -89,10 +89,10 @@ def _taken(call: Call, x: Value, axis: int, key: int | slice) -> Value:
         raise ModelError(call.label, f"takes nothing of an axis of {size or '?'}")
     if timed:
         if (key.start, key.stop, key.step) == (None, None, -1):
-            return replace(x, turned=False, mask="", flat=())
+            return replace(x, turned=False, flat=())
         key = _mirrored(call, key, size)
     elif axis == 1 and len(x.shape) > 1 and (key.start, key.stop, key.step) == (None, None, -1):
-        return replace(x, turned=True, mask="", flat=())
+        return replace(x, turned=True, flat=())
     y = sliced(call, x.name, axis, key.start, key.stop, key.step or 1)
     return Value(y, (*before, length, *x.shape[axis:]), x.turned)
 

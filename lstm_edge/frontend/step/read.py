@@ -6,7 +6,7 @@ in the table is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.step import arithmetic as elements
 from lstm_edge.frontend.step import products, recurrent
-from lstm_edge.frontend.step.call import LARGER, SMALLER, Call, Comparison, Value
+from lstm_edge.frontend.step.call import LARGER, SMALLER, Array, Call, Comparison, Value
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES, Move
 from lstm_edge.frontend.step.symbols import Symbols
@@ -145,7 +145,15 @@ def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list
     unknown = sorted(set(given) - found.attributes)
     if unknown:
         raise call.refuse(f"attribute {unknown[0]} of {op} is not known to lstm-edge; remove it")
-    return _moved(call, found) if isinstance(found, Move) else found.run(call)
+    try:
+        return _moved(call, found) if isinstance(found, Move) else found.run(call)
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        shapes = [list(np.shape(a.leaf if isinstance(a, Symbols) else a)) for a in _tensors(args)]
+        raise call.refuse(f"does not fit a step of {shapes}: {error}") from error
+
+
+def _tensors(args: Sequence[Value | None]) -> list[Symbols | Array]:
+    return [a for a in args if isinstance(a, Symbols | np.ndarray)]
 
 
 def _known(call: Call) -> list[Value] | None:
@@ -182,13 +190,10 @@ def _moved(call: Call, move: Move) -> list[Value]:
     data = [call.symbols(k) for k in at]
     rest = [call.constant(k, f"input {k}") for k in range(len(call.args)) if k not in at]
     count = sum(1 for _ in call.node.output)
-    try:
-        parts = [
-            move.run([getattr(d, part) for d in data], rest, call.given, count)
-            for part in ("leaf", "unit")
-        ]
-    except (ValueError, IndexError, KeyError, TypeError) as error:
-        raise call.refuse(f"does not fit a step of shape {list(data[0].shape)}: {error}") from error
+    parts = [
+        move.run([getattr(d, part) for d in data], rest, call.given, count)
+        for part in ("leaf", "unit")
+    ]
     return [Symbols(leaf, unit) for leaf, unit in zip(*parts, strict=True)]
 
 

@@ -17,6 +17,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.graph.patch import Patch
+from lstm_edge.frontend.step.batch import rows_of
 from lstm_edge.frontend.step.clock import BACKWARD, FORWARD
 from lstm_edge.frontend.step.cuts import Cut, cuts_of
 from lstm_edge.frontend.step.finder import End, Finder, Found
@@ -83,8 +84,8 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
 
 
 def _found(region: Region, way: int) -> Found | None:
-    """The repetition of one way. Where there is none, steps that are alike but for their numbers are
-    compared, and ModelError says what differs.
+    """The repetition of one way. Where there is none, steps that are alike but for their numbers
+    are compared, and ModelError says what differs.
     """
     best: Found | None = None
     for loose in (False, True):
@@ -139,6 +140,12 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
     old = {o: node for node in region.nodes for o in node.output if o}
     first = old[found.ends[0].name]
     patch = Patch(sketch, first.name or first.output[0])
+    rows = rows_of(region, found.ends[0].parts)
+    if rows > 1:
+        raise ModelError(
+            label_of(first),
+            f"is a recurrent step of {rows} rows of a batch; export it with a batch of 1",
+        )
     results: list[RepeatedResult] = []
     names: list[str] = []
     for end in found.ends:

@@ -23,7 +23,23 @@ def grid_of(walk: Walk, view: View) -> Axis:
     atoms = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
     shown = [atom for atom in atoms if walk.roles.get(atom) == "feature"]
     whole = dict.fromkeys(part for atom in shown for part in walk.whole(atom))
-    return tuple(whole) if set(whole) == set(shown) else tuple(shown)
+    found = tuple(whole) if set(whole) == set(shown) else tuple(shown)
+    return _as_in_input(walk, found) if len(found) > 1 else found
+
+
+def _as_in_input(walk: Walk, atoms: Axis) -> Axis:
+    """Atoms of one input in the order in which it has them, whatever moved them since."""
+    owners = {atom.name.rpartition(" ")[0] for atom in atoms}
+    owner = walk.values.get(next(iter(owners)))
+    if (
+        len(owners) > 1
+        or not isinstance(owner, View)
+        or any(a not in walk.input_atoms for a in atoms)
+    ):
+        return atoms
+    given = walk.pieces(tuple(atom for axis in owner.axes for atom in axis))
+    inside = set(given).issuperset(atoms)
+    return tuple(sorted(atoms, key=given.index)) if inside else atoms
 
 
 def laid_out(walk: Walk, view: View, source: str) -> View:
@@ -75,9 +91,10 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
     """Record that `node` reads `axis` as the feature vectors, whole and in order."""
-    atoms, grid = walk.pieces(axis), grid_of(walk, view)
+    atoms = walk.pieces(axis)
     if not view.grid:
         walk.assign(node, axis, "feature")
+    grid = grid_of(walk, view)
     known = walk.draft.size(view.tensor)
     if known is None and not atoms:
         walk.draft.features[view.tensor] = 1

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
-from lstm_edge.frontend.model.axes import Axes, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.features import grid_of, laid_out, require_features
 from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -19,6 +19,9 @@ from lstm_edge.layers.dense import dense
 from lstm_edge.layers.normalize import LARGEST_OFFSET
 
 Doubles = npt.NDArray[np.float64]
+
+MOST_MOVED = 256
+"""Features that are put into another order, one by one."""
 
 
 def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -98,6 +101,7 @@ def contract(
         last = view.axes[-1]
     flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
     if not flat:
+        view = in_order(walk, view, last, node.label)
         require_features(walk, node, view, last)
         view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
@@ -108,6 +112,23 @@ def contract(
         tensor = dense_layer(walk, view.tensor, scaled, shifted, node.label)
     axes = (*view.axes[:-1], walk.new_axis("units", units, "feature"))
     return View(tensor, axes, picked=view.picked)
+
+
+def in_order(walk: Walk, view: View, axis: Axis, source: str) -> View:
+    """The view whose features lie in memory as `axis` numbers them, where it numbers all of them in
+    another order; as it is else.
+    """
+    atoms = walk.pieces(axis)
+    unknown = [atom for atom in atoms if walk.roles.get(atom) is None]
+    if len(atoms) < 2 or view.grid or any(atom not in walk.input_atoms for atom in unknown):
+        return view
+    walk.roles.update(dict.fromkeys(unknown, "feature"))
+    grid = grid_of(walk, view)
+    if atoms == grid or set(atoms) != set(grid) or size_of(grid) > MOST_MOVED:
+        return view
+    if walk.draft.size(view.tensor) is None:
+        walk.draft.features[view.tensor] = size_of(grid)
+    return laid_out(walk, settled(walk, view, source), source)
 
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:

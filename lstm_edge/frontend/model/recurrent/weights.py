@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
+from lstm_edge.frontend.model.operators.linear import in_order
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings
 from lstm_edge.frontend.model.states import given_places
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
@@ -50,6 +51,7 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
         time, batch = batch, time
     walk.assign(node, time, "time")
     walk.assign(node, batch, "batch")
+    view = in_order(walk, view, features, node.label)
     require_features(walk, node, view, features)
     if walk.draft.roots[view.tensor] is None:
         refuse_one_vector(walk, node, walk.pieces(time))
