@@ -23,10 +23,9 @@ class Length:
         offset = self.offset + self.stride * (1 + other.offset)
         return Length(offset, self.stride * other.stride)
 
-    @property
-    def least(self) -> int:
-        """The smallest n that gives a step."""
-        return max(1, -self.offset)
+    def least(self, steps: int = 1) -> int:
+        """The smallest n that gives so many steps."""
+        return max(1, (steps - 1) * self.stride - self.offset)
 
 
 @dataclass(frozen=True)

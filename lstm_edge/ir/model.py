@@ -36,10 +36,11 @@ class Port:
     axes: one of "batch" (size 1), "unit" (size 1), "time", "feature" per axis of `shape`, or
     "time*feature" or "feature*time" for the two flattened into one, the outer first; several
     "feature" where the vector is shaped; "layer" where it joins the states of several layers, which
-    have an axis of their own. shape: sizes; -1 for a time axis of any length. limit: 0 for real
-    numbers; n > 0 for integers 0 .. n - 1. before: the curve that the file puts an output to, where
-    the numbers are those before it. stored: of an input, the format that it was said to have; None
-    for the one that calibration gives.
+    have an axis of their own. shape:
+    sizes; -1 for a time axis of any length. limit: 0 for real numbers; n > 0 for integers
+    0 .. n - 1. before: the curve that the file puts an output to, where the numbers are those
+    before it. stored: of an input, the format that it was said to have; None for the one that
+    calibration gives.
     """
 
     name: str

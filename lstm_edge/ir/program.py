@@ -192,10 +192,14 @@ class Program:
 
     @property
     def least_steps(self) -> int:
-        """The shortest sequence of which every block computes something."""
+        """The shortest sequence of which every block computes something, and in which each step
+        that is read by its number is there.
+        """
         found = [
-            self.lengths[b.sweep].then(b.clock.length).least for b in self.blocks if b.sweep >= 0
+            self.lengths[b.sweep].then(b.clock.length).least() for b in self.blocks if b.sweep >= 0
         ]
+        for op in (op for block in self.blocks for op in block.ops if op.kind == "step_at"):
+            found.append(self.length_of(op.args[0]).least(op.n + 1 if op.n >= 0 else -op.n))
         return max(found, default=1)
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lstm_edge.ir.expr import Cell, Expr, input_vector, larger, select, smaller
+from lstm_edge.ir.expr import Cell, Expr, input_vector, larger, select, smaller, take
 
 PAIRS: dict[str, Callable[[Expr, Expr], Expr]] = {
     "add": lambda x, y: x + y,
@@ -25,6 +25,11 @@ is false 0.
 def pair(operation: str) -> Cell:
     """One of `PAIRS` of the inputs x and y."""
     return Cell(operation, {"y": PAIRS[operation](input_vector("x"), input_vector("y"))})
+
+
+def repeated(units: int) -> Cell:
+    """The one number of x, `units` times."""
+    return Cell("repeat", {"y": take(input_vector("x"), (0,) * units)})
 
 
 def where(truth: Expr, x: Expr, y: Expr) -> Expr:

@@ -28,7 +28,9 @@ class Multiplied:
 
     def alone(self, layer: Node[Layer], name: str) -> bool:
         """True where nothing but matrix products of layers reads a result, at once or at a step."""
-        if _reads_state(layer, name, affine=False):
+        cell = layer.op.cell
+        inside = (e for e in walk(*cell.results.values()) if cell.results[name] in e.args)
+        if _reads_state(layer, name, affine=False) or any(e.kind != "affine" for e in inside):
             return False
         tensor = layer.outputs.get(name)
         return tensor is None or self._alone(tensor)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lstm_edge.frontend import load
@@ -233,6 +234,74 @@ def test_options_of_other_layers_are_refused_by_name(case: str, tmp_path: Path) 
     name, change, message = OTHERS[case]
     steps = None if name in ("convolved", "strided") else 6
     refused(rewritten(tmp_path, ("keras3", f"{name}.keras"), config=change), message, steps)
+
+
+def arguments_of(name: str, *arguments: Any, **options: Any) -> Callable[[Any], None]:
+    """What an operation is called with behind its first argument, and its options."""
+
+    def change(config: Any) -> None:
+        layer = find(config, name)
+        layer["config"] |= options
+        node = layer["inbound_nodes"][0]
+        if arguments:
+            node["args"] = [node["args"][0], *arguments]
+
+    return change
+
+
+WHOLE = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
+EMPTY = {"class_name": "__slice__", "config": {"start": 4, "stop": 2, "step": None}}
+
+WRITTEN: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "row": (arguments_of("get_item", [0]), r"'get_item'.*takes \[0\]: rows of the batch"),
+    "beyond": (arguments_of("get_item", [WHOLE, WHOLE, 9]), "takes index 9 of an axis of 4"),
+    "nothing": (arguments_of("get_item", [WHOLE, EMPTY]), "takes nothing of an axis of 6"),
+    "axes": (arguments_of("get_item", [WHOLE] * 4), r"'get_item'.*of \[6, 4\]"),
+    "key": (arguments_of("get_item", [WHOLE, "a"]), "takes 'a' of a tensor"),
+    "batch": (arguments_of("mean", axis=0), "'mean'.*option axis = 0, expected axes behind"),
+    "all": (arguments_of("sum", axis=None), "'sum'.*option axis = None, expected axes behind"),
+    "array": (
+        arguments_of("maximum", [[1.0], [2.0]]),
+        r"'maximum' .*combines \[6, 4\] and \[2, 1\]",
+    ),
+    "rows": (arguments_of("maximum", [[[1.0]], [[2.0]]]), "differs by rows of the batch"),
+    "odd": (arguments_of("maximum", [[1.0], [2.0, 3.0]]), "'maximum'.*expected finite numbers"),
+    "nan": (arguments_of("maximum", float("nan")), "'maximum'.*expected finite numbers"),
+    "text": (arguments_of("maximum", "a"), "'maximum'.*expected finite numbers"),
+    "matrix": (arguments_of("matmul", [[1.0]]), r"'matmul'.*multiplies \[6, 4\] by \[1, 1\]"),
+    "types": (
+        arguments_of("cast", dtype="int32"),
+        "'cast'.*dtype = 'int32', expected a type of real",
+    ),
+    "parts": (arguments_of("split", indices_or_sections=3), "'split'.*parts of an axis of 4"),
+    "unheard": (lambda c: find(c, "exp").update(class_name="Fft"), "'exp' .*not supported; docs"),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_operations_are_refused_by_name(case: str, tmp_path: Path) -> None:
+    change, message = WRITTEN[case]
+    refused(rewritten(tmp_path, ("keras3", "written.keras"), config=change), message)
+
+
+def test_a_cell_of_ones_own_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    def change(config: Any) -> None:
+        cell = find(config, "rnn")["config"]["cell"]
+        cell |= {"class_name": "MyCell", "module": "my.cells", "registered_name": "my>MyCell"}
+
+    path = rewritten(tmp_path, ("keras3", "cells.keras"), config=change)
+    refused(path, r"\(MyCell\): is defined by 'my>MyCell'.*no equations; export the model to ONNX")
+
+
+def test_slopes_that_differ_from_step_to_step_are_refused(tmp_path: Path) -> None:
+    def change(file: Any) -> None:
+        alpha = file["layers/p_re_lu/vars"]
+        numbers = np.arange(30.0, dtype="float32").reshape(6, 5)
+        del alpha["0"]
+        alpha["0"] = numbers
+
+    path = rewritten(tmp_path, ("keras3", "vectors.keras"), weights=change)
+    refused(path, r"\(PReLU\): has slopes \[6, 5\] that differ from step to step")
 
 
 def redirected(layer: str, k: int, source: str) -> Callable[[Any], None]:

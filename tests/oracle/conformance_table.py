@@ -89,9 +89,8 @@ def _others(folder: Path) -> str:
     lines = [
         "## Around a recurrent layer",
         "",
-        "Each line is a recurrent layer with this before or behind it, against onnxruntime: the",
-        "float32 program agrees to 90 dB or more, the number is that of the int8 program in dB. "
-        "The",
+        "Each line is a recurrent layer with this before or behind it, against onnxruntime. The",
+        "float32 program agrees to 90 dB or more, the number is that of the int8 program in dB;",
         "tests of these files run the C as well.",
         "",
         "| | | |",

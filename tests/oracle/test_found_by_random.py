@@ -194,37 +194,62 @@ def test_what_only_ends_matter_of_is_not_computed_at_each_step(tmp_path: Path) -
         assert_bit_exact(program, HOST, "full", tmp_path / program.scheme, feed)
 
 
+def scanned(
+    body: list[onnx.NodeProto], results: tuple[str, str], shown: int, *, back: bool = False
+) -> onnx.NodeProto:
+    """A Scan over v [T, 1, 3] with a state of 5 from s0: `end`, and `all` [T, 1, shown]."""
+
+    def value(name: str, size: int) -> onnx.ValueInfoProto:
+        return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size])
+
+    made = [value(results[0], 5), value(results[1], shown)]
+    step = onnx.helper.make_graph(body, "step", [value("s", 5), value("now", 3)], made)
+    ways = {"scan_input_directions": [1], "scan_output_directions": [1]} if back else {}
+    return node("Scan", "s0 v", "end all", body=step, num_scan_inputs=1, **ways)
+
+
+def of_a_step() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(4)
+    return {
+        "W": rng.normal(size=(3, 5)).astype(np.float32),
+        "R": rng.normal(size=(5, 5)).astype(np.float32) * np.float32(0.3),
+        "V": rng.normal(size=(5, 2)).astype(np.float32),
+        "s0": np.zeros((1, 5), np.float32),
+        "half": np.array(0.5, np.float32),
+    }
+
+
+SUM = [node("MatMul", "now W", "a"), node("MatMul", "s R", "b"), node("Add", "a b", "c")]
+
+
 @pytest.mark.parametrize("place", [0, 3, -1])
 def test_a_head_of_a_layer_that_runs_backward_is_that_of_its_step(
     place: int, tmp_path: Path
 ) -> None:
     """What a Scan shows of each step is a layer behind its states, which no order has."""
-    rng = np.random.default_rng(4)
-    arrays = {
-        "W": rng.normal(size=(3, 5)).astype(np.float32),
-        "R": rng.normal(size=(5, 5)).astype(np.float32) * 0.3,
-        "V": rng.normal(size=(5, 2)).astype(np.float32),
-        "s0": np.zeros((1, 5), np.float32),
-        "at": np.array(place),
-    }
-
-    def value(name: str, size: int) -> onnx.ValueInfoProto:
-        return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size])
-
-    body = [
-        node("MatMul", "now W", "a"),
-        node("MatMul", "s R", "b"),
-        node("Add", "a b", "c"),
-        node("Softsign", "c", "new"),
-        node("MatMul", "new V", "shown"),
-    ]
-    step = onnx.helper.make_graph(
-        body, "step", [value("s", 5), value("now", 3)], [value("new", 5), value("shown", 2)]
-    )
-    back = {"scan_input_directions": [1], "scan_output_directions": [1]}
+    body = [*SUM, node("Softsign", "c", "new"), node("MatMul", "new V", "shown")]
     nodes = [
-        node("Scan", "s0 v", "end all", body=step, num_scan_inputs=1, **back),
+        scanned(body, ("new", "shown"), 2, back=True),
         node("Gather", "all at", "y", axis=0),
     ]
+    arrays = of_a_step() | {"at": np.array(place)}
+    compare(graph(nodes, {"v": (7, 1, 3)}, ("y",), arrays), tmp_path, lengths=(7,))
+
+
+def test_a_result_that_another_result_and_a_later_product_read(tmp_path: Path) -> None:
+    """It lies off zero: products alone would read it with a zero point and scales of units."""
+    body = [
+        *SUM,
+        node("Abs", "s", "d"),
+        node("Add", "d half", "far"),
+        node("Softsign", "c", "e"),
+        node("Mul", "e far", "f"),
+        node("Mul", "f half", "new"),
+        node("MatMul", "far V", "shown"),
+    ]
+    last = [node("Gather", "all at", "y", axis=0)]
+    nodes = [scanned(body, ("new", "shown"), 2), *last]
+    arrays = of_a_step() | {"at": np.array(-1)}
     model = graph(nodes, {"v": (7, 1, 3)}, ("y",), arrays)
-    compare(model, tmp_path, lengths=(7,))
+    for activations in (8, 12):
+        compare(model, tmp_path, lengths=(7,), options=Options(activations, 32))

@@ -34,6 +34,15 @@ def functions(count: int) -> list[onnx.NodeProto]:
     ]
 
 
+def residuals(count: int) -> list[onnx.NodeProto]:
+    """Each adds to what it reads."""
+    return [
+        made
+        for k in range(count)
+        for made in (node("Tanh", f"t{k}", f"u{k}"), node("Add", f"u{k} t{k}", f"t{k + 1}"))
+    ]
+
+
 def norms(count: int) -> list[onnx.NodeProto]:
     """LayerNormalizations written out, each to be recognised."""
     nodes = []
@@ -72,6 +81,7 @@ def layers(count: int) -> list[onnx.NodeProto]:
 
 CASES = {
     "functions": (functions(10_000), "t10000", {}),
+    "residuals": (residuals(1_000), "t1000", {}),
     "norms": (norms(1_250), "t1250", {}),
     "constants": (constants(10_000), "t1", {}),
     "layers": (layers(1_000), "t1000", {"W2": lstm_weights(H, H)["W"]}),
@@ -86,12 +96,18 @@ def test_a_large_file_is_read_in_seconds(case: str, tmp_path: Path) -> None:
     start = process_time()
     loaded = load(path)
     assert process_time() - start < LONGEST
-    expected = {"functions": 10_001, "norms": 2_501, "constants": 2, "layers": 1_001}
+    expected = {
+        "functions": 10_001,
+        "residuals": 2_001,
+        "norms": 2_501,
+        "constants": 2,
+        "layers": 1_001,
+    }
     assert len(loaded.nodes) == expected[case]
 
 
 def test_a_large_file_is_refused_in_seconds(tmp_path: Path) -> None:
-    """A cell written out 800 times, whose last step is another one."""
+    """A cell written out 800 times, of which one step in the middle is another one."""
     rng = np.random.default_rng(0)
     weights = {
         "w": rng.normal(size=(N, 3 * H)),
@@ -105,7 +121,7 @@ def test_a_large_file_is_refused_in_seconds(tmp_path: Path) -> None:
         nodes += [
             node("Gather", f"x i{k}", f"x{k}", axis=0),
             node("MatMul", f"x{k} w", f"a{k}"),
-            node("MatMul", f"{h} {'other' if k == steps - 1 else 'r'}", f"b{k}"),
+            node("MatMul", f"{h} {'other' if k == steps // 2 else 'r'}", f"b{k}"),
             node("Add", f"a{k} b{k}", f"s{k}"),
             node("Add", f"s{k} b", f"g{k}"),
             node("Split", f"g{k} parts", f"p{k} q{k} o{k}", axis=1),

@@ -193,7 +193,7 @@ def test_state_changed_on_its_way_is_another_cell(tmp_path: Path) -> None:
     changed(body, body.output[1].name, "Clip", "low", "high")
     for name, number in (("low", -0.3), ("high", 0.3)):
         body.initializer.append(onnx.numpy_helper.from_array(np.array(number, np.float32), name))
-    network = entire(model, tmp_path, host=False)
+    network = entire(model, tmp_path)
     assert "lstm" not in [n.name for n in network.model.nodes]
 
 

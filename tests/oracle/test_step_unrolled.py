@@ -188,3 +188,19 @@ def test_integers_and_c(kind: str, tmp_path: Path) -> None:
     results, _ = loop.run(steps_of(net, "gather1", STEPS), loop.states())
     outputs = [stacked(net, results, 1), dense(net, results[-1])]
     entire(model(net, {"x": SIZES["1"]}, outputs), tmp_path)
+
+
+@pytest.mark.parametrize("shown", ["all", "what follows"])
+@pytest.mark.parametrize("kind", ["ugrnn", "coupled", "delayed"])
+def test_steps_that_go_on_with_their_own_output(kind: str, shown: str, tmp_path: Path) -> None:
+    """After the sequence, what the network gives is what it reads next."""
+    net = Net()
+    loop = Loop(net, kind)
+    w, b = dense_weights(net, UNITS, INPUTS)
+    states, results = loop.states(), []
+    steps = steps_of(net, "gather1", STEPS)
+    for k in range(STEPS + 4):
+        y, states = loop.step(steps[k] if k < STEPS else results[-1], states)
+        results.append(net.add("Gemm", y, w, b))
+    outputs = results if shown == "all" else results[STEPS:]
+    compiled(net, [net.add("Concat", *outputs, axis=1)], tmp_path, SIZES["1"])

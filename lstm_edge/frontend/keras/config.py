@@ -182,7 +182,8 @@ def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
     if (module and module.split(".")[0] not in _PACKAGES) or ">" in registered:
         raise ModelError(
             label,
-            f"is defined by {shown(registered or module)}; only layers of Keras itself are read",
+            f"is defined by {shown(registered or module)}, of which the file holds no equations; "
+            "export the model to ONNX, which does",
         )
     return LayerConfig(kind, module, Config(label, {"name": name, **given}, major))
 

@@ -32,13 +32,14 @@ def pair_all(call: Call, op: str, values: Sequence[Value]) -> Value:
     """The first op the second, and so on with the others."""
     result = alike(call, values)
     for value in values[1:]:
-        if value.shape[-1:] != result.shape[-1:]:
+        sizes = (call.features(result), call.features(value))
+        if sizes[0] != sizes[1] and 1 not in sizes:
             raise ModelError(
                 call.label,
-                f"takes {result.shape[-1]} and {value.shape[-1]} features; expected the same "
-                "number",
+                f"takes {sizes[0]} and {sizes[1]} features; expected the same number, or one",
             )
-        result = replace(result, name=call.add(op, result.name, value.name))
+        shape = (*result.shape[:-1], max(sizes))
+        result = replace(result, name=call.add(op, result.name, value.name), shape=shape)
     return result
 
 

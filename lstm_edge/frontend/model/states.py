@@ -38,7 +38,7 @@ def input_part(walk: Walk, view: View, axis: int, wanted: list[int], source: str
         walk.draft.features[tensor] = None  # known once the axis is
         walk.input_parts[tensor] = InputPart(view.tensor, atoms[0], begin, kept)
         if kept is not None:
-            walk.input_atoms.add(kept)
+            walk.input_atoms[kept] = walk.input_atoms[atoms[0]]
             walk.alike.append((atoms[0], kept, source))
     kept = walk.input_parts[tensor].kept
     new: Axis = () if kept is None else (kept,)

@@ -106,7 +106,7 @@ def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
     if size == 1:
         return ()
     atom = Atom(f"{name} {k}", size, opened)
-    walk.input_atoms.add(atom)
+    walk.input_atoms[atom] = k
     if atom.name in walk.told:
         walk.roles[atom] = walk.told[atom.name]
     if opened:

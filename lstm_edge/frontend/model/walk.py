@@ -145,28 +145,27 @@ class Walk:
 
     roles: atom -> "time", "batch", "feature", or "layer" for what counts layers or directions, as
     far as an operator told. alike: pairs of atoms of which the roles are the same, and the node
-    that says so. open_axes: atoms of inputs whose size the file leaves open -> (input, axis).
-    cuts: atoms that a Reshape split; cut_from: part -> atom. sequences: input tensors that an LSTM
-    reads as a sequence.
-    fixed_by: the first node that is right for this sequence length only; late: the first that may
-    be, and would compute something else for another length. input_parts: tensor -> the
-    part of an input that it is. ends: tensor -> the layer's result and the state that it shows
-    after the last step. limits: tensor of integers -> n where they must be 0 .. n - 1. columns:
-    tensor of integers -> the axis that counts those of one step. derived: time axes of
-    which the length follows from that of an input. settled: (tensor, scale, offset) -> the result
-    of the layer that computes these. ranges: atoms that count some steps of another
-    one, or more. guessed: atoms of which the role is the usual one, until an
-    operator tells; told: names of atoms -> roles that an earlier visit found out. kinds: inputs of
-    integers -> their type in the file; real: those of which the integers are data. alike_sizes:
-    pairs of (input, axis) of one size, whatever the file calls it, that an earlier visit found.
-    repetitions: the steps of nodes `Repeat`.
+    that says so. input_atoms: atoms of inputs -> the axis that they are. open_axes: atoms of inputs
+    whose size the file leaves open -> (input, axis). cuts: atoms that a Reshape split; cut_from:
+    part -> atom. sequences: input tensors that an LSTM reads as a sequence. fixed_by: the first
+    node that is right for this sequence length only; late: the first that may be, and would compute
+    something else for another length. input_parts: tensor -> the part of an input that it is. ends:
+    tensor -> the layer's result and the state that it shows after the last step. limits: tensor of
+    integers -> n where they must be 0 .. n - 1. columns: tensor of integers -> the axis that counts
+    those of one step. derived: time axes of which the length follows from that of an input.
+    settled: (tensor, scale, offset) -> the result of the layer that computes these. ranges: atoms
+    that count some steps of another one, or more. guessed: atoms of which the role is the usual
+    one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
+    kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
+    alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
+    visit found. repetitions: the steps of nodes `Repeat`.
     """
 
     draft: Draft = field(default_factory=Draft)
     values: dict[str, Value] = field(default_factory=dict)
     roles: dict[Atom, str] = field(default_factory=dict)
     open_axes: dict[Atom, tuple[str, int]] = field(default_factory=dict)
-    input_atoms: set[Atom] = field(default_factory=set)
+    input_atoms: dict[Atom, int] = field(default_factory=dict)
     cuts: dict[Atom, Axis] = field(default_factory=dict)
     cut_from: dict[Atom, Atom] = field(default_factory=dict)
     alike: list[tuple[Atom, Atom, str]] = field(default_factory=list)
@@ -252,7 +251,7 @@ class Walk:
         if role is not None:
             self.roles.update(dict.fromkeys(parts, role))
         else:
-            self.input_atoms |= set(parts)
+            self.input_atoms |= dict.fromkeys(parts, self.input_atoms[atom])
         return True
 
     def pieces(self, axis: Axis) -> Axis:

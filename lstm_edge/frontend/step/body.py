@@ -48,7 +48,7 @@ class Read:
 
 
 Value = Symbols | Array | Comparison | Counted | View
-StepOf = Callable[[Read], Symbols]
+StepOf = Callable[[Read], Symbols | Array]
 """The symbols of one step of a sequence, without its time axis."""
 
 
@@ -140,7 +140,7 @@ class Body:
             "only its step of a sequence, constants and states are supported yet",
         )
 
-    def _step(self, view: View, axis: int, index: Counted, label: str) -> Symbols:
+    def _step(self, view: View, axis: int, index: Counted, label: str) -> Value:
         order, size = index.numbers.reshape(len(index.numbers), -1), view.shape[axis]
         steps = np.arange(len(order))[:, None]
         if order.shape[1] != 1 or len(order) != size:
@@ -152,7 +152,10 @@ class Body:
             raise ModelError(label, "does not take the steps of a sequence in their order")
         found = self.step_of(Read(view, axis, bool((order != steps).any())))
         rank = index.numbers.ndim - 1
-        return found.moved(lambda a: np.expand_dims(a, tuple(range(axis, axis + rank))))
+        places = tuple(range(axis, axis + rank))
+        if isinstance(found, np.ndarray):
+            return np.expand_dims(found, places)
+        return found.moved(lambda a: np.expand_dims(a, places))
 
     def _counted(self, node: NodeProto, label: str, args: Sequence[Value | None]) -> Value:
         """The same of the numbers of each step."""

@@ -59,11 +59,12 @@ class Finder:
 
     region: Region
     way: int
+    loose: bool = False
 
     def __post_init__(self) -> None:
         self.leaves = self.region.leaves
         self.time = self.region.clock.times(self.way)
-        self.classes = Classes(self.leaves, self.time, self.region.steps)
+        self.classes = Classes(self.leaves, self.time, self.region.steps, self.loose)
         self.last = self.region.steps - 1
         self.outside: set[str] = set()
 

@@ -12,7 +12,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.frontend.step.body import Body, Counted, Read
+from lstm_edge.frontend.step.body import Array, Body, Counted, Read
 from lstm_edge.frontend.step.body import Value as StepValue
 from lstm_edge.frontend.step.roll import Out, Rolling, StateIn
 from lstm_edge.frontend.step.symbols import Symbols
@@ -47,16 +47,21 @@ class _Reader:
             raise ModelError(self.node.label, self.refused[name])
         value = self.walk.values.get(name)
         if isinstance(value, View) and not self.timed:
-            return self.rolling.data(value, None)
+            return self._plain(self.rolling.data(value, None))
         if value is None or isinstance(value, View | np.ndarray):
             return value
         raise ModelError(
             self.node.label, f"reads input {value.name!r} of type {value.kind}; not supported"
         )
 
-    def _step(self, read: Read) -> Symbols:
+    def _step(self, read: Read) -> Symbols | Array:
         self.orders.add(read.backward != self.turned)
-        return self.rolling.data(read.view, read.axis)
+        return self._plain(self.rolling.data(read.view, read.axis))
+
+    def _plain(self, numbers: Symbols) -> Symbols | Array:
+        """Numbers as such in a trial, so that nodes compute what onnx's own reference does."""
+        array = self.rolling.leaves.numbers_of(numbers) if self.rolling.trial is not None else None
+        return numbers if array is None else array.astype(np.float32)
 
     def run(
         self, known: Mapping[str, StepValue], states: Sequence[StateIn], wanted: Sequence[Out]
@@ -66,7 +71,7 @@ class _Reader:
         def read(before: dict[str, Symbols]):  # type: ignore[no-untyped-def]
             body = self.body()
             body.values |= known
-            body.values |= before
+            body.values |= {name: self._plain(numbers) for name, numbers in before.items()}
 
             def tensor(name: str) -> Symbols:
                 value = body.value(name)

@@ -49,13 +49,16 @@ class Classes:
     """Leaves by what they compute.
 
     time: by leaf, the step that it is known at; -1 for constants, -2 for what is not to be looked
-    at. own: the hash of each leaf. at: (time, hash) -> leaves.
+    at. loose: whether all numbers are taken for the same, and equal leaves of a step told apart by
+    their order: to find what differs. own: the hash of each leaf. at: (time, hash) -> leaves.
     """
 
-    def __init__(self, leaves: Leaves, time: Sequence[int], steps: int) -> None:
-        self.leaves, self.time, self.steps = leaves, list(time), steps
+    def __init__(
+        self, leaves: Leaves, time: Sequence[int], steps: int, loose: bool = False
+    ) -> None:
+        self.leaves, self.time, self.steps, self.loose = leaves, list(time), steps, loose
         self._arrays: dict[int, bytes] = {}
-        self.own = self._stable()
+        self.own = self._counted() if loose else self._stable()
         self.at: dict[tuple[int, bytes], list[int]] = {}
         self._times: dict[bytes, set[int]] = {}
         for leaf, own in self.own.items():
@@ -65,13 +68,23 @@ class Classes:
     def _stable(self) -> dict[int, bytes]:
         holes: dict[int, bytes] = {}
         count = 0
-        for _ in range(1, min(MOST_ROUNDS, max(2, self.steps // 2))):
+        for _ in range(min(MOST_ROUNDS, max(1, self.steps // 2 - 1))):
             holes = self._hashes(holes)
             late = {own for leaf, own in holes.items() if self.time[leaf] >= self.steps // 2}
             if len(late) == count:
                 break
             count = len(late)
         return holes
+
+    def _counted(self) -> dict[int, bytes]:
+        """Hashes without numbers, with the place among leaves of one step that have the same."""
+        found: dict[int, bytes] = {}
+        counts: dict[tuple[int, bytes], int] = {}
+        for leaf, own in self._hashes({}).items():
+            place = (self.time[leaf], own)
+            counts[place] = counts.get(place, 0) + 1
+            found[leaf] = _digest(own, counts[place])
+        return found
 
     def _hashes(self, holes: Mapping[int, bytes]) -> dict[int, bytes]:
         own: dict[int, bytes] = {}
@@ -97,15 +110,17 @@ class Classes:
                 known = _digest("hole", age, holes.get(operand, b""))
             said.append(_digest(known, units.tobytes(), self._array(factor)))
         key = leaf.function.key if leaf.function is not None else ()
-        numbers = leaf.numbers.tobytes()
+        numbers = leaf.numbers.shape if self.loose else leaf.numbers.tobytes()
         return _digest(leaf.kind, key, leaf.size, numbers, *said)
 
-    def _array(self, array: object) -> bytes:
+    def _array(self, array: Doubles | None) -> bytes:
         """The same for the same numbers; the engine keeps equal arrays once."""
         if array is None:
             return b""
+        if self.loose:
+            return _digest(array.shape)
         if id(array) not in self._arrays:
-            self._arrays[id(array)] = _digest(array.shape, array.tobytes())  # type: ignore[attr-defined]
+            self._arrays[id(array)] = _digest(array.shape, array.tobytes())
         return self._arrays[id(array)]
 
     def recurs(self, leaf: int) -> bool:

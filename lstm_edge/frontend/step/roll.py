@@ -15,6 +15,7 @@ from lstm_edge.frontend.model.operators.features import grid_of, require_feature
 from lstm_edge.frontend.model.operators.linear import foldable
 from lstm_edge.frontend.model.states import given_vector
 from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
+from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.place import Placed
@@ -64,6 +65,8 @@ class Rolling:
         self.batch: Axis = ()
         self.rows = 0
         """Rows of a batch of a fixed size, each with leaves of its own; 0 where there is one."""
+        self.trial: dict[str, npt.NDArray[np.float64]] | None = None
+        """Numbers in the place of inputs, while a step is run on them."""
         self.again()
 
     def again(self) -> None:
@@ -113,7 +116,10 @@ class Rolling:
         return made
 
     def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:
-        """A vector of the step, one for each row."""
+        """A vector of the step, one for each row; its numbers in a trial."""
+        if self.trial is not None:
+            array = self.trial.setdefault(name, drawn(len(self.trial), shape))
+            return self.leaves.lift(np.stack([array] * self.rows) if self.rows else array)
         if not self.rows:
             return self.leaves.named(kind, name, shape)
         made = [self.leaves.named(kind, name, shape) for _ in range(self.rows)]
@@ -211,6 +217,7 @@ class Rolling:
         known = [self.leaves.numbers_of(n) for n in numbers]
         open_ = [k for k, n in enumerate(known) if n is None]
         steps = cut(self.node.label, self.leaves, self.inputs, kept, [asked[k] for k in open_])
+        self._prove(states, wanted, read, parts, steps, open_)
         placed = Placed(self.walk.draft, steps, self.tensors, reverse(), self.node.label)
         self._give(states, parts, steps, placed)
         results: list[Value] = []
@@ -248,6 +255,46 @@ class Rolling:
                 return parts, before, tensor
             parts = finer
             self.again()
+
+    def _prove(
+        self,
+        states: Sequence[StateIn],
+        wanted: Sequence[Out],
+        read: Callable[[dict[str, Symbols]], Callable[[str], Symbols]],
+        parts: Sequence[Parts],
+        steps: Steps,
+        open_: Sequence[int],
+    ) -> None:
+        """Run one step of the file, and one of its layers, on the same numbers."""
+        kept = dict(vars(self))
+        self.again()
+        self.trial = {}
+        before = {s.before: self._before(s, p) for s, p in zip(states, parts, strict=True)}
+        tensor = read(before)
+        trial = {name: array.reshape(-1) for name, array in self.trial.items()}
+        values = evaluate(steps, trial, trial)
+        pairs = [
+            (np.concatenate([values[v] for v in steps.outputs[k]]), tensor(wanted[at].name))
+            for k, at in enumerate(open_)
+        ]
+        for s, its in zip(states, parts, strict=True):
+            after = self._first(tensor(s.after)).flat()
+            pairs += [
+                (values[steps.states[name][0]], Symbols(after.leaf[at], after.unit[at]))
+                for name, at in its
+                if name in steps.states
+            ]
+        for found, numbers in pairs:
+            expected = self.leaves.numbers_of(
+                self._first(numbers) if numbers.size > found.size else numbers
+            )
+            if expected is None or not agrees(found, expected.reshape(-1)):
+                raise ModelError(
+                    self.node.label,
+                    "is a recurrent step that lstm-edge reads wrongly: its layers compute other "
+                    "numbers; please report this with the file",
+                )
+        vars(self).update(kept)
 
     def _size(self, state: StateIn) -> int:
         return int(np.prod(state.shape[1:] if self.rows else state.shape, dtype=np.int64))

@@ -69,19 +69,32 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     """Replace what is repeated over the steps of some tensors; tells whether anything was."""
     region = Region(scope, cuts)
     ways = {"forward": [FORWARD], "backward": [BACKWARD], "both": [FORWARD, BACKWARD]}
-    done = False
-    for way in ways[region.clock.order]:
+    layered = _is_layered(scope, cuts)
+    all_found = [_found(region, way) for way in ways[region.clock.order]]
+    kept = [found for found in all_found if found is not None and (found.states or layered)]
+    for found in kept:
+        _place(sketch, region, found)
+    return bool(kept)
+
+
+def _found(region: Region, way: int) -> Found | None:
+    """The repetition of one way. Where there is none, steps that are alike but for their numbers are
+    compared, and ModelError says what differs.
+    """
+    without_states: Found | None = None
+    for loose in (False, True):
         try:
-            found = Finder(region, way).found()
+            found = Finder(region, way, loose).found()
         except NoRepetition:
             continue
         except Differs as error:
-            _refuse(region, error)
+            if loose:
+                _refuse(region, error)
             continue
-        if found is not None and (found.states or _is_layered(scope, cuts)):
-            _place(sketch, region, found)
-            done = True
-    return done
+        if found is not None and found.states:
+            return found
+        without_states = without_states or found
+    return without_states
 
 
 def _refuse(region: Region, error: Differs) -> None:

@@ -187,12 +187,15 @@ def _varying(
     if constant.ndim > len(view.axes):
         view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
     constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
-    if any(n not in (1, size) for n, size in zip(constant.shape, view.shape, strict=True)):
-        raise ModelError(
-            node.label,
-            f"constant of shape {list(constant.shape)} on {describe(view.axes)}, which it repeats; "
-            "not supported: is an axis missing, or a transpose?",
-        )
+    for axis, count in zip(view.axes, constant.shape, strict=True):
+        if count not in (1, size_of(axis)):
+            raise walk.need_size(
+                node,
+                axis,
+                count,
+                f"constant of shape {list(constant.shape)} on {describe(view.axes)}, which it "
+                "repeats; not supported: is an axis missing, or a transpose?",
+            )
     for k, size in enumerate(view.shape):
         same = constant.shape[k] == size and (constant == constant.take([0], axis=k)).all()
         if same and walk.role(view.axes[k]) != "feature":

@@ -45,10 +45,17 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
-    if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms or len(view.axes) != 3:
+    if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
-    others = [j for j in range(2) if view.axes[j]]
-    role = "feature" if k == 2 else "batch" if len(others) == 2 and k == 0 else "time"
+    if len(view.axes) == 2 and k == 1 and walk.draft.step_of(view.tensor) is not None:
+        walk.roles[atoms[0]] = "feature"  # of one step of a sequence
+        walk.guessed.add(atoms[0])
+        return "feature"
+    if len(view.axes) != 3:
+        return role
+    shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
+    at = walk.input_atoms[atoms[0]]
+    role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role

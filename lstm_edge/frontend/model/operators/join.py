@@ -102,7 +102,7 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     axis = axis_of(node, len(view.axes))
     size = size_of(view.axes[axis])
-    sizes = _split_sizes(node, size)
+    sizes = _split_sizes(walk, node, view.axes[axis])
     if len(sizes) == 1:
         return [view]
     results: list[Value] = []
@@ -130,13 +130,15 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
     return results
 
 
-def _split_sizes(node: OnnxNode, size: int) -> list[int]:
+def _split_sizes(walk: Walk, node: OnnxNode, axis: Axis) -> list[int]:
     """Sizes of the parts: given, or as equal as they can be."""
+    size = size_of(axis)
     count = len(node.outputs)
     given = node.integers(1, "sizes")
     if given is None:
         each = math.ceil(size / count)
         given = [*[each] * (count - 1), size - each * (count - 1)]
     if len(given) != count or sum(given) != size or min(given) < 0:
-        raise ModelError(node.label, f"splits an axis of {size} into {list(given)[:8]}")
+        message = f"splits an axis of {size} into {count} parts, of {sum(given)} in all"
+        raise walk.need_size(node, axis, max(1, sum(given)), message)
     return [int(n) for n in given]

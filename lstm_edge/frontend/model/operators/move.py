@@ -1,6 +1,7 @@
 """Operators that move data and compute nothing: each must be proved to be no work.
 
-An operator that would select, repeat or reorder vectors is refused by the node's name.
+An operator that would repeat or reorder vectors is refused by the node's name; one that repeats
+the only number of each is a layer.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from onnx import TensorProto
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.layers.elementwise import repeated
 
 FOREVER = 2**31 - 1
 """Ends from here on mean "to the end", whatever the length."""
@@ -42,23 +46,33 @@ def dropout(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def cast(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A Cast of data to float32, which they are."""
-    if node.attributes.get("to") != 1:
+    """A Cast of data to float32, which they are; what is true or false becomes 1 or 0 so, or stays."""
+    view, kind = node.view(0), node.attributes.get("to")
+    if kind != TensorProto.FLOAT and not (view.truth and kind == TensorProto.BOOL):
         raise ModelError(
             node.label, "attribute to: data can only be cast to float32; export in float32"
         )
-    return [node.view(0)]
+    return [replace(view, truth=kind == TensorProto.BOOL)]
 
 
 def expand(walk: Walk, node: OnnxNode) -> list[Value]:
-    """An Expand that repeats nothing."""
+    """An Expand that repeats nothing, or the one number of each vector."""
     view = node.view(0)
     shape = node.integers(1, "shape") or []
     padded = (1,) * (len(shape) - len(view.axes)) + view.shape
     wanted = (1,) * (len(padded) - len(shape)) + tuple(shape)
-    if any(want not in (1, have) for want, have in zip(wanted, padded, strict=True)):
+    view = replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)
+    pairs = enumerate(zip(wanted, padded, strict=True))
+    more = [k for k, (want, have) in pairs if want not in (1, have)]
+    if not more:
+        return [view]
+    last = len(padded) - 1
+    if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
         raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}: not supported")
-    return [replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)]
+    x, units = view.tensor, wanted[last]
+    y = walk.draft.layer("repeat", repeated(units), x, units, {}, node.label)["y"]
+    axes = (*view.axes[:-1], walk.new_axis("repeated", units, "feature"))
+    return [replace(view, tensor=y, axes=axes)]
 
 
 def transpose(walk: Walk, node: OnnxNode) -> list[Value]:

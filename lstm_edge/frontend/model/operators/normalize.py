@@ -14,6 +14,7 @@ from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.pending import fit_steps
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.functions import NORMS, normalized
@@ -140,6 +141,9 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     if len(view.axes) < 2:
         raise ModelError(node.label, f"its input is {describe(view.axes)}, expected 2 axes or more")
     names = ("scale", "B", "mean", "variance")
+    counted = node.weights(1, "scale")
+    if counted is not None:
+        fit_steps(walk, node, (view.axes[1],), counted.size)
     gain, offset, mean, variance = (
         _channels(node, k, name, view.shape[1]) for k, name in enumerate(names, start=1)
     )

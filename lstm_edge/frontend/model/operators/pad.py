@@ -26,7 +26,7 @@ from lstm_edge.layers.window import kept
 
 
 def pad(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Vectors of one number before and behind a sequence, or fewer steps if pads are negative."""
+    """Vectors of one number around a sequence, or fewer steps where pads are negative."""
     view = settled(walk, node.view(0), node.label)
     mode = node.attributes.get("mode", "constant")
     pads = node.integers(1, "pads") or []

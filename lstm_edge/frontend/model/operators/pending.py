@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.operators.features import grid_of
-from lstm_edge.frontend.model.walk import Walk
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.embedding import embedding
 from lstm_edge.layers.normalize import scale_layer
@@ -84,6 +85,21 @@ def resolved(walk: Walk, view: View) -> View:
     else:
         walk.fixed_by = walk.fixed_by or view.pending
     return replace(view, scale=found[0], offset=found[1], along=())
+
+
+def fit_steps(walk: Walk, node: OnnxNode, axes: Sequence[Axis], count: int) -> None:
+    """Axes side by side have `count` numbers: where the length of a sequence in one of them is open,
+    the visit starts again with the one that fits.
+    """
+    atoms = [[*walk.pieces(axis)] for axis in axes]
+    opened = [atom for each in atoms for atom in each if atom.open]
+    if len(opened) != 1 or sum(map(size_of, axes)) == count:
+        return
+    each = next(size_of(tuple(one)) // opened[0].size for one in atoms if opened[0] in one)
+    rest = count - sum(size_of(tuple(one)) for one in atoms if opened[0] not in one)
+    if rest > 0 and rest % each == 0:
+        message = f"has {count} numbers, which fit a sequence of {rest // each} steps alone"
+        raise walk.need_size(node, (opened[0],), rest // each, message)
 
 
 def is_of_steps(view: View) -> bool:

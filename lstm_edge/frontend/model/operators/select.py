@@ -41,6 +41,17 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     return [_take(walk, node, view, axis, steps, indices.ndim == 1)]
 
 
+def gather_nd(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Indices of one axis, one in each row: as torch.export writes x[..., [3, 1]]."""
+    indices, axis = node.constant(1, "indices"), node.attributes.get("batch_dims", 0)
+    if indices is None or indices.ndim != 2 or indices.shape[1] != 1 or axis != 0:
+        raise ModelError(
+            node.label, "picks numbers by several indices each; only those of one axis are"
+        )
+    inputs = (node.inputs[0], indices[:, 0])
+    return gather(walk, replace(node, op="Gather", inputs=inputs, attributes={}))
+
+
 def slice_(walk: Walk, node: OnnxNode) -> list[Value]:
     """y[:, -1:], y[..., :H] and slices that keep everything."""
     starts, ends, axes, steps = _arguments(node)

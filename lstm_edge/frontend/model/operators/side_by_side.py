@@ -15,6 +15,7 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.arithmetic import paired
+from lstm_edge.frontend.model.operators.pending import fit_steps
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
 
@@ -67,6 +68,11 @@ def run_parts(walk: Walk, node: OnnxNode, run: Run) -> list[Value]:
             f"{node.op} reads all steps of a sequence and other numbers on one axis; only dense "
             "layers, activations and constants do: give it each of them before they are joined",
         )
+    counts = [v.shape for v in node.inputs if isinstance(v, np.ndarray) and v.ndim]
+    if counts:
+        turned = node.op == "Gemm" and node.attributes.get("transB", 0)
+        count = counts[0][-1 if turned or node.op not in DENSE else 0]
+        fit_steps(walk, node, [part.axes[-1] for part in whole.parts], count)
     sizes = [size_of(part.axes[-1]) for part in whole.parts]
     ends = list(accumulate(sizes))
     made = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.operators.activation import settled
@@ -70,12 +71,11 @@ def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) ->
     size = size_of(time)
     opened = any(atom.open for atom in time)
     if opened and (steps.from_end or steps.left_out is None):
-        raise walk.need_size(
-            node,
-            time,
-            0,
-            f"takes steps {wanted[0]} to {wanted[-1]} of a sequence of any length, counted from "
-            "the other end of it; give the length with --steps",
+        which = f"the steps from {wanted[0] - size} to {wanted[-1] - size}"
+        raise ModelError(
+            node.label,
+            f"takes {which if steps.from_end else 'some steps'} of a sequence of any length, where "
+            "these begin depends on it; give the length with --steps",
         )
     behind = steps.left_out if opened and steps.left_out is not None else size - 1 - wanted[-1]
     return crop(walk, view, axis, Window(1, wanted[1] - wanted[0], -wanted[0], -behind), node.label)

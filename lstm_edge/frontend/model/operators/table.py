@@ -112,6 +112,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Concat": _operator(join.concat, "axis"),
     "Pad": _operator(pad.pad, "mode"),
     "Gather": _operator(select.gather, "axis"),
+    "GatherND": _operator(select.gather_nd, "batch_dims"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
     "MaxPool": _operator(
@@ -170,7 +171,7 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise ModelError(
             node.label,
             f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, or integers "
-            "of 8, 16, 32 or 64 bits that are looked up or cast to float32: give it as one of them",
+            "of 8 to 64 bits that are looked up or cast to float32: give it as one of these",
         )
     node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None

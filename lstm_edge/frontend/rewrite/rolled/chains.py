@@ -22,6 +22,10 @@ _STATE = re.compile(r"^h\d*$|^hx|hidden|state|prev|(^|_)h(_|\d|$)", re.IGNORECAS
 """Names that people give to a state and not to data."""
 
 
+MOST_LEAVES = 16
+"""Tensors that a step of a layer is a product of: a sum of more is one of residuals."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """Steps of one layer in the order in which they are computed. states: what the first starts
@@ -87,6 +91,8 @@ def _unique(scope: Graph, single: list[Chain]) -> list[Chain]:
 def _before(step: Step, ends: dict[tuple[str, str], list[Step]]) -> list[str]:
     """Leaves of a step that are the state of a step before it."""
     found: list[str] = []
+    if len(step.leaves) > MOST_LEAVES:
+        return found
     for leaf in sorted(step.leaves) if not step.from_zeros else ():
         for before in ends.get((step.op, leaf), []):
             fits = step.h in (None, leaf) and before.functions == step.functions

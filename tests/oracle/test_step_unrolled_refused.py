@@ -1,0 +1,94 @@
+"""Loops of which one step is another one are never wrong: refused by the name of what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import NodeProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from tests.oracle.cell_graphs import Net, model
+from tests.oracle.graphs import saved
+from tests.oracle.in_float import in_float
+from tests.oracle.unrolled_graphs import INPUTS, UNITS, Loop, stacked, steps_of
+
+STEPS = 8
+PRODUCTS = 4
+"""Nodes with a matrix in a step of the cell."""
+
+
+def loop(net: Net) -> list[str]:
+    """A loop over x [1, T, I]."""
+    cell = Loop(net, "ugrnn")
+    return cell.run(steps_of(net, "gather1", STEPS), cell.states())[0]
+
+
+def products(net: Net) -> list[NodeProto]:
+    """Nodes with a matrix in order."""
+    return [node for node in net.nodes if node.op_type in ("MatMul", "Gemm")]
+
+
+@pytest.mark.parametrize("step", [2, 3, 5, 6])
+@pytest.mark.parametrize("which", range(PRODUCTS))
+def test_another_matrix_in_one_step(step: int, which: int, tmp_path: Path) -> None:
+    net = Net()
+    results = loop(net)
+    node = products(net)[step * PRODUCTS + which]
+    changed = net.constants[node.input[1]].copy()
+    changed[0, 0] += 0.25
+    node.input[1] = net.constant(changed)
+    path = saved(model(net, {"x": [1, STEPS, INPUTS]}, [stacked(net, results, 1)]), tmp_path)
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    said = str(caught.value)
+    assert f"{node.op_type} {node.name!r}: step {step + 1} of {STEPS} of an unrolled loop" in said
+    assert "multiplies by another matrix (by up to 0.25)" in said
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+@pytest.mark.parametrize("change", ["matrix", "bias", "function", "sign", "skipped", "other step"])
+def test_no_change_of_one_step_is_ever_taken_for_the_others(
+    change: str, step: int, tmp_path: Path
+) -> None:
+    """It is refused, or computes what the file does."""
+    net = Net()
+    results = loop(net)
+    _change(net, change, step)
+    whole = model(net, {"x": [1, STEPS, INPUTS]}, [stacked(net, results, 1), results[-1]])
+    try:
+        in_float(whole, tmp_path)
+    except ModelError as error:
+        assert "\n" not in str(error)
+
+
+def _change(net: Net, change: str, step: int) -> None:
+    """Make one step another one."""
+    rng = np.random.default_rng(step)
+    if change in ("matrix", "bias"):
+        place = 1 if change == "matrix" else 2
+        node = [n for n in products(net) if len(n.input) > place and n.op_type == "Gemm"][step]
+        array = net.constants[node.input[place]]
+        node.input[place] = net.constant(array + 0.01 * rng.normal(size=array.shape))
+    elif change == "function":
+        [n for n in net.nodes if n.op_type == "Tanh"][step].op_type = "Softsign"
+    elif change == "sign":
+        [n for n in net.nodes if n.op_type == "Sub"][step].op_type = "Add"
+    elif change == "skipped":  # a step reads the state before the last one
+        gemms = [n for n in net.nodes if n.op_type == "Gemm"]
+        gemms[step].input[0] = gemms[max(step - 1, 0)].input[0]
+    else:
+        nodes = [n for n in net.nodes if n.op_type == "Gather"]
+        nodes[step].input[1] = nodes[(step + 3) % STEPS].input[1]
+
+
+def test_features_taken_one_by_one_are_no_steps(tmp_path: Path) -> None:
+    """Each feature of a last state is taken and all are put together again, in another order."""
+    net = Net()
+    results = loop(net)
+    parts = [net.add("Gather", results[-1], net.constant([k]), axis=1) for k in range(UNITS)]
+    scaled = [net.add("Mul", part, net.constant(0.5 + k)) for k, part in enumerate(parts)]
+    y = net.add("Concat", *scaled[::-1], axis=1)
+    in_float(model(net, {"x": [1, STEPS, INPUTS]}, [y]), tmp_path)
