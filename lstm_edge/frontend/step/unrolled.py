@@ -78,8 +78,8 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
 
 
 def _found(region: Region, way: int) -> Found | None:
-    """The repetition of one way. Where there is none, steps that are alike but for their numbers are
-    compared, and ModelError says what differs.
+    """The repetition of one way. Where there is none, steps that are alike but for their numbers
+    are compared, and ModelError says what differs.
     """
     without_states: Found | None = None
     for loose in (False, True):

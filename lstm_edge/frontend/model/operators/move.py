@@ -46,7 +46,7 @@ def dropout(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def cast(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A Cast of data to float32, which they are; what is true or false becomes 1 or 0 so, or stays."""
+    """A Cast of data to float32, which they are; what is true or false becomes 1 or 0, or stays."""
     view, kind = node.view(0), node.attributes.get("to")
     if kind != TensorProto.FLOAT and not (view.truth and kind == TensorProto.BOOL):
         raise ModelError(

@@ -88,8 +88,8 @@ def resolved(walk: Walk, view: View) -> View:
 
 
 def fit_steps(walk: Walk, node: OnnxNode, axes: Sequence[Axis], count: int) -> None:
-    """Axes side by side have `count` numbers: where the length of a sequence in one of them is open,
-    the visit starts again with the one that fits.
+    """Axes side by side have `count` numbers: where the length of a sequence in one of them is
+    open, the visit starts again with the one that fits.
     """
     atoms = [[*walk.pieces(axis)] for axis in axes]
     opened = [atom for each in atoms for atom in each if atom.open]
