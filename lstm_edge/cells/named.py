@@ -36,8 +36,8 @@ def name_and_options(label: str, text: str, known: Builders) -> tuple[str, dict[
     if name not in known:
         raise ModelError(
             label,
-            f"is {text!r}, expected one of {', '.join(known)}, with options in "
-            'brackets, as "ltc(unfolds=3)"',
+            f"is {text!r}, expected one of {', '.join(known)}, with options in brackets, as "
+            '"ltc(unfolds=3)", or one of your own, in a file that --cells names',
         )
     return name, options
 

@@ -14,6 +14,8 @@ _WORDS = {
     "total": "sum_of_units",
     "largest": "most_of_units",
 }
+LONGEST = 120
+"""Characters of a sum or product that is written out within another."""
 _SIGNS = {"add": " + ", "sub": " - ", "mul": " * ", "divide": " / "}
 
 
@@ -56,14 +58,26 @@ def _gate_of(node: Expr) -> str:
 
 
 def equation(node: Expr, names: dict[int, str]) -> str:
-    """The node in terms of gates, states and inputs: sums and products written out."""
+    """The node in terms of gates, states and inputs: sums and products written out, but for long
+    ones, which have names.
+    """
+    texts: dict[int, str] = {}
+    for each in walk(node):
+        texts[id(each)] = _written(each, names, texts)
+    return texts[id(node)]
+
+
+def _written(node: Expr, names: dict[int, str], texts: dict[int, str]) -> str:
+    """The node by the texts of its operands."""
     if node.kind not in _SIGNS:
         return describe(node, names)
 
     def part(operand: Expr) -> str:
         if operand.kind not in _SIGNS:
             return f"{operand.value:g}" if operand.kind == "constant" else names[id(operand)]
-        text = equation(operand, names)
+        text = texts[id(operand)]
+        if len(text) > LONGEST:
+            return names[id(operand)]
         tight = node.kind == "add" or (node.kind == "sub" and operand.kind == "divide")
         return text if tight or (operand.kind == "mul" and node.kind != "divide") else f"({text})"
 

@@ -197,7 +197,7 @@ def custom(net: Net, flow: Flow) -> Flow:
         body.grow()
     ends = [body.renewed(k + 1) for k in range(len(sizes))]
     units = choose.randint(1, 8)
-    y = body.product(units, *choose.sample(ends, choose.randint(1, len(ends))))
+    y = body.product(units, ends[0], *choose.sample(ends[1:], choose.randint(0, len(ends) - 1)))
     fixed = not net.open_time and flow.steps > 2 and len(sizes) == 1
     way = choose.choice(WAYS if fixed else WAYS[:2])
     reverse = net.maybe(0.25)

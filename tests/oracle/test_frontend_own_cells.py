@@ -262,3 +262,15 @@ def test_the_command_line_takes_a_file_of_cells(
     done(command, "net.npz", "--cells", written(tmp_path), *target)
     wrong = refused(1, command, "net.npz", "--cells", "none.py", *target)
     assert wrong == "Error: none.py: no such file; check the path"
+
+
+def test_equations_that_reuse_their_sums_are_shown_in_few_words() -> None:
+    def doubling() -> Cell:
+        h = input_vector("x") + state("h")
+        for _ in range(200):
+            h = h * h + h
+        return Cell("doubling", {"h": tanh(h) * param("u")})
+
+    arrays = net("doubling", W_h=None, R_h=None, b_h=None, u=np.ones(3))
+    loaded = lstm_edge.load(arrays, cells={"doubling": doubling})
+    assert len(str(loaded)) < 2000

@@ -147,7 +147,7 @@ class _Cut:
         for layer in recurrent:  # known cells call their states as they do
             for result, value in layer.outputs.items():
                 names |= {n: (v, result) for n, (v, _) in names.items() if v == value}
-        return Steps(tuple(made[::-1]), tuple(outputs), names)
+        return Steps(_computed(made[::-1], self.label), tuple(outputs), names)
 
     # names of values
 
@@ -298,6 +298,22 @@ class _Cut:
             {calls[self.states[k].name]: self.states[k].initial for k in states},
             {calls[r]: sum(len(u) for _, u in parts) for r, (_, parts) in named.items()},
         )
+
+
+def _computed(layers: Sequence[StepLayer], label: str) -> tuple[StepLayer, ...]:
+    """The layers, each behind those that it reads: one that keeps what another renews may have come
+    before it.
+    """
+    waiting, done = list(layers), list[StepLayer]()
+    missing = {value for layer in layers for value in layer.outputs.values()}
+    while waiting:
+        ready = [layer for layer in waiting if missing.isdisjoint(layer.inputs.values())]
+        if not ready:
+            raise ModelError(label, "has recurrent layers that read each other within a step")
+        done.append(ready[0])
+        waiting = [layer for layer in waiting if layer is not ready[0]]
+        missing -= set(ready[0].outputs.values())
+    return tuple(done)
 
 
 def _numbered(

@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.walk import OnnxNode, SameSize, Walk
+from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 
 
 def grid_of(walk: Walk, view: View) -> Axis:
@@ -76,6 +76,17 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role
+
+
+def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
+    """Of one vector where a sequence is wanted: where another axis than the one that was taken for
+    time turns out to be it, the visit starts again.
+    """
+    message = "reads one vector (a last step) as a sequence; not supported yet"
+    for atom in sorted(walk.guessed, key=lambda each: each.name) if time else ():
+        if walk.roles[atom] == "time" and atom not in time:
+            raise RoleNeeded(node.label, message, atom.name, "feature")
+    raise ModelError(node.label, message)
 
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:

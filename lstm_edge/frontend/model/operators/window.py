@@ -17,7 +17,7 @@ from lstm_edge.frontend.model.convolution import (
     same_padding,
 )
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
 from lstm_edge.frontend.model.operators.linear import fold_pending, foldable
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Clock, Window
@@ -178,7 +178,7 @@ def _sight(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
     walk.assign(node, view.axes[0], "batch")
     walk.assign(node, view.axes[k + 2], "time")
     if walk.draft.roots[view.tensor] is None:
-        raise ModelError(node.label, "reads one vector (a last step) as a sequence; not supported")
+        refuse_one_vector(walk, node, walk.pieces(view.axes[k + 2]))
     walk.sequences |= walk.draft.sources(view.tensor)
     if not view.axes[k + 2]:
         walk.one_step = node.label

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
 from lstm_edge.frontend.model.operators.linear import in_order
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings
 from lstm_edge.frontend.model.states import given_places
@@ -54,9 +54,7 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
     view = in_order(walk, view, features, node.label)
     require_features(walk, node, view, features)
     if walk.draft.roots[view.tensor] is None:
-        raise ModelError(
-            node.label, "reads one vector (a last step) as a sequence; not supported yet"
-        )
+        refuse_one_vector(walk, node, walk.pieces(time))
     walk.sequences |= walk.draft.sources(view.tensor)
     if not time:
         walk.one_step = node.label
