@@ -97,8 +97,14 @@ WEIGHTS = {
             "'bn.running_mean'.* belongs to a BatchNorm, 'bn'.*export the network to ONNX",
         ),
         ({"norm.weight": np.ones(2, np.float32)}, "of a LayerNorm.*export the network to ONNX"),
-        ({"in_scale": np.ones(3, np.float32)}, "'in_scale'.*forward.. uses it.*export the network"),
-        ({"h0": np.ones((1, 2), np.float32)}, "'h0'.*first state.*export the network to ONNX"),
+        (
+            {"in_scale": np.ones(3, np.float32)},
+            "'in_scale'.*does not say what forward.. does.*'lstm_edge.use'.*export the network",
+        ),
+        (
+            {"start": np.ones((1, 2), np.float32)},
+            "'start'.*does not say what forward.. does.*first_h.*export the network to ONNX",
+        ),
     ],
 )
 def test_an_array_that_changes_the_result_is_not_to_be_left_out(
