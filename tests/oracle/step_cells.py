@@ -308,7 +308,7 @@ H = (1, UNITS)
 
 
 def clocked(b: Builder, x: str, s: Sequence[str]) -> Result:
-    """A clock that opens gates, and a count of steps that a head divides by: no input is in them."""
+    """A clock that opens gates, and a count of steps for the head: no input renews them."""
     h, phase, count = s
     phase = b.add("Add", b.add("Mul", b.constant(0.8), phase), b.drawn(UNITS, low=0.1, high=0.2))
     count = b.add("Add", b.add("Mul", b.constant(0.9), count), b.constant(1.0))
