@@ -230,6 +230,24 @@ def test_output_that_is_the_next_input_is_a_state(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.reshape(STEPS, -1), expected, rtol=0, atol=5e-6)
 
 
+def test_comparison_read_as_condition_and_as_number(tmp_path: Path) -> None:
+    """What an input above 0 is: a choice of the step, and 1 or 0 in its products."""
+    b = Builder(np.random.default_rng(0))
+    high = b.add("Greater", "x", b.constant(0.0))
+    number = b.add("Cast", high, to=onnx.TensorProto.FLOAT)
+    last = b.add("Where", high, "x", "s0")
+    given = b.add("Concat", b.add("Mul", number, last), number, "s1", axis=1)
+    h = b.add("Tanh", b.dense(given, 2 * INPUTS + UNITS, UNITS))
+    for made, name in ((b.head(h), "y"), (last, "s0_next"), (h, "s1_next")):
+        b.nodes.append(onnx.helper.make_node("Identity", [made], [name], name=f"is_{name}"))
+    sizes = {"x": INPUTS, "s0": INPUTS, "s1": UNITS}
+    results = [value("y", None), value("s0_next", [1, INPUTS]), value("s1_next", [1, UNITS])]
+    model, x = file_of(b, [value(n, [1, k]) for n, k in sizes.items()], results), drawn()
+    found = streamed(load(saved(model, tmp_path)), x)
+    expected = stepped(model, x, {"s0": "s0_next", "s1": "s1_next"})
+    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
+
+
 def test_step_without_any_input_is_refused(tmp_path: Path) -> None:
     b = Builder(np.random.default_rng(0))
     made = b.add("Tanh", b.dense("h", UNITS, UNITS))

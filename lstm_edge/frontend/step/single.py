@@ -20,6 +20,7 @@ from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
 
 DOMAIN = "lstm_edge"
+COMPARISONS = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or")
 RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 PRODUCTS = ("MatMul", "Gemm")
 WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
@@ -158,6 +159,11 @@ class _Graph:
         product = node.op_type in PRODUCTS and node.input[1] not in self.varying
         return product or node.op_type in HEADS or not _is_known(node)
 
+    def _is_number(self, node: NodeProto) -> bool:
+        """True for a Cast that makes 1 or 0 of a comparison, which a Where may read too."""
+        maker = self.sketch.producer(node.input[0]) if node.op_type == "Cast" else None
+        return maker is not None and maker.op_type in COMPARISONS
+
     def _feeding(self, inside: set[int]) -> set[int]:
         """Nodes that only the step reads, back to the product of a matrix."""
         kept = {o.name for o in self.sketch.outputs}
@@ -166,7 +172,8 @@ class _Graph:
             if id(node) in depth or not is_standard(node):
                 continue
             readers = [r for o in node.output for r in self.sketch.users(o)]
-            if not _is_known(node) or not readers or kept.intersection(node.output):
+            known = _is_known(node) or self._is_number(node)
+            if not known or not readers or kept.intersection(node.output):
                 continue
             if not all(id(r) in depth for r in readers):
                 continue
