@@ -317,6 +317,16 @@ def clocked(b: Builder, x: str, s: Sequence[str]) -> Result:
     return b.head(b.add("Div", h, count)), [h, phase, count]
 
 
+def grouped(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """Two groups of units, each normalized, as torch's GroupNorm writes it."""
+    z = b.sum(b.dense(x, INPUTS, 8), b.times(s[0], 8, 8))
+    rows = b.add("Reshape", z, b.constant([1, 2, -1]))
+    gain = b.drawn(2, low=0.5, high=1.5)
+    rows = b.add("InstanceNormalization", rows, gain, b.drawn(2), epsilon=1e-3)
+    h = b.add("Tanh", b.add("Reshape", rows, b.constant([1, 8])))
+    return b.head(h, 8), [h]
+
+
 CELLS: dict[str, tuple[Callable[[Builder, str, Sequence[str]], Result], list[tuple[int, ...]]]] = {
     "min_gru": (min_gru, [H]),
     "sru": (sru, [H]),
@@ -339,5 +349,6 @@ CELLS: dict[str, tuple[Callable[[Builder, str, Sequence[str]], Result], list[tup
     "stack": (stack, [H, H, H]),
     "delay": (delay, [(2, INPUTS), H]),
     "clocked": (clocked, [H, H, (1, 1)]),
+    "grouped": (grouped, [(1, 8)]),
 }
 """Name -> how it is built, and the shapes of its states."""

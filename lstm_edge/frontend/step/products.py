@@ -250,6 +250,20 @@ def layer_norm(call: Call) -> list[Value]:
     return [call.leaves.combine(y, call.symbols(2), 1.0, 1.0) if call.has(2) else y]
 
 
+def instance_norm(call: Call) -> list[Value]:
+    """Each channel, or group of them, of [1, C, L] over its L numbers; also GroupNorm's."""
+    value = call.symbols(0)
+    if len(value.shape) != 3:
+        raise call.refuse(
+            f"normalizes {list(value.shape)}; one axis behind the channels is expected"
+        )
+    gain, offset = (
+        np.asarray(call.constant(k, "parameters"), np.float64).reshape(1, -1, 1) for k in (1, 2)
+    )
+    y = call.leaves.whole(normalized(float(call.given.get("epsilon", 1e-5))), value)
+    return [call.leaves.combine(call.leaves.scale(y, gain), offset, 1.0, 1.0)]
+
+
 def batch_norm(call: Call) -> list[Value]:
     """By means and variances that are known, along axis 1."""
     if call.given.get("training_mode", 0):

@@ -101,6 +101,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Softmax": _operator(products.softmax, "axis"),
     "LogSoftmax": _operator(products.softmax, "axis"),
     "LayerNormalization": _operator(products.layer_norm, "axis epsilon stash_type"),
+    "InstanceNormalization": _operator(products.instance_norm, "epsilon"),
     "BatchNormalization": _operator(products.batch_norm, "epsilon momentum training_mode"),
     "LpNormalization": _operator(products.unit_length, "axis p"),
     "LSTM": _operator(recurrent.lstm, f"{_RECURRENT} input_forget"),
