@@ -44,7 +44,8 @@ NEW = {
 }
 """What a reader of the pages makes."""
 ARRAYS = {
-    f"lstm_edge.{key}" for key in ("head", "activations", "nonlinearity", "input", "order", "cell")
+    f"lstm_edge.{key}"
+    for key in ("head", "activations", "nonlinearity", "input", "order", "cell", "use")
 }
 """Arrays of an npz file, not modules."""
 EXAMPLES = {"test_cell_state_saturates_at_its_format", "le_saturate14"}
