@@ -305,6 +305,18 @@ def delay(b: Builder, x: str, s: Sequence[str]) -> Result:
 
 
 H = (1, UNITS)
+
+
+def clocked(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """A clock that opens gates, and a count of steps for the head: no input renews them."""
+    h, phase, count = s
+    phase = b.add("Add", b.add("Mul", b.constant(0.8), phase), b.drawn(UNITS, low=0.1, high=0.2))
+    count = b.add("Add", b.add("Mul", b.constant(0.9), count), b.constant(1.0))
+    new = b.add("Tanh", b.sum(b.dense(x, INPUTS, UNITS), b.times(h, UNITS, UNITS)))
+    h = b.mix(phase, new, h)
+    return b.head(b.add("Div", h, count)), [h, phase, count]
+
+
 CELLS: dict[str, tuple[Callable[[Builder, str, Sequence[str]], Result], list[tuple[int, ...]]]] = {
     "min_gru": (min_gru, [H]),
     "sru": (sru, [H]),
@@ -326,5 +338,6 @@ CELLS: dict[str, tuple[Callable[[Builder, str, Sequence[str]], Result], list[tup
     "gru": (gru, [H]),
     "stack": (stack, [H, H, H]),
     "delay": (delay, [(2, INPUTS), H]),
+    "clocked": (clocked, [H, H, (1, 1)]),
 }
 """Name -> how it is built, and the shapes of its states."""

@@ -34,6 +34,43 @@ def test_cell_is_what_onnxruntime_computes(cell: str, way: str, tmp_path: Path) 
         assert KNOWN[cell] in [node.name for node in loaded.nodes]
 
 
+def by_lists(graph: onnx.GraphProto) -> int:
+    """Write each Concat as a list that is joined, as torch.hstack does; how many there were."""
+    nodes, count = [], 0
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                count += by_lists(attribute.g)
+        if node.op_type == "Concat":
+            made, count = f"{node.output[0]}_list", count + 1
+            nodes.append(helper.make_node("SequenceConstruct", node.input, [made], name=made))
+            first, axis = f"{made}_first", node.attribute[0].i
+            index = helper.make_tensor(f"{made}_at", onnx.TensorProto.INT64, [], [-len(node.input)])
+            nodes.append(helper.make_node("Constant", [], [index.name], value=index))
+            nodes.append(helper.make_node("SequenceAt", [made, index.name], [first], name=first))
+            rest = [first, *list(node.input)[1:]]
+            nodes.append(
+                helper.make_node("SequenceConstruct", rest, [f"{made}_2"], name=f"{made}_2")
+            )
+            joined = [f"{made}_2"]
+            nodes.append(helper.make_node("ConcatFromSequence", joined, node.output, axis=axis))
+        else:
+            nodes.append(node)
+    copies = [helper.make_node("Identity", ["x"], ["y"]) for _ in nodes]
+    for copy, node in zip(copies, nodes, strict=True):
+        copy.CopyFrom(node)
+    del graph.node[:]
+    graph.node.extend(copies)
+    return count
+
+
+@pytest.mark.parametrize("way", ["loop", "scan"])
+def test_lists_that_a_step_joins(way: str, tmp_path: Path) -> None:
+    model = rolled("cfc", way)
+    assert by_lists(model.graph)
+    against_onnxruntime(model, tmp_path)
+
+
 def outer(seed: int = 0) -> Builder:
     return Builder(np.random.default_rng(seed))
 

@@ -15,6 +15,7 @@ from lstm_edge.errors import ModelError, first_line
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
+from lstm_edge.frontend.onnx.sequences import join_lists
 
 OLDEST_OPSET = 7
 """Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
@@ -40,6 +41,7 @@ def read_onnx(path: Path) -> Graph:
     opset = _opset(path, model)
     _check_sparse(model.graph)
     _check(path, model)
+    join_lists(model.graph)
     modernize(model.graph, opset)
     return Graph.of(model.graph, files.sha256(content))
 

@@ -17,11 +17,15 @@ class Dependence:
     none. own: the group that computes a leaf, in which a state *before* the step is, not by way of
     one after it; -1 for any other. What no state is computed from is no longer the group's once a
     product or a function of a whole vector takes it in. roots: leaf -> the state that it is after
-    the step.
+    the step. joined: states that no input renews are of the first group that one does.
     """
 
     def __init__(
-        self, leaves: Leaves, before: Sequence[int], after: Sequence[tuple[Selection, ...]]
+        self,
+        leaves: Leaves,
+        before: Sequence[int],
+        after: Sequence[tuple[Selection, ...]],
+        joined: bool = False,
     ) -> None:
         self.leaves = leaves
         self.roots: dict[int, int] = {}
@@ -30,7 +34,10 @@ class Dependence:
                 self.roots[after[k][0][0]] = k
         states = {leaf: k for k, leaf in enumerate(before)}
         self._through = self._all_states(states)
-        self.group = _groups(self._closure([self._read(parts) for parts in after]))
+        reads = self._closure([self._read(parts) for parts in after])
+        if joined:
+            reads = self._closure(_joined(reads, [self._fed(parts) for parts in after]))
+        self.group = _groups(reads)
         self.count = max(self.group, default=-1) + 1
         self.own, self.latest = [-1] * len(leaves), [-1] * len(leaves)
         renewing = self._above(after)
@@ -46,6 +53,10 @@ class Dependence:
             for source, _ in self.leaves[number].operands:
                 through[number] |= through[source]
         return through
+
+    def _fed(self, parts: tuple[Selection, ...]) -> bool:
+        """True where an input is in these numbers."""
+        return any(self.leaves[leaf].kind == "input" for leaf in self._above([parts]))
 
     def _above(self, after: Sequence[tuple[Selection, ...]]) -> set[int]:
         """Leaves that states are computed from."""
@@ -129,6 +140,21 @@ def _computed(leaves: Leaves, after: tuple[Selection, ...]) -> bool:
     """True for a state that becomes a vector that the step computes."""
     whole = len(after) == 1 and leaves.is_whole(after[0])
     return whole and leaves[after[0][0]].kind in ("linear", "each", "whole")
+
+
+def _joined(reads: Sequence[int], fed: Sequence[bool]) -> list[int]:
+    """With states that no input renews, as counters and clocks, and the first that one does, all
+    reading each other. Chosen so, no other group comes between them.
+    """
+    inputs = sum(1 << k for k, has in enumerate(fed) if has)
+    driven = [k for k, mask in enumerate(reads) if (mask | 1 << k) & inputs]
+    if not driven:
+        return list(reads)
+    first = min(driven, key=lambda k: reads[k].bit_count())
+    alone = [k for k in range(len(reads)) if k not in driven]
+    result = [mask | 1 << first if k in alone else mask for k, mask in enumerate(reads)]
+    result[first] |= sum(1 << k for k in alone)
+    return result
 
 
 def _groups(reads: Sequence[int]) -> list[int]:

@@ -74,6 +74,10 @@ class Steps:
     states: Mapping[str, tuple[str, str]]
 
 
+class _NoInput(ModelError):
+    """A layer would have no input, which gives it its time."""
+
+
 def cut(
     label: str,
     leaves: Leaves,
@@ -85,7 +89,11 @@ def cut(
 
     Raises ModelError, naming `label`, for what no input is in.
     """
-    return _Cut(label, leaves, inputs, _needed(leaves, states, wanted)).steps(wanted)
+    needed = _needed(leaves, states, wanted)
+    try:
+        return _Cut(label, leaves, inputs, needed).steps(wanted)
+    except _NoInput:
+        return _Cut(label, leaves, inputs, needed, joined=True).steps(wanted)
 
 
 def _needed(leaves: Leaves, states: Sequence[Kept], wanted: Sequence[Wanted]) -> list[Kept]:
@@ -119,12 +127,17 @@ class _Head:
 
 class _Cut:
     def __init__(
-        self, label: str, leaves: Leaves, inputs: Mapping[int, str], states: Sequence[Kept]
+        self,
+        label: str,
+        leaves: Leaves,
+        inputs: Mapping[int, str],
+        states: Sequence[Kept],
+        joined: bool = False,
     ) -> None:
         self.label, self.leaves, self.inputs, self.states = label, leaves, inputs, states
         self.after = [tuple(selections(s.after)) for s in states]
         self.before = {s.before: k for k, s in enumerate(states)}
-        self.order = Dependence(leaves, [s.before for s in states], self.after)
+        self.order = Dependence(leaves, [s.before for s in states], self.after, joined)
         self.asked: list[dict[int, None]] = [{} for _ in range(self.order.count)]
 
     def steps(self, wanted: Sequence[Wanted]) -> Steps:
@@ -276,7 +289,7 @@ class _Cut:
     ) -> StepLayer:
         """A layer of results, result -> (value, numbers), that reads the leaves `outside`."""
         if not outside:
-            raise ModelError(self.label, "computes numbers in which no input of its steps is")
+            raise _NoInput(self.label, "computes numbers in which no input of its steps is")
         names = ["x", *(f"x{k}" for k in range(2, len(outside) + 1))]
         given = {leaf: ex.input_vector(name) for name, leaf in zip(names, outside, strict=True)}
         given |= {self.states[k].before: ex.state(self.states[k].name) for k in states}
