@@ -49,12 +49,12 @@ ERF_COEFFICIENTS = tuple(
 ERFC_COEFFICIENTS = tuple(
     F(c)
     for c in (
-        *(0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807),
-        *(-0.18628806, 0.09678418, 0.37409196, 1.00002368, -1.26551223),
+        *(-0.23951932, 0.94258296, -1.29177919, 0.58518727),
+        *(-0.14850509, 0.42257794, 0.99463718, -1.26525671),
     )
 )
-"""log(erfc(x) / t) + x**2 in t = 1 / (1 + x / 2), highest power first: a relative error of 1.2e-7
-(Press et al., Numerical Recipes in C, 6.2).
+"""log(erfc(x) / t) + x**2 in t = 1 / (1 + x / 2), highest power first: the polynomial through 400
+Chebyshev points of t in [0.2, 0.8] with the least squares: 1.3e-7 of erf for x above 0.5.
 """
 
 

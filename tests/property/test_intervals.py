@@ -49,7 +49,7 @@ LIMITS = {
     "within": [INT32, INT32, (0, 2 * STEPS)],
     "slide": [INT32, INT32, INT32],
     "select": [INT32] * 4,
-    "take": [INT32, (0, UNITS - 1)],
+    "gather": [INT32, (0, UNITS - 1)],
 }
 """Ranges of the operands, where they are not what the record wants, or one of 32 bits."""
 
@@ -82,7 +82,7 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         )
         ends = np.clip(np.floor(rng.normal(size=(2, length)) * magnitude), least, most)
         ends = np.sort(ends.astype(np.int64), axis=0)
-        is_constant = (kind, k) == ("take", 1)
+        is_constant = (kind, k) == ("gather", 1)
         bounds.append((ends[0], ends[0] if is_constant else ends[1]))
     shape = dict.fromkeys(("matvec", "lookup"), (UNITS, COLUMNS))
     shape |= {"matvec_over_time": (STEPS, UNITS, COLUMNS)}
@@ -125,6 +125,8 @@ def apply(op: Op, args: list[Ints], constants: dict[str, Ints]) -> Ints:
     every step, one after the other, where it depends on that.
     """
     record, function = OPERATIONS[op.kind], FUNCTIONS[op.kind]
+    if op.kind == "gather":  # its places are a constant
+        args = [args[0], args[1][0]]
     if record.reads is Reads.SEQUENCE:
         return args[0]
     if record.running:
