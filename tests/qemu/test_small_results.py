@@ -12,7 +12,7 @@ import pytest
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import Layer, Model, is_a
 from lstm_edge.ir.program import Program
-from lstm_edge.layers.activation import exponential_layer
+from lstm_edge.layers.functions import ALONE, one_number
 from lstm_edge.passes.options import Options
 from lstm_edge.targets import Target, load_target
 from tests.support.exactness import assert_bit_exact, stored_streams
@@ -52,9 +52,8 @@ def with_exp(model: Model) -> Model:
     """With exp in place of its last layer."""
     *nodes, last = model.nodes
     assert is_a(last, Layer)
-    return replace(
-        model, nodes=(*nodes, replace(last, op=replace(last.op, cell=exponential_layer())))
-    )
+    cell = one_number("exp", ALONE["exp"])
+    return replace(model, nodes=(*nodes, replace(last, op=replace(last.op, cell=cell))))
 
 
 @pytest.mark.parametrize("core", CORES)
