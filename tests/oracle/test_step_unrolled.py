@@ -204,3 +204,25 @@ def test_steps_that_go_on_with_their_own_output(kind: str, shown: str, tmp_path:
         results.append(net.add("Gemm", y, w, b))
     outputs = results if shown == "all" else results[STEPS:]
     compiled(net, [net.add("Concat", *outputs, axis=1)], tmp_path, SIZES["1"])
+
+
+def test_a_threshold_that_only_comparisons_read(tmp_path: Path) -> None:
+    """Neurons whose threshold adapts: a sum of a state and the spike before it starts from another
+    number than 0, which no slope shows.
+    """
+    net, rng = Net(), np.random.default_rng(0)
+    w, b = net.constant(rng.normal(size=(INPUTS, UNITS))), net.constant(rng.normal(size=UNITS))
+    r = net.constant(rng.normal(size=(UNITS, UNITS)) * 0.5)
+    decays = [net.constant(number) for number in (0.85, 0.93, 0.07, 0.5, 0.4)]
+    keep, slow, fast, rise, rest = decays
+    m = a = k = net.constant(np.zeros((1, UNITS)))
+    results = []
+    for x in steps_of(net, "gather1", STEPS):
+        threshold = net.add("Add", rest, net.add("Mul", rise, a))
+        driven = net.add("Add", net.add("Gemm", x, w, b), net.add("MatMul", k, r))
+        m = net.add("Add", net.add("Mul", keep, m), driven)
+        m = net.add("Sub", m, net.add("Mul", k, threshold))
+        k = net.add("Cast", net.add("Greater", m, threshold), to=1)
+        a = net.add("Add", net.add("Mul", slow, a), net.add("Mul", fast, k))
+        results.append(m)
+    compiled(net, [stacked(net, results, 1)], tmp_path, SIZES["1"])

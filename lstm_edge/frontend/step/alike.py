@@ -93,13 +93,14 @@ class Comparer:
         )
 
     def _all(self, pairs: Iterable[tuple[Selection, Selection]]) -> Difference | None:
+        """The first difference; later pairs are looked at all the same, for what they bind."""
+        first = None
         for mine, theirs in pairs:
             if len(mine[1]) != len(theirs[1]):
-                return Difference(theirs[0], "reads other features")
+                return first or Difference(theirs[0], "reads other features")
             found = self(mine, theirs)
-            if found is not None:
-                return found
-        return None
+            first = first or found
+        return first
 
     def _sums(
         self, one: Leaf, units: Integers, other: Leaf, its: Integers, at: int

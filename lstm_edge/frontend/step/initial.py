@@ -21,6 +21,10 @@ WIDTH = 1e-3
 """By how much states are changed to see what follows."""
 CLOSE = 1e-9
 """A difference that is none."""
+SPREADS = (0.0, 0.5, 0.5)
+"""How far from the given states the search begins, until it ends without a difference: some states
+have no slope where they are zero.
+"""
 
 Place = tuple[int, int]
 """A class of leaves and a time before the first step."""
@@ -31,7 +35,18 @@ def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[P
     initial: where to begin. By Levenberg and Marquardt.
     """
     causes = _Causes(trace, initial, until)
-    state = np.concatenate(list(initial.values()))
+    begun = np.concatenate(list(initial.values()))
+    rng = np.random.default_rng(1)
+    for spread in SPREADS:
+        state = _descended(causes, begun + spread * rng.normal(size=begun.size))
+        if np.abs(causes.error(state)).max(initial=0.0) < CLOSE:
+            break
+    parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
+    return dict(zip(initial, parts, strict=True))
+
+
+def _descended(causes: _Causes, state: Doubles) -> Doubles:
+    """States with less error, from those given on."""
     error, damping = causes.error(state), 1e-2
     for _ in range(ROUNDS):
         if np.abs(error).max(initial=0.0) < CLOSE:
@@ -46,8 +61,7 @@ def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[P
             state, error, damping = state + step, after, damping / 10
         else:
             damping *= 10
-    parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
-    return dict(zip(initial, parts, strict=True))
+    return state
 
 
 class _Causes:

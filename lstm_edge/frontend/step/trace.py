@@ -33,12 +33,14 @@ class Differs(Exception):
 class Trace:
     """known: (class, time) -> the numbers that it is, leaf -1 where no step reads a unit; times
     below 0 are before the first step. failed: why a step could not be compared, the latest one.
+    guessed: what stood before the first step where that step could not be compared as a whole.
     """
 
     classes: Classes
     body: Body
     known: dict[tuple[int, int], Symbols] = field(default_factory=dict)
     failed: Differs | None = None
+    guessed: dict[tuple[int, int], Symbols] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.leaves: Leaves = self.classes.leaves
@@ -54,11 +56,12 @@ class Trace:
             self.known[hole.leaf, self.body.step - hole.delay] = self._all(leaf)
             self.known[hole.leaf, self.body.step] = self._all(hole.leaf)
         for step in reversed(range(self.body.step + 1)):
-            try:
-                for leaf in self.body.delays:
+            for leaf in self.body.delays:
+                try:
                     self._compare_class(leaf, step)
-            except Differs as error:
-                self.failed = error
+                except Differs as error:
+                    self.failed = self.failed or error
+            if self.failed is not None:
                 return
 
     def _all(self, leaf: int) -> Symbols:
@@ -112,6 +115,7 @@ class Trace:
         for _, _, (one, other) in runs(mine, theirs):
             found = comparer(one, other)
             if found is not None:
+                self.guessed |= {p: v for p, v in bound.items() if p[1] < 0}
                 raise Differs(step, found)
         self.known.update(bound)
 
@@ -191,19 +195,21 @@ def compare_symbols(leaves: Leaves, mine: Symbols, theirs: Symbols, step: int) -
 
 
 def initial_of(trace: Trace) -> dict[tuple[int, int], Doubles]:
-    """Initial states by class and time before the first step, as far as steps show them, else zero.
-    Raises Differs where they are no constants.
+    """Initial states by class and time before the first step, as far as steps show them, else as
+    they may be, else zero. Raises Differs where they are no constants.
     """
     places = [
         (leaf, -delay) for leaf, most in trace.body.delays.items() for delay in range(1, most + 1)
     ]
     initial = {place: np.zeros(trace.leaves[place[0]].size) for place in places}
     for place in places:
-        known = trace.known.get(place)
+        known = trace.known.get(place, trace.guessed.get(place))
         if known is None:
             continue
         read = np.flatnonzero(known.leaf >= 0)
         numbers = trace.leaves.numbers_of(known.at(read))
+        if numbers is None and place not in trace.known:
+            continue
         if numbers is None:
             raise Differs(0, Difference(int(known.leaf[read[0]]), "starts from what is computed"))
         initial[place][read] = numbers
