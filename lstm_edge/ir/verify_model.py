@@ -135,8 +135,10 @@ class _Check:
         self.rule(where, not unknown, f"has the outputs {unknown}, which its cell does not give")
         self._parameters(where, layer)
         several = layer.window is not None and layer.window.kernel > 1
-        fits = sees_several(cell) <= (layer.window is not None) and several <= sees_several(cell)
-        self.rule(where, fits, "has a window and reads no recent vectors, or the other way round")
+        looks_back = sees_several(cell)
+        self.rule(where, looks_back or not several, "has a window of several vectors and reads one")
+        has_window = layer.window is not None or not looks_back
+        self.rule(where, has_window, "reads recent vectors and has no window")
         features = {name: self.model.tensors[t].features for name, t in node.inputs.items()}
         sizes = Sizes(layer, features)
         try:

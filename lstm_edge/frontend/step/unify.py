@@ -40,8 +40,9 @@ class Unifier:
     """Finds bindings of one pattern's expressions to those of a cell."""
 
     def __init__(self) -> None:
-        self._atoms: dict[int, Expr] = {}
-        self._polynomials: dict[int, Polynomial] = {}
+        self._atoms: list[Expr] = []
+        self._numbers: dict[int, int] = {}
+        self._polynomials: dict[int, tuple[Expr, Polynomial]] = {}
 
     def unify(self, pattern: Expr, cell: Expr, binding: Binding) -> Iterator[Binding]:
         """Bindings under which both are the same numbers."""
@@ -137,7 +138,7 @@ class Unifier:
     def polynomial(self, e: Expr) -> Polynomial:
         """Products of atoms -> coefficient."""
         if id(e) in self._polynomials:
-            return self._polynomials[id(e)]
+            return self._polynomials[id(e)][1]
         if e.kind == "constant":
             result: Polynomial = {(): e.value}
         elif e.kind in ("add", "sub"):
@@ -152,14 +153,19 @@ class Unifier:
                     product = tuple(sorted(key + other))
                     result[product] = result.get(product, 0.0) + value * factor
         else:
-            self._atoms[id(e)] = e
-            result = {(id(e),): 1.0}
+            result = {(self._number(e),): 1.0}
         result = {key: value for key, value in result.items() if value}
         if len(result) > MOST_MONOMIALS:  # no cell that has a name; its powers would have no end
-            self._atoms[id(e)] = e
-            result = {(id(e),): 1.0}
-        self._polynomials[id(e)] = result
+            result = {(self._number(e),): 1.0}
+        self._polynomials[id(e)] = e, result  # e as well: another one would get its id
         return result
+
+    def _number(self, e: Expr) -> int:
+        """Atoms are counted as they come, so that all orders are those of the equations."""
+        if id(e) not in self._numbers:
+            self._numbers[id(e)] = len(self._atoms)
+            self._atoms.append(e)
+        return self._numbers[id(e)]
 
 
 def _depends_by(e: Expr, operand: Expr) -> bool:
