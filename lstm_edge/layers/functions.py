@@ -13,7 +13,6 @@ from lstm_edge.ir.expr import (
     input_vector,
     larger,
     largest,
-    param,
     select,
     total,
 )
@@ -75,11 +74,6 @@ def normalized(norm: str) -> Cell:
     length = NORMS[norm](x)
     divisor = length if norm == "max" else larger(length, SMALLEST_NORM)
     return Cell(f"{norm}_normalize", {"y": x / divisor}, limited=True)
-
-
-def prelu_layer() -> Cell:
-    """x, or slope * x below 0; weights `slope` [features]."""
-    return Cell("prelu", {"y": functions.prelu(input_vector("x"), param("slope"))})
 
 
 def _log_sum_exp(x: Expr) -> Expr:

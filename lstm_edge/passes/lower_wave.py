@@ -21,7 +21,6 @@ from lstm_edge.passes.fixed.shifts import (
 from lstm_edge.passes.lower_function import lower_sine
 from lstm_edge.rounding import bits_above
 
-TURN = 2.0 * np.pi
 FRACTIONS = (8, 18)
 """Fractional bits of what is reduced: fewer are coarse, more do not change the result."""
 RANGE_BITS = 27

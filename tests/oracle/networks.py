@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 
 import lstm_edge
+from lstm_edge import functions
 from lstm_edge.api.network import Network
 from lstm_edge.cells import BY_NAME, named
 from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.clock import Window
-from lstm_edge.ir.expr import Cell
+from lstm_edge.ir.expr import Cell, input_vector, param
 from lstm_edge.ir.model import Floats, Layer, Model, is_a
 from lstm_edge.ir.program import Program
 from lstm_edge.layers.activation import activation, log_softmax_layer, softmax_layer
 from lstm_edge.layers.dense import dense
-from lstm_edge.layers.functions import ALONE, REDUCED, one_number, prelu_layer
+from lstm_edge.layers.functions import ALONE, REDUCED, one_number
 from lstm_edge.layers.normalize import layer_normalization, scale_layer
 from lstm_edge.layers.window import average_pool, conv1d, max_pool
 from tests.support.choices import FUNCTIONS, PLAIN
@@ -176,7 +177,8 @@ def _layers() -> Iterator[Case]:
     for name, function in ALONE.items():
         if name not in ("log", "sqrt", "reciprocal"):  # of positive numbers
             yield Case("layer", name, _alone(one_number(name, function), _nothing))
-    yield Case("layer", "prelu", _alone(prelu_layer(), _vectors("slope")))
+    prelu = Cell("prelu", {"y": functions.prelu(input_vector("x"), param("slope"))})
+    yield Case("layer", "prelu", _alone(prelu, _vectors("slope")))
     yield Case("layer", "softmax", _alone(softmax_layer(), _nothing))
     yield Case("layer", "log_softmax", _alone(log_softmax_layer(), _nothing))
     norm = layer_normalization(1e-5)

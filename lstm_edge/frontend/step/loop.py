@@ -14,7 +14,7 @@ from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.body import Array, Body, Counted, Read
 from lstm_edge.frontend.step.body import Value as StepValue
-from lstm_edge.frontend.step.roll import Out, Rolling, StateIn
+from lstm_edge.frontend.step.roll import Out, Rolling, StateIn, Tensors
 from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.frontend.step.trips import Slot, constants, counted, counters, trips
 from lstm_edge.models.names import identifier, unique
@@ -68,7 +68,7 @@ class _Reader:
     ) -> list[Value]:
         """The results of all steps."""
 
-        def read(before: dict[str, Symbols]):  # type: ignore[no-untyped-def]
+        def read(before: dict[str, Symbols]) -> Tensors:
             body = self.body()
             body.values |= known
             body.values |= {name: self._plain(numbers) for name, numbers in before.items()}

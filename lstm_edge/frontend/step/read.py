@@ -6,7 +6,7 @@ in the table is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +21,6 @@ from lstm_edge.frontend.step.call import LARGER, SMALLER, Array, Call, Compariso
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES, Move
 from lstm_edge.frontend.step.symbols import Symbols
-
-Environment = MutableMapping[str, Value]
-"""Tensors by name."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +109,6 @@ OPERATORS: Mapping[str, Operator] = {
 
 REAL, BOOL = (1, 10, 11, 16), 9
 """ONNX's numbers of floating-point types, and of what is true or false."""
-
-
-def read_nodes(leaves: Leaves, nodes: Iterable[NodeProto], values: Environment) -> None:
-    """Add what each node computes to `values`, which has what the nodes read.
-
-    Raises ModelError by the node's name for what no cell can do.
-    """
-    for node in nodes:
-        results = read_node(leaves, node, [values[i] if i else None for i in node.input])
-        values.update((o, r) for o, r in zip(node.output, results, strict=False) if o)
 
 
 def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list[Value]:

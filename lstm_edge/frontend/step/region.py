@@ -75,18 +75,18 @@ class Region:
 
     def _read(self, node: NodeProto) -> bool:
         """Read a node, if it is one of a step."""
-        args = [self._argument(name) for name in node.input]
+        args = self._arguments(node)
+        if args is None:
+            return False
         data = [a for a in args if isinstance(a, Symbols)]
         data += [part for a in args if isinstance(a, Comparison) for part in (a.a, a.b)]
-        if any(a is _UNKNOWN for a in args):
-            return False
         if node.op_type not in MOVING:
             furthest = max(1, min(MOST_APART, self.steps // 2))
             if self.clock.spread(*data) > furthest or self.clock.mixed(*data):
                 return False
         count = len(self.leaves)
         try:
-            results = read_node(self.leaves, node, args)  # type: ignore[arg-type]
+            results = read_node(self.leaves, node, args)
         except ModelError as error:
             self.refused[label_of(node)] = str(error)
             return False
@@ -95,13 +95,15 @@ class Region:
         self.values.update((o, r) for o, r in zip(node.output, results, strict=False) if o)
         return True
 
-    def _argument(self, name: str) -> object:
-        if not name:
-            return None
-        if name in self.values:
-            return self.values[name]
-        array = self.scope.constant(name)
-        return _UNKNOWN if array is None else array
+    def _arguments(self, node: NodeProto) -> list[Value | None] | None:
+        """What a node reads; None where something is neither of the steps nor constant."""
+        args: list[Value | None] = []
+        for name in node.input:
+            value = self.values.get(name) if name in self.values else self.scope.constant(name)
+            if name and value is None:
+                return None
+            args.append(value if name else None)
+        return args
 
     def ends(self) -> list[str]:
         """Tensors that are read outside, or are outputs of the graph, in the file's order."""
@@ -112,14 +114,6 @@ class Region:
     def _leaves(self, name: str, inner: set[int]) -> bool:
         readers = self.scope.users(name)
         return self.scope.is_output(name) or any(id(r) not in inner for r in readers)
-
-    def put_out(self, node: NodeProto) -> None:
-        """Leave a node to the graph around."""
-        self.nodes = [n for n in self.nodes if n is not node]
-
-
-_UNKNOWN = object()
-"""A tensor that is neither a step's nor constant."""
 
 
 def _order(scope: Graph, cuts: Iterable[Cut]) -> Order:

@@ -26,6 +26,11 @@ from lstm_edge.ir.model import Floats
 Parts = tuple[tuple[str, Integers], ...]
 """States that are one tensor of the file: each a name, and the places of its units."""
 
+Tensors = Callable[[str], Symbols]
+"""The symbols of a tensor of a step, by its name there."""
+ReadStep = Callable[[dict[str, Symbols]], Tensors]
+"""Reads a step of which the states before it are given, by their names there."""
+
 
 @dataclass(frozen=True, eq=False)
 class StateIn:
@@ -174,7 +179,7 @@ class Rolling:
         self,
         states: Sequence[StateIn],
         wanted: Sequence[Out],
-        read: Callable[[dict[str, Symbols]], Callable[[str], Symbols]],
+        read: ReadStep,
         reverse: Callable[[], bool],
     ) -> list[Value]:
         """Views, or known numbers, of `wanted`.
@@ -195,7 +200,7 @@ class Rolling:
         self,
         states: Sequence[StateIn],
         wanted: Sequence[Out],
-        read: Callable[[dict[str, Symbols]], Callable[[str], Symbols]],
+        read: ReadStep,
         reverse: Callable[[], bool],
     ) -> list[Value]:
         parts, before, tensor = self._read(states, read)
@@ -233,8 +238,8 @@ class Rolling:
     def _read(
         self,
         states: Sequence[StateIn],
-        read: Callable[[dict[str, Symbols]], Callable[[str], Symbols]],
-    ) -> tuple[list[Parts], dict[str, Symbols], Callable[[str], Symbols]]:
+        read: ReadStep,
+    ) -> tuple[list[Parts], dict[str, Symbols], Tensors]:
         """States in parts that are renewed by one vector each, before and after the step."""
         parts: list[Parts] = [((s.name, np.arange(self._size(s))),) for s in states]
         while True:
@@ -260,7 +265,7 @@ class Rolling:
         self,
         states: Sequence[StateIn],
         wanted: Sequence[Out],
-        read: Callable[[dict[str, Symbols]], Callable[[str], Symbols]],
+        read: ReadStep,
         parts: Sequence[Parts],
         steps: Steps,
         open_: Sequence[int],
