@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,8 @@ from lstm_edge.frontend.step.symbols import (
 
 ROUNDING = 1e-6
 """Relative to the largest number: what folding in float32 may change."""
+MOST_FLAT = 2048
+"""Numbers of a sum that is compared by all that it adds in the end."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Comparer:
     bind: Callable[[Selection, Selection], str] = lambda _, __: ""
     near: float = ROUNDING
     memo: dict[tuple[int, int, bytes, bytes], Difference | None] = field(default_factory=dict)
+    flat: dict[int, tuple[dict[int, Doubles], Doubles]] = field(default_factory=dict)
 
     def __call__(self, mine: Selection, theirs: Selection) -> Difference | None:
         """How units of a leaf differ from those of the first step; None where they do not."""
@@ -54,7 +57,7 @@ class Comparer:
             return None
         key = (a, b, units.tobytes(), its.tobytes())
         if key not in self.memo:
-            self.memo[key] = self._compare(self.leaves[a], units, self.leaves[b], its, b)
+            self.memo[key] = self._compare(a, units, b, its)
         return self.memo[key]
 
     def _source(self, chosen: Selection) -> Selection:
@@ -69,9 +72,11 @@ class Comparer:
             found = self.leaves[leaf]
         return leaf, units
 
-    def _compare(
-        self, one: Leaf, units: Integers, other: Leaf, its: Integers, at: int
-    ) -> Difference | None:
+    def _compare(self, mine: int, units: Integers, at: int, its: Integers) -> Difference | None:
+        one, other = self.leaves[mine], self.leaves[at]
+        if not self.holes and "linear" in (one.kind, other.kind):
+            alike = one.kind == other.kind and self._sums(one, units, other, its, at) is None
+            return None if alike else self._flattened((mine, units), (at, its))
         if one.kind != other.kind or one.function != other.function:
             return Difference(at, f"computes {_said(other)} where the others compute {_said(one)}")
         if one.kind == "const":
@@ -124,6 +129,36 @@ class Comparer:
                 return found
         return None
 
+    def _flattened(self, mine: Selection, theirs: Selection) -> Difference | None:
+        """Sums by what they add in the end: where constants were folded, the sums inside of them
+        are others.
+        """
+        at = theirs[0]
+        if max(self.leaves[mine[0]].size, self.leaves[at].size) > MOST_FLAT:
+            return Difference(at, "adds other terms")
+        (one, bias), (other, added) = (
+            ({k: m[units] for k, m in terms.items() if m[units].any()}, numbers[units])
+            for leaf, units in (mine, theirs)
+            for terms, numbers in [self.leaves.flattened(leaf, self.flat)]
+        )
+        found = self._close(bias, added, at, "adds other numbers")
+        if found is not None:
+            return found
+        left = dict(other)
+        for a, p in one.items():
+            units = np.flatnonzero(p.any(axis=0))
+            for b in sorted(left, key=lambda leaf: leaf != a):
+                its = np.flatnonzero(left[b].any(axis=0))
+                if len(its) != len(units) or self((a, units), (b, its)) is not None:
+                    continue
+                found = self._close(p[:, units], left.pop(b)[:, its], at, "multiplies by others")
+                if found is not None:
+                    return found
+                break
+            else:
+                return Difference(at, "adds other terms")
+        return Difference(at, f"adds {len(other)} terms and not {len(one)}") if left else None
+
     def _close(self, p: Doubles, q: Doubles, at: int, what: str) -> Difference | None:
         if p.shape != q.shape:
             return Difference(at, what)
@@ -132,6 +167,26 @@ class Comparer:
             float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0))
         )
         return None if far <= limit else Difference(at, f"{what} (by up to {far:.3g})")
+
+
+def operands_alike(
+    leaves: Leaves, mine: Selection, theirs: Selection
+) -> Iterator[tuple[Selection, Selection]]:
+    """What two leaves are the same function of, and so on: where they are the same, so are these.
+    """
+    waiting = [(mine, theirs)]
+    while waiting:
+        (a, units), (b, its) = waiting.pop()
+        one, other = leaves[a], leaves[b]
+        if one.kind != other.kind or one.kind not in ("each", "whole"):
+            continue
+        if one.function != other.function or len(one.args) != len(other.args):
+            continue
+        for (i, u), (j, v) in zip(one.args, other.args, strict=True):
+            pair = ((i, u[units]), (j, v[its])) if one.kind == "each" else ((i, u), (j, v))
+            if len(pair[0][1]) == len(pair[1][1]):
+                yield pair
+                waiting.append(pair)
 
 
 def _said(leaf: Leaf) -> str:

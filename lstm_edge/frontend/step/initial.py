@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lstm_edge.frontend.step.alike import operands_alike
 from lstm_edge.frontend.step.leaves import Doubles
 from lstm_edge.frontend.step.numbers import Numbers
-from lstm_edge.frontend.step.symbols import Integers, Symbols
-from lstm_edge.frontend.step.trace import Trace
+from lstm_edge.frontend.step.symbols import Selection, runs, vector
+from lstm_edge.frontend.step.trace import Result, Trace
 
 ROUNDS, SAMPLES = 40, 6
 WIDTH = 1e-3
@@ -30,11 +31,21 @@ Place = tuple[int, int]
 """A class of leaves and a time before the first step."""
 
 
-def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[Place, Doubles]:
+def solved(
+    trace: Trace,
+    initial: Mapping[Place, Doubles],
+    until: int,
+    results: Sequence[Result],
+    inner: bool,
+) -> dict[Place, Doubles]:
     """Initial states with which the body computes the steps to `until` as the graph does, nearly;
-    initial: where to begin. By Levenberg and Marquardt.
+    initial: where to begin; inner: what is within equal functions has to be equal, too, which tells
+    of a state of which only the direction counts. By Levenberg and Marquardt.
     """
-    causes = _Causes(trace, initial, until)
+    equal = _equal(trace, until, results, inner)
+    if not equal:
+        return dict(initial)
+    causes = _Causes(trace, initial, equal)
     begun = np.concatenate(list(initial.values()))
     rng = np.random.default_rng(1)
     for spread in SPREADS:
@@ -64,11 +75,38 @@ def _descended(causes: _Causes, state: Doubles) -> Doubles:
     return state
 
 
-class _Causes:
-    """What initial states, one after the other in one vector, make of some random inputs."""
+def _equal(
+    trace: Trace, until: int, results: Sequence[Result], inner: bool
+) -> list[tuple[int, Selection, Selection]]:
+    """What the body and the graph compute in the first steps: (step, the body's, the graph's)."""
+    shown = [
+        Result(vector(leaf, (value.size,)).at(read), value.at(read), step)
+        for (leaf, step), value in sorted(trace.known.items(), key=lambda known: known[0])
+        for read in [np.flatnonzero(value.leaf >= 0)]
+        if 0 <= step <= until
+    ]
+    found = []
+    for result in (*shown, *(r for r in results if r.step <= until)):
+        for _, _, (mine, theirs) in runs(result.mine, result.theirs):
+            found.append((result.step, mine, theirs))
+            if inner:
+                pairs = operands_alike(trace.leaves, mine, theirs)
+                found += [(result.step, one, other) for one, other in pairs]
+    return found
 
-    def __init__(self, trace: Trace, initial: Mapping[Place, Doubles], until: int) -> None:
-        self.trace, self.until = trace, until
+
+class _Causes:
+    """What initial states, one after the other in one vector, make of some random inputs. equal:
+    what is to be the same; see `_equal`.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        initial: Mapping[Place, Doubles],
+        equal: Sequence[tuple[int, Selection, Selection]],
+    ) -> None:
+        self.trace, self.equal = trace, equal
         self.places = list(initial)
         self.ends = np.cumsum([a.size for a in initial.values()])[:-1]
         rng = np.random.default_rng(0)
@@ -76,7 +114,7 @@ class _Causes:
             {leaf: rng.normal(size=trace.leaves[leaf].size) for leaf in trace.all_inputs}
             for _ in range(SAMPLES)
         ]
-        self.wanted = np.concatenate([_wanted(trace, given, until) for given in self.inputs])
+        self.wanted = np.concatenate([self._wanted(given) for given in self.inputs])
 
     def error(self, state: Doubles) -> Doubles:
         """How far what follows from the states is from what the graph computes."""
@@ -93,51 +131,30 @@ class _Causes:
         return slopes
 
     def _found(self, trials: Doubles) -> Doubles:
+        parts = np.split(trials, self.ends, axis=1)
         rows = [
-            _found(self.trace, self.places, np.split(trials, self.ends, axis=1), given, self.until)
-            for given in self.inputs
+            self._computed(dict(zip(self.places, parts, strict=True)), g) for g in self.inputs
         ]
         return np.concatenate(rows, axis=1)
 
+    def _wanted(self, given: Mapping[int, Doubles]) -> Doubles:
+        """The numbers of the graph."""
+        known = {leaf: array[None] for leaf, array in given.items()}
+        numbers = Numbers(self.trace.leaves, known)
+        return np.concatenate([numbers.selection(theirs)[0] for _, _, theirs in self.equal])
 
-def _known(trace: Trace, until: int) -> list[tuple[Place, Integers]]:
-    """Classes at the first steps of which the graph's leaves are known, and the units of these."""
-    found = [(place, value) for place, value in trace.known.items() if 0 <= place[1] <= until]
-    return [(place, np.flatnonzero(value.leaf >= 0)) for place, value in sorted(found, key=_place)]
-
-
-def _place(known: tuple[Place, Symbols]) -> Place:
-    return known[0]
-
-
-def _wanted(trace: Trace, given: Mapping[int, Doubles], until: int) -> Doubles:
-    """The numbers of the graph."""
-    numbers = Numbers(trace.leaves, {leaf: array[None] for leaf, array in given.items()})
-    parts = []
-    for place, units in _known(trace, until):
-        value = trace.known[place]
-        parts.append(numbers.of(value.at(units))[0])
-    return np.concatenate(parts)
-
-
-def _found(
-    trace: Trace,
-    places: Sequence[Place],
-    initial: Sequence[Doubles],
-    given: Mapping[int, Doubles],
-    until: int,
-) -> Doubles:
-    """The numbers of the body, from each row of initial states."""
-    states: dict[Place, Doubles] = dict(zip(places, initial, strict=True))
-    count = len(initial[0])
-    for step in range(until + 1):
-        known = {
-            leaf: states[hole.leaf, step - hole.delay] for leaf, hole in trace.body.holes.items()
-        }
-        for leaf, at in trace.inputs_at(step).items():
-            known.setdefault(leaf, np.broadcast_to(given[at], (count, given[at].size)))
-        numbers = Numbers(trace.leaves, known)
-        states |= {(leaf, step): numbers.leaf(leaf) for leaf in trace.body.delays}
-    return np.concatenate(
-        [states[place][:, units] for place, units in _known(trace, until)], axis=1
-    )
+    def _computed(self, states: dict[Place, Doubles], given: Mapping[int, Doubles]) -> Doubles:
+        """The numbers of the body, from each row of initial states."""
+        trace, count = self.trace, len(next(iter(states.values())))
+        made: list[Numbers] = []
+        for step in range(max(step for step, _, _ in self.equal) + 1):
+            known = {
+                leaf: states[hole.leaf, step - hole.delay]
+                for leaf, hole in trace.body.holes.items()
+            }
+            for leaf, at in trace.inputs_at(step).items():
+                known.setdefault(leaf, np.broadcast_to(given[at], (count, given[at].size)))
+            made.append(Numbers(trace.leaves, known))
+            states |= {(leaf, step): made[step].leaf(leaf) for leaf in trace.body.delays}
+        parts = [made[step].selection(mine) for step, mine, _ in self.equal]
+        return np.concatenate(parts, axis=1)

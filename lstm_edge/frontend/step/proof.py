@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lstm_edge.frontend.step.alike import Difference
 from lstm_edge.frontend.step.initial import solved
 from lstm_edge.frontend.step.leaves import Doubles
 from lstm_edge.frontend.step.symbols import Symbols
-from lstm_edge.frontend.step.trace import Differs, Start, Trace, compare_symbols, initial_of
+from lstm_edge.frontend.step.trace import Differs, Result, Start, Trace, compare_symbols, initial_of
 
 
 @dataclass
 class Proof:
     """All steps are the body: leaf by leaf, or, the first ones, computed from the initial states.
-    Raises Differs where one is not.
+    results: what steps give, which tells of initial states, too. Raises Differs where one is not.
     """
 
     trace: Trace
+    results: Sequence[Result]
     initial: dict[tuple[int, int], Doubles] = field(default_factory=dict)
     start: Start | None = None
 
@@ -35,16 +37,18 @@ class Proof:
         return self.start
 
     def _started(self, failed: Differs) -> Start:
-        try:
-            return Start(self.trace, self.initial, self.trace.early)
-        except Differs as error:
-            if not self.initial:
-                raise failed from error
-        self.initial = solved(self.trace, self.initial, failed.step)
-        try:
-            return Start(self.trace, self.initial, self.trace.early)
-        except Differs as error:
-            raise failed from error
+        """From the initial states that steps show, or else from those that are found."""
+        shown = self.initial
+        for inner in (None, False, True):
+            if inner is not None:
+                self.initial = solved(self.trace, shown, failed.step, self.results, inner)
+            try:
+                return Start(self.trace, self.initial, self.trace.early, self.results)
+            except Differs as error:
+                if not shown:
+                    raise failed from error
+                cause = error
+        raise failed from cause
 
     def result(self, mine: Symbols, theirs: Symbols, step: int) -> None:
         """A tensor of the body is that of a step. Raises Differs."""

@@ -8,6 +8,7 @@ tried, and compared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -138,17 +139,25 @@ class Trace:
         return "" if np.array_equal(mine[1], theirs[1]) else "reads other features of the input"
 
 
+@dataclass(frozen=True)
+class Result:
+    """`mine`, numbers of the body, are what the graph has as `theirs` at a step."""
+
+    mine: Symbols
+    theirs: Symbols
+    step: int
+
+
 @dataclass
 class Start:
-    """The first steps by the body itself, from initial states. until: the last of them.
-
-    given: by step, what stands in the body's holes and for its inputs; made: what the body computes
-    of them.
+    """The first steps by the body itself, from initial states. until: the last of them. results:
+    what else than states is compared. copies: by step, what the body computes of them.
     """
 
     trace: Trace
     initial: dict[tuple[int, int], Doubles]
     until: int
+    results: Sequence[Result] = ()
 
     def __post_init__(self) -> None:
         trace = self.trace
@@ -169,6 +178,10 @@ class Start:
                     value = value.moved(np.copy)
                     value.leaf[read], value.unit[read] = theirs.leaf, theirs.unit
                 states[leaf, step] = value
+        for result in self.results:
+            if result.step <= self.until:
+                made = self.copies[result.step].symbols(result.mine)
+                compare_symbols(trace.leaves, made, result.theirs, result.step)
 
     def _given(self, states: dict[tuple[int, int], Symbols], step: int) -> dict[int, Symbols]:
         trace = self.trace

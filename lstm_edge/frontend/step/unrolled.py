@@ -112,9 +112,10 @@ def _refuse(region: Region, error: Differs) -> None:
     raise ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
-        f"{error.what}; every step must be the same network. Where it is, and the exporter "
-        "computed parts of it beforehand, export a Loop (torch.jit.script), or a single step with "
-        "its states as inputs and outputs",
+        f"{error.what}; every step must be the same network. Where it is, the exporter computed "
+        "parts of it beforehand, as those of a state that no input renews (a clock, a count): "
+        "export a Loop (torch.jit.script), a Scan, or a single step with its states as inputs and "
+        "outputs",
     )
 
 
