@@ -172,8 +172,7 @@ class Comparer:
 def operands_alike(
     leaves: Leaves, mine: Selection, theirs: Selection
 ) -> Iterator[tuple[Selection, Selection]]:
-    """What two leaves are the same function of, and so on: where they are the same, so are these.
-    """
+    """What two leaves are the same function of, and so on: if they are the same, these may be."""
     waiting = [(mine, theirs)]
     while waiting:
         (a, units), (b, its) = waiting.pop()

@@ -132,9 +132,7 @@ class _Causes:
 
     def _found(self, trials: Doubles) -> Doubles:
         parts = np.split(trials, self.ends, axis=1)
-        rows = [
-            self._computed(dict(zip(self.places, parts, strict=True)), g) for g in self.inputs
-        ]
+        rows = [self._computed(dict(zip(self.places, parts, strict=True)), g) for g in self.inputs]
         return np.concatenate(rows, axis=1)
 
     def _wanted(self, given: Mapping[int, Doubles]) -> Doubles:

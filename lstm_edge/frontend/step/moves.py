@@ -137,6 +137,14 @@ def _split(
     return list(np.split(data[0], np.cumsum(sizes)[:-1], axis=axis))
 
 
+def sizes_of_parts(given: Array, size: int) -> list[int]:
+    """How long the parts of an axis are: one length for each, or one for all but the last."""
+    if given.ndim:
+        return [int(v) for v in given]
+    each = max(1, int(given))
+    return [min(each, size - begin) for begin in range(0, size, each)]
+
+
 def _scatter(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:

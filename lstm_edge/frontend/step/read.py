@@ -19,7 +19,7 @@ from lstm_edge.frontend.step import arithmetic as elements
 from lstm_edge.frontend.step import products, recurrent
 from lstm_edge.frontend.step.call import LARGER, SMALLER, Array, Call, Comparison, Value
 from lstm_edge.frontend.step.leaves import Leaves
-from lstm_edge.frontend.step.moves import MOVES, Move
+from lstm_edge.frontend.step.moves import MOVES, Move, sizes_of_parts
 from lstm_edge.frontend.step.symbols import Symbols
 
 
@@ -111,7 +111,7 @@ REAL, BOOL = (1, 10, 11, 16), 9
 """ONNX's numbers of floating-point types, and of what is true or false."""
 
 
-def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list[Value]:
+def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> list[Value]:
     """The results of one node, in the order of its outputs."""
     label, op = label_of(node), node.op_type
     given = attributes_of(node)
@@ -122,6 +122,8 @@ def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list
         shape = np.array(args[0].shape, np.int64)
         size = np.array(args[0].size, np.int64)
         return [shape[slice(given.get("start"), given.get("end"))] if op == "Shape" else size]
+    if op in ("SplitToSequence", "SequenceAt"):
+        return [_parts(call) if op == "SplitToSequence" else _part(call)]
     known = _known(call)
     if known is not None:
         return known
@@ -146,7 +148,7 @@ def _tensors(args: Sequence[Value | None]) -> list[Symbols | Array]:
 
 def _known(call: Call) -> list[Value] | None:
     """What a node computes of numbers that are all known; None where they are not."""
-    arrays = [a for a in call.args if not isinstance(a, Symbols | Comparison)]
+    arrays = [a for a in call.args if a is None or isinstance(a, np.ndarray)]
     if len(arrays) < len(call.args):
         return None
     try:
@@ -164,6 +166,27 @@ def _cast(call: Call) -> Value:
     if int(call.given.get("to", 1)) not in REAL:
         raise call.refuse("casts numbers of a step to integers; not supported inside of a step")
     return call.symbols(0)
+
+
+def _parts(call: Call) -> Value:
+    """A list of parts of an axis, of known sizes."""
+    value, axis = call.symbols(0), int(call.given.get("axis", 0))
+    sizes = call.constant(1, "sizes")
+    parts = sizes_of_parts(np.array(1) if sizes is None else sizes, value.shape[axis])
+    bounds = np.cumsum(parts)[:-1]
+    cut = zip(*(np.split(a, bounds, axis) for a in (value.leaf, value.unit)), strict=True)
+    made = tuple(Symbols(leaf, unit) for leaf, unit in cut)
+    if sizes is None and not int(call.given.get("keepdims", 1)):
+        return tuple(part.moved(lambda a: np.squeeze(a, axis)) for part in made)
+    return made
+
+
+def _part(call: Call) -> Value:
+    """A tensor of a list."""
+    parts, at = call.args[0], call.constant(1, "position")
+    if not isinstance(parts, tuple):
+        raise call.refuse("takes a tensor of a list that no SplitToSequence of the step makes")
+    return parts[int(np.asarray(at).reshape(-1)[0])]
 
 
 def _moved(call: Call, move: Move) -> list[Value]:

@@ -7,6 +7,7 @@ comes before and after goes on as any other nodes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from onnx import NodeProto, helper
 
@@ -131,11 +132,15 @@ class _Graph:
             for output in known.intersection(reached):
                 reached[output].add(value.name)
 
-        def sequences() -> set[str]:
-            return {cut.tensor for cut in cuts_of(sketch.snapshot())}
-
+        scope = cache(sketch.snapshot)  # only where a name or a declared shape says too little
         return state_pairs(
-            inputs, sketch.outputs, reached, sketch.pairs, sequences, sketch.warnings.append
+            inputs,
+            sketch.outputs,
+            reached,
+            sketch.pairs,
+            lambda: {cut.tensor for cut in cuts_of(scope())},
+            lambda name: scope().shape(name),
+            sketch.warnings.append,
         )
 
     def region(self, pairs: Mapping[str, str]) -> set[int]:
