@@ -38,7 +38,8 @@ class Graph:
 
     constants: arrays by name, completed by what is folded. warnings: for the user, of what a
     rewrite left out that the file says. pairs: input -> output that is its next value, as the user
-    says. repetitions: the steps of nodes `Repeat`. shapes: of tensors for which no inference knows
+    says. repetitions: the steps of nodes `Repeat`. unread: nodes of steps that are written out, and
+    why these are read as no repetition. shapes: of tensors for which no inference knows
     them. outer: the graph around a body; final: whether a body wants another step. inferred: shapes
     and kinds of tensors. memo: what matchers found, of a snapshot.
     """
@@ -51,6 +52,7 @@ class Graph:
     warnings: list[str] = field(default_factory=list)
     pairs: dict[str, str] = field(default_factory=dict)
     repetitions: list[Repetition] = field(default_factory=list)
+    unread: dict[str, ModelError] = field(default_factory=dict)
     shapes: list[ValueInfoProto] = field(default_factory=list)
     outer: Graph | None = None
     final: str = ""

@@ -61,6 +61,12 @@ def selu(call: Call) -> list[Value]:
     return function(call, ("Selu", alpha, gamma), lambda x: fn.elu(x, alpha, 0.0) * gamma)
 
 
+def celu(call: Call) -> list[Value]:
+    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    alpha = float(call.given.get("alpha", 1.0))
+    return function(call, ("Celu", alpha), lambda x: fn.celu(x, alpha))
+
+
 def softplus(call: Call, x: Symbols) -> Symbols:
     """log(1 + exp(x))."""
     numbers = Function(("Softplus", 0.0, 0.0), fn.softplus, lambda a: np.logaddexp(a, 0.0))
@@ -113,6 +119,13 @@ def absolute(call: Call) -> list[Value]:
     """max(x, -x)."""
     x = call.symbols(0)
     return [call.leaves.each(LARGER, x, call.leaves.scale(x, -1.0))]
+
+
+def sign(call: Call) -> list[Value]:
+    """-1, 0 or 1."""
+    leaves, x = call.leaves, call.symbols(0)
+    above, below = leaves.each(SELECT, x, 0.0, 1.0, 0.0), leaves.each(SELECT, 0.0, x, 1.0, 0.0)
+    return [leaves.combine(above, below, 1.0, -1.0)]
 
 
 def negative(call: Call) -> list[Value]:
@@ -221,6 +234,13 @@ def comparison(turned: bool, equal: bool) -> Callable[[Call], list[Value]]:
         return [Comparison(b, a, equal) if turned else Comparison(a, b, equal)]
 
     return run
+
+
+def equality(call: Call) -> list[Value]:
+    """Neither is above the other."""
+    leaves, a, b = call.leaves, call.symbols(0), call.symbols(1)
+    above, below = leaves.each(SELECT, a, b, 0.0, 1.0), leaves.each(SELECT, b, a, 0.0, 1.0)
+    return [Comparison(leaves.multiply(TIMES, above, below), leaves.lift(0.5))]
 
 
 def both(call: Call) -> list[Value]:

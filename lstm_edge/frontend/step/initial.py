@@ -20,8 +20,10 @@ from lstm_edge.frontend.step.trace import Result, Trace
 ROUNDS, SAMPLES = 40, 6
 WIDTH = 1e-3
 """By how much states are changed to see what follows."""
-CLOSE = 1e-9
-"""A difference that is none."""
+CLOSE, NEAR = 1e-9, 1e-6
+"""A difference that is none, and one that the rounding of folded constants may leave."""
+MOST_DAMPING = 1e4
+"""Above it a search goes nowhere any more."""
 SPREADS = (0.0, 0.5, 0.5)
 """How far from the given states the search begins, until it ends without a difference: some states
 have no slope where they are zero.
@@ -50,7 +52,7 @@ def solved(
     rng = np.random.default_rng(1)
     for spread in SPREADS:
         state = _descended(causes, begun + spread * rng.normal(size=begun.size))
-        if np.abs(causes.error(state)).max(initial=0.0) < CLOSE:
+        if np.abs(causes.error(state)).max(initial=0.0) < NEAR:
             break
     parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
     return dict(zip(initial, parts, strict=True))
@@ -60,7 +62,7 @@ def _descended(causes: _Causes, state: Doubles) -> Doubles:
     """States with less error, from those given on."""
     error, damping = causes.error(state), 1e-2
     for _ in range(ROUNDS):
-        if np.abs(error).max(initial=0.0) < CLOSE:
+        if np.abs(error).max(initial=0.0) < CLOSE or damping > MOST_DAMPING:
             break
         slopes = causes.slopes(state)
         square = slopes.T @ slopes
@@ -69,7 +71,12 @@ def _descended(causes: _Causes, state: Doubles) -> Doubles:
         )[0]
         after = causes.error(state + step)
         if (after**2).sum() < (error**2).sum():
-            state, error, damping = state + step, after, damping / 10
+            settled = np.abs(after).max() < NEAR and (after**2).sum() > 0.9 * (error**2).sum()
+            state, error, damping = (
+                state + step,
+                after,
+                2 * MOST_DAMPING if settled else damping / 10,
+            )
         else:
             damping *= 10
     return state

@@ -49,6 +49,7 @@ OPERATORS: Mapping[str, Operator] = {
     "LeakyRelu": _operator(elements.activation("LeakyRelu"), "alpha"),
     "HardSigmoid": _operator(elements.activation("HardSigmoid"), "alpha beta"),
     "ThresholdedRelu": _operator(elements.activation("ThresholdedRelu"), "alpha"),
+    "Celu": _operator(elements.celu, "alpha"),
     "Selu": _operator(elements.selu, "alpha gamma"),
     "Mish": _operator(elements.mish),
     "HardSwish": _operator(elements.hard_swish),
@@ -61,6 +62,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Sin": _operator(elements.curve("sin")),
     "Cos": _operator(elements.curve("cos")),
     "Erf": _operator(elements.curve("erf")),
+    "Sign": _operator(elements.sign),
     "Abs": _operator(elements.absolute),
     "Neg": _operator(elements.negative),
     "Add": _operator(elements.sums(1.0, 1.0)),
@@ -78,6 +80,7 @@ OPERATORS: Mapping[str, Operator] = {
     "GreaterOrEqual": _operator(elements.comparison(turned=False, equal=True)),
     "Less": _operator(elements.comparison(turned=True, equal=False)),
     "LessOrEqual": _operator(elements.comparison(turned=True, equal=True)),
+    "Equal": _operator(elements.equality),
     "Not": _operator(elements.negation),
     "And": _operator(elements.both),
     "Or": _operator(elements.either),
@@ -89,10 +92,14 @@ OPERATORS: Mapping[str, Operator] = {
     "AveragePool": _operator(products.linear, _WINDOW),
     "GlobalAveragePool": _operator(products.linear),
     "CumSum": _operator(products.linear, "exclusive reverse"),
+    "Trilu": _operator(products.linear, "upper"),
     "ReduceSum": _operator(products.reduction(products.total), _REDUCED),
     "ReduceMean": _operator(products.reduction(products.average), _REDUCED),
-    "ReduceSumSquare": _operator(products.reduction(products.total, True), _REDUCED),
-    "ReduceL2": _operator(products.reduction(products.root, True), _REDUCED),
+    "ReduceSumSquare": _operator(products.reduction(products.total, "squares"), _REDUCED),
+    "ReduceL2": _operator(products.reduction(products.root, "squares"), _REDUCED),
+    "ReduceL1": _operator(products.reduction(products.total, "magnitudes"), _REDUCED),
+    "ReduceLogSum": _operator(products.reduction(products.logarithm), _REDUCED),
+    "ReduceLogSumExp": _operator(products.log_sum_exp, _REDUCED),
     "ReduceMax": _operator(products.extreme(1.0), _REDUCED),
     "ReduceMin": _operator(products.extreme(-1.0), _REDUCED),
     "Softmax": _operator(products.softmax, "axis"),
@@ -191,7 +198,7 @@ def _part(call: Call) -> Value:
 
 def _moved(call: Call, move: Move) -> list[Value]:
     """What only moves numbers, once for leaves and once for units."""
-    at = [0, 2] if call.node.op_type == "ScatterND" else None
+    at = [0, 2] if call.node.op_type.startswith("Scatter") else None
     if at is None:
         at = list(range(len(call.args)) if move.data is None else range(move.data))
     if any(not call.is_data(k) for k in at) and not any(call.is_data(k) for k in at):

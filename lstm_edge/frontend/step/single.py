@@ -189,6 +189,6 @@ class _Graph:
                 depth[id(r)] + (r.op_type in PRODUCTS and id(r) not in inside) for r in readers
             )
             near = behind == 0 and node.op_type not in WINDOWS
-            if near or node.op_type == "Concat":
+            if near or node.op_type in ("Concat", "Expand", "Tile"):
                 depth[id(node)] = behind
         return set(depth) - inside

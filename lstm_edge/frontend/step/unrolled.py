@@ -74,6 +74,8 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     layered = _is_layered(scope, cuts)
     all_found = [_found(region, way) for way in ways[region.clock.order]]
     kept = [found for found in all_found if found is not None and (found.states or layered)]
+    if not kept and region.refused is not None:
+        sketch.unread.update(dict.fromkeys(region.labels(), region.refused))
     names: set[str] = set()
     for found in kept:  # what is of both ways is given by the first
         ends = [end for end in found.ends if end.name not in names]
