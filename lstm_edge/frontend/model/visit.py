@@ -222,12 +222,11 @@ def _states(
     views = {name: view for name, view in found if isinstance(view, View)}
     ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
     given = state_inputs(walk, dict(sources))
-    ports |= {p.name: p for p in _renewed(graph, given) if ports.get(p.name, p) is None}
-    shown = [port for port in ports.values() if port is not None]
+    renewed = {p.name: p for p in _renewed(graph, given) if ports.get(p.name, p) is None}
+    shown = [port for port in {**ports, **renewed}.values() if port is not None]
     # of one step, the sequence shows the state as well: it is the partner where nothing else is
-    sequences_last = sorted(
-        shown, key=lambda p: p.name in views and is_sequence(walk, views[p.name])
-    )
+    whole = {p.name for p in shown if p.name not in renewed and is_sequence(walk, views[p.name])}
+    sequences_last = sorted(shown, key=lambda port: port.name in whole)
     inputs = pair(given, sequences_last)
     partners = {port.partner for port in inputs}
     return inputs, [port for port in shown if port.name in partners]
