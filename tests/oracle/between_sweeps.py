@@ -18,13 +18,13 @@ from lstm_edge.layers.dense import dense
 from lstm_edge.layers.over_time import LARGEST, mean, running
 
 Doubles = npt.NDArray[np.float64]
-I, H, O, T = 4, 6, 3, 9
+FEATURES, H, OUT, T = 4, 6, 3, 9
 """Features, hidden units, outputs, steps."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """expected: x [T, I] -> y, in float64."""
+    """expected: x [T, FEATURES] -> y, in float64."""
 
     model: Model
     expected: Callable[[Doubles], Doubles]
@@ -36,7 +36,7 @@ class _Net:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.nodes: list[Node[Work]] = []
-        self.tensors = {"x": Tensor("x", I, True)}
+        self.tensors = {"x": Tensor("x", FEATURES, True)}
 
     def add(
         self, name: str, op: Work, inputs: Mapping[str, str], units: int, per_step: bool
@@ -69,7 +69,7 @@ class _Net:
 
     def model(self, output: str, steps: int = T) -> Model:
         tensor = self.tensors[output]
-        port = Port("x", "x", ("time", "feature"), (T, I))
+        port = Port("x", "x", ("time", "feature"), (T, FEATURES))
         if tensor.per_step:
             shown = Port("y", output, ("time", "feature"), (steps, tensor.features))
         else:
@@ -116,11 +116,11 @@ def _affine(layer: Layer, x: Doubles) -> Doubles:
 def autoencoder() -> Case:
     """The last hidden state at every step of a decoder."""
     net = _Net(1)
-    enc, dec, out = net.lstm(I), net.lstm(H), net.dense(O, H)
+    enc, dec, out = net.lstm(FEATURES), net.lstm(H), net.dense(OUT, H)
     net.add("e", enc, {"x": "x"}, H, True)
     net.add("l", Step(-1), {"x": "e"}, H, False)
     net.add("d", dec, {"x": "l"}, H, True)
-    net.add("y", out, {"x": "d"}, O, True)
+    net.add("y", out, {"x": "d"}, OUT, True)
 
     def expected(x: Doubles) -> Doubles:
         last = _lstm(enc, x)[-2]
@@ -132,14 +132,14 @@ def autoencoder() -> Case:
 def other_length() -> Case:
     """A decoder of five steps, which begins where the encoder ended, with both states."""
     net = _Net(2)
-    enc, dec, out = net.lstm(I), net.lstm(H), net.dense(O, H)
+    enc, dec, out = net.lstm(FEATURES), net.lstm(H), net.dense(OUT, H)
     net.tensors |= {"e": Tensor("e", H, True), "c": Tensor("c", H, True)}
     net.nodes.append(Node("enc", enc, {"x": "x"}, {"h": "e", "c": "c"}))
     net.add("l", Step(-1), {"x": "e"}, H, False)
     net.add("m", Step(-1), {"x": "c"}, H, False)
     begun = replace(dec, begins={"h": "h0", "c": "c0"}, over=Length(5 - T - 1))
     net.add("d", begun, {"x": "l", "h0": "l", "c0": "m"}, H, True)
-    net.add("y", out, {"x": "d"}, O, True)
+    net.add("y", out, {"x": "d"}, OUT, True)
 
     def expected(x: Doubles) -> Doubles:
         hs = _lstm(enc, x)
@@ -151,7 +151,7 @@ def other_length() -> Case:
 def gru_begun() -> Case:
     """A GRU over the input again, whose first state a dense layer makes of the encoder's last."""
     net = _Net(3)
-    enc, bridge, dec = net.lstm(I), net.dense(H, H), net.gru(I)
+    enc, bridge, dec = net.lstm(FEATURES), net.dense(H, H), net.gru(FEATURES)
     net.add("e", enc, {"x": "x"}, H, True)
     net.add("l", Step(-1), {"x": "e"}, H, False)
     net.add("b", bridge, {"x": "l"}, H, False)
@@ -162,7 +162,7 @@ def gru_begun() -> Case:
 def squeeze_and_excite() -> Case:
     """Features weighted by a gate of their mean over all steps."""
     net = _Net(4)
-    enc, gate, out = net.lstm(I), net.dense(H, H), net.dense(O, H)
+    enc, gate, out = net.lstm(FEATURES), net.dense(H, H), net.dense(OUT, H)
     net.add("e", enc, {"x": "x"}, H, True)
     start = {"y": np.zeros(1, np.float32)}
     net.add("s", Layer(running("sum"), {}, start, None), {"x": "e"}, H, True)
@@ -172,7 +172,7 @@ def squeeze_and_excite() -> Case:
     net.add("q", Layer(Cell("sigmoid", {"y": sigmoid(input_vector("x"))})), {"x": "g"}, H, False)
     times = Cell("mul", {"y": input_vector("x") * input_vector("y")})
     net.add("w", Layer(times), {"x": "e", "y": "q"}, H, True)
-    net.add("y", out, {"x": "w"}, O, True)
+    net.add("y", out, {"x": "w"}, OUT, True)
 
     def expected(x: Doubles) -> Doubles:
         hs = _lstm(enc, x)[:-1]
@@ -184,7 +184,7 @@ def squeeze_and_excite() -> Case:
 def attention_pooling() -> Case:
     """Steps weighted by a softmax over time of a score, with the largest taken away first."""
     net = _Net(5)
-    enc, score, out = net.lstm(I), net.dense(1, H), net.dense(O, H)
+    enc, score, out = net.lstm(FEATURES), net.dense(1, H), net.dense(OUT, H)
     net.add("e", enc, {"x": "x"}, H, True)
     net.add("s", score, {"x": "e"}, 1, True)
     lowest, zero = np.full(1, -LARGEST, np.float32), np.zeros(1, np.float32)
@@ -199,7 +199,7 @@ def attention_pooling() -> Case:
     net.add("vsl", Step(-1), {"x": "vs"}, H, False)
     over = Cell("divide", {"y": Expr("divide", (x, y))})
     net.add("c", Layer(over), {"x": "vsl", "y": "psl"}, H, False)
-    net.add("y", out, {"x": "c"}, O, False)
+    net.add("y", out, {"x": "c"}, OUT, False)
 
     def expected(x: Doubles) -> Doubles:
         hs = _lstm(enc, x)[:-1]
@@ -212,13 +212,13 @@ def attention_pooling() -> Case:
 def zero_input() -> Case:
     """A decoder that is fed nothing: its first states are all that it knows of the input."""
     net = _Net(6)
-    enc, dec, out = net.lstm(I), net.lstm(H), net.dense(O, H)
+    enc, dec, out = net.lstm(FEATURES), net.lstm(H), net.dense(OUT, H)
     net.add("e", enc, {"x": "x"}, H, True)
     net.add("l", Step(-1), {"x": "e"}, H, False)
     zeros = {f"W_{g}": np.zeros((H, H), np.float32) for g in "ifgo"}
     silent = replace(dec, params={**dec.params, **zeros}, begins={"h": "h0"})
     net.add("d", silent, {"x": "l", "h0": "l"}, H, True)
-    net.add("y", out, {"x": "d"}, O, True)
+    net.add("y", out, {"x": "d"}, OUT, True)
 
     def expected(x: Doubles) -> Doubles:
         return _affine(out, _lstm(silent, np.zeros((T, H)), _lstm(enc, x)[-2])[:-1])
@@ -229,12 +229,12 @@ def zero_input() -> Case:
 def shifted_by_first() -> Case:
     """The first step subtracted from all, before anything else."""
     net = _Net(7)
-    enc, out = net.lstm(I), net.dense(O, H)
-    net.add("f", Step(0), {"x": "x"}, I, False)
+    enc, out = net.lstm(FEATURES), net.dense(OUT, H)
+    net.add("f", Step(0), {"x": "x"}, FEATURES, False)
     less = Cell("sub", {"y": input_vector("x") - input_vector("y") + constant(0.25)})
-    net.add("r", Layer(less), {"x": "x", "y": "f"}, I, True)
+    net.add("r", Layer(less), {"x": "x", "y": "f"}, FEATURES, True)
     net.add("e", enc, {"x": "r"}, H, True)
-    net.add("y", out, {"x": "e"}, O, True)
+    net.add("y", out, {"x": "e"}, OUT, True)
     return Case(net.model("y"), lambda x: _affine(out, _lstm(enc, x - x[0] + 0.25)[:-1]))
 
 

@@ -10,14 +10,14 @@ import pytest
 import lstm_edge
 from lstm_edge.api.network import Network
 from lstm_edge.ir.verify_model import verify
-from tests.oracle.between_sweeps import CASES, I, T
+from tests.oracle.between_sweeps import CASES, FEATURES, T
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("target", ["cortex-m4", "cortex-m55"])
 def test_what_a_sweep_leaves(name: str, target: str) -> None:
     case = CASES[name]()
-    xs = np.random.default_rng(9).normal(size=(48, T, I)).astype(np.float32)
+    xs = np.random.default_rng(9).normal(size=(48, T, FEATURES)).astype(np.float32)
     network = Network(verify(case.model))
     compiled = lstm_edge.compile(network, target=target, calibration={"x": xs[:32]})
     expected = np.array([case.expected(x.astype(np.float64)) for x in xs[32:]])
