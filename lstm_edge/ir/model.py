@@ -91,7 +91,7 @@ class Layer:
     its number of units, where the equations do not tell: a state that no matrix reads, of another
     size than gates have. begins: state name -> the node's input that is its first value, for each
     sequence anew; a vector, and no input of the cell. over: of a layer that reads no sequence and
-    makes one, the length of it; None for that of the model.
+    makes one, the length of it.
     """
 
     cell: Cell

@@ -113,10 +113,10 @@ class _Check:
         sequence = any(t.per_step for t in reads) and not isinstance(node.op, Step | DenseOverTime)
         length = next((self.lengths[t.name] for t in reads if t.per_step), self._behind(node))
         if is_a(node, Layer):
-            begun = not sequence and any(self.model.tensors[t].per_step for t in node.makes)
-            self.rule(where, begun or node.op.over is None, "has a length of its own")
-            if begun:
-                sequence, length = True, node.op.over or Length()
+            over = node.op.over
+            self.rule(where, over is None or not sequence, "reads a sequence and has a length")
+            if over is not None:
+                sequence, length = True, over
             if node.op.window is not None:
                 length = length.then(EVERY_TICK.then(node.op.window).length)
         for result, tensor in node.outputs.items():

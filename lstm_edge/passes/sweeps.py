@@ -58,8 +58,9 @@ class Sweeps:
         """The length of the sequence that a node reads, or the last step of which it reads; of one
         that it makes of vectors.
         """
-        if _begins(self._model, node):
-            return _own_length(node)
+        own = _own_length(node)
+        if own is not None:
+            return own
         return next((self._length[t] for t in node.reads if t in self._length), Length())
 
     def of(self, node: Node[Work]) -> Turn:
@@ -100,9 +101,10 @@ class Sweeps:
         if isinstance(node.op, Step) or is_plain_dense(node):
             return Turn(ONCE)
         inputs = [t for t in node.reads if self._model.tensors[t].per_step]
-        if not inputs and not _begins(self._model, node):
+        own = _own_length(node)
+        if not inputs and own is None:
             return Turn(ONCE)
-        lengths = {self._length[t] for t in inputs} or {_own_length(node)}
+        lengths = {self._length[t] for t in inputs} if own is None else {own}
         if len(lengths) > 1:
             raise ModelError(
                 node.label,
@@ -144,15 +146,9 @@ class Sweeps:
         return clocks.pop() if len(clocks) == 1 else None
 
 
-def _begins(model: Model, node: Node[Work]) -> bool:
-    """Whether a node makes a sequence of vectors."""
-    at_steps = any(model.tensors[t].per_step for t in node.makes)
-    return at_steps and not any(model.tensors[t].per_step for t in node.reads)
-
-
-def _own_length(node: Node[Work]) -> Length:
+def _own_length(node: Node[Work]) -> Length | None:
     """Of a layer that reads no sequence and makes one."""
-    return (is_a(node, Layer) and node.op.over) or Length()
+    return node.op.over if is_a(node, Layer) else None
 
 
 def _early(model: Model) -> frozenset[str]:

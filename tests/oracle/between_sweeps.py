@@ -119,7 +119,7 @@ def autoencoder() -> Case:
     enc, dec, out = net.lstm(FEATURES), net.lstm(H), net.dense(OUT, H)
     net.add("e", enc, {"x": "x"}, H, True)
     net.add("l", Step(-1), {"x": "e"}, H, False)
-    net.add("d", dec, {"x": "l"}, H, True)
+    net.add("d", replace(dec, over=Length()), {"x": "l"}, H, True)
     net.add("y", out, {"x": "d"}, OUT, True)
 
     def expected(x: Doubles) -> Doubles:
@@ -216,7 +216,7 @@ def zero_input() -> Case:
     net.add("e", enc, {"x": "x"}, H, True)
     net.add("l", Step(-1), {"x": "e"}, H, False)
     zeros = {f"W_{g}": np.zeros((H, H), np.float32) for g in "ifgo"}
-    silent = replace(dec, params={**dec.params, **zeros}, begins={"h": "h0"})
+    silent = replace(dec, params={**dec.params, **zeros}, begins={"h": "h0"}, over=Length())
     net.add("d", silent, {"x": "l", "h0": "l"}, H, True)
     net.add("y", out, {"x": "d"}, OUT, True)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.ir.clock import Window
+from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import (
     Concat,
@@ -98,21 +98,33 @@ class Draft:
         more: Mapping[str, str] | None = None,
         window: Window | None = None,
         units: Mapping[str, int] | None = None,
+        begins: Mapping[str, str] | None = None,
+        over: Length | None = None,
+        follows: str = "",
     ) -> dict[str, str]:
         """Append a layer of the input x, and `more`; its result tensors by the cell's names.
 
-        units: sizes of results that are not `features`.
+        x: "" of a cell that reads states alone. units: sizes of results that are not `features`.
+        begins: state -> the vector that it begins as. over: as in `Layer`. follows: the tensor
+        whose sequence it goes through, x if "".
         """
         sizes = dict.fromkeys(cell.results, features) | dict(units or {})
-        outputs = {result: self.tensor(self.roots[x], sizes[result], like=x) for result in sizes}
-        inputs = {"x": x, **(more or {})}
-        layer = Layer(cell, params, initial or {}, reverse, window, units or {})
+        root = self.roots[follows or x]
+        outputs = {result: self.tensor(root, sizes[result], like=x) for result in sizes}
+        firsts = {state: f"{state}_begins" for state in begins or {}}
+        inputs = {**({"x": x} if x else {}), **(more or {})}
+        inputs |= {firsts[state]: tensor for state, tensor in (begins or {}).items()}
+        layer = Layer(cell, params, initial or {}, reverse, window, units or {}, firsts, over)
         self.nodes.append(Node(kind, layer, inputs, outputs, source))
         return outputs
 
-    def pair(self, kind: str, cell: Cell, x: str, y: str, like: str, source: str) -> str:
-        """Append a layer of two inputs of the same kind; returns its result, as large as `like`."""
-        output = self.tensor(self.roots[x], None, like=like)
+    def pair(
+        self, kind: str, cell: Cell, x: str, y: str, like: str, source: str, follows: str = ""
+    ) -> str:
+        """Append a layer of two inputs; returns its result, as large as `like`. follows: as in
+        `layer`.
+        """
+        output = self.tensor(self.roots[follows or x], None, like=like)
         self.nodes.append(Node(kind, Layer(cell), {"x": x, "y": y}, {"y": output}, source))
         return output
 

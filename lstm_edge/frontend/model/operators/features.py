@@ -232,6 +232,9 @@ def of_one_kind(walk: Walk, node: OnnxNode, views: tuple[View, ...]) -> tuple[Vi
     draft = walk.draft
     if all(draft.roots[v.tensor] for v in views) or not any(draft.roots[v.tensor] for v in views):
         return views
+    atoms = (atom for axis in views[0].axes for atom in walk.pieces(axis))
+    if any(walk.roles.get(atom) == "time" for atom in atoms):  # a vector that is read at each step
+        return views
     return tuple(
         replace(v, tensor=draft.last_step(v.tensor, node.label)) if draft.roots[v.tensor] else v
         for v in views

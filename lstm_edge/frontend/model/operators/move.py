@@ -13,6 +13,7 @@ from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
+from lstm_edge.frontend.model.operators.across_time import repeated_over_time
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import repeated
 
@@ -55,24 +56,44 @@ def cast(walk: Walk, node: OnnxNode) -> list[Value]:
     return [replace(view, truth=kind == TensorProto.BOOL)]
 
 
-def expand(walk: Walk, node: OnnxNode) -> list[Value]:
-    """An Expand that repeats nothing, or the one number of each vector."""
+def tile(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A Tile of axes of size 1, which is an Expand."""
     view = node.view(0)
-    shape = node.integers(1, "shape") or []
+    times = node.integers(1, "repeats") or []
+    if len(times) != len(view.axes):
+        raise ModelError(node.label, f"repeats {times} do not fit {len(view.axes)} axes")
+    if any(n > 1 and size > 1 for n, size in zip(times, view.shape, strict=True)):
+        raise ModelError(
+            node.label,
+            f"repeats {describe(view.axes)} {times} times; only axes of size 1 can be repeated: "
+            "concatenate the tensor with itself instead",
+        )
+    return [_expanded(walk, node, [n * size for n, size in zip(times, view.shape, strict=True)])]
+
+
+def expand(walk: Walk, node: OnnxNode) -> list[Value]:
+    """An Expand that repeats nothing, the one number of each vector, or a vector at each step."""
+    return [_expanded(walk, node, node.integers(1, "shape") or [])]
+
+
+def _expanded(walk: Walk, node: OnnxNode, shape: list[int]) -> View:
+    view = node.view(0)
     padded = (1,) * (len(shape) - len(view.axes)) + view.shape
     wanted = (1,) * (len(padded) - len(shape)) + tuple(shape)
     view = replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)
     pairs = enumerate(zip(wanted, padded, strict=True))
     more = [k for k, (want, have) in pairs if want not in (1, have)]
     if not more:
-        return [view]
+        return view
+    if len(more) == 1 and more[0] < len(padded) - 1 and padded[more[0]] == 1:
+        return repeated_over_time(walk, node, view, more[0], wanted[more[0]])
     last = len(padded) - 1
     if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
         raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}: not supported")
     x, units = view.tensor, wanted[last]
     y = walk.draft.layer("repeat", repeated(units), x, units, {}, node.label)["y"]
     axes = (*view.axes[:-1], walk.new_axis("repeated", units, "feature"))
-    return [replace(view, tensor=y, axes=axes)]
+    return replace(view, tensor=y, axes=axes)
 
 
 def transpose(walk: Walk, node: OnnxNode) -> list[Value]:

@@ -103,6 +103,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Dropout": _operator(move.dropout, "seed"),
     "Cast": _operator(ids.cast, "to saturate"),
     "Expand": _operator(move.expand),
+    "Tile": _operator(move.tile),
     "Transpose": _operator(move.transpose, "perm"),
     "Reshape": _operator(move.reshape, "allowzero"),
     "Flatten": _operator(move.flatten, "axis"),
