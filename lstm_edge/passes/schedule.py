@@ -17,6 +17,9 @@ from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form, Reads
 from lstm_edge.passes.place import Draft, place, sink
 
+When = tuple[int, Clock, int]
+"""What phases have in common that can read what each other make: see `Phase.when`."""
+
 
 @dataclass(frozen=True)
 class Move:
@@ -55,6 +58,11 @@ class Phase:
     moves: tuple[Move, ...] = ()
     clock: Clock = EVERY_TICK
     before: int = LATEST
+
+    @property
+    def when(self) -> When:
+        """The sweep, the ticks of it, and before which sweep the phase runs where it runs once."""
+        return self.sweep, self.clock, self.before
 
     @property
     def per_step(self) -> bool:

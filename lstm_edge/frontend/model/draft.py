@@ -50,6 +50,7 @@ class Draft:
     folded: list[Folded] = field(default_factory=list)
     _makers: dict[str, Node[Work]] = field(default_factory=dict, init=False)
     _sources: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+    _followed: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
     _movers: dict[tuple[Work, tuple[str, ...]], Node[Work]] = field(
         default_factory=dict, init=False
     )
@@ -62,6 +63,9 @@ class Draft:
             data = {read for key, read in node.inputs.items() if key != "length"}
             sources = {s for t in data for s in self._sources.get(t, (t,))}
             self._sources.update(dict.fromkeys(node.makes, frozenset(sources)))
+            once = isinstance(node.op, Step) or (is_a(node, Layer) and node.op.over is not None)
+            followed = {s for t in data for s in self._followed.get(t, (t,)) if not once}
+            self._followed.update(dict.fromkeys(node.makes, frozenset(followed)))
             if isinstance(node.op, Step | Concat | Slice):
                 self._movers.setdefault((node.op, node.reads), node)
         self._indexed = len(self.nodes)
@@ -241,6 +245,11 @@ class Draft:
         """Inputs that `tensor` is computed from, those that count steps left out."""
         self._index()
         return self._sources.get(tensor, frozenset((tensor,)))
+
+    def followed(self, tensor: str) -> frozenset[str]:
+        """Inputs whose steps a tensor goes through: those of `sources` that are no vectors."""
+        self._index()
+        return self._followed.get(tensor, frozenset((tensor,)))
 
     def producer(self, tensor: str) -> Node[Work] | None:
         """The node that computes `tensor`, None for an input."""

@@ -179,7 +179,7 @@ def _sight(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
     walk.assign(node, view.axes[k + 2], "time")
     if walk.draft.roots[view.tensor] is None:
         refuse_one_vector(walk, node, walk.pieces(view.axes[k + 2]))
-    walk.sequences |= walk.draft.sources(view.tensor)
+    walk.sequences |= walk.draft.followed(view.tensor)
     if not view.axes[k + 2]:
         walk.one_step = node.label
     seen = (kernel[k] - 1) * dilations[k] + 1

@@ -66,7 +66,7 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
     require_features(walk, node, view, features)
     if walk.draft.roots[view.tensor] is None:
         refuse_one_vector(walk, node, walk.pieces(time))
-    walk.sequences |= walk.draft.sources(view.tensor)
+    walk.sequences |= walk.draft.followed(view.tensor)
     if not time:
         walk.one_step = node.label
     return Sequence(view, time, batch, features)
