@@ -115,6 +115,7 @@ def computed_vectors(
 ) -> list[str]:
     """The tensors of a computed initial state, one for each direction; axes as there."""
     directions, _, units = axes
+    _take_for_layers(walk, node.label, view.tensor)
     _tell(walk, node, view, name, axes)
     view = laid_out(walk, settled(walk, view, node.label), node.label)
     shown = walk.pieces((*directions, *units))

@@ -11,6 +11,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.attention import product
 from lstm_edge.frontend.model.operators.features import grid_of, laid_out, require_features
 from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
@@ -54,7 +55,7 @@ def _row(node: OnnxNode, bias: Doubles, units: int) -> Doubles:
 def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     """A dense layer without bias, its weights on either side."""
     if isinstance(node.inputs[0], View) and isinstance(node.inputs[1], View):
-        raise ModelError(node.label, "multiplies two computed tensors (attention?): not supported")
+        return [product(walk, node, node.inputs[0], node.inputs[1])]
     if isinstance(node.inputs[0], View):
         view, weights = node.inputs[0], _matrix(node, 1, len(node.inputs[0].axes))
         result = contract(walk, node, view, weights.reshape(len(weights), -1), None)
