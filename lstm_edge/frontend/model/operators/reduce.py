@@ -20,6 +20,7 @@ from lstm_edge.frontend.model.operators.linear import (
     fold_pending,
     foldable,
 )
+from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, REDUCED, one_number
@@ -69,6 +70,8 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
         if not view.axes[k]:
             continue
         role = usual_role(walk, view, k)
+        if role == PICKED:
+            view = side_by_side(walk, view, node.label)
         if role == "time":
             view = _over_time(walk, node, view, k)
         elif role == "feature" or is_part(walk, view, walk.pieces(view.axes[k])):
