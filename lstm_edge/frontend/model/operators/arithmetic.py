@@ -89,7 +89,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
     views = _one_axis_of_features(walk, views)
-    single = [_has_one_number(walk, view) for view in views]
+    single = [_has_one_number(walk, view, views) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
@@ -99,10 +99,20 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     return views
 
 
-def _has_one_number(walk: Walk, view: View) -> bool:
-    """Whether each vector of a view is one number."""
-    made = walk.draft.producer(view.tensor) is not None
-    return made and walk.draft.size(view.tensor) == 1
+def _has_one_number(walk: Walk, view: View, views: Sequence[View]) -> bool:
+    """Whether each vector of a view is one number; an input's where it has no axis for the features
+    of another, and none of its own.
+    """
+    draft = walk.draft
+    if draft.producer(view.tensor) is not None:
+        return draft.size(view.tensor) == 1
+    for other in views:
+        grid = set(grid_of(walk, other))
+        places = [k for k, axis in enumerate(other.axes) if grid.intersection(walk.pieces(axis))]
+        if places and not any(view.axes[k] for k in places) and not grid_of(walk, view):
+            draft.features[view.tensor] = 1
+            return True
+    return False
 
 
 def _spread(

@@ -98,6 +98,7 @@ OPERATORS: Mapping[str, Operator] = {
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
+    "InstanceNormalization": _operator(normalize.instance_norm, "epsilon"),
     "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),
     "Identity": _operator(move.identity, "rows"),
     "Dropout": _operator(move.dropout, "seed"),
