@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, helper
@@ -29,7 +30,7 @@ class _Writer:
     name: str
     nodes: list[NodeProto]
 
-    def add(self, op: str, inputs: list[str], output: str = "", **attributes: object) -> str:
+    def add(self, op: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
         result = output or self.sketch.fresh(f"{self.name}.{op.lower()}")
         self.nodes.append(helper.make_node(op, inputs, [result], name=self.name, **attributes))
         return result
@@ -82,6 +83,6 @@ def _nodes(sketch: Graph, node: NodeProto) -> list[NodeProto]:
 def _refused(label: str, equation: str, expected: str) -> ModelError:
     return ModelError(
         label,
-        f"attribute equation = {equation!r}: only one that a MatMul computes is supported, of which "
+        f"attribute equation = {equation!r}: only one that a MatMul computes is supported, where "
         f"{expected}; write it as MatMul, Mul and ReduceSum",
     )

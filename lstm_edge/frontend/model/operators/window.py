@@ -86,23 +86,15 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
     """Of a vector of the whole sequence a dense layer: what is around it is 0."""
-    spatial = list(weights.shape[2:])
-    pads = [int(n) for n in node.attributes.get("pads", [0] * 2 * len(spatial))]
-    dilations = [int(n) for n in node.attributes.get("dilations", [1] * len(spatial))]
-    auto = node.attributes.get("auto_pad", "NOTSET")
-    inside = all(
-        p % d == 0 and p // d < k for p, d, k in zip(pads, dilations, spatial, strict=False)
-    )
-    ends = zip(pads, pads[len(spatial) :], spatial, dilations, strict=False)
-    once = all(before + after == (k - 1) * d for before, after, k, d in ends)
-    if auto != "NOTSET" or not (inside and once) or int(node.attributes.get("group", 1)) != 1:
+    sizes, pads = weights.shape[2:], node.attributes.get("pads", [0])
+    plain = node.attributes.get("auto_pad", "NOTSET") == "NOTSET" and not any(pads)
+    if any(size > 1 for size in sizes) or not plain or int(node.attributes.get("group", 1)) != 1:
         raise ModelError(
             node.label,
-            f"slides a kernel {spatial} over one vector of the whole sequence; give it a kernel of "
-            "1, no padding and one group, or use Gemm",
+            f"slides a kernel {list(sizes)} over one vector of the whole sequence; give it a kernel "
+            "of 1, no padding and one group, or use Gemm",
         )
-    at = tuple(p // d for p, d in zip(pads, dilations, strict=False))
-    matrix = weights[(slice(None), slice(None), *at)].T
+    matrix = weights.reshape(weights.shape[:2]).T
     given = node.weights(2, "bias B")
     last = replace(view, axes=(*view.axes[:1], *view.axes[2:], view.axes[1]))
     made = contract(walk, node, last, matrix, None if given is None else given.reshape(-1))
