@@ -91,7 +91,7 @@ def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> 
     if any(size > 1 for size in sizes) or not plain or int(node.attributes.get("group", 1)) != 1:
         raise ModelError(
             node.label,
-            f"slides a kernel {list(sizes)} over one vector of the whole sequence; give it a kernel "
+            f"slides a kernel {list(sizes)} over one vector of the whole sequence; give it one "
             "of 1, no padding and one group, or use Gemm",
         )
     matrix = weights.reshape(weights.shape[:2]).T
