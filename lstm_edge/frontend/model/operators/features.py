@@ -75,11 +75,14 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
         walk.guessed.add(atoms[0])
         return "feature"
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
-    if len(view.axes) != 3 or not isinstance(owner, View) or len(owner.axes) != 3:
+    known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
+    if not known:
         return role
     shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
     at = walk.input_atoms[atoms[0]]
     role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
+    if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
+        role = "feature"  # of a frame, which has some steps of the file
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role
@@ -94,6 +97,33 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
+
+
+def tile(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Features as often as `repeats` says, end to end."""
+    view = node.view(0)
+    counts = node.integers(1, "repeats") or []
+    if len(counts) != len(view.axes):
+        raise ModelError(node.label, f"repeats = {counts} do not fit {describe(view.axes)}")
+    for k, count in enumerate(counts):
+        if count != 1:
+            view = _tiled(walk, node, view, k, count)
+    return [view]
+
+
+def _tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
+    atoms, role = walk.pieces(view.axes[k]), usual_role(walk, view, k)
+    numbers = list(range(size_of(atoms))) * count
+    waits = any(a is not None and a.size > 1 for a in (view.scale, view.offset))
+    found = None if waits or role != "feature" else select(walk, view, k, numbers, keep=True)
+    if found is None:
+        raise ModelError(
+            node.label,
+            f"repeats the {role or 'unexplained'} axis {k} of {describe(view.axes)} {count} times; "
+            "only features can be repeated: feed the data repeated, or let the layer that reads "
+            "them have the sum of its weights",
+        )
+    return found
 
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:

@@ -68,6 +68,40 @@ def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     return [replace(result, axes=_swap(result.axes))]
 
 
+def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Of data and one array of weights: a MatMul of which the axes have names."""
+    equation = str(node.attributes.get("equation", "")).replace(" ", "")
+    terms, _, result = equation.partition("->")
+    operands = terms.split(",")
+    views = [k for k, value in enumerate(node.inputs) if isinstance(value, View)]
+    if len(operands) != 2 or len(views) != 1 or not result:
+        raise _no_matmul(node, equation)
+    view, own, other = node.view(views[0]), operands[views[0]], operands[1 - views[0]]
+    summed = [name for name in own if name not in result]
+    units = [name for name in other if name not in own]
+    same = sorted(own) == sorted({*own}) and sorted(other) == sorted({*summed, *units})
+    fits = len(own) == len(view.axes) and sorted(result) == sorted({*own, *units} - {*summed})
+    weights = node.weights(1 - views[0], "matrix")
+    if not (same and fits) or len(units) > 1 or not summed or weights is None:
+        raise _no_matmul(node, equation)
+    turned = weights.transpose([other.index(name) for name in (*summed, *units)])
+    rest = [name for name in own if name in result]
+    last = tuple(atom for name in summed for atom in view.axes[own.index(name)])
+    data = replace(view, axes=(*(view.axes[own.index(name)] for name in rest), last))
+    matrix = turned.reshape(-1, turned.shape[-1] if units else 1)
+    made = contract(walk, node, data, matrix, None)
+    axes = dict(zip([*rest, *units], made.axes, strict=False))
+    return [replace(made, axes=tuple(axes[name] for name in result))]
+
+
+def _no_matmul(node: OnnxNode, equation: str) -> ModelError:
+    return ModelError(
+        node.label,
+        f"attribute equation = {equation!r}: only the product of data and one matrix of weights is "
+        "supported, as bti,ij->btj; write it with nn.Linear or torch.matmul",
+    )
+
+
 def _swap(axes: Axes) -> Axes:
     return axes if len(axes) < 2 else (*axes[:-2], axes[-1], axes[-2])
 

@@ -70,6 +70,9 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
         if not view.axes[k]:
             continue
         role = usual_role(walk, view, k)
+        if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
+            for other in range(len(view.axes)):
+                usual_role(walk, view, other)
         if role == PICKED:
             view = side_by_side(walk, view, node.label)
         if role == "time":
