@@ -224,6 +224,14 @@ class Walk:
                         "sums over them and outputs do: give the length with --steps, flip the data "
                         "before they enter, or make the layer a reverse one",
                     )
+                others = (a for a, r in self.roles.items() if r == "time" and a != atom)
+                if (known, role) == ("batch", "time") and next(others, None) is not None:
+                    message = (
+                        f"has a layer before it that runs along another axis than time, in each of "
+                        f"{atom.size} steps for itself; not supported: a dense layer of each step "
+                        "does the same as a convolution along its features, with the weights of "
+                        "that in its rows"
+                    )
                 origin = atom
                 while origin in self.ranges:
                     origin = self.ranges[origin]

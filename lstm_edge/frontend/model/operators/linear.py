@@ -140,6 +140,7 @@ def contract(
         view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
     if flat:
+        view, weights = _steps_first(walk, view, weights)
         tensor = _flattened(walk, node, view, weights, offsets)
     else:
         scaled, shifted = fold_pending(view, weights.T, offsets)
@@ -190,6 +191,23 @@ def _is_flat(walk: Walk, view: View) -> bool:
     others = [atom for axis in view.axes[1:-1] for atom in walk.pieces(axis)]
     steps = any(walk.roles.get(atom) in (None, "time") for atom in others)
     return len(last) > 1 and any(atom not in walk.roles for atom in last) and not steps
+
+
+def _steps_first(walk: Walk, view: View, weights: Doubles) -> tuple[View, Doubles]:
+    """A last axis made of time and features in any order with the steps outermost and the features
+    as they lie in memory, and weights that take it so.
+    """
+    last = walk.pieces(view.axes[-1])
+    time = tuple(atom for atom in last if walk.roles.get(atom) == "time")
+    rest = tuple(atom for atom in last if atom not in time)
+    grid = grid_of(walk, view)
+    inner = grid if set(grid) == set(rest) else rest
+    order = (*time, *inner)
+    if len(time) != 1 or order == last:
+        return view, weights
+    shaped = weights.reshape([atom.size for atom in last] + [-1])
+    turned = shaped.transpose([*(last.index(atom) for atom in order), len(last)])
+    return replace(view, axes=(*view.axes[:-1], order)), turned.reshape(weights.shape)
 
 
 def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
