@@ -147,7 +147,7 @@ def compared(walk: Walk, node: OnnxNode) -> list[Value]:
         rank = max(len(v.axes) for v in node.inputs if isinstance(v, View))
         return [np.full((1,) * rank, answer)]
     name = COMPARISONS[node.op]
-    return [replace(combined(walk, node, name, PAIRS[name], node.inputs), truth=True)]
+    return [walk.true(combined(walk, node, name, PAIRS[name], node.inputs))]
 
 
 def never(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -165,13 +165,12 @@ def chosen(walk: Walk, node: OnnxNode) -> list[Value]:
             node.label,
             "its condition is constant: multiply by a constant 0 or 1 for each feature instead",
         )
-    return [replace(combined(walk, node, "select", where, node.inputs), truth=False)]
+    return [combined(walk, node, "select", where, node.inputs)]
 
 
 def negation(walk: Walk, node: OnnxNode) -> list[Value]:
     """Not: 1 - x."""
-    view = node.view(0)
-    return [replace(_of_one(walk, node, "not", lambda x: 1.0 - x), truth=view.truth)]
+    return [walk.true(_of_one(walk, node, "not", lambda x: 1.0 - x))]
 
 
 def logical(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -181,7 +180,7 @@ def logical(walk: Walk, node: OnnxNode) -> list[Value]:
         "Or": PAIRS["larger"],
         "Xor": lambda x, y: PAIRS["is_larger"](PAIRS["is_equal"](x, y) * -1.0, constant(-0.5)),
     }
-    return [replace(combined(walk, node, node.op.lower(), made[node.op], node.inputs), truth=True)]
+    return [walk.true(combined(walk, node, node.op.lower(), made[node.op], node.inputs))]
 
 
 def _of_one(

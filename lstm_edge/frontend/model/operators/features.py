@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 
 
@@ -61,6 +61,13 @@ def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str
     return walk.draft.concat(tensors, source)
 
 
+def _is_long(walk: Walk, atom: Atom) -> bool:
+    """Whether another input of three axes has as many steps as `atom`."""
+    views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
+    given = (v.axes[1] for v in views if walk.draft.producer(v.tensor) is None)
+    return any(size_of(axis) == atom.size for axis in given)
+
+
 def usual_role(walk: Walk, view: View, k: int) -> str:
     """The role of axis `k`; of an input of three axes that no operator has told anything of, the
     usual one: features last, then time, and the batch first. An operator that tells otherwise
@@ -70,10 +77,12 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
     role = walk.role(atoms)
     if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
-    if len(view.axes) == 2 and k == 1 and walk.draft.step_of(view.tensor) is not None:
-        walk.roles[atoms[0]] = "feature"  # of one step of a sequence
+    if len(view.axes) == 2 and k == 1:
+        # of one step of a sequence, or of a vector; of a mask as long as a sequence else
+        step = walk.draft.step_of(view.tensor) is not None
+        walk.roles[atoms[0]] = "time" if not step and _is_long(walk, atoms[0]) else "feature"
         walk.guessed.add(atoms[0])
-        return "feature"
+        return walk.roles[atoms[0]]
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
     known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
     if not known:

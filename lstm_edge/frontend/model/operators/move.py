@@ -13,8 +13,9 @@ from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
-from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.layers.elementwise import repeated
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
+from lstm_edge.layers.elementwise import is_true, repeated
 
 FOREVER = 2**31 - 1
 """Ends from here on mean "to the end", whatever the length."""
@@ -46,13 +47,23 @@ def dropout(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def cast(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A Cast of data to float32, which they are; of what is true or false, 1 or 0."""
+    """A Cast of data to float32, which they are; of what is true or false, or counts that, to any
+    type; of data to bool, what is not 0.
+    """
     view, kind = node.view(0), node.attributes.get("to")
-    if kind != TensorProto.FLOAT and not (view.truth and kind == TensorProto.BOOL):
+    if kind == TensorProto.BOOL and not walk.is_truth(view):
+        view = settled(walk, view, node.label)
+        made = walk.draft.layer("is_true", is_true(), view.tensor, None, {}, node.label)["y"]
+        return [walk.true(replace(view, tensor=made))]
+    mask = "" if view.pending else walk.counts.get(view.tensor, "")
+    whole = walk.is_truth(view) or mask in walk.truths
+    if mask and not whole and kind in (TensorProto.INT32, TensorProto.INT64):
+        return [Foreign(node.outputs[0], "integer, which counts steps", view)]
+    if kind not in (TensorProto.FLOAT, TensorProto.BOOL) and not whole:
         raise ModelError(
             node.label, "attribute to: data can only be cast to float32; export in float32"
         )
-    return [replace(view, truth=kind == TensorProto.BOOL)]
+    return [view]
 
 
 def expand(walk: Walk, node: OnnxNode) -> list[Value]:
