@@ -22,7 +22,9 @@ Function = Callable[[Expr], Expr]
 ALONE: dict[str, Function] = {
     "abs": functions.absolute,
     "acosh": lambda x: functions.logarithm(x + functions.root(x * x - 1.0)),
-    "asinh": lambda x: _with_sign_of(x, lambda a: functions.logarithm(a + functions.root(a * a + 1.0))),
+    "asinh": lambda x: _with_sign_of(
+        x, lambda a: functions.logarithm(a + functions.root(a * a + 1.0))
+    ),
     "atanh": lambda x: functions.logarithm((x + 1.0) / (1.0 - x)) * 0.5,
     "celu": functions.celu,
     "cos": lambda x: apply("cos", x),
