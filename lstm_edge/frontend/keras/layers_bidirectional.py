@@ -69,6 +69,9 @@ def _check_alike(config: Config, forward: LayerConfig, backward: LayerConfig) ->
 def _side(
     call: Call, layer: LayerConfig, part: str, x: Value, given: Sequence[Value]
 ) -> list[Value]:
+    """One of the layers, of which Keras decides here what it gives for steps that do not count."""
+    keys = {**layer.config.keys, "zero_output_for_mask": layer.config.flag("return_sequences")}
+    layer = replace(layer, config=replace(layer.config, keys=keys))
     return recurrent(replace(call, layer=layer, weights=call.weights.child(part)), x, given)
 
 
