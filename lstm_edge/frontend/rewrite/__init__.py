@@ -17,7 +17,6 @@ from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized.read import read_quantized
 from lstm_edge.frontend.rewrite.rolled.roll_up import known_steps, roll_up
-from lstm_edge.frontend.rewrite.settled import settled
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_lost_projections, refuse_shared_states
 from lstm_edge.frontend.step.lists import lists_of_steps
@@ -29,7 +28,6 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     read_halves,
     read_quantized,
     unsort_batch,
-    settled,
     roll_up,
     unrolled,
     single_steps,
