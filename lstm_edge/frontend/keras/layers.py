@@ -87,6 +87,7 @@ LAYERS: Mapping[str, Handler] = {
     "Permute": plain(move.permute),
     "ZeroPadding1D": plain(move.zero_padding),
     "Cropping1D": plain(move.cropping),
+    "UpSampling1D": plain(move.upsampling),
     "Embedding": plain(linear.embedding),
     "Masking": plain(masks.masking),
     "Conv1D": plain(window.convolution),

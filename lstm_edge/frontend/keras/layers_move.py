@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.net import Call, Shape, Value
 
@@ -123,3 +125,13 @@ def permuted(call: Call, x: Value, order: list[int]) -> Value:
     call.net.moved = True
     y = call.add("Transpose", call.straight(x).name, perm=[0, *order])
     return Value(y, tuple(x.shape[k - 1] for k in order))
+
+
+def upsampling(call: Call, x: Value) -> Value:
+    """UpSampling1D: each step several times."""
+    call.config.check_known("size")
+    (steps, features), times = call.straight(call.sequence(x)).shape, call.config.count("size")
+    if steps is None or steps * times > MOST_STEPS:
+        raise ModelError(call.label, f"repeats the steps of a sequence of {steps or 'open length'}; give --steps")
+    indices = np.repeat(np.arange(steps), times)
+    return Value(call.add("Gather", x.name, indices, axis=1), (steps * times, features))

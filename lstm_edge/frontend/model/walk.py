@@ -221,7 +221,8 @@ class Walk:
                         node.label,
                         "reads steps in another order than that of time, or some of them twice; "
                         "only dense layers, activations and outputs do: flip the data before they "
-                        "enter, or make the layer a reverse one",
+                        "enter, make the layer a reverse one, or, of steps that are there several "
+                        "times, compile what comes before and what comes after as two networks",
                     )
                 origin = atom
                 while origin in self.ranges:

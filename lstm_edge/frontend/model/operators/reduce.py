@@ -12,6 +12,7 @@ from lstm_edge.frontend.model.axes import Axes, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import require_features, usual_role
 from lstm_edge.frontend.model.operators.linear import contract
+from lstm_edge.frontend.model.operators.steps import PICKED, in_time
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.functions import ALONE, REDUCED, one_number
 
@@ -58,7 +59,9 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
         if not view.axes[k]:
             continue
         role = usual_role(walk, view, k)
-        if role == "time":
+        whole = in_time(walk, view, k) if role == PICKED and KINDS[node.op] in ALIKE else None
+        if role == "time" or whole is not None:
+            view = whole or view
             view = _over_time(walk, node, view, k)
         elif role == "feature":
             view = _over_features(walk, node, view, k)
@@ -71,6 +74,10 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
     if keep:
         return view
     return replace(view, axes=tuple(a for k, a in enumerate(view.axes) if k not in axes))
+
+
+ALIKE = ("mean", "max", "min")
+"""What is the same of steps that are there once and of the same steps there twice."""
 
 
 def _at(axes: Axes, k: int) -> Axes:

@@ -12,7 +12,7 @@ from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.move import FOREVER
-from lstm_edge.frontend.model.operators.steps import Steps, take_steps
+from lstm_edge.frontend.model.operators.steps import PICKED, Steps, picked_again, take_steps
 from lstm_edge.frontend.model.states import input_part
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
@@ -107,6 +107,8 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
     if role == "time" and wanted:
         usual_role(walk, view, len(view.axes) - 1)  # while three axes tell
         return take_steps(walk, node, view, axis, steps, keep)
+    if role == PICKED and wanted:
+        return picked_again(walk, node, view, axis, wanted, keep)
     if role == "batch" and len(wanted) == 1:
         raise walk.need_size(
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"

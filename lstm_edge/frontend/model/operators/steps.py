@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -99,7 +100,35 @@ def _listed(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: Sequence[
     walk.fix_time(node)
     view = settled(walk, view, node.label)
     new = walk.new_axis("picked", len(wanted), PICKED)
+    walk.ranges.update((atom, old) for atom in new for old in walk.pieces(view.axes[axis]))
     return replace(view, axes=_with(view, axis, (new,)), picked=tuple(wanted))
+
+
+def picked_again(
+    walk: Walk, node: OnnxNode, view: View, axis: int, wanted: Sequence[int], keep: bool
+) -> View:
+    """Some of the steps that a view shows in any order; the axis stays unless one is wanted and not
+    `keep`.
+    """
+    times = tuple(view.picked[k] for k in wanted)
+    if len(times) > 1:
+        new = walk.new_axis("picked", len(times), PICKED)
+        walk.ranges.update((atom, walk.ranges[old]) for atom in new for old in view.axes[axis])
+        return replace(view, axes=_with(view, axis, (new,)), picked=times)
+    tensor = walk.draft.step(view.tensor, times[0], node.label)
+    return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()), picked=())
+
+
+def in_time(walk: Walk, view: View, axis: int) -> View | None:
+    """The sequence in its own order, where the view shows each step of it, one as often as another:
+    so for what is the same in any order. None where it does not.
+    """
+    (atom,) = view.axes[axis]
+    time = walk.ranges.get(atom)
+    counts = Counter(view.picked)
+    if time is None or set(counts) != set(range(time.size)) or len(set(counts.values())) > 1:
+        return None
+    return replace(view, axes=_with(view, axis, ((time,),)), picked=())
 
 
 def side_by_side(walk: Walk, view: View, source: str) -> View:
