@@ -115,9 +115,7 @@ def _tap(e: Expr, args: list[Doubles], step: Step) -> Doubles:
 
 
 MORE: dict[str, Callable[[Expr, list[Doubles], Step], Any]] = {
-    "lookup": lambda e, args, step: step.layer.op.params[e.name][
-        int(np.atleast_1d(args[0])[int(e.value)])
-    ],
+    "lookup": lambda e, args, step: step.layer.op.params[e.name][int(args[0][int(e.value)])],
     "layer_norm": lambda e, args, _: (args[0] - args[0].mean()) / np.sqrt(args[0].var() + e.value),
     "recent": lambda _, args, __: args[0].ravel(),
     "tap": _tap,
