@@ -39,7 +39,8 @@ class Port:
     have an axis of their own. shape: sizes; -1 for a time axis of any length. limit: 0 for real
     numbers; n > 0 for integers 0 .. n - 1. before: the curve that the file puts an output to, where
     the numbers are those before it. stored: of an input, the format that it was said to have; None
-    for the one that calibration gives.
+    for the one that calibration gives. kind: of an input of integers that are data, their type in
+    the file, as `int16`; "" for real numbers and for ids.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Port:
     limit: int = 0
     before: str = ""
     stored: Format | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True)

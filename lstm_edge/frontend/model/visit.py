@@ -191,7 +191,9 @@ def _model(graph: Graph, walk: Walk) -> Model:
             walk.draft.features[view.tensor] = feature_count(walk, view)
             label = f"input {name!r}"
             port = make_port(walk, label, name, view, view.tensor in timed)
-            inputs.append(replace(port, limit=_limit(walk, label, view)))
+            limit = _limit(walk, label, view)
+            kind = walk.kinds.get(view.tensor) if view.tensor in walk.real and not limit else None
+            inputs.append(replace(port, limit=limit, kind=kind.__name__ if kind else ""))
     used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(

@@ -56,6 +56,8 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 """Operators that take integers as lengths of sequences."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
 """Operators that act on each integer alone, with constants that are one number."""
+AFFINE = ("Add", "Sub", "Mul", "Neg")
+"""Those of them that a model does with real numbers before it reads them."""
 
 
 def integers(kind: int) -> Callable[[Array], Array]:
@@ -113,10 +115,17 @@ def with_data(walk: Walk, node: OnnxNode) -> OnnxNode:
     alone = len(views) == sum(isinstance(v, View) for v in node.inputs)
     numbers = (v for v in node.inputs if isinstance(v, np.ndarray))
     counted = node.op in NUMBERWISE and alone and all(v.size == 1 for v in numbers)
+    if node.op in AFFINE and any(_is_real(v) for v in views):
+        counted = False  # rounded: no function of integers that could be told from its results
     if not views or counted or node.op in MOVES or node.op in ("Gather", "OneHot"):
         return node
     data = {id(v): d for v in views if (d := _as_data(walk, node, v)) is not None}
     return replace(node, inputs=tuple(data.get(id(v), v) for v in node.inputs))
+
+
+def _is_real(view: View) -> bool:
+    """Whether integers were cast to real numbers."""
+    return view.ids is not None and view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
 
 
 def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
@@ -124,8 +133,7 @@ def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     that; None for any other function of them, and for what the model computes.
     """
     assert view.ids is not None
-    real = view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
-    if walk.draft.producer(view.tensor) is not None or not real:
+    if walk.draft.producer(view.tensor) is not None or not _is_real(view):
         return None
     if view.tensor in walk.limits:
         raise ModelError(

@@ -127,6 +127,7 @@ OPERATORS: Mapping[str, Operator] = {
         if name.startswith("Reduce")
     },
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
+    "CumSum": _operator(reduction.cumulated, "exclusive reverse"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
     "Loop": _operator(steps.loop, "body reverse"),
