@@ -44,6 +44,39 @@ def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     return _over_features(walk, node, left, right)
 
 
+def named_product(walk: Walk, node: OnnxNode, operands: tuple[str, str], result: str) -> View:
+    """The same where each axis has a letter, as Einsum names them."""
+    left, right = operands
+    views = node.view(0), node.view(1)
+    both = [name for name in left if name in right]
+    outer, summed = ([name for name in both if (name in result) == kept] for kept in (True, False))
+    rows, columns = ([n for n in a if n not in b] for a, b in ((left, right), (right, left)))
+    once = all(len({*term}) == len(term) for term in (left, right, result))
+    fits = all(len(term) == len(view.axes) for term, view in zip(operands, views, strict=True))
+    whole = sorted(result) == sorted((*outer, *rows, *columns))
+    if not (once and fits and whole) or max(map(len, (summed, rows, columns))) > 1:
+        raise ModelError(
+            node.label,
+            f"{left},{right}->{result} is no product of two computed tensors over one axis, where "
+            "each has one axis of its own at most; write it as MatMul, Mul and ReduceSum",
+        )
+
+    def turned(view: View, term: str, order: list[list[str]]) -> View:
+        axes = [[view.axes[term.index(name)] for name in names] or [()] for names in order]
+        return replace(view, axes=(*axes[0][: len(outer)], *axes[1], *axes[2]))
+
+    made = product(
+        walk,
+        node,
+        turned(views[0], left, [outer, rows, summed]),
+        turned(views[1], right, [outer, summed, columns]),
+    )
+    axes = dict(zip(outer, made.axes, strict=False))
+    axes |= dict(zip(rows, made.axes[-2:-1], strict=False))
+    axes |= dict(zip(columns, made.axes[-1:], strict=False))
+    return replace(made, axes=tuple(axes[name] for name in result))
+
+
 def _over_features(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     """One number: of each step of a sequence and a vector, or of two vectors of the same step."""
     rows, columns = left.axes[-2], right.axes[-1]
