@@ -22,8 +22,8 @@ SAME_C = {
 """Core -> another one whose C is the same, to the byte but for the name."""
 
 EACH = {"riscv32": 1, **dict.fromkeys(SAME_C, 1), "cortex-m85": 12}
-"""Board -> every so many-th test gets one of its cases, another one in each test. These run the C of
-another board, or plain C, which is compared on this computer as well. All other boards meet all
+"""Board -> every so many-th test gets one of its cases, another one in each test. These run the C
+of another board, or plain C, which is compared on this computer as well. All other boards meet all
 cases, as these do with --all-cases.
 """
 
