@@ -61,10 +61,11 @@ def solved(
 def _descended(causes: _Causes, state: Doubles) -> Doubles:
     """States with less error, from those given on."""
     error, damping = causes.error(state), 1e-2
+    slopes = None
     for _ in range(ROUNDS):
         if np.abs(error).max(initial=0.0) < CLOSE or damping > MOST_DAMPING:
             break
-        slopes = causes.slopes(state)
+        slopes = causes.slopes(state) if slopes is None else slopes
         square = slopes.T @ slopes
         step = np.linalg.lstsq(
             square + damping * np.diag(np.diag(square)), slopes.T @ error, rcond=None
@@ -72,11 +73,8 @@ def _descended(causes: _Causes, state: Doubles) -> Doubles:
         after = causes.error(state + step)
         if (after**2).sum() < (error**2).sum():
             settled = np.abs(after).max() < NEAR and (after**2).sum() > 0.9 * (error**2).sum()
-            state, error, damping = (
-                state + step,
-                after,
-                2 * MOST_DAMPING if settled else damping / 10,
-            )
+            state, error, slopes = state + step, after, None
+            damping = 2 * MOST_DAMPING if settled else damping / 10
         else:
             damping *= 10
     return state
@@ -117,11 +115,14 @@ class _Causes:
         self.places = list(initial)
         self.ends = np.cumsum([a.size for a in initial.values()])[:-1]
         rng = np.random.default_rng(0)
-        self.inputs = [
+        drawn = [
             {leaf: rng.normal(size=trace.leaves[leaf].size) for leaf in trace.all_inputs}
             for _ in range(SAMPLES)
         ]
-        self.wanted = np.concatenate([self._wanted(given) for given in self.inputs])
+        self.inputs = {
+            leaf: np.stack([sample[leaf] for sample in drawn]) for leaf in trace.all_inputs
+        }
+        self.wanted = self._wanted().reshape(-1)
 
     def error(self, state: Doubles) -> Doubles:
         """How far what follows from the states is from what the graph computes."""
@@ -138,19 +139,24 @@ class _Causes:
         return slopes
 
     def _found(self, trials: Doubles) -> Doubles:
-        parts = np.split(trials, self.ends, axis=1)
-        rows = [self._computed(dict(zip(self.places, parts, strict=True)), g) for g in self.inputs]
-        return np.concatenate(rows, axis=1)
+        """What follows of each trial: [trials, samples * n]."""
+        initial = np.split(np.broadcast_to(trials, (SAMPLES, *trials.shape)), self.ends, axis=-1)
+        found = self._computed(dict(zip(self.places, initial, strict=True)))
+        return found.transpose(0, 2, 1).reshape(-1, len(trials)).T
 
-    def _wanted(self, given: Mapping[int, Doubles]) -> Doubles:
-        """The numbers of the graph."""
-        known = {leaf: array[None] for leaf, array in given.items()}
+    def _wanted(self) -> Doubles:
+        """The numbers of the graph, of each sample [samples, n]."""
+        known = {leaf: array[:, None] for leaf, array in self.inputs.items()}
         numbers = Numbers(self.trace.leaves, known)
-        return np.concatenate([numbers.selection(theirs)[0] for _, _, theirs in self.equal])
+        found = [numbers.selection(theirs)[:, 0] for _, _, theirs in self.equal]
+        return np.concatenate(found, axis=-1)
 
-    def _computed(self, states: dict[Place, Doubles], given: Mapping[int, Doubles]) -> Doubles:
-        """The numbers of the body, from each row of initial states."""
-        trace, count = self.trace, len(next(iter(states.values())))
+    def _computed(self, states: dict[Place, Doubles]) -> Doubles:
+        """The numbers of the body [samples, trials, n], from initial states [samples, trials, size]
+        on.
+        """
+        trace = self.trace
+        sets = next(iter(states.values())).shape[:-1]
         made: list[Numbers] = []
         for step in range(max(step for step, _, _ in self.equal) + 1):
             known = {
@@ -158,8 +164,9 @@ class _Causes:
                 for leaf, hole in trace.body.holes.items()
             }
             for leaf, at in trace.inputs_at(step).items():
-                known.setdefault(leaf, np.broadcast_to(given[at], (count, given[at].size)))
+                given = self.inputs[at][:, None]
+                known.setdefault(leaf, np.broadcast_to(given, (*sets, given.shape[-1])))
             made.append(Numbers(trace.leaves, known))
             states |= {(leaf, step): made[step].leaf(leaf) for leaf in trace.body.delays}
         parts = [made[step].selection(mine) for step, mine, _ in self.equal]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=-1)
