@@ -131,33 +131,48 @@ class Comparer:
 
     def _flattened(self, mine: Selection, theirs: Selection) -> Difference | None:
         """Sums by what they add in the end: where constants were folded, the sums inside of them
-        are others.
+        are others, and vectors that were two are one.
         """
         at = theirs[0]
         if max(self.leaves[mine[0]].size, self.leaves[at].size) > MOST_FLAT:
             return Difference(at, "adds other terms")
         (one, bias), (other, added) = (
-            ({k: m[units] for k, m in terms.items() if m[units].any()}, numbers[units])
+            ({atom: m[units] for atom, m in terms.items()}, numbers[units])
             for leaf, units in (mine, theirs)
             for terms, numbers in [self.leaves.flattened(leaf, self.flat)]
         )
-        found = self._close(bias, added, at, "adds other numbers")
-        if found is not None:
-            return found
-        left = dict(other)
+        all_numbers = (*one.values(), *other.values(), bias)
+        least = self.near * max(float(np.abs(m).max(initial=0.0)) for m in all_numbers)
+        left = {b: _columns(q, least) for b, q in other.items()}
         for a, p in one.items():
-            units = np.flatnonzero(p.any(axis=0))
-            for b in sorted(left, key=lambda leaf: leaf != a):
-                its = np.flatnonzero(left[b].any(axis=0))
-                if len(its) != len(units) or self((a, units), (b, its)) is not None:
-                    continue
-                found = self._close(p[:, units], left.pop(b)[:, its], at, "multiplies by others")
-                if found is not None:
-                    return found
-                break
-            else:
-                return Difference(at, "adds other terms")
-        return Difference(at, f"adds {len(other)} terms and not {len(one)}") if left else None
+            units = _columns(p, least)
+            same = sorted((b for b in left if len(left[b]) == len(units)), key=lambda b: b != a)
+            pairs = [(units, b, left[b]) for b in same]
+            if any(self._taken(a, p, *pair, other, left) for pair in pairs):
+                continue
+            for unit in units[:, None]:
+                pairs = [(unit, b, its) for b in left for its in left[b][:, None]]
+                if not any(self._taken(a, p, *pair, other, left) for pair in pairs):
+                    return Difference(at, "adds other terms")
+        if any(its.size for its in left.values()):
+            return Difference(at, f"adds {len(other)} terms and not {len(one)}")
+        return self._close(bias, added, at, "adds other numbers")
+
+    def _taken(
+        self,
+        a: int,
+        p: Doubles,
+        units: Integers,
+        b: int,
+        its: Integers,
+        other: Mapping[int, Doubles],
+        left: dict[int, Integers],
+    ) -> bool:
+        """Whether units of `b` are what those of `a` are, times the same: not left any more."""
+        if self._close(p[:, units], other[b][:, its], b, "") or self((a, units), (b, its)):
+            return False
+        left[b] = np.setdiff1d(left[b], its)
+        return True
 
     def _close(self, p: Doubles, q: Doubles, at: int, what: str) -> Difference | None:
         if p.shape != q.shape:
@@ -167,6 +182,11 @@ class Comparer:
             float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0))
         )
         return None if far <= limit else Difference(at, f"{what} (by up to {far:.3g})")
+
+
+def _columns(matrix: Doubles, least: float) -> Integers:
+    """Those that have numbers."""
+    return np.flatnonzero(np.abs(matrix).max(axis=0, initial=0.0) > least)
 
 
 def operands_alike(

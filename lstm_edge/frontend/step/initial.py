@@ -54,6 +54,7 @@ def solved(
         state = _descended(causes, begun + spread * rng.normal(size=begun.size))
         if np.abs(causes.error(state)).max(initial=0.0) < NEAR:
             break
+    state = np.where(np.abs(state) < NEAR, 0.0, state)
     parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
     return dict(zip(initial, parts, strict=True))
 

@@ -114,9 +114,7 @@ def einsum(call: Call) -> list[Value]:
     order = [*dict.fromkeys("".join(letters))]
     total = call.leaves.lift(np.ones(()))
     for k, own in enumerate(letters):
-        once = "".join(dict.fromkeys(own))
-        value = call.symbols(k).moved(lambda a, own=own, once=once: np.einsum(f"{own}->{once}", a))
-        total = call.leaves.multiply(TIMES, total, _spread(value, once, order))
+        total = call.leaves.multiply(TIMES, total, _spread(call.symbols(k), own, order))
     gone = tuple(k for k, letter in enumerate(order) if letter not in result)
     total = _sum(call, total, gone, False) if gone else total
     kept = [letter for letter in order if letter in result]
@@ -126,11 +124,13 @@ def einsum(call: Call) -> list[Value]:
 def _spread(value: Symbols, own: str, order: list[str]) -> Symbols:
     """A tensor with the axes of all letters, of size 1 where it has none."""
     there = [letter for letter in order if letter in own]
-    return value.moved(
-        lambda a: a.transpose([own.index(letter) for letter in there]).reshape(
-            [a.shape[own.index(letter)] if letter in own else 1 for letter in order]
-        )
-    )
+
+    def spread(a: Integers) -> Integers:
+        turned: Integers = np.einsum(f"{own}->{''.join(there)}", a)
+        sizes = dict(zip(there, turned.shape, strict=True))
+        return turned.reshape([sizes.get(letter, 1) for letter in order])
+
+    return value.moved(spread)
 
 
 def _axes(call: Call, rank: int) -> tuple[tuple[int, ...], bool]:

@@ -25,7 +25,7 @@ COMPARISONS = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
 RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 PRODUCTS = ("MatMul", "Gemm")
 WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
-HEADS = ("Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
+HEADS = ("Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
 """Operators after which what no state needs goes on outside."""
 
 
