@@ -232,7 +232,7 @@ def _states(
     views = {name: view for name, view in found if isinstance(view, View)}
     ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
     given = state_inputs(walk, dict(sources))
-    renewed = {p.name: p for p in _renewed(graph, given) if ports.get(p.name, p) is None}
+    renewed = {p.name: p for p in _renewed(graph, given) if p.name in ports}
     shown = [port for port in {**ports, **renewed}.values() if port is not None]
     # of one step, the sequence shows the state as well: it is the partner where nothing else is
     whole = {p.name for p in shown if p.name not in renewed and is_sequence(walk, views[p.name])}

@@ -160,7 +160,8 @@ class Finder:
         """The steps at which parts of a tensor are known, if they are of this way."""
         if any(self.time[i] < -1 for i in leaves_of(value)):
             return None
-        return parts_of(value, self.time)
+        parts = parts_of(value, self.time)
+        return None if parts is None or max(parts.times) > self.last else parts
 
     def _end(self, name: str, parts: Parts) -> End | None:
         at, latest = max(zip(parts.times, parts.values, strict=True), key=lambda p: p[0])
