@@ -13,6 +13,8 @@ from lstm_edge.frontend.step.symbols import (
     Integers,
     Selection,
     Symbols,
+    end_to_end,
+    runs,
     selections,
     together,
     vector,
@@ -86,12 +88,13 @@ class Comparer:
             return None if same else Difference(at, "reads another step")
         if one.kind == "linear":
             return self._sums(one, units, other, its, at)
+        if one.kind == "whole":
+            vectors = [end_to_end(leaf.args) for leaf in (one, other)]
+            if not np.array_equal(units, its) or vectors[0].size != vectors[1].size:
+                return Difference(at, "reads other features")
+            return self._all((mine, theirs) for _, _, (mine, theirs) in runs(*vectors))
         if len(one.args) != len(other.args):
             return Difference(at, f"has {len(other.args)} operands and not {len(one.args)}")
-        if one.kind == "whole":
-            if not np.array_equal(units, its):
-                return Difference(at, "reads other features")
-            return self._all(zip(one.args, other.args, strict=True))
         return self._all(
             ((i, u[units]), (j, v[its]))
             for (i, u), (j, v) in zip(one.args, other.args, strict=True)
@@ -199,13 +202,19 @@ def operands_alike(
         one, other = leaves[a], leaves[b]
         if one.kind != other.kind or one.kind not in ("each", "whole"):
             continue
-        if one.function != other.function or len(one.args) != len(other.args):
+        if one.function != other.function:
             continue
-        for (i, u), (j, v) in zip(one.args, other.args, strict=True):
-            pair = ((i, u[units]), (j, v[its])) if one.kind == "each" else ((i, u), (j, v))
-            if len(pair[0][1]) == len(pair[1][1]):
-                yield pair
-                waiting.append(pair)
+        if one.kind == "each":
+            pairs = [
+                ((i, u[units]), (j, v[its]))
+                for (i, u), (j, v) in zip(one.args, other.args, strict=False)
+            ]
+        else:
+            vectors = [end_to_end(leaf.args) for leaf in (one, other)]
+            same = vectors[0].size == vectors[1].size
+            pairs = [(p, q) for _, _, (p, q) in runs(*vectors)] if same else []
+        yield from pairs
+        waiting += pairs
 
 
 def _said(leaf: Leaf) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from math import prod
 
 from onnx import NodeProto, helper
 
@@ -160,8 +161,10 @@ class _Graph:
         return inside | self._feeding(inside)
 
     def _ends(self, node: NodeProto) -> bool:
-        """True for a node that the rest of the network goes on with."""
-        product = node.op_type in PRODUCTS and node.input[1] not in self.varying
+        """True for a node that the rest of the network goes on with: of one vector of the step."""
+        shape = self.sketch.shape(node.input[0]) or ()
+        single = prod(size for size in shape[:-1] if isinstance(size, int)) == 1
+        product = node.op_type in PRODUCTS and node.input[1] not in self.varying and single
         return product or node.op_type in HEADS or not _is_known(node)
 
     def _is_number(self, node: NodeProto) -> bool:
