@@ -151,15 +151,15 @@ class Comparer:
             units = _columns(p, least)
             same = sorted((b for b in left if len(left[b]) == len(units)), key=lambda b: b != a)
             pairs = [(units, b, left[b]) for b in same]
-            if any(self._taken(a, p, *pair, other, left) for pair in pairs):
+            if any(self._taken(a, p, *pair, other, left, least) for pair in pairs):
                 continue
             for unit in units[:, None]:
                 pairs = [(unit, b, its) for b in left for its in left[b][:, None]]
-                if not any(self._taken(a, p, *pair, other, left) for pair in pairs):
+                if not any(self._taken(a, p, *pair, other, left, least) for pair in pairs):
                     return Difference(at, "adds other terms")
         if any(its.size for its in left.values()):
             return Difference(at, f"adds {len(other)} terms and not {len(one)}")
-        return self._close(bias, added, at, "adds other numbers")
+        return self._close(bias, added, at, "adds other numbers", least)
 
     def _taken(
         self,
@@ -170,20 +170,23 @@ class Comparer:
         its: Integers,
         other: Mapping[int, Doubles],
         left: dict[int, Integers],
+        least: float,
     ) -> bool:
         """Whether units of `b` are what those of `a` are, times the same: not left any more."""
-        if self._close(p[:, units], other[b][:, its], b, "") or self((a, units), (b, its)):
+        far = self._close(p[:, units], other[b][:, its], b, "", least)
+        if far is not None or self((a, units), (b, its)) is not None:
             return False
         left[b] = np.setdiff1d(left[b], its)
         return True
 
-    def _close(self, p: Doubles, q: Doubles, at: int, what: str) -> Difference | None:
+    def _close(
+        self, p: Doubles, q: Doubles, at: int, what: str, limit: float = 0.0
+    ) -> Difference | None:
         if p.shape != q.shape:
             return Difference(at, what)
         far = float(np.abs(p - q).max(initial=0.0))
-        limit = self.near * max(
-            float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0))
-        )
+        largest = max(float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0)))
+        limit = max(limit, self.near * largest)
         return None if far <= limit else Difference(at, f"{what} (by up to {far:.3g})")
 
 
