@@ -11,11 +11,13 @@ from lstm_edge.frontend.step.symbols import Symbols
 
 @dataclass(frozen=True)
 class RepeatedState:
-    """leaf: the state before a step; after: its numbers after it; initial: before the first."""
+    """leaf: the state before a step; after: its numbers after it; initial: before the first, or the
+    tensor that has them, which the node reads behind its inputs.
+    """
 
     leaf: int
     after: Symbols
-    initial: Doubles
+    initial: Doubles | str
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class RepeatedInput:
 
 @dataclass(frozen=True)
 class RepeatedResult:
-    """numbers: what a step gives. axis: where the axis of steps is among its own; None for what the
-    last step gives alone.
+    """numbers: what a step gives, of one row. axis: where the axis of steps is among its own, that of
+    rows first; None for what the last step gives alone.
     """
 
     numbers: Symbols
@@ -40,11 +42,13 @@ class RepeatedResult:
 class Repetition:
     """The step of a node `Repeat`: its inputs, states and results are of `leaves`.
 
-    backward: the steps are taken from the last to the first.
+    backward: the steps are taken from the last to the first. rows: of a batch, each with inputs and
+    states of its own; 0 where there is none.
     """
 
     leaves: Leaves
     backward: bool
+    rows: int
     inputs: Sequence[RepeatedInput]
     states: Sequence[RepeatedState]
     results: Sequence[RepeatedResult]

@@ -19,7 +19,7 @@ from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.place import Placed
-from lstm_edge.frontend.step.rows import NotRows, check_rows
+from lstm_edge.frontend.step.rows import NotRows, Rows
 from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir.model import Floats
 
@@ -181,14 +181,17 @@ class Rolling:
         wanted: Sequence[Out],
         read: ReadStep,
         reverse: Callable[[], bool],
+        rows: int | None = None,
     ) -> list[Value]:
         """Views, or known numbers, of `wanted`.
 
         read: from the states before the step, by name, a function that gives any tensor of it.
-        reverse: whether steps are taken from the last to the first, once all is read.
+        reverse: whether steps are taken from the last to the first, once all is read. rows: of a
+        batch, where that is known.
         """
         sizes = {s.shape[0] if len(s.shape) > 1 else 0 for s in states}
-        self.rows = max(sizes) if len(sizes) == 1 and max(sizes) > 1 else 0
+        found = max(sizes) if len(sizes) == 1 and max(sizes) > 1 else 0
+        self.rows = found if rows is None else rows
         try:
             return self._results(states, wanted, read, reverse)
         except NotRows:  # an axis of features, as any other
@@ -312,7 +315,9 @@ class Rolling:
         """All rows are alike: then they are a batch."""
         if any(not r.shape or r.shape[0] != self.rows for r in results):
             raise NotRows("another size")
-        check_rows(self.leaves, self._own, results)
+        rows = Rows(self.leaves, self._own)
+        for result in results:
+            rows.check(result)
         for state in states:
             if isinstance(state.start, View):
                 self.walk.assign(self.node, state.start.axes[0], "batch")

@@ -8,6 +8,7 @@ tried, and compared.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,10 @@ import numpy as np
 from lstm_edge.frontend.step.alike import Comparer, Copier, Difference
 from lstm_edge.frontend.step.leaves import Doubles, Leaves
 from lstm_edge.frontend.step.repeat import Body, Classes
-from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, runs, vector
+from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, leaves_of, runs, vector
+
+Initial = Doubles | Symbols
+"""What a state starts from: constants, or what depends on no step."""
 
 FOLDED = 2e-5
 """Relative difference that folding in float32, several operations deep, may leave."""
@@ -147,7 +151,7 @@ class Start:
     """
 
     trace: Trace
-    initial: dict[tuple[int, int], Doubles]
+    initial: Mapping[tuple[int, int], Initial]
     until: int
 
     def __post_init__(self) -> None:
@@ -194,23 +198,27 @@ def compare_symbols(leaves: Leaves, mine: Symbols, theirs: Symbols, step: int) -
             raise Differs(step, found)
 
 
-def initial_of(trace: Trace) -> dict[tuple[int, int], Doubles]:
+def initial_of(trace: Trace) -> dict[tuple[int, int], Initial]:
     """Initial states by class and time before the first step, as far as steps show them, else as
-    they may be, else zero. Raises Differs where they are no constants.
+    they may be, else zero. Raises Differs where steps compute them.
     """
     places = [
         (leaf, -delay) for leaf, most in trace.body.delays.items() for delay in range(1, most + 1)
     ]
-    initial = {place: np.zeros(trace.leaves[place[0]].size) for place in places}
+    initial: dict[tuple[int, int], Initial] = {}
     for place in places:
+        start = initial[place] = np.zeros(trace.leaves[place[0]].size)
         known = trace.known.get(place, trace.guessed.get(place))
         if known is None:
             continue
         read = np.flatnonzero(known.leaf >= 0)
         numbers = trace.leaves.numbers_of(known.at(read))
-        if numbers is None and place not in trace.known:
-            continue
-        if numbers is None:
-            raise Differs(0, Difference(int(known.leaf[read[0]]), "starts from what is computed"))
-        initial[place][read] = numbers
+        if numbers is not None:
+            start[read] = numbers
+        elif place in trace.known:
+            outside = all(trace.classes.time[i] == -1 for i in leaves_of(known.at(read)))
+            if len(read) < known.size or not outside:
+                what = Difference(int(known.leaf[read[0]]), "starts from what is computed")
+                raise Differs(0, what)
+            initial[place] = known
     return initial

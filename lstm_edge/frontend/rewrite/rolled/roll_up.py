@@ -14,12 +14,12 @@ Rule = Callable[[Graph, Graph], bool]
 
 def roll_up(sketch: Graph) -> None:
     """Recognise layer after layer: the second reads what the first one's steps were joined to."""
-    _apply(sketch, (recognise_chains, join_steps, remove_reversals))
+    _apply(sketch, (remove_reversals,))
 
 
 def known_steps(sketch: Graph) -> None:
     """Recognise single steps of a cell, whose states are no pairs of inputs and outputs."""
-    _apply(sketch, (recognise_steps, join_steps, remove_reversals))
+    _apply(sketch, (remove_reversals,))
 
 
 def _apply(sketch: Graph, rules: tuple[Rule, ...]) -> None:
