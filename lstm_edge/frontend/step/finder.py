@@ -223,13 +223,8 @@ def _built(
     for (leaf, delay), before in befores.items():
         after = copy.leaf(leaf) if delay == 1 else befores[leaf, delay - 1]
         start = initial[leaf, -delay]
-        if isinstance(start, Symbols):
-            name = finder.region.outer_of(start)
-            if name is None:
-                raise NoRepetition("starts from a part of a tensor")
-            states.append(RepeatedState(int(before.leaf[0]), after, name))
-            continue
-        states.append(RepeatedState(int(before.leaf[0]), after, start))
+        given_by = finder.region.outer_of(start) if isinstance(start, Symbols) else start
+        states.append(RepeatedState(int(before.leaf[0]), after, given_by))
     made_ends = [End(e.name, e.parts, copy.symbols(e.result)) for e in ends]
     read = _read(target, [*(s.after for s in states), *(e.result for e in made_ends)])
     inputs = {at: leaf for at, leaf in inputs.items() if leaf in read}

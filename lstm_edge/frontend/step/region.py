@@ -23,6 +23,7 @@ from lstm_edge.frontend.step.cuts import Cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES
 from lstm_edge.frontend.step.read import read_node
+from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.rows import NONE, NotRows, Rows, RowsDiffer
 from lstm_edge.frontend.step.symbols import Symbols, together
 
@@ -172,10 +173,8 @@ class Region:
             return None
         if name not in self.outer:
             node = self.scope.makers.get(name)
-            if node is None or not is_standard(node) or node.op_type in LAYERS:
-                found = self._vector_of(name)
-            else:
-                found = self._computed(node, name)
+            inner = node is not None and is_standard(node) and node.op_type not in LAYERS
+            found = self._computed(node, name) if inner and node else self._vector_of(name)
             if found is None:
                 return None
             self.outer[name] = found
@@ -215,12 +214,14 @@ class Region:
             self._own[len(self.leaves) - 1] = (row, name)
         return together(rows, lambda arrays: np.stack(arrays, axis))
 
-    def outer_of(self, numbers: Symbols) -> str | None:
-        """The tensor from outside of which one row has these numbers, in this order."""
+    def outer_of(self, numbers: Symbols) -> str:
+        """The tensor from outside of which one row has these numbers, in this order. Raises
+        NoRepetition where there is none.
+        """
         for name, value in self.outer.items():
             if isinstance(value, Symbols) and value.flat().same_as(numbers):
                 return name
-        return None
+        raise NoRepetition("starts from a part of a tensor")
 
     def ends(self) -> list[str]:
         """Tensors that are read outside, or are outputs of the graph, in the file's order."""

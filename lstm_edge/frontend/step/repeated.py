@@ -65,4 +65,4 @@ def _given(rolling: Rolling, view: View, rows: int) -> View:
     """A state that is given as one vector of each row."""
     rolling.open_batch(view.axes)
     full = [axis for axis in view.axes if size_of(axis) > 1]
-    return replace(view, axes=tuple([*full, *[()] * (1 + bool(rows) - len(full))]))
+    return replace(view, axes=(*full, *[()] * (1 + bool(rows) - len(full))))

@@ -30,8 +30,8 @@ class RepeatedInput:
 
 @dataclass(frozen=True)
 class RepeatedResult:
-    """numbers: what a step gives, of one row. axis: where the axis of steps is among its own, that of
-    rows first; None for what the last step gives alone.
+    """numbers: what a step gives, of one row. axis: where the axis of steps is among its own, after
+    that of rows; None for what the last step gives alone.
     """
 
     numbers: Symbols

@@ -174,9 +174,8 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
             sketch.shapes.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, shape))
             same = len(results) - 1
         publisher.publish(names[same], results[same])
-    read = [region.inputs[number] for number in found.inputs]
-    inputs = [RepeatedInput(leaf, cut.axis) for leaf, cut in zip(found.inputs.values(), read)]
-    tensors = [cut.tensor for cut in read]
+    inputs = [RepeatedInput(leaf, region.inputs[k].axis) for k, leaf in found.inputs.items()]
+    tensors = [region.inputs[k].tensor for k in found.inputs]
     for name, leaf in found.same.items():
         inputs.append(RepeatedInput(leaf, 0))
         tensors.append(_at_each(patch, region, name))
