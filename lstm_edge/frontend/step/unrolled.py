@@ -45,6 +45,7 @@ def unrolled(sketch: Graph) -> None:
         tried.update(group)
         if _replaced(scope, sketch, group):
             tried.clear()
+            sketch.prune()
 
 
 def _first(scope: Graph, cuts: Sequence[Cut]) -> list[Cut]:
@@ -118,11 +119,22 @@ def _found(region: Region, way: int) -> Found | None:
     return best
 
 
+def _check_batch(region: Region) -> None:
+    """Refuse a repetition of which the rows of a batch are not alike."""
+    if region.unlike:
+        raise ModelError(
+            region.unlike,
+            "computes something else for each row of a batch, in an unrolled loop: their weights "
+            "or their initial states differ; export it with a batch of 1",
+        )
+
+
 def _refuse(region: Region, error: Differs) -> None:
     """Say which step of a repetition differs."""
     node = region.makers.get(error.leaf)
     if node is None:
         return
+    _check_batch(region)
     raise ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
@@ -154,12 +166,7 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
     """Put the node in, and what makes the tensors of the file of its results."""
     old = {o: node for node in region.nodes for o in node.output if o}
     first = old[found.ends[0].name]
-    if region.unlike:
-        raise ModelError(
-            region.unlike,
-            "computes something else for each row of a batch, in an unrolled loop: their weights "
-            "or their initial states differ; export it with a batch of 1",
-        )
+    _check_batch(region)
     patch = Patch(sketch, first.name or first.output[0])
     results: list[RepeatedResult] = []
     names: list[str] = []
