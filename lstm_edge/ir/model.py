@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.formats import Format
-from lstm_edge.ir.clock import Window
+from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.expr import Cell
 
 Floats = npt.NDArray[np.float32]
@@ -39,7 +39,8 @@ class Port:
     have an axis of their own. shape: sizes; -1 for a time axis of any length. limit: 0 for real
     numbers; n > 0 for integers 0 .. n - 1. before: the curve that the file puts an output to, where
     the numbers are those before it. stored: of an input, the format that it was said to have; None
-    for the one that calibration gives.
+    for the one that calibration gives. kind: of an input of integers that are data, their type in
+    the file, as `int16` or `bool`; "" for real numbers and for ids.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Port:
     limit: int = 0
     before: str = ""
     stored: Format | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ class Layer:
     step's place; None where either order will do; of a layer without states that is only when its
     work is done. window: what an expression of kind recent sees. units: state or result name ->
     its number of units, where the equations do not tell: a state that no matrix reads, of another
-    size than gates have.
+    size than gates have. begins: state name -> the node's input that is its first value, for each
+    sequence anew; a vector, and no input of the cell. over: of a layer that reads no sequence and
+    makes one, the length of it.
     """
 
     cell: Cell
@@ -96,6 +100,8 @@ class Layer:
     reverse: bool | None = False
     window: Window | None = None
     units: Mapping[str, int] = field(default_factory=dict)
+    begins: Mapping[str, str] = field(default_factory=dict)
+    over: Length | None = None
 
 
 @dataclass(frozen=True)

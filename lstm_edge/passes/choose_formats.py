@@ -15,6 +15,7 @@ from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
 from lstm_edge.passes.given_formats import check_stored
 from lstm_edge.passes.input_formats import (
+    AS_THEY_ARE,
     calibrated_format,
     drawn_format,
     power_of_two_format,
@@ -95,12 +96,16 @@ class _Choice:
     reads: Multiplied
 
     def of_input(self, port: Port) -> Chosen:
-        """A model input: integers as the model says, else a scale and zero point per feature."""
+        """A model input: integers as the model says or the file has them, else a scale and zero
+        point per feature.
+        """
         if port.limit:
             return Chosen(integers(port), "given")
         if port.stored is not None:
             check_stored(port, self._of_features(port.tensor), self.ranges, self.options)
             return Chosen(port.stored, "given")
+        if port.kind in AS_THEY_ARE:
+            return Chosen(AS_THEY_ARE[port.kind], "given")
         return Chosen(self._of_features(port.tensor), seen(self.ranges.from_data))
 
     def _of_features(self, tensor: str) -> Format:
@@ -164,7 +169,9 @@ class _Choice:
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
 
     def _is_given(self, layer: Node[Layer], name: str) -> bool:
-        """True where an input of the model sets the state."""
+        """True where an input of the model, or another layer, sets the state."""
+        if name in layer.op.begins:
+            return True
         parts = [part for port in self.model.state_inputs for part in port.parts]
         return any((part.layer, part.state) == (layer.name, name) for part in parts)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +30,14 @@ OPEN_RANGE = 256.0
 DRAWN_RANGE = 8.0
 """Without data: the least range; inputs drawn from a normal distribution stay in it."""
 DRAWN_RANGE_8_BITS = 16.0
+
+AS_THEY_ARE: Mapping[str, Format] = {
+    "bool": Format("int8", 1.0, 0, 1),
+    "int8": Format("int8", 1.0, -(2**7), 2**7 - 1),
+    "uint8": Format("int16", 1.0, 0, 2**8 - 1),
+    "int16": Format("int16", 1.0, -(2**15), 2**15 - 1),
+}
+"""Types of inputs that are stored as the file has them: operands of products hold no wider ones."""
 
 
 def _stored(scale: Doubles, zero_point: Doubles, bits: int) -> Format:

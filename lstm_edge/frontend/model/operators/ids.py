@@ -20,11 +20,13 @@ from lstm_edge.frontend.graph.fold import fold
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
+from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import Layer
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
@@ -56,6 +58,8 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 """Operators that take integers as lengths of sequences."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
 """Operators that act on each integer alone, with constants that are one number."""
+AFFINE = ("Add", "Sub", "Mul", "Neg")
+"""Those of them that a model does with real numbers before it reads them."""
 
 
 def integers(kind: int) -> Callable[[Array], Array]:
@@ -113,10 +117,17 @@ def with_data(walk: Walk, node: OnnxNode) -> OnnxNode:
     alone = len(views) == sum(isinstance(v, View) for v in node.inputs)
     numbers = (v for v in node.inputs if isinstance(v, np.ndarray))
     counted = node.op in NUMBERWISE and alone and all(v.size == 1 for v in numbers)
+    if node.op in AFFINE and any(_is_real(v) for v in views):
+        counted = False  # rounded: no function of integers that could be told from its results
     if not views or counted or node.op in MOVES or node.op in ("Gather", "OneHot"):
         return node
     data = {id(v): d for v in views if (d := _as_data(walk, node, v)) is not None}
     return replace(node, inputs=tuple(data.get(id(v), v) for v in node.inputs))
+
+
+def _is_real(view: View) -> bool:
+    """Whether integers were cast to real numbers."""
+    return view.ids is not None and view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
 
 
 def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
@@ -124,8 +135,7 @@ def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     that; None for any other function of them, and for what the model computes.
     """
     assert view.ids is not None
-    real = view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
-    if walk.draft.producer(view.tensor) is not None or not real:
+    if walk.draft.producer(view.tensor) is not None or not _is_real(view):
         return None
     if view.tensor in walk.limits:
         raise ModelError(
@@ -148,6 +158,39 @@ def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     if (scale, offset) == (1.0, 0.0):
         return data
     return scaled(walk, node, data, np.full(1, scale), np.full(1, offset))
+
+
+def _as_mask(walk: Walk, node: OnnxNode, view: View) -> View:
+    """Integers that are added up over the steps, 0 or 1 each: a table, made at the end, when it is
+    known how many there are.
+    """
+    assert view.ids is not None
+    if walk.draft.producer(view.tensor) is not None:
+        raise _not_ids(node, view)
+    for atom in walk.pieces(view.axes[-1]):
+        if walk.roles.setdefault(atom, "time") == "time":
+            walk.guessed.add(atom)
+    params = {"E": np.zeros((1, 1), np.float32)}
+    made = walk.draft.layer("mask", embedding(), view.tensor, 1, params, node.label)["y"]
+    walk.masks.append((made, view.tensor, view.ids))
+    return walk.true(View(made, view.axes))
+
+
+def fill_masks(walk: Walk) -> None:
+    """Make the tables of masks that are computed from integers."""
+    for made, ids, function in walk.masks:
+        at = next(k for k, n in enumerate(walk.draft.nodes) if made in n.makes)
+        node = walk.draft.nodes[at]
+        rows = walk.limits.setdefault(ids, 2)
+        numbers = function(np.arange(rows)).astype(np.float32)
+        if not np.isin(numbers, (0.0, 1.0)).all():
+            raise ModelError(
+                node.source,
+                "adds up integers over the steps, of which only masks of 0 and 1 can be",
+            )
+        assert isinstance(node.op, Layer)
+        op = replace(node.op, params={"E": numbers[:, None]})
+        walk.draft.nodes[at] = replace(node, op=op)
 
 
 def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -269,6 +312,9 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return None
     if node.op == "Gather":
         return lookup(walk, node)
+    if node.op == "ReduceSum" and node.inputs[0] is view:
+        mask = _as_mask(walk, node, view)
+        return reduction.reduce(walk, replace(node, inputs=(mask, *node.inputs[1:])))
     if node.op == "OneHot" and node.inputs[0] is view:
         return one_hot(walk, node)
     if node.op in NUMBERWISE:

@@ -64,6 +64,7 @@ OPERATORS: Mapping[str, Operator] = {
     ),
     "Gemm": _operator(linear.gemm, "alpha beta transA transB"),
     "MatMul": _operator(linear.matmul),
+    "Einsum": _operator(linear.einsum, "equation"),
     "Add": _operator(arithmetic.arithmetic),
     "Sub": _operator(arithmetic.arithmetic),
     "Mul": _operator(arithmetic.arithmetic),
@@ -79,6 +80,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Max": _operator(elementwise.extreme),
     "Min": _operator(elementwise.extreme),
     "Where": _operator(elementwise.chosen),
+    "IsNaN": _operator(elementwise.never),
+    "IsInf": _operator(elementwise.never, "detect_negative detect_positive"),
     "Not": _operator(elementwise.negation),
     "And": _operator(elementwise.logical),
     "Or": _operator(elementwise.logical),
@@ -98,11 +101,13 @@ OPERATORS: Mapping[str, Operator] = {
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
+    "InstanceNormalization": _operator(normalize.instance_norm, "epsilon"),
     "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),
     "Identity": _operator(move.identity, "rows"),
     "Dropout": _operator(move.dropout, "seed"),
     "Cast": _operator(ids.cast, "to saturate"),
     "Expand": _operator(move.expand),
+    "Tile": _operator(move.tile),
     "Transpose": _operator(move.transpose, "perm"),
     "Reshape": _operator(move.reshape, "allowzero"),
     "Flatten": _operator(move.flatten, "axis"),
@@ -127,6 +132,7 @@ OPERATORS: Mapping[str, Operator] = {
         if name.startswith("Reduce")
     },
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
+    "CumSum": _operator(reduction.cumulated, "exclusive reverse"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
     "Loop": _operator(steps.loop, "body reverse"),
@@ -167,11 +173,15 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     Raises ModelError for an operator, attribute or domain that nothing here knows.
     """
     foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
-    if foreign is not None:
+    counted = foreign is not None and foreign.counts is not None
+    if foreign is not None and counted and node.op in ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape"):
+        return [foreign]
+    if foreign is not None and not (counted and node.op in ids.RECURRENT):
         raise ModelError(
             node.label,
-            f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, or integers "
-            "of 8 to 64 bits that are looked up or cast to float32: give it as one of these",
+            f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, "
+            "bool, or integers of 8 to 64 bits that are looked up or cast to float32: give it as "
+            "one of these",
         )
     node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
