@@ -223,7 +223,7 @@ def _built(
     for (leaf, delay), before in befores.items():
         after = copy.leaf(leaf) if delay == 1 else befores[leaf, delay - 1]
         start = initial[leaf, -delay]
-        given_by = finder.region.outer_of(start) if isinstance(start, Symbols) else start
+        given_by = finder.region.outer.called(start) if isinstance(start, Symbols) else start
         states.append(RepeatedState(int(before.leaf[0]), after, given_by))
     made_ends = [End(e.name, e.parts, copy.symbols(e.result)) for e in ends]
     read = _read(target, [*(s.after for s in states), *(e.result for e in made_ends)])

@@ -12,26 +12,23 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.graph.node import captured, is_standard, label_of
+from lstm_edge.frontend.graph.node import captured, label_of
 from lstm_edge.frontend.step.call import Comparison, Value
 from lstm_edge.frontend.step.clock import Clock, Order
 from lstm_edge.frontend.step.cuts import Cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES
+from lstm_edge.frontend.step.outer import Outer
 from lstm_edge.frontend.step.read import read_node
-from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.rows import NONE, NotRows, Rows, RowsDiffer
 from lstm_edge.frontend.step.symbols import Symbols, together
 
 MOST_APART = 16
 """Steps that a computation may look back: what looks further works on a whole sequence."""
-MOST_NUMBERS = 4096
-"""Of a tensor from outside that is read as a vector."""
-LAYERS = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
 
 
@@ -56,7 +53,6 @@ class Region:
     refused: dict[str, str] = field(default_factory=dict)
     nodes: list[NodeProto] = field(default_factory=list)
     batch: dict[str, int] = field(default_factory=dict)
-    outer: dict[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = self.cuts[0].steps
@@ -67,10 +63,7 @@ class Region:
         for number, (source, nodes) in enumerate(sources):
             self.values[self.cuts[number].tensor] = self._sequence(number, source, nodes)
         self.clock.wind()
-        self._depends = set(self.values)
-        for node in self.scope.nodes:
-            if not self._depends.isdisjoint((*node.input, *captured(node))):
-                self._depends.update(o for o in node.output if o)
+        self.outer = Outer(self.scope, self.leaves, self.values, self.rows, self._own)
         whole = {cut.tensor for cut in self.cuts}
         for node in self.scope.nodes:
             if not whole.isdisjoint(node.output):
@@ -116,7 +109,7 @@ class Region:
         rows = Rows(self.leaves, self._own)
         self.clock.hidden.update(np.flatnonzero((rows.row != NONE) & (rows.row != 0)).tolist())
         moving = {o for node in self.nodes if node.op_type in MOVING for o in node.output}
-        for values, name in [(v, n) for v in (self.values, self.outer) for n in list(v)]:
+        for values, name in [(v, n) for v in (self.values, self.outer.values) for n in list(v)]:
             value = values[name]
             if not isinstance(value, Symbols):
                 continue
@@ -127,7 +120,7 @@ class Region:
             if axis is not None and rows.alike(value, axis):
                 self.batch[name] = axis
                 values[name] = value.moved(partial(np.take, indices=[0], axis=axis))
-            elif name in moving or values is self.outer:
+            elif name in moving or values is self.outer.values:
                 del values[name]
             elif axis is None:
                 raise NotRows("rows are mixed")
@@ -161,67 +154,11 @@ class Region:
         args: list[Value | None] = []
         for name in node.input:
             value = self.values.get(name) if name in self.values else self.scope.constant(name)
-            value = self._outer(name) if name and value is None else value
+            value = self.outer(name) if name and value is None else value
             if name and value is None:
                 return None
             args.append(value if name else None)
         return args
-
-    def _outer(self, name: str) -> Value | None:
-        """What depends on no step: computed by nodes that a step could have, of vectors."""
-        if name in self._depends:
-            return None
-        if name not in self.outer:
-            node = self.scope.makers.get(name)
-            inner = node is not None and is_standard(node) and node.op_type not in LAYERS
-            found = self._computed(node, name) if inner and node else self._vector_of(name)
-            if found is None:
-                return None
-            self.outer[name] = found
-        return self.outer[name]
-
-    def _computed(self, node: NodeProto, name: str) -> Value | None:
-        args = [
-            None
-            if not i
-            else self.scope.constant(i)
-            if self.scope.is_constant(i)
-            else self._outer(i)
-            for i in node.input
-        ]
-        if any(i and a is None for i, a in zip(node.input, args, strict=True)):
-            return None
-        try:
-            return read_node(self.leaves, node, args)[list(node.output).index(name)]
-        except ModelError:
-            return self._vector_of(name)
-
-    def _vector_of(self, name: str) -> Symbols | None:
-        """A tensor from outside; of each row a vector of its own."""
-        shape = self.scope.shape(name)
-        if shape is None or self.scope.kinds.get(name) != TensorProto.FLOAT:
-            return None
-        sizes = [s if isinstance(s, int) else 1 for s in shape]
-        if int(np.prod(sizes)) > MOST_NUMBERS:
-            return None
-        axis = next((k for k, s in enumerate(sizes[:-1]) if s == self.rows), None)
-        if axis is None:
-            return self.leaves.named("input", name, sizes)
-        one = sizes[:axis] + sizes[axis + 1 :]
-        rows = []
-        for row in range(self.rows):
-            rows.append(self.leaves.named("input", name, one))
-            self._own[len(self.leaves) - 1] = (row, name)
-        return together(rows, lambda arrays: np.stack(arrays, axis))
-
-    def outer_of(self, numbers: Symbols) -> str:
-        """The tensor from outside of which one row has these numbers, in this order. Raises
-        NoRepetition where there is none.
-        """
-        for name, value in self.outer.items():
-            if isinstance(value, Symbols) and value.flat().same_as(numbers):
-                return name
-        raise NoRepetition("starts from a part of a tensor")
 
     def ends(self) -> list[str]:
         """Tensors that are read outside, or are outputs of the graph, in the file's order."""

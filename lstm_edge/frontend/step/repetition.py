@@ -22,10 +22,12 @@ class RepeatedState:
 
 @dataclass(frozen=True)
 class RepeatedInput:
-    """leaf: a step of an input of the node; axis: the one that counts the steps."""
+    """leaf: a step of an input of the node; axis: the one that counts the steps, None for a vector
+    that is the same at each.
+    """
 
     leaf: int
-    axis: int
+    axis: int | None
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ class RepeatedResult:
 class Repetition:
     """The step of a node `Repeat`: its inputs, states and results are of `leaves`.
 
-    backward: the steps are taken from the last to the first. rows: of a batch, each with inputs and
+    steps: how many. backward: they are taken from the last to the first. rows: of a batch, each with inputs and
     states of its own; 0 where there is none.
     """
 
     leaves: Leaves
+    steps: int
     backward: bool
     rows: int
     inputs: Sequence[RepeatedInput]

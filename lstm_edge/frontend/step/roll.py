@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.place import Placed
+from lstm_edge.frontend.step.ports import Out, StateIn
 from lstm_edge.frontend.step.rows import NotRows, Rows
 from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir.model import Floats
@@ -30,35 +31,6 @@ Tensors = Callable[[str], Symbols]
 """The symbols of a tensor of a step, by its name there."""
 ReadStep = Callable[[dict[str, Symbols]], Tensors]
 """Reads a step of which the states before it are given, by their names there."""
-
-
-@dataclass(frozen=True, eq=False)
-class StateIn:
-    """A tensor that a step leaves for the next.
-
-    start: constants, or an input's view. before, after: its names in the step. shown: whether it is
-    kept where nothing needs it.
-    """
-
-    name: str
-    start: npt.NDArray[np.floating] | View
-    before: str
-    after: str
-    shown: bool = False
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes of its axes."""
-        return tuple(self.start.shape)
-
-
-@dataclass(frozen=True)
-class Out:
-    """A result of a step: its name there, or what is left `last`; time: the axis of steps."""
-
-    name: str
-    last: bool
-    time: int = 0
 
 
 class Rolling:
@@ -81,6 +53,7 @@ class Rolling:
         self.tensors: dict[str, str] = {}
         self._known: dict[tuple[str, str], Symbols] = {}
         self._own: dict[int, tuple[int, str]] = {}
+        self._batches: list[Axis] = []
 
     def data(self, view: View, time: int | None) -> Symbols:
         """One step of a view as an input of the step; time: the axis of steps, which goes."""
@@ -98,6 +71,7 @@ class Rolling:
             if not left or size_of(left[0]) != self.rows:
                 raise NotRows("another size")
             self.batch = left.pop(0)
+            self._batches.append(self.batch)
         self.open_batch((*left, self.batch))
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
@@ -327,7 +301,8 @@ class Rolling:
                     "has states that start differently from batch row to row; export with a batch "
                     "of 1",
                 )
-        self.walk.assign(self.node, self.batch, "batch")
+        for axis in self._batches:
+            self.walk.assign(self.node, axis, "batch")
 
     def _before(self, state: StateIn, parts: Parts) -> Symbols:
         size, rows = self._size(state), max(1, self.rows)

@@ -49,11 +49,9 @@ class Trace:
     def __post_init__(self) -> None:
         self.leaves: Leaves = self.classes.leaves
         time = self.classes.time
-        self._inputs = {
-            leaf
-            for leaf in range(len(self.leaves))
-            if self.leaves[leaf].kind == "input" and time[leaf] >= 0
-        }
+        inputs = [i for i, leaf in enumerate(self.leaves.all) if leaf.kind == "input"]
+        self._inputs = {i for i in inputs if time[i] >= 0}
+        self._outer = {i: i for i in inputs if time[i] == -1}
         self._places = {(self.leaves[i].name, time[i]): i for i in self._inputs}
         self._holes = frozenset(self.body.holes) | frozenset(self._inputs)
         for leaf, hole in self.body.holes.items():
@@ -85,8 +83,8 @@ class Trace:
 
     @property
     def all_inputs(self) -> frozenset[int]:
-        """Input leaves of all steps."""
-        return frozenset(self._inputs)
+        """Input leaves of all steps, and those that depend on none."""
+        return frozenset((*self._inputs, *self._outer))
 
     @property
     def early(self) -> int:
@@ -97,7 +95,8 @@ class Trace:
         """Input leaf of the body -> that of another step."""
         shift = step - self.body.step
         names = {i: (self.leaves[i].name, self.classes.time[i] + shift) for i in self._inputs}
-        return {i: self._places[place] for i, place in names.items() if place in self._places}
+        found = {i: self._places[place] for i, place in names.items() if place in self._places}
+        return found | self._outer
 
     def compare(self, mine: Symbols, theirs: Symbols, step: int) -> None:
         """Numbers of the body against those of a step. Raises Differs."""

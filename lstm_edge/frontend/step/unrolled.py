@@ -20,8 +20,9 @@ from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.step.clock import BACKWARD, FORWARD
 from lstm_edge.frontend.step.cuts import Cut, cuts_of
 from lstm_edge.frontend.step.finder import Finder, Found
+from lstm_edge.frontend.step.outer import LAYERS
 from lstm_edge.frontend.step.publish import Publisher
-from lstm_edge.frontend.step.region import LAYERS, Region, left_of
+from lstm_edge.frontend.step.region import Region, left_of
 from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Repetition
 from lstm_edge.frontend.step.rows import NotRows, RowsDiffer
@@ -183,9 +184,8 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
         publisher.publish(names[same], results[same])
     inputs = [RepeatedInput(leaf, region.inputs[k].axis) for k, leaf in found.inputs.items()]
     tensors = [region.inputs[k].tensor for k in found.inputs]
-    for name, leaf in found.same.items():
-        inputs.append(RepeatedInput(leaf, 0))
-        tensors.append(_at_each(patch, region, name))
+    inputs += [RepeatedInput(leaf, None) for leaf in found.same.values()]
+    tensors += found.same
     starts = [s.initial for s in found.states if isinstance(s.initial, str)]
     node = helper.make_node(
         "Repeat",
@@ -196,23 +196,16 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
         number=len(sketch.repetitions),
     )
     sketch.repetitions.append(
-        Repetition(found.leaves, found.backward, region.rows, inputs, found.states, results)
+        Repetition(
+            found.leaves, region.steps, found.backward, region.rows, inputs, found.states, results
+        )
     )
     for end in found.ends:
         maker = old[end.name]
         place = list(maker.output).index(end.name)
         maker.output[place] = sketch.fresh("unrolled")
     last = old[found.ends[-1].name]
-    before = [n for n in patch.nodes if n.output[0] in tensors]
-    after = [n for n in patch.nodes if n.output[0] not in tensors]
-    sketch.replace([last], [last, *before, node, *after])
-
-
-def _at_each(patch: Patch, region: Region, name: str) -> str:
-    """A vector as a sequence that has it at each step."""
-    rank = len(region.scope.shape(name) or ())
-    sizes = patch.constant([region.steps, *[1] * rank])
-    return patch.add("Expand", [patch.unsqueeze(name, [0]), sizes])
+    sketch.replace([last], [last, node, *patch.nodes])
 
 
 def _alike(one: RepeatedResult, other: RepeatedResult) -> bool:
