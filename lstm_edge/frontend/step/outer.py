@@ -15,7 +15,7 @@ from lstm_edge.frontend.step.call import Value
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
 from lstm_edge.frontend.step.repeat import NoRepetition
-from lstm_edge.frontend.step.symbols import Symbols, together
+from lstm_edge.frontend.step.symbols import Symbols, selections, together
 
 MOST_NUMBERS = 4096
 """Of a tensor that is read as a vector."""
@@ -39,6 +39,7 @@ class Outer:
     values: dict[str, Value] = field(default_factory=dict)
 
     def __post_init__(self, steps: Iterable[str]) -> None:
+        self._parts: dict[tuple[bytes, bytes], Symbols | None] = {}
         self._inside = set(steps)
         for node in self.scope.nodes:
             if not self._inside.isdisjoint((*node.input, *captured(node))):
@@ -66,9 +67,22 @@ class Outer:
                 return None
             args.append(value)
         try:
-            return read_node(self.leaves, node, args)[list(node.output).index(name)]
+            found = read_node(self.leaves, node, args)[list(node.output).index(name)]
         except ModelError:
             return self._vector(name)
+        return self._part(found, name) if isinstance(found, Symbols) else found
+
+    def _part(self, value: Symbols, name: str) -> Symbols | None:
+        """A part of an input as a vector of its own, the same for all tensors that are this part."""
+        found = selections(value)
+        moved = all(self.leaves[leaf].kind == "input" for leaf, _ in found)
+        if not moved or all(map(self.leaves.is_whole, found)):
+            return value
+        key = (value.leaf.tobytes(), value.unit.tobytes())
+        if key not in self._parts:
+            self._parts[key] = self._vector(name)
+        known = self._parts[key]
+        return None if known is None else known.moved(lambda a: a.reshape(value.shape))
 
     def _vector(self, name: str) -> Symbols | None:
         """A tensor as it is; of each row a vector of its own."""
