@@ -174,7 +174,11 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     """
     foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
     counted = foreign is not None and foreign.counts is not None
-    if foreign is not None and counted and node.op in ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape"):
+    if (
+        foreign is not None
+        and counted
+        and node.op in ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
+    ):
         return [foreign]
     if foreign is not None and not (counted and node.op in ids.RECURRENT):
         raise ModelError(
