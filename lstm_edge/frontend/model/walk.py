@@ -162,7 +162,7 @@ class Walk:
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
     visit found. repetitions: the steps of nodes `Repeat`. truths: tensors of 1 for what is true and
-    0 for what is not. counts: tensor -> that of which it is the sum over the steps, one number each.
+    0 for what is not. counts: tensor -> that of which it is the sum over the steps, of one number.
     masks: (tensor, its integers, what is 0 or 1 of them), tables that are made at the end.
     """
 
@@ -227,10 +227,10 @@ class Walk:
                 if known == "picked":
                     raise ModelError(
                         node.label,
-                        "reads steps in another order than that of time, some of them twice, or the "
-                        "last ones of a sequence of any length; only dense layers, activations, "
-                        "sums over them and outputs do: give the length with --steps, flip the data "
-                        "before they enter, or make the layer a reverse one",
+                        "reads steps in another order than that of time, some of them twice, or "
+                        "the last ones of a sequence of any length; only dense layers, "
+                        "activations, sums over them and outputs do: give the length with --steps, "
+                        "flip the data before they enter, or make the layer a reverse one",
                     )
                 others = (a for a, r in self.roles.items() if r == "time" and a != atom)
                 if (known, role) == ("batch", "time") and next(others, None) is not None:

@@ -167,6 +167,10 @@ INSTEAD: Mapping[str, str] = {
 """What to do about operators that users bring and that are not supported yet."""
 
 
+_KEEP = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
+"""Operators that leave an integer as it is."""
+
+
 def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     """The values of a node's outputs; some input of it is data.
 
@@ -174,7 +178,7 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     """
     foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
     counted = foreign is not None and foreign.counts is not None
-    if counted and node.op in ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape"):
+    if foreign is not None and counted and node.op in _KEEP:
         return [foreign]
     if foreign is not None and not (counted and node.op in ids.RECURRENT):
         raise ModelError(
