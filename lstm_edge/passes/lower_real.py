@@ -173,7 +173,7 @@ class RealRules:
 
     def given(self, layer: Node[Layer], name: str, state: Value) -> str:
         """A state is set as it is."""
-        return self.builder.value(f"{state.name}_given", state.length, FLOAT32, "set").name
+        return self.builder.given(state, "set").name
 
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """The value of one step, unchanged."""

@@ -99,8 +99,7 @@ class States:
 
     def given(self, name: str, state: Value) -> str:
         """The value that a caller sets a state by, in the state's own format."""
-        comment = f"{name}, set by the caller"
-        return self.storing.builder.value(_given(state), state.length, state.format, comment).name
+        return self.storing.builder.given(state, f"{name}, set by the caller").name
 
 
 def first_value(layer: Node[Layer], name: str, state: Value) -> Floats:
@@ -112,8 +111,3 @@ def first_value(layer: Node[Layer], name: str, state: Value) -> Floats:
 
 def _narrow(name: str) -> str:
     return f"{name}_narrow"
-
-
-def _given(state: Value) -> str:
-    """The name of the value that sets a state."""
-    return f"{state.name}_given"
