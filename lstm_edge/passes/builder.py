@@ -33,6 +33,7 @@ class Builder:
         self._ops: list[Op] = []
         self._made: set[str] = set()
         self._kept: set[str] = set()
+        self._given: dict[str, str] = {}
         self._own = ""
 
     def makes(self, value: Value) -> bool:
@@ -48,8 +49,14 @@ class Builder:
 
     def given(self, state: Value, comment: str) -> Value:
         """Declare the value that a caller sets a state by, in the state's own format."""
-        name = self._fresh(f"{state.name}_given")
-        return self.value(name, state.length, state.format, comment)
+        return self.value(self.given_name(state), state.length, state.format, comment)
+
+    def given_name(self, state: Value) -> str:
+        """The name of that value, also before it is declared."""
+        if state.name not in self._given:
+            self._given[state.name] = self._fresh(f"{state.name}_given")
+            self._kept.add(self._given[state.name])
+        return self._given[state.name]
 
     def emit(
         self,

@@ -90,12 +90,13 @@ class States:
     def _narrow_given(self, layer: Node[Layer], kept: Value, narrow: Value) -> str:
         """The narrow form of a state that a caller sets by the wide one."""
         b = self.storing.builder
-        given = Value(_given(kept), kept.length, kept.format)
+        given = Value(b.given_name(kept), kept.length, kept.format)
+        name = f"{narrow.name}_given"
         with b.apart(layer.name, LOAD):
             if kept.format == narrow.format:
                 bits = signed_bits(kept.format.low, kept.format.high)
-                return b.emit("saturate", _given(narrow), (given,), narrow.format, n=bits).name
-            return convert(b, given, narrow.format, _given(narrow)).name
+                return b.emit("saturate", name, (given,), narrow.format, n=bits).name
+            return convert(b, given, narrow.format, name).name
 
     def given(self, name: str, state: Value) -> str:
         """The value that a caller sets a state by, in the state's own format."""

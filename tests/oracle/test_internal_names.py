@@ -1,4 +1,4 @@
-"""A result may have any name: formats do not change where one of the compiler's own steps has it."""
+"""A result may have any name, also that of a step on the way: formats do not change."""
 
 from __future__ import annotations
 
