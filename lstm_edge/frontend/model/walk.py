@@ -21,8 +21,8 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Foreign:
-    """What no supported operator takes: a graph input of strings, for instance. counts: the steps
-    of a sequence at which that tensor is 1, as an integer, which says how many steps count.
+    """What no supported operator takes: a graph input of strings, for instance. counts: an
+    integer that says how many steps of a sequence count, or which is the last of them.
     """
 
     name: str

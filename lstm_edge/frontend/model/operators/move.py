@@ -77,6 +77,8 @@ def expand(walk: Walk, node: OnnxNode) -> list[Value]:
     more = [k for k, (want, have) in pairs if want not in (1, have)]
     if not more:
         return [view]
+    if view.ids is not None and not any(view.axes[k] for k in more):
+        return [Foreign(node.outputs[0], "integers, which are repeated", view)]
     last = len(padded) - 1
     if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
         raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}: not supported")
@@ -103,7 +105,7 @@ def reshape(walk: Walk, node: OnnxNode) -> list[Value]:
     if shape is None:
         raise ModelError(node.label, "has no shape")
     allow_zero = bool(node.attributes.get("allowzero", 0))
-    return [_regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
+    return [regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
 
 
 def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -115,7 +117,7 @@ def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
     axis = axis + rank if axis < 0 else axis
     shape = [math.prod(view.shape[:axis]), math.prod(view.shape[axis:])]
-    return [_regrouped(walk, node, view, shape)]
+    return [regrouped(walk, node, view, shape)]
 
 
 def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> list[int]:
@@ -132,7 +134,8 @@ def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> 
     return shape
 
 
-def _regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+def regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+    """A view in another shape, of the same numbers in their order."""
     axes = view.axes
     while True:
         result = regroup(axes, shape) if min(shape, default=1) > 0 else None
