@@ -14,7 +14,7 @@ from lstm_edge.choices import Why
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock
-from lstm_edge.ir.program import Block, State, Value
+from lstm_edge.ir.program import LATEST, Block, State, Value
 from lstm_edge.operations.call import Op
 
 Array = npt.NDArray[Any]
@@ -96,18 +96,20 @@ class Builder:
             self.value(name, len(array), fmt)
         return self.values[name]
 
-    def close_block(self, layer: str, sweep: int, clock: Clock = EVERY_TICK) -> None:
+    def close_block(
+        self, layer: str, sweep: int, clock: Clock = EVERY_TICK, before: int = LATEST
+    ) -> None:
         """End the operations of one layer."""
         if self._ops:
-            self.blocks.append(Block(layer, sweep, tuple(self._ops), clock))
+            self.blocks.append(Block(layer, sweep, tuple(self._ops), clock, before))
         self._ops = []
 
     @contextmanager
-    def apart(self, layer: str, sweep: int) -> Iterator[None]:
+    def apart(self, layer: str, sweep: int, before: int = LATEST) -> Iterator[None]:
         """Operations that are a block of their own, in the middle of another."""
         outer, self._ops = self._ops, []
         yield
-        self.close_block(layer, sweep)
+        self.close_block(layer, sweep, before=before)
         self._ops = outer
 
     def keep(self, names: Iterable[str]) -> None:

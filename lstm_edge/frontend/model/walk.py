@@ -229,8 +229,10 @@ class Walk:
                         node.label,
                         "reads steps in another order than that of time, some of them twice, or "
                         "the last ones of a sequence of any length; only dense layers, "
-                        "activations, sums over them and outputs do: give the length with --steps, "
-                        "flip the data before they enter, or make the layer a reverse one",
+                        "activations, sums over them and outputs do: give the length with "
+                        "--steps, flip the data before they enter, make the layer a reverse one, "
+                        "or, of steps that are there several times, compile what is before and "
+                        "what is after as two networks",
                     )
                 others = (a for a, r in self.roles.items() if r == "time" and a != atom)
                 if (known, role) == ("batch", "time") and next(others, None) is not None:

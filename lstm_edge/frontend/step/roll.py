@@ -105,7 +105,7 @@ class Rolling:
             raise ModelError(
                 node.label, "reads one vector (a last step) as a sequence; not supported yet"
             )
-        walk.sequences |= walk.draft.sources(view.tensor)
+        walk.sequences |= walk.draft.followed(view.tensor)
         value = f"input {len(self.tensors)}"
         shape = [size_of(axis) for axis in left]
         if walk.draft.size(view.tensor) is None:  # an input's, known from its axes

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.across_time import read_at_each_step, sequence_among
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
@@ -59,8 +60,10 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
     whole = first if walk.draft.size(first.tensor) != 1 else second
-    draft = walk.draft
-    tensor = draft.pair(name, pair(name), first.tensor, second.tensor, whole.tensor, node.label)
+    follows = sequence_among(walk, (first, second)).tensor
+    tensor = walk.draft.pair(
+        name, pair(name), first.tensor, second.tensor, whole.tensor, node.label, follows
+    )
     return replace(whole, tensor=tensor)
 
 
@@ -84,6 +87,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     if len(views) == 1:
         return views
     _guess_roles(walk, views)
+    views = read_at_each_step(walk, views, node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
     views = _one_axis_of_features(walk, views)

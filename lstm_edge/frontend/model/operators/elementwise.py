@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lstm_edge import functions
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.model.operators.across_time import sequence_among
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -226,8 +227,10 @@ def combined(
     names = {f"x{k}" if k else "x": view.tensor for k, view in enumerate(views)}
     cell = Cell(name, {"y": function(*exprs)}, limited=True)
     size = walk.draft.size(whole.tensor)
-    first = names.pop("x")
-    made = walk.draft.layer(name, cell, first, size, params, node.label, more=names)
+    first, follows = names.pop("x"), sequence_among(walk, views).tensor
+    made = walk.draft.layer(
+        name, cell, first, size, params, node.label, more=names, follows=follows
+    )
     return replace(whole, tensor=made["y"])
 
 

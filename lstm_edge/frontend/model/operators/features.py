@@ -109,19 +109,8 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     raise ModelError(node.label, message)
 
 
-def tile(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Features as often as `repeats` says, end to end."""
-    view = node.view(0)
-    counts = node.integers(1, "repeats") or []
-    if len(counts) != len(view.axes):
-        raise ModelError(node.label, f"repeats = {counts} do not fit {describe(view.axes)}")
-    for k, count in enumerate(counts):
-        if count != 1:
-            view = _tiled(walk, node, view, k, count)
-    return [view]
-
-
-def _tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
+def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
+    """The features that axis `k` counts, `count` times end to end."""
     atoms, role = walk.pieces(view.axes[k]), usual_role(walk, view, k)
     numbers = list(range(size_of(atoms))) * count
     waits = any(a is not None and a.size > 1 for a in (view.scale, view.offset))
@@ -278,6 +267,9 @@ def of_one_kind(walk: Walk, node: OnnxNode, views: tuple[View, ...]) -> tuple[Vi
     """
     draft = walk.draft
     if all(draft.roots[v.tensor] for v in views) or not any(draft.roots[v.tensor] for v in views):
+        return views
+    atoms = (atom for axis in views[0].axes for atom in walk.pieces(axis))
+    if any(walk.roles.get(atom) == "time" for atom in atoms):  # a vector that is read at each step
         return views
     return tuple(
         replace(v, tensor=draft.last_step(v.tensor, node.label)) if draft.roots[v.tensor] else v

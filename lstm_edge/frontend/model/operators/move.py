@@ -12,8 +12,10 @@ from dataclasses import replace
 from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
+from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, size_of, substitute
+from lstm_edge.frontend.model.operators.across_time import repeated_over_time
 from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import tiled
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import is_true, repeated
 
@@ -66,26 +68,44 @@ def cast(walk: Walk, node: OnnxNode) -> list[Value]:
     return [view]
 
 
-def expand(walk: Walk, node: OnnxNode) -> list[Value]:
-    """An Expand that repeats nothing, or the one number of each vector."""
+def tile(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Features as often as `repeats` says, end to end; a vector at each step."""
     view = node.view(0)
-    shape = node.integers(1, "shape") or []
+    counts = node.integers(1, "repeats") or []
+    if len(counts) != len(view.axes):
+        raise ModelError(node.label, f"repeats = {counts} do not fit {describe(view.axes)}")
+    last = len(view.axes) - 1
+    for k, count in enumerate(counts):
+        if count != 1 and (view.axes[k] or k == last):
+            view = tiled(walk, node, view, k, count)
+    shape = [n if not axis else size_of(axis) for n, axis in zip(counts, view.axes, strict=True)]
+    return [_expanded(walk, node, view, shape)]
+
+
+def expand(walk: Walk, node: OnnxNode) -> list[Value]:
+    """An Expand that repeats nothing, the one number of each vector, or a vector at each step."""
+    return [_expanded(walk, node, node.view(0), node.integers(1, "shape") or [])]
+
+
+def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value:
     padded = (1,) * (len(shape) - len(view.axes)) + view.shape
     wanted = (1,) * (len(padded) - len(shape)) + tuple(shape)
     view = replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)
     pairs = enumerate(zip(wanted, padded, strict=True))
     more = [k for k, (want, have) in pairs if want not in (1, have)]
     if not more:
-        return [view]
+        return view
     if view.ids is not None and not any(view.axes[k] for k in more):
-        return [Foreign(node.outputs[0], "integers, which are repeated", view)]
+        return Foreign(node.outputs[0], "integers, which are repeated", view)
+    if len(more) == 1 and more[0] < len(padded) - 1 and padded[more[0]] == 1:
+        return repeated_over_time(walk, node, view, more[0], wanted[more[0]])
     last = len(padded) - 1
     if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
         raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}: not supported")
     x, units = view.tensor, wanted[last]
     y = walk.draft.layer("repeat", repeated(units), x, units, {}, node.label)["y"]
     axes = (*view.axes[:-1], walk.new_axis("repeated", units, "feature"))
-    return [replace(view, tensor=y, axes=axes)]
+    return replace(view, tensor=y, axes=axes)
 
 
 def transpose(walk: Walk, node: OnnxNode) -> list[Value]:

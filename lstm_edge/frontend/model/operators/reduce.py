@@ -20,7 +20,7 @@ from lstm_edge.frontend.model.operators.linear import (
     fold_pending,
     foldable,
 )
-from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
+from lstm_edge.frontend.model.operators.steps import PICKED, in_time, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, REDUCED, one_number
@@ -74,7 +74,9 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
             for other in range(len(view.axes)):
                 usual_role(walk, view, other)
         if role == PICKED:
-            view = side_by_side(walk, view, node.label)
+            whole = in_time(walk, view, k) if KINDS[node.op] in ALIKE else None
+            view = whole or side_by_side(walk, view, node.label)
+            role = "time" if whole is not None else role
         if role == "time":
             view = _over_time(walk, node, view, k)
         elif role == "feature" or is_part(walk, view, walk.pieces(view.axes[k])):
@@ -88,6 +90,10 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
     if keep:
         return view
     return replace(view, axes=tuple(a for k, a in enumerate(view.axes) if k not in axes))
+
+
+ALIKE = ("mean", "max", "min")
+"""What is the same of steps that are there once and of the same steps there twice."""
 
 
 def _at(axes: Axes, k: int) -> Axes:
