@@ -112,15 +112,18 @@ class Builder:
         self.close_block(layer, sweep, before=before)
         self._ops = outer
 
-    def keep(self, names: Iterable[str]) -> None:
+    def keep(self, layer: str, names: Iterable[str]) -> None:
         """Names of a cell's expressions, by which calibration knows them: no step on the way to
         another one gets them.
         """
-        self._kept.update(names)
+        self._kept.update(f"{layer}.{name}" for name in names)
 
-    def enter(self, name: str) -> None:
-        """What is emitted from now on makes the expression `name`, which may have its name."""
-        self._own = name
+    def enter(self, name: str, result: str = "") -> str:
+        """What is emitted from now on makes the expression `name`, which may have its name, or that
+        of the layer's `result`. Returns `name`.
+        """
+        self._own = f"{name.partition('.')[0]}.{result}" if result else name
+        return name
 
     def _fresh(self, name: str) -> str:
         unique, k = name, 2

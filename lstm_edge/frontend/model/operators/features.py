@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
-from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Value, Walk
+from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 
 
 def grid_of(walk: Walk, view: View) -> Axis:
