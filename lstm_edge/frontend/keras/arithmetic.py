@@ -1,4 +1,4 @@
-"""Operations of Keras 3 on tensors that compute numbers: `x + y`, `2 * x`, `keras.ops.mean(x, 1)`.
+"""Operations of Keras 3 that compute numbers: `x + y`, `2 * x`, `keras.ops.mean(x, 1)`.
 
 Most are formulas. To support one, write its formula, or what does it, with its options into a table.
 """
@@ -174,7 +174,7 @@ def reduced(call: Call, x: Value) -> Value:
     listed, rank = given if isinstance(given, list) else [given], len(x.shape) + 1
     if not all(type(k) is int and -rank <= k < rank and k % rank for k in listed) or not listed:
         raise call.config.unexpected("axis", "axes behind that of the batch")
-    axes, keep = sorted({k % rank for k in listed}), call.config.flag("keepdims")
+    axes, keep = sorted({int(k) % rank for k in listed}), call.config.flag("keepdims")
     sizes = [(k, 1 if k in axes else n) for k, n in enumerate(x.shape, start=1)]
     y = written(call, REDUCED[call.layer.kind], x=x, axes=call.axes(*axes), keep=int(keep))
     shape = tuple(n for k, n in sizes if keep or k not in axes)

@@ -80,7 +80,7 @@ OF_SEQUENCES: Mapping[str, tuple[str, Layer]] = {
 
 def _concatenated(call: Call, values: list[Value]) -> Value:
     """Along the features, or along the steps."""
-    return moves.joined(call, values, call.axis("axis", len(values[0].shape) + 1, -1))
+    return moves.joined(call, values, call.axis(values[0], default=-1))
 
 
 def _average(call: Call, values: list[Value]) -> Value:
@@ -88,19 +88,14 @@ def _average(call: Call, values: list[Value]) -> Value:
     return linear.affine(call, total, np.full(1, 1.0 / len(values)), np.zeros(1))
 
 
+def _elementwise(call: Call, values: list[Value]) -> Value:
+    return arithmetic.combined(call, arithmetic.PAIRS[call.layer.kind][0], values)
+
+
 JOINING: Mapping[str, tuple[str, Joining]] = {
     "Concatenate": ("axis", _concatenated),
     "Average": ("", _average),
-    **{
-        kind: ("", lambda call, values, op=op: arithmetic.combined(call, op, values))
-        for kind, op in (
-            ("Add", "Add"),
-            ("Multiply", "Mul"),
-            ("Subtract", "Sub"),
-            ("Maximum", "Max"),
-            ("Minimum", "Min"),
-        )
-    },
+    **dict.fromkeys(("Add", "Multiply", "Subtract", "Maximum", "Minimum"), ("", _elementwise)),
 }
 """Layers of several inputs."""
 

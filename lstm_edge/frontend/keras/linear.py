@@ -22,7 +22,6 @@ def dense(call: Call, x: Value) -> Value:
     """Dense, on each step, on a vector, or over all steps flattened; then its activation."""
     units = call.config.count("units")
     kernel, bias = call.take("kernel", "bias?use_bias")
-    assert kernel is not None
     bias = np.zeros(units) if bias is None else bias
     if kernel.ndim != 2 or kernel.shape[1] != units or bias.shape != (units,):
         raise call.error(
@@ -60,7 +59,7 @@ def embedding(call: Call, x: Value) -> Value:
             f"its table is {list(table.shape)}, expected {[rows, units]} of at most {MOST_ROWS} "
             "rows"
         )
-    ids = call.net.ids(call.layer.label, x, rows)
+    ids = call.ids(x, rows)
     mask = ""
     if call.config.flag("mask_zero"):
         mask = call.add("Gather", (np.arange(rows) > 0).astype(np.float64)[:, None], ids).name
@@ -90,7 +89,6 @@ def batch_normalization(call: Call, x: Value) -> Value:
     gamma, beta, mean, variance = _vectors(
         call, x, "gamma?scale", "beta?center", "moving_mean", "moving_variance"
     )
-    assert mean is not None and variance is not None
     squares = variance + call.config.number("epsilon", 1e-3)
     if (squares <= 0.0).any():
         raise call.error("its moving_variance and epsilon do not add up to a number above 0")
@@ -115,7 +113,7 @@ def rms_norm(call: Call, x: Value) -> Value:
     return y
 
 
-def _vectors(call: Call, x: Value, *names: str) -> list[Doubles | None]:
+def _vectors(call: Call, x: Value, *names: str) -> list[Any]:
     """Weights that are one number for each feature."""
     found = call.take(*names)
     for name, array in zip(names, found, strict=True):

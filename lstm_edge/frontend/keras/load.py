@@ -24,9 +24,9 @@ def load_keras(path: Path, steps: int | None, pairs: Mapping[str, str] | None = 
     file, net = read_keras(path), Net(steps)
     try:
         model = layer_config(file.model, path.name, file.major)
-        for name, value in run_model(Call(net, model, file.weights), None):
-            net.output(name, value)
+        call = Call(net, model, file.weights)
+        for name, value in run_model(call, None):
+            net.output(name, call.straight(value))
     except RecursionError as error:
         raise ModelError(path.name, "has models within models without end") from error
-    net.check_lengths(path.name)
-    return model_of(path.name, net.graph(file.sha256), steps, pairs, net.roles())
+    return model_of(path.name, net.graph(file.sha256), steps, pairs, net.roles(path.name))

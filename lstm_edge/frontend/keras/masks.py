@@ -37,7 +37,7 @@ def mask_of(call: Call, value: Value) -> str:
         real = call.add("Cast", value, to=TensorProto.FLOAT)
         return call.add("Unsqueeze", real, call.axes(2)).name
     rows = call.net.rows[source]
-    ids = call.net.ids(call.layer.label, Value(source, value.shape), rows)
+    ids = call.ids(Value(source, value.shape), rows)
     return call.add("Gather", function(np.arange(rows)).astype(np.float32)[:, None], ids).name
 
 

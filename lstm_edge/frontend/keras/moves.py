@@ -238,7 +238,7 @@ def squeezed(call: Call, x: Value) -> list[Value]:
     x = call.straight(x)
     ones = [k for k, n in enumerate(x.shape, start=1) if n == 1]
     if call.config.keys.get("axis") is not None:
-        ones = [call.axis("axis", len(x.shape) + 1)]
+        ones = [call.axis(x)]
     left = tuple(n for k, n in enumerate(x.shape, start=1) if k not in ones)
     return [Value(call.add("Squeeze", x, call.axes(*ones)).name, left)]
 
@@ -267,7 +267,7 @@ def transposed(call: Call, x: Value) -> list[Value]:
 def swapped(call: Call, x: Value) -> list[Value]:
     """Two axes in each other's place."""
     rank = len(x.shape) + 1
-    a, b = (call.axis(key, rank) for key in ("axis1", "axis2"))
+    a, b = (call.axis(x, key) for key in ("axis1", "axis2"))
     return [permuted(call, x, [{a: b, b: a}.get(k, k) for k in range(1, rank)])]
 
 
@@ -276,7 +276,7 @@ def of_list(call: Call, values: object) -> list[Value]:
     if not isinstance(values, list) or not values or not all(isinstance(v, Value) for v in values):
         raise call.error("expects a list of tensors")
     stacks = call.layer.kind == "Stack"
-    axis = call.axis("axis", len(values[0].shape) + 1 + stacks)
+    axis = call.axis(values[0], more=int(stacks))
     if stacks:
         values = [expanded(call, value, axis) for value in values]
     return [joined(call, values, axis)]
@@ -284,7 +284,7 @@ def of_list(call: Call, values: object) -> list[Value]:
 
 def split(call: Call, x: Value) -> list[Value]:
     """Parts of an axis: some of one size, or up to given indices."""
-    axis = call.axis("axis", len(x.shape) + 1)
+    axis = call.axis(x)
     size, given = x.shape[axis - 1], call.config.keys.get("indices_or_sections")
     if size is None:
         raise call.error("splits an axis of open size; give --steps")
@@ -297,7 +297,7 @@ def split(call: Call, x: Value) -> list[Value]:
 
 def unstacked(call: Call, x: Value) -> list[Value]:
     """Each index of an axis."""
-    axis = call.axis("axis", len(x.shape) + 1)
+    axis = call.axis(x)
     size = x.shape[axis - 1]
     if size is None or size > MOST_STEPS:
         raise call.error(f"takes apart an axis of {size or 'open size'}; give --steps")
@@ -306,7 +306,7 @@ def unstacked(call: Call, x: Value) -> list[Value]:
 
 def take(call: Call, x: Value, wanted: object) -> list[Value]:
     """Indices of an axis, in any order."""
-    axis = call.axis("axis", len(x.shape) + 1)
+    axis = call.axis(x)
     if type(wanted) is int and is_index(wanted):
         return [taken(call, x, axis, wanted)]
     if not isinstance(wanted, list) or not wanted or not all(map(is_index, wanted)):
@@ -318,19 +318,19 @@ def take(call: Call, x: Value, wanted: object) -> list[Value]:
 def differences(call: Call, x: Value) -> list[Value]:
     """Each along an axis less the one before it."""
     x = call.straight(x)
-    axis = call.axis("axis", len(x.shape) + 1)
+    axis = call.axis(x)
     after, before = (taken(call, x, axis, part) for part in (slice(1, None), slice(None, -1)))
     return [call.add("Sub", after, before)]
 
 
 MOVES: Mapping[str, tuple[str, Callable[..., list[Value]]]] = {
     "GetItem": ("", get_item),
-    "ExpandDims": ("axis", lambda c, x: [expanded(c, x, c.axis("axis", len(x.shape) + 2))]),
+    "ExpandDims": ("axis", lambda c, x: [expanded(c, x, c.axis(x, more=1))]),
     "Squeeze": ("axis", squeezed),
     "Reshape": ("newshape", new_shape),
     "Transpose": ("axes", transposed),
     "Swapaxes": ("axis1 axis2", swapped),
-    "Flip": ("axis", lambda c, x: [taken(c, x, c.axis("axis", len(x.shape) + 1), _BACK)]),
+    "Flip": ("axis", lambda c, x: [taken(c, x, c.axis(x), _BACK)]),
     "Concatenate": ("axis", of_list),
     "Stack": ("axis", of_list),
     "Split": ("indices_or_sections axis", split),

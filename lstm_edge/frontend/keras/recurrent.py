@@ -143,7 +143,6 @@ def _weights(call: Call, kind: Kind, x: Value, units: int) -> tuple[list[Operand
     """
     rows = len(kind.gates) * units
     kernel, inner, bias = call.take("kernel", "recurrent_kernel", "bias?use_bias")
-    assert kernel is not None and inner is not None
     call.fits("kernel", kernel, call.features(x), rows)
     call.fits("recurrent_kernel", inner, units, rows)
     after = kind.op == "GRU" and call.config.flag("reset_after")

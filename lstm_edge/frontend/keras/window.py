@@ -55,14 +55,12 @@ def _kernels(call: Call, units: int, *names: str) -> tuple[Doubles, Doubles]:
     """The kernel [kernel, features, units] and the bias [units]; of two kernels their product."""
     first, *rest, bias = call.take(*names, "bias?use_bias")
     bias, size = np.zeros(units) if bias is None else bias, call.config.count("kernel_size")
-    assert first is not None
     if first.ndim != 3 or not first.size or len(first) != size or bias.shape != (units,):
         raise call.error(
             f"its {names[0]} is {list(first.shape)} and its bias {list(bias.shape)}, expected "
             f"[{size}, ...] of 3 axes and [{units}]"
         )
     for points in rest:
-        assert points is not None
         call.fits(names[1], points, 1, first[0].size, units)
         first = np.einsum("kcm,cmu->kcu", first, points.reshape(*first.shape[1:], units))
     return np.asarray(first, np.float64), bias
