@@ -1,6 +1,7 @@
 """Operations of Keras 3 that compute numbers: `x + y`, `2 * x`, `keras.ops.mean(x, 1)`.
 
-Most are formulas. To support one, write its formula, or what does it, with its options into a table.
+Most are formulas. To support one, write its formula, or what does it, with its options into a
+table.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from onnx import TensorProto
 from lstm_edge.frontend.keras.config import finite, shown, snake_case
 from lstm_edge.frontend.keras.functions import GATES, OTHERS, Formula, X, apply, written
 from lstm_edge.frontend.keras.moves import of_steps, together
-from lstm_edge.frontend.keras.net import Array, Call, Operand, Shape, Value, in_order, shown_shape
+from lstm_edge.frontend.keras.net import Array, Call, Shape, Value, in_order, shown_shape
 
 PAIRS: Mapping[str, Formula] = {
     **{kind: (kind, "a", "b") for kind in ("Add", "Greater", "Less", "Equal")},
@@ -107,28 +108,24 @@ def combined(call: Call, op: str, values: Sequence[Value]) -> Value:
     return result
 
 
-def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[Operand], Value]:
-    """Names and constants, and a value of the shape that all of them give together."""
+def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[Any], Value]:
+    """Tensors and constants, and a value of the shape that all of them give together."""
     known = call.net.constants
     arguments = [known.get(a.name, a) if isinstance(a, Value) else a for a in arguments]
     values = together(call, [a for a in arguments if isinstance(a, Value)])
     if len(arguments) != count or not values:
         found = shown(["tensor" if isinstance(a, Value) else a for a in arguments])
         raise call.error(f"has arguments {found}, expected {count}, of which one is computed")
-    waiting = [*values]
-    given = [
-        waiting.pop(0) if isinstance(a, Value) else _numbers(call, a, values[0]) for a in arguments
-    ]
+    first, rest = values[0], iter(values)
+    given = [next(rest) if isinstance(a, Value) else _numbers(call, a, first) for a in arguments]
     widest = max((a.shape[-1] for a in given if isinstance(a, np.ndarray) and a.ndim), default=1)
-    first, operands = values[0], []
-    shape = first.shape
-    for one in given:
+    shape, ones = first.shape, np.ones((1, widest), np.float32)
+    for k, one in enumerate(given):
         if isinstance(one, Value) and one.shape[-1:] == (1,) and widest > 1:
-            one = replace(one, name=call.add("MatMul", one, np.ones((1, widest), np.float32)).name)
+            given[k] = call.add("MatMul", one, ones)
         shape = _broadcast(call, shape, one.shape)
-        operands.append(one)
     alike = all(v.flat == first.flat for v in values)
-    return operands, replace(first, shape=shape, flat=first.flat if alike else ())
+    return given, replace(first, shape=shape, flat=first.flat if alike else ())
 
 
 def _numbers(call: Call, argument: object, like: Value) -> Array:
@@ -171,7 +168,8 @@ def paired(call: Call, *arguments: Any) -> Value:
 def reduced(call: Call, x: Value) -> Value:
     """A reduction over some axes, which stay with the size of 1 where keepdims says so."""
     given = call.config.keys.get("axis")
-    listed, rank = given if isinstance(given, list) else [given], len(x.shape) + 1
+    listed: list[Any] = given if isinstance(given, list) else [given]
+    rank = len(x.shape) + 1
     if not all(type(k) is int and -rank <= k < rank and k % rank for k in listed) or not listed:
         raise call.config.unexpected("axis", "axes behind that of the batch")
     axes, keep = sorted({int(k) % rank for k in listed}), call.config.flag("keepdims")
@@ -238,13 +236,7 @@ def unit_vectors(call: Call, x: Value) -> Value:
 
 OPERATIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     **dict.fromkeys(PAIRS, ("", paired)),
-    **dict.fromkeys(
-        SINGLE,
-        (
-            "dtype",
-            lambda call, x: replace(x, name=written(call, SINGLE[call.layer.kind], x=x).name),
-        ),
-    ),
+    **dict.fromkeys(SINGLE, ("dtype", lambda call, x: apply(call, x, SINGLE[call.layer.kind]))),
     **dict.fromkeys(REDUCED, ("axis keepdims dtype initial=null", reduced)),
     **dict.fromkeys(FUNCTIONS, ("axis alpha negative_slope approximate threshold b", function)),
     **dict.fromkeys(("Matmul", "Dot"), ("", product)),

@@ -1,5 +1,5 @@
 """LSTM, GRU, SimpleRNN, RNN around their cells, and Bidirectional: every option is implemented or
-refused by name. Keras stores kernels as [features, gates * units], the transpose of what ONNX takes.
+refused by name. Keras has kernels as [features, gates * units], the transpose of what ONNX takes.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def bidirectional(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Val
 
 
 def _ways(outer: LayerConfig) -> list[LayerConfig]:
-    """The forward layer, and that of its own which Keras 3 always writes, else the same backward."""
+    """The forward layer, and that of its own which Keras 3 always writes, else it backward."""
     keys = [k for k in ("layer", "backward_layer") if k == "layer" or outer.config.keys.get(k)]
     ways = [outer.inner(outer.config.keys.get(key)) for key in keys]
     for way in ways:
