@@ -224,7 +224,7 @@ def clip(call: Call, x: Value, *bounds: object) -> Value:
 
 def cast(call: Call, x: Value) -> Value:
     """A change to real numbers."""
-    if call.config.text("dtype") not in ("float32", "float64", "float16", "bfloat16"):
+    if call.config.keys.get("dtype") not in ("float32", "float64", "float16", "bfloat16"):
         raise call.config.unexpected("dtype", "a type of real numbers")
     return call.add("Cast", x, to=TensorProto.FLOAT)
 

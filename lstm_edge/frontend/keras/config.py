@@ -127,17 +127,6 @@ class Config:
             raise self.unexpected(key, "a finite number")
         return float(value)
 
-    def numbers(self, key: str) -> Doubles:
-        """Finite numbers in lists, or one number."""
-        return finite(self.label, f"option {key}", self.keys.get(key))
-
-    def text(self, key: str) -> str:
-        """A string."""
-        value = self.keys.get(key)
-        if not isinstance(value, str):
-            raise self.unexpected(key, "a string")
-        return value
-
     def shape(self, key: str) -> tuple[int | None, ...]:
         """Sizes, None where one is open."""
         value = self.keys.get(key)

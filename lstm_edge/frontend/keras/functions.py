@@ -166,12 +166,12 @@ def as_gate(formula: Formula) -> tuple[str, list[float]] | None:
     return op, [n for part in rest for n in (part.values() if isinstance(part, dict) else [part])]
 
 
-def apply(call: Call, x: Value, formula: Formula) -> Value:
-    """Append a function of x."""
+def apply(call: Call, x: Value, formula: Formula, **known: Any) -> Value:
+    """Append a function of x, by a formula with some more that is known."""
     if formula is IDENTITY:
         return x
     if formula is not OTHERS["glu"]:
-        return replace(x, name=written(call, formula, x=x).name)
+        return replace(x, name=written(call, formula, x=x, **known).name)
     half, odd = divmod(call.features(x), 2)
     if odd:
         raise call.error(f"halves {x.shape[-1]} features by glu, expected an even number")

@@ -39,10 +39,10 @@ EACH_STEP: Mapping[str, tuple[str, Layer]] = {
     ),
     "LayerNormalization": (
         "axis=-1 epsilon center scale rms_scaling=false",
-        linear.layer_norm,
+        linear.norm_of_vectors,
     ),
     "UnitNormalization": ("axis=-1", arithmetic.unit_vectors),
-    "RMSNormalization": ("axis=-1 epsilon", linear.rms_norm),
+    "RMSNormalization": ("axis=-1 epsilon", linear.norm_of_vectors),
     "Normalization": ("axis mean variance invert", linear.normalization),
     "Rescaling": ("scale offset", linear.rescaling),
     "Dropout": _IN_TRAINING,

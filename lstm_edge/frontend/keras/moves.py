@@ -275,26 +275,19 @@ def of_list(call: Call, values: object) -> Value:
     return joined(call, values, axis)
 
 
-def split(call: Call, x: Value) -> list[Value]:
-    """Parts of an axis: some of one size, or up to given indices."""
-    axis = call.axis(x)
-    size, given = x.shape[axis - 1], call.config.keys.get("indices_or_sections")
-    if size is None:
-        raise call.error("splits an axis of open size; give --steps")
+def parts(call: Call, x: Value) -> list[Value]:
+    """keras.ops.split, into parts of one size or up to given indices, and unstack, into indices."""
+    axis, given = call.axis(x), call.config.keys.get("indices_or_sections")
+    size = x.shape[axis - 1]
+    if size is None or size > MOST_STEPS:
+        raise call.error(f"takes apart an axis of {size or 'open size'}; give --steps")
+    if call.layer.kind == "Unstack":
+        return [taken(call, x, axis, k) for k in range(size)]
     if type(given) is int and 0 < given <= size and size % given == 0:
         given = list(range(size // given, size, size // given))
     if not isinstance(given, list) or not all(type(n) is int and 0 <= n <= size for n in given):
         raise call.config.unexpected("indices_or_sections", f"parts of an axis of {size}")
     return [taken(call, x, axis, slice(a, b)) for a, b in pairwise([0, *given, size])]
-
-
-def unstacked(call: Call, x: Value) -> list[Value]:
-    """Each index of an axis."""
-    axis = call.axis(x)
-    size = x.shape[axis - 1]
-    if size is None or size > MOST_STEPS:
-        raise call.error(f"takes apart an axis of {size or 'open size'}; give --steps")
-    return [taken(call, x, axis, k) for k in range(size)]
 
 
 def take(call: Call, x: Value, wanted: object) -> Value:
@@ -326,8 +319,8 @@ MOVES: Mapping[str, tuple[str, Callable[..., Value | list[Value]]]] = {
     "Flip": ("axis", lambda c, x: taken(c, x, c.axis(x), _BACK)),
     "Concatenate": ("axis", of_list),
     "Stack": ("axis", of_list),
-    "Split": ("indices_or_sections axis", split),
-    "Unstack": ("axis num", unstacked),
+    "Split": ("indices_or_sections axis", parts),
+    "Unstack": ("axis num", parts),
     "Take": ("axis", take),
     "Diff": ("n=1 axis", differences),
 }

@@ -112,7 +112,7 @@ def _along_time(
 
 def _padding(call: Call, steps: int | None, seen: int, stride: int) -> tuple[int, int]:
     """Steps of padding before and behind."""
-    padding = call.config.text("padding")
+    padding = call.config.keys.get("padding")
     if padding == "valid":
         return 0, 0
     if padding == "causal" and call.layer.kind in _CAUSAL:
