@@ -130,7 +130,7 @@ def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[An
 
 def _numbers(call: Call, argument: object, like: Value) -> Array:
     """An argument that is a number or an array of numbers, without an axis of the batch."""
-    array: Array = finite(call.layer.label, "its argument", argument)
+    array: Array = finite(call.config.label, "its argument", argument)
     rank = len(like.shape)
     if array.ndim == rank + 1 and len(array) == 1:
         array = array[0]
@@ -156,7 +156,7 @@ def _broadcast(call: Call, ours: Shape, theirs: Shape) -> Shape:
 
 def paired(call: Call, *arguments: Any) -> Value:
     """Two or three tensors, number by number."""
-    kind = call.layer.kind
+    kind = call.config.kind
     given, made = _operands(call, arguments, 3 if kind == "Where" else 2)
     y = written(call, PAIRS[kind], **dict(zip("abc", given, strict=False)))
     source, number = arguments[0], given[1]
@@ -174,14 +174,14 @@ def reduced(call: Call, x: Value) -> Value:
         raise call.config.unexpected("axis", "axes behind that of the batch")
     axes, keep = sorted({int(k) % rank for k in listed}), call.config.flag("keepdims")
     sizes = [(k, 1 if k in axes else n) for k, n in enumerate(x.shape, start=1)]
-    y = written(call, REDUCED[call.layer.kind], x=x, axes=call.axes(*axes), keep=int(keep))
+    y = written(call, REDUCED[call.config.kind], x=x, axes=call.axes(*axes), keep=int(keep))
     shape = tuple(n for k, n in sizes if keep or k not in axes)
     return of_steps(y.name, shape, x.turned and 1 not in axes)
 
 
 def function(call: Call, x: Value) -> Value:
     """An activation by the name of its operation."""
-    name, config = snake_case(call.layer.kind), call.config
+    name, config = snake_case(call.config.kind), call.config
     for key, *allowed in (("axis", -1, len(x.shape)), ("threshold", 0.5), ("b", 4)):
         if config.keys.get(key) not in (None, *allowed):
             raise config.unexpected(key, f"{allowed[0]}")
@@ -203,7 +203,7 @@ def product(call: Call, x: Value, by: object) -> Value:
             "multiplies two computed tensors (attention?): not supported; compile what comes "
             "before it and what comes after it as two networks"
         )
-    matrix = finite(call.layer.label, "its argument", by)
+    matrix = finite(call.config.label, "its argument", by)
     if matrix.ndim != 2 or x.shape[-1:] != matrix.shape[:1]:
         raise call.error(f"multiplies {shown_shape(x)} by {list(matrix.shape)}")
     y = call.add("MatMul", call.straight(x) if x.flat else x, matrix)
@@ -212,7 +212,7 @@ def product(call: Call, x: Value, by: object) -> Value:
 
 def like(call: Call, x: Value) -> Value:
     """A number in the shape of a tensor, of which it has the features; steps are all alike."""
-    number = np.full(call.features(x), call.layer.kind == "OnesLike", np.float32)
+    number = np.full(call.features(x), call.config.kind == "OnesLike", np.float32)
     return replace(x, name=call.net.constant(number))
 
 
@@ -236,7 +236,7 @@ def unit_vectors(call: Call, x: Value) -> Value:
 
 OPERATIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     **dict.fromkeys(PAIRS, ("", paired)),
-    **dict.fromkeys(SINGLE, ("dtype", lambda call, x: apply(call, x, SINGLE[call.layer.kind]))),
+    **dict.fromkeys(SINGLE, ("dtype", lambda call, x: apply(call, x, SINGLE[call.config.kind]))),
     **dict.fromkeys(REDUCED, ("axis keepdims dtype initial=null", reduced)),
     **dict.fromkeys(FUNCTIONS, ("axis alpha negative_slope approximate threshold b", function)),
     **dict.fromkeys(("Matmul", "Dot"), ("", product)),

@@ -1,7 +1,7 @@
 """The tables of Keras layers and operations, and how one of them is applied.
 
 A class that is not here is refused by name. To support one, write what does it, or its formula, and
-add a line with the options that it may have: see `Config.check`.
+add a line with the options that it may have: see `LayerConfig.check`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHANNELS = 'data_format="channels_last"'
 
 
 def _function(call: Call, x: Value) -> Value:
-    return fn.apply(call, x, fn.LAYERS[call.layer.kind][1](call.config))
+    return fn.apply(call, x, fn.LAYERS[call.config.kind][1](call.config))
 
 
 EACH_STEP: Mapping[str, tuple[str, Layer]] = {
@@ -89,7 +89,7 @@ def _average(call: Call, values: list[Value]) -> Value:
 
 
 def _elementwise(call: Call, values: list[Value]) -> Value:
-    return arithmetic.combined(call, arithmetic.PAIRS[call.layer.kind][0], values)
+    return arithmetic.combined(call, arithmetic.PAIRS[call.config.kind][0], values)
 
 
 JOINING: Mapping[str, tuple[str, Joining]] = {
@@ -132,7 +132,7 @@ _SUPPORTED = "docs/networks.md lists those that are; other functions can be writ
 
 def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     """The outputs of a layer. Raises ModelError for a class that nothing here knows."""
-    kind = call.layer.kind
+    kind = call.config.kind
     single = EACH_STEP.get(kind) or OF_SEQUENCES.get(kind)
     if not single and kind not in (*JOINING, *STATEFUL):
         instead = INSTEAD.get(kind, _SUPPORTED)
@@ -166,8 +166,8 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
 
 def apply_operation(call: Call, arguments: list[Any], options: Mapping[str, Any]) -> list[Value]:
     """The results of an operation of keras.ops; `options`: arguments by name."""
-    call = replace(call, layer=call.layer.having(**options))
-    kind = call.layer.kind
+    call = replace(call, config=call.config.having(**options))
+    kind = call.config.kind
     known = moves.MOVES.get(kind) or arithmetic.OPERATIONS.get(kind)
     if known is None:
         raise call.error(

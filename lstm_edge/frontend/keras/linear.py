@@ -104,7 +104,7 @@ def batch_normalization(call: Call, x: Value) -> Value:
 
 def norm_of_vectors(call: Call, x: Value) -> Value:
     """A normalization of the features of each vector."""
-    names, least, formula = OF_VECTORS[call.layer.kind]
+    names, least, formula = OF_VECTORS[call.config.kind]
     epsilon = call.config.number("epsilon", least)
     if epsilon < 0.0:
         raise call.config.unexpected("epsilon", "a number from 0")

@@ -58,8 +58,8 @@ def load_keras(path: Path, steps: int | None, pairs: Mapping[str, str] | None = 
 
 def _run_model(model: Call, given: Given) -> Outputs:
     """Outputs of a model with the names of the layers that give them."""
-    config = model.layer.config
-    if model.layer.kind not in MODELS:
+    config = model.config
+    if model.config.kind not in MODELS:
         raise model.error(
             "is a class of its own, of which the file holds no description; build the model with "
             "Sequential or the functional API of Keras"
@@ -71,19 +71,19 @@ def _run_model(model: Call, given: Given) -> Outputs:
         if names.count(name) > 1:
             raise model.error(f"has two layers named {name!r}; name them apart")
     found = model.weights.of_layers(layers)
-    calls = {x.name: replace(model, layer=x, weights=found[x.name]) for x in layers}
+    calls = {x.name: replace(model, config=x, weights=found[x.name]) for x in layers}
     pairs = list(zip(calls.values(), raw, strict=True))
-    run = _run_sequential if model.layer.kind == "Sequential" else _run_functional
+    run = _run_sequential if model.config.kind == "Sequential" else _run_functional
     return run(model, pairs, given)
 
 
 def _run_sequential(model: Call, layers: list[tuple[Call, object]], given: Given) -> Outputs:
-    values, name = given, model.layer.name
-    if values is None and layers and layers[0][0].layer.kind != "InputLayer":
+    values, name = given, model.config.name
+    if values is None and layers and layers[0][0].config.kind != "InputLayer":
         values = [_implied_input(model, *layers[0])]
     for call, _ in layers:
-        name = call.layer.name
-        if call.layer.kind == "InputLayer":
+        name = call.config.name
+        if call.config.kind == "InputLayer":
             values = [_input(call)] if values is None else values
             continue
         values = _run_layer(call, values or [])
@@ -98,31 +98,31 @@ def _run_sequential(model: Call, layers: list[tuple[Call, object]], given: Given
 
 def _run_layer(call: Call, values: list[Value]) -> list[Value]:
     call = replace(call, weights=call.weights.fresh())
-    while call.layer.kind == "TimeDistributed":
+    while call.config.kind == "TimeDistributed":
         call.config.check("layer")
         values = [call.sequence(value) for value in values]
-        layer = call.layer.inner(call.config.keys.get("layer"))
-        call = replace(call, layer=layer, weights=call.weights.child("layer"), each_step=True)
-    if call.layer.kind in MODELS:
+        layer = call.config.inner(call.config.keys.get("layer"))
+        call = replace(call, config=layer, weights=call.weights.child("layer"), each_step=True)
+    if call.config.kind in MODELS:
         return [value for _, value in _run_model(call, values)]
     return apply_layer(call, values)
 
 
 def _run_functional(model: Call, layers: list[tuple[Call, object]], given: Given) -> Outputs:
-    values = _inputs(model, {call.layer.name: call for call, _ in layers}, given)
+    values = _inputs(model, {call.config.name: call for call, _ in layers}, given)
     waiting = [
         (call, k, node)
         for call, raw in layers
-        if call.layer.kind != "InputLayer"
+        if call.config.kind != "InputLayer"
         for k, node in enumerate(
-            nodes_of(mapping(raw, call.layer.label).get("inbound_nodes"), call.layer)
+            nodes_of(mapping(raw, call.config.label).get("inbound_nodes"), call.config)
         )
     ]
     while waiting:
         left = []
         for call, k, node in waiting:
             if all((ref.layer, ref.node) in values for ref in node.refs):
-                values[call.layer.name, k] = _run_node(call, node, values)
+                values[call.config.name, k] = _run_node(call, node, values)
             else:
                 left.append((call, k, node))
         if len(left) == len(waiting):
@@ -131,7 +131,7 @@ def _run_functional(model: Call, layers: list[tuple[Call, object]], given: Given
                 f"waits for {node.refs[0].layer!r}, which nothing computes; save the model again"
             )
         waiting = left
-    refs = refs_of(model.config.keys.get("output_layers"), f"{model.layer.label}: output_layers")
+    refs = refs_of(model.config.keys.get("output_layers"), f"{model.config.label}: output_layers")
     return [(ref.layer, _value(model, ref, values)) for ref in refs]
 
 
@@ -144,7 +144,7 @@ def _run_node(call: Call, node: Node, values: Values) -> list[Value]:
         return [filled(one) for one in argument] if isinstance(argument, list) else argument
 
     arguments = [filled(argument) for argument in node.arguments]
-    if call.layer.is_operation:
+    if call.config.is_operation:
         return apply_operation(call, arguments, node.options)
     if node.mask is not None and arguments:
         mask = mask_of(call, _value(call, node.mask, values))
@@ -163,9 +163,9 @@ def _value(call: Call, ref: Ref, values: Values) -> Value:
 
 
 def _inputs(model: Call, calls: Mapping[str, Call], given: Given) -> Values:
-    refs = refs_of(model.config.keys.get("input_layers"), f"{model.layer.label}: input_layers")
+    refs = refs_of(model.config.keys.get("input_layers"), f"{model.config.label}: input_layers")
     for ref in refs:
-        if ref.layer not in calls or calls[ref.layer].layer.kind != "InputLayer":
+        if ref.layer not in calls or calls[ref.layer].config.kind != "InputLayer":
             raise model.error(
                 f"has an input {ref.layer!r} that is no InputLayer; save the model again"
             )
@@ -186,13 +186,13 @@ def _input(call: Call) -> Value:
             f"holds integers, {integers!r}, in each step; only ids [batch, time] of an "
             "Embedding are supported, and real numbers of dtype 'float32'"
         )
-    return _new_input(call, call.layer.name, shape, integers is not None)
+    return _new_input(call, call.config.name, shape, integers is not None)
 
 
 def _implied_input(model: Call, first: Call, raw: object) -> Value:
     """The input of a Sequential that has no InputLayer: Keras names it after the first layer."""
     keys = first.config.keys
-    build = mapping(raw, first.layer.label).get("build_config")
+    build = mapping(raw, first.config.label).get("build_config")
     shape = keys.get("batch_input_shape", model.config.keys.get("build_input_shape"))
     if shape is None and isinstance(build, Mapping):
         shape = build.get("input_shape")
@@ -201,7 +201,7 @@ def _implied_input(model: Call, first: Call, raw: object) -> Value:
             "was saved before it was built: the shape of its input is not in the file; call it "
             "once, or begin with keras.Input, and save it again"
         )
-    return _new_input(model, f"{first.layer.name}_input", tuple(shape), False)
+    return _new_input(model, f"{first.config.name}_input", tuple(shape), False)
 
 
 def _new_input(call: Call, name: str, shape: tuple[int | None, ...], integers: bool) -> Value:

@@ -43,7 +43,7 @@ def mask_of(call: Call, value: Value) -> str:
 
 def passed_on(call: Call, values: Sequence[Value], each_step: bool) -> str:
     """The mask of the result of a layer that does the same to each step, or joins sequences."""
-    masks, kind = [value.mask for value in values], call.layer.kind
+    masks, kind = [value.mask for value in values], call.config.kind
     if kind in MERGES and not all(masks):
         return ""
     if kind in (*MERGES, "Concatenate"):

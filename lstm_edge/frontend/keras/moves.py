@@ -256,7 +256,7 @@ def new_shape(call: Call, x: Value) -> Value:
 def transposed(call: Call, x: Value) -> Value:
     """keras.ops.transpose, which counts the batch, and swapaxes."""
     axes, rank = call.config.keys.get("axes"), len(x.shape) + 1
-    if call.layer.kind == "Swapaxes":
+    if call.config.kind == "Swapaxes":
         a, b = (call.axis(x, key) for key in ("axis1", "axis2"))
         axes = [{a: b, b: a}.get(k, k) for k in range(rank)]
     if not isinstance(axes, list) or not axes or not all(map(is_index, axes)) or axes[0] % rank:
@@ -268,7 +268,7 @@ def of_list(call: Call, values: object) -> Value:
     """keras.ops.concatenate and stack, of a list of tensors."""
     if not isinstance(values, list) or not values or not all(isinstance(v, Value) for v in values):
         raise call.error("expects a list of tensors")
-    stacks = call.layer.kind == "Stack"
+    stacks = call.config.kind == "Stack"
     axis = call.axis(values[0], more=int(stacks))
     if stacks:
         values = [expanded(call, value, axis) for value in values]
@@ -281,7 +281,7 @@ def parts(call: Call, x: Value) -> list[Value]:
     size = x.shape[axis - 1]
     if size is None or size > MOST_STEPS:
         raise call.error(f"takes apart an axis of {size or 'open size'}; give --steps")
-    if call.layer.kind == "Unstack":
+    if call.config.kind == "Unstack":
         return [taken(call, x, axis, k) for k in range(size)]
     if type(given) is int and 0 < given <= size and size % given == 0:
         given = list(range(size // given, size, size // given))

@@ -18,7 +18,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.keras.config import Config, LayerConfig
+from lstm_edge.frontend.keras.config import LayerConfig
 from lstm_edge.frontend.keras.weights import Weights
 from lstm_edge.models.names import unique
 
@@ -155,18 +155,13 @@ class Call:
     """
 
     net: Net
-    layer: LayerConfig
+    config: LayerConfig
     weights: Weights
     each_step: bool = False
 
-    @property
-    def config(self) -> Config:
-        """The layer's options."""
-        return self.layer.config
-
     def error(self, message: str) -> ModelError:
         """An error that names the layer."""
-        return ModelError(self.layer.label, message)
+        return self.config.error(message)
 
     def add(self, op: str, *inputs: Operand, **options: Any) -> Value:
         """Append a node of one output, which is seen like the first value that it reads."""
@@ -178,7 +173,7 @@ class Call:
         """Append a node of several outputs; numbers become constants."""
         names = [i.name if isinstance(i, Value) else i for i in inputs]
         known = [n if isinstance(n, str) else self.net.constant(np.asarray(n)) for n in names]
-        return self.net.add(self.layer.label, op, known, count, options)
+        return self.net.add(self.config.label, op, known, count, options)
 
     def axes(self, *axes: int) -> Array:
         """A list of integers as an operator takes it."""

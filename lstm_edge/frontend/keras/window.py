@@ -30,12 +30,12 @@ def convolution(call: Call, x: Value) -> Value:
         config.count(k, 1) for k in ("groups", "kernel_size", "dilation_rate")
     )
     names = ["kernel"]
-    if call.layer.kind == "DepthwiseConv1D":
+    if call.config.kind == "DepthwiseConv1D":
         groups, units = features, features * config.count("depth_multiplier", 1)
         names = ["kernel" if config.major == 3 else "depthwise_kernel"]
     else:
         units = config.count("filters")
-        names = names if call.layer.kind == "Conv1D" else ["depthwise_kernel", "pointwise_kernel"]
+        names = names if call.config.kind == "Conv1D" else ["depthwise_kernel", "pointwise_kernel"]
     kernel, *points, bias = call.take(*names, "bias?use_bias")
     bias = np.zeros(units) if bias is None else bias
     if kernel.ndim != 3 or not kernel.size or len(kernel) != size or bias.shape != (units,):
@@ -43,7 +43,7 @@ def convolution(call: Call, x: Value) -> Value:
             f"its {names[0]} is {list(kernel.shape)} and its bias {list(bias.shape)}, expected "
             f"[{size}, ...] of 3 axes and [{units}]"
         )
-    deep = call.layer.kind == "DepthwiseConv1D"
+    deep = call.config.kind == "DepthwiseConv1D"
     if units % groups or kernel.shape[1] * (1 if deep else groups) != features:
         raise call.error(
             f"its kernel is {list(kernel.shape)}, but its input has {features} features"
@@ -115,7 +115,7 @@ def _padding(call: Call, steps: int | None, seen: int, stride: int) -> tuple[int
     padding = call.config.keys.get("padding")
     if padding == "valid":
         return 0, 0
-    if padding == "causal" and call.layer.kind in _CAUSAL:
+    if padding == "causal" and call.config.kind in _CAUSAL:
         return seen - 1, 0
     if padding != "same":
         raise call.config.unexpected("padding", "valid, same, or causal of a convolution")
