@@ -25,11 +25,14 @@ _OF_CELLS = (
 )
 """Dropout and the initial forget bias matter in training, implementation never."""
 
-_OF_LAYERS = (
+OF_LAYERS = (
     "return_sequences return_state go_backwards stateful unroll time_major=false "
     "zero_output_for_mask"
 )
 """Unrolled or not is the same numbers; the state lives in generated code in any case."""
+
+
+OPTIONS = f"{OF_LAYERS} {_OF_CELLS}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ LAYERS = ("LSTM", "GRU", "SimpleRNN", "RNN")
 """Classes of recurrent layers; all but RNN have their cell's options among their own."""
 
 
-def recurrent(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
+def recurrent(call: Call, x: Value, *given: Value) -> list[Value]:
     """The layer's output and, with return_state, its final states. given: its initial states."""
     config, x, left = call.config, call.sequence(x), [*given]
     parts = _cells_of(call.config, call.weights.child("cell"))
@@ -87,9 +90,7 @@ def recurrent(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
 def _cells_of(layer: LayerConfig, weights: Weights) -> list[tuple[LayerConfig, Weights]]:
     config = layer
     if layer.kind != "RNN":
-        config.check(f"{_OF_LAYERS} {_OF_CELLS}")
         return [(replace(layer, kind=f"{layer.kind}Cell"), weights)]
-    config.check(f"{_OF_LAYERS} cell")
     cell = layer.inner(config.keys.get("cell"))
     if cell.kind != "StackedRNNCells":
         return [(_known(layer, cell), weights)]
@@ -162,13 +163,12 @@ def _ordered(kind: Kind, array: Doubles) -> Doubles:
 _MERGES: Mapping[object, str] = {"sum": "Add", "ave": "Add", "mul": "Mul"}
 
 
-def bidirectional(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
+def bidirectional(call: Call, x: Value, *given: Value) -> list[Value]:
     """Both results joined as merge_mode says, then the states of both with return_state.
 
     given: initial states, those of the forward layer first.
     """
-    config, half = call.config, len(given) // 2
-    config.check("layer backward_layer merge_mode")
+    half = len(given) // 2
     ways = _ways(call.config)
     for option, alike in (("return_sequences", 1), ("return_state", 1), ("go_backwards", 2)):
         if len({way.flag(option) for way in ways}) != alike:
@@ -184,7 +184,8 @@ def bidirectional(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Val
         # what steps give that do not count is decided here, whatever the layers say
         layer = way.having(zero_output_for_mask=whole)
         side = replace(call, config=layer, weights=call.weights.child(f"{part}_layer"))
-        sides.append(recurrent(side, x, states))
+        way.check(f"cell {OPTIONS}")
+        sides.append(recurrent(side, x, *states))
     (first, *after), (second, *behind) = sides
     second = replace(second, turned=second.turned ^ whole)
     merged = _merged(call, [first, second])
