@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lstm_edge.frontend.step.alike import Difference
 from lstm_edge.frontend.step.initial import solved
-from lstm_edge.frontend.step.leaves import Doubles
 from lstm_edge.frontend.step.symbols import Symbols
-from lstm_edge.frontend.step.trace import Differs, Result, Start, Trace, compare_symbols, initial_of
+from lstm_edge.frontend.step.trace import (
+    Differs,
+    Initial,
+    Result,
+    Start,
+    Trace,
+    compare_symbols,
+    initial_of,
+)
 
 
 @dataclass
@@ -20,7 +27,7 @@ class Proof:
 
     trace: Trace
     results: Sequence[Result]
-    initial: dict[tuple[int, int], Doubles] = field(default_factory=dict)
+    initial: Mapping[tuple[int, int], Initial] = field(default_factory=dict)
     start: Start | None = None
 
     def __post_init__(self) -> None:
@@ -38,14 +45,14 @@ class Proof:
 
     def _started(self, failed: Differs) -> Start:
         """From the initial states that steps show, or else from those that are found."""
-        shown = self.initial
+        shown = {p: a for p, a in self.initial.items() if not isinstance(a, Symbols)}
         for inner in (None, False, True):
             if inner is not None:
                 self.initial = solved(self.trace, shown, failed.step, self.results, inner)
             try:
                 return Start(self.trace, self.initial, self.trace.early, self.results)
             except Differs as error:
-                if not shown:
+                if not shown or len(shown) < len(self.initial):
                     raise failed from error
                 cause = error
         raise failed from cause
