@@ -41,9 +41,8 @@ def parts_of(value: Symbols, time: Sequence[int]) -> Parts | None:
         latest = when.max(axis=tuple(k for k in range(when.ndim) if k != axis))
         if (latest == latest[0]).all():
             continue
-        count = len(latest) // int(np.argmax(latest != latest[0]))
-        if len(latest) % count:
-            return None
+        changes = np.flatnonzero(np.diff(latest)) + 1
+        count = len(latest) // int(np.gcd.reduce([*changes, len(latest)]))
         blocks = latest.reshape(count, -1)
         times = _filled(blocks[:, 0])
         apart = set(np.diff(times).tolist())
