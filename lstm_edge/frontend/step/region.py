@@ -161,9 +161,10 @@ class Region:
         return args
 
     def labels(self) -> list[str]:
-        """The nodes that depend on the steps."""
+        """Whatever messages may call what depends on the steps: nodes, inputs, the graph."""
         made = self.outside | self.values.keys()
-        return [label_of(node) for node in self.scope.nodes if not made.isdisjoint(node.output)]
+        nodes = [label_of(node) for node in self.scope.nodes if not made.isdisjoint(node.output)]
+        return ["graph", *(f"input {cut.tensor!r}" for cut in self.cuts), *nodes]
 
     def ends(self) -> list[str]:
         """Tensors that are read outside, or are outputs of the graph, in the file's order."""
