@@ -19,6 +19,7 @@ from lstm_edge.passes.curved import curved_tiles
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Tiles
+from lstm_edge.passes.tiles import columns_of
 
 WEIGHT_TYPES = {0: "float", 4: "uint8_t", 8: "int8_t", 16: "int16_t"}
 """Of plain C, by the bits of a weight; float32 has none, of 4 bits there are two in a byte."""
@@ -309,11 +310,11 @@ class Products:
             return
         is_float = self.program.is_float
         for rows, runs in zip(self.chosen.sets, self.chosen.runs, strict=True):
-            first = 0
+            first, columns = 0, columns_of(self.program, rows)
             for run in runs:
                 column = 0
                 for number in range(first, first + run.values):
-                    length = self.program.values[rows.operands[number]].length
+                    length = columns[number]
                     for k in range(length):
                         for op in rows.matvecs:
                             weight = self.program.constants[op.matrices[number]][unit, k]
