@@ -60,6 +60,8 @@ class PhasePrinter:
             return self._wide(phase, given, names, opened, elements), None
         ops = self.fused[phase.name]
         products = products_of(program, phase, tiles, given, names)
+        if products.copied:
+            self.speller.takes.add(16)
         straight = self.straight and products.kernel is None
         records = records_of(program, phase, ops, products, self.speller.dialect, names, straight)
         scaled = {n: each.result for n, each in tiles.scalings.items()} if tiles else {}

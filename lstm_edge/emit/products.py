@@ -54,6 +54,16 @@ class Products:
         return self.kernel is not None and self.kernel.streams
 
     @property
+    def copied(self) -> frozenset[Run]:
+        """Parts of operands that do not begin with a word at each position, where the kernel wants
+        that: they are copied.
+        """
+        if self.chosen is None or self.kernel is None:
+            return frozenset()
+        every = (run for runs in self.chosen.runs for run in runs)
+        return frozenset(run for run in every if not self.kernel.begins_at(run.step))
+
+    @property
     def group(self) -> int:
         """Units at a time."""
         return 1 if self.chosen is None else self.chosen.group
@@ -119,12 +129,18 @@ class Products:
         for run in runs:
             pointer = self.given.runs[run]
             self.operands[run] = self.names.reserve(f"{pointer}_operand")
+            if run in self.copied:
+                piece = self.names.reserve(f"{pointer}_piece")
+                halves, whole = f"int16_t numbers[{run.length}]", f"int32_t words[{run.length // 2}]"
+                yield f"union {{ {whole}; {halves}; }} {piece};"
+                yield f"le_take16({pointer}, {piece}.numbers, {run.length});"
+                pointer = f"{piece}.numbers"
             symbol, ones = f"LE_{kernel.symbol.upper()}", run.length // kernel.columns
             if kernel.is_float:
                 text = f"LE_OPERAND({symbol}, {pointer}, {ones})"
                 yield f"const le_operand {self.operands[run]} = {text};"
                 continue
-            totals[run] = self.names.reserve(f"{pointer}_sum")
+            totals[run] = self.names.reserve(f"{self.given.runs[run]}_sum")
             parts = _halves(run, totals)
             text = " + ".join(parts) if parts else f"le_sum({pointer}, {run.length})"
             yield f"const int32_t {totals[run]} = {text};"

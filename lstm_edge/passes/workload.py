@@ -132,6 +132,9 @@ def _tiles(selection: Selection, tiles: Tiles, phase: Phase, pieces: Pieces) -> 
     _loops(phase, tiles, (groups, inner), pieces)
     for run in runs if kernel.streams else ():
         pieces["operand"] += 1
+        if not kernel.begins_at(run.step):
+            pieces["take four"] += run.length // AT_ONCE
+            pieces["take one"] += run.length % AT_ONCE
         if kernel.is_float:
             continue
         block = BLOCK[kernel.part]
