@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
-from lstm_edge.frontend.model.operators.linear import foldable
+from lstm_edge.frontend.model.operators.folding import foldable
 from lstm_edge.frontend.model.states import given_vector
 from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
