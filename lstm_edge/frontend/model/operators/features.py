@@ -111,7 +111,7 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     time turns out to be it, the visit starts again.
     """
     message = "reads one vector (a last step) as a sequence; not supported yet"
-    for atom in sorted(walk.guessed, key=lambda each: each.name) if time else ():
+    for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
