@@ -54,13 +54,17 @@ class Home:
     stride: int = 0
     step: str = "t"
     side: str = ""
+    apart: int = 0
 
     @property
     def text(self) -> str:
-        """The C expression of its address; `stride` numbers for each step of a sequence."""
+        """The C expression of its address; `stride` numbers for each step of a sequence, `apart`
+        for each position of a repeated phase.
+        """
         array = f"{self.array}[{self.side}]" if self.side else self.array
         terms = [f"{self.step} * {self.stride}"] if self.stride else []
         terms += [str(self.offset)] if self.offset else []
+        terms += [f"le_position * {self.apart}"] if self.apart else []
         return f"&{array}[{' + '.join(terms)}]" if terms else array
 
     @property
@@ -103,7 +107,8 @@ class Memory:
 def home_of(memory: Memory, run: Run) -> Home:
     """Where a kernel finds a part of its operand."""
     member = memory.arrays[run.array]
-    return member.home(NEXT if run.after else NOW, run.offset)
+    home = member.home(NEXT if run.after else NOW, run.offset)
+    return replace(home, apart=run.step) if run.step else home
 
 
 def c_name(value: str) -> str:

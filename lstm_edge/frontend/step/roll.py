@@ -11,8 +11,12 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.features import grid_of, require_features
-from lstm_edge.frontend.model.operators.linear import foldable
+from lstm_edge.frontend.model.operators.features import (
+    grid_of,
+    refuse_one_vector,
+    require_features,
+)
+from lstm_edge.frontend.model.operators.folding import foldable
 from lstm_edge.frontend.model.states import given_vector
 from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
@@ -102,9 +106,7 @@ class Rolling:
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
         if walk.draft.roots[view.tensor] is None:
-            raise ModelError(
-                node.label, "reads one vector (a last step) as a sequence; not supported yet"
-            )
+            refuse_one_vector(walk, node, () if time is None else walk.pieces(view.axes[time]))
         walk.sequences |= walk.draft.followed(view.tensor)
         value = f"input {len(self.tensors)}"
         shape = [size_of(axis) for axis in left]

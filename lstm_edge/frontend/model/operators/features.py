@@ -14,6 +14,7 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
+from lstm_edge.layers.inner import ordered
 
 
 def grid_of(walk: Walk, view: View) -> Axis:
@@ -51,6 +52,26 @@ def laid_out(walk: Walk, view: View, source: str) -> View:
     numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
     order = numbers.transpose([grid.index(atom) for atom in shown]).reshape(-1).tolist()
     return replace(view, tensor=in_this_order(walk, view, order, source), grid=tuple(shown))
+
+
+def places_of(walk: Walk, view: View, atoms: Axis) -> list[int] | None:
+    """Where the features lie that `atoms` number, all of them, in another order than memory has
+    them; None where it is that order, or where they number others.
+    """
+    grid = grid_of(walk, view)
+    if atoms == grid or len(grid) < 2 or set(atoms) != set(grid) or len(atoms) != len(grid):
+        return None
+    numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
+    return [int(n) for n in numbers.transpose([grid.index(atom) for atom in atoms]).ravel()]
+
+
+def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
+    """The view whose features lie in memory as the atoms `wanted` number them, which are all."""
+    places = places_of(walk, view, wanted)
+    if places is None:
+        return replace(view, grid=wanted if len(wanted) > 1 else ())
+    made = walk.draft.layer("ordered", ordered(places), view.tensor, len(places), {}, source)
+    return replace(view, tensor=made["y"], grid=wanted)
 
 
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
@@ -102,7 +123,7 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     time turns out to be it, the visit starts again.
     """
     message = "reads one vector (a last step) as a sequence; not supported yet"
-    for atom in sorted(walk.guessed, key=lambda each: each.name) if time else ():
+    for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)

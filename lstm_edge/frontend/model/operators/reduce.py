@@ -13,13 +13,9 @@ from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
+from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
-from lstm_edge.frontend.model.operators.linear import (
-    contract,
-    dense_layer,
-    fold_pending,
-    foldable,
-)
+from lstm_edge.frontend.model.operators.linear import contract, dense_layer
 from lstm_edge.frontend.model.operators.steps import PICKED, in_time, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
