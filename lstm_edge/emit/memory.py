@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lstm_edge.emit.clocks import length_text, suffix_of
 from lstm_edge.formats import STORAGE_BITS
 from lstm_edge.ir.clock import Length
-from lstm_edge.ir.program import FORWARD, ONCE, Port, Program
+from lstm_edge.ir.program import FORWARD, LATEST, ONCE, Port, Program
 from lstm_edge.operations import reads_whole
 from lstm_edge.passes.operands import Entry, OperandArray, Run
 from lstm_edge.passes.schedule import Phase
@@ -224,8 +224,18 @@ class _Plan:
                     continue
                 home = self._operand(name, entry)
                 self.write.setdefault(entry.value, []).append(home)
-                if self.program.streams or not array.double:
+                stays = self.program.streams and entry.value not in self._read_behind()
+                if stays or not array.double:
                     self.read.setdefault(entry.value, home)
+
+    def _read_behind(self) -> frozenset[str]:
+        """Values that are read after the last of several ticks of a call, when nothing tells any
+        more in which of two buffers that tick put them.
+        """
+        if not any(block.clock.extra > 0 for block in self.program.blocks):
+            return frozenset()
+        behind = (p for p in self.schedule.phases if (p.sweep, p.before) == (ONCE, LATEST))
+        return frozenset(n for p in behind for n in (*p.loads, *p.scalars, *p.whole))
 
     def _operand(self, array: str, entry: Entry) -> Home:
         return self.arrays[array].home(NOW, entry.offset)
