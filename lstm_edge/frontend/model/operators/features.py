@@ -155,12 +155,13 @@ def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None
     if known is None and not atoms:
         walk.draft.features[view.tensor] = 1
     if (grid and atoms != grid) or (known is not None and known != size_of(axis)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis of {size_of(axis)} of {describe(view.axes)} for its features, but the "
             f"vectors behind it have {known or size_of(grid)} numbers in another order or on "
-            "several axes; not supported: is a transpose or reshape missing?",
+            "several axes; not supported: is a transpose or reshape missing?"
         )
+        others = [atom for atom in grid if atom not in atoms]
+        raise walk.taken_wrongly(node, others, "time", message)
 
 
 def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> View | None:

@@ -239,11 +239,11 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
     single = len(last) == 1 and walk.draft.size(view.tensor) == 1
     if roles[0] != "time" or not (single or (whole and len(last) > 1)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis made of {' * '.join(str(a.size) for a in last)} "
-            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported",
+            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported"
         )
+        raise walk.taken_wrongly(node, last if len(last) == 1 else (), "feature", message)
     require_features(walk, node, view, last[1:])
     walk.fix_time(node)
     view = resolved(walk, view)
