@@ -25,7 +25,9 @@ one that is read next. A clock's suffix follows.
 
 @dataclass(frozen=True)
 class Member:
-    """An array in the state struct. `buffers`: 2 where a step writes one and reads the other."""
+    """An array in the state struct. `buffers`: 2 where a step writes one and reads the other.
+    steps: how many of a sequence it keeps.
+    """
 
     name: str
     ctype: str
@@ -34,6 +36,7 @@ class Member:
     comment: str
     bytes: int
     suffix: str = ""
+    steps: int = 1
 
     def home(self, side: str, offset: int = 0) -> Home:
         """A place in one of its buffers, or in the only one; side: NOW, NEXT or CURRENT."""
@@ -102,6 +105,11 @@ class Memory:
     def scratch_bytes(self) -> int:
         """Bytes that need not live from step to step."""
         return sum(m.bytes for m in self.scratch)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Those of them that keep all steps of a sequence."""
+        return sum(m.bytes for m in self.scratch if m.steps > 1)
 
 
 def home_of(memory: Memory, run: Run) -> Home:
@@ -279,6 +287,7 @@ class _Plan:
             if whole:
                 comment = f"{steps} steps of {length}, {comment}"
             member = _member(c_name(value), ctype_of(program, value), length * steps, 1, comment)
+            member = replace(member, steps=steps)
             found[value] = member
             home = Home(f"state->{member.name}", member.ctype, 0, length if whole else 0)
             self.read[value] = home
