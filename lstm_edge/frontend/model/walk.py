@@ -21,8 +21,8 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Foreign:
-    """What no supported operator takes: a graph input of strings, for instance. counts: the steps
-    of a sequence at which that tensor is 1, as an integer, which says how many steps count.
+    """What no supported operator takes: a graph input of strings, for instance. counts: an
+    integer that says how many steps of a sequence count, or which is the last of them.
     """
 
     name: str
@@ -162,7 +162,7 @@ class Walk:
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
     visit found. repetitions: the steps of nodes `Repeat`. truths: tensors of 1 for what is true and
-    0 for what is not. counts: tensor -> that of which it is the sum over the steps, a number each.
+    0 for what is not. counts: tensor -> that of which it is the sum over the steps, of one number.
     masks: (tensor, its integers, what is 0 or 1 of them), tables that are made at the end.
     """
 
