@@ -178,7 +178,7 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
         raise ModelError(node.label, "attribute storage_order is not supported")
     seen = _seen(walk, node, view, kernel, axis)
     place, sight, largest = seen.place, seen.sight, node.op == "MaxPool"
-    window = Window() if sight is None else sight.window
+    window = Window(1) if sight is None else sight.window
     padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
         raise ModelError(node.label, "attribute dilations is not supported")
