@@ -18,6 +18,7 @@ from lstm_edge.frontend.model.operators.features import (
     grid_of,
     of_one_kind,
     require_features,
+    usual_role,
 )
 from lstm_edge.frontend.model.operators.grids import is_part, repeated
 from lstm_edge.frontend.model.operators.pending import combined, spread
@@ -86,11 +87,12 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     )
     if len(views) == 1:
         return views
+    _guess_roles(walk, views)
     views = read_at_each_step(walk, views, node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
     views = _one_axis_of_features(walk, views)
-    single = [_has_one_number(walk, view, views) for view in views]
+    single = [_has_one_number(walk, view, largest) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
@@ -100,20 +102,22 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     return views
 
 
-def _has_one_number(walk: Walk, view: View, views: Sequence[View]) -> bool:
-    """Whether each vector of a view is one number; an input's where it has no axis for the features
-    of another, and none of its own.
-    """
-    draft = walk.draft
-    if draft.producer(view.tensor) is not None:
-        return draft.size(view.tensor) == 1
-    for other in views:
-        grid = set(grid_of(walk, other))
-        places = [k for k, axis in enumerate(other.axes) if grid.intersection(walk.pieces(axis))]
-        if places and not any(view.axes[k] for k in places) and not grid_of(walk, view):
-            draft.features[view.tensor] = 1
-            return True
-    return False
+def _guess_roles(walk: Walk, views: Sequence[View]) -> None:
+    """Of inputs whose axes another one has not: as nothing else tells which they are."""
+    for k in range(len(views[0].axes)):
+        longer = [view for view in views if view.axes[k]]
+        for view in longer if len(longer) < len(views) else ():
+            usual_role(walk, view, k)
+
+
+def _has_one_number(walk: Walk, view: View, largest: View) -> bool:
+    """Whether each vector of a view is one number, beside those of `largest`."""
+    size, grid = walk.draft.size(view.tensor), set(grid_of(walk, largest))
+    if size is None and grid and not grid_of(walk, view):
+        pairs = zip(view.axes, largest.axes, strict=True)
+        if all(not own for own, axis in pairs if set(walk.pieces(axis)) & grid):
+            walk.draft.features[view.tensor] = size = 1
+    return size == 1 and (walk.draft.producer(view.tensor) is not None or bool(grid))
 
 
 def _spread(

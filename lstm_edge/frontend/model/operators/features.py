@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 from lstm_edge.layers.inner import ordered
 
@@ -82,6 +82,13 @@ def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str
     return walk.draft.concat(tensors, source)
 
 
+def _is_long(walk: Walk, atom: Atom) -> bool:
+    """Whether another input of three axes has as many steps as `atom`."""
+    views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
+    given = (v.axes[1] for v in views if walk.draft.producer(v.tensor) is None)
+    return any(size_of(axis) == atom.size for axis in given)
+
+
 def usual_role(walk: Walk, view: View, k: int) -> str:
     """The role of axis `k`; of an input of three axes that no operator has told anything of, the
     usual one: features last, then time, and the batch first. An operator that tells otherwise
@@ -91,16 +98,21 @@ def usual_role(walk: Walk, view: View, k: int) -> str:
     role = walk.role(atoms)
     if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
-    if len(view.axes) == 2 and k == 1 and walk.draft.step_of(view.tensor) is not None:
-        walk.roles[atoms[0]] = "feature"  # of one step of a sequence
+    if len(view.axes) == 2 and k == 1:
+        # of one step of a sequence, or of a vector; of a mask as long as a sequence else
+        step = walk.draft.step_of(view.tensor) is not None
+        walk.roles[atoms[0]] = "time" if not step and _is_long(walk, atoms[0]) else "feature"
         walk.guessed.add(atoms[0])
-        return "feature"
+        return walk.roles[atoms[0]]
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
-    if len(view.axes) != 3 or not isinstance(owner, View) or len(owner.axes) != 3:
+    known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
+    if not known:
         return role
     shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
     at = walk.input_atoms[atoms[0]]
     role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
+    if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
+        role = "feature"  # of a frame, which has some steps of the file
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role
@@ -115,6 +127,22 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
+
+
+def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
+    """The features that axis `k` counts, `count` times end to end."""
+    atoms, role = walk.pieces(view.axes[k]), usual_role(walk, view, k)
+    numbers = list(range(size_of(atoms))) * count
+    waits = any(a is not None and a.size > 1 for a in (view.scale, view.offset))
+    found = None if waits or role != "feature" else select(walk, view, k, numbers, keep=True)
+    if found is None:
+        raise ModelError(
+            node.label,
+            f"repeats the {role or 'unexplained'} axis {k} of {describe(view.axes)} {count} times; "
+            "only features can be repeated: feed the data repeated, or let the layer that reads "
+            "them have the sum of its weights",
+        )
+    return found
 
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:

@@ -64,6 +64,7 @@ OPERATORS: Mapping[str, Operator] = {
     ),
     "Gemm": _operator(linear.gemm, "alpha beta transA transB"),
     "MatMul": _operator(linear.matmul),
+    "Einsum": _operator(linear.einsum, "equation"),
     "Add": _operator(arithmetic.arithmetic),
     "Sub": _operator(arithmetic.arithmetic),
     "Mul": _operator(arithmetic.arithmetic),
@@ -79,6 +80,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Max": _operator(elementwise.extreme),
     "Min": _operator(elementwise.extreme),
     "Where": _operator(elementwise.chosen),
+    "IsNaN": _operator(elementwise.never),
+    "IsInf": _operator(elementwise.never, "detect_negative detect_positive"),
     "Not": _operator(elementwise.negation),
     "And": _operator(elementwise.logical),
     "Or": _operator(elementwise.logical),
@@ -170,11 +173,19 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     Raises ModelError for an operator, attribute or domain that nothing here knows.
     """
     foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
-    if foreign is not None:
+    counted = foreign is not None and foreign.counts is not None
+    if (
+        foreign is not None
+        and counted
+        and node.op in ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
+    ):
+        return [foreign]
+    if foreign is not None and not (counted and node.op in ids.RECURRENT):
         raise ModelError(
             node.label,
-            f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, or integers "
-            "of 8 to 64 bits that are looked up or cast to float32: give it as one of these",
+            f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, "
+            "bool, or integers of 8 to 64 bits that are looked up or cast to float32: give it as "
+            "one of these",
         )
     node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
