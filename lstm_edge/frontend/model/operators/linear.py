@@ -11,28 +11,18 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
-<<<<<<< HEAD
-from lstm_edge.frontend.model.operators.attention import product
+from lstm_edge.frontend.model.operators.attention import named_product, product
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
     laid_out,
     places_of,
     require_features,
+    usual_role,
 )
 from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.grids import is_part
 from lstm_edge.frontend.model.operators.inner import at_each_place
 from lstm_edge.frontend.model.operators.pending import resolved
-=======
-from lstm_edge.frontend.model.operators.attention import named_product, product
-from lstm_edge.frontend.model.operators.features import (
-    grid_of,
-    laid_out,
-    require_features,
-    usual_role,
-)
-from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
->>>>>>> e408f998549f9ce8228763a9b87788f647231225
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
@@ -277,8 +267,7 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     return walk.draft.dense_over_time(
         view.tensor, np.ascontiguousarray(scaled, np.float32), bias.astype(np.float32), node.label
     )
-<<<<<<< HEAD
-=======
+
 
 
 def _usual_roles(walk: Walk, atoms: Axis) -> None:
@@ -288,23 +277,3 @@ def _usual_roles(walk: Walk, atoms: Axis) -> None:
         if isinstance(owner, View) and len(owner.axes) == 3:
             for k in (1, 2):
                 usual_role(walk, owner, k)
-
-
-def foldable(walk: Walk, view: View, reader: str) -> View:
-    """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
-    offset that is too large, and numbers that differ from step to step, get layers of their own.
-    """
-    view = resolved(walk, view)
-    if is_of_steps(view):
-        return settled(walk, view, reader)
-    if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
-        return view
-    return settled(walk, view, reader)
-
-
-def fold_pending(view: View, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
-    """Weights [units, features] and bias [units] that take the tensor itself, not the view."""
-    if view.offset is not None:
-        bias = bias + weights @ np.broadcast_to(view.offset, weights.shape[1:])
-    return (weights if view.scale is None else weights * view.scale), bias
->>>>>>> e408f998549f9ce8228763a9b87788f647231225
