@@ -144,7 +144,29 @@ def scale(net: Net) -> None:
     net.add(net.choose.choice(["Mul", "Add"]), net.store(net.floats(*(shape or (1,)))))
 
 
-LAYERS = (conv, conv, conv, pool, norm, activation, activation, dense, scale)
+def some(net: Net) -> None:
+    """Some of the channels, every other one."""
+    if net.channels < 3:
+        return
+    names = [net.store(np.array([n], np.int64)) for n in (0, net.channels, 1, 2)]
+    net.add("Slice", " ".join(names))
+    net.channels = -(-net.channels // 2)
+
+
+def reduced(net: Net) -> None:
+    """A sum, mean or maximum over places or channels, which become one."""
+    over_places = net.choose.random() < 0.6
+    axis = 1 if not over_places else 3 if net.time_first else 2
+    op = net.choose.choice(["ReduceMean", "ReduceMean", "ReduceSum", "ReduceMax"])
+    inner = net.add(op, net.store(np.array([axis], np.int64)) if op == "ReduceSum" else "", **({} if op == "ReduceSum" else {"axes": [axis]}))
+    assert inner
+    if over_places:
+        net.places = 1
+    else:
+        net.channels = 1
+
+
+LAYERS = (some, reduced, conv, conv, conv, pool, norm, activation, activation, dense, scale)
 
 
 def drawn(seed: int, channels: int | None = None) -> onnx.ModelProto:

@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
+    places_of,
     refuse_one_vector,
+    reordered,
     require_features,
 )
 from lstm_edge.frontend.model.operators.folding import foldable
@@ -167,6 +170,8 @@ class Rolling:
                     walk.assign(node, (atom,), "feature")
             walk.columns[view.tensor] = atoms
             return replace(view, grid=atoms)
+        if places_of(walk, view, atoms) is not None:
+            view = reordered(walk, settled(walk, view, node.label), atoms, node.label)
         if grid_of(walk, view) != atoms:
             raise ModelError(
                 node.label,

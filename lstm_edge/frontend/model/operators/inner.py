@@ -166,7 +166,7 @@ def _view_after(
     channels = walk.new_axis("units", units, "feature")
     axes = with_axis(with_axis(view.axes, seen.axis, places), 1, channels)
     if seen.sight is not None:
-        time = time_after(walk, node, view.axes[seen.sight.axis], seen.sight)
+        time = time_after(walk, node, view.axes[seen.sight.axis], seen.sight, beside=True)
         axes = with_axis(axes, seen.sight.axis, time)
     grid = (*places, *channels)
     return replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())

@@ -140,8 +140,10 @@ def _padding(
     return own
 
 
-def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
-    """The time axis of the result."""
+def time_after(
+    walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False
+) -> Axis:
+    """The time axis of the result. beside: there is another axis that might be that of time."""
     before = size_of(time)
     steps = Clock().then(sight.window).length.of(before)
     if steps < 1:
@@ -156,7 +158,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
     walk.count += 1
     if steps == 1:
         message = f"leaves one step of {before}, which is not supported; use a pooling over all"
-        raise _other_axis(walk, node, time, message)
+        raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
     walk.derived.add(atom)
