@@ -93,7 +93,8 @@ def window(
     padded = padded or any(node.units)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    if any(e.kind == "affine" for e in walk(*layer.op.cell.results.values())):
+    products = any(e.kind == "affine" for e in walk(*layer.op.cell.results.values()))
+    if products or node.positions > 1:  # many vectors: in as few bytes as what multiplies takes
         x = wide(storing.storable(given, layer.name))
     places = np.arange(windowed(node, x.length, kernel)) % x.length
     first = stored(x, pad)[places]
