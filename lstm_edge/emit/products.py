@@ -131,7 +131,10 @@ class Products:
             self.operands[run] = self.names.reserve(f"{pointer}_operand")
             if run in self.copied:
                 piece = self.names.reserve(f"{pointer}_piece")
-                halves, whole = f"int16_t numbers[{run.length}]", f"int32_t words[{run.length // 2}]"
+                halves, whole = (
+                    f"int16_t numbers[{run.length}]",
+                    f"int32_t words[{run.length // 2}]",
+                )
                 yield f"union {{ {whole}; {halves}; }} {piece};"
                 yield f"le_take16({pointer}, {piece}.numbers, {run.length});"
                 pointer = f"{piece}.numbers"

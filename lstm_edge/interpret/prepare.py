@@ -164,7 +164,9 @@ def runnable(
             record = OPERATIONS[op.kind]
             function = instead[op.dest] if op.dest in instead else table[op.kind]
             bind = None if record.bind is operands else record.bind
-            if any(repeats(op, a, program.constants, program.values[op.dest].length) for a in op.args):
+            if any(
+                repeats(op, a, program.constants, program.values[op.dest].length) for a in op.args
+            ):
                 bind = _repeating(record.bind, program.values[op.dest].length)
             calls.append((op, function, bind, record.timing is Timing.COUNT))
         found.append(Runnable(block, tuple(calls)))

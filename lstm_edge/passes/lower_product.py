@@ -9,11 +9,11 @@ import numpy as np
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import DenseOverTime, Layer, Node
 from lstm_edge.ir.program import Value
+from lstm_edge.operations import read_at
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
 from lstm_edge.passes.lift import Weighed, lift, lifted_operand, lifts
 from lstm_edge.passes.lower import Place
-from lstm_edge.operations import read_at
 from lstm_edge.passes.lower_affine import Positions, emit_rows, emit_running_sum
 from lstm_edge.passes.lower_places import alike
 from lstm_edge.passes.numbers import Integer, Joined, Number, number
@@ -175,5 +175,8 @@ def _only_normalized(node: Expr, layer: Node[Layer]) -> bool:
 
 
 def _operand(x: Number, matrix: str, weights: Doubles) -> Operand:
-    scale, zero_point = (each[: weights.shape[1]] for each in x.meaning())
-    return Operand(x.value, matrix, weights, scale, zero_point, x.value.format.magnitude)
+    scale, zero_point = x.meaning()
+    read = slice(weights.shape[1])  # at each position
+    return Operand(
+        x.value, matrix, weights, scale[read], zero_point[read], x.value.format.magnitude
+    )

@@ -15,7 +15,6 @@ from lstm_edge.operations import OPERATIONS, repeats
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form, Reads
 
-
 ANY = 0
 """Positions of what may be repeated over however many."""
 
@@ -162,7 +161,9 @@ def _moving(
             if op.dest in staying or not places or not by_unit:
                 continue
             into = places[0]
-            together = draft.beside(into) and into.takes(program, op) and all(p is into for p in places)
+            together = (
+                draft.beside(into) and into.takes(program, op) and all(p is into for p in places)
+            )
             if into is not draft and together:
                 moving[op.dest] = into
         stuck = {

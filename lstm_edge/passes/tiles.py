@@ -19,7 +19,6 @@ from lstm_edge.operations import multiplied, read_by
 from lstm_edge.operations.call import Op
 from lstm_edge.passes.schedule import Phase
 
-
 MOST_COLUMNS = 2
 """The multiple that a kernel reads of an operand, at most."""
 

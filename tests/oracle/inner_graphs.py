@@ -17,7 +17,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass
 class Net:
-    """A graph as it grows: the tensor [1, channels, time, places] (or places before time) so far."""
+    """A graph as it grows: x is the tensor [1, channels, time, places] so far, or places first."""
 
     choose: random.Random
     time_first: bool
@@ -158,8 +158,10 @@ def reduced(net: Net) -> None:
     over_places = net.choose.random() < 0.6
     axis = 1 if not over_places else 3 if net.time_first else 2
     op = net.choose.choice(["ReduceMean", "ReduceMean", "ReduceSum", "ReduceMax"])
-    inner = net.add(op, net.store(np.array([axis], np.int64)) if op == "ReduceSum" else "", **({} if op == "ReduceSum" else {"axes": [axis]}))
-    assert inner
+    if op == "ReduceSum":
+        net.add(op, net.store(np.array([axis], np.int64)))
+    else:
+        net.add(op, axes=[axis])
     if over_places:
         net.places = 1
     else:

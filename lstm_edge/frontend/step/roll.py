@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
-    grid_of,
     places_of,
     refuse_one_vector,
     reordered,
@@ -172,12 +171,7 @@ class Rolling:
             return replace(view, grid=atoms)
         if places_of(walk, view, atoms) is not None:
             view = reordered(walk, settled(walk, view, node.label), atoms, node.label)
-        if grid_of(walk, view) != atoms:
-            raise ModelError(
-                node.label,
-                f"reads {describe(view.axes)}, of which the numbers lie in another order; not "
-                "supported: is a Transpose or Reshape missing?",
-            )
+        require_features(walk, node, view, atoms)
         return view
 
     # out

@@ -16,7 +16,6 @@ from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 from lstm_edge.layers.inner import ordered
 
-
 MANY_PARTS = 8
 """From so many parts of a vector on they are no longer moved one by one."""
 

@@ -41,8 +41,8 @@ than the code of separate products.
 
 
 def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels: Axis) -> View:
-    """The view whose vectors have the places of an axis, each with all of its channels; nothing else
-    may number their features.
+    """The view whose vectors have the places of an axis, each with all of its channels; nothing
+    else may number their features.
     """
     wanted = (*inner, *channels)
     for axis in (inner, channels):
@@ -105,9 +105,7 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     for array in params.values():
         check_finite(node.label, array)
     count = units * inner.positions
-    made = walk.draft.layer(
-        CONV, cell, view.tensor, count, params, node.label, window=window
-    )
+    made = walk.draft.layer(CONV, cell, view.tensor, count, params, node.label, window=window)
     return _view_after(walk, node, view, made["y"], seen, inner, units)
 
 
@@ -142,13 +140,17 @@ class _Seen:
 
 def _seen(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) -> _Seen:
     """What a kernel sees along the inner axis and along time, which is the other one."""
-    others = [k for k in range(2, len(view.axes)) if k != axis and (view.axes[k] or kernel[k - 2] > 1)]
+    others = [
+        k for k in range(2, len(view.axes)) if k != axis and (view.axes[k] or kernel[k - 2] > 1)
+    ]
     place = along_axis(walk, node, view, axis, kernel[axis - 2])
     if not others:
         pads = list(node.attributes.get("pads", []))
         rank = len(kernel)
         if any(n for j, n in enumerate(pads) if j % rank != axis - 2):
-            raise ModelError(node.label, f"attribute pads = {pads} pads an axis of 1: not supported")
+            raise ModelError(
+                node.label, f"attribute pads = {pads} pads an axis of 1: not supported"
+            )
         return _Seen(axis, place, None)
     sight = time_sight(walk, node, view, others[0], kernel[others[0] - 2])
     window = sight.window

@@ -165,9 +165,7 @@ def contract(
     return View(tensor, axes, picked=view.picked)
 
 
-def in_order(
-    walk: Walk, view: View, axis: Axis, source: str
-) -> tuple[View, list[int] | None]:
+def in_order(walk: Walk, view: View, axis: Axis, source: str) -> tuple[View, list[int] | None]:
     """The view whose features lie in memory as `axis`, its last one, numbers them; where it numbers
     all of them in another order, the weights for it have to be put into the order that is returned
     as well, and the axis is numbered as memory is.
@@ -267,7 +265,6 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     return walk.draft.dense_over_time(
         view.tensor, np.ascontiguousarray(scaled, np.float32), bias.astype(np.float32), node.label
     )
-
 
 
 def _usual_roles(walk: Walk, atoms: Axis) -> None:

@@ -140,9 +140,7 @@ def _padding(
     return own
 
 
-def time_after(
-    walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False
-) -> Axis:
+def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False) -> Axis:
     """The time axis of the result. beside: there is another axis that might be that of time."""
     before = size_of(time)
     steps = Clock().then(sight.window).length.of(before)
