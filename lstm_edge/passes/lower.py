@@ -245,6 +245,7 @@ def _lower_equations(
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.op.cell
     names = name_expressions(cell)
+    rules.builder.keep(layer.name, (*names.values(), *cell.results))
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
     states = {
@@ -270,12 +271,11 @@ def _lower_equations(
             elif node.kind == "recent" and vectors is not None:
                 values[id(node)] = vectors
             else:
-                place = Place(
-                    layer, f"{layer.name}.{names[id(node)]}", describe(node, names), length
-                )
+                name = rules.builder.enter(f"{layer.name}.{names[id(node)]}")
+                place = Place(layer, name, describe(node, names), length)
                 args = [values[id(e)] for e in node.args]
                 values[id(node)] = rules.expression(node, args, place)
-        place = Place(layer, f"{layer.name}.{names[id(root)]}", "")
+        place = Place(layer, rules.builder.enter(f"{layer.name}.{names[id(root)]}", result), "")
         stored[result] = values[id(root)] = rules.result(values[id(root)], result, place)
         if result in layer.outputs:
             known[layer.outputs[result]] = stored[result]

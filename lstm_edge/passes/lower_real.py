@@ -180,7 +180,7 @@ class RealRules:
 
     def given(self, layer: Node[Layer], name: str, state: Value) -> str:
         """A state is set as it is."""
-        return self.builder.value(f"{state.name}_given", state.length, FLOAT32, "set").name
+        return self.builder.given(state, "set").name
 
     def begun(self, layer: Node[Layer], name: str, state: Value, first: Value, before: int) -> str:
         """A state begins as it is."""

@@ -22,6 +22,7 @@ from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
+from lstm_edge.frontend.model.operators.side_by_side import as_vector
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
 from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, make_port, time_axis
@@ -300,7 +301,10 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     label = f"output {name!r}"
     if not isinstance(view, View):
         raise ModelError(label, "does not depend on any float32 input; remove it")
-    if view.parts:
+    vector = as_vector(walk, view, label) if view.parts else None
+    if vector is not None:
+        view, walk.fixed_by = vector, walk.fixed_by or label
+    elif view.parts:
         raise ModelError(
             label,
             "shows all steps of a sequence and other numbers on one axis; make an output of each",

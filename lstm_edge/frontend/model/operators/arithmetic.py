@@ -149,7 +149,7 @@ def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ..
     for k in range(len(views[0].axes)):
         pieces = [walk.pieces(view.axes[k]) for view in views]
         whole = all(p == grid_of(walk, view) for p, view in zip(pieces, views, strict=True))
-        if whole and len({len(p) for p in pieces}) > 1:
+        if whole and len({tuple(walk.roles.get(atom) for atom in p) for p in pieces}) > 1:
             for i, view in enumerate(found):
                 axis = walk.new_axis("features", size_of(pieces[i]), "feature")
                 found[i] = replace(view, axes=(*view.axes[:k], axis, *view.axes[k + 1 :]), grid=())

@@ -175,7 +175,12 @@ def negation(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def logical(walk: Walk, node: OnnxNode) -> list[Value]:
-    """And, Or, Xor of what is 1 or 0."""
+    """And, Or, Xor of what is 1 or 0. A constant decides, or leaves the other as it is."""
+    known = [v for v in node.inputs if isinstance(v, np.ndarray) and v.size == 1]
+    if known and node.op != "Xor":
+        decides = bool(known[0].any()) == (node.op == "Or")
+        view = next(v for v in node.inputs if isinstance(v, View))
+        return [known[0] if decides else view]
     made: Mapping[str, Combined] = {
         "And": lambda x, y: x * y,
         "Or": PAIRS["larger"],

@@ -92,21 +92,22 @@ def _is_long(walk: Walk, atom: Atom) -> bool:
     return any(size_of(axis) == atom.size for axis in given)
 
 
-def usual_role(walk: Walk, view: View, k: int) -> str:
+def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     """The role of axis `k`; of an input of three axes that no operator has told anything of, the
     usual one: features last, then time, and the batch first. An operator that tells otherwise
-    makes the visit start again.
+    makes the visit start again. vectors: an input of two axes has one vector in each row.
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
     if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
     if len(view.axes) == 2 and k == 1:
-        # of one step of a sequence, or of a vector; of a mask as long as a sequence else
+        # of one step of a sequence; of a mask as long as a sequence else
         step = walk.draft.step_of(view.tensor) is not None
-        walk.roles[atoms[0]] = "time" if not step and _is_long(walk, atoms[0]) else "feature"
-        walk.guessed.add(atoms[0])
-        return walk.roles[atoms[0]]
+        if step or vectors or _is_long(walk, atoms[0]):
+            walk.roles[atoms[0]] = "feature" if step or not _is_long(walk, atoms[0]) else "time"
+            walk.guessed.add(atoms[0])
+        return walk.role(atoms)
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
     known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
     if not known:
@@ -158,12 +159,13 @@ def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None
     if known is None and not atoms:
         walk.draft.features[view.tensor] = 1
     if (grid and atoms != grid) or (known is not None and known != size_of(axis)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis of {size_of(axis)} of {describe(view.axes)} for its features, but the "
             f"vectors behind it have {known or size_of(grid)} numbers in another order or on "
-            "several axes; not supported: is a transpose or reshape missing?",
+            "several axes; not supported: is a transpose or reshape missing?"
         )
+        others = [atom for atom in grid if atom not in atoms]
+        raise walk.taken_wrongly(node, others, "time", message)
 
 
 def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> View | None:

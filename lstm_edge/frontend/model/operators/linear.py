@@ -220,6 +220,7 @@ def _steps_first(walk: Walk, view: View, weights: Doubles) -> tuple[View, Double
     as they lie in memory, and weights that take it so.
     """
     last = walk.pieces(view.axes[-1])
+    _usual_roles(walk, last)
     time = tuple(atom for atom in last if walk.roles.get(atom) == "time")
     rest = tuple(atom for atom in last if atom not in time)
     grid = grid_of(walk, view)
@@ -233,22 +234,17 @@ def _steps_first(walk: Walk, view: View, weights: Doubles) -> tuple[View, Double
 
 
 def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
-    """A dense layer over an axis of all steps flattened, whatever the order of its axes."""
+    """A dense layer over an axis of all steps flattened, the step outermost."""
     last = walk.pieces(view.axes[-1])
-    _usual_roles(walk, last)
-    order = sorted(range(len(last)), key=lambda k: walk.roles.get(last[k]) != "time")
-    sizes = [atom.size for atom in last]
-    weights = weights.reshape(*sizes, -1).transpose(*order, len(last)).reshape(weights.shape)
-    last = tuple(last[k] for k in order)
     roles = [walk.roles.get(atom, "") for atom in last]
     whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
     single = len(last) == 1 and walk.draft.size(view.tensor) == 1
     if roles[0] != "time" or not (single or (whole and len(last) > 1)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis made of {' * '.join(str(a.size) for a in last)} "
-            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported",
+            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported"
         )
+        raise walk.taken_wrongly(node, last if len(last) == 1 else (), "feature", message)
     require_features(walk, node, view, last[1:])
     walk.fix_time(node)
     view = resolved(walk, view)

@@ -72,7 +72,7 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
     for k in axes[::-1]:
         if not view.axes[k]:
             continue
-        role = usual_role(walk, view, k)
+        role = usual_role(walk, view, k, vectors=True)
         if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
             for other in range(len(view.axes)):
                 usual_role(walk, view, other)
