@@ -12,10 +12,12 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import has_steps, vector_of
+from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
-    grid_of,
     in_this_order,
+    places_of,
     refuse_one_vector,
+    reordered,
     require_features,
 )
 from lstm_edge.frontend.model.operators.folding import foldable
@@ -154,12 +156,9 @@ class Rolling:
                     walk.assign(node, (atom,), "feature")
             walk.columns[view.tensor] = atoms
             return replace(view, grid=atoms)
-        if grid_of(walk, view) != atoms:
-            raise ModelError(
-                node.label,
-                f"reads {describe(view.axes)}, of which the numbers lie in another order; not "
-                "supported: is a Transpose or Reshape missing?",
-            )
+        if places_of(walk, view, atoms) is not None:
+            view = reordered(walk, settled(walk, view, node.label), atoms, node.label)
+        require_features(walk, node, view, atoms)
         return view
 
     # out
