@@ -75,12 +75,8 @@ class Rolling:
             walk.assign(node, view.axes[time], "time")
             self.time = view.axes[time]
         vector = time is None and self.timed
-        if vector and has_steps(walk, view):
-            raise ModelError(
-                node.label,
-                f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
-                "step of a sequence, vectors, constants and states",
-            )
+        if vector:
+            view = self._vector(view)
         if not vector and (time is None or not view.axes[time]):
             walk.one_step = node.label
         left = [axis for k, axis in enumerate(view.axes) if k != time]
@@ -92,9 +88,7 @@ class Rolling:
         self.open_batch((*left, self.batch))
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
-        if vector:
-            view = replace(view, tensor=vector_of(walk, view, node.label))
-        elif walk.draft.roots[view.tensor] is None:
+        if not vector and walk.draft.roots[view.tensor] is None:
             refuse_one_vector(walk, node, () if time is None else walk.pieces(view.axes[time]))
         walk.sequences |= walk.draft.followed(view.tensor)
         value = f"input {len(self.tensors)}"
@@ -110,6 +104,16 @@ class Rolling:
             made = self.leaves.combine(made, self._of_features(view.offset, shape), 1.0, 1.0)
         self._known[key] = made
         return made
+
+    def _vector(self, view: View) -> View:
+        """What is read at each step that has no steps."""
+        if has_steps(self.walk, view):
+            raise ModelError(
+                self.node.label,
+                f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
+                "step of a sequence, vectors, constants and states",
+            )
+        return replace(view, tensor=vector_of(self.walk, view, self.node.label))
 
     def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:
         """A vector of the step, one for each row; its numbers in a trial."""
