@@ -36,10 +36,11 @@ MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
 class Region:
     """values: tensors by name, as symbols. makers: leaf -> the node that first computed it.
     outside: names of what depends on the steps and is not of the region; refused: why the first
-    node that could not be read was not. rows: of a batch, 0 where there is none; then values are
-    those of the first row, and `batch` says which axis of a tensor counts rows. outer: what the
-    steps read that depends on none of them: initial states, or what is the same for all. unlike:
-    the node at which the rows of a batch differ. Raises NotRows where there are no rows.
+    node that could not be read was not. differs: which step is another one. rows: of a batch, 0
+    where there is none; then values are those of the first row, and `batch` says which axis of a
+    tensor counts rows. outer: what the steps read that depends on none of them: initial states, or
+    what is the same for all. unlike: the node at which the rows of a batch differ. Raises NotRows
+    where there are no rows.
     """
 
     scope: Graph
@@ -51,6 +52,7 @@ class Region:
     makers: dict[int, NodeProto] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
     refused: ModelError | None = None
+    differs: ModelError | None = None
     nodes: list[NodeProto] = field(default_factory=list)
     batch: dict[str, int] = field(default_factory=dict)
 

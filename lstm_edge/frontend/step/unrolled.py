@@ -76,8 +76,10 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     layered = _is_layered(scope, cuts)
     all_found = [_found(region, way) for way in ways[region.clock.order]]
     kept = [found for found in all_found if found is not None and (found.states or layered)]
-    if region.refused is not None:
-        sketch.unread.update(dict.fromkeys(region.labels(), region.refused))
+    why = region.refused or region.differs
+    if why is not None:
+        sketch.unread.update(dict.fromkeys(region.labels(), why))
+    sketch.unlike += [] if region.differs is None else [region.differs]
     names: set[str] = set()
     for found in kept:  # what is of both ways is given by the first
         ends = [end for end in found.ends if end.name not in names]
@@ -138,7 +140,7 @@ def _note(region: Region, error: Differs) -> None:
     if node is None:
         return
     _check_batch(region)
-    region.refused = region.refused or ModelError(
+    region.differs = ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
         f"{error.what}; every step must be the same network. Where it is, the exporter computed "
