@@ -32,6 +32,23 @@ Misfit = Callable[[Op, int, Sequence[int], Constants], str]
 """
 
 
+@dataclass(frozen=True)
+class CalledArray:
+    """An array in flash that a called function reads. shared: by all operations of one size, under
+    this name; "" where it is the operation's own.
+    """
+
+    name: str
+    numbers: Array
+    comment: str
+    ctype: str
+    shared: bool = False
+
+
+Arrays = Callable[[Op, Constants, bool], tuple[CalledArray, ...]]
+"""The arrays of a called operation, from its constants; in float32 or in integers."""
+
+
 class Reads(Enum):
     """What unit j of the result needs of the operands."""
 
@@ -81,6 +98,8 @@ class Form(Enum):
     """An element of a row that is found before the loop: see `emit/opening.py`."""
     WINDOW = auto()
     """A function of its own: see `emit/sliding.py`."""
+    CALL = auto()
+    """A call that makes all units of the result: see `emit/calling.py`."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +183,8 @@ class Operation:
     computes it. c_wide: that of four units at once, where there is one. multiplies: a sum of
     products with matrices, from a bias. running: so many operands come before those that are
     multiplied, the sum so far. placed: no code, its operands are written where the result is.
-    length: the operand that is the length of a sequence, an integer in float programs too.
+    length: the operand that is the length of a sequence, an integer in float programs too. arrays:
+    those that its function is given, where it is one call.
     """
 
     name: str
@@ -186,3 +206,4 @@ class Operation:
     running: int = 0
     placed: bool = False
     length: int | None = None
+    arrays: Arrays | None = None

@@ -19,12 +19,14 @@ from lstm_edge.passes.input_formats import (
     calibrated_format,
     drawn_format,
     power_of_two_format,
+    samples_format,
 )
 from lstm_edge.passes.lower import integers
 from lstm_edge.passes.multiplied import Multiplied, multiplied
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.readers import (
     only_gates_read,
+    reads_frames,
     reading_layers,
     reading_weights,
     scaling_of,
@@ -106,6 +108,9 @@ class _Choice:
             return Chosen(port.stored, "given")
         if port.kind in AS_THEY_ARE:
             return Chosen(AS_THEY_ARE[port.kind], "given")
+        if reads_frames(self.model, port.tensor):
+            largest = self.ranges.largest(port.tensor) if self.ranges.from_data else 1.0
+            return Chosen(samples_format(largest), seen(self.ranges.from_data))
         return Chosen(self._of_features(port.tensor), seen(self.ranges.from_data))
 
     def _of_features(self, tensor: str) -> Format:

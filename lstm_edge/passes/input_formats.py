@@ -47,6 +47,16 @@ def _stored(scale: Doubles, zero_point: Doubles, bits: int) -> Format:
     return plain.with_meaning(scale, zero_point.astype(np.int64))
 
 
+def samples_format(largest: float) -> Format:
+    """Of samples of audio, one scale for all: a converter's 16 bits are -1 .. 1 where calibration
+    saw no more than that, else whole numbers or, beyond 16 bits, as many as there are.
+    """
+    unit = 2.0**-15 if largest <= 1.0 else 1.0
+    while largest > unit * 2**15:
+        unit *= 2.0
+    return Format("int16", unit, -(2**15), 2**15 - 1)
+
+
 def drawn_format(
     columns: Doubles, only_gates: bool, activations: int, scaling: Scaling | None = None
 ) -> Format:

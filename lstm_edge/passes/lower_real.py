@@ -90,6 +90,8 @@ class RealRules:
                 )
             case "step" | "argmax" | "total" | "largest":
                 return self._one_number(node, args, place)
+            case "spectrum" | "power":
+                return self._spectrum(node, args[0], place)
             case "softmax" | "log_softmax":
                 return self._softmax(node.kind, args[0], place)
             case "layer_norm":
@@ -118,6 +120,16 @@ class RealRules:
         return self.builder.emit(
             kind, place.name, tuple(args), fmt, length=1, comment=place.comment
         )
+
+    def _spectrum(self, node: Expr, x: Value, place: Place) -> Value:
+        """A frame's transform, or the power of one."""
+        emit, comment = self.builder.emit, place.comment
+        if node.kind == "power":
+            return emit("power", place.name, (x,), length=x.length // 2, comment=comment)
+        window = place.layer.op.params[node.name]
+        bias = self.builder.constant(f"{place.layer.name}.{node.name}", window)
+        length = len(window) + 2
+        return emit("rfft", place.name, (x,), length=length, bias=bias, comment=comment)
 
     def _moved(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Numbers as they are, at another place."""

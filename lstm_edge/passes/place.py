@@ -13,7 +13,7 @@ from lstm_edge.ir.clock import Clock
 from lstm_edge.ir.program import LATEST, Block, Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
-from lstm_edge.operations.record import Reads
+from lstm_edge.operations.record import Form, Reads
 
 
 @dataclass
@@ -34,7 +34,11 @@ class Draft:
         return mine == (other.layer, other.sweep, other.clock, other.units, other.before)
 
     def takes(self, op: Op) -> bool:
-        """True where no product of the loop has weights of other bits than the operation."""
+        """True where no product of the loop has weights of other bits than the operation, and none
+        of both is a call.
+        """
+        if self.ops and any(_is_called(o) for o in (op, *self.ops)):
+            return False
         return not _multiplies(op) or all(o.n == op.n for o in self.ops if _multiplies(o))
 
 
@@ -53,7 +57,9 @@ def place(
         source = made_in.get(name)
         if source is None or (source.sweep, source.before) != (block.sweep, block.before):
             continue
-        reduced = any(o.dest == name and OPERATIONS[o.kind].reduces for o in source.ops)
+        reduced = any(
+            o.dest == name and (OPERATIONS[o.kind].reduces or _is_called(o)) for o in source.ops
+        )
         same_units = program.values[name].length == source.units == units
         same_time = source.clock == block.clock and record.reads is Reads.UNIT
         by_unit = same_time and same_units and not reduced
@@ -137,6 +143,10 @@ def _multiplies(op: Op) -> bool:
 
 
 def _stays(op: Op) -> bool:
-    """True for what has to be where its operand is made: reductions and running sums."""
+    """True for what has to be where its operand is made: reductions, running sums, calls."""
     record = OPERATIONS[op.kind]
-    return record.reduces is not None or record.running > 0
+    return record.reduces is not None or record.running > 0 or _is_called(op)
+
+
+def _is_called(op: Op) -> bool:
+    return OPERATIONS[op.kind].form is Form.CALL
