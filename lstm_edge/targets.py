@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,16 +115,21 @@ def all_targets() -> tuple[Target, ...]:
 def read_target(path: Path) -> Target:
     """Read a `target.toml`; the folder that holds it gives the target its name."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _target(path, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TargetError(f"{path}: {error}") from error
+
+
+@cache
+def _target(path: Path, text: str) -> Target:
+    """What a file says. Each compilation reads all targets: the same text is understood once."""
+    table: Mapping[str, object] = tomllib.loads(text)
     values = _take(path, "", table, _TARGET_KEYS, optional=("board",))
     unknown = [feature for feature in values["features"] if feature not in FEATURES]
     if unknown:
         raise TargetError(f"{path}: features has {unknown[0]!r}, expected some of {FEATURES}")
     if "board" in values:
-        table = values["board"]
-        board = _take(path, "board.", table, _BOARD_KEYS, optional=_BOARD_OPTIONAL)
+        board = _take(path, "board.", values["board"], _BOARD_KEYS, optional=_BOARD_OPTIONAL)
         if ("cpuid" in board) != ("cpuid_mask" in board):
             raise TargetError(f"{path}: board.cpuid and board.cpuid_mask belong together")
         for key in ("vectors", "flash", "ram"):

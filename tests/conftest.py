@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,9 +62,15 @@ def pytest_sessionstart() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What was compiled once from the same text with the same flags is not compiled again."""
+    """What was compiled once from the same text with the same flags is not compiled again, by none
+    of the processes of a run.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    (folder / "objects").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gcc, "compile_one", Objects(tmp_path_factory.mktemp("objects")))
+        patch.setattr(gcc, "compile_one", Objects(folder / "objects"))
         yield
 
 

@@ -286,7 +286,7 @@ class Cell:
     limited: bool = False
     fixed: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of the states, in the order of the results."""
         read = {e.name for e in walk(*self.results.values()) if e.kind == "state"}

@@ -2,17 +2,22 @@
 
 Most programs of the tests are built with the same start-up code and input and output, and many
 differ from another one in one file of three. All that an object depends on is its key; what fails
-to compile is no object, and fails each time.
+to compile is no object, and fails each time. Several processes may share a folder of objects.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lstm_edge.toolchain import gcc
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include\b[ \t]*(?:["<]([^">\n]+)[">])?', re.MULTILINE)
+"""An empty name where a macro has it."""
 
 
 class Objects:
@@ -29,12 +34,14 @@ class Objects:
             shutil.copyfile(kept, result)
             return
         self.compile(common, source, result)
-        made = kept.with_suffix(f".{id(result)}")
+        made = kept.with_suffix(f".{os.getpid()}_{id(result)}")
         shutil.copyfile(result, made)
         made.rename(kept)
 
     def key(self, common: Sequence[str], source: Path) -> str:
-        """Of the compiler, its flags, the source, and all headers that it can include."""
+        """Of the compiler, its flags, the source, and all headers that it includes: those of the
+        system belong to the compiler.
+        """
         compiler, *flags = common
         tool = Path(shutil.which(compiler) or compiler)
         parts: list[object] = [tool, tool.stat().st_mtime_ns if tool.exists() else 0]
@@ -42,10 +49,32 @@ class Objects:
         # Its name is in messages of sanitizers; debuggers are told where it is.
         parts.append(source.resolve() if "-g" in flags else source.name)
         hashed = hashlib.sha256(repr(parts).encode())
-        hashed.update(source.read_bytes())
-        folders = [source.parent, *(Path(flag[2:]) for flag in flags if flag.startswith("-I"))]
-        for folder in dict.fromkeys(folders):
-            for header in sorted(folder.glob("*.h")):
-                text = header.read_bytes()
-                hashed.update(f"{header.name} {len(text)} ".encode() + text)
+        text = source.read_bytes()
+        hashed.update(text)
+        folders = [Path(flag[2:]) for flag in flags if flag.startswith("-I")]
+        for header in _headers(source, text, folders):
+            content = header.read_bytes()
+            hashed.update(f"{header.name} {len(content)} ".encode() + content)
         return hashed.hexdigest()
+
+
+def _headers(source: Path, text: bytes, folders: Sequence[Path]) -> Iterator[Path]:
+    """The headers that a source includes, whatever conditions say, each once; all headers where a
+    macro says which.
+    """
+    waiting, seen = [(source.parent, text)], set[Path]()
+    while waiting:
+        beside, content = waiting.pop()
+        places = [beside, *folders]
+        for name in INCLUDE.findall(content.decode()):
+            paths = (place / name for place in places)
+            found = [next((p for p in paths if p.is_file()), None)] if name else _all(places)
+            for path in found:
+                if path is not None and path not in seen:
+                    seen.add(path)
+                    waiting.append((path.parent, path.read_bytes()))
+                    yield path
+
+
+def _all(places: Sequence[Path]) -> list[Path | None]:
+    return [path for place in dict.fromkeys(places) for path in sorted(place.glob("*.h"))]

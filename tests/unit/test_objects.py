@@ -29,11 +29,15 @@ def compiled(tmp_path: Path, tool_or_skip: Callable[..., None]) -> Callable[...,
 
     objects.compile = counting
 
-    def compiled(source: str = SOURCE, header: str = HEADER, *more: str, tool: str = "cc") -> bool:
+    def compiled(
+        source: str = SOURCE, header: str = HEADER, *more: str, tool: str = "cc", **others: str
+    ) -> bool:
         nonlocal folders
         folders += 1
         folder = tmp_path / str(folders)
         folder.mkdir()
+        for name, text in others.items():
+            (folder / f"{name}.h").write_text(text)
         (folder / "a.h").write_text(header)
         (folder / "a.c").write_text(source)
         before = started
@@ -56,6 +60,25 @@ def test_another_text_header_flag_or_compiler_is_compiled(compiled: Callable[...
     assert compiled(SOURCE, HEADER, "-O2")
     assert compiled(SOURCE, HEADER, "-O1", "-DB=1")
     assert compiled(tool="clang")
+
+
+def test_a_header_that_a_header_includes_is_a_part_of_it(compiled: Callable[..., bool]) -> None:
+    header = "# include <b.h>\n"
+    assert compiled(SOURCE, header, b=HEADER)
+    assert not compiled(SOURCE, header, b=HEADER)
+    assert compiled(SOURCE, header, b=HEADER.replace("1", "2"))
+
+
+def test_a_header_that_nothing_includes_is_none(compiled: Callable[..., bool]) -> None:
+    assert compiled(SOURCE, HEADER, c="enum { C = 1 };\n")
+    assert not compiled(SOURCE, HEADER, c="enum { C = 2 };\n")
+
+
+def test_where_a_macro_says_which_header_all_are_parts(compiled: Callable[..., bool]) -> None:
+    source = '#define HEADER "a.h"\n' + SOURCE.replace('"a.h"', "HEADER")
+    assert compiled(source, HEADER, c="enum { C = 1 };\n")
+    assert not compiled(source, HEADER, c="enum { C = 1 };\n")
+    assert compiled(source, HEADER, c="enum { C = 2 };\n")
 
 
 def test_debuggers_are_told_where_the_source_is(compiled: Callable[..., bool]) -> None:

@@ -57,7 +57,7 @@ class View:
     number by number; see `operators/ids.py`. truth: the numbers are 1 for what is true, else 0.
     parts: what stands side by side on the last axis, where that are all steps of a sequence and
     others; there is no tensor of them then. picked: the steps of the tensor that the view shows, in
-    any order, where an axis of role "picked" counts them.
+    any order, where an axis of role "picked" counts them; below 0 from the end of an open length.
     """
 
     tensor: str

@@ -172,14 +172,21 @@ class Draft:
         kind = "sum" if reduction == "mean" else reduction
         results = []
         for part in self.parts(x):
-            start = {"y": np.full(1, REDUCTIONS[kind][1], np.float32)}
-            features = self.features[part]
-            so_far = self.layer(kind, running(kind), part, features, {}, source, start, None)["y"]
-            last = self.last_step(so_far, source)
+            last = self.last_step(self._so_far(kind, part, source, None), source)
             if reduction == "mean":
-                last = self.layer("mean", mean(), last, features, {}, source)["y"]
+                last = self.layer("mean", mean(), last, self.features[part], {}, source)["y"]
             results.append(last)
         return self.concat(results, source)
+
+    def so_far(self, kind: str, x: str, source: str, reverse: bool) -> str:
+        """At each step the sum, max or min of the steps up to it, or from it on."""
+        made = [self._so_far(kind, part, source, reverse) for part in self.parts(x)]
+        return self.concat(made, source)
+
+    def _so_far(self, kind: str, part: str, source: str, reverse: bool | None) -> str:
+        start = {"y": np.full(1, REDUCTIONS[kind][1], np.float32)}
+        features = self.features[part]
+        return self.layer(kind, running(kind), part, features, {}, source, start, reverse)["y"]
 
     def fold(self, tensor: str, scale: Doubles, offset: Doubles, source: str, was: str) -> None:
         """Note that scale * was + offset is `tensor`, whose weights were made anew, or, where

@@ -19,6 +19,7 @@ from lstm_edge.ir.model import (
     Step,
     Tensor,
     Work,
+    arrays_of,
     is_a,
 )
 from lstm_edge.models.first_steps import first_steps
@@ -75,9 +76,11 @@ def finish(
         state_outputs=_state_ports(states[1], layers),
         folded=tuple(draft.folded),
     )
-    if not any(node.op.cell.states for node in prune(whole).layers):
+    if not any(arrays_of(node.op) for node in prune(whole).nodes):
         raise ModelError(
-            "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"
+            "graph",
+            "no layer with weights leads to an output: nothing was trained; give a network with "
+            "recurrent, convolutional or dense layers",
         )
     return through(prune(look_up_again(first_steps(whole))), read_at_once, named)
 

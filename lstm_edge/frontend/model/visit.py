@@ -172,6 +172,8 @@ def _model(graph: Graph, walk: Walk) -> Model:
     }
     time = time_axis(walk)
     timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
+    if not timed and time is None:  # a network of vectors: each call is a step of its own
+        timed = frozenset(v.tensor for v in sources.values())
     state_ins, state_outs = _states(walk, graph, sources)
     shown = {port.name for port in state_outs}
     names = [output.name for output in graph.outputs]

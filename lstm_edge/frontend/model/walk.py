@@ -219,9 +219,10 @@ class Walk:
                 if known == "picked":
                     raise ModelError(
                         node.label,
-                        "reads steps in another order than that of time, or some of them twice; "
-                        "only dense layers, activations and outputs do: flip the data before they "
-                        "enter, or make the layer a reverse one",
+                        "reads steps in another order than that of time, some of them twice, or "
+                        "the last ones of a sequence of any length; only dense layers, "
+                        "activations, sums over them and outputs do: give the length with "
+                        "--steps, flip the data before they enter, or make the layer a reverse one",
                     )
                 origin = atom
                 while origin in self.ranges:

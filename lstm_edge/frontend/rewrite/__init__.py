@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.activations import activations
+from lstm_edge.frontend.rewrite.einsum import einsums
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
@@ -32,6 +33,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     unrolled,
     single_steps,
     known_steps,
+    einsums,
     layer_norm,
     activations,
     pads,

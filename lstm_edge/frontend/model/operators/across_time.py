@@ -96,6 +96,21 @@ def softmax_over_time(walk: Walk, view: View, source: str, logarithm: bool = Fal
     return replace(view, tensor=y["y"])
 
 
+def standardized(walk: Walk, view: View, epsilon: float, source: str) -> View:
+    """(x - mean) / sqrt(variance + epsilon) of each feature over all steps."""
+    draft, x = walk.draft, view.tensor
+    less, share = _cell("sub", lambda x, y: x - y), _cell("divide", lambda x, y: x / y)
+    average = draft.reduce("mean", x, source)
+    distance = draft.layer("sub", less, x, None, {}, source, reverse=None, more={"y": average})["y"]
+    square = Cell("square", {"y": input_vector("x") * input_vector("x")}, limited=True)
+    squares = draft.layer("square", square, distance, None, {}, source)["y"]
+    root = Cell("deviation", {"y": apply("sqrt", input_vector("x") + epsilon)}, limited=True)
+    variance = draft.reduce("mean", squares, source)
+    deviation = draft.layer("deviation", root, variance, None, {}, source)["y"]
+    y = draft.layer("share", share, distance, None, {}, source, reverse=None, more={"y": deviation})
+    return replace(view, tensor=y["y"])
+
+
 def _cell(name: str, function: Callable[[Expr, Expr], Expr]) -> Cell:
     return Cell(name, {"y": function(input_vector("x"), input_vector("y"))}, limited=True)
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
-from lstm_edge.frontend.model.axes import View, describe
+from lstm_edge.frontend.model.axes import Axis, View, describe
 from lstm_edge.frontend.model.operators.across_time import softmax_over_time
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
+from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.pending import by_step, is_of_steps, resolved
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.functions import ACTIVATIONS
@@ -69,6 +70,8 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     if usual_role(walk, view, axis % rank) == "time":
         view = settled(walk, view, node.label)
         return [softmax_over_time(walk, view, node.label, node.op == "LogSoftmax")]
+    if is_part(walk, view, walk.pieces(over)):
+        return [_softmax_of_parts(walk, node, view, walk.pieces(over))]
     features = walk.draft.size(view.tensor)
     whole = walk.pieces(over) == grid_of(walk, view)
     if not whole and (len(over) > 1 or (not over and features != 1)):
@@ -78,9 +81,24 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
             f"{describe(view.axes)}; only the features alone are supported",
         )
     require_features(walk, node, view, over)
-    if node.op == "Softmax":
-        return [_layer(walk, node, view, "softmax", softmax_layer())]
-    return [_layer(walk, node, view, "log_softmax", log_softmax_layer())]
+    kind, cell = SOFTMAX[node.op]
+    return [_layer(walk, node, view, kind, cell())]
+
+
+SOFTMAX = {
+    "Softmax": ("softmax", softmax_layer),
+    "LogSoftmax": ("log_softmax", log_softmax_layer),
+}
+
+
+def _softmax_of_parts(walk: Walk, node: OnnxNode, view: View, over: Axis) -> View:
+    """Each vector along one of several axes of features for itself."""
+    kind, cell = SOFTMAX[node.op]
+
+    def run(x: str) -> str:
+        return walk.draft.layer(kind, cell(), x, walk.draft.size(x), {}, node.label)["y"]
+
+    return in_groups(walk, node, settled(walk, view, node.label), over, run)
 
 
 def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> View:

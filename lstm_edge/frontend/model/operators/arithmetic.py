@@ -19,7 +19,8 @@ from lstm_edge.frontend.model.operators.features import (
     of_one_kind,
     require_features,
 )
-from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.operators.grids import is_part, repeated
+from lstm_edge.frontend.model.operators.pending import combined, spread
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of
@@ -85,8 +86,10 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     if len(views) == 1:
         return views
     views = read_at_each_step(walk, views, node.label)
+    largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
+    views = tuple(repeated(walk, view, largest, node.label) for view in views)
     views = _one_axis_of_features(walk, views)
-    single = [_has_one_number(walk, view) for view in views]
+    single = [_has_one_number(walk, view, views) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
@@ -96,10 +99,20 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     return views
 
 
-def _has_one_number(walk: Walk, view: View) -> bool:
-    """Whether each vector of a view is one number."""
-    made = walk.draft.producer(view.tensor) is not None
-    return made and walk.draft.size(view.tensor) == 1
+def _has_one_number(walk: Walk, view: View, views: Sequence[View]) -> bool:
+    """Whether each vector of a view is one number; an input's where it has no axis for the features
+    of another, and none of its own.
+    """
+    draft = walk.draft
+    if draft.producer(view.tensor) is not None:
+        return draft.size(view.tensor) == 1
+    for other in views:
+        grid = set(grid_of(walk, other))
+        places = [k for k, axis in enumerate(other.axes) if grid.intersection(walk.pieces(axis))]
+        if places and not any(view.axes[k] for k in places) and not grid_of(walk, view):
+            draft.features[view.tensor] = 1
+            return True
+    return False
 
 
 def _spread(
@@ -159,7 +172,9 @@ def along_features(
     if not axes:
         return numbers, view
     atoms = tuple(atom for k in axes for atom in walk.pieces(view.axes[k]))
-    if atoms != grid_of(walk, view) and len(axes) > 1:
+    if is_part(walk, view, atoms) or (len(axes) > 1 and set(atoms) == set(grid_of(walk, view))):
+        return spread(numbers, atoms, grid_of(walk, view)), view
+    if len(axes) > 1:
         raise ModelError(
             node.label,
             f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
@@ -176,6 +191,9 @@ def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Do
     """
     numbers, axes, view = _varying(walk, node, constant, view)
     atoms = tuple(atom for k in axes for atom in walk.pieces(view.axes[k]))
+    if is_part(walk, view, atoms):
+        grid = grid_of(walk, view)
+        return spread(numbers, atoms, grid), grid, view
     roles = {walk.roles.get(atom) for atom in atoms}
     opened = len(view.axes) < 3 or axes != [len(view.axes) - 1]
     raw = any(atom in walk.input_atoms and atom not in walk.roles for atom in atoms)

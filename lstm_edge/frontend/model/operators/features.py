@@ -50,8 +50,15 @@ def laid_out(walk: Walk, view: View, source: str) -> View:
         return view
     numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
     order = numbers.transpose([grid.index(atom) for atom in shown]).reshape(-1).tolist()
-    tensors = _parts(walk, view.tensor, _ranges((), len(order), (), order))
-    return replace(view, tensor=walk.draft.concat(tensors, source), grid=tuple(shown))
+    return replace(view, tensor=in_this_order(walk, view, order, source), grid=tuple(shown))
+
+
+def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
+    """The vectors of a settled view with the features at `places` alone, each as often as there."""
+    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
+        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    tensors = _parts(walk, view.tensor, _ranges((), len(places), (), places))
+    return walk.draft.concat(tensors, source)
 
 
 def usual_role(walk: Walk, view: View, k: int) -> str:

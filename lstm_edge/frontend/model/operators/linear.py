@@ -12,7 +12,12 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.attention import product
-from lstm_edge.frontend.model.operators.features import grid_of, laid_out, require_features
+from lstm_edge.frontend.model.operators.features import (
+    grid_of,
+    laid_out,
+    require_features,
+    usual_role,
+)
 from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -160,8 +165,13 @@ def _is_flat(walk: Walk, view: View) -> bool:
 
 
 def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
-    """A dense layer over an axis of all steps flattened, the step outermost."""
+    """A dense layer over an axis of all steps flattened, whatever the order of its axes."""
     last = walk.pieces(view.axes[-1])
+    _usual_roles(walk, last)
+    order = sorted(range(len(last)), key=lambda k: walk.roles.get(last[k]) != "time")
+    sizes = [atom.size for atom in last]
+    weights = weights.reshape(*sizes, -1).transpose(*order, len(last)).reshape(weights.shape)
+    last = tuple(last[k] for k in order)
     roles = [walk.roles.get(atom, "") for atom in last]
     whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
     single = len(last) == 1 and walk.draft.size(view.tensor) == 1
@@ -187,6 +197,15 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     return walk.draft.dense_over_time(
         view.tensor, np.ascontiguousarray(scaled, np.float32), bias.astype(np.float32), node.label
     )
+
+
+def _usual_roles(walk: Walk, atoms: Axis) -> None:
+    """Of a whole input of three axes that is flattened before anything has told what they are."""
+    if all(atom in walk.input_atoms and atom not in walk.roles for atom in atoms):
+        owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
+        if isinstance(owner, View) and len(owner.axes) == 3:
+            for k in (1, 2):
+                usual_role(walk, owner, k)
 
 
 def foldable(walk: Walk, view: View, reader: str) -> View:

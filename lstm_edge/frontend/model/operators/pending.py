@@ -30,8 +30,8 @@ def combined(
     every = tuple(
         atom for axis in view.axes for atom in walk.pieces(axis) if atom in old or atom in along
     )
-    before, shift = (_spread(a, old, every) for a in had)
-    factor, more = (_spread(a, along, every) for a in (scale, offset))
+    before, shift = (spread(a, old, every) for a in had)
+    factor, more = (spread(a, along, every) for a in (scale, offset))
     return replace(
         view,
         scale=before * factor,
@@ -41,7 +41,7 @@ def combined(
     )
 
 
-def _spread(numbers: Doubles, along: Axis, wanted: Axis) -> Doubles:
+def spread(numbers: Doubles, along: Axis, wanted: Axis) -> Doubles:
     """Numbers that run along some atoms, repeated along others, flattened."""
     if numbers.size == 1:
         return numbers.reshape(1)
@@ -77,7 +77,7 @@ def resolved(walk: Walk, view: View) -> View:
     wanted = (*time, *grid)
     steps = size_of(tuple(time))
     found = [
-        a if a is None or a.size == 1 else _spread(a, along, wanted).reshape(steps, -1)
+        a if a is None or a.size == 1 else spread(a, along, wanted).reshape(steps, -1)
         for a in (view.scale, view.offset)
     ]
     if all(a is None or a.ndim == 1 or bool((a == a[:1]).all()) for a in found):

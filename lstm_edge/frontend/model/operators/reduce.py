@@ -6,14 +6,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axes, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import require_features, usual_role
-from lstm_edge.frontend.model.operators.linear import contract
+from lstm_edge.frontend.model.operators.arithmetic import scaled
+from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
+from lstm_edge.frontend.model.operators.grids import in_groups, is_part
+from lstm_edge.frontend.model.operators.linear import (
+    contract,
+    dense_layer,
+    fold_pending,
+    foldable,
+)
+from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, REDUCED, one_number
+
+Doubles = npt.NDArray[np.float64]
 
 KINDS: Mapping[str, str] = {
     "ReduceMean": "mean",
@@ -58,9 +70,11 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
         if not view.axes[k]:
             continue
         role = usual_role(walk, view, k)
+        if role == PICKED:
+            view = side_by_side(walk, view, node.label)
         if role == "time":
             view = _over_time(walk, node, view, k)
-        elif role == "feature":
+        elif role == "feature" or is_part(walk, view, walk.pieces(view.axes[k])):
             view = _over_features(walk, node, view, k)
         else:
             raise ModelError(
@@ -115,15 +129,82 @@ def _alone(walk: Walk, node: OnnxNode, tensor: str, name: str) -> str:
 def _over_features(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     """A sum or mean over the features: a dense layer of one unit; others a layer of their own."""
     kind, size = KINDS[node.op], size_of(view.axes[k])
+    atoms = walk.pieces(view.axes[k])
+    if is_part(walk, view, atoms):
+        return _over_some(walk, node, view, atoms, kind)
     if kind not in ("sum", "mean"):
         view = settled(walk, view, node.label)
         require_features(walk, node, view, view.axes[k])
-        name = {"max": "largest", "min": "smallest"}.get(kind, kind)
-        cell = one_number(name, REDUCED[name])
-        tensor = walk.draft.layer(name, cell, view.tensor, 1, {}, node.label)["y"]
-        return View(tensor, _at(view.axes, k))
+        return View(_reduced(walk, node, view.tensor, kind), _at(view.axes, k))
     weights = np.full((size, 1), 1.0 / size if kind == "mean" else 1.0)
     last = replace(view, axes=(*view.axes[:k], *view.axes[k + 1 :], view.axes[k]))
     reduced = contract(walk, node, last, weights, None)
     rest = reduced.axes[:-1]
     return replace(reduced, axes=(*rest[:k], (), *rest[k:]))
+
+
+def _reduced(walk: Walk, node: OnnxNode, tensor: str, kind: str) -> str:
+    """One number of all features."""
+    name = {"max": "largest", "min": "smallest"}.get(kind, kind)
+    return walk.draft.layer(name, one_number(name, REDUCED[name]), tensor, 1, {}, node.label)["y"]
+
+
+def _over_some(walk: Walk, node: OnnxNode, view: View, atoms: Axis, kind: str) -> View:
+    """Over one of several axes of features: sums and means are a matrix of ones and zeros."""
+    if kind not in ("sum", "mean"):
+        view = settled(walk, view, node.label)
+        return in_groups(walk, node, view, atoms, lambda x: _reduced(walk, node, x, kind))
+    grid = grid_of(walk, view)
+    rest = tuple(atom for atom in grid if atom not in atoms)
+    sizes = [1 if atom in atoms else atom.size for atom in grid]
+    groups = np.broadcast_to(np.arange(size_of(rest)).reshape(sizes), [a.size for a in grid])
+    ones = np.arange(size_of(rest))[:, None] == groups.reshape(-1)
+    weights = ones / (size_of(atoms) if kind == "mean" else 1.0)
+    axes = tuple(
+        tuple(atom for atom in walk.pieces(axis) if atom not in atoms) for axis in view.axes
+    )
+    return replace(_by_matrix(walk, node, view, weights), axes=axes, grid=rest)
+
+
+def _by_matrix(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
+    """A matrix [numbers, features] times all features, in their order."""
+    view = foldable(walk, view, node.label)
+    folded, shifted = fold_pending(view, weights, np.zeros(len(weights)))
+    tensor = dense_layer(walk, view.tensor, folded, shifted, node.label)
+    return View(tensor, view.axes, grid=view.grid, picked=view.picked)
+
+
+def cumulated(walk: Walk, node: OnnxNode) -> list[Value]:
+    """CumSum along time, as the steps go by, or along features, a matrix of ones and zeros."""
+    view = node.view(0)
+    given = node.integers(1, "axis")
+    rank = len(view.axes)
+    k = given[0] if given and len(given) == 1 else rank
+    if not -rank <= k < rank:
+        raise ModelError(node.label, f"its axis {given} does not fit {rank} axes")
+    k %= rank
+    exclusive, back = (bool(node.attributes.get(name, 0)) for name in ("exclusive", "reverse"))
+    if not view.axes[k]:
+        return [scaled(walk, node, view, np.zeros(1), None) if exclusive else view]
+    role, atoms = usual_role(walk, view, k), walk.pieces(view.axes[k])
+    if role == "time":
+        view = settled(walk, view, node.label)
+        tensor = walk.draft.so_far("sum", view.tensor, node.label, reverse=back)
+        if exclusive:
+            tensor = walk.draft.pair("sub", pair("sub"), tensor, view.tensor, tensor, node.label)
+        return [replace(view, tensor=tensor)]
+    whole = is_part(walk, view, atoms)
+    if not whole:
+        require_features(walk, node, view, view.axes[k])
+    grid = grid_of(walk, view) or atoms
+    at = np.indices([atom.size for atom in grid]).reshape(len(grid), -1)
+    along = np.zeros(size_of(grid), np.int64)
+    same = np.ones((size_of(grid), size_of(grid)), bool)
+    for atom, places in zip(grid, at, strict=True):
+        if atom in atoms:
+            along = along * atom.size + places
+        else:
+            same &= places[:, None] == places
+    order = along[:, None] - along if not back else along - along[:, None]
+    weights = (same & (order > 0 if exclusive else order >= 0)).astype(np.float64)
+    return [_by_matrix(walk, node, view, weights)]

@@ -12,7 +12,7 @@ from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.move import FOREVER
-from lstm_edge.frontend.model.operators.steps import Steps, take_steps
+from lstm_edge.frontend.model.operators.steps import PICKED, Steps, side_by_side, take_steps
 from lstm_edge.frontend.model.states import input_part
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
@@ -104,6 +104,8 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
     neighbours = wanted == list(range(wanted[0], wanted[0] + len(wanted))) if wanted else True
     guess = usual_role if axis > 0 or not neighbours else _known_role
     role = guess(walk, view, axis)
+    if role == PICKED:
+        view = side_by_side(walk, view, node.label)
     if role == "time" and wanted:
         usual_role(walk, view, len(view.axes) - 1)  # while three axes tell
         return take_steps(walk, node, view, axis, steps, keep)

@@ -16,6 +16,8 @@ from lstm_edge.layers.window import delayed, kept
 
 PICKED = "picked"
 """The role of an axis that counts steps in any order."""
+MOST_LAST = 64
+"""Last steps of a sequence of any length that are taken as vectors, each of which is kept."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, 
     strides = {b - a for a, b in zip(steps.wanted, steps.wanted[1:], strict=False)}
     if len(strides) == 1 and min(strides) > 0:
         return _cropped(walk, node, view, axis, steps)
-    return _listed(walk, node, view, axis, steps.wanted)
+    walk.fix_time(node)
+    return _listed(walk, view, axis, steps.wanted, node.label)
 
 
 def _with(view: View, axis: int, new: tuple[Axis, ...]) -> tuple[Axis, ...]:
@@ -51,18 +54,23 @@ def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> s
     found in a window that reaches back to it.
     """
     draft, (k,), x = walk.draft, steps.wanted, view.tensor
-    size = size_of(time)
-    if k in (0, size - 1):
+    size, opened = size_of(time), any(atom.open for atom in time)
+    if k in (0, size - 1) and not (opened and k == 0 and size > 1):
         return draft.step(x, -1 if k else 0, source)
-    if not any(atom.open for atom in time):
+    if not opened:
         window = Window(1, 1, -k, k + 1 - size)
         return draft.step(over_window(draft, kept(), x, None, {}, window, source), -1, source)
     if steps.from_end:
-        back = size - k
-        window = Window(back, 1, back - 1)
-        return draft.step(over_window(draft, delayed(), x, None, {}, window, source), -1, source)
+        return _from_end(walk, x, size - k, source)
     parts = [draft.layer("held", held(k), part, None, {}, source)["y"] for part in draft.parts(x)]
     return draft.step(draft.concat(parts, source), -1, source)
+
+
+def _from_end(walk: Walk, x: str, back: int, source: str) -> str:
+    """The vector of the last step (1), of the one before it (2), ..., whatever the length is."""
+    window = Window(back, 1, back - 1)
+    late = over_window(walk.draft, delayed(), x, None, {}, window, source) if back > 1 else x
+    return walk.draft.step(late, -1, source)
 
 
 def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) -> View:
@@ -70,6 +78,8 @@ def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) ->
     time, wanted = view.axes[axis], steps.wanted
     size = size_of(time)
     opened = any(atom.open for atom in time)
+    if opened and steps.from_end and len(wanted) <= MOST_LAST:
+        return _listed(walk, view, axis, [k - size for k in wanted], node.label)
     if opened and (steps.from_end or steps.left_out is None):
         which = f"the steps from {wanted[0] - size} to {wanted[-1] - size}"
         raise ModelError(
@@ -94,10 +104,11 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
     return replace(view, tensor=tensor, axes=_with(view, axis, ((atom,),)))
 
 
-def _listed(walk: Walk, node: OnnxNode, view: View, axis: int, wanted: Sequence[int]) -> View:
-    """Steps in any order: as long as each step is for itself, those of the sequence itself."""
-    walk.fix_time(node)
-    view = settled(walk, view, node.label)
+def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: str) -> View:
+    """Steps in any order: as long as each step is for itself, those of the sequence itself. Below
+    0 they are counted from the end of a sequence of any length.
+    """
+    view = settled(walk, view, source)
     new = walk.new_axis("picked", len(wanted), PICKED)
     return replace(view, axes=_with(view, axis, (new,)), picked=tuple(wanted))
 
@@ -108,7 +119,10 @@ def side_by_side(walk: Walk, view: View, source: str) -> View:
         return view
     view = settled(walk, view, source)
     draft = walk.draft
-    steps = [draft.step(view.tensor, k, source) for k in view.picked]
+    steps = [
+        draft.step(view.tensor, k, source) if k >= 0 else _from_end(walk, view.tensor, -k, source)
+        for k in view.picked
+    ]
     atoms = [atom for axes in view.axes for atom in walk.pieces(axes)]
     old = next(atom for atom in atoms if walk.roles.get(atom) == PICKED)
     new = walk.new_axis("picked", len(view.picked), "layer")

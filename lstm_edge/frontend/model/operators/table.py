@@ -98,6 +98,7 @@ OPERATORS: Mapping[str, Operator] = {
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
+    "InstanceNormalization": _operator(normalize.instance_norm, "epsilon"),
     "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),
     "Identity": _operator(move.identity, "rows"),
     "Dropout": _operator(move.dropout, "seed"),
@@ -128,6 +129,7 @@ OPERATORS: Mapping[str, Operator] = {
         if name.startswith("Reduce")
     },
     "LpNormalization": _operator(normalize.lp_norm, "axis p"),
+    "CumSum": _operator(reduction.cumulated, "exclusive reverse"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
     "Loop": _operator(steps.loop, "body reverse"),

@@ -1,0 +1,74 @@
+"""Features on several axes, as a forecast of some steps ahead: what acts along one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.features import grid_of, in_this_order
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
+
+MOST_GROUPS = 64
+"""Vectors that a grid of features may be cut into."""
+
+
+def is_part(walk: Walk, view: View, atoms: Axis) -> bool:
+    """Whether `atoms` count some of the axes that number the features, not all of them."""
+    return bool(atoms) and set(atoms) < set(grid_of(walk, view))
+
+
+def in_groups(
+    walk: Walk, node: OnnxNode, view: View, atoms: Axis, run: Callable[[str], str]
+) -> View:
+    """`run` on each vector along `atoms` of a settled view: it gives as many numbers, or one, and
+    then these axes go.
+    """
+    grid = grid_of(walk, view)
+    rest = tuple(atom for atom in grid if atom not in atoms)
+    if size_of(rest) > MOST_GROUPS:
+        raise ModelError(
+            node.label,
+            f"acts on {size_of(rest)} vectors of {size_of(atoms)} numbers each in "
+            f"{describe(view.axes)}; at most {MOST_GROUPS} are supported: do it outside",
+        )
+    places = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
+    rows = places.transpose([grid.index(a) for a in (*rest, *atoms)]).reshape(size_of(rest), -1)
+    draft = walk.draft
+    made = [run(in_this_order(walk, view, row.tolist(), node.label)) for row in rows]
+    kept = draft.size(made[0]) == size_of(atoms)
+    axes = view.axes if kept else tuple(_without(walk, axis, atoms) for axis in view.axes)
+    left = (*rest, *atoms) if kept else rest
+    tensor = draft.concat(made, node.label)
+    return replace(view, tensor=tensor, axes=axes, grid=left)
+
+
+def _without(walk: Walk, axis: Axis, atoms: Axis) -> Axis:
+    return tuple(atom for atom in walk.pieces(axis) if atom not in atoms)
+
+
+def repeated(walk: Walk, view: View, whole: View, source: str) -> View:
+    """A settled view of the rank of `whole` with its numbers repeated along axes of features that
+    `whole` alone has; as it is where that has none.
+    """
+    wanted, own = grid_of(walk, whole), grid_of(walk, view)
+    pairs = [(walk.pieces(w), walk.pieces(v)) for w, v in zip(whole.axes, view.axes, strict=True)]
+    shared = {w: v for ws, vs in pairs if len(ws) == len(vs) for w, v in zip(ws, vs, strict=True)}
+    missing = [w for ws, vs in pairs if ws and not vs and set(ws) <= set(wanted) for w in ws]
+    if not missing or not own or set(own) != {shared[a] for a in wanted if a in shared}:
+        return view
+    numbers = np.arange(size_of(own)).reshape([atom.size for atom in own])
+    ours = [shared[atom] for atom in wanted if atom in shared]
+    turned = numbers.transpose([own.index(atom) for atom in ours])
+    sizes = [1 if atom in missing else atom.size for atom in wanted]
+    every = np.broadcast_to(turned.reshape(sizes), [atom.size for atom in wanted])
+    axes = tuple(
+        w if set(walk.pieces(w)) & set(missing) else v
+        for w, v in zip(whole.axes, view.axes, strict=True)
+    )
+    tensor = in_this_order(walk, view, every.reshape(-1).tolist(), source)
+    grid = tuple(shared.get(atom, atom) for atom in wanted)
+    return replace(view, tensor=tensor, axes=axes, grid=grid)
