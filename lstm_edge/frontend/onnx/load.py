@@ -15,7 +15,7 @@ from pathlib import Path
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.model.visit import visit
-from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
+from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
@@ -77,11 +77,13 @@ def _solve(
     tried. `sizes` receives what was chosen.
     """
     told = dict(known)
+    hops: dict[tuple[str, int], int] = {}
     alike: list[tuple[tuple[str, int], ...]] = []
     while True:
         walk = Walk()
         walk.told.update(told)
         walk.alike_sizes.extend(alike)
+        walk.hops.update(hops)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:
@@ -90,6 +92,10 @@ def _solve(
             sizes[error.axis] = error.size
         except SameSize as error:
             alike.append(error.axes)
+        except HopNeeded as error:
+            if error.axis in hops:
+                raise _without_stand_ins(walk, error) from error
+            hops[error.axis] = error.hop
         except RoleNeeded as error:
             if error.atom in told:
                 raise _without_stand_ins(walk, error) from error

@@ -150,11 +150,11 @@ def _layer(
     tensor = over_window(
         walk.draft, cell, view.tensor, units, params, sight.window, node.label, pad
     )
-    axes = _with(view.axes, sight.axis, _time_after(walk, node, view.axes[sight.axis], sight))
+    axes = _with(view.axes, sight.axis, time_after(walk, node, view.axes[sight.axis], sight))
     return replace(view, tensor=tensor, axes=axes)
 
 
-def _time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
+def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
     """The time axis of the result."""
     before = size_of(time)
     steps = Clock().then(sight.window).length.of(before)
