@@ -145,7 +145,9 @@ def band_power(spectrum: Ints, weights: Ints) -> Ints:
     power = squares[..., 0::2] + squares[..., 1::2] >> LOST_BITS
     total = _banded(power, weights)
     pairs = _pairs(np.abs(total))
-    mantissas = np.where(pairs >= 0, total << np.maximum(2 * pairs, 0), total >> np.maximum(-2 * pairs, 0))
+    mantissas = np.where(
+        pairs >= 0, total << np.maximum(2 * pairs, 0), total >> np.maximum(-2 * pairs, 0)
+    )
     return np.concatenate([mantissas, places + pairs + BAND_PLACES], axis=-1)
 
 

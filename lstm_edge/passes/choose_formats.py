@@ -26,9 +26,9 @@ from lstm_edge.passes.multiplied import Multiplied, multiplied
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.readers import (
     only_gates_read,
-    reads_frames,
     reading_layers,
     reading_weights,
+    reads_frames,
     scaling_of,
 )
 from lstm_edge.rounding import MARGIN, bits_above, bits_with_headroom, eight_bits

@@ -105,19 +105,19 @@ class IntegerRules:
 
     def expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
         """Operations of one node; its value is the node's in the float program, by any name."""
-        found = self.spectra.expression(node, args, place)
-        if found is not None and found.raised is not None:
-            return found
-        if found is None:
-            settled = [self.spectra.settled(x, f"{place.name}_{k}_settled") for k, x in enumerate(args)]
-            found = self._expression(node, settled, place)
-        renamed = isinstance(found, Number) and found.packed is None and found.real == found.name
+        found = self._expression(node, args, place)
+        plain = isinstance(found, Number) and found.packed is None and found.raised is None
+        renamed = plain and wide(found).real == found.name
         if not renamed or node.kind == "take" or found.name in self.builder.constants:
             return found
         return found if found.name == place.name else self.storing.seen_as(wide(found), place.name)
 
     def _expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
         b, name = self.builder, place.name
+        spectral = self.spectra.expression(node, args, place)
+        if spectral is not None:
+            return spectral
+        args = [self.spectra.settled(x, f"{name}_{k}_settled") for k, x in enumerate(args)]
         if node.kind == "affine":
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
         known = known_numbers(node, place.layer.op)

@@ -92,10 +92,8 @@ class RealRules:
                 return self._one_number(node, args, place)
             case "spectrum" | "power":
                 return self._spectrum(node, args[0], place)
-            case "softmax" | "log_softmax":
-                return self._softmax(node.kind, args[0], place)
-            case "layer_norm":
-                return self._layer_norm(node.value, args[0], place)
+            case "softmax" | "log_softmax" | "layer_norm":
+                return self._normalized(node, args[0], place)
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
 
@@ -147,6 +145,11 @@ class RealRules:
             least = self.builder.vector("least_normal", LEAST_NORMAL, FLOAT32)
             x = self.builder.emit("larger", f"{place.name}_of", (x, least))
         return self.builder.emit(function, place.name, (x,), comment=place.comment)
+
+    def _normalized(self, node: Expr, x: Value, place: Place) -> Value:
+        if node.kind == "layer_norm":
+            return self._layer_norm(node.value, x, place)
+        return self._softmax(node.kind, x, place)
 
     def _softmax(self, kind: str, x: Value, place: Place) -> Value:
         emit = self.builder.emit

@@ -8,8 +8,10 @@ so. All else reads it in one format, which is chosen from what calibration saw.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format, fixed, fraction_bits
 from lstm_edge.ir.expr import Expr, walk
@@ -64,6 +66,8 @@ class Spectra:
         if x.raised is None or not stays_raised(node, node.args[0], place.layer):
             return None
         found = self._raised(node, x, args, place)
+        if found.raised is None:
+            return found
         self.storing.stands_for[found.name] = ""
         return replace(found, real=place.name)
 
@@ -77,7 +81,8 @@ class Spectra:
             constant = args[1]
             assert isinstance(constant, Number)
             known = known_numbers(node.args[1], place.layer.op)
-            assert x.raised is not None and known is not None
+            assert x.raised is not None
+            assert known is not None
             gain = x.raised.gain * float(known[0])
             source = x.raised.spectrum if known.size == 1 else None
             raised = replace(x.raised, spectrum=source, gain=gain)
@@ -152,9 +157,10 @@ class Spectra:
 
     def _samples(self, x: Number, name: str) -> Value:
         """A frame in 16 bits, with one scale that is a power of two."""
-        if x.packed is not None and x.packed.is_uniform and x.packed.storage == "int16":
-            if fraction_bits(x.packed.unit) is not None:
-                return replace(x.value, format=x.packed)
+        packed = x.packed
+        halves = packed is not None and packed.is_uniform and packed.storage == "int16"
+        if packed is not None and halves and fraction_bits(packed.unit) is not None:
+            return replace(x.value, format=packed)
         plain = unpacked(self._builder, x, f"{name}_x")
         if width(plain.value) > 16:
             chosen = self.storing.formats.factor(x.real)
@@ -209,7 +215,9 @@ class Spectra:
         b, name, rows = self._builder, place.name, len(numbers)
         largest = np.maximum(np.abs(numbers).max(axis=1), 2.0**-100)
         total = np.maximum(np.abs(numbers).sum(axis=1) * (1.0 + 2.0**-10), 2.0**-100)
-        room = np.minimum(np.log2((2**15 - 1) / largest), np.log2((2**MOST_WEIGHT_BITS - 1) / total))
+        room = np.minimum(
+            np.log2((2**15 - 1) / largest), np.log2((2**MOST_WEIGHT_BITS - 1) / total)
+        )
         finest = np.floor(room)
         coarsest = finest.min()
         pairs = ((finest - coarsest) // 2).astype(np.int64)
@@ -219,9 +227,16 @@ class Spectra:
         fmt = Format("int32", unit, low, INT32_MAX)
         bias = b.constant(f"{place.layer.name}.{matrix}", weights)
         whole = b.emit(
-            "band_power", f"{name}_raised", (spectrum,), replace(fmt, scale=1.0), length=2 * rows, bias=bias
+            "band_power",
+            f"{name}_raised",
+            (spectrum,),
+            replace(fmt, scale=1.0),
+            length=2 * rows,
+            bias=bias,
         )
-        value = b.emit("slice", name, (whole,), fmt, length=rows, n=0, count=rows, comment=place.comment)
+        value = b.emit(
+            "slice", name, (whole,), fmt, length=rows, n=0, count=rows, comment=place.comment
+        )
         ends = fixed(0, 0, MOST_BAND_PLACES, "int32")
         places = b.emit("slice", f"{name}_places", (whole,), ends, length=rows, n=rows, count=rows)
         if pairs.any():
@@ -240,14 +255,16 @@ class Spectra:
             return Number(root, name, raised=Raised(raised.places, 1))
         mantissa = lower_log(b, x.value, f"{name}_mantissa", place.comment)
         counts = self._bits(raised.places, raised.bits, f"{name}_exponent")
-        ln2 = b.vector("ln2_bound", np.array([LN2_Q15]), Format("int16", 2.0**-LOG_FRACTION, *([LN2_Q15] * 2)))
+        ln2 = b.vector(
+            "ln2_bound", np.array([LN2_Q15]), Format("int16", 2.0**-LOG_FRACTION, *([LN2_Q15] * 2))
+        )
         most = counts.format.high * LN2_Q15
         shift = b.emit("mul", f"{name}_shift", (counts, ln2), fixed(LOG_FRACTION, 0, most, "int32"))
         low, high = mantissa.format.low - most, mantissa.format.high
         made = b.emit("sub", name, (mantissa, shift), fixed(LOG_FRACTION, low, high, "int32"))
         return number(made)
 
-    def _bounded(self, kind: str, x: Number, known: Doubles, place: Place) -> Number:
+    def _bounded(self, kind: str, x: Number, known: npt.NDArray[Any], place: Place) -> Number:
         """The larger of x and a constant, or their sum: both with the smaller exponent of the two,
         at which the constant still fits.
         """
@@ -298,11 +315,7 @@ class Spectra:
             if not is_a(node, Layer) or tensor in node.op.begins.values():
                 return False
             names = {name for name, read in node.inputs.items() if read == tensor}
-            readers = (
-                (e, leaf)
-                for leaf, e in _leaves(node)
-                if leaf.name in names
-            )
+            readers = ((e, leaf) for leaf, e in _leaves(node) if leaf.name in names)
             if any(e is None or not stays_raised(e, leaf, node) for e, leaf in readers):
                 return False
         return True

@@ -68,14 +68,21 @@ def mel_model(
     params: Mapping[str, Floats] = {WINDOW: hann(frame)}
     x = input_vector("x")
     nodes = [
-        Node("spectrum", Layer(frame_spectrum(kernel > 1), params, window=window), {"x": "x"}, {"y": "bins"}),
+        Node(
+            "spectrum",
+            Layer(frame_spectrum(kernel > 1), params, window=window),
+            {"x": "x"},
+            {"y": "bins"},
+        ),
         Node("power", Layer(bin_power()), {"x": "bins"}, {"y": "power"}),
     ]
     if root:
         cell = Cell("root", {"y": apply("sqrt", x)})
         nodes.append(Node("root", Layer(cell), {"x": "power"}, {"y": "root"}))
     weights = {"W_y": mel, "b_y": np.zeros(bands, np.float32)}
-    nodes.append(Node("mel", Layer(dense(), weights), {"x": "root" if root else "power"}, {"y": "mel"}))
+    nodes.append(
+        Node("mel", Layer(dense(), weights), {"x": "root" if root else "power"}, {"y": "mel"})
+    )
     top = "mel"
     if least:
         cell = Cell("log", {"y": apply("log", larger(x, least))}, limited=True)
@@ -95,7 +102,7 @@ def mel_model(
 
 def exact_mel(samples: Floats, frame: int, bands: int, *, root: bool = False) -> Doubles:
     """Mel bands [samples, frames, bands] of hops [samples, steps, hop], in float64."""
-    count, steps, hop = samples.shape
+    count, _, hop = samples.shape
     stream = samples.reshape(count, -1).astype(np.float64)
     starts = range(0, stream.shape[1] - frame + 1, hop)
     frames = np.stack([stream[:, s : s + frame] for s in starts], axis=1)

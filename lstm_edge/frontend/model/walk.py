@@ -167,7 +167,8 @@ class Walk:
     one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
-    visit found. hops: (input, axis) of samples -> how many of them are a step. repetitions: the steps of nodes `Repeat`.
+    visit found. hops: (input, axis) of samples -> how many of them are a step. repetitions: the
+    steps of nodes `Repeat`.
     """
 
     draft: Draft = field(default_factory=Draft)

@@ -92,17 +92,26 @@ def _solve(
             sizes[error.axis] = error.size
         except SameSize as error:
             alike.append(error.axes)
-        except HopNeeded as error:
-            if error.axis in hops:
+        except (HopNeeded, RoleNeeded) as error:
+            if not _learnt(error, told, hops):
                 raise _without_stand_ins(walk, error) from error
-            hops[error.axis] = error.hop
-        except RoleNeeded as error:
-            if error.atom in told:
-                raise _without_stand_ins(walk, error) from error
-            told[error.atom] = error.role
         except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
                 raise _without_stand_ins(walk, error) from error
+
+
+def _learnt(
+    error: HopNeeded | RoleNeeded, told: dict[str, str], hops: dict[tuple[str, int], int]
+) -> bool:
+    """Take in what an axis turns out to be; False where that was told before."""
+    if isinstance(error, HopNeeded):
+        known = error.axis in hops
+        hops[error.axis] = error.hop
+        return not known
+    if error.atom in told:
+        return False
+    told[error.atom] = error.role
+    return True
 
 
 def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:

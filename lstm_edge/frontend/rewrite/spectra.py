@@ -34,7 +34,9 @@ float32 make of it.
 
 def _part(which: float) -> Pattern:
     picked = op("Gather", var("z"), number(which), axis="axis") | op(
-        "Squeeze", op("Slice", var("z"), number(which), number(which + 1.0), axis("axis")), axis("axis")
+        "Squeeze",
+        op("Slice", var("z"), number(which), number(which + 1.0), axis("axis")),
+        axis("axis"),
     )
     return picked | op("Neg", picked)
 
@@ -53,7 +55,8 @@ ROOT = op("Sqrt", POWER) | op("Pow", POWER, number(0.5)) | LENGTH
 def spectra(sketch: Graph) -> None:
     """Replace each convolution of a Fourier basis, and the power of each spectrum."""
     bases = _Bases(sketch)
-    for node in [n for n in sketch.nodes if n.op_type == "Conv" and is_standard(n)]:
+    convolutions = [n for n in sketch.nodes if n.op_type == "Conv" and is_standard(n)]
+    for node in sorted(convolutions, key=bases.is_of_sines):
         bases.replace(node)
     for pattern, rooted in ((POWER, False), (ROOT, True)):
         for node in [n for n in sketch.nodes if n.op_type in pattern.ops and is_standard(n)]:
@@ -92,10 +95,12 @@ def _power(sketch: Graph, node: NodeProto, z: str, *, rooted: bool) -> list[Node
 
 @dataclass
 class _Bases:
-    """Convolutions that are spectra. known: what was made of a signal, a hop and a window."""
+    """Convolutions that are spectra. known: signals, hops, windows, and the spectrum
+    that was made of each.
+    """
 
     sketch: Graph
-    known: dict[tuple[str, int, bytes], str] = field(default_factory=dict)
+    known: list[tuple[str, int, Doubles, str]] = field(default_factory=list)
 
     def replace(self, node: NodeProto) -> None:
         """Make the parts of a spectrum of a convolution, where it is one."""
@@ -105,10 +110,11 @@ class _Bases:
         window, hop, parts = found
         sketch, frame = self.sketch, len(window)
         made: list[NodeProto] = []
-        key = (node.input[0], hop, window.tobytes())
-        if key not in self.known:
-            self.known[key] = self._transform(node, window, hop, made)
-        names = [self._one(node, self.known[key], part, made) for part in parts]
+        same = [z for *key, w, z in self.known if key == [node.input[0], hop] and w is window]
+        spectrum = same[0] if same else self._transform(node, window, hop, made)
+        if not same:
+            self.known.append((node.input[0], hop, window, spectrum))
+        names = [self._one(node, spectrum, part, made) for part in parts]
         if len(names) == 1:
             made.append(helper.make_node("Identity", names, [node.output[0]], name=node.name))
         else:
@@ -120,9 +126,7 @@ class _Bases:
                 copy = helper.make_node("Identity", [names[part]], [reader.output[0]])
                 sketch.replace([reader], [copy])
 
-    def _transform(
-        self, node: NodeProto, window: Doubles, hop: int, made: list[NodeProto]
-    ) -> str:
+    def _transform(self, node: NodeProto, window: Doubles, hop: int, made: list[NodeProto]) -> str:
         """The spectrum of a signal [batch, 1, samples], as [batch, bins, frames, 2]."""
         sketch, label = self.sketch, node.name or node.output[0]
         signal, spectrum, moved = (sketch.fresh(node.output[0]) for _ in range(3))
@@ -151,9 +155,7 @@ class _Bases:
             made.append(helper.make_node("Neg", [name], [name := sketch.fresh(name)], name=label))
         return name
 
-    def _basis(
-        self, node: NodeProto
-    ) -> tuple[Doubles, int, tuple[tuple[int, bool], ...]] | None:
+    def _basis(self, node: NodeProto) -> tuple[Doubles, int, tuple[tuple[int, bool], ...]] | None:
         """The window, the hop, and the parts (which, whether negative) of a convolution whose
         weights are cosines and sines times a window; None of any other.
         """
@@ -171,15 +173,18 @@ class _Bases:
         if len(rows) not in (bins, 2 * bins):
             return None
         halves = np.split(rows, len(rows) // bins)
-        parts = []
-        window = _window(halves[0])
-        for half in halves:
-            part = _part_of(half, window)
-            if part is None:
-                return None
-            parts.append(part)
-        hop = int(list(given.get("strides", [1]))[0])
-        return window, hop, tuple(parts)
+        hop = int(next(iter(given.get("strides", [1]))))
+        there = [w for *key, w, _ in self.known if key == [node.input[0], hop]]
+        for window in (*there, *(_window(half) for half in halves)):
+            parts = [_part_of(half, window) for half in halves]
+            if None not in parts:
+                return window, hop, tuple(part for part in parts if part is not None)
+        return None
+
+    def is_of_sines(self, node: NodeProto) -> bool:
+        """Whether the window cannot be seen at bin 0: such convolutions come last."""
+        weights = self.sketch.constant(node.input[1])
+        return weights is None or not weights.size or not np.any(weights[0])
 
     def _has_no_bias(self, node: NodeProto) -> bool:
         if len(node.input) < 3 or not node.input[2]:
@@ -206,16 +211,20 @@ def _window(rows: Doubles) -> Doubles:
     """What multiplies cosines, as bin 0 has it, or sines, from two bins that have no common 0."""
     frame = rows.shape[1]
     if np.abs(rows[0]).max() > NEAR * np.abs(rows).max():
-        return rows[0]
+        return np.array(rows[0])
     angles = 2.0 * np.pi * np.arange(frame) / frame
     sines = np.stack([np.sin(k * angles) for k in range(1, len(rows) - 1)])
     sign = np.sign((rows[1] * sines[0]).sum())
-    return np.asarray(sign * (rows[1:-1] * sines).sum(axis=0) / np.maximum((sines**2).sum(axis=0), 1e-9))
+    return np.array(
+        sign * (rows[1:-1] * sines).sum(axis=0) / np.maximum((sines**2).sum(axis=0), 1e-9)
+    )
 
 
 def _part_of(rows: Doubles, window: Doubles) -> tuple[int, bool] | None:
     """Which part of a spectrum rows of weights give, and whether it is minus that."""
     frame = rows.shape[1]
+    if window.shape != (frame,):
+        return None
     turns = np.outer(np.arange(len(rows)), np.arange(frame)) % frame
     angles = 2.0 * np.pi * turns / frame
     parts = {0: np.cos(angles) * window, 1: -np.sin(angles) * window}

@@ -27,7 +27,9 @@ def stft(walk: Walk, node: OnnxNode) -> list[Value]:
     """
     view = node.view(0)
     if len(view.axes) not in (2, 3) or (len(view.axes) == 3 and view.axes[2]):
-        raise ModelError(node.label, f"expected a signal of real samples, not {describe(view.axes)}")
+        raise ModelError(
+            node.label, f"expected a signal of real samples, not {describe(view.axes)}"
+        )
     if not node.attributes.get("onesided", 1):
         raise ModelError(node.label, "attribute onesided = 0 is not supported; export with 1")
     hop, window = _hop(node), _window(node)
