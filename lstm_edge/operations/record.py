@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -34,8 +34,8 @@ Misfit = Callable[[Op, int, Sequence[int], Constants], str]
 
 @dataclass(frozen=True)
 class CalledArray:
-    """An array in flash that a called function reads. shared: by all operations of one size, under
-    this name; "" where it is the operation's own.
+    """An array in flash that a called function reads. shared: by all operations that have an array
+    of this name.
     """
 
     name: str
@@ -45,6 +45,10 @@ class CalledArray:
     shared: bool = False
 
 
+Work = Callable[[Op, Constants, int], Mapping[str, float]]
+"""How often pieces of code of a called function run, which makes so many units: their names are
+those of `passes/costs.toml`.
+"""
 Arrays = Callable[[Op, Constants, bool], tuple[CalledArray, ...]]
 """The arrays of a called operation, from its constants; in float32 or in integers."""
 
@@ -184,7 +188,7 @@ class Operation:
     products with matrices, from a bias. running: so many operands come before those that are
     multiplied, the sum so far. placed: no code, its operands are written where the result is.
     length: the operand that is the length of a sequence, an integer in float programs too. arrays:
-    those that its function is given, where it is one call.
+    those that its function is given, where it is one call. work: what that executes.
     """
 
     name: str
@@ -207,3 +211,4 @@ class Operation:
     placed: bool = False
     length: int | None = None
     arrays: Arrays | None = None
+    work: Work | None = None

@@ -171,12 +171,12 @@ def bands(x: Ints, weights: Ints, n: int) -> Ints:
 def _banded(x: Ints, weights: Ints) -> Ints:
     """Exact sums in int64, of the weights that are not 0."""
     total = np.zeros((*x.shape[:-1], len(weights)), np.int64)
-    for row, first, last in _spans(weights):
+    for row, first, last in spans(weights):
         total[..., row] = (x[..., first:last] * weights[row, first:last]).sum(axis=-1)
     return total
 
 
-def _spans(weights: Array) -> list[tuple[int, int, int]]:
+def spans(weights: Array) -> list[tuple[int, int, int]]:
     """(row, first, behind the last) of the weights of each row that are not 0."""
     found = []
     for row, numbers in enumerate(weights):
@@ -223,12 +223,37 @@ def _is_band_power(op: Op, length: int, lengths: Sequence[int], constants: Const
 
 def _bands_arrays(op: Op, constants: Constants, _: bool) -> tuple[CalledArray, ...]:
     weights = constants[op.bias]
-    spans = np.array([(first, last - first) for _, first, last in _spans(weights)])
-    kept = [weights[row, first:last] for row, first, last in _spans(weights)]
+    found = spans(weights)
+    ends = np.array([(first, last - first) for _, first, last in found])
+    kept = [weights[row, first:last] for row, first, last in found]
     return (
-        CalledArray("bands", spans, "first bin and number of bins of a band", "int16_t"),
+        CalledArray("bands", ends, "first bin and number of bins of a band", "int16_t"),
         CalledArray("weights", np.concatenate(kept), "weights of bands, end to end", "int16_t"),
     )
+
+
+def _power_work(_: Op, __: Constants, length: int) -> dict[str, float]:
+    return {"number looked through": 2 * length, "bin of power": length}
+
+
+def _rfft_work(op: Op, constants: Constants, _: int) -> dict[str, float]:
+    count = len(constants[op.bias]) // 2
+    steps = (count.bit_length() - 1) // 2
+    pairs = {"pair of samples": count, "bin taken apart": count / 2}
+    return {**pairs, "step of four": count / 4 * steps}
+
+
+def _band_power_work(op: Op, constants: Constants, _: int) -> dict[str, float]:
+    weights = constants[op.bias]
+    kept = sum(last - first for _, first, last in spans(weights))
+    numbers = 2 * weights.shape[1]
+    return {"number looked through": numbers, "weight of power": kept, "band": len(weights)}
+
+
+def _bands_work(op: Op, constants: Constants, _: int) -> dict[str, float]:
+    weights = constants[op.bias]
+    kept = sum(last - first for _, first, last in spans(weights))
+    return {"weight of a band": kept, "plain band": len(weights)}
 
 
 RFFT = Spelling(
@@ -253,6 +278,7 @@ RECORDS = (
         form=Form.CALL,
         reads=Reads.WHOLE,
         arrays=_rfft_arrays,
+        work=_rfft_work,
     ),
     Operation(
         "raised_power",
@@ -262,6 +288,7 @@ RECORDS = (
         c=POWER,
         form=Form.CALL,
         reads=Reads.WHOLE,
+        work=_power_work,
     ),
     Operation(
         "power",
@@ -285,6 +312,7 @@ RECORDS = (
         form=Form.CALL,
         reads=Reads.WHOLE,
         arrays=_bands_arrays,
+        work=_band_power_work,
     ),
     # bias: weights [rows, bins] of 16 bits; n: the bits that sums lose
     Operation(
@@ -297,5 +325,6 @@ RECORDS = (
         form=Form.CALL,
         reads=Reads.WHOLE,
         arrays=_bands_arrays,
+        work=_bands_work,
     ),
 )

@@ -25,6 +25,7 @@ from lstm_edge.operations.spectrum import (
     MOST_PLACES,
     MOST_WEIGHT_BITS,
     rfft_reach,
+    spans,
 )
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import multiply
@@ -39,6 +40,8 @@ from lstm_edge.rounding import Doubles, Ints
 
 FACTOR_BITS = 15
 """Fractional bits of a factor whose largest magnitude is 1."""
+MOST_READ = 4
+"""How often bins are read where bands compute power themselves; more often it is computed once."""
 MOST_LIFT, MOST_DROP = 30, 31
 """What a number may be shifted by."""
 
@@ -190,7 +193,10 @@ class Spectra:
         assert raised is not None
         matrix = node.matrices[0]
         numbers = place.layer.op.params[matrix].astype(np.float64)
-        if raised.spectrum is not None:
+        narrow = (
+            sum(last - first for _, first, last in spans(numbers)) <= MOST_READ * numbers.shape[1]
+        )
+        if raised.spectrum is not None and narrow:
             return self._band_power(raised.spectrum, numbers * raised.gain, matrix, place)
         weights, unit = whole_factors(numbers)
         lost = max(1, int(np.abs(weights).sum(axis=1).max()).bit_length())
