@@ -258,7 +258,7 @@ def _bands_work(op: Op, constants: Constants, _: int) -> dict[str, float]:
 
 RFFT = Spelling(
     "le_rfft({0}, {window}, {waves}, {places}, {frame}, {n}, {result})",
-    ("le_rfft", "le_fft_four", "le_fft_two", "le_fft_apart", "le_fft_turn"),
+    ("le_rfft", "le_fft_two", "le_fft_fours", "le_fft_four", "le_fft_apart", "le_turn"),
 )
 POWER = Spelling("le_power({0}, {units}, {result})", ("le_power", "le_spare"))
 POWER_FLOAT = Spelling("le_power({0}, {units}, {result})", ("le_power",))
