@@ -75,12 +75,12 @@ def hann_window(mel: Mel) -> Doubles:
 
 def mel_filters(mel: Mel) -> Doubles:
     """Weights of the bins of a frame's power; [bands, frame / 2 + 1]."""
-    ends = (2595.0 * np.log10(1.0 + hertz / 700.0) for hertz in (mel.low, mel.top))
-    edges = 700.0 * (10.0 ** (np.linspace(*ends, mel.bands + 2) / 2595.0) - 1.0)
+    low, high = (2595.0 * np.log10(1.0 + hertz / 700.0) for hertz in (mel.low, mel.top))
+    edges = 700.0 * (10.0 ** (np.linspace(low, high, mel.bands + 2) / 2595.0) - 1.0)
     bins = np.arange(mel.frame // 2 + 1) * mel.rate / mel.frame
     rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    return np.maximum(0.0, np.minimum(rise, fall))
+    return np.asarray(np.maximum(0.0, np.minimum(rise, fall)), np.float64)
 
 
 def cosines(count: int, bands: int) -> Doubles:
@@ -88,7 +88,7 @@ def cosines(count: int, bands: int) -> Doubles:
     if not 1 <= count <= bands:
         raise DataError(f"count = {count}, expected 1 to {bands}, the number of bands")
     angles = np.pi / bands * (np.arange(bands) + 0.5) * np.arange(count)[:, None]
-    matrix = np.cos(angles) * sqrt(2.0 / bands)
+    matrix: Doubles = np.cos(angles) * sqrt(2.0 / bands)
     matrix[0] /= sqrt(2.0)
     return matrix
 

@@ -16,4 +16,4 @@ def frame_spectrum(several: bool) -> Cell:
 
 def bin_power() -> Cell:
     """The power of each bin of a spectrum."""
-    return Cell("power", {"y": power(input_vector("x"))})
+    return Cell("bin_power", {"y": power(input_vector("x"))})

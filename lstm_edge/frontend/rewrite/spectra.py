@@ -32,12 +32,10 @@ float32 make of it.
 """
 
 
-def _part(which: float) -> Pattern:
-    picked = op("Gather", var("z"), number(which), axis="axis") | op(
-        "Squeeze",
-        op("Slice", var("z"), number(which), number(which + 1.0), axis("axis")),
-        axis("axis"),
-    )
+def _part(which: int) -> Pattern:
+    where, first, end = f"axis{which}", number(float(which)), number(which + 1.0)
+    cut = op("Slice", var("z"), first, end, axis(where))
+    picked = op("Gather", var("z"), first, axis=where) | op("Squeeze", cut, axis(where))
     return picked | op("Neg", picked)
 
 
@@ -47,7 +45,7 @@ POWER = (
     op("ReduceSumSquare", var("z"), axis("axis"), **_ALL)
     | op("ReduceSum", square(var("z")), axis("axis"), **_ALL)
     | square(LENGTH)
-    | op("Add", square(_part(0.0)), square(_part(1.0)))
+    | op("Add", square(_part(0)), square(_part(1)))
 )
 ROOT = op("Sqrt", POWER) | op("Pow", POWER, number(0.5)) | LENGTH
 
@@ -69,7 +67,8 @@ def _of_spectrum(sketch: Graph, node: NodeProto, pattern: Pattern) -> Found | No
     """What a tensor is the power of, where that is a spectrum with its parts on the last axis."""
     for found in pattern.fits(sketch, node.output[0], {}):
         rank = _spectrum_rank(sketch, found["z"])
-        if rank and found["axis"] in (-1, rank - 1):
+        axes = {value for name, value in found.items() if name.startswith("axis")}
+        if rank and axes <= {-1, rank - 1}:
             return found
     return None
 

@@ -36,9 +36,8 @@ def stft(walk: Walk, node: OnnxNode) -> list[Value]:
     frame, samples = len(window), view.axes[1]
     walk.assign(node, view.axes[0], "batch")
     time = _hops(walk, node, view, samples, hop)
-    view = settled(walk, view, node.label) if view.offset is not None else view
     scale = np.ones(1) if view.scale is None else view.scale
-    if scale.size != 1:
+    if scale.size != 1 or np.any(0.0 if view.offset is None else view.offset):
         view, scale = settled(walk, view, node.label), np.ones(1)
     kernel = -(-frame // hop)
     params = {WINDOW: (window * scale).astype(np.float32)}
