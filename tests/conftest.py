@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if id(item) not in ids]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Ten thousand tests are no garbage: nothing is gained by looking through them again and again,
+    while they are collected or later.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """True if golden files are to be written, not compared."""
@@ -60,17 +75,34 @@ def pytest_sessionstart() -> None:
         pytest.exit("onnxruntime is not installed: make setup installs it", returncode=1)
 
 
+def _of_the_run(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder that all processes of a run share."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    (folder / name).mkdir(exist_ok=True)
+    return folder / name
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What was compiled once from the same text with the same flags is not compiled again, by none
     of the processes of a run.
     """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    (folder / "objects").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gcc, "compile_one", Objects(folder / "objects"))
+        patch.setattr(gcc, "compile_one", Objects(_of_the_run(tmp_path_factory, "objects")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where Python is to leave no bytecode beside sources, what tests start keeps it for the run:
+    to compile the whole package takes longer than most of what they do.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode and sys.pycache_prefix is None:
+            patch.setenv("PYTHONPYCACHEPREFIX", str(_of_the_run(tmp_path_factory, "bytecode")))
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 

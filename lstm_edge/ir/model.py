@@ -40,7 +40,7 @@ class Port:
     numbers; n > 0 for integers 0 .. n - 1. before: the curve that the file puts an output to, where
     the numbers are those before it. stored: of an input, the format that it was said to have; None
     for the one that calibration gives. kind: of an input of integers that are data, their type in
-    the file, as `int16`; "" for real numbers and for ids.
+    the file, as `int16` or `bool`; "" for real numbers and for ids.
     """
 
     name: str

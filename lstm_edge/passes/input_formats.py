@@ -35,6 +35,7 @@ WHOLE_SAMPLES = 64.0
 """Samples of audio that are as large are whole numbers of 16 bits."""
 
 AS_THEY_ARE: Mapping[str, Format] = {
+    "bool": Format("int8", 1.0, 0, 1),
     "int8": Format("int8", 1.0, -(2**7), 2**7 - 1),
     "uint8": Format("int16", 1.0, 0, 2**8 - 1),
     "int16": Format("int16", 1.0, -(2**15), 2**15 - 1),

@@ -116,8 +116,10 @@ class Rules(Protocol[V]):
     def part(self, node: Node[Slice], x: V) -> V:
         """Some features of a vector."""
 
-    def recent(self, layer: Node[Layer], x: V, kernel: int, ends: int) -> V:
-        """The last vectors of x end to end, kept in a state; x ends `ends` ticks after the last."""
+    def recent(self, layer: Node[Layer], x: V, kernel: int, ends: int, node: Expr) -> V:
+        """The last vectors of x, as `node` wants them, kept in a state; x ends `ends` ticks after
+        the last.
+        """
 
     def dense_over_time(self, node: Node[DenseOverTime], x: V, turn: Turn) -> V:
         """The value of a dense layer over all steps."""
@@ -244,6 +246,7 @@ def _lower_equations(
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.op.cell
     names = name_expressions(cell)
+    rules.builder.keep(layer.name, (*names.values(), *cell.results))
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
     states = {
@@ -269,12 +272,11 @@ def _lower_equations(
             elif node.kind == "recent" and vectors is not None:
                 values[id(node)] = vectors
             else:
-                place = Place(
-                    layer, f"{layer.name}.{names[id(node)]}", describe(node, names), length
-                )
+                name = rules.builder.enter(f"{layer.name}.{names[id(node)]}")
+                place = Place(layer, name, describe(node, names), length)
                 args = [values[id(e)] for e in node.args]
                 values[id(node)] = rules.expression(node, args, place)
-        place = Place(layer, f"{layer.name}.{names[id(root)]}", "")
+        place = Place(layer, rules.builder.enter(f"{layer.name}.{names[id(root)]}", result), "")
         stored[result] = values[id(root)] = rules.result(values[id(root)], result, place)
         if result in layer.outputs:
             known[layer.outputs[result]] = stored[result]
@@ -294,7 +296,8 @@ def _recent(layer: Node[Layer], inputs: Mapping[str, V], rules: Rules[V], turn: 
     if window is None or not sees_several(layer.op.cell):
         return None
     ends = turn.taking.extra - turn.taking.stride * window.right
-    vectors = rules.recent(layer, next(iter(inputs.values())), window.kernel, ends)
+    node = next(e for e in walk(*layer.op.cell.results.values()) if e.kind == "recent")
+    vectors = rules.recent(layer, next(iter(inputs.values())), window.kernel, ends, node)
     rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     return vectors
 
@@ -306,6 +309,19 @@ def _copy(layer: Node[Layer], known: dict[str, V], rules: Rules[V]) -> None:
         outputs = {"y": layer.outputs[result]}
         whole = Node(layer.name, Slice(0, x.length), {"x": layer.inputs[root.name]}, outputs)
         known[layer.outputs[result]] = rules.part(whole, x)
+
+
+def windowed(node: Expr, length: int, kernel: int) -> int:
+    """Numbers of the last `kernel` vectors of so many numbers, with padded positions."""
+    return length // node.positions * (node.positions + sum(node.units)) * kernel
+
+
+def at_each(node: Expr, length: int, kernel: int) -> dict[str, int]:
+    """What an operation of kind slide says of several positions."""
+    if node.positions == 1:
+        return {}
+    stride = length // node.positions * kernel
+    return {"positions": node.positions, "stride": stride, "count": node.units[0]}
 
 
 def tapped(node: Expr, place: Place, vectors: Operand) -> range:
@@ -344,9 +360,38 @@ def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
     neighbours = range(units[0], units[0] + len(units))
     if units == tuple(neighbours):
         return x if len(units) == x.length else cut(b, x, neighbours, name)
+    spread = evenly_spread(units)
+    if spread is not None:
+        count, stride = spread
+        return b.emit(
+            "slice",
+            name,
+            (x,),
+            x.format.take(units),
+            length=len(units),
+            n=units[0],
+            count=count,
+            positions=len(units) // count,
+            stride=stride,
+        )
     kind = FLOAT32 if x.format.is_float else Format("int32", 1.0, 0, max(units))
     places = b.vector(f"{name}_units", np.array(units), kind)
     return b.emit("gather", name, (x, places), x.format.take(units), length=len(units))
+
+
+def evenly_spread(units: tuple[int, ...]) -> tuple[int, int] | None:
+    """(count, stride) where units are runs of `count` neighbours that begin `stride` apart, going
+    up; None for any others.
+    """
+    at = np.asarray(units)
+    jumps = np.flatnonzero(np.diff(at) != 1) + 1
+    count = int(jumps[0]) if len(jumps) else len(at)
+    if len(at) % count or len(at) == count:
+        return None
+    stride = int(at[count] - at[0])
+    starts = at[0] + stride * np.arange(len(at) // count)
+    even = np.array_equal(at, (starts[:, None] + np.arange(count)).ravel())
+    return (count, stride) if even and stride > 0 else None
 
 
 def in_memory(b: Builder, x: Value, name: str) -> Value:

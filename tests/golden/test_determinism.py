@@ -16,9 +16,9 @@ from tests.golden.test_golden import CASES
 from tests.support.compiling import compile_file
 
 OPTIONS = (
-    (),
-    ("--scheme", "float32"),
-    ("--activations", "8", "--cell-state", "16", "--unroll", "none"),
+    "",
+    "--scheme float32",
+    "--activations 8 --cell-state 16 --unroll none",
 )
 
 
@@ -28,33 +28,45 @@ def _compiler(tool_or_skip: Callable[..., None]) -> None:
     tool_or_skip("arm-none-eabi-gcc")
 
 
-def compiled(
-    root: Path, folder: Path, hash_seed: str, options: tuple[str, ...]
-) -> dict[str, bytes]:
-    """The files that the command writes, run in a folder of its own."""
+COMPILE = """
+import sys
+from pathlib import Path
+from lstm_edge.cli import main
+digits, *options = sys.argv[1:]
+arguments = ["compile", f"{digits}/digits.onnx", "--target", "cortex-m4"]
+arguments += ["--calibration", f"{digits}/calibration.npz"]
+for number, words in enumerate(options):
+    main([*arguments, *words.split(), "-o", str(number)], standalone_mode=False)
+"""
+
+
+def compiled(root: Path, folder: Path, hash_seed: str, *options: str) -> dict[str, bytes]:
+    """The files that the command writes with each of some options, one after the other in a
+    process, in a folder of its own.
+    """
     folder.mkdir(parents=True)
-    digits = root / "examples" / "digits"
-    arguments = ["compile", str(digits / "digits.onnx"), "--target", "cortex-m4"]
-    arguments += ["--calibration", str(digits / "calibration.npz"), *options]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)}
     subprocess.run(
-        [sys.executable, "-m", "lstm_edge", *arguments],
+        [sys.executable, "-c", COMPILE, root / "examples" / "digits", *options],
         cwd=folder,
         env=environment,
         check=True,
         capture_output=True,
     )
-    return {path.name: path.read_bytes() for path in (folder / "build" / "digits").iterdir()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=lambda words: "_".join(words) or "default")
-def test_hash_seed_and_folder_do_not_matter(
-    options: tuple[str, ...], project_root: Path, tmp_path: Path
-) -> None:
+def test_hash_seed_and_folder_do_not_matter(project_root: Path, tmp_path: Path) -> None:
     first, *others = (
-        compiled(project_root, tmp_path / seed, seed, options) for seed in ("0", "1", "4242")
+        compiled(project_root, tmp_path / seed, seed, *OPTIONS) for seed in ("0", "1", "4242")
     )
-    assert {"digits.c", "digits.h", "digits_weights.c", "manifest.json"} <= set(first)
+    for number in range(len(OPTIONS)):
+        names = ("digits.c", "digits.h", "digits_weights.c", "manifest.json")
+        assert {f"{number}/{name}" for name in names} <= set(first)
     for other in others:
         assert other == first
 
@@ -111,7 +123,7 @@ def test_archives_carry_no_date(project_root: Path) -> None:
 
 
 def test_nothing_of_this_computer_is_in_the_files(project_root: Path, tmp_path: Path) -> None:
-    files = compiled(project_root, tmp_path / "somewhere", "0", ())
+    files = compiled(project_root, tmp_path / "somewhere", "0", "")
     for text in (str(tmp_path), str(project_root), str(Path.home())):
         found = [name for name, data in files.items() if len(text) > 1 and text.encode() in data]
         assert not found

@@ -187,7 +187,7 @@ REFUSED = {
     ),
     "an equation with a trace": (
         [*GRU, node("Einsum", "s h", "y", equation="btt,bh->bt")],
-        "no axis comes twice",
+        "is no product",
     ),
     "a sequence along another axis": (
         [*GRU, node("Unsqueeze", "s two", "s4"), node("Tile", "s4 many", "y")],

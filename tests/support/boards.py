@@ -13,10 +13,19 @@ import pytest
 
 from lstm_edge.targets import Target
 
-EACH = {"riscv32": 1, "cortex-m85": 12}
-"""Board -> every so many-th test gets one of its cases, another one in each test. The C of a
-Cortex-M85 is that of an M55, and plain C is compared on this computer as well. All other boards
-meet all cases, as these two do with --all-cases."""
+SAME_C = {
+    "cortex-m0plus": "cortex-m0",
+    "cortex-m7": "cortex-m4",
+    "cortex-m33": "cortex-m4",
+    "cortex-m85": "cortex-m55",
+}
+"""Core -> another one whose C is the same, to the byte but for the name."""
+
+EACH = {"riscv32": 1, **dict.fromkeys(SAME_C, 1), "cortex-m85": 12}
+"""Board -> every so many-th test gets one of its cases, another one in each test. These run the C
+of another board, or plain C, which is compared on this computer as well. All other boards meet all
+cases, as these do with --all-cases.
+"""
 
 
 def each_pair(*places: int) -> tuple[pytest.MarkDecorator, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +21,13 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Foreign:
-    """A graph input that no supported operator takes, for instance bool."""
+    """What no supported operator takes: a graph input of strings, for instance. counts: an
+    integer that says how many steps of a sequence count, or which is the last of them.
+    """
 
     name: str
     kind: str
+    counts: View | None = None
 
 
 Value = View | Array | Foreign
@@ -168,7 +171,9 @@ class Walk:
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
     visit found. hops: (input, axis) of samples -> how many of them are a step. repetitions: the
-    steps of nodes `Repeat`.
+    steps of nodes `Repeat`. truths: tensors of 1 for what is true and 0 for what is not. counts:
+    tensor -> that of which it is the sum over the steps, of one number. masks: (tensor, its
+    integers, what is 0 or 1 of them), tables that are made at the end.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -194,6 +199,9 @@ class Walk:
     kinds: dict[str, type[Any]] = field(default_factory=dict)
     real: set[str] = field(default_factory=set)
     alike_sizes: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+    truths: set[str] = field(default_factory=set)
+    counts: dict[str, str] = field(default_factory=dict)
+    masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
     one_step: str = ""
@@ -233,14 +241,42 @@ class Walk:
                         "reads steps in another order than that of time, some of them twice, or "
                         "the last ones of a sequence of any length; only dense layers, "
                         "activations, sums over them and outputs do: give the length with "
-                        "--steps, flip the data before they enter, or make the layer a reverse one",
+                        "--steps, flip the data before they enter, make the layer a reverse one, "
+                        "or, of steps that are there several times, compile what is before and "
+                        "what is after as two networks",
                     )
-                origin = atom
-                while origin in self.ranges:
-                    origin = self.ranges[origin]
-                if origin in self.guessed:
-                    raise RoleNeeded(node.label, message, origin.name, role)
-                raise ModelError(node.label, message)
+                others = (a for a, r in self.roles.items() if r == "time" and a != atom)
+                if (known, role) == ("batch", "time") and next(others, None) is not None:
+                    message = (
+                        f"has a layer before it that runs along another axis than time, in each of "
+                        f"{atom.size} steps for itself; not supported: a dense layer of each step "
+                        "does the same as a convolution along its features, with the weights of "
+                        "that in its rows"
+                    )
+                raise self.taken_wrongly(node, (atom,), role, message)
+
+    def taken_wrongly(
+        self, node: OnnxNode, atoms: Iterable[Atom], role: str, message: str
+    ) -> ModelError:
+        """The error of atoms that must have another role than they have: curable where that of one
+        of them is a guess, and the visit starts again.
+        """
+        for atom in atoms:
+            origin = atom
+            while origin in self.ranges:
+                origin = self.ranges[origin]
+            if origin in self.guessed:
+                return RoleNeeded(node.label, message, origin.name, role)
+        return ModelError(node.label, message)
+
+    def true(self, view: View) -> View:
+        """The view, of which the tensor is noted to be of what is true or false."""
+        self.truths.add(view.tensor)
+        return view
+
+    def is_truth(self, view: View) -> bool:
+        """Whether a view shows what is true or false, 1 or 0."""
+        return view.tensor in self.truths and not view.pending
 
     def role(self, axis: Axis) -> str:
         """The role of an axis, "" for one of size 1, of several atoms, or not known yet."""

@@ -21,6 +21,8 @@ WIDTH = 1e-3
 """By how much states are changed to see what follows."""
 CLOSE = 1e-9
 """A difference that is none."""
+ZERO = 1e-7
+"""What is found for a state that is zero, of which files have no trace."""
 SPREADS = (0.0, 0.5, 0.5)
 """How far from the given states the search begins, until it ends without a difference: some states
 have no slope where they are zero.
@@ -41,6 +43,7 @@ def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[P
         state = _descended(causes, begun + spread * rng.normal(size=begun.size))
         if np.abs(causes.error(state)).max(initial=0.0) < CLOSE:
             break
+    state = np.where(np.abs(state) < ZERO, 0.0, state)
     parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
     return dict(zip(initial, parts, strict=True))
 
@@ -48,17 +51,18 @@ def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[P
 def _descended(causes: _Causes, state: Doubles) -> Doubles:
     """States with less error, from those given on."""
     error, damping = causes.error(state), 1e-2
+    slopes = None
     for _ in range(ROUNDS):
         if np.abs(error).max(initial=0.0) < CLOSE:
             break
-        slopes = causes.slopes(state)
+        slopes = causes.slopes(state) if slopes is None else slopes
         square = slopes.T @ slopes
         step = np.linalg.lstsq(
             square + damping * np.diag(np.diag(square)), slopes.T @ error, rcond=None
         )[0]
         after = causes.error(state + step)
         if (after**2).sum() < (error**2).sum():
-            state, error, damping = state + step, after, damping / 10
+            state, error, damping, slopes = state + step, after, damping / 10, None
         else:
             damping *= 10
     return state
@@ -72,11 +76,14 @@ class _Causes:
         self.places = list(initial)
         self.ends = np.cumsum([a.size for a in initial.values()])[:-1]
         rng = np.random.default_rng(0)
-        self.inputs = [
+        drawn = [
             {leaf: rng.normal(size=trace.leaves[leaf].size) for leaf in trace.all_inputs}
             for _ in range(SAMPLES)
         ]
-        self.wanted = np.concatenate([_wanted(trace, given, until) for given in self.inputs])
+        self.inputs = {
+            leaf: np.stack([sample[leaf] for sample in drawn]) for leaf in trace.all_inputs
+        }
+        self.wanted = _wanted(trace, self.inputs, until).reshape(-1)
 
     def error(self, state: Doubles) -> Doubles:
         """How far what follows from the states is from what the graph computes."""
@@ -93,11 +100,10 @@ class _Causes:
         return slopes
 
     def _found(self, trials: Doubles) -> Doubles:
-        rows = [
-            _found(self.trace, self.places, np.split(trials, self.ends, axis=1), given, self.until)
-            for given in self.inputs
-        ]
-        return np.concatenate(rows, axis=1)
+        """What follows of each trial: [trials, samples * n]."""
+        initial = np.split(np.broadcast_to(trials, (SAMPLES, *trials.shape)), self.ends, axis=-1)
+        found = _found(self.trace, self.places, initial, self.inputs, self.until)
+        return found.transpose(0, 2, 1).reshape(-1, len(trials)).T
 
 
 def _known(trace: Trace, until: int) -> list[tuple[Place, Integers]]:
@@ -111,13 +117,13 @@ def _place(known: tuple[Place, Symbols]) -> Place:
 
 
 def _wanted(trace: Trace, given: Mapping[int, Doubles], until: int) -> Doubles:
-    """The numbers of the graph."""
-    numbers = Numbers(trace.leaves, {leaf: array[None] for leaf, array in given.items()})
+    """The numbers of the graph, of each sample [samples, n]."""
+    numbers = Numbers(trace.leaves, {leaf: array[:, None] for leaf, array in given.items()})
     parts = []
     for place, units in _known(trace, until):
         value = trace.known[place]
-        parts.append(numbers.of(value.at(units))[0])
-    return np.concatenate(parts)
+        parts.append(numbers.of(value.at(units))[:, 0])
+    return np.concatenate(parts, axis=-1)
 
 
 def _found(
@@ -127,17 +133,21 @@ def _found(
     given: Mapping[int, Doubles],
     until: int,
 ) -> Doubles:
-    """The numbers of the body, from each row of initial states."""
+    """The numbers of the body [samples, trials, n], of inputs [samples, size] from initial states
+    [samples, trials, size].
+    """
     states: dict[Place, Doubles] = dict(zip(places, initial, strict=True))
-    count = len(initial[0])
+    sets = initial[0].shape[:-1]
     for step in range(until + 1):
         known = {
             leaf: states[hole.leaf, step - hole.delay] for leaf, hole in trace.body.holes.items()
         }
         for leaf, at in trace.inputs_at(step).items():
-            known.setdefault(leaf, np.broadcast_to(given[at], (count, given[at].size)))
+            known.setdefault(
+                leaf, np.broadcast_to(given[at][:, None], (*sets, given[at].shape[-1]))
+            )
         numbers = Numbers(trace.leaves, known)
         states |= {(leaf, step): numbers.leaf(leaf) for leaf in trace.body.delays}
     return np.concatenate(
-        [states[place][:, units] for place, units in _known(trace, until)], axis=1
+        [states[place][..., units] for place, units in _known(trace, until)], axis=-1
     )

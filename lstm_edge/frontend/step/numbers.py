@@ -11,21 +11,21 @@ from lstm_edge.frontend.step.symbols import Selection, Symbols, selections
 
 
 class Numbers:
-    """What leaves are. given: leaf -> its numbers [rows, size], of all inputs and states."""
+    """What leaves are. given: leaf -> its numbers [..., size], of all inputs and states."""
 
     def __init__(self, leaves: Leaves, given: Mapping[int, Doubles]) -> None:
         self.leaves = leaves
         self.known = dict(given)
-        self.rows = len(next(iter(given.values())))
+        self.sets = next(iter(given.values())).shape[:-1]
 
     def of(self, value: Symbols) -> Doubles:
-        """The numbers of a tensor, flattened: [rows, n]."""
+        """The numbers of a tensor, flattened: [..., n]."""
         parts = [self.selection(s) for s in selections(value)]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=-1)
 
     def selection(self, chosen: Selection) -> Doubles:
         """The numbers of units of a leaf."""
-        return self.leaf(chosen[0])[:, chosen[1]]
+        return self.leaf(chosen[0])[..., chosen[1]]
 
     def leaf(self, number: int) -> Doubles:
         """The numbers of a leaf."""
@@ -43,9 +43,9 @@ class Numbers:
     def _computed(self, number: int) -> Doubles:
         leaf = self.leaves[number]
         if leaf.kind == "const":
-            return np.broadcast_to(leaf.numbers, (self.rows, leaf.size))
+            return np.broadcast_to(leaf.numbers, (*self.sets, leaf.size))
         if leaf.kind == "linear":
-            total = np.broadcast_to(leaf.numbers, (self.rows, leaf.size))
+            total = np.broadcast_to(leaf.numbers, (*self.sets, leaf.size))
             for chosen, factor in leaf.terms:
                 value = self.selection(chosen)
                 total = total + (value @ factor.T if factor.ndim == 2 else value * factor)
@@ -56,6 +56,7 @@ class Numbers:
         with np.errstate(all="ignore"):
             if leaf.kind == "each":
                 return np.asarray(leaf.function.numbers(*values), np.float64)
-            rows = np.concatenate(values, axis=1)
+            joined = np.concatenate(values, axis=-1)
+            rows = joined.reshape(-1, joined.shape[-1])
             made = [np.asarray(leaf.function.numbers(row), np.float64) for row in rows]
-        return np.stack(made).reshape(self.rows, leaf.size)
+        return np.stack(made).reshape(*self.sets, leaf.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -39,18 +40,20 @@ def mean(b: Builder, total: Value, over: Length, name: str, comment: str) -> Val
     )
 
 
-def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int) -> Value:
+def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int, at: Mapping[str, int]) -> Value:
     """The last vectors of x, kept in a state that starts as `first`: what pads it on both sides.
 
-    ends: how many ticks after the last one x ends.
+    ends: how many ticks after the last one x ends. at: of several positions.
     """
     name = f"{layer}.recent"
-    vectors = x.format.take(np.tile(np.arange(x.length), len(first) // x.length))
+    vectors = x.format.take(np.arange(len(first)) % x.length)
     before = b.value(name, len(first), vectors, "the last vectors")
     low, high = int(first.min()), int(first.max())
     pads = first[:1] if low == high else first
     padding = replace(vectors if len(pads) > 1 else x.format.take([0]), low=low, high=high)
     pad = b.vector(f"{layer}.pad", pads, padding)
-    after = b.emit("slide", f"{name}_next", (before, x, pad), vectors, length=len(first), n=ends)
+    after = b.emit(
+        "slide", f"{name}_next", (before, x, pad), vectors, length=len(first), n=ends, **at
+    )
     b.states.append(State(name, after.name, first, accumulator=True))
     return after

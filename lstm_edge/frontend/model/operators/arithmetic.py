@@ -18,6 +18,7 @@ from lstm_edge.frontend.model.operators.features import (
     grid_of,
     of_one_kind,
     require_features,
+    usual_role,
 )
 from lstm_edge.frontend.model.operators.grids import is_part, repeated
 from lstm_edge.frontend.model.operators.pending import combined, spread
@@ -26,6 +27,7 @@ from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, one_number
+from lstm_edge.layers.inner import is_convolution
 from lstm_edge.models.rescaled import rescaled
 
 Doubles = npt.NDArray[np.float64]
@@ -85,11 +87,12 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     )
     if len(views) == 1:
         return views
+    _guess_roles(walk, views)
     views = read_at_each_step(walk, views, node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
     views = _one_axis_of_features(walk, views)
-    single = [_has_one_number(walk, view, views) for view in views]
+    single = [_has_one_number(walk, view, largest) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
@@ -99,20 +102,22 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     return views
 
 
-def _has_one_number(walk: Walk, view: View, views: Sequence[View]) -> bool:
-    """Whether each vector of a view is one number; an input's where it has no axis for the features
-    of another, and none of its own.
-    """
-    draft = walk.draft
-    if draft.producer(view.tensor) is not None:
-        return draft.size(view.tensor) == 1
-    for other in views:
-        grid = set(grid_of(walk, other))
-        places = [k for k, axis in enumerate(other.axes) if grid.intersection(walk.pieces(axis))]
-        if places and not any(view.axes[k] for k in places) and not grid_of(walk, view):
-            draft.features[view.tensor] = 1
-            return True
-    return False
+def _guess_roles(walk: Walk, views: Sequence[View]) -> None:
+    """Of inputs whose axes another one has not: as nothing else tells which they are."""
+    for k in range(len(views[0].axes)):
+        longer = [view for view in views if view.axes[k]]
+        for view in longer if len(longer) < len(views) else ():
+            usual_role(walk, view, k)
+
+
+def _has_one_number(walk: Walk, view: View, largest: View) -> bool:
+    """Whether each vector of a view is one number, beside those of `largest`."""
+    size, grid = walk.draft.size(view.tensor), set(grid_of(walk, largest))
+    if size is None and grid and not grid_of(walk, view):
+        pairs = zip(view.axes, largest.axes, strict=True)
+        if all(not own for own, axis in pairs if set(walk.pieces(axis)) & grid):
+            walk.draft.features[view.tensor] = size = 1
+    return size == 1 and (walk.draft.producer(view.tensor) is not None or bool(grid))
 
 
 def _spread(
@@ -144,7 +149,7 @@ def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ..
     for k in range(len(views[0].axes)):
         pieces = [walk.pieces(view.axes[k]) for view in views]
         whole = all(p == grid_of(walk, view) for p, view in zip(pieces, views, strict=True))
-        if whole and len({len(p) for p in pieces}) > 1:
+        if whole and len({tuple(walk.roles.get(atom) for atom in p) for p in pieces}) > 1:
             for i, view in enumerate(found):
                 axis = walk.new_axis("features", size_of(pieces[i]), "feature")
                 found[i] = replace(view, axes=(*view.axes[:k], axis, *view.axes[k + 1 :]), grid=())
@@ -192,8 +197,7 @@ def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Do
     numbers, axes, view = _varying(walk, node, constant, view)
     atoms = tuple(atom for k in axes for atom in walk.pieces(view.axes[k]))
     if is_part(walk, view, atoms):
-        grid = grid_of(walk, view)
-        return spread(numbers, atoms, grid), grid, view
+        return numbers, atoms, view
     roles = {walk.roles.get(atom) for atom in atoms}
     opened = len(view.axes) < 3 or axes != [len(view.axes) - 1]
     raw = any(atom in walk.input_atoms and atom not in walk.roles for atom in atoms)
@@ -254,8 +258,15 @@ def _into(
     walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles, along: Axis
 ) -> View:
     """`factor * view + shift` by what made the view, or by what will read it."""
-    made_by = walk.draft.producer(view.tensor)
-    if along and along != grid_of(walk, view):
+    made_by, grid = walk.draft.producer(view.tensor), grid_of(walk, view)
+    by_unit = along == grid
+    if is_convolution(made_by):  # its units come again at each place
+        units = len(made_by.op.params["b_y"])
+        by_unit = grid[-len(along) :] == along and size_of(along) == units
+    elif is_part(walk, view, along):
+        factor, shift = (spread(a, along, grid) for a in (factor, shift))
+        along, by_unit = grid, True
+    if along and not by_unit:
         return combined(walk, view, factor, shift, along, node.label)
     if made_by is not None and not view.pending:
         other = rescaled(made_by, factor, shift)

@@ -17,6 +17,7 @@ from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
     require_features,
+    select,
     usual_role,
 )
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
@@ -36,12 +37,66 @@ def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
         replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
         for v in (left, right)
     )
+    for k in range(rank - 2):
+        grids = {*grid_of(walk, left), *grid_of(walk, right)}
+        if grids.intersection(walk.pieces((*left.axes[k], *right.axes[k]))):
+            return _head_by_head(walk, node, left, right, k)
     outer = [replace(view, axes=view.axes[:-2]) for view in (left, right)]
     align(walk, node, (outer[0], outer[1]))
     inner = usual_role(walk, left, rank - 1), usual_role(walk, right, rank - 2)
     if "time" in inner:
         return _over_time(walk, node, left, right)
     return _over_features(walk, node, left, right)
+
+
+def named_product(walk: Walk, node: OnnxNode, operands: tuple[str, str], result: str) -> View:
+    """The same where each axis has a letter, as Einsum names them."""
+    left, right = operands
+    views = node.view(0), node.view(1)
+    both = [name for name in left if name in right]
+    outer, summed = ([name for name in both if (name in result) == kept] for kept in (True, False))
+    rows, columns = ([n for n in a if n not in b] for a, b in ((left, right), (right, left)))
+    once = all(len({*term}) == len(term) for term in (left, right, result))
+    fits = all(len(term) == len(view.axes) for term, view in zip(operands, views, strict=True))
+    whole = sorted(result) == sorted((*outer, *rows, *columns))
+    if not (once and fits and whole) or max(map(len, (summed, rows, columns))) > 1:
+        raise ModelError(
+            node.label,
+            f"{left},{right}->{result} is no product of two computed tensors over one axis, where "
+            "each has one axis of its own at most; write it as MatMul, Mul and ReduceSum",
+        )
+
+    def turned(view: View, term: str, order: list[list[str]]) -> View:
+        axes = [[view.axes[term.index(name)] for name in names] or [()] for names in order]
+        return replace(view, axes=(*axes[0][: len(outer)], *axes[1], *axes[2]))
+
+    made = product(
+        walk,
+        node,
+        turned(views[0], left, [outer, rows, summed]),
+        turned(views[1], right, [outer, summed, columns]),
+    )
+    axes = dict(zip(outer, made.axes, strict=False))
+    axes |= dict(zip(rows, made.axes[-2:-1], strict=False))
+    axes |= dict(zip(columns, made.axes[-1:], strict=False))
+    return replace(made, axes=tuple(axes[name] for name in result))
+
+
+def _head_by_head(walk: Walk, node: OnnxNode, left: View, right: View, k: int) -> View:
+    """The product of each head, which axis `k` of both counts, end to end."""
+    heads = size_of(left.axes[k])
+    found = []
+    for head in range(heads if heads == size_of(right.axes[k]) <= MOST_ROWS else 0):
+        one = [select(walk, view, k, [head], keep=True) for view in (left, right)]
+        if one[0] is not None and one[1] is not None:
+            found.append(product(walk, node, one[0], one[1]))
+    if len(found) < heads:
+        raise _refused(node, left, right)
+    units = grid_of(walk, found[0])
+    counted = walk.new_axis("heads", heads, "layer" if units else "feature")
+    axes = (*found[0].axes[:k], counted, *found[0].axes[k + 1 :])
+    tensor = walk.draft.concat([each.tensor for each in found], node.label)
+    return View(tensor, axes, grid=(*counted, *units) if units else ())
 
 
 def _over_features(walk: Walk, node: OnnxNode, left: View, right: View) -> View:

@@ -12,8 +12,9 @@ from itertools import accumulate
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
+from lstm_edge.layers.inner import ordered
 
 
 def grid_of(walk: Walk, view: View) -> Axis:
@@ -53,6 +54,26 @@ def laid_out(walk: Walk, view: View, source: str) -> View:
     return replace(view, tensor=in_this_order(walk, view, order, source), grid=tuple(shown))
 
 
+def places_of(walk: Walk, view: View, atoms: Axis) -> list[int] | None:
+    """Where the features lie that `atoms` number, all of them, in another order than memory has
+    them; None where it is that order, or where they number others.
+    """
+    grid = grid_of(walk, view)
+    if atoms == grid or len(grid) < 2 or set(atoms) != set(grid) or len(atoms) != len(grid):
+        return None
+    numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
+    return [int(n) for n in numbers.transpose([grid.index(atom) for atom in atoms]).ravel()]
+
+
+def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
+    """The view whose features lie in memory as the atoms `wanted` number them, which are all."""
+    places = places_of(walk, view, wanted)
+    if places is None:
+        return replace(view, grid=wanted if len(wanted) > 1 else ())
+    made = walk.draft.layer("ordered", ordered(places), view.tensor, len(places), {}, source)
+    return replace(view, tensor=made["y"], grid=wanted)
+
+
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
     """The vectors of a settled view with the features at `places` alone, each as often as there."""
     if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
@@ -61,25 +82,38 @@ def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str
     return walk.draft.concat(tensors, source)
 
 
-def usual_role(walk: Walk, view: View, k: int) -> str:
+def _is_long(walk: Walk, atom: Atom) -> bool:
+    """Whether another input of three axes has as many steps as `atom`."""
+    views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
+    given = (v.axes[1] for v in views if walk.draft.producer(v.tensor) is None)
+    return any(size_of(axis) == atom.size for axis in given)
+
+
+def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     """The role of axis `k`; of an input of three axes that no operator has told anything of, the
     usual one: features last, then time, and the batch first. An operator that tells otherwise
-    makes the visit start again.
+    makes the visit start again. vectors: an input of two axes has one vector in each row.
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
     if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
-    if len(view.axes) == 2 and k == 1 and walk.draft.step_of(view.tensor) is not None:
-        walk.roles[atoms[0]] = "feature"  # of one step of a sequence
-        walk.guessed.add(atoms[0])
-        return "feature"
+    if len(view.axes) == 2 and k == 1:
+        # of one step of a sequence; of a mask as long as a sequence else
+        step = walk.draft.step_of(view.tensor) is not None
+        if step or vectors or _is_long(walk, atoms[0]):
+            walk.roles[atoms[0]] = "feature" if step or not _is_long(walk, atoms[0]) else "time"
+            walk.guessed.add(atoms[0])
+        return walk.role(atoms)
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
-    if len(view.axes) != 3 or not isinstance(owner, View) or len(owner.axes) != 3:
+    known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
+    if not known:
         return role
     shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
     at = walk.input_atoms[atoms[0]]
     role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
+    if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
+        role = "feature"  # of a frame, which has some steps of the file
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role
@@ -90,10 +124,26 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     time turns out to be it, the visit starts again.
     """
     message = "reads one vector (a last step) as a sequence; not supported yet"
-    for atom in sorted(walk.guessed, key=lambda each: each.name) if time else ():
+    for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
+
+
+def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
+    """The features that axis `k` counts, `count` times end to end."""
+    atoms, role = walk.pieces(view.axes[k]), usual_role(walk, view, k)
+    numbers = list(range(size_of(atoms))) * count
+    waits = any(a is not None and a.size > 1 for a in (view.scale, view.offset))
+    found = None if waits or role != "feature" else select(walk, view, k, numbers, keep=True)
+    if found is None:
+        raise ModelError(
+            node.label,
+            f"repeats the {role or 'unexplained'} axis {k} of {describe(view.axes)} {count} times; "
+            "only features can be repeated: feed the data repeated, or let the layer that reads "
+            "them have the sum of its weights",
+        )
+    return found
 
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
@@ -106,12 +156,13 @@ def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None
     if known is None and not atoms:
         walk.draft.features[view.tensor] = 1
     if (grid and atoms != grid) or (known is not None and known != size_of(axis)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis of {size_of(axis)} of {describe(view.axes)} for its features, but the "
             f"vectors behind it have {known or size_of(grid)} numbers in another order or on "
-            "several axes; not supported: is a transpose or reshape missing?",
+            "several axes; not supported: is a transpose or reshape missing?"
         )
+        others = [atom for atom in grid if atom not in atoms]
+        raise walk.taken_wrongly(node, others, "time", message)
 
 
 def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> View | None:

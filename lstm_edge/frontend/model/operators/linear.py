@@ -11,14 +11,18 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.attention import product
+from lstm_edge.frontend.model.operators.attention import named_product, product
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
     laid_out,
+    places_of,
     require_features,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
+from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
+from lstm_edge.frontend.model.operators.grids import is_part
+from lstm_edge.frontend.model.operators.inner import at_each_place
+from lstm_edge.frontend.model.operators.pending import resolved
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
@@ -74,6 +78,42 @@ def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     return [replace(result, axes=_swap(result.axes))]
 
 
+def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A MatMul of which the axes have names: of data and one array of weights, or of two data."""
+    equation = str(node.attributes.get("equation", "")).replace(" ", "")
+    terms, _, result = equation.partition("->")
+    operands = terms.split(",")
+    views = [k for k, value in enumerate(node.inputs) if isinstance(value, View)]
+    if len(operands) != 2 or not result:
+        raise _no_matmul(node, equation)
+    if len(views) == 2:
+        return [named_product(walk, node, (operands[0], operands[1]), result)]
+    view, own, other = node.view(views[0]), operands[views[0]], operands[1 - views[0]]
+    summed = [name for name in own if name not in result]
+    units = [name for name in other if name not in own]
+    same = sorted(own) == sorted({*own}) and sorted(other) == sorted({*summed, *units})
+    fits = len(own) == len(view.axes) and sorted(result) == sorted({*own, *units} - {*summed})
+    weights = node.weights(1 - views[0], "matrix")
+    if not (same and fits) or len(units) > 1 or not summed or weights is None:
+        raise _no_matmul(node, equation)
+    turned = weights.transpose([other.index(name) for name in (*summed, *units)])
+    rest = [name for name in own if name in result]
+    last = tuple(atom for name in summed for atom in view.axes[own.index(name)])
+    data = replace(view, axes=(*(view.axes[own.index(name)] for name in rest), last))
+    matrix = turned.reshape(-1, turned.shape[-1] if units else 1)
+    made = contract(walk, node, data, matrix, None)
+    axes = dict(zip([*rest, *units], made.axes, strict=False))
+    return [replace(made, axes=tuple(axes[name] for name in result))]
+
+
+def _no_matmul(node: OnnxNode, equation: str) -> ModelError:
+    return ModelError(
+        node.label,
+        f"attribute equation = {equation!r}: only the product of data and one matrix of weights is "
+        "supported, as bti,ij->btj; write it with nn.Linear or torch.matmul",
+    )
+
+
 def _swap(axes: Axes) -> Axes:
     return axes if len(axes) < 2 else (*axes[:-2], axes[-1], axes[-2])
 
@@ -106,12 +146,16 @@ def contract(
         view = side_by_side(walk, view, node.label)
         last = view.axes[-1]
     flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
-    if not flat:
-        view = in_order(walk, view, last, node.label)
-        require_features(walk, node, view, last)
-        view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
+    if not flat and is_part(walk, view, walk.pieces(last)):
+        return at_each_place(walk, node, view, walk.pieces(last), weights.T, offsets)
+    if not flat:
+        view, order = in_order(walk, view, last, node.label)
+        weights = weights if order is None else weights[order]
+        require_features(walk, node, view, view.axes[-1])
+        view = foldable(walk, view, node.label)
     if flat:
+        view, weights = _steps_first(walk, view, weights)
         tensor = _flattened(walk, node, view, weights, offsets)
     else:
         scaled, shifted = fold_pending(view, weights.T, offsets)
@@ -120,21 +164,27 @@ def contract(
     return View(tensor, axes, picked=view.picked)
 
 
-def in_order(walk: Walk, view: View, axis: Axis, source: str) -> View:
-    """The view whose features lie in memory as `axis` numbers them, where it numbers all of them in
-    another order; as it is else.
+def in_order(walk: Walk, view: View, axis: Axis, source: str) -> tuple[View, list[int] | None]:
+    """The view whose features lie in memory as `axis`, its last one, numbers them; where it numbers
+    all of them in another order, the weights for it have to be put into the order that is returned
+    as well, and the axis is numbered as memory is.
     """
     atoms = walk.pieces(axis)
+    places = places_of(walk, view, atoms)
+    if places is not None:
+        at = view.axes.index(axis)
+        axes = (*view.axes[:at], grid_of(walk, view), *view.axes[at + 1 :])
+        return replace(view, axes=axes), [int(k) for k in np.argsort(places)]
     unknown = [atom for atom in atoms if walk.roles.get(atom) is None]
     if len(atoms) < 2 or view.grid or any(atom not in walk.input_atoms for atom in unknown):
-        return view
+        return view, None
     walk.roles.update(dict.fromkeys(unknown, "feature"))
     grid = grid_of(walk, view)
     if atoms == grid or set(atoms) != set(grid) or size_of(grid) > MOST_MOVED:
-        return view
+        return view, None
     if walk.draft.size(view.tensor) is None:
         walk.draft.features[view.tensor] = size_of(grid)
-    return laid_out(walk, settled(walk, view, source), source)
+    return laid_out(walk, settled(walk, view, source), source), None
 
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:
@@ -164,23 +214,36 @@ def _is_flat(walk: Walk, view: View) -> bool:
     return len(last) > 1 and any(atom not in walk.roles for atom in last) and not steps
 
 
-def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
-    """A dense layer over an axis of all steps flattened, whatever the order of its axes."""
+def _steps_first(walk: Walk, view: View, weights: Doubles) -> tuple[View, Doubles]:
+    """A last axis made of time and features in any order with the steps outermost and the features
+    as they lie in memory, and weights that take it so.
+    """
     last = walk.pieces(view.axes[-1])
     _usual_roles(walk, last)
-    order = sorted(range(len(last)), key=lambda k: walk.roles.get(last[k]) != "time")
-    sizes = [atom.size for atom in last]
-    weights = weights.reshape(*sizes, -1).transpose(*order, len(last)).reshape(weights.shape)
-    last = tuple(last[k] for k in order)
+    time = tuple(atom for atom in last if walk.roles.get(atom) == "time")
+    rest = tuple(atom for atom in last if atom not in time)
+    grid = grid_of(walk, view)
+    inner = grid if set(grid) == set(rest) else rest
+    order = (*time, *inner)
+    if len(time) != 1 or order == last:
+        return view, weights
+    shaped = weights.reshape([atom.size for atom in last] + [-1])
+    turned = shaped.transpose([*(last.index(atom) for atom in order), len(last)])
+    return replace(view, axes=(*view.axes[:-1], order)), turned.reshape(weights.shape)
+
+
+def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
+    """A dense layer over an axis of all steps flattened, the step outermost."""
+    last = walk.pieces(view.axes[-1])
     roles = [walk.roles.get(atom, "") for atom in last]
     whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
     single = len(last) == 1 and walk.draft.size(view.tensor) == 1
     if roles[0] != "time" or not (single or (whole and len(last) > 1)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis made of {' * '.join(str(a.size) for a in last)} "
-            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported",
+            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported"
         )
+        raise walk.taken_wrongly(node, last if len(last) == 1 else (), "feature", message)
     require_features(walk, node, view, last[1:])
     walk.fix_time(node)
     view = resolved(walk, view)
@@ -206,22 +269,3 @@ def _usual_roles(walk: Walk, atoms: Axis) -> None:
         if isinstance(owner, View) and len(owner.axes) == 3:
             for k in (1, 2):
                 usual_role(walk, owner, k)
-
-
-def foldable(walk: Walk, view: View, reader: str) -> View:
-    """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
-    offset that is too large, and numbers that differ from step to step, get layers of their own.
-    """
-    view = resolved(walk, view)
-    if is_of_steps(view):
-        return settled(walk, view, reader)
-    if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
-        return view
-    return settled(walk, view, reader)
-
-
-def fold_pending(view: View, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
-    """Weights [units, features] and bias [units] that take the tensor itself, not the view."""
-    if view.offset is not None:
-        bias = bias + weights @ np.broadcast_to(view.offset, weights.shape[1:])
-    return (weights if view.scale is None else weights * view.scale), bias
