@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
 from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
@@ -48,6 +49,12 @@ def model_of(
     """
     known = dict(told or {})
     rewrite(graph, pairs)
+    standing = {label_of(node) for node in graph.nodes}
+    graph.warnings += [
+        f"{error}; as it is, each step is compiled by itself, which costs as much as all of them"
+        for error in graph.unlike
+        if error.node in standing
+    ]
     sizes: Sizes = {}
     try:
         model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
