@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_edge.formats import Format
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer, Node
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
@@ -74,7 +74,7 @@ def window(storing: Storing, layer: Node[Layer], given: Integer, kernel: int, en
     padded = layer.op.window is not None and (layer.op.window.left or layer.op.window.right)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    if any(e.kind == "affine" for e in walk(*layer.op.cell.results.values())):
+    if any(e.kind == "affine" for e in layer.op.cell.nodes):
         x = wide(storing.storable(given, layer.name))
     first = np.tile(stored(x, pad), kernel)
     value = slide(storing.builder, layer.name, x.value, first, ends)

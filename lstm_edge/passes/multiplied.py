@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Layer, Model, Node, Step, is_a
 
 
@@ -29,7 +29,7 @@ class Multiplied:
     def alone(self, layer: Node[Layer], name: str) -> bool:
         """True where nothing but matrix products of layers reads a result, at once or at a step."""
         cell = layer.op.cell
-        inside = (e for e in walk(*cell.results.values()) if cell.results[name] in e.args)
+        inside = (e for e in cell.nodes if cell.results[name] in e.args)
         if _reads_state(layer, name, affine=False) or any(e.kind != "affine" for e in inside):
             return False
         tensor = layer.outputs.get(name)
@@ -62,7 +62,7 @@ class Multiplied:
             results = node.op.cell.results.values()
             if any(root.kind == "input" and root.name in names for root in results):
                 return False
-            for e in walk(*results):
+            for e in node.op.cell.nodes:
                 leaves = [a for a in e.args if a.kind == "input" and a.name in names]
                 if e.kind != "affine" and leaves:
                     return False
@@ -74,7 +74,7 @@ def multiplied(model: Model) -> Multiplied:
     found: set[str] = set()
     for node in reversed(model.nodes):
         if is_a(node, Layer):
-            for e in walk(*node.op.cell.results.values()):
+            for e in node.op.cell.nodes:
                 if e.kind == "affine":
                     found.update(node.inputs[name] for name in _inputs_among(e.args))
         elif is_a(node, DenseOverTime) or found.intersection(node.makes):
@@ -95,7 +95,7 @@ def _reads_state(layer: Node[Layer], name: str, *, affine: bool) -> bool:
         return True
     return any(
         operand.kind == "state" and operand.name == name
-        for e in walk(*results)
+        for e in layer.op.cell.nodes
         if (e.kind == "affine") == affine
         for operand in e.args
     )
