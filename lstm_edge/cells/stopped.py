@@ -16,8 +16,12 @@ def until(cell: Cell, length: int | None = None) -> Cell:
     return replace(cell, results=results | {"y": within(steps, cell.results["h"], 0.0)})
 
 
-def masked(cell: Cell) -> Cell:
-    """The cell that skips steps: where the input `mask`, one number, is 0, states stay."""
+def masked(cell: Cell, ends: bool = False) -> Cell:
+    """The cell that skips steps: where the input `mask`, one number, is 0, states stay. ends: there
+    y, which is h elsewhere, is 0.
+    """
     on = input_vector("mask")
     results = {name: select(on, 0.5, y, state(name)) for name, y in cell.results.items()}
+    if ends:
+        results["y"] = select(on, 0.5, cell.results["h"], 0.0)
     return replace(cell, results=results)

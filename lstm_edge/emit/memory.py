@@ -192,6 +192,9 @@ class _Plan:
                 if state.given:
                     self.read.setdefault(state.given, current)
                     self.write.setdefault(state.given, []).append(current)
+                if state.begins:
+                    self.read.setdefault(state.begins, current)
+                    self.write.setdefault(state.begins, []).append(current)
                 self.current.setdefault(state.name, []).append(current)
                 self.write.setdefault(state.next, []).append(after)
                 if self.program.streams or not double:

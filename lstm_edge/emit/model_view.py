@@ -15,7 +15,7 @@ from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.states import KeptState
 from lstm_edge.emit.ticks import SweepView, emits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
-from lstm_edge.ir.program import LOAD, ONCE, Program
+from lstm_edge.ir.program import LATEST, LOAD, ONCE, Program
 from lstm_edge.passes.schedule import Schedule
 
 
@@ -150,6 +150,7 @@ def model_view(
     initial, more = _initial(program, memory)
     pairs = tuple(zip(plan.phases, phases, strict=True))
     set_by_caller = program.streams or program.explicit
+    final = tuple(v for p, v in pairs if (p.sweep, p.before) == (ONCE, LATEST))
     return ModelView(
         name=program.name,
         banner=printing.banner,
@@ -176,9 +177,9 @@ def model_view(
         step_notes=tuple(step_notes(program, inputs, outputs)),
         signatures=_signatures(program, inputs, outputs, kept),
         functions=tuple(v for p, v in pairs if p.sweep != LOAD or set_by_caller),
-        final=tuple(v for p, v in pairs if p.sweep == ONCE),
+        final=final,
         passes=sweep_views(program, plan.phases, phases),
-        sides=_sides(memory, tuple(v for p, v in pairs if p.sweep == ONCE)),
+        sides=_sides(memory, final),
         ticking=has_clocks(program),
         emits=emits(program),
         wrap=wrap(program),

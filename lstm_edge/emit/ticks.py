@@ -41,7 +41,7 @@ class SweepView:
     """One pass over a sequence of `steps` (a C expression), `extra` ticks longer than that.
 
     clocks: those that decide when a state changes sides. name: "" where the sequence is that of
-    the model, else that of the variable with its length.
+    the model, else that of the variable with its length. before: what runs once before it.
     """
 
     forward: bool
@@ -50,6 +50,7 @@ class SweepView:
     extra: int
     clocks: tuple[ClockView, ...]
     groups: tuple[Group, ...]
+    before: tuple[PhaseView, ...]
 
 
 def sweep_views(
@@ -78,8 +79,15 @@ def _sweep_view(program: Program, sweep: int, pairs: list[tuple[Phase, PhaseView
         for clock, run in groupby(own, key=lambda pair: pair[0].clock)
     ]
     clocks = tuple(clock_view(c) for c in dict.fromkeys(phase.clock for phase, _ in own))
-    forward = program.sweeps[sweep] == "forward"
-    return SweepView(forward, name, length_text(length, "steps"), extra, clocks, tuple(groups))
+    return SweepView(
+        program.sweeps[sweep] == "forward",
+        name,
+        length_text(length, "steps"),
+        extra,
+        clocks,
+        tuple(groups),
+        tuple(view for phase, view in pairs if phase.before == sweep),
+    )
 
 
 def _condition(clock: Clock, steps: str, extra: int) -> str:

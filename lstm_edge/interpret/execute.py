@@ -12,6 +12,7 @@ from lstm_edge.interpret.prepare import (
     Functions,
     Observer,
     Prepared,
+    Runnable,
     blocks_of,
     prepare,
     read_whole,
@@ -97,7 +98,11 @@ def walk(
     values = dict(prepared.constants)
     sequences: dict[str, Array] = {}
     values.update({p.value: taken[p.value] for p in program.inputs if not p.per_step})
+    last = Moment(steps - 1, steps == 1, -1, steps, samples)
     for number, (sweep, direction) in enumerate(zip(prepared.sweeps, program.sweeps, strict=True)):
+        if sweep.before or sweep.begins:
+            _run_once(prepared, sweep.before, values, (each_step, sequences), last, observe)
+            now.update({name: values[begins] for name, begins in sweep.begins})
         rows: dict[str, list[Array]] = {name: [] for name in sweep.kept}
         given = {n: a for n, a in (each_step | sequences).items() if n in sweep.read}
         length = program.lengths[number].of(steps)
@@ -120,18 +125,33 @@ def walk(
             yield number, t
         ordered = 1 if direction == FORWARD else -1
         sequences.update({n: np.stack(rows.pop(n)[::ordered], axis=1) for n in list(rows)})
-    values.update({name: array[:, -1] for name, array in each_step.items()})
-    made = prepared.made
-    for name, array in sequences.items():
-        ends = program.sweeps[made[name]] if name in made else FORWARD
-        values[name] = array[:, -1 if ends == FORWARD else 0]
-    for each in prepared.once:
-        whole = {**values, **read_whole(each.block, each_step | sequences)}
-        each.run(whole, Moment(steps - 1, steps == 1, -1, steps, samples), observe, values)
+    _run_once(prepared, prepared.once, values, (each_step, sequences), last, observe)
     yield ONCE, 0
     ports = program.outputs if prepared.gives else ()
     outputs = {p.name: sequences[p.value] if p.per_step else values[p.value] for p in ports}
     return outputs, now
+
+
+def _run_once(
+    prepared: Prepared,
+    blocks: tuple[Runnable, ...],
+    values: dict[str, Array],
+    steps: tuple[Mapping[str, Array], Mapping[str, Array]],
+    moment: Moment,
+    observe: Observer | None,
+) -> None:
+    """Blocks between two sweeps, or behind the last. steps: sequences that are given, and those
+    that sweeps have made, of which they read the step that was computed last, or all.
+    """
+    given, made = steps
+    values.update({name: array[:, -1] for name, array in given.items()})
+    for name, array in made.items():
+        sweep = prepared.made.get(name)
+        backward = sweep is not None and prepared.program.sweeps[sweep] != FORWARD
+        values[name] = array[:, 0 if backward else -1]
+    for each in blocks:
+        whole = {**values, **read_whole(each.block, {**given, **made})}
+        each.run(whole, moment, observe, values)
 
 
 def _taken(program: Program, port: Port, numbers: Array, prepared: Prepared) -> Array:

@@ -134,6 +134,8 @@ def checked_numbers(port: Port, array: Array, what: str) -> Array:
 
     DataError, which begins with `what`, for others.
     """
+    if array.dtype == bool:
+        array = array.astype(np.float32)
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise DataError(f"{what} has type {array.dtype}, expected numbers")
     return _integers(port, array, what) if port.limit else _reals(array, what)

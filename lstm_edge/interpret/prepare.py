@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.ir.clock import Clock, Length
-from lstm_edge.ir.program import ONCE, Block, Program
+from lstm_edge.ir.program import LATEST, ONCE, Block, Program
 from lstm_edge.operations import OPERATIONS, functions
 from lstm_edge.operations.call import Call, Moment, Op, operands
 from lstm_edge.operations.product import matvec_in_any_order
@@ -81,6 +81,10 @@ class Sweep:
     read: frozenset[str]
     states: tuple[tuple[str, str], ...]
     """(state, the value that it takes at the end of a step)."""
+    before: tuple[Runnable, ...] = ()
+    """What runs once before it."""
+    begins: tuple[tuple[str, str], ...] = ()
+    """(state that it renews, the value that it takes before the first step)."""
     _by_blocks: dict[tuple[int, ...], tuple[frozenset[str], tuple[tuple[str, str], ...]]] = field(
         default_factory=dict
     )
@@ -111,6 +115,7 @@ class Prepared:
     constants: Mapping[str, Array]
     sweeps: tuple[Sweep, ...]
     once: tuple[Runnable, ...]
+    """What runs once behind all sweeps."""
     made: Mapping[str, int]
     """The sweep in which each value is made."""
     streams: bool
@@ -131,14 +136,19 @@ def prepare(
     made = program.sweep_of()
     kept = _kept(program, gives)
     states = tuple((s.name, s.next) for s in program.states)
+    once = runnable(program, table, instead or {}, ONCE)
     sweeps = []
     for sweep in range(len(program.sweeps)):
         blocks = runnable(program, table, instead or {}, sweep)
         own = tuple(name for name in kept if made.get(name, sweep) == sweep)
         read = {name for each in blocks for op, *_ in each.calls for name in op.args}
-        sweeps.append(Sweep(blocks, own, frozenset(read).union(own), states))
-    once = runnable(program, table, instead or {}, ONCE)
-    return Prepared(program, _constants(program), tuple(sweeps), once, made, program.streams, gives)
+        begins = tuple(
+            (s.name, s.begins) for s in program.states if s.begins and made[s.next] == sweep
+        )
+        before = tuple(each for each in once if each.block.before == sweep)
+        sweeps.append(Sweep(blocks, own, frozenset(read).union(own), states, before, begins))
+    last = tuple(each for each in once if each.block.before == LATEST)
+    return Prepared(program, _constants(program), tuple(sweeps), last, made, program.streams, gives)
 
 
 def runnable(

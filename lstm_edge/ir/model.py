@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.formats import Format
-from lstm_edge.ir.clock import Window
+from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.expr import Cell
 
 Floats = npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ class Port:
     numbers; n > 0 for integers 0 .. n - 1. before: the curve that the file puts an output to, where
     the numbers are those before it. stored: of an input, the format that it was said to have; None
     for the one that calibration gives. kind: of an input of integers that are data, their type in
-    the file, as `int16`; "" for real numbers and for ids.
+    the file, as `int16` or `bool`; "" for real numbers and for ids.
     """
 
     name: str
@@ -89,7 +89,9 @@ class Layer:
     step's place; None where either order will do; of a layer without states that is only when its
     work is done. window: what an expression of kind recent sees. units: state or result name ->
     its number of units, where the equations do not tell: a state that no matrix reads, of another
-    size than gates have.
+    size than gates have. begins: state name -> the node's input that is its first value, for each
+    sequence anew; a vector, and no input of the cell. over: of a layer that reads no sequence and
+    makes one, the length of it.
     """
 
     cell: Cell
@@ -98,6 +100,8 @@ class Layer:
     reverse: bool | None = False
     window: Window | None = None
     units: Mapping[str, int] = field(default_factory=dict)
+    begins: Mapping[str, str] = field(default_factory=dict)
+    over: Length | None = None
 
 
 @dataclass(frozen=True)

@@ -38,20 +38,25 @@ class Value:
 
 
 ONCE = -1
-"""The sweep of what runs once, after the last step."""
+"""The sweep of what runs once, after the last step or before a sweep."""
 LOAD = -2
 """The sweep of what runs when a caller sets a state."""
+LATEST = -1
+"""Behind all sweeps."""
 FORWARD, REVERSE = "forward", "reverse"
 
 
 @dataclass(frozen=True)
 class Block:
-    """The operations of one layer in sweep number `sweep`, ONCE or LOAD."""
+    """The operations of one layer in sweep number `sweep`, ONCE or LOAD. before: of what runs
+    once, the sweep before which it does, as that reads what it makes; LATEST after all sweeps.
+    """
 
     layer: str
     sweep: int
     ops: tuple[Op, ...]
     clock: Clock = EVERY_TICK
+    before: int = LATEST
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ class State:
 
     initial: [length] in the format's integers (or floats). An accumulator belongs to a
     window, with which it starts anew. given: the value that becomes the state when a
-    caller sets it, "" where none may: it comes from the caller, or from a block of LOAD.
+    caller sets it, "" where none may: it comes from the caller, or from a block of LOAD. begins:
+    the value that it takes before the sweep that renews it, "" where it goes on.
     """
 
     name: str
@@ -68,6 +74,7 @@ class State:
     initial: Array
     accumulator: bool = False
     given: str = ""
+    begins: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,8 @@ class Program:
         ahead = any(block.clock.extra > 0 for block in self.blocks)
         ends_early = any(block.clock.extra < 0 for block in self.blocks) and self.steps is None
         flushed = self.steps is not None and not any(port.per_step for port in self.outputs)
-        alone = self.sweeps == (FORWARD,) and not looks_back and not ends_early
+        begun = any(state.begins for state in self.states)
+        alone = self.sweeps == (FORWARD,) and not (looks_back or ends_early or begun)
         return alone and (not ahead or flushed)
 
     @property
@@ -251,7 +259,7 @@ def verify(program: Program) -> Program:
             _check_op(program, op, made)
             made.add(op.dest)
     wanted = [port.value for port in program.outputs] + [s.next for s in program.states]
-    wanted += [s.given for s in program.states if s.given]
+    wanted += [name for s in program.states for name in (s.given, s.begins) if name]
     for name in wanted:
         if name not in made:
             raise InternalError(f"program {program.name}: {name} is never made")

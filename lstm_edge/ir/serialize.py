@@ -42,7 +42,13 @@ def to_bytes(program: Program) -> bytes:
         "values": [asdict(v) for v in program.values.values()],
         "blocks": [asdict(b) for b in program.blocks],
         "states": [
-            {"name": s.name, "next": s.next, "accumulator": s.accumulator, "given": s.given}
+            {
+                "name": s.name,
+                "next": s.next,
+                "accumulator": s.accumulator,
+                "given": s.given,
+                "begins": s.begins,
+            }
             for s in program.states
         ],
         "state_inputs": [asdict(p) for p in program.state_inputs],
@@ -142,6 +148,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 arrays[f"initial/{s['name']}"].astype(kind),
                 s["accumulator"],
                 s["given"],
+                s["begins"],
             )
             for s in d["states"]
         ),
@@ -154,7 +161,13 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         sweeps=tuple(d["sweeps"]),
         lengths=tuple(Length(**length) for length in d["lengths"]),
         blocks=tuple(
-            Block(b["layer"], b["sweep"], tuple(op(o) for o in b["ops"]), Clock(**b["clock"]))
+            Block(
+                b["layer"],
+                b["sweep"],
+                tuple(op(o) for o in b["ops"]),
+                Clock(**b["clock"]),
+                b["before"],
+            )
             for b in d["blocks"]
         ),
         steps=d["steps"],

@@ -112,8 +112,13 @@ class _Check:
         reads = [self.model.tensors[t] for t in node.reads]
         sequence = any(t.per_step for t in reads) and not isinstance(node.op, Step | DenseOverTime)
         length = next((self.lengths[t.name] for t in reads if t.per_step), self._behind(node))
-        if is_a(node, Layer) and node.op.window is not None:
-            length = length.then(EVERY_TICK.then(node.op.window).length)
+        if is_a(node, Layer):
+            over = node.op.over
+            self.rule(where, over is None or not sequence, "reads a sequence and has a length")
+            if over is not None:
+                sequence, length = True, over
+            if node.op.window is not None:
+                length = length.then(EVERY_TICK.then(node.op.window).length)
         for result, tensor in node.outputs.items():
             self.make(where, tensor, length)
             made_of = self.model.tensors[tensor]
@@ -131,6 +136,7 @@ class _Check:
         layer, cell = node.op, node.op.cell
         missing = [name for name in cell.inputs if name not in node.inputs]
         self.rule(where, not missing, f"lacks the inputs {missing} of its cell")
+        self._begins(where, node)
         unknown = [name for name in node.outputs if name not in cell.results]
         self.rule(where, not unknown, f"has the outputs {unknown}, which its cell does not give")
         self._parameters(where, layer)
@@ -147,6 +153,19 @@ class _Check:
             raise InternalError(f"model {self.model.name}: {where} {error}") from None
         self.states |= {(node.name, name): found[name] for name in cell.states}
         return found
+
+    def _begins(self, where: str, node: Node[Layer]) -> None:
+        """States begin as vectors of their size, which the cell itself does not read."""
+        begins, cell = node.op.begins, node.op.cell
+        self.rule(where, set(begins) <= set(cell.states), f"begins {[*begins]}, not all states")
+        read = sorted(set(begins.values()) - (node.inputs.keys() - set(cell.inputs)))
+        self.rule(where, not read, f"begins with {read}, no inputs or those of its cell")
+        for state, name in begins.items():
+            tensor = self.model.tensors[node.inputs[name]]
+            self.rule(where, not tensor.per_step, f"begins {state} with a sequence")
+            known = Sizes(node.op, {}).state(state)
+            fits = known in (None, tensor.features)
+            self.rule(where, fits, f"begins {state} with {tensor.features} units, not {known}")
 
     def _parameters(self, where: str, layer: Layer) -> None:
         """All that the equations name, finite, matrices and vectors where they are expected."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lstm_edge.ir.expr import Cell, Expr, input_vector, larger, select, smaller, take
+from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, larger, select, smaller, take
 
 PAIRS: dict[str, Callable[[Expr, Expr], Expr]] = {
     "add": lambda x, y: x + y,
@@ -35,6 +35,12 @@ def repeated(units: int) -> Cell:
 def where(truth: Expr, x: Expr, y: Expr) -> Expr:
     """x where `truth` is 1, y where it is 0."""
     return select(truth, 0.5, x, y)
+
+
+def is_true() -> Cell:
+    """1 where x is not 0."""
+    x = input_vector("x")
+    return Cell("is_true", {"y": select(x, 0.0, 1.0, select(constant(0.0), x, 1.0, 0.0))})
 
 
 def clip(low: float | None, high: float | None) -> Cell:

@@ -21,8 +21,14 @@ Function = Callable[[Expr], Expr]
 
 ALONE: dict[str, Function] = {
     "abs": functions.absolute,
+    "acosh": lambda x: functions.logarithm(x + functions.root(x * x - 1.0)),
+    "asinh": lambda x: _with_sign_of(
+        x, lambda a: functions.logarithm(a + functions.root(a * a + 1.0))
+    ),
+    "atanh": lambda x: functions.logarithm((x + 1.0) / (1.0 - x)) * 0.5,
     "celu": functions.celu,
     "cos": lambda x: apply("cos", x),
+    "cosh": lambda x: (apply("exp", x) + apply("exp", -1.0 * x)) * 0.5,
     "erf": lambda x: apply("erf", x),
     "exp": functions.exponential,
     "gelu": functions.gelu,
@@ -34,9 +40,11 @@ ALONE: dict[str, Function] = {
     "selu": functions.selu,
     "sign": lambda x: select(x, 0.0, 1.0, select(constant(0.0), x, -1.0, 0.0)),
     "sin": lambda x: apply("sin", x),
+    "sinh": lambda x: (apply("exp", x) - apply("exp", -1.0 * x)) * 0.5,
     "sqrt": functions.root,
     "square": functions.square,
     "swish": functions.swish,
+    "tan": lambda x: apply("sin", x) / apply("cos", x),
 }
 """Functions of one number without parameters, by the names of their layers."""
 
@@ -80,3 +88,9 @@ def _log_sum_exp(x: Expr) -> Expr:
     """log(sum(exp(x))), from the largest on, so that nothing overflows."""
     most = largest(x)
     return most + functions.logarithm(total(apply("exp", x - most)))
+
+
+def _with_sign_of(x: Expr, function: Function) -> Expr:
+    """An odd function, of which `function` is the half from 0 on."""
+    made = function(functions.absolute(x))
+    return select(constant(0.0), x, -1.0 * made, made)

@@ -19,6 +19,11 @@ def is_copy(node: Node[Work]) -> bool:
     return is_a(node, Layer) and node.op.cell.name == "kept" and node.op.window is None
 
 
+def at_each_step() -> Cell:
+    """A vector as it is: of a layer that reads no sequence and makes one."""
+    return Cell("at_each_step", {"y": input_vector("x")})
+
+
 def delayed() -> Cell:
     """The oldest vector of the window."""
     return Cell("delayed", {"y": tap(recent(input_vector("x")), 0)})

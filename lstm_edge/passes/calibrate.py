@@ -223,6 +223,7 @@ def calibrate(
     watcher.settle()
     for state in program.states:
         watcher.pass_on(state.next, state.name)
+        watcher.pass_on(state.begins, state.name)
     limits = watcher.all_limits()
     low, high = ({name: ends[k] for name, ends in limits.items()} for k in (0, 1))
     _check_finite(low, high)

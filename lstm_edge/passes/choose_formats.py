@@ -169,7 +169,9 @@ class _Choice:
         return saturated(2.0 ** (bits_above(reach) - bits + 1), bits)
 
     def _is_given(self, layer: Node[Layer], name: str) -> bool:
-        """True where an input of the model sets the state."""
+        """True where an input of the model, or another layer, sets the state."""
+        if name in layer.op.begins:
+            return True
         parts = [part for port in self.model.state_inputs for part in port.parts]
         return any((part.layer, part.state) == (layer.name, name) for part in parts)
 

@@ -32,6 +32,7 @@ DRAWN_RANGE = 8.0
 DRAWN_RANGE_8_BITS = 16.0
 
 AS_THEY_ARE: Mapping[str, Format] = {
+    "bool": Format("int8", 1.0, 0, 1),
     "int8": Format("int8", 1.0, -(2**7), 2**7 - 1),
     "uint8": Format("int16", 1.0, 0, 2**8 - 1),
     "int16": Format("int16", 1.0, -(2**15), 2**15 - 1),

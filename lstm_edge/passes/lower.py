@@ -31,7 +31,7 @@ from lstm_edge.ir.model import (
     Work,
     is_a,
 )
-from lstm_edge.ir.program import ONCE, Program, Settings, Value, verify
+from lstm_edge.ir.program import LATEST, ONCE, Program, Settings, Value, verify
 from lstm_edge.layers.dense import dense
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.naming import describe, name_expressions
@@ -104,6 +104,9 @@ class Rules(Protocol[V]):
     def given(self, layer: Node[Layer], name: str, state: V) -> str:
         """The value that a caller sets a state by, with the operations that this takes."""
 
+    def begun(self, layer: Node[Layer], name: str, state: V, first: V, before: int) -> str:
+        """The value that a state takes from `first` before a sweep, made in a block of its own."""
+
     def concat(self, node: Node[Concat], parts: list[V]) -> V:
         """Vectors joined end to end."""
 
@@ -133,9 +136,7 @@ def lower(model: Model, rules: Rules[V], settings: Settings) -> Program:
     for node in model.nodes:
         turn = sweeps.of(node)
         if is_a(node, Step):
-            value, wanted = known[node.inputs["x"]], sweeps.ends_with(node)
-            value = value if wanted is None else rules.step_at(node.name, value, wanted)
-            known[node.outputs["y"]] = value
+            known[node.outputs["y"]] = _step(node, known, rules, sweeps.ends_with(node), turn)
         elif is_a(node, DenseOverTime) and is_plain_dense(node):
             _lower_layer(_plain_dense(node), known, rules)
         elif is_a(node, DenseOverTime):
@@ -146,7 +147,7 @@ def lower(model: Model, rules: Rules[V], settings: Settings) -> Program:
             known[node.outputs["y"]] = rules.concat(node, [known[t] for t in node.reads])
         elif is_a(node, Layer):
             _lower_layer(node, known, rules, turn, sweeps.length_of(node))
-        builder.close_block(node.name, turn.sweep, turn.clock)
+        builder.close_block(node.name, turn.sweep, turn.clock, turn.before)
     per_step_of = {t.name: t.per_step for t in model.tensors.values()}
     inputs, outputs = (
         tuple(rules.port(p, known[p.tensor], per_step_of[p.tensor]) for p in ports)
@@ -197,6 +198,21 @@ def integers(port: Port) -> Format:
     return Format("int32", 1.0, 0, port.limit - 1)
 
 
+def _step(
+    node: Node[Step], known: Mapping[str, V], rules: Rules[V], wanted: int | None, turn: Turn
+) -> V:
+    """A step of a sequence: what its sweep computed last as it is, where nothing reads it at each
+    step of a later one, for which it has to stay.
+    """
+    x = known[node.inputs["x"]]
+    if wanted is not None:
+        return rules.step_at(node.name, x, wanted)
+    if turn.before == LATEST:
+        return x
+    whole = Node(node.name, Slice(0, x.length), node.inputs, node.outputs, node.source)
+    return rules.part(whole, x)
+
+
 def _looks_back(node: Node[Work]) -> bool:
     if isinstance(node.op, Step):
         return node.op.at != -1
@@ -228,6 +244,7 @@ def _lower_equations(
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.op.cell
     names = name_expressions(cell)
+    rules.builder.keep(layer.name, (*names.values(), *cell.results))
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
     states = {
@@ -236,6 +253,10 @@ def _lower_equations(
     }
     vectors = _recent(layer, inputs, rules, turn)
     begun = {name: _begun(layer, name, value, rules) for name, value in states.items()}
+    begins = {
+        name: rules.begun(layer, name, states[name], inputs[first], turn.sweep)
+        for name, first in layer.op.begins.items()
+    }
     stored: dict[str, V] = {}
     read = {name: e for name, e in cell.results.items() if name in states or name in layer.outputs}
     for result, root in read.items():
@@ -249,19 +270,21 @@ def _lower_equations(
             elif node.kind == "recent" and vectors is not None:
                 values[id(node)] = vectors
             else:
-                place = Place(
-                    layer, f"{layer.name}.{names[id(node)]}", describe(node, names), length
-                )
+                name = rules.builder.enter(f"{layer.name}.{names[id(node)]}")
+                place = Place(layer, name, describe(node, names), length)
                 args = [values[id(e)] for e in node.args]
                 values[id(node)] = rules.expression(node, args, place)
-        place = Place(layer, f"{layer.name}.{names[id(root)]}", "")
+        place = Place(layer, rules.builder.enter(f"{layer.name}.{names[id(root)]}", result), "")
         stored[result] = values[id(root)] = rules.result(values[id(root)], result, place)
         if result in layer.outputs:
             known[layer.outputs[result]] = stored[result]
     for name, value in states.items():
         initial = rules.initial(layer, name, value)
-        given = "" if cell.windowed else rules.given(layer, name, value)
-        state = ir.program.State(value.name, stored[name].name, initial, cell.windowed, given)
+        first = begins.get(name, "")
+        given = "" if cell.windowed or first else rules.given(layer, name, value)
+        state = ir.program.State(
+            value.name, stored[name].name, initial, cell.windowed, given, first
+        )
         rules.builder.states.append(state)
 
 

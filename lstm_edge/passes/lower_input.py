@@ -29,18 +29,23 @@ def unpacked(b: Builder, x: Number, name: str) -> Number:
     return number(unpack_input(b, x.value, x.packed, f"{name}_in"))
 
 
-def compared(b: Builder, x: Number, y: Number, name: str) -> tuple[Number, Number]:
+def compared(
+    b: Builder, x: Number, y: Number, name: str, flipped: bool = False
+) -> tuple[Number, Number]:
     """A model input and a constant that are compared, both as the input stores them: there a number
-    is equal to the constant exactly where the model has one that is. Other pairs as they are.
+    is equal to the constant exactly where the model has one that is. Of integers none is equal to
+    a constant between two of them. Other pairs as they are. flipped: the constant comes first.
     """
     if y.packed is not None:
-        flipped = compared(b, y, x, name) if x.packed is None else (y, x)
-        return flipped[1], flipped[0]
+        turned = compared(b, y, x, name, flipped=True) if x.packed is None else (y, x)
+        return turned[1], turned[0]
     if x.packed is None or y.name not in b.constants or (x.meaning()[0] <= 0.0).any():
         return x, y
     scale, zero_point = x.meaning()
     real = b.constants[y.name] * y.value.format.unit
-    counts = np.clip(np.floor(real / scale + 0.5) + zero_point, INT32_MIN, INT32_MAX)
+    between = (np.ceil if flipped else np.floor)(real)
+    near = np.where(scale == 1.0, between, np.floor(real / scale + 0.5))
+    counts = np.clip(near + zero_point, INT32_MIN, INT32_MAX)
     numbers = counts.astype(np.int64)
     limits = Format("int32", 1.0, int(numbers.min()), int(numbers.max()))
     bound = b.vector(f"{name}_{x.name}_bound", numbers, limits)

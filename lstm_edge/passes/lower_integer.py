@@ -263,6 +263,12 @@ class IntegerRules:
         """A state is set in its own format."""
         return self.states.given(name, wide(state).value)
 
+    def begun(
+        self, layer: Node[Layer], name: str, state: Integer, first: Integer, before: int
+    ) -> str:
+        """A state begins in its own formats."""
+        return self.states.begun(layer, state, first, before)
+
     def step_at(self, name: str, value: Integer, n: int) -> Number:
         """The value of one step, unchanged."""
         return step_of(self.storing, wide(value), n, f"{name}.y")
@@ -293,7 +299,7 @@ class IntegerRules:
         after, rows = self.products.over_time(node, stored)
         self.builder.close_block(node.name, turn.sweep, turn.clock)
         result = requantize(self.builder, after, rows, f"{node.name}.y", node.name)
-        self.builder.close_block(node.name, ONCE)
+        self.builder.close_block(node.name, ONCE, before=turn.before)
         return self.storing.seen_as(number(result), after.name)
 
     def port(self, port: Port, value: Integer, per_step: bool) -> ir.program.Port:

@@ -11,11 +11,12 @@ from lstm_edge.choices import Scheme
 from lstm_edge.formats import FLOAT32, fixed
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Floats, Layer, Model, Node, Port, Slice
-from lstm_edge.ir.program import Program, Settings, State, Value
+from lstm_edge.ir.program import ONCE, Program, Settings, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import (
     REDUCTIONS,
     Place,
+    copied,
     cut,
     in_memory,
     integers,
@@ -173,7 +174,12 @@ class RealRules:
 
     def given(self, layer: Node[Layer], name: str, state: Value) -> str:
         """A state is set as it is."""
-        return self.builder.value(f"{state.name}_given", state.length, FLOAT32, "set").name
+        return self.builder.given(state, "set").name
+
+    def begun(self, layer: Node[Layer], name: str, state: Value, first: Value, before: int) -> str:
+        """A state begins as it is."""
+        with self.builder.apart(layer.name, ONCE, before):
+            return copied(self.builder, first, f"{state.name}_begins").name
 
     def step_at(self, name: str, value: Value, n: int) -> Value:
         """The value of one step, unchanged."""

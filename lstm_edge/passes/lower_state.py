@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lstm_edge.formats import signed_bits
 from lstm_edge.ir.model import Floats, Layer, Node
-from lstm_edge.ir.program import LOAD, State, Value
+from lstm_edge.ir.program import LOAD, ONCE, State, Value
+from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.formats import Chosen
-from lstm_edge.passes.lower import Place
+from lstm_edge.passes.lower import Place, copied
 from lstm_edge.passes.lower_input import unpacked
 from lstm_edge.passes.multiplied import Multiplied
 from lstm_edge.passes.numbers import Integer, Kept, Number, number, wide
@@ -21,10 +22,13 @@ from lstm_edge.passes.storing import Storing
 
 @dataclass(frozen=True)
 class States:
-    """The states of the program that `storing` writes; reads: what enters matrix products."""
+    """The states of the program that `storing` writes; reads: what enters matrix products.
+    narrow_begins: narrow form of a state -> the value that it begins as, where a model tells it.
+    """
 
     storing: Storing
     reads: Multiplied
+    narrow_begins: dict[str, str] = field(default_factory=dict)
 
     def state(
         self, layer: Node[Layer], name: str, units: int, inputs: Mapping[str, Integer]
@@ -81,26 +85,40 @@ class States:
         kept = storing.converted(x, formats.states[seen], f"{place.name}_stored")
         narrow = storing.converted(kept, formats.narrow[seen], _narrow(place.name))
         before = b.values[_narrow(seen)]
-        given = self._narrow_given(layer, b.values[seen], before)
-        b.states.append(
-            State(before.name, narrow.name, first_value(layer, result, before), given=given)
-        )
+        begins, first = self.narrow_begins.get(before.name, ""), first_value(layer, result, before)
+        given = "" if begins else self._narrow_given(layer, b.values[seen], before)
+        b.states.append(State(before.name, narrow.name, first, given=given, begins=begins))
         return Kept(storing.seen_as(kept, place.name), storing.seen_as(narrow, place.name))
+
+    def begun(self, layer: Node[Layer], state: Integer, first: Integer, before: int) -> str:
+        """What a state begins as, in its format; of one that is kept twice in both."""
+        storing, kept = self.storing, wide(state).value
+        name, b = f"{kept.name}_begins", storing.builder
+        with b.apart(layer.name, ONCE, before):
+            numbers = unpacked(b, wide(first), f"{name}_of").value
+            begins = _own(b, convert(b, numbers, kept.format, name), numbers, name)
+            if isinstance(state, Kept):
+                narrow = state.narrow.value
+                called = _narrow(name)
+                found = _own(b, convert(b, begins, narrow.format, called), begins, called)
+                self.narrow_begins[narrow.name] = found.name
+        storing.stands_for[begins.name] = name
+        return begins.name
 
     def _narrow_given(self, layer: Node[Layer], kept: Value, narrow: Value) -> str:
         """The narrow form of a state that a caller sets by the wide one."""
         b = self.storing.builder
-        given = Value(_given(kept), kept.length, kept.format)
+        given = Value(b.given_name(kept), kept.length, kept.format)
+        name = f"{narrow.name}_given"
         with b.apart(layer.name, LOAD):
             if kept.format == narrow.format:
                 bits = signed_bits(kept.format.low, kept.format.high)
-                return b.emit("saturate", _given(narrow), (given,), narrow.format, n=bits).name
-            return convert(b, given, narrow.format, _given(narrow)).name
+                return b.emit("saturate", name, (given,), narrow.format, n=bits).name
+            return convert(b, given, narrow.format, name).name
 
     def given(self, name: str, state: Value) -> str:
         """The value that a caller sets a state by, in the state's own format."""
-        comment = f"{name}, set by the caller"
-        return self.storing.builder.value(_given(state), state.length, state.format, comment).name
+        return self.storing.builder.given(state, f"{name}, set by the caller").name
 
 
 def first_value(layer: Node[Layer], name: str, state: Value) -> Floats:
@@ -110,10 +128,10 @@ def first_value(layer: Node[Layer], name: str, state: Value) -> Floats:
     return state.format.stored(np.broadcast_to(numbers, (state.length,)))
 
 
+def _own(b: Builder, made: Value, of: Value, name: str) -> Value:
+    """What conversion made, as a value of its own where there was nothing to do."""
+    return copied(b, of, name) if made.name == of.name else made
+
+
 def _narrow(name: str) -> str:
     return f"{name}_narrow"
-
-
-def _given(state: Value) -> str:
-    """The name of the value that sets a state."""
-    return f"{state.name}_given"

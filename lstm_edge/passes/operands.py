@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from lstm_edge.ir.clock import Clock
-from lstm_edge.ir.program import Program
-from lstm_edge.passes.schedule import Move, Phase, Schedule
+from lstm_edge.ir.clock import EVERY_TICK
+from lstm_edge.ir.program import LATEST, ONCE, Program
+from lstm_edge.passes.schedule import Move, Phase, Schedule, When
 
-When = tuple[int, Clock]
-"""The sweep and the clock of the phases that read an array."""
+BEHIND: When = (ONCE, EVERY_TICK, LATEST)
+"""Behind all sweeps."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Arrays:
         ctype: of the kernel's operands. padded: the length that it wants for a vector. Ask for the
         longest lists first: shorter ones are then found inside their arrays.
         """
-        when = (phase.sweep, phase.clock)
+        when = phase.when
         run = self._run(when, operands, ctype, padded)
         if run is not None:
             return (run,)
@@ -115,7 +115,7 @@ class Arrays:
                 if not double or self.program.streams:
                     return state.name, double
                 return None
-            if value == state.next and self.program.streams and when[0] == -1:
+            if value == state.next and self.program.streams and when == BEHIND:
                 return state.name, double
         return None
 
@@ -213,9 +213,9 @@ class Arrays:
                     continue
                 units = self.program.values[entry.value].length
                 name = f"{array.name}_take_{entry.offset}"
-                value, sweep = (entry.value,), array.when[0]
+                value, (sweep, clock, before) = (entry.value,), array.when
                 move = (Move(entry.value, array.name),)
-                fields = ((), (), (), value, (), (), value, move, array.when[1])
+                fields = ((), (), (), value, (), (), value, move, clock, before)
                 copies.append((Phase(name, sweep, units, *fields), array.name, entry))
         return copies
 
@@ -229,11 +229,10 @@ def with_takes(plan: Schedule, takes: list[tuple[Phase, str, Entry]]) -> Schedul
     """The schedule with each take before the first phase of its time that reads what it copies."""
     phases = list(plan.phases)
     for take, _, entry in takes:
-        when = (take.sweep, take.clock)
         first = next(
             k
             for k, phase in enumerate(phases)
-            if (phase.sweep, phase.clock) == when and entry.value in phase.whole
+            if phase.when == take.when and entry.value in phase.whole
         )
         phases.insert(first, take)
     return replace(plan, phases=tuple(phases))

@@ -7,10 +7,10 @@ levels make. A loop has one kernel, so products of weights of other bits are in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.ir.clock import Clock
-from lstm_edge.ir.program import Block, Program
+from lstm_edge.ir.program import LATEST, Block, Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Reads
@@ -26,11 +26,12 @@ class Draft:
     level: int
     units: int
     ops: list[Op]
+    before: int = LATEST
 
     def beside(self, other: Draft) -> bool:
         """True for two loops that differ in their level only."""
-        mine = (self.layer, self.sweep, self.clock, self.units)
-        return mine == (other.layer, other.sweep, other.clock, other.units)
+        mine = (self.layer, self.sweep, self.clock, self.units, self.before)
+        return mine == (other.layer, other.sweep, other.clock, other.units, other.before)
 
     def takes(self, op: Op) -> bool:
         """True where no product of the loop has weights of other bits than the operation."""
@@ -50,7 +51,7 @@ def place(
     level, joins = 0, None
     for name in op.args:
         source = made_in.get(name)
-        if source is None or source.sweep != block.sweep:
+        if source is None or (source.sweep, source.before) != (block.sweep, block.before):
             continue
         reduced = any(o.dest == name and OPERATIONS[o.kind].reduces for o in source.ops)
         same_units = program.values[name].length == source.units == units
@@ -64,13 +65,13 @@ def place(
         level = max(level, needed)
     if joins is not None and joins.level == level:
         return joins
-    wanted = (block.layer, block.sweep, block.clock, units)
-    there = {d.level: d for d in drafts if wanted == (d.layer, d.sweep, d.clock, d.units)}
+    made = Draft(block.layer, block.sweep, block.clock, level, units, [], block.before)
+    there = {d.level: d for d in drafts if d.beside(made)}
     while level in there and not there[level].takes(op):
         level += 1
     if level not in there:
-        drafts.append(Draft(block.layer, block.sweep, block.clock, level, units, []))
-        return drafts[-1]
+        there[level] = replace(made, level=level)
+        drafts.append(there[level])
     return there[level]
 
 

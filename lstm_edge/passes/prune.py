@@ -12,7 +12,7 @@ from lstm_edge.operations.call import Op
 def prune(program: Program) -> Program:
     """The program without operations of which no output and no state depends on the result."""
     wanted = {port.value for port in program.outputs}
-    wanted |= {name for state in program.states for name in (state.next, state.given)}
+    wanted |= {n for state in program.states for n in (state.next, state.given, state.begins)}
     placed = [(k, op) for k, block in enumerate(program.blocks) for op in block.ops]
     kept, _ = needed(placed, wanted, lambda at: at[1].args, lambda at: (at[1].dest,))
     ops: dict[int, list[Op]] = {}

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lstm_edge.ir.clock import EVERY_TICK, Clock
-from lstm_edge.ir.program import LOAD, ONCE, Block, Program
+from lstm_edge.ir.program import LATEST, LOAD, ONCE, Block, Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form, Reads
 from lstm_edge.passes.place import Draft, place, sink
+
+When = tuple[int, Clock, int]
+"""What phases have in common that can read what each other make: see `Phase.when`."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Phase:
 
     loads: values read from memory, one per unit. whole: vectors read whole, by matvecs and
     lookups. scalars: results of earlier reductions. stores: values that others, states or outputs
-    need. moves: of a copy, where its value goes.
+    need. moves: of a copy, where its value goes. before: of what runs once, the sweep before which
+    it does, or LATEST.
     """
 
     name: str
@@ -53,6 +57,12 @@ class Phase:
     stores: tuple[str, ...]
     moves: tuple[Move, ...] = ()
     clock: Clock = EVERY_TICK
+    before: int = LATEST
+
+    @property
+    def when(self) -> When:
+        """The sweep, the ticks of it, and before which sweep the phase runs where it runs once."""
+        return self.sweep, self.clock, self.before
 
     @property
     def per_step(self) -> bool:
@@ -99,8 +109,10 @@ def schedule(program: Program) -> Schedule:
     made = _finish(program, drafts, made_in, wanted)
     outgoing = _outputs(program, made_in)
     every = (*copies, *made, *outgoing)
-    order = [*range(len(program.sweeps)), ONCE, LOAD]
-    phases = tuple(p for sweep in order for p in every if p.sweep == sweep)
+    sweeps = range(len(program.sweeps))
+    turns = [turn for k in sweeps for turn in ((ONCE, k), (k, LATEST))]
+    order = [*turns, (ONCE, LATEST), (LOAD, LATEST)]
+    phases = tuple(p for turn in order for p in every if (p.sweep, p.before) == turn)
     return Schedule(phases, tuple(joined), _double_buffered(program, phases))
 
 
@@ -121,27 +133,28 @@ def _join(
         move = Move(
             part, op.dest, offset, op.n if OPERATIONS[op.kind].reads is Reads.SEQUENCE else None
         )
-        if source is not None and source.sweep == block.sweep and move.step is None:
+        now = source is not None and (source.sweep, source.before) == (block.sweep, block.before)
+        if source is not None and now and move.step is None:
             joined.append(move)
             level = max(level, source.level)
         else:
             copies.append(_copy(program, move, block, f"{op.dest}_{offset}"))
         offset += program.values[part].length
-    return Draft(block.layer, block.sweep, block.clock, level, 0, [])
+    return Draft(block.layer, block.sweep, block.clock, level, 0, [], block.before)
 
 
 def _copy(program: Program, move: Move, block: Block, name: str) -> Phase:
     units = program.values[move.value].length
     value = (move.value,)
     name = f"copy_{name.replace('.', '_')}"
-    fields = ((), (), (), value, (), (), value, (move,), block.clock)
+    fields = ((), (), (), value, (), (), value, (move,), block.clock, block.before)
     return Phase(name, block.sweep, units, *fields)
 
 
 def _wanted(program: Program) -> frozenset[str]:
     """Values that go to memory whichever loop makes them: outputs, states, parts of a concat."""
     wanted = {p.value for p in program.outputs}
-    wanted |= {name for s in program.states for name in (s.next, s.given)}
+    wanted |= {name for s in program.states for name in (s.next, s.given, s.begins)}
     for block in program.blocks:
         placed = (op for op in block.ops if OPERATIONS[op.kind].placed)
         wanted |= {name for op in placed for name in op.args}
@@ -202,6 +215,7 @@ def _phase(
         scalars=tuple(dict.fromkeys(scalars)),
         stores=stores,
         clock=draft.clock,
+        before=draft.before,
     )
 
 

@@ -106,13 +106,13 @@ def select(
     small = optimize == "size"
     plan = schedule(program)
     made = {
-        name: (phase.sweep, phase.clock)
+        name: phase.when
         for phase in plan.phases
         if not phase.is_copy
         for name in (*phase.stores, *(op.dest for op in phase.reductions))
     }
     made |= {m.into: made[m.value] for m in plan.joined if m.value in made}
-    made |= {m.into: (p.sweep, p.clock) for p in plan.phases for m in p.moves}
+    made |= {m.into: p.when for p in plan.phases for m in p.moves}
     arrays = Arrays(program, plan, made)
     tiles = {}
     for phase in plan.phases:

@@ -7,12 +7,12 @@ computed at the same ticks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Step, Work, is_a
-from lstm_edge.ir.program import FORWARD, ONCE, REVERSE
+from lstm_edge.ir.program import FORWARD, LATEST, ONCE, REVERSE
 
 ANYWHERE = -2
 """The sweep of an input: it can be read in all of them."""
@@ -21,12 +21,13 @@ ANYWHERE = -2
 @dataclass(frozen=True)
 class Turn:
     """When a node runs: its sweep, or ONCE, and the ticks of it. taking: when vectors enter its
-    window, where it has one.
+    window, where it has one. before: of what runs once, the sweep that reads what it makes.
     """
 
     sweep: int
     clock: Clock = EVERY_TICK
     taking: Clock = EVERY_TICK
+    before: int = LATEST
 
 
 class Sweeps:
@@ -39,7 +40,9 @@ class Sweeps:
         self._made = {port.tensor: Turn(ANYWHERE) for port in model.inputs}
         self._length = {port.tensor: Length() for port in model.inputs}
         self._either: set[str] = set()
-        self._once_inputs = {t for t in self._made if not model.tensors[t].per_step}
+        self._early = _early(model)
+        self._behind = {t: -1 for t in self._made if not model.tensors[t].per_step}
+        """Vectors -> the last sweep that they are made of, -1 where they are made of none."""
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -52,12 +55,23 @@ class Sweeps:
         return tuple(self._lengths) or (Length(),)
 
     def length_of(self, node: Node[Work]) -> Length:
-        """The length of the sequence that a node reads, or the last step of which it reads."""
+        """The length of the sequence that a node reads, or the last step of which it reads; of one
+        that it makes of vectors.
+        """
+        own = _own_length(node)
+        if own is not None:
+            return own
         return next((self._length[t] for t in node.reads if t in self._length), Length())
 
     def of(self, node: Node[Work]) -> Turn:
         """When a node runs; in the earliest sweep in which its inputs are at hand."""
         turn, length = self._place(node), self.length_of(node)
+        vectors = [t for t in node.makes if not self._model.tensors[t].per_step]
+        if vectors:
+            behind = max(turn.sweep, self._last_read(node))
+            self._behind.update(dict.fromkeys(vectors, behind))
+            if not self._early.isdisjoint(vectors):
+                turn = replace(turn, before=behind + 1)
         if is_a(node, Layer) and node.op.reverse is None and node.op.cell.states:
             self._either.update(node.makes)
         if is_a(node, Layer) and node.op.window is not None:
@@ -79,40 +93,35 @@ class Sweeps:
         backward = sweep != ANYWHERE and self._directions[sweep] == REVERSE
         return None if at == (0 if backward else -1) else at
 
+    def _last_read(self, node: Node[Work]) -> int:
+        """The last sweep that what a node reads is made in or of, -1 where it is none."""
+        return max(-1, *(self._behind.get(t, self._made[t].sweep) for t in node.reads))
+
     def _place(self, node: Node[Work]) -> Turn:
         if isinstance(node.op, Step) or is_plain_dense(node):
             return Turn(ONCE)
-        inputs = self._sequences(node)
-        if not inputs:
+        inputs = [t for t in node.reads if self._model.tensors[t].per_step]
+        own = _own_length(node)
+        if not inputs and own is None:
             return Turn(ONCE)
-        lengths = {self._length[t] for t in inputs}
+        lengths = {self._length[t] for t in inputs} if own is None else {own}
         if len(lengths) > 1:
             raise ModelError(
                 node.label,
                 "combines sequences of different lengths; give both the same stride and padding",
             )
+        length = lengths.pop()
         wanted = self._wanted(node, inputs)
-        earliest = max(self._made[t].sweep for t in inputs)
-        for sweep in range(max(earliest, 0), len(self._directions)):
-            clock = self._clock_in(sweep, inputs)
+        read = (self._made[t].sweep for t in inputs)
+        vectors = (self._behind[t] + 1 for t in node.reads if t in self._behind)
+        earliest = max(*read, *vectors, 0)
+        for sweep in range(earliest, len(self._directions)):
+            clock = self._clock_in(sweep, inputs, length)
             if wanted in (None, self._directions[sweep]) and clock is not None:
                 return Turn(sweep, clock)
         self._directions.append(wanted or FORWARD)
-        self._lengths.append(lengths.pop())
+        self._lengths.append(length)
         return Turn(len(self._directions) - 1)
-
-    def _sequences(self, node: Node[Work]) -> list[str]:
-        """The inputs that exist at each step; refuses a mixture with what is computed later."""
-        inputs = node.reads
-        vectors = [t for t in inputs if not self._model.tensors[t].per_step]
-        sequences = [t for t in inputs if t not in vectors]
-        if sequences and any(t not in self._once_inputs for t in vectors):
-            raise ModelError(
-                node.label,
-                "reads at each step a vector that is computed after the last one (a decoder behind "
-                "an encoder): not supported yet; compile the two as models of their own",
-            )
-        return sequences
 
     def _wanted(self, node: Node[Work], inputs: list[str]) -> str | None:
         """The direction that a node needs, None where either will do."""
@@ -124,15 +133,32 @@ class Sweeps:
             return None
         return REVERSE if is_a(node, Layer) and node.op.reverse else FORWARD
 
-    def _clock_in(self, sweep: int, inputs: list[str]) -> Clock | None:
-        """The ticks of a sweep at which all inputs are at hand; None where there are none."""
+    def _clock_in(self, sweep: int, inputs: list[str], length: Length) -> Clock | None:
+        """The ticks of a sweep at which all inputs, sequences of `length`, are at hand; None where
+        there are none.
+        """
         made = [self._made[t] for t in inputs]
         clocks = {turn.clock for turn in made if turn.sweep == sweep}
-        if any(turn.sweep != sweep for turn in made):
-            if self._length[inputs[0]] != self._lengths[sweep]:
+        if not made or any(turn.sweep != sweep for turn in made):
+            if length != self._lengths[sweep]:
                 return None
             clocks.add(EVERY_TICK)
         return clocks.pop() if len(clocks) == 1 else None
+
+
+def _own_length(node: Node[Work]) -> Length | None:
+    """Of a layer that reads no sequence and makes one."""
+    return node.op.over if is_a(node, Layer) else None
+
+
+def _early(model: Model) -> frozenset[str]:
+    """Vectors that something reads at each step."""
+    found: set[str] = set()
+    for node in reversed(model.nodes):
+        at_steps = any(model.tensors[t].per_step for t in node.makes)
+        if at_steps or not found.isdisjoint(node.makes):
+            found.update(t for t in node.reads if not model.tensors[t].per_step)
+    return frozenset(found)
 
 
 def is_plain_dense(node: Node[Work]) -> bool:

@@ -6,7 +6,7 @@ from lstm_edge.artifacts import Compilation
 from lstm_edge.emit.render import Rendered
 from lstm_edge.errors import DataError
 from lstm_edge.ir.chosen import format_lines
-from lstm_edge.ir.program import ONCE, Program
+from lstm_edge.ir.program import LATEST, ONCE, Program
 from lstm_edge.printing.model import model
 
 DUMPS = ("model", "real", "formats", "integer", "schedule")
@@ -36,6 +36,7 @@ def _schedule(made: Rendered) -> list[str]:
     lines = []
     for phase in made.selection.schedule.phases:
         when = "each step" if phase.per_step else "last step"
+        when = when if phase.before == LATEST else f"before pass {phase.before + 1}"
         lines.append(f"{phase.name}: {phase.units} units, {when}")
         lines.append(f"  matvecs {', '.join(op.dest for op in phase.matvecs) or '-'}")
         lines.append(f"  reads   {', '.join((*phase.whole, *phase.loads, *phase.scalars)) or '-'}")
@@ -58,8 +59,9 @@ def program(p: Program) -> str:
     lines = []
     for block in p.blocks:
         when = (
-            "after the last step" if block.sweep == ONCE else f"each step, {p.sweeps[block.sweep]}"
+            "after the last step" if block.before == LATEST else f"before pass {block.before + 1}"
         )
+        when = when if block.sweep == ONCE else f"each step, {p.sweeps[block.sweep]}"
         lines.append(f"{block.layer}: {when}")
         for op in block.ops:
             value = p.values[op.dest]

@@ -37,7 +37,6 @@ INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_floa
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "lambda": (with_layer(3, class_name="Lambda", function=LAMBDA), r"'dense'? \(Lambda\).*code"),
     "repeated": (with_layer(3, class_name="RepeatVector"), r"\(RepeatVector\).*two models"),
-    "upsampled": (with_layer(3, class_name="UpSampling1D"), r"\(UpSampling1D\).*more steps than"),
     "unheard": (with_layer(3, class_name="Mamba"), r"\(Mamba\).*not supported; docs/networks.md"),
     "custom": (
         with_layer(1, module="my.layers", registered_name="my>LSTM"),
@@ -65,10 +64,6 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "integers": (with_layer(0, dtype="int32"), "'int32'"),
     "name": (with_layer(1, name="lstm_1"), "two layers named 'lstm_1'"),
     "subclass": (lambda c: {**c, "class_name": "MyModel"}, r"\(MyModel\).*no description"),
-    "reversed": (
-        with_layer(2, go_backwards=True, return_sequences=True),
-        "output 'dense'.*reversed order.*go_backwards",
-    ),
 }
 
 
@@ -132,6 +127,22 @@ def test_a_norm_of_another_axis_is_refused(tmp_path: Path) -> None:
 
     path = rewritten(tmp_path, ("keras3", "norms.keras"), config=change)
     refused(path, r"BatchNormalization\): option axis = 1.*features")
+
+
+def test_repeated_steps_need_a_length(tmp_path: Path) -> None:
+    source, change = ("keras3", "repeated.keras"), options_of("series", batch_shape=[None, None, 3])
+    path = rewritten(tmp_path, source, config=change)
+    refused(path, r"\(UpSampling1D\): repeats steps of a sequence of open length.*--steps", None)
+
+
+def test_a_window_does_not_read_a_step_twice(tmp_path: Path) -> None:
+    def change(config: Any) -> None:
+        pooled = find(config, "mean")
+        pooled["class_name"] = "MaxPooling1D"
+        pooled["config"] = {"name": "mean", "trainable": True, "pool_size": 2, "padding": "valid"}
+
+    path = rewritten(tmp_path, ("keras3", "repeated.keras"), config=change)
+    refused(path, r"'mean' \(MaxPooling1D\): reads steps.* some of them twice.*as two networks")
 
 
 @pytest.mark.parametrize(
@@ -291,6 +302,14 @@ def test_a_cell_of_ones_own_is_refused_with_a_way_out(tmp_path: Path) -> None:
 
     path = rewritten(tmp_path, ("keras3", "cells.keras"), config=change)
     refused(path, r"\(MyCell\): is defined by 'my>MyCell'.*no equations; export the model to ONNX")
+
+
+def test_a_cell_that_is_none_is_refused(tmp_path: Path) -> None:
+    def change(config: Any) -> None:
+        find(config, "rnn")["config"]["cell"]["class_name"] = "Dense"
+
+    path = rewritten(tmp_path, ("keras3", "cells.keras"), config=change)
+    refused(path, r"'rnn' \(RNN\): option cell = .*expected one of class LSTMCell, GRUCell")
 
 
 def test_slopes_that_differ_from_step_to_step_are_refused(tmp_path: Path) -> None:

@@ -46,12 +46,7 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
         [BOTH, node("Transpose", "Y", "z", perm=[1, 0, 2, 3])],
         "output 'z'.*in the order layer, time",
     ),
-    "softmax_on_each_direction": ([BOTH, node("Softmax", "Y", "z", axis=-1)], "Softmax"),
     "joined_in_time": ([*SEQUENCE, node("Concat", "s s", "z", axis=0)], "Concat.*along axis 0"),
-    "broadcast": (
-        [*SEQUENCE, node("Gather", "s zero", "g", axis=0), node("Add", "s g", "z")],
-        "Add.*shapes differ",
-    ),
     "joined_with_a_constant": ([*SEQUENCE, node("Concat", "s one_row", "z", axis=2)], "constant"),
     "clip_crossed": ([*SEQUENCE, node("Clip", "s hi lo", "z")], "Clip.*above"),
     "elu_nan": ([*SEQUENCE, node("Elu", "s", "z", alpha=float("nan"))], "Elu.*not finite"),

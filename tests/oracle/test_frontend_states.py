@@ -260,13 +260,6 @@ def test_a_state_that_is_data_too_is_refused(tmp_path: Path) -> None:
         load(saved(proto, tmp_path))
 
 
-def test_a_state_that_the_model_computes_is_refused(tmp_path: Path) -> None:
-    nodes = [node("Tanh", "h", "t"), node("GRU", "x W R B - t", "y", hidden_size=H)]
-    proto = graph(nodes, {"x": (T, 1, N), "h": ONE}, ["y"], weights("GRU"))
-    with pytest.raises(ModelError, match=r"GRU of 'y'.*initial_h is computed by the model"):
-        load(saved(proto, tmp_path))
-
-
 def test_a_state_of_another_size_is_refused(tmp_path: Path) -> None:
     for shape in ((1, 1, H + 1), (2, 1, H), (1, 2, H)):
         case = layer("GRU", "h0", "", {"h0": shape})

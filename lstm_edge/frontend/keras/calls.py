@@ -7,12 +7,12 @@ Keras 3   {"args": [{"class_name": "__keras_tensor__", "config": {"keras_history
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras.config import mapping, sequence, shown
+from lstm_edge.frontend.keras.config import LayerConfig, mapping, sequence, shown
 
 _INPUT_OPTIONS = ("inputs", "sequences", "input")
 """Names of the first argument of `call`."""
@@ -41,103 +41,93 @@ class Node:
     @property
     def refs(self) -> list[Ref]:
         """All that the call reads."""
-        found = [self.mask] if self.mask is not None else []
-        waiting = [*self.arguments]
-        while waiting:
-            value = waiting.pop(0)
-            if isinstance(value, Ref):
-                found.append(value)
-            elif isinstance(value, list):
-                waiting = [*value, *waiting]
-        return found
+        return [ref for ref in (self.mask, *flat(self.arguments)) if isinstance(ref, Ref)]
 
 
-def nodes_of(inbound: object, label: str, is_operation: bool) -> list[Node]:
+def flat(value: object) -> Iterator[Any]:
+    """What lists within lists hold, in their order."""
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from flat(one)
+    else:
+        yield value
+
+
+def nodes_of(inbound: object, layer: LayerConfig) -> list[Node]:
     """All calls of a layer. Raises ModelError for options of a call that change its result."""
-    return [
-        _from_keras3(node, label, is_operation)
-        if isinstance(node, dict)
-        else _from_keras2(node, label)
-        for node in sequence(inbound, f"{label}: inbound_nodes")
-    ]
-
-
-def ref_of(value: object, label: str) -> Ref:
-    """One [layer, call, output]."""
-    if (
-        isinstance(value, list)
-        and len(value) >= 3
-        and isinstance(value[0], str)
-        and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in value[1:3])
-    ):
-        return Ref(value[0], value[1], value[2])
-    raise ModelError(label, f"is connected to {shown(value)}, expected [layer, call, output]")
+    calls = sequence(inbound, f"{layer.label}: inbound_nodes")
+    return [(_keras3 if isinstance(call, dict) else _keras2)(call, layer) for call in calls]
 
 
 def refs_of(value: object, label: str) -> list[Ref]:
     """One [layer, call, output], or lists or dictionaries of them."""
     if isinstance(value, dict):
-        return [ref for part in value.values() for ref in refs_of(part, label)]
+        value = list(value.values())
     if isinstance(value, list) and not (value and isinstance(value[0], str)):
         return [ref for part in value for ref in refs_of(part, label)]
-    return [ref_of(value, label)]
+    return [_ref(value, label)]
 
 
-def _from_keras2(node: object, label: str) -> Node:
-    entries = sequence(node, f"{label}: inbound_nodes")
+def _ref(value: object, label: str) -> Ref:
+    """One [layer, call, output]."""
+    if isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str):
+        numbers = value[1:3]
+        if all(type(n) is int and n >= 0 for n in numbers):
+            return Ref(value[0], *numbers)
+    raise ModelError(label, f"is connected to {shown(value)}, expected [layer, call, output]")
+
+
+def _keras2(call: object, layer: LayerConfig) -> Node:
+    entries = sequence(call, f"{layer.label}: inbound_nodes")
     if entries and isinstance(entries[0], str):
         entries = [entries]
     for entry in entries:
         options = entry[3] if isinstance(entry, list) and len(entry) > 3 else {}
-        _check_options(mapping(options, f"{label}: options"), label)
-    return Node(tuple(ref_of(entry, label) for entry in entries))
+        _check_options(mapping(options, f"{layer.label}: options"), layer.label)
+    return Node(tuple(_ref(entry, layer.label) for entry in entries))
 
 
-def _from_keras3(node: dict[str, Any], label: str, is_operation: bool) -> Node:
-    arguments = sequence(node.get("args", []), f"{label}: args")
-    options = dict(mapping(node.get("kwargs", {}), f"{label}: kwargs"))
-    if is_operation:
-        set_ = {k: v for k, v in options.items() if v is not None}
-        return Node(tuple(_argument(a, label) for a in arguments), set_)
+def _keras3(call: dict[str, Any], layer: LayerConfig) -> Node:
+    label = layer.label
+    arguments = sequence(call.get("args", []), f"{label}: args")
+    options = dict(mapping(call.get("kwargs", {}), f"{label}: kwargs"))
+    if layer.is_operation:
+        given = {k: v for k, v in options.items() if v is not None}
+        return Node(tuple(_argument(a, label) for a in arguments), given)
     for name in _INPUT_OPTIONS:
         if name in options and not arguments:
             arguments = [options.pop(name)]
-    states = options.get("initial_state")
-    given = [t for t in (states if isinstance(states, list) else [states]) if t is not None]
-    if given and all(_is_tensor(t) for t in given):
-        arguments = [*arguments, *given]
+    states = [t for t in flat(options.get("initial_state")) if t is not None]
+    if states and all(map(_is_tensor, states)):
+        arguments = [*arguments, *states]
         del options["initial_state"]
     mask = options.pop("mask") if _is_tensor(options.get("mask")) else None
     _check_options(options, label)
-    flat = [t for a in arguments for t in (a if isinstance(a, list) else [a])]
-    return Node(
-        tuple(_tensor_ref(t, label) for t in flat if t is not None),
-        mask=None if mask is None else _tensor_ref(mask, label),
-    )
+    refs = [_argument(t, label) for t in flat(arguments) if t is not None]
+    for ref in refs:
+        if not isinstance(ref, Ref):
+            raise ModelError(label, f"is called with {shown(ref)}; only tensors are supported")
+    return Node(tuple(refs), mask=None if mask is None else _argument(mask, label))
 
 
-def _argument(value: object, label: str) -> object:
-    """An argument of an operation, with a Ref for each tensor."""
-    if _is_tensor(value):
-        return _tensor_ref(value, label)
-    return [_argument(one, label) for one in value] if isinstance(value, list) else value
+def _argument(value: object, label: str) -> Any:
+    """An argument of a call, with a Ref for each tensor."""
+    if isinstance(value, list):
+        return [_argument(one, label) for one in value]
+    if not isinstance(value, dict) or not _is_tensor(value):
+        return value
+    return _ref(mapping(value.get("config"), f"{label}: a tensor").get("keras_history"), label)
 
 
 def _is_tensor(value: object) -> bool:
     return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
 
 
-def _tensor_ref(value: object, label: str) -> Ref:
-    if not _is_tensor(value):
-        raise ModelError(label, f"is called with {shown(value)}; only tensors are supported")
-    assert isinstance(value, dict)
-    config = mapping(value.get("config"), f"{label}: a tensor")
-    return ref_of(config.get("keras_history"), label)
-
-
-def _check_options(options: Any, label: str) -> None:
+def _check_options(options: Mapping[str, Any], label: str) -> None:
     for name, value in options.items():
         if value is not None and value is not False and name != "name":
             raise ModelError(
-                label, f"is called with {name} = {shown(value)}, which is not supported"
+                label,
+                f"is called with {name} = {shown(value)}, which is not supported; call the layer "
+                "without it",
             )

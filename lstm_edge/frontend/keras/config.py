@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -15,62 +16,100 @@ from lstm_edge.errors import ModelError
 
 Doubles = npt.NDArray[np.float64]
 
-_WITHOUT_EFFECT = (
-    "name trainable autocast seed batch_input_shape batch_shape input_shape input_dtype "
-    "input_dim input_length build_config shared_object_id build_input_shape"
+_OF_ALL = (
+    "name trainable autocast seed batch_input_shape batch_shape input_shape input_dtype input_dim "
+    "input_length build_config shared_object_id build_input_shape quantization_config=null"
 )
 """Keys of every layer that do not change what it computes once it is trained."""
 
 _SUFFIXES = ("_initializer", "_regularizer", "_constraint")
 """Endings of keys that matter in training only."""
 
+_INSTEAD = {
+    "axis": "only the features' axis is",
+    "data_format": "use channels_last: [batch, time, features]",
+    "time_major": "save a model with the batch axis first",
+    "groups": "only 1 is; make one layer for each group",
+    "quantization_config": "save the float model: lstm-edge quantizes it",
+    "renorm": "a BatchNormalization without it is the same once trained: copy the four weights",
+    "rms_scaling": "write it with keras.ops: var, sqrt, and arrays",
+    "initial": "take keras.ops.maximum of the result and it, or minimum, or their sum",
+    "order": "only lengths, of order 2, are; write others with keras.ops",
+    "epsilon": "leave it at its default, or write it with keras.ops",
+    **dict.fromkeys(("sparse", "ragged", "optional"), "feed plain arrays"),
+    "reverse_state_order": "save the model with Keras 3",
+    "n": "take differences again",
+}
+"""What to do about options that may have one value only."""
+
 _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 """Types of weights that are read, all as float32."""
 
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
-_WITHOUT_WEIGHTS = ("InputLayer", "Sequential", "Functional", "Model", "SpatialDropout1D")
-"""Classes that are no operations and need not have a dtype policy."""
+MODELS = ("Sequential", "Functional", "Model")
+"""Classes of models: "Model" is how Keras 2 once called a functional one."""
 
-_QUOTES = "'\""
+_WITHOUT_WEIGHTS = ("InputLayer", "SpatialDropout1D", *MODELS)
+"""Classes that are no operations and need not have a dtype policy."""
 
 _PACKAGES = ("keras", "tf_keras", "tensorflow")
 """Where Keras' own layers are defined."""
 
+EXPORT = (
+    "export the model to ONNX, which does: model.export('model.onnx', format='onnx', "
+    "input_signature=[keras.InputSpec((1, steps, features))])"
+)
+"""A way out for code that a file only names."""
+
 
 @dataclass(frozen=True)
-class Config:
-    """Keys of one layer's configuration. label: how messages name the layer."""
+class LayerConfig:
+    """One layer as the file describes it: its class and its options.
 
+    label: how messages name it. major: version of the Keras that wrote the file, None where it does
+    not say.
+    """
+
+    kind: str
+    module: str
     label: str
     keys: Mapping[str, Any]
     major: int | None
-    """Major version of the Keras that wrote the file, None where it does not say."""
 
-    def check_known(self, known: str = "") -> None:
-        """Refuse what this front end does not know and what is not left at its default.
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return str(self.keys.get("name", self.kind))
 
-        known: options that the layer's handler reads or may pass over, with spaces between.
+    def error(self, message: str) -> ModelError:
+        """An error that names the layer."""
+        return ModelError(self.label, message)
+
+    def check(self, words: str = "", last: int = -1) -> None:
+        """Refuse what is not left at its default, but for `words` with spaces between: names of
+        options that are read or mean nothing, and name=value, in JSON, of those that may have this
+        value only. axis=-1 is the features', the axis `last`.
         """
-        words = f"{known} {_WITHOUT_EFFECT}".split()
+        pairs = [word.partition("=")[::2] for word in f"{words} {_OF_ALL}".split()]
+        known = dict(pairs)
         for key, value in self.keys.items():
-            free = key in words or key.endswith(_SUFFIXES)
-            if key == "dtype" and not free:
+            if value is None or key.endswith(_SUFFIXES):
+                continue
+            if key not in known:
+                if key != "dtype":
+                    raise self.error(
+                        f"option {key!r} = {shown(value)} is not known to lstm-edge; leave it at "
+                        "its default, or ask for support",
+                    )
                 _check_dtype(self.label, value)
-            elif not free and value is not None:
-                raise ModelError(
-                    self.label,
-                    f"option {key!r} = {shown(value)} is not known to lstm-edge; leave it at its "
-                    "default, or ask for support",
-                )
-
-    def refuse(self, key: str, *allowed: object, instead: str) -> None:
-        """Raise unless an option is absent or one of `allowed`."""
-        value = self.keys.get(key)
-        if value is not None and not any(value is a or value == a for a in allowed):
-            raise ModelError(
-                self.label, f"option {key} = {shown(value)} is not supported; {instead}"
-            )
+            elif known[key]:
+                one = json.loads(known[key])
+                allowed = [one, last, [-1], [last]] if key == "axis" else [one]
+                if value not in allowed:
+                    raise self.error(
+                        f"option {key} = {shown(value)} is not supported; {_INSTEAD[key]}",
+                    )
 
     def flag(self, key: str, default: bool = False) -> bool:
         """True or False."""
@@ -79,10 +118,13 @@ class Config:
             raise self.unexpected(key, "True or False")
         return value
 
-    def count(self, key: str) -> int:
-        """A whole number from 1."""
+    def count(self, key: str, default: int | None = None) -> int:
+        """A whole number from 1, or a list of it."""
         value = self.keys.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
+        value = default if value is None else value
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if type(value) is not int or not 1 <= value < 2**31:
             raise self.unexpected(key, "a whole number from 1")
         return value
 
@@ -97,62 +139,26 @@ class Config:
             raise self.unexpected(key, "a finite number")
         return float(value)
 
-    def numbers(self, key: str) -> Doubles:
-        """Finite numbers in lists, or one number."""
-        return finite(self.label, f"option {key}", self.keys.get(key))
-
-    def integers(self, key: str) -> list[int]:
-        """A list of whole numbers."""
-        value = self.keys.get(key)
-        if not isinstance(value, list) or not all(type(n) is int for n in value):
-            raise self.unexpected(key, "a list of whole numbers")
-        return value
-
-    def text(self, key: str) -> str:
-        """A string."""
-        value = self.keys.get(key)
-        if not isinstance(value, str):
-            raise self.unexpected(key, "a string")
-        return value
-
     def shape(self, key: str) -> tuple[int | None, ...]:
         """Sizes, None where one is open."""
         value = self.keys.get(key)
-        if not isinstance(value, list) or not all(
-            n is None or (isinstance(n, int) and not isinstance(n, bool)) for n in value
-        ):
+        if not isinstance(value, list) or not all(n is None or type(n) is int for n in value):
             raise self.unexpected(key, "a list of sizes")
         return tuple(value)
 
     def unexpected(self, key: str, expected: str) -> ModelError:
         """The error of an option that is something else."""
-        return ModelError(
-            self.label, f"option {key} = {shown(self.keys.get(key))}, expected {expected}"
-        )
+        found = shown(self.keys.get(key))
+        return self.error(f"option {key} = {found}, expected {expected}")
 
+    def inner(self, value: object) -> LayerConfig:
+        """A layer that the file describes within this one; messages name both."""
+        found = layer_config(value, self.label, self.major)
+        return replace(found, label=f"{self.label}: {found.label}")
 
-@dataclass(frozen=True)
-class LayerConfig:
-    """One layer as the file describes it: its class and its configuration."""
-
-    kind: str
-    module: str
-    config: Config
-
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return str(self.config.keys.get("name", self.kind))
-
-    @property
-    def label(self) -> str:
-        """How messages name the layer."""
-        return self.config.label
-
-    def below(self, outer: LayerConfig) -> LayerConfig:
-        """The same, named in messages as a part of another layer."""
-        label = f"{outer.label}: {self.label}"
-        return replace(self, config=replace(self.config, label=label))
+    def having(self, **options: object) -> LayerConfig:
+        """The same layer with some options."""
+        return replace(self, keys={**self.keys, **options})
 
     @property
     def is_operation(self) -> bool:
@@ -160,9 +166,9 @@ class LayerConfig:
 
         An .h5 file of Keras 3 names no modules; there an operation is what has no dtype policy.
         """
-        keys = self.config.keys
+        keys = self.keys
         plain = "trainable" not in keys and not isinstance(keys.get("dtype"), Mapping)
-        bare = not self.module and self.config.major == 3 and plain
+        bare = not self.module and self.major == 3 and plain
         return ".ops." in self.module or (bare and self.kind not in _WITHOUT_WEIGHTS)
 
 
@@ -173,19 +179,20 @@ def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
     if not isinstance(kind, str):
         raise ModelError(where, "holds a layer without a class name; save the model again")
     keys = {} if keys is None else keys
-    if kind in ("Sequential", "Model", "Functional") and isinstance(keys, list):
+    if kind in MODELS and isinstance(keys, list):
         keys = {"layers": keys}
     given = mapping(keys, f"the configuration of a {shown(kind)} in {where}")
     name = given.get("name", found.get("name", kind))
-    label = f"layer {str(name)[:60]!r} ({shown(kind).strip(_QUOTES)})"
+    label = f"layer {str(name)[:60]!r} ({shown(kind)[1:-1]})"
     module, registered = str(found.get("module") or ""), str(found.get("registered_name") or "")
     if (module and module.split(".")[0] not in _PACKAGES) or ">" in registered:
         raise ModelError(
             label,
             f"is defined by {shown(registered or module)}, of which the file holds no equations; "
-            "export the model to ONNX, which does",
+            f"{EXPORT}; or write a cell's equations: lstm-edge compile weights.npz --cells "
+            "my_cells.py, see docs/own-cells.md",
         )
-    return LayerConfig(kind, module, Config(label, {"name": name, **given}, major))
+    return LayerConfig(kind, module, label, {"name": name, **given}, major)
 
 
 def finite(label: str, what: str, value: object) -> Doubles:
@@ -222,7 +229,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def integer_type(config: Config) -> str | None:
+def integer_type(config: LayerConfig) -> str | None:
     """The type of an input that holds integers; None for one of real numbers, also where it does
     not say.
     """

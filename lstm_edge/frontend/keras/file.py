@@ -14,12 +14,11 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.config import mapping
-from lstm_edge.frontend.keras.hdf5 import LARGEST_CONTENT, Hdf5
-from lstm_edge.frontend.keras.weights import Lists, ModelWeights, Tree
+from lstm_edge.frontend.keras.hdf5 import DAMAGES, LARGEST_CONTENT, Hdf5
+from lstm_edge.frontend.keras.weights import Weights
 
 _LARGEST_TEXT = 2**24
 _MOST_MEMBERS = 10_000
@@ -28,20 +27,12 @@ _CONFIG = "config.json"
 _METADATA = "metadata.json"
 _WEIGHTS = "model.weights.h5"
 
-_DAMAGES = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
+_DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, *DAMAGES)
 """What zipfile raises on archives that are damaged, encrypted or cut short."""
+
+
+Parts = tuple[str | bytes, object, Weights]
+"""The text of the configuration, the version of Keras, the weights."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,7 @@ class KerasFile:
 
     model: object
     major: int | None
-    weights: ModelWeights
+    weights: Weights
     sha256: str
 
 
@@ -65,22 +56,30 @@ def read_keras(path: Path) -> KerasFile:
             f"is larger than {LARGEST_CONTENT // 2**20} MB; a microcontroller holds far less",
         )
     content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    if content[:2] == b"PK":
-        return _read_archive(path.name, content, sha256)
-    if content[:8] == b"\x89HDF\r\n\x1a\n":
-        return _read_hdf5(path.name, content, sha256)
-    raise ModelError(
-        path.name, "is neither a .keras archive nor an HDF5 file; save it with model.save(...)"
-    )
+    kinds = {b"PK": _read_archive, b"\x89HDF\r\n\x1a\n": _read_hdf5}
+    read = next((read for begin, read in kinds.items() if content.startswith(begin)), None)
+    if read is None:
+        raise ModelError(
+            path.name, "is neither a .keras archive nor an HDF5 file; save it with model.save(...)"
+        )
+    text, version, weights = read(path.name, content)
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(path.name, "describes no model in JSON; save the model again") from error
+    first = version.split(".")[0] if isinstance(version, str) else ""
+    major = int(first) if first.isascii() and first.isdigit() and len(first) < 4 else None
+    return KerasFile(config, major, weights, hashlib.sha256(content).hexdigest())
 
 
-def _read_archive(file: str, content: bytes, sha256: str) -> KerasFile:
-    config = _json(file, _CONFIG, _member(file, content, _CONFIG, _LARGEST_TEXT))
-    metadata = _json(file, _METADATA, _member(file, content, _METADATA, _LARGEST_TEXT))
-    version = mapping(metadata, f"{file}: {_METADATA}").get("keras_version")
+def _read_archive(file: str, content: bytes) -> Parts:
+    text, about = (_member(file, content, name, _LARGEST_TEXT) for name in (_CONFIG, _METADATA))
+    try:
+        version = mapping(json.loads(about), f"{file}: {_METADATA}").get("keras_version")
+    except ValueError as error:
+        raise ModelError(file, f"{_METADATA} is no JSON text; save the model again") from error
     hdf5 = Hdf5(file, _member(file, content, _WEIGHTS, LARGEST_CONTENT))
-    return KerasFile(config, _major(version), Tree(hdf5, hdf5.root, file), sha256)
+    return text, version, Weights(hdf5, hdf5.root, file, tree=True)
 
 
 def _member(file: str, content: bytes, name: str, largest: int) -> bytes:
@@ -110,25 +109,18 @@ def _member(file: str, content: bytes, name: str, largest: int) -> bytes:
         ) from error
 
 
-def _json(file: str, name: str, text: str | bytes) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ModelError(file, f"{name} is no JSON text; save the model again") from error
-
-
-def _read_hdf5(file: str, content: bytes, sha256: str) -> KerasFile:
+def _read_hdf5(file: str, content: bytes) -> Parts:
     hdf5 = Hdf5(file, content)
     text = hdf5.text(hdf5.root, "model_config")
     if text is None:
         raise ModelError(file, _without_config(hdf5))
     if len(text) > _LARGEST_TEXT:
-        raise ModelError(file, "has a model_config of more than 16 MB")
-    version = hdf5.text(hdf5.root, "keras_version")
+        raise ModelError(file, "has a model_config of more than 16 MB; save the model again")
     group = hdf5.group(hdf5.root, "model_weights")
     if group is None:
         raise ModelError(file, "holds no model_weights; save the whole model with model.save(...)")
-    return KerasFile(_json(file, "model_config", text), _major(version), Lists(hdf5, group), sha256)
+    version = hdf5.text(hdf5.root, "keras_version")
+    return text, version, Weights(hdf5, group, file, tree=False)
 
 
 def _without_config(hdf5: Hdf5) -> str:
@@ -141,9 +133,3 @@ def _without_config(hdf5: Hdf5) -> str:
             "model.save('model.keras')"
         )
     return "is an HDF5 file, but no model of Keras; save one with model.save('model.keras')"
-
-
-def _major(version: object) -> int | None:
-    """The 2 of "2.15.0" or "2.2.4-tf"."""
-    first = version.split(".")[0] if isinstance(version, str) else ""
-    return int(first) if first.isascii() and first.isdigit() and len(first) < 4 else None

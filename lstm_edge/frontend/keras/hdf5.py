@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 
 Array = npt.NDArray[np.float64]
 
@@ -25,14 +29,8 @@ MOST_NAMES = 10_000
 _FILTERS = frozenset((1, 2, 3, 4, 32000))
 """Filters within HDF5 and h5py: deflate, shuffle, checksum, szip, lzf; others load plugins."""
 
-_DAMAGES = (
-    OSError,
-    KeyError,
-    ValueError,
-    RuntimeError,
-    TypeError,
-    OverflowError,
-    MemoryError,
+DAMAGES = (
+    *(OSError, LookupError, ValueError, RuntimeError, TypeError, OverflowError, MemoryError),
     AttributeError,
 )
 """What h5py raises on files that are damaged or cut short."""
@@ -56,11 +54,17 @@ class Hdf5:
         self.h5py = _h5py(file)
         self.file = file
         self.left = LARGEST_CONTENT
-        try:
+        with self._reading("it"):
             self.root: Any = self.h5py.File(io.BytesIO(content), "r")
-        except _DAMAGES as error:
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """What h5py raises on files that are damaged or cut short is said so."""
+        try:
+            yield
+        except DAMAGES as error:
             raise ModelError(
-                file, "not an HDF5 file, or damaged or cut short; save the model again"
+                self.file, f"{what} cannot be read: damaged or cut short; save the model again"
             ) from error
 
     def group(self, parent: Any, path: str) -> Any:
@@ -70,27 +74,21 @@ class Hdf5:
 
     def names(self, group: Any) -> list[str]:
         """What a group holds."""
-        try:
+        with self._reading("a group"):
             return [str(name) for name in group]
-        except _DAMAGES as error:
-            raise self._damaged(f"group {group.name!r}") from error
 
     def _object(self, parent: Any, path: str) -> Any:
         """What is at `path`, followed one link after the other; None where a part is absent."""
-        found = parent
-        for part in path.split("/"):
-            label = f"link {path!r}"
-            try:
+        found, label = parent, f"link {path!r}"
+        with self._reading(label):
+            for part in path.split("/"):
                 if not isinstance(found, self.h5py.Group) or not part or part not in found:
                     return None
-                link = found.get(part, getlink=True)
-                if not isinstance(link, self.h5py.HardLink):
+                if not isinstance(found.get(part, getlink=True), self.h5py.HardLink):
                     raise ModelError(
                         label, "points out of its place in the file; save the model with Keras"
                     )
                 found = found[part]
-            except _DAMAGES as error:
-                raise self._damaged(label) from error
         return found
 
     def array(self, parent: Any, path: str, label: str) -> Array:
@@ -101,27 +99,24 @@ class Hdf5:
         data = self._object(parent, path)
         if not isinstance(data, self.h5py.Dataset):
             raise ModelError(label, f"is absent ({path!r} is no array); save the model again")
-        try:
+        with self._reading(label):
             self._check_storage(data, label)
-            brain = self._is_bfloat16(data)
+            # two bytes without a type: so Keras writes bfloat16, and only .keras files say so
+            brain = data.dtype.str == "|V2" and self.text(data, "dtype") in (None, "bfloat16")
             if not brain and (data.dtype.kind != "f" or data.dtype.itemsize > 8):
-                raise ModelError(label, f"is of type {data.dtype}, expected float32")
-            size = math.prod(data.shape) * max(data.dtype.itemsize, 8)
-            if size > self.left:
+                raise ModelError(label, f"is of type {data.dtype}, expected float32; save it so")
+            self.left -= math.prod(data.shape) * max(data.dtype.itemsize, 8)
+            if self.left < 0:
                 raise ModelError(
                     label,
                     f"declares shape {list(data.shape)}: all arrays together may have "
                     f"{LARGEST_CONTENT // 2**20} MB",
                 )
-            self.left -= size
             found = np.asarray(data[()])
-        except _DAMAGES as error:
-            raise self._damaged(label) from error
-        return _finite(label, _from_bfloat16(found) if brain else found)
-
-    def _is_bfloat16(self, data: Any) -> bool:
-        """Two bytes without a type: so Keras writes bfloat16, and only .keras files say so."""
-        return data.dtype.str == "|V2" and self.text(data, "dtype") in (None, "bfloat16")
+        found = _from_bfloat16(found) if brain else found
+        with np.errstate(over="ignore"):
+            check_finite(label, found.astype(np.float32))
+        return found.astype(np.float64)
 
     def _check_storage(self, data: Any, label: str) -> None:
         """Refuse arrays whose numbers are not in this file, or that need a plugin to be read."""
@@ -138,14 +133,11 @@ class Hdf5:
 
     def text(self, owner: Any, name: str) -> str | None:
         """A string attribute, None where it is absent or something else."""
-        try:
+        with self._reading(f"attribute {name!r}"):
             if name not in owner.attrs or owner.attrs.get_id(name).shape != ():
                 return None
             value = owner.attrs[name]
-            if isinstance(value, bytes):
-                return value.decode()
-        except _DAMAGES as error:
-            raise self._damaged(f"attribute {name!r}") from error
+            value = value.decode() if isinstance(value, bytes) else value
         return value if isinstance(value, str) else None
 
     def texts(self, owner: Any, name: str) -> list[str] | None:
@@ -153,41 +145,22 @@ class Hdf5:
         found = self._strings(owner, name)
         if found is not None:
             return found
-        parts: list[str] = []
-        for k in range(MOST_NAMES):
-            part = self._strings(owner, f"{name}{k}")
-            if part is None:
-                return parts if k else None
-            parts += part
-        return parts
+        numbered = (self._strings(owner, f"{name}{k}") for k in range(MOST_NAMES))
+        parts = [*takewhile(lambda part: part is not None, numbered)]
+        return [one for part in parts for one in part or ()] if parts else None
 
     def _strings(self, owner: Any, name: str) -> list[str] | None:
-        try:
+        label = f"attribute {name!r}"
+        with self._reading(label):
             if name not in owner.attrs:
                 return None
             shape = owner.attrs.get_id(name).shape
             if shape is None or len(shape) != 1 or shape[0] > MOST_NAMES:
-                raise ModelError(
-                    f"attribute {name!r}", f"has shape {shape}, expected a list of names"
-                )
+                raise ModelError(label, f"has shape {shape}, expected a list of names")
             values = owner.attrs[name]
             return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
-        except _DAMAGES as error:
-            raise self._damaged(f"attribute {name!r}") from error
-
-    def _damaged(self, what: str) -> ModelError:
-        return ModelError(self.file, f"{what} cannot be read: damaged or cut short; save it again")
 
 
 def _from_bfloat16(raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     bits = np.frombuffer(raw.tobytes(), "<u2").astype(np.uint32) << 16
     return bits.view(np.float32).reshape(raw.shape)
-
-
-def _finite(label: str, array: npt.NDArray[Any]) -> Array:
-    with np.errstate(over="ignore"):
-        single = array.astype(np.float32)
-    if not np.isfinite(single).all():
-        bad = "NaN" if np.isnan(array).any() else "infinity"
-        raise ModelError(label, f"holds {bad}; was the training stable? Save finite weights")
-    return array.astype(np.float64)

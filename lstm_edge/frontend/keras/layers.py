@@ -1,126 +1,121 @@
-"""The table of Keras layers: what handles each class.
+"""The tables of Keras layers and operations, and how one of them is applied.
 
-A class that is not here is refused by name. To support one, write its handler in the file of its
-kind, let it check its options with `check_known`, and add a line.
+A class that is not here is refused by name. To support one, write what does it, or its formula, and
+add a line with the options that it may have: see `LayerConfig.check`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from inspect import signature
+from typing import Any
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras import layers_dense as linear
-from lstm_edge.frontend.keras import layers_merge as merge
-from lstm_edge.frontend.keras import layers_move as move
-from lstm_edge.frontend.keras import layers_window as window
-from lstm_edge.frontend.keras import masks
-from lstm_edge.frontend.keras.config import layer_config
-from lstm_edge.frontend.keras.layers_activation import LAYERS as FUNCTIONS
-from lstm_edge.frontend.keras.layers_bidirectional import bidirectional
-from lstm_edge.frontend.keras.layers_recurrent import recurrent
+import numpy as np
+
+from lstm_edge.frontend.keras import arithmetic, linear, masks, moves, recurrent, window
+from lstm_edge.frontend.keras import functions as fn
 from lstm_edge.frontend.keras.net import Call, Value
 
-Handler = Callable[[Call, list[Value]], list[Value]]
-"""From the inputs of a layer to its outputs."""
+Layer = tuple[str, Callable[..., Value | list[Value]]]
+"""The options that a layer or an operation may have, and what does it with what it reads."""
+
+_IN_TRAINING = ("rate noise_shape stddev data_format l1 l2 implementation", lambda _, x: x)
+_CHANNELS = 'data_format="channels_last"'
 
 
-def single(run: Callable[[Call, Value], list[Value]]) -> Handler:
-    """A layer of one input."""
-
-    def handler(call: Call, values: list[Value]) -> list[Value]:
-        if len(values) != 1:
-            raise ModelError(call.label, f"has {len(values)} inputs, expected one")
-        return run(call, values[0])
-
-    return handler
+def _function(call: Call, x: Value) -> Value:
+    return fn.apply(call, x, fn.LAYERS[call.config.kind][1](call.config))
 
 
-def stateful(run: Callable[[Call, Value, list[Value]], list[Value]]) -> Handler:
-    """A layer of one input, behind which there may be its initial states."""
-    return lambda call, values: run(call, values[0], values[1:])
-
-
-def plain(run: Callable[[Call, Value], Value]) -> Handler:
-    """A layer of one input and one output."""
-    return single(lambda call, value: [run(call, value)])
-
-
-def of_each_step(call: Call, values: list[Value]) -> Call:
-    """The call of what TimeDistributed wraps, which sees one step of the sequence."""
-    call.config.check_known("layer")
-    layer = layer_config(call.config.keys.get("layer"), call.label, call.config.major)
-    for value in values:
-        call.sequence(value)
-    weights = call.weights.child("layer")
-    return replace(call, layer=layer.below(call.layer), weights=weights, each_step=True)
-
-
-EACH_STEP: Mapping[str, Callable[[Call, Value], Value]] = {
-    **FUNCTIONS,
-    "Dense": linear.dense,
-    "BatchNormalization": linear.batch_normalization,
-    "LayerNormalization": linear.layer_norm,
-    "UnitNormalization": linear.unit_normalization,
-    "RMSNormalization": linear.rms_norm,
-    "Normalization": linear.normalization,
-    "Rescaling": linear.rescaling,
-    "Dropout": linear.unchanged,
-    "GaussianNoise": linear.unchanged,
-    "GaussianDropout": linear.unchanged,
-    "AlphaDropout": linear.unchanged,
-    "ActivityRegularization": linear.unchanged,
-    "Identity": linear.unchanged,
+EACH_STEP: Mapping[str, Layer] = {
+    **{kind: (options, _function) for kind, (options, _) in fn.LAYERS.items()},
+    "PReLU": ("shared_axes", linear.prelu),
+    "Dense": ("units activation use_bias", linear.dense),
+    "BatchNormalization": (
+        "axis=-1 momentum epsilon center scale renorm=false renorm_clipping renorm_momentum "
+        "synchronized fused virtual_batch_size",
+        linear.batch_normalization,
+    ),
+    "LayerNormalization": (
+        "axis=-1 epsilon center scale rms_scaling=false",
+        linear.norm_of_vectors,
+    ),
+    "UnitNormalization": ("axis=-1", arithmetic.unit_vectors),
+    "RMSNormalization": ("axis=-1 epsilon", linear.norm_of_vectors),
+    "Normalization": ("axis mean variance invert", linear.normalization),
+    "Rescaling": ("scale offset", linear.rescaling),
+    "Dropout": _IN_TRAINING,
+    "GaussianNoise": _IN_TRAINING,
+    "GaussianDropout": _IN_TRAINING,
+    "AlphaDropout": _IN_TRAINING,
+    "ActivityRegularization": _IN_TRAINING,
+    "Identity": _IN_TRAINING,
 }
 """Layers that do the same to each step of a sequence and to a vector."""
 
-LAYERS: Mapping[str, Handler] = {
-    **{kind: plain(run) for kind, run in EACH_STEP.items()},
-    "LSTM": stateful(recurrent),
-    "GRU": stateful(recurrent),
-    "SimpleRNN": stateful(recurrent),
-    "RNN": stateful(recurrent),
-    "Bidirectional": stateful(bidirectional),
-    "SpatialDropout1D": plain(linear.unchanged),
-    "Flatten": plain(move.flatten),
-    "Reshape": plain(move.reshape),
-    "Permute": plain(move.permute),
-    "ZeroPadding1D": plain(move.zero_padding),
-    "Cropping1D": plain(move.cropping),
-    "Embedding": plain(linear.embedding),
-    "Masking": plain(masks.masking),
-    "Conv1D": plain(window.convolution),
-    "DepthwiseConv1D": plain(window.depthwise),
-    "SeparableConv1D": plain(window.separable),
-    "MaxPooling1D": plain(window.pooling(largest=True)),
-    "AveragePooling1D": plain(window.pooling(largest=False)),
-    "GlobalMaxPooling1D": plain(window.pooling_over_all("ReduceMax")),
-    "GlobalAveragePooling1D": plain(window.pooling_over_all("ReduceMean")),
-    "Concatenate": merge.concatenate,
-    "Add": merge.elementwise("Add"),
-    "Multiply": merge.elementwise("Mul"),
-    "Subtract": merge.elementwise("Sub", most=2),
-    "Maximum": merge.elementwise("Max"),
-    "Minimum": merge.elementwise("Min"),
-    "Average": merge.average,
+OF_SEQUENCES: Mapping[str, Layer] = {
+    "SpatialDropout1D": _IN_TRAINING,
+    "Flatten": (_CHANNELS, lambda call, x: moves.reshaped(call, x, (-1,))),
+    "Reshape": ("target_shape", lambda c, x: moves.reshaped(c, x, c.config.shape("target_shape"))),
+    "Permute": (
+        "dims",
+        lambda c, x: moves.permuted(c, x, [n or 0 for n in c.config.shape("dims")]),
+    ),
+    "ZeroPadding1D": (f"padding {_CHANNELS}", moves.zero_padding),
+    "Cropping1D": ("cropping", moves.cropping),
+    "UpSampling1D": ("size", moves.upsampling),
+    "Embedding": ("input_dim output_dim mask_zero sparse", linear.embedding),
+    "Masking": ("mask_value", masks.masking),
+    "Conv1D": (window.OPTIONS, window.convolution),
+    "DepthwiseConv1D": (f"{window.OPTIONS} groups=1", window.convolution),
+    "SeparableConv1D": (f"{window.OPTIONS} groups=1", window.convolution),
+    "MaxPooling1D": (f"pool_size strides padding {_CHANNELS}", window.pooling("MaxPool")),
+    "AveragePooling1D": (f"pool_size strides padding {_CHANNELS}", window.pooling("AveragePool")),
+    "GlobalMaxPooling1D": (f"{_CHANNELS} keepdims", window.pooling_over_all("ReduceMax")),
+    "GlobalAveragePooling1D": (f"{_CHANNELS} keepdims", window.pooling_over_all("ReduceMean")),
 }
+"""Layers of one input that need its steps, or all of its numbers."""
 
-OWN_MASKS = ("Masking", "Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
+
+def _concatenated(call: Call, *values: Value) -> Value:
+    """Along the features, or along the steps."""
+    return moves.joined(call, values, call.axis(values[0], default=-1))
+
+
+def _average(call: Call, *values: Value) -> Value:
+    total = arithmetic.combined(call, "Add", values)
+    return linear.affine(call, total, np.full(1, 1.0 / len(values)), np.zeros(1))
+
+
+def _elementwise(call: Call, *values: Value) -> Value:
+    return arithmetic.combined(call, arithmetic.PAIRS[call.config.kind][0], values)
+
+
+JOINING: Mapping[str, Layer] = {
+    "Concatenate": ("axis", _concatenated),
+    "Average": ("", _average),
+    "Subtract": ("", lambda call, x, y: _elementwise(call, x, y)),
+    **dict.fromkeys(("Add", "Multiply", "Maximum", "Minimum"), ("", _elementwise)),
+}
+"""Layers of several inputs."""
+
+STATEFUL: Mapping[str, Layer] = {
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), (recurrent.OPTIONS, recurrent.recurrent)),
+    "RNN": (f"{recurrent.OF_LAYERS} cell", recurrent.recurrent),
+    "Bidirectional": ("layer backward_layer merge_mode", recurrent.bidirectional),
+}
+"""Layers of one input, behind which there may be initial states."""
+
+LAYERS: Mapping[str, Layer] = {**EACH_STEP, **OF_SEQUENCES, **JOINING, **STATEFUL}
+
+OWN_MASKS = ("Masking", "Embedding", *STATEFUL)
 """Layers that make masks, or skip steps."""
 
 KEEP_MASKS = frozenset(EACH_STEP) - {"RMSNormalization"} | {"SpatialDropout1D"}
 """Layers of which the result has the mask of the input; all others leave it behind, as in Keras."""
 
-OF_A_STEP = (
-    *EACH_STEP,
-    "Concatenate",
-    "Add",
-    "Subtract",
-    "Multiply",
-    "Average",
-    "Maximum",
-    "Minimum",
-)
+OF_A_STEP = (*EACH_STEP, *JOINING)
 """Layers that TimeDistributed may have."""
 
 INSTEAD: Mapping[str, str] = {
@@ -130,34 +125,60 @@ INSTEAD: Mapping[str, str] = {
     "CuDNNGRU": "load its weights into a GRU with reset_after=True and save that",
     "RepeatVector": "a vector cannot be a sequence's every step; nothing else in a file of Keras "
     "is the same network: save what comes before it and what comes after it as two models",
-    "UpSampling1D": "a sequence cannot have more steps than its input; repeat steps outside of the "
-    "model",
     "TFOpLambda": "save the model with Keras 3, or use layers of Keras, Add or Multiply for "
     "instance",
     "SlicingOpLambda": "save the model with Keras 3, of which slices are read",
 }
 """What to do about layers that users bring and that are not supported."""
+
 _SUPPORTED = "docs/networks.md lists those that are; other functions can be written with keras.ops"
 
 
 def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     """The outputs of a layer. Raises ModelError for a class that nothing here knows."""
-    kind = call.layer.kind
-    handler = LAYERS.get(kind)
-    if handler is None:
+    kind = call.config.kind
+    if kind not in LAYERS:
         instead = INSTEAD.get(kind, _SUPPORTED)
-        raise ModelError(call.label, f"layers of this class are not supported; {instead}")
+        raise call.error(f"layers of this class are not supported; {instead}")
     if call.each_step and kind not in OF_A_STEP:
-        raise ModelError(
-            call.label,
+        raise call.error(
             "sees one step by itself within TimeDistributed; supported there are "
-            f"{', '.join(OF_A_STEP)}",
+            f"{', '.join(OF_A_STEP)}; use the layer without TimeDistributed if it is the same"
         )
     if not values:
-        raise ModelError(call.label, "has no input; save the model again")
-    results = handler(call, values)
+        raise call.error("has no input; save the model again")
+    results = _applied(call, LAYERS[kind], values)
     call.weights.check_taken()
     if kind in OWN_MASKS:
         return results
-    mask = masks.passed_on(call, kind, values, kind in KEEP_MASKS)
+    mask = masks.passed_on(call, values, kind in KEEP_MASKS)
     return [replace(result, mask=mask) for result in results]
+
+
+def _applied(call: Call, layer: Layer, arguments: list[Any]) -> list[Value]:
+    """What a layer or an operation makes of what it reads."""
+    options, run = layer
+    first = arguments[0] if arguments else None
+    call.config.check(options, call.last_axis(first) if isinstance(first, Value) else -1)
+    try:
+        signature(run).bind(call, *arguments)
+    except TypeError as error:
+        raise call.error(f"has {len(arguments)} inputs, which is not what it takes") from error
+    results = run(call, *arguments)
+    return results if isinstance(results, list) else [results]
+
+
+def apply_operation(call: Call, arguments: list[Any], options: Mapping[str, Any]) -> list[Value]:
+    """The results of an operation of keras.ops; `options`: arguments by name."""
+    call = replace(call, config=call.config.having(**options))
+    kind = call.config.kind
+    known = moves.MOVES.get(kind) or arithmetic.OPERATIONS.get(kind)
+    if known is None:
+        raise call.error(
+            "is an operation that is not supported; docs/networks.md lists those that are"
+        )
+    several = known[1] in (moves.of_list, arithmetic.paired)
+    if not several and not (arguments and isinstance(arguments[0], Value)):
+        raise call.error(f"has {len(arguments)} arguments, expected a tensor first")
+    results = _applied(call, known, arguments)
+    return [replace(result, mask="") for result in results]  # only layers pass masks on

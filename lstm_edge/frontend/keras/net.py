@@ -7,8 +7,9 @@ to a layer is labelled "layer 'x' (Dense)", which is how messages name it.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.keras.config import Config, LayerConfig
+from lstm_edge.frontend.keras.config import LayerConfig
 from lstm_edge.frontend.keras.weights import Weights
 from lstm_edge.models.names import unique
 
@@ -26,10 +27,6 @@ Doubles = npt.NDArray[np.float64]
 
 Shape = tuple[int | None, ...]
 """Sizes of a tensor behind its batch axis, None where one is open."""
-
-
-Operand = str | Array | float
-"""What a node reads: a tensor by its name ("" where it is absent), or a constant."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,10 @@ class Value:
     turned: bool = False
     flat: Shape = ()
     mask: str = ""
+
+
+Operand = Value | str | Array | float
+"""What a node reads: a tensor, its name ("" where it is absent), or a constant."""
 
 
 @dataclass
@@ -67,32 +68,20 @@ class Net:
     truths: dict[str, tuple[str, Callable[[Array], Array]]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     made: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
-    count: int = 0
     moved: bool = False
 
     def input(self, name: str, shape: Shape, integers: bool) -> Value:
         """A new input [1, *shape]; of a sequence [time, features] with as many steps as wanted."""
         if len(shape) == 2:
             shape = (self.steps or shape[0], shape[1])
-        kind = TensorProto.INT64 if integers else TensorProto.FLOAT
-        known = unique(name or "x", self.taken)
-        self.inputs[known] = helper.make_tensor_value_info(known, kind, _sizes(known, shape))
-        return Value(known, shape)
+        return self.declare(unique(name or "x", self.taken), integers, shape)
 
-    def ids(self, label: str, x: Value, rows: int) -> Value:
-        """An input [time] that is looked up, as integers; Keras may have it as real numbers."""
-        given = self.inputs.get(x.name)
-        if given is None or len(x.shape) != 1:
-            raise ModelError(
-                label, "looks up what is no input of the model [batch, time]; not supported"
-            )
-        self.rows[x.name] = min(rows, self.rows.get(x.name, rows))
-        shape = (self.steps or x.shape[0],)
-        kind = given.type.tensor_type.elem_type
-        self.inputs[x.name] = helper.make_tensor_value_info(x.name, kind, _sizes(x.name, shape))
-        if self.is_integer(x):
-            return Value(x.name, shape)
-        return Value(self.add(label, "Cast", [x.name], 1, to=TensorProto.INT64)[0], shape)
+    def declare(self, name: str, integers: bool, shape: Shape) -> Value:
+        """An input of this name, or the one that there is with another shape."""
+        kind = TensorProto.INT64 if integers else TensorProto.FLOAT
+        sizes = [1, *(f"{name} {k}" if n is None else n for k, n in enumerate(shape))]
+        self.inputs[name] = helper.make_tensor_value_info(name, kind, sizes)
+        return Value(name, shape)
 
     def is_integer(self, x: Value) -> bool:
         """Whether a value is an input of integers."""
@@ -105,22 +94,18 @@ class Net:
         label = f"output {name!r}"
         if value.name in self.inputs:
             raise ModelError(label, "is an input of the model; leave it out")
-        if value.turned:
-            raise ModelError(
-                label,
-                "has its steps in reversed order (go_backwards with return_sequences): not "
-                "supported; keras.ops.flip(y, axis=1) behind it gives the same steps in order",
-            )
         self.outputs.append(name)
         self.nodes.append(helper.make_node("Identity", [value.name], [name], name=label))
 
-    def add(self, label: str, op: str, inputs: Sequence[str], count: int, **options: Any) -> Any:
+    def add(
+        self, label: str, op: str, inputs: Sequence[str], count: int, options: dict[str, Any]
+    ) -> list[str]:
         """Append a node; the names of its `count` outputs. What is computed already is not computed
         again: masks are, where a file says for each layer which steps count.
         """
         key = (op, *inputs, repr(sorted(options.items())))
         if key not in self.made:
-            results = [self._fresh(op) for _ in range(count)]
+            results = [unique(f"/{op}.{len(self.made)}", self.taken) for _ in range(count)]
             self.nodes.append(helper.make_node(op, list(inputs), results, name=label, **options))
             self.made[key] = results
         return self.made[key]
@@ -134,37 +119,25 @@ class Net:
         digest = hashlib.sha256(np.ascontiguousarray(numbers).tobytes()).digest()
         key = (numbers.dtype.str, numbers.shape, digest)
         if key not in self.made:
-            self.made[key] = [self._fresh("constant")]
+            self.made[key] = [unique(f"/constant.{len(self.made)}", self.taken)]
             self.constants[self.made[key][0]] = numbers
         return self.made[key][0]
 
-    def _fresh(self, base: str) -> str:
-        self.count += 1
-        return unique(f"/{base}.{self.count}", self.taken)
+    def roles(self, file: str) -> dict[str, str]:
+        """What the axes of sequences are, unless a layer moves axes itself.
 
-    def roles(self) -> dict[str, str]:
-        """What the axes of sequences are, unless a layer moves axes itself."""
-        return {
-            f"{name} {k}": role
-            for name, value in self.inputs.items()
-            if len(value.type.tensor_type.shape.dim) == 3 and not self.moved
-            for k, role in ((1, "time"), (2, "feature"))
-        }
-
-    def check_lengths(self, file: str) -> None:
-        """Refuse sequences of several lengths, of which one is open."""
-        found = {
-            v.type.tensor_type.shape.dim[1].dim_value
-            for v in self.inputs.values()
-            if len(v.type.tensor_type.shape.dim) == 3
-        }
-        if len(found) == 2 and 0 in found:
-            length = max(found)
+        Raises ModelError for sequences of several lengths, of which one is open.
+        """
+        shapes = {name: value.type.tensor_type.shape.dim for name, value in self.inputs.items()}
+        lengths = {name: dims[1].dim_value for name, dims in shapes.items() if len(dims) == 3}
+        if len({*lengths.values()}) == 2 and 0 in lengths.values():
+            most = max(lengths.values())
             raise ModelError(
                 file,
-                f"has sequences of {length} steps and of open length; fix that with --steps "
-                f"{length}",
+                f"has sequences of {most} steps and of open length; fix that with --steps {most}",
             )
+        axes = ((1, "time"), (2, "feature")) if not self.moved else ()
+        return {f"{name} {k}": role for name in lengths for k, role in axes}
 
     def graph(self, sha256: str) -> Graph:
         """The graph as if it had been read from a file with this digest."""
@@ -174,89 +147,123 @@ class Net:
         return Graph(self.nodes, [*self.inputs.values()], outputs, self.constants, sha256)
 
 
-def _sizes(name: str, shape: Shape) -> list[int | str]:
-    return [1, *(f"{name} {k}" if n is None else n for k, n in enumerate(shape))]
-
-
 @dataclass(frozen=True)
 class Call:
-    """A layer that is applied: how the file describes it, its weights, the graph it appends to."""
+    """A layer that is applied: how the file describes it, its weights, the graph it appends to.
+
+    each_step: it is within TimeDistributed, where it sees one step without the axis of time.
+    """
 
     net: Net
-    layer: LayerConfig
+    config: LayerConfig
     weights: Weights
     each_step: bool = False
-    """Whether it is within TimeDistributed, where it sees one step without the axis of time."""
 
-    @property
-    def config(self) -> Config:
-        """The layer's options."""
-        return self.layer.config
+    def error(self, message: str) -> ModelError:
+        """An error that names the layer."""
+        return self.config.error(message)
 
-    @property
-    def label(self) -> str:
-        """How messages name the layer."""
-        return self.layer.label
-
-    def add(self, op: str, *inputs: Operand, **options: Any) -> str:
-        """Append a node of one output, whose name it returns; numbers become constants."""
-        return str(self.add_all(op, inputs, 1, **options)[0])
+    def add(self, op: str, *inputs: Operand, **options: Any) -> Value:
+        """Append a node of one output, which is seen like the first value that it reads."""
+        (name,) = self.add_all(op, inputs, 1, **options)
+        first = next((i for i in inputs if isinstance(i, Value)), Value("", ()))
+        return replace(first, name=name)
 
     def add_all(self, op: str, inputs: Sequence[Operand], count: int, **options: Any) -> list[str]:
-        """Append a node of several outputs."""
-        names = [i if isinstance(i, str) else self.net.constant(np.asarray(i)) for i in inputs]
-        made: list[str] = self.net.add(self.label, op, names, count, **options)
-        return made
-
-    def only(self, arguments: list[Any]) -> Value:
-        """The one argument of an operation, which must be a tensor."""
-        if len(arguments) != 1 or not isinstance(arguments[0], Value):
-            raise ModelError(self.label, f"has {len(arguments)} arguments, expected one tensor")
-        return arguments[0]
-
-    def last_axis(self, value: Value) -> int:
-        """The number of the features' axis as the layer sees it; the batch is axis 0."""
-        return len(value.shape) - self.each_step
+        """Append a node of several outputs; numbers become constants."""
+        names = [i.name if isinstance(i, Value) else i for i in inputs]
+        known = [n if isinstance(n, str) else self.net.constant(np.asarray(n)) for n in names]
+        return self.net.add(self.config.label, op, known, count, options)
 
     def axes(self, *axes: int) -> Array:
         """A list of integers as an operator takes it."""
         return np.array(axes, np.int64)
 
+    def last_axis(self, value: Value) -> int:
+        """The number of the features' axis as the layer sees it; the batch is axis 0."""
+        return len(value.shape) - self.each_step
+
+    def axis(self, x: Value, key: str = "axis", more: int = 0, default: int | None = None) -> int:
+        """An option that is an axis of x, or of a result with `more` axes, from 1 on; 0 is that of
+        the batch, which it may not be.
+        """
+        axis, seen = self.config.keys.get(key, default), len(x.shape) + 1 + more - self.each_step
+        if type(axis) is not int or not -seen <= axis < seen or not axis % seen:
+            raise self.config.unexpected(key, "an axis behind that of the batch")
+        return axis % seen + self.each_step
+
+    def take(self, *names: str) -> list[Any]:
+        """Weights by name; of "bias?use_bias", a flag, None where it is not set."""
+        pairs = [name.partition("?")[::2] for name in names]
+        wanted = [name for name, flag in pairs if not flag or self.config.flag(flag, True)]
+        found = dict(zip(wanted, self.weights.take(*wanted), strict=True))
+        return [found.get(name) for name, _ in pairs]
+
+    def fits(self, name: str, array: Array, *shape: int) -> None:
+        """Refuse an array of another shape."""
+        if array.shape != shape:
+            raise self.error(f"its {name} is {list(array.shape)}, expected {list(shape)}")
+
     def features(self, value: Value) -> int:
         """The size of the last axis, which must be known."""
         if not value.shape or value.shape[-1] is None:
-            raise ModelError(
-                self.label,
+            raise self.error(
                 "reads an input of open size, which only an Embedding or a Reshape makes a "
-                "sequence of",
+                "sequence of; give its size in keras.Input"
             )
         return value.shape[-1]
 
     def sequence(self, value: Value) -> Value:
         """A sequence, or the error that says that `value` is none."""
         if len(value.shape) != 2:
-            raise ModelError(self.label, "expects a sequence [batch, time, features]")
-        return value
-
-    def mask_of(self, value: Value) -> str:
-        """The mask that a tensor [time] of truth values is."""
-        if len(value.shape) != 1 or value.turned:
-            raise ModelError(self.label, "is called with a mask that is not [batch, time]")
-        source, function = self.net.truths.get(value.name, ("", None))
-        if function is not None and source in self.net.rows:
-            rows = self.net.rows[source]
-            ids = self.net.ids(self.label, Value(source, value.shape), rows)
-            return self.add(
-                "Gather", function(np.arange(rows)).astype(np.float32)[:, None], ids.name
+            raise self.error(
+                f"expects a sequence [batch, time, features], its input is {shown_shape(value)}"
             )
-        real = self.add("Cast", value.name, to=TensorProto.FLOAT)
-        return self.add("Unsqueeze", real, self.axes(2))
+        return value
 
     def straight(self, value: Value) -> Value:
         """A value of which the numbers are in the order in which Keras has them."""
-        if value.turned:
-            raise ModelError(
-                self.label,
-                "reads a sequence that go_backwards left in reversed order: not supported here",
+        if not value.turned:
+            return value
+        if None in value.flat[1:]:
+            raise self.error("reads numbers of an open size; give it in keras.Input")
+        steps = (1, -1, *(n or 1 for n in value.flat[1:]))
+        y = self.add("Reshape", value, self.axes(*steps)) if value.flat else value
+        y = self.sliced(y, 1, slice(None, None, -1))
+        y = self.add("Reshape", y, self.axes(1, -1)) if value.flat else y
+        return replace(y, turned=False)
+
+    def sliced(self, x: Value, axis: int, key: slice) -> Value:
+        """Indices of one axis as Python's slices count them; the shape is left as it is."""
+        step = key.step or 1
+        first, last = (-1, -(2**31)) if step < 0 else (0, 2**31 - 1)
+        bounds = (first if key.start is None else key.start, last if key.stop is None else key.stop)
+        return self.add("Slice", x, *(self.axes(n) for n in (*bounds, axis, step)))
+
+    def ids(self, x: Value, rows: int) -> Value:
+        """An input [time] that is looked up, as integers; Keras may have it as real numbers."""
+        net, integers = self.net, self.net.is_integer(x)
+        if x.name not in net.inputs or len(x.shape) != 1:
+            raise self.error(
+                "looks up what is no input of the model [batch, time]; look it up where the ids "
+                "are made, outside of the model"
             )
-        return value
+        net.rows[x.name] = min(rows, net.rows.get(x.name, rows))
+        ids = net.declare(x.name, integers, (net.steps or x.shape[0],))
+        return ids if integers else self.add("Cast", ids, to=TensorProto.INT64)
+
+
+def in_order(x: Value, array: Doubles) -> Doubles:
+    """What an array has for each number of a vector, along its first axis, in the order of the
+    graph, where Keras has the steps of which they are the other way.
+    """
+    if not x.turned or not x.flat or len(array) == 1:
+        return array
+    steps = array.reshape(-1, math.prod(n or 1 for n in x.flat[1:]), *array.shape[1:])
+    return steps[::-1].reshape(array.shape)
+
+
+def shown_shape(value: Value | Shape) -> str:
+    """A shape for a message."""
+    shape = value.shape if isinstance(value, Value) else value
+    return f"[{', '.join('?' if n is None else str(n) for n in shape)}]"

@@ -53,11 +53,11 @@ class View:
     each place along the atoms `along`, in their order: a normalization that waits to be folded into
     the next weights. `pending` names the node that asked for it. grid: the atoms that number the
     features, the outermost first, where there are others than one of role "feature": directions or
-    layers, then units. ids: for a tensor of integers, what the view shows of them,
-    number by number; see `operators/ids.py`. truth: the numbers are 1 for what is true, else 0.
-    parts: what stands side by side on the last axis, where that are all steps of a sequence and
-    others; there is no tensor of them then. picked: the steps of the tensor that the view shows, in
-    any order, where an axis of role "picked" counts them; below 0 from the end of an open length.
+    layers, then units. ids: for a tensor of integers, what the view shows of them, number by
+    number; see `operators/ids.py`. parts: what stands side by side on the last axis, where that are
+    all steps of a sequence and others; there is no tensor of them then. picked: the steps of the
+    tensor that the view shows, in any order, where an axis of role "picked" counts them; below 0
+    from the end of an open length.
     """
 
     tensor: str
@@ -68,7 +68,6 @@ class View:
     pending: str = ""
     grid: Axis = ()
     ids: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None
-    truth: bool = False
     parts: tuple[View, ...] = ()
     picked: tuple[int, ...] = ()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.ir.clock import Window
+from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import (
     Concat,
@@ -50,6 +50,7 @@ class Draft:
     folded: list[Folded] = field(default_factory=list)
     _makers: dict[str, Node[Work]] = field(default_factory=dict, init=False)
     _sources: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+    _followed: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
     _movers: dict[tuple[Work, tuple[str, ...]], Node[Work]] = field(
         default_factory=dict, init=False
     )
@@ -62,6 +63,9 @@ class Draft:
             data = {read for key, read in node.inputs.items() if key != "length"}
             sources = {s for t in data for s in self._sources.get(t, (t,))}
             self._sources.update(dict.fromkeys(node.makes, frozenset(sources)))
+            once = isinstance(node.op, Step) or (is_a(node, Layer) and node.op.over is not None)
+            followed = {s for t in data for s in self._followed.get(t, (t,)) if not once}
+            self._followed.update(dict.fromkeys(node.makes, frozenset(followed)))
             if isinstance(node.op, Step | Concat | Slice):
                 self._movers.setdefault((node.op, node.reads), node)
         self._indexed = len(self.nodes)
@@ -98,21 +102,33 @@ class Draft:
         more: Mapping[str, str] | None = None,
         window: Window | None = None,
         units: Mapping[str, int] | None = None,
+        begins: Mapping[str, str] | None = None,
+        over: Length | None = None,
+        follows: str = "",
     ) -> dict[str, str]:
         """Append a layer of the input x, and `more`; its result tensors by the cell's names.
 
-        units: sizes of results that are not `features`.
+        x: "" of a cell that reads states alone. units: sizes of results that are not `features`.
+        begins: state -> the vector that it begins as. over: as in `Layer`. follows: the tensor
+        whose sequence it goes through, x if "".
         """
         sizes = dict.fromkeys(cell.results, features) | dict(units or {})
-        outputs = {result: self.tensor(self.roots[x], sizes[result], like=x) for result in sizes}
-        inputs = {"x": x, **(more or {})}
-        layer = Layer(cell, params, initial or {}, reverse, window, units or {})
+        root = self.roots[follows or x]
+        outputs = {result: self.tensor(root, sizes[result], like=x) for result in sizes}
+        firsts = {state: f"{state}_begins" for state in begins or {}}
+        inputs = {**({"x": x} if x else {}), **(more or {})}
+        inputs |= {firsts[state]: tensor for state, tensor in (begins or {}).items()}
+        layer = Layer(cell, params, initial or {}, reverse, window, units or {}, firsts, over)
         self.nodes.append(Node(kind, layer, inputs, outputs, source))
         return outputs
 
-    def pair(self, kind: str, cell: Cell, x: str, y: str, like: str, source: str) -> str:
-        """Append a layer of two inputs of the same kind; returns its result, as large as `like`."""
-        output = self.tensor(self.roots[x], None, like=like)
+    def pair(
+        self, kind: str, cell: Cell, x: str, y: str, like: str, source: str, follows: str = ""
+    ) -> str:
+        """Append a layer of two inputs; returns its result, as large as `like`. follows: as in
+        `layer`.
+        """
+        output = self.tensor(self.roots[follows or x], None, like=like)
         self.nodes.append(Node(kind, Layer(cell), {"x": x, "y": y}, {"y": output}, source))
         return output
 
@@ -236,6 +252,11 @@ class Draft:
         """Inputs that `tensor` is computed from, those that count steps left out."""
         self._index()
         return self._sources.get(tensor, frozenset((tensor,)))
+
+    def followed(self, tensor: str) -> frozenset[str]:
+        """Inputs whose steps a tensor goes through: those of `sources` that are no vectors."""
+        self._index()
+        return self._followed.get(tensor, frozenset((tensor,)))
 
     def producer(self, tensor: str) -> Node[Work] | None:
         """The node that computes `tensor`, None for an input."""

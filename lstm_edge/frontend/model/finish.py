@@ -19,12 +19,14 @@ from lstm_edge.ir.model import (
     Step,
     Tensor,
     Work,
+    arrays_of,
     is_a,
 )
 from lstm_edge.models.first_steps import first_steps
 from lstm_edge.models.look_up_again import look_up_again
 from lstm_edge.models.name import NUMBERED, named
 from lstm_edge.models.prune import prune
+from lstm_edge.models.read_at_once import read_at_once
 from lstm_edge.models.through import through
 
 
@@ -74,11 +76,13 @@ def finish(
         state_outputs=_state_ports(states[1], layers),
         folded=tuple(draft.folded),
     )
-    if not any(node.op.cell.states for node in prune(whole).layers):
+    if not any(arrays_of(node.op) for node in prune(whole).nodes):
         raise ModelError(
-            "graph", "no recurrent layer leads to an output; lstm-edge compiles recurrent networks"
+            "graph",
+            "no layer with weights leads to an output: nothing was trained; give a network with "
+            "recurrent, convolutional or dense layers",
         )
-    return through(prune(look_up_again(first_steps(whole))), named)
+    return through(prune(look_up_again(first_steps(whole))), read_at_once, named)
 
 
 def _check_names(inputs: Sequence[Port | DraftState], outputs: Sequence[Port | DraftState]) -> None:
@@ -130,6 +134,7 @@ def _per_step(nodes: Sequence[Node[Work]], timed: frozenset[str]) -> set[str]:
     found = set(timed)
     for node in nodes:
         moving = isinstance(node.op, Layer | Concat | Slice)
-        if moving and found.intersection(node.reads):
+        begun = is_a(node, Layer) and node.op.over is not None
+        if begun or (moving and found.intersection(node.reads)):
             found.update(node.makes)
     return found

@@ -14,7 +14,9 @@ from itertools import product
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe
 from lstm_edge.frontend.model.finish import DraftState
-from lstm_edge.frontend.model.operators.features import grid_of
+from lstm_edge.frontend.model.operators.across_time import vector_of
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import grid_of, laid_out
 from lstm_edge.frontend.model.walk import InputPart, OnnxNode, RoleNeeded, Walk
 
 Places = tuple[int, ...]
@@ -70,6 +72,14 @@ def check_parts(walk: Walk, needed: set[str]) -> None:
                 "data; only features and states can be taken apart; if it is a step of a loop over "
                 "cells, its steps are not all alike and in order: export nn.LSTM, nn.GRU or nn.RNN",
             )
+        pieces = () if part.kept is None else walk.parts(part.kept)
+        if tensor in needed and any(walk.roles.get(atom) == "time" for atom in pieces):
+            name = part.atom.name.rsplit(" ", 1)[0]
+            raise ModelError(
+                f"input {name!r}",
+                f"has a sequence and other numbers on one axis of {part.atom.size}; only a whole "
+                "axis can be a sequence: make two inputs of it, one for the sequence",
+            )
         walk.draft.features[tensor] = 1 if part.kept is None else part.kept.size
 
 
@@ -91,28 +101,55 @@ def given_places(
 
     axes: of directions, batch and units, as the view has them.
     """
-    directions, batch, units = axes
-    for axis, role in ((directions, "layer"), (batch, "batch"), (units, "feature")):
-        for atom in walk.pieces(axis):
-            known = walk.roles.setdefault(atom, role)
-            if known != role:
-                raise ModelError(
-                    node.label, f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
-                )
+    directions, _, units = axes
+    _tell(walk, node, view, name, axes)
     root, fixed = _root(walk, view.tensor)
-    if walk.draft.producer(root) is not None or view.pending:
-        _take_for_layers(walk, node.label, root)
-        raise ModelError(
-            node.label,
-            f"input {name} is computed by the model from its input; only a constant, or an input "
-            "of its own, is supported",
-        )
     source = next(v for v in walk.values.values() if isinstance(v, View) and v.tensor == root)
     numbered = walk.pieces((*directions, *units))
     found = _places(walk, source.axes, fixed, numbered)
     count = max(1, len(found) // max(1, _size(walk.pieces(units))))
     each = len(found) // count
     return root, [tuple(found[d * each : (d + 1) * each]) for d in range(count)]
+
+
+def is_computed(walk: Walk, view: View) -> bool:
+    """Whether an initial state is computed by the model, and is no input."""
+    root, _ = _root(walk, view.tensor)
+    return walk.draft.producer(root) is not None or bool(view.pending)
+
+
+def computed_vectors(
+    walk: Walk, node: OnnxNode, view: View, name: str, axes: tuple[Axis, Axis, Axis]
+) -> list[str]:
+    """The tensors of a computed initial state, one for each direction; axes as there."""
+    directions, _, units = axes
+    _take_for_layers(walk, node.label, view.tensor)
+    _tell(walk, node, view, name, axes)
+    view = laid_out(walk, settled(walk, view, node.label), node.label)
+    shown = walk.pieces((*directions, *units))
+    if shown != grid_of(walk, view):
+        raise ModelError(
+            node.label,
+            f"input {name} {describe(view.axes)} is computed, and its vectors have other numbers "
+            "than directions and units; is a transpose or reshape missing?",
+        )
+    tensor, size = vector_of(walk, view, node.label), _size(walk.pieces(units))
+    count = max(1, _size(walk.pieces(directions)))
+    if count == 1:
+        return [tensor]
+    cut = walk.draft.slice
+    return [cut(tensor, d * size, (d + 1) * size, node.label) for d in range(count)]
+
+
+def _tell(walk: Walk, node: OnnxNode, view: View, name: str, axes: tuple[Axis, Axis, Axis]) -> None:
+    """Axes of an initial state are directions, batch and units."""
+    for axis, role in zip(axes, ("layer", "batch", "feature"), strict=True):
+        for atom in walk.pieces(axis):
+            known = walk.roles.setdefault(atom, role)
+            if known != role:
+                raise ModelError(
+                    node.label, f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
+                )
 
 
 def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Places]:

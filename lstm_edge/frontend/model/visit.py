@@ -21,7 +21,8 @@ from lstm_edge.frontend.model.axes import Atom, Axis, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
-from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, integers
+from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
+from lstm_edge.frontend.model.operators.side_by_side import as_vector
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
 from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, make_port, time_axis
@@ -64,7 +65,7 @@ def _bind_inputs(
     symbols = _symbols(graph, walk)
     for value in graph.inputs:
         kind = value.type.tensor_type.elem_type
-        known = kind == TensorProto.FLOAT or kind in INTEGERS
+        known = kind in (TensorProto.FLOAT, TensorProto.BOOL) or kind in INTEGERS
         if not value.type.HasField("tensor_type") or not known:
             names = {v: k for k, v in TensorProto.DataType.items()}
             walk.values[value.name] = Foreign(value.name, names.get(kind, "unknown").lower())
@@ -84,6 +85,11 @@ def _bind_inputs(
         tensor = walk.draft.input(None)
         if shown is not None:
             walk.kinds[tensor] = INTEGERS[kind]
+        truth = kind == TensorProto.BOOL
+        if truth:
+            walk.kinds[tensor] = np.bool_
+            walk.real.add(tensor)
+            walk.truths.add(tensor)
         walk.values[value.name] = View(tensor, tuple(axes), ids=shown)
 
 
@@ -162,6 +168,7 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
 
 
 def _model(graph: Graph, walk: Walk) -> Model:
+    fill_masks(walk)
     settle_roles(walk)
     check_sequences(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
@@ -172,6 +179,8 @@ def _model(graph: Graph, walk: Walk) -> Model:
     }
     time = time_axis(walk)
     timed = frozenset(v.tensor for v in sources.values() if is_timed(walk, v))
+    if not timed and time is None:  # a network of vectors: each call is a step of its own
+        timed = frozenset(v.tensor for v in sources.values())
     state_ins, state_outs = _states(walk, graph, sources)
     shown = {port.name for port in state_outs}
     names = [output.name for output in graph.outputs]
@@ -193,7 +202,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
             port = make_port(walk, label, name, view, view.tensor in timed)
             limit = _limit(walk, label, view)
             kind = walk.kinds.get(view.tensor) if view.tensor in walk.real and not limit else None
-            inputs.append(replace(port, limit=limit, kind=kind.__name__ if kind else ""))
+            inputs.append(replace(port, limit=limit, kind=np.dtype(kind).name if kind else ""))
     used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(
@@ -292,7 +301,10 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     label = f"output {name!r}"
     if not isinstance(view, View):
         raise ModelError(label, "does not depend on any float32 input; remove it")
-    if view.parts:
+    vector = as_vector(walk, view, label) if view.parts else None
+    if vector is not None:
+        view, walk.fixed_by = vector, walk.fixed_by or label
+    elif view.parts:
         raise ModelError(
             label,
             "shows all steps of a sequence and other numbers on one axis; make an output of each",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +21,13 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Foreign:
-    """A graph input that no supported operator takes, for instance bool."""
+    """What no supported operator takes: a graph input of strings, for instance. counts: an
+    integer that says how many steps of a sequence count, or which is the last of them.
+    """
 
     name: str
     kind: str
+    counts: View | None = None
 
 
 Value = View | Array | Foreign
@@ -158,7 +161,9 @@ class Walk:
     one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
-    visit found. repetitions: the steps of nodes `Repeat`.
+    visit found. repetitions: the steps of nodes `Repeat`. truths: tensors of 1 for what is true and
+    0 for what is not. counts: tensor -> that of which it is the sum over the steps, of one number.
+    masks: (tensor, its integers, what is 0 or 1 of them), tables that are made at the end.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -184,6 +189,9 @@ class Walk:
     kinds: dict[str, type[Any]] = field(default_factory=dict)
     real: set[str] = field(default_factory=set)
     alike_sizes: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+    truths: set[str] = field(default_factory=set)
+    counts: dict[str, str] = field(default_factory=dict)
+    masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
@@ -219,10 +227,20 @@ class Walk:
                 if known == "picked":
                     raise ModelError(
                         node.label,
-                        "reads steps in another order than that of time, some of them twice, or the "
-                        "last ones of a sequence of any length; only dense layers, activations, "
-                        "sums over them and outputs do: give the length with --steps, flip the data "
-                        "before they enter, or make the layer a reverse one",
+                        "reads steps in another order than that of time, some of them twice, or "
+                        "the last ones of a sequence of any length; only dense layers, "
+                        "activations, sums over them and outputs do: give the length with "
+                        "--steps, flip the data before they enter, make the layer a reverse one, "
+                        "or, of steps that are there several times, compile what is before and "
+                        "what is after as two networks",
+                    )
+                others = (a for a, r in self.roles.items() if r == "time" and a != atom)
+                if (known, role) == ("batch", "time") and next(others, None) is not None:
+                    message = (
+                        f"has a layer before it that runs along another axis than time, in each of "
+                        f"{atom.size} steps for itself; not supported: a dense layer of each step "
+                        "does the same as a convolution along its features, with the weights of "
+                        "that in its rows"
                     )
                 origin = atom
                 while origin in self.ranges:
@@ -230,6 +248,15 @@ class Walk:
                 if origin in self.guessed:
                     raise RoleNeeded(node.label, message, origin.name, role)
                 raise ModelError(node.label, message)
+
+    def true(self, view: View) -> View:
+        """The view, of which the tensor is noted to be of what is true or false."""
+        self.truths.add(view.tensor)
+        return view
+
+    def is_truth(self, view: View) -> bool:
+        """Whether a view shows what is true or false, 1 or 0."""
+        return view.tensor in self.truths and not view.pending
 
     def role(self, axis: Axis) -> str:
         """The role of an axis, "" for one of size 1, of several atoms, or not known yet."""

@@ -10,7 +10,8 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe
-from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.across_time import softmax_over_time
+from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.pending import by_step, is_of_steps, resolved
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -59,13 +60,16 @@ def clip(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Softmax or LogSoftmax over the features."""
+    """Softmax or LogSoftmax over the features, or over the steps of a sequence."""
     view = node.view(0)
     rank = len(view.axes)
     axis = int(node.attributes.get("axis", -1))
     if not -rank <= axis < rank:
         raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
     over = view.axes[axis]
+    if usual_role(walk, view, axis % rank) == "time":
+        view = settled(walk, view, node.label)
+        return [softmax_over_time(walk, view, node.label, node.op == "LogSoftmax")]
     if is_part(walk, view, walk.pieces(over)):
         return [_softmax_of_parts(walk, node, view, walk.pieces(over))]
     features = walk.draft.size(view.tensor)

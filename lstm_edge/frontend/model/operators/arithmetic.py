@@ -11,12 +11,14 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.across_time import read_at_each_step, sequence_among
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
     of_one_kind,
     require_features,
+    usual_role,
 )
 from lstm_edge.frontend.model.operators.grids import is_part, repeated
 from lstm_edge.frontend.model.operators.pending import combined, spread
@@ -58,8 +60,10 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
     whole = first if walk.draft.size(first.tensor) != 1 else second
-    draft = walk.draft
-    tensor = draft.pair(name, pair(name), first.tensor, second.tensor, whole.tensor, node.label)
+    follows = sequence_among(walk, (first, second)).tensor
+    tensor = walk.draft.pair(
+        name, pair(name), first.tensor, second.tensor, whole.tensor, node.label, follows
+    )
     return replace(whole, tensor=tensor)
 
 
@@ -82,10 +86,12 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     )
     if len(views) == 1:
         return views
+    _guess_roles(walk, views)
+    views = read_at_each_step(walk, views, node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
     views = _one_axis_of_features(walk, views)
-    single = [_has_one_number(walk, view) for view in views]
+    single = [_has_one_number(walk, view, largest) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
@@ -95,10 +101,22 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     return views
 
 
-def _has_one_number(walk: Walk, view: View) -> bool:
-    """Whether each vector of a view is one number."""
-    made = walk.draft.producer(view.tensor) is not None
-    return made and walk.draft.size(view.tensor) == 1
+def _guess_roles(walk: Walk, views: Sequence[View]) -> None:
+    """Of inputs whose axes another one has not: as nothing else tells which they are."""
+    for k in range(len(views[0].axes)):
+        longer = [view for view in views if view.axes[k]]
+        for view in longer if len(longer) < len(views) else ():
+            usual_role(walk, view, k)
+
+
+def _has_one_number(walk: Walk, view: View, largest: View) -> bool:
+    """Whether each vector of a view is one number, beside those of `largest`."""
+    size, grid = walk.draft.size(view.tensor), set(grid_of(walk, largest))
+    if size is None and grid and not grid_of(walk, view):
+        pairs = zip(view.axes, largest.axes, strict=True)
+        if all(not own for own, axis in pairs if set(walk.pieces(axis)) & grid):
+            walk.draft.features[view.tensor] = size = 1
+    return size == 1 and (walk.draft.producer(view.tensor) is not None or bool(grid))
 
 
 def _spread(

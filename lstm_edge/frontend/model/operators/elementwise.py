@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from lstm_edge import functions
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.model.operators.across_time import sequence_among
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -23,7 +25,11 @@ Combined = Callable[..., Expr]
 
 NAMES: Mapping[str, str] = {
     "Abs": "abs",
+    "Acosh": "acosh",
+    "Asinh": "asinh",
+    "Atanh": "atanh",
     "Cos": "cos",
+    "Cosh": "cosh",
     "Erf": "erf",
     "Exp": "exp",
     "HardSwish": "hard_swish",
@@ -32,7 +38,9 @@ NAMES: Mapping[str, str] = {
     "Reciprocal": "reciprocal",
     "Sign": "sign",
     "Sin": "sin",
+    "Sinh": "sinh",
     "Sqrt": "sqrt",
+    "Tan": "tan",
 }
 """Operators without attributes, and the layers that compute them."""
 
@@ -44,6 +52,15 @@ COMPARISONS: Mapping[str, str] = {
     "Equal": "is_equal",
 }
 """Operators that tell what is true, and the layers that compute them."""
+
+
+_TOLD: Mapping[str, Callable[[float, float], bool]] = {
+    "Greater": operator.gt,
+    "GreaterOrEqual": operator.ge,
+    "Less": operator.lt,
+    "LessOrEqual": operator.le,
+    "Equal": operator.eq,
+}
 
 
 def alone(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -122,35 +139,54 @@ def extreme(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def compared(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Greater, Less and their kin: 1 for what is true."""
+    """Greater, Less and their kin: 1 for what is true. No number is infinite."""
+    endless = [isinstance(v, np.ndarray) and bool(np.isinf(v).all()) for v in node.inputs]
+    if any(endless):
+        given = [v if isinstance(v, np.ndarray) else np.zeros(1) for v in node.inputs]
+        ends = (float(v.reshape(-1)[0]) for v in given)
+        answer = _TOLD[node.op](*ends)
+        rank = max(len(v.axes) for v in node.inputs if isinstance(v, View))
+        return [np.full((1,) * rank, answer)]
     name = COMPARISONS[node.op]
-    return [replace(combined(walk, node, name, PAIRS[name], node.inputs), truth=True)]
+    return [walk.true(combined(walk, node, name, PAIRS[name], node.inputs))]
+
+
+def never(walk: Walk, node: OnnxNode) -> list[Value]:
+    """IsNaN and IsInf: no number of a network is one of these, its inputs may not be."""
+    return [np.zeros((1,) * len(node.view(0).axes), bool)]
 
 
 def chosen(walk: Walk, node: OnnxNode) -> list[Value]:
     """Where: numbers of the one or the other, of data or of constants."""
-    if not isinstance(node.inputs[0], View):
+    condition = node.inputs[0]
+    if isinstance(condition, np.ndarray) and condition.size == 1:
+        return [node.view(1 if condition.any() else 2)]
+    if not isinstance(condition, View):
         raise ModelError(
             node.label,
             "its condition is constant: multiply by a constant 0 or 1 for each feature instead",
         )
-    return [replace(combined(walk, node, "select", where, node.inputs), truth=False)]
+    return [combined(walk, node, "select", where, node.inputs)]
 
 
 def negation(walk: Walk, node: OnnxNode) -> list[Value]:
     """Not: 1 - x."""
-    view = node.view(0)
-    return [replace(_of_one(walk, node, "not", lambda x: 1.0 - x), truth=view.truth)]
+    return [walk.true(_of_one(walk, node, "not", lambda x: 1.0 - x))]
 
 
 def logical(walk: Walk, node: OnnxNode) -> list[Value]:
-    """And, Or, Xor of what is 1 or 0."""
+    """And, Or, Xor of what is 1 or 0. A constant decides, or leaves the other as it is."""
+    known = [v for v in node.inputs if isinstance(v, np.ndarray) and v.size == 1]
+    if known and node.op != "Xor":
+        decides = bool(known[0].any()) == (node.op == "Or")
+        view = next(v for v in node.inputs if isinstance(v, View))
+        return [known[0] if decides else view]
     made: Mapping[str, Combined] = {
         "And": lambda x, y: x * y,
         "Or": PAIRS["larger"],
         "Xor": lambda x, y: PAIRS["is_larger"](PAIRS["is_equal"](x, y) * -1.0, constant(-0.5)),
     }
-    return [replace(combined(walk, node, node.op.lower(), made[node.op], node.inputs), truth=True)]
+    return [walk.true(combined(walk, node, node.op.lower(), made[node.op], node.inputs))]
 
 
 def _of_one(
@@ -191,8 +227,10 @@ def combined(
     names = {f"x{k}" if k else "x": view.tensor for k, view in enumerate(views)}
     cell = Cell(name, {"y": function(*exprs)}, limited=True)
     size = walk.draft.size(whole.tensor)
-    first = names.pop("x")
-    made = walk.draft.layer(name, cell, first, size, params, node.label, more=names)
+    first, follows = names.pop("x"), sequence_among(walk, views).tensor
+    made = walk.draft.layer(
+        name, cell, first, size, params, node.label, more=names, follows=follows
+    )
     return replace(whole, tensor=made["y"])
 
 

@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 
 
@@ -61,25 +61,38 @@ def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str
     return walk.draft.concat(tensors, source)
 
 
-def usual_role(walk: Walk, view: View, k: int) -> str:
+def _is_long(walk: Walk, atom: Atom) -> bool:
+    """Whether another input of three axes has as many steps as `atom`."""
+    views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
+    given = (v.axes[1] for v in views if walk.draft.producer(v.tensor) is None)
+    return any(size_of(axis) == atom.size for axis in given)
+
+
+def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     """The role of axis `k`; of an input of three axes that no operator has told anything of, the
     usual one: features last, then time, and the batch first. An operator that tells otherwise
-    makes the visit start again.
+    makes the visit start again. vectors: an input of two axes has one vector in each row.
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
     if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
-    if len(view.axes) == 2 and k == 1 and walk.draft.step_of(view.tensor) is not None:
-        walk.roles[atoms[0]] = "feature"  # of one step of a sequence
-        walk.guessed.add(atoms[0])
-        return "feature"
+    if len(view.axes) == 2 and k == 1:
+        # of one step of a sequence; of a mask as long as a sequence else
+        step = walk.draft.step_of(view.tensor) is not None
+        if step or vectors or _is_long(walk, atoms[0]):
+            walk.roles[atoms[0]] = "feature" if step or not _is_long(walk, atoms[0]) else "time"
+            walk.guessed.add(atoms[0])
+        return walk.role(atoms)
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
-    if len(view.axes) != 3 or not isinstance(owner, View) or len(owner.axes) != 3:
+    known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
+    if not known:
         return role
     shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
     at = walk.input_atoms[atoms[0]]
     role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
+    if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
+        role = "feature"  # of a frame, which has some steps of the file
     walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
     return role
@@ -94,6 +107,22 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
+
+
+def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
+    """The features that axis `k` counts, `count` times end to end."""
+    atoms, role = walk.pieces(view.axes[k]), usual_role(walk, view, k)
+    numbers = list(range(size_of(atoms))) * count
+    waits = any(a is not None and a.size > 1 for a in (view.scale, view.offset))
+    found = None if waits or role != "feature" else select(walk, view, k, numbers, keep=True)
+    if found is None:
+        raise ModelError(
+            node.label,
+            f"repeats the {role or 'unexplained'} axis {k} of {describe(view.axes)} {count} times; "
+            "only features can be repeated: feed the data repeated, or let the layer that reads "
+            "them have the sum of its weights",
+        )
+    return found
 
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
@@ -238,6 +267,9 @@ def of_one_kind(walk: Walk, node: OnnxNode, views: tuple[View, ...]) -> tuple[Vi
     """
     draft = walk.draft
     if all(draft.roots[v.tensor] for v in views) or not any(draft.roots[v.tensor] for v in views):
+        return views
+    atoms = (atom for axis in views[0].axes for atom in walk.pieces(axis))
+    if any(walk.roles.get(atom) == "time" for atom in atoms):  # a vector that is read at each step
         return views
     return tuple(
         replace(v, tensor=draft.last_step(v.tensor, node.label)) if draft.roots[v.tensor] else v

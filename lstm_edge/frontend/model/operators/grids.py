@@ -33,7 +33,7 @@ def in_groups(
         raise ModelError(
             node.label,
             f"acts on {size_of(rest)} vectors of {size_of(atoms)} numbers each in "
-            f"{describe(view.axes)}; at most {MOST_GROUPS} are supported: do it outside of the model",
+            f"{describe(view.axes)}; at most {MOST_GROUPS} are supported: compute it outside",
         )
     places = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
     rows = places.transpose([grid.index(a) for a in (*rest, *atoms)]).reshape(size_of(rest), -1)
@@ -65,8 +65,10 @@ def repeated(walk: Walk, view: View, whole: View, source: str) -> View:
     turned = numbers.transpose([own.index(atom) for atom in ours])
     sizes = [1 if atom in missing else atom.size for atom in wanted]
     every = np.broadcast_to(turned.reshape(sizes), [atom.size for atom in wanted])
-    axes = tuple(w if set(walk.pieces(w)) & set(missing) else v
-                 for w, v in zip(whole.axes, view.axes, strict=True))
+    axes = tuple(
+        w if set(walk.pieces(w)) & set(missing) else v
+        for w, v in zip(whole.axes, view.axes, strict=True)
+    )
     tensor = in_this_order(walk, view, every.reshape(-1).tolist(), source)
     grid = tuple(shared.get(atom, atom) for atom in wanted)
     return replace(view, tensor=tensor, axes=axes, grid=grid)

@@ -20,11 +20,13 @@ from lstm_edge.frontend.graph.fold import fold
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
+from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import Layer
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
@@ -158,6 +160,39 @@ def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     return scaled(walk, node, data, np.full(1, scale), np.full(1, offset))
 
 
+def _as_mask(walk: Walk, node: OnnxNode, view: View) -> View:
+    """Integers that are added up over the steps, 0 or 1 each: a table, made at the end, when it is
+    known how many there are.
+    """
+    assert view.ids is not None
+    if walk.draft.producer(view.tensor) is not None:
+        raise _not_ids(node, view)
+    for atom in walk.pieces(view.axes[-1]):
+        if walk.roles.setdefault(atom, "time") == "time":
+            walk.guessed.add(atom)
+    params = {"E": np.zeros((1, 1), np.float32)}
+    made = walk.draft.layer("mask", embedding(), view.tensor, 1, params, node.label)["y"]
+    walk.masks.append((made, view.tensor, view.ids))
+    return walk.true(View(made, view.axes))
+
+
+def fill_masks(walk: Walk) -> None:
+    """Make the tables of masks that are computed from integers."""
+    for made, ids, function in walk.masks:
+        at = next(k for k, n in enumerate(walk.draft.nodes) if made in n.makes)
+        node = walk.draft.nodes[at]
+        rows = walk.limits.setdefault(ids, 2)
+        numbers = function(np.arange(rows)).astype(np.float32)
+        if not np.isin(numbers, (0.0, 1.0)).all():
+            raise ModelError(
+                node.source,
+                "adds up integers over the steps, of which only masks of 0 and 1 can be",
+            )
+        assert isinstance(node.op, Layer)
+        op = replace(node.op, params={"E": numbers[:, None]})
+        walk.draft.nodes[at] = replace(node, op=op)
+
+
 def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     """Gather of rows of a constant table: an embedding."""
     ids, table = node.inputs[1], node.inputs[0]
@@ -190,6 +225,17 @@ def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"its depth is {count}, expected 1 to {MOST_CLASSES}")
     off, on = values.astype(np.float64)
     return [_embedded(walk, node, ids, np.eye(count) * (on - off) + off)]
+
+
+def _as_one_hot(node: OnnxNode, ids: View) -> Doubles | None:
+    """The table of ids that are compared with 0, 1, 2, ... along a last axis of their own."""
+    other = next((v for v in node.inputs if isinstance(v, np.ndarray)), None)
+    if other is None or other.size < 2 or not ids.axes or ids.axes[-1]:
+        return None
+    counted = other.shape[-1] == other.size and np.array_equal(
+        other.reshape(-1), np.arange(other.size)
+    )
+    return np.eye(other.size) if counted and other.size <= MOST_CLASSES else None
 
 
 def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
@@ -277,8 +323,13 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return None
     if node.op == "Gather":
         return lookup(walk, node)
+    if node.op == "ReduceSum" and node.inputs[0] is view:
+        mask = _as_mask(walk, node, view)
+        return reduction.reduce(walk, replace(node, inputs=(mask, *node.inputs[1:])))
     if node.op == "OneHot" and node.inputs[0] is view:
         return one_hot(walk, node)
+    if node.op == "Equal" and (table := _as_one_hot(node, view)) is not None:
+        return [walk.true(_embedded(walk, node, replace(view, axes=view.axes[:-1]), table))]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
     raise _not_ids(node, view)

@@ -11,7 +11,13 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import grid_of, laid_out, require_features
+from lstm_edge.frontend.model.operators.attention import named_product, product
+from lstm_edge.frontend.model.operators.features import (
+    grid_of,
+    laid_out,
+    require_features,
+    usual_role,
+)
 from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -54,7 +60,7 @@ def _row(node: OnnxNode, bias: Doubles, units: int) -> Doubles:
 def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     """A dense layer without bias, its weights on either side."""
     if isinstance(node.inputs[0], View) and isinstance(node.inputs[1], View):
-        raise ModelError(node.label, "multiplies two computed tensors (attention?): not supported")
+        return [product(walk, node, node.inputs[0], node.inputs[1])]
     if isinstance(node.inputs[0], View):
         view, weights = node.inputs[0], _matrix(node, 1, len(node.inputs[0].axes))
         result = contract(walk, node, view, weights.reshape(len(weights), -1), None)
@@ -66,6 +72,42 @@ def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     if weights.ndim == 1:
         return [replace(result, axes=result.axes[:-1])]
     return [replace(result, axes=_swap(result.axes))]
+
+
+def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
+    """A MatMul of which the axes have names: of data and one array of weights, or of two data."""
+    equation = str(node.attributes.get("equation", "")).replace(" ", "")
+    terms, _, result = equation.partition("->")
+    operands = terms.split(",")
+    views = [k for k, value in enumerate(node.inputs) if isinstance(value, View)]
+    if len(operands) != 2 or not result:
+        raise _no_matmul(node, equation)
+    if len(views) == 2:
+        return [named_product(walk, node, (operands[0], operands[1]), result)]
+    view, own, other = node.view(views[0]), operands[views[0]], operands[1 - views[0]]
+    summed = [name for name in own if name not in result]
+    units = [name for name in other if name not in own]
+    same = sorted(own) == sorted({*own}) and sorted(other) == sorted({*summed, *units})
+    fits = len(own) == len(view.axes) and sorted(result) == sorted({*own, *units} - {*summed})
+    weights = node.weights(1 - views[0], "matrix")
+    if not (same and fits) or len(units) > 1 or not summed or weights is None:
+        raise _no_matmul(node, equation)
+    turned = weights.transpose([other.index(name) for name in (*summed, *units)])
+    rest = [name for name in own if name in result]
+    last = tuple(atom for name in summed for atom in view.axes[own.index(name)])
+    data = replace(view, axes=(*(view.axes[own.index(name)] for name in rest), last))
+    matrix = turned.reshape(-1, turned.shape[-1] if units else 1)
+    made = contract(walk, node, data, matrix, None)
+    axes = dict(zip([*rest, *units], made.axes, strict=False))
+    return [replace(made, axes=tuple(axes[name] for name in result))]
+
+
+def _no_matmul(node: OnnxNode, equation: str) -> ModelError:
+    return ModelError(
+        node.label,
+        f"attribute equation = {equation!r}: only the product of data and one matrix of weights is "
+        "supported, as bti,ij->btj; write it with nn.Linear or torch.matmul",
+    )
 
 
 def _swap(axes: Axes) -> Axes:
@@ -106,6 +148,7 @@ def contract(
         view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
     if flat:
+        view, weights = _steps_first(walk, view, weights)
         tensor = _flattened(walk, node, view, weights, offsets)
     else:
         scaled, shifted = fold_pending(view, weights.T, offsets)
@@ -158,9 +201,31 @@ def _is_flat(walk: Walk, view: View) -> bool:
     return len(last) > 1 and any(atom not in walk.roles for atom in last) and not steps
 
 
-def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
-    """A dense layer over an axis of all steps flattened, the step outermost."""
+def _steps_first(walk: Walk, view: View, weights: Doubles) -> tuple[View, Doubles]:
+    """A last axis made of time and features in any order with the steps outermost and the features
+    as they lie in memory, and weights that take it so.
+    """
     last = walk.pieces(view.axes[-1])
+    time = tuple(atom for atom in last if walk.roles.get(atom) == "time")
+    rest = tuple(atom for atom in last if atom not in time)
+    grid = grid_of(walk, view)
+    inner = grid if set(grid) == set(rest) else rest
+    order = (*time, *inner)
+    if len(time) != 1 or order == last:
+        return view, weights
+    shaped = weights.reshape([atom.size for atom in last] + [-1])
+    turned = shaped.transpose([*(last.index(atom) for atom in order), len(last)])
+    return replace(view, axes=(*view.axes[:-1], order)), turned.reshape(weights.shape)
+
+
+def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
+    """A dense layer over an axis of all steps flattened, whatever the order of its axes."""
+    last = walk.pieces(view.axes[-1])
+    _usual_roles(walk, last)
+    order = sorted(range(len(last)), key=lambda k: walk.roles.get(last[k]) != "time")
+    sizes = [atom.size for atom in last]
+    weights = weights.reshape(*sizes, -1).transpose(*order, len(last)).reshape(weights.shape)
+    last = tuple(last[k] for k in order)
     roles = [walk.roles.get(atom, "") for atom in last]
     whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
     single = len(last) == 1 and walk.draft.size(view.tensor) == 1
@@ -186,6 +251,15 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     return walk.draft.dense_over_time(
         view.tensor, np.ascontiguousarray(scaled, np.float32), bias.astype(np.float32), node.label
     )
+
+
+def _usual_roles(walk: Walk, atoms: Axis) -> None:
+    """Of a whole input of three axes that is flattened before anything has told what they are."""
+    if all(atom in walk.input_atoms and atom not in walk.roles for atom in atoms):
+        owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
+        if isinstance(owner, View) and len(owner.axes) == 3:
+            for k in (1, 2):
+                usual_role(walk, owner, k)
 
 
 def foldable(walk: Walk, view: View, reader: str) -> View:

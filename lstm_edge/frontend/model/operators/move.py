@@ -12,9 +12,12 @@ from dataclasses import replace
 from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, substitute
-from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.layers.elementwise import repeated
+from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, size_of, substitute
+from lstm_edge.frontend.model.operators.across_time import repeated_over_time
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import tiled
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
+from lstm_edge.layers.elementwise import is_true, repeated
 
 FOREVER = 2**31 - 1
 """Ends from here on mean "to the end", whatever the length."""
@@ -46,33 +49,63 @@ def dropout(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def cast(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A Cast of data to float32, which they are; of what is true or false, 1 or 0."""
+    """A Cast of data to float32, which they are; of what is true or false, or counts that, to any
+    type; of data to bool, what is not 0.
+    """
     view, kind = node.view(0), node.attributes.get("to")
-    if kind != TensorProto.FLOAT and not (view.truth and kind == TensorProto.BOOL):
+    if kind == TensorProto.BOOL and not walk.is_truth(view):
+        view = settled(walk, view, node.label)
+        made = walk.draft.layer("is_true", is_true(), view.tensor, None, {}, node.label)["y"]
+        return [walk.true(replace(view, tensor=made))]
+    mask = "" if view.pending else walk.counts.get(view.tensor, "")
+    whole = walk.is_truth(view) or mask in walk.truths
+    if mask and not whole and kind in (TensorProto.INT32, TensorProto.INT64):
+        return [Foreign(node.outputs[0], "integer, which counts steps", view)]
+    if kind not in (TensorProto.FLOAT, TensorProto.BOOL) and not whole:
         raise ModelError(
             node.label, "attribute to: data can only be cast to float32; export in float32"
         )
-    return [replace(view, truth=kind == TensorProto.BOOL)]
+    return [view]
+
+
+def tile(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Features as often as `repeats` says, end to end; a vector at each step."""
+    view = node.view(0)
+    counts = node.integers(1, "repeats") or []
+    if len(counts) != len(view.axes):
+        raise ModelError(node.label, f"repeats = {counts} do not fit {describe(view.axes)}")
+    last = len(view.axes) - 1
+    for k, count in enumerate(counts):
+        if count != 1 and (view.axes[k] or k == last):
+            view = tiled(walk, node, view, k, count)
+    shape = [n if not axis else size_of(axis) for n, axis in zip(counts, view.axes, strict=True)]
+    return [_expanded(walk, node, view, shape)]
 
 
 def expand(walk: Walk, node: OnnxNode) -> list[Value]:
-    """An Expand that repeats nothing, or the one number of each vector."""
-    view = node.view(0)
-    shape = node.integers(1, "shape") or []
+    """An Expand that repeats nothing, the one number of each vector, or a vector at each step."""
+    return [_expanded(walk, node, node.view(0), node.integers(1, "shape") or [])]
+
+
+def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value:
     padded = (1,) * (len(shape) - len(view.axes)) + view.shape
     wanted = (1,) * (len(padded) - len(shape)) + tuple(shape)
     view = replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)
     pairs = enumerate(zip(wanted, padded, strict=True))
     more = [k for k, (want, have) in pairs if want not in (1, have)]
     if not more:
-        return [view]
+        return view
+    if view.ids is not None and not any(view.axes[k] for k in more):
+        return Foreign(node.outputs[0], "integers, which are repeated", view)
+    if len(more) == 1 and more[0] < len(padded) - 1 and padded[more[0]] == 1:
+        return repeated_over_time(walk, node, view, more[0], wanted[more[0]])
     last = len(padded) - 1
     if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
         raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}: not supported")
     x, units = view.tensor, wanted[last]
     y = walk.draft.layer("repeat", repeated(units), x, units, {}, node.label)["y"]
     axes = (*view.axes[:-1], walk.new_axis("repeated", units, "feature"))
-    return [replace(view, tensor=y, axes=axes)]
+    return replace(view, tensor=y, axes=axes)
 
 
 def transpose(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -92,7 +125,7 @@ def reshape(walk: Walk, node: OnnxNode) -> list[Value]:
     if shape is None:
         raise ModelError(node.label, "has no shape")
     allow_zero = bool(node.attributes.get("allowzero", 0))
-    return [_regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
+    return [regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
 
 
 def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -104,7 +137,7 @@ def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
     axis = axis + rank if axis < 0 else axis
     shape = [math.prod(view.shape[:axis]), math.prod(view.shape[axis:])]
-    return [_regrouped(walk, node, view, shape)]
+    return [regrouped(walk, node, view, shape)]
 
 
 def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> list[int]:
@@ -121,7 +154,8 @@ def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> 
     return shape
 
 
-def _regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+def regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+    """A view in another shape, of the same numbers in their order."""
     axes = view.axes
     while True:
         result = regroup(axes, shape) if min(shape, default=1) > 0 else None

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe
+from lstm_edge.frontend.model.operators.across_time import standardized
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
@@ -44,6 +45,10 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     epsilon = epsilon_of(node)
     axis = axis_of(node, len(view.axes), -1)
     last = axis + 1 if node.attributes.get("single_axis", 0) else len(view.axes)
+    if last == axis + 1 and usual_role(walk, view, axis) == "time":
+        if any(isinstance(value, np.ndarray) and value.size > 1 for value in node.inputs[1:]):
+            raise ModelError(node.label, "has a scale for each step; multiply by it afterwards")
+        return [_of_one_scale(walk, node, standardized(walk, view, epsilon, node.label))]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
     features = walk.draft.size(view.tensor)
     if walk.pieces(over) != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
@@ -59,6 +64,29 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
     made = walk.draft.layer("layer_norm", cell, view.tensor, None, params, node.label)
     return [replace(view, tensor=made["y"])]
+
+
+def _of_one_scale(walk: Walk, node: OnnxNode, view: View) -> View:
+    """The one scale and offset of a normalization, where it has them."""
+    gain, offset = node.weights(1, "Scale"), node.weights(2, "B")
+    one = [None if a is None else a.reshape(-1).astype(np.float64) for a in (gain, offset)]
+    return view if one == [None, None] else scaled(walk, node, view, one[0], one[1])
+
+
+def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Each channel, at axis 1, of mean 0 and variance 1 over the steps, then scale and offset."""
+    view = settled(walk, node.view(0), node.label)
+    if len(view.axes) != 3:
+        raise ModelError(
+            node.label, f"normalizes {describe(view.axes)}; only channels of a sequence have a mean"
+        )
+    gain, offset = (
+        _channels(node, k, name, view.shape[1]) for k, name in enumerate(("scale", "B"), start=1)
+    )
+    walk.assign(node, walk.pieces(view.axes[2]), "time")
+    require_features(walk, node, view, view.axes[1])
+    view = standardized(walk, view, epsilon_of(node), node.label)
+    return [scaled(walk, node, view, gain, offset)]
 
 
 def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:

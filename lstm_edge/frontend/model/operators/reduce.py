@@ -20,7 +20,7 @@ from lstm_edge.frontend.model.operators.linear import (
     fold_pending,
     foldable,
 )
-from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
+from lstm_edge.frontend.model.operators.steps import PICKED, in_time, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, REDUCED, one_number
@@ -69,9 +69,14 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
     for k in axes[::-1]:
         if not view.axes[k]:
             continue
-        role = usual_role(walk, view, k)
+        role = usual_role(walk, view, k, vectors=True)
+        if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
+            for other in range(len(view.axes)):
+                usual_role(walk, view, other)
         if role == PICKED:
-            view = side_by_side(walk, view, node.label)
+            whole = in_time(walk, view, k) if KINDS[node.op] in ALIKE else None
+            view = whole or side_by_side(walk, view, node.label)
+            role = "time" if whole is not None else role
         if role == "time":
             view = _over_time(walk, node, view, k)
         elif role == "feature" or is_part(walk, view, walk.pieces(view.axes[k])):
@@ -85,6 +90,10 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
     if keep:
         return view
     return replace(view, axes=tuple(a for k, a in enumerate(view.axes) if k not in axes))
+
+
+ALIKE = ("mean", "max", "min")
+"""What is the same of steps that are there once and of the same steps there twice."""
 
 
 def _at(axes: Axes, k: int) -> Axes:
@@ -110,7 +119,7 @@ def _over_time(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     if kind == "mean":
         tensor = walk.draft.reduce(kind, view.tensor, node.label)
         return replace(view, tensor=tensor, axes=_at(view.axes, k))
-    tensor = settled(walk, view, node.label).tensor
+    before = tensor = settled(walk, view, node.label).tensor
     summed = kind in BEFORE or kind in AFTER
     if kind in BEFORE:
         tensor = _alone(walk, node, tensor, BEFORE[kind])
@@ -118,6 +127,10 @@ def _over_time(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     if kind in AFTER:
         tensor = _alone(walk, node, tensor, AFTER[kind])
     plain = replace(view, scale=None, offset=None, pending="")
+    if before in walk.truths and kind in ("max", "min"):
+        walk.truths.add(tensor)
+    if kind == "sum" and (walk.draft.size(before) or size_of(grid_of(walk, view))) == 1:
+        walk.counts[tensor] = before
     return replace(plain, tensor=tensor, axes=_at(view.axes, k))
 
 
@@ -135,7 +148,10 @@ def _over_features(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     if kind not in ("sum", "mean"):
         view = settled(walk, view, node.label)
         require_features(walk, node, view, view.axes[k])
-        return View(_reduced(walk, node, view.tensor, kind), _at(view.axes, k))
+        tensor = _reduced(walk, node, view.tensor, kind)
+        if view.tensor in walk.truths and kind in ("max", "min"):
+            walk.truths.add(tensor)
+        return View(tensor, _at(view.axes, k))
     weights = np.full((size, 1), 1.0 / size if kind == "mean" else 1.0)
     last = replace(view, axes=(*view.axes[:k], *view.axes[k + 1 :], view.axes[k]))
     reduced = contract(walk, node, last, weights, None)

@@ -11,8 +11,14 @@ from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
-from lstm_edge.frontend.model.operators.move import FOREVER
-from lstm_edge.frontend.model.operators.steps import PICKED, Steps, side_by_side, take_steps
+from lstm_edge.frontend.model.operators.move import FOREVER, regrouped
+from lstm_edge.frontend.model.operators.steps import (
+    PICKED,
+    Steps,
+    one_picked,
+    side_by_side,
+    take_steps,
+)
 from lstm_edge.frontend.model.states import input_part
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
@@ -28,8 +34,8 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
         )
     axis = axis_of(node, len(view.axes))
     indices = node.constant(1, "indices")
-    if indices is None or indices.dtype.kind not in "iu" or indices.ndim > 1:
-        raise ModelError(node.label, "its indices are no integer and no list of integers")
+    if indices is None or indices.dtype.kind not in "iu":
+        raise ModelError(node.label, "its indices are no integers")
     size = size_of(view.axes[axis])
     wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
     if not all(0 <= k < size for k in wanted):
@@ -38,7 +44,11 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     _note_length(walk, node, view, axis, [i for i in given if i not in (0, -1)])
     from_end = bool(indices.size) and bool((indices < 0).all())
     steps = Steps(tuple(wanted), from_end)
-    return [_take(walk, node, view, axis, steps, indices.ndim == 1)]
+    taken = _take(walk, node, view, axis, steps, indices.ndim > 0)
+    if indices.ndim < 2:
+        return [taken]
+    shape = [*taken.shape[:axis], *indices.shape, *taken.shape[axis + 1 :]]
+    return [regrouped(walk, node, taken, shape)]
 
 
 def gather_nd(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -104,6 +114,8 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
     neighbours = wanted == list(range(wanted[0], wanted[0] + len(wanted))) if wanted else True
     guess = usual_role if axis > 0 or not neighbours else _known_role
     role = guess(walk, view, axis)
+    if role == PICKED and len(wanted) == 1:
+        return one_picked(walk, view, axis, wanted[0], keep, node.label)
     if role == PICKED:
         view = side_by_side(walk, view, node.label)
     if role == "time" and wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -110,7 +111,28 @@ def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: st
     """
     view = settled(walk, view, source)
     new = walk.new_axis("picked", len(wanted), PICKED)
+    walk.ranges.update((atom, old) for atom in new for old in walk.pieces(view.axes[axis]))
     return replace(view, axes=_with(view, axis, (new,)), picked=tuple(wanted))
+
+
+def one_picked(walk: Walk, view: View, axis: int, k: int, keep: bool, source: str) -> View:
+    """One of the steps that a view shows in any order, of which the axis stays if `keep`."""
+    at = view.picked[k]
+    step = walk.draft.step(view.tensor, at, source) if at >= 0 else ""
+    tensor = step or _from_end(walk, view.tensor, -at, source)
+    return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()), picked=())
+
+
+def in_time(walk: Walk, view: View, axis: int) -> View | None:
+    """The sequence in its own order, where the view shows each step of it, one as often as another:
+    so for what is the same in any order. None where it does not.
+    """
+    (atom,) = view.axes[axis]
+    time = walk.ranges.get(atom)
+    counts = Counter(view.picked)
+    if time is None or set(counts) != set(range(time.size)) or len(set(counts.values())) > 1:
+        return None
+    return replace(view, axes=_with(view, axis, ((time,),)), picked=())
 
 
 def side_by_side(walk: Walk, view: View, source: str) -> View:

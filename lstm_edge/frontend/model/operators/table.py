@@ -7,7 +7,7 @@ in the file of its kind and add a line; what only rearranges constants belongs i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View
@@ -22,11 +22,12 @@ from lstm_edge.frontend.model.operators import (
     normalize,
     pad,
     select,
+    steps_by_number,
     window,
 )
 from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.ids import run_ids, with_data
-from lstm_edge.frontend.model.operators.side_by_side import run_parts
+from lstm_edge.frontend.model.operators.side_by_side import as_vector, is_flat, run_parts
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.step import loop as steps
@@ -64,6 +65,7 @@ OPERATORS: Mapping[str, Operator] = {
     ),
     "Gemm": _operator(linear.gemm, "alpha beta transA transB"),
     "MatMul": _operator(linear.matmul),
+    "Einsum": _operator(linear.einsum, "equation"),
     "Add": _operator(arithmetic.arithmetic),
     "Sub": _operator(arithmetic.arithmetic),
     "Mul": _operator(arithmetic.arithmetic),
@@ -79,6 +81,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Max": _operator(elementwise.extreme),
     "Min": _operator(elementwise.extreme),
     "Where": _operator(elementwise.chosen),
+    "IsNaN": _operator(elementwise.never),
+    "IsInf": _operator(elementwise.never, "detect_negative detect_positive"),
     "Not": _operator(elementwise.negation),
     "And": _operator(elementwise.logical),
     "Or": _operator(elementwise.logical),
@@ -98,11 +102,13 @@ OPERATORS: Mapping[str, Operator] = {
     "LogSoftmax": _operator(activation.softmax, "axis"),
     "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
+    "InstanceNormalization": _operator(normalize.instance_norm, "epsilon"),
     "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),
     "Identity": _operator(move.identity, "rows"),
     "Dropout": _operator(move.dropout, "seed"),
     "Cast": _operator(ids.cast, "to saturate"),
     "Expand": _operator(move.expand),
+    "Tile": _operator(move.tile),
     "Transpose": _operator(move.transpose, "perm"),
     "Reshape": _operator(move.reshape, "allowzero"),
     "Flatten": _operator(move.flatten, "axis"),
@@ -112,6 +118,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Concat": _operator(join.concat, "axis"),
     "Pad": _operator(pad.pad, "mode"),
     "Gather": _operator(select.gather, "axis"),
+    "GatherElements": _operator(steps_by_number.gather_elements, "axis"),
     "GatherND": _operator(select.gather_nd, "batch_dims"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
@@ -162,17 +169,29 @@ INSTEAD: Mapping[str, str] = {
 """What to do about operators that users bring and that are not supported yet."""
 
 
+_KEEP = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
+"""Operators that leave an integer as it is."""
+
+
+_OF_VECTORS = ("LayerNormalization", "LpNormalization", "LogSoftmax", "Softmax")
+"""Operators that look at a whole vector, which may be all steps of a sequence side by side."""
+
+
 def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     """The values of a node's outputs; some input of it is data.
 
     Raises ModelError for an operator, attribute or domain that nothing here knows.
     """
     foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
-    if foreign is not None:
+    counted = foreign is not None and foreign.counts is not None
+    if foreign is not None and counted and node.op in _KEEP:
+        return [foreign]
+    if foreign is not None and not (counted and node.op in (*ids.RECURRENT, "GatherElements")):
         raise ModelError(
             node.label,
-            f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, or integers "
-            "of 8 to 64 bits that are looked up or cast to float32: give it as one of these",
+            f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, "
+            "bool, or integers of 8 to 64 bits that are looked up or cast to float32: give it as "
+            "one of these",
         )
     node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
@@ -187,6 +206,12 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise ModelError(
             node.label, f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; remove it"
         )
+    if node.op in _OF_VECTORS and isinstance(node.inputs[0], View):
+        view = node.inputs[0]
+        vector = as_vector(walk, view, node.label) if is_flat(walk, view) else None
+        if vector is not None:
+            walk.fix_time(node)
+            node = replace(node, inputs=(vector, *node.inputs[1:]))
     if any(isinstance(v, View) and v.parts for v in node.inputs):
         return run_parts(walk, node, operator.run)
     return operator.run(walk, node)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
@@ -16,14 +17,17 @@ from lstm_edge.frontend.model.convolution import (
     over_window,
     same_padding,
 )
+from lstm_edge.frontend.model.operators.across_time import has_steps
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
-from lstm_edge.frontend.model.operators.linear import fold_pending, foldable
+from lstm_edge.frontend.model.operators.linear import contract, fold_pending, foldable
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Clock, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
+
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     weights = node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
         raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
+    if not any(view.axes[2:]) and not has_steps(walk, view):
+        return [_of_one_vector(walk, node, view, weights)]
     sight = _sight(walk, node, view, list(weights.shape[2:]))
     units, group = len(weights), int(node.attributes.get("group", 1))
     taps = weights.reshape(units, weights.shape[1], -1)
@@ -76,6 +82,23 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     made = _layer(walk, node, plain, sight, conv1d(), units, params)
     axes = _with(made.axes, 1, walk.new_axis("units", units, "feature"))
     return [replace(made, axes=axes, grid=())]
+
+
+def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
+    """Of a vector of the whole sequence a dense layer: what is around it is 0."""
+    sizes, pads = weights.shape[2:], node.attributes.get("pads", [0])
+    plain = node.attributes.get("auto_pad", "NOTSET") == "NOTSET" and not any(pads)
+    if any(size > 1 for size in sizes) or not plain or int(node.attributes.get("group", 1)) != 1:
+        raise ModelError(
+            node.label,
+            f"slides a kernel {list(sizes)} over one vector of the whole sequence; give it one "
+            "of 1, no padding and one group, or use Gemm",
+        )
+    matrix = weights.reshape(weights.shape[:2]).T
+    given = node.weights(2, "bias B")
+    last = replace(view, axes=(*view.axes[:1], *view.axes[2:], view.axes[1]))
+    made = contract(walk, node, last, matrix, None if given is None else given.reshape(-1))
+    return replace(made, axes=(*made.axes[:1], made.axes[-1], *made.axes[1:-1]))
 
 
 def _at_each(view: View, features: int, kernel: int) -> View:
@@ -179,7 +202,7 @@ def _sight(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
     walk.assign(node, view.axes[k + 2], "time")
     if walk.draft.roots[view.tensor] is None:
         refuse_one_vector(walk, node, walk.pieces(view.axes[k + 2]))
-    walk.sequences |= walk.draft.sources(view.tensor)
+    walk.sequences |= walk.draft.followed(view.tensor)
     if not view.axes[k + 2]:
         walk.one_step = node.label
     seen = (kernel[k] - 1) * dilations[k] + 1

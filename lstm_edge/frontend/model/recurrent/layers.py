@@ -22,6 +22,7 @@ from lstm_edge.frontend.model.layout import (
 )
 from lstm_edge.frontend.model.operators.linear import fold_pending, foldable
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings, settings_of
+from lstm_edge.frontend.model.recurrent.constant import without_x
 from lstm_edge.frontend.model.recurrent.lengths import length_of
 from lstm_edge.frontend.model.recurrent.weights import (
     Sequence,
@@ -61,24 +62,35 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     weights = weights_of(walk, node, x, kind, len(settings.directions))
     length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)
-    if length.steps == 0 and any((*initial.constant, *initial.given)):
+    if length.steps == 0 and any((*initial.constant, *initial.given, *initial.computed)):
         raise ModelError(
             node.label, "input sequence_lens = 0 beside an initial state, which has no effect then"
         )
     results = []
     for d, reverse in enumerate(settings.directions):
         cell, params = _cell(node, kind, settings, weights, d, x)
+        if x.constant is not None:
+            cell, params = without_x(cell, params, x.constant)
+            if not initial.computed[d]:
+                raise ModelError(
+                    node.label,
+                    "is fed constants and starts from constants; make it an output that"
+                    " is stored, as it depends on no input",
+                )
         name = f"{kind.name}_reverse" if reverse else kind.name
         made = walk.draft.layer(
             name,
             length.stop(cell),
-            x.view.tensor,
+            x.view.tensor if x.constant is None else "",
             weights.hidden,
             params,
             node.label,
             initial.constant[d],
             reverse,
             length.inputs,
+            begins=initial.computed[d],
+            over=x.over,
+            follows=x.view.tensor,
         )
         for state, (given, places) in initial.given[d].items():
             walk.given_states.append(GivenState(given, made[state], state, places))

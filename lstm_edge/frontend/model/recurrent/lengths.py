@@ -16,7 +16,7 @@ from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.recurrent.weights import Sequence
-from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Walk
 from lstm_edge.ir.expr import Cell
 
 ANY_LENGTH = 2**31 - 1
@@ -26,17 +26,18 @@ ANY_LENGTH = 2**31 - 1
 @dataclass(frozen=True)
 class Length:
     """How many steps count: `steps`, or what input tensor `tensor` says, or those of which tensor
-    `mask` is 1; none of these: all.
+    `mask` is 1; none of these: all. ends: the mask is 1 for the first steps, then 0.
     """
 
     steps: int | None = None
     tensor: str = ""
     mask: str = ""
+    ends: bool = False
 
     def stop(self, cell: Cell) -> Cell:
         """The cell as it runs for this length."""
         if self.mask:
-            return cells.masked(cell)
+            return cells.masked(cell, ends=self.ends)
         if self.steps is None and not self.tensor:
             return cell
         return cells.until(cell, self.steps)
@@ -55,6 +56,9 @@ def length_of(walk: Walk, node: OnnxNode, x: Sequence) -> Length:
         return Length()
     if isinstance(given, View) and given.ids is None and len(given.axes) == 3:
         return Length(mask=_mask(walk, node, x, given))
+    counted = given.counts if isinstance(given, Foreign) else given
+    if isinstance(counted, View) and counted.tensor in walk.counts and not counted.pending:
+        return Length(mask=_counted(walk, node, counted), ends=True)
     if isinstance(given, View):
         return Length(tensor=_from_input(walk, node, x, given))
     lengths = node.integers(4, "input sequence_lens") or []
@@ -91,6 +95,15 @@ def _mask(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
     if walk.draft.roots[view.tensor] is None:
         raise ModelError(node.label, "its mask does not differ from step to step; not supported")
     return view.tensor
+
+
+def _counted(walk: Walk, node: OnnxNode, view: View) -> str:
+    """The tensor of a mask of which `view` is the sum over all steps of X."""
+    walk.warnings.append(
+        f"{node.label} runs for as many steps as a mask has ones; the C skips those where it is 0, "
+        "which is the same where the ones come first: give it such masks"
+    )
+    return walk.counts[view.tensor]
 
 
 def _from_input(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:

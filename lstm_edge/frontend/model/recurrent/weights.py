@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.across_time import steps_of
 from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
 from lstm_edge.frontend.model.operators.linear import in_order
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings
-from lstm_edge.frontend.model.states import given_places
+from lstm_edge.frontend.model.recurrent.constant import same_at_each_step
+from lstm_edge.frontend.model.states import computed_vectors, given_places, is_computed
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.ir.clock import Length
 from lstm_edge.ir.model import Floats
 
 Doubles = npt.NDArray[np.float64]
@@ -21,12 +25,16 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sequence:
-    """Axes of the input X, whatever the layout."""
+    """Axes of the input X, whatever the layout. constant: [features] of what is no data and the
+    same at each step; over: how many steps these are.
+    """
 
     view: View
     time: Axis
     batch: Axis
     features: Axis
+    constant: Doubles | None = None
+    over: Length | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,9 @@ class Weights:
 
 def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
     """The input X, its axes assigned their roles."""
+    given = node.inputs[0] if node.inputs else None
+    if isinstance(given, np.ndarray):
+        return _constant_sequence(walk, node, given, batch_first)
     view = node.view(0)
     if len(view.axes) != 3:
         raise ModelError(node.label, f"input X {describe(view.axes)} has not three axes")
@@ -55,10 +66,23 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
     require_features(walk, node, view, features)
     if walk.draft.roots[view.tensor] is None:
         refuse_one_vector(walk, node, walk.pieces(time))
-    walk.sequences |= walk.draft.sources(view.tensor)
+    walk.sequences |= walk.draft.followed(view.tensor)
     if not time:
         walk.one_step = node.label
     return Sequence(view, time, batch, features)
+
+
+def _constant_sequence(
+    walk: Walk, node: OnnxNode, given: npt.NDArray[Any], batch_first: bool
+) -> Sequence:
+    """An X of constants: its steps are those of the model, or more, or fewer; the tensor of its
+    view is the input that they follow.
+    """
+    x = same_at_each_step(node.label, node.numbers(given, "input X"))
+    time, over, owner = steps_of(walk, node, given.shape[1 if batch_first else 0])
+    features = walk.new_axis("constant", len(x), "feature")
+    axes: Axes = ((), (time,), features) if batch_first else ((time,), (), features)
+    return Sequence(View(owner, axes), (time,), (), features, x, over)
 
 
 def weights_of(walk: Walk, node: OnnxNode, x: Sequence, kind: Kind, count: int) -> Weights:
@@ -115,12 +139,13 @@ def _check_shape(node: OnnxNode, name: str, array: Doubles, expected: tuple[int,
 
 @dataclass(frozen=True)
 class FirstStates:
-    """For each direction, by the cell's names: states that do not start at zero, and those that
-    an input gives, as (input tensor, places of the units).
+    """For each direction, by the cell's names: states that do not start at zero, those that an
+    input gives, as (input tensor, places of the units), and those that begin as a computed vector.
     """
 
     constant: list[dict[str, Floats]]
     given: list[dict[str, tuple[str, tuple[int, ...]]]]
+    computed: list[dict[str, str]]
 
 
 def initial_states(
@@ -128,23 +153,29 @@ def initial_states(
 ) -> FirstStates:
     """Initial states of every direction."""
     given: list[dict[str, tuple[str, tuple[int, ...]]]] = [{} for _ in settings.directions]
+    computed: list[dict[str, str]] = [{} for _ in settings.directions]
     found: list[dict[str, Floats]] = [{} for _ in settings.directions]
     for k, state in enumerate(kind.states, start=5):
         name = f"initial_{state}"
         value = node.inputs[k] if k < len(node.inputs) else None
         if isinstance(value, View):
             axes = _state_axes(walk, node, x, name, value, (settings, hidden))
+            if is_computed(walk, value):
+                vectors = computed_vectors(walk, node, value, name, axes)
+                for begins, tensor in zip(computed, vectors, strict=True):
+                    begins[state] = tensor
+                continue
             root, places = given_places(walk, node, value, name, axes)
             for from_input, units in zip(given, places, strict=True):
                 from_input[state] = (root, units)
             continue
         array = node.weights(k, f"input {name}")
         if array is not None:
-            vectors = _state_vectors(walk, node, x, name, array, (settings, hidden))
-            for states, vector in zip(found, vectors, strict=True):
+            rows = _state_vectors(walk, node, x, name, array, (settings, hidden))
+            for states, vector in zip(found, rows, strict=True):
                 if vector.any():
                     states[state] = vector.astype(np.float32)
-    return FirstStates(found, given)
+    return FirstStates(found, given, computed)
 
 
 def _state_axes(

@@ -1,0 +1,159 @@
+"""A vector of the whole sequence where there are steps: repeated, or read at each of them.
+
+Behind an encoder, a mean over time or the largest of all scores a second pass over the steps reads
+it; a vector that is an input is there from the first step on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Atom, View, describe
+from lstm_edge.frontend.model.operators.features import usual_role
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.ir.clock import Length
+from lstm_edge.ir.expr import Cell, Expr, apply, input_vector
+from lstm_edge.layers.window import at_each_step
+
+
+def has_steps(walk: Walk, view: View) -> bool:
+    """Whether an axis of a view counts steps."""
+    atoms = (atom for axis in view.axes for atom in walk.pieces(axis))
+    return any(walk.roles.get(atom) == "time" for atom in atoms)
+
+
+def vector_of(walk: Walk, view: View, source: str) -> str:
+    """The tensor of a view without steps: of what has one step, that one."""
+    draft = walk.draft
+    root = draft.roots[view.tensor]
+    return view.tensor if root is None else draft.last_step(view.tensor, source)
+
+
+def read_at_each_step(walk: Walk, views: Sequence[View], source: str) -> tuple[View, ...]:
+    """Views of one rank; those that have no steps where others have take their time axis, and are
+    vectors that are read at each step.
+    """
+    for k in range(len(views[0].axes)):
+        timed = [v for v in views if v.axes[k] and _counts_steps(walk, v, k)]
+        if not timed or len(timed) == len(views):
+            continue
+        views = tuple(
+            replace(v, tensor=vector_of(walk, v, source), axes=_with(v, k, timed[0].axes[k]))
+            if not v.axes[k] and not has_steps(walk, v)
+            else v
+            for v in views
+        )
+    return tuple(views)
+
+
+def sequence_among(walk: Walk, views: Sequence[View]) -> View:
+    """The view of which the steps are computed one by one, the first where there is none."""
+    followed = (v for v in views if has_steps(walk, v) and walk.draft.roots[v.tensor])
+    return next(followed, views[0])
+
+
+def repeated_over_time(walk: Walk, node: OnnxNode, view: View, axis: int, size: int) -> View:
+    """A vector at each of `size` steps, which `axis` counts: as many as the model's sequence has,
+    or another number.
+    """
+    if has_steps(walk, view):
+        raise ModelError(
+            node.label,
+            f"repeats {describe(view.axes)}, a sequence, along another axis; only a vector of the "
+            "whole sequence can be repeated, once for each step",
+        )
+    for k, one in enumerate(view.axes):
+        if k == len(view.axes) - 1:
+            walk.assign(node, walk.pieces(one), "feature")
+    tensor = vector_of(walk, view, node.label)
+    time, over, root = steps_of(walk, node, size)
+    made = walk.draft.layer(
+        "each_step", at_each_step(), tensor, None, {}, node.label, reverse=None, over=over
+    )
+    walk.draft.roots[made["y"]] = root
+    return replace(view, tensor=made["y"], axes=_with(view, axis, (time,)))
+
+
+def softmax_over_time(walk: Walk, view: View, source: str, logarithm: bool = False) -> View:
+    """exp(x - largest) / total of each feature over all steps: the largest is known after one pass,
+    the total after another.
+    """
+    draft, x = walk.draft, view.tensor
+    largest = draft.reduce("max", x, source)
+    less, power = _cell("sub", lambda x, y: x - y), _cell("exp", lambda x, y: apply("exp", x - y))
+    raised = draft.layer("exp", power, x, None, {}, source, reverse=None, more={"y": largest})["y"]
+    total = draft.reduce("sum", raised, source)
+    if not logarithm:
+        share = _cell("divide", lambda x, y: x / y)
+        y = draft.layer("share", share, raised, None, {}, source, reverse=None, more={"y": total})
+        return replace(view, tensor=y["y"])
+    log = Cell("log", {"y": apply("log", input_vector("x"))}, limited=True)
+    total = draft.layer("log", log, total, None, {}, source)["y"]
+    below = draft.layer("sub", less, x, None, {}, source, reverse=None, more={"y": largest})["y"]
+    y = draft.layer("sub", less, below, None, {}, source, reverse=None, more={"y": total})
+    return replace(view, tensor=y["y"])
+
+
+def standardized(walk: Walk, view: View, epsilon: float, source: str) -> View:
+    """(x - mean) / sqrt(variance + epsilon) of each feature over all steps."""
+    draft, x = walk.draft, view.tensor
+    less, share = _cell("sub", lambda x, y: x - y), _cell("divide", lambda x, y: x / y)
+    average = draft.reduce("mean", x, source)
+    distance = draft.layer("sub", less, x, None, {}, source, reverse=None, more={"y": average})["y"]
+    square = Cell("square", {"y": input_vector("x") * input_vector("x")}, limited=True)
+    squares = draft.layer("square", square, distance, None, {}, source)["y"]
+    root = Cell("deviation", {"y": apply("sqrt", input_vector("x") + epsilon)}, limited=True)
+    variance = draft.reduce("mean", squares, source)
+    deviation = draft.layer("deviation", root, variance, None, {}, source)["y"]
+    y = draft.layer("share", share, distance, None, {}, source, reverse=None, more={"y": deviation})
+    return replace(view, tensor=y["y"])
+
+
+def _cell(name: str, function: Callable[[Expr, Expr], Expr]) -> Cell:
+    return Cell(name, {"y": function(input_vector("x"), input_vector("y"))}, limited=True)
+
+
+def steps_of(walk: Walk, node: OnnxNode, size: int) -> tuple[Atom, Length, str]:
+    """The axis of `size` steps, its length, and the input whose sequence the model goes through."""
+    found = [(a, r) for a, r in walk.roles.items() if r == "time" and a not in walk.derived]
+    times = [atom for atom, _ in found] or _usual_times(walk)
+    if not times:
+        raise ModelError(
+            node.label,
+            "repeats a vector over steps where no input is a sequence yet; give the network an "
+            "input with a time axis",
+        )
+    owner = walk.values[times[0].name.rpartition(" ")[0]]
+    assert isinstance(owner, View)
+    alike = [atom for atom in times if atom.size == size]
+    if alike:
+        return alike[0], Length(), owner.tensor
+    if any(atom.open for atom in times):
+        raise ModelError(
+            node.label,
+            f"repeats a vector over {size} steps where the input's sequence has any length, which "
+            "has to be kept in memory; give its length with --steps",
+        )
+    walk.count += 1
+    atom = Atom(f"steps.{walk.count}", size)
+    walk.roles[atom] = "time"
+    walk.derived.add(atom)
+    walk.fix_time(node)
+    return atom, Length(size - times[0].size - 1), owner.tensor
+
+
+def _usual_times(walk: Walk) -> list[Atom]:
+    """Axes of inputs that usually count steps, of which no operator has told anything."""
+    views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
+    found = [v.axes[1][0] for v in views if v.axes[1] and v.axes[1][0] in walk.input_atoms]
+    return [a for a, v in zip(found, views, strict=False) if usual_role(walk, v, 1) == "time"]
+
+
+def _counts_steps(walk: Walk, view: View, k: int) -> bool:
+    return usual_role(walk, view, k) == "time"
+
+
+def _with(view: View, k: int, axis: tuple[Atom, ...]) -> tuple[tuple[Atom, ...], ...]:
+    return (*view.axes[:k], axis, *view.axes[k + 1 :])

@@ -1,0 +1,183 @@
+"""MatMul of two computed tensors: scores of steps, and steps weighted by their scores.
+
+A score of a step is the sum over the features of x[t] * q, q a vector of the whole sequence or of
+the same step; steps are weighted by the sum over t of w[t] * x[t]. Both are elementwise products
+and a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.model.operators.across_time import has_steps, sequence_among, vector_of
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import (
+    align,
+    grid_of,
+    require_features,
+    select,
+    usual_role,
+)
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.layers.elementwise import pair
+from lstm_edge.layers.functions import REDUCED, one_number
+
+MOST_ROWS = 16
+"""Weights of a step that are multiplied with its features one after the other."""
+
+
+def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """left @ right, over the last axis of the one and the last but one of the other."""
+    rank = max(len(left.axes), len(right.axes), 2)
+    if min(len(left.axes), len(right.axes)) < 2:
+        raise _refused(node, left, right)
+    left, right = (
+        replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
+        for v in (left, right)
+    )
+    for k in range(rank - 2):
+        grids = {*grid_of(walk, left), *grid_of(walk, right)}
+        if grids.intersection(walk.pieces((*left.axes[k], *right.axes[k]))):
+            return _head_by_head(walk, node, left, right, k)
+    outer = [replace(view, axes=view.axes[:-2]) for view in (left, right)]
+    align(walk, node, (outer[0], outer[1]))
+    inner = usual_role(walk, left, rank - 1), usual_role(walk, right, rank - 2)
+    if "time" in inner:
+        return _over_time(walk, node, left, right)
+    return _over_features(walk, node, left, right)
+
+
+def named_product(walk: Walk, node: OnnxNode, operands: tuple[str, str], result: str) -> View:
+    """The same where each axis has a letter, as Einsum names them."""
+    left, right = operands
+    views = node.view(0), node.view(1)
+    both = [name for name in left if name in right]
+    outer, summed = ([name for name in both if (name in result) == kept] for kept in (True, False))
+    rows, columns = ([n for n in a if n not in b] for a, b in ((left, right), (right, left)))
+    once = all(len({*term}) == len(term) for term in (left, right, result))
+    fits = all(len(term) == len(view.axes) for term, view in zip(operands, views, strict=True))
+    whole = sorted(result) == sorted((*outer, *rows, *columns))
+    if not (once and fits and whole) or max(map(len, (summed, rows, columns))) > 1:
+        raise ModelError(
+            node.label,
+            f"{left},{right}->{result} is no product of two computed tensors over one axis, where "
+            "each has one axis of its own at most; write it as MatMul, Mul and ReduceSum",
+        )
+
+    def turned(view: View, term: str, order: list[list[str]]) -> View:
+        axes = [[view.axes[term.index(name)] for name in names] or [()] for names in order]
+        return replace(view, axes=(*axes[0][: len(outer)], *axes[1], *axes[2]))
+
+    made = product(
+        walk,
+        node,
+        turned(views[0], left, [outer, rows, summed]),
+        turned(views[1], right, [outer, summed, columns]),
+    )
+    axes = dict(zip(outer, made.axes, strict=False))
+    axes |= dict(zip(rows, made.axes[-2:-1], strict=False))
+    axes |= dict(zip(columns, made.axes[-1:], strict=False))
+    return replace(made, axes=tuple(axes[name] for name in result))
+
+
+def _head_by_head(walk: Walk, node: OnnxNode, left: View, right: View, k: int) -> View:
+    """The product of each head, which axis `k` of both counts, end to end."""
+    heads = size_of(left.axes[k])
+    found = []
+    for head in range(heads if heads == size_of(right.axes[k]) <= MOST_ROWS else 0):
+        one = [select(walk, view, k, [head], keep=True) for view in (left, right)]
+        if one[0] is not None and one[1] is not None:
+            found.append(product(walk, node, one[0], one[1]))
+    if len(found) < heads:
+        raise _refused(node, left, right)
+    units = grid_of(walk, found[0])
+    counted = walk.new_axis("heads", heads, "layer" if units else "feature")
+    axes = (*found[0].axes[:k], counted, *found[0].axes[k + 1 :])
+    tensor = walk.draft.concat([each.tensor for each in found], node.label)
+    return View(tensor, axes, grid=(*counted, *units) if units else ())
+
+
+def _over_features(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """One number: of each step of a sequence and a vector, or of two vectors of the same step."""
+    rows, columns = left.axes[-2], right.axes[-1]
+    require_features(walk, node, left, left.axes[-1])
+    require_features(walk, node, right, right.axes[-2])
+    if (rows and columns) or not _counts(walk, (*rows, *columns), "time"):
+        raise _refused(node, left, right)
+    if (rows or columns) and has_steps(walk, left) and has_steps(walk, right):
+        raise _refused(node, left, right)
+    follows = sequence_among(walk, (left, right)).tensor
+    x, y = (
+        v.tensor if not (rows or columns) or has_steps(walk, v) else vector_of(walk, v, node.label)
+        for v in (left, right)
+    )
+    both = walk.draft.pair("mul", pair("mul"), x, y, x, node.label, follows)
+    total = one_number("sum", REDUCED["sum"])
+    made = walk.draft.layer("score", total, both, 1, {}, node.label)["y"]
+    return View(made, (*left.axes[:-2], rows, columns))
+
+
+def _over_time(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """The steps of the one weighted by numbers of the other, summed."""
+    rows, columns = left.axes[-2], right.axes[-1]
+    times = [replace(left, axes=(left.axes[-1],)), replace(right, axes=(right.axes[-2],))]
+    for view in times:
+        walk.assign(node, view.axes[0], "time")
+    align(walk, node, (times[0], times[1]))
+    for view, axis in ((left, rows), (right, columns)):
+        _check_features(walk, node, view, axis)
+    draft, label = walk.draft, node.label
+    if rows and columns:
+        return _several(walk, node, left, right)
+    values = left if rows else right
+    weighted = draft.pair(
+        "mul", pair("mul"), left.tensor, right.tensor, values.tensor, label, values.tensor
+    )
+    axes: Axes = (*left.axes[:-2], rows, columns)
+    return replace(values, tensor=draft.reduce("sum", weighted, label), axes=axes)
+
+
+def _several(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """Several weights of each step, and a result of each: as many sums, end to end."""
+    draft, label = walk.draft, node.label
+    count, units = size_of(left.axes[-2]), size_of(right.axes[-1])
+    if count > MOST_ROWS:
+        raise _refused(node, left, right)
+    sums = []
+    for k in range(count):
+        one, x = draft.slice(left.tensor, k, k + 1, label), right.tensor
+        sums.append(draft.reduce("sum", draft.pair("mul", pair("mul"), one, x, x, label, x), label))
+    rows, features = (
+        walk.new_axis("weights", count, "layer"),
+        walk.new_axis("units", units, "feature"),
+    )
+    axes = (*left.axes[:-2], rows, features)
+    return View(draft.concat(sums, label), axes, grid=(*rows, *features))
+
+
+def _check_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
+    """The features of a sequence, whole and in order, on the axis that is left."""
+    if axis:
+        require_features(walk, node, view, axis)
+    elif grid_of(walk, view) or walk.draft.size(view.tensor) != 1:
+        raise ModelError(
+            node.label,
+            f"sums {describe(view.axes)} over its steps, of which each has more numbers on other "
+            "axes; is a transpose or reshape missing?",
+        )
+
+
+def _counts(walk: Walk, axis: Axis, role: str) -> bool:
+    """Whether all atoms of an axis have a role."""
+    return all(walk.roles.get(atom) == role for atom in walk.pieces(axis))
+
+
+def _refused(node: OnnxNode, left: View, right: View) -> ModelError:
+    return ModelError(
+        node.label,
+        f"multiplies two computed tensors, {describe(left.axes)} and {describe(right.axes)}: only "
+        "scores of steps by one vector, and steps weighted by their scores, are supported; "
+        "use attention with one query, such as the last step",
+    )
