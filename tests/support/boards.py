@@ -12,7 +12,7 @@ from itertools import product
 
 import pytest
 
-from lstm_edge.targets import Target
+from lstm_edge.targets import Target, all_targets
 
 SAME_C = {
     "cortex-m0plus": "cortex-m0",
@@ -27,6 +27,13 @@ EACH = {"riscv32": 1, **dict.fromkeys(SAME_C, 3), "cortex-m85": 12}
 of another board, or plain C, which is compared on this computer as well. All other boards meet all
 cases, as these do with --all-cases.
 """
+
+BOARDS = tuple(
+    sorted(
+        (t for t in all_targets() if t.board is not None), key=lambda target: target.name in EACH
+    )
+)
+"""Those that meet all cases first: what turns from board to board turns over these."""
 
 
 def each_pair(*places: int) -> tuple[pytest.MarkDecorator, ...]:
