@@ -122,8 +122,7 @@ def test_a_model_that_looks_over_several_steps(seed: int, tmp_path: Path) -> Non
         assert_bit_exact(program, HOST, unroll, tmp_path / scheme, inputs, **options)
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("cell", ALL_CELLS)
+@pytest.mark.parametrize(("cell", "direction"), combined(ALL_CELLS, DIRECTIONS))
 def test_a_cell_of_each_kind(cell: str, direction: str, tmp_path: Path) -> None:
     model = random_model(210, cell=cell, direction=direction, hidden=(3, 4), weights="normal")
     programs = {"int8": integer_program(model), "float": float_program(model)}
