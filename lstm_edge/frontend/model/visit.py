@@ -108,7 +108,10 @@ def _symbols(graph: Graph, walk: Walk) -> dict[tuple[str, int], str]:
 
 def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
     if size > LONGEST_AXIS:
-        raise ModelError(f"input {name!r}", f"axis {k} has {size} elements: too many")
+        raise ModelError(
+            f"input {name!r}",
+            f"axis {k} has {size} elements: too many; export a shorter one",
+        )
     if size == 1:
         return ()
     atom = Atom(f"{name} {k}", size, opened)
@@ -163,7 +166,7 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
     if not name:
         return None
     if name not in walk.values:
-        raise ModelError(label, f"reads {name!r}, which nothing computes")
+        raise ModelError(label, f"reads {name!r}, which nothing computes; export it again")
     return walk.values[name]
 
 
@@ -249,7 +252,8 @@ def _check_state_only(name: str, view: View, read: set[str]) -> None:
     if view.tensor in read:
         raise ModelError(
             f"input {name!r}",
-            "gives a state its first value and is read as data, too: not supported; give it twice",
+            "gives a state its first value and is read as data, too; make two inputs of it, "
+            "and give both the same numbers",
         )
 
 
@@ -264,7 +268,8 @@ def _limit(walk: Walk, label: str, view: View) -> int:
         other = readers[looked_up.index(False)]
         raise ModelError(
             label,
-            f"holds integers for an embedding, but {other.source} reads it, too; not supported",
+            f"holds integers for an embedding, but {other.source} reads it, too; give that an "
+            "input of float32 of its own, with the same numbers",
         )
     return limit
 
@@ -300,7 +305,9 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     view = walk.values.get(name)
     label = f"output {name!r}"
     if not isinstance(view, View):
-        raise ModelError(label, "does not depend on any float32 input; remove it")
+        raise ModelError(
+            label, "depends on no input; it is always the same: store its numbers instead"
+        )
     vector = as_vector(walk, view, label) if view.parts else None
     if vector is not None:
         view, walk.fixed_by = vector, walk.fixed_by or label

@@ -79,7 +79,9 @@ class OnnxNode:
         value = self.inputs[k] if k < len(self.inputs) else None
         if not isinstance(value, View):
             raise ModelError(
-                self.label, f"input {k} of {self.op} is constant or absent: nothing to compile"
+                self.label,
+                f"input {k} of {self.op} is a constant or absent, where only what the model "
+                "computes from its inputs is supported; put the constant into weights",
             )
         return value
 
@@ -90,7 +92,7 @@ class OnnxNode:
             raise ModelError(
                 self.label,
                 f"its {what} ({self.input_names[k]!r}) is computed from the model's input; only a "
-                "constant is supported",
+                "constant is supported: export with static shapes, or make it a weight",
             )
         return value
 
@@ -111,7 +113,7 @@ class OnnxNode:
     def numbers(self, array: Array, what: str) -> Doubles:
         """An array as finite float64 numbers; refuses other kinds, naming `what`."""
         if array.dtype.kind != "f":
-            raise ModelError(self.label, f"its {what} is of type {array.dtype}, expected float32")
+            raise ModelError(self.label, f"its {what} is of type {array.dtype}; export in float32")
         check_finite(f"{self.label}, {what}", array)
         return array.astype(np.float64)
 
@@ -214,7 +216,7 @@ class Walk:
             raise ModelError(
                 node.label,
                 f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
-                f"axes {[a.size for a in axis]}; not supported yet",
+                f"axes {[a.size for a in axis]}; leave steps and features on axes of their own",
             )
         for atom in axis:
             known = self.roles.setdefault(atom, role)

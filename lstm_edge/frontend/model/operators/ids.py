@@ -186,7 +186,8 @@ def fill_masks(walk: Walk) -> None:
         if not np.isin(numbers, (0.0, 1.0)).all():
             raise ModelError(
                 node.source,
-                "adds up integers over the steps, of which only masks of 0 and 1 can be",
+                "adds up integers over the steps, which only masks of 0 and 1 can be; "
+                "make their sum an input",
             )
         assert isinstance(node.op, Layer)
         op = replace(node.op, params={"E": numbers[:, None]})
@@ -207,7 +208,8 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(
             node.label,
             f"looks up along axis {node.attributes.get('axis', 0)} of a table "
-            f"{list(table.shape)}; expected rows of a table [rows, units], axis 0",
+            f"{list(table.shape)}; expected rows of a table [rows, units], axis 0: "
+            "transpose the table",
         )
     return [_embedded(walk, node, ids, node.numbers(table, "table"))]
 
@@ -220,7 +222,7 @@ def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "expected a depth and two values, off and on")
     count = int(depth.reshape(-1)[0])
     if node.attributes.get("axis", -1) not in (-1, len(ids.axes)):
-        raise ModelError(node.label, "attribute axis: only the last axis, -1, is supported")
+        raise ModelError(node.label, "attribute axis: only -1 is supported; transpose afterwards")
     if not 0 < count <= MOST_CLASSES:
         raise ModelError(node.label, f"its depth is {count}, expected 1 to {MOST_CLASSES}")
     off, on = values.astype(np.float64)
@@ -247,7 +249,9 @@ def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
     rows = _rows(walk, node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
     if walk.draft.step_of(ids.tensor) is not None:
-        raise ModelError(node.label, "looks up an id of one step of a sequence; not supported yet")
+        raise ModelError(
+            node.label, "looks up an id of one step; look up all of them, take the step then"
+        )
     if walk.draft.producer(ids.tensor) is not None and known > len(rows):
         raise ModelError(
             node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
@@ -276,7 +280,9 @@ def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
         axis = ()
     if walk.columns.setdefault(ids.tensor, axis) != axis:
         raise ModelError(
-            node.label, f"looks up {describe(ids.axes)}, of which another node looks up other parts"
+            node.label,
+            f"looks up {describe(ids.axes)}, of which another node looks up other "
+            "parts; make an input for each",
         )
     return axis
 
@@ -354,7 +360,7 @@ def check_ids(walk: Walk, label: str, view: View) -> int:
     whole = view.tensor if step is None else step.inputs["x"]
     limit = walk.limits.get(whole)
     if walk.draft.producer(whole) is None or limit is None:
-        raise ModelError(label, "is computed from integers alone; remove it")
+        raise ModelError(label, "is computed from integers alone; compute it outside of the model")
     if not np.array_equal(view.ids(np.arange(limit, dtype=np.int64)), np.arange(limit)):
-        raise ModelError(label, "is computed from an index of ArgMax; only the index itself can be")
+        raise ModelError(label, "is computed from an index of ArgMax; make that the output")
     return limit

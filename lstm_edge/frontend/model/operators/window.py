@@ -21,6 +21,7 @@ from lstm_edge.frontend.model.operators.across_time import has_steps
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
 from lstm_edge.frontend.model.operators.linear import contract, fold_pending, foldable
+from lstm_edge.frontend.model.operators.pending import combined
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Clock, Window
 from lstm_edge.ir.expr import Cell
@@ -114,7 +115,9 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     """MaxPool and AveragePool along time. A scale and an offset may wait until after a mean."""
     view = node.view(0)
     if len([name for name in node.outputs if name]) > 1:
-        raise ModelError(node.label, "output Indices is not supported")
+        raise ModelError(
+            node.label, "output Indices is not supported; export without return_indices"
+        )
     shape = node.attributes.get("kernel_shape")
     if not shape or len(view.axes) < 3:
         raise ModelError(node.label, f"kernel_shape {shape} does not fit {describe(view.axes)}")
@@ -122,18 +125,34 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     window = sight.window
     require_features(walk, node, view, view.axes[1])
     if node.attributes.get("storage_order", 0) or sight.dilation > 1:
-        raise ModelError(node.label, "attributes storage_order and dilations are not supported")
-    padded = window.left or window.right
-    if node.op == "AveragePool" and padded and not node.attributes.get("count_include_pad", 0):
         raise ModelError(
-            node.label,
-            "attribute pads: a mean that leaves padding out is not supported; pool without padding",
+            node.label, "attributes storage_order and dilations: write it as Max of shifted Slices"
         )
+    padded = window.left or window.right
     largest = node.op == "MaxPool"
     view = settled(walk, view, node.label) if largest or padded else view
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
     start = LOWEST if largest else 0.0
-    return [_layer(walk, node, view, sight, cell, None, {}, start)]
+    made = _layer(walk, node, view, sight, cell, None, {}, start)
+    if largest or not padded or node.attributes.get("count_include_pad", 0):
+        return [made]
+    return [_of_real_steps(walk, node, view, made, sight)]
+
+
+def _of_real_steps(walk: Walk, node: OnnxNode, view: View, made: View, sight: Sight) -> View:
+    """Means over windows with padding as means over what is in them of the sequence."""
+    window, time = sight.window, made.axes[sight.axis]
+    if any(atom.open for atom in time):
+        raise ModelError(
+            node.label,
+            "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
+            "length with --steps",
+        )
+    walk.fix_time(node)
+    begins = np.arange(size_of(time)) * window.stride - window.left
+    ends = np.minimum(begins + window.kernel, size_of(view.axes[sight.axis]))
+    share = window.kernel / (ends - np.maximum(begins, 0))
+    return combined(walk, made, share, np.zeros(1), walk.pieces(time), node.label)
 
 
 def _layer(
@@ -171,7 +190,8 @@ def _time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
     if steps == 1:
         raise ModelError(
             node.label,
-            f"leaves one step of {before}, which is not supported; use a pooling over all",
+            f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
+            "weights, or a pooling over all",
         )
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
@@ -193,7 +213,8 @@ def _sight(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
         raise ModelError(
             node.label,
             f"moves over two axes of {describe(view.axes)} with a kernel {kernel}: a 2-d "
-            f"{node.op} is not supported, only one along time",
+            f"{node.op} is not supported, only one along time; where an axis is that of the "
+            "features, nn.Conv1d over all of them does the same, with its weights in place",
         )
     k = long[0] if long else 0
     strides = list(node.attributes.get("strides", [1] * rank))
@@ -211,7 +232,8 @@ def _sight(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
     left, right = _padding(walk, node, view.axes[k + 2], (k, rank), seen, strides[k])
     if left >= seen or right >= seen:
         raise ModelError(
-            node.label, f"pads {left} and {right} steps, as many as it sees ({seen}); not supported"
+            node.label,
+            f"pads {left} and {right} steps, as many as it sees ({seen}); let a Pad do it",
         )
     return Sight(k + 2, Window(seen, strides[k], left, right), dilations[k])
 
@@ -232,7 +254,9 @@ def _padding(
     pads = list(node.attributes.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
     others = [pads[j] for j in range(2 * rank) if j % rank != k]
     if len(pads) != 2 * rank or min(pads) < 0 or any(others):
-        raise ModelError(node.label, f"attribute pads = {pads} is not supported")
+        raise ModelError(
+            node.label, f"attribute pads = {pads}: only steps are padded; let a Pad do it"
+        )
     if node.attributes.get("ceil_mode", 0) and (size_of(time) + sum(pads) - seen) % stride:
-        raise ModelError(node.label, "attribute ceil_mode = 1 is not supported; export with 0")
+        raise ModelError(node.label, "attribute ceil_mode = 1 adds steps; let a Pad add them")
     return pads[k], pads[k + rank]
