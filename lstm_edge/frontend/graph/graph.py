@@ -6,7 +6,6 @@ body of a Loop or Scan is a graph of its own, inside another one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
@@ -28,7 +27,6 @@ Array = npt.NDArray[Any]
 Inferred = tuple[Mapping[str, Shape], Mapping[str, int]]
 """Shapes of tensors as far as onnx could infer them, and its numbers of their types."""
 
-ADDED = ("Squeeze", "Unsqueeze")
 SIZED = ("Slice", "Split", "Reshape", "Expand", "Squeeze", "Unsqueeze")
 
 
@@ -40,7 +38,7 @@ class Graph:
     rewrite left out that the file says. pairs: input -> output that is its next value, as the user
     says. repetitions: the steps of nodes `Repeat`. shapes: of tensors for which no inference knows
     them. outer: the graph around a body; final: whether a body wants another step. inferred: shapes
-    and kinds of tensors. memo: what matchers found, of a snapshot.
+    and kinds of tensors.
     """
 
     begun: InitVar[Iterable[NodeProto]]
@@ -55,11 +53,8 @@ class Graph:
     outer: Graph | None = None
     final: str = ""
     inferred: Inferred | None = None
-    memo: dict[tuple[str, str], Any] = field(default_factory=dict, init=False)
     count: int = field(default=0, init=False)
     _decided: dict[str, bool] = field(default_factory=dict, init=False)
-    _digests: dict[str, str] = field(default_factory=dict, init=False)
-    _canonical: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self, begun: Iterable[NodeProto]) -> None:
         self.nodes = list(begun)
@@ -217,16 +212,6 @@ class Graph:
         else:
             self.constants.update(zip(outputs, results, strict=True))
 
-    def digest(self, name: str) -> str:
-        """The same for constants of the same numbers and shape, whatever their names."""
-        if name not in self._digests:
-            array = self.constant(name)
-            if array is None:
-                return name
-            content = f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
-            self._digests[name] = hashlib.sha256(content).hexdigest()
-        return self._digests[name]
-
     def scalar(self, name: str) -> float | None:
         """A constant of one element as a number."""
         array = self.constant(name)
@@ -261,11 +246,6 @@ class Graph:
             return shapes.get(name)
         return self.outer.shape(name)
 
-    def width(self, name: str) -> int | None:
-        """The size of the last axis."""
-        shape = self.shape(name)
-        return shape[-1] if shape and isinstance(shape[-1], int) else None
-
     def axes(self, node: NodeProto) -> list[int] | None:
         """Constant axes of a Squeeze, Unsqueeze or reduction, from 0; None where not given."""
         given = self.integers(node.input[1]) if len(node.input) > 1 else None
@@ -276,32 +256,6 @@ class Graph:
             rank = len(shape) + (len(given) if node.op_type == "Unsqueeze" else 0)
             given = [a % rank for a in given]
         return given
-
-    def strip(self, name: str) -> str:
-        """The tensor behind nodes that add or remove leading axes of 1, or do nothing at all.
-
-        Equal constants have one name.
-        """
-        while True:
-            if self.is_constant(name):
-                return self._canonical.setdefault(self.digest(name), name)
-            node = self.makers.get(name)
-            if node is None or not is_standard(node) or name != node.output[0]:
-                return name
-            if not self._keeps_rows(node):
-                return name
-            name = node.input[0]
-
-    def _keeps_rows(self, node: NodeProto) -> bool:
-        if node.op_type in ("Identity", "Dropout"):
-            return node.op_type == "Identity" or len(node.input) < 3
-        axes = self.axes(node) if node.op_type in ADDED else None
-        if axes is not None:
-            return sorted(axes) == list(range(len(axes)))
-        if node.op_type not in ("Squeeze", "Reshape", "Flatten"):
-            return False
-        before, after = self.shape(node.input[0]), self.shape(node.output[0])
-        return before is not None and after is not None and _same_rows(before, after)
 
     # as a whole
 
@@ -369,25 +323,3 @@ class Graph:
         )
         graph.value_info.extend(self.shapes)
         return graph
-
-
-def inner_nodes(graph: Graph, ends: Iterable[str], stops: set[str]) -> list[NodeProto]:
-    """The nodes that compute `ends` from `stops` and constants."""
-    found: dict[int, NodeProto] = {}
-    waiting = list(ends)
-    while waiting:
-        name = waiting.pop()
-        node = graph.makers.get(name)
-        if node is None or name in stops or graph.is_constant(name) or id(node) in found:
-            continue
-        found[id(node)] = node
-        waiting.extend(node.input)
-    return list(found.values())
-
-
-def _same_rows(before: Shape, after: Shape) -> bool:
-    cut = [list(shape) for shape in (before, after)]
-    for sizes in cut:
-        while len(sizes) > 1 and sizes[0] == 1:
-            del sizes[0]
-    return cut[0] == cut[1] and None not in cut[0]

@@ -16,7 +16,7 @@ from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized.read import read_quantized
-from lstm_edge.frontend.rewrite.rolled.roll_up import known_steps, roll_up
+from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.wrong_export import refuse_lost_projections, refuse_shared_states
 from lstm_edge.frontend.step.lists import lists_of_steps
@@ -28,10 +28,10 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     read_halves,
     read_quantized,
     unsort_batch,
-    roll_up,
+    remove_reversals,
     unrolled,
     single_steps,
-    known_steps,
+    remove_reversals,
     layer_norm,
     activations,
     pads,

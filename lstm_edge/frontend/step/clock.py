@@ -19,7 +19,7 @@ class Clock:
     steps: how many there are. order: in which orders the file takes them. place: input leaf -> its
     step. first, last: by leaf; of what depends on none, `steps` and -1. way: FORWARD for what takes
     the steps from the first on, BACKWARD for what takes them from the last on, NEITHER for what
-    knows its own step only, MIXED for what joins both ways.
+    knows its own step only, MIXED for what joins both ways. hidden: leaves not to be looked at.
     """
 
     leaves: Leaves
@@ -29,6 +29,7 @@ class Clock:
     first: list[int] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
     way: list[int] = field(default_factory=list)
+    hidden: set[int] = field(default_factory=set)
 
     def wind(self) -> None:
         """Count leaves that are new."""
@@ -57,18 +58,19 @@ class Clock:
 
     def times(self, way: int) -> list[int]:
         """When each leaf is known, counted in the order of one way; -1 for what is always known,
-        -2 for what belongs to the other way.
+        -2 for what is not to be looked at, or belongs to the other way.
         """
         self.wind()
-        end = self.steps - 1
-        return [
-            -1
-            if last < 0
-            else (last if way == FORWARD else end - first)
-            if own in (way, NEITHER)
-            else -2
-            for first, last, own in zip(self.first, self.last, self.way, strict=True)
-        ]
+        return [self._time(leaf, way) for leaf in range(len(self.first))]
+
+    def _time(self, leaf: int, way: int) -> int:
+        if leaf in self.hidden:
+            return -2
+        if self.last[leaf] < 0:
+            return -1
+        if self.way[leaf] not in (way, NEITHER):
+            return -2
+        return self.last[leaf] if way == FORWARD else self.steps - 1 - self.first[leaf]
 
     def spread(self, *values: Symbols) -> int:
         """How many steps apart the numbers of tensors are known, in the better of both orders."""

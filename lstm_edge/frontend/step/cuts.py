@@ -31,6 +31,37 @@ class Cut:
                 if axis == self.axis:
                     yield output, place
 
+    def source(self, scope: Graph) -> tuple[Cut, list[NodeProto]]:
+        """What the tensor is the product of, vector by vector and for its steps alone, with the
+        nodes that compute it; itself, and none, where it is no product.
+        """
+        name, nodes = self.tensor, list[NodeProto]()
+        readers = {id(r) for r in scope.users(name)}
+        alone = readers == {id(scope.makers[taken]) for taken, _ in self.reads(scope)}
+        while alone and not scope.is_output(name) and self.axis < len(scope.shape(name) or ()) - 1:
+            node = scope.makers.get(name)
+            data = _multiplied(scope, node) if node is not None else None
+            if node is None or data is None:
+                break
+            nodes.insert(0, node)
+            name = data
+            if node.op_type == "MatMul":
+                return Cut(name, self.axis, self.steps), nodes
+            alone = len(scope.users(name)) == 1
+        return self, []
+
+
+def _multiplied(scope: Graph, node: NodeProto) -> str | None:
+    """The operand of which a node multiplies each vector by a matrix, or to which it adds one."""
+    shapes = [scope.shape(name) for name in node.input]
+    if not is_standard(node) or node.op_type not in ("MatMul", "Add") or None in shapes:
+        return None
+    known = [k for k in (0, 1) if scope.is_constant(node.input[k])]
+    product, rank = node.op_type == "MatMul", 2 if node.op_type == "MatMul" else 1
+    if len(known) != 1 or len(shapes[known[0]] or ()) != rank or (product and known[0] == 0):
+        return None
+    return str(node.input[1 - known[0]])
+
 
 def cuts_of(scope: Graph) -> list[Cut]:
     """Tensors of which more than half of the places along one axis are taken one by one."""

@@ -11,13 +11,13 @@ from onnx import NodeProto
 from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.clock import BACKWARD
 from lstm_edge.frontend.step.ends import Parts, parts_of
-from lstm_edge.frontend.step.leaves import Doubles, Leaves
+from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.proof import Proof
 from lstm_edge.frontend.step.region import Region
 from lstm_edge.frontend.step.repeat import Body, Classes, NoRepetition, body_of
 from lstm_edge.frontend.step.repetition import RepeatedState
 from lstm_edge.frontend.step.symbols import Symbols, leaves_of
-from lstm_edge.frontend.step.trace import Differs, Trace
+from lstm_edge.frontend.step.trace import Differs, Initial, Trace
 
 HEADS = frozenset(
     (
@@ -42,13 +42,15 @@ class End:
 class Found:
     """A step that is done for every step, and proved to be what the graph does.
 
-    leaves: those of the step. inputs: number of a cut -> its leaf, of those that it reads. ends:
-    what is read of it, with results of `leaves`.
+    leaves: those of the step. inputs: number of a cut -> its leaf, of those that it reads. same:
+    tensor that is the same at each step -> its leaf. ends: what is read of it, with results of
+    `leaves`.
     """
 
     leaves: Leaves
     backward: bool
     inputs: Mapping[int, int]
+    same: Mapping[str, int]
     states: Sequence[RepeatedState]
     ends: Sequence[End]
 
@@ -94,6 +96,11 @@ class Finder:
         inputs = ((i, leaf) for i, leaf in enumerate(self.leaves.all) if leaf.kind == "input")
         return {i: int(leaf.name) for i, leaf in inputs if self.time[i] == self.last}
 
+    def outer_inputs(self) -> list[int]:
+        """Leaves of what depends on no step."""
+        inputs = (i for i, leaf in enumerate(self.leaves.all) if leaf.kind == "input")
+        return [i for i in inputs if self.time[i] == -1]
+
     def _ends(self) -> tuple[list[End], dict[str, Parts]]:
         """What is read of the steps, from the outputs of the graph back to what recurs; and tensors
         of first steps, of which only the body can tell what they are.
@@ -107,7 +114,7 @@ class Finder:
         early: dict[str, Parts] = {}
         while waiting:
             name = waiting.pop()
-            value = region.values[name]
+            value = region.values.get(name)
             data = [i for i in makers[name].input if i in makers]
             if isinstance(value, Symbols):
                 if self._is_moved(value):
@@ -136,7 +143,7 @@ class Finder:
         """True for what is done with one vector of a step as well as with any other vector, and for
         what joins those of several steps.
         """
-        found = (self.region.values[name] for name in data)
+        found = (self.region.values.get(name) for name in data)
         times = {self.time[i] for v in found if isinstance(v, Symbols) for i in leaves_of(v)}
         joined = node.op_type == "Concat" and max(times) - min(times - {-1}, default=0) > 1
         return joined or (node.op_type in HEADS and len(data) == 1)
@@ -189,7 +196,7 @@ def _as_other(proof: Proof, name: str, parts: Parts, ends: Sequence[End]) -> End
 
 
 def _built(
-    finder: Finder, body: Body, initial: Mapping[tuple[int, int], Doubles], ends: Sequence[End]
+    finder: Finder, body: Body, initial: Mapping[tuple[int, int], Initial], ends: Sequence[End]
 ) -> Found:
     """The body as leaves of its own."""
     source, target = finder.leaves, Leaves()
@@ -206,16 +213,23 @@ def _built(
         made = target.named("input", str(at), (source[leaf].size,))
         given.setdefault(leaf, made)
         inputs[at] = int(made.leaf[0])
+    same: dict[str, int] = {}
+    for leaf in finder.outer_inputs():
+        made = target.named("input", source[leaf].name, (source[leaf].size,))
+        given.setdefault(leaf, made)
+        same[source[leaf].name] = int(made.leaf[0])
     copy = Copier(source, target, given)
     states = []
     for (leaf, delay), before in befores.items():
         after = copy.leaf(leaf) if delay == 1 else befores[leaf, delay - 1]
         start = initial[leaf, -delay]
-        states.append(RepeatedState(int(before.leaf[0]), after, start))
+        given_by = finder.region.outer.called(start) if isinstance(start, Symbols) else start
+        states.append(RepeatedState(int(before.leaf[0]), after, given_by))
     made_ends = [End(e.name, e.parts, copy.symbols(e.result)) for e in ends]
     read = _read(target, [*(s.after for s in states), *(e.result for e in made_ends)])
     inputs = {at: leaf for at, leaf in inputs.items() if leaf in read}
-    return Found(target, finder.way == BACKWARD, inputs, states, made_ends)
+    same = {name: leaf for name, leaf in same.items() if leaf in read}
+    return Found(target, finder.way == BACKWARD, inputs, same, states, made_ends)
 
 
 def _read(leaves: Leaves, values: Iterable[Symbols]) -> set[int]:

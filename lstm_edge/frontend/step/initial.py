@@ -21,6 +21,8 @@ WIDTH = 1e-3
 """By how much states are changed to see what follows."""
 CLOSE = 1e-9
 """A difference that is none."""
+ZERO = 1e-7
+"""What is found for a state that is zero, of which files have no trace."""
 SPREADS = (0.0, 0.5, 0.5)
 """How far from the given states the search begins, until it ends without a difference: some states
 have no slope where they are zero.
@@ -41,6 +43,7 @@ def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[P
         state = _descended(causes, begun + spread * rng.normal(size=begun.size))
         if np.abs(causes.error(state)).max(initial=0.0) < CLOSE:
             break
+    state = np.where(np.abs(state) < ZERO, 0.0, state)
     parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
     return dict(zip(initial, parts, strict=True))
 

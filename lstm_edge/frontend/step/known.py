@@ -52,7 +52,7 @@ def recognised(cell: Cell, params: Mapping[str, Floats]) -> Recognised | None:
     """The cell with a name that this is, None where there is none."""
     for pattern in _patterns():
         if _fits(pattern.cell, cell):
-            for binding in _bindings(pattern.cell, cell):
+            for binding in _bindings(pattern, cell):
                 return _bound(pattern, cell, params, binding)
     return None
 
@@ -64,9 +64,9 @@ def _fits(pattern: Cell, cell: Cell) -> bool:
     return counts[0] == counts[1] and sizes[1] <= LARGER * sizes[0]
 
 
-def _bindings(pattern: Cell, cell: Cell) -> Iterator[Binding]:
+def _bindings(named: Pattern, cell: Cell) -> Iterator[Binding]:
     """All ways in which the results of a pattern are those of a cell."""
-    unifier = Unifier()
+    unifier, pattern = Unifier(whole=bool(named.slots)), named.cell
     for order in permutations(cell.results):
         binding: Binding | None = Binding()
         for name, other in zip(pattern.results, order, strict=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.step.layers import StepLayer, Steps
 
@@ -56,7 +58,7 @@ class Placed:
             None,
             layer.params,
             self.source,
-            layer.initial,
+            {name: a for name, a in layer.initial.items() if np.any(a)},
             reverse,
             more,
             units=layer.units,

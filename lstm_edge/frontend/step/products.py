@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_edge.frontend.step.arithmetic import divide
 from lstm_edge.frontend.step.call import LARGER, TIMES, Call, Doubles, Value
-from lstm_edge.frontend.step.leaves import Function
+from lstm_edge.frontend.step.leaves import Function, Leaves
 from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir import expr as ex
 
@@ -46,8 +46,8 @@ def _matmul(call: Call, a: Value | None, b: Value | None) -> Symbols:
         return _both(call, a, b)
     if isinstance(a, Symbols):
         weights = np.asarray(b, np.float64)
-        if weights.ndim == 2 and (a.size == a.shape[-1] or _apart(a)):
-            rows = a.moved(lambda v: v.reshape(-1, v.shape[-1]))
+        rows = a.moved(lambda v: v.reshape(-1, v.shape[-1]))
+        if weights.ndim == 2 and (len(rows.leaf) == 1 or _apart(leaves, rows.leaf)):
             made = [
                 leaves.product(Symbols(leaf, unit), weights.T, (weights.shape[1],))
                 for leaf, unit in zip(rows.leaf, rows.unit, strict=True)
@@ -75,13 +75,9 @@ def _both(call: Call, a: Symbols, b: Symbols) -> Symbols:
     return y.moved(lambda v: v[..., 0]) if other else y
 
 
-def _apart(value: Symbols) -> bool:
-    """True where no two vectors of the last axis have a leaf in common."""
-    return _disjoint(value.leaf.reshape(-1, value.shape[-1]))
-
-
-def _disjoint(rows: Integers) -> bool:
-    sets = [set(row.reshape(-1).tolist()) for row in rows]
+def _apart(leaves: Leaves, rows: Integers) -> bool:
+    """True where no two rows have a leaf in common, but for what is known."""
+    sets = [{i for i in row.reshape(-1).tolist() if leaves[i].kind != "const"} for row in rows]
     return len(set().union(*sets)) == sum(map(len, sets))
 
 
@@ -143,7 +139,7 @@ def _axes(call: Call, rank: int) -> tuple[tuple[int, ...], bool]:
 
 def _sum(call: Call, value: Symbols, axes: tuple[int, ...], keep: bool) -> Symbols:
     """The sum over axes; of rows that have no leaf in common, each its own."""
-    if 0 not in axes and value.shape[0] > 1 and _disjoint(value.leaf):
+    if 0 not in axes and value.shape[0] > 1 and _apart(call.leaves, value.leaf):
         rows = [
             Symbols(leaf[None], unit[None])
             for leaf, unit in zip(value.leaf, value.unit, strict=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lstm_edge.frontend.step.alike import Difference
 from lstm_edge.frontend.step.initial import solved
-from lstm_edge.frontend.step.leaves import Doubles
 from lstm_edge.frontend.step.symbols import Symbols
-from lstm_edge.frontend.step.trace import Differs, Start, Trace, compare_symbols, initial_of
+from lstm_edge.frontend.step.trace import (
+    Differs,
+    Initial,
+    Start,
+    Trace,
+    compare_symbols,
+    initial_of,
+)
 
 
 @dataclass
@@ -18,7 +25,7 @@ class Proof:
     """
 
     trace: Trace
-    initial: dict[tuple[int, int], Doubles] = field(default_factory=dict)
+    initial: Mapping[tuple[int, int], Initial] = field(default_factory=dict)
     start: Start | None = None
 
     def __post_init__(self) -> None:
@@ -38,9 +45,10 @@ class Proof:
         try:
             return Start(self.trace, self.initial, self.trace.early)
         except Differs as error:
-            if not self.initial:
+            folded = {p: a for p, a in self.initial.items() if not isinstance(a, Symbols)}
+            if not folded or len(folded) < len(self.initial):
                 raise failed from error
-        self.initial = solved(self.trace, self.initial, failed.step)
+        self.initial = solved(self.trace, folded, failed.step)
         try:
             return Start(self.trace, self.initial, self.trace.early)
         except Differs as error:

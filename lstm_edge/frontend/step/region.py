@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from onnx import NodeProto
@@ -21,7 +22,9 @@ from lstm_edge.frontend.step.clock import Clock, Order
 from lstm_edge.frontend.step.cuts import Cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES
+from lstm_edge.frontend.step.outer import Outer
 from lstm_edge.frontend.step.read import read_node
+from lstm_edge.frontend.step.rows import NONE, NotRows, Rows, RowsDiffer
 from lstm_edge.frontend.step.symbols import Symbols, together
 
 MOST_APART = 16
@@ -33,24 +36,34 @@ MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
 class Region:
     """values: tensors by name, as symbols. makers: leaf -> the node that first computed it.
     outside: names of what depends on the steps and is not of the region; refused: why a node could
-    not be read, by its label.
+    not be read, by its label. rows: of a batch, 0 where there is none; then values are those of the
+    first row, and `batch` says which axis of a tensor counts rows. outer: what the steps read that
+    depends on none of them: initial states, or what is the same for all. unlike: the node at which
+    the rows of a batch differ. Raises NotRows where there are no rows.
     """
 
     scope: Graph
     cuts: Sequence[Cut]
+    rows: int = 0
+    unlike: str = ""
     leaves: Leaves = field(default_factory=Leaves)
     values: dict[str, Value] = field(default_factory=dict)
     makers: dict[int, NodeProto] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     nodes: list[NodeProto] = field(default_factory=list)
+    batch: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = self.cuts[0].steps
+        self._own: dict[int, tuple[int, str]] = {}
         self.clock = Clock(self.leaves, self.steps, _order(self.scope, self.cuts))
-        for number, cut in enumerate(self.cuts):
-            self.values[cut.tensor] = self._sequence(number, cut)
+        sources = [cut.source(self.scope) for cut in self.cuts]
+        self.inputs = [source for source, _ in sources]
+        for number, (source, nodes) in enumerate(sources):
+            self.values[self.cuts[number].tensor] = self._sequence(number, source, nodes)
         self.clock.wind()
+        self.outer = Outer(self.scope, self.leaves, self.values, self.rows, self._own)
         whole = {cut.tensor for cut in self.cuts}
         for node in self.scope.nodes:
             if not whole.isdisjoint(node.output):
@@ -61,17 +74,58 @@ class Region:
                 self.nodes.append(node)
             elif known or tainted:
                 self.outside.update(o for o in node.output if o)
+        if self.rows:
+            self._first_row()
 
-    def _sequence(self, number: int, cut: Cut) -> Symbols:
-        """A sequence of which each step is a vector of its own; sizes that are open are one."""
-        shape = self.scope.shape(cut.tensor) or ()
-        sizes = [s if isinstance(s, int) else 1 for s in shape]
-        one = [s for axis, s in enumerate(sizes) if axis != cut.axis]
+    def _sequence(self, number: int, cut: Cut, nodes: Sequence[NodeProto]) -> Symbols:
+        """A sequence of which each step, of each row, is a vector of its own, or what `nodes` make
+        of that.
+        """
+        one = left_of(self.scope, cut)
+        if self.rows and one[:1] != [self.rows]:
+            raise NotRows("another size")
         parts = []
         for step in range(cut.steps):
-            parts.append(self.leaves.named("input", str(number), one))
-            self.clock.place[len(self.leaves) - 1] = step
+            rows = [self._vector(number, step, row, one) for row in range(self.rows or 1)]
+            value: Value = together(rows, np.stack) if self.rows else rows[0]
+            for node in nodes:
+                args = [
+                    self.scope.constant(i) if self.scope.is_constant(i) else value
+                    for i in node.input
+                ]
+                (value,) = read_node(self.leaves, node, args)
+            assert isinstance(value, Symbols)
+            parts.append(value)
         return together(parts, lambda arrays: np.stack(arrays, cut.axis))
+
+    def _vector(self, number: int, step: int, row: int, shape: Sequence[int]) -> Symbols:
+        made = self.leaves.named("input", str(number), shape[1:] if self.rows else shape)
+        self.clock.place[len(self.leaves) - 1] = step
+        self._own[len(self.leaves) - 1] = (row, f"{number} {step}")
+        return made
+
+    def _first_row(self) -> None:
+        """The first row of each tensor, for all; others are not looked at any more."""
+        rows = Rows(self.leaves, self._own)
+        self.clock.hidden.update(np.flatnonzero((rows.row != NONE) & (rows.row != 0)).tolist())
+        moving = {o for node in self.nodes if node.op_type in MOVING for o in node.output}
+        for values, name in [(v, n) for v in (self.values, self.outer.values) for n in list(v)]:
+            value = values[name]
+            if not isinstance(value, Symbols):
+                continue
+            if (rows.row[value.leaf] == NONE).all():
+                continue
+            axes = [k for k, size in enumerate(value.shape) if size == self.rows]
+            axis = next((k for k in axes if rows.apart(value, k)), None)
+            if axis is not None and rows.alike(value, axis):
+                self.batch[name] = axis
+                values[name] = value.moved(partial(np.take, indices=[0], axis=axis))
+            elif name in moving or values is self.outer.values:
+                del values[name]
+            elif axis is None:
+                raise NotRows("rows are mixed")
+            else:
+                raise RowsDiffer(label_of(self.scope.makers[name]))
 
     def _read(self, node: NodeProto) -> bool:
         """Read a node, if it is one of a step."""
@@ -100,6 +154,7 @@ class Region:
         args: list[Value | None] = []
         for name in node.input:
             value = self.values.get(name) if name in self.values else self.scope.constant(name)
+            value = self.outer(name) if name and value is None else value
             if name and value is None:
                 return None
             args.append(value if name else None)
@@ -114,6 +169,12 @@ class Region:
     def _leaves(self, name: str, inner: set[int]) -> bool:
         readers = self.scope.users(name)
         return self.scope.is_output(name) or any(id(r) not in inner for r in readers)
+
+
+def left_of(scope: Graph, cut: Cut) -> list[int]:
+    """The sizes of one step of a tensor; those that are open are one."""
+    shape = scope.shape(cut.tensor) or ()
+    return [s if isinstance(s, int) else 1 for axis, s in enumerate(shape) if axis != cut.axis]
 
 
 def _order(scope: Graph, cuts: Iterable[Cut]) -> Order:

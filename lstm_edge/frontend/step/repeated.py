@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
+
+from lstm_edge.frontend.model.axes import View, size_of
+from lstm_edge.frontend.model.operators.across_time import repeated_over_time
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.alike import Copier
-from lstm_edge.frontend.step.roll import Out, Rolling, StateIn
-from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.frontend.step.leaves import Doubles
+from lstm_edge.frontend.step.ports import Out, StateIn
+from lstm_edge.frontend.step.roll import Rolling
+from lstm_edge.frontend.step.symbols import Symbols, together
 
 
 def repeat(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -16,27 +23,52 @@ def repeat(walk: Walk, node: OnnxNode) -> list[Value]:
     rolling = Rolling(walk, node, timed=True)
 
     def read(before: dict[str, Symbols]) -> Callable[[str], Symbols]:
-        given = {
-            each.leaf: rolling.data(node.view(k), each.axis).flat()
-            for k, each in enumerate(found.inputs)
-        }
+        given = {}
+        for k, each in enumerate(found.inputs):
+            view, axis = node.view(k), each.axis
+            if axis is None:
+                view = replace(view, axes=((), *view.axes))
+                view, axis = repeated_over_time(walk, node, view, 0, found.steps), 0
+            given[each.leaf] = rolling.data(view, axis)
         given |= {each.leaf: before[f"before {k}"] for k, each in enumerate(found.states)}
-        copy = Copier(found.leaves, rolling.leaves, given)
+        copies = [
+            Copier(found.leaves, rolling.leaves, {i: _row(v, row) for i, v in given.items()})
+            for row in (range(found.rows) if found.rows else [None])
+        ]
 
         def tensor(name: str) -> Symbols:
             kind, number = name.split()
             if kind == "after":
-                return copy.symbols(found.states[int(number)].after)
-            return copy.symbols(found.results[int(number)].numbers)
+                numbers = found.states[int(number)].after
+            else:
+                numbers = found.results[int(number)].numbers
+            rows = [copy.symbols(numbers) for copy in copies]
+            return together(rows, np.stack) if found.rows else rows[0]
 
         return tensor
 
-    states = [
-        StateIn(f"s{k}", each.initial, f"before {k}", f"after {k}")
-        for k, each in enumerate(found.states)
-    ]
+    starts = iter(range(len(found.inputs), len(node.inputs)))
+    states = []
+    for k, each in enumerate(found.states):
+        if isinstance(each.initial, str):
+            start: View | Doubles = _given(rolling, node.view(next(starts)), found.rows)
+        else:
+            start = np.stack([each.initial] * found.rows) if found.rows else each.initial
+        states.append(StateIn(f"s{k}", start, f"before {k}", f"after {k}"))
     wanted = [
         Out(f"result {k}", each.axis is None, each.axis or 0)
         for k, each in enumerate(found.results)
     ]
-    return rolling.results(states, wanted, read, lambda: found.backward)
+    return rolling.results(states, wanted, read, lambda: found.backward, found.rows)
+
+
+def _row(value: Symbols, row: int | None) -> Symbols:
+    """One row, or all there is, as a vector."""
+    return value.flat() if row is None else value.moved(lambda a: a[row]).flat()
+
+
+def _given(rolling: Rolling, view: View, rows: int) -> View:
+    """A state that is given as one vector of each row."""
+    rolling.open_batch(view.axes)
+    full = [axis for axis in view.axes if size_of(axis) > 1]
+    return replace(view, axes=(*full, *[()] * (1 + bool(rows) - len(full))))

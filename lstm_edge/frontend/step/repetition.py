@@ -11,25 +11,29 @@ from lstm_edge.frontend.step.symbols import Symbols
 
 @dataclass(frozen=True)
 class RepeatedState:
-    """leaf: the state before a step; after: its numbers after it; initial: before the first."""
+    """leaf: the state before a step; after: its numbers after it; initial: before the first, or the
+    tensor that has them, which the node reads behind its inputs.
+    """
 
     leaf: int
     after: Symbols
-    initial: Doubles
+    initial: Doubles | str
 
 
 @dataclass(frozen=True)
 class RepeatedInput:
-    """leaf: a step of an input of the node; axis: the one that counts the steps."""
+    """leaf: a step of an input of the node; axis: the one that counts the steps, None for a vector
+    that is the same at each.
+    """
 
     leaf: int
-    axis: int
+    axis: int | None
 
 
 @dataclass(frozen=True)
 class RepeatedResult:
-    """numbers: what a step gives. axis: where the axis of steps is among its own; None for what the
-    last step gives alone.
+    """numbers: what a step gives, of one row. axis: where the axis of steps is among its own, after
+    that of rows; None for what the last step gives alone.
     """
 
     numbers: Symbols
@@ -40,11 +44,14 @@ class RepeatedResult:
 class Repetition:
     """The step of a node `Repeat`: its inputs, states and results are of `leaves`.
 
-    backward: the steps are taken from the last to the first.
+    steps: how many. backward: they are taken from the last to the first. rows: of a batch, each with inputs and
+    states of its own; 0 where there is none.
     """
 
     leaves: Leaves
+    steps: int
     backward: bool
+    rows: int
     inputs: Sequence[RepeatedInput]
     states: Sequence[RepeatedState]
     results: Sequence[RepeatedResult]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,8 @@ from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.place import Placed
-from lstm_edge.frontend.step.rows import NotRows, check_rows
+from lstm_edge.frontend.step.ports import Out, StateIn
+from lstm_edge.frontend.step.rows import NotRows, Rows
 from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir.model import Floats
 
@@ -30,35 +31,6 @@ Tensors = Callable[[str], Symbols]
 """The symbols of a tensor of a step, by its name there."""
 ReadStep = Callable[[dict[str, Symbols]], Tensors]
 """Reads a step of which the states before it are given, by their names there."""
-
-
-@dataclass(frozen=True, eq=False)
-class StateIn:
-    """A tensor that a step leaves for the next.
-
-    start: constants, or an input's view. before, after: its names in the step. shown: whether it is
-    kept where nothing needs it.
-    """
-
-    name: str
-    start: npt.NDArray[np.floating] | View
-    before: str
-    after: str
-    shown: bool = False
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes of its axes."""
-        return tuple(self.start.shape)
-
-
-@dataclass(frozen=True)
-class Out:
-    """A result of a step: its name there, or what is left `last`; time: the axis of steps."""
-
-    name: str
-    last: bool
-    time: int = 0
 
 
 class Rolling:
@@ -81,6 +53,7 @@ class Rolling:
         self.tensors: dict[str, str] = {}
         self._known: dict[tuple[str, str], Symbols] = {}
         self._own: dict[int, tuple[int, str]] = {}
+        self._batches: list[Axis] = []
 
     def data(self, view: View, time: int | None) -> Symbols:
         """One step of a view as an input of the step; time: the axis of steps, which goes."""
@@ -98,6 +71,7 @@ class Rolling:
             if not left or size_of(left[0]) != self.rows:
                 raise NotRows("another size")
             self.batch = left.pop(0)
+            self._batches.append(self.batch)
         self.open_batch((*left, self.batch))
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
@@ -181,14 +155,17 @@ class Rolling:
         wanted: Sequence[Out],
         read: ReadStep,
         reverse: Callable[[], bool],
+        rows: int | None = None,
     ) -> list[Value]:
         """Views, or known numbers, of `wanted`.
 
         read: from the states before the step, by name, a function that gives any tensor of it.
-        reverse: whether steps are taken from the last to the first, once all is read.
+        reverse: whether steps are taken from the last to the first, once all is read. rows: of a
+        batch, where that is known.
         """
         sizes = {s.shape[0] if len(s.shape) > 1 else 0 for s in states}
-        self.rows = max(sizes) if len(sizes) == 1 and max(sizes) > 1 else 0
+        found = max(sizes) if len(sizes) == 1 and max(sizes) > 1 else 0
+        self.rows = found if rows is None else rows
         try:
             return self._results(states, wanted, read, reverse)
         except NotRows:  # an axis of features, as any other
@@ -312,7 +289,9 @@ class Rolling:
         """All rows are alike: then they are a batch."""
         if any(not r.shape or r.shape[0] != self.rows for r in results):
             raise NotRows("another size")
-        check_rows(self.leaves, self._own, results)
+        rows = Rows(self.leaves, self._own)
+        for result in results:
+            rows.check(result)
         for state in states:
             if isinstance(state.start, View):
                 self.walk.assign(self.node, state.start.axes[0], "batch")
@@ -322,7 +301,8 @@ class Rolling:
                     "has states that start differently from batch row to row; export with a batch "
                     "of 1",
                 )
-        self.walk.assign(self.node, self.batch, "batch")
+        for axis in self._batches:
+            self.walk.assign(self.node, axis, "batch")
 
     def _before(self, state: StateIn, parts: Parts) -> Symbols:
         size, rows = self._size(state), max(1, self.rows)

@@ -6,76 +6,87 @@ its own, and by the same leaves as the first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from lstm_edge.frontend.step.leaves import Leaf, Leaves
-from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.frontend.step.leaves import Leaves
+from lstm_edge.frontend.step.symbols import Selection, Symbols
+
+NONE, SEVERAL = -1, -2
+"""Rows of what is in no row, and of what is computed from more than one."""
 
 
 class NotRows(Exception):
     """An axis that is no batch: rows are mixed, or differ."""
 
 
-def check_rows(
-    leaves: Leaves, own: Mapping[int, tuple[int, str]], results: Sequence[Symbols]
-) -> None:
-    """Raises NotRows where the first axis of a result is no batch.
+class RowsDiffer(NotRows):
+    """Each row is computed alone, but not all alike. node: the first of them that is not."""
 
-    own: inputs and states, leaf -> its row and what it is there.
+    def __init__(self, node: str) -> None:
+        super().__init__("rows differ")
+        self.node = node
+
+
+class Rows:
+    """What leaves are, whatever row they are of.
+
+    own: inputs and states, leaf -> its row and what it is there. row, form: by leaf, its row, and a
+    number that leaves of other rows have, too, where they are the same function of their own.
     """
-    rows = _rows_of(leaves, own)
-    same: dict[tuple[int, int], bool] = {}
 
-    def alike(a: int, b: int) -> bool:
-        if (a, b) not in same:
-            same[a, b] = a == b or _alike(a, b)
-        return same[a, b]
+    def __init__(self, leaves: Leaves, own: Mapping[int, tuple[int, str]]) -> None:
+        self.leaves = leaves
+        self.row = np.full(len(leaves), NONE)
+        self.form = np.zeros(len(leaves), np.int64)
+        known: dict[object, int] = {}
+        for number in range(len(leaves)):
+            key: object
+            if number in own:
+                self.row[number], key = own[number]
+            else:
+                rows = {int(self.row[i]) for i, _ in leaves[number].operands} - {NONE}
+                self.row[number] = NONE if not rows else rows.pop() if len(rows) == 1 else SEVERAL
+                key = self._key(number)
+            self.form[number] = known.setdefault(key, len(known))
 
-    def _alike(a: int, b: int) -> bool:
-        if a in own or b in own:
-            return a in own and b in own and own[a][1] == own[b][1]
-        first, second = leaves[a], leaves[b]
-        if not _same_form(first, second):
-            return False
-        pairs = zip(first.operands, second.operands, strict=True)
-        return all(np.array_equal(u, v) and alike(i, j) for (i, u), (j, v) in pairs)
+    def _key(self, number: int) -> object:
+        leaf = self.leaves[number]
+        key = leaf.function.key if leaf.function is not None else leaf.name
+        factors = [id(array) for _, array in leaf.terms]  # equal ones are kept once
+        return (leaf.kind, leaf.size, key, leaf.numbers.tobytes(), *factors, *self._read(number))
 
-    for result in results:
-        first = Symbols(result.leaf[0], result.unit[0])
-        for row in range(result.shape[0]):
-            here = Symbols(result.leaf[row], result.unit[row])
-            found = set(here.leaf.reshape(-1).tolist())
-            if any(rows[leaf] not in (0, 1 << row) for leaf in found):
-                raise NotRows("a row is computed from others")
-            pairs = set(zip(here.leaf.flat, first.leaf.flat, strict=True))
-            if not np.array_equal(here.unit, first.unit) or not all(
-                alike(int(i), int(j)) for i, j in pairs
-            ):
-                raise NotRows("rows differ")
+    def _read(self, number: int) -> list[object]:
+        found: list[object] = []
+        for chosen in self.leaves[number].operands:
+            known = self.leaves.is_constant(chosen)
+            found += [self.leaves.constant(chosen).tobytes() if known else self._of(chosen)]
+        return found
 
+    def _of(self, chosen: Selection) -> object:
+        return int(self.form[chosen[0]]), chosen[1].tobytes()
 
-def _rows_of(leaves: Leaves, own: Mapping[int, tuple[int, str]]) -> list[int]:
-    """Rows, as bits, that each leaf is computed from."""
-    rows = [0] * len(leaves)
-    for number in range(len(leaves)):
-        if number in own:
-            rows[number] = 1 << own[number][0]
-        for source, _ in leaves[number].operands:
-            rows[number] |= rows[source]
-    return rows
+    def apart(self, value: Symbols, axis: int) -> bool:
+        """Whether each place along an axis is computed from no other row than its own."""
+        rows = np.moveaxis(self.row[value.leaf], axis, 0).reshape(value.shape[axis], -1)
+        return bool(((rows == NONE) | (rows == np.arange(len(rows))[:, None])).all())
 
+    def alike(self, value: Symbols, axis: int) -> bool:
+        """Whether all places along an axis are the same, each of its own row."""
+        leaf, unit = (np.moveaxis(a, axis, 0) for a in (value.leaf, value.unit))
+        form = self.form[leaf]
+        same = (form == form[:1]) & (unit == unit[:1])
+        for at in np.argwhere(~same):
+            pair = [(int(leaf[k]), unit[k][None]) for k in (tuple(at), (0, *at[1:]))]
+            known = all(map(self.leaves.is_constant, pair))
+            if not known or self.leaves.constant(pair[0]) != self.leaves.constant(pair[1]):
+                return False
+        return True
 
-def _same_form(a: Leaf, b: Leaf) -> bool:
-    """Whether two leaves are the same, but for what they read."""
-    plain = (a.kind, a.size, a.function, len(a.operands)) == (
-        *(b.kind, b.size, b.function),
-        len(b.operands),
-    )
-    factors = zip(a.terms, b.terms, strict=False)
-    return (
-        plain
-        and np.array_equal(a.numbers, b.numbers)
-        and all(np.array_equal(c, d) for (_, c), (_, d) in factors)
-    )
+    def check(self, value: Symbols) -> None:
+        """Raises NotRows where the first axis is no batch."""
+        if not self.apart(value, 0):
+            raise NotRows("a row is computed from others")
+        if not self.alike(value, 0):
+            raise NotRows("rows differ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from onnx import NodeProto, helper
+from onnx import NodeProto, ValueInfoProto, helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
@@ -134,9 +134,17 @@ class _Graph:
         def sequences() -> set[str]:
             return {cut.tensor for cut in cuts_of(sketch.snapshot())}
 
+        outputs = [self._sized(o) for o in sketch.outputs]
         return state_pairs(
-            inputs, sketch.outputs, reached, sketch.pairs, sequences, sketch.warnings.append
+            inputs, outputs, reached, sketch.pairs, sequences, sketch.warnings.append
         )
+
+    def _sized(self, value: ValueInfoProto) -> ValueInfoProto:
+        """An output with the shape that follows where the file says none."""
+        if value.type.tensor_type.shape.dim:
+            return value
+        shape = self.sketch.snapshot().shape(value.name)
+        return helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, shape)
 
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""

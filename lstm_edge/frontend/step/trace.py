@@ -8,6 +8,7 @@ tried, and compared.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,10 @@ import numpy as np
 from lstm_edge.frontend.step.alike import Comparer, Copier, Difference
 from lstm_edge.frontend.step.leaves import Doubles, Leaves
 from lstm_edge.frontend.step.repeat import Body, Classes
-from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, runs, vector
+from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, leaves_of, runs, vector
+
+Initial = Doubles | Symbols
+"""What a state starts from: constants, or what depends on no step."""
 
 FOLDED = 2e-5
 """Relative difference that folding in float32, several operations deep, may leave."""
@@ -45,11 +49,9 @@ class Trace:
     def __post_init__(self) -> None:
         self.leaves: Leaves = self.classes.leaves
         time = self.classes.time
-        self._inputs = {
-            leaf
-            for leaf in range(len(self.leaves))
-            if self.leaves[leaf].kind == "input" and time[leaf] >= 0
-        }
+        inputs = [i for i, leaf in enumerate(self.leaves.all) if leaf.kind == "input"]
+        self._inputs = {i for i in inputs if time[i] >= 0}
+        self._outer = {i: i for i in inputs if time[i] == -1}
         self._places = {(self.leaves[i].name, time[i]): i for i in self._inputs}
         self._holes = frozenset(self.body.holes) | frozenset(self._inputs)
         for leaf, hole in self.body.holes.items():
@@ -81,8 +83,8 @@ class Trace:
 
     @property
     def all_inputs(self) -> frozenset[int]:
-        """Input leaves of all steps."""
-        return frozenset(self._inputs)
+        """Input leaves of all steps, and those that depend on none."""
+        return frozenset((*self._inputs, *self._outer))
 
     @property
     def early(self) -> int:
@@ -93,7 +95,8 @@ class Trace:
         """Input leaf of the body -> that of another step."""
         shift = step - self.body.step
         names = {i: (self.leaves[i].name, self.classes.time[i] + shift) for i in self._inputs}
-        return {i: self._places[place] for i, place in names.items() if place in self._places}
+        found = {i: self._places[place] for i, place in names.items() if place in self._places}
+        return found | self._outer
 
     def compare(self, mine: Symbols, theirs: Symbols, step: int) -> None:
         """Numbers of the body against those of a step. Raises Differs."""
@@ -147,7 +150,7 @@ class Start:
     """
 
     trace: Trace
-    initial: dict[tuple[int, int], Doubles]
+    initial: Mapping[tuple[int, int], Initial]
     until: int
 
     def __post_init__(self) -> None:
@@ -194,23 +197,27 @@ def compare_symbols(leaves: Leaves, mine: Symbols, theirs: Symbols, step: int) -
             raise Differs(step, found)
 
 
-def initial_of(trace: Trace) -> dict[tuple[int, int], Doubles]:
+def initial_of(trace: Trace) -> dict[tuple[int, int], Initial]:
     """Initial states by class and time before the first step, as far as steps show them, else as
-    they may be, else zero. Raises Differs where they are no constants.
+    they may be, else zero. Raises Differs where steps compute them.
     """
     places = [
         (leaf, -delay) for leaf, most in trace.body.delays.items() for delay in range(1, most + 1)
     ]
-    initial = {place: np.zeros(trace.leaves[place[0]].size) for place in places}
+    initial: dict[tuple[int, int], Initial] = {}
     for place in places:
+        start = initial[place] = np.zeros(trace.leaves[place[0]].size)
         known = trace.known.get(place, trace.guessed.get(place))
         if known is None:
             continue
         read = np.flatnonzero(known.leaf >= 0)
         numbers = trace.leaves.numbers_of(known.at(read))
-        if numbers is None and place not in trace.known:
-            continue
-        if numbers is None:
-            raise Differs(0, Difference(int(known.leaf[read[0]]), "starts from what is computed"))
-        initial[place][read] = numbers
+        if numbers is not None:
+            start[read] = numbers
+        elif place in trace.known:
+            outside = all(trace.classes.time[i] == -1 for i in leaves_of(known.at(read)))
+            if len(read) < known.size or not outside:
+                what = Difference(int(known.leaf[read[0]]), "starts from what is computed")
+                raise Differs(0, what)
+            initial[place] = known
     return initial

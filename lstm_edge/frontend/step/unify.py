@@ -37,9 +37,12 @@ class Binding:
 
 
 class Unifier:
-    """Finds bindings of one pattern's expressions to those of a cell."""
+    """Finds bindings of one pattern's expressions to those of a cell. whole: whether a sum of
+    functions of one operand, as Elu, is one atom.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, whole: bool = False) -> None:
+        self.whole = whole
         self._atoms: list[Expr] = []
         self._numbers: dict[int, int] = {}
         self._polynomials: dict[int, tuple[Expr, Polynomial]] = {}
@@ -155,10 +158,19 @@ class Unifier:
         else:
             result = {(self._number(e),): 1.0}
         result = {key: value for key, value in result.items() if value}
-        if len(result) > MOST_MONOMIALS:  # no cell that has a name; its powers would have no end
+        function = self.whole and e.kind in ("add", "sub") and self._is_function(result)
+        if len(result) > MOST_MONOMIALS or function:  # a long one is no cell that has a name
             result = {(self._number(e),): 1.0}
         self._polynomials[id(e)] = e, result  # e as well: another one would get its id
         return result
+
+    def _is_function(self, sum_: Polynomial) -> bool:
+        """True for several functions of one operand, and a constant."""
+        atoms = [self._atoms[key[0]] for key in sum_ if len(key) == 1]
+        if len(atoms) < 2 or len(atoms) < len(sum_.keys() - {()}):
+            return False
+        operands = [e for e in walk(atoms[0]) if e is not atoms[0] and e.kind != "constant"]
+        return any(all(a is not e and _depends_by(a, e) for a in atoms) for e in operands)
 
     def _number(self, e: Expr) -> int:
         """Atoms are counted as they come, so that all orders are those of the equations."""

@@ -17,17 +17,18 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.step.batch import rows_of
 from lstm_edge.frontend.step.clock import BACKWARD, FORWARD
 from lstm_edge.frontend.step.cuts import Cut, cuts_of
-from lstm_edge.frontend.step.finder import End, Finder, Found
-from lstm_edge.frontend.step.region import Region
+from lstm_edge.frontend.step.finder import Finder, Found
+from lstm_edge.frontend.step.outer import LAYERS
+from lstm_edge.frontend.step.publish import Publisher
+from lstm_edge.frontend.step.region import Region, left_of
 from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Repetition
+from lstm_edge.frontend.step.rows import NotRows, RowsDiffer
 from lstm_edge.frontend.step.trace import Differs
 
 DOMAIN = "lstm_edge"
-LAYERS = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 
 
 def unrolled(sketch: Graph) -> None:
@@ -45,6 +46,7 @@ def unrolled(sketch: Graph) -> None:
         tried.update(group)
         if _replaced(scope, sketch, group):
             tried.clear()
+            sketch.prune()
 
 
 def _first(scope: Graph, cuts: Sequence[Cut]) -> list[Cut]:
@@ -69,7 +71,7 @@ def _first(scope: Graph, cuts: Sequence[Cut]) -> list[Cut]:
 
 def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     """Replace what is repeated over the steps of some tensors; tells whether anything was."""
-    region = Region(scope, cuts)
+    region = _region(scope, cuts)
     ways = {"forward": [FORWARD], "backward": [BACKWARD], "both": [FORWARD, BACKWARD]}
     layered = _is_layered(scope, cuts)
     all_found = [_found(region, way) for way in ways[region.clock.order]]
@@ -81,6 +83,20 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
         if ends:
             _place(sketch, region, replace(found, ends=ends))
     return bool(kept)
+
+
+def _region(scope: Graph, cuts: Sequence[Cut]) -> Region:
+    """The nodes around the steps, row by row where there is a batch."""
+    unlike = ""
+    sizes = {tuple(left_of(scope, cut)[:1]) for cut in cuts}
+    if len(sizes) == 1 and (first := sizes.pop()) and first[0] > 1:
+        try:
+            return Region(scope, cuts, first[0])
+        except RowsDiffer as error:
+            unlike = error.node
+        except NotRows:  # an axis of features, as any other
+            pass
+    return Region(scope, cuts, unlike=unlike)
 
 
 def _found(region: Region, way: int) -> Found | None:
@@ -104,11 +120,22 @@ def _found(region: Region, way: int) -> Found | None:
     return best
 
 
+def _check_batch(region: Region) -> None:
+    """Refuse a repetition of which the rows of a batch are not alike."""
+    if region.unlike:
+        raise ModelError(
+            region.unlike,
+            "computes something else for each row of a batch, in an unrolled loop: their weights "
+            "or their initial states differ; export it with a batch of 1",
+        )
+
+
 def _refuse(region: Region, error: Differs) -> None:
     """Say which step of a repetition differs."""
     node = region.makers.get(error.leaf)
     if node is None:
         return
+    _check_batch(region)
     raise ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
@@ -140,37 +167,38 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
     """Put the node in, and what makes the tensors of the file of its results."""
     old = {o: node for node in region.nodes for o in node.output if o}
     first = old[found.ends[0].name]
+    _check_batch(region)
     patch = Patch(sketch, first.name or first.output[0])
-    rows = rows_of(region, found.ends[0].parts)
-    if rows > 1:
-        raise ModelError(
-            label_of(first),
-            f"is a recurrent step of {rows} rows of a batch; export it with a batch of 1",
-        )
     results: list[RepeatedResult] = []
     names: list[str] = []
     for end in found.ends:
-        result = _result(end, region.steps, found.backward)
+        publisher = Publisher(patch, end, region, found.backward)
+        result = publisher.result()
         same = next((k for k, r in enumerate(results) if _alike(r, result)), None)
         if same is None:
             results.append(result)
             names.append(sketch.fresh("repeat"))
-            _declare(sketch, names[-1], result, region.steps)
+            shape = publisher.shape(result)
+            sketch.shapes.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, shape))
             same = len(results) - 1
-        _publish(patch, end, names[same], results[same], region.steps, found.backward)
-    inputs = [
-        RepeatedInput(leaf, region.cuts[number].axis) for number, leaf in found.inputs.items()
-    ]
+        publisher.publish(names[same], results[same])
+    inputs = [RepeatedInput(leaf, region.inputs[k].axis) for k, leaf in found.inputs.items()]
+    tensors = [region.inputs[k].tensor for k in found.inputs]
+    inputs += [RepeatedInput(leaf, None) for leaf in found.same.values()]
+    tensors += found.same
+    starts = [s.initial for s in found.states if isinstance(s.initial, str)]
     node = helper.make_node(
         "Repeat",
-        [region.cuts[number].tensor for number in found.inputs],
+        [*tensors, *starts],
         names,
         name=patch.name,
         domain=DOMAIN,
         number=len(sketch.repetitions),
     )
     sketch.repetitions.append(
-        Repetition(found.leaves, found.backward, inputs, found.states, results)
+        Repetition(
+            found.leaves, region.steps, found.backward, region.rows, inputs, found.states, results
+        )
     )
     for end in found.ends:
         maker = old[end.name]
@@ -180,58 +208,6 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
     sketch.replace([last], [last, node, *patch.nodes])
 
 
-def _result(end: End, steps: int, backward: bool) -> RepeatedResult:
-    """What the node gives for an end: all steps, or the last one's numbers alone."""
-    axis = end.parts.axis
-    if axis is None:
-        single = end.parts.times[0] == steps - 1
-        return RepeatedResult(end.result, None if single else 0)
-    thin = end.result.shape[axis] == 1
-    numbers = end.result.moved(lambda a: a.squeeze(axis)) if thin else end.result
-    return RepeatedResult(numbers, axis)
-
-
 def _alike(one: RepeatedResult, other: RepeatedResult) -> bool:
     same = one.axis == other.axis and one.numbers.shape == other.numbers.shape
     return same and one.numbers.same_as(other.numbers)
-
-
-def _shape(result: RepeatedResult, steps: int) -> list[int]:
-    """The shape that the node gives a result."""
-    shape = list(result.numbers.shape)
-    return shape if result.axis is None else [*shape[: result.axis], steps, *shape[result.axis :]]
-
-
-def _declare(sketch: Graph, name: str, result: RepeatedResult, steps: int) -> None:
-    shape = _shape(result, steps)
-    sketch.shapes.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-
-
-def _publish(
-    patch: Patch, end: End, name: str, result: RepeatedResult, steps: int, backward: bool
-) -> None:
-    """Make the tensor of the file of a result."""
-    if result.axis is None:
-        patch.add("Identity", [name], end.name)
-        return
-    times = [steps - 1 - t if backward else t for t in end.parts.times]
-    if end.parts.axis is None:
-        patch.gather(name, times[0], end.name)
-        return
-    if times != list(range(steps)):
-        name = _sliced(patch, name, result.axis, times)
-    axis = end.parts.axis
-    if end.result.shape[axis] == 1:
-        patch.add("Identity", [name], end.name)
-        return
-    shape = [*end.result.shape]
-    shape[axis] *= len(times)
-    patch.add("Reshape", [name, patch.constant(shape)], end.name)
-
-
-def _sliced(patch: Patch, name: str, axis: int, times: Sequence[int]) -> str:
-    """Some steps, evenly apart, in an order."""
-    apart = times[1] - times[0]
-    end = times[-1] + (1 if apart > 0 else -1)
-    bounds = ([times[0]], [end if end >= 0 else -(2**63)], [axis], [apart])
-    return patch.add("Slice", [name, *map(patch.constant, bounds)])

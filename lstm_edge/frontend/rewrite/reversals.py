@@ -14,20 +14,26 @@ from lstm_edge.frontend.graph.bounds import axis_of, slice_bounds
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.patch import Patch
-from lstm_edge.frontend.rewrite.rolled.flips import flip_axis
-from lstm_edge.frontend.rewrite.rolled.gate import PARAMETERS
-from lstm_edge.frontend.rewrite.rolled.turned import turn_loop, turn_scan
+from lstm_edge.frontend.rewrite.flips import flip_axis
+from lstm_edge.frontend.rewrite.turned import turn_loop, turn_scan
 
+ACTIVATIONS = (
+    *("Sigmoid", "Tanh", "Relu", "Softsign", "Softplus", "Elu", "LeakyRelu", "ThresholdedRelu"),
+    "HardSigmoid",
+)
 OTHER_WAY = {"forward": "reverse", "reverse": "forward"}
 SELECTS = ("Gather", "Slice")
 REDUCES = ("ReduceMean", "ReduceMax", "ReduceSum", "ReduceMin")
 
 
-def remove_reversals(scope: Graph, sketch: Graph) -> bool:
-    """Take out what reversals cancel, select or feed a layer; tells whether any node changed.
+def remove_reversals(sketch: Graph) -> None:
+    """Take out what reversals cancel, select or feed a layer."""
+    while _removed(sketch.snapshot(), sketch):
+        pass
 
-    `scope` is the sketch as it is.
-    """
+
+def _removed(scope: Graph, sketch: Graph) -> bool:
+    """Do what can be done at once; tells whether any node changed."""
     found = False
     for node in scope.nodes:
         rule = _RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
@@ -96,7 +102,7 @@ def _weighted(scope: Graph, node: NodeProto, axis: int) -> int | None:
 
 
 _AXES: dict[str, Callable[[Graph, NodeProto, int], int | None]] = {
-    **dict.fromkeys(PARAMETERS, _same),
+    **dict.fromkeys(ACTIVATIONS, _same),
     "Identity": _same,
     "Transpose": _transposed,
     "Squeeze": _squeezed,

@@ -1,1 +1,0 @@
-"""Loops and unrolled repetitions become the recurrent layers that they are."""

@@ -1,0 +1,112 @@
+"""What unrolled steps read that depends on none of them: initial states, and the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass, field
+
+import numpy as np
+from onnx import NodeProto, TensorProto
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.graph.node import captured, is_standard
+from lstm_edge.frontend.step.call import Value
+from lstm_edge.frontend.step.leaves import Leaves
+from lstm_edge.frontend.step.read import read_node
+from lstm_edge.frontend.step.repeat import NoRepetition
+from lstm_edge.frontend.step.symbols import Symbols, selections, together
+
+MOST_NUMBERS = 4096
+"""Of a tensor that is read as a vector."""
+LAYERS = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
+
+
+@dataclass
+class Outer:
+    """Reads tensors that depend on none of the `steps`: as nodes compute them that a step could
+    have, from vectors of the graph's inputs and layers.
+
+    own: of each leaf its row and name, completed; rows: of a batch, 0 where there is none. values:
+    what was read, by tensor.
+    """
+
+    scope: Graph
+    leaves: Leaves
+    steps: InitVar[Iterable[str]]
+    rows: int
+    own: dict[int, tuple[int, str]]
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self, steps: Iterable[str]) -> None:
+        self._parts: dict[tuple[bytes, bytes], Symbols | None] = {}
+        self._inside = set(steps)
+        for node in self.scope.nodes:
+            if not self._inside.isdisjoint((*node.input, *captured(node))):
+                self._inside.update(o for o in node.output if o)
+
+    def __call__(self, name: str) -> Value | None:
+        """A tensor; None for what is of a step, or no vector."""
+        if name in self._inside:
+            return None
+        if name not in self.values:
+            node = self.scope.makers.get(name)
+            inner = node is not None and is_standard(node) and node.op_type not in LAYERS
+            found = self._computed(node, name) if inner and node else self._vector(name)
+            if found is None:
+                return None
+            self.values[name] = found
+        return self.values[name]
+
+    def _computed(self, node: NodeProto, name: str) -> Value | None:
+        args: list[Value | None] = []
+        for read in node.input:
+            known = self.scope.constant(read) if read else None
+            value = self(read) if read and known is None else known
+            if read and value is None:
+                return None
+            args.append(value)
+        try:
+            found = read_node(self.leaves, node, args)[list(node.output).index(name)]
+        except ModelError:
+            return self._vector(name)
+        return self._part(found, name) if isinstance(found, Symbols) else found
+
+    def _part(self, value: Symbols, name: str) -> Symbols | None:
+        """A part of an input as a vector of its own, the same for all tensors that are this part."""
+        found = selections(value)
+        moved = all(self.leaves[leaf].kind == "input" for leaf, _ in found)
+        if not moved or all(map(self.leaves.is_whole, found)):
+            return value
+        key = (value.leaf.tobytes(), value.unit.tobytes())
+        if key not in self._parts:
+            self._parts[key] = self._vector(name)
+        known = self._parts[key]
+        return None if known is None else known.moved(lambda a: a.reshape(value.shape))
+
+    def _vector(self, name: str) -> Symbols | None:
+        """A tensor as it is; of each row a vector of its own."""
+        shape = self.scope.shape(name)
+        if shape is None or self.scope.kinds.get(name) != TensorProto.FLOAT:
+            return None
+        sizes = [s if isinstance(s, int) else 1 for s in shape]
+        if int(np.prod(sizes)) > MOST_NUMBERS:
+            return None
+        axis = next((k for k, s in enumerate(sizes[:-1]) if s == self.rows), None)
+        if axis is None:
+            return self.leaves.named("input", name, sizes)
+        one = sizes[:axis] + sizes[axis + 1 :]
+        rows = []
+        for row in range(self.rows):
+            rows.append(self.leaves.named("input", name, one))
+            self.own[len(self.leaves) - 1] = (row, name)
+        return together(rows, lambda arrays: np.stack(arrays, axis))
+
+    def called(self, numbers: Symbols) -> str:
+        """The tensor of which one row is these numbers, in this order. Raises NoRepetition where
+        there is none.
+        """
+        for name, value in self.values.items():
+            if isinstance(value, Symbols) and value.flat().same_as(numbers):
+                return name
+        raise NoRepetition("starts from a part of a tensor")
