@@ -17,7 +17,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
-from lstm_edge.frontend.model.axes import Atom, Axis, View
+from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
@@ -116,11 +116,13 @@ def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
         return ()
     atom = Atom(f"{name} {k}", size, opened)
     walk.input_atoms[atom] = k
-    if atom.name in walk.told:
-        walk.roles[atom] = walk.told[atom.name]
     if opened:
         walk.open_axes[atom] = (name, k)
-    return (atom,)
+    elif atom.name in walk.first_cuts:
+        walk.cut(Cut(atom, walk.first_cuts[atom.name]))
+    parts = walk.parts(atom)
+    walk.roles.update((part, walk.told[part.name]) for part in parts if part.name in walk.told)
+    return parts
 
 
 def _visit_node(walk: Walk, proto: NodeProto) -> None:

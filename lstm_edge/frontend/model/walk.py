@@ -52,10 +52,15 @@ class SameSize(ModelError):
 
 
 class RoleNeeded(ModelError):
-    """An axis was taken for something else than it turns out to be: start again with its role."""
+    """An axis was taken for something else than it turns out to be: start again with its role. cut:
+    the axis that it is a part of, by name, and how many outer parts that has.
+    """
 
-    def __init__(self, node: str, message: str, atom: str, role: str) -> None:
+    def __init__(
+        self, node: str, message: str, atom: str, role: str, cut: tuple[str, int] | None = None
+    ) -> None:
         super().__init__(node, message)
+        self.cut = cut
         self.atom = atom
         self.role = role
 
@@ -159,7 +164,8 @@ class Walk:
     integers -> n where they must be 0 .. n - 1. columns: tensor of integers -> the axis that counts
     those of one step. derived: time axes of which the length follows from that of an input.
     settled: (tensor, scale, offset) -> the result of the layer that computes these. ranges: atoms
-    that count some steps of another one, or more. guessed: atoms of which the role is the usual
+    that count some steps of another one, or more. first_cuts: names of atoms that are cut from
+    the start -> the size of the outer part. guessed: atoms of which the role is the usual
     one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
@@ -195,6 +201,7 @@ class Walk:
     counts: dict[str, str] = field(default_factory=dict)
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
+    first_cuts: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     late: str = ""
@@ -226,6 +233,11 @@ class Walk:
                     f"as its {role} axis; not supported: is a transpose missing, or batch_first "
                     "wrong?"
                 )
+                if (known, role) == ("feature", "time") and atom not in self.input_atoms:
+                    message = (
+                        f"reads parts of one vector as {atom.size} steps; not supported: compile "
+                        "what is before it and what is after as two networks"
+                    )
                 if known == "picked":
                     raise ModelError(
                         node.label,
@@ -249,6 +261,10 @@ class Walk:
                     origin = self.ranges[origin]
                 if origin in self.guessed:
                     raise RoleNeeded(node.label, message, origin.name, role)
+                whole = self.cut_from.get(origin)
+                if whole in self.guessed and whole not in self.open_axes:
+                    outer = self.cuts[whole][0].size
+                    raise RoleNeeded(node.label, message, origin.name, role, (whole.name, outer))
                 raise ModelError(node.label, message)
 
     def true(self, view: View) -> View:

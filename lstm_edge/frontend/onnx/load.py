@@ -78,9 +78,11 @@ def _solve(
     """
     told = dict(known)
     alike: list[tuple[tuple[str, int], ...]] = []
+    cuts: dict[str, int] = {}
     while True:
         walk = Walk()
         walk.told.update(told)
+        walk.first_cuts.update(cuts)
         walk.alike_sizes.extend(alike)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
@@ -94,6 +96,7 @@ def _solve(
             if error.atom in told:
                 raise _without_stand_ins(walk, error) from error
             told[error.atom] = error.role
+            cuts.update((error.cut,) if error.cut else ())
         except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
                 raise _without_stand_ins(walk, error) from error
