@@ -235,8 +235,9 @@ class Walk:
                 )
                 if (known, role) == ("feature", "time") and atom not in self.input_atoms:
                     message = (
-                        f"reads parts of one vector as {atom.size} steps; not supported: compile "
-                        "what is before it and what is after as two networks"
+                        f"reads {atom.size} features of one vector as steps; not supported: is a "
+                        "transpose missing? Else compile what is before it and what is after as "
+                        "two networks"
                     )
                 if known == "picked":
                     raise ModelError(
