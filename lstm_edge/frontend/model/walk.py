@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -257,16 +257,25 @@ class Walk:
                         "does the same as a convolution along its features, with the weights of "
                         "that in its rows"
                     )
-                origin = atom
-                while origin in self.ranges:
-                    origin = self.ranges[origin]
-                if origin in self.guessed:
-                    raise RoleNeeded(node.label, message, origin.name, role)
-                whole = self.cut_from.get(origin)
-                if whole in self.guessed and whole not in self.open_axes:
-                    outer = self.cuts[whole][0].size
-                    raise RoleNeeded(node.label, message, origin.name, role, (whole.name, outer))
-                raise ModelError(node.label, message)
+                raise self.taken_wrongly(node, (atom,), role, message)
+
+    def taken_wrongly(
+        self, node: OnnxNode, atoms: Iterable[Atom], role: str, message: str
+    ) -> ModelError:
+        """The error of atoms that must have another role than they have: curable where that of one
+        of them is a guess, and the visit starts again.
+        """
+        for atom in atoms:
+            origin = atom
+            while origin in self.ranges:
+                origin = self.ranges[origin]
+            if origin in self.guessed:
+                return RoleNeeded(node.label, message, origin.name, role)
+            whole = self.cut_from.get(origin)
+            if whole is not None and whole in self.guessed and whole not in self.open_axes:
+                cut = (whole.name, self.cuts[whole][0].size)
+                return RoleNeeded(node.label, message, origin.name, role, cut)
+        return ModelError(node.label, message)
 
     def true(self, view: View) -> View:
         """The view, of which the tensor is noted to be of what is true or false."""

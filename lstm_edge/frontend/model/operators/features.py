@@ -14,6 +14,10 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
+from lstm_edge.layers.inner import ordered
+
+MANY_PARTS = 8
+"""From so many parts of a vector on they are no longer moved one by one."""
 
 
 def grid_of(walk: Walk, view: View) -> Axis:
@@ -51,6 +55,26 @@ def laid_out(walk: Walk, view: View, source: str) -> View:
     numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
     order = numbers.transpose([grid.index(atom) for atom in shown]).reshape(-1).tolist()
     return replace(view, tensor=in_this_order(walk, view, order, source), grid=tuple(shown))
+
+
+def places_of(walk: Walk, view: View, atoms: Axis) -> list[int] | None:
+    """Where the features lie that `atoms` number, all of them, in another order than memory has
+    them; None where it is that order, or where they number others.
+    """
+    grid = grid_of(walk, view)
+    if atoms == grid or len(grid) < 2 or set(atoms) != set(grid) or len(atoms) != len(grid):
+        return None
+    numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
+    return [int(n) for n in numbers.transpose([grid.index(atom) for atom in atoms]).ravel()]
+
+
+def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
+    """The view whose features lie in memory as the atoms `wanted` number them, which are all."""
+    places = places_of(walk, view, wanted)
+    if places is None:
+        return replace(view, grid=wanted if len(wanted) > 1 else ())
+    made = walk.draft.layer("ordered", ordered(places), view.tensor, len(places), {}, source)
+    return replace(view, tensor=made["y"], grid=wanted)
 
 
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
@@ -106,7 +130,7 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
         "reads one vector (a last step) as a sequence; give it the sequence itself, or compile "
         "what is before it and what is after as two networks"
     )
-    for atom in sorted(walk.guessed, key=lambda each: each.name) if time else ():
+    for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
@@ -138,12 +162,13 @@ def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None
     if known is None and not atoms:
         walk.draft.features[view.tensor] = 1
     if (grid and atoms != grid) or (known is not None and known != size_of(axis)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis of {size_of(axis)} of {describe(view.axes)} for its features, but the "
             f"vectors behind it have {known or size_of(grid)} numbers in another order or on "
-            "several axes; not supported: is a transpose or reshape missing?",
+            "several axes; not supported: is a transpose or reshape missing?"
         )
+        others = [atom for atom in grid if atom not in atoms]
+        raise walk.taken_wrongly(node, others, "time", message)
 
 
 def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> View | None:
@@ -158,8 +183,7 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     inner = grid[at + len(atoms) :]
     if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
         walk.draft.features[view.tensor] = size_of(grid)
-    tensors = _parts(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
-    tensor = walk.draft.concat(tensors, "")
+    tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)
     alone = len(left) < 2 and all(walk.roles[atom] == "feature" for atom in left)
@@ -180,6 +204,16 @@ def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tupl
             else:
                 result.append((begin, begin + block))
     return result
+
+
+def _of_ranges(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> str:
+    """The vector that `ranges` of a tensor's features are: of many parts a layer puts it together,
+    whose code is a loop.
+    """
+    if len(ranges) <= MANY_PARTS or walk.draft.producer(tensor) is None:
+        return walk.draft.concat(_parts(walk, tensor, ranges), "")
+    units = [k for begin, end in ranges for k in range(begin, end)]
+    return walk.draft.layer("ordered", ordered(units), tensor, len(units), {}, "")["y"]
 
 
 def _parts(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> tuple[str, ...]:
