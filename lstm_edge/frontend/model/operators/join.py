@@ -122,7 +122,7 @@ def _row(node: OnnxNode, array: np.ndarray, view: View, axis: int) -> np.ndarray
             f"joins {describe(view.axes)} with constants {list(array.shape)} that differ from step "
             "to step, or are no numbers; make them an input",
         )
-    return rows[0]
+    return np.asarray(rows[0])
 
 
 def _whole_again(walk: Walk, node: OnnxNode, parts: tuple[View, ...], axis: int) -> View | None:

@@ -160,7 +160,10 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
         return time
     walk.count += 1
     if steps == 1:
-        message = f"leaves one step of {before}, which is not supported; use a pooling over all"
+        message = (
+            f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
+            "weights, or a pooling over all"
+        )
         raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
