@@ -187,6 +187,21 @@ def test_the_last_step_that_counts(tmp_path: Path) -> None:
     entire(of_length("k"), tmp_path, data=data)
 
 
+def test_the_last_step_that_counts_as_a_row(tmp_path: Path) -> None:
+    nodes = [
+        *SAME,
+        *ALL,
+        node("Sub", "length number", "k"),
+        node("Squeeze", "s zero", "rows"),
+        node("Gather", "rows k", "g", axis=0),
+        node("MatMul", "g w", "y"),
+    ]
+    model = graph(nodes, {"x": (1, T, N), "length": (1,)}, ["y"], WEIGHTS)
+    model.graph.input[1].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    lengths = RNG.integers(1, T + 1, (SAMPLES, 1))
+    entire(model, tmp_path, data={"x": floats(SAMPLES, 1, T, N), "length": lengths})
+
+
 def test_a_step_by_its_own_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="make the input the length of the sequence"):
         lstm_edge.load(saved(of_length("length"), tmp_path))

@@ -23,10 +23,11 @@ from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
-from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.features import require_features, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.steps_by_number import step_before
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, Slice, Step
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
@@ -58,6 +59,8 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 """Operators that take integers as lengths of sequences."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
 """Operators that act on each integer alone, with constants that are one number."""
+RANGES = ("kept", "delayed", "held")
+"""Layers that give vectors of a sequence as they are."""
 AFFINE = ("Add", "Sub", "Mul", "Neg")
 """Those of them that a model does with real numbers before it reads them."""
 
@@ -130,21 +133,36 @@ def _is_real(view: View) -> bool:
     return view.ids is not None and view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
 
 
+def _moved_from(walk: Walk, tensor: str) -> str | None:
+    """The input of which a tensor is some features or steps, itself where it is one; None for what
+    the model computes.
+    """
+    node = walk.draft.producer(tensor)
+    while node is not None:
+        moves = isinstance(node.op, Slice | Step)
+        if not moves and not (isinstance(node.op, Layer) and node.op.cell.name in RANGES):
+            return None
+        tensor = node.inputs["x"]
+        node = walk.draft.producer(tensor)
+    return tensor
+
+
 def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     """Integers of an input that were cast to real numbers, scaled and shifted where the graph did
     that; None for any other function of them, and for what the model computes.
     """
     assert view.ids is not None
-    if walk.draft.producer(view.tensor) is not None or not _is_real(view):
+    given = _moved_from(walk, view.tensor)
+    if given is None or not _is_real(view):
         return None
-    if view.tensor in walk.limits:
+    if given in walk.limits:
         raise ModelError(
             node.label,
             f"{node.op} reads integers as numbers that an embedding looks up, or that count steps; "
             "not supported: give the numbers as an input of float32 of their own, too",
         )
     tried = np.arange(-MOST_TRIED // 2, MOST_TRIED, dtype=np.int64)
-    kind = walk.kinds.get(view.tensor)
+    kind = walk.kinds.get(given)
     if kind is not None:
         bounds = np.iinfo(kind)
         tried = tried[(tried >= bounds.min) & (tried <= bounds.max)]
@@ -153,7 +171,7 @@ def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     offset, scale = found[start], found[start + 1] - found[start]
     if not np.array_equal(found, tried * scale + offset):
         return None
-    walk.real.add(view.tensor)
+    walk.real.add(given)
     data = replace(view, ids=None)
     if (scale, offset) == (1.0, 0.0):
         return data
@@ -198,6 +216,12 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     """Gather of rows of a constant table: an embedding."""
     ids, table = node.inputs[1], node.inputs[0]
     assert isinstance(ids, View)
+    if isinstance(table, View):
+        axis = axis_of(node, len(table.axes))
+        if usual_role(walk, table, axis) == "time":
+            table = settled(walk, table, node.label)
+            found = step_before(walk, node, table, axis, ids)
+            return [replace(found, axes=(*table.axes[:axis], *ids.axes, *table.axes[axis + 1 :]))]
     if not isinstance(table, np.ndarray) or ids.ids is None:
         raise ModelError(
             node.label,
