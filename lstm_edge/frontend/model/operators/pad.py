@@ -51,8 +51,8 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
             raise ModelError(
                 node.label,
                 f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
-                f"{mode}: only steps of a sequence can be padded, with one number; let the layer "
-                "behind it pad (nn.Conv1d(padding=...)), or feed padded data",
+                f"{mode}: only steps of a sequence can be padded, with one number; feed data that "
+                "are padded so, or join constant features by Concat",
             )
         view = _around(walk, node, view, axis, (before, behind), number)
     return [view]
