@@ -62,6 +62,8 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
             f"moves over several axes of each step in {describe(view.axes)} with a kernel "
             f"{kernel}; only one beside time is supported: a network for images needs another tool",
         )
+    if not inner and len(moving) == 1 and len(walk.pieces(view.axes[0])) > 1:
+        inner = [k for k in moving if k not in time]  # each row of the batch has steps of its own
     if inner or len(moving) < 2:
         return inner[0] + 2 if inner else None
     if not time:
@@ -166,9 +168,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
 
 def _other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
     """The error of an axis that cannot be that of time; curable where it was only taken for it."""
-    for atom in time:
-        while atom in walk.ranges:
-            atom = walk.ranges[atom]
+    for atom in map(walk.origin, time):
         if atom in walk.guessed:
             return RoleNeeded(node.label, message, atom.name, "feature")
     return ModelError(node.label, message)
