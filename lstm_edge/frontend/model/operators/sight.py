@@ -69,9 +69,16 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
     if not time:
         opened = [k for k in moving if any(a.open for a in atoms[k])]
         time = opened if len(opened) == 1 else moving[:1]
-        unknown = [a for k in moving for a in atoms[k] if a in walk.input_atoms]
-        walk.guessed.update(a for a in unknown if a not in walk.roles)
-    return next(k for k in moving if k not in time) + 2
+    unknown = [a for k in moving for a in atoms[k] if a in walk.input_atoms]
+    walk.guessed.update(a for a in unknown if a not in walk.roles)
+    beside = [k for k in moving if k not in time]
+    if beside:
+        return beside[0] + 2
+    message = f"moves over two axes of {describe(view.axes)} that are both of time"
+    for atom in (walk.origin(a) for k in moving for a in atoms[k]):
+        if atom in walk.guessed:
+            raise RoleNeeded(node.label, message, atom.name, "feature")
+    raise ModelError(node.label, message)
 
 
 def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
