@@ -101,7 +101,7 @@ def _run_layer(call: Call, values: list[Value]) -> list[Value]:
     call = replace(call, weights=call.weights.fresh())
     while call.config.kind == "TimeDistributed":
         call.config.check("layer")
-        values = [call.sequence(value) for value in values]
+        values = [call.of_steps(value) for value in values]
         layer = call.config.inner(call.config.keys.get("layer"))
         call = replace(call, config=layer, weights=call.weights.child("layer"), each_step=True)
     if call.config.kind in MODELS:

@@ -221,6 +221,10 @@ class Call:
             )
         return value
 
+    def of_steps(self, value: Value) -> Value:
+        """The same of steps that are vectors or have places with channels."""
+        return value if len(value.shape) == 3 else self.sequence(value)
+
     def straight(self, value: Value) -> Value:
         """A value of which the numbers are in the order in which Keras has them."""
         if not value.turned:
