@@ -56,7 +56,7 @@ def reads_frames(model: Model, tensor: str) -> bool:
     for node in model.nodes:
         if tensor not in node.reads or not is_a(node, Layer):
             continue
-        kinds = {e.kind for e in walk(*node.op.cell.results.values())}
+        kinds = {e.kind for e in node.op.cell.nodes}
         if "spectrum" in kinds or (is_scale(node) and reads_frames(model, node.outputs["y"])):
             return True
     return False
