@@ -174,7 +174,7 @@ RECORDS = (
         c_float=Spelling("{0} / (float)({steps})"),
         timing=Timing.COUNT,
     ),
-    # n: so many ticks after the last step, padding enters in place of the second operand; where this
+    # n: so many ticks after the last step, padding enters in place of the second operand; where it
     # has several positions, each has `stride` numbers in the window, behind `count` padded ones
     Operation(
         "slide",

@@ -15,7 +15,7 @@ from lstm_edge.passes.quantize_rows import Operand, Rows
 class Positions(NamedTuple):
     """How often a product is done, at places `stride` numbers apart."""
 
-    count: int
+    number: int
     stride: int
 
 
@@ -32,19 +32,19 @@ def emit_rows(
     at: Positions = ONE,
 ) -> Value:
     """The operations of quantized rows: matvec, shift where needed, mulw or a shift per row."""
-    units = len(rows.bias) * at.count
+    units = len(rows.bias) * at.number
     matrices = tuple(b.constant(o.matrix, m) for o, m in zip(operands, rows.matrices, strict=True))
     acc = b.emit(
         "matvec",
         f"{name}_acc",
         tuple(o.value for o in operands),
-        _sum_format(rows, at.count),
+        _sum_format(rows, at.number),
         length=units,
         bias=b.constant(f"{gate}_bias", rows.bias),
         matrices=matrices,
         comment=comment,
         n=rows.scheme.bits,
-        positions=at.count,
+        positions=at.number,
         stride=at.stride,
     )
     return requantize(b, acc, rows, name, gate)

@@ -26,10 +26,7 @@ from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import (
     Place,
-    in_memory,
-    known_numbers,
     lower,
-    numbered,
     own_result,
     restart,
     tapped,
@@ -54,6 +51,7 @@ from lstm_edge.passes.lower_softmax import lower_fine_softmax, lower_softmax
 from lstm_edge.passes.lower_spectrum import Spectra
 from lstm_edge.passes.lower_state import States, first_value
 from lstm_edge.passes.moments import Moments
+from lstm_edge.passes.moves import in_memory, known_numbers, numbered
 from lstm_edge.passes.multiplied import multiplied
 from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.options import Options

@@ -12,8 +12,8 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
-from lstm_edge.passes.lower import at_each, cut, taken, windowed
 from lstm_edge.passes.lower_input import holds_zero, stored, unpacked
+from lstm_edge.passes.moves import cut, taken, windowed
 from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.storing import Storing
 
@@ -93,12 +93,12 @@ def window(
     padded = padded or any(node.units)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    if any(e.kind == "affine" for e in walk(*layer.op.cell.results.values())):
+    products = any(e.kind == "affine" for e in walk(*layer.op.cell.results.values()))
+    if products or node.positions > 1:  # many vectors: in as few bytes as what multiplies takes
         x = wide(storing.storable(given, layer.name))
     places = np.arange(windowed(node, x.length, kernel)) % x.length
     first = stored(x, pad)[places]
-    at = at_each(node, x.length, kernel)
-    value = slide(storing.builder, layer.name, x.value, first, ends, at)
+    value = slide(storing.builder, layer.name, x.value, first, ends, node)
     if x.packed is None:
         return number(value)
     return storing.packed(value, x.packed.take(places))

@@ -175,5 +175,8 @@ def _only_normalized(node: Expr, layer: Node[Layer]) -> bool:
 
 
 def _operand(x: Number, matrix: str, weights: Doubles) -> Operand:
-    scale, zero_point = (each[: weights.shape[1]] for each in x.meaning())
-    return Operand(x.value, matrix, weights, scale, zero_point, x.value.format.magnitude)
+    scale, zero_point = x.meaning()
+    read = slice(weights.shape[1])  # at each position
+    return Operand(
+        x.value, matrix, weights, scale[read], zero_point[read], x.value.format.magnitude
+    )

@@ -16,18 +16,20 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import (
     REDUCTIONS,
     Place,
-    at_each,
+    integers,
+    lower,
+    own_result,
+    restart,
+    tapped,
+)
+from lstm_edge.passes.moves import (
     copied,
     cut,
     in_memory,
-    integers,
     known_numbers,
-    lower,
     numbered,
-    own_result,
-    restart,
+    slide_op,
     taken,
-    tapped,
     windowed,
 )
 from lstm_edge.passes.prune import prune
@@ -220,14 +222,7 @@ class RealRules:
         first = self.initial(layer, "recent", before)
         pad = b.vector(f"{layer.name}.pad", first[:1], FLOAT32)
         name = f"{layer.name}.recent_next"
-        after = b.emit(
-            "slide",
-            name,
-            (before, x, pad),
-            length=length,
-            n=ends,
-            **at_each(node, x.length, kernel),
-        )
+        after = slide_op(b, node, (before, x, pad), FLOAT32, ends, name)
         b.states.append(State(before.name, after.name, first, accumulator=True))
         return after
 

@@ -31,9 +31,10 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import multiply
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import width
-from lstm_edge.passes.lower import Place, known_numbers
+from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_input import unpacked
 from lstm_edge.passes.lower_root import LOG_FRACTION, lower_log, lower_sqrt
+from lstm_edge.passes.moves import known_numbers
 from lstm_edge.passes.numbers import Integer, Number, Raised, number
 from lstm_edge.passes.storing import Storing
 from lstm_edge.rounding import Doubles, Ints

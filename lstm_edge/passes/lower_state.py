@@ -13,8 +13,9 @@ from lstm_edge.ir.program import LOAD, ONCE, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.formats import Chosen
-from lstm_edge.passes.lower import Place, copied
+from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_input import unpacked
+from lstm_edge.passes.moves import copied
 from lstm_edge.passes.multiplied import Multiplied
 from lstm_edge.passes.numbers import Integer, Kept, Number, number, wide
 from lstm_edge.passes.storing import Storing

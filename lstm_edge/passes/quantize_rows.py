@@ -49,7 +49,7 @@ class Operand:
     @property
     def columns(self) -> int:
         """Of its weights: numbers of the value, or of what is read of it at each position."""
-        return self.weights.shape[1]
+        return int(self.weights.shape[1])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.errors import TargetError
@@ -217,9 +218,14 @@ def _runs(
     found: list[Run] = []
     for operand, columns in zip(rows.operands, columns_of(program, rows), strict=True):
         end = (rows.positions - 1) * rows.stride + padded(columns)
-        (run,) = arrays.runs(phase, (operand,), ctype, lambda n, end=end: padded(max(n, end)))
+        room = partial(_padded_to, padded, end)
+        (run,) = arrays.runs(phase, (operand,), ctype, room)
         found.append(replace(run, length=padded(columns), step=rows.stride))
     return tuple(found)
+
+
+def _padded_to(padded: Callable[[int], int], least: int, length: int) -> int:
+    return padded(max(length, least))
 
 
 def _longest_first(sets: tuple[RowSet, ...]) -> list[int]:

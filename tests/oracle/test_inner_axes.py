@@ -68,7 +68,9 @@ def test_integers_are_near(name: str, activations: int) -> None:
     assert sqnr_db(real, ours) > {8: 27.0, 12: 38.0, 16: 39.0}[activations]
 
 
-@pytest.mark.parametrize("target", ["host", "cortex-m4", "cortex-m3", "cortex-m0plus", "cortex-m55"])
+@pytest.mark.parametrize(
+    "target", ["host", "cortex-m4", "cortex-m3", "cortex-m0plus", "cortex-m55"]
+)
 @pytest.mark.parametrize("name", CONVS)
 def test_c_is_exact(
     name: str, target: str, tmp_path: Path, tool_or_skip: Callable[..., None]

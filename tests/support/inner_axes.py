@@ -8,8 +8,18 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.ir.clock import Window
-from lstm_edge.ir.expr import Cell, Expr, at_positions, input_vector, join, larger, recent
-from lstm_edge.ir.expr import constant, param, take
+from lstm_edge.ir.expr import (
+    Cell,
+    Expr,
+    at_positions,
+    constant,
+    input_vector,
+    join,
+    larger,
+    param,
+    recent,
+    take,
+)
 from lstm_edge.ir.model import Layer, Model, Node, Port, Tensor, Work
 
 Array = np.ndarray[Any, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +9,12 @@ import numpy.typing as npt
 
 from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.clock import Length
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.program import State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import finest, with_fraction
+from lstm_edge.passes.moves import slide_op
 
 Ints = npt.NDArray[np.int64]
 
@@ -40,10 +41,10 @@ def mean(b: Builder, total: Value, over: Length, name: str, comment: str) -> Val
     )
 
 
-def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int, at: Mapping[str, int]) -> Value:
+def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int, node: Expr) -> Value:
     """The last vectors of x, kept in a state that starts as `first`: what pads it on both sides.
 
-    ends: how many ticks after the last one x ends. at: of several positions.
+    ends: how many ticks after the last one x ends. node: the expression that they are.
     """
     name = f"{layer}.recent"
     vectors = x.format.take(np.arange(len(first)) % x.length)
@@ -52,8 +53,6 @@ def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int, at: Mapping[
     pads = first[:1] if low == high else first
     padding = replace(vectors if len(pads) > 1 else x.format.take([0]), low=low, high=high)
     pad = b.vector(f"{layer}.pad", pads, padding)
-    after = b.emit(
-        "slide", f"{name}_next", (before, x, pad), vectors, length=len(first), n=ends, **at
-    )
+    after = slide_op(b, node, (before, x, pad), vectors, ends, f"{name}_next")
     b.states.append(State(name, after.name, first, accumulator=True))
     return after

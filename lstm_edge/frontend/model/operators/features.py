@@ -16,6 +16,9 @@ from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 from lstm_edge.layers.inner import ordered
 
+MANY_PARTS = 8
+"""From so many parts of a vector on they are no longer moved one by one."""
+
 
 def grid_of(walk: Walk, view: View) -> Axis:
     """The atoms that number the features of a tensor, the outermost first, as far as known."""
@@ -177,8 +180,7 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     inner = grid[at + len(atoms) :]
     if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
         walk.draft.features[view.tensor] = size_of(grid)
-    tensors = _parts(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
-    tensor = walk.draft.concat(tensors, "")
+    tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)
     alone = len(left) < 2 and all(walk.roles[atom] == "feature" for atom in left)
@@ -199,6 +201,16 @@ def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tupl
             else:
                 result.append((begin, begin + block))
     return result
+
+
+def _of_ranges(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> str:
+    """The vector that `ranges` of a tensor's features are: of many parts a layer puts it together,
+    whose code is a loop.
+    """
+    if len(ranges) <= MANY_PARTS or walk.draft.producer(tensor) is None:
+        return walk.draft.concat(_parts(walk, tensor, ranges), "")
+    units = [k for begin, end in ranges for k in range(begin, end)]
+    return walk.draft.layer("ordered", ordered(units), tensor, len(units), {}, "")["y"]
 
 
 def _parts(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> tuple[str, ...]:

@@ -41,8 +41,8 @@ than the code of separate products.
 
 
 def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels: Axis) -> View:
-    """The view whose vectors have the places of an axis, each with all of its channels; nothing else
-    may number their features.
+    """The view whose vectors have the places of an axis, each with all of its channels; nothing
+    else may number their features.
     """
     wanted = (*inner, *channels)
     for axis in (inner, channels):
@@ -168,7 +168,7 @@ def _view_after(
     channels = walk.new_axis("units", units, "feature")
     axes = with_axis(with_axis(view.axes, seen.axis, places), 1, channels)
     if seen.sight is not None:
-        time = time_after(walk, node, view.axes[seen.sight.axis], seen.sight)
+        time = time_after(walk, node, view.axes[seen.sight.axis], seen.sight, beside=True)
         axes = with_axis(axes, seen.sight.axis, time)
     grid = (*places, *channels)
     return replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())
@@ -180,7 +180,7 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
         raise ModelError(node.label, "attribute storage_order is not supported")
     seen = _seen(walk, node, view, kernel, axis)
     place, sight, largest = seen.place, seen.sight, node.op == "MaxPool"
-    window = Window() if sight is None else sight.window
+    window = Window(1) if sight is None else sight.window
     padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
         raise ModelError(node.label, "attribute dilations is not supported")

@@ -147,7 +147,8 @@ def contract(
         last = view.axes[-1]
     flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
     offsets = np.zeros(units) if bias is None else bias
-    if not flat and is_part(walk, view, walk.pieces(last)):
+    of_places = is_part(walk, view, walk.pieces(last)) or (not last and bool(grid_of(walk, view)))
+    if not flat and of_places:
         return at_each_place(walk, node, view, walk.pieces(last), weights.T, offsets)
     if not flat:
         view, order = in_order(walk, view, last, node.label)

@@ -180,7 +180,7 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "its variance is not positive")
     scale = gain / np.sqrt(variance + epsilon)
     atoms = walk.pieces(view.axes[1])
-    several = is_part(walk, view, atoms)
+    several = is_part(walk, view, atoms) or (not atoms and bool(grid_of(walk, view)))
     if several or any(walk.roles.get(atom) == "time" for atom in atoms):
         return [scaled(walk, node, view, scale, offset - mean * scale, atoms)]
     require_features(walk, node, view, view.axes[1])

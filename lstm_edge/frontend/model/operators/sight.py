@@ -8,7 +8,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import LONGEST_WINDOW, same_padding
 from lstm_edge.frontend.model.operators.features import refuse_one_vector
-from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Walk
 from lstm_edge.ir.clock import Clock, Window
 
 INNER = frozenset(("feature", "layer"))
@@ -140,8 +140,8 @@ def _padding(
     return own
 
 
-def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
-    """The time axis of the result."""
+def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False) -> Axis:
+    """The time axis of the result. beside: there is another axis that might be that of time."""
     before = size_of(time)
     steps = Clock().then(sight.window).length.of(before)
     if steps < 1:
@@ -155,15 +155,23 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
         return time
     walk.count += 1
     if steps == 1:
-        raise ModelError(
-            node.label,
-            f"leaves one step of {before}, which is not supported; use a pooling over all",
-        )
+        message = f"leaves one step of {before}, which is not supported; use a pooling over all"
+        raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
     walk.derived.add(atom)
     walk.ranges.update((atom, old) for old in walk.pieces(time))
     return (atom,)
+
+
+def _other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
+    """The error of an axis that cannot be that of time; curable where it was only taken for it."""
+    for atom in time:
+        while atom in walk.ranges:
+            atom = walk.ranges[atom]
+        if atom in walk.guessed:
+            return RoleNeeded(node.label, message, atom.name, "feature")
+    return ModelError(node.label, message)
 
 
 def with_axis(axes: Axes, k: int, axis: Axis) -> Axes:
