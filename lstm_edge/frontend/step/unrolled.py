@@ -26,9 +26,8 @@ from lstm_edge.frontend.step.region import Region, left_of
 from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Repetition
 from lstm_edge.frontend.step.rows import NotRows, RowsDiffer
+from lstm_edge.frontend.step.single import DOMAIN
 from lstm_edge.frontend.step.trace import Differs
-
-DOMAIN = "lstm_edge"
 
 
 def unrolled(sketch: Graph) -> None:
