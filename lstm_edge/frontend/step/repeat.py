@@ -170,6 +170,17 @@ def body_of(classes: Classes, step: int, results: Iterable[int]) -> Body:
     return _Search(classes, step).body(results)
 
 
+@dataclass(frozen=True)
+class _Older:
+    """Leaves that are known before a step."""
+
+    time: Sequence[int]
+    step: int
+
+    def __contains__(self, leaf: object) -> bool:
+        return isinstance(leaf, int) and self.time[leaf] < self.step
+
+
 class _Search:
     def __init__(self, classes: Classes, step: int) -> None:
         self.classes, self.leaves, self.time = classes, classes.leaves, classes.time
@@ -237,7 +248,8 @@ class _Search:
         """
         if self.leaves[leaf].kind != "linear":
             return False
-        terms, _ = self.leaves.expanded((leaf, np.arange(self.leaves[leaf].size)))
+        older = _Older(self.time, self.time[leaf])
+        terms, _ = self.leaves.expanded((leaf, np.arange(self.leaves[leaf].size)), older)
         operands = {i for (i, _), _ in terms}
         if not all(c.ndim == 2 for _, c in terms):
             return False
