@@ -12,7 +12,7 @@ from onnx import NodeProto, ValueInfoProto, helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.graph.node import captured, is_standard
+from lstm_edge.frontend.graph.node import OWN_DOMAIN, captured, is_standard
 from lstm_edge.frontend.model.operators.ids import INTEGERS
 from lstm_edge.frontend.step.cuts import cuts_of
 from lstm_edge.frontend.step.moves import MOVES
@@ -20,7 +20,6 @@ from lstm_edge.frontend.step.outer import LAYERS
 from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
 
-DOMAIN = "lstm_edge"
 COMPARISONS = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or")
 PRODUCTS = ("MatMul", "Gemm")
 WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
@@ -55,7 +54,7 @@ def single_steps(sketch: Graph) -> None:
         list(befores),
         outputs,
         name=_name(nodes),
-        domain=DOMAIN,
+        domain=OWN_DOMAIN,
         body=body,
         after=list(pairs.values()),
     )

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.graph.node import label_of
+from lstm_edge.frontend.graph.node import OWN_DOMAIN, label_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.step.clock import BACKWARD, FORWARD
 from lstm_edge.frontend.step.cuts import Cut, cuts_of
@@ -26,7 +26,6 @@ from lstm_edge.frontend.step.region import Region, left_of
 from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Repetition
 from lstm_edge.frontend.step.rows import NotRows, RowsDiffer
-from lstm_edge.frontend.step.single import DOMAIN
 from lstm_edge.frontend.step.trace import Differs
 
 
@@ -191,7 +190,7 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
         [*tensors, *starts],
         names,
         name=patch.name,
-        domain=DOMAIN,
+        domain=OWN_DOMAIN,
         number=len(sketch.repetitions),
     )
     sketch.repetitions.append(
