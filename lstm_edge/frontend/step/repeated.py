@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.frontend.model.axes import View, size_of
+from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.operators.across_time import repeated_over_time
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.alike import Copier
@@ -69,6 +69,9 @@ def _row(value: Symbols, row: int | None) -> Symbols:
 
 def _given(rolling: Rolling, view: View, rows: int) -> View:
     """A state that is given as one vector of each row."""
-    rolling.open_batch(view.axes)
+    if not rows:
+        rolling.open_batch(view.axes)
     full = [axis for axis in view.axes if size_of(axis) > 1]
-    return replace(view, axes=(*full, *[()] * (1 + bool(rows) - len(full))))
+    left: list[Axis] = [()] * (1 + bool(rows) - len(full))
+    thin = size_of(view.axes[-1]) == 1
+    return replace(view, axes=(*full, *left) if thin else (*left, *full))

@@ -41,7 +41,9 @@ class Rolling:
         self.time: Axis = ()
         self.batch: Axis = ()
         self.rows = 0
-        """Rows of a batch of a fixed size, each with leaves of its own; 0 where there is one."""
+        """Rows of a batch of a fixed size, each with leaves of its own; 1 of one of any size, where
+        rows are known to be alike; 0 where there is no batch.
+        """
         self.trial: dict[str, npt.NDArray[np.float64]] | None = None
         """Numbers in the place of inputs, while a step is run on them."""
         self.again()
@@ -68,11 +70,11 @@ class Rolling:
             walk.one_step = node.label
         left = [axis for k, axis in enumerate(view.axes) if k != time]
         if self.rows:
-            if not left or size_of(left[0]) != self.rows:
+            if not left or (self.rows != 1 and size_of(left[0]) != self.rows):
                 raise NotRows("another size")
             self.batch = left.pop(0)
             self._batches.append(self.batch)
-        self.open_batch((*left, self.batch))
+        self.open_batch(left if self.rows == 1 else (*left, self.batch))
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
         if walk.draft.roots[view.tensor] is None:
