@@ -26,10 +26,13 @@ BATCHES: list[int | str] = [1, 2, UNITS, "rows"]
 """As many rows as a vector has units, too: sizes do not tell which axis is which. And any."""
 
 
-def batched(net: Net, loop: Loop, batch: int | str) -> tuple[str, ...]:
-    """States that are zero, of each row."""
-    zeros = np.zeros((batch if isinstance(batch, int) else 1, UNITS))
-    return tuple(net.constant(zeros) for _ in range(COUNTS[loop.kind]))
+def batched(net: Net, loop: Loop, batch: int | str, axis: int = 0) -> tuple[str, ...]:
+    """States that are zero, of each row; `axis` of x counts these where there may be any."""
+    if isinstance(batch, int):
+        return tuple(net.constant(np.zeros((batch, UNITS))) for _ in range(COUNTS[loop.kind]))
+    size = net.add("Shape", "x", start=axis, end=axis + 1)
+    size = net.add("Concat", size, net.constant([UNITS]), axis=0)
+    return tuple(net.add("ConstantOfShape", size) for _ in range(COUNTS[loop.kind]))
 
 
 @pytest.mark.parametrize("how", ["gather0", "split1"])
@@ -38,8 +41,9 @@ def batched(net: Net, loop: Loop, batch: int | str) -> tuple[str, ...]:
 def test_each_row_is_the_model(kind: str, batch: int | str, how: str, tmp_path: Path) -> None:
     net = Net()
     loop = Loop(net, kind)
-    results, _ = loop.run(steps_of(net, how, STEPS), batched(net, loop, batch))
     axis = int(how[-1])
+    states = batched(net, loop, batch, 1 - axis)
+    results, _ = loop.run(steps_of(net, how, STEPS), states)
     shape: list[int | str] = [batch, STEPS, INPUTS] if axis else [STEPS, batch, INPUTS]
     last = net.add("Unsqueeze", results[-1], net.constant([0]))  # [1, rows, units]
     outputs = [stacked(net, results, axis), dense(net, results[-1]), last]

@@ -225,10 +225,10 @@ class Rolling:
             before = {s.before: self._before(s, p) for s, p in zip(states, parts, strict=True)}
             tensor = read(before)
             for s in states:
-                if tensor(s.after).shape != s.shape:
+                if tensor(s.after).shape != self._shape(s):
                     raise ModelError(
                         self.node.label,
-                        f"its state {s.name} is {list(s.shape)} before a step and "
+                        f"its state {s.name} is {list(self._shape(s))} before a step and "
                         f"{list(tensor(s.after).shape)} after it; it must stay the same",
                     )
             finer = [
@@ -280,6 +280,9 @@ class Rolling:
                 )
         vars(self).update(kept)
 
+    def _shape(self, state: StateIn) -> tuple[int, ...]:
+        return (self.rows, *state.shape[1:]) if self.rows else state.shape
+
     def _size(self, state: StateIn) -> int:
         return int(np.prod(state.shape[1:] if self.rows else state.shape, dtype=np.int64))
 
@@ -313,7 +316,7 @@ class Rolling:
             made = self._in_rows("state", name, (len(places),))
             leaf[:, places] = made.leaf.reshape(rows, -1)
             unit[:, places] = made.unit.reshape(rows, -1)
-        return Symbols(leaf, unit).moved(lambda a: a.reshape(state.shape))
+        return Symbols(leaf, unit).moved(lambda a: a.reshape(self._shape(state)))
 
     def _constant(self, numbers: npt.NDArray[np.float64], out: Out) -> Value:
         """What is known: at each step, of all rows."""
