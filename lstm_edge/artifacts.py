@@ -36,6 +36,7 @@ from lstm_edge.manifest import (
     PhaseEntry,
     PortEntry,
     Proof,
+    Ram,
     RemediesEntry,
     StateEntry,
     StatePortEntry,
@@ -47,6 +48,7 @@ from lstm_edge.manifest import (
 from lstm_edge.measured import MeasuredError
 from lstm_edge.passes.prove import Proof as Bounds
 from lstm_edge.passes.widths import ctype_of
+from lstm_edge.sizes import Sizes
 
 Array = npt.NDArray[Any]
 
@@ -176,10 +178,15 @@ def _of_core(built: Built) -> OfCore:
         "target": built.target.name,
         "layers": phases,
         "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
-        "ram": {"state": sizes.state, "scratch": sizes.scratch},
+        "ram": _ram(sizes),
         "instructions": None if instructions is None else round(instructions),
         "compiler": {"name": built.target.compiler, "recommended": list(built.target.recommended)},
     }
+
+
+def _ram(sizes: Sizes) -> Ram:
+    found: Ram = {"state": sizes.state, "scratch": sizes.scratch}
+    return {**found, "kept": sizes.kept} if sizes.kept else found
 
 
 def _proof(made: Compilation) -> Proof | None:

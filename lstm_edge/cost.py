@@ -11,6 +11,7 @@ from lstm_edge.manifest import Manifest
 @dataclass(frozen=True)
 class Cost:
     """Bytes of flash and RAM, and a step. code: None where the target's compiler is not installed.
+    kept: bytes of scratch that keep all steps of a sequence for a later pass over them.
     macs: multiply-accumulates of a step, instructions: about how many it takes, None where that is
     unknown. `Compiled.profile()` counts them.
     """
@@ -23,6 +24,7 @@ class Cost:
     scratch: int
     macs: float
     instructions: int | None
+    kept: int = 0
 
     @property
     def flash(self) -> int:
@@ -47,6 +49,7 @@ def cost_of(manifest: Manifest) -> Cost:
         ram["scratch"],
         manifest["macs"],
         manifest["instructions"],
+        ram.get("kept", 0),
     )
 
 
@@ -63,4 +66,5 @@ def cost_of_built(built: Built) -> Cost:
         sizes.scratch,
         round(step.macs, 2),
         instructions,
+        sizes.kept,
     )

@@ -21,10 +21,13 @@ class Flash(TypedDict):
 
 
 class Ram(TypedDict):
-    """Bytes of the state struct, and of what is needed during a call beside it."""
+    """Bytes of the state struct, and of what is needed during a call beside it; kept: those that
+    keep all steps of a sequence, where there are any.
+    """
 
     state: int
     scratch: int
+    kept: NotRequired[int]
 
 
 class Compiler(TypedDict):

@@ -27,13 +27,16 @@ STRAIGHT_BYTES_PER_OP = 8
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes. code is None where the target's compiler is not installed."""
+    """Bytes. code is None where the target's compiler is not installed. kept: those of scratch that
+    keep all steps of a sequence for a later pass over them.
+    """
 
     code: int | None
     weights: int
     tables: int
     state: int
     scratch: int
+    kept: int = 0
 
     @property
     def flash(self) -> int:
@@ -76,14 +79,17 @@ def measure(
     weights, tables = constant_bytes(rendered.constants)
     held = ram_of(rendered.memory)
     code = code_size(program, target, rendered) if has_compiler(target) else None
-    sizes = Sizes(code, weights, tables, held["state"], held["scratch"])
+    kept = rendered.memory.kept_bytes
+    sizes = Sizes(code, weights, tables, held["state"], held["scratch"], kept)
     parts = f"code {code}, weights {weights}, tables {tables}"
     try:
         _check("flash", "--max-flash", sizes.flash, max_flash, parts)
     except BudgetError as error:
         raise FlashError(str(error), (max_flash or 0) - (code or 0)) from None
     ram = sizes.state + sizes.scratch
-    _check("RAM", "--max-ram", ram, max_ram, f"state {sizes.state}, scratch {sizes.scratch}")
+    steps = f", of which {kept} keep all steps of a sequence" if kept else ""
+    parts = f"state {sizes.state}, scratch {sizes.scratch}{steps}"
+    _check("RAM", "--max-ram", ram, max_ram, parts)
     return sizes
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lstm_edge.emit.clocks import length_text, suffix_of
 from lstm_edge.formats import STORAGE_BITS
 from lstm_edge.ir.clock import Length
-from lstm_edge.ir.program import FORWARD, ONCE, Port, Program
+from lstm_edge.ir.program import FORWARD, LATEST, ONCE, Port, Program
 from lstm_edge.operations import reads_whole
 from lstm_edge.passes.operands import Entry, OperandArray, Run
 from lstm_edge.passes.schedule import Phase
@@ -25,7 +25,9 @@ one that is read next. A clock's suffix follows.
 
 @dataclass(frozen=True)
 class Member:
-    """An array in the state struct. `buffers`: 2 where a step writes one and reads the other."""
+    """An array in the state struct. `buffers`: 2 where a step writes one and reads the other.
+    steps: how many of a sequence it keeps.
+    """
 
     name: str
     ctype: str
@@ -34,6 +36,7 @@ class Member:
     comment: str
     bytes: int
     suffix: str = ""
+    steps: int = 1
 
     def home(self, side: str, offset: int = 0) -> Home:
         """A place in one of its buffers, or in the only one; side: NOW, NEXT or CURRENT."""
@@ -54,13 +57,17 @@ class Home:
     stride: int = 0
     step: str = "t"
     side: str = ""
+    apart: int = 0
 
     @property
     def text(self) -> str:
-        """The C expression of its address; `stride` numbers for each step of a sequence."""
+        """The C expression of its address; `stride` numbers for each step of a sequence, `apart`
+        for each position of a repeated phase.
+        """
         array = f"{self.array}[{self.side}]" if self.side else self.array
         terms = [f"{self.step} * {self.stride}"] if self.stride else []
         terms += [str(self.offset)] if self.offset else []
+        terms += [f"le_position * {self.apart}"] if self.apart else []
         return f"&{array}[{' + '.join(terms)}]" if terms else array
 
     @property
@@ -99,11 +106,17 @@ class Memory:
         """Bytes that need not live from step to step."""
         return sum(m.bytes for m in self.scratch)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Those of them that keep all steps of a sequence."""
+        return sum(m.bytes for m in self.scratch if m.steps > 1)
+
 
 def home_of(memory: Memory, run: Run) -> Home:
     """Where a kernel finds a part of its operand."""
     member = memory.arrays[run.array]
-    return member.home(NEXT if run.after else NOW, run.offset)
+    home = member.home(NEXT if run.after else NOW, run.offset)
+    return replace(home, apart=run.step) if run.step else home
 
 
 def c_name(value: str) -> str:
@@ -219,8 +232,18 @@ class _Plan:
                     continue
                 home = self._operand(name, entry)
                 self.write.setdefault(entry.value, []).append(home)
-                if self.program.streams or not array.double:
+                stays = self.program.streams and entry.value not in self._read_behind()
+                if stays or not array.double:
                     self.read.setdefault(entry.value, home)
+
+    def _read_behind(self) -> frozenset[str]:
+        """Values that are read after the last of several ticks of a call, when nothing tells any
+        more in which of two buffers that tick put them.
+        """
+        if not any(block.clock.extra > 0 for block in self.program.blocks):
+            return frozenset()
+        behind = (p for p in self.schedule.phases if (p.sweep, p.before) == (ONCE, LATEST))
+        return frozenset(n for p in behind for n in (*p.loads, *p.scalars, *p.whole))
 
     def _operand(self, array: str, entry: Entry) -> Home:
         return self.arrays[array].home(NOW, entry.offset)
@@ -264,6 +287,7 @@ class _Plan:
             if whole:
                 comment = f"{steps} steps of {length}, {comment}"
             member = _member(c_name(value), ctype_of(program, value), length * steps, 1, comment)
+            member = replace(member, steps=steps)
             found[value] = member
             home = Home(f"state->{member.name}", member.ctype, 0, length if whole else 0)
             self.read[value] = home

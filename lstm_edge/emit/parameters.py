@@ -54,7 +54,11 @@ def parameters(
         names.reserve(name)
     clocks = _clocks(program, phase)
     sources = {
-        value: _at_step(source_of(program, memory, phase, value), clocks.get(value, EVERY_TICK))
+        value: _at_position(
+            _at_step(source_of(program, memory, phase, value), clocks.get(value, EVERY_TICK)),
+            phase,
+            value,
+        )
         for value in _read(phase, tiles)
     }
     parts = _parts(memory, tiles, names, None if wide is None else wide.copied)
@@ -63,7 +67,10 @@ def parameters(
         value: memory.copied[phase.name] if phase.is_copy else memory.write.get(value, ())
         for value in outgoing
     }
-    targets = {v: tuple(_at_step(h, phase.clock) for h in homes) for v, homes in written.items()}
+    targets = {
+        v: tuple(_at_position(_at_step(h, phase.clock), phase, v) for h in homes)
+        for v, homes in written.items()
+    }
     renewed = {home for homes in targets.values() for home in homes}
     pointers: dict[Home, str] = {}
     declared, arguments = [], []
@@ -156,6 +163,13 @@ def _at_step(home: Home, clock: Clock) -> Home:
     if not home.stride or home.step != "t":
         return home
     return replace(home, step=step_text(clock))
+
+
+def _at_position(home: Home, phase: Phase, value: str) -> Home:
+    """What a repeated phase finds or leaves of a vector, position by position."""
+    if phase.positions == 1 or value in phase.scalars:
+        return home
+    return replace(home, apart=phase.strides.get(value, phase.units))
 
 
 def _step(program: Program, phase: Phase, stepped: list[Op]) -> str:

@@ -27,6 +27,7 @@ from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Selection, Tiles
+from lstm_edge.passes.tiles import columns_of
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class PhasePrinter:
             return self._wide(phase, given, names, opened, elements), None
         ops = self.fused[phase.name]
         products = products_of(program, phase, tiles, given, names)
+        if products.copied:
+            self.speller.takes.add(16)
         straight = self.straight and products.kernel is None
         records = records_of(program, phase, ops, products, self.speller.dialect, names, straight)
         scaled = {n: each.result for n, each in tiles.scalings.items()} if tiles else {}
@@ -98,6 +101,7 @@ class PhasePrinter:
             given.sides,
             flat(tuple(lines)),
             (*products.constants(records.streamed), *records.arrays),
+            phase.positions,
         )
         plain_c = products.kernel is not None and not products.streams
         return view, products if plain_c else None
@@ -137,6 +141,7 @@ class PhasePrinter:
             given.sides,
             flat(tuple(lines)),
             arrays_of(self.program, phase, wide),
+            phase.positions,
         )
 
     def _loop(
@@ -202,12 +207,14 @@ class PhasePrinter:
 
     def _comment(self, phase: Phase, tiles: Tiles | None) -> str:
         units = count(phase.units, "unit")
+        units = f"{units} at each of {phase.positions} positions" if phase.positions > 1 else units
         if tiles is None:
             return f"{phase.name}: {units}, elementwise"
         parts = []
         for rows in tiles.sets:
             columns = ", ".join(
-                f"{c_name(n)} [{self.program.values[n].length}]" for n in rows.operands
+                f"{c_name(name)} [{n}]"
+                for name, n in zip(rows.operands, columns_of(self.program, rows), strict=True)
             )
             parts.append(f"{count(len(rows.matvecs), 'row')} each over {columns}")
         return f"{phase.name}: {units}, {'; '.join(parts)}"

@@ -19,6 +19,7 @@ from lstm_edge.passes.curved import curved_tiles
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
 from lstm_edge.passes.select import Tiles
+from lstm_edge.passes.tiles import columns_of
 
 WEIGHT_TYPES = {0: "float", 4: "uint8_t", 8: "int8_t", 16: "int16_t"}
 """Of plain C, by the bits of a weight; float32 has none, of 4 bits there are two in a byte."""
@@ -51,6 +52,16 @@ class Products:
     def streams(self) -> bool:
         """True where constants are in the stream."""
         return self.kernel is not None and self.kernel.streams
+
+    @property
+    def copied(self) -> frozenset[Run]:
+        """Parts of operands that do not begin with a word at each position, where the kernel wants
+        that: they are copied.
+        """
+        if self.chosen is None or self.kernel is None:
+            return frozenset()
+        every = (run for runs in self.chosen.runs for run in runs)
+        return frozenset(run for run in every if not self.kernel.begins_at(run.step))
 
     @property
     def group(self) -> int:
@@ -118,12 +129,21 @@ class Products:
         for run in runs:
             pointer = self.given.runs[run]
             self.operands[run] = self.names.reserve(f"{pointer}_operand")
+            if run in self.copied:
+                piece = self.names.reserve(f"{pointer}_piece")
+                halves, whole = (
+                    f"int16_t numbers[{run.length}]",
+                    f"int32_t words[{run.length // 2}]",
+                )
+                yield f"union {{ {whole}; {halves}; }} {piece};"
+                yield f"le_take16({pointer}, {piece}.numbers, {run.length});"
+                pointer = f"{piece}.numbers"
             symbol, ones = f"LE_{kernel.symbol.upper()}", run.length // kernel.columns
             if kernel.is_float:
                 text = f"LE_OPERAND({symbol}, {pointer}, {ones})"
                 yield f"const le_operand {self.operands[run]} = {text};"
                 continue
-            totals[run] = self.names.reserve(f"{pointer}_sum")
+            totals[run] = self.names.reserve(f"{self.given.runs[run]}_sum")
             parts = _halves(run, totals)
             text = " + ".join(parts) if parts else f"le_sum({pointer}, {run.length})"
             yield f"const int32_t {totals[run]} = {text};"
@@ -309,11 +329,11 @@ class Products:
             return
         is_float = self.program.is_float
         for rows, runs in zip(self.chosen.sets, self.chosen.runs, strict=True):
-            first = 0
+            first, columns = 0, columns_of(self.program, rows)
             for run in runs:
                 column = 0
                 for number in range(first, first + run.values):
-                    length = self.program.values[rows.operands[number]].length
+                    length = columns[number]
                     for k in range(length):
                         for op in rows.matvecs:
                             weight = self.program.constants[op.matrices[number]][unit, k]

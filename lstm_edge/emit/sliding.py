@@ -17,6 +17,8 @@ def sliding_view(
 ) -> PhaseView:
     """The view of a phase of one slide."""
     op = phase.ops[0]
+    if op.positions > 1:
+        return _at_positions(program, phase, function, given, elements)
     window = given.read[op.args[0]]
     ctype = given.types[window]
     size = program.values[op.args[1]].length
@@ -37,6 +39,42 @@ def sliding_view(
         given.sides,
         (*before, *flat((Block(head, (f"{window}[unit] = {text};",)),))),
         tuple(constants),
+    )
+
+
+def _at_positions(
+    program: Program, phase: Phase, function: str, given: Parameters, elements: Elements
+) -> PhaseView:
+    """The same of a vector with several positions: each has its own place in the window."""
+    op = phase.ops[0]
+    window = given.read[op.args[0]]
+    ctype = given.types[window]
+    size = program.values[op.args[1]].length // op.positions
+    first, kept = op.count * op.stride, op.positions * op.stride - size
+    pad = literal(program.constants[op.args[2]][0], program.is_float)
+    cast = "" if ctype in ("int32_t", "float") else f"({ctype})"
+    entering = elements.term(op.args[1], f"position * {size} + unit").full
+    behind = f"behind ? {pad} : " if phase.clock.extra > op.n else ""
+    text = f"{cast}({behind}{entering})"
+    target = f"{window}[{first + op.stride - size} + position * {op.stride} + unit]"
+    inner = Block(f"for (int32_t unit = 0; unit < {size}; unit++)", (f"{target} = {text};",))
+    start = f"&{window}[{first}]" if first else window
+    move = f"memmove({start}, &{window}[{first + size}], {kept} * sizeof {window}[0]);"
+    fill = f"for (int32_t unit = 0; unit < {phase.units}; unit++)"
+    lines: tuple[str | Block, ...] = (
+        Block("if (step == 0)", (Block(fill, (f"{window}[unit] = {cast}{pad};",)),)),
+        *((Block("else", (move,)),) if kept else ()),
+        Block(f"for (int32_t position = 0; position < {op.positions}; position++)", (inner,)),
+    )
+    frames = op.stride // size
+    return PhaseView(
+        function,
+        f"{phase.name}: the last {frames} vectors of {c_name(op.args[1])}, position by position",
+        given.declared,
+        given.arguments,
+        given.sides,
+        flat(lines),
+        (),
     )
 
 

@@ -31,7 +31,9 @@ class Block:
 
 @dataclass(frozen=True)
 class PhaseView:
-    """One static C function. sides: the variables that choose a buffer in the arguments."""
+    """One static C function. sides: the variables that choose a buffer in the arguments. positions:
+    how often a step calls it; then the arguments name a `le_position`.
+    """
 
     function: str
     comment: str
@@ -40,6 +42,7 @@ class PhaseView:
     sides: frozenset[str]
     lines: tuple[str, ...]
     constants: tuple[Constant, ...]
+    positions: int = 1
 
 
 def flat(lines: tuple[str | Block, ...], indent: str = "") -> tuple[str, ...]:

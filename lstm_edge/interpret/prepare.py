@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lstm_edge.ir.clock import Clock, Length
 from lstm_edge.ir.program import LATEST, ONCE, Block, Program
-from lstm_edge.operations import OPERATIONS, functions
+from lstm_edge.operations import OPERATIONS, functions, repeats
 from lstm_edge.operations.call import Call, Moment, Op, operands
 from lstm_edge.operations.product import matvec_in_any_order
 from lstm_edge.operations.record import Bind, Function, Reads, Timing
@@ -164,9 +164,27 @@ def runnable(
             record = OPERATIONS[op.kind]
             function = instead[op.dest] if op.dest in instead else table[op.kind]
             bind = None if record.bind is operands else record.bind
+            if any(
+                repeats(op, a, program.constants, program.values[op.dest].length) for a in op.args
+            ):
+                bind = _repeating(record.bind, program.values[op.dest].length)
             calls.append((op, function, bind, record.timing is Timing.COUNT))
         found.append(Runnable(block, tuple(calls)))
     return tuple(found)
+
+
+def _repeating(bind: Bind, length: int) -> Bind:
+    """The arguments of a meaning where constants repeat over `length` units."""
+
+    def bound(call: Call) -> tuple[Any, ...]:
+        args = [a if a.shape[-1] in (1, length) else _as_long(a, length) for a in call.args]
+        return bind(Call(call.op, tuple(args), call.constants, call.moment, call.count))
+
+    return bound
+
+
+def _as_long(numbers: Array, length: int) -> Array:
+    return np.tile(numbers, length // numbers.shape[-1])
 
 
 def _operations(program: Program, exact: bool) -> Functions:

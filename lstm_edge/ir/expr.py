@@ -31,14 +31,18 @@ class Expr:
     kind       meaning
     input      the vector `name` that enters the layer at this step
     state      the vector `name` that the layer kept from the step before
-    param      a weight vector `name`, one entry per unit
+    param      a weight vector `name`, one entry per unit, or fewer that repeat
     constant   `value`, the same for every unit
-    affine     bias + sum of matrix @ operand: `matrices` and `args` in the same order
+    affine     bias + sum of matrix @ operand: `matrices` and `args` in the same order; with
+               several `positions` done at each, where the matrices meet as many numbers of the
+               operands as they have columns, `stride` further on each time; results end to end
     add, sub, mul, divide, larger, smaller   elementwise, two operands
     above      the first operand where it is above the second, else 0
     select     the third operand where the first is above the second, else the fourth
     apply      the function `name` of one operand
-    recent   the last vectors of the operand end to end, the newest last: the layer's window
+    recent   the last vectors of the operand end to end, the newest last: the layer's window; of an
+             operand with several `positions` what these had, position by position, and around them
+             `units`, (before, behind), positions of padding
     tap      vector number `value` of `recent`
     softmax, log_softmax   over all units of one operand
     within   the first operand at steps below the third, a length, else the second
@@ -58,6 +62,8 @@ class Expr:
     value: float = 0.0
     matrices: tuple[str, ...] = ()
     units: tuple[int, ...] = ()
+    positions: int = 1
+    stride: int = 0
 
     def __add__(self, other: Expr | float) -> Expr:
         return Expr("add", (self, _lift(other)))
@@ -123,6 +129,14 @@ def affine(gate: str, *operands: Expr) -> Expr:
 def products(bias: str, **matrices: Expr) -> Expr:
     """The same under names of one's own: products("b_u", W_u=x, R_u=h, R_um=m)."""
     return Expr("affine", tuple(matrices.values()), name=bias, matrices=tuple(matrices))
+
+
+def at_positions(positions: int, stride: int, bias: str, **matrices: Expr) -> Expr:
+    """The same at several positions of the operands: a convolution over vectors that have, position
+    by position, all of its channels.
+    """
+    args = tuple(matrices.values())
+    return Expr("affine", args, bias, 0.0, tuple(matrices), (), positions, stride)
 
 
 def sigmoid(operand: Expr) -> Expr:
@@ -215,9 +229,11 @@ def mean_over_steps(total: Expr) -> Expr:
     return Expr("mean_over_steps", (total,))
 
 
-def recent(x: Expr) -> Expr:
-    """The vectors of x that the layer's window sees, end to end, the newest last."""
-    return Expr("recent", (x,))
+def recent(x: Expr, positions: int = 1, padding: tuple[int, int] = (0, 0)) -> Expr:
+    """The vectors of x that the layer's window sees, end to end, the newest last; at each of
+    several positions what x had there. padding: positions before and behind.
+    """
+    return Expr("recent", (x,), units=padding if positions > 1 else (), positions=positions)
 
 
 def tap(vectors: Expr, k: int) -> Expr:

@@ -130,6 +130,8 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
             o["bias"],
             tuple(o["matrices"]),
             o["count"],
+            o["positions"],
+            o["stride"],
         )
 
     values = [

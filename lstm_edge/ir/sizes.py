@@ -60,8 +60,19 @@ class Sizes:
         for matrix, size in zip(e.matrices, args, strict=True):
             rows, columns = self.layer.params[matrix].shape
             same(f"rows of {matrix}", rows, units)
-            same(f"columns of {matrix}", columns, size)
-        return units
+            if e.positions == 1:
+                same(f"columns of {matrix}", columns, size)
+            elif size is not None and (e.positions - 1) * e.stride + columns > size:
+                raise Misfit(f"meets {size} numbers with {matrix} at {e.positions} positions")
+        return units * e.positions
+
+    def recent(self, e: Expr, args: list[Size]) -> Size:
+        """Of all vectors of the window, with padded positions."""
+        if args[0] is None:
+            return None
+        if args[0] % e.positions:
+            raise Misfit(f"has {args[0]} numbers at {e.positions} positions")
+        return args[0] // e.positions * (e.positions + sum(e.units)) * self.kernel()
 
     def kernel(self) -> int:
         """Vectors of the layer's window."""
@@ -77,8 +88,12 @@ def same(what: str, size: Size, expected: Size) -> None:
 
 
 def common(e: Expr, args: list[Size]) -> Size:
-    """Of an elementwise operation: numbers go with vectors of any size."""
+    """Of an elementwise operation: numbers go with vectors of any size, parameters repeat."""
     vectors = [size for size in args if size not in (1, None)]
+    longest = max((size for size in vectors if size is not None), default=0)
+    repeated = [a.kind == "param" and longest % (n or 1) == 0 for a, n in zip(e.args, args)]
+    whole = [n for n, again in zip(args, repeated) if not (again and n != longest)]
+    vectors = [size for size in whole if size not in (1, None)]
     for size in vectors:
         same(f"units of an operand of {e.name or e.kind}", size, vectors[0])
     if vectors:
@@ -112,7 +127,7 @@ _RULES: dict[str, Callable[[Sizes, Expr, list[Size]], Size]] = {
     "param": lambda sizes, e, _: len(sizes.layer.params[e.name]),
     "lookup": lambda sizes, e, _: int(sizes.layer.params[e.name].shape[1]),
     "affine": Sizes.product,
-    "recent": lambda sizes, _, args: None if args[0] is None else args[0] * sizes.kernel(),
+    "recent": Sizes.recent,
     "tap": lambda sizes, _, args: None if args[0] is None else args[0] // sizes.kernel(),
     "constant": _one,
     "argmax": _one,

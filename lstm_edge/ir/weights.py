@@ -69,13 +69,15 @@ def _found(program: Program) -> Iterator[StoredWeights]:
 def _product(program: Program, op: Op) -> StoredWeights:
     """The sum counts in the scales of its rows."""
     result, reads = program.values[op.dest], [program.values[name] for name in op.args]
-    columns = [value.format.scales(value.length) for value in reads]
+    widths = tuple(program.constants[m].shape[1] for m in op.matrices)
+    columns = [v.format.scales(v.length)[:n] for v, n in zip(reads, widths, strict=True)]
+    rows = len(program.constants[op.bias])
     return StoredWeights(
         op.matrices,
-        tuple(value.length for value in reads),
+        widths,
         op.n,
         np.concatenate([_integers(program.constants, m) for m in op.matrices], axis=1),
-        result.format.scales(result.length),
+        result.format.scales(result.length)[:rows],
         np.concatenate(columns),
     )
 

@@ -108,6 +108,12 @@ class Kernel:
         """True where it multiplies float32 and nothing else: its stream has such numbers, too."""
         return self.ctype == "float"
 
+    def begins_at(self, number: int) -> bool:
+        """True where an operand may begin with this number of an array of words: a kernel that
+        reads two halfwords at once reads whole words.
+        """
+        return number % self.columns == 0 or self.ctype != "int16_t" or not self.streams
+
     def fits(self, product: Product) -> bool:
         """True where it computes this product."""
         bits = {"int16_t": 16, "int32_t": 32}.get(self.ctype, 32)

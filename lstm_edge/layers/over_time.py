@@ -49,6 +49,12 @@ def held(step: int) -> Cell:
     return Cell("held", {"y": y}, windowed=True)
 
 
+def up_to() -> Cell:
+    """The vector of step `length` - 1, from there on; 0 < length."""
+    y = within(input_vector("length"), input_vector("x"), state("y"))
+    return Cell("up_to", {"y": y}, windowed=True)
+
+
 def mean() -> Cell:
     """The mean of the steps of a window, x being their sum."""
     return Cell("mean", {"y": mean_over_steps(input_vector("x"))})

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lstm_edge.ir.model import DenseOverTime, Floats, Node, Work, is_a
 from lstm_edge.layers.dense import is_dense
 from lstm_edge.layers.embedding import is_embedding
+from lstm_edge.layers.inner import is_convolution
 
 Doubles = npt.NDArray[np.float64]
 
@@ -22,6 +23,12 @@ def rescaled(node: Node[Work], factor: Doubles, shift: Doubles) -> Node[Work] | 
     if is_dense(node):
         weights, bias = _rows(node.op.params["W_y"], node.op.params["b_y"], factor, shift)
         return replace(node, op=replace(node.op, params={"W_y": weights, "b_y": bias}))
+    if is_convolution(node):
+        bias = node.op.params["b_y"]
+        rows = np.broadcast_to(factor, bias.shape)
+        params = {n: _floats((a.T.astype(np.float64) * rows).T) for n, a in node.op.params.items()}
+        params["b_y"] = _floats(params["b_y"].astype(np.float64) + shift)
+        return replace(node, op=replace(node.op, params=params))
     if is_embedding(node):
         table = _floats(node.op.params["E"] * factor + shift)
         return replace(node, op=replace(node.op, params={"E": table}))

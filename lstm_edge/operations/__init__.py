@@ -8,7 +8,7 @@ the helper functions that their C calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lstm_edge.operations import (
     arithmetic,
@@ -21,8 +21,8 @@ from lstm_edge.operations import (
     reductions,
     shifts,
 )
-from lstm_edge.operations.call import Op
-from lstm_edge.operations.record import Function, Operation, Reads
+from lstm_edge.operations.call import Constants, Op
+from lstm_edge.operations.record import Function, Operation, Reads, unit_by_unit
 
 FAMILIES = (
     arithmetic,
@@ -51,6 +51,28 @@ def functions(*, is_float: bool) -> dict[str, Function]:
 def multiplied(op: Op) -> tuple[str, ...]:
     """The operands of a sum of products that its matrices multiply, in their order."""
     return op.args[OPERATIONS[op.kind].running :]
+
+
+def read_at(positions: int, stride: int, columns: Sequence[int]) -> tuple[str, ...]:
+    """Names what is read of operands at several positions, beside their own names; else nothing."""
+    if positions == 1:
+        return ()
+    return (f"{' + '.join(map(str, columns))} numbers at {positions} positions, {stride} apart",)
+
+
+def read_by(op: Op, constants: Constants) -> tuple[str, ...]:
+    """The vectors that a sum of products multiplies, by name: equal ones have equal moments."""
+    columns = [constants[m].shape[-1] for m in op.matrices]
+    return (*multiplied(op), *read_at(op.positions, op.stride, columns))
+
+
+def repeats(op: Op, name: str, constants: Constants, length: int) -> bool:
+    """True for an operand of a result of `length` units that is applied to as many units again and
+    again: a constant of fewer.
+    """
+    if name not in constants or OPERATIONS[op.kind].misfit is not unit_by_unit:
+        return False
+    return len(constants[name]) not in (1, length)
 
 
 def reads_whole(op: Op) -> bool:

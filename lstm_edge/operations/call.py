@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -18,7 +19,9 @@ class Op:
     """dest = kind(args). What n, count and the constants mean, the record of the kind says.
 
     kind: a name in `OPERATIONS`. args: names of values. table, bias, matrices: names of constants.
-    An operand of length 1 applies to every unit.
+    An operand of length 1 applies to every unit, a constant of fewer units than the result to as
+    many again and again. positions: how often the operation is done, at places of its operands that
+    begin `stride` numbers apart; the results lie end to end.
     """
 
     kind: str
@@ -29,6 +32,8 @@ class Op:
     bias: str = ""
     matrices: tuple[str, ...] = ()
     count: int = 0
+    positions: int = 1
+    stride: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,22 @@ class Call:
     constants: Constants
     moment: Moment
     count: int = 0
+
+
+def pieces(op: Op, x: Array, columns: int) -> Array:
+    """What is read at each position, [..., positions, columns], of x [..., length]; no copy."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, columns, axis=-1)
+    return windows[..., : (op.positions - 1) * op.stride + 1 : op.stride or 1, :]
+
+
+def as_vectors(op: Op, args: Sequence[Array], constants: Constants) -> Array:
+    """What the matrices of a sum of products multiply, operand by operand, [..., columns]: an
+    operation at several positions has a vector for each.
+    """
+    if op.positions == 1:
+        return np.concatenate(args, axis=-1)
+    each = [pieces(op, x, constants[m].shape[-1]) for m, x in zip(op.matrices, args, strict=True)]
+    return np.concatenate(each, axis=-1)
 
 
 def operands(call: Call) -> tuple[Any, ...]:

@@ -72,21 +72,38 @@ def _operand_and_count(call: Call) -> tuple[Any, ...]:
     return call.args[0], call.count
 
 
-def slide(window: Array, x: Array, pad: Array, is_first: bool, is_past: bool) -> Array:
+def slide(window: Array, x: Array, pad: Array, is_first: bool, is_past: bool, op: Op) -> Array:
     """The window moved by one vector, x behind it; `pad` is what lies before and behind all x."""
     size = x.shape[-1]
     full = np.broadcast_to(pad, window.shape)
     before = full if is_first else window
+    if op.positions > 1:
+        return _slide_each(before, np.broadcast_to(pad, x.shape) if is_past else x, op)
     return np.concatenate([before[..., size:], full[..., -size:] if is_past else x], axis=-1)
 
 
+def _slide_each(window: Array, x: Array, op: Op) -> Array:
+    """The same at each position; padded ones around them stay as they are."""
+    new = x.reshape(*x.shape[:-1], op.positions, -1)
+    size = new.shape[-1]
+    places = window.reshape(*window.shape[:-1], -1, op.stride).copy()
+    inner = slice(op.count, op.count + op.positions)
+    places[..., inner, :-size] = places[..., inner, size:]
+    places[..., inner, -size:] = new
+    return places.reshape(window.shape)
+
+
 def _operands_first_and_past(call: Call) -> tuple[Any, ...]:
-    return *call.args, call.moment.first, call.moment.behind >= call.op.n
+    return *call.args, call.moment.first, call.moment.behind >= call.op.n, call.op
 
 
-def _slide(_: Op, args: list[Bounds], __: Constants) -> Bounds:
+def _slide(op: Op, args: list[Bounds], __: Constants) -> Bounds:
     """Each place holds what the one behind it held, the last the vector that enters; or padding."""
     (low, high), (least, most), pad = args
+    if op.positions > 1:
+        (pad_low,), (pad_high,) = pad
+        low, high = _slide_each(low, least, op), _slide_each(high, most, op)
+        return np.minimum(low, pad_low), np.maximum(high, pad_high)
     size = len(least)
     ends = (np.broadcast_to(end, low.shape) for end in pad)
     pad_low, pad_high = (np.concatenate([end[size:], end[-size:]]) for end in ends)
@@ -96,7 +113,12 @@ def _slide(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     )
 
 
-def _whole_vectors(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
+def _whole_vectors(op: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
+    if op.positions > 1:
+        size, end = lengths[1] // op.positions, (op.count + op.positions) * op.stride
+        whole = lengths[1] % op.positions == op.stride % size == length % op.stride == 0
+        fits = whole and lengths[0] == length >= end and lengths[2] == 1
+        return long_of(length, lengths, fits=fits)
     fits = length == lengths[0] and length % lengths[1] == 0 and lengths[2] in (1, length)
     return long_of(length, lengths, fits=fits)
 
@@ -152,7 +174,8 @@ RECORDS = (
         c_float=Spelling("{0} / (float)({steps})"),
         timing=Timing.COUNT,
     ),
-    # n: so many ticks after the last step, padding enters in place of the second operand
+    # n: so many ticks after the last step, padding enters in place of the second operand; where it
+    # has several positions, each has `stride` numbers in the window, behind `count` padded ones
     Operation(
         "slide",
         integer=slide,

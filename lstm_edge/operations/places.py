@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.operations.bounds import rising
-from lstm_edge.operations.call import Array, Call, Constants, Op, operand_and_n
+from lstm_edge.operations.call import Array, Call, Constants, Op, operand_and_n, pieces
 from lstm_edge.operations.record import (
     Bounds,
     Form,
@@ -31,17 +31,21 @@ def _as_long_as_all(_: Op, length: int, lengths: Sequence[int], __: Constants) -
     return long_of(length, lengths, fits=length == sum(lengths))
 
 
-def slice_features(a: Array, n: int, count: int) -> Array:
-    """Features n .. n + count - 1."""
-    return a[..., n : n + count]
+def slice_features(a: Array, op: Op) -> Array:
+    """Features n .. n + count - 1 at each position."""
+    if op.positions == 1:
+        return a[..., op.n : op.n + op.count]
+    each = pieces(op, a[..., op.n :], op.count)
+    return each.reshape(*a.shape[:-1], -1)
 
 
-def _operand_n_and_count(call: Call) -> tuple[Any, ...]:
-    return call.args[0], call.op.n, call.op.count
+def _operand_and_op(call: Call) -> tuple[Any, ...]:
+    return call.args[0], call.op
 
 
 def _inside(op: Op, length: int, lengths: Sequence[int], _: Constants) -> str:
-    fits = length == op.count and 0 <= op.n <= op.n + op.count <= lengths[0]
+    end = op.n + (op.positions - 1) * op.stride + op.count
+    fits = length == op.count * op.positions and 0 <= op.n <= end <= lengths[0]
     return long_of(length, lengths, fits=fits)
 
 
@@ -79,13 +83,13 @@ RECORDS = (
         reads=Reads.SHIFTED,
         placed=True,
     ),
-    # n: the first feature, count: how many
+    # n: the first feature, count: how many; at several positions as many from each on
     Operation(
         "slice",
         integer=slice_features,
         real=slice_features,
-        bind=_operand_n_and_count,
-        bounds=rising(slice_features, _operand_n_and_count),
+        bind=_operand_and_op,
+        bounds=rising(slice_features, _operand_and_op),
         misfit=_inside,
         c=Spelling("{0}"),
         c_float=Spelling("{0}"),

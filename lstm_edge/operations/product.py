@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.operations.call import Array, Call, Constants, Op
+from lstm_edge.operations.call import Array, Call, Constants, Op, pieces
 from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
     Bounds,
@@ -24,8 +24,9 @@ from lstm_edge.operations.record import (
 )
 
 
-def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
-    """bias + sum of W @ x: W [rows, columns], x [..., columns]; result [..., rows].
+def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]], positions: int = 1) -> Ints:
+    """bias + sum of W @ x: W [rows, columns], x [..., columns]; result [..., rows]. positions:
+    where there are several, x is [..., positions, columns] and the results lie end to end.
 
     Exact in any order of summation. Products go through float64, which holds every integer below
     2**53 and has the fast matrix product.
@@ -35,10 +36,17 @@ def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]]) -> Ints:
         part = np.matmul(x.astype(np.float64), weights.T.astype(np.float64, copy=False))
         alike = total is not None and total.shape == part.shape  # not where one is a constant
         total = part if total is None else np.add(total, part, out=part if alike else None)
-    return bias if total is None else np.asarray(bias + total.astype(np.int64))
+    return bias if total is None else _end_to_end(bias + total.astype(np.int64), positions)
 
 
-def matvec_float(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats:
+def _end_to_end(found: Array, positions: int) -> Array:
+    """Results [..., positions, rows] as [..., positions * rows]."""
+    return found if positions == 1 else found.reshape(*found.shape[:-2], -1)
+
+
+def matvec_float(
+    bias: Floats, terms: Sequence[tuple[Floats, Floats]], positions: int = 1
+) -> Floats:
     """bias, then plus W[:, k] * x[k] column by column, operand by operand.
 
     W [rows, columns], x [..., columns], bias [rows] or [..., rows]; result [..., rows].
@@ -48,20 +56,26 @@ def matvec_float(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats
     products = [w.T * x[..., :, None] for (w, _), x in zip(terms, whole, strict=True)]
     first = np.broadcast_to(bias[..., None, :], (*lead, 1, bias.shape[-1]))
     chain = np.concatenate([first, *products], axis=-2)
-    return np.add.accumulate(chain, axis=-2, dtype=np.float32)[..., -1, :]
+    total = np.add.accumulate(chain, axis=-2, dtype=np.float32)[..., -1, :]
+    return _end_to_end(total, positions)
 
 
-def matvec_in_any_order(bias: Floats, terms: Sequence[tuple[Floats, Floats]]) -> Floats:
+def matvec_in_any_order(
+    bias: Floats, terms: Sequence[tuple[Floats, Floats]], positions: int = 1
+) -> Floats:
     """The same in whatever order the matrix library sums: quick."""
     total = bias
     for weights, x in terms:
         total = total + x @ weights.T
-    return np.asarray(total, np.float32)
+    return _end_to_end(np.asarray(total, np.float32), positions)
 
 
 def _bias_and_terms(call: Call) -> tuple[Any, ...]:
     op, known = call.op, call.constants
-    return known[op.bias], [(known[m], x) for m, x in zip(op.matrices, call.args, strict=True)]
+    terms = [(known[m], x) for m, x in zip(op.matrices, call.args, strict=True)]
+    if op.positions == 1:
+        return known[op.bias], terms
+    return known[op.bias], [(w, pieces(op, x, w.shape[-1])) for w, x in terms], op.positions
 
 
 def _sum_and_term(call: Call) -> tuple[Any, ...]:
@@ -81,9 +95,11 @@ def _products(weights: Ints, x: Bounds) -> Bounds:
 def _matvec(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     low = high = constants[op.bias]
     for matrix, x in zip(op.matrices, args, strict=True):
-        parts = _products(constants[matrix], x)
+        parts = _products(constants[matrix], any_piece(op, x, constants[matrix].shape[-1]))
         low, high = low + parts[0], high + parts[1]
-    return low, high
+    if op.positions == 1:
+        return low, high
+    return np.tile(low, op.positions), np.tile(high, op.positions)
 
 
 def _matvec_over_time(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
@@ -93,13 +109,26 @@ def _matvec_over_time(op: Op, args: list[Bounds], constants: Constants) -> Bound
     return bias + low.cumsum(axis=0).min(axis=0), bias + high.cumsum(axis=0).max(axis=0)
 
 
+def any_piece(op: Op, x: Bounds, columns: int) -> Bounds:
+    """Bounds of what an operation reads at any of its positions."""
+    if op.positions == 1:
+        return x
+    return pieces(op, x[0], columns).min(axis=0), pieces(op, x[1], columns).max(axis=0)
+
+
 def _rows_and_columns(running: int) -> Misfit:
-    """A matrix has a row for each unit and a column for each unit of what it multiplies."""
+    """A matrix has a row for each unit, of one position, and a column for each unit of what it
+    multiplies there.
+    """
 
     def misfit(op: Op, length: int, lengths: Sequence[int], constants: Constants) -> str:
         for matrix, columns in zip(op.matrices, lengths[running:], strict=True):
             found = np.shape(constants[matrix])[-2:]
-            if found != (length, columns):
+            if op.positions > 1:
+                ends = (op.positions - 1) * op.stride + found[1]
+                if found[0] * op.positions != length or op.stride < 1 or ends > columns:
+                    return f"multiplies {columns} numbers by {matrix} of {found}, gives {length}"
+            elif found != (length, columns):
                 return f"multiplies by {matrix} of {found}, needs {(length, columns)}"
         return ""
 
@@ -140,7 +169,8 @@ def _as_long_as_a_row(op: Op, length: int, lengths: Sequence[int], constants: Co
 
 
 RECORDS = (
-    # bias; one matrix [rows, columns] per operand; n: bits of a weight
+    # bias; one matrix [rows, columns] per operand; n: bits of a weight; at several positions the
+    # columns meet so many numbers of each operand from there on
     Operation(
         "matvec",
         integer=matvec,

@@ -148,9 +148,11 @@ def long_of(length: int, lengths: Sequence[int], *, fits: bool) -> str:
     return "" if fits else f"is {length} long of {list(lengths)}"
 
 
-def unit_by_unit(op: Op, length: int, lengths: Sequence[int], _: Constants) -> str:
-    """Operands are as long as the result, or 1 long."""
-    return long_of(length, lengths, fits=all(n in (1, length) for n in lengths))
+def unit_by_unit(op: Op, length: int, lengths: Sequence[int], constants: Constants) -> str:
+    """Operands are as long as the result, or 1 long; constants of one other length repeat."""
+    others = [(a, n) for a, n in zip(op.args, lengths, strict=True) if n not in (1, length)]
+    repeated = all(a in constants and length % n == 0 for a, n in others)
+    return long_of(length, lengths, fits=repeated and len({n for _, n in others}) < 2)
 
 
 @dataclass(frozen=True)

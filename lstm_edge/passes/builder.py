@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -32,6 +32,9 @@ class Builder:
         self.blocks: list[Block] = []
         self._ops: list[Op] = []
         self._made: set[str] = set()
+        self._kept: set[str] = set()
+        self._given: dict[str, str] = {}
+        self._own = ""
 
     def makes(self, value: Value) -> bool:
         """True for what an operation makes; else it is an input, a state or a constant."""
@@ -43,6 +46,17 @@ class Builder:
             raise InternalError(f"{name} is declared twice")
         self.values[name] = Value(name, length, fmt, comment)
         return self.values[name]
+
+    def given(self, state: Value, comment: str) -> Value:
+        """Declare the value that a caller sets a state by, in the state's own format."""
+        return self.value(self.given_name(state), state.length, state.format, comment)
+
+    def given_name(self, state: Value) -> str:
+        """The name of that value, also before it is declared."""
+        if state.name not in self._given:
+            self._given[state.name] = self._fresh(f"{state.name}_given")
+            self._kept.add(self._given[state.name])
+        return self._given[state.name]
 
     def emit(
         self,
@@ -98,8 +112,21 @@ class Builder:
         self.close_block(layer, sweep, before=before)
         self._ops = outer
 
+    def keep(self, layer: str, names: Iterable[str]) -> None:
+        """Names of a cell's expressions, by which calibration knows them: no step on the way to
+        another one gets them.
+        """
+        self._kept.update(f"{layer}.{name}" for name in names)
+
+    def enter(self, name: str, result: str = "") -> str:
+        """What is emitted from now on makes the expression `name`, which may have its name, or that
+        of the layer's `result`. Returns `name`.
+        """
+        self._own = f"{name.partition('.')[0]}.{result}" if result else name
+        return name
+
     def _fresh(self, name: str) -> str:
         unique, k = name, 2
-        while unique in self.values:
+        while unique in self.values or (unique in self._kept and unique != self._own):
             unique, k = f"{name}_{k}", k + 1
         return unique

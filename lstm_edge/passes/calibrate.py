@@ -14,8 +14,8 @@ from lstm_edge.interpret.feed import Feed, walk_calls
 from lstm_edge.interpret.streams import cut_in_streams
 from lstm_edge.interpret.symbols import all_unseen
 from lstm_edge.ir.program import Program
-from lstm_edge.operations import OPERATIONS, multiplied
-from lstm_edge.operations.call import Op
+from lstm_edge.operations import OPERATIONS, read_by
+from lstm_edge.operations.call import Op, as_vectors
 from lstm_edge.operations.record import Timing
 from lstm_edge.passes.moments import TOGETHER, Halves, Moments
 from lstm_edge.passes.segments import Passed, segments_of
@@ -135,16 +135,19 @@ class _Watcher:
         if not op.matrices:
             return
         record = OPERATIONS[op.kind]
-        if not record.multiplies or self.first.setdefault(op.args, op.dest) != op.dest:
+        if not record.multiplies:
             return
-        operands, key = args[record.running :], multiplied(op)
+        key = read_by(op, self.constants)
+        if self.first.setdefault((*op.args[: record.running], *key), op.dest) != op.dest:
+            return
         if record.timing is Timing.STEP:
             call = self.calls[op.dest] = self.calls.get(op.dest, -1) + 1
             step = call % len(self.constants[op.matrices[0]])
             key = key_at(key, step)
         if key not in self.sums:
             self.sums[key] = Halves()
-        self.sums[key].add(np.concatenate(operands, axis=-1), self.choosing)
+        entering = as_vectors(op, args[record.running :], self.constants)
+        self.sums[key].add(entering.reshape(-1, entering.shape[-1]), self.choosing)
 
     def moments(self) -> dict[tuple[str, ...], Moments]:
         made = {key: halves.moments() for key, halves in self.sums.items()}

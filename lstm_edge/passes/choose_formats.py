@@ -25,6 +25,7 @@ from lstm_edge.passes.multiplied import Multiplied, multiplied
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.readers import (
     only_gates_read,
+    read_at_positions,
     reading_layers,
     reading_weights,
     scaling_of,
@@ -115,6 +116,9 @@ class _Choice:
         scaling, fine = scaling_of(self.model, tensor), not len(columns)
         if fine:
             columns = np.zeros(features) if scaling is None else scaling.gain
+        alike = read_at_positions(self.model, tensor)
+        if alike:
+            columns = np.full(len(columns), columns.max(initial=0.0))
         if not self.ranges.from_data:
             only_gates = only_gates_read(self.model, tensor)
             drawn = drawn_format(columns, only_gates, activations, scaling)
@@ -122,6 +126,8 @@ class _Choice:
         hidden_unit = 2.0 ** (1 - activations)
         balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
         low, high = self.ranges.low[tensor], self.ranges.high[tensor]
+        if alike:
+            low, high = np.full(features, low.min()), np.full(features, high.max())
         chosen = calibrated_format(low, high, columns, balanced, activations, fine)
         return power_of_two_format(chosen, features) if self.options.power_of_two else chosen
 

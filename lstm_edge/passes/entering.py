@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.interpret.feed import Results, run_numpy, stored_feed
 from lstm_edge.ir.program import Program
 from lstm_edge.operations import OPERATIONS
-from lstm_edge.operations.call import Op
+from lstm_edge.operations.call import Op, as_vectors
 from lstm_edge.passes.moments import Halves, Moments
 from lstm_edge.passes.real_run import RealRun, joined, runs_of
 from lstm_edge.rounding import Doubles, Ints
@@ -89,8 +88,8 @@ class _Group:
 class _Watcher:
     """Looks at the first products of groups, by their names; choosing: all is to choose by."""
 
-    def __init__(self, real: RealRun, groups: Mapping[str, _Group]) -> None:
-        self.real, self.groups = real, groups
+    def __init__(self, real: RealRun, program: Program, groups: Mapping[str, _Group]) -> None:
+        self.real, self.constants, self.groups = real, program.constants, groups
         self.choosing = False
 
     def begin(self, choosing: bool) -> None:
@@ -105,7 +104,8 @@ class _Watcher:
         if group is not None:
             operands = args[OPERATIONS[op.kind].running :]
             late = group.seen >= self.real.made_from(group.runs, group.product.steps)
-            group.add(np.concatenate(operands, axis=-1), self.choosing or late)
+            vectors = as_vectors(op, operands, self.constants)
+            group.add(vectors.reshape(-1, vectors.shape[-1]), self.choosing or late)
 
 
 def _groups(
@@ -128,7 +128,7 @@ def _groups(
 def entering(real: RealRun, program: Program, products: Iterable[Product] = ()) -> Entered:
     """Run an integer program on what `real` was run on; `products`: those to look at."""
     groups = _groups(real, program, products, runs_of(program, real.feed))
-    watcher = _Watcher(real, groups)
+    watcher = _Watcher(real, program, groups)
     given = []
     for choosing, part in real.parts():
         gives = real.gives(choosing)

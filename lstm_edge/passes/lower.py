@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import numpy as np
-
 from lstm_edge import ir
 from lstm_edge.choices import Scheme
 from lstm_edge.errors import ModelError
-from lstm_edge.formats import FLOAT32, Format, fixed
+from lstm_edge.formats import Format
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.expr import Expr, sees_several, walk
 from lstm_edge.ir.model import (
@@ -34,6 +32,7 @@ from lstm_edge.ir.model import (
 from lstm_edge.ir.program import LATEST, ONCE, Program, Settings, Value, verify
 from lstm_edge.layers.dense import dense
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.moves import copied
 from lstm_edge.passes.naming import describe, name_expressions
 from lstm_edge.passes.sweeps import Sweeps, Turn, is_plain_dense
 
@@ -116,8 +115,10 @@ class Rules(Protocol[V]):
     def part(self, node: Node[Slice], x: V) -> V:
         """Some features of a vector."""
 
-    def recent(self, layer: Node[Layer], x: V, kernel: int, ends: int) -> V:
-        """The last vectors of x end to end, kept in a state; x ends `ends` ticks after the last."""
+    def recent(self, layer: Node[Layer], x: V, kernel: int, ends: int, node: Expr) -> V:
+        """The last vectors of x, as `node` wants them, kept in a state; x ends `ends` ticks after
+        the last.
+        """
 
     def dense_over_time(self, node: Node[DenseOverTime], x: V, turn: Turn) -> V:
         """The value of a dense layer over all steps."""
@@ -244,6 +245,7 @@ def _lower_equations(
     """Lower the equations result by result; a later one reads what an earlier one stored."""
     cell = layer.op.cell
     names = name_expressions(cell)
+    rules.builder.keep(layer.name, (*names.values(), *cell.results))
     values: dict[int, V] = {}
     inputs = {name: known[tensor] for name, tensor in layer.inputs.items()}
     states = {
@@ -269,12 +271,11 @@ def _lower_equations(
             elif node.kind == "recent" and vectors is not None:
                 values[id(node)] = vectors
             else:
-                place = Place(
-                    layer, f"{layer.name}.{names[id(node)]}", describe(node, names), length
-                )
+                name = rules.builder.enter(f"{layer.name}.{names[id(node)]}")
+                place = Place(layer, name, describe(node, names), length)
                 args = [values[id(e)] for e in node.args]
                 values[id(node)] = rules.expression(node, args, place)
-        place = Place(layer, f"{layer.name}.{names[id(root)]}", "")
+        place = Place(layer, rules.builder.enter(f"{layer.name}.{names[id(root)]}", result), "")
         stored[result] = values[id(root)] = rules.result(values[id(root)], result, place)
         if result in layer.outputs:
             known[layer.outputs[result]] = stored[result]
@@ -294,7 +295,8 @@ def _recent(layer: Node[Layer], inputs: Mapping[str, V], rules: Rules[V], turn: 
     if window is None or not sees_several(layer.op.cell):
         return None
     ends = turn.taking.extra - turn.taking.stride * window.right
-    vectors = rules.recent(layer, next(iter(inputs.values())), window.kernel, ends)
+    node = next(e for e in walk(*layer.op.cell.results.values()) if e.kind == "recent")
+    vectors = rules.recent(layer, next(iter(inputs.values())), window.kernel, ends, node)
     rules.builder.close_block(layer.name, turn.sweep, turn.taking)
     return vectors
 
@@ -316,58 +318,12 @@ def tapped(node: Expr, place: Place, vectors: Operand) -> range:
     return range(int(node.value) * count, (int(node.value) + 1) * count)
 
 
-def numbered(b: Builder, most: int, name: str, comment: str) -> Value:
-    """The number of the step, `most` at most: an integer in both number systems."""
-    counted = fixed(0, 0, most, "int32")
-    return b.emit("step", name, (), counted, length=1, n=most, comment=comment)
-
-
-def cut(b: Builder, x: Value, features: range, name: str) -> Value:
-    """Neighbouring features of a vector."""
-    count = len(features)
-    fmt = x.format.take(features)
-    return b.emit("slice", name, (x,), fmt, length=count, n=features.start, count=count)
-
-
-def known_numbers(node: Expr, layer: Layer) -> Floats | None:
-    """What an expression is at every step: a parameter, a constant, some units of either."""
-    if node.kind == "constant":
-        return np.array([node.value], np.float64)
-    if node.kind == "param":
-        return layer.params[node.name]
-    known = known_numbers(node.args[0], layer) if node.kind == "take" else None
-    return None if known is None else known[list(node.units)]
-
-
-def taken(b: Builder, x: Value, units: tuple[int, ...], name: str) -> Value:
-    """Units of a vector in any order: neighbours are read where they are."""
-    neighbours = range(units[0], units[0] + len(units))
-    if units == tuple(neighbours):
-        return x if len(units) == x.length else cut(b, x, neighbours, name)
-    kind = FLOAT32 if x.format.is_float else Format("int32", 1.0, 0, max(units))
-    places = b.vector(f"{name}_units", np.array(units), kind)
-    return b.emit("gather", name, (x, places), x.format.take(units), length=len(units))
-
-
-def in_memory(b: Builder, x: Value, name: str) -> Value:
-    """The value where a phase can copy it from or write it to: of a constant, a sum with 0."""
-    return copied(b, x, f"{name}_made") if x.name in b.constants else x
-
-
 def own_result(b: Builder, x: Value, made: str, place: Place) -> Value:
     """The value of a result under its own name: what is none of the layer's operations, a state as
     it was, an input or a constant, is copied, as later steps and layers change it or know another.
     made: the name that it has in the float program so far.
     """
     return x if made == place.name else copied(b, x, place.name)
-
-
-def copied(b: Builder, x: Value, name: str) -> Value:
-    """The same numbers as a value of its own."""
-    of_floats = x.format.is_float
-    kind = FLOAT32 if of_floats else Format("int32", 1.0, 0, 0)
-    zero = b.vector("zero_bound", np.zeros(1, np.float32 if of_floats else np.int64), kind)
-    return b.emit("add", name, (x, zero), x.format)
 
 
 def _begun(layer: Node[Layer], name: str, state: V, rules: Rules[V]) -> V:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.program import State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.quantize_rows import Operand, Rows
+
+
+class Positions(NamedTuple):
+    """How often a product is done, at places `stride` numbers apart."""
+
+    number: int
+    stride: int
+
+
+ONE = Positions(1, 0)
 
 
 def emit_rows(
@@ -17,27 +29,31 @@ def emit_rows(
     name: str,
     comment: str,
     gate: str,
+    at: Positions = ONE,
 ) -> Value:
     """The operations of quantized rows: matvec, shift where needed, mulw or a shift per row."""
-    units = len(rows.bias)
+    units = len(rows.bias) * at.number
     matrices = tuple(b.constant(o.matrix, m) for o, m in zip(operands, rows.matrices, strict=True))
     acc = b.emit(
         "matvec",
         f"{name}_acc",
         tuple(o.value for o in operands),
-        _sum_format(rows),
+        _sum_format(rows, at.number),
         length=units,
         bias=b.constant(f"{gate}_bias", rows.bias),
         matrices=matrices,
         comment=comment,
         n=rows.scheme.bits,
+        positions=at.number,
+        stride=at.stride,
     )
     return requantize(b, acc, rows, name, gate)
 
 
-def _sum_format(rows: Rows) -> Format:
-    """Each row counts in a scale of its own."""
-    return Format("int32", 1.0, -rows.bound, rows.bound).with_meaning(rows.scale)
+def _sum_format(rows: Rows, positions: int = 1) -> Format:
+    """Each row counts in a scale of its own, at each position in the same."""
+    scales = np.tile(rows.scale, positions)
+    return Format("int32", 1.0, -rows.bound, rows.bound).with_meaning(scales)
 
 
 def emit_running_sum(b: Builder, x: Value, rows: Rows, layer: str) -> Value:

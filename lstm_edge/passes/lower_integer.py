@@ -26,10 +26,7 @@ from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import (
     Place,
-    in_memory,
-    known_numbers,
     lower,
-    numbered,
     own_result,
     restart,
     tapped,
@@ -41,6 +38,7 @@ from lstm_edge.passes.lower_layer_norm import lower_layer_norm
 from lstm_edge.passes.lower_lookup import Table, lower_lookup
 from lstm_edge.passes.lower_open import OPEN_CURVES, Open
 from lstm_edge.passes.lower_places import (
+    alike,
     concatenated,
     cut_number,
     joined,
@@ -52,6 +50,7 @@ from lstm_edge.passes.lower_product import Products
 from lstm_edge.passes.lower_softmax import lower_fine_softmax, lower_softmax
 from lstm_edge.passes.lower_state import States, first_value
 from lstm_edge.passes.moments import Moments
+from lstm_edge.passes.moves import in_memory, known_numbers, numbered
 from lstm_edge.passes.multiplied import multiplied
 from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.options import Options
@@ -289,9 +288,10 @@ class IntegerRules:
         narrow = cut_number(self.storing, x.narrow, features, f"{name}_narrow")
         return Kept(value, self.storing.seen_as(narrow, name))
 
-    def recent(self, layer: Node[Layer], x: Integer, kernel: int, ends: int) -> Number:
+    def recent(self, layer: Node[Layer], x: Integer, kernel: int, ends: int, node: Expr) -> Number:
         """Vectors as they are stored, what pads them before the first."""
-        return window(self.storing, layer, x, kernel, ends)
+        x = alike(self.storing, x) if node.positions > 1 else x
+        return window(self.storing, layer, x, kernel, ends, node)
 
     def dense_over_time(self, node: Node[DenseOverTime], x: Integer, turn: Turn) -> Number:
         """A running sum of products, and its requantization after the last step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Layer, Node
@@ -11,8 +12,8 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import fraction_of, with_fraction
-from lstm_edge.passes.lower import cut, taken
 from lstm_edge.passes.lower_input import holds_zero, stored, unpacked
+from lstm_edge.passes.moves import cut, taken, windowed
 from lstm_edge.passes.numbers import Integer, Joined, Kept, Number, number, wide
 from lstm_edge.passes.storing import Storing
 
@@ -57,7 +58,8 @@ def joined(
     """Vectors end to end; where only matrix products of the layer read them, no value at all."""
     results = layer.op.cell.results.values()
     readers = layer.op.cell.readers.get(id(node), ())
-    if readers and all(e.kind == "affine" for e in readers) and all(e is not node for e in results):
+    multiply = readers and all(e.kind == "affine" and e.positions == 1 for e in readers)
+    if multiply and all(e is not node for e in results):
         return Joined(name, tuple(parts))
     return concatenated(storing.builder, [wide(x) for x in parts], f"{name}_part", name)
 
@@ -68,16 +70,35 @@ def step_of(storing: Storing, x: Number, n: int, name: str) -> Number:
     return number(value) if x.packed is None else storing.packed(value, x.packed)
 
 
-def window(storing: Storing, layer: Node[Layer], given: Integer, kernel: int, ends: int) -> Number:
+def alike(storing: Storing, x: Integer) -> Integer:
+    """What is read at several positions, with one scale and zero point for all its numbers."""
+    if isinstance(x, Joined):
+        raise InternalError(f"{x.real} is read at several positions and has several scales")
+    narrow = x.narrow if isinstance(x, Kept) else x
+    scale, zero_point = narrow.meaning()
+    if len({*scale}) == len({*zero_point}) == 1:
+        return x
+    made = wide(x)
+    if made.packed is None:
+        return made
+    return storing.seen_as(unpacked(storing.builder, made, made.name), made.real)
+
+
+def window(
+    storing: Storing, layer: Node[Layer], given: Integer, kernel: int, ends: int, node: Expr
+) -> Number:
     """The last vectors as they are stored, and what pads them; see `Rules.recent`."""
     x, pad = wide(given), float(layer.op.initial.get("recent", np.zeros(1))[0])
     padded = layer.op.window is not None and (layer.op.window.left or layer.op.window.right)
+    padded = padded or any(node.units)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    if any(e.kind == "affine" for e in walk(*layer.op.cell.results.values())):
+    products = any(e.kind == "affine" for e in walk(*layer.op.cell.results.values()))
+    if products or node.positions > 1:  # many vectors: in as few bytes as what multiplies takes
         x = wide(storing.storable(given, layer.name))
-    first = np.tile(stored(x, pad), kernel)
-    value = slide(storing.builder, layer.name, x.value, first, ends)
+    places = np.arange(windowed(node, x.length, kernel)) % x.length
+    first = stored(x, pad)[places]
+    value = slide(storing.builder, layer.name, x.value, first, ends, node)
     if x.packed is None:
         return number(value)
-    return storing.packed(value, x.packed.take(np.tile(np.arange(x.length), kernel)))
+    return storing.packed(value, x.packed.take(places))

@@ -9,11 +9,13 @@ import numpy as np
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import DenseOverTime, Layer, Node
 from lstm_edge.ir.program import Value
+from lstm_edge.operations import read_at
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
 from lstm_edge.passes.lift import Weighed, lift, lifted_operand, lifts
 from lstm_edge.passes.lower import Place
-from lstm_edge.passes.lower_affine import emit_rows, emit_running_sum
+from lstm_edge.passes.lower_affine import Positions, emit_rows, emit_running_sum
+from lstm_edge.passes.lower_places import alike
 from lstm_edge.passes.numbers import Integer, Joined, Number, number
 from lstm_edge.passes.quantize_rows import (
     Operand,
@@ -45,8 +47,11 @@ class Products:
     def affine(self, node: Expr, given: list[Integer], place: Place) -> Number:
         """bias + sum of W @ x: one sum of all operands, or one of each group and their sum."""
         layer = place.layer
-        args = [self.storing.storable(x, layer.name, alone=True) for x in given]
-        key = tuple(x.real for x in args)
+        at = Positions(node.positions, node.stride)
+        given = [alike(self.storing, x) for x in given] if node.positions > 1 else given
+        args = [self.storing.storable(x, layer.name, alone=node.positions == 1) for x in given]
+        widths = [layer.op.params[m].shape[1] for m in node.matrices]
+        key = (*(x.real for x in args), *read_at(*at, widths))
         bias = layer.op.params[node.name].astype(np.float64)
         gate = node.name.removeprefix("b_")
         prefix = f"{layer.name}.{gate}"
@@ -78,10 +83,10 @@ class Products:
             emitted = (place.comment, f"{prefix}{suffix}")
             name = f"{place.name}{suffix}"
             if k < len(twice) and own_widths.in_parts:
-                parts += self._doubled(group, own, called, key, columns, name, emitted)
+                parts += self._doubled(group, own, called, key, columns, name, emitted, at)
                 continue
             rows = self.rounding.rows(group, own, called, key, columns, wide=k < len(twice))
-            parts.append(emit_rows(self.builder, group, rows, name, *emitted))
+            parts.append(emit_rows(self.builder, group, rows, name, *emitted, at))
         total = parts[0]
         for k, part in enumerate(parts[1:], 2):
             name = place.name if k == len(parts) else f"{place.name}_of_{k}"
@@ -97,13 +102,14 @@ class Products:
         columns: Ints,
         name: str,
         emitted: tuple[str, str],
+        at: Positions,
     ) -> list[Value]:
         """The products of matrices of twice as many bits: two, of the same operands."""
         coarse, fine, left = self.rounding.doubled_rows(group, bias, called, reads, columns)
         comment, gate = emitted
         return [
-            emit_rows(self.builder, group, coarse, f"{name}_high", comment, f"{gate}_high"),
-            emit_rows(self.builder, left, fine, f"{name}_low", comment, f"{gate}_low"),
+            emit_rows(self.builder, group, coarse, f"{name}_high", comment, f"{gate}_high", at),
+            emit_rows(self.builder, left, fine, f"{name}_low", comment, f"{gate}_low", at),
         ]
 
     def _lifts(self, node: Expr, args: list[Number | Joined], layer: Node[Layer]) -> dict[str, int]:
@@ -170,4 +176,7 @@ def _only_normalized(node: Expr, layer: Node[Layer]) -> bool:
 
 def _operand(x: Number, matrix: str, weights: Doubles) -> Operand:
     scale, zero_point = x.meaning()
-    return Operand(x.value, matrix, weights, scale, zero_point, x.value.format.magnitude)
+    read = slice(weights.shape[1])  # at each position
+    return Operand(
+        x.value, matrix, weights, scale[read], zero_point[read], x.value.format.magnitude
+    )

@@ -16,17 +16,21 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.lower import (
     REDUCTIONS,
     Place,
+    integers,
+    lower,
+    own_result,
+    restart,
+    tapped,
+)
+from lstm_edge.passes.moves import (
     copied,
     cut,
     in_memory,
-    integers,
     known_numbers,
-    lower,
     numbered,
-    own_result,
-    restart,
+    slide_op,
     taken,
-    tapped,
+    windowed,
 )
 from lstm_edge.passes.prune import prune
 from lstm_edge.passes.sweeps import Turn
@@ -103,7 +107,9 @@ class RealRules:
             "matvec",
             place.name,
             tuple(in_memory(b, x, f"{place.name}_{k}") for k, x in enumerate(args)),
-            length=len(params[node.name]),
+            length=len(params[node.name]) * node.positions,
+            positions=node.positions,
+            stride=node.stride,
             bias=b.constant(f"{layer}.{node.name}", params[node.name]),
             matrices=tuple(b.constant(f"{layer}.{m}", params[m]) for m in node.matrices),
             comment=place.comment,
@@ -174,7 +180,7 @@ class RealRules:
 
     def given(self, layer: Node[Layer], name: str, state: Value) -> str:
         """A state is set as it is."""
-        return self.builder.value(f"{state.name}_given", state.length, FLOAT32, "set").name
+        return self.builder.given(state, "set").name
 
     def begun(self, layer: Node[Layer], name: str, state: Value, first: Value, before: int) -> str:
         """A state begins as it is."""
@@ -194,14 +200,14 @@ class RealRules:
         """Nothing to convert."""
         return cut(self.builder, x, range(node.op.begin, node.op.end), f"{node.name}.y")
 
-    def recent(self, layer: Node[Layer], x: Value, kernel: int, ends: int) -> Value:
+    def recent(self, layer: Node[Layer], x: Value, kernel: int, ends: int, node: Expr) -> Value:
         """Vectors as they are, what pads them before the first."""
-        b, length = self.builder, x.length * kernel
+        b, length = self.builder, windowed(node, x.length, kernel)
         before = b.value(f"{layer.name}.recent", length, FLOAT32, "the last vectors")
         first = self.initial(layer, "recent", before)
         pad = b.vector(f"{layer.name}.pad", first[:1], FLOAT32)
         name = f"{layer.name}.recent_next"
-        after = b.emit("slide", name, (before, x, pad), length=length, n=ends)
+        after = slide_op(b, node, (before, x, pad), FLOAT32, ends, name)
         b.states.append(State(before.name, after.name, first, accumulator=True))
         return after
 

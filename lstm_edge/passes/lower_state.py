@@ -13,8 +13,9 @@ from lstm_edge.ir.program import LOAD, ONCE, State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.formats import Chosen
-from lstm_edge.passes.lower import Place, copied
+from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_input import unpacked
+from lstm_edge.passes.moves import copied
 from lstm_edge.passes.multiplied import Multiplied
 from lstm_edge.passes.numbers import Integer, Kept, Number, number, wide
 from lstm_edge.passes.storing import Storing
@@ -108,17 +109,17 @@ class States:
     def _narrow_given(self, layer: Node[Layer], kept: Value, narrow: Value) -> str:
         """The narrow form of a state that a caller sets by the wide one."""
         b = self.storing.builder
-        given = Value(_given(kept), kept.length, kept.format)
+        given = Value(b.given_name(kept), kept.length, kept.format)
+        name = f"{narrow.name}_given"
         with b.apart(layer.name, LOAD):
             if kept.format == narrow.format:
                 bits = signed_bits(kept.format.low, kept.format.high)
-                return b.emit("saturate", _given(narrow), (given,), narrow.format, n=bits).name
-            return convert(b, given, narrow.format, _given(narrow)).name
+                return b.emit("saturate", name, (given,), narrow.format, n=bits).name
+            return convert(b, given, narrow.format, name).name
 
     def given(self, name: str, state: Value) -> str:
         """The value that a caller sets a state by, in the state's own format."""
-        comment = f"{name}, set by the caller"
-        return self.storing.builder.value(_given(state), state.length, state.format, comment).name
+        return self.storing.builder.given(state, f"{name}, set by the caller").name
 
 
 def first_value(layer: Node[Layer], name: str, state: Value) -> Floats:
@@ -135,8 +136,3 @@ def _own(b: Builder, made: Value, of: Value, name: str) -> Value:
 
 def _narrow(name: str) -> str:
     return f"{name}_narrow"
-
-
-def _given(state: Value) -> str:
-    """The name of the value that sets a state."""
-    return f"{state.name}_given"

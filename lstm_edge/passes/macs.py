@@ -25,7 +25,7 @@ def _once(program: Program, phase: Phase) -> int:
     """Of one run of the phase."""
     total = 0
     for op in phase.matvecs:
-        numbers = sum(program.constants[name].size for name in op.matrices)
+        numbers = sum(program.constants[name].size for name in op.matrices) * op.positions
         over_time = op.kind == "matvec_over_time"
         total += numbers // (len(program.constants[op.matrices[0]]) if over_time else 1)
     return total

@@ -27,10 +27,12 @@ class Multiplied:
         return _reads_state(layer, name, affine=False) and self.result(layer, name)
 
     def alone(self, layer: Node[Layer], name: str) -> bool:
-        """True where nothing but matrix products of layers reads a result, at once or at a step."""
+        """True where nothing but matrix products of layers reads a result, at once or at a step,
+        and each unit meets weights of its own.
+        """
         cell = layer.op.cell
         inside = (e for e in walk(*cell.results.values()) if cell.results[name] in e.args)
-        if _reads_state(layer, name, affine=False) or any(e.kind != "affine" for e in inside):
+        if _reads_state(layer, name, affine=False) or not all(map(_by_unit, inside)):
             return False
         tensor = layer.outputs.get(name)
         return tensor is None or self._alone(tensor)
@@ -50,7 +52,9 @@ class Multiplied:
         )
 
     def only(self, tensor: str) -> bool:
-        """True where nothing but matrix products of layers reads the tensor."""
+        """True where nothing but matrix products of layers reads the tensor, with weights for each
+        unit.
+        """
         if any(port.tensor == tensor for port in self.model.outputs):
             return False
         for node in self.model.nodes:
@@ -64,9 +68,14 @@ class Multiplied:
                 return False
             for e in walk(*results):
                 leaves = [a for a in e.args if a.kind == "input" and a.name in names]
-                if e.kind != "affine" and leaves:
+                if leaves and not _by_unit(e):
                     return False
         return True
+
+
+def _by_unit(e: Expr) -> bool:
+    """True for a product that has weights for each unit of its operands."""
+    return e.kind == "affine" and e.positions == 1
 
 
 def multiplied(model: Model) -> Multiplied:

@@ -58,7 +58,8 @@ class OperandArray:
 @dataclass(frozen=True)
 class Run:
     """Some vectors of a row that follow each other in an array. after: of its other buffer, what
-    this step has written there. values: how many of the row's operands these are.
+    this step has written there. values: how many of the row's operands these are. step: how many
+    numbers further on each position of a repeated phase finds it.
     """
 
     array: str
@@ -66,6 +67,7 @@ class Run:
     length: int
     after: bool
     values: int
+    step: int = 0
 
 
 @dataclass

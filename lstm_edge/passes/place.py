@@ -11,9 +11,48 @@ from dataclasses import dataclass, replace
 
 from lstm_edge.ir.clock import Clock
 from lstm_edge.ir.program import LATEST, Block, Program
-from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations import OPERATIONS, repeats
 from lstm_edge.operations.call import Op
-from lstm_edge.operations.record import Reads
+from lstm_edge.operations.record import Form, Reads
+
+ANY = 0
+"""Positions of what may be repeated over however many."""
+
+
+def positions_of(program: Program, ops: tuple[Op, ...]) -> int | None:
+    """How often a loop of these operations is repeated, each time for the next units, 1 where it is
+    not; None where they cannot be in one loop.
+    """
+    found = {_positions(program, op) for op in ops} - {ANY}
+    if len(found) > 1:
+        return None
+    positions = found.pop() if found else 1
+    strides: dict[str, int] = {}
+    for op in ops if positions > 1 else ():
+        for name in () if _multiplies(op) else op.args:
+            stride = stride_of(program, op, positions)
+            if strides.setdefault(name, stride) != stride:
+                return None
+    return positions
+
+
+def stride_of(program: Program, op: Op, positions: int) -> int:
+    """Numbers of its operands that a loop goes on by for each position."""
+    return op.stride if op.positions > 1 else program.values[op.dest].length // positions
+
+
+def _positions(program: Program, op: Op) -> int:
+    """How often the loop of an operation is repeated."""
+    length, record = program.values[op.dest].length, OPERATIONS[op.kind]
+    if op.positions > 1 and record.form is not Form.WINDOW:
+        return op.positions
+    for name in op.args:
+        if repeats(op, name, program.constants, length):
+            return length // len(program.constants[name])
+    if record.reads is Reads.UNIT and not record.reduces:
+        whole = any(a in program.constants and len(program.constants[a]) > 1 for a in op.args)
+        return 1 if whole else ANY
+    return ANY if op.kind == "slice" else 1
 
 
 @dataclass
@@ -33,9 +72,12 @@ class Draft:
         mine = (self.layer, self.sweep, self.clock, self.units, self.before)
         return mine == (other.layer, other.sweep, other.clock, other.units, other.before)
 
-    def takes(self, op: Op) -> bool:
-        """True where no product of the loop has weights of other bits than the operation."""
-        return not _multiplies(op) or all(o.n == op.n for o in self.ops if _multiplies(o))
+    def takes(self, program: Program, op: Op) -> bool:
+        """True where no product of the loop has weights of other bits than the operation, and the
+        loop is repeated over as many positions as that is.
+        """
+        alike = all(o.n == op.n for o in self.ops if _multiplies(o) and _multiplies(op))
+        return alike and positions_of(program, (*self.ops, op)) is not None
 
 
 def place(
@@ -63,11 +105,11 @@ def place(
         elif needed == level and by_unit and joins is not source:
             needed, joins = level + 1, None
         level = max(level, needed)
-    if joins is not None and joins.level == level:
+    if joins is not None and joins.level == level and joins.takes(program, op):
         return joins
     made = Draft(block.layer, block.sweep, block.clock, level, units, [], block.before)
     there = {d.level: d for d in drafts if d.beside(made)}
-    while level in there and not there[level].takes(op):
+    while level in there and not there[level].takes(program, op):
         level += 1
     if level not in there:
         there[level] = replace(made, level=level)
@@ -91,7 +133,7 @@ def sink(
         for name in op.args:
             readers.setdefault(name, []).append(op)
     for draft in list(drafts):
-        moving = _moving(draft, made_in, readers, wanted)
+        moving = _moving(program, draft, made_in, readers, wanted)
         for op in draft.ops:
             if op.dest in moving:
                 into = made_in[op.dest] = moving[op.dest]
@@ -102,6 +144,7 @@ def sink(
 
 
 def _moving(
+    program: Program,
     draft: Draft,
     made_in: Mapping[str, Draft],
     readers: Mapping[str, list[Op]],
@@ -118,7 +161,9 @@ def _moving(
             if op.dest in staying or not places or not by_unit:
                 continue
             into = places[0]
-            together = draft.beside(into) and into.takes(op) and all(p is into for p in places)
+            together = (
+                draft.beside(into) and into.takes(program, op) and all(p is into for p in places)
+            )
             if into is not draft and together:
                 moving[op.dest] = into
         stuck = {

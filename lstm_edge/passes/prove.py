@@ -10,8 +10,9 @@ import numpy as np
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import INT32_MAX, INT32_MIN
 from lstm_edge.ir.program import Program
-from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations import OPERATIONS, repeats
 from lstm_edge.operations.call import Op
+from lstm_edge.operations.product import any_piece
 from lstm_edge.operations.record import Bounds, Ints
 
 
@@ -50,7 +51,8 @@ def prove(program: Program) -> Proof:
     accumulators: dict[str, int] = {}
     for block in program.blocks:
         for op in block.ops:
-            args = [bounds[name] for name in op.args]
+            length = program.values[op.dest].length
+            args = [_as_long(program, op, name, bounds[name], length) for name in op.args]
             _check_operands(program, op, args, constants)
             record = OPERATIONS[op.kind]
             assert record.bounds is not None, f"{op.kind} is no integer operation"
@@ -58,12 +60,19 @@ def prove(program: Program) -> Proof:
             if record.multiplies:
                 accumulators[op.dest] = _any_order(program, op, args, constants)
             _check_result(program, op, result)
-            length = program.values[op.dest].length
             low, high = (np.broadcast_to(r, (length,)) for r in result)
             bounds[op.dest] = (low, high)
     _check_states(program, bounds)
     ends = {name: (int(b[0].min()), int(b[1].max())) for name, b in bounds.items()}
     return Proof(ends, accumulators)
+
+
+def _as_long(program: Program, op: Op, name: str, bounds: Bounds, length: int) -> Bounds:
+    """Those of a constant that repeats are as long as the result."""
+    if not repeats(op, name, program.constants, length):
+        return bounds
+    times = length // len(bounds[0])
+    return np.tile(bounds[0], times), np.tile(bounds[1], times)
 
 
 def _check_operands(
@@ -88,6 +97,7 @@ def _any_order(program: Program, op: Op, args: list[Bounds], constants: Mapping[
     reach = np.abs(constants[op.bias])
     for matrix, (low, high) in zip(op.matrices, operands, strict=True):
         weights = np.abs(constants[matrix])
+        low, high = any_piece(op, (low, high), weights.shape[-1])
         columns = (weights * np.maximum(np.abs(low), np.abs(high))).sum(axis=-1)
         reach = reach + (columns.sum(axis=0) if columns.ndim == 2 else columns)
     if reach.max() > INT32_MAX:

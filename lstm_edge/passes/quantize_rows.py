@@ -46,6 +46,11 @@ class Operand:
     zero_point: Ints
     largest: int
 
+    @property
+    def columns(self) -> int:
+        """Of its weights: numbers of the value, or of what is read of it at each position."""
+        return int(self.weights.shape[1])
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -93,9 +98,9 @@ def sharing_ratio(activations: int) -> float:
 
 def columns_of(group: tuple[Operand, ...], operands: tuple[Operand, ...]) -> Ints:
     """Which of the numbers of all operands, end to end, those of the group are."""
-    ends = np.cumsum([o.value.length for o in operands])
-    starts = {id(o): end - o.value.length for o, end in zip(operands, ends, strict=True)}
-    return np.concatenate([starts[id(o)] + np.arange(o.value.length) for o in group])
+    ends = np.cumsum([o.columns for o in operands])
+    starts = {id(o): end - o.columns for o, end in zip(operands, ends, strict=True)}
+    return np.concatenate([starts[id(o)] + np.arange(o.columns) for o in group])
 
 
 def typical(largest: Doubles) -> float:

@@ -85,6 +85,21 @@ def reading_matrices(model: Model, tensor: str) -> list[Doubles]:
     return _readers(model, tensor)[0]
 
 
+def read_at_positions(model: Model, tensor: str) -> bool:
+    """True where a product meets the same weights at several positions of a tensor, at once or as a
+    part or a step of it.
+    """
+    carrying = {tensor}
+    for node in model.nodes:
+        if not carrying.intersection(node.reads):
+            continue
+        if is_a(node, Layer) and any(e.positions > 1 for e in walk(*node.op.cell.results.values())):
+            return True
+        if is_scale(node) or not isinstance(node.op, Layer | DenseOverTime):
+            carrying.update(node.makes)
+    return False
+
+
 def matrices_behind(model: Model, table: Doubles) -> list[Doubles]:
     """The matrices that multiply rows of a table, through whichever layers look them up: equal
     tables are rounded alike, and stored once.
@@ -167,6 +182,12 @@ def _layer_matrices(
         ]
         for matrix, found in zip(e.matrices, reads, strict=True):
             weights = layer.op.params[matrix].astype(np.float64)
+            if e.positions > 1:
+                matrices += [np.full((1, int(p.max()) + 1), np.abs(weights).max()) for p in found]
+                matrices[-len(found) :] = [
+                    _at(m, p) for m, p in zip(matrices[-len(found) :], found, strict=True)
+                ]
+                continue
             by_step = weights.reshape(len(weights) * kernel, -1) if found else weights
             matrices += [_at(by_step, place) for place in found]
             if not found and any(reads):

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from lstm_edge.interpret.feed import Feed, Results, run_numpy
 from lstm_edge.ir.program import ONCE, Program
-from lstm_edge.operations import OPERATIONS, multiplied
-from lstm_edge.operations.call import Op
+from lstm_edge.operations import OPERATIONS, multiplied, read_by
+from lstm_edge.operations.call import Constants, Op, as_vectors
 from lstm_edge.operations.record import Timing
 from lstm_edge.passes.calibrate import (
     CHOOSING_SHARE,
@@ -110,12 +110,14 @@ class RealRun:
     @cached_property
     def arguments(self) -> dict[str, tuple[str, ...]]:
         """Product -> its arguments."""
-        return {op.dest: op.args for op in self.program.products}
+        known = self.program.constants
+        return {op.dest: arguments(op, known) for op in self.program.products}
 
     @cached_property
     def _watched(self) -> dict[str, tuple[str, ...]]:
         """Of products with the same arguments, as those of gates, one -> its operands."""
-        first = {op.args: op for op in reversed(self.program.products)}
+        known = self.program.constants
+        first = {arguments(op, known): op for op in reversed(self.program.products)}
         return {op.dest: multiplied(op) for op in first.values()}
 
     @cached_property
@@ -159,8 +161,15 @@ class _Sums:
         if record.timing is Timing.STEP:
             steps = len(self.real.program.constants[op.matrices[0]])
         if number < self.real.made_from(self.runs[op.dest], steps):
-            means = self.means.setdefault(op.args, [Mean() for _ in range(steps)])
-            means[number % steps].add(np.concatenate(args[record.running :], axis=-1))
+            known = self.real.program.constants
+            means = self.means.setdefault(arguments(op, known), [Mean() for _ in range(steps)])
+            vectors = as_vectors(op, args[record.running :], known)
+            means[number % steps].add(vectors.reshape(-1, vectors.shape[-1]))
+
+
+def arguments(op: Op, constants: Constants) -> tuple[str, ...]:
+    """Of a product: its operands, and what it reads of them."""
+    return (*op.args[: OPERATIONS[op.kind].running], *read_by(op, constants))
 
 
 def runs_of(program: Program, feed: Feed) -> dict[str, int]:

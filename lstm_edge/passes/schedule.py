@@ -8,14 +8,14 @@ phase, its dense head another, a softmax three.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lstm_edge.ir.clock import EVERY_TICK, Clock
 from lstm_edge.ir.program import LATEST, LOAD, ONCE, Block, Program
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form, Reads
-from lstm_edge.passes.place import Draft, place, sink
+from lstm_edge.passes.place import Draft, place, positions_of, sink
 
 When = tuple[int, Clock, int]
 """What phases have in common that can read what each other make: see `Phase.when`."""
@@ -42,7 +42,9 @@ class Phase:
     loads: values read from memory, one per unit. whole: vectors read whole, by matvecs and
     lookups. scalars: results of earlier reductions. stores: values that others, states or outputs
     need. moves: of a copy, where its value goes. before: of what runs once, the sweep before which
-    it does, or LATEST.
+    it does, or LATEST. positions: how often the loop is repeated, each time for the next units.
+    strides: of what is loaded unit by unit, how many numbers further on each repetition finds it
+    where these are not as many as there are units.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Phase:
     moves: tuple[Move, ...] = ()
     clock: Clock = EVERY_TICK
     before: int = LATEST
+    positions: int = 1
+    strides: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def when(self) -> When:
@@ -192,6 +196,9 @@ def _phase(
     made_in: Mapping[str, Draft],
 ) -> Phase:
     loads, whole, scalars = [], [], []
+    strides: dict[str, int] = {}
+    positions = positions_of(program, tuple(draft.ops))
+    assert positions is not None, name
     ops = [(op, OPERATIONS[op.kind]) for op in draft.ops]
     for op, record in ops:
         for k, arg in enumerate(op.args):
@@ -203,10 +210,11 @@ def _phase(
                 scalars.append(arg)
             else:
                 loads.append(arg)
+                strides |= {arg: op.stride} if op.positions > 1 and positions > 1 else {}
     return Phase(
         name=name,
         sweep=draft.sweep,
-        units=draft.units,
+        units=draft.units // positions,
         matvecs=tuple(op for op, record in ops if record.multiplies),
         ops=tuple(op for op, record in ops if not (record.multiplies or record.reduces)),
         reductions=tuple(op for op, record in ops if record.reduces),
@@ -216,6 +224,8 @@ def _phase(
         stores=stores,
         clock=draft.clock,
         before=draft.before,
+        positions=positions,
+        strides=strides,
     )
 
 

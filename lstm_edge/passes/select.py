@@ -6,8 +6,9 @@ result. A target's features decide which kernels there are, their order which is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.errors import TargetError
@@ -18,7 +19,7 @@ from lstm_edge.operations import OPERATIONS
 from lstm_edge.passes.operands import Arrays, Entry, OperandArray, Run, with_takes
 from lstm_edge.passes.scales import Scaling, scalings
 from lstm_edge.passes.schedule import Phase, Schedule, schedule
-from lstm_edge.passes.tiles import RowSet, group_of, product_of, row_sets
+from lstm_edge.passes.tiles import RowSet, columns_of, group_of, product_of, row_sets
 from lstm_edge.passes.wide import Wide, can_be_wide, wide_of
 from lstm_edge.passes.widths import narrowest
 from lstm_edge.targets import Target
@@ -176,7 +177,7 @@ def _as_the_kernel_scales(tiles: Tiles, forms: Mapping[str, Form]) -> Tiles:
 
 
 def _tiles(program: Program, target: Target, unroll: Unroll, phase: Phase, arrays: Arrays) -> Tiles:
-    sets = row_sets(phase)
+    sets = row_sets(program, phase)
     over_time = any(OPERATIONS[op.kind].running for op in phase.matvecs)
     straight = unroll == "full" and not over_time
     wide = "mve" in target.features and not program.is_float and can_be_wide(phase)
@@ -193,12 +194,38 @@ def _tiles(program: Program, target: Target, unroll: Unroll, phase: Phase, array
         ctype = kernel.ctype if kernel is not None and kernel.ctype else ""
         ctype = ctype or narrowest(program, sets[k].operands)
         padded = (lambda n: n) if kernel is None else kernel.padded
-        placed[k] = arrays.runs(phase, sets[k].operands, ctype, padded)
+        placed[k] = _runs(program, arrays, phase, sets[k], ctype, padded)
     runs = [placed[k] for k in range(len(sets))]
     group = 1 if kernel is None else group_of(sets, phase.units)
     whole = all(len(parts) == 1 for parts in runs)
     scaled = scalings(program, phase) if whole else {}
     return Tiles(kernel, sets, tuple(runs), group, scaled, _inner(phase, sets, group))
+
+
+def _runs(
+    program: Program,
+    arrays: Arrays,
+    phase: Phase,
+    rows: RowSet,
+    ctype: str,
+    padded: Callable[[int], int],
+) -> tuple[Run, ...]:
+    """Where the operands of rows lie. At several positions each is a run of its own, of which a
+    kernel reads some numbers at a time; behind the last of them there is room for what it reads.
+    """
+    if rows.positions == 1:
+        return arrays.runs(phase, rows.operands, ctype, padded)
+    found: list[Run] = []
+    for operand, columns in zip(rows.operands, columns_of(program, rows), strict=True):
+        end = (rows.positions - 1) * rows.stride + padded(columns)
+        room = partial(_padded_to, padded, end)
+        (run,) = arrays.runs(phase, (operand,), ctype, room)
+        found.append(replace(run, length=padded(columns), step=rows.stride))
+    return tuple(found)
+
+
+def _padded_to(padded: Callable[[int], int], least: int, length: int) -> int:
+    return padded(max(length, least))
 
 
 def _longest_first(sets: tuple[RowSet, ...]) -> list[int]:
@@ -209,8 +236,8 @@ def _longest_first(sets: tuple[RowSet, ...]) -> list[int]:
 def _in_one_array(program: Program, phase: Phase, sets: tuple[RowSet, ...], arrays: Arrays) -> bool:
     """Whether the float32 operands of each set follow each other; all kernels place them alike."""
     return all(
-        len(arrays.runs(phase, sets[k].operands, narrowest(program, sets[k].operands), int)) == 1
-        for k in _longest_first(sets)
+        len(_runs(program, arrays, phase, rows, narrowest(program, rows.operands), int)) == 1
+        for rows in (sets[k] for k in _longest_first(sets))
     )
 
 

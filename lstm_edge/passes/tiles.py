@@ -15,9 +15,12 @@ import numpy as np
 from lstm_edge.formats import signed_bits
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels.kernel import ROWS, Product
-from lstm_edge.operations import multiplied
+from lstm_edge.operations import multiplied, read_by
 from lstm_edge.operations.call import Op
 from lstm_edge.passes.schedule import Phase
+
+MOST_COLUMNS = 2
+"""The multiple that a kernel reads of an operand, at most."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,16 @@ class RowSet:
     matvecs: tuple[Op, ...]
 
     @property
+    def positions(self) -> int:
+        """How often the rows are multiplied, at places of the operands `stride` numbers apart."""
+        return self.matvecs[0].positions
+
+    @property
+    def stride(self) -> int:
+        """See positions."""
+        return self.matvecs[0].stride
+
+    @property
     def units(self) -> int:
         """Units whose rows fill a tile, 0 where a unit's rows lie in several."""
         return ROWS // len(self.matvecs) if ROWS % len(self.matvecs) == 0 else 0
@@ -40,12 +53,17 @@ class RowSet:
         return -(-len(self.matvecs) * group // ROWS)
 
 
-def row_sets(phase: Phase) -> tuple[RowSet, ...]:
+def columns_of(program: Program, rows: RowSet) -> tuple[int, ...]:
+    """Of each operand, the numbers that a row multiplies."""
+    return tuple(program.constants[m].shape[-1] for m in rows.matvecs[0].matrices)
+
+
+def row_sets(program: Program, phase: Phase) -> tuple[RowSet, ...]:
     """The matvecs of a phase by what they multiply, in the order of the first of each."""
     found: dict[tuple[str, ...], list[Op]] = {}
     for op in phase.matvecs:
-        found.setdefault(multiplied(op), []).append(op)
-    return tuple(RowSet(operands, tuple(ops)) for operands, ops in found.items())
+        found.setdefault(read_by(op, program.constants), []).append(op)
+    return tuple(RowSet(multiplied(ops[0]), tuple(ops)) for ops in found.values())
 
 
 def group_of(sets: tuple[RowSet, ...], units: int) -> int:
@@ -64,7 +82,9 @@ def product_of(program: Program, rows: RowSet) -> Product:
     the sum over all steps counts.
     """
     formats = [program.values[name].format for name in rows.operands]
-    lengths = [program.values[name].length for name in rows.operands]
+    lengths = columns_of(program, rows)
+    if rows.positions > 1:  # what lies behind them meets weights of 0, but counts for the sum of x
+        lengths = tuple(-(-n // MOST_COLUMNS) * MOST_COLUMNS for n in lengths)
     bits = rows.matvecs[0].n
     if program.is_float:
         return Product(bits, 0, 0, 0)

@@ -12,7 +12,7 @@ from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.schedule import Phase
-from lstm_edge.passes.tiles import RowSet
+from lstm_edge.passes.tiles import RowSet, columns_of
 
 MOST_BITS = 22
 """Within a segment of a table that vectors read."""
@@ -138,11 +138,12 @@ class _Staging:
         bits = rows.matvecs[0].n
         segments: list[Segment] = []
         calls: list[tuple[int, Rows]] = []
-        first = 0
+        first, columns = 0, columns_of(self.program, rows)
         for run in runs:
             values = rows.operands[first : first + run.values]
+            lengths = columns[first : first + run.values]
             first += run.values
-            halves, places, wanted = self._held(run, values, bits)
+            halves, places, wanted = self._held(run, values, bits, [*lengths])
             here = self._placed(wanted)
             segments += here
             pieces = [piece for each in here for piece in each.pieces]
@@ -155,12 +156,11 @@ class _Staging:
         return WideRows(rows, tuple(segments), tuple(calls))
 
     def _held(
-        self, run: Run, values: tuple[str, ...], bits: int
+        self, run: Run, values: tuple[str, ...], bits: int, lengths: list[int]
     ) -> tuple[bool, int, list[Segment]]:
         """Whether a run is held in halfwords, how far what is summed aside is shifted, and its
         segments.
         """
-        lengths = [self.program.values[v].length for v in values]
         widths = [self._width(v) for v in values]
         places = [
             self._zeros(v) if width > 8 else 0 for v, width in zip(values, widths, strict=True)
@@ -223,5 +223,5 @@ class _Staging:
 
 def _key(segment: Segment) -> tuple[object, ...]:
     run = segment.run
-    start = (run.array, run.after, run.offset + segment.offset, segment.columns)
+    start = (run.array, run.after, run.offset + segment.offset, segment.columns, run.step)
     return (*start, segment.role, segment.places, segment.halves)

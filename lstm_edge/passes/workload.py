@@ -47,7 +47,20 @@ class Workload:
 def workload(
     program: Program, selection: Selection, phase: Phase, *, fuses: bool, pairs: bool
 ) -> Workload:
-    """The work of a phase. fuses, pairs: as the target's dialect."""
+    """The work of a phase, at all its positions. fuses, pairs: as the target's dialect."""
+    once = _workload(program, selection, phase, fuses=fuses, pairs=pairs)
+    if phase.positions == 1:
+        return once
+    pieces: Pieces = defaultdict(float)
+    for piece, count in once.pieces.items():
+        pieces[piece] += count * phase.positions
+    return Workload(once.tiles * phase.positions, pieces)
+
+
+def _workload(
+    program: Program, selection: Selection, phase: Phase, *, fuses: bool, pairs: bool
+) -> Workload:
+    """At one position."""
     tiles = selection.tiles.get(phase.name)
     pieces: Pieces = defaultdict(float, phase=1.0)
     if phase.is_copy:
@@ -119,6 +132,9 @@ def _tiles(selection: Selection, tiles: Tiles, phase: Phase, pieces: Pieces) -> 
     _loops(phase, tiles, (groups, inner), pieces)
     for run in runs if kernel.streams else ():
         pieces["operand"] += 1
+        if not kernel.begins_at(run.step):
+            pieces["take four"] += run.length // AT_ONCE
+            pieces["take one"] += run.length % AT_ONCE
         if kernel.is_float:
             continue
         block = BLOCK[kernel.part]
@@ -245,9 +261,11 @@ def _widens(program: Program, selection: Selection, phase: Phase) -> bool:
 
 def _slide(program: Program, phase: Phase, pieces: Pieces) -> None:
     """The numbers of a window move up by a vector, which goes behind them."""
-    size = program.values[phase.ops[0].args[1]].length
+    op = phase.ops[0]
+    size = program.values[op.args[1]].length
+    moved = op.positions * op.stride if op.positions > 1 else phase.units
     pieces["slide"] += 1
-    pieces["number that moves up"] += phase.units - size
+    pieces["number that moves up"] += moved - size
     pieces["loop"] += size
     pieces["load"] += size
     pieces["store"] += size

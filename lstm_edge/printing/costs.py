@@ -8,9 +8,10 @@ from lstm_edge.cost import Cost
 def cost_lines(cost: Cost) -> list[str]:
     """Flash, RAM and a step."""
     code = "unknown (compiler not installed)" if cost.code is None else f"{cost.code:,} B"
+    kept = f", {cost.kept:,} B of it for all steps of sequences" if cost.kept else ""
     return [
         f"  flash  code {code}, weights {cost.weights:,} B, tables {cost.tables:,} B",
-        f"  RAM    state {cost.state:,} B, scratch {cost.scratch:,} B",
+        f"  RAM    state {cost.state:,} B, scratch {cost.scratch:,} B{kept}",
         f"  step   {_work(cost)}",
     ]
 

@@ -54,11 +54,9 @@ CORES = {
     "armv6m": load_target("cortex-m0"),
 }
 """By the part of kernels and operations that C for them has; all of it runs on this computer."""
-QUICK = "-O1"
-"""For straight-line code, which takes an optimizing compiler long."""
-PLAIN_CODE = "-O0"
-"""Where addresses are the point, and for sanitizers, which then see each access as it is written:
-random models are built with QUICK, samples with each optimization.
+USUAL, PLAIN_CODE = "-O2", "-O0"
+"""For many steps; where addresses are the point, and for sanitizers, which then see each access as
+it is written. Random models are built with QUICK, samples with each optimization.
 """
 
 
@@ -92,7 +90,7 @@ def test_a_random_integer_model(
     program = integer_program(random_model(seed), activations, cell_state)
     inputs = stored_streams(program, 300, seed)
     assert steps_of(inputs) >= 2000
-    options = {"rendered_for": CORES[part], "optimize": QUICK}
+    options = {"rendered_for": CORES[part]}
     assert_bit_exact(program, HOST, unroll, tmp_path, inputs, **options)
 
 
@@ -101,7 +99,7 @@ def test_a_random_integer_model(
 def test_a_random_float_model(seed: int, unroll: str, tmp_path: Path) -> None:
     program = float_program(random_model(seed))
     inputs = stored_streams(program, 150, seed)
-    assert_bit_exact(program, HOST, unroll, tmp_path, inputs, optimize=QUICK)
+    assert_bit_exact(program, HOST, unroll, tmp_path, inputs)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +112,7 @@ def test_a_head_of_each_kind(read: str, head: tuple[str, ...], tmp_path: Path) -
     programs = {"int8": integer_program(model), "float": float_program(model)}
     for scheme, program in programs.items():
         inputs = stored_streams(program, 120)
-        assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs, optimize=QUICK)
+        assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs)
 
 
 @pytest.mark.parametrize("seed", range(32))
@@ -127,7 +125,7 @@ def test_a_model_that_looks_over_several_steps(seed: int, tmp_path: Path) -> Non
     }
     for scheme, program in programs.items():
         inputs = stored_streams(program, 120, seed)
-        options = {"rendered_for": list(CORES.values())[seed // 2 % 4], "optimize": QUICK}
+        options = {"rendered_for": list(CORES.values())[seed // 2 % 4]}
         unroll = UNROLLS[seed % 3]
         assert_bit_exact(program, HOST, unroll, tmp_path / scheme, inputs, **options)
 
@@ -139,7 +137,7 @@ def test_a_cell_of_each_kind(cell: str, direction: str, tmp_path: Path) -> None:
     programs = {"int8": integer_program(model), "float": float_program(model)}
     for scheme, program in programs.items():
         inputs = stored_streams(program, 120)
-        assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs, optimize=QUICK)
+        assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -154,7 +152,7 @@ def test_states_and_inputs_at_the_ends_of_their_range(
     inputs = stored_streams(program, 300)
     grows = "coupled" not in cell
     assert clipped(program, inputs) > 0 or not grows
-    assert_bit_exact(program, HOST, "gates", tmp_path, inputs, rendered_for=DSP, optimize=QUICK)
+    assert_bit_exact(program, HOST, "gates", tmp_path, inputs, rendered_for=DSP)
 
 
 def with_params(model: Model, change: Callable[[str, Array], Array]) -> Model:
@@ -212,7 +210,8 @@ def test_a_cell_state_that_its_inputs_drive_into_saturation_stays_exact(tmp_path
         program = integer_program(model, 12, cell_state)
         inputs = stored_streams(program, 1000 if cell_state == 16 else 2500)
         assert clipped(program, inputs) > 1000
-        assert_bit_exact(program, HOST, "none", tmp_path / str(cell_state), inputs)
+        folder = tmp_path / str(cell_state)
+        assert_bit_exact(program, HOST, "none", folder, inputs, optimize=USUAL)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +235,7 @@ def test_sizes_around_the_unrolled_blocks(part: str, scheme: str, tmp_path: Path
         inputs = stored_streams(program, 100)
         for unroll in ("none", "gates"):
             folder = tmp_path / f"{name}_{unroll}"
-            options = {"rendered_for": CORES[part], "optimize": QUICK}
+            options = {"rendered_for": CORES[part]}
             assert_bit_exact(program, HOST, unroll, folder, inputs, **options)
 
 
@@ -258,7 +257,8 @@ def test_tiles_of_the_largest_weights(hidden: int, part: str, tmp_path: Path) ->
         assert recurrent.kernel.name == f"{part}/int8"
         folder = tmp_path / str(activations)
         inputs = stored_streams(program, 150)
-        assert_bit_exact(program, HOST, "gates", folder, inputs, rendered_for=CORES[part])
+        options = {"rendered_for": CORES[part], "optimize": USUAL}
+        assert_bit_exact(program, HOST, "gates", folder, inputs, **options)
 
 
 def builds() -> list[tuple[str, str]]:
@@ -352,7 +352,7 @@ def test_the_same_code_is_cpp(
     monkeypatch.setattr(gcc, "WARNINGS", ("-std=c++11", *warnings, *more))
     for name, program, unroll in samples():
         inputs = stored_streams(program, 60)
-        options = {"compiler": compiler, "optimize": QUICK, "rendered_for": DSP}
+        options = {"compiler": compiler, "rendered_for": DSP}
         assert_bit_exact(program, HOST, unroll, tmp_path / name, inputs, **options)
 
 
@@ -394,7 +394,7 @@ def test_ten_thousand_steps_without_a_reset(part: str, tmp_path: Path) -> None:
     )
     inputs = random_steps(program, 2, 10_000)
     expected = every(run_numpy(program, Feed(inputs)))
-    options = {"rendered_for": CORES[part]}
+    options = {"rendered_for": CORES[part], "optimize": USUAL}
     found = compiled_outputs(program, HOST, "gates", tmp_path, inputs, **options)
     assert_same_bits(expected, found)
     assert found["y"].shape[2] == 10_000

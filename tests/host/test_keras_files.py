@@ -35,6 +35,10 @@ FILES = [
     ("keras3", "vectors.keras"),
     ("keras3", "around.keras"),
     ("keras3", "written.keras"),
+    ("keras2", "masked.h5"),
+    ("keras3", "repeated.keras"),
+    ("keras3", "backward_steps.keras"),
+    ("keras3", "states_of_cells.keras"),
 ]
 LENGTHS = {"strided": 13, "masked": 8}
 

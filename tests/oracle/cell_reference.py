@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.ir.expr import Expr
+from lstm_edge.ir.expr import Expr, sees_several
 from lstm_edge.ir.model import Layer, Node
 
 Doubles = npt.NDArray[np.float64]
@@ -46,6 +46,8 @@ def run_cell(
     """
     if layer.op.window is not None:
         vectors = {name: _windows(layer, x) for name, x in vectors.items()}
+        if not sees_several(layer.op.cell):
+            vectors = {name: x[:, -1] for name, x in vectors.items()}
     state = {}
     for name in layer.op.cell.states:
         given = first.get(name, layer.op.initial.get(name))
@@ -92,6 +94,8 @@ def _units(layer: Node[Layer], state: str) -> int:
 def _value(e: Expr, step: Step) -> Doubles:
     layer = step.layer
     args = [_value(a, step) for a in e.args]
+    if e.kind == "affine" and e.positions > 1:
+        return _at_positions(e, args, layer)
     if e.kind == "affine":
         products = [
             layer.op.params[m].astype(np.float64) @ a for m, a in zip(e.matrices, args, strict=True)
@@ -99,6 +103,11 @@ def _value(e: Expr, step: Step) -> Doubles:
         return layer.op.params[e.name] + np.sum(products, axis=0)
     if e.kind in MORE:
         return np.asarray(MORE[e.kind](e, args, step), np.float64)
+    longest = max((len(a) for a in args if a.ndim), default=1)
+    args = [
+        np.tile(a, longest // len(a)) if o.kind == "param" and len(a) > 1 else a
+        for o, a in zip(e.args, args, strict=True)
+    ]
     if args:
         return OPERATIONS[e.name if e.kind == "apply" else e.kind](*args)
     leaves: dict[str, Mapping[str, Any]] = {
@@ -109,6 +118,27 @@ def _value(e: Expr, step: Step) -> Doubles:
     return np.asarray(leaves[e.kind][e.name] if e.kind in leaves else e.value, np.float64)
 
 
+def _at_positions(e: Expr, args: list[Doubles], layer: Node[Layer]) -> Doubles:
+    """The same weights, further and further on."""
+    found = []
+    for p in range(e.positions):
+        row = layer.op.params[e.name].astype(np.float64)
+        for matrix, x in zip(e.matrices, args, strict=True):
+            weights = layer.op.params[matrix].astype(np.float64)
+            row = row + weights @ x[p * e.stride : p * e.stride + weights.shape[1]]
+        found.append(row)
+    return np.concatenate(found)
+
+
+def _recent(e: Expr, args: list[Doubles], step: Step) -> Doubles:
+    """All vectors one behind the other; of several positions each one's of all vectors."""
+    if e.positions == 1:
+        return args[0].ravel()
+    pad = float(step.layer.op.initial.get("recent", np.zeros(1))[0])
+    places = args[0].reshape(len(args[0]), e.positions, -1).transpose(1, 0, 2)
+    return np.pad(places, (e.units, (0, 0), (0, 0)), constant_values=pad).ravel()
+
+
 def _tap(e: Expr, args: list[Doubles], step: Step) -> Doubles:
     assert step.layer.op.window is not None
     return np.asarray(args[0].reshape(step.layer.op.window.kernel, -1)[int(e.value)])
@@ -117,10 +147,10 @@ def _tap(e: Expr, args: list[Doubles], step: Step) -> Doubles:
 MORE: dict[str, Callable[[Expr, list[Doubles], Step], Any]] = {
     "lookup": lambda e, args, step: step.layer.op.params[e.name][int(args[0][int(e.value)])],
     "layer_norm": lambda e, args, _: (args[0] - args[0].mean()) / np.sqrt(args[0].var() + e.value),
-    "recent": lambda _, args, __: args[0].ravel(),
+    "recent": _recent,
     "tap": _tap,
     "within": lambda _, args, step: args[0] if step.t < args[2] else args[1] + 0 * args[0],
-    "take": lambda e, args, _: args[0][list(e.units)],
+    "take": lambda e, args, _: np.atleast_1d(args[0])[list(e.units)],
     "mean_over_steps": lambda _, args, step: args[0] / step.count,
 }
 """Operations that need more than their operands."""

@@ -53,6 +53,45 @@ def graph(
     )
 
 
+def side_by_side(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
+    """One model with the outputs of all, numbered: of the same inputs, and nodes that are the same
+    stand once.
+    """
+    made: dict[tuple[object, ...], Sequence[str]] = {}
+    arrays: dict[tuple[str, bytes], onnx.TensorProto] = {}
+    nodes, outputs = [], []
+    for number, model in enumerate(models):
+        names = {value.name: value.name for value in model.graph.input} | {"": ""}
+        for array in model.graph.initializer:
+            own = onnx.TensorProto()
+            own.CopyFrom(array)
+            taken = any(name == array.name for name, _ in arrays)
+            own.name = f"{array.name}_{number}" if taken else array.name
+            kept = arrays.setdefault((array.name, array.raw_data), own)
+            names[array.name] = kept.name
+        for each in model.graph.node:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(each)
+            copy.input[:] = [names[name] for name in each.input]
+            copy.output[:] = [f"{name}_{number}" if name else "" for name in each.output]
+            attributes = tuple(a.SerializeToString() for a in each.attribute)
+            key = (each.domain, each.op_type, tuple(copy.input), len(copy.output), attributes)
+            if key not in made:
+                made[key] = list(copy.output)
+                nodes.append(copy)
+            names.update(zip(each.output, made[key], strict=True))
+        outputs += [names[value.name] for value in model.graph.output]
+    first = models[0]
+    inputs = {
+        value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in first.graph.input
+    }
+    constants = {own.name: numpy_helper.to_array(own) for own in arrays.values()}
+    return graph(
+        nodes, inputs, list(dict.fromkeys(outputs)), constants, opset=first.opset_import[0].version
+    )
+
+
 def node(op: str, inputs: str, outputs: str, **attributes: Any) -> onnx.NodeProto:
     """A node; names in one string, "-" for an absent one."""
     ins, outs = ([n.replace("-", "") for n in text.split()] for text in (inputs, outputs))

@@ -10,9 +10,11 @@ import onnx
 import pytest
 
 from tests.oracle.entire import SAMPLES, entire
-from tests.oracle.graphs import graph, node
+from tests.oracle.graphs import graph, node, side_by_side
 
 N, H, T, OUT = 4, 6, 7, 3
+MOST = 8
+"""Functions in a file."""
 RNG = np.random.default_rng(5)
 
 
@@ -111,11 +113,27 @@ def function_model(case: str) -> onnx.ModelProto:
     return graph(nodes, {"x": (T, 1, N)}, ["y"], CONSTANTS, opset=opset)
 
 
-@pytest.mark.parametrize("case", FUNCTIONS)
-def test_function_of_each_number(case: str, tmp_path: Path) -> None:
-    # a jump turns the smallest error into a large one
-    least = 15.0 if case in ("step function", "logic", "Sign") else 30.0
-    entire(function_model(case), tmp_path, least=least)
+JUMPS = ("step function", "logic", "Sign")
+"""The smallest error becomes a large one."""
+CLOSE = ("Where",)
+"""So near to the least that is asked that its bits must be chosen for it alone."""
+
+
+def groups() -> list[tuple[str, ...]]:
+    """Functions that may be in one file: of one opset, and as exact as each other."""
+    found: dict[tuple[int, bool, bool], list[str]] = {}
+    for case in FUNCTIONS:
+        opset = function_model(case).opset_import[0].version
+        found.setdefault((opset, case in JUMPS, case in CLOSE), []).append(case)
+    return [
+        tuple(cases[k : k + MOST]) for cases in found.values() for k in range(0, len(cases), MOST)
+    ]
+
+
+@pytest.mark.parametrize("cases", groups(), ids=", ".join)
+def test_functions_of_each_number(cases: tuple[str, ...], tmp_path: Path) -> None:
+    least = 15.0 if set(cases) <= set(JUMPS) else 30.0
+    entire(side_by_side([function_model(case) for case in cases]), tmp_path, least=least)
 
 
 REDUCTIONS = ("Max", "Min", "L1", "L2", "SumSquare", "LogSumExp", "Sum", "Mean")
@@ -130,10 +148,9 @@ def reduction_model(axis: str, reduction: str) -> onnx.ModelProto:
     return graph(nodes, {"x": (T, 1, N)}, ["y"], CONSTANTS | {"k": np.array([k])})
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("axis", ["features", "steps"])
-def test_reduction(axis: str, reduction: str, tmp_path: Path) -> None:
-    entire(reduction_model(axis, reduction), tmp_path)
+def test_reductions(axis: str, tmp_path: Path) -> None:
+    entire(side_by_side([reduction_model(axis, each) for each in REDUCTIONS]), tmp_path)
 
 
 NORMS: dict[str, list[onnx.NodeProto]] = {
@@ -162,9 +179,8 @@ def norm_model(case: str) -> onnx.ModelProto:
     return graph([*LSTM, *NORMS[case], *HEAD], {"x": (T, 1, N)}, ["y"], CONSTANTS)
 
 
-@pytest.mark.parametrize("case", NORMS)
-def test_vector_is_normalized(case: str, tmp_path: Path) -> None:
-    entire(norm_model(case), tmp_path)
+def test_vectors_are_normalized(tmp_path: Path) -> None:
+    entire(side_by_side([norm_model(case) for case in NORMS]), tmp_path)
 
 
 @pytest.mark.parametrize("norm", ["L1", "L2", "MAX"])

@@ -92,3 +92,24 @@ def test_first_step_of_a_forward_layer(tmp_path: Path) -> None:
         node("MatMul", "p wo", "y"),
     ]
     entire(graph(nodes, {"x": (T, 1, N)}, ["y", "Yh"], constants("LSTM")), tmp_path)
+
+
+def test_behind_a_convolution_that_pads(tmp_path: Path) -> None:
+    """The last call has two ticks, after which the layer reads what the convolution made last."""
+    nodes = [
+        node("Conv", "x k", "k0", kernel_shape=[3], strides=[2], pads=[1, 1]),
+        node("Relu", "k0", "k1"),
+        node("Transpose", "k1", "t", perm=[2, 0, 1]),
+        node(
+            "GRU",
+            "t W R B",
+            "Y",
+            hidden_size=H,
+            direction="bidirectional",
+            linear_before_reset=1,
+        ),
+        *BEHIND,
+    ]
+    weights = constants("GRU") | {"k": floats(N, 2, 3)}
+    network = entire(graph(nodes, {"x": (1, 2, T + 1)}, ["y"], weights), tmp_path)
+    assert lower_real(network.model).streams

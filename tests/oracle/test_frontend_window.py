@@ -272,11 +272,11 @@ def pooled(op: str, shape: tuple[int, ...] = (1, C, T), **attributes: Any) -> on
     return network([node(op, "x", "v", **attributes)], {}, shape, inputs=C)
 
 
-def test_a_convolution_over_two_axes_is_refused(tmp_path: Path) -> None:
-    arrays = kernel(UNITS, C, 3, 3) | {"shape": np.array([0, UNITS, -1], np.int64)}
-    front = [conv("x", "p", pads=[1, 1, 1, 1]), node("Reshape", "p shape", "v")]
-    assert "2-d Conv is not supported" in refusal(
-        network(front, arrays, (1, C, 5, T), UNITS), tmp_path
+def test_a_convolution_over_three_axes_is_refused(tmp_path: Path) -> None:
+    arrays = kernel(UNITS, C, 3, 3, 3) | {"shape": np.array([0, UNITS, -1], np.int64)}
+    front = [conv("x", "p", pads=[1] * 6), node("Reshape", "p shape", "v")]
+    assert "moves over several axes of each step" in refusal(
+        network(front, arrays, (1, C, 5, 4, T), UNITS), tmp_path
     )
 
 

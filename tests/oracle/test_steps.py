@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnx
 import pytest
 
 from tests.oracle.entire import entire
-from tests.oracle.graphs import graph, node
+from tests.oracle.graphs import graph, node, side_by_side
 
 N, H, T, OUT = 3, 5, 9, 2
 RNG = np.random.default_rng(11)
@@ -99,8 +100,11 @@ def test_range_of_steps_flattened(case: str, tmp_path: Path) -> None:
     entire(graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | constants | wide), tmp_path)
 
 
-@pytest.mark.parametrize("case", [case for case in RANGES if "backward" not in case])
-def test_range_of_steps_reduced(case: str, tmp_path: Path) -> None:
+FORWARD = [case for case in RANGES if "backward" not in case]
+
+
+def reduced_model(case: str) -> onnx.ModelProto:
+    """Dense layers of what some steps of a GRU are reduced to."""
     cut, constants = slicing("s", "p", *RANGES[case])
     nodes = [
         *GRU,
@@ -111,21 +115,28 @@ def test_range_of_steps_reduced(case: str, tmp_path: Path) -> None:
         *(node("MatMul", f"{name} wo", f"{name}_y") for name in ("mean", "most", "sum")),
     ]
     outputs = ["mean_y", "most_y", "sum_y"]
-    entire(graph(nodes, {"x": (1, T, N)}, outputs, CONSTANTS | constants), tmp_path)
+    return graph(nodes, {"x": (1, T, N)}, outputs, CONSTANTS | constants)
 
 
-@pytest.mark.parametrize("case", [case for case in RANGES if "backward" not in case])
-def test_range_of_steps_of_the_input_before_a_layer(case: str, tmp_path: Path) -> None:
+def before_model(case: str) -> onnx.ModelProto:
+    """A GRU of some steps of the input."""
     cut, constants = slicing("x", "p", *RANGES[case])
     nodes = [
         cut,
         node("Transpose", "p", "t", perm=[1, 0, 2]),
         node("GRU", "t W R B", "- Yh", hidden_size=H, linear_before_reset=1),
     ]
-    entire(graph(nodes, {"x": (1, T, N)}, ["Yh"], CONSTANTS | constants), tmp_path)
+    return graph(nodes, {"x": (1, T, N)}, ["Yh"], CONSTANTS | constants)
 
 
-@pytest.mark.parametrize("case", [case for case in RANGES if "backward" not in case])
+@pytest.mark.parametrize("make", [reduced_model, before_model])
+def test_all_ranges_of_steps_in_one_file(
+    make: Callable[[str], onnx.ModelProto], tmp_path: Path
+) -> None:
+    entire(side_by_side([make(case) for case in FORWARD]), tmp_path)
+
+
+@pytest.mark.parametrize("case", FORWARD)
 def test_range_of_steps_between_layers(case: str, tmp_path: Path) -> None:
     cut, constants = slicing("s", "p", *RANGES[case])
     nodes = [
@@ -137,9 +148,8 @@ def test_range_of_steps_between_layers(case: str, tmp_path: Path) -> None:
     entire(graph(nodes, {"x": (1, T, N)}, ["Z"], CONSTANTS | constants), tmp_path)
 
 
-@pytest.mark.parametrize("k", [0, 1, 4, T - 2, T - 1, -1, -2, -T])
-@pytest.mark.parametrize("layer", ["gru", "both", "input"])
-def test_single_step(layer: str, k: int, tmp_path: Path) -> None:
+def step_model(layer: str, k: int) -> onnx.ModelProto:
+    """A dense layer of one step."""
     before = {"gru": GRU, "both": BOTH, "input": GRU}[layer]
     weight = {"gru": "wo", "both": "w2o", "input": "wn"}[layer]
     source = "x" if layer == "input" else "s"
@@ -149,8 +159,22 @@ def test_single_step(layer: str, k: int, tmp_path: Path) -> None:
         node("MatMul", f"p {weight}", "y"),
     ]
     outputs = ["y", "Yh"] if layer == "input" else ["y"]
-    model = graph(nodes, {"x": (1, T, N)}, outputs, CONSTANTS | {"k": np.int64(k)})
-    entire(model, tmp_path)
+    return graph(nodes, {"x": (1, T, N)}, outputs, CONSTANTS | {"k": np.int64(k)})
+
+
+BETWEEN, ENDS = (1, 4, T - 2, T - 1, -1, -2), (0, -T)
+
+
+@pytest.mark.parametrize(
+    ("layer", "steps"),
+    [
+        *(("gru", BETWEEN), ("gru", ENDS), ("input", BETWEEN), ("input", ENDS)),
+        *(("both", (0, 1, 4, T - 2, -2, -T)), ("both", (T - 1, -1))),
+    ],
+)
+def test_single_steps(layer: str, steps: tuple[int, ...], tmp_path: Path) -> None:
+    """In one file those that are run step by step, in another one those that are not."""
+    entire(side_by_side([step_model(layer, k) for k in steps]), tmp_path)
 
 
 @pytest.mark.parametrize("k", [1, 3, -2, -4])

@@ -26,6 +26,10 @@ from tests.support.programs import Array, Arrays, extremes, quantized, saturated
 from tests.support.tools import skip_or_fail
 
 UNROLLS = ("none", "gates", "full")
+QUICK = "-O1"
+"""On this computer, unless a test says otherwise: to build takes longer than to run. All compilers
+and optimizations have tests of their own.
+"""
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 Files = Mapping[str, str]
@@ -149,7 +153,7 @@ def compiled_outputs(
     inputs: [streams, calls, steps, n] by name, or a feed with states.
     rendered_for: the target that the C is generated for, if that is another one: its kernels run
     on this computer too. edit: changes the files before they are built. options: as for
-    `gcc.build`.
+    `gcc.build`, where QUICK is the default on this computer.
     """
     files: Files = rendered(program, rendered_for or target, unroll).files
     if edit is not None:
@@ -158,6 +162,8 @@ def compiled_outputs(
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = tuple(folder / name for name in files if name.endswith(".c"))
+    if target.board is None:
+        options = {"optimize": QUICK, **options}
     feed = as_feed(inputs)
     return every(run_sources(program, target, sources, [folder], folder, feed, **options))
 

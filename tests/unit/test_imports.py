@@ -54,9 +54,29 @@ MODULES = {module_name(path): path for path in sorted((ROOT / "lstm_edge").rglob
 FLOOR_OF = {entry: level for level, entries in enumerate(FLOORS) for entry in entries}
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Modules of lstm_edge that a file imports anywhere in it, by their full names."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports_of(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """All imports of a file, anywhere in it."""
+    found, waiting = [], list[ast.AST](ast.parse(path.read_text()).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+        elif isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+            waiting += [child for child in ast.iter_child_nodes(node) if not is_value(child)]
+    return found
+
+
+def is_value(node: ast.AST) -> bool:
+    """An expression, which holds no import."""
+    return isinstance(node, ast.expr | ast.expr_context | ast.arguments)
+
+
+IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+
+
+def imported(module: str) -> Iterator[str]:
+    """Modules of lstm_edge that one imports anywhere in it, by their full names."""
+    for node in IMPORTS[module]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and (node.module or "") in MODULES:
@@ -65,7 +85,7 @@ def imported(path: Path) -> Iterator[str]:
                 yield inner if inner in MODULES else str(node.module)
 
 
-GRAPH = {name: frozenset(imported(path)) - {name} for name, path in MODULES.items()}
+GRAPH = {name: frozenset(imported(name)) - {name} for name in MODULES}
 BENEATH = {name: uses - {"lstm_edge"} for name, uses in GRAPH.items() if name != "lstm_edge"}
 """Without the package itself, which imports what it offers when that is first used."""
 
@@ -107,7 +127,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_are_absolute(module: str) -> None:
-    nodes = ast.walk(ast.parse(MODULES[module].read_text()))
+    nodes = IMPORTS[module]
     assert [n.lineno for n in nodes if isinstance(n, ast.ImportFrom) and n.level] == []
 
 

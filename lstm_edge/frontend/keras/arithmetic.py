@@ -1,6 +1,7 @@
-"""Operations of Keras 3 on tensors that compute numbers: `x + y`, `2 * x`, `keras.ops.mean(x, 1)`.
+"""Operations of Keras 3 that compute numbers: `x + y`, `2 * x`, `keras.ops.mean(x, 1)`.
 
-Most are formulas. To support one, write its formula, or what does it, with its options into a table.
+Most are formulas. To support one, write its formula, or what does it, with its options into a
+table.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from onnx import TensorProto
 from lstm_edge.frontend.keras.config import finite, shown, snake_case
 from lstm_edge.frontend.keras.functions import GATES, OTHERS, Formula, X, apply, written
 from lstm_edge.frontend.keras.moves import of_steps, together
-from lstm_edge.frontend.keras.net import Array, Call, Operand, Shape, Value, in_order, shown_shape
+from lstm_edge.frontend.keras.net import Array, Call, Shape, Value, in_order, shown_shape
 
 PAIRS: Mapping[str, Formula] = {
     **{kind: (kind, "a", "b") for kind in ("Add", "Greater", "Less", "Equal")},
@@ -107,33 +108,29 @@ def combined(call: Call, op: str, values: Sequence[Value]) -> Value:
     return result
 
 
-def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[Operand], Value]:
-    """Names and constants, and a value of the shape that all of them give together."""
+def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[Any], Value]:
+    """Tensors and constants, and a value of the shape that all of them give together."""
     known = call.net.constants
     arguments = [known.get(a.name, a) if isinstance(a, Value) else a for a in arguments]
     values = together(call, [a for a in arguments if isinstance(a, Value)])
     if len(arguments) != count or not values:
         found = shown(["tensor" if isinstance(a, Value) else a for a in arguments])
         raise call.error(f"has arguments {found}, expected {count}, of which one is computed")
-    waiting = [*values]
-    given = [
-        waiting.pop(0) if isinstance(a, Value) else _numbers(call, a, values[0]) for a in arguments
-    ]
+    first, rest = values[0], iter(values)
+    given = [next(rest) if isinstance(a, Value) else _numbers(call, a, first) for a in arguments]
     widest = max((a.shape[-1] for a in given if isinstance(a, np.ndarray) and a.ndim), default=1)
-    first, operands = values[0], []
-    shape = first.shape
-    for one in given:
+    shape, ones = first.shape, np.ones((1, widest), np.float32)
+    for k, one in enumerate(given):
         if isinstance(one, Value) and one.shape[-1:] == (1,) and widest > 1:
-            one = replace(one, name=call.add("MatMul", one, np.ones((1, widest), np.float32)).name)
+            given[k] = call.add("MatMul", one, ones)
         shape = _broadcast(call, shape, one.shape)
-        operands.append(one)
     alike = all(v.flat == first.flat for v in values)
-    return operands, replace(first, shape=shape, flat=first.flat if alike else ())
+    return given, replace(first, shape=shape, flat=first.flat if alike else ())
 
 
 def _numbers(call: Call, argument: object, like: Value) -> Array:
     """An argument that is a number or an array of numbers, without an axis of the batch."""
-    array: Array = finite(call.layer.label, "its argument", argument)
+    array: Array = finite(call.config.label, "its argument", argument)
     rank = len(like.shape)
     if array.ndim == rank + 1 and len(array) == 1:
         array = array[0]
@@ -159,7 +156,7 @@ def _broadcast(call: Call, ours: Shape, theirs: Shape) -> Shape:
 
 def paired(call: Call, *arguments: Any) -> Value:
     """Two or three tensors, number by number."""
-    kind = call.layer.kind
+    kind = call.config.kind
     given, made = _operands(call, arguments, 3 if kind == "Where" else 2)
     y = written(call, PAIRS[kind], **dict(zip("abc", given, strict=False)))
     source, number = arguments[0], given[1]
@@ -171,19 +168,20 @@ def paired(call: Call, *arguments: Any) -> Value:
 def reduced(call: Call, x: Value) -> Value:
     """A reduction over some axes, which stay with the size of 1 where keepdims says so."""
     given = call.config.keys.get("axis")
-    listed, rank = given if isinstance(given, list) else [given], len(x.shape) + 1
+    listed: list[Any] = given if isinstance(given, list) else [given]
+    rank = len(x.shape) + 1
     if not all(type(k) is int and -rank <= k < rank and k % rank for k in listed) or not listed:
         raise call.config.unexpected("axis", "axes behind that of the batch")
-    axes, keep = sorted({k % rank for k in listed}), call.config.flag("keepdims")
+    axes, keep = sorted({int(k) % rank for k in listed}), call.config.flag("keepdims")
     sizes = [(k, 1 if k in axes else n) for k, n in enumerate(x.shape, start=1)]
-    y = written(call, REDUCED[call.layer.kind], x=x, axes=call.axes(*axes), keep=int(keep))
+    y = written(call, REDUCED[call.config.kind], x=x, axes=call.axes(*axes), keep=int(keep))
     shape = tuple(n for k, n in sizes if keep or k not in axes)
     return of_steps(y.name, shape, x.turned and 1 not in axes)
 
 
 def function(call: Call, x: Value) -> Value:
     """An activation by the name of its operation."""
-    name, config = snake_case(call.layer.kind), call.config
+    name, config = snake_case(call.config.kind), call.config
     for key, *allowed in (("axis", -1, len(x.shape)), ("threshold", 0.5), ("b", 4)):
         if config.keys.get(key) not in (None, *allowed):
             raise config.unexpected(key, f"{allowed[0]}")
@@ -205,7 +203,7 @@ def product(call: Call, x: Value, by: object) -> Value:
             "multiplies two computed tensors (attention?): not supported; compile what comes "
             "before it and what comes after it as two networks"
         )
-    matrix = finite(call.layer.label, "its argument", by)
+    matrix = finite(call.config.label, "its argument", by)
     if matrix.ndim != 2 or x.shape[-1:] != matrix.shape[:1]:
         raise call.error(f"multiplies {shown_shape(x)} by {list(matrix.shape)}")
     y = call.add("MatMul", call.straight(x) if x.flat else x, matrix)
@@ -214,7 +212,7 @@ def product(call: Call, x: Value, by: object) -> Value:
 
 def like(call: Call, x: Value) -> Value:
     """A number in the shape of a tensor, of which it has the features; steps are all alike."""
-    number = np.full(call.features(x), call.layer.kind == "OnesLike", np.float32)
+    number = np.full(call.features(x), call.config.kind == "OnesLike", np.float32)
     return replace(x, name=call.net.constant(number))
 
 
@@ -226,7 +224,7 @@ def clip(call: Call, x: Value, *bounds: object) -> Value:
 
 def cast(call: Call, x: Value) -> Value:
     """A change to real numbers."""
-    if call.config.text("dtype") not in ("float32", "float64", "float16", "bfloat16"):
+    if call.config.keys.get("dtype") not in ("float32", "float64", "float16", "bfloat16"):
         raise call.config.unexpected("dtype", "a type of real numbers")
     return call.add("Cast", x, to=TensorProto.FLOAT)
 
@@ -238,13 +236,7 @@ def unit_vectors(call: Call, x: Value) -> Value:
 
 OPERATIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     **dict.fromkeys(PAIRS, ("", paired)),
-    **dict.fromkeys(
-        SINGLE,
-        (
-            "dtype",
-            lambda call, x: replace(x, name=written(call, SINGLE[call.layer.kind], x=x).name),
-        ),
-    ),
+    **dict.fromkeys(SINGLE, ("dtype", lambda call, x: apply(call, x, SINGLE[call.config.kind]))),
     **dict.fromkeys(REDUCED, ("axis keepdims dtype initial=null", reduced)),
     **dict.fromkeys(FUNCTIONS, ("axis alpha negative_slope approximate threshold b", function)),
     **dict.fromkeys(("Matmul", "Dot"), ("", product)),

@@ -128,6 +128,6 @@ def _check_options(options: Mapping[str, Any], label: str) -> None:
         if value is not None and value is not False and name != "name":
             raise ModelError(
                 label,
-                f"is called with {name} = {shown(value)}, which is not supported; call the layer "
-                "without it",
+                f"is called with {name} = {shown(value)}, which is not supported; at inference a "
+                "layer is called without it",
             )

@@ -64,13 +64,27 @@ EXPORT = (
 
 
 @dataclass(frozen=True)
-class Config:
-    """Keys of one layer's configuration. label: how messages name the layer."""
+class LayerConfig:
+    """One layer as the file describes it: its class and its options.
 
+    label: how messages name it. major: version of the Keras that wrote the file, None where it does
+    not say.
+    """
+
+    kind: str
+    module: str
     label: str
     keys: Mapping[str, Any]
     major: int | None
-    """Major version of the Keras that wrote the file, None where it does not say."""
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return str(self.keys.get("name", self.kind))
+
+    def error(self, message: str) -> ModelError:
+        """An error that names the layer."""
+        return ModelError(self.label, message)
 
     def check(self, words: str = "", last: int = -1) -> None:
         """Refuse what is not left at its default, but for `words` with spaces between: names of
@@ -84,8 +98,7 @@ class Config:
                 continue
             if key not in known:
                 if key != "dtype":
-                    raise ModelError(
-                        self.label,
+                    raise self.error(
                         f"option {key!r} = {shown(value)} is not known to lstm-edge; leave it at "
                         "its default, or ask for support",
                     )
@@ -94,8 +107,7 @@ class Config:
                 one = json.loads(known[key])
                 allowed = [one, last, [-1], [last]] if key == "axis" else [one]
                 if value not in allowed:
-                    raise ModelError(
-                        self.label,
+                    raise self.error(
                         f"option {key} = {shown(value)} is not supported; {_INSTEAD[key]}",
                     )
 
@@ -127,17 +139,6 @@ class Config:
             raise self.unexpected(key, "a finite number")
         return float(value)
 
-    def numbers(self, key: str) -> Doubles:
-        """Finite numbers in lists, or one number."""
-        return finite(self.label, f"option {key}", self.keys.get(key))
-
-    def text(self, key: str) -> str:
-        """A string."""
-        value = self.keys.get(key)
-        if not isinstance(value, str):
-            raise self.unexpected(key, "a string")
-        return value
-
     def shape(self, key: str) -> tuple[int | None, ...]:
         """Sizes, None where one is open."""
         value = self.keys.get(key)
@@ -148,36 +149,16 @@ class Config:
     def unexpected(self, key: str, expected: str) -> ModelError:
         """The error of an option that is something else."""
         found = shown(self.keys.get(key))
-        return ModelError(self.label, f"option {key} = {found}, expected {expected}")
-
-
-@dataclass(frozen=True)
-class LayerConfig:
-    """One layer as the file describes it: its class and its configuration."""
-
-    kind: str
-    module: str
-    config: Config
-
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return str(self.config.keys.get("name", self.kind))
-
-    @property
-    def label(self) -> str:
-        """How messages name the layer."""
-        return self.config.label
+        return self.error(f"option {key} = {found}, expected {expected}")
 
     def inner(self, value: object) -> LayerConfig:
         """A layer that the file describes within this one; messages name both."""
-        found = layer_config(value, self.label, self.config.major)
-        label = f"{self.label}: {found.label}"
-        return replace(found, config=replace(found.config, label=label))
+        found = layer_config(value, self.label, self.major)
+        return replace(found, label=f"{self.label}: {found.label}")
 
     def having(self, **options: object) -> LayerConfig:
         """The same layer with some options."""
-        return replace(self, config=replace(self.config, keys={**self.config.keys, **options}))
+        return replace(self, keys={**self.keys, **options})
 
     @property
     def is_operation(self) -> bool:
@@ -185,9 +166,9 @@ class LayerConfig:
 
         An .h5 file of Keras 3 names no modules; there an operation is what has no dtype policy.
         """
-        keys = self.config.keys
+        keys = self.keys
         plain = "trainable" not in keys and not isinstance(keys.get("dtype"), Mapping)
-        bare = not self.module and self.config.major == 3 and plain
+        bare = not self.module and self.major == 3 and plain
         return ".ops." in self.module or (bare and self.kind not in _WITHOUT_WEIGHTS)
 
 
@@ -211,7 +192,7 @@ def layer_config(value: object, where: str, major: int | None) -> LayerConfig:
             f"{EXPORT}; or write a cell's equations: lstm-edge compile weights.npz --cells "
             "my_cells.py, see docs/own-cells.md",
         )
-    return LayerConfig(kind, module, Config(label, {"name": name, **given}, major))
+    return LayerConfig(kind, module, label, {"name": name, **given}, major)
 
 
 def finite(label: str, what: str, value: object) -> Doubles:
@@ -248,7 +229,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def integer_type(config: Config) -> str | None:
+def integer_type(config: LayerConfig) -> str | None:
     """The type of an input that holds integers; None for one of real numbers, also where it does
     not say.
     """

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.keras.config import EXPORT, Config, LayerConfig, shown
+from lstm_edge.frontend.keras.config import EXPORT, LayerConfig, shown
 from lstm_edge.frontend.keras.net import Call, Value
 
 X = "x"
@@ -84,15 +83,14 @@ _SLOPES = {2: 0.2, 3: 1.0 / 6.0}
 _HARD = ("hard_sigmoid", "hard_silu", "hard_swish")
 
 
-def _relu(config: Config) -> Formula:
+def _relu(config: LayerConfig) -> Formula:
     """ReLU with a threshold, a slope below 0, a largest value."""
     threshold, slope = config.number("threshold", 0.0), 0.0
     if config.keys.get("negative_slope") is not None:
         slope = config.number("negative_slope", 0.0)
     most = config.keys.get("max_value")
     if slope and threshold:
-        raise ModelError(
-            config.label,
+        raise config.error(
             "options negative_slope and threshold together are not supported; write them with "
             "keras.ops.where",
         )
@@ -105,36 +103,45 @@ def _relu(config: Config) -> Formula:
     return y if threshold else ("Relu", X)
 
 
-def _leaky(config: Config) -> Formula:
+def _leaky(config: LayerConfig) -> Formula:
     slope = config.number("alpha", config.number("negative_slope", 0.3))
     return ("LeakyRelu", X, {"alpha": slope})
 
 
-LAYERS: Mapping[str, tuple[str, Callable[[Config], Formula]]] = {
+def _softmax(config: LayerConfig) -> Formula:
+    """Over the features, or, by its number, over another axis."""
+    axis = config.keys.get("axis", -1)
+    if type(axis) is not int:
+        raise config.unexpected("axis", "one axis")
+    return ("Softmax", X, {"axis": axis})
+
+
+
+LAYERS: Mapping[str, tuple[str, Callable[[LayerConfig], Formula]]] = {
     "LeakyReLU": ("alpha negative_slope", _leaky),
     "ELU": ("alpha", lambda config: ("Elu", X, {"alpha": config.number("alpha", 1.0)})),
     "ReLU": ("max_value negative_slope threshold", _relu),
-    "Softmax": ("axis=-1", lambda _: OTHERS["softmax"]),
+    "Softmax": ("axis", _softmax),
     "Activation": ("activation", lambda config: function_of(config, "activation")),
 }
 """Layers that are functions: their options, and the formula. Each may be another's activation."""
 
 
-def layer_function(config: Config, kind: str, last: int) -> Formula:
+def layer_function(config: LayerConfig, last: int) -> Formula:
     """The function that a layer is; `last`: the number of the features' axis."""
-    options, formula = LAYERS[kind]
+    options, formula = LAYERS[config.kind]
     config.check(options, last)
     return formula(config)
 
 
-def function_of(config: Config, option: str, gate: bool = False, last: int = -1) -> Formula:
+def function_of(config: LayerConfig, option: str, gate: bool = False, last: int = -1) -> Formula:
     """The function of an option: a name, or a layer; of a gate those of each number alone."""
     value = config.keys.get(option)
     if gate and option not in config.keys:
-        raise ModelError(config.label, f"does not say its {option}; save the model again")
+        raise config.error(f"does not say its {option}; save the model again")
     if isinstance(value, Mapping) and value.get("class_name") in LAYERS:
-        inner = LayerConfig("", "", config).inner(value)
-        found = layer_function(inner.config, inner.kind, last)
+        inner = config.inner(value)
+        found = layer_function(inner, last)
     else:
         name = _name(config, value)
         known = {**GATES, **(OTHERS if not gate else {})}
@@ -142,14 +149,12 @@ def function_of(config: Config, option: str, gate: bool = False, last: int = -1)
             return _hard(config, str(name))
         if name not in known:
             words = ", ".join([*(n for n in known if n), *_HARD[:2]])
-            raise ModelError(
-                config.label,
+            raise config.error(
                 f"option {option} = {shown(value)} is not supported; known are {words}",
             )
         found = known[name]
     if gate and as_gate(found) is None:
-        raise ModelError(
-            config.label,
+        raise config.error(
             f"option {option} = {shown(value)} is no function of a gate that is supported; "
             f"{EXPORT}",
         )
@@ -166,12 +171,12 @@ def as_gate(formula: Formula) -> tuple[str, list[float]] | None:
     return op, [n for part in rest for n in (part.values() if isinstance(part, dict) else [part])]
 
 
-def apply(call: Call, x: Value, formula: Formula) -> Value:
-    """Append a function of x."""
+def apply(call: Call, x: Value, formula: Formula, **known: Any) -> Value:
+    """Append a function of x, by a formula with some more that is known."""
     if formula is IDENTITY:
         return x
     if formula is not OTHERS["glu"]:
-        return replace(x, name=written(call, formula, x=x).name)
+        return replace(x, name=written(call, formula, x=x, **known).name)
     half, odd = divmod(call.features(x), 2)
     if odd:
         raise call.error(f"halves {x.shape[-1]} features by glu, expected an even number")
@@ -185,11 +190,10 @@ def activated(call: Call, x: Value) -> Value:
     return apply(call, x, function_of(call.config, "activation", last=call.last_axis(x)))
 
 
-def _hard(config: Config, name: str) -> Formula:
+def _hard(config: LayerConfig, name: str) -> Formula:
     slope = _SLOPES.get(config.major or 0)
     if slope is None:
-        raise ModelError(
-            config.label,
+        raise config.error(
             f"uses {name}, which is another function in Keras 2 than in Keras 3, and the file "
             "does not say which version wrote it; save the model again",
         )
@@ -197,18 +201,17 @@ def _hard(config: Config, name: str) -> Formula:
     return hard if name == "hard_sigmoid" else ("HardSwish", X)
 
 
-def _name(config: Config, value: object) -> str | None:
+def _name(config: LayerConfig, value: object) -> str | None:
     """The name of a function; Keras 3 may write it as {"class_name": "function", "config": ...}."""
     if isinstance(value, Mapping):
         own = str(value.get("module")).split(".")[0] == "keras"
         inner = value.get("config")
         if not own or value.get("class_name") != "function" or not isinstance(inner, str):
-            raise ModelError(
-                config.label,
+            raise config.error(
                 f"uses a function of its own, {shown(value)}, of which the file holds no equations;"
                 f" write it with keras.ops, or {EXPORT}",
             )
         value = inner
     if value is not None and not isinstance(value, str):
-        raise ModelError(config.label, f"has an activation {shown(value)}, expected its name")
+        raise config.error(f"has an activation {shown(value)}, expected its name")
     return value

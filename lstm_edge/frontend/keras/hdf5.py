@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 
 Array = npt.NDArray[np.float64]
 
@@ -112,7 +113,10 @@ class Hdf5:
                     f"{LARGEST_CONTENT // 2**20} MB",
                 )
             found = np.asarray(data[()])
-        return _finite(label, _from_bfloat16(found) if brain else found)
+        found = _from_bfloat16(found) if brain else found
+        with np.errstate(over="ignore"):
+            check_finite(label, found.astype(np.float32))
+        return found.astype(np.float64)
 
     def _check_storage(self, data: Any, label: str) -> None:
         """Refuse arrays whose numbers are not in this file, or that need a plugin to be read."""
@@ -160,12 +164,3 @@ class Hdf5:
 def _from_bfloat16(raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     bits = np.frombuffer(raw.tobytes(), "<u2").astype(np.uint32) << 16
     return bits.view(np.float32).reshape(raw.shape)
-
-
-def _finite(label: str, array: npt.NDArray[Any]) -> Array:
-    with np.errstate(over="ignore"):
-        single = array.astype(np.float32)
-    if not np.isfinite(single).all():
-        bad = "NaN" if np.isnan(array).any() else "infinity"
-        raise ModelError(label, f"holds {bad}; was the training stable? Save finite weights")
-    return array.astype(np.float64)

@@ -1,7 +1,7 @@
 """The tables of Keras layers and operations, and how one of them is applied.
 
 A class that is not here is refused by name. To support one, write what does it, or its formula, and
-add a line with the options that it may have: see `Config.check`.
+add a line with the options that it may have: see `LayerConfig.check`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from lstm_edge.frontend.keras import arithmetic, linear, masks, moves, recurrent
 from lstm_edge.frontend.keras import functions as fn
 from lstm_edge.frontend.keras.net import Call, Value
 
-Layer = Callable[[Call, Value], Value]
-Joining = Callable[[Call, list[Value]], Value]
+Layer = tuple[str, Callable[..., Value | list[Value]]]
+"""The options that a layer or an operation may have, and what does it with what it reads."""
 
 _IN_TRAINING = ("rate noise_shape stddev data_format l1 l2 implementation", lambda _, x: x)
 _CHANNELS = 'data_format="channels_last"'
 
 
 def _function(call: Call, x: Value) -> Value:
-    return fn.apply(call, x, fn.LAYERS[call.layer.kind][1](call.config))
+    return fn.apply(call, x, fn.LAYERS[call.config.kind][1](call.config))
 
 
-EACH_STEP: Mapping[str, tuple[str, Layer]] = {
+EACH_STEP: Mapping[str, Layer] = {
     **{kind: (options, _function) for kind, (options, _) in fn.LAYERS.items()},
     "PReLU": ("shared_axes", linear.prelu),
     "Dense": ("units activation use_bias", linear.dense),
@@ -39,10 +39,10 @@ EACH_STEP: Mapping[str, tuple[str, Layer]] = {
     ),
     "LayerNormalization": (
         "axis=-1 epsilon center scale rms_scaling=false",
-        linear.layer_norm,
+        linear.norm_of_vectors,
     ),
     "UnitNormalization": ("axis=-1", arithmetic.unit_vectors),
-    "RMSNormalization": ("axis=-1 epsilon", linear.rms_norm),
+    "RMSNormalization": ("axis=-1 epsilon", linear.norm_of_vectors),
     "Normalization": ("axis mean variance invert", linear.normalization),
     "Rescaling": ("scale offset", linear.rescaling),
     "Dropout": _IN_TRAINING,
@@ -54,7 +54,7 @@ EACH_STEP: Mapping[str, tuple[str, Layer]] = {
 }
 """Layers that do the same to each step of a sequence and to a vector."""
 
-OF_SEQUENCES: Mapping[str, tuple[str, Layer]] = {
+OF_SEQUENCES: Mapping[str, Layer] = {
     "SpatialDropout1D": _IN_TRAINING,
     "Flatten": (_CHANNELS, lambda call, x: moves.reshaped(call, x, (-1,))),
     "Reshape": ("target_shape", lambda c, x: moves.reshaped(c, x, c.config.shape("target_shape"))),
@@ -65,11 +65,12 @@ OF_SEQUENCES: Mapping[str, tuple[str, Layer]] = {
     "ZeroPadding1D": (f"padding {_CHANNELS}", moves.zero_padding),
     "Cropping1D": ("cropping", moves.cropping),
     "UpSampling1D": ("size", moves.upsampling),
+    "RepeatVector": ("n", moves.repeated),
     "Embedding": ("input_dim output_dim mask_zero sparse", linear.embedding),
     "Masking": ("mask_value", masks.masking),
     "Conv1D": (window.OPTIONS, window.convolution),
-    "DepthwiseConv1D": (f"{window.OPTIONS} groups=1", window.depthwise),
-    "SeparableConv1D": (f"{window.OPTIONS} groups=1", window.separable),
+    "DepthwiseConv1D": (f"{window.OPTIONS} groups=1", window.convolution),
+    "SeparableConv1D": (f"{window.OPTIONS} groups=1", window.convolution),
     "MaxPooling1D": (f"pool_size strides padding {_CHANNELS}", window.pooling("MaxPool")),
     "AveragePooling1D": (f"pool_size strides padding {_CHANNELS}", window.pooling("AveragePool")),
     "GlobalMaxPooling1D": (f"{_CHANNELS} keepdims", window.pooling_over_all("ReduceMax")),
@@ -78,37 +79,36 @@ OF_SEQUENCES: Mapping[str, tuple[str, Layer]] = {
 """Layers of one input that need its steps, or all of its numbers."""
 
 
-def _concatenated(call: Call, values: list[Value]) -> Value:
+def _concatenated(call: Call, *values: Value) -> Value:
     """Along the features, or along the steps."""
-    return moves.joined(call, values, call.axis("axis", len(values[0].shape) + 1, -1))
+    return moves.joined(call, values, call.axis(values[0], default=-1))
 
 
-def _average(call: Call, values: list[Value]) -> Value:
+def _average(call: Call, *values: Value) -> Value:
     total = arithmetic.combined(call, "Add", values)
     return linear.affine(call, total, np.full(1, 1.0 / len(values)), np.zeros(1))
 
 
-JOINING: Mapping[str, tuple[str, Joining]] = {
+def _elementwise(call: Call, *values: Value) -> Value:
+    return arithmetic.combined(call, arithmetic.PAIRS[call.config.kind][0], values)
+
+
+JOINING: Mapping[str, Layer] = {
     "Concatenate": ("axis", _concatenated),
     "Average": ("", _average),
-    **{
-        kind: ("", lambda call, values, op=op: arithmetic.combined(call, op, values))
-        for kind, op in (
-            ("Add", "Add"),
-            ("Multiply", "Mul"),
-            ("Subtract", "Sub"),
-            ("Maximum", "Max"),
-            ("Minimum", "Min"),
-        )
-    },
+    "Subtract": ("", lambda call, x, y: _elementwise(call, x, y)),
+    **dict.fromkeys(("Add", "Multiply", "Maximum", "Minimum"), ("", _elementwise)),
 }
 """Layers of several inputs."""
 
-STATEFUL: Mapping[str, Callable[[Call, Value, list[Value]], list[Value]]] = {
-    **dict.fromkeys(recurrent.LAYERS, recurrent.recurrent),
-    "Bidirectional": recurrent.bidirectional,
+STATEFUL: Mapping[str, Layer] = {
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), (recurrent.OPTIONS, recurrent.recurrent)),
+    "RNN": (f"{recurrent.OF_LAYERS} cell", recurrent.recurrent),
+    "Bidirectional": ("layer backward_layer merge_mode", recurrent.bidirectional),
 }
-"""Layers of one input, behind which there may be initial states; they check their options."""
+"""Layers of one input, behind which there may be initial states."""
+
+LAYERS: Mapping[str, Layer] = {**EACH_STEP, **OF_SEQUENCES, **JOINING, **STATEFUL}
 
 OWN_MASKS = ("Masking", "Embedding", *STATEFUL)
 """Layers that make masks, or skip steps."""
@@ -124,8 +124,6 @@ INSTEAD: Mapping[str, str] = {
     "export the model to ONNX",
     "CuDNNLSTM": "load its weights into an LSTM and save that",
     "CuDNNGRU": "load its weights into a GRU with reset_after=True and save that",
-    "RepeatVector": "a vector cannot be a sequence's every step; nothing else in a file of Keras "
-    "is the same network: save what comes before it and what comes after it as two models",
     "TFOpLambda": "save the model with Keras 3, or use layers of Keras, Add or Multiply for "
     "instance",
     "SlicingOpLambda": "save the model with Keras 3, of which slices are read",
@@ -137,9 +135,8 @@ _SUPPORTED = "docs/networks.md lists those that are; other functions can be writ
 
 def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     """The outputs of a layer. Raises ModelError for a class that nothing here knows."""
-    kind = call.layer.kind
-    single = EACH_STEP.get(kind) or OF_SEQUENCES.get(kind)
-    if not single and kind not in (*JOINING, *STATEFUL):
+    kind = call.config.kind
+    if kind not in LAYERS:
         instead = INSTEAD.get(kind, _SUPPORTED)
         raise call.error(f"layers of this class are not supported; {instead}")
     if call.each_step and kind not in OF_A_STEP:
@@ -149,19 +146,7 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
         )
     if not values:
         raise call.error("has no input; save the model again")
-    if kind in STATEFUL:
-        results = STATEFUL[kind](call, values[0], values[1:])
-    elif single:
-        call.config.check(single[0], call.last_axis(values[0]))
-        if len(values) != 1:
-            raise call.error(f"has {len(values)} inputs, expected one")
-        results = [single[1](call, values[0])]
-    else:
-        options, join = JOINING[kind]
-        call.config.check(options)
-        if kind == "Subtract" and len(values) != 2:
-            raise call.error(f"has {len(values)} inputs, expected 2")
-        results = [join(call, values)]
+    results = _applied(call, LAYERS[kind], values)
     call.weights.check_taken()
     if kind in OWN_MASKS:
         return results
@@ -169,25 +154,30 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
     return [replace(result, mask=mask) for result in results]
 
 
+def _applied(call: Call, layer: Layer, arguments: list[Any]) -> list[Value]:
+    """What a layer or an operation makes of what it reads."""
+    options, run = layer
+    first = arguments[0] if arguments else None
+    call.config.check(options, call.last_axis(first) if isinstance(first, Value) else -1)
+    try:
+        signature(run).bind(call, *arguments)
+    except TypeError as error:
+        raise call.error(f"has {len(arguments)} inputs, which is not what it takes") from error
+    results = run(call, *arguments)
+    return results if isinstance(results, list) else [results]
+
+
 def apply_operation(call: Call, arguments: list[Any], options: Mapping[str, Any]) -> list[Value]:
     """The results of an operation of keras.ops; `options`: arguments by name."""
-    call = replace(call, layer=call.layer.having(**options))
-    kind = call.layer.kind
+    call = replace(call, config=call.config.having(**options))
+    kind = call.config.kind
     known = moves.MOVES.get(kind) or arithmetic.OPERATIONS.get(kind)
     if known is None:
         raise call.error(
             "is an operation that is not supported; docs/networks.md lists those that are"
         )
-    names, run = known
-    of_list = run is moves.of_list
-    first = arguments[0] if arguments else None
-    if not isinstance(first, Value) and not of_list and kind not in arithmetic.PAIRS:
+    several = known[1] in (moves.of_list, arithmetic.paired)
+    if not several and not (arguments and isinstance(arguments[0], Value)):
         raise call.error(f"has {len(arguments)} arguments, expected a tensor first")
-    call.config.check(names, len(first.shape) if isinstance(first, Value) else -1)
-    try:
-        signature(run).bind(call, *arguments)
-    except TypeError as error:
-        raise call.error(f"has {len(arguments)} arguments, which do not fit it") from error
-    results = run(call, *arguments)
-    results = results if isinstance(results, list) else [results]
+    results = _applied(call, known, arguments)
     return [replace(result, mask="") for result in results]  # only layers pass masks on

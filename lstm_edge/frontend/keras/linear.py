@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from lstm_edge.frontend.keras.functions import X, activated, written
+from lstm_edge.frontend.keras.config import finite
+from lstm_edge.frontend.keras.functions import Formula, X, activated, apply
 from lstm_edge.frontend.keras.net import Call, Doubles, Value, in_order
 from lstm_edge.layers.embedding import MOST_ROWS
 
@@ -14,15 +17,19 @@ LEAST_DEVIATION = 1e-7
 """What Normalization divides by at least: Keras' epsilon."""
 
 _ROOT = ("Sqrt", ("Add", ("ReduceMean", ("Mul", X, X), "axes", {"keepdims": 1}), "epsilon"))
-RMS = ("Mul", ("Div", X, _ROOT), "scale")
-"""scale * x / sqrt(mean(x^2) + epsilon) over the features of each vector."""
+_NORM = ("LayerNormalization", X, "gamma", "beta", {"axis": -1, "epsilon": "epsilon"})
+
+OF_VECTORS: Mapping[str, tuple[str, float, Formula]] = {
+    "RMSNormalization": ("scale", 1e-6, ("Mul", ("Div", X, _ROOT), "scale")),
+    "LayerNormalization": ("gamma?scale beta?center", 1e-3, _NORM),
+}
+"""Normalizations of the features of each vector: weights, Keras' epsilon, the formula."""
 
 
 def dense(call: Call, x: Value) -> Value:
     """Dense, on each step, on a vector, or over all steps flattened; then its activation."""
     units = call.config.count("units")
     kernel, bias = call.take("kernel", "bias?use_bias")
-    assert kernel is not None
     bias = np.zeros(units) if bias is None else bias
     if kernel.ndim != 2 or kernel.shape[1] != units or bias.shape != (units,):
         raise call.error(
@@ -56,11 +63,9 @@ def embedding(call: Call, x: Value) -> Value:
     rows, units = call.config.count("input_dim"), call.config.count("output_dim")
     (table,) = call.weights.take("embeddings")
     if table.shape != (rows, units) or rows > MOST_ROWS:
-        raise call.error(
-            f"its table is {list(table.shape)}, expected {[rows, units]} of at most {MOST_ROWS} "
-            "rows"
-        )
-    ids = call.net.ids(call.layer.label, x, rows)
+        most = f"of at most {MOST_ROWS} rows"
+        raise call.error(f"its table is {list(table.shape)}, expected {[rows, units]} {most}")
+    ids = call.ids(x, rows)
     mask = ""
     if call.config.flag("mask_zero"):
         mask = call.add("Gather", (np.arange(rows) > 0).astype(np.float64)[:, None], ids).name
@@ -90,7 +95,6 @@ def batch_normalization(call: Call, x: Value) -> Value:
     gamma, beta, mean, variance = _vectors(
         call, x, "gamma?scale", "beta?center", "moving_mean", "moving_variance"
     )
-    assert mean is not None and variance is not None
     squares = variance + call.config.number("epsilon", 1e-3)
     if (squares <= 0.0).any():
         raise call.error("its moving_variance and epsilon do not add up to a number above 0")
@@ -98,24 +102,19 @@ def batch_normalization(call: Call, x: Value) -> Value:
     return _normalized(call, x, gain, np.zeros(1) if beta is None else beta, mean, squares)
 
 
-def layer_norm(call: Call, x: Value) -> Value:
-    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, over the features of each vector."""
-    epsilon = call.config.number("epsilon", 1e-3)
+def norm_of_vectors(call: Call, x: Value) -> Value:
+    """A normalization of the features of each vector."""
+    names, least, formula = OF_VECTORS[call.config.kind]
+    epsilon = call.config.number("epsilon", least)
     if epsilon < 0.0:
         raise call.config.unexpected("epsilon", "a number from 0")
-    given = ["" if v is None else v for v in _vectors(call, x, "gamma?scale", "beta?center")]
-    return call.add("LayerNormalization", x, *given, axis=-1, epsilon=epsilon)
+    arrays = _vectors(call, x, *names.split())
+    known = {n.partition("?")[0]: a for n, a in zip(names.split(), arrays, strict=True)}
+    given = {name: "" if array is None else array for name, array in known.items()}
+    return apply(call, x, formula, epsilon=epsilon, axes=call.axes(-1), **given)
 
 
-def rms_norm(call: Call, x: Value) -> Value:
-    """RMSNormalization."""
-    (scale,) = _vectors(call, x, "scale")
-    epsilon = call.config.number("epsilon", 1e-6)
-    y: Value = written(call, RMS, x=x, scale=scale, epsilon=epsilon, axes=call.axes(-1))
-    return y
-
-
-def _vectors(call: Call, x: Value, *names: str) -> list[Doubles | None]:
+def _vectors(call: Call, x: Value, *names: str) -> list[Any]:
     """Weights that are one number for each feature."""
     found = call.take(*names)
     for name, array in zip(names, found, strict=True):
@@ -134,9 +133,10 @@ def normalization(call: Call, x: Value) -> Value:
     if axis not in (None, [], -1, last, [-1], [last]):
         raise config.unexpected("axis", "-1, the features', or None")
     names = ("mean", "variance")
-    learned = config.keys.get("mean") is None
-    given = call.weights.take(*names, unread="count") if learned else map(config.numbers, names)
-    mean, variance = given
+    if config.keys.get("mean") is None:
+        mean, variance = call.weights.take(*names, unread="count")
+    else:
+        mean, variance = (finite(config.label, f"its {n}", config.keys.get(n)) for n in names)
     size = call.features(x) if axis else 1
     for name, array in (("mean", mean), ("variance", variance)):
         if array.size not in (1, size):

@@ -37,13 +37,13 @@ def mask_of(call: Call, value: Value) -> str:
         real = call.add("Cast", value, to=TensorProto.FLOAT)
         return call.add("Unsqueeze", real, call.axes(2)).name
     rows = call.net.rows[source]
-    ids = call.net.ids(call.layer.label, Value(source, value.shape), rows)
+    ids = call.ids(Value(source, value.shape), rows)
     return call.add("Gather", function(np.arange(rows)).astype(np.float32)[:, None], ids).name
 
 
 def passed_on(call: Call, values: Sequence[Value], each_step: bool) -> str:
     """The mask of the result of a layer that does the same to each step, or joins sequences."""
-    masks, kind = [value.mask for value in values], call.layer.kind
+    masks, kind = [value.mask for value in values], call.config.kind
     if kind in MERGES and not all(masks):
         return ""
     if kind in (*MERGES, "Concatenate"):

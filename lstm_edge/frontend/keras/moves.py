@@ -108,14 +108,30 @@ def upsampling(call: Call, x: Value) -> Value:
     return replace(y, shape=(steps * times, features))
 
 
+def repeated(call: Call, x: Value) -> Value:
+    """RepeatVector: a vector at each of `n` steps."""
+    steps, features = call.config.count("n"), x.shape[0] if len(x.shape) == 1 else None
+    if features is None:
+        raise call.error(f"repeats a vector of known size, its input is {shown_shape(x)}")
+    if steps > MOST_STEPS:
+        raise call.error(f"repeats a vector {steps} times, at most {MOST_STEPS}")
+    y = call.add("Expand", _of_one_step(call, x), call.axes(1, steps, features))
+    return replace(y, shape=(steps, features))
+
+
+def _of_one_step(call: Call, x: Value) -> Value:
+    y = call.add("Unsqueeze", call.straight(x), call.axes(1))
+    return replace(y, shape=(1, *x.shape), flat=())
+
+
 def together(call: Call, values: Sequence[Value]) -> list[Value]:
-    """Values in one order of time, of which none is a sequence where another one is a vector."""
-    if len({len(value.shape) for value in values}) > 1:
+    """Values in one order of time, of as many axes: a vector beside a sequence is at each step."""
+    most = max(len(value.shape) for value in values)
+    if any(len(value.shape) not in (1, most) for value in values):
         shapes = " and ".join(shown_shape(v) for v in values[:4])
-        raise call.error(
-            f"combines {shapes}, which have not the same axes; a vector at every step of a "
-            "sequence is not supported: feed it as an input of the model, [batch, time, features]"
-        )
+        raise call.error(f"combines {shapes}, which have not the same axes; reshape one of them")
+    if most == 2:
+        values = [v if len(v.shape) == most else _of_one_step(call, v) for v in values]
     if len({(v.turned, v.flat if v.turned else ()) for v in values}) > 1:
         return [call.straight(value) for value in values]
     return [*values]
@@ -194,7 +210,7 @@ def _length(key: slice, size: int | None) -> int | None:
     return max(0, stop - start) if (start < 0) == (stop < 0) else None
 
 
-def get_item(call: Call, x: Value, given: object) -> list[Value]:
+def get_item(call: Call, x: Value, given: object) -> Value:
     """Numbers and slices of axes: x[:, -1], x[:, -5:], x[..., 1:3]."""
     listed = given if isinstance(given, list) else [given]
     keys = [_key(call, key) for key in listed]
@@ -212,7 +228,7 @@ def get_item(call: Call, x: Value, given: object) -> list[Value]:
     for key in keys[1:]:
         x = expanded(call, x, axis) if key is None else taken(call, x, axis, key)
         axis += not isinstance(key, int)
-    return [x]
+    return x
 
 
 def _key(call: Call, key: object) -> Any:
@@ -233,61 +249,56 @@ def _key(call: Call, key: object) -> Any:
     raise call.error(f"takes {shown(key)} of a tensor, expected numbers and slices")
 
 
-def squeezed(call: Call, x: Value) -> list[Value]:
+def squeezed(call: Call, x: Value) -> Value:
     """Without axes of 1."""
     x = call.straight(x)
     ones = [k for k, n in enumerate(x.shape, start=1) if n == 1]
     if call.config.keys.get("axis") is not None:
-        ones = [call.axis("axis", len(x.shape) + 1)]
+        ones = [call.axis(x)]
     left = tuple(n for k, n in enumerate(x.shape, start=1) if k not in ones)
-    return [Value(call.add("Squeeze", x, call.axes(*ones)).name, left)]
+    return Value(call.add("Squeeze", x, call.axes(*ones)).name, left)
 
 
-def new_shape(call: Call, x: Value) -> list[Value]:
+def new_shape(call: Call, x: Value) -> Value:
     """keras.ops.reshape, which counts the batch."""
     shape = call.config.shape("newshape")
     sizes = (math.prod(n or 1 for n in s) for s in (x.shape, shape[1:]))
-    fits = bool(shape) and (
-        shape[0] is None or (shape[0] == -1 and (None in x.shape or len(set(sizes)) == 1))
-    )
-    if not fits:
+    known = None not in x.shape and len(set(sizes)) > 1
+    if not shape or shape[0] not in (None, -1) or (shape[0] == -1 and known):
         raise call.config.unexpected("newshape", "-1, the batch, and then the sizes of all else")
-    return [reshaped(call, x, shape[1:])]
+    return reshaped(call, x, shape[1:])
 
 
-def transposed(call: Call, x: Value) -> list[Value]:
-    """keras.ops.transpose, which counts the batch."""
-    axes = call.config.keys.get("axes")
-    rank = len(x.shape) + 1
+def transposed(call: Call, x: Value) -> Value:
+    """keras.ops.transpose, which counts the batch, and swapaxes."""
+    axes, rank = call.config.keys.get("axes"), len(x.shape) + 1
+    if call.config.kind == "Swapaxes":
+        a, b = (call.axis(x, key) for key in ("axis1", "axis2"))
+        axes = [{a: b, b: a}.get(k, k) for k in range(rank)]
     if not isinstance(axes, list) or not axes or not all(map(is_index, axes)) or axes[0] % rank:
         raise call.config.unexpected("axes", "a list of whole numbers, the batch, 0, first")
-    return [permuted(call, x, [n % rank for n in axes[1:]])]
+    return permuted(call, x, [n % rank for n in axes[1:]])
 
 
-def swapped(call: Call, x: Value) -> list[Value]:
-    """Two axes in each other's place."""
-    rank = len(x.shape) + 1
-    a, b = (call.axis(key, rank) for key in ("axis1", "axis2"))
-    return [permuted(call, x, [{a: b, b: a}.get(k, k) for k in range(1, rank)])]
-
-
-def of_list(call: Call, values: object) -> list[Value]:
+def of_list(call: Call, values: object) -> Value:
     """keras.ops.concatenate and stack, of a list of tensors."""
     if not isinstance(values, list) or not values or not all(isinstance(v, Value) for v in values):
         raise call.error("expects a list of tensors")
-    stacks = call.layer.kind == "Stack"
-    axis = call.axis("axis", len(values[0].shape) + 1 + stacks)
+    stacks = call.config.kind == "Stack"
+    axis = call.axis(values[0], more=int(stacks))
     if stacks:
         values = [expanded(call, value, axis) for value in values]
-    return [joined(call, values, axis)]
+    return joined(call, values, axis)
 
 
-def split(call: Call, x: Value) -> list[Value]:
-    """Parts of an axis: some of one size, or up to given indices."""
-    axis = call.axis("axis", len(x.shape) + 1)
-    size, given = x.shape[axis - 1], call.config.keys.get("indices_or_sections")
-    if size is None:
-        raise call.error("splits an axis of open size; give --steps")
+def parts(call: Call, x: Value) -> list[Value]:
+    """keras.ops.split, into parts of one size or up to given indices, and unstack, into indices."""
+    axis, given = call.axis(x), call.config.keys.get("indices_or_sections")
+    size = x.shape[axis - 1]
+    if size is None or size > MOST_STEPS:
+        raise call.error(f"takes apart an axis of {size or 'open size'}; give --steps")
+    if call.config.kind == "Unstack":
+        return [taken(call, x, axis, k) for k in range(size)]
     if type(given) is int and 0 < given <= size and size % given == 0:
         given = list(range(size // given, size, size // given))
     if not isinstance(given, list) or not all(type(n) is int and 0 <= n <= size for n in given):
@@ -295,46 +306,37 @@ def split(call: Call, x: Value) -> list[Value]:
     return [taken(call, x, axis, slice(a, b)) for a, b in pairwise([0, *given, size])]
 
 
-def unstacked(call: Call, x: Value) -> list[Value]:
-    """Each index of an axis."""
-    axis = call.axis("axis", len(x.shape) + 1)
-    size = x.shape[axis - 1]
-    if size is None or size > MOST_STEPS:
-        raise call.error(f"takes apart an axis of {size or 'open size'}; give --steps")
-    return [taken(call, x, axis, k) for k in range(size)]
-
-
-def take(call: Call, x: Value, wanted: object) -> list[Value]:
+def take(call: Call, x: Value, wanted: object) -> Value:
     """Indices of an axis, in any order."""
-    axis = call.axis("axis", len(x.shape) + 1)
+    axis = call.axis(x)
     if type(wanted) is int and is_index(wanted):
-        return [taken(call, x, axis, wanted)]
+        return taken(call, x, axis, wanted)
     if not isinstance(wanted, list) or not wanted or not all(map(is_index, wanted)):
         raise call.error(f"takes {shown(wanted)}, expected a list of indices")
     y = call.add("Gather", call.straight(x), call.axes(*wanted), axis=axis)
-    return [Value(y.name, (*x.shape[: axis - 1], len(wanted), *x.shape[axis:]))]
+    return Value(y.name, (*x.shape[: axis - 1], len(wanted), *x.shape[axis:]))
 
 
-def differences(call: Call, x: Value) -> list[Value]:
+def differences(call: Call, x: Value) -> Value:
     """Each along an axis less the one before it."""
     x = call.straight(x)
-    axis = call.axis("axis", len(x.shape) + 1)
+    axis = call.axis(x)
     after, before = (taken(call, x, axis, part) for part in (slice(1, None), slice(None, -1)))
-    return [call.add("Sub", after, before)]
+    return call.add("Sub", after, before)
 
 
-MOVES: Mapping[str, tuple[str, Callable[..., list[Value]]]] = {
+MOVES: Mapping[str, tuple[str, Callable[..., Value | list[Value]]]] = {
     "GetItem": ("", get_item),
-    "ExpandDims": ("axis", lambda c, x: [expanded(c, x, c.axis("axis", len(x.shape) + 2))]),
+    "ExpandDims": ("axis", lambda c, x: expanded(c, x, c.axis(x, more=1))),
     "Squeeze": ("axis", squeezed),
     "Reshape": ("newshape", new_shape),
     "Transpose": ("axes", transposed),
-    "Swapaxes": ("axis1 axis2", swapped),
-    "Flip": ("axis", lambda c, x: [taken(c, x, c.axis("axis", len(x.shape) + 1), _BACK)]),
+    "Swapaxes": ("axis1 axis2", transposed),
+    "Flip": ("axis", lambda c, x: taken(c, x, c.axis(x), _BACK)),
     "Concatenate": ("axis", of_list),
     "Stack": ("axis", of_list),
-    "Split": ("indices_or_sections axis", split),
-    "Unstack": ("axis num", unstacked),
+    "Split": ("indices_or_sections axis", parts),
+    "Unstack": ("axis num", parts),
     "Take": ("axis", take),
     "Diff": ("n=1 axis", differences),
 }

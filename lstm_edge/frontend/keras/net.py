@@ -18,7 +18,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.keras.config import Config, LayerConfig
+from lstm_edge.frontend.keras.config import LayerConfig
 from lstm_edge.frontend.keras.weights import Weights
 from lstm_edge.models.names import unique
 
@@ -74,33 +74,19 @@ class Net:
         """A new input [1, *shape]; of a sequence [time, features] with as many steps as wanted."""
         if len(shape) == 2:
             shape = (self.steps or shape[0], shape[1])
-        known = unique(name or "x", self.taken)
-        self._declare(known, TensorProto.INT64 if integers else TensorProto.FLOAT, shape)
-        return Value(known, shape)
+        return self.declare(unique(name or "x", self.taken), integers, shape)
 
-    def _declare(self, name: str, kind: int, shape: Shape) -> None:
+    def declare(self, name: str, integers: bool, shape: Shape) -> Value:
+        """An input of this name, or the one that there is with another shape."""
+        kind = TensorProto.INT64 if integers else TensorProto.FLOAT
         sizes = [1, *(f"{name} {k}" if n is None else n for k, n in enumerate(shape))]
         self.inputs[name] = helper.make_tensor_value_info(name, kind, sizes)
+        return Value(name, shape)
 
     def is_integer(self, x: Value) -> bool:
         """Whether a value is an input of integers."""
         given = self.inputs.get(x.name)
         return given is not None and given.type.tensor_type.elem_type == TensorProto.INT64
-
-    def ids(self, label: str, x: Value, rows: int) -> Value:
-        """An input [time] that is looked up, as integers; Keras may have it as real numbers."""
-        if x.name not in self.inputs or len(x.shape) != 1:
-            raise ModelError(
-                label,
-                "looks up what is no input of the model [batch, time]; look it up where the ids "
-                "are made, outside of the model",
-            )
-        self.rows[x.name] = min(rows, self.rows.get(x.name, rows))
-        shape = (self.steps or x.shape[0],)
-        integers = self.is_integer(x)
-        self._declare(x.name, TensorProto.INT64 if integers else TensorProto.FLOAT, shape)
-        cast = {"to": TensorProto.INT64}
-        return Value(x.name if integers else self.add(label, "Cast", [x.name], 1, cast)[0], shape)
 
     def output(self, name: str, value: Value) -> None:
         """Give a value as an output of this name, or of the next that is free."""
@@ -109,8 +95,7 @@ class Net:
         if value.name in self.inputs:
             raise ModelError(label, "is an input of the model; leave it out")
         self.outputs.append(name)
-        inner = self.straight(label, value).name
-        self.nodes.append(helper.make_node("Identity", [inner], [name], name=label))
+        self.nodes.append(helper.make_node("Identity", [value.name], [name], name=label))
 
     def add(
         self, label: str, op: str, inputs: Sequence[str], count: int, options: dict[str, Any]
@@ -125,30 +110,6 @@ class Net:
             self.made[key] = results
         return self.made[key]
 
-    def sliced(self, label: str, x: str, axis: int, key: slice) -> str:
-        """Indices of one axis as Python's slices count them."""
-        step = key.step or 1
-        first, last = (-1, -(2**31)) if step < 0 else (0, 2**31 - 1)
-        bounds = (first if key.start is None else key.start, last if key.stop is None else key.stop)
-        numbers = (self.constant(np.array([n], np.int64)) for n in (*bounds, axis, step))
-        return self.add(label, "Slice", [x, *numbers], 1, {})[0]
-
-    def straight(self, label: str, value: Value) -> Value:
-        """A value of which the numbers are in the order in which Keras has them."""
-        if not value.turned:
-            return value
-        back, name = slice(None, None, -1), value.name
-        if None in value.flat[1:]:
-            raise ModelError(label, "reads numbers of an open size; give it in keras.Input")
-        shapes = ((1, -1, *(n or 1 for n in value.flat[1:])), (1, -1))
-        numbers = [self.constant(np.array(shape, np.int64)) for shape in shapes]
-        if value.flat:
-            name = self.add(label, "Reshape", [name, numbers[0]], 1, {})[0]
-        name = self.sliced(label, name, 1, back)
-        if value.flat:
-            name = self.add(label, "Reshape", [name, numbers[1]], 1, {})[0]
-        return replace(value, name=name, turned=False)
-
     def constant(self, numbers: Array) -> str:
         """A constant. Numbers stay double where single precision would round them."""
         if numbers.dtype == np.float64:
@@ -162,26 +123,21 @@ class Net:
             self.constants[self.made[key][0]] = numbers
         return self.made[key][0]
 
-    def roles(self) -> dict[str, str]:
-        """What the axes of sequences are, unless a layer moves axes itself."""
-        names = [n for n, sizes in self._sizes().items() if len(sizes) == 3 and not self.moved]
-        return {f"{n} {k}": role for n in names for k, role in ((1, "time"), (2, "feature"))}
+    def roles(self, file: str) -> dict[str, str]:
+        """What the axes of sequences are, unless a layer moves axes itself.
 
-    def _sizes(self) -> dict[str, list[int]]:
-        """The sizes of inputs, 0 for one that is open."""
-        shapes = ((name, v.type.tensor_type.shape) for name, v in self.inputs.items())
-        return {name: [dim.dim_value for dim in shape.dim] for name, shape in shapes}
-
-    def check_lengths(self, file: str) -> None:
-        """Refuse sequences of several lengths, of which one is open."""
-        found = {sizes[1] for sizes in self._sizes().values() if len(sizes) == 3}
-        if len(found) == 2 and 0 in found:
-            length = max(found)
+        Raises ModelError for sequences of several lengths, of which one is open.
+        """
+        shapes = {name: value.type.tensor_type.shape.dim for name, value in self.inputs.items()}
+        lengths = {name: dims[1].dim_value for name, dims in shapes.items() if len(dims) == 3}
+        if len({*lengths.values()}) == 2 and 0 in lengths.values():
+            most = max(lengths.values())
             raise ModelError(
                 file,
-                f"has sequences of {length} steps and of open length; fix that with --steps "
-                f"{length}",
+                f"has sequences of {most} steps and of open length; fix that with --steps {most}",
             )
+        axes = ((1, "time"), (2, "feature")) if not self.moved else ()
+        return {f"{name} {k}": role for name in lengths for k, role in axes}
 
     def graph(self, sha256: str) -> Graph:
         """The graph as if it had been read from a file with this digest."""
@@ -199,18 +155,13 @@ class Call:
     """
 
     net: Net
-    layer: LayerConfig
+    config: LayerConfig
     weights: Weights
     each_step: bool = False
 
-    @property
-    def config(self) -> Config:
-        """The layer's options."""
-        return self.layer.config
-
     def error(self, message: str) -> ModelError:
         """An error that names the layer."""
-        return ModelError(self.layer.label, message)
+        return self.config.error(message)
 
     def add(self, op: str, *inputs: Operand, **options: Any) -> Value:
         """Append a node of one output, which is seen like the first value that it reads."""
@@ -220,14 +171,9 @@ class Call:
 
     def add_all(self, op: str, inputs: Sequence[Operand], count: int, **options: Any) -> list[str]:
         """Append a node of several outputs; numbers become constants."""
-        names = [
-            i.name if isinstance(i, Value) else i if isinstance(i, str) else self._constant(i)
-            for i in inputs
-        ]
-        return self.net.add(self.layer.label, op, names, count, options)
-
-    def _constant(self, numbers: Array | float) -> str:
-        return self.net.constant(np.asarray(numbers))
+        names = [i.name if isinstance(i, Value) else i for i in inputs]
+        known = [n if isinstance(n, str) else self.net.constant(np.asarray(n)) for n in names]
+        return self.net.add(self.config.label, op, known, count, options)
 
     def axes(self, *axes: int) -> Array:
         """A list of integers as an operator takes it."""
@@ -237,18 +183,20 @@ class Call:
         """The number of the features' axis as the layer sees it; the batch is axis 0."""
         return len(value.shape) - self.each_step
 
-    def axis(self, key: str, rank: int, default: int | None = None) -> int:
-        """An option that is an axis behind that of the batch, from 1 on; `rank` counts the batch."""
-        axis, seen = self.config.keys.get(key, default), rank - self.each_step
+    def axis(self, x: Value, key: str = "axis", more: int = 0, default: int | None = None) -> int:
+        """An option that is an axis of x, or of a result with `more` axes, from 1 on; 0 is that of
+        the batch, which it may not be.
+        """
+        axis, seen = self.config.keys.get(key, default), len(x.shape) + 1 + more - self.each_step
         if type(axis) is not int or not -seen <= axis < seen or not axis % seen:
             raise self.config.unexpected(key, "an axis behind that of the batch")
         return axis % seen + self.each_step
 
-    def take(self, *names: str, unread: str = "") -> list[Doubles | None]:
+    def take(self, *names: str) -> list[Any]:
         """Weights by name; of "bias?use_bias", a flag, None where it is not set."""
         pairs = [name.partition("?")[::2] for name in names]
         wanted = [name for name, flag in pairs if not flag or self.config.flag(flag, True)]
-        found = dict(zip(wanted, self.weights.take(*wanted, unread=unread), strict=True))
+        found = dict(zip(wanted, self.weights.take(*wanted), strict=True))
         return [found.get(name) for name, _ in pairs]
 
     def fits(self, name: str, array: Array, *shape: int) -> None:
@@ -275,11 +223,34 @@ class Call:
 
     def straight(self, value: Value) -> Value:
         """A value of which the numbers are in the order in which Keras has them."""
-        return self.net.straight(self.layer.label, value)
+        if not value.turned:
+            return value
+        if None in value.flat[1:]:
+            raise self.error("reads numbers of an open size; give it in keras.Input")
+        steps = (1, -1, *(n or 1 for n in value.flat[1:]))
+        y = self.add("Reshape", value, self.axes(*steps)) if value.flat else value
+        y = self.sliced(y, 1, slice(None, None, -1))
+        y = self.add("Reshape", y, self.axes(1, -1)) if value.flat else y
+        return replace(y, turned=False)
 
     def sliced(self, x: Value, axis: int, key: slice) -> Value:
         """Indices of one axis as Python's slices count them; the shape is left as it is."""
-        return replace(x, name=self.net.sliced(self.layer.label, x.name, axis, key))
+        step = key.step or 1
+        first, last = (-1, -(2**31)) if step < 0 else (0, 2**31 - 1)
+        bounds = (first if key.start is None else key.start, last if key.stop is None else key.stop)
+        return self.add("Slice", x, *(self.axes(n) for n in (*bounds, axis, step)))
+
+    def ids(self, x: Value, rows: int) -> Value:
+        """An input [time] that is looked up, as integers; Keras may have it as real numbers."""
+        net, integers = self.net, self.net.is_integer(x)
+        if x.name not in net.inputs or len(x.shape) != 1:
+            raise self.error(
+                "looks up what is no input of the model [batch, time]; look it up where the ids "
+                "are made, outside of the model"
+            )
+        net.rows[x.name] = min(rows, net.rows.get(x.name, rows))
+        ids = net.declare(x.name, integers, (net.steps or x.shape[0],))
+        return ids if integers else self.add("Cast", ids, to=TensorProto.INT64)
 
 
 def in_order(x: Value, array: Doubles) -> Doubles:

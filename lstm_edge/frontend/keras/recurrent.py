@@ -1,5 +1,5 @@
 """LSTM, GRU, SimpleRNN, RNN around their cells, and Bidirectional: every option is implemented or
-refused by name. Keras stores kernels as [features, gates * units], the transpose of what ONNX takes.
+refused by name. Keras has kernels as [features, gates * units], the transpose of what ONNX takes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ _OF_CELLS = (
 )
 """Dropout and the initial forget bias matter in training, implementation never."""
 
-_OF_LAYERS = (
+OF_LAYERS = (
     "return_sequences return_state go_backwards stateful unroll time_major=false "
     "zero_output_for_mask"
 )
 """Unrolled or not is the same numbers; the state lives in generated code in any case."""
+
+
+OPTIONS = f"{OF_LAYERS} {_OF_CELLS}"
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,10 @@ LAYERS = ("LSTM", "GRU", "SimpleRNN", "RNN")
 """Classes of recurrent layers; all but RNN have their cell's options among their own."""
 
 
-def recurrent(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
+def recurrent(call: Call, x: Value, *given: Value) -> list[Value]:
     """The layer's output and, with return_state, its final states. given: its initial states."""
     config, x, left = call.config, call.sequence(x), [*given]
-    parts = _cells_of(call.layer, call.weights.child("cell"))
+    parts = _cells_of(call.config, call.weights.child("cell"))
     backward, mask = x.turned ^ config.flag("go_backwards"), known(call, x)
     if given and mask:
         raise call.error(
@@ -72,7 +75,7 @@ def recurrent(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
     for k, (cell, weights) in enumerate(parts):
         count = len(left) if k + 1 == len(parts) else CELLS[cell.kind].states
         states, left = left[:count], left[count:]
-        x, *after = _apply(replace(call, layer=cell, weights=weights), x, backward, states)
+        x, *after = _apply(replace(call, config=cell, weights=weights), x, backward, states)
         x, ends = replace(x, mask=mask), [*ends, *after]
     last = after[0]
     if mask and config.flag("zero_output_for_mask"):
@@ -85,32 +88,30 @@ def recurrent(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
 
 
 def _cells_of(layer: LayerConfig, weights: Weights) -> list[tuple[LayerConfig, Weights]]:
-    config = layer.config
+    config = layer
     if layer.kind != "RNN":
-        config.check(f"{_OF_LAYERS} {_OF_CELLS}")
         return [(replace(layer, kind=f"{layer.kind}Cell"), weights)]
-    config.check(f"{_OF_LAYERS} cell")
     cell = layer.inner(config.keys.get("cell"))
     if cell.kind != "StackedRNNCells":
         return [(_known(layer, cell), weights)]
-    cell.config.check("cells reverse_state_order=false")
-    given = sequence(cell.config.keys.get("cells"), f"{layer.label}: cells")
+    cell.check("cells reverse_state_order=false")
+    given = sequence(cell.keys.get("cells"), f"{layer.label}: cells")
     stack = [_known(layer, layer.inner(one)) for one in given]
     if not stack:
-        raise cell.config.unexpected("cells", "at least one cell")
+        raise cell.unexpected("cells", "at least one cell")
     return list(zip(stack, weights.of_cells(stack), strict=True))
 
 
 def _known(layer: LayerConfig, cell: LayerConfig) -> LayerConfig:
     if cell.kind not in CELLS:
-        raise layer.config.unexpected("cell", f"one of class {', '.join(CELLS)}")
-    cell.config.check(_OF_CELLS)
+        raise layer.unexpected("cell", f"one of class {', '.join(CELLS)}")
+    cell.check(_OF_CELLS)
     return cell
 
 
 def _apply(call: Call, x: Value, backward: bool, given: Sequence[Value]) -> list[Value]:
     """Append one cell that runs over the sequence: its output, and its states at the end."""
-    kind, units = CELLS[call.layer.kind], call.config.count("units")
+    kind, units = CELLS[call.config.kind], call.config.count("units")
     formulas = [function_of(call.config, option, gate=True) for option in kind.functions]
     gates = [gate for gate in map(as_gate, formulas) if gate is not None]
     weights, after = _weights(call, kind, x, units)
@@ -143,7 +144,6 @@ def _weights(call: Call, kind: Kind, x: Value, units: int) -> tuple[list[Operand
     """
     rows = len(kind.gates) * units
     kernel, inner, bias = call.take("kernel", "recurrent_kernel", "bias?use_bias")
-    assert kernel is not None and inner is not None
     call.fits("kernel", kernel, call.features(x), rows)
     call.fits("recurrent_kernel", inner, units, rows)
     after = kind.op == "GRU" and call.config.flag("reset_after")
@@ -163,29 +163,29 @@ def _ordered(kind: Kind, array: Doubles) -> Doubles:
 _MERGES: Mapping[object, str] = {"sum": "Add", "ave": "Add", "mul": "Mul"}
 
 
-def bidirectional(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Value]:
+def bidirectional(call: Call, x: Value, *given: Value) -> list[Value]:
     """Both results joined as merge_mode says, then the states of both with return_state.
 
     given: initial states, those of the forward layer first.
     """
-    config, half = call.config, len(given) // 2
-    config.check("layer backward_layer merge_mode")
-    ways = _ways(call.layer)
+    half = len(given) // 2
+    ways = _ways(call.config)
     for option, alike in (("return_sequences", 1), ("return_state", 1), ("go_backwards", 2)):
-        if len({way.config.flag(option) for way in ways}) != alike:
+        if len({way.flag(option) for way in ways}) != alike:
             what = "differ in" if alike == 1 else "have the same"
             raise call.error(f"its two layers {what} option {option}")
     if len(given) % 2:
         raise call.error(f"has {len(given)} initial states, expected as many each way")
-    whole = ways[0].config.flag("return_sequences")
+    whole = ways[0].flag("return_sequences")
     sides = []
     for way, part, states in zip(
         ways, ("forward", "backward"), (given[:half], given[half:]), strict=True
     ):
         # what steps give that do not count is decided here, whatever the layers say
         layer = way.having(zero_output_for_mask=whole)
-        side = replace(call, layer=layer, weights=call.weights.child(f"{part}_layer"))
-        sides.append(recurrent(side, x, states))
+        side = replace(call, config=layer, weights=call.weights.child(f"{part}_layer"))
+        way.check(f"cell {OPTIONS}")
+        sides.append(recurrent(side, x, *states))
     (first, *after), (second, *behind) = sides
     second = replace(second, turned=second.turned ^ whole)
     merged = _merged(call, [first, second])
@@ -193,14 +193,14 @@ def bidirectional(call: Call, x: Value, given: Sequence[Value] = ()) -> list[Val
 
 
 def _ways(outer: LayerConfig) -> list[LayerConfig]:
-    """The forward layer, and that of its own which Keras 3 always writes, else the same backward."""
-    keys = [k for k in ("layer", "backward_layer") if k == "layer" or outer.config.keys.get(k)]
-    ways = [outer.inner(outer.config.keys.get(key)) for key in keys]
+    """The forward layer, and that of its own which Keras 3 always writes, else it backward."""
+    keys = [k for k in ("layer", "backward_layer") if k == "layer" or outer.keys.get(k)]
+    ways = [outer.inner(outer.keys.get(key)) for key in keys]
     for way in ways:
         if way.kind not in LAYERS:
-            raise way.config.unexpected("class", ", ".join(LAYERS))
+            raise way.unexpected("class", ", ".join(LAYERS))
     if len(ways) == 1:
-        ways.append(ways[0].having(go_backwards=not ways[0].config.flag("go_backwards")))
+        ways.append(ways[0].having(go_backwards=not ways[0].flag("go_backwards")))
     return ways
 
 

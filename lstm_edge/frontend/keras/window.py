@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.functions import activated
 from lstm_edge.frontend.keras.masks import known
 from lstm_edge.frontend.keras.net import Call, Doubles, Value
@@ -22,65 +21,43 @@ _CAUSAL = ("Conv1D", "SeparableConv1D")
 
 
 def convolution(call: Call, x: Value) -> Value:
-    """Conv1D; its kernel is [kernel, features / groups, filters]."""
-    units, groups = call.config.count("filters"), call.config.count("groups", 1)
-    kernel, bias = _kernels(call, units, "kernel")
-    if units % groups or kernel.shape[1] * groups != x.shape[-1]:
-        raise _unfit(call, x, kernel)
-    return _convolved(call, x, kernel.transpose(2, 1, 0), groups, bias)
-
-
-def depthwise(call: Call, x: Value) -> Value:
-    """DepthwiseConv1D: `depth_multiplier` filters for each feature, which sees itself alone."""
-    features = call.features(x)
-    name = "kernel" if call.config.major == 3 else "depthwise_kernel"
-    kernel, bias = _kernels(call, features * call.config.count("depth_multiplier", 1), name)
-    if kernel.shape[1] != features or kernel[0].size != bias.size:
-        raise _unfit(call, x, kernel)
-    taps = kernel.reshape(len(kernel), 1, -1).transpose(2, 1, 0)
-    return _convolved(call, x, taps, features, bias)
-
-
-def separable(call: Call, x: Value) -> Value:
-    """SeparableConv1D: depthwise, then a dense layer on the result; one matrix does both."""
-    kernel, bias = _kernels(
-        call, call.config.count("filters"), "depthwise_kernel", "pointwise_kernel"
+    """Conv1D, of which the kernel is [kernel, features / groups, filters]; DepthwiseConv1D, whose
+    `depth_multiplier` filters for each feature see it alone; SeparableConv1D, depthwise, then a
+    dense layer on the result: one matrix does both.
+    """
+    config, features = call.config, call.features(x)
+    groups, size, dilation = (
+        config.count(k, 1) for k in ("groups", "kernel_size", "dilation_rate")
     )
-    if kernel.shape[1] != x.shape[-1]:
-        raise _unfit(call, x, kernel)
-    return _convolved(call, x, kernel.transpose(2, 1, 0), 1, bias)
-
-
-def _kernels(call: Call, units: int, *names: str) -> tuple[Doubles, Doubles]:
-    """The kernel [kernel, features, units] and the bias [units]; of two kernels their product."""
-    first, *rest, bias = call.take(*names, "bias?use_bias")
-    bias, size = np.zeros(units) if bias is None else bias, call.config.count("kernel_size")
-    assert first is not None
-    if first.ndim != 3 or not first.size or len(first) != size or bias.shape != (units,):
+    names = ["kernel"]
+    if call.config.kind == "DepthwiseConv1D":
+        groups, units = features, features * config.count("depth_multiplier", 1)
+        names = ["kernel" if config.major == 3 else "depthwise_kernel"]
+    else:
+        units = config.count("filters")
+        names = names if call.config.kind == "Conv1D" else ["depthwise_kernel", "pointwise_kernel"]
+    kernel, *points, bias = call.take(*names, "bias?use_bias")
+    bias = np.zeros(units) if bias is None else bias
+    if kernel.ndim != 3 or not kernel.size or len(kernel) != size or bias.shape != (units,):
         raise call.error(
-            f"its {names[0]} is {list(first.shape)} and its bias {list(bias.shape)}, expected "
+            f"its {names[0]} is {list(kernel.shape)} and its bias {list(bias.shape)}, expected "
             f"[{size}, ...] of 3 axes and [{units}]"
         )
-    for points in rest:
-        assert points is not None
-        call.fits(names[1], points, 1, first[0].size, units)
-        first = np.einsum("kcm,cmu->kcu", first, points.reshape(*first.shape[1:], units))
-    return np.asarray(first, np.float64), bias
-
-
-def _unfit(call: Call, x: Value, kernel: Doubles) -> ModelError:
-    return call.error(
-        f"its kernel is {list(kernel.shape)}, but its input has {x.shape[-1]} features"
-    )
-
-
-def _convolved(call: Call, x: Value, taps: Doubles, groups: int, bias: Doubles) -> Value:
-    """Append a convolution with taps [units, features / groups, kernel], and its activation."""
-    dilation = call.config.count("dilation_rate", 1)
+    deep = call.config.kind == "DepthwiseConv1D"
+    if units % groups or kernel.shape[1] * (1 if deep else groups) != features:
+        raise call.error(
+            f"its kernel is {list(kernel.shape)}, but its input has {features} features"
+        )
+    if points:
+        call.fits(names[1], points[0], 1, kernel[0].size, units)
+        kernel = np.einsum("kcm,cmu->kcu", kernel, points[0].reshape(*kernel.shape[1:], units))
+    taps = kernel.reshape(size, features // groups, -1).transpose(2, 1, 0)
+    call.fits(names[0], taps, units, features // groups, size)
     weights = (np.ascontiguousarray(taps[:, :, ::-1] if x.turned else taps), bias)
-    options = {"group": groups, "dilations": [dilation]}
-    made = _along_time(call, x, "Conv", weights, (taps.shape[2], dilation, 1), **options)
-    return activated(call, replace(made, shape=(made.shape[0], len(taps))))
+    made = _along_time(
+        call, x, "Conv", weights, (size, dilation, 1), group=groups, dilations=[dilation]
+    )
+    return activated(call, replace(made, shape=(made.shape[0], units)))
 
 
 def pooling(op: str) -> Callable[[Call, Value], Value]:
@@ -135,10 +112,10 @@ def _along_time(
 
 def _padding(call: Call, steps: int | None, seen: int, stride: int) -> tuple[int, int]:
     """Steps of padding before and behind."""
-    padding = call.config.text("padding")
+    padding = call.config.keys.get("padding")
     if padding == "valid":
         return 0, 0
-    if padding == "causal" and call.layer.kind in _CAUSAL:
+    if padding == "causal" and call.config.kind in _CAUSAL:
         return seen - 1, 0
     if padding != "same":
         raise call.config.unexpected("padding", "valid, same, or causal of a convolution")

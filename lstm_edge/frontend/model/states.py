@@ -141,6 +141,27 @@ def computed_vectors(
     return [cut(tensor, d * size, (d + 1) * size, node.label) for d in range(count)]
 
 
+def computed_vector(walk: Walk, label: str, view: View, name: str) -> View:
+    """A computed initial state, of one batch row, as a vector whose numbers lie in the order in
+    which the axes show them.
+    """
+    _take_for_layers(walk, label, view.tensor)
+    view = laid_out(walk, settled(walk, view, label), label)
+    shown = tuple(
+        atom
+        for axis in view.axes
+        for atom in walk.pieces(axis)
+        if not atom.open and walk.roles.get(atom) != "batch"
+    )
+    if shown != grid_of(walk, view):
+        raise ModelError(
+            label,
+            f"its state {name} {describe(view.axes)} is computed, and its vectors have other "
+            "numbers; is a transpose or reshape missing?",
+        )
+    return replace(view, tensor=vector_of(walk, view, label))
+
+
 def _tell(walk: Walk, node: OnnxNode, view: View, name: str, axes: tuple[Axis, Axis, Axis]) -> None:
     """Axes of an initial state are directions, batch and units."""
     for axis, role in zip(axes, ("layer", "batch", "feature"), strict=True):
@@ -166,13 +187,6 @@ def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Pl
                 label, f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
             )
     root, fixed = _root(walk, view.tensor)
-    if walk.draft.producer(root) is not None or view.pending:
-        _take_for_layers(walk, label, root)
-        raise ModelError(
-            label,
-            f"its state {name} starts from numbers that the model computes; only constants, or an "
-            "input of its own, are supported yet",
-        )
     source = next(v for v in walk.values.values() if isinstance(v, View) and v.tensor == root)
     return root, tuple(_places(walk, source.axes, fixed, tuple(kept)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
+from lstm_edge.frontend.model.operators.side_by_side import as_vector
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
 from lstm_edge.frontend.model.ports import feature_count, has_time, is_timed, make_port, time_axis
@@ -230,12 +232,28 @@ def _states(
     found = ((o.name, walk.values.get(o.name)) for o in graph.outputs)
     views = {name: view for name, view in found if isinstance(view, View)}
     ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
-    shown = [port for port in ports.values() if port is not None]
+    given = state_inputs(walk, dict(sources))
+    renewed = {p.name: p for p in _renewed(graph, given) if p.name in ports}
+    shown = [port for port in {**ports, **renewed}.values() if port is not None]
     # of one step, the sequence shows the state as well: it is the partner where nothing else is
-    sequences_last = sorted(shown, key=lambda port: is_sequence(walk, views[port.name]))
-    inputs = pair(state_inputs(walk, dict(sources)), sequences_last)
+    whole = {p.name for p in shown if p.name not in renewed and is_sequence(walk, views[p.name])}
+    sequences_last = sorted(shown, key=lambda port: port.name in whole)
+    inputs = pair(given, sequences_last)
     partners = {port.partner for port in inputs}
     return inputs, [port for port in shown if port.name in partners]
+
+
+def _renewed(graph: Graph, given: list[DraftState]) -> list[DraftState]:
+    """The next values of a single step's states, whatever parts these were cut into."""
+    known = {port.name: port for port in given}
+    found = []
+    for node in graph.nodes:
+        if node.op_type == "Step":
+            for before, after in zip(node.input, attributes_of(node)["after"], strict=True):
+                port = known.get(before)
+                whole = port is not None and sum(len(p[2]) for p in port.parts) == prod(port.shape)
+                found += [replace(port, name=after)] if port is not None and whole else []
+    return found
 
 
 def _read(walk: Walk, outputs: set[str]) -> set[str]:
@@ -300,7 +318,10 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     label = f"output {name!r}"
     if not isinstance(view, View):
         raise ModelError(label, "does not depend on any float32 input; remove it")
-    if view.parts:
+    vector = as_vector(walk, view, label) if view.parts else None
+    if vector is not None:
+        view, walk.fixed_by = vector, walk.fixed_by or label
+    elif view.parts:
         raise ModelError(
             label,
             "shows all steps of a sequence and other numbers on one axis; make an output of each",

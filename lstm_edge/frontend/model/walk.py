@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,8 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Foreign:
-    """What no supported operator takes: a graph input of strings, for instance. counts: the steps
-    of a sequence at which that tensor is 1, as an integer, which says how many steps count.
+    """What no supported operator takes: a graph input of strings, for instance. counts: an
+    integer that says how many steps of a sequence count, or which is the last of them.
     """
 
     name: str
@@ -162,7 +162,7 @@ class Walk:
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
     visit found. repetitions: the steps of nodes `Repeat`. truths: tensors of 1 for what is true and
-    0 for what is not. counts: tensor -> that of which it is the sum over the steps, a number each.
+    0 for what is not. counts: tensor -> that of which it is the sum over the steps, of one number.
     masks: (tensor, its integers, what is 0 or 1 of them), tables that are made at the end.
     """
 
@@ -242,12 +242,21 @@ class Walk:
                         "does the same as a convolution along its features, with the weights of "
                         "that in its rows"
                     )
-                origin = atom
-                while origin in self.ranges:
-                    origin = self.ranges[origin]
-                if origin in self.guessed:
-                    raise RoleNeeded(node.label, message, origin.name, role)
-                raise ModelError(node.label, message)
+                raise self.taken_wrongly(node, (atom,), role, message)
+
+    def taken_wrongly(
+        self, node: OnnxNode, atoms: Iterable[Atom], role: str, message: str
+    ) -> ModelError:
+        """The error of atoms that must have another role than they have: curable where that of one
+        of them is a guess, and the visit starts again.
+        """
+        for atom in atoms:
+            origin = atom
+            while origin in self.ranges:
+                origin = self.ranges[origin]
+            if origin in self.guessed:
+                return RoleNeeded(node.label, message, origin.name, role)
+        return ModelError(node.label, message)
 
     def true(self, view: View) -> View:
         """The view, of which the tensor is noted to be of what is true or false."""

@@ -40,14 +40,16 @@ class Counted:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """A step of the sequence behind a view: at its `axis`, backward from the last to the first."""
+    """A step of the sequence behind a view: at its `axis`, backward from last to first. axis
+    None: a vector that each step reads.
+    """
 
     view: View
-    axis: int
-    backward: bool
+    axis: int | None
+    backward: bool = False
 
 
-Value = Symbols | Array | Comparison | Counted | View
+Value = Symbols | Array | Comparison | tuple[Symbols, ...] | Counted | View
 StepOf = Callable[[Read], Symbols | Array]
 """The symbols of one step of a sequence, without its time axis."""
 
@@ -115,30 +117,31 @@ class Body:
             branch = Body(chosen, self.value, self.step_of, self.leaves)
             return [branch.value(output.name) for output in chosen.output]
         if any(isinstance(a, View) for a in args):
-            return [self._of_sequence(node, label, args)]
+            found = self._of_sequence(node, label, args)
+            if found is not None:
+                return [found]
+            args = [self.step_of(Read(a, None)) if isinstance(a, View) else a for a in args]
         if any(isinstance(a, Counted) for a in args):
             return [self._counted(node, label, args)]
         plain = [a for a in args if not isinstance(a, View | Counted)]
         return read_node(self.leaves, node, plain)
 
-    def _of_sequence(self, node: NodeProto, label: str, args: Sequence[Value | None]) -> Value:
-        """A shape, or one step of a sequence from outside."""
+    def _of_sequence(
+        self, node: NodeProto, label: str, args: Sequence[Value | None]
+    ) -> Value | None:
+        """A shape, or one step of a sequence from outside; None for anything else."""
         view, given = args[0], attributes_of(node)
         if isinstance(view, View) and is_standard(node):
             if node.op_type == "Shape":
                 shape = np.array(view.shape, np.int64)
                 return shape[slice(given.get("start"), given.get("end"))]
-            if node.op_type == "Identity":
+            if node.op_type == "Identity" or (node.op_type == "Slice" and _is_all(view, args)):
                 return view
             index = args[1] if len(args) > 1 else None
             if node.op_type == "Gather" and isinstance(index, Counted):
                 axis = int(given.get("axis", 0)) % len(view.axes)
                 return self._step(view, axis, index, label)
-        raise ModelError(
-            label,
-            "reads a whole sequence, or a vector that the model computes, at every step of a loop; "
-            "only its step of a sequence, constants and states are supported yet",
-        )
+        return None
 
     def _step(self, view: View, axis: int, index: Counted, label: str) -> Value:
         order, size = index.numbers.reshape(len(index.numbers), -1), view.shape[axis]
@@ -185,3 +188,15 @@ def _is_number(value: Value | None) -> bool:
     if isinstance(value, Counted):
         return value.numbers.size == len(value.numbers)
     return isinstance(value, np.ndarray) and value.size == 1 and value.ndim < 2
+
+
+def _is_all(view: View, args: Sequence[Value | None]) -> bool:
+    """Whether a Slice leaves nothing out, as what is written `x[:, t]` begins with."""
+    given = [a for a in args[1:] if a is not None]
+    if not all(isinstance(a, np.ndarray) for a in given) or len(given) < 2:
+        return False
+    starts, ends, *rest = (np.reshape(a, -1) for a in given if isinstance(a, np.ndarray))
+    axes = rest[0] if rest else np.arange(len(starts))
+    steps = rest[1] if len(rest) > 1 else np.ones(len(starts))
+    sizes = np.array([view.shape[int(axis)] for axis in axes])
+    return bool((starts == 0).all() and (ends >= sizes).all() and (steps == 1).all())

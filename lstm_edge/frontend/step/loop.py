@@ -56,7 +56,8 @@ class _Reader:
         )
 
     def _step(self, read: Read) -> Symbols | Array:
-        self.orders.add(read.backward != self.turned)
+        if read.axis is not None:
+            self.orders.add(read.backward != self.turned)
         return self._plain(self.rolling.data(read.view, read.axis))
 
     def _plain(self, numbers: Symbols) -> Symbols | Array:

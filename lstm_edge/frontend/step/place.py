@@ -13,12 +13,20 @@ from lstm_edge.frontend.step.layers import StepLayer, Steps
 class Placed:
     """Layers of `steps` in a draft, made as they are asked for.
 
-    inputs: value -> tensor. reverse: the steps are taken from the last to the first.
+    inputs: value -> tensor. reverse: the steps are taken from the last to the first. begins: value
+    after a step -> the vector that it begins as.
     """
 
     def __init__(
-        self, draft: Draft, steps: Steps, inputs: Mapping[str, str], reverse: bool, source: str
+        self,
+        draft: Draft,
+        steps: Steps,
+        inputs: Mapping[str, str],
+        reverse: bool,
+        source: str,
+        begins: Mapping[str, str],
     ) -> None:
+        self.begins = begins
         self.draft, self.steps, self.reverse, self.source = draft, steps, reverse, source
         self.tensors: dict[tuple[str, bool], str] = {(v, False): t for v, t in inputs.items()}
         self.makers = {v: layer for layer in steps.layers for v in layer.outputs.values()}
@@ -62,4 +70,5 @@ class Placed:
             reverse,
             more,
             units=layer.units,
+            begins={r: self.begins[v] for r, v in layer.outputs.items() if v in self.begins},
         )

@@ -170,17 +170,6 @@ def body_of(classes: Classes, step: int, results: Iterable[int]) -> Body:
     return _Search(classes, step).body(results)
 
 
-@dataclass(frozen=True)
-class _Older:
-    """Leaves that are known before a step."""
-
-    time: Sequence[int]
-    step: int
-
-    def __contains__(self, leaf: object) -> bool:
-        return isinstance(leaf, int) and self.time[leaf] < self.step
-
-
 class _Search:
     def __init__(self, classes: Classes, step: int) -> None:
         self.classes, self.leaves, self.time = classes, classes.leaves, classes.time
@@ -188,6 +177,7 @@ class _Search:
         self.holes: dict[int, Hole] = {}
         self.seen: set[int] = set()
         self.derived: dict[int, bool] = {}
+        self.older: dict[int, set[int]] = {}
 
     def body(self, results: Iterable[int]) -> Body:
         """See `body_of`."""
@@ -248,8 +238,11 @@ class _Search:
         """
         if self.leaves[leaf].kind != "linear":
             return False
-        older = _Older(self.time, self.time[leaf])
-        terms, _ = self.leaves.expanded((leaf, np.arange(self.leaves[leaf].size)), older)
+        time = self.time[leaf]
+        if time not in self.older:  # a sum of older sums has no end but the first step
+            self.older[time] = {i for i, when in enumerate(self.time) if when < time}
+        whole = (leaf, np.arange(self.leaves[leaf].size))
+        terms, _ = self.leaves.expanded(whole, self.older[time])
         operands = {i for (i, _), _ in terms}
         if not all(c.ndim == 2 for _, c in terms):
             return False

@@ -11,9 +11,17 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.features import grid_of, require_features
-from lstm_edge.frontend.model.operators.linear import foldable
-from lstm_edge.frontend.model.states import given_vector
+from lstm_edge.frontend.model.operators.across_time import has_steps, vector_of
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import (
+    in_this_order,
+    places_of,
+    refuse_one_vector,
+    reordered,
+    require_features,
+)
+from lstm_edge.frontend.model.operators.folding import foldable
+from lstm_edge.frontend.model.states import computed_vector, given_vector, is_computed
 from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
@@ -58,7 +66,9 @@ class Rolling:
         self._batches: list[Axis] = []
 
     def data(self, view: View, time: int | None) -> Symbols:
-        """One step of a view as an input of the step; time: the axis of steps, which goes."""
+        """One step of a view as an input of the step; time: the axis of steps, which goes, None for
+        a vector that each step reads, or for the only step.
+        """
         walk, node = self.walk, self.node
         key = (view.tensor, repr((view.axes, time)))
         if key in self._known:
@@ -66,7 +76,10 @@ class Rolling:
         if time is not None:
             walk.assign(node, view.axes[time], "time")
             self.time = view.axes[time]
-        if time is None or not view.axes[time]:
+        vector = time is None and self.timed
+        if vector:
+            view = self._vector(view)
+        if not vector and (time is None or not view.axes[time]):
             walk.one_step = node.label
         left = [axis for k, axis in enumerate(view.axes) if k != time]
         if self.rows:
@@ -77,10 +90,8 @@ class Rolling:
         self.open_batch(left if self.rows == 1 else (*left, self.batch))
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
-        if walk.draft.roots[view.tensor] is None:
-            raise ModelError(
-                node.label, "reads one vector (a last step) as a sequence; not supported yet"
-            )
+        if not vector and walk.draft.roots[view.tensor] is None:
+            refuse_one_vector(walk, node, () if time is None else walk.pieces(view.axes[time]))
         walk.sequences |= walk.draft.followed(view.tensor)
         value = f"input {len(self.tensors)}"
         shape = [size_of(axis) for axis in left]
@@ -95,6 +106,16 @@ class Rolling:
             made = self.leaves.combine(made, self._of_features(view.offset, shape), 1.0, 1.0)
         self._known[key] = made
         return made
+
+    def _vector(self, view: View) -> View:
+        """What is read at each step that has no steps."""
+        if has_steps(self.walk, view):
+            raise ModelError(
+                self.node.label,
+                f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
+                "step of a sequence, vectors, constants and states",
+            )
+        return replace(view, tensor=vector_of(self.walk, view, self.node.label))
 
     def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:
         """A vector of the step, one for each row; its numbers in a trial."""
@@ -141,12 +162,9 @@ class Rolling:
                     walk.assign(node, (atom,), "feature")
             walk.columns[view.tensor] = atoms
             return replace(view, grid=atoms)
-        if grid_of(walk, view) != atoms:
-            raise ModelError(
-                node.label,
-                f"reads {describe(view.axes)}, of which the numbers lie in another order; not "
-                "supported: is a Transpose or Reshape missing?",
-            )
+        if places_of(walk, view, atoms) is not None:
+            view = reordered(walk, settled(walk, view, node.label), atoms, node.label)
+        require_features(walk, node, view, atoms)
         return view
 
     # out
@@ -202,7 +220,8 @@ class Rolling:
         open_ = [k for k, n in enumerate(known) if n is None]
         steps = cut(self.node.label, self.leaves, self.inputs, kept, [asked[k] for k in open_])
         self._prove(states, wanted, read, parts, steps, open_)
-        placed = Placed(self.walk.draft, steps, self.tensors, reverse(), self.node.label)
+        begins = self._begins(states, parts, steps)
+        placed = Placed(self.walk.draft, steps, self.tensors, reverse(), self.node.label, begins)
         self._give(states, parts, steps, placed)
         results: list[Value] = []
         for k, (out, n, array) in enumerate(zip(wanted, numbers, known, strict=True)):
@@ -344,12 +363,27 @@ class Rolling:
         row = state.start[:1] if self.rows else state.start
         return np.asarray(row, np.float32).reshape(-1)[places]
 
+    def _begins(
+        self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps
+    ) -> dict[str, str]:
+        """Value after a step -> the vector that it begins as, of states that the model computes."""
+        found, walk, label = {}, self.walk, self.node.label
+        for state, its in zip(states, parts, strict=True):
+            if not isinstance(state.start, View) or not is_computed(walk, state.start):
+                continue
+            view = computed_vector(walk, label, state.start, state.name)
+            for name, places in its:
+                if name in steps.states:
+                    order = [int(place) for place in places]
+                    found[steps.states[name][0]] = in_this_order(walk, view, order, label)
+        return found
+
     def _give(
         self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps, placed: Placed
     ) -> None:
         """Note the states that inputs set."""
         for state, its in zip(states, parts, strict=True):
-            if not isinstance(state.start, View):
+            if not isinstance(state.start, View) or is_computed(self.walk, state.start):
                 continue
             root, at = given_vector(self.walk, self.node.label, state.start, state.name)
             for name, places in its:

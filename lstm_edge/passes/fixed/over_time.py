@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.clock import Length
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.program import State, Value
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import finest, with_fraction
+from lstm_edge.passes.moves import slide_op
 
 Ints = npt.NDArray[np.int64]
 
@@ -39,18 +41,18 @@ def mean(b: Builder, total: Value, over: Length, name: str, comment: str) -> Val
     )
 
 
-def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int) -> Value:
+def slide(b: Builder, layer: str, x: Value, first: Ints, ends: int, node: Expr) -> Value:
     """The last vectors of x, kept in a state that starts as `first`: what pads it on both sides.
 
-    ends: how many ticks after the last one x ends.
+    ends: how many ticks after the last one x ends. node: the expression that they are.
     """
     name = f"{layer}.recent"
-    vectors = x.format.take(np.tile(np.arange(x.length), len(first) // x.length))
+    vectors = x.format.take(np.arange(len(first)) % x.length)
     before = b.value(name, len(first), vectors, "the last vectors")
     low, high = int(first.min()), int(first.max())
     pads = first[:1] if low == high else first
     padding = replace(vectors if len(pads) > 1 else x.format.take([0]), low=low, high=high)
     pad = b.vector(f"{layer}.pad", pads, padding)
-    after = b.emit("slide", f"{name}_next", (before, x, pad), vectors, length=len(first), n=ends)
+    after = slide_op(b, node, (before, x, pad), vectors, ends, f"{name}_next")
     b.states.append(State(name, after.name, first, accumulator=True))
     return after

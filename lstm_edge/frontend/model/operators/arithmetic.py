@@ -27,6 +27,7 @@ from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, one_number
+from lstm_edge.layers.inner import is_convolution
 from lstm_edge.models.rescaled import rescaled
 
 Doubles = npt.NDArray[np.float64]
@@ -148,7 +149,7 @@ def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ..
     for k in range(len(views[0].axes)):
         pieces = [walk.pieces(view.axes[k]) for view in views]
         whole = all(p == grid_of(walk, view) for p, view in zip(pieces, views, strict=True))
-        if whole and len({len(p) for p in pieces}) > 1:
+        if whole and len({tuple(walk.roles.get(atom) for atom in p) for p in pieces}) > 1:
             for i, view in enumerate(found):
                 axis = walk.new_axis("features", size_of(pieces[i]), "feature")
                 found[i] = replace(view, axes=(*view.axes[:k], axis, *view.axes[k + 1 :]), grid=())
@@ -196,8 +197,7 @@ def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Do
     numbers, axes, view = _varying(walk, node, constant, view)
     atoms = tuple(atom for k in axes for atom in walk.pieces(view.axes[k]))
     if is_part(walk, view, atoms):
-        grid = grid_of(walk, view)
-        return spread(numbers, atoms, grid), grid, view
+        return numbers, atoms, view
     roles = {walk.roles.get(atom) for atom in atoms}
     opened = len(view.axes) < 3 or axes != [len(view.axes) - 1]
     raw = any(atom in walk.input_atoms and atom not in walk.roles for atom in atoms)
@@ -258,8 +258,15 @@ def _into(
     walk: Walk, node: OnnxNode, view: View, factor: Doubles, shift: Doubles, along: Axis
 ) -> View:
     """`factor * view + shift` by what made the view, or by what will read it."""
-    made_by = walk.draft.producer(view.tensor)
-    if along and along != grid_of(walk, view):
+    made_by, grid = walk.draft.producer(view.tensor), grid_of(walk, view)
+    by_unit = along == grid
+    if is_convolution(made_by):  # its units come again at each place
+        units = len(made_by.op.params["b_y"])
+        by_unit = grid[-len(along) :] == along and size_of(along) == units
+    elif is_part(walk, view, along):
+        factor, shift = (spread(a, along, grid) for a in (factor, shift))
+        along, by_unit = grid, True
+    if along and not by_unit:
         return combined(walk, view, factor, shift, along, node.label)
     if made_by is not None and not view.pending:
         other = rescaled(made_by, factor, shift)

@@ -14,6 +14,10 @@ import numpy as np
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
+from lstm_edge.layers.inner import ordered
+
+MANY_PARTS = 8
+"""From so many parts of a vector on they are no longer moved one by one."""
 
 
 def grid_of(walk: Walk, view: View) -> Axis:
@@ -53,6 +57,26 @@ def laid_out(walk: Walk, view: View, source: str) -> View:
     return replace(view, tensor=in_this_order(walk, view, order, source), grid=tuple(shown))
 
 
+def places_of(walk: Walk, view: View, atoms: Axis) -> list[int] | None:
+    """Where the features lie that `atoms` number, all of them, in another order than memory has
+    them; None where it is that order, or where they number others.
+    """
+    grid = grid_of(walk, view)
+    if atoms == grid or len(grid) < 2 or set(atoms) != set(grid) or len(atoms) != len(grid):
+        return None
+    numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
+    return [int(n) for n in numbers.transpose([grid.index(atom) for atom in atoms]).ravel()]
+
+
+def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
+    """The view whose features lie in memory as the atoms `wanted` number them, which are all."""
+    places = places_of(walk, view, wanted)
+    if places is None:
+        return replace(view, grid=wanted if len(wanted) > 1 else ())
+    made = walk.draft.layer("ordered", ordered(places), view.tensor, len(places), {}, source)
+    return replace(view, tensor=made["y"], grid=wanted)
+
+
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
     """The vectors of a settled view with the features at `places` alone, each as often as there."""
     if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
@@ -68,21 +92,22 @@ def _is_long(walk: Walk, atom: Atom) -> bool:
     return any(size_of(axis) == atom.size for axis in given)
 
 
-def usual_role(walk: Walk, view: View, k: int) -> str:
+def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     """The role of axis `k`; of an input of three axes that no operator has told anything of, the
     usual one: features last, then time, and the batch first. An operator that tells otherwise
-    makes the visit start again.
+    makes the visit start again. vectors: an input of two axes has one vector in each row.
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
     if role or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return role
     if len(view.axes) == 2 and k == 1:
-        # of one step of a sequence, or of a vector; of a mask as long as a sequence else
+        # of one step of a sequence; of a mask as long as a sequence else
         step = walk.draft.step_of(view.tensor) is not None
-        walk.roles[atoms[0]] = "time" if not step and _is_long(walk, atoms[0]) else "feature"
-        walk.guessed.add(atoms[0])
-        return walk.roles[atoms[0]]
+        if step or vectors or _is_long(walk, atoms[0]):
+            walk.roles[atoms[0]] = "feature" if step or not _is_long(walk, atoms[0]) else "time"
+            walk.guessed.add(atoms[0])
+        return walk.role(atoms)
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
     known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
     if not known:
@@ -102,7 +127,7 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     time turns out to be it, the visit starts again.
     """
     message = "reads one vector (a last step) as a sequence; not supported yet"
-    for atom in sorted(walk.guessed, key=lambda each: each.name) if time else ():
+    for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
@@ -134,12 +159,13 @@ def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None
     if known is None and not atoms:
         walk.draft.features[view.tensor] = 1
     if (grid and atoms != grid) or (known is not None and known != size_of(axis)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis of {size_of(axis)} of {describe(view.axes)} for its features, but the "
             f"vectors behind it have {known or size_of(grid)} numbers in another order or on "
-            "several axes; not supported: is a transpose or reshape missing?",
+            "several axes; not supported: is a transpose or reshape missing?"
         )
+        others = [atom for atom in grid if atom not in atoms]
+        raise walk.taken_wrongly(node, others, "time", message)
 
 
 def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> View | None:
@@ -154,8 +180,7 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     inner = grid[at + len(atoms) :]
     if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
         walk.draft.features[view.tensor] = size_of(grid)
-    tensors = _parts(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
-    tensor = walk.draft.concat(tensors, "")
+    tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)
     alone = len(left) < 2 and all(walk.roles[atom] == "feature" for atom in left)
@@ -176,6 +201,16 @@ def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tupl
             else:
                 result.append((begin, begin + block))
     return result
+
+
+def _of_ranges(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> str:
+    """The vector that `ranges` of a tensor's features are: of many parts a layer puts it together,
+    whose code is a loop.
+    """
+    if len(ranges) <= MANY_PARTS or walk.draft.producer(tensor) is None:
+        return walk.draft.concat(_parts(walk, tensor, ranges), "")
+    units = [k for begin, end in ranges for k in range(begin, end)]
+    return walk.draft.layer("ordered", ordered(units), tensor, len(units), {}, "")["y"]
 
 
 def _parts(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> tuple[str, ...]:

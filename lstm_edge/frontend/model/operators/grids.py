@@ -33,7 +33,7 @@ def in_groups(
         raise ModelError(
             node.label,
             f"acts on {size_of(rest)} vectors of {size_of(atoms)} numbers each in "
-            f"{describe(view.axes)}; at most {MOST_GROUPS} are supported: do it outside",
+            f"{describe(view.axes)}; at most {MOST_GROUPS} are supported: compute it outside",
         )
     places = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
     rows = places.transpose([grid.index(a) for a in (*rest, *atoms)]).reshape(size_of(rest), -1)

@@ -227,6 +227,17 @@ def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
     return [_embedded(walk, node, ids, np.eye(count) * (on - off) + off)]
 
 
+def _as_one_hot(node: OnnxNode, ids: View) -> Doubles | None:
+    """The table of ids that are compared with 0, 1, 2, ... along a last axis of their own."""
+    other = next((v for v in node.inputs if isinstance(v, np.ndarray)), None)
+    if other is None or other.size < 2 or not ids.axes or ids.axes[-1]:
+        return None
+    counted = other.shape[-1] == other.size and np.array_equal(
+        other.reshape(-1), np.arange(other.size)
+    )
+    return np.eye(other.size) if counted and other.size <= MOST_CLASSES else None
+
+
 def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
     """Rows of a table [rows, units] in place of the ids."""
     if len(table) > MOST_ROWS:
@@ -317,6 +328,8 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return reduction.reduce(walk, replace(node, inputs=(mask, *node.inputs[1:])))
     if node.op == "OneHot" and node.inputs[0] is view:
         return one_hot(walk, node)
+    if node.op == "Equal" and (table := _as_one_hot(node, view)) is not None:
+        return [walk.true(_embedded(walk, node, replace(view, axes=view.axes[:-1]), table))]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
     raise _not_ids(node, view)

@@ -8,6 +8,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.model.operators.move import regrouped
 from lstm_edge.frontend.model.operators.pad import along_time
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.operators.side_by_side import beside, is_flat
@@ -36,6 +37,9 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
         return [parts[0]]
     if axis == 1 and len(parts[0].axes) == 2 and any(is_flat(walk, part) for part in parts):
         return [beside(walk, node, parts)]
+    again = _whole_again(walk, node, parts, axis)
+    if again is not None:
+        return [again]
     parts = tuple(settled(walk, part, node.label) for part in parts)
     if any(len(part.axes) != len(parts[0].axes) for part in parts):
         raise ModelError(node.label, "joins tensors of different ranks")
@@ -52,6 +56,28 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     new = walk.new_axis("joined", total, "layer" if inner[0] else "feature")
     axes = (*parts[0].axes[:axis], new, *parts[0].axes[axis + 1 :])
     return [View(tensor, axes, grid=(*new, *inner[0]) if inner[0] else ())]
+
+
+def _whole_again(walk: Walk, node: OnnxNode, parts: tuple[View, ...], axis: int) -> View | None:
+    """An axis of an input in neighbouring parts of the same size, all of them, which are joined
+    along an axis before it, as torch writes unfold: the input in another shape.
+    """
+    found = [walk.input_parts.get(part.tensor) for part in parts]
+    first, size = found[0], size_of(parts[0].axes[axis + 1]) if axis + 1 < len(parts[0].axes) else 0
+    fits = [
+        part is not None
+        and first is not None
+        and (part.source, part.atom, part.begin) == (first.source, first.atom, k * size)
+        and view.axes[axis : axis + 2] == ((), () if part.kept is None else (part.kept,))
+        and not view.pending
+        for k, (part, view) in enumerate(zip(found, parts, strict=True))
+    ]
+    if first is None or not all(fits) or size * len(parts) != first.atom.size:
+        return None
+    before, behind = parts[0].axes[:axis], parts[0].axes[axis + 2 :]
+    whole = View(first.source, (*before, (first.atom,), *behind))
+    shape = [*whole.shape[:axis], len(parts), size, *whole.shape[axis + 1 :]]
+    return regrouped(walk, node, whole, shape)
 
 
 def _joins_features(walk: Walk, node: OnnxNode, parts: tuple[View, ...], axis: int) -> bool:

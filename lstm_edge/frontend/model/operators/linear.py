@@ -15,10 +15,14 @@ from lstm_edge.frontend.model.operators.attention import named_product, product
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
     laid_out,
+    places_of,
     require_features,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.pending import is_of_steps, resolved
+from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
+from lstm_edge.frontend.model.operators.grids import is_part
+from lstm_edge.frontend.model.operators.inner import at_each_place
+from lstm_edge.frontend.model.operators.pending import resolved
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
@@ -142,11 +146,15 @@ def contract(
         view = side_by_side(walk, view, node.label)
         last = view.axes[-1]
     flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
-    if not flat:
-        view = in_order(walk, view, last, node.label)
-        require_features(walk, node, view, last)
-        view = foldable(walk, view, node.label)
     offsets = np.zeros(units) if bias is None else bias
+    of_places = is_part(walk, view, walk.pieces(last)) or (not last and bool(grid_of(walk, view)))
+    if not flat and of_places:
+        return at_each_place(walk, node, view, walk.pieces(last), weights.T, offsets)
+    if not flat:
+        view, order = in_order(walk, view, last, node.label)
+        weights = weights if order is None else weights[order]
+        require_features(walk, node, view, view.axes[-1])
+        view = foldable(walk, view, node.label)
     if flat:
         view, weights = _steps_first(walk, view, weights)
         tensor = _flattened(walk, node, view, weights, offsets)
@@ -157,21 +165,27 @@ def contract(
     return View(tensor, axes, picked=view.picked)
 
 
-def in_order(walk: Walk, view: View, axis: Axis, source: str) -> View:
-    """The view whose features lie in memory as `axis` numbers them, where it numbers all of them in
-    another order; as it is else.
+def in_order(walk: Walk, view: View, axis: Axis, source: str) -> tuple[View, list[int] | None]:
+    """The view whose features lie in memory as `axis`, its last one, numbers them; where it numbers
+    all of them in another order, the weights for it have to be put into the order that is returned
+    as well, and the axis is numbered as memory is.
     """
     atoms = walk.pieces(axis)
+    places = places_of(walk, view, atoms)
+    if places is not None:
+        at = view.axes.index(axis)
+        axes = (*view.axes[:at], grid_of(walk, view), *view.axes[at + 1 :])
+        return replace(view, axes=axes), [int(k) for k in np.argsort(places)]
     unknown = [atom for atom in atoms if walk.roles.get(atom) is None]
     if len(atoms) < 2 or view.grid or any(atom not in walk.input_atoms for atom in unknown):
-        return view
+        return view, None
     walk.roles.update(dict.fromkeys(unknown, "feature"))
     grid = grid_of(walk, view)
     if atoms == grid or set(atoms) != set(grid) or size_of(grid) > MOST_MOVED:
-        return view
+        return view, None
     if walk.draft.size(view.tensor) is None:
         walk.draft.features[view.tensor] = size_of(grid)
-    return laid_out(walk, settled(walk, view, source), source)
+    return laid_out(walk, settled(walk, view, source), source), None
 
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:
@@ -206,6 +220,7 @@ def _steps_first(walk: Walk, view: View, weights: Doubles) -> tuple[View, Double
     as they lie in memory, and weights that take it so.
     """
     last = walk.pieces(view.axes[-1])
+    _usual_roles(walk, last)
     time = tuple(atom for atom in last if walk.roles.get(atom) == "time")
     rest = tuple(atom for atom in last if atom not in time)
     grid = grid_of(walk, view)
@@ -219,22 +234,17 @@ def _steps_first(walk: Walk, view: View, weights: Doubles) -> tuple[View, Double
 
 
 def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles) -> str:
-    """A dense layer over an axis of all steps flattened, whatever the order of its axes."""
+    """A dense layer over an axis of all steps flattened, the step outermost."""
     last = walk.pieces(view.axes[-1])
-    _usual_roles(walk, last)
-    order = sorted(range(len(last)), key=lambda k: walk.roles.get(last[k]) != "time")
-    sizes = [atom.size for atom in last]
-    weights = weights.reshape(*sizes, -1).transpose(*order, len(last)).reshape(weights.shape)
-    last = tuple(last[k] for k in order)
     roles = [walk.roles.get(atom, "") for atom in last]
     whole = last[1:] == grid_of(walk, view) or roles[1:] == [""]
     single = len(last) == 1 and walk.draft.size(view.tensor) == 1
     if roles[0] != "time" or not (single or (whole and len(last) > 1)):
-        raise ModelError(
-            node.label,
+        message = (
             f"takes an axis made of {' * '.join(str(a.size) for a in last)} "
-            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported",
+            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported"
         )
+        raise walk.taken_wrongly(node, last if len(last) == 1 else (), "feature", message)
     require_features(walk, node, view, last[1:])
     walk.fix_time(node)
     view = resolved(walk, view)
@@ -260,22 +270,3 @@ def _usual_roles(walk: Walk, atoms: Axis) -> None:
         if isinstance(owner, View) and len(owner.axes) == 3:
             for k in (1, 2):
                 usual_role(walk, owner, k)
-
-
-def foldable(walk: Walk, view: View, reader: str) -> View:
-    """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
-    offset that is too large, and numbers that differ from step to step, get layers of their own.
-    """
-    view = resolved(walk, view)
-    if is_of_steps(view):
-        return settled(walk, view, reader)
-    if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
-        return view
-    return settled(walk, view, reader)
-
-
-def fold_pending(view: View, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
-    """Weights [units, features] and bias [units] that take the tensor itself, not the view."""
-    if view.offset is not None:
-        bias = bias + weights @ np.broadcast_to(view.offset, weights.shape[1:])
-    return (weights if view.scale is None else weights * view.scale), bias

@@ -87,7 +87,7 @@ def expand(walk: Walk, node: OnnxNode) -> list[Value]:
     return [_expanded(walk, node, node.view(0), node.integers(1, "shape") or [])]
 
 
-def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value:
     padded = (1,) * (len(shape) - len(view.axes)) + view.shape
     wanted = (1,) * (len(padded) - len(shape)) + tuple(shape)
     view = replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)
@@ -95,6 +95,8 @@ def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
     more = [k for k, (want, have) in pairs if want not in (1, have)]
     if not more:
         return view
+    if view.ids is not None and not any(view.axes[k] for k in more):
+        return Foreign(node.outputs[0], "integers, which are repeated", view)
     if len(more) == 1 and more[0] < len(padded) - 1 and padded[more[0]] == 1:
         return repeated_over_time(walk, node, view, more[0], wanted[more[0]])
     last = len(padded) - 1
@@ -123,7 +125,7 @@ def reshape(walk: Walk, node: OnnxNode) -> list[Value]:
     if shape is None:
         raise ModelError(node.label, "has no shape")
     allow_zero = bool(node.attributes.get("allowzero", 0))
-    return [_regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
+    return [regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
 
 
 def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -135,7 +137,7 @@ def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
     axis = axis + rank if axis < 0 else axis
     shape = [math.prod(view.shape[:axis]), math.prod(view.shape[axis:])]
-    return [_regrouped(walk, node, view, shape)]
+    return [regrouped(walk, node, view, shape)]
 
 
 def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> list[int]:
@@ -152,7 +154,8 @@ def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> 
     return shape
 
 
-def _regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+def regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
+    """A view in another shape, of the same numbers in their order."""
     axes = view.axes
     while True:
         result = regroup(axes, shape) if min(shape, default=1) > 0 else None

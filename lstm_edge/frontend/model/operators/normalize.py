@@ -14,6 +14,7 @@ from lstm_edge.frontend.model.operators.across_time import standardized
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
+from lstm_edge.frontend.model.operators.grids import is_part
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.pending import fit_steps
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -179,7 +180,8 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "its variance is not positive")
     scale = gain / np.sqrt(variance + epsilon)
     atoms = walk.pieces(view.axes[1])
-    if any(walk.roles.get(atom) == "time" for atom in atoms):
+    several = is_part(walk, view, atoms) or (not atoms and bool(grid_of(walk, view)))
+    if several or any(walk.roles.get(atom) == "time" for atom in atoms):
         return [scaled(walk, node, view, scale, offset - mean * scale, atoms)]
     require_features(walk, node, view, view.axes[1])
     return [scaled(walk, node, view, scale, offset - mean * scale)]

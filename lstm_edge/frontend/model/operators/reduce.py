@@ -13,19 +13,22 @@ from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
+from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
-from lstm_edge.frontend.model.operators.linear import (
-    contract,
-    dense_layer,
-    fold_pending,
-    foldable,
-)
+from lstm_edge.frontend.model.operators.inner import at_each_place
+from lstm_edge.frontend.model.operators.linear import contract, dense_layer
 from lstm_edge.frontend.model.operators.steps import PICKED, in_time, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, REDUCED, one_number
+from lstm_edge.layers.inner import Inner, pooling
 
 Doubles = npt.NDArray[np.float64]
+
+MOST_ZEROS = 2**10
+"""Weights of a matrix of ones and zeros, at most."""
+MOST_PLACES = 64
+"""Places that are added up one by one, at most."""
 
 KINDS: Mapping[str, str] = {
     "ReduceMean": "mean",
@@ -69,7 +72,7 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
     for k in axes[::-1]:
         if not view.axes[k]:
             continue
-        role = usual_role(walk, view, k)
+        role = usual_role(walk, view, k, vectors=True)
         if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
             for other in range(len(view.axes)):
                 usual_role(walk, view, other)
@@ -172,6 +175,10 @@ def _over_some(walk: Walk, node: OnnxNode, view: View, atoms: Axis, kind: str) -
         return in_groups(walk, node, view, atoms, lambda x: _reduced(walk, node, x, kind))
     grid = grid_of(walk, view)
     rest = tuple(atom for atom in grid if atom not in atoms)
+    if size_of(rest) * size_of(grid) > MOST_ZEROS:
+        found = _at_places(walk, node, view, (atoms, rest), kind)
+        if found is not None:
+            return found
     sizes = [1 if atom in atoms else atom.size for atom in grid]
     groups = np.broadcast_to(np.arange(size_of(rest)).reshape(sizes), [a.size for a in grid])
     ones = np.arange(size_of(rest))[:, None] == groups.reshape(-1)
@@ -180,6 +187,30 @@ def _over_some(walk: Walk, node: OnnxNode, view: View, atoms: Axis, kind: str) -
         tuple(atom for atom in walk.pieces(axis) if atom not in atoms) for axis in view.axes
     )
     return replace(_by_matrix(walk, node, view, weights), axes=axes, grid=rest)
+
+
+def _at_places(
+    walk: Walk, node: OnnxNode, view: View, parts: tuple[Axis, Axis], kind: str
+) -> View | None:
+    """A sum or mean over some axes of features, without a matrix: of the outermost ones number by
+    number, of the innermost ones at each place of the others. None where they are neither.
+    """
+    atoms, rest = parts
+    grid, count = grid_of(walk, view), size_of(atoms)
+    axes = tuple(
+        tuple(atom for atom in walk.pieces(axis) if atom not in atoms) for axis in view.axes
+    )
+    if grid == (*atoms, *rest) and count <= MOST_PLACES:
+        view = settled(walk, view, node.label)
+        cell = pooling(Inner(count, size_of(rest), count), largest=False)
+        tensor = walk.draft.layer(cell.name, cell, view.tensor, size_of(rest), {}, node.label)["y"]
+        made = replace(view, tensor=tensor, axes=axes, grid=rest if len(rest) > 1 else ())
+        return made if kind == "mean" else scaled(walk, node, made, np.full(1, float(count)), None)
+    if grid != (*rest, *atoms):
+        return None
+    weights = np.full((1, count), 1.0 / count if kind == "mean" else 1.0)
+    made = at_each_place(walk, node, replace(view, axes=(atoms,)), atoms, weights, np.zeros(1))
+    return replace(made, axes=axes)
 
 
 def _by_matrix(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:

@@ -11,7 +11,7 @@ from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
-from lstm_edge.frontend.model.operators.move import FOREVER
+from lstm_edge.frontend.model.operators.move import FOREVER, regrouped
 from lstm_edge.frontend.model.operators.steps import (
     PICKED,
     Steps,
@@ -34,8 +34,8 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
         )
     axis = axis_of(node, len(view.axes))
     indices = node.constant(1, "indices")
-    if indices is None or indices.dtype.kind not in "iu" or indices.ndim > 1:
-        raise ModelError(node.label, "its indices are no integer and no list of integers")
+    if indices is None or indices.dtype.kind not in "iu":
+        raise ModelError(node.label, "its indices are no integers")
     size = size_of(view.axes[axis])
     wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
     if not all(0 <= k < size for k in wanted):
@@ -44,7 +44,11 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     _note_length(walk, node, view, axis, [i for i in given if i not in (0, -1)])
     from_end = bool(indices.size) and bool((indices < 0).all())
     steps = Steps(tuple(wanted), from_end)
-    return [_take(walk, node, view, axis, steps, indices.ndim == 1)]
+    taken = _take(walk, node, view, axis, steps, indices.ndim > 0)
+    if indices.ndim < 2:
+        return [taken]
+    shape = [*taken.shape[:axis], *indices.shape, *taken.shape[axis + 1 :]]
+    return [regrouped(walk, node, taken, shape)]
 
 
 def gather_nd(walk: Walk, node: OnnxNode) -> list[Value]:

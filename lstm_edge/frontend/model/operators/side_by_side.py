@@ -14,8 +14,11 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import paired
+from lstm_edge.frontend.model.operators.features import grid_of
 from lstm_edge.frontend.model.operators.pending import fit_steps
+from lstm_edge.frontend.model.operators.steps import Steps, one_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
 
@@ -28,6 +31,8 @@ _ALONE = (
 )
 ALONE = frozenset(_ALONE.split())
 """Operators that act on each number of the last axis alone, with constants of their own."""
+MOST_SIDE_BY_SIDE = 64
+"""Steps of a sequence that are put side by side as one vector, all of which are kept."""
 DENSE = ("Gemm", "MatMul")
 
 
@@ -53,6 +58,32 @@ def beside(walk: Walk, node: OnnxNode, views: Sequence[View]) -> View:
     return View("", (parts[0].axes[0], walk.new_axis("beside", size, "beside")), parts=tuple(parts))
 
 
+def as_vector(walk: Walk, view: View, source: str) -> View | None:
+    """Parts, or all steps of a sequence, on one axis as one vector; None where they are too many,
+    of any length, or in another order.
+    """
+    tensors: list[str] = []
+    for part in view.parts or (view,):
+        part = settled(walk, part, source)
+        atoms = walk.pieces(part.axes[-1])
+        count = size_of(tuple(atom for atom in atoms if walk.roles.get(atom) != "time"))
+        if walk.draft.size(part.tensor) is None:
+            walk.draft.features[part.tensor] = count
+        times = [atom for atom in atoms if walk.roles.get(atom) == "time"]
+        if not times:
+            tensors.append(part.tensor)
+            continue
+        if atoms[:1] != tuple(times) or atoms[1:] != grid_of(walk, part) or times[0].open:
+            return None
+        if times[0].size > MOST_SIDE_BY_SIDE:
+            return None
+        steps = (Steps((k,), from_end=False) for k in range(times[0].size))
+        tensors += [one_step(walk, part, (times[0],), step, source) for step in steps]
+    size = size_of(view.axes[-1])
+    axes = (*view.axes[:-1], walk.new_axis("vector", size, "feature"))
+    return View(walk.draft.concat(tensors, source), axes)
+
+
 def run_parts(walk: Walk, node: OnnxNode, run: Run) -> list[Value]:
     """What a node makes of parts; refuses what is not done with each of them alone."""
     whole = next(v for v in node.inputs if isinstance(v, View) and v.parts)
@@ -62,6 +93,11 @@ def run_parts(walk: Walk, node: OnnxNode, run: Run) -> list[Value]:
     if node.op in ("Reshape", "Flatten", "Squeeze", "Unsqueeze") and _stays(node, whole):
         return [whole]
     known = node.op in ALONE or (node.op in DENSE and views[0] is node.inputs[0])
+    vector = None if known or len(views) > 1 else as_vector(walk, whole, node.label)
+    if vector is not None:
+        walk.fix_time(node)
+        inputs = tuple(vector if v is whole else v for v in node.inputs)
+        return run(walk, replace(node, inputs=inputs))
     if len(views) > 1 or not known:
         raise ModelError(
             node.label,

@@ -7,7 +7,7 @@ in the file of its kind and add a line; what only rearranges constants belongs i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import OWN_DOMAIN
@@ -23,11 +23,12 @@ from lstm_edge.frontend.model.operators import (
     normalize,
     pad,
     select,
+    steps_by_number,
     window,
 )
 from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.ids import run_ids, with_data
-from lstm_edge.frontend.model.operators.side_by_side import run_parts
+from lstm_edge.frontend.model.operators.side_by_side import as_vector, is_flat, run_parts
 from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.step import loop as steps
@@ -116,6 +117,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Concat": _operator(join.concat, "axis"),
     "Pad": _operator(pad.pad, "mode"),
     "Gather": _operator(select.gather, "axis"),
+    "GatherElements": _operator(steps_by_number.gather_elements, "axis"),
     "GatherND": _operator(select.gather_nd, "batch_dims"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
@@ -166,6 +168,14 @@ INSTEAD: Mapping[str, str] = {
 """What to do about operators that users bring and that are not supported yet."""
 
 
+_KEEP = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
+"""Operators that leave an integer as it is."""
+
+
+_OF_VECTORS = ("LayerNormalization", "LpNormalization", "LogSoftmax", "Softmax")
+"""Operators that look at a whole vector, which may be all steps of a sequence side by side."""
+
+
 def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     """The values of a node's outputs; some input of it is data.
 
@@ -173,13 +183,9 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     """
     foreign = next((v for v in node.inputs if isinstance(v, Foreign)), None)
     counted = foreign is not None and foreign.counts is not None
-    if (
-        foreign is not None
-        and counted
-        and node.op in ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
-    ):
+    if foreign is not None and counted and node.op in _KEEP:
         return [foreign]
-    if foreign is not None and not (counted and node.op in ids.RECURRENT):
+    if foreign is not None and not (counted and node.op in (*ids.RECURRENT, "GatherElements")):
         raise ModelError(
             node.label,
             f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, "
@@ -199,6 +205,12 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise ModelError(
             node.label, f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; remove it"
         )
+    if node.op in _OF_VECTORS and isinstance(node.inputs[0], View):
+        view = node.inputs[0]
+        vector = as_vector(walk, view, node.label) if is_flat(walk, view) else None
+        if vector is not None:
+            walk.fix_time(node)
+            node = replace(node, inputs=(vector, *node.inputs[1:]))
     if any(isinstance(v, View) and v.parts for v in node.inputs):
         return run_parts(walk, node, operator.run)
     return operator.run(walk, node)

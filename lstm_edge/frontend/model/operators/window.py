@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
-from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
-from lstm_edge.frontend.model.convolution import (
-    LONGEST_WINDOW,
-    conv_matrix,
-    over_window,
-    same_padding,
-)
+from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.convolution import conv_matrix, over_window
 from lstm_edge.frontend.model.operators.across_time import has_steps
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
-from lstm_edge.frontend.model.operators.linear import contract, fold_pending, foldable
+from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
+from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
+from lstm_edge.frontend.model.operators.linear import contract
+from lstm_edge.frontend.model.operators.sight import (
+    Sight,
+    inner_axis,
+    sight_of,
+    time_after,
+    with_axis,
+)
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.clock import Clock, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
 
 Doubles = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Sight:
-    """The axis of time of a node's input, and what each step sees. dilation: distance of the
-    vectors that it sees; kernel counts those between them, too.
-    """
-
-    axis: int
-    window: Window
-    dilation: int
 
 
 def conv(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -53,7 +45,10 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
     if not any(view.axes[2:]) and not has_steps(walk, view):
         return [_of_one_vector(walk, node, view, weights)]
-    sight = _sight(walk, node, view, list(weights.shape[2:]))
+    inner = inner_axis(walk, node, view, list(weights.shape[2:]))
+    if inner is not None:
+        return [conv_inside(walk, node, view, weights, inner)]
+    sight = sight_of(walk, node, view, list(weights.shape[2:]))
     units, group = len(weights), int(node.attributes.get("group", 1))
     taps = weights.reshape(units, weights.shape[1], -1)
     require_features(walk, node, view, view.axes[1])
@@ -80,7 +75,7 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
         check_finite(node.label, array)
     plain = replace(view, scale=None, offset=None, pending="")
     made = _layer(walk, node, plain, sight, conv1d(), units, params)
-    axes = _with(made.axes, 1, walk.new_axis("units", units, "feature"))
+    axes = with_axis(made.axes, 1, walk.new_axis("units", units, "feature"))
     return [replace(made, axes=axes, grid=())]
 
 
@@ -118,7 +113,10 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     shape = node.attributes.get("kernel_shape")
     if not shape or len(view.axes) < 3:
         raise ModelError(node.label, f"kernel_shape {shape} does not fit {describe(view.axes)}")
-    sight = _sight(walk, node, view, list(shape))
+    inner = inner_axis(walk, node, view, list(shape))
+    if inner is not None:
+        return [pool_inside(walk, node, view, list(shape), inner)]
+    sight = sight_of(walk, node, view, list(shape))
     window = sight.window
     require_features(walk, node, view, view.axes[1])
     if node.attributes.get("storage_order", 0) or sight.dilation > 1:
@@ -150,89 +148,5 @@ def _layer(
     tensor = over_window(
         walk.draft, cell, view.tensor, units, params, sight.window, node.label, pad
     )
-    axes = _with(view.axes, sight.axis, _time_after(walk, node, view.axes[sight.axis], sight))
+    axes = with_axis(view.axes, sight.axis, time_after(walk, node, view.axes[sight.axis], sight))
     return replace(view, tensor=tensor, axes=axes)
-
-
-def _time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight) -> Axis:
-    """The time axis of the result."""
-    before = size_of(time)
-    steps = Clock().then(sight.window).length.of(before)
-    if steps < 1:
-        raise walk.need_size(
-            node,
-            time,
-            sight.window.kernel,
-            f"sees {sight.window.kernel} steps of {before}; pad them, or set --steps",
-        )
-    if steps == before:
-        return time
-    walk.count += 1
-    if steps == 1:
-        raise ModelError(
-            node.label,
-            f"leaves one step of {before}, which is not supported; use a pooling over all",
-        )
-    atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
-    walk.roles[atom] = "time"
-    walk.derived.add(atom)
-    return (atom,)
-
-
-def _with(axes: tuple[Axis, ...], k: int, axis: Axis) -> tuple[Axis, ...]:
-    return (*axes[:k], axis, *axes[k + 1 :])
-
-
-def _sight(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
-    """What a step sees along the one spatial axis that is not of size 1."""
-    rank = len(view.axes) - 2
-    if rank < 1 or len(kernel) != rank:
-        raise ModelError(node.label, f"kernel {kernel} does not fit data {describe(view.axes)}")
-    long = [k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1]
-    if len(long) > 1:
-        raise ModelError(
-            node.label,
-            f"moves over two axes of {describe(view.axes)} with a kernel {kernel}: a 2-d "
-            f"{node.op} is not supported, only one along time",
-        )
-    k = long[0] if long else 0
-    strides = list(node.attributes.get("strides", [1] * rank))
-    dilations = list(node.attributes.get("dilations", [1] * rank))
-    walk.assign(node, view.axes[0], "batch")
-    walk.assign(node, view.axes[k + 2], "time")
-    if walk.draft.roots[view.tensor] is None:
-        refuse_one_vector(walk, node, walk.pieces(view.axes[k + 2]))
-    walk.sequences |= walk.draft.followed(view.tensor)
-    if not view.axes[k + 2]:
-        walk.one_step = node.label
-    seen = (kernel[k] - 1) * dilations[k] + 1
-    if min(kernel[k], strides[k], dilations[k]) < 1 or seen > LONGEST_WINDOW:
-        raise ModelError(node.label, f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
-    left, right = _padding(walk, node, view.axes[k + 2], (k, rank), seen, strides[k])
-    if left >= seen or right >= seen:
-        raise ModelError(
-            node.label, f"pads {left} and {right} steps, as many as it sees ({seen}); not supported"
-        )
-    return Sight(k + 2, Window(seen, strides[k], left, right), dilations[k])
-
-
-def _padding(
-    walk: Walk, node: OnnxNode, time: Axis, place: tuple[int, int], seen: int, stride: int
-) -> tuple[int, int]:
-    """Steps of padding before and behind, with what ceil_mode adds."""
-    k, rank = place
-    auto = node.attributes.get("auto_pad", "NOTSET")
-    if auto in ("SAME_UPPER", "SAME_LOWER"):
-        if stride > 1:
-            walk.fix_time(node)
-        small, large = same_padding(size_of(time), seen, stride)
-        return (small, large) if auto == "SAME_UPPER" else (large, small)
-    if auto not in ("NOTSET", "VALID"):
-        raise ModelError(node.label, f"attribute auto_pad = {auto!r} is not known")
-    pads = list(node.attributes.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
-    others = [pads[j] for j in range(2 * rank) if j % rank != k]
-    if len(pads) != 2 * rank or min(pads) < 0 or any(others):
-        raise ModelError(node.label, f"attribute pads = {pads} is not supported")
-    if node.attributes.get("ceil_mode", 0) and (size_of(time) + sum(pads) - seen) % stride:
-        raise ModelError(node.label, "attribute ceil_mode = 1 is not supported; export with 0")
-    return pads[k], pads[k + rank]

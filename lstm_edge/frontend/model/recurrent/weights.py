@@ -11,7 +11,11 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import steps_of
-from lstm_edge.frontend.model.operators.features import refuse_one_vector, require_features
+from lstm_edge.frontend.model.operators.features import (
+    grid_of,
+    refuse_one_vector,
+    require_features,
+)
 from lstm_edge.frontend.model.operators.linear import in_order
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings
 from lstm_edge.frontend.model.recurrent.constant import same_at_each_step
@@ -26,7 +30,8 @@ Doubles = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Sequence:
     """Axes of the input X, whatever the layout. constant: [features] of what is no data and the
-    same at each step; over: how many steps these are.
+    same at each step; over: how many steps these are. order: what the columns of W have to be put
+    into, None as they are.
     """
 
     view: View
@@ -35,6 +40,7 @@ class Sequence:
     features: Axis
     constant: Doubles | None = None
     over: Length | None = None
+    order: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,14 +68,15 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
         time, batch = batch, time
     walk.assign(node, time, "time")
     walk.assign(node, batch, "batch")
-    view = in_order(walk, view, features, node.label)
+    view, order = in_order(walk, view, features, node.label)
+    features = features if order is None else grid_of(walk, view)
     require_features(walk, node, view, features)
     if walk.draft.roots[view.tensor] is None:
         refuse_one_vector(walk, node, walk.pieces(time))
     walk.sequences |= walk.draft.followed(view.tensor)
     if not time:
         walk.one_step = node.label
-    return Sequence(view, time, batch, features)
+    return Sequence(view, time, batch, features, order=order)
 
 
 def _constant_sequence(
@@ -104,6 +111,7 @@ def weights_of(walk: Walk, node: OnnxNode, x: Sequence, kind: Kind, count: int) 
         )
         raise walk.need_size(node, x.features, weights.shape[2], message)
     _check_shape(node, "W", weights, (count, rows, size_of(x.features)))
+    weights = weights if x.order is None else weights[..., x.order]
     both = node.weights(3, "input B")
     if both is None:
         both = np.zeros((count, 2 * rows))

@@ -1,4 +1,4 @@
-"""What a review found wrong once: each graph against onnxruntime, in integers, and as C."""
+"""Lengths behind several layers, states beyond bounds and formats, a lone cell's states by name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def model(
     return helper.make_model(
         helper.make_graph(
             nodes,
-            "reviewed",
+            "counted",
             [info(name, kind, shape) for name, (kind, shape) in inputs.items()],
             [info(name, TensorProto.FLOAT, None) for name in outputs],
             [numpy_helper.from_array(a, name) for name, a in weights.items()],

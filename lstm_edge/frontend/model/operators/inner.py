@@ -1,0 +1,302 @@
+"""Layers along an inner axis of each step: convolution over time and frequency, or inside a frame,
+pooling, and dense layers at each place. Vectors have all channels of a place end to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.convolution import MOST_WEIGHTS, over_window
+from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.features import grid_of, reordered
+from lstm_edge.frontend.model.operators.folding import foldable
+from lstm_edge.frontend.model.operators.sight import (
+    Along,
+    Sight,
+    along_axis,
+    time_after,
+    time_sight,
+    with_axis,
+)
+from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.ir.clock import Window
+from lstm_edge.ir.expr import Cell
+from lstm_edge.ir.model import Floats
+from lstm_edge.layers.inner import CONV, Inner, convolution, depthwise, pooling
+from lstm_edge.layers.window import LOWEST, average_pool, kept, max_pool
+
+Doubles = npt.NDArray[np.float64]
+
+FEW_CHANNELS = 4
+"""Up to so many channels, each convolved for itself, take no more weights as a matrix with zeros
+than the code of separate products.
+"""
+
+
+def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels: Axis) -> View:
+    """The view whose vectors have the places of an axis, each with all of its channels; nothing
+    else may number their features.
+    """
+    wanted = (*inner, *channels)
+    for axis in (inner, channels):
+        walk.assign(node, axis, "feature")
+    grid = grid_of(walk, view)
+    if set(grid) != set(wanted):
+        raise ModelError(
+            node.label,
+            f"moves over an axis of {describe(view.axes)}, whose vectors have further axes; only "
+            "channels and one inner axis are supported: reshape the others to channels or steps",
+        )
+    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
+        walk.draft.features[view.tensor] = size_of(grid)
+    return reordered(walk, view, wanted, node.label)
+
+
+def per_channel(numbers: Doubles | None, channels: int) -> Doubles | None:
+    """Numbers for each place and channel as those of a channel, where all places have the same;
+    None where they differ.
+    """
+    if numbers is None or numbers.size == 1:
+        return np.broadcast_to(np.zeros(1) if numbers is None else numbers, (channels,))
+    rows = numbers.reshape(-1, channels)
+    return rows[0] if bool((rows == rows[:1]).all()) else None
+
+
+def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: int) -> View:
+    """A convolution along `axis`, whose numbers each step has, and along time where that is another
+    axis. weights: [units, channels of a group, kernel ...].
+    """
+    units, own, *kernel = weights.shape
+    channels, groups = size_of(view.axes[1]), int(node.attributes.get("group", 1))
+    if groups < 1 or units % groups or own * groups != channels:
+        raise ModelError(
+            node.label,
+            f"input W {list(weights.shape)} and group = {groups} do not fit {channels} channels",
+        )
+    given = node.weights(2, "bias B")
+    bias = np.zeros(units) if given is None else given.reshape(-1)
+    if bias.size != units:
+        raise ModelError(node.label, f"bias B has {bias.size} entries, expected {units}")
+    seen = _seen(walk, node, view, kernel, axis)
+    moved = np.moveaxis(weights, axis, -1).reshape(units, own, -1, kernel[axis - 2])
+    atoms = walk.pieces(view.axes[axis])
+    view = channels_last(walk, node, view, atoms, walk.pieces(view.axes[1]))
+    place, window = seen.place, seen.window
+    if not atoms and place.pad != (0, 0):  # of one place: what is around it is 0
+        moved, place = _middle(node, moved, place)
+        seen = replace(seen, place=place)
+    frames = window.kernel if window is not None and window.kernel > 1 else 0
+    inner = Inner(size_of(atoms), channels, place.seen, place.stride, place.pad, frames)
+    if inner.positions < 1:
+        raise ModelError(node.label, f"sees {place.seen} places of {inner.places}; pad them")
+    padded = any(place.pad) or (window is not None and (window.left or window.right))
+    view, taps, bias = _folded(walk, node, view, moved, bias, padded=bool(padded))
+    if groups == channels == units and channels > FEW_CHANNELS:
+        cell, params = _depthwise(inner, taps, bias, seen)
+    else:
+        cell, params = _dense(node, inner, taps, bias, seen, groups)
+    for array in params.values():
+        check_finite(node.label, array)
+    count = units * inner.positions
+    made = walk.draft.layer(CONV, cell, view.tensor, count, params, node.label, window=window)
+    return _view_after(walk, node, view, made["y"], seen, inner, units)
+
+
+def _middle(node: OnnxNode, taps: Doubles, place: Along) -> tuple[Doubles, Along]:
+    """The weights that meet the only place of an axis."""
+    middle, rest = divmod(place.pad[0], place.dilation)
+    if sum(place.pad) + 1 - place.seen >= place.stride or rest or middle >= place.kernel:
+        raise ModelError(node.label, "makes several places of one, or none; not supported")
+    return taps[..., middle : middle + 1], Along(1, 1, 1, (0, 0))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Of an inner axis and of time: dilation of the latter; None where there is no such axis, or a
+    step sees itself alone, and each does.
+    """
+
+    axis: int
+    place: Along
+    sight: Sight | None
+
+    @property
+    def window(self) -> Window | None:
+        """The layer's."""
+        return None if self.sight is None else self.sight.window
+
+    @property
+    def dilation(self) -> int:
+        """Steps between those that are seen."""
+        return 1 if self.sight is None else self.sight.dilation
+
+
+def _seen(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) -> _Seen:
+    """What a kernel sees along the inner axis and along time, which is the other one."""
+    others = [
+        k for k in range(2, len(view.axes)) if k != axis and (view.axes[k] or kernel[k - 2] > 1)
+    ]
+    place = along_axis(walk, node, view, axis, kernel[axis - 2])
+    if not others:
+        pads = list(node.attributes.get("pads", []))
+        rank = len(kernel)
+        if any(n for j, n in enumerate(pads) if j % rank != axis - 2):
+            raise ModelError(
+                node.label, f"attribute pads = {pads} pads an axis of 1: not supported"
+            )
+        return _Seen(axis, place, None)
+    sight = time_sight(walk, node, view, others[0], kernel[others[0] - 2])
+    window = sight.window
+    plain = (window.kernel, window.stride, window.left, window.right) == (1, 1, 0, 0)
+    return _Seen(axis, place, None if plain else sight)
+
+
+def _view_after(
+    walk: Walk, node: OnnxNode, view: View, tensor: str, seen: _Seen, inner: Inner, units: int
+) -> View:
+    """The result: new axes of places and channels, and of time where that has another length."""
+    atoms = walk.pieces(view.axes[seen.axis])
+    places = walk.new_axis("places", inner.positions, "feature")
+    walk.ranges.update((new, old) for new in places for old in atoms[:1])
+    channels = walk.new_axis("units", units, "feature")
+    axes = with_axis(with_axis(view.axes, seen.axis, places), 1, channels)
+    if seen.sight is not None:
+        time = time_after(walk, node, view.axes[seen.sight.axis], seen.sight, beside=True)
+        axes = with_axis(axes, seen.sight.axis, time)
+    grid = (*places, *channels)
+    return replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())
+
+
+def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) -> View:
+    """MaxPool and AveragePool along an inner axis, and along time: one after the other."""
+    if node.attributes.get("storage_order", 0):
+        raise ModelError(node.label, "attribute storage_order is not supported")
+    seen = _seen(walk, node, view, kernel, axis)
+    place, sight, largest = seen.place, seen.sight, node.op == "MaxPool"
+    window = Window(1) if sight is None else sight.window
+    padded = any(place.pad) or window.left or window.right
+    if place.dilation > 1 or seen.dilation > 1:
+        raise ModelError(node.label, "attribute dilations is not supported")
+    if not largest and padded and not node.attributes.get("count_include_pad", 0):
+        raise ModelError(
+            node.label,
+            "attribute pads: a mean that leaves padding out is not supported; pool without padding",
+        )
+    atoms, channels = (walk.pieces(view.axes[k]) for k in (axis, 1))
+    view = channels_last(walk, node, settled(walk, view, node.label), atoms, channels)
+    inner = Inner(size_of(atoms), size_of(channels), place.kernel, place.stride, place.pad)
+    if inner.positions < 1:
+        raise ModelError(node.label, f"sees {place.seen} places of {inner.places}; pad them")
+    tensor, count = view.tensor, inner.positions * inner.channels
+    if (place.kernel, place.stride) != (1, 1):
+        cell = pooling(inner, largest)
+        tensor = walk.draft.layer(cell.name, cell, tensor, count, {}, node.label)["y"]
+    if sight is not None:
+        cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
+        cell = kept() if window.kernel == 1 else cell
+        start = LOWEST if largest else 0.0
+        tensor = over_window(walk.draft, cell, tensor, None, {}, window, node.label, start)
+    made = _view_after(walk, node, view, tensor, seen, inner, inner.channels)
+    grid = tuple(a for a in made.grid if a in walk.pieces(made.axes[axis]))
+    axes = with_axis(made.axes, 1, channels)  # the same channels as before
+    whole = (*grid, *channels)
+    return replace(made, axes=axes, grid=whole if len(whole) > 1 else ())
+
+
+def _folded(
+    walk: Walk, node: OnnxNode, view: View, taps: Doubles, bias: Doubles, padded: bool
+) -> tuple[View, Doubles, Doubles]:
+    """A scale and an offset of each channel that wait, in the weights; others by layers."""
+    channels = size_of(walk.pieces(view.axes[1]))
+    groups = int(node.attributes.get("group", 1))
+    view = foldable(walk, view, node.label) if view.offset is None or not padded else view
+    if padded and view.offset is not None and np.any(view.offset):
+        view = settled(walk, view, node.label)
+    if not view.pending:
+        return view, taps, bias
+    ones = np.ones(1) if view.scale is None else view.scale
+    scale, offset = per_channel(ones, channels), per_channel(view.offset, channels)
+    if scale is None or offset is None:
+        return settled(walk, view, node.label), taps, bias
+    of_unit = np.arange(channels).reshape(groups, -1).repeat(len(taps) // groups, axis=0)
+    bias = bias + (taps.sum(axis=(2, 3)) * offset[of_unit]).sum(axis=1)
+    taps = taps * scale[of_unit][:, :, None, None]
+    return replace(view, scale=None, offset=None, pending="", along=()), taps, bias
+
+
+def _dense(
+    node: OnnxNode,
+    inner: Inner,
+    taps: Doubles,
+    bias: Doubles,
+    seen: _Seen,
+    groups: int,
+) -> tuple[Cell, dict[str, Floats]]:
+    """One matrix for all positions, with zeros between what is seen and of other groups."""
+    place = seen.place
+    units, own = taps.shape[:2]
+    frames = max(inner.frames, 1)
+    if units * place.seen * frames * inner.channels > MOST_WEIGHTS:
+        raise ModelError(node.label, f"is a matrix of more than {MOST_WEIGHTS} weights")
+    matrix = np.zeros((units, place.seen, frames, inner.channels))
+    for unit in range(units):
+        first = unit // (units // groups) * own
+        for t in range(taps.shape[2]):
+            at = t * seen.dilation
+            rows = slice(None, None, place.dilation)
+            matrix[unit, rows, at, first : first + own] = taps[unit, :, t].T
+    flat = matrix.reshape(units, -1)
+    if inner.positions == 1:  # the matrix meets all that is there
+        everything = (inner.places + sum(inner.pad)) * inner.of_place
+        flat = np.pad(flat, ((0, 0), (0, everything - flat.shape[1])))
+    params = {"W_y": np.ascontiguousarray(flat, np.float32), "b_y": bias.astype(np.float32)}
+    return convolution(inner), params
+
+
+def _depthwise(
+    inner: Inner, taps: Doubles, bias: Doubles, seen: _Seen
+) -> tuple[Cell, dict[str, Floats]]:
+    """A vector of weights for each place and frame that is seen."""
+    frames = tuple(k * seen.dilation for k in range(taps.shape[2]))
+    places = tuple(k * seen.place.dilation for k in range(taps.shape[3]))
+    vectors = taps[:, 0].transpose(2, 1, 0).reshape(-1, len(taps))
+    params = {f"w_{k}": row.astype(np.float32) for k, row in enumerate(vectors)}
+    return depthwise(inner, frames, places), params | {"b_y": bias.astype(np.float32)}
+
+
+def at_each_place(
+    walk: Walk, node: OnnxNode, view: View, atoms: Axis, weights: Doubles, bias: Doubles
+) -> View:
+    """A dense layer along one of several axes of features, [units, features], at each place of the
+    others; the axis, the last one, has its units then.
+    """
+    grid = grid_of(walk, view)
+    rest = tuple(atom for atom in grid if atom not in atoms)
+    view = reordered(walk, view, (*rest, *atoms), node.label)
+    view = foldable(walk, view, node.label)
+    columns = weights.shape[1]
+    scale = per_channel(np.ones(1) if view.scale is None else view.scale, columns)
+    offset = per_channel(view.offset, columns)
+    if scale is None or offset is None:
+        view = settled(walk, view, node.label)
+    elif view.pending:
+        bias, weights = bias + weights @ offset, weights * scale
+    inner = Inner(size_of(rest), columns, 1)
+    params: Mapping[str, Floats] = {
+        "W_y": np.ascontiguousarray(weights, np.float32),
+        "b_y": bias.astype(np.float32),
+    }
+    for array in params.values():
+        check_finite(node.label, array)
+    count = len(bias) * inner.positions
+    made = walk.draft.layer("fc", convolution(inner), view.tensor, count, params, node.label)
+    units = walk.new_axis("units", len(bias), "feature")
+    axes = (*view.axes[:-1], units)
+    return View(made["y"], axes, grid=(*rest, *units), picked=view.picked)

@@ -1,0 +1,179 @@
+"""What a kernel sees: along which axis it moves through time, along which inside of each step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.model.convolution import LONGEST_WINDOW, same_padding
+from lstm_edge.frontend.model.operators.features import refuse_one_vector
+from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Walk
+from lstm_edge.ir.clock import Clock, Window
+
+INNER = frozenset(("feature", "layer"))
+
+
+@dataclass(frozen=True)
+class Along:
+    """What a kernel does along one axis: how much it sees, `dilation` apart, every `stride`. pad:
+    before and behind.
+    """
+
+    kernel: int
+    stride: int
+    dilation: int
+    pad: tuple[int, int]
+
+    @property
+    def seen(self) -> int:
+        """From the first to the last that it sees."""
+        return (self.kernel - 1) * self.dilation + 1
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The axis of time of a node's input, and what each step sees. dilation: distance of the
+    vectors that it sees; kernel counts those between them, too.
+    """
+
+    axis: int
+    window: Window
+    dilation: int
+
+
+def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int | None:
+    """The axis of each step's own numbers along which a kernel moves; None where it moves along
+    time alone. Of two axes of which nothing is known the open one, or the first, is taken for time.
+    """
+    rank = len(view.axes) - 2
+    if len(kernel) != rank:
+        raise ModelError(node.label, f"kernel {kernel} does not fit data {describe(view.axes)}")
+    strides = list(node.attributes.get("strides", [1] * rank))
+    moving = [
+        k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1 or strides[k : k + 1] != [1]
+    ]
+    atoms = {k: walk.pieces(view.axes[k + 2]) for k in moving}
+    inner = [k for k in moving if {walk.roles.get(a) for a in atoms[k]} & INNER]
+    time = [k for k in moving if any(walk.roles.get(a) == "time" for a in atoms[k])]
+    if len(inner) > 1 or len(moving) - len(inner) > 1 + (not inner):
+        raise ModelError(
+            node.label,
+            f"moves over several axes of each step in {describe(view.axes)} with a kernel "
+            f"{kernel}; only one beside time is supported: a network for images needs another tool",
+        )
+    if inner or len(moving) < 2:
+        return inner[0] + 2 if inner else None
+    if not time:
+        opened = [k for k in moving if any(a.open for a in atoms[k])]
+        time = opened if len(opened) == 1 else moving[:1]
+        unknown = [a for k in moving for a in atoms[k] if a in walk.input_atoms]
+        walk.guessed.update(a for a in unknown if a not in walk.roles)
+    return next(k for k in moving if k not in time) + 2
+
+
+def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
+    """What a step sees along the one spatial axis that is not of size 1."""
+    rank = len(view.axes) - 2
+    if rank < 1 or len(kernel) != rank:
+        raise ModelError(node.label, f"kernel {kernel} does not fit data {describe(view.axes)}")
+    long = [k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1]
+    k = long[0] if long else 0
+    pads = [0, *node.attributes.get("pads", [])]
+    if any(n for j, n in enumerate(pads[1:]) if j % rank != k):
+        raise ModelError(node.label, f"attribute pads = {pads[1:]} is not supported")
+    return time_sight(walk, node, view, k + 2, kernel[k])
+
+
+def time_sight(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -> Sight:
+    """What a step sees along `axis`, which is that of time."""
+    walk.assign(node, view.axes[0], "batch")
+    unknown = [a for a in view.axes[axis] if a in walk.input_atoms and a not in walk.roles]
+    walk.guessed.update(unknown)
+    walk.assign(node, view.axes[axis], "time")
+    if walk.draft.roots[view.tensor] is None:
+        refuse_one_vector(walk, node, walk.pieces(view.axes[axis]))
+    walk.sequences |= walk.draft.followed(view.tensor)
+    if not view.axes[axis]:
+        walk.one_step = node.label
+    along = along_axis(walk, node, view, axis, kernel)
+    seen, (left, right) = along.seen, along.pad
+    if left >= seen or right >= seen:
+        raise ModelError(
+            node.label, f"pads {left} and {right} steps, as many as it sees ({seen}); not supported"
+        )
+    return Sight(axis, Window(seen, along.stride, left, right), along.dilation)
+
+
+def along_axis(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -> Along:
+    """What the node's attributes say of an axis."""
+    k, rank = axis - 2, len(view.axes) - 2
+    stride, dilation = (
+        list(node.attributes.get(name, [1] * rank))[k] for name in ("strides", "dilations")
+    )
+    seen = (kernel - 1) * dilation + 1
+    if min(kernel, stride, dilation) < 1 or seen > LONGEST_WINDOW:
+        raise ModelError(node.label, f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
+    pad = _padding(walk, node, view.axes[axis], (k, rank), seen, stride)
+    return Along(kernel, stride, dilation, pad)
+
+
+def _padding(
+    walk: Walk, node: OnnxNode, axis: Axis, place: tuple[int, int], seen: int, stride: int
+) -> tuple[int, int]:
+    """Padding before and behind, with what ceil_mode adds."""
+    k, rank = place
+    auto = node.attributes.get("auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        if stride > 1 and any(walk.roles.get(atom) == "time" for atom in axis):
+            walk.fix_time(node)
+        small, large = same_padding(size_of(axis), seen, stride)
+        return (small, large) if auto == "SAME_UPPER" else (large, small)
+    if auto not in ("NOTSET", "VALID"):
+        raise ModelError(node.label, f"attribute auto_pad = {auto!r} is not known")
+    pads = list(node.attributes.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
+    if len(pads) != 2 * rank or min(pads) < 0:
+        raise ModelError(node.label, f"attribute pads = {pads} is not supported")
+    own = pads[k], pads[k + rank]
+    if node.attributes.get("ceil_mode", 0) and (size_of(axis) + sum(own) - seen) % stride:
+        raise ModelError(node.label, "attribute ceil_mode = 1 is not supported; export with 0")
+    return own
+
+
+def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False) -> Axis:
+    """The time axis of the result. beside: there is another axis that might be that of time."""
+    before = size_of(time)
+    steps = Clock().then(sight.window).length.of(before)
+    if steps < 1:
+        raise walk.need_size(
+            node,
+            time,
+            sight.window.kernel,
+            f"sees {sight.window.kernel} steps of {before}; pad them, or set --steps",
+        )
+    if steps == before:
+        return time
+    walk.count += 1
+    if steps == 1:
+        message = f"leaves one step of {before}, which is not supported; use a pooling over all"
+        raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
+    atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
+    walk.roles[atom] = "time"
+    walk.derived.add(atom)
+    walk.ranges.update((atom, old) for old in walk.pieces(time))
+    return (atom,)
+
+
+def _other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
+    """The error of an axis that cannot be that of time; curable where it was only taken for it."""
+    for atom in time:
+        while atom in walk.ranges:
+            atom = walk.ranges[atom]
+        if atom in walk.guessed:
+            return RoleNeeded(node.label, message, atom.name, "feature")
+    return ModelError(node.label, message)
+
+
+def with_axis(axes: Axes, k: int, axis: Axis) -> Axes:
+    """The axes with another one in place of number k."""
+    return (*axes[:k], axis, *axes[k + 1 :])

@@ -1,0 +1,135 @@
+"""Layers along an inner axis of each vector, whose places have all channels each, end to end.
+
+A product or an elementwise operation is done at several positions of the axis: its weights are
+there once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import TypeGuard
+
+import numpy as np
+
+from lstm_edge.ir.expr import (
+    Cell,
+    Expr,
+    at_positions,
+    constant,
+    input_vector,
+    join,
+    larger,
+    param,
+    products,
+    recent,
+    take,
+)
+from lstm_edge.ir.model import Layer, Node, Work, is_a
+
+CONV = "conv2d"
+"""The name of a cell that has weights for each channel that it makes."""
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What is seen of an inner axis: `kernel` neighbours of `places`, `stride` further on each
+    time; pad: places before and behind. channels: numbers of a place. frames: vectors of the
+    layer's window, 0 where it has none.
+    """
+
+    places: int
+    channels: int
+    kernel: int
+    stride: int = 1
+    pad: tuple[int, int] = (0, 0)
+    frames: int = 0
+
+    @property
+    def positions(self) -> int:
+        """How often the kernel fits."""
+        return (self.places + sum(self.pad) - self.kernel) // self.stride + 1
+
+    @property
+    def apart(self) -> int:
+        """Numbers between what two neighbouring positions see."""
+        return self.stride * self.of_place
+
+    @property
+    def of_place(self) -> int:
+        """Numbers of a place, of all frames."""
+        return self.channels * max(self.frames, 1)
+
+    @property
+    def seen(self) -> Expr:
+        """Everything that is there, place by place, frame by frame in each."""
+        x = input_vector("x")
+        if self.frames:
+            return recent(x, self.places, self.pad)
+        zeros = [[take(constant(0.0), [0] * n * self.channels)] if n else [] for n in self.pad]
+        return join(*zeros[0], x, *zeros[1]) if any(self.pad) else x
+
+    def piece(self, place: int, number: int, count: int, everything: Expr) -> Expr:
+        """At each position `count` numbers of what is seen, from `number` of a place on."""
+        starts = np.arange(self.positions) * self.apart + place * self.of_place + number
+        return take(everything, (starts[:, None] + np.arange(count)).ravel())
+
+
+def convolution(inner: Inner) -> Cell:
+    """W_y [units, kernel * frames * channels] and b_y [units]; units end to end, position by
+    position.
+    """
+    seen = inner.seen
+    if inner.positions == 1:
+        return Cell(CONV, {"y": products("b_y", W_y=seen)})
+    return Cell(CONV, {"y": at_positions(inner.positions, inner.apart, "b_y", W_y=seen)})
+
+
+def depthwise(inner: Inner, frames: tuple[int, ...], places: tuple[int, ...]) -> Cell:
+    """Each channel for itself: w_0, w_1, ... [channels], place by place, of those that are seen,
+    frame by frame in each; and b_y [channels].
+    """
+    seen = inner.seen
+    pairs = [(place, frame) for place in places for frame in frames]
+    terms = [
+        inner.piece(place, frame * inner.channels, inner.channels, seen) * param(f"w_{k}")
+        for k, (place, frame) in enumerate(pairs)
+    ]
+    return Cell(CONV, {"y": reduce(_plus, terms) + param("b_y")})
+
+
+def is_convolution(node: Node[Work] | None) -> TypeGuard[Node[Layer]]:
+    """Whether a node is a layer of `convolution` or `depthwise`: of rows or numbers for each unit
+    of a position.
+    """
+    return node is not None and is_a(node, Layer) and node.op.cell.name == CONV
+
+
+def _plus(a: Expr, b: Expr) -> Expr:
+    return a + b
+
+
+def pooling(inner: Inner, largest: bool) -> Cell:
+    """The largest of neighbouring places, channel by channel, or their mean, padding included. What
+    pads a maximum is a place of the same window.
+    """
+    if not largest:
+        seen = inner.seen
+        parts = [inner.piece(k, 0, inner.channels, seen) for k in range(inner.kernel)]
+        return Cell("average_pool2d", {"y": reduce(_plus, parts) * (1.0 / inner.kernel)})
+    x = input_vector("x")
+    starts = np.arange(inner.positions) * inner.stride - inner.pad[0]
+    each = []
+    for k in range(inner.kernel):
+        last = np.minimum(starts + inner.kernel - 1, inner.places - 1)
+        place = np.clip(starts + k, np.maximum(starts, 0), last)
+        units = place[:, None] * inner.channels + np.arange(inner.channels)
+        each.append(take(x, units.ravel()))
+    combine: Callable[[Expr, Expr], Expr] = larger
+    return Cell("max_pool2d", {"y": reduce(combine, each)})
+
+
+def ordered(units: list[int]) -> Cell:
+    """Numbers of a vector in another order."""
+    return Cell("ordered", {"y": take(input_vector("x"), units)})
