@@ -225,7 +225,7 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
     )
     rows = 1 if region.opened else region.rows
     sketch.repetitions.append(
-        Repetition(found.leaves, region.steps, found.backward, rows, inputs, found.states, results)
+        Repetition(found.leaves, found.backward, rows, inputs, found.states, results)
     )
     for end in found.ends:
         maker = old[end.name]
