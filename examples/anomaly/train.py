@@ -4,9 +4,10 @@ A GRU reads a window of 32 samples on three axes and leaves 16 numbers. A second
 numbers at each of 32 steps and says what the window was. It has seen sound motors only
 (vibration.py): what it says of another one is wrong, and the mean square of that error is large.
 
-The output is that error divided by a threshold, so an alarm is a score above 1. The threshold is
-what 1 % of sound windows exceed which were not trained on; the file has it, so that nobody has to
-carry it from the training to the firmware.
+The output is that error divided by a threshold, so a score above 1 is an alarm. The threshold is
+what 1 % of sound windows exceed that were held back from training; it is in the file, so nobody
+has to carry it from the training to the firmware. Calibration has a few windows with faults: it
+says how large scores get, and those that it has not seen are limited.
 
     python -m examples.anomaly.train [DIR]
 """
@@ -80,12 +81,13 @@ def main() -> None:
     folder = training.folder_of(__file__)
     training.start(SEED)
     generator = np.random.default_rng(SEED)
+    sound = vibration.windows(generator, TRAIN)
+    held_back = vibration.windows(generator, HELD_BACK)
     test, label = mixed(generator, TEST)
     calibration, _ = mixed(generator, CALIBRATION)
-    sound = vibration.windows(generator, TRAIN)
     model = Autoencoder()
     training.fit(model, training.shuffled(sound, sound, BATCH, SEED), mean_score, UPDATES)
-    errors = scores(model, vibration.windows(generator, HELD_BACK))
+    errors = scores(model, held_back)
     threshold = float(np.quantile(errors, 1.0 - FALSE_ALARMS))
     model.threshold.fill_(threshold)
     path = folder / "anomaly.onnx"

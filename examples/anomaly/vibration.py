@@ -7,10 +7,10 @@ further; the coupling swings z twice a turn; load changes all of it by 15 %, and
 
 Faults, each of another strength in every window:
 
-- imbalance: something has come off the rotor, and x and y swing two to three times as far;
+- imbalance: something has come off the rotor, and x and y swing 1.2 to 2.5 times as far;
 - bearing: a ball runs over a dent 3.6 times a turn, each time with a ringing that dies out;
 - drift: the offset of one axis runs away;
-- stuck: one axis repeats a value, from one of the first samples on.
+- stuck: one axis repeats a value, from a sample of the first half on.
 """
 
 import numpy as np
@@ -49,7 +49,7 @@ def blows(generator: np.random.Generator, time: Doubles, turns: float) -> Double
     strength = generator.uniform(0.8, 1.2, begins.size)
     direction = np.array([0.8, 1.0, 0.4])
     heard: Doubles = np.where(since > 0.0, rings, 0.0) @ strength
-    return generator.uniform(0.3, 0.6) * heard[:, None] * direction
+    return generator.uniform(0.05, 0.4) * heard[:, None] * direction
 
 
 def window(generator: np.random.Generator, kind: str) -> Counts:
@@ -59,18 +59,18 @@ def window(generator: np.random.Generator, kind: str) -> Counts:
     angle = 2.0 * np.pi * (turns * time + generator.random())
     swing = SWING * generator.uniform(0.85, 1.15) * turns / 30.0
     if kind == "imbalance":
-        swing *= np.array([1.0, 1.0, 0.0]) * generator.uniform(1.0, 2.0) + 1.0
+        swing *= np.array([1.0, 1.0, 0.0]) * generator.uniform(0.2, 1.5) + 1.0
     waves = [np.sin(angle), np.cos(angle), np.sin(2.0 * angle + 0.7)]
     moved = np.stack(waves, axis=1) * swing + np.array([0.0, 1.0, 0.0])
     axis = generator.integers(AXES)
     if kind == "bearing":
         moved += blows(generator, time, turns)
     if kind == "drift":
-        slope = np.linspace(0.0, generator.uniform(0.0, 0.2), STEPS)
-        moved[:, axis] += generator.choice([-1.0, 1.0]) * (generator.uniform(0.15, 0.4) + slope)
+        slope = np.linspace(0.0, generator.uniform(0.0, 0.1), STEPS)
+        moved[:, axis] += generator.choice([-1.0, 1.0]) * (generator.uniform(0.02, 0.3) + slope)
     counts = np.round((moved + NOISE * generator.standard_normal(moved.shape)) * COUNTS)
     if kind == "stuck":
-        begin = generator.integers(STEPS // 4)
+        begin = generator.integers(STEPS // 2)
         counts[begin:, axis] = counts[begin, axis]
     return counts.astype(np.int16)
 

@@ -2,9 +2,9 @@
  * Watches a motor with the code that lstm-edge generated from examples/anomaly.
  *
  * An accelerometer's counts go in as they are, 32 samples of three axes to a window, and one number
- * comes out, stored as an integer: how wrong the autoencoder is, as a multiple of its threshold. The
- * comparison is one of integers; there is no float in this program. Returns 0 if the self-test passes
- * and at most one window is judged wrongly.
+ * comes out: how wrong the autoencoder is, as a multiple of its threshold. It is compared as it is
+ * stored, as an integer; there is no float in this program. Returns 0 if the self-test passes and
+ * at most one window is judged wrongly.
  */
 #include "anomaly.h"
 #include "edge_io.h"
@@ -14,8 +14,11 @@ enum { KINDS = 5, SOUND = 0 };
 
 static const char *const names[KINDS] = {"sound", "imbalance", "bearing", "drift", "stuck sensor"};
 
-/* The threshold, a score of 1.0, as the network stores scores. The compiler computes it. */
-static const anomaly_score_t threshold = (anomaly_score_t)(1.0f / ANOMALY_SCORE_SCALE + 0.5f);
+/*
+ * The threshold, a score of 1.0, as the network stores scores: the compiler computes it. What it
+ * cuts off does not matter, since an integer above the quotient is above its integer part.
+ */
+static const anomaly_score_t threshold = (anomaly_score_t)(1.0f / ANOMALY_SCORE_SCALE);
 
 static anomaly_state state;
 
