@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -231,12 +232,28 @@ def _states(
     found = ((o.name, walk.values.get(o.name)) for o in graph.outputs)
     views = {name: view for name, view in found if isinstance(view, View)}
     ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
-    shown = [port for port in ports.values() if port is not None]
+    given = state_inputs(walk, dict(sources))
+    renewed = {p.name: p for p in _renewed(graph, given) if p.name in ports}
+    shown = [port for port in {**ports, **renewed}.values() if port is not None]
     # of one step, the sequence shows the state as well: it is the partner where nothing else is
-    sequences_last = sorted(shown, key=lambda port: is_sequence(walk, views[port.name]))
-    inputs = pair(state_inputs(walk, dict(sources)), sequences_last)
+    whole = {p.name for p in shown if p.name not in renewed and is_sequence(walk, views[p.name])}
+    sequences_last = sorted(shown, key=lambda port: port.name in whole)
+    inputs = pair(given, sequences_last)
     partners = {port.partner for port in inputs}
     return inputs, [port for port in shown if port.name in partners]
+
+
+def _renewed(graph: Graph, given: list[DraftState]) -> list[DraftState]:
+    """The next values of a single step's states, whatever parts these were cut into."""
+    known = {port.name: port for port in given}
+    found = []
+    for node in graph.nodes:
+        if node.op_type == "Step":
+            for before, after in zip(node.input, attributes_of(node)["after"], strict=True):
+                port = known.get(before)
+                whole = port is not None and sum(len(p[2]) for p in port.parts) == prod(port.shape)
+                found += [replace(port, name=after)] if port is not None and whole else []
+    return found
 
 
 def _read(walk: Walk, outputs: set[str]) -> set[str]:

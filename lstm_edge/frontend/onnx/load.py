@@ -49,7 +49,10 @@ def model_of(
     known = dict(told or {})
     rewrite(graph, pairs)
     sizes: Sizes = {}
-    model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
+    try:
+        model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
+    except ModelError as error:
+        raise graph.unread.get(error.node, error) from error
     if walk.open_axes:
         other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1], known)
         if _fingerprint(model) != _fingerprint(other):

@@ -76,6 +76,8 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     layered = _is_layered(scope, cuts)
     all_found = [_found(region, way) for way in ways[region.clock.order]]
     kept = [found for found in all_found if found is not None and (found.states or layered)]
+    if not kept and region.refused is not None:
+        sketch.unread.update(dict.fromkeys(region.labels(), region.refused))
     names: set[str] = set()
     for found in kept:  # what is of both ways is given by the first
         ends = [end for end in found.ends if end.name not in names]
@@ -139,9 +141,10 @@ def _refuse(region: Region, error: Differs) -> None:
     raise ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
-        f"{error.what}; every step must be the same network. Where it is, and the exporter "
-        "computed parts of it beforehand, export a Loop (torch.jit.script), or a single step with "
-        "its states as inputs and outputs",
+        f"{error.what}; every step must be the same network. Where it is, the exporter computed "
+        "parts of it beforehand, as those of a state that no input renews (a clock, a count): "
+        "export a Loop (torch.jit.script), a Scan, or a single step with its states as inputs and "
+        "outputs",
     )
 
 
