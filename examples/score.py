@@ -12,7 +12,6 @@ of the figure.
 import argparse
 import contextlib
 import io
-import json
 import re
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import numpy.typing as npt
 from examples.catalogue import HERE, ROOT, Example, find_all, load
 from examples.metrics import Metric
 from lstm_edge import bundle, cli
+from lstm_edge.cost import cost_of
 from lstm_edge.errors import LstmEdgeError
 from lstm_edge.profile.bundle_profile import profile_targets
 from lstm_edge.targets import load_target
@@ -141,11 +141,11 @@ def figures_of(example: Example, compiled: Path) -> tuple[Figure, ...]:
 
 def score(example: Example, compiled: Path, figures: tuple[Figure, ...]) -> Score:
     """The figures with what the program costs; instructions are counted in QEMU."""
-    manifest = json.loads((compiled / "manifest.json").read_text())
-    flash, ram = (sum(manifest[kind].values()) for kind in ("flash", "ram"))
-    (profile,) = profile_targets(bundle.read(compiled))
+    made = bundle.read(compiled)
+    cost = cost_of(made.manifest)
+    (profile,) = profile_targets(made)
     call = profile.main
-    return Score(example, figures, flash, ram, call.mean.instructions / call.steps)
+    return Score(example, figures, cost.flash, cost.ram, call.mean.instructions / call.steps)
 
 
 def different(compiled: Path, arrays: Mapping[str, Array]) -> dict[str, int]:

@@ -25,10 +25,10 @@ from examples.anomaly import vibration
 SEED = 0
 HIDDEN = 16
 TRAIN, HELD_BACK = 6000, 4000
-CALIBRATION = {"normal": 100, "imbalance": 10, "bearing": 10, "drift": 10, "stuck": 10}
-TEST = {"normal": 500, "imbalance": 125, "bearing": 125, "drift": 125, "stuck": 125}
+CALIBRATION = {"sound": 100, "imbalance": 10, "bearing": 10, "drift": 10, "stuck": 10}
+TEST = {"sound": 500, "imbalance": 125, "bearing": 125, "drift": 125, "stuck": 125}
 FALSE_ALARMS = 0.01
-"""Part of sound windows that the threshold lets pass as faults."""
+"""Part of sound windows that the threshold takes for faults."""
 UPDATES = 5000
 BATCH = 64
 

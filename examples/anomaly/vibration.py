@@ -16,7 +16,7 @@ Faults, each of another strength in every window:
 import numpy as np
 import numpy.typing as npt
 
-KINDS = ("normal", "imbalance", "bearing", "drift", "stuck")
+KINDS = ("sound", "imbalance", "bearing", "drift", "stuck")
 """A label is an index of this."""
 STEPS, AXES = 32, 3
 RATE = 400.0
@@ -75,6 +75,6 @@ def window(generator: np.random.Generator, kind: str) -> Counts:
     return counts.astype(np.int16)
 
 
-def windows(generator: np.random.Generator, count: int, kind: str = "normal") -> Counts:
+def windows(generator: np.random.Generator, count: int, kind: str = "sound") -> Counts:
     """`count` windows of one kind, [count, STEPS, AXES]."""
     return np.stack([window(generator, kind) for _ in range(count)])
