@@ -25,7 +25,7 @@ from examples.anomaly import vibration
 SEED = 0
 HIDDEN = 16
 TRAIN, HELD_BACK = 6000, 4000
-CALIBRATION = {"sound": 100, "imbalance": 10, "bearing": 10, "drift": 10, "stuck": 10}
+CALIBRATION = {"sound": 100, "imbalance": 25, "bearing": 25, "drift": 25, "stuck": 25}
 TEST = {"sound": 500, "imbalance": 125, "bearing": 125, "drift": 125, "stuck": 125}
 FALSE_ALARMS = 0.01
 """Part of sound windows that the threshold takes for faults."""
