@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
@@ -86,14 +86,10 @@ def _solve(
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
-    told = dict(known)
-    hops: dict[tuple[str, int], int] = {}
-    alike: list[tuple[tuple[str, int], ...]] = []
+    learnt = _Learnt(dict(known))
     while True:
         walk = Walk()
-        walk.told.update(told)
-        walk.alike_sizes.extend(alike)
-        walk.hops.update(hops)
+        learnt.tell(walk)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:
@@ -101,27 +97,42 @@ def _solve(
                 raise _without_stand_ins(walk, error) from error
             sizes[error.axis] = error.size
         except SameSize as error:
-            alike.append(error.axes)
+            learnt.alike.append(error.axes)
         except (HopNeeded, RoleNeeded) as error:
-            if not _learnt(error, told, hops):
+            if not learnt.take(error):
                 raise _without_stand_ins(walk, error) from error
         except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
                 raise _without_stand_ins(walk, error) from error
 
 
-def _learnt(
-    error: HopNeeded | RoleNeeded, told: dict[str, str], hops: dict[tuple[str, int], int]
-) -> bool:
-    """Take in what an axis turns out to be; False where that was told before."""
-    if isinstance(error, HopNeeded):
-        known = error.axis in hops
-        hops[error.axis] = error.hop
-        return not known
-    if error.atom in told:
-        return False
-    told[error.atom] = error.role
-    return True
+@dataclass
+class _Learnt:
+    """What visits that were given up found out about axes, as `Walk` has it."""
+
+    told: dict[str, str]
+    hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    cuts: dict[str, int] = field(default_factory=dict)
+    alike: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+
+    def tell(self, walk: Walk) -> None:
+        """The next visit knows it from the start."""
+        walk.told.update(self.told)
+        walk.hops.update(self.hops)
+        walk.first_cuts.update(self.cuts)
+        walk.alike_sizes.extend(self.alike)
+
+    def take(self, error: HopNeeded | RoleNeeded) -> bool:
+        """Take in what an axis turns out to be; False where that was told before."""
+        if isinstance(error, HopNeeded):
+            known = error.axis in self.hops
+            self.hops[error.axis] = error.hop
+            return not known
+        if error.atom in self.told:
+            return False
+        self.told[error.atom] = error.role
+        self.cuts.update((error.cut,) if error.cut else ())
+        return True
 
 
 def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:
