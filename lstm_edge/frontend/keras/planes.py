@@ -27,7 +27,7 @@ def convolution(call: Call, x: Value) -> Value:
     groups, several = config.count("groups", 1), config.count("depth_multiplier", 1)
     deep, apart = "Depthwise" in config.kind, "Separable" in config.kind
     units = channels * several if deep else config.count("filters")
-    own = "depthwise_kernel" if apart or (deep and config.major < 3) else "kernel"
+    own = "depthwise_kernel" if apart or (deep and (config.major or 3) < 3) else "kernel"
     kernel, *points, bias = call.take(
         own, *(["pointwise_kernel"] if apart else []), "bias?use_bias"
     )
@@ -123,11 +123,11 @@ def _pair(call: Call, key: str, default: tuple[int, int] | None = None) -> tuple
         return default
     if call.each_step:
         return 1, call.config.count(key)
-    both = [value, value] if isinstance(value, int) else value
-    good = isinstance(both, list) and len(both) == 2
-    if not good or any(type(n) is not int or n < 1 for n in both):
+    both = value if isinstance(value, list) else [value, value]
+    found = [n for n in both if type(n) is int and n >= 1]
+    if len(both) != 2 or len(found) != 2:
         raise call.config.unexpected(key, "one or two whole numbers from 1")
-    return both[0], both[1]
+    return found[0], found[1]
 
 
 def _along(
