@@ -21,7 +21,8 @@ SHAPE_ONLY = frozenset(("Shape", "Size"))
 """Operators that look at the shape of their input and not at its numbers."""
 
 _ARITHMETIC = (
-    "Abs Add And Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Cos CumSum Div "
+    "Abs Add And BlackmanWindow HammingWindow HannWindow MelWeightMatrix "
+    "Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Cos CumSum Div "
     "Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gemm "
     "Greater GreaterOrEqual HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Less "
     "LessOrEqual Log LogSoftmax MatMul Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceL1 "

@@ -81,7 +81,7 @@ def _bind_inputs(
                 key = symbols[value.name, k]
                 at = known_names.setdefault(key, len(known_names))
                 size = stand_ins[at % len(stand_ins)]
-            axes.append(_input_axis(walk, value.name, k, size, opened))
+            axes.append(_input_axis(walk, value.name, k, size, opened, sizes))
         shown = integers(kind) if kind in INTEGERS else None
         tensor = walk.draft.input(None)
         if shown is not None:
@@ -107,7 +107,24 @@ def _symbols(graph: Graph, walk: Walk) -> dict[tuple[str, int], str]:
     return symbols
 
 
-def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
+def _input_axis(
+    walk: Walk,
+    name: str,
+    k: int,
+    size: int,
+    opened: bool,
+    sizes: Mapping[tuple[str, int], int],
+) -> Axis:
+    """One atom, or those of hops and their samples, where `sizes` tells hops."""
+    hop = walk.hops.get((name, k), 1)
+    if hop > 1 and (name, k) not in sizes and not opened:
+        if size % hop or size < 2 * hop:
+            raise ModelError(
+                f"input {name!r}",
+                f"has {size} samples, which are read by hops of {hop}; export the model with a "
+                f"multiple of that, {max(2, -(-size // hop)) * hop} for instance",
+            )
+        size //= hop
     if size > LONGEST_AXIS:
         raise ModelError(f"input {name!r}", f"axis {k} has {size} elements: too many")
     if size == 1:
@@ -118,6 +135,9 @@ def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
         walk.roles[atom] = walk.told[atom.name]
     if opened:
         walk.open_axes[atom] = (name, k)
+    if hop > 1:
+        walk.roles[atom] = "time"
+        return (atom, *walk.new_axis(f"{name} {k} hop", hop, "feature"))
     return (atom,)
 
 

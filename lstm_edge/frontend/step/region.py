@@ -36,11 +36,11 @@ MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
 class Region:
     """values: tensors by name, as symbols. makers: leaf -> the node that first computed it.
     outside: names of what depends on the steps and is not of the region; refused: why the first
-    node that could not be read was not. rows: of a batch, 0 where there is none; then values are
-    those of the first row, and `batch` says which axis of a tensor counts rows. opened: what the
-    size of a batch is called where it is open; `rows` are looked at then. unlike: the node at which
-    rows differ. outer: what the steps read that depends on none of them. Raises NotRows where there
-    is no batch.
+    node that could not be read was not. differs: which step is another one. rows: of a batch, 0
+    where there is none; then values are those of the first row, and `batch` says which axis of a
+    tensor counts rows. opened: what the size of a batch is called where it is open; `rows` are
+    looked at then. unlike: the node at which rows differ. outer: what the steps read that depends
+    on none of them. Raises NotRows where there is no batch.
     """
 
     scope: Graph
@@ -53,6 +53,7 @@ class Region:
     makers: dict[int, NodeProto] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
     refused: ModelError | None = None
+    differs: ModelError | None = None
     nodes: list[NodeProto] = field(default_factory=list)
     batch: dict[str, int] = field(default_factory=dict)
 
@@ -165,9 +166,10 @@ class Region:
         return args
 
     def labels(self) -> list[str]:
-        """The nodes that depend on the steps."""
+        """Whatever messages may call what depends on the steps: nodes, inputs, the graph."""
         made = self.outside | self.values.keys()
-        return [label_of(node) for node in self.scope.nodes if not made.isdisjoint(node.output)]
+        nodes = [label_of(node) for node in self.scope.nodes if not made.isdisjoint(node.output)]
+        return ["graph", *(f"input {cut.tensor!r}" for cut in self.cuts), *nodes]
 
     def ends(self) -> list[str]:
         """Tensors that are read outside, or are outputs of the graph, in the file's order."""

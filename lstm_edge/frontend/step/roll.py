@@ -9,22 +9,16 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, size_of
-from lstm_edge.frontend.model.operators.features import (
-    in_this_order,
-)
-from lstm_edge.frontend.model.states import computed_vector, given_vector, is_computed
-from lstm_edge.frontend.model.walk import GivenState, Value
+from lstm_edge.frontend.model.walk import Value
 from lstm_edge.frontend.step.entering import Entering
 from lstm_edge.frontend.step.evaluate import agrees, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
 from lstm_edge.frontend.step.place import Placed
 from lstm_edge.frontend.step.ports import Out, StateIn
 from lstm_edge.frontend.step.rows import NotRows, Rows
+from lstm_edge.frontend.step.starts import Parts, begun, given
 from lstm_edge.frontend.step.symbols import Integers, Symbols
 from lstm_edge.ir.model import Floats
-
-Parts = tuple[tuple[str, Integers], ...]
-"""States that are one tensor of the file: each a name, and the places of its units."""
 
 Tensors = Callable[[str], Symbols]
 """The symbols of a tensor of a step, by its name there."""
@@ -86,9 +80,9 @@ class Rolling(Entering):
         open_ = [k for k, n in enumerate(known) if n is None]
         steps = cut(self.node.label, self.leaves, self.inputs, kept, [asked[k] for k in open_])
         self._prove(states, wanted, read, parts, steps, open_)
-        begins = self._begins(states, parts, steps)
+        begins = begun(self.walk, self.node.label, states, parts, steps)
         placed = Placed(self.walk.draft, steps, self.tensors, reverse(), self.node.label, begins)
-        self._give(states, parts, steps, placed)
+        self.walk.given_states += given(self.walk, self.node.label, states, parts, steps, placed)
         results: list[Value] = []
         for k, (out, n, array) in enumerate(zip(wanted, numbers, known, strict=True)):
             if array is None:
@@ -228,36 +222,6 @@ class Rolling(Entering):
             return np.zeros(len(places), np.float32)
         row = state.start[:1] if self.rows else state.start
         return np.asarray(row, np.float32).reshape(-1)[places]
-
-    def _begins(
-        self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps
-    ) -> dict[str, str]:
-        """Value after a step -> the vector that it begins as, of states that the model computes."""
-        found, walk, label = {}, self.walk, self.node.label
-        for state, its in zip(states, parts, strict=True):
-            if not isinstance(state.start, View) or not is_computed(walk, state.start):
-                continue
-            view = computed_vector(walk, label, state.start, state.name)
-            for name, places in its:
-                if name in steps.states:
-                    order = [int(place) for place in places]
-                    found[steps.states[name][0]] = in_this_order(walk, view, order, label)
-        return found
-
-    def _give(
-        self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps, placed: Placed
-    ) -> None:
-        """Note the states that inputs set."""
-        for state, its in zip(states, parts, strict=True):
-            if not isinstance(state.start, View) or is_computed(self.walk, state.start):
-                continue
-            root, at = given_vector(self.walk, self.node.label, state.start, state.name)
-            for name, places in its:
-                if name in steps.states:
-                    value, called = steps.states[name]
-                    tensor = placed.tensor(value, False)
-                    where = tuple(at[p] for p in places)
-                    self.walk.given_states.append(GivenState(root, tensor, called, where))
 
     def _ends(self, steps: Steps, placed: Placed, wanted: Sequence[Out]) -> None:
         """Note the tensors that show states after the last step."""

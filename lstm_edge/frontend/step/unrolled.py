@@ -76,8 +76,10 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     if region is None:
         region = _region(scope, cuts)
         kept = _repetitions(region, scope)
-    if not kept and region.refused is not None:
-        sketch.unread.update(dict.fromkeys(region.labels(), region.refused))
+    why = region.refused or region.differs
+    if why is not None:
+        sketch.unread.update(dict.fromkeys(region.labels(), why))
+    sketch.unlike += [] if region.differs is None else [region.differs]
     names: set[str] = set()
     for found in kept:  # what is of both ways is given by the first
         ends = [end for end in found.ends if end.name not in names]
@@ -128,7 +130,7 @@ def _region(scope: Graph, cuts: Sequence[Cut]) -> Region:
 
 def _found(region: Region, way: int) -> Found | None:
     """The repetition of one way. Where there is none, steps that are alike but for their numbers
-    are compared, and ModelError says what differs.
+    are compared, to say what differs where nothing else can read them.
     """
     best: Found | None = None
     for loose in (False, True):
@@ -139,7 +141,7 @@ def _found(region: Region, way: int) -> Found | None:
             continue
         except Differs as error:
             if loose:
-                _refuse(region, error)
+                _note(region, error)
             continue
         best = best or found
         if found is not None and found.states and not finder.left:
@@ -157,13 +159,13 @@ def _check_batch(region: Region) -> None:
         )
 
 
-def _refuse(region: Region, error: Differs) -> None:
-    """Say which step of a repetition differs."""
+def _note(region: Region, error: Differs) -> None:
+    """Note which step of a repetition differs."""
     node = region.makers.get(error.leaf)
     if node is None:
         return
     _check_batch(region)
-    raise ModelError(
+    region.differs = ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
         f"{error.what}; every step must be the same network. Where it is, the exporter computed "
