@@ -78,7 +78,8 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(
             node.label,
             f"attribute axis = {axis}: runs over {[a.size for a in over]} of "
-            f"{describe(view.axes)}; only the features alone are supported",
+            f"{describe(view.axes)}; only the features of each step are "
+            "supported: compute it outside of the model",
         )
     require_features(walk, node, view, over)
     kind, cell = SOFTMAX[node.op]

@@ -90,7 +90,7 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
             raise ModelError(
                 node.label,
                 f"reduces the {role or 'unexplained'} axis {k} of {describe(view.axes)}; only time "
-                "and features can be reduced",
+                "and features can be reduced: export with a batch of 1",
             )
     if keep:
         return view
