@@ -27,8 +27,9 @@ def convolution(call: Call, x: Value) -> Value:
     groups, several = config.count("groups", 1), config.count("depth_multiplier", 1)
     deep, apart = "Depthwise" in config.kind, "Separable" in config.kind
     units = channels * several if deep else config.count("filters")
-    own = "depthwise_kernel" if apart or (deep and config.major < 3) else "kernel"
-    kernel, *points, bias = call.take(own, *(["pointwise_kernel"] if apart else []), "bias?use_bias")
+    own = "depthwise_kernel" if apart or (deep and config.major != 3) else "kernel"
+    points_of = ["pointwise_kernel"] if apart else []
+    kernel, *points, bias = call.take(own, *points_of, "bias?use_bias")
     size = _pair(call, "kernel_size")
     kernel = kernel[None] if call.each_step else kernel
     inner = 1 if deep or apart else groups
@@ -43,9 +44,7 @@ def convolution(call: Call, x: Value) -> Value:
     taps = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
     first = np.zeros(len(taps)) if points else bias
     dilations = list(_pair(call, "dilation_rate", (1, 1)))
-    made = _along(
-        call, x, "Conv", (taps, first), size, (1, 1), group=groups, dilations=dilations
-    )
+    made = _along(call, x, "Conv", (taps, first), size, (1, 1), group=groups, dilations=dilations)
     if points:
         matrix = points[0].reshape(-1, points[0].shape[-1])
         call.fits("pointwise_kernel", matrix, channels * several, units)
@@ -123,9 +122,8 @@ def _pair(call: Call, key: str, default: tuple[int, int] | None = None) -> tuple
         return default
     if call.each_step:
         return 1, call.config.count(key)
-    both = [value, value] if isinstance(value, int) else value
-    good = isinstance(both, list) and len(both) == 2
-    if not good or any(type(n) is not int or n < 1 for n in both):
+    both = value if isinstance(value, list) else [value, value]
+    if len(both) != 2 or any(type(n) is not int or n < 1 for n in both):
         raise call.config.unexpected(key, "one or two whole numbers from 1")
     return both[0], both[1]
 

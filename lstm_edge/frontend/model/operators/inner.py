@@ -175,9 +175,7 @@ def _view_after(
     return replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())
 
 
-def placed(
-    walk: Walk, view: View, axis: int, places: Ints, number: float, source: str
-) -> View:
+def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, source: str) -> View:
     """A settled view with other places along an axis of features: those that it had at `places`,
     and `number` where that is -1.
     """

@@ -28,7 +28,6 @@ from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Value, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.window import kept
 
-
 Ints = npt.NDArray[np.int64]
 
 
