@@ -123,9 +123,10 @@ def _pair(call: Call, key: str, default: tuple[int, int] | None = None) -> tuple
     if call.each_step:
         return 1, call.config.count(key)
     both = value if isinstance(value, list) else [value, value]
-    if len(both) != 2 or any(type(n) is not int or n < 1 for n in both):
+    if len(both) != 2 or not all(type(n) is int and n > 0 for n in both):
         raise call.config.unexpected(key, "one or two whole numbers from 1")
-    return both[0], both[1]
+    first, second = (int(n) for n in both)
+    return first, second
 
 
 def _along(
