@@ -24,6 +24,10 @@ FUNCTIONS = (
 """Curved functions that `apply` accepts; `functions.py` builds all others from them."""
 
 
+PARAMETRIC = ("affine", "param", "spectrum")
+"""Kinds of expressions whose `name` is that of a parameter."""
+
+
 @dataclass(frozen=True, eq=False)
 class Expr:
     """One node of an equation; compared by identity, so a shared operand is computed once.
@@ -53,6 +57,9 @@ class Expr:
     layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
     take       numbers `units` of one operand, in this order
     join       operands end to end
+    spectrum   of the first numbers of one operand times the parameter `name`, as many as that has,
+               the Fourier transform: real and imaginary part of each bin in turn
+    power   of a spectrum the square of each bin's magnitude
     total, largest   the sum and the maximum over all units of one operand; one number
     """
 
@@ -229,6 +236,16 @@ def mean_over_steps(total: Expr) -> Expr:
     return Expr("mean_over_steps", (total,))
 
 
+def spectrum(window: str, x: Expr) -> Expr:
+    """The Fourier transform of x times a window [frame]: frame + 2 numbers, bins 0 .. frame / 2."""
+    return Expr("spectrum", (x,), name=window)
+
+
+def power(bins: Expr) -> Expr:
+    """re**2 + im**2 of each bin of a spectrum."""
+    return Expr("power", (bins,))
+
+
 def recent(x: Expr, positions: int = 1, padding: tuple[int, int] = (0, 0)) -> Expr:
     """The vectors of x that the layer's window sees, end to end, the newest last; at each of
     several positions what x had there. padding: positions before and behind.
@@ -262,7 +279,7 @@ def walk(*roots: Expr) -> Iterator[Expr]:
 
 def sees_several(cell: Cell) -> bool:
     """Whether a cell reads the last vectors of its layer's window, not only the newest."""
-    return any(e.kind == "recent" for e in walk(*cell.results.values()))
+    return any(e.kind == "recent" for e in cell.nodes)
 
 
 @dataclass(frozen=True)
@@ -286,16 +303,21 @@ class Cell:
     fixed: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     @cached_property
+    def nodes(self) -> tuple[Expr, ...]:
+        """Every node of its results once, operands before their users."""
+        return tuple(walk(*self.results.values()))
+
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of the states, in the order of the results."""
-        read = {e.name for e in walk(*self.results.values()) if e.kind == "state"}
+        read = {e.name for e in self.nodes if e.kind == "state"}
         return tuple(name for name in self.results if name in read)
 
     @cached_property
     def readers(self) -> Mapping[int, tuple[Expr, ...]]:
         """By the identity of an expression, those that read it."""
         found: dict[int, list[Expr]] = {}
-        for e in walk(*self.results.values()):
+        for e in self.nodes:
             for operand in {id(a): a for a in e.args}:
                 found.setdefault(operand, []).append(e)
         return {operand: tuple(readers) for operand, readers in found.items()}
@@ -303,12 +325,10 @@ class Cell:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the weights that the equations read, in the order of their first use."""
-        nodes = list(walk(*self.results.values()))
-        names = [n for e in nodes if e.kind in ("affine", "param") for n in (*e.matrices, e.name)]
+        names = [n for e in self.nodes if e.kind in PARAMETRIC for n in (*e.matrices, e.name)]
         return tuple(dict.fromkeys(names))
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the vectors that enter, in the order of their first use."""
-        nodes = walk(*self.results.values())
-        return tuple(dict.fromkeys(e.name for e in nodes if e.kind == "input"))
+        return tuple(dict.fromkeys(e.name for e in self.nodes if e.kind == "input"))

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_edge.choices import Why
 from lstm_edge.formats import Format, saturated
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer, Model, Node, Port
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
@@ -19,6 +19,7 @@ from lstm_edge.passes.input_formats import (
     calibrated_format,
     drawn_format,
     power_of_two_format,
+    samples_format,
 )
 from lstm_edge.passes.lower import integers
 from lstm_edge.passes.multiplied import Multiplied, multiplied
@@ -28,6 +29,7 @@ from lstm_edge.passes.readers import (
     read_at_positions,
     reading_layers,
     reading_weights,
+    reads_frames,
     scaling_of,
 )
 from lstm_edge.rounding import MARGIN, bits_above, bits_with_headroom, eight_bits
@@ -107,6 +109,9 @@ class _Choice:
             return Chosen(port.stored, "given")
         if port.kind in AS_THEY_ARE:
             return Chosen(AS_THEY_ARE[port.kind], "given")
+        if reads_frames(self.model, port.tensor):
+            largest = self.ranges.largest(port.tensor) if self.ranges.from_data else 1.0
+            return Chosen(samples_format(largest), seen(self.ranges.from_data))
         return Chosen(self._of_features(port.tensor), seen(self.ranges.from_data))
 
     def _of_features(self, tensor: str) -> Format:
@@ -200,7 +205,7 @@ class _Choice:
     def of_tables(self, layers: tuple[Node[Layer], ...]) -> Iterator[tuple[str, Chosen]]:
         """Tables of embeddings: all of their rows fit, nothing is clipped."""
         for layer in layers:
-            for e in walk(*layer.op.cell.results.values()):
+            for e in layer.op.cell.nodes:
                 if e.kind == "lookup":
                     largest = float(np.abs(layer.op.params[e.name].astype(np.float64)).max())
                     fmt = self._of_table(layer.outputs["y"], largest, layer.name)

@@ -123,10 +123,10 @@ def _pair(call: Call, key: str, default: tuple[int, int] | None = None) -> tuple
     if call.each_step:
         return 1, call.config.count(key)
     both = value if isinstance(value, list) else [value, value]
-    if len(both) != 2 or not all(type(n) is int and n > 0 for n in both):
+    good = [n for n in both if isinstance(n, int) and n > 0]
+    if len(both) != 2 or len(good) != 2:
         raise call.config.unexpected(key, "one or two whole numbers from 1")
-    first, second = (int(n) for n in both)
-    return first, second
+    return good[0], good[1]
 
 
 def _along(

@@ -52,12 +52,26 @@ class SameSize(ModelError):
 
 
 class RoleNeeded(ModelError):
-    """An axis was taken for something else than it turns out to be: start again with its role."""
+    """An axis was taken for something else than it turns out to be: start again with its role. cut:
+    the axis that it is a part of, by name, and how many outer parts that has.
+    """
 
-    def __init__(self, node: str, message: str, atom: str, role: str) -> None:
+    def __init__(
+        self, node: str, message: str, atom: str, role: str, cut: tuple[str, int] | None = None
+    ) -> None:
         super().__init__(node, message)
+        self.cut = cut
         self.atom = atom
         self.role = role
+
+
+class HopNeeded(ModelError):
+    """An axis of an input turns out to count samples, so many of which are a step: start again."""
+
+    def __init__(self, node: str, message: str, axis: tuple[str, int], hop: int) -> None:
+        super().__init__(node, message)
+        self.axis = axis
+        self.hop = hop
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,9 @@ class OnnxNode:
         value = self.inputs[k] if k < len(self.inputs) else None
         if not isinstance(value, View):
             raise ModelError(
-                self.label, f"input {k} of {self.op} is constant or absent: nothing to compile"
+                self.label,
+                f"input {k} of {self.op} is a constant or absent, where only what the model "
+                "computes from its inputs is supported; put the constant into weights",
             )
         return value
 
@@ -90,7 +106,7 @@ class OnnxNode:
             raise ModelError(
                 self.label,
                 f"its {what} ({self.input_names[k]!r}) is computed from the model's input; only a "
-                "constant is supported",
+                "constant is supported: export with static shapes, or make it a weight",
             )
         return value
 
@@ -111,7 +127,7 @@ class OnnxNode:
     def numbers(self, array: Array, what: str) -> Doubles:
         """An array as finite float64 numbers; refuses other kinds, naming `what`."""
         if array.dtype.kind != "f":
-            raise ModelError(self.label, f"its {what} is of type {array.dtype}, expected float32")
+            raise ModelError(self.label, f"its {what} is of type {array.dtype}; export in float32")
         check_finite(f"{self.label}, {what}", array)
         return array.astype(np.float64)
 
@@ -157,13 +173,15 @@ class Walk:
     integers -> n where they must be 0 .. n - 1. columns: tensor of integers -> the axis that counts
     those of one step. derived: time axes of which the length follows from that of an input.
     settled: (tensor, scale, offset) -> the result of the layer that computes these. ranges: atoms
-    that count some steps of another one, or more. guessed: atoms of which the role is the usual
+    that count some steps of another one, or more. first_cuts: names of atoms that are cut from
+    the start -> the size of the outer part. guessed: atoms of which the role is the usual
     one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
-    visit found. repetitions: the steps of nodes `Repeat`. truths: tensors of 1 for what is true and
-    0 for what is not. counts: tensor -> that of which it is the sum over the steps, of one number.
-    masks: (tensor, its integers, what is 0 or 1 of them), tables that are made at the end.
+    visit found. hops: (input, axis) of samples -> how many of them are a step. repetitions: the
+    steps of nodes `Repeat`. truths: tensors of 1 for what is true and 0 for what is not. counts:
+    tensor -> that of which it is the sum over the steps, of one number. masks: (tensor, its
+    integers, what is 0 or 1 of them), tables that are made at the end.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -193,6 +211,8 @@ class Walk:
     counts: dict[str, str] = field(default_factory=dict)
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
+    hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    first_cuts: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     late: str = ""
@@ -214,7 +234,7 @@ class Walk:
             raise ModelError(
                 node.label,
                 f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
-                f"axes {[a.size for a in axis]}; not supported yet",
+                f"axes {[a.size for a in axis]}; leave steps and features on axes of their own",
             )
         for atom in axis:
             known = self.roles.setdefault(atom, role)
@@ -224,6 +244,12 @@ class Walk:
                     f"as its {role} axis; not supported: is a transpose missing, or batch_first "
                     "wrong?"
                 )
+                if (known, role) == ("feature", "time") and atom not in self.input_atoms:
+                    message = (
+                        f"reads {atom.size} features of one vector as steps; not supported: is a "
+                        "transpose missing? Else compile what is before it and what is after as "
+                        "two networks"
+                    )
                 if known == "picked":
                     raise ModelError(
                         node.label,
@@ -259,6 +285,10 @@ class Walk:
                 origin = self.ranges[origin]
             if origin in self.guessed:
                 return RoleNeeded(node.label, message, origin.name, role)
+            whole = self.cut_from.get(origin)
+            if whole is not None and whole in self.guessed and whole not in self.open_axes:
+                cut = (whole.name, self.cuts[whole][0].size)
+                return RoleNeeded(node.label, message, origin.name, role, cut)
         return ModelError(node.label, message)
 
     def true(self, view: View) -> View:

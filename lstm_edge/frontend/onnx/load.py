@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
-from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
+from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
@@ -48,6 +49,12 @@ def model_of(
     """
     known = dict(told or {})
     rewrite(graph, pairs)
+    standing = {label_of(node) for node in graph.nodes}
+    graph.warnings += [
+        f"{error}; as it is, each step is compiled by itself, which costs as much as all of them"
+        for error in graph.unlike
+        if error.node in standing
+    ]
     sizes: Sizes = {}
     try:
         model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
@@ -79,12 +86,10 @@ def _solve(
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
-    told = dict(known)
-    alike: list[tuple[tuple[str, int], ...]] = []
+    learnt = _Learnt(dict(known))
     while True:
         walk = Walk()
-        walk.told.update(told)
-        walk.alike_sizes.extend(alike)
+        learnt.tell(walk)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:
@@ -92,14 +97,42 @@ def _solve(
                 raise _without_stand_ins(walk, error) from error
             sizes[error.axis] = error.size
         except SameSize as error:
-            alike.append(error.axes)
-        except RoleNeeded as error:
-            if error.atom in told:
+            learnt.alike.append(error.axes)
+        except (HopNeeded, RoleNeeded) as error:
+            if not learnt.take(error):
                 raise _without_stand_ins(walk, error) from error
-            told[error.atom] = error.role
         except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
                 raise _without_stand_ins(walk, error) from error
+
+
+@dataclass
+class _Learnt:
+    """What visits that were given up found out about axes, as `Walk` has it."""
+
+    told: dict[str, str]
+    hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    cuts: dict[str, int] = field(default_factory=dict)
+    alike: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+
+    def tell(self, walk: Walk) -> None:
+        """The next visit knows it from the start."""
+        walk.told.update(self.told)
+        walk.hops.update(self.hops)
+        walk.first_cuts.update(self.cuts)
+        walk.alike_sizes.extend(self.alike)
+
+    def take(self, error: HopNeeded | RoleNeeded) -> bool:
+        """Take in what an axis turns out to be; False where that was told before."""
+        if isinstance(error, HopNeeded):
+            known = error.axis in self.hops
+            self.hops[error.axis] = error.hop
+            return not known
+        if error.atom in self.told:
+            return False
+        self.told[error.atom] = error.role
+        self.cuts.update((error.cut,) if error.cut else ())
+        return True
 
 
 def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:

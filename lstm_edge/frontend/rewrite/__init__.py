@@ -19,6 +19,7 @@ from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized.read import read_quantized
 from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
+from lstm_edge.frontend.rewrite.spectra import spectra
 from lstm_edge.frontend.rewrite.wrong_export import refuse_lost_projections, refuse_shared_states
 from lstm_edge.frontend.step.lists import lists_of_steps
 from lstm_edge.frontend.step.masks import refuse_masks
@@ -36,6 +37,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     remove_reversals,
     layer_norm,
     activations,
+    spectra,
     pads,
     joined_inputs,
     refuse_shared_states,

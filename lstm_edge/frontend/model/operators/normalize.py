@@ -58,7 +58,8 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(
             node.label,
             f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
-            f"{describe(view.axes)} together; only the features of each step are supported",
+            f"{describe(view.axes)} together; only the features of each step, or all of "
+            "a sequence of known length, are supported: give the length with --steps",
         )
     require_features(walk, node, view, over)
     shape = view.shape[axis:]

@@ -90,7 +90,9 @@ def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight
     k = long[0] if long else 0
     pads = [0, *node.attributes.get("pads", [])]
     if any(n for j, n in enumerate(pads[1:]) if j % rank != k):
-        raise ModelError(node.label, f"attribute pads = {pads[1:]} is not supported")
+        raise ModelError(
+            node.label, f"attribute pads = {pads[1:]}: only steps are padded; let a Pad do it"
+        )
     return time_sight(walk, node, view, k + 2, kernel[k])
 
 
@@ -109,7 +111,8 @@ def time_sight(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     seen, (left, right) = along.seen, along.pad
     if left >= seen or right >= seen:
         raise ModelError(
-            node.label, f"pads {left} and {right} steps, as many as it sees ({seen}); not supported"
+            node.label,
+            f"pads {left} and {right} steps, as many as it sees ({seen}); let a Pad do it",
         )
     return Sight(axis, Window(seen, along.stride, left, right), along.dilation)
 
@@ -142,10 +145,12 @@ def _padding(
         raise ModelError(node.label, f"attribute auto_pad = {auto!r} is not known")
     pads = list(node.attributes.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
     if len(pads) != 2 * rank or min(pads) < 0:
-        raise ModelError(node.label, f"attribute pads = {pads} is not supported")
+        raise ModelError(
+            node.label, f"attribute pads = {pads}: only steps are padded; let a Pad do it"
+        )
     own = pads[k], pads[k + rank]
     if node.attributes.get("ceil_mode", 0) and (size_of(axis) + sum(own) - seen) % stride:
-        raise ModelError(node.label, "attribute ceil_mode = 1 is not supported; export with 0")
+        raise ModelError(node.label, "attribute ceil_mode = 1 adds steps; let a Pad add them")
     return own
 
 
@@ -164,7 +169,10 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
         return time
     walk.count += 1
     if steps == 1:
-        message = f"leaves one step of {before}, which is not supported; use a pooling over all"
+        message = (
+            f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
+            "weights, or a pooling over all"
+        )
         raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
