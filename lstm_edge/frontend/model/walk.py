@@ -301,7 +301,7 @@ class Walk:
         return view.tensor in self.truths and not view.pending
 
     def origin(self, atom: Atom) -> Atom:
-        """The axis of which an atom counts some, or that gave it its length; itself if none did."""
+        """The axis of which an atom counts some, or that gave it its length; itself if none."""
         while atom in self.ranges:
             atom = self.ranges[atom]
         return atom

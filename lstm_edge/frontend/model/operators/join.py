@@ -17,6 +17,7 @@ from lstm_edge.frontend.model.operators.features import (
     select,
     usual_role,
 )
+from lstm_edge.frontend.model.operators.grids import joined_inside
 from lstm_edge.frontend.model.operators.move import regrouped
 from lstm_edge.frontend.model.operators.pad import along_time
 from lstm_edge.frontend.model.operators.shifted import in_step
@@ -56,6 +57,9 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "joins tensors of different ranks")
     align(walk, node, parts, skip=axis)
     parts = in_step(walk, of_one_kind(walk, node, parts), node.label)
+    among = joined_inside(walk, parts, axis, node.label)
+    if among is not None:
+        return [among]
     sure = _joins_features(walk, node, parts, axis)
     inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
     if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
