@@ -155,7 +155,7 @@ def run(jobs: int, only: Sequence[str] = (), *, write: bool) -> str:
     for base in only or CORES:
         measured = measure_all(base, jobs)
         before = costs.prices_of(*_code(base))
-        tables[base] = fitted(measured, before)
+        tables[base] = {**tables.get(base, {}), **fitted(measured, before)}
         worst = {}
         for title, prices in (("the table", before), ("measured anew", tables[base])):
             error = errors(measured, prices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
+from lstm_edge.emit.calling import called_arrays
 from lstm_edge.emit.dialects import dialect_of
 from lstm_edge.emit.dialects.tables import StoredTable, stored_tables
 from lstm_edge.emit.names import LocalNames
@@ -61,6 +62,7 @@ def constants_of(
     return (
         *function_tables(program, plan, stored, selection.wide),
         *looked_up(program, plan),
+        *called_arrays(program, plan),
         *found,
     )
 

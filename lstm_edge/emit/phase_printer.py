@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from lstm_edge.emit.calling import calling_view
 from lstm_edge.emit.dialects.term import Term, plain
 from lstm_edge.emit.elements import Elements
 from lstm_edge.emit.memory import Memory, c_name
@@ -53,6 +54,8 @@ class PhasePrinter:
         function = function_name(program, phase)
         if any(OPERATIONS[op.kind].form is Form.WINDOW for op in phase.ops):
             return sliding_view(program, phase, function, given, elements), None
+        if any(OPERATIONS[op.kind].form is Form.CALL for op in phase.ops):
+            return calling_view(program, phase, function, given, self.speller), None
         if phase.is_copy:
             return self._copy(phase, given, elements), None
         opened = opening(program, phase, names, given.read)

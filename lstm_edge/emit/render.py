@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lstm_edge import __version__
 from lstm_edge.choices import Optimize, Unroll
+from lstm_edge.emit.calling import called_arrays
 from lstm_edge.emit.code import (
     common_helpers,
     dialect_code,
@@ -34,7 +35,7 @@ from lstm_edge.emit.wide_rows import WideCode
 from lstm_edge.families import Cores
 from lstm_edge.interpret.raw import RawInput
 from lstm_edge.ir.program import Program
-from lstm_edge.operations import curves
+from lstm_edge.operations import curves, spectrum
 from lstm_edge.passes.left import operations_of
 from lstm_edge.passes.select import Selection, select
 from lstm_edge.targets import Target
@@ -82,6 +83,7 @@ def render(
     tables = (
         *function_tables(program, plan, printer.speller.tables, selection.wide),
         *looked_up(program, plan),
+        *called_arrays(program, plan),
     )
     constants = [*tables, *(c for p in phases for c in p.constants), *constants]
     kept = kept_states(program, memory, plan, phases)
@@ -145,6 +147,8 @@ def _files(
                 helpers=common_helpers(speller, own),
                 dialect=speller.dialect.name,
                 ln2_q15=curves.LN2_Q15,
+                lost_bits=spectrum.LOST_BITS,
+                band_places=spectrum.BAND_PLACES,
                 **float_constants(),
             )
             + own

@@ -24,6 +24,10 @@ FUNCTIONS = (
 """Curved functions that `apply` accepts; `functions.py` builds all others from them."""
 
 
+PARAMETRIC = ("affine", "param", "spectrum")
+"""Kinds of expressions whose `name` is that of a parameter."""
+
+
 @dataclass(frozen=True, eq=False)
 class Expr:
     """One node of an equation; compared by identity, so a shared operand is computed once.
@@ -53,6 +57,9 @@ class Expr:
     layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
     take       numbers `units` of one operand, in this order
     join       operands end to end
+    spectrum   of the first numbers of one operand times the parameter `name`, as many as that has,
+               the Fourier transform: real and imaginary part of each bin in turn
+    power   of a spectrum the square of each bin's magnitude
     total, largest   the sum and the maximum over all units of one operand; one number
     """
 
@@ -229,6 +236,16 @@ def mean_over_steps(total: Expr) -> Expr:
     return Expr("mean_over_steps", (total,))
 
 
+def spectrum(window: str, x: Expr) -> Expr:
+    """The Fourier transform of x times a window [frame]: frame + 2 numbers, bins 0 .. frame / 2."""
+    return Expr("spectrum", (x,), name=window)
+
+
+def power(bins: Expr) -> Expr:
+    """re**2 + im**2 of each bin of a spectrum."""
+    return Expr("power", (bins,))
+
+
 def recent(x: Expr, positions: int = 1, padding: tuple[int, int] = (0, 0)) -> Expr:
     """The vectors of x that the layer's window sees, end to end, the newest last; at each of
     several positions what x had there. padding: positions before and behind.
@@ -304,7 +321,7 @@ class Cell:
     def parameters(self) -> tuple[str, ...]:
         """Names of the weights that the equations read, in the order of their first use."""
         nodes = list(walk(*self.results.values()))
-        names = [n for e in nodes if e.kind in ("affine", "param") for n in (*e.matrices, e.name)]
+        names = [n for e in nodes if e.kind in PARAMETRIC for n in (*e.matrices, e.name)]
         return tuple(dict.fromkeys(names))
 
     @property

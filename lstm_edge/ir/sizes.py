@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Layer
 
+FRAMES = tuple(2**k for k in range(4, 12))
+"""Lengths of a frame whose spectrum is computed."""
+
 Size = int | None
 """Units of a vector; None where nothing tells."""
 
@@ -74,6 +77,15 @@ class Sizes:
             raise Misfit(f"has {args[0]} numbers at {e.positions} positions")
         return args[0] // e.positions * (e.positions + sum(e.units)) * self.kernel()
 
+    def bins(self, e: Expr, args: list[Size]) -> int:
+        """Numbers of the spectrum of a frame."""
+        frame = len(self.layer.params[e.name])
+        if args[0] is not None and args[0] < frame:
+            raise Misfit(f"has {args[0]} as samples of a frame, expected {frame} or more")
+        if frame not in FRAMES:
+            raise Misfit(f"has {frame} as length of a frame, expected a power of two, 16 to 2048")
+        return frame + 2
+
     def kernel(self) -> int:
         """Vectors of the layer's window."""
         if self.layer.window is None:
@@ -91,8 +103,10 @@ def common(e: Expr, args: list[Size]) -> Size:
     """Of an elementwise operation: numbers go with vectors of any size, parameters repeat."""
     vectors = [size for size in args if size not in (1, None)]
     longest = max((size for size in vectors if size is not None), default=0)
-    repeated = [a.kind == "param" and longest % (n or 1) == 0 for a, n in zip(e.args, args)]
-    whole = [n for n, again in zip(args, repeated) if not (again and n != longest)]
+    repeated = [
+        a.kind == "param" and longest % (n or 1) == 0 for a, n in zip(e.args, args, strict=True)
+    ]
+    whole = [n for n, again in zip(args, repeated, strict=True) if not (again and n != longest)]
     vectors = [size for size in whole if size not in (1, None)]
     for size in vectors:
         same(f"units of an operand of {e.name or e.kind}", size, vectors[0])
@@ -129,6 +143,8 @@ _RULES: dict[str, Callable[[Sizes, Expr, list[Size]], Size]] = {
     "affine": Sizes.product,
     "recent": Sizes.recent,
     "tap": lambda sizes, _, args: None if args[0] is None else args[0] // sizes.kernel(),
+    "spectrum": Sizes.bins,
+    "power": lambda _, __, args: None if args[0] is None else args[0] // 2,
     "constant": _one,
     "argmax": _one,
     "total": _one,

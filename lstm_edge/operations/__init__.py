@@ -20,6 +20,7 @@ from lstm_edge.operations import (
     product,
     reductions,
     shifts,
+    spectrum,
 )
 from lstm_edge.operations.call import Constants, Op
 from lstm_edge.operations.record import Function, Operation, Reads, unit_by_unit
@@ -34,6 +35,7 @@ FAMILIES = (
     product,
     over_time,
     places,
+    spectrum,
 )
 
 OPERATIONS: Mapping[str, Operation] = {

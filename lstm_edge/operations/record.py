@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -30,6 +30,27 @@ BoundsOf = Callable[[Op, list[Bounds], Constants], Bounds]
 Misfit = Callable[[Op, int, Sequence[int], Constants], str]
 """What is wrong about a result of so many units from operands of such lengths; "" where they fit.
 """
+
+
+@dataclass(frozen=True)
+class CalledArray:
+    """An array in flash that a called function reads. shared: by all operations that have an array
+    of this name.
+    """
+
+    name: str
+    numbers: Array
+    comment: str
+    ctype: str
+    shared: bool = False
+
+
+Work = Callable[[Op, Constants, int], Mapping[str, float]]
+"""How often pieces of code of a called function run, which makes so many units: their names are
+those of `passes/costs.toml`.
+"""
+Arrays = Callable[[Op, Constants, bool], tuple[CalledArray, ...]]
+"""The arrays of a called operation, from its constants; in float32 or in integers."""
 
 
 class Reads(Enum):
@@ -81,6 +102,8 @@ class Form(Enum):
     """An element of a row that is found before the loop: see `emit/opening.py`."""
     WINDOW = auto()
     """A function of its own: see `emit/sliding.py`."""
+    CALL = auto()
+    """A call that makes all units of the result: see `emit/calling.py`."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +189,8 @@ class Operation:
     computes it. c_wide: that of four units at once, where there is one. multiplies: a sum of
     products with matrices, from a bias. running: so many operands come before those that are
     multiplied, the sum so far. placed: no code, its operands are written where the result is.
-    length: the operand that is the length of a sequence, an integer in float programs too.
+    length: the operand that is the length of a sequence, an integer in float programs too. arrays:
+    those that its function is given, where it is one call. work: what that executes.
     """
 
     name: str
@@ -188,3 +212,5 @@ class Operation:
     running: int = 0
     placed: bool = False
     length: int | None = None
+    arrays: Arrays | None = None
+    work: Work | None = None

@@ -19,6 +19,7 @@ from lstm_edge.passes.input_formats import (
     calibrated_format,
     drawn_format,
     power_of_two_format,
+    samples_format,
 )
 from lstm_edge.passes.lower import integers
 from lstm_edge.passes.multiplied import Multiplied, multiplied
@@ -28,6 +29,7 @@ from lstm_edge.passes.readers import (
     read_at_positions,
     reading_layers,
     reading_weights,
+    reads_frames,
     scaling_of,
 )
 from lstm_edge.rounding import MARGIN, bits_above, bits_with_headroom, eight_bits
@@ -107,6 +109,9 @@ class _Choice:
             return Chosen(port.stored, "given")
         if port.kind in AS_THEY_ARE:
             return Chosen(AS_THEY_ARE[port.kind], "given")
+        if reads_frames(self.model, port.tensor):
+            largest = self.ranges.largest(port.tensor) if self.ranges.from_data else 1.0
+            return Chosen(samples_format(largest), seen(self.ranges.from_data))
         return Chosen(self._of_features(port.tensor), seen(self.ranges.from_data))
 
     def _of_features(self, tensor: str) -> Format:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lstm_edge.formats import Format, saturated
 from lstm_edge.passes.readers import Scaling
-from lstm_edge.rounding import bits_with_headroom
+from lstm_edge.rounding import bits_above, bits_with_headroom
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,6 +31,9 @@ DRAWN_RANGE = 8.0
 """Without data: the least range; inputs drawn from a normal distribution stay in it."""
 DRAWN_RANGE_8_BITS = 16.0
 
+WHOLE_SAMPLES = 64.0
+"""Samples of audio that are as large are whole numbers of 16 bits."""
+
 AS_THEY_ARE: Mapping[str, Format] = {
     "bool": Format("int8", 1.0, 0, 1),
     "int8": Format("int8", 1.0, -(2**7), 2**7 - 1),
@@ -46,6 +49,18 @@ def _stored(scale: Doubles, zero_point: Doubles, bits: int) -> Format:
     """
     plain = saturated(1.0, bits, "int8" if bits == 8 else "int16")
     return plain.with_meaning(scale, zero_point.astype(np.int64))
+
+
+def samples_format(largest: float) -> Format:
+    """Of samples of audio, one scale for all: a converter's 16 bits are -1 .. 1 where calibration
+    saw no more than that, and whole numbers where it saw such; in between they have a bit to spare.
+    """
+    unit = 2.0**-15
+    if largest > 1.0:
+        unit = 1.0 if largest >= WHOLE_SAMPLES else 2.0 ** (bits_above(largest) - 14)
+    while largest > unit * 2**15:
+        unit *= 2.0
+    return Format("int16", unit, -(2**15), 2**15 - 1)
 
 
 def drawn_format(

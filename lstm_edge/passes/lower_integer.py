@@ -48,6 +48,7 @@ from lstm_edge.passes.lower_places import (
 )
 from lstm_edge.passes.lower_product import Products
 from lstm_edge.passes.lower_softmax import lower_fine_softmax, lower_softmax
+from lstm_edge.passes.lower_spectrum import Spectra
 from lstm_edge.passes.lower_state import States, first_value
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.moves import in_memory, known_numbers, numbered
@@ -83,6 +84,7 @@ class IntegerRules:
         self.shown = shown_curves(model)
         self.products = Products(self.builder, self.storing, rounding)
         self.open = Open(self.storing)
+        self.spectra = Spectra(self.storing, model)
 
     def input(self, port: Port, features: int) -> Number:
         """A model input in its own scales; elementwise use unpacks it first."""
@@ -103,13 +105,18 @@ class IntegerRules:
     def expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
         """Operations of one node; its value is the node's in the float program, by any name."""
         found = self._expression(node, args, place)
-        renamed = isinstance(found, Number) and found.packed is None and found.real == found.name
+        plain = isinstance(found, Number) and found.packed is None and found.raised is None
+        renamed = plain and wide(found).real == found.name
         if not renamed or node.kind == "take" or found.name in self.builder.constants:
             return found
         return found if found.name == place.name else self.storing.seen_as(wide(found), place.name)
 
     def _expression(self, node: Expr, args: list[Integer], place: Place) -> Integer:
         b, name = self.builder, place.name
+        spectral = self.spectra.expression(node, args, place)
+        if spectral is not None:
+            return spectral
+        args = [self.spectra.settled(x, f"{name}_{k}_settled") for k, x in enumerate(args)]
         if node.kind == "affine":
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
         known = known_numbers(node, place.layer.op)
@@ -240,6 +247,10 @@ class IntegerRules:
         """A state, or what a matrix product reads, in its stored format; what an output shows of a
         curve beside that.
         """
+        raised = self.spectra.result(value, result, place)
+        if isinstance(raised, Number) and raised.raised is not None:
+            return raised
+        value = value if raised is None else raised
         stored = self.states.result(self._own_result(value, place), result, place)
         shown = (place.layer.name, place.layer.op.cell.results[result]) in self.shown
         if not shown or not isinstance(stored, Number) or stored.value is wide(value).value:

@@ -94,10 +94,10 @@ class RealRules:
                 )
             case "step" | "argmax" | "total" | "largest":
                 return self._one_number(node, args, place)
-            case "softmax" | "log_softmax":
-                return self._softmax(node.kind, args[0], place)
-            case "layer_norm":
-                return self._layer_norm(node.value, args[0], place)
+            case "spectrum" | "power":
+                return self._spectrum(node, args[0], place)
+            case "softmax" | "log_softmax" | "layer_norm":
+                return self._normalized(node, args[0], place)
             case kind:
                 return emit(kind, name, tuple(args), comment=comment)
 
@@ -125,6 +125,16 @@ class RealRules:
             kind, place.name, tuple(args), fmt, length=1, comment=place.comment
         )
 
+    def _spectrum(self, node: Expr, x: Value, place: Place) -> Value:
+        """A frame's transform, or the power of one."""
+        emit, comment = self.builder.emit, place.comment
+        if node.kind == "power":
+            return emit("power", place.name, (x,), length=x.length // 2, comment=comment)
+        window = place.layer.op.params[node.name]
+        bias = self.builder.constant(f"{place.layer.name}.{node.name}", window)
+        length = len(window) + 2
+        return emit("rfft", place.name, (x,), length=length, bias=bias, comment=comment)
+
     def _moved(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Numbers as they are, at another place."""
         b, name = self.builder, place.name
@@ -141,6 +151,11 @@ class RealRules:
             least = self.builder.vector("least_normal", LEAST_NORMAL, FLOAT32)
             x = self.builder.emit("larger", f"{place.name}_of", (x, least))
         return self.builder.emit(function, place.name, (x,), comment=place.comment)
+
+    def _normalized(self, node: Expr, x: Value, place: Place) -> Value:
+        if node.kind == "layer_norm":
+            return self._layer_norm(node.value, x, place)
+        return self._softmax(node.kind, x, place)
 
     def _softmax(self, kind: str, x: Value, place: Place) -> Value:
         emit = self.builder.emit

@@ -11,6 +11,19 @@ from lstm_edge.rounding import Doubles, Ints
 
 
 @dataclass(frozen=True, eq=False)
+class Raised:
+    """The exponent of numbers in block floating point: each is value * 2**(-bits * places) units.
+
+    places: one number, or one for each. spectrum: where these are its power times `gain`, that.
+    """
+
+    places: Value
+    bits: int
+    spectrum: Value | None = None
+    gain: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Number:
     """One value.
 
@@ -18,7 +31,8 @@ class Number:
     it came in, how its integers are to be read: by feature, and otherwise than the value's format
     says where a layer scaled it, which is no work. is_state: it is what a state was at the start of
     the step. centred: of a gate, the gate less 1/2 in 16 bits, which has one bit more. lost: how
-    far a product lies below the exact one on average, in its own units.
+    far a product lies below the exact one on average, in its own units. raised: of mantissas, their
+    exponent.
     """
 
     value: Value
@@ -27,6 +41,7 @@ class Number:
     is_state: bool = False
     centred: Value | None = None
     lost: float = 0.0
+    raised: Raised | None = None
 
     @property
     def name(self) -> str:

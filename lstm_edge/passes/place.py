@@ -74,8 +74,10 @@ class Draft:
 
     def takes(self, program: Program, op: Op) -> bool:
         """True where no product of the loop has weights of other bits than the operation, and the
-        loop is repeated over as many positions as that is.
+        loop is repeated over as many positions as that is. A call has a loop of its own.
         """
+        if self.ops and any(_is_called(o) for o in (op, *self.ops)):
+            return False
         alike = all(o.n == op.n for o in self.ops if _multiplies(o) and _multiplies(op))
         return alike and positions_of(program, (*self.ops, op)) is not None
 
@@ -95,7 +97,9 @@ def place(
         source = made_in.get(name)
         if source is None or (source.sweep, source.before) != (block.sweep, block.before):
             continue
-        reduced = any(o.dest == name and OPERATIONS[o.kind].reduces for o in source.ops)
+        reduced = any(
+            o.dest == name and (OPERATIONS[o.kind].reduces or _is_called(o)) for o in source.ops
+        )
         same_units = program.values[name].length == source.units == units
         same_time = source.clock == block.clock and record.reads is Reads.UNIT
         by_unit = same_time and same_units and not reduced
@@ -182,6 +186,10 @@ def _multiplies(op: Op) -> bool:
 
 
 def _stays(op: Op) -> bool:
-    """True for what has to be where its operand is made: reductions and running sums."""
+    """True for what has to be where its operand is made: reductions, running sums, calls."""
     record = OPERATIONS[op.kind]
-    return record.reduces is not None or record.running > 0
+    return record.reduces is not None or record.running > 0 or _is_called(op)
+
+
+def _is_called(op: Op) -> bool:
+    return OPERATIONS[op.kind].form is Form.CALL

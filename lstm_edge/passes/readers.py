@@ -50,6 +50,19 @@ def _scaling_layers(model: Model, tensor: str) -> list[Node[Layer]]:
     return [] if is_output else found
 
 
+def reads_frames(model: Model, tensor: str) -> bool:
+    """True where a layer takes the spectrum of a tensor, at once, scaled, or of its last vectors:
+    it is samples, which have one scale.
+    """
+    for node in model.nodes:
+        if tensor not in node.reads or not is_a(node, Layer):
+            continue
+        kinds = {e.kind for e in walk(*node.op.cell.results.values())}
+        if "spectrum" in kinds or (is_scale(node) and reads_frames(model, node.outputs["y"])):
+            return True
+    return False
+
+
 def reading_layers(model: Model, tensor: str) -> tuple[str, ...]:
     """Names of the layers that read a tensor, at once or as a part or a step of it."""
     carrying, found = {tensor}, []

@@ -69,6 +69,11 @@ def _workload(
     if any(OPERATIONS[op.kind].form is Form.WINDOW for op in phase.ops):
         _slide(program, phase, pieces)
         return Workload(0.0, pieces)
+    called = next((op for op in phase.ops if OPERATIONS[op.kind].form is Form.CALL), None)
+    if called is not None:
+        work = OPERATIONS[called.kind].work
+        pieces.update({} if work is None else work(called, program.constants, phase.units))
+        return Workload(0.0, pieces)
     if pairs and _widens(program, selection, phase):
         _words(selection, pieces, "widen", phase.units)
         return Workload(0.0, pieces)

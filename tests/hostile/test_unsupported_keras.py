@@ -36,7 +36,6 @@ INT8 = {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_floa
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "lambda": (with_layer(3, class_name="Lambda", function=LAMBDA), r"'dense'? \(Lambda\).*code"),
-    "repeated": (with_layer(3, class_name="RepeatVector"), r"\(RepeatVector\).*two models"),
     "unheard": (with_layer(3, class_name="Mamba"), r"\(Mamba\).*not supported; docs/networks.md"),
     "custom": (
         with_layer(1, module="my.layers", registered_name="my>LSTM"),

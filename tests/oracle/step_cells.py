@@ -327,6 +327,48 @@ def grouped(b: Builder, x: str, s: Sequence[str]) -> Result:
     return b.head(h, 8), [h]
 
 
+def erased(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """A memory [1, 3, 4] that a key of the last state opens, erases and writes."""
+    h, memory = s
+    column, row = b.constant([2]), b.constant([1])
+    key = b.add("Unsqueeze", b.dense(h, UNITS, 4), column)
+    open_ = b.add("Softmax", b.add("Squeeze", b.add("MatMul", memory, key), column), axis=-1)
+    read = b.add("Squeeze", b.add("MatMul", b.add("Unsqueeze", open_, row), memory), row)
+    h = b.add("Tanh", b.dense(b.add("Concat", x, read, h, axis=1), INPUTS + 4 + UNITS, UNITS))
+    wide = b.add("Unsqueeze", open_, column)
+    gone, new = (b.add("Unsqueeze", b.dense(h, UNITS, 4), row) for _ in range(2))
+    memory = b.mix(b.add("Mul", wide, b.add("Sigmoid", gone)), b.add("Tanh", new), memory)
+    return b.head(b.add("Concat", h, read, axis=1), UNITS + 4), [h, memory]
+
+
+def turned(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """A state of length 1 that the input turns, of pairs, and what was read before."""
+    angle, pairs = b.dense(x, INPUTS, 2), b.chunks(s[0], 2, 2)[::-1]
+    moved = b.add("Concat", *(b.add("Mul", angle, pair) for pair in pairs), axis=1)
+    moved = b.sum(s[0], b.add("Mul", moved, b.constant([0.4, 0.4, -0.4, -0.4])), b.drawn(4))
+    return b.head(s[0], 4), [b.add("Div", moved, b.add("ReduceL2", moved, b.constant([1])))]
+
+
+def raised(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """Powers, each with an exponent of its own, and the logarithm of a sum of exponentials."""
+    power = b.add("Mul", x, x)
+    mean = b.sum(b.add("Mul", s[0], b.constant(0.8)), b.add("Mul", power, b.constant(0.2)))
+    low = b.add("Pow", b.sum(b.add("Abs", mean), b.constant(0.3)), b.drawn(INPUTS, low=0.3))
+    total = b.add("ReduceLogSumExp", b.add("Div", power, low), b.constant([1]))
+    return b.head(b.add("Sub", low, total), INPUTS), [mean]
+
+
+def parted(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """Parts of a list, a column that is written, and functions that torch has operators for."""
+    both = b.sum(b.dense(x, INPUTS, 2 * UNITS), b.times(s[0], UNITS, 2 * UNITS))
+    parts = b.add("SplitToSequence", both, b.constant([UNITS, UNITS]), axis=1)
+    first, second = (b.add("SequenceAt", parts, b.constant(k)) for k in (0, -1))
+    h = b.sum(b.add("Tanh", b.add("Celu", first, alpha=0.7)), b.add("Mul", s[0], b.constant(0.5)))
+    column = b.add("Slice", b.add("Sign", second), *map(b.constant, ([1], [2], [1])))
+    h = b.add("ScatterElements", h, b.constant([[3]]), column, axis=1)
+    return b.head(h), [b.add("Reshape", h, b.constant([1, UNITS]))]
+
+
 CELLS: dict[str, tuple[Callable[[Builder, str, Sequence[str]], Result], list[tuple[int, ...]]]] = {
     "min_gru": (min_gru, [H]),
     "sru": (sru, [H]),
@@ -350,5 +392,9 @@ CELLS: dict[str, tuple[Callable[[Builder, str, Sequence[str]], Result], list[tup
     "delay": (delay, [(2, INPUTS), H]),
     "clocked": (clocked, [H, H, (1, 1)]),
     "grouped": (grouped, [(1, 8)]),
+    "erased": (erased, [H, (1, 3, 4)]),
+    "turned": (turned, [(1, 4)]),
+    "raised": (raised, [(1, INPUTS)]),
+    "parted": (parted, [H]),
 }
 """Name -> how it is built, and the shapes of its states."""

@@ -108,6 +108,21 @@ def looped(outer: Builder, cell: str, x: str, seed: int = 0) -> list[str]:
     return list(made)
 
 
+def written_out(cell: str, steps: int, started: bool, seed: int = 0) -> onnx.ModelProto:
+    """A cell over x [1, T, I] -> y [1, T, O], step by step, from states that are zero or not."""
+    outer = Builder(np.random.default_rng(seed))
+    body = Body.of(cell, seed)
+    states = [outer.constant(a if started else np.zeros_like(a)) for a in body.starts]
+    results = []
+    for step in range(steps):
+        x = outer.add("Gather", "x", outer.constant(step), axis=1)
+        b = Builder(np.random.default_rng(seed), outer.nodes, outer.constants)  # the same weights
+        y, states = CELLS[cell][0](b, x, states)
+        results.append(outer.add("Unsqueeze", y, outer.constant([1])))
+    outer.nodes.append(helper.make_node("Concat", results, ["y"], axis=1))
+    return file_of(outer, [value("x", [1, steps, INPUTS])], [value("y", None)])
+
+
 def rolled(cell: str, way: str, seed: int = 0) -> onnx.ModelProto:
     """A cell over x [T, 1, I] -> y [T, 1, O], by a Loop or a Scan."""
     outer = Builder(np.random.default_rng(seed))

@@ -12,6 +12,7 @@ from lstm_edge.ir.model import Model
 from tests.oracle.cell_graphs import Net, model
 from tests.oracle.entire import entire
 from tests.oracle.in_float import in_float
+from tests.oracle.step_graphs import written_out
 from tests.oracle.unrolled_graphs import CELLS, INPUTS, UNITS, Loop, dense, stacked, steps_of
 
 STEPS = 7
@@ -47,6 +48,17 @@ def test_steps_from_the_last_to_the_first(kind: str, tmp_path: Path) -> None:
     loaded = compiled(net, [y, results[-1]], tmp_path, SIZES["1"])
     (layer,) = [node for node in loaded.layers if node.op.cell.states]
     assert layer.op.reverse
+
+
+FOLDED = ("mlstm", "lmu_of_rows", "delay", "slstm", "erased", "turned", "raised", "parted")
+"""Cells with products of states, of which much of the first step is known beforehand."""
+
+
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("kind", FOLDED)
+def test_first_steps_that_are_folded(kind: str, started: bool, tmp_path: Path) -> None:
+    loaded = in_float(written_out(kind, STEPS, started), tmp_path)
+    assert layers_with_states(loaded)
 
 
 @pytest.mark.parametrize("which", ["last", "all and last", "some", "every second", "backwards"])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from lstm_edge.errors import InternalError
 from lstm_edge.ir.program import Program, verify
 from lstm_edge.operations import FAMILIES, OPERATIONS, functions
-from lstm_edge.operations.record import Operation, Reduction, Spelling, Timing
+from lstm_edge.operations.record import Form, Operation, Reduction, Spelling, Timing
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.resources import templates_dir
 from tests.support.choices import FUNCTION_HEADS, HEADS, NORM_HEADS
@@ -19,6 +18,7 @@ from tests.support.fused import fused_phases
 from tests.support.models import random_inputs, random_model
 from tests.support.open_cells import open_model
 from tests.support.programs import quantized
+from tests.support.spectra import mel_model
 
 DEFINITION = re.compile(r"^static inline \w+ (le_\w+)\(", re.MULTILINE)
 CALL = re.compile(r"le_\w+(?=\()")
@@ -27,8 +27,8 @@ each = pytest.mark.parametrize("record", OPERATIONS.values(), ids=OPERATIONS)
 
 
 def helpers_text(is_float: bool) -> str:
-    names = ("curves_float.c.j2", "ops_float.c.j2") if is_float else ("ops.c.j2",)
-    return "".join((templates_dir() / "common" / Path(name)).read_text() for name in names)
+    own = ("curves_float", "ops_float", "spectrum_float") if is_float else ("ops", "spectrum")
+    return "".join((templates_dir() / "common" / f"{name}.c.j2").read_text() for name in own)
 
 
 def calls(is_float: bool) -> dict[str, set[str]]:
@@ -97,7 +97,8 @@ def test_a_spelling_names_of_the_loop_what_its_record_says(record: Operation) ->
         names_step = re.search(r"\bstep\b", text) is not None
         assert names_step <= (record.timing in (Timing.FIRST, Timing.STEP))
         assert ("{steps}" in text) == (record.timing is Timing.COUNT)
-        assert ("{result}" in text) == (record.reduces is not None)
+        made = record.reduces is not None or record.form is Form.CALL
+        assert ("{result}" in text) == made
         assert ("{best}" in text) == (record.reduces is Reduction.INDEX)
 
 
@@ -161,8 +162,7 @@ def test_programs_use_every_operation() -> None:
     model = random_model(0, read="steps", front=("by_step",), steps=5, weights="normal")
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
-    for name in ("curves", "mamba"):
-        model = open_model(name)
+    for model in (open_model("curves"), open_model("mamba"), mel_model(), mel_model(root=True)):
         integer |= kinds(quantized(model, random_inputs(model, 4)))
         real |= kinds(lower_real(model))
     assert integer == set(functions(is_float=False))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import fold, is_foldable
+from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold, is_foldable
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
 from lstm_edge.frontend.graph.nodes import Nodes, needed
 from lstm_edge.frontend.graph.order import in_order
@@ -36,9 +36,10 @@ class Graph:
 
     constants: arrays by name, completed by what is folded. warnings: for the user, of what a
     rewrite left out that the file says. pairs: input -> output that is its next value, as the user
-    says. repetitions: the steps of nodes `Repeat`. shapes: of tensors for which no inference knows
-    them. outer: the graph around a body; final: whether a body wants another step. inferred: shapes
-    and kinds of tensors.
+    says. repetitions: the steps of nodes `Repeat`. unread: nodes of steps that are written out, and
+    why these are read as no repetition. unlike: steps that are no repetition of others. shapes: of
+    tensors for which no inference knows them. outer: the graph around a body; final: whether a body
+    wants another step. inferred: shapes and kinds of tensors.
     """
 
     begun: InitVar[Iterable[NodeProto]]
@@ -49,6 +50,8 @@ class Graph:
     warnings: list[str] = field(default_factory=list)
     pairs: dict[str, str] = field(default_factory=dict)
     repetitions: list[Repetition] = field(default_factory=list)
+    unread: dict[str, ModelError] = field(default_factory=dict)
+    unlike: list[ModelError] = field(default_factory=list)
     shapes: list[ValueInfoProto] = field(default_factory=list)
     outer: Graph | None = None
     final: str = ""
@@ -280,13 +283,14 @@ class Graph:
         return replace(self, begun=nodes, constants=dict(self.constants), inferred=known)
 
     def _keep_shapes(self) -> None:
-        """A shape without open sizes is a constant."""
+        """A shape without open sizes is a constant, and so is what it counts."""
         for node in self.nodes:
-            shape = self.shape(node.input[0]) if node.op_type == "Shape" else None
+            shape = self.shape(node.input[0]) if node.op_type in SHAPE_ONLY else None
             if shape is not None and all(isinstance(size, int) for size in shape):
                 given = attributes_of(node)
-                sizes = shape[slice(given.get("start"), given.get("end"))]
-                self.constants[node.output[0]] = np.array(sizes, np.int64)
+                sizes = np.array(shape[slice(given.get("start"), given.get("end"))], np.int64)
+                one = node.op_type == "Size"
+                self.constants[node.output[0]] = np.array(sizes.prod()) if one else sizes
 
     def _computed_bounds(self) -> dict[str, Array]:
         """Bounds and sizes that exporters compute from shapes: onnx does not follow all of them."""

@@ -108,11 +108,19 @@ def _leaky(config: LayerConfig) -> Formula:
     return ("LeakyRelu", X, {"alpha": slope})
 
 
+def _softmax(config: LayerConfig) -> Formula:
+    """Over the features, or, by its number, over another axis."""
+    axis = config.keys.get("axis", -1)
+    if type(axis) is not int:
+        raise config.unexpected("axis", "one axis")
+    return ("Softmax", X, {"axis": axis})
+
+
 LAYERS: Mapping[str, tuple[str, Callable[[LayerConfig], Formula]]] = {
     "LeakyReLU": ("alpha negative_slope", _leaky),
     "ELU": ("alpha", lambda config: ("Elu", X, {"alpha": config.number("alpha", 1.0)})),
     "ReLU": ("max_value negative_slope threshold", _relu),
-    "Softmax": ("axis=-1", lambda _: OTHERS["softmax"]),
+    "Softmax": ("axis", _softmax),
     "Activation": ("activation", lambda config: function_of(config, "activation")),
 }
 """Layers that are functions: their options, and the formula. Each may be another's activation."""

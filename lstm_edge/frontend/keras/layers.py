@@ -65,6 +65,7 @@ OF_SEQUENCES: Mapping[str, Layer] = {
     "ZeroPadding1D": (f"padding {_CHANNELS}", moves.zero_padding),
     "Cropping1D": ("cropping", moves.cropping),
     "UpSampling1D": ("size", moves.upsampling),
+    "RepeatVector": ("n", moves.repeated),
     "Embedding": ("input_dim output_dim mask_zero sparse", linear.embedding),
     "Masking": ("mask_value", masks.masking),
     "Conv1D": (window.OPTIONS, window.convolution),
@@ -123,8 +124,6 @@ INSTEAD: Mapping[str, str] = {
     "export the model to ONNX",
     "CuDNNLSTM": "load its weights into an LSTM and save that",
     "CuDNNGRU": "load its weights into a GRU with reset_after=True and save that",
-    "RepeatVector": "a vector cannot be a sequence's every step; nothing else in a file of Keras "
-    "is the same network: save what comes before it and what comes after it as two models",
     "TFOpLambda": "save the model with Keras 3, or use layers of Keras, Add or Multiply for "
     "instance",
     "SlicingOpLambda": "save the model with Keras 3, of which slices are read",

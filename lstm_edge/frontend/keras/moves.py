@@ -108,14 +108,30 @@ def upsampling(call: Call, x: Value) -> Value:
     return replace(y, shape=(steps * times, features))
 
 
+def repeated(call: Call, x: Value) -> Value:
+    """RepeatVector: a vector at each of `n` steps."""
+    steps, features = call.config.count("n"), x.shape[0] if len(x.shape) == 1 else None
+    if features is None:
+        raise call.error(f"repeats a vector of known size, its input is {shown_shape(x)}")
+    if steps > MOST_STEPS:
+        raise call.error(f"repeats a vector {steps} times, at most {MOST_STEPS}")
+    y = call.add("Expand", _of_one_step(call, x), call.axes(1, steps, features))
+    return replace(y, shape=(steps, features))
+
+
+def _of_one_step(call: Call, x: Value) -> Value:
+    y = call.add("Unsqueeze", call.straight(x), call.axes(1))
+    return replace(y, shape=(1, *x.shape), flat=())
+
+
 def together(call: Call, values: Sequence[Value]) -> list[Value]:
-    """Values in one order of time, of which none is a sequence where another one is a vector."""
-    if len({len(value.shape) for value in values}) > 1:
+    """Values in one order of time, of as many axes: a vector beside a sequence is at each step."""
+    most = max(len(value.shape) for value in values)
+    if any(len(value.shape) not in (1, most) for value in values):
         shapes = " and ".join(shown_shape(v) for v in values[:4])
-        raise call.error(
-            f"combines {shapes}, which have not the same axes; a vector at every step of a "
-            "sequence is not supported: feed it as an input of the model, [batch, time, features]"
-        )
+        raise call.error(f"combines {shapes}, which have not the same axes; reshape one of them")
+    if most == 2:
+        values = [v if len(v.shape) == most else _of_one_step(call, v) for v in values]
     if len({(v.turned, v.flat if v.turned else ()) for v in values}) > 1:
         return [call.straight(value) for value in values]
     return [*values]

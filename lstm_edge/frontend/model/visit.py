@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _bind_inputs(
                 key = symbols[value.name, k]
                 at = known_names.setdefault(key, len(known_names))
                 size = stand_ins[at % len(stand_ins)]
-            axes.append(_input_axis(walk, value.name, k, size, opened))
+            axes.append(_input_axis(walk, value.name, k, size, opened, sizes))
         shown = integers(kind) if kind in INTEGERS else None
         tensor = walk.draft.input(None)
         if shown is not None:
@@ -106,7 +107,24 @@ def _symbols(graph: Graph, walk: Walk) -> dict[tuple[str, int], str]:
     return symbols
 
 
-def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
+def _input_axis(
+    walk: Walk,
+    name: str,
+    k: int,
+    size: int,
+    opened: bool,
+    sizes: Mapping[tuple[str, int], int],
+) -> Axis:
+    """One atom, or those of hops and their samples, where `sizes` tells hops."""
+    hop = walk.hops.get((name, k), 1)
+    if hop > 1 and (name, k) not in sizes and not opened:
+        if size % hop or size < 2 * hop:
+            raise ModelError(
+                f"input {name!r}",
+                f"has {size} samples, which are read by hops of {hop}; export the model with a "
+                f"multiple of that, {max(2, -(-size // hop)) * hop} for instance",
+            )
+        size //= hop
     if size > LONGEST_AXIS:
         raise ModelError(
             f"input {name!r}",
@@ -118,7 +136,10 @@ def _input_axis(walk: Walk, name: str, k: int, size: int, opened: bool) -> Axis:
     walk.input_atoms[atom] = k
     if opened:
         walk.open_axes[atom] = (name, k)
-    elif atom.name in walk.first_cuts:
+    if hop > 1:
+        walk.roles[atom] = "time"
+        return (atom, *walk.new_axis(f"{name} {k} hop", hop, "feature"))
+    if not opened and atom.name in walk.first_cuts:
         walk.cut(Cut(atom, walk.first_cuts[atom.name]))
     parts = walk.parts(atom)
     walk.roles.update((part, walk.told[part.name]) for part in parts if part.name in walk.told)
@@ -236,12 +257,28 @@ def _states(
     found = ((o.name, walk.values.get(o.name)) for o in graph.outputs)
     views = {name: view for name, view in found if isinstance(view, View)}
     ports = {name: state_output(walk, name, view, one_step) for name, view in views.items()}
-    shown = [port for port in ports.values() if port is not None]
+    given = state_inputs(walk, dict(sources))
+    renewed = {p.name: p for p in _renewed(graph, given) if p.name in ports}
+    shown = [port for port in {**ports, **renewed}.values() if port is not None]
     # of one step, the sequence shows the state as well: it is the partner where nothing else is
-    sequences_last = sorted(shown, key=lambda port: is_sequence(walk, views[port.name]))
-    inputs = pair(state_inputs(walk, dict(sources)), sequences_last)
+    whole = {p.name for p in shown if p.name not in renewed and is_sequence(walk, views[p.name])}
+    sequences_last = sorted(shown, key=lambda port: port.name in whole)
+    inputs = pair(given, sequences_last)
     partners = {port.partner for port in inputs}
     return inputs, [port for port in shown if port.name in partners]
+
+
+def _renewed(graph: Graph, given: list[DraftState]) -> list[DraftState]:
+    """The next values of a single step's states, whatever parts these were cut into."""
+    known = {port.name: port for port in given}
+    found = []
+    for node in graph.nodes:
+        if node.op_type == "Step":
+            for before, after in zip(node.input, attributes_of(node)["after"], strict=True):
+                port = known.get(before)
+                whole = port is not None and sum(len(p[2]) for p in port.parts) == prod(port.shape)
+                found += [replace(port, name=after)] if port is not None and whole else []
+    return found
 
 
 def _read(walk: Walk, outputs: set[str]) -> set[str]:

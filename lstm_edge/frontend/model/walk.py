@@ -65,6 +65,15 @@ class RoleNeeded(ModelError):
         self.role = role
 
 
+class HopNeeded(ModelError):
+    """An axis of an input turns out to count samples, so many of which are a step: start again."""
+
+    def __init__(self, node: str, message: str, axis: tuple[str, int], hop: int) -> None:
+        super().__init__(node, message)
+        self.axis = axis
+        self.hop = hop
+
+
 @dataclass(frozen=True)
 class OnnxNode:
     """A node with the values of its inputs (None: absent) and its attributes as Python values.
@@ -169,9 +178,10 @@ class Walk:
     one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
-    visit found. repetitions: the steps of nodes `Repeat`. truths: tensors of 1 for what is true and
-    0 for what is not. counts: tensor -> that of which it is the sum over the steps, of one number.
-    masks: (tensor, its integers, what is 0 or 1 of them), tables that are made at the end.
+    visit found. hops: (input, axis) of samples -> how many of them are a step. repetitions: the
+    steps of nodes `Repeat`. truths: tensors of 1 for what is true and 0 for what is not. counts:
+    tensor -> that of which it is the sum over the steps, of one number. masks: (tensor, its
+    integers, what is 0 or 1 of them), tables that are made at the end.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -202,6 +212,7 @@ class Walk:
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     first_cuts: dict[str, int] = field(default_factory=dict)
+    hops: dict[tuple[str, int], int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     late: str = ""

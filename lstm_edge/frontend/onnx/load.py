@@ -14,8 +14,9 @@ from pathlib import Path
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
-from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
+from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.ir.expr import walk as walk_expressions
@@ -48,8 +49,17 @@ def model_of(
     """
     known = dict(told or {})
     rewrite(graph, pairs)
+    standing = {label_of(node) for node in graph.nodes}
+    graph.warnings += [
+        f"{error}; as it is, each step is compiled by itself, which costs as much as all of them"
+        for error in graph.unlike
+        if error.node in standing
+    ]
     sizes: Sizes = {}
-    model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
+    try:
+        model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
+    except ModelError as error:
+        raise graph.unread.get(error.node, error) from error
     if walk.open_axes:
         other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1], known)
         if _fingerprint(model) != _fingerprint(other):
@@ -77,6 +87,7 @@ def _solve(
     tried. `sizes` receives what was chosen.
     """
     told = dict(known)
+    hops: dict[tuple[str, int], int] = {}
     alike: list[tuple[tuple[str, int], ...]] = []
     cuts: dict[str, int] = {}
     while True:
@@ -84,6 +95,7 @@ def _solve(
         walk.told.update(told)
         walk.first_cuts.update(cuts)
         walk.alike_sizes.extend(alike)
+        walk.hops.update(hops)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:
@@ -92,14 +104,27 @@ def _solve(
             sizes[error.axis] = error.size
         except SameSize as error:
             alike.append(error.axes)
-        except RoleNeeded as error:
-            if error.atom in told:
+        except (HopNeeded, RoleNeeded) as error:
+            if not _learnt(error, told, hops):
                 raise _without_stand_ins(walk, error) from error
-            told[error.atom] = error.role
-            cuts.update((error.cut,) if error.cut else ())
+            cuts.update((error.cut,) if isinstance(error, RoleNeeded) and error.cut else ())
         except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
                 raise _without_stand_ins(walk, error) from error
+
+
+def _learnt(
+    error: HopNeeded | RoleNeeded, told: dict[str, str], hops: dict[tuple[str, int], int]
+) -> bool:
+    """Take in what an axis turns out to be; False where that was told before."""
+    if isinstance(error, HopNeeded):
+        known = error.axis in hops
+        hops[error.axis] = error.hop
+        return not known
+    if error.atom in told:
+        return False
+    told[error.atom] = error.role
+    return True
 
 
 def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:

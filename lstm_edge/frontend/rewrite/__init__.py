@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.activations import activations
+from lstm_edge.frontend.rewrite.branches import branches
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
@@ -18,6 +19,7 @@ from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized.read import read_quantized
 from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
+from lstm_edge.frontend.rewrite.spectra import spectra
 from lstm_edge.frontend.rewrite.wrong_export import refuse_lost_projections, refuse_shared_states
 from lstm_edge.frontend.step.lists import lists_of_steps
 from lstm_edge.frontend.step.masks import refuse_masks
@@ -25,6 +27,7 @@ from lstm_edge.frontend.step.single import single_steps
 from lstm_edge.frontend.step.unrolled import unrolled
 
 REWRITES: tuple[Callable[[Graph], None], ...] = (
+    branches,
     read_halves,
     read_quantized,
     unsort_batch,
@@ -34,6 +37,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     remove_reversals,
     layer_norm,
     activations,
+    spectra,
     pads,
     joined_inputs,
     refuse_shared_states,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,8 @@ from lstm_edge.frontend.step.symbols import (
     Integers,
     Selection,
     Symbols,
+    end_to_end,
+    runs,
     selections,
     together,
     vector,
@@ -20,6 +22,8 @@ from lstm_edge.frontend.step.symbols import (
 
 ROUNDING = 1e-6
 """Relative to the largest number: what folding in float32 may change."""
+MOST_FLAT = 2048
+"""Numbers of a sum that is compared by all that it adds in the end."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Comparer:
     bind: Callable[[Selection, Selection], str] = lambda _, __: ""
     near: float = ROUNDING
     memo: dict[tuple[int, int, bytes, bytes], Difference | None] = field(default_factory=dict)
+    flat: dict[int, tuple[dict[int, Doubles], Doubles]] = field(default_factory=dict)
 
     def __call__(self, mine: Selection, theirs: Selection) -> Difference | None:
         """How units of a leaf differ from those of the first step; None where they do not."""
@@ -54,7 +59,7 @@ class Comparer:
             return None
         key = (a, b, units.tobytes(), its.tobytes())
         if key not in self.memo:
-            self.memo[key] = self._compare(self.leaves[a], units, self.leaves[b], its, b)
+            self.memo[key] = self._compare(a, units, b, its)
         return self.memo[key]
 
     def _source(self, chosen: Selection) -> Selection:
@@ -69,9 +74,11 @@ class Comparer:
             found = self.leaves[leaf]
         return leaf, units
 
-    def _compare(
-        self, one: Leaf, units: Integers, other: Leaf, its: Integers, at: int
-    ) -> Difference | None:
+    def _compare(self, mine: int, units: Integers, at: int, its: Integers) -> Difference | None:
+        one, other = self.leaves[mine], self.leaves[at]
+        if not self.holes and "linear" in (one.kind, other.kind):
+            alike = one.kind == other.kind and self._sums(one, units, other, its, at) is None
+            return None if alike else self._flattened((mine, units), (at, its))
         if one.kind != other.kind or one.function != other.function:
             return Difference(at, f"computes {_said(other)} where the others compute {_said(one)}")
         if one.kind == "const":
@@ -81,12 +88,13 @@ class Comparer:
             return None if same else Difference(at, "reads another step")
         if one.kind == "linear":
             return self._sums(one, units, other, its, at)
+        if one.kind == "whole":
+            vectors = [end_to_end(leaf.args) for leaf in (one, other)]
+            if not np.array_equal(units, its) or vectors[0].size != vectors[1].size:
+                return Difference(at, "reads other features")
+            return self._all((mine, theirs) for _, _, (mine, theirs) in runs(*vectors))
         if len(one.args) != len(other.args):
             return Difference(at, f"has {len(other.args)} operands and not {len(one.args)}")
-        if one.kind == "whole":
-            if not np.array_equal(units, its):
-                return Difference(at, "reads other features")
-            return self._all(zip(one.args, other.args, strict=True))
         return self._all(
             ((i, u[units]), (j, v[its]))
             for (i, u), (j, v) in zip(one.args, other.args, strict=True)
@@ -124,14 +132,92 @@ class Comparer:
                 return found
         return None
 
-    def _close(self, p: Doubles, q: Doubles, at: int, what: str) -> Difference | None:
+    def _flattened(self, mine: Selection, theirs: Selection) -> Difference | None:
+        """Sums by what they add in the end: where constants were folded, the sums inside of them
+        are others, and vectors that were two are one.
+        """
+        at = theirs[0]
+        if max(self.leaves[mine[0]].size, self.leaves[at].size) > MOST_FLAT:
+            return Difference(at, "adds other terms")
+        (one, bias), (other, added) = (
+            ({atom: m[units] for atom, m in terms.items()}, numbers[units])
+            for leaf, units in (mine, theirs)
+            for terms, numbers in [self.leaves.flattened(leaf, self.flat)]
+        )
+        all_numbers = (*one.values(), *other.values(), bias)
+        least = self.near * max(float(np.abs(m).max(initial=0.0)) for m in all_numbers)
+        left = {b: _columns(q, least) for b, q in other.items()}
+        for a, p in one.items():
+            units = _columns(p, least)
+            same = sorted((b for b in left if len(left[b]) == len(units)), key=lambda b: b != a)
+            pairs = [(units, b, left[b]) for b in same]
+            if any(self._taken(a, p, *pair, other, left, least) for pair in pairs):
+                continue
+            for unit in units[:, None]:
+                pairs = [(unit, b, its) for b in left for its in left[b][:, None]]
+                if not any(self._taken(a, p, *pair, other, left, least) for pair in pairs):
+                    return Difference(at, "adds other terms")
+        if any(its.size for its in left.values()):
+            return Difference(at, f"adds {len(other)} terms and not {len(one)}")
+        return self._close(bias, added, at, "adds other numbers", least)
+
+    def _taken(
+        self,
+        a: int,
+        p: Doubles,
+        units: Integers,
+        b: int,
+        its: Integers,
+        other: Mapping[int, Doubles],
+        left: dict[int, Integers],
+        least: float,
+    ) -> bool:
+        """Whether units of `b` are what those of `a` are, times the same: not left any more."""
+        far = self._close(p[:, units], other[b][:, its], b, "", least)
+        if far is not None or self((a, units), (b, its)) is not None:
+            return False
+        left[b] = np.setdiff1d(left[b], its)
+        return True
+
+    def _close(
+        self, p: Doubles, q: Doubles, at: int, what: str, limit: float = 0.0
+    ) -> Difference | None:
         if p.shape != q.shape:
             return Difference(at, what)
         far = float(np.abs(p - q).max(initial=0.0))
-        limit = self.near * max(
-            float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0))
-        )
+        largest = max(float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0)))
+        limit = max(limit, self.near * largest)
         return None if far <= limit else Difference(at, f"{what} (by up to {far:.3g})")
+
+
+def _columns(matrix: Doubles, least: float) -> Integers:
+    """Those that have numbers."""
+    return np.flatnonzero(np.abs(matrix).max(axis=0, initial=0.0) > least)
+
+
+def operands_alike(
+    leaves: Leaves, mine: Selection, theirs: Selection
+) -> Iterator[tuple[Selection, Selection]]:
+    """What two leaves are the same function of, and so on: if they are the same, these may be."""
+    waiting = [(mine, theirs)]
+    while waiting:
+        (a, units), (b, its) = waiting.pop()
+        one, other = leaves[a], leaves[b]
+        if one.kind != other.kind or one.kind not in ("each", "whole"):
+            continue
+        if one.function != other.function:
+            continue
+        if one.kind == "each":
+            pairs = [
+                ((i, u[units]), (j, v[its]))
+                for (i, u), (j, v) in zip(one.args, other.args, strict=False)
+            ]
+        else:
+            vectors = [end_to_end(leaf.args) for leaf in (one, other)]
+            same = vectors[0].size == vectors[1].size
+            pairs = [(p, q) for _, _, (p, q) in runs(*vectors)] if same else []
+        yield from pairs
+        waiting += pairs
 
 
 def _said(leaf: Leaf) -> str:

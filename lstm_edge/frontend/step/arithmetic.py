@@ -23,6 +23,9 @@ from lstm_edge.frontend.step.leaves import Function
 from lstm_edge.frontend.step.symbols import Symbols, broadcast
 from lstm_edge.ir.expr import Expr, apply, sigmoid, tanh
 
+_EXP = Function(("exp",), fn.exponential, np.exp)
+_LOG = Function(("log",), fn.logarithm, np.log)
+
 EXACT_SOFTPLUS = 15.0
 """Above this x and log(1 + exp(x)) are the same to 1e-6: exporters write one for the other."""
 
@@ -56,6 +59,12 @@ def selu(call: Call) -> list[Value]:
     alpha = float(call.given.get("alpha", 1.6732632423543772))
     gamma = float(call.given.get("gamma", 1.0507009873554805))
     return function(call, ("Selu", alpha, gamma), lambda x: fn.elu(x, alpha, 0.0) * gamma)
+
+
+def celu(call: Call) -> list[Value]:
+    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    alpha = float(call.given.get("alpha", 1.0))
+    return function(call, ("Celu", alpha), lambda x: fn.celu(x, alpha))
 
 
 def softplus(call: Call, x: Symbols) -> Symbols:
@@ -112,6 +121,13 @@ def absolute(call: Call) -> list[Value]:
     return [call.leaves.each(LARGER, x, call.leaves.scale(x, -1.0))]
 
 
+def sign(call: Call) -> list[Value]:
+    """-1, 0 or 1."""
+    leaves, x = call.leaves, call.symbols(0)
+    above, below = leaves.each(SELECT, x, 0.0, 1.0, 0.0), leaves.each(SELECT, 0.0, x, 1.0, 0.0)
+    return [leaves.combine(above, below, 1.0, -1.0)]
+
+
 def negative(call: Call) -> list[Value]:
     """-x."""
     return [call.leaves.scale(call.symbols(0), -1.0)]
@@ -162,21 +178,28 @@ def reciprocal(call: Call) -> list[Value]:
 
 
 def power(call: Call) -> list[Value]:
-    """x to a constant power: small whole ones are products of x."""
-    leaves, x = call.leaves, call.symbols(0)
-    exponents = np.asarray(call.constant(1, "exponent"), np.float64)
-    values = np.unique(exponents)
-    if values.size != 1:
-        raise call.refuse("has several exponents; only one for all numbers is supported")
-    exponent = float(values[0])
-    x = x.moved(lambda a: np.broadcast_to(a, np.broadcast_shapes(a.shape, exponents.shape)))
-    if exponent not in (1.0, 2.0, 3.0, 4.0):
-        made = Function(
-            ("power", exponent), lambda v: fn.power(v, exponent), lambda v: np.power(v, exponent)
-        )
+    """x to a power: small whole ones are products of x, any other wants x > 0."""
+    leaves = call.leaves
+    x, exponent = broadcast(call.symbols(0), call.symbols(1))
+    known, base = leaves.numbers_of(exponent), leaves.numbers_of(x)
+    if base is not None:
+        if not (base > 0.0).all():
+            raise call.refuse("raises a constant that is not above 0 to a power that is computed")
+        return [leaves.each(_EXP, leaves.scale(exponent, np.log(base)))]
+    if known is None or np.unique(known).size > 1:
+        if known is not None and (known == np.round(known)).any():
+            raise call.refuse(
+                "has several exponents, and whole ones among them, which numbers below 0 may have: "
+                "split its input by exponents"
+            )
+        logarithm = leaves.each(_LOG, x)
+        return [leaves.each(_EXP, leaves.multiply(TIMES, logarithm, exponent))]
+    one = float(known.reshape(-1)[0])
+    if one not in (1.0, 2.0, 3.0, 4.0):
+        made = Function(("power", one), lambda v: fn.power(v, one), lambda v: np.power(v, one))
         return [leaves.each(made, x)]
     result = x
-    for _ in range(1, int(exponent)):
+    for _ in range(1, int(one)):
         result = leaves.multiply(TIMES, result, x)
     return [result]
 
@@ -211,6 +234,13 @@ def comparison(turned: bool, equal: bool) -> Callable[[Call], list[Value]]:
         return [Comparison(b, a, equal) if turned else Comparison(a, b, equal)]
 
     return run
+
+
+def equality(call: Call) -> list[Value]:
+    """Neither is above the other."""
+    leaves, a, b = call.leaves, call.symbols(0), call.symbols(1)
+    above, below = leaves.each(SELECT, a, b, 0.0, 1.0), leaves.each(SELECT, b, a, 0.0, 1.0)
+    return [Comparison(leaves.multiply(TIMES, above, below), leaves.lift(0.5))]
 
 
 def both(call: Call) -> list[Value]:

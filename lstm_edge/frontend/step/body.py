@@ -49,7 +49,7 @@ class Read:
     backward: bool = False
 
 
-Value = Symbols | Array | Comparison | Counted | View
+Value = Symbols | Array | Comparison | tuple[Symbols, ...] | Counted | View
 StepOf = Callable[[Read], Symbols | Array]
 """The symbols of one step of a sequence, without its time axis."""
 

@@ -29,8 +29,8 @@ class Comparison:
     equal: bool = False
 
 
-Value = Symbols | Array | Comparison
-"""What a tensor of a step is."""
+Value = Symbols | Array | Comparison | tuple[Symbols, ...]
+"""What a tensor, or a list of them, of a step is."""
 
 TIMES = Function(("mul",), lambda a, b: a * b, np.multiply)
 QUOTIENT = Function(("divide",), lambda a, b: a / b, np.divide)
@@ -63,6 +63,8 @@ class Call:
         value = self.args[k]
         if value is None:
             raise self.refuse(f"has no input {k}")
+        if isinstance(value, tuple):
+            raise self.refuse(f"its input {k} is a list of tensors; expected one of them")
         if not isinstance(value, Comparison):
             return self.leaves.lift(value)
         ends = (0.0, 1.0) if value.equal else (1.0, 0.0)
@@ -80,7 +82,7 @@ class Call:
             known = self.leaves.numbers_of(value)
             if known is not None:
                 return known
-        if isinstance(value, Symbols | Comparison):
+        if isinstance(value, Symbols | Comparison | tuple):
             raise self.refuse(f"its {what} is computed by the step; only a constant is supported")
         return value
 

@@ -17,7 +17,7 @@ from lstm_edge.frontend.step.region import Region
 from lstm_edge.frontend.step.repeat import Body, Classes, NoRepetition, body_of
 from lstm_edge.frontend.step.repetition import RepeatedState
 from lstm_edge.frontend.step.symbols import Symbols, leaves_of
-from lstm_edge.frontend.step.trace import Differs, Initial, Trace
+from lstm_edge.frontend.step.trace import Differs, Initial, Result, Trace
 
 HEADS = frozenset(
     (
@@ -81,10 +81,14 @@ class Finder:
                 return None
             results = [i for end in ends for i in leaves_of(end.result)]
             body = body_of(self.classes, self.last, results)
-            proof = Proof(Trace(self.classes, body))
-            for end in ends:
-                for time, value in zip(end.parts.times, end.parts.values, strict=True):
-                    proof.result(end.result, value, time)
+            given = [
+                Result(end.result, value, time)
+                for end in ends
+                for time, value in zip(end.parts.times, end.parts.values, strict=True)
+            ]
+            proof = Proof(Trace(self.classes, body), given)
+            for result in given:
+                proof.result(result.mine, result.theirs, result.step)
             told = {name: _as_other(proof, name, parts, ends) for name, parts in early.items()}
             if None not in told.values():
                 more = [end for end in told.values() if end is not None]
@@ -163,7 +167,8 @@ class Finder:
         """The steps at which parts of a tensor are known, if they are of this way."""
         if any(self.time[i] < -1 for i in leaves_of(value)):
             return None
-        return parts_of(value, self.time)
+        parts = parts_of(value, self.time)
+        return None if parts is None or max(parts.times) > self.last else parts
 
     def _end(self, name: str, parts: Parts) -> End | None:
         at, latest = max(zip(parts.times, parts.values, strict=True), key=lambda p: p[0])

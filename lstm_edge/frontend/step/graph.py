@@ -34,7 +34,7 @@ class Dependence:
                 self.roots[after[k][0][0]] = k
         states = {leaf: k for k, leaf in enumerate(before)}
         self._through = self._all_states(states)
-        reads = self._closure([self._read(parts) for parts in after])
+        reads = self._closure([1 << k | self._read(parts) for k, parts in enumerate(after)])
         if joined:
             reads = self._closure(_joined(reads, [self._fed(parts) for parts in after]))
         self.group = _groups(reads)
@@ -45,11 +45,13 @@ class Dependence:
             self._place(number, states, number in renewing)
 
     def _all_states(self, states: Mapping[int, int]) -> list[int]:
-        """States, as bits, that each leaf is computed from."""
+        """States, as bits, that each leaf is computed from, before the step or after it."""
         through = [0] * len(self.leaves)
         for number in range(len(self.leaves)):
             if number in states:
                 through[number] = 1 << states[number]
+            if number in self.roots:
+                through[number] = 1 << self.roots[number]
             for source, _ in self.leaves[number].operands:
                 through[number] |= through[source]
         return through

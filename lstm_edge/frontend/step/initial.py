@@ -11,18 +11,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lstm_edge.frontend.step.alike import operands_alike
 from lstm_edge.frontend.step.leaves import Doubles
 from lstm_edge.frontend.step.numbers import Numbers
-from lstm_edge.frontend.step.symbols import Integers, Symbols
-from lstm_edge.frontend.step.trace import Trace
+from lstm_edge.frontend.step.symbols import Selection, runs, vector
+from lstm_edge.frontend.step.trace import Result, Trace
 
 ROUNDS, SAMPLES = 40, 6
 WIDTH = 1e-3
 """By how much states are changed to see what follows."""
-CLOSE = 1e-9
-"""A difference that is none."""
-ZERO = 1e-7
-"""What is found for a state that is zero, of which files have no trace."""
+CLOSE, NEAR = 1e-9, 1e-6
+"""A difference that is none, and one that the rounding of folded constants may leave."""
+MOST_DAMPING = 1e4
+"""Above it a search goes nowhere any more."""
 SPREADS = (0.0, 0.5, 0.5)
 """How far from the given states the search begins, until it ends without a difference: some states
 have no slope where they are zero.
@@ -32,18 +33,28 @@ Place = tuple[int, int]
 """A class of leaves and a time before the first step."""
 
 
-def solved(trace: Trace, initial: Mapping[Place, Doubles], until: int) -> dict[Place, Doubles]:
+def solved(
+    trace: Trace,
+    initial: Mapping[Place, Doubles],
+    until: int,
+    results: Sequence[Result],
+    inner: bool,
+) -> dict[Place, Doubles]:
     """Initial states with which the body computes the steps to `until` as the graph does, nearly;
-    initial: where to begin. By Levenberg and Marquardt.
+    initial: where to begin; inner: what is within equal functions has to be equal, too, which tells
+    of a state of which only the direction counts. By Levenberg and Marquardt.
     """
-    causes = _Causes(trace, initial, until)
+    equal = _equal(trace, until, results, inner)
+    if not equal:
+        return dict(initial)
+    causes = _Causes(trace, initial, equal)
     begun = np.concatenate(list(initial.values()))
     rng = np.random.default_rng(1)
     for spread in SPREADS:
         state = _descended(causes, begun + spread * rng.normal(size=begun.size))
-        if np.abs(causes.error(state)).max(initial=0.0) < CLOSE:
+        if np.abs(causes.error(state)).max(initial=0.0) < NEAR:
             break
-    state = np.where(np.abs(state) < ZERO, 0.0, state)
+    state = np.where(np.abs(state) < NEAR, 0.0, state)
     parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
     return dict(zip(initial, parts, strict=True))
 
@@ -53,7 +64,7 @@ def _descended(causes: _Causes, state: Doubles) -> Doubles:
     error, damping = causes.error(state), 1e-2
     slopes = None
     for _ in range(ROUNDS):
-        if np.abs(error).max(initial=0.0) < CLOSE:
+        if np.abs(error).max(initial=0.0) < CLOSE or damping > MOST_DAMPING:
             break
         slopes = causes.slopes(state) if slopes is None else slopes
         square = slopes.T @ slopes
@@ -62,17 +73,46 @@ def _descended(causes: _Causes, state: Doubles) -> Doubles:
         )[0]
         after = causes.error(state + step)
         if (after**2).sum() < (error**2).sum():
-            state, error, damping, slopes = state + step, after, damping / 10, None
+            settled = np.abs(after).max() < NEAR and (after**2).sum() > 0.9 * (error**2).sum()
+            state, error, slopes = state + step, after, None
+            damping = 2 * MOST_DAMPING if settled else damping / 10
         else:
             damping *= 10
     return state
 
 
-class _Causes:
-    """What initial states, one after the other in one vector, make of some random inputs."""
+def _equal(
+    trace: Trace, until: int, results: Sequence[Result], inner: bool
+) -> list[tuple[int, Selection, Selection]]:
+    """What the body and the graph compute in the first steps: (step, the body's, the graph's)."""
+    shown = [
+        Result(vector(leaf, (value.size,)).at(read), value.at(read), step)
+        for (leaf, step), value in sorted(trace.known.items(), key=lambda known: known[0])
+        for read in [np.flatnonzero(value.leaf >= 0)]
+        if 0 <= step <= until
+    ]
+    found = []
+    for result in (*shown, *(r for r in results if r.step <= until)):
+        for _, _, (mine, theirs) in runs(result.mine, result.theirs):
+            found.append((result.step, mine, theirs))
+            if inner:
+                pairs = operands_alike(trace.leaves, mine, theirs)
+                found += [(result.step, one, other) for one, other in pairs]
+    return found
 
-    def __init__(self, trace: Trace, initial: Mapping[Place, Doubles], until: int) -> None:
-        self.trace, self.until = trace, until
+
+class _Causes:
+    """What initial states, one after the other in one vector, make of some random inputs. equal:
+    what is to be the same; see `_equal`.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        initial: Mapping[Place, Doubles],
+        equal: Sequence[tuple[int, Selection, Selection]],
+    ) -> None:
+        self.trace, self.equal = trace, equal
         self.places = list(initial)
         self.ends = np.cumsum([a.size for a in initial.values()])[:-1]
         rng = np.random.default_rng(0)
@@ -83,7 +123,7 @@ class _Causes:
         self.inputs = {
             leaf: np.stack([sample[leaf] for sample in drawn]) for leaf in trace.all_inputs
         }
-        self.wanted = _wanted(trace, self.inputs, until).reshape(-1)
+        self.wanted = self._wanted().reshape(-1)
 
     def error(self, state: Doubles) -> Doubles:
         """How far what follows from the states is from what the graph computes."""
@@ -102,52 +142,32 @@ class _Causes:
     def _found(self, trials: Doubles) -> Doubles:
         """What follows of each trial: [trials, samples * n]."""
         initial = np.split(np.broadcast_to(trials, (SAMPLES, *trials.shape)), self.ends, axis=-1)
-        found = _found(self.trace, self.places, initial, self.inputs, self.until)
+        found = self._computed(dict(zip(self.places, initial, strict=True)))
         return found.transpose(0, 2, 1).reshape(-1, len(trials)).T
 
+    def _wanted(self) -> Doubles:
+        """The numbers of the graph, of each sample [samples, n]."""
+        known = {leaf: array[:, None] for leaf, array in self.inputs.items()}
+        numbers = Numbers(self.trace.leaves, known)
+        found = [numbers.selection(theirs)[:, 0] for _, _, theirs in self.equal]
+        return np.concatenate(found, axis=-1)
 
-def _known(trace: Trace, until: int) -> list[tuple[Place, Integers]]:
-    """Classes at the first steps of which the graph's leaves are known, and the units of these."""
-    found = [(place, value) for place, value in trace.known.items() if 0 <= place[1] <= until]
-    return [(place, np.flatnonzero(value.leaf >= 0)) for place, value in sorted(found, key=_place)]
-
-
-def _place(known: tuple[Place, Symbols]) -> Place:
-    return known[0]
-
-
-def _wanted(trace: Trace, given: Mapping[int, Doubles], until: int) -> Doubles:
-    """The numbers of the graph, of each sample [samples, n]."""
-    numbers = Numbers(trace.leaves, {leaf: array[:, None] for leaf, array in given.items()})
-    parts = []
-    for place, units in _known(trace, until):
-        value = trace.known[place]
-        parts.append(numbers.of(value.at(units))[:, 0])
-    return np.concatenate(parts, axis=-1)
-
-
-def _found(
-    trace: Trace,
-    places: Sequence[Place],
-    initial: Sequence[Doubles],
-    given: Mapping[int, Doubles],
-    until: int,
-) -> Doubles:
-    """The numbers of the body [samples, trials, n], of inputs [samples, size] from initial states
-    [samples, trials, size].
-    """
-    states: dict[Place, Doubles] = dict(zip(places, initial, strict=True))
-    sets = initial[0].shape[:-1]
-    for step in range(until + 1):
-        known = {
-            leaf: states[hole.leaf, step - hole.delay] for leaf, hole in trace.body.holes.items()
-        }
-        for leaf, at in trace.inputs_at(step).items():
-            known.setdefault(
-                leaf, np.broadcast_to(given[at][:, None], (*sets, given[at].shape[-1]))
-            )
-        numbers = Numbers(trace.leaves, known)
-        states |= {(leaf, step): numbers.leaf(leaf) for leaf in trace.body.delays}
-    return np.concatenate(
-        [states[place][..., units] for place, units in _known(trace, until)], axis=-1
-    )
+    def _computed(self, states: dict[Place, Doubles]) -> Doubles:
+        """The numbers of the body [samples, trials, n], from initial states [samples, trials, size]
+        on.
+        """
+        trace = self.trace
+        sets = next(iter(states.values())).shape[:-1]
+        made: list[Numbers] = []
+        for step in range(max(step for step, _, _ in self.equal) + 1):
+            known = {
+                leaf: states[hole.leaf, step - hole.delay]
+                for leaf, hole in trace.body.holes.items()
+            }
+            for leaf, at in trace.inputs_at(step).items():
+                given = self.inputs[at][:, None]
+                known.setdefault(leaf, np.broadcast_to(given, (*sets, given.shape[-1])))
+            made.append(Numbers(trace.leaves, known))
+            states |= {(leaf, step): made[step].leaf(leaf) for leaf in trace.body.delays}
+        parts = [made[step].selection(mine) for step, mine, _ in self.equal]
+        return np.concatenate(parts, axis=-1)

@@ -316,6 +316,27 @@ class Leaves:
             total[key] = ((source, its), c if known is None else known[1] + c)
         return tuple(t for t in total.values() if np.any(t[1])), bias
 
+    def flattened(
+        self, leaf: int, made: dict[int, tuple[dict[int, Doubles], Doubles]]
+    ) -> tuple[dict[int, Doubles], Doubles]:
+        """A leaf as a matrix for each leaf that is no sum, and a bias. made: those found so far."""
+        if leaf not in made:
+            size = self.all[leaf].size
+            if self.all[leaf].kind == "const":
+                made[leaf] = {}, self.all[leaf].numbers
+            elif self.all[leaf].kind != "linear":
+                made[leaf] = {leaf: np.eye(size)}, np.zeros(size)
+            else:
+                bias, found = self.all[leaf].numbers.copy(), dict[int, Doubles]()
+                for (source, units), factor in self.all[leaf].terms:
+                    own = factor if factor.ndim == 2 else np.diag(factor)
+                    inner, constant = self.flattened(source, made)
+                    bias += own @ constant[units]
+                    for atom, matrix in inner.items():
+                        found[atom] = found.get(atom, 0.0) + own @ matrix[units]
+                made[leaf] = found, bias
+        return made[leaf]
+
     # whole vectors
 
     def whole(self, function: Function, value: Symbols, results: int | None = None) -> Symbols:

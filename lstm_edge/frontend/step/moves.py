@@ -137,6 +137,14 @@ def _split(
     return list(np.split(data[0], np.cumsum(sizes)[:-1], axis=axis))
 
 
+def sizes_of_parts(given: Array, size: int) -> list[int]:
+    """How long the parts of an axis are: one length for each, or one for all but the last."""
+    if given.ndim:
+        return [int(v) for v in given]
+    each = max(1, int(given))
+    return [min(each, size - begin) for begin in range(0, size, each)]
+
+
 def _scatter(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:
@@ -146,6 +154,27 @@ def _scatter(
     indices = np.asarray(constants[0]).astype(np.int64)
     result[tuple(np.moveaxis(indices, -1, 0))] = data[1]
     return [result]
+
+
+def _scatter_elements(
+    data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
+) -> list[Array]:
+    if given.get("reduction", "none") != "none":
+        raise ValueError(f"reduction {given['reduction']} is not done inside of a step")
+    axis, result = int(given.get("axis", 0)), np.array(data[0])
+    indices = np.asarray(constants[0]).astype(np.int64)
+    indices = np.where(indices < 0, indices + result.shape[axis], indices)
+    np.put_along_axis(result, indices, data[1], axis)
+    return [result]
+
+
+def _gather_nd(
+    data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
+) -> list[Array]:
+    if given.get("batch_dims", 0):
+        raise ValueError(f"batch_dims {given['batch_dims']}; only 0 is done inside of a step")
+    indices = np.asarray(constants[0]).astype(np.int64)
+    return [data[0][tuple(np.moveaxis(indices, -1, 0))]]
 
 
 _AXIS = frozenset(("axis",))
@@ -165,6 +194,8 @@ MOVES: Mapping[str, Move] = {
     "GatherElements": Move(_gather_elements, _AXIS),
     "Concat": Move(_concat, _AXIS, None),
     "Split": Move(_split, frozenset(("axis", "num_outputs"))),
+    "GatherND": Move(_gather_nd, frozenset(("batch_dims",))),
     "ScatterND": Move(_scatter, frozenset(("reduction",)), 2),
+    "ScatterElements": Move(_scatter_elements, frozenset(("axis", "reduction")), 2),
 }
-"""ScatterND's data are its first and third input; see `read.py`."""
+"""Data of a scatter are its first and third input; see `read.py`."""

@@ -73,7 +73,7 @@ class Outer:
         return self._part(found, name) if isinstance(found, Symbols) else found
 
     def _part(self, value: Symbols, name: str) -> Symbols | None:
-        """A part of an input as a vector of its own, the same for all tensors that are this part."""
+        """A part of an input as a vector of its own, one for all tensors that are this part."""
         found = selections(value)
         moved = all(self.leaves[leaf].kind == "input" for leaf, _ in found)
         if not moved or all(map(self.leaves.is_whole, found)):

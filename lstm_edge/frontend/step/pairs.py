@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from onnx import ValueInfoProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.shapes import Shape
 
 Sizes = tuple[int | str, ...]
 
@@ -36,16 +37,18 @@ def state_pairs(
     reached: Mapping[str, set[str]],
     asked: Mapping[str, str],
     sequences: Callable[[], set[str]],
+    shape: Callable[[str], Shape | None],
     tell: Callable[[str], None],
 ) -> dict[str, str]:
     """Input -> output that is its next value.
 
     inputs: those that may be states. reached: output -> inputs that it is computed from, not by way
     of another recurrent layer. asked: what the user says. sequences: inputs that the graph cuts
-    into steps, which are no states unless a name says so. tell: takes warnings. Raises ModelError
-    for what the user says wrongly, and where nobody can know.
+    into steps, which are no states unless a name says so. shape: of a tensor, where the file does
+    not declare it. tell: takes warnings. Raises ModelError for what the user says wrongly, and
+    where nobody can know.
     """
-    sizes = {value.name: _sizes(value) for value in (*inputs, *outputs)}
+    sizes = {value.name: _sizes(value, shape) for value in (*inputs, *outputs)}
     found = _checked(inputs, outputs, sizes, asked)
     names_in = [i.name for i in inputs if i.name not in asked]
     for ends in (False, True):
@@ -116,10 +119,12 @@ def _ambiguous(before: str, candidates: Sequence[str]) -> ModelError:
     )
 
 
-def _sizes(value: ValueInfoProto) -> Sizes:
-    """Sizes that are told; an open one is that of any other open one."""
-    dims = value.type.tensor_type.shape.dim
-    return tuple(d.dim_value if d.dim_value > 0 else "?" for d in dims)
+def _sizes(value: ValueInfoProto, shape: Callable[[str], Shape | None]) -> Sizes:
+    """Sizes that are told, or else known; an open one is that of any other open one."""
+    told = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
+    known = None if told and min(told) > 0 else shape(value.name)
+    sizes = told if known is None else known
+    return tuple(size if isinstance(size, int) and size > 0 else "?" for size in sizes)
 
 
 def _checked(

@@ -101,16 +101,16 @@ def linear(call: Call) -> list[Value]:
 
 
 def einsum(call: Call) -> list[Value]:
-    """One or two inputs; each letter once in each."""
+    """The sum of products of inputs; a letter that one of them has twice is its diagonal."""
     equation = str(call.given["equation"]).replace(" ", "")
     names, arrow, result = equation.partition("->")
+    if not arrow or "." in equation:
+        raise call.refuse(f"its equation {equation} leaves letters out; write all of them")
     letters = names.split(",")
-    plain = arrow and "." not in equation and all(len(set(n)) == len(n) for n in letters)
-    if not plain or len(letters) not in (1, 2):
-        raise call.refuse(f"its equation {equation} is not supported in a step; use MatMul")
     order = [*dict.fromkeys("".join(letters))]
-    data = [_spread(call.symbols(k), own, order) for k, own in enumerate(letters)]
-    total = data[0] if len(data) == 1 else call.leaves.multiply(TIMES, *data)
+    total = call.leaves.lift(np.ones(()))
+    for k, own in enumerate(letters):
+        total = call.leaves.multiply(TIMES, total, _spread(call.symbols(k), own, order))
     gone = tuple(k for k, letter in enumerate(order) if letter not in result)
     total = _sum(call, total, gone, False) if gone else total
     kept = [letter for letter in order if letter in result]
@@ -120,11 +120,13 @@ def einsum(call: Call) -> list[Value]:
 def _spread(value: Symbols, own: str, order: list[str]) -> Symbols:
     """A tensor with the axes of all letters, of size 1 where it has none."""
     there = [letter for letter in order if letter in own]
-    return value.moved(
-        lambda a: a.transpose([own.index(letter) for letter in there]).reshape(
-            [a.shape[own.index(letter)] if letter in own else 1 for letter in order]
-        )
-    )
+
+    def spread(a: Integers) -> Integers:
+        turned: Integers = np.einsum(f"{own}->{''.join(there)}", a)
+        sizes = dict(zip(there, turned.shape, strict=True))
+        return turned.reshape([sizes.get(letter, 1) for letter in order])
+
+    return value.moved(spread)
 
 
 def _axes(call: Call, rank: int) -> tuple[tuple[int, ...], bool]:
@@ -154,9 +156,9 @@ def _sum(call: Call, value: Symbols, axes: tuple[int, ...], keep: bool) -> Symbo
 
 
 def reduction(
-    finish: Callable[[Call, Symbols, int], Symbols], squared: bool = False
+    finish: Callable[[Call, Symbols, int], Symbols], of: str = "numbers"
 ) -> Callable[[Call], list[Value]]:
-    """A sum over axes, of squares where `squared`, and what is made of it and their number."""
+    """A sum over axes of numbers, squares or magnitudes, and what is made of it and their count."""
 
     def run(call: Call) -> list[Value]:
         value = call.symbols(0)
@@ -164,7 +166,10 @@ def reduction(
         if not axes:
             return [value]
         count = int(np.prod([value.shape[a] for a in axes]))
-        value = call.leaves.multiply(TIMES, value, value) if squared else value
+        if of == "squares":
+            value = call.leaves.multiply(TIMES, value, value)
+        elif of == "magnitudes":
+            value = call.leaves.each(LARGER, value, call.leaves.scale(value, -1.0))
         return [finish(call, _sum(call, value, axes, keep), count)]
 
     return run
@@ -186,23 +191,48 @@ def root(call: Call, value: Symbols, count: int) -> Symbols:
     return call.leaves.each(function, value)
 
 
+def logarithm(call: Call, value: Symbols, count: int) -> Symbols:
+    """The logarithm of the sum."""
+    function = Function(("log",), lambda v: ex.apply("log", v), np.log)
+    return call.leaves.each(function, value)
+
+
+def log_sum_exp(call: Call) -> list[Value]:
+    """log(sum(exp(x))) over axes, from the largest number on."""
+    leaves, value = call.leaves, call.symbols(0)
+    axes, keep = _axes(call, len(value.shape))
+    if not axes:
+        return [value]
+    largest = _largest(call, value, axes)
+    exponential = Function(("exp",), lambda v: ex.apply("exp", v), np.exp)
+    powers = leaves.each(exponential, leaves.combine(value, largest, 1.0, -1.0))
+    y = leaves.combine(largest, logarithm(call, _sum(call, powers, axes, True), 1), 1.0, 1.0)
+    return [y if keep else y.moved(lambda v: v.squeeze(axes))]
+
+
 def extreme(sign: float) -> Callable[[Call], list[Value]]:
     """The largest number over axes, or the smallest for a sign of -1."""
-    function = Function(("largest",), ex.largest, np.max)
 
     def run(call: Call) -> list[Value]:
         value = call.symbols(0)
         axes, keep = _axes(call, len(value.shape))
         if not axes:
             return [value]
-        kept = [a for a in range(len(value.shape)) if a not in axes]
-        sizes = [value.shape[a] for a in kept]
-        rows = value.moved(lambda v: v.transpose([*kept, *axes]).reshape(*sizes, -1))
-        found = call.leaves.whole(function, call.leaves.scale(rows, sign), 1)
-        y = call.leaves.scale(found, sign).moved(lambda v: v.reshape(sizes))
-        return [y.moved(lambda v: np.expand_dims(v, axes)) if keep else y]
+        found = _largest(call, call.leaves.scale(value, sign), axes)
+        y = call.leaves.scale(found, sign)
+        return [y if keep else y.moved(lambda v: v.squeeze(axes))]
 
     return run
+
+
+def _largest(call: Call, value: Symbols, axes: tuple[int, ...]) -> Symbols:
+    """The largest number over axes, which stay."""
+    function = Function(("largest",), ex.largest, np.max)
+    kept = [a for a in range(len(value.shape)) if a not in axes]
+    sizes = [value.shape[a] for a in kept]
+    rows = value.moved(lambda v: v.transpose([*kept, *axes]).reshape(*sizes, -1))
+    found = call.leaves.whole(function, rows, 1)
+    return found.moved(lambda v: np.expand_dims(v.reshape(sizes), axes))
 
 
 def softmax(call: Call) -> list[Value]:

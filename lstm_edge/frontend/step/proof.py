@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lstm_edge.frontend.step.alike import Difference
@@ -11,6 +11,7 @@ from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.frontend.step.trace import (
     Differs,
     Initial,
+    Result,
     Start,
     Trace,
     compare_symbols,
@@ -21,10 +22,11 @@ from lstm_edge.frontend.step.trace import (
 @dataclass
 class Proof:
     """All steps are the body: leaf by leaf, or, the first ones, computed from the initial states.
-    Raises Differs where one is not.
+    results: what steps give, which tells of initial states, too. Raises Differs where one is not.
     """
 
     trace: Trace
+    results: Sequence[Result]
     initial: Mapping[tuple[int, int], Initial] = field(default_factory=dict)
     start: Start | None = None
 
@@ -42,17 +44,18 @@ class Proof:
         return self.start
 
     def _started(self, failed: Differs) -> Start:
-        try:
-            return Start(self.trace, self.initial, self.trace.early)
-        except Differs as error:
-            folded = {p: a for p, a in self.initial.items() if not isinstance(a, Symbols)}
-            if not folded or len(folded) < len(self.initial):
-                raise failed from error
-        self.initial = solved(self.trace, folded, failed.step)
-        try:
-            return Start(self.trace, self.initial, self.trace.early)
-        except Differs as error:
-            raise failed from error
+        """From the initial states that steps show, or else from those that are found."""
+        shown = {p: a for p, a in self.initial.items() if not isinstance(a, Symbols)}
+        for inner in (None, False, True):
+            if inner is not None:
+                self.initial = solved(self.trace, shown, failed.step, self.results, inner)
+            try:
+                return Start(self.trace, self.initial, self.trace.early, self.results)
+            except Differs as error:
+                if not shown or len(shown) < len(self.initial):
+                    raise failed from error
+                cause = error
+        raise failed from cause
 
     def result(self, mine: Symbols, theirs: Symbols, step: int) -> None:
         """A tensor of the body is that of a step. Raises Differs."""

@@ -19,7 +19,7 @@ from lstm_edge.frontend.step import arithmetic as elements
 from lstm_edge.frontend.step import products, recurrent
 from lstm_edge.frontend.step.call import LARGER, SMALLER, Array, Call, Comparison, Value
 from lstm_edge.frontend.step.leaves import Leaves
-from lstm_edge.frontend.step.moves import MOVES, Move
+from lstm_edge.frontend.step.moves import MOVES, Move, sizes_of_parts
 from lstm_edge.frontend.step.symbols import Symbols
 
 
@@ -49,6 +49,7 @@ OPERATORS: Mapping[str, Operator] = {
     "LeakyRelu": _operator(elements.activation("LeakyRelu"), "alpha"),
     "HardSigmoid": _operator(elements.activation("HardSigmoid"), "alpha beta"),
     "ThresholdedRelu": _operator(elements.activation("ThresholdedRelu"), "alpha"),
+    "Celu": _operator(elements.celu, "alpha"),
     "Selu": _operator(elements.selu, "alpha gamma"),
     "Mish": _operator(elements.mish),
     "HardSwish": _operator(elements.hard_swish),
@@ -61,6 +62,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Sin": _operator(elements.curve("sin")),
     "Cos": _operator(elements.curve("cos")),
     "Erf": _operator(elements.curve("erf")),
+    "Sign": _operator(elements.sign),
     "Abs": _operator(elements.absolute),
     "Neg": _operator(elements.negative),
     "Add": _operator(elements.sums(1.0, 1.0)),
@@ -78,6 +80,7 @@ OPERATORS: Mapping[str, Operator] = {
     "GreaterOrEqual": _operator(elements.comparison(turned=False, equal=True)),
     "Less": _operator(elements.comparison(turned=True, equal=False)),
     "LessOrEqual": _operator(elements.comparison(turned=True, equal=True)),
+    "Equal": _operator(elements.equality),
     "Not": _operator(elements.negation),
     "And": _operator(elements.both),
     "Or": _operator(elements.either),
@@ -89,10 +92,14 @@ OPERATORS: Mapping[str, Operator] = {
     "AveragePool": _operator(products.linear, _WINDOW),
     "GlobalAveragePool": _operator(products.linear),
     "CumSum": _operator(products.linear, "exclusive reverse"),
+    "Trilu": _operator(products.linear, "upper"),
     "ReduceSum": _operator(products.reduction(products.total), _REDUCED),
     "ReduceMean": _operator(products.reduction(products.average), _REDUCED),
-    "ReduceSumSquare": _operator(products.reduction(products.total, True), _REDUCED),
-    "ReduceL2": _operator(products.reduction(products.root, True), _REDUCED),
+    "ReduceSumSquare": _operator(products.reduction(products.total, "squares"), _REDUCED),
+    "ReduceL2": _operator(products.reduction(products.root, "squares"), _REDUCED),
+    "ReduceL1": _operator(products.reduction(products.total, "magnitudes"), _REDUCED),
+    "ReduceLogSum": _operator(products.reduction(products.logarithm), _REDUCED),
+    "ReduceLogSumExp": _operator(products.log_sum_exp, _REDUCED),
     "ReduceMax": _operator(products.extreme(1.0), _REDUCED),
     "ReduceMin": _operator(products.extreme(-1.0), _REDUCED),
     "Softmax": _operator(products.softmax, "axis"),
@@ -111,7 +118,7 @@ REAL, BOOL = (1, 10, 11, 16), 9
 """ONNX's numbers of floating-point types, and of what is true or false."""
 
 
-def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list[Value]:
+def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> list[Value]:
     """The results of one node, in the order of its outputs."""
     label, op = label_of(node), node.op_type
     given = attributes_of(node)
@@ -122,6 +129,8 @@ def read_node(leaves: Leaves, node: NodeProto, args: list[Value | None]) -> list
         shape = np.array(args[0].shape, np.int64)
         size = np.array(args[0].size, np.int64)
         return [shape[slice(given.get("start"), given.get("end"))] if op == "Shape" else size]
+    if op in ("SplitToSequence", "SequenceAt"):
+        return [_parts(call) if op == "SplitToSequence" else _part(call)]
     known = _known(call)
     if known is not None:
         return known
@@ -146,7 +155,7 @@ def _tensors(args: Sequence[Value | None]) -> list[Symbols | Array]:
 
 def _known(call: Call) -> list[Value] | None:
     """What a node computes of numbers that are all known; None where they are not."""
-    arrays = [a for a in call.args if not isinstance(a, Symbols | Comparison)]
+    arrays = [a for a in call.args if a is None or isinstance(a, np.ndarray)]
     if len(arrays) < len(call.args):
         return None
     try:
@@ -166,9 +175,30 @@ def _cast(call: Call) -> Value:
     return call.symbols(0)
 
 
+def _parts(call: Call) -> Value:
+    """A list of parts of an axis, of known sizes."""
+    value, axis = call.symbols(0), int(call.given.get("axis", 0))
+    sizes = call.constant(1, "sizes")
+    parts = sizes_of_parts(np.array(1) if sizes is None else sizes, value.shape[axis])
+    bounds = np.cumsum(parts)[:-1]
+    cut = zip(*(np.split(a, bounds, axis) for a in (value.leaf, value.unit)), strict=True)
+    made = tuple(Symbols(leaf, unit) for leaf, unit in cut)
+    if sizes is None and not int(call.given.get("keepdims", 1)):
+        return tuple(part.moved(lambda a: np.squeeze(a, axis)) for part in made)
+    return made
+
+
+def _part(call: Call) -> Value:
+    """A tensor of a list."""
+    parts, at = call.args[0], call.constant(1, "position")
+    if not isinstance(parts, tuple):
+        raise call.refuse("takes a tensor of a list that no SplitToSequence of the step makes")
+    return parts[int(np.asarray(at).reshape(-1)[0])]
+
+
 def _moved(call: Call, move: Move) -> list[Value]:
     """What only moves numbers, once for leaves and once for units."""
-    at = [0, 2] if call.node.op_type == "ScatterND" else None
+    at = [0, 2] if call.node.op_type.startswith("Scatter") else None
     if at is None:
         at = list(range(len(call.args)) if move.data is None else range(move.data))
     if any(not call.is_data(k) for k in at) and not any(call.is_data(k) for k in at):

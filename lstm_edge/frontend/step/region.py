@@ -35,11 +35,12 @@ MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
 @dataclass
 class Region:
     """values: tensors by name, as symbols. makers: leaf -> the node that first computed it.
-    outside: names of what depends on the steps and is not of the region; refused: why a node could
-    not be read, by its label. rows: of a batch, 0 where there is none; then values are those of the
-    first row, and `batch` says which axis of a tensor counts rows. outer: what the steps read that
-    depends on none of them: initial states, or what is the same for all. unlike: the node at which
-    the rows of a batch differ. Raises NotRows where there are no rows.
+    outside: names of what depends on the steps and is not of the region; refused: why the first
+    node that could not be read was not. differs: which step is another one. rows: of a batch, 0
+    where there is none; then values are those of the first row, and `batch` says which axis of a
+    tensor counts rows. outer: what the steps read that depends on none of them: initial states, or
+    what is the same for all. unlike: the node at which the rows of a batch differ. Raises NotRows
+    where there are no rows.
     """
 
     scope: Graph
@@ -50,7 +51,8 @@ class Region:
     values: dict[str, Value] = field(default_factory=dict)
     makers: dict[int, NodeProto] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: ModelError | None = None
+    differs: ModelError | None = None
     nodes: list[NodeProto] = field(default_factory=list)
     batch: dict[str, int] = field(default_factory=dict)
 
@@ -142,7 +144,7 @@ class Region:
         try:
             results = read_node(self.leaves, node, args)
         except ModelError as error:
-            self.refused[label_of(node)] = str(error)
+            self.refused = self.refused or error
             return False
         self.clock.wind()
         self.makers.update(dict.fromkeys(range(count, len(self.leaves)), node))
@@ -159,6 +161,12 @@ class Region:
                 return None
             args.append(value if name else None)
         return args
+
+    def labels(self) -> list[str]:
+        """Whatever messages may call what depends on the steps: nodes, inputs, the graph."""
+        made = self.outside | self.values.keys()
+        nodes = [label_of(node) for node in self.scope.nodes if not made.isdisjoint(node.output)]
+        return ["graph", *(f"input {cut.tensor!r}" for cut in self.cuts), *nodes]
 
     def ends(self) -> list[str]:
         """Tensors that are read outside, or are outputs of the graph, in the file's order."""

@@ -177,6 +177,7 @@ class _Search:
         self.holes: dict[int, Hole] = {}
         self.seen: set[int] = set()
         self.derived: dict[int, bool] = {}
+        self.older: dict[int, set[int]] = {}
 
     def body(self, results: Iterable[int]) -> Body:
         """See `body_of`."""
@@ -237,7 +238,11 @@ class _Search:
         """
         if self.leaves[leaf].kind != "linear":
             return False
-        terms, _ = self.leaves.expanded((leaf, np.arange(self.leaves[leaf].size)))
+        time = self.time[leaf]
+        if time not in self.older:  # a sum of older sums has no end but the first step
+            self.older[time] = {i for i, when in enumerate(self.time) if when < time}
+        whole = (leaf, np.arange(self.leaves[leaf].size))
+        terms, _ = self.leaves.expanded(whole, self.older[time])
         operands = {i for (i, _), _ in terms}
         if not all(c.ndim == 2 for _, c in terms):
             return False

@@ -44,8 +44,8 @@ class RepeatedResult:
 class Repetition:
     """The step of a node `Repeat`: its inputs, states and results are of `leaves`.
 
-    steps: how many. backward: they are taken from the last to the first. rows: of a batch, each with inputs and
-    states of its own; 0 where there is none.
+    steps: how many. backward: they are taken from the last to the first. rows: of a batch, each
+    with inputs and states of its own; 0 where there is none.
     """
 
     leaves: Leaves

@@ -14,26 +14,22 @@ from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import has_steps, vector_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
-    in_this_order,
     places_of,
     refuse_one_vector,
     reordered,
     require_features,
 )
 from lstm_edge.frontend.model.operators.folding import foldable
-from lstm_edge.frontend.model.states import computed_vector, given_vector, is_computed
-from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
+from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.place import Placed
 from lstm_edge.frontend.step.ports import Out, StateIn
 from lstm_edge.frontend.step.rows import NotRows, Rows
+from lstm_edge.frontend.step.starts import Parts, begun, given
 from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir.model import Floats
-
-Parts = tuple[tuple[str, Integers], ...]
-"""States that are one tensor of the file: each a name, and the places of its units."""
 
 Tensors = Callable[[str], Symbols]
 """The symbols of a tensor of a step, by its name there."""
@@ -79,13 +75,7 @@ class Rolling:
             view = self._vector(view)
         if not vector and (time is None or not view.axes[time]):
             walk.one_step = node.label
-        left = [axis for k, axis in enumerate(view.axes) if k != time]
-        if self.rows:
-            if not left or size_of(left[0]) != self.rows:
-                raise NotRows("another size")
-            self.batch = left.pop(0)
-            self._batches.append(self.batch)
-        self.open_batch((*left, self.batch))
+        left = self._without_rows([axis for k, axis in enumerate(view.axes) if k != time])
         view = foldable(walk, view, node.label)
         view = self._features(view, left)
         if not vector and walk.draft.roots[view.tensor] is None:
@@ -104,6 +94,16 @@ class Rolling:
             made = self.leaves.combine(made, self._of_features(view.offset, shape), 1.0, 1.0)
         self._known[key] = made
         return made
+
+    def _without_rows(self, left: list[Axis]) -> list[Axis]:
+        """The axes of one row of a batch."""
+        if self.rows:
+            if not left or size_of(left[0]) != self.rows:
+                raise NotRows("another size")
+            self.batch = left.pop(0)
+            self._batches.append(self.batch)
+        self.open_batch((*left, self.batch))
+        return left
 
     def _vector(self, view: View) -> View:
         """What is read at each step that has no steps."""
@@ -218,9 +218,9 @@ class Rolling:
         open_ = [k for k, n in enumerate(known) if n is None]
         steps = cut(self.node.label, self.leaves, self.inputs, kept, [asked[k] for k in open_])
         self._prove(states, wanted, read, parts, steps, open_)
-        begins = self._begins(states, parts, steps)
+        begins = begun(self.walk, self.node.label, states, parts, steps)
         placed = Placed(self.walk.draft, steps, self.tensors, reverse(), self.node.label, begins)
-        self._give(states, parts, steps, placed)
+        self.walk.given_states += given(self.walk, self.node.label, states, parts, steps, placed)
         results: list[Value] = []
         for k, (out, n, array) in enumerate(zip(wanted, numbers, known, strict=True)):
             if array is None:
@@ -357,36 +357,6 @@ class Rolling:
             return np.zeros(len(places), np.float32)
         row = state.start[:1] if self.rows else state.start
         return np.asarray(row, np.float32).reshape(-1)[places]
-
-    def _begins(
-        self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps
-    ) -> dict[str, str]:
-        """Value after a step -> the vector that it begins as, of states that the model computes."""
-        found, walk, label = {}, self.walk, self.node.label
-        for state, its in zip(states, parts, strict=True):
-            if not isinstance(state.start, View) or not is_computed(walk, state.start):
-                continue
-            view = computed_vector(walk, label, state.start, state.name)
-            for name, places in its:
-                if name in steps.states:
-                    order = [int(place) for place in places]
-                    found[steps.states[name][0]] = in_this_order(walk, view, order, label)
-        return found
-
-    def _give(
-        self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps, placed: Placed
-    ) -> None:
-        """Note the states that inputs set."""
-        for state, its in zip(states, parts, strict=True):
-            if not isinstance(state.start, View) or is_computed(self.walk, state.start):
-                continue
-            root, at = given_vector(self.walk, self.node.label, state.start, state.name)
-            for name, places in its:
-                if name in steps.states:
-                    value, called = steps.states[name]
-                    tensor = placed.tensor(value, False)
-                    where = tuple(at[p] for p in places)
-                    self.walk.given_states.append(GivenState(root, tensor, called, where))
 
     def _ends(self, steps: Steps, placed: Placed, wanted: Sequence[Out]) -> None:
         """Note the tensors that show states after the last step."""

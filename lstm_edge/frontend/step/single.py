@@ -7,8 +7,10 @@ comes before and after goes on as any other nodes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
+from math import prod
 
-from onnx import NodeProto, ValueInfoProto, helper
+from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
@@ -24,7 +26,7 @@ COMPARISONS = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
 RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 PRODUCTS = ("MatMul", "Gemm")
 WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
-HEADS = ("Conv", "Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
+HEADS = ("Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
 """Operators after which what no state needs goes on outside."""
 
 
@@ -131,20 +133,16 @@ class _Graph:
             for output in known.intersection(reached):
                 reached[output].add(value.name)
 
-        def sequences() -> set[str]:
-            return {cut.tensor for cut in cuts_of(sketch.snapshot())}
-
-        outputs = [self._sized(o) for o in sketch.outputs]
+        scope = cache(sketch.snapshot)  # only where a name or a declared shape says too little
         return state_pairs(
-            inputs, outputs, reached, sketch.pairs, sequences, sketch.warnings.append
+            inputs,
+            sketch.outputs,
+            reached,
+            sketch.pairs,
+            lambda: {cut.tensor for cut in cuts_of(scope())},
+            lambda name: scope().shape(name),
+            sketch.warnings.append,
         )
-
-    def _sized(self, value: ValueInfoProto) -> ValueInfoProto:
-        """An output with the shape that follows where the file says none."""
-        if value.type.tensor_type.shape.dim:
-            return value
-        shape = self.sketch.snapshot().shape(value.name)
-        return helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, shape)
 
     def region(self, pairs: Mapping[str, str]) -> set[int]:
         """The nodes of the step: from states to their next values, and what only feeds these."""
@@ -163,8 +161,10 @@ class _Graph:
         return inside | self._feeding(inside)
 
     def _ends(self, node: NodeProto) -> bool:
-        """True for a node that the rest of the network goes on with."""
-        product = node.op_type in PRODUCTS and node.input[1] not in self.varying
+        """True for a node that the rest of the network goes on with: of one vector of the step."""
+        shape = self.sketch.shape(node.input[0]) or ()
+        single = prod(size for size in shape[:-1] if isinstance(size, int)) == 1
+        product = node.op_type in PRODUCTS and node.input[1] not in self.varying and single
         return product or node.op_type in HEADS or not _is_known(node)
 
     def _is_number(self, node: NodeProto) -> bool:
@@ -192,6 +192,6 @@ class _Graph:
                 depth[id(r)] + (r.op_type in PRODUCTS and id(r) not in inside) for r in readers
             )
             near = behind == 0 and node.op_type not in WINDOWS
-            if near or node.op_type == "Concat":
+            if near or node.op_type in ("Concat", "Expand", "Tile"):
                 depth[id(node)] = behind
         return set(depth) - inside

@@ -68,6 +68,14 @@ def together(parts: Sequence[Symbols], join: Callable[[list[Any]], Any]) -> Symb
     return Symbols(join([p.leaf for p in parts]), join([p.unit for p in parts]))
 
 
+def end_to_end(parts: Sequence[Selection]) -> Symbols:
+    """Selections as one vector."""
+    return Symbols(
+        np.concatenate([np.full(len(units), leaf) for leaf, units in parts]),
+        np.concatenate([units for _, units in parts]),
+    )
+
+
 def broadcast(*tensors: Symbols) -> tuple[Symbols, ...]:
     """All with the shape that ONNX's broadcasting gives them."""
     if all(t.shape == tensors[0].shape for t in tensors):

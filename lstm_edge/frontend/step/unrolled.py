@@ -76,6 +76,10 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     layered = _is_layered(scope, cuts)
     all_found = [_found(region, way) for way in ways[region.clock.order]]
     kept = [found for found in all_found if found is not None and (found.states or layered)]
+    why = region.refused or region.differs
+    if why is not None:
+        sketch.unread.update(dict.fromkeys(region.labels(), why))
+    sketch.unlike += [] if region.differs is None else [region.differs]
     names: set[str] = set()
     for found in kept:  # what is of both ways is given by the first
         ends = [end for end in found.ends if end.name not in names]
@@ -101,7 +105,7 @@ def _region(scope: Graph, cuts: Sequence[Cut]) -> Region:
 
 def _found(region: Region, way: int) -> Found | None:
     """The repetition of one way. Where there is none, steps that are alike but for their numbers
-    are compared, and ModelError says what differs.
+    are compared, to say what differs where nothing else can read them.
     """
     best: Found | None = None
     for loose in (False, True):
@@ -112,7 +116,7 @@ def _found(region: Region, way: int) -> Found | None:
             continue
         except Differs as error:
             if loose:
-                _refuse(region, error)
+                _note(region, error)
             continue
         best = best or found
         if found is not None and found.states and not finder.left:
@@ -130,18 +134,19 @@ def _check_batch(region: Region) -> None:
         )
 
 
-def _refuse(region: Region, error: Differs) -> None:
-    """Say which step of a repetition differs."""
+def _note(region: Region, error: Differs) -> None:
+    """Note which step of a repetition differs."""
     node = region.makers.get(error.leaf)
     if node is None:
         return
     _check_batch(region)
-    raise ModelError(
+    region.differs = ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
-        f"{error.what}; every step must be the same network. Where it is, and the exporter "
-        "computed parts of it beforehand, export a Loop (torch.jit.script), or a single step with "
-        "its states as inputs and outputs",
+        f"{error.what}; every step must be the same network. Where it is, the exporter computed "
+        "parts of it beforehand, as those of a state that no input renews (a clock, a count): "
+        "export a Loop (torch.jit.script), a Scan, or a single step with its states as inputs and "
+        "outputs",
     )
 
 

@@ -108,6 +108,15 @@ def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> Vie
     return replace(view, tensor=tensor)
 
 
+def settled_along(walk: Walk, view: View, axis: int, reader: str) -> View:
+    """`view`, settled where numbers that wait differ along an axis which is about to be another: of
+    which places are picked, or a mean is taken.
+    """
+    differing = walk.pieces(view.along)
+    here = any(atom in differing for atom in walk.pieces(view.axes[axis]))
+    return settled(walk, view, reader) if here else view
+
+
 def settled(walk: Walk, view: View, reader: str) -> View:
     """`view` with a layer for an addition or a product that waits for weights to go into."""
     if not view.pending:

@@ -101,22 +101,35 @@ def swish(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def power(walk: Walk, node: OnnxNode) -> list[Value]:
-    """x to a constant power, or a positive constant to the power of x."""
-    numbers = node.inputs[0 if isinstance(node.inputs[1], View) else 1]
-    if not isinstance(numbers, np.ndarray) or numbers.size != 1:
+    """x to a power, or a positive constant to the power of x. Powers that are no small whole number
+    or differ want x > 0.
+    """
+    base, exponent = node.inputs
+    if isinstance(base, np.ndarray):
+        if not (base > 0.0).all():
+            raise ModelError(node.label, f"has a base of {base.min():g}, expected one above 0")
+        if base.size == 1:
+            number = float(base.reshape(-1)[0])
+            return [_of_one(walk, node, "power", lambda x: functions.power_of(number, x), 1)]
+        logarithms = np.log(base.astype(np.float64))
+        scaled = (logarithms, exponent)
+        return [combined(walk, node, "power", lambda p, x: functions.exponential(x * p), scaled)]
+    if isinstance(exponent, np.ndarray) and exponent.size == 1:
+        number = float(exponent.reshape(-1)[0])
+        if number == 1.0:
+            return [node.view(0)]
+        return [_of_one(walk, node, "power", lambda x: functions.power(x, number))]
+    if isinstance(exponent, np.ndarray) and (exponent == np.round(exponent)).any():
         raise ModelError(
             node.label,
-            "raises data to a power that is no constant number; only one exponent or one base for "
-            "all numbers is supported: write it as Exp(exponent * Log(x))",
+            "has several exponents, and whole ones among them, which numbers below 0 may have: "
+            "split its input by exponents",
         )
-    number = float(numbers.reshape(-1)[0])
-    if isinstance(node.inputs[1], View):
-        if not number > 0.0:
-            raise ModelError(node.label, f"has a base of {number:g}, expected one above 0")
-        return [_of_one(walk, node, "power", lambda x: functions.power_of(number, x), 1)]
-    if number == 1.0:
-        return [node.view(0)]
-    return [_of_one(walk, node, "power", lambda x: functions.power(x, number))]
+    return [combined(walk, node, "power", _raised, node.inputs)]
+
+
+def _raised(x: Expr, exponent: Expr) -> Expr:
+    return functions.exponential(functions.logarithm(x) * exponent)
 
 
 def prelu(walk: Walk, node: OnnxNode) -> list[Value]:

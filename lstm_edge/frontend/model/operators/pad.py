@@ -40,7 +40,14 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
         before, behind = pads[k], pads[len(axes) + k]
         if not before and not behind:
             continue
-        if _padded_role(walk, view, axis) != "time" or mode != "constant" or number is None:
+        if mode != "constant":
+            raise ModelError(
+                node.label,
+                f"pads axis {axis} of {describe(view.axes)} in mode {mode}, which takes steps that "
+                "come later; of a spectrum, export torch.stft with center=False, else feed padded "
+                "data",
+            )
+        if _padded_role(walk, view, axis) != "time" or number is None:
             raise ModelError(
                 node.label,
                 f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "

@@ -22,6 +22,7 @@ from lstm_edge.frontend.model.operators import (
     normalize,
     pad,
     select,
+    spectrum,
     steps_by_number,
     window,
 )
@@ -137,6 +138,7 @@ OPERATORS: Mapping[str, Operator] = {
     "CumSum": _operator(reduction.cumulated, "exclusive reverse"),
     "GlobalAveragePool": _operator(reduction.global_pool),
     "GlobalMaxPool": _operator(reduction.global_pool),
+    "STFT": _operator(spectrum.stft, "onesided"),
     "Loop": _operator(steps.loop, "body reverse"),
     "Scan": _operator(
         steps.scan,
@@ -154,6 +156,7 @@ ML: Mapping[str, Operator] = {
 OWN: Mapping[str, Operator] = {
     "Step": _operator(steps.step, "after body"),
     "Repeat": _operator(repeat, "number"),
+    "Power": _operator(spectrum.power),
     "Stack": _operator(steps.stack, "axis new_axis"),
 }
 """Operators of the domain `OWN_DOMAIN`, which rewrites write."""

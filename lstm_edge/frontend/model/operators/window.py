@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.convolution import conv_matrix, over_window
 from lstm_edge.frontend.model.operators.across_time import has_steps
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
@@ -128,7 +129,8 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
         )
     padded = window.left or window.right
     largest = node.op == "MaxPool"
-    view = settled(walk, view, node.label) if largest or padded else view
+    keep = settled if largest or padded else partial(settled_along, axis=sight.axis)
+    view = keep(walk, view, reader=node.label)
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
     start = LOWEST if largest else 0.0
     made = _layer(walk, node, view, sight, cell, None, {}, start)

@@ -1,0 +1,358 @@
+"""Spectra in integers, and what is made of their power while it is in block floating point.
+
+Power spans 60 dB and more between frames, and between the bins of one. So it is kept as mantissas
+of 31 bits with an exponent of the frame; sums over bands, constants, logarithms and roots take it
+so. All else reads it in one format, which is chosen from what calibration saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.formats import INT32_MAX, INT32_MIN, Format, fixed, fraction_bits
+from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.model import Layer, Model, Node, is_a
+from lstm_edge.ir.program import Value
+from lstm_edge.operations.curves import LN2_Q15
+from lstm_edge.operations.spectrum import (
+    BAND_PLACES,
+    LOST_BITS,
+    MOST_BAND_PLACES,
+    MOST_PLACES,
+    MOST_WEIGHT_BITS,
+    rfft_reach,
+    spans,
+)
+from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.arithmetic import multiply
+from lstm_edge.passes.fixed.rescale import as_fixed
+from lstm_edge.passes.fixed.shifts import width
+from lstm_edge.passes.lower import Place
+from lstm_edge.passes.lower_input import unpacked
+from lstm_edge.passes.lower_root import LOG_FRACTION, lower_log, lower_sqrt
+from lstm_edge.passes.moves import known_numbers
+from lstm_edge.passes.numbers import Integer, Number, Raised, number
+from lstm_edge.passes.storing import Storing
+from lstm_edge.rounding import Doubles, Ints
+
+FACTOR_BITS = 15
+"""Fractional bits of a factor whose largest magnitude is 1."""
+MOST_READ = 4
+"""How often bins are read where bands compute power themselves; more often it is computed once."""
+MOST_LIFT, MOST_DROP = 30, 31
+"""What a number may be shifted by."""
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Writes into the builder of `storing`, whose formats know what calibration saw."""
+
+    storing: Storing
+    model: Model
+
+    @property
+    def _builder(self) -> Builder:
+        return self.storing.builder
+
+    def expression(self, node: Expr, args: list[Integer], place: Place) -> Number | None:
+        """The value of an expression of frames or of what is raised; None of any other."""
+        x = args[0] if args else None
+        if not isinstance(x, Number):
+            return None
+        if node.kind == "spectrum":
+            return self._transform(node, x, place)
+        if node.kind == "power":
+            return self._power(x, place)
+        if x.raised is None or not stays_raised(node, node.args[0], place.layer):
+            return None
+        found = self._raised(node, x, args, place)
+        if found.raised is None:
+            return found
+        self.storing.stands_for[found.name] = ""
+        return replace(found, real=place.name)
+
+    def _raised(self, node: Expr, x: Number, args: list[Integer], place: Place) -> Number:
+        b, name, comment = self._builder, place.name, place.comment
+        if node.kind == "affine":
+            return self._bands(node, x, place)
+        if node.kind == "apply":
+            return self._curve(node.name, x, place)
+        if node.kind == "mul":
+            constant = args[1]
+            assert isinstance(constant, Number)
+            known = known_numbers(node.args[1], place.layer.op)
+            assert x.raised is not None
+            assert known is not None
+            gain = x.raised.gain * float(known[0])
+            source = x.raised.spectrum if known.size == 1 else None
+            raised = replace(x.raised, spectrum=source, gain=gain)
+            return replace(multiply(b, x, constant, name, comment), raised=raised)
+        known = known_numbers(node.args[1], place.layer.op)
+        assert known is not None
+        return self._bounded(node.kind, x, known, place)
+
+    def settled(self, x: Integer, name: str) -> Integer:
+        """A raised number in one format that holds what calibration saw of it, several times over;
+        anything else as it is.
+        """
+        if not isinstance(x, Number) or x.raised is None:
+            return x
+        b, bits = self._builder, x.raised.bits
+        unit, reach = x.value.format.unit, self.storing.formats.factor_reach(x.real)
+        room = np.log2(INT32_MAX * unit / (INT32_MAX * unit if reach is None else reach)) / bits
+        most = int(np.clip(np.floor(room), 0, x.raised.places.format.high))
+        up = self._beyond(x.raised, most, f"{name}_up", MOST_LIFT, above=False)
+        down = self._beyond(x.raised, most, f"{name}_down", MOST_DROP, above=True)
+        low = INT32_MIN if x.value.format.low < 0 else 0
+        lifted = Format("int32", 1.0, low, INT32_MAX)
+        value = b.emit("lift", f"{name}_lifted", (x.value, up), lifted)
+        fmt = replace(lifted, scale=unit * 2.0 ** (-bits * most))
+        return self.storing.seen_as(number(b.emit("drop", name, (value, down), fmt)), x.real)
+
+    def _beyond(self, raised: Raised, most: int, name: str, limit: int, *, above: bool) -> Value:
+        """How far to shift from the exponent to `most`, `limit` at most: 0 where it is on the other
+        side of that.
+        """
+        b = self._builder
+        own, fixed_one = raised.places, self._whole(most)
+        low, high = own.format.low, own.format.high
+        ends = (low - most, high - most) if above else (most - high, most - low)
+        pair = (own, fixed_one) if above else (fixed_one, own)
+        distance = b.emit("sub", f"{name}_places", pair, fixed(0, *ends, "int32"))
+        ends = (max(ends[0], 0), max(ends[1], 0))
+        beyond = b.emit(
+            "larger", f"{name}_beyond", (distance, self._whole(0)), fixed(0, *ends, "int32")
+        )
+        counted = self._bits(beyond, raised.bits, f"{name}_bits")
+        ends = (min(counted.format.low, limit), min(counted.format.high, limit))
+        limits = fixed(0, *ends, "int32")
+        return b.emit("smaller", name, (counted, self._whole(limit)), limits)
+
+    def _bits(self, places: Value, bits: int, name: str) -> Value:
+        """So many bits for each place."""
+        if bits == 1:
+            return places
+        ends = fixed(0, places.format.low << 1, places.format.high << 1, "int32")
+        return self._builder.emit("shift", name, (places,), ends, n=-1)
+
+    def _whole(self, count: int) -> Value:
+        ends = fixed(0, count, count, "int32")
+        return self._builder.vector(f"count_{count}", np.array([count], np.int64), ends)
+
+    def _transform(self, node: Expr, x: Number, place: Place) -> Number:
+        """As many fractional bits as the window's largest sum leaves."""
+        b, name = self._builder, place.name
+        samples = self._samples(x, name)
+        window, unit = whole_factors(place.layer.op.params[node.name].astype(np.float64))
+        most = np.full(len(window), samples.format.magnitude)
+        lost = next(n for n in range(1, 31) if rfft_reach(most, window, n) <= INT32_MAX)
+        reach = rfft_reach(most, window, lost)
+        fmt = Format("int32", samples.format.unit * unit * 2.0**lost, -reach, reach)
+        bias = b.constant(f"{place.layer.name}.{node.name}", window)
+        length, comment = len(window) + 2, place.comment
+        value = b.emit(
+            "rfft", name, (samples,), fmt, length=length, bias=bias, n=lost, comment=comment
+        )
+        return number(value)
+
+    def _samples(self, x: Number, name: str) -> Value:
+        """A frame in 16 bits, with one scale that is a power of two."""
+        packed = x.packed
+        halves = packed is not None and packed.is_uniform and packed.storage == "int16"
+        if packed is not None and halves and fraction_bits(packed.unit) is not None:
+            return replace(x.value, format=packed)
+        plain = unpacked(self._builder, x, f"{name}_x")
+        if width(plain.value) > 16:
+            chosen = self.storing.formats.factor(x.real)
+            if chosen is not None:
+                plain = self.storing.converted(plain, chosen, f"{name}_samples")
+        value = as_fixed(self._builder, plain.value, f"{name}_frame")
+        if value.format.stored_as == "int8":
+            value = self._builder.store(value, replace(value.format, storage="int16"))
+        return value
+
+    def _power(self, x: Number, place: Place) -> Number:
+        b, name, value = self._builder, place.name, x.value
+        bins = value.length // 2
+        fmt = Format("int32", value.format.unit**2 * 2.0**32, 0, INT32_MAX)
+        whole = b.emit(
+            "raised_power", f"{name}_raised", (value,), fmt, length=bins + 1, comment=place.comment
+        )
+        mantissas = b.emit("slice", name, (whole,), fmt, length=bins, n=0, count=bins)
+        ends = fixed(0, 0, MOST_PLACES, "int32")
+        places = b.emit("slice", f"{name}_places", (whole,), ends, length=1, n=bins, count=1)
+        self.storing.stands_for[mantissas.name] = ""
+        return Number(mantissas, name, raised=Raised(places, 2, value))
+
+    def _bands(self, node: Expr, x: Number, place: Place) -> Number:
+        """Sums over bands, each of its own weights only."""
+        b, raised = self._builder, x.raised
+        assert raised is not None
+        matrix = node.matrices[0]
+        numbers = place.layer.op.params[matrix].astype(np.float64)
+        narrow = (
+            sum(last - first for _, first, last in spans(numbers)) <= MOST_READ * numbers.shape[1]
+        )
+        if raised.spectrum is not None and narrow:
+            return self._band_power(raised.spectrum, numbers * raised.gain, matrix, place)
+        weights, unit = whole_factors(numbers)
+        lost = max(1, int(np.abs(weights).sum(axis=1).max()).bit_length())
+        low = INT32_MIN if weights.min() < 0 or x.value.format.low < 0 else 0
+        fmt = Format("int32", x.value.format.unit * unit * 2.0**lost, low, INT32_MAX)
+        value = b.emit(
+            "bands",
+            place.name,
+            (x.value,),
+            fmt,
+            length=len(weights),
+            bias=b.constant(f"{place.layer.name}.{matrix}", weights),
+            n=lost,
+            comment=place.comment,
+        )
+        return Number(value, place.name, raised=raised)
+
+    def _band_power(self, spectrum: Value, numbers: Doubles, matrix: str, place: Place) -> Number:
+        """Sums of power that are not made of rounded power, each with an exponent of its own. Each
+        row has as fine weights as its sum lets it, by powers of 4.
+        """
+        b, name, rows = self._builder, place.name, len(numbers)
+        largest = np.maximum(np.abs(numbers).max(axis=1), 2.0**-100)
+        total = np.maximum(np.abs(numbers).sum(axis=1) * (1.0 + 2.0**-10), 2.0**-100)
+        room = np.minimum(
+            np.log2((2**15 - 1) / largest), np.log2((2**MOST_WEIGHT_BITS - 1) / total)
+        )
+        finest = np.floor(room)
+        coarsest = finest.min()
+        pairs = ((finest - coarsest) // 2).astype(np.int64)
+        weights = np.floor(numbers * (2.0**coarsest * 4.0**pairs)[:, None] + 0.5).astype(np.int64)
+        unit = spectrum.format.unit**2 * 2.0 ** (LOST_BITS - coarsest) * 4.0**BAND_PLACES
+        low = INT32_MIN if weights.min() < 0 else 0
+        fmt = Format("int32", unit, low, INT32_MAX)
+        bias = b.constant(f"{place.layer.name}.{matrix}", weights)
+        whole = b.emit(
+            "band_power",
+            f"{name}_raised",
+            (spectrum,),
+            replace(fmt, scale=1.0),
+            length=2 * rows,
+            bias=bias,
+        )
+        value = b.emit(
+            "slice", name, (whole,), fmt, length=rows, n=0, count=rows, comment=place.comment
+        )
+        ends = fixed(0, 0, MOST_BAND_PLACES, "int32")
+        places = b.emit("slice", f"{name}_places", (whole,), ends, length=rows, n=rows, count=rows)
+        if pairs.any():
+            more = fixed(0, 0, int(pairs.max()), "int32")
+            finer = b.vector(f"{name}_finer", pairs, more)
+            ends = fixed(0, 0, ends.high + more.high, "int32")
+            places = b.emit("add", f"{name}_exponents", (places, finer), ends)
+        return Number(value, name, raised=Raised(places, 2))
+
+    def _curve(self, function: str, x: Number, place: Place) -> Number:
+        """log(m * 2**-e) = log(m) - e * log(2); sqrt(m * 4**-e) = sqrt(m) * 2**-e."""
+        b, name, raised = self._builder, place.name, x.raised
+        assert raised is not None
+        if function == "sqrt":
+            root = lower_sqrt(b, x.value, name, place.comment)
+            return Number(root, name, raised=Raised(raised.places, 1))
+        mantissa = lower_log(b, x.value, f"{name}_mantissa", place.comment)
+        counts = self._bits(raised.places, raised.bits, f"{name}_exponent")
+        ln2 = b.vector(
+            "ln2_bound", np.array([LN2_Q15]), Format("int16", 2.0**-LOG_FRACTION, *([LN2_Q15] * 2))
+        )
+        most = counts.format.high * LN2_Q15
+        shift = b.emit("mul", f"{name}_shift", (counts, ln2), fixed(LOG_FRACTION, 0, most, "int32"))
+        low, high = mantissa.format.low - most, mantissa.format.high
+        made = b.emit("sub", name, (mantissa, shift), fixed(LOG_FRACTION, low, high, "int32"))
+        return number(made)
+
+    def _bounded(self, kind: str, x: Number, known: npt.NDArray[Any], place: Place) -> Number:
+        """The larger of x and a constant, or their sum: both with the smaller exponent of the two,
+        at which the constant still fits.
+        """
+        b, name, raised = self._builder, place.name, x.raised
+        assert raised is not None
+        one = kind == "add"
+        unit, bits = x.value.format.unit * (2.0 if one else 1.0), raised.bits
+        room = np.log2((INT32_MAX >> 1) * unit / max(float(np.abs(known).max()), 2.0**-120)) / bits
+        most = int(np.clip(np.floor(room), 0, raised.places.format.high))
+        stored = np.floor(known / unit * 2.0 ** (bits * most) + 0.5)
+        numbers = np.clip(stored, INT32_MIN >> 1, INT32_MAX >> 1).astype(np.int64)
+        ends = fixed(0, min(raised.places.format.low, most), most, "int32")
+        places = b.emit("smaller", f"{name}_places", (raised.places, self._whole(most)), ends)
+        down = self._beyond(raised, most, f"{name}_down", MOST_DROP, above=True)
+        value = b.emit("drop", f"{name}_aligned", (x.value, down), x.value.format)
+        if one:
+            halved = Format("int32", unit, value.format.low >> 1, value.format.high >> 1)
+            value = b.emit("shift", f"{name}_half", (value,), halved, n=1)
+        low, high = min(int(numbers.min()), 0), max(int(numbers.max()), 0)
+        bound = b.vector(f"{name}_bound", numbers, Format("int32", 1.0, low, high))
+        under = self._beyond(raised, most, f"{name}_under", MOST_DROP, above=False)
+        bound = b.emit("drop", f"{name}_least", (bound, under), Format("int32", unit, low, high))
+        if one:
+            fmt = Format("int32", unit, value.format.low + low, value.format.high + high)
+        else:
+            fmt = Format("int32", unit, max(value.format.low, low), max(value.format.high, high))
+        made = b.emit(kind, name, (value, bound), fmt, comment=place.comment)
+        return Number(made, name, raised=Raised(places, bits))
+
+    def result(self, x: Integer, result: str, place: Place) -> Integer | None:
+        """A raised result as it is where all that read it take it so, else settled; None of any
+        other result.
+        """
+        if not isinstance(x, Number) or x.raised is None:
+            return None
+        tensor = place.layer.outputs.get(result, "")
+        if result not in place.layer.op.cell.states and self._taken(tensor):
+            return x
+        return self.settled(x, place.name)
+
+    def _taken(self, tensor: str) -> bool:
+        """True where layers read the tensor that take raised numbers, and nothing else does."""
+        if any(port.tensor == tensor for port in self.model.outputs):
+            return False
+        for node in self.model.nodes:
+            if tensor not in node.reads:
+                continue
+            if not is_a(node, Layer) or tensor in node.op.begins.values():
+                return False
+            names = {name for name, read in node.inputs.items() if read == tensor}
+            readers = ((e, leaf) for leaf, e in _leaves(node) if leaf.name in names)
+            if any(e is None or not stays_raised(e, leaf, node) for e, leaf in readers):
+                return False
+        return True
+
+
+def _leaves(node: Node[Layer]) -> list[tuple[Expr, Expr | None]]:
+    """Inputs of a cell, each with an expression that reads it; None of one that is a result."""
+    cell = node.op.cell
+    roots = [(root, None) for root in cell.results.values() if root.kind == "input"]
+    read = [(a, e) for e in walk(*cell.results.values()) for a in e.args if a.kind == "input"]
+    return [*roots, *read]
+
+
+def stays_raised(node: Expr, operand: Expr, layer: Node[Layer]) -> bool:
+    """True where an expression takes an operand in block floating point."""
+    if node.kind == "affine":
+        return len(node.args) == 1 and not np.any(layer.op.params[node.name])
+    if node.kind == "apply":
+        return node.name in ("log", "sqrt")
+    if node.kind not in ("add", "larger", "mul") or node.args[0] is not operand:
+        return False
+    known = known_numbers(node.args[1], layer.op)
+    return known is not None and bool(np.all(np.isfinite(known)))
+
+
+def whole_factors(numbers: Doubles) -> tuple[Ints, float]:
+    """Factors as integers of 16 bits, and the power of two that is one of them; of the largest
+    magnitude 1, 1 itself is one unit less.
+    """
+    largest = max(float(np.abs(numbers).max()), 2.0**-100)
+    bits = FACTOR_BITS - int(np.ceil(np.log2(largest)))
+    stored = np.floor(numbers * 2.0**bits + 0.5).astype(np.int64)
+    return np.clip(stored, -(2**15) + 1, 2**15 - 1), 2.0**-bits
