@@ -21,14 +21,14 @@ SHAPE_ONLY = frozenset(("Shape", "Size"))
 """Operators that look at the shape of their input and not at its numbers."""
 
 _ARITHMETIC = (
-    "Abs Add And BlackmanWindow HammingWindow HannWindow MelWeightMatrix "
-    "Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Cos CumSum Div "
-    "Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements GatherND Gemm "
-    "Greater GreaterOrEqual HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Less "
-    "LessOrEqual Log LogSoftmax MatMul Max Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceL1 "
-    "ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape "
-    "Round ScatterElements ScatterND Sigmoid Sign Sin Slice Softmax Softplus Softsign Split "
-    "Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor"
+    "Abs Add And BlackmanWindow Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Cos "
+    "CumSum Div Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements "
+    "GatherND Gemm Greater GreaterOrEqual HammingWindow HannWindow HardSigmoid HardSwish Identity "
+    "LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MelWeightMatrix Min "
+    "Mod Mul Neg Not Or Pow Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin "
+    "ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements ScatterND Sigmoid "
+    "Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh Tile Transpose "
+    "Trilu Unsqueeze Where Xor"
 )
 
 FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())

@@ -101,11 +101,15 @@ def _meaning(walk: Walk, label: str, axis: Axis) -> str:
 
 
 def _check_order(walk: Walk, label: str, view: View, axes: Axes) -> None:
-    """Vectors must lie in the order of their features, all steps around or within them."""
+    """Vectors must lie in the order of their features; steps have an axis, or lie around or within
+    all features on one.
+    """
     atoms = [atom for axis in axes for atom in axis]
+    pure = all(len({walk.roles.get(atom) == "time" for atom in axis}) < 2 for axis in axes)
     grid = [atom for atom in grid_of(walk, view) if atom in atoms]
     time = [atom for atom in atoms if walk.roles.get(atom) == "time"]
-    if atoms not in ([*time, *grid], [*grid, *time]):
+    apart = pure and len(time) == 1 and [a for a in atoms if a not in time] == grid
+    if not apart and atoms not in ([*time, *grid], [*grid, *time]):
         raise ModelError(
             label,
             f"has its axes in the order {', '.join(walk.roles[a] for a in atoms)}; expected time, "

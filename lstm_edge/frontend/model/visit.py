@@ -136,13 +136,13 @@ def _input_axis(
     walk.input_atoms[atom] = k
     if opened:
         walk.open_axes[atom] = (name, k)
-    if hop > 1:
-        walk.roles[atom] = "time"
-        return (atom, *walk.new_axis(f"{name} {k} hop", hop, "feature"))
-    if not opened and atom.name in walk.first_cuts:
+    elif atom.name in walk.first_cuts:
         walk.cut(Cut(atom, walk.first_cuts[atom.name]))
     parts = walk.parts(atom)
     walk.roles.update((part, walk.told[part.name]) for part in parts if part.name in walk.told)
+    if hop > 1:
+        walk.roles[atom] = "time"
+        return (atom, *walk.new_axis(f"{name} {k} hop", hop, "feature"))
     return parts
 
 

@@ -211,8 +211,8 @@ class Walk:
     counts: dict[str, str] = field(default_factory=dict)
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
-    first_cuts: dict[str, int] = field(default_factory=dict)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    first_cuts: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     late: str = ""
@@ -260,8 +260,11 @@ class Walk:
                         "or, of steps that are there several times, compile what is before and "
                         "what is after as two networks",
                     )
-                others = (a for a, r in self.roles.items() if r == "time" and a != atom)
-                if (known, role) == ("batch", "time") and next(others, None) is not None:
+                others = [a for a, r in self.roles.items() if r == "time" and a != atom]
+                taken = next((a for a in map(self.origin, others) if a in self.guessed), None)
+                if (known, role) == ("batch", "time") and taken is not None:
+                    raise RoleNeeded(node.label, message, taken.name, "feature")
+                if (known, role) == ("batch", "time") and others:
                     message = (
                         f"has a layer before it that runs along another axis than time, in each of "
                         f"{atom.size} steps for itself; not supported: a dense layer of each step "
@@ -296,6 +299,12 @@ class Walk:
     def is_truth(self, view: View) -> bool:
         """Whether a view shows what is true or false, 1 or 0."""
         return view.tensor in self.truths and not view.pending
+
+    def origin(self, atom: Atom) -> Atom:
+        """The axis of which an atom counts some, or that gave it its length; itself if none did."""
+        while atom in self.ranges:
+            atom = self.ranges[atom]
+        return atom
 
     def role(self, axis: Axis) -> str:
         """The role of an axis, "" for one of size 1, of several atoms, or not known yet."""

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import View, describe
+from lstm_edge.frontend.model.axes import Axis, View, describe
 from lstm_edge.frontend.model.operators.across_time import standardized
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
-from lstm_edge.frontend.model.operators.grids import is_part
+from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.pending import fit_steps
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -51,6 +51,8 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
             raise ModelError(node.label, "has a scale for each step; multiply by it afterwards")
         return [_of_one_scale(walk, node, standardized(walk, view, epsilon, node.label))]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
+    if is_part(walk, view, walk.pieces(over)):
+        return [_of_parts(walk, node, view, walk.pieces(over), epsilon, view.shape[axis:last])]
     features = walk.draft.size(view.tensor)
     if walk.pieces(over) != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
         raise ModelError(
@@ -66,6 +68,21 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
     made = walk.draft.layer("layer_norm", cell, view.tensor, None, params, node.label)
     return [replace(view, tensor=made["y"])]
+
+
+def _of_parts(
+    walk: Walk, node: OnnxNode, view: View, over: Axis, epsilon: float, shape: tuple[int, ...]
+) -> View:
+    """Each vector along some of the axes of features for itself."""
+    given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
+    params = {name: array for name, array in given.items() if array is not None}
+    cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
+
+    def run(x: str) -> str:
+        made = walk.draft.layer("layer_norm", cell, x, walk.draft.size(x), params, node.label)
+        return made["y"]
+
+    return in_groups(walk, node, view, over, run)
 
 
 def _of_one_scale(walk: Walk, node: OnnxNode, view: View) -> View:

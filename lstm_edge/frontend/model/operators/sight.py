@@ -62,14 +62,23 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
             f"moves over several axes of each step in {describe(view.axes)} with a kernel "
             f"{kernel}; only one beside time is supported: a network for images needs another tool",
         )
+    if not inner and len(moving) == 1 and len(walk.pieces(view.axes[0])) > 1:
+        inner = [k for k in moving if k not in time]  # each row of the batch has steps of its own
     if inner or len(moving) < 2:
         return inner[0] + 2 if inner else None
     if not time:
         opened = [k for k in moving if any(a.open for a in atoms[k])]
         time = opened if len(opened) == 1 else moving[:1]
-        unknown = [a for k in moving for a in atoms[k] if a in walk.input_atoms]
-        walk.guessed.update(a for a in unknown if a not in walk.roles)
-    return next(k for k in moving if k not in time) + 2
+    unknown = [a for k in moving for a in atoms[k] if a in walk.input_atoms]
+    walk.guessed.update(a for a in unknown if a not in walk.roles)
+    beside = [k for k in moving if k not in time]
+    if beside:
+        return beside[0] + 2
+    message = f"moves over two axes of {describe(view.axes)} that are both of time"
+    for atom in (walk.origin(a) for k in moving for a in atoms[k]):
+        if atom in walk.guessed:
+            raise RoleNeeded(node.label, message, atom.name, "feature")
+    raise ModelError(node.label, message)
 
 
 def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
@@ -174,9 +183,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
 
 def _other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
     """The error of an axis that cannot be that of time; curable where it was only taken for it."""
-    for atom in time:
-        while atom in walk.ranges:
-            atom = walk.ranges[atom]
+    for atom in map(walk.origin, time):
         if atom in walk.guessed:
             return RoleNeeded(node.label, message, atom.name, "feature")
     return ModelError(node.label, message)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import OWN_DOMAIN
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
     activation,
@@ -33,8 +34,6 @@ from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.step import loop as steps
 from lstm_edge.frontend.step.repeated import repeat
-
-OWN_DOMAIN = "lstm_edge"
 
 
 @dataclass(frozen=True)

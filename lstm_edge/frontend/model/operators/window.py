@@ -22,6 +22,7 @@ from lstm_edge.frontend.model.operators.linear import contract
 from lstm_edge.frontend.model.operators.pending import combined
 from lstm_edge.frontend.model.operators.sight import (
     Sight,
+    along_axis,
     inner_axis,
     sight_of,
     time_after,
@@ -83,15 +84,21 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
     """Of a vector of the whole sequence a dense layer: what is around it is 0."""
-    sizes, pads = weights.shape[2:], node.attributes.get("pads", [0])
-    plain = node.attributes.get("auto_pad", "NOTSET") == "NOTSET" and not any(pads)
-    if any(size > 1 for size in sizes) or not plain or int(node.attributes.get("group", 1)) != 1:
-        raise ModelError(
-            node.label,
-            f"slides a kernel {list(sizes)} over one vector of the whole sequence; give it one "
-            "of 1, no padding and one group, or use Gemm",
-        )
-    matrix = weights.reshape(weights.shape[:2]).T
+    groups, (units, own, *kernel) = int(node.attributes.get("group", 1)), weights.shape
+    middle = weights
+    for k, size in enumerate(kernel):
+        along = along_axis(walk, node, view, k + 2, size)
+        at, between = divmod(along.pad[0], along.dilation)
+        one = (sum(along.pad) + 1 - along.seen) // along.stride == 0 and not between
+        if not one or at >= size or groups < 1 or units % groups:
+            raise ModelError(
+                node.label,
+                f"slides a kernel {kernel} over one vector of the whole sequence, which gives "
+                "several or none; use a kernel of 1, or Gemm",
+            )
+        middle = middle.take([at], axis=k + 2)
+    taps = middle.reshape(units, own, 1)
+    matrix = conv_matrix(taps, groups, own * groups, 1, node.label).T
     given = node.weights(2, "bias B")
     last = replace(view, axes=(*view.axes[:1], *view.axes[2:], view.axes[1]))
     made = contract(walk, node, last, matrix, None if given is None else given.reshape(-1))
