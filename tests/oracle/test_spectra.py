@@ -21,6 +21,7 @@ from tests.oracle.spectrum_graphs import (
     FRONTS,
     HOP,
     HOPS,
+    LINEAR,
     STEPS,
     basis,
     model,
@@ -44,7 +45,7 @@ def kinds(made: Model) -> list[str]:
 @pytest.mark.parametrize("front", FRONTS)
 def test_a_front_end(front: str, tmp_path: Path) -> None:
     """Of power, logarithms of bands; of what may be below 0, that itself."""
-    linear = front in ("real-part", "one-square")
+    linear = front in LINEAR
     length = HOPS.get(front, HOP) * STEPS
     compared = compare(
         model(front, mel=not linear), tmp_path, lengths=(length,), options=FINE, budget=40.0
