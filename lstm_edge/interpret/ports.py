@@ -124,13 +124,10 @@ def from_vectors(port: Port, vectors: Array) -> Array:
     shape = list(port.shape)
     steps = vectors.shape[1] if vectors.ndim == 3 else 1
     if "time" in port.axes:
-        shape[port.axes.index("time")] = steps
-    time_last = (
-        "time" in port.axes
-        and "feature" in port.axes
-        and port.axes.index("feature") < port.axes.index("time")
-    )
-    if time_last or "feature*time" in port.axes:
+        at = port.axes.index("time")
+        each = vectors.reshape(len(vectors), steps, *shape[:at], *shape[at + 1 :])
+        return np.moveaxis(each, 1, at + 1)
+    if "feature*time" in port.axes:
         vectors = np.swapaxes(vectors, 1, 2)
     return vectors.reshape(len(vectors), *shape)
 

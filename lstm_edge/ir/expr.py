@@ -279,7 +279,7 @@ def walk(*roots: Expr) -> Iterator[Expr]:
 
 def sees_several(cell: Cell) -> bool:
     """Whether a cell reads the last vectors of its layer's window, not only the newest."""
-    return any(e.kind == "recent" for e in walk(*cell.results.values()))
+    return any(e.kind == "recent" for e in cell.nodes)
 
 
 @dataclass(frozen=True)
@@ -303,16 +303,21 @@ class Cell:
     fixed: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     @cached_property
+    def nodes(self) -> tuple[Expr, ...]:
+        """Every node of its results once, operands before their users."""
+        return tuple(walk(*self.results.values()))
+
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of the states, in the order of the results."""
-        read = {e.name for e in walk(*self.results.values()) if e.kind == "state"}
+        read = {e.name for e in self.nodes if e.kind == "state"}
         return tuple(name for name in self.results if name in read)
 
     @cached_property
     def readers(self) -> Mapping[int, tuple[Expr, ...]]:
         """By the identity of an expression, those that read it."""
         found: dict[int, list[Expr]] = {}
-        for e in walk(*self.results.values()):
+        for e in self.nodes:
             for operand in {id(a): a for a in e.args}:
                 found.setdefault(operand, []).append(e)
         return {operand: tuple(readers) for operand, readers in found.items()}
@@ -320,12 +325,10 @@ class Cell:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the weights that the equations read, in the order of their first use."""
-        nodes = list(walk(*self.results.values()))
-        names = [n for e in nodes if e.kind in PARAMETRIC for n in (*e.matrices, e.name)]
+        names = [n for e in self.nodes if e.kind in PARAMETRIC for n in (*e.matrices, e.name)]
         return tuple(dict.fromkeys(names))
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the vectors that enter, in the order of their first use."""
-        nodes = walk(*self.results.values())
-        return tuple(dict.fromkeys(e.name for e in nodes if e.kind == "input"))
+        return tuple(dict.fromkeys(e.name for e in self.nodes if e.kind == "input"))

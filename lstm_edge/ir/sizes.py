@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer
 
 FRAMES = tuple(2**k for k in range(4, 12))
@@ -32,7 +32,7 @@ class Sizes:
     def results(self) -> dict[str, Size]:
         """Units of each result. Raises Misfit."""
         roots = self.layer.cell.results
-        for e in walk(*roots.values()):
+        for e in self.layer.cell.nodes:
             self._known[id(e)] = self._of(e)
         found = {name: self._known[id(root)] for name, root in roots.items()}
         for name in self.layer.cell.states:
@@ -43,7 +43,7 @@ class Sizes:
         """Units of a state, as the layer, its first value or a matrix says."""
         first = self.layer.initial.get(name, ())
         told = [self.layer.units.get(name), len(first) if len(first) > 1 else None]
-        for e in walk(*self.layer.cell.results.values()):
+        for e in self.layer.cell.nodes:
             for operand, matrix in zip(e.args, e.matrices, strict=False):
                 if operand.kind == "state" and operand.name == name:
                     told.append(self.layer.params[matrix].shape[1])
@@ -103,8 +103,11 @@ def common(e: Expr, args: list[Size]) -> Size:
     """Of an elementwise operation: numbers go with vectors of any size, parameters repeat."""
     vectors = [size for size in args if size not in (1, None)]
     longest = max((size for size in vectors if size is not None), default=0)
-    repeated = [a.kind == "param" and longest % (n or 1) == 0 for a, n in zip(e.args, args)]
-    whole = [n for n, again in zip(args, repeated) if not (again and n != longest)]
+    repeated = [
+        a.kind == "param" and longest % (n or 1) == 0
+        for a, n in zip(e.args[: len(args)], args, strict=True)
+    ]
+    whole = [n for n, again in zip(args, repeated, strict=True) if not (again and n != longest)]
     vectors = [size for size in whole if size not in (1, None)]
     for size in vectors:
         same(f"units of an operand of {e.name or e.kind}", size, vectors[0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_edge.errors import InternalError
 from lstm_edge.ir.clock import EVERY_TICK, Length
-from lstm_edge.ir.expr import sees_several, walk
+from lstm_edge.ir.expr import sees_several
 from lstm_edge.ir.model import (
     Concat,
     DenseOverTime,
@@ -170,7 +170,7 @@ class _Check:
     def _parameters(self, where: str, layer: Layer) -> None:
         """All that the equations name, finite, matrices and vectors where they are expected."""
         dims: dict[str, int] = {}
-        for e in walk(*layer.cell.results.values()):
+        for e in layer.cell.nodes:
             dims |= dict.fromkeys(e.matrices, 2)
             if e.kind in ("affine", "param", "lookup"):
                 dims[e.name] = 2 if e.kind == "lookup" else 1

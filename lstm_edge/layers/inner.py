@@ -130,6 +130,17 @@ def pooling(inner: Inner, largest: bool) -> Cell:
     return Cell("max_pool2d", {"y": reduce(combine, each)})
 
 
+def padded(units: list[int], features: int, number: float) -> Cell:
+    """Numbers of a vector of so many features in another order, some of them again or not at all;
+    -1 stands for `number`.
+    """
+    x = input_vector("x")
+    if min(units) >= 0:
+        return Cell("padded", {"y": take(x, units)})
+    whole = join(x, take(constant(number), [0]))
+    return Cell("padded", {"y": take(whole, [features if k < 0 else k for k in units])})
+
+
 def ordered(units: list[int]) -> Cell:
     """Numbers of a vector in another order."""
     return Cell("ordered", {"y": take(input_vector("x"), units)})

@@ -122,7 +122,7 @@ class Builder:
         """What is emitted from now on makes the expression `name`, which may have its name, or that
         of the layer's `result`. Returns `name`.
         """
-        self._own = f"{name.partition('.')[0]}.{result}" if result else name
+        self._own = f"{name.rpartition('.')[0]}.{result}" if result else name
         return name
 
     def _fresh(self, name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_edge.choices import Why
 from lstm_edge.formats import Format, saturated
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer, Model, Node, Port
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
@@ -205,7 +205,7 @@ class _Choice:
     def of_tables(self, layers: tuple[Node[Layer], ...]) -> Iterator[tuple[str, Chosen]]:
         """Tables of embeddings: all of their rows fit, nothing is clipped."""
         for layer in layers:
-            for e in walk(*layer.op.cell.results.values()):
+            for e in layer.op.cell.nodes:
                 if e.kind == "lookup":
                     largest = float(np.abs(layer.op.params[e.name].astype(np.float64)).max())
                     fmt = self._of_table(layer.outputs["y"], largest, layer.name)

@@ -148,8 +148,8 @@ def _scales(program: Program, name: str) -> Doubles:
 def _has_room(program: Program, op: Op) -> bool:
     """True where the sums of a product can grow by what its kernel adds."""
     values = sum(
-        program.values[name].format.magnitude * program.values[name].length
-        for name in op.args[OPERATIONS[op.kind].running :]
+        program.values[name].format.magnitude * program.constants[matrix].shape[-1]
+        for name, matrix in zip(op.args[OPERATIONS[op.kind].running :], op.matrices, strict=True)
     )
     most = program.values[op.dest].format.high + ADDED.get(op.n, 0) * values
     return op.n not in ROOM or most < ROOM[op.n]

@@ -56,7 +56,7 @@ class Place:
         """What the names of a softmax's own values begin with: in a layer of nothing else its name;
         else that of its result, so that no other expression has them.
         """
-        kinds = {e.kind for e in walk(*self.layer.op.cell.results.values())}
+        kinds = {e.kind for e in self.layer.op.cell.nodes}
         alone = kinds <= {"input", "softmax", "log_softmax"}
         return f"{self.layer.name}." if alone else f"{self.name}_"
 
@@ -348,7 +348,7 @@ def state_units(layer: Node[Layer], state: str, inputs: Mapping[str, V]) -> int:
     first = layer.op.initial.get(state, ())
     if len(first) > 1 and not layer.op.cell.windowed:
         return len(first)
-    for e in walk(*layer.op.cell.results.values()):
+    for e in layer.op.cell.nodes:
         for matrix, operand in zip(e.matrices, e.args, strict=False):
             if operand.kind == "state" and operand.name == state:
                 return int(layer.op.params[matrix].shape[1])

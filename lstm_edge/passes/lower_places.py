@@ -6,7 +6,7 @@ import numpy as np
 
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer, Node
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.over_time import slide
@@ -93,7 +93,7 @@ def window(
     padded = padded or any(node.units)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    products = any(e.kind == "affine" for e in walk(*layer.op.cell.results.values()))
+    products = any(e.kind == "affine" for e in layer.op.cell.nodes)
     if products or node.positions > 1:  # many vectors: in as few bytes as what multiplies takes
         x = wide(storing.storable(given, layer.name))
     places = np.arange(windowed(node, x.length, kernel)) % x.length

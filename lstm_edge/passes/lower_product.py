@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import DenseOverTime, Layer, Node
 from lstm_edge.ir.program import Value
 from lstm_edge.operations import read_at
@@ -116,7 +116,7 @@ class Products:
         """What the operands of a product are shifted left by in all products of their layer."""
         found: dict[str, list[Doubles]] = {}
         largest: dict[str, int] = {}
-        for e in walk(*layer.op.cell.results.values()):
+        for e in layer.op.cell.nodes:
             for arg, matrix in zip(e.args, e.matrices, strict=False):
                 value = next((v for a, v in zip(node.args, args, strict=True) if a is arg), None)
                 if value is None or e.kind != "affine":

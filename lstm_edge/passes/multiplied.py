@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Concat, DenseOverTime, Layer, Model, Node, Step, is_a
 
 
@@ -31,7 +31,7 @@ class Multiplied:
         and each unit meets weights of its own.
         """
         cell = layer.op.cell
-        inside = (e for e in walk(*cell.results.values()) if cell.results[name] in e.args)
+        inside = (e for e in cell.nodes if cell.results[name] in e.args)
         if _reads_state(layer, name, affine=False) or not all(map(_by_unit, inside)):
             return False
         tensor = layer.outputs.get(name)
@@ -66,7 +66,7 @@ class Multiplied:
             results = node.op.cell.results.values()
             if any(root.kind == "input" and root.name in names for root in results):
                 return False
-            for e in walk(*results):
+            for e in node.op.cell.nodes:
                 leaves = [a for a in e.args if a.kind == "input" and a.name in names]
                 if leaves and not _by_unit(e):
                     return False
@@ -83,7 +83,7 @@ def multiplied(model: Model) -> Multiplied:
     found: set[str] = set()
     for node in reversed(model.nodes):
         if is_a(node, Layer):
-            for e in walk(*node.op.cell.results.values()):
+            for e in node.op.cell.nodes:
                 if e.kind == "affine":
                     found.update(node.inputs[name] for name in _inputs_among(e.args))
         elif is_a(node, DenseOverTime) or found.intersection(node.makes):
@@ -104,7 +104,7 @@ def _reads_state(layer: Node[Layer], name: str, *, affine: bool) -> bool:
         return True
     return any(
         operand.kind == "state" and operand.name == name
-        for e in walk(*results)
+        for e in layer.op.cell.nodes
         if (e.kind == "affine") == affine
         for operand in e.args
     )

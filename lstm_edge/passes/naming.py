@@ -28,7 +28,7 @@ def name_expressions(cell: Cell) -> dict[int, str]:
         id(e): f"{result}_next" if result in states else result
         for result, e in cell.results.items()
     }
-    for node in walk(*cell.results.values()):
+    for node in cell.nodes:
         base = results.get(id(node)) or _base_name(node, names)
         name, k = base, 2
         while name in taken:

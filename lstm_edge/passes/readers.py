@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.ir.expr import walk
 from lstm_edge.ir.model import Concat, DenseOverTime, Layer, Model, Node, Slice, Step, is_a
 from lstm_edge.layers.normalize import is_scale, slope_and_offset
 
@@ -57,7 +56,7 @@ def reads_frames(model: Model, tensor: str) -> bool:
     for node in model.nodes:
         if tensor not in node.reads or not is_a(node, Layer):
             continue
-        kinds = {e.kind for e in walk(*node.op.cell.results.values())}
+        kinds = {e.kind for e in node.op.cell.nodes}
         if "spectrum" in kinds or (is_scale(node) and reads_frames(model, node.outputs["y"])):
             return True
     return False
@@ -106,7 +105,7 @@ def read_at_positions(model: Model, tensor: str) -> bool:
     for node in model.nodes:
         if not carrying.intersection(node.reads):
             continue
-        if is_a(node, Layer) and any(e.positions > 1 for e in walk(*node.op.cell.results.values())):
+        if is_a(node, Layer) and any(e.positions > 1 for e in node.op.cell.nodes):
             return True
         if is_scale(node) or not isinstance(node.op, Layer | DenseOverTime):
             carrying.update(node.makes)
@@ -119,7 +118,7 @@ def matrices_behind(model: Model, table: Doubles) -> list[Doubles]:
     """
     found: list[Doubles] = []
     for layer in model.layers:
-        names = [e.name for e in walk(*layer.op.cell.results.values()) if e.kind == "lookup"]
+        names = [e.name for e in layer.op.cell.nodes if e.kind == "lookup"]
         if any(np.array_equal(layer.op.params[name], table) for name in names):
             found += reading_matrices(model, layer.outputs["y"])
     return found
@@ -185,7 +184,7 @@ def _layer_matrices(
 ) -> tuple[list[Doubles], list[float]]:
     matrices, recurrent = [], []
     kernel = 1 if layer.op.window is None else layer.op.window.kernel
-    for e in walk(*layer.op.cell.results.values()):
+    for e in layer.op.cell.nodes:
         if e.kind != "affine":
             continue
         leaves = [a.args[0] if a.kind == "recent" else a for a in e.args]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lstm_edge.ir.expr import Expr, walk
+from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, is_a
 
 LIMITS = ("larger", "smaller")
@@ -46,6 +46,6 @@ def without_limits(node: Expr) -> Expr:
 def _is_gate(layer: Node[Layer], curve: Expr) -> bool:
     """True where the layer itself reads what the curve gives, or keeps it."""
     cell = layer.op.cell
-    reads = [e for e in walk(*cell.results.values()) if curve in e.args]
+    reads = [e for e in cell.nodes if curve in e.args]
     kept = any(without_limits(cell.results[state]) is curve for state in cell.states)
     return kept or any(e.kind not in LIMITS for e in reads)

@@ -17,7 +17,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.operations.call import Op
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc
-from tests.support.boards import each_pair
+from tests.support.boards import combined, each_pair
 from tests.support.choices import (
     ALL_CELLS,
     CELLS,
@@ -74,15 +74,6 @@ def grid() -> list[pytest.ParameterSet]:
     ]
 
 
-def parts_read() -> list[pytest.ParameterSet]:
-    """(cell, direction, unroll): every combination."""
-    axes = (enumerate(ALL_CELLS), enumerate(("forward", "both")), enumerate(UNROLLS))
-    return [
-        pytest.param(cell, direction, unroll, marks=each_pair(i, j, k))
-        for (i, cell), (j, direction), (k, unroll) in product(*axes)
-    ]
-
-
 @pytest.mark.parametrize(("seed", "unroll", "part", "activations", "cell_state"), grid())
 def test_a_random_integer_model(
     seed: int, unroll: str, part: str, activations: int, cell_state: int, tmp_path: Path
@@ -103,9 +94,10 @@ def test_a_random_float_model(seed: int, unroll: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [*HEADS, *FUNCTION_HEADS, *NORM_HEADS], ids=lambda names: "_".join(names) or "none"
+    ("read", "head"),
+    combined(("steps", "last", "flat"), (*HEADS, *FUNCTION_HEADS, *NORM_HEADS)),
+    ids=lambda value: value if isinstance(value, str) else "_".join(value) or "none",
 )
-@pytest.mark.parametrize("read", ["steps", "last", "flat"])
 def test_a_head_of_each_kind(read: str, head: tuple[str, ...], tmp_path: Path) -> None:
     choices = {"steps": 3} if read == "flat" else {}
     model = random_model(200, read=read, head=head, hidden=(3,), classes=4, **choices)
@@ -130,8 +122,7 @@ def test_a_model_that_looks_over_several_steps(seed: int, tmp_path: Path) -> Non
         assert_bit_exact(program, HOST, unroll, tmp_path / scheme, inputs, **options)
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("cell", ALL_CELLS)
+@pytest.mark.parametrize(("cell", "direction"), combined(ALL_CELLS, DIRECTIONS))
 def test_a_cell_of_each_kind(cell: str, direction: str, tmp_path: Path) -> None:
     model = random_model(210, cell=cell, direction=direction, hidden=(3, 4), weights="normal")
     programs = {"int8": integer_program(model), "float": float_program(model)}
@@ -164,7 +155,9 @@ def with_params(model: Model, change: Callable[[str, Array], Array]) -> Model:
     )
 
 
-@pytest.mark.parametrize(("cell", "direction", "unroll"), parts_read())
+@pytest.mark.parametrize(
+    ("cell", "direction", "unroll"), combined(ALL_CELLS, ("forward", "both"), UNROLLS)
+)
 def test_parts_of_features_are_read_where_they_are(
     cell: str, direction: str, unroll: str, tmp_path: Path
 ) -> None:

@@ -39,6 +39,7 @@ FILES = [
     ("keras3", "repeated.keras"),
     ("keras3", "backward_steps.keras"),
     ("keras3", "states_of_cells.keras"),
+    ("keras3", "weighted_steps.keras"),
 ]
 LENGTHS = {"strided": 13, "masked": 8}
 

@@ -71,7 +71,9 @@ def test_all_curves_with_each_compiler(
         assert_bit_exact(program, HOST, "gates", folder, inputs, **options)
 
 
-@pytest.mark.parametrize("seed", [*range(40), *FOUND])
+@pytest.mark.parametrize(
+    "seed", [*range(15), *(pytest.param(k, marks=pytest.mark.long) for k in range(15, 60)), *FOUND]
+)
 def test_a_random_step(seed: int, tmp_path: Path) -> None:
     model = random_step(seed)
     core, unroll = CORES[seed % len(CORES)], UNROLLS[seed % len(UNROLLS)]

@@ -110,7 +110,7 @@ BOTH = (
 NEWER = (
     *("masked.keras", "masked_ids.keras", "mask_given.keras", "scalers.keras", "vectors.keras"),
     *("around.keras", "written.keras", "operations.keras", "repeated.keras"),
-    *("backward_steps.keras", "states_of_cells.keras"),
+    *("backward_steps.keras", "states_of_cells.keras", "weighted_steps.keras"),
 )
 
 

@@ -169,9 +169,9 @@ CHANGES: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "two_opsets": (two_opsets, "opset"),
     "no_graph": (lambda m: m.ClearField("graph"), "no network"),
     "no_shape": (lambda m: m.graph.input[0].type.tensor_type.ClearField("shape"), "shape"),
-    "bool": (
-        lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.BOOL),
-        "bool",
+    "string": (
+        lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.STRING),
+        "string",
     ),
     "long": (one_million_steps, "too many|too large"),
     "missing_input": (lambda m: lstm(m).input.__setitem__(0, "nothing"), "nothing"),

@@ -336,45 +336,37 @@ def erased(b: Builder, x: str, s: Sequence[str]) -> Result:
     read = b.add("Squeeze", b.add("MatMul", b.add("Unsqueeze", open_, row), memory), row)
     h = b.add("Tanh", b.dense(b.add("Concat", x, read, h, axis=1), INPUTS + 4 + UNITS, UNITS))
     wide = b.add("Unsqueeze", open_, column)
-    gone, new = (
-        b.add("Mul", wide, b.add("Unsqueeze", b.add(curve, b.dense(h, UNITS, 4)), row))
-        for curve in ("Sigmoid", "Tanh")
-    )
-    memory = b.sum(b.add("Mul", memory, b.add("Sub", b.constant(1.0), gone)), new)
+    gone, new = (b.add("Unsqueeze", b.dense(h, UNITS, 4), row) for _ in range(2))
+    memory = b.mix(b.add("Mul", wide, b.add("Sigmoid", gone)), b.add("Tanh", new), memory)
     return b.head(b.add("Concat", h, read, axis=1), UNITS + 4), [h, memory]
 
 
 def turned(b: Builder, x: str, s: Sequence[str]) -> Result:
     """A state of length 1 that the input turns, of pairs, and what was read before."""
-    first, second = b.chunks(s[0], 2, 2)
-    angle, axes = b.dense(x, INPUTS, 2), b.constant([1])
-    moved = b.add("Concat", b.add("Mul", angle, second), b.add("Mul", angle, first), axis=1)
+    angle, pairs = b.dense(x, INPUTS, 2), b.chunks(s[0], 2, 2)[::-1]
+    moved = b.add("Concat", *(b.add("Mul", angle, pair) for pair in pairs), axis=1)
     moved = b.sum(s[0], b.add("Mul", moved, b.constant([0.4, 0.4, -0.4, -0.4])), b.drawn(4))
-    length = b.add("Sqrt", b.add("ReduceSum", b.add("Mul", moved, moved), axes, keepdims=1))
-    return b.head(s[0], 4), [b.add("Div", moved, length)]
+    return b.head(s[0], 4), [b.add("Div", moved, b.add("ReduceL2", moved, b.constant([1])))]
 
 
 def raised(b: Builder, x: str, s: Sequence[str]) -> Result:
     """Powers, each with an exponent of its own, and the logarithm of a sum of exponentials."""
     power = b.add("Mul", x, x)
     mean = b.sum(b.add("Mul", s[0], b.constant(0.8)), b.add("Mul", power, b.constant(0.2)))
-    low = b.sum(b.add("Abs", mean), b.constant(0.3))
-    low = b.add("Pow", low, b.drawn(INPUTS, low=0.3, high=0.9))
-    total = b.add("ReduceLogSumExp", b.add("Div", power, low), b.constant([1]), keepdims=1)
+    low = b.add("Pow", b.sum(b.add("Abs", mean), b.constant(0.3)), b.drawn(INPUTS, low=0.3))
+    total = b.add("ReduceLogSumExp", b.add("Div", power, low), b.constant([1]))
     return b.head(b.add("Sub", low, total), INPUTS), [mean]
 
 
 def parted(b: Builder, x: str, s: Sequence[str]) -> Result:
     """Parts of a list, a column that is written, and functions that torch has operators for."""
-    sizes = b.constant([UNITS, UNITS])
     both = b.sum(b.dense(x, INPUTS, 2 * UNITS), b.times(s[0], UNITS, 2 * UNITS))
-    parts = b.add("SplitToSequence", both, sizes, axis=1)
+    parts = b.add("SplitToSequence", both, b.constant([UNITS, UNITS]), axis=1)
     first, second = (b.add("SequenceAt", parts, b.constant(k)) for k in (0, -1))
     h = b.sum(b.add("Tanh", b.add("Celu", first, alpha=0.7)), b.add("Mul", s[0], b.constant(0.5)))
-    written = b.add("Mul", b.add("Sign", second), b.constant(0.3))
-    column = b.add("Slice", written, *map(b.constant, ([1], [2], [1])))
+    column = b.add("Slice", b.add("Sign", second), *map(b.constant, ([1], [2], [1])))
     h = b.add("ScatterElements", h, b.constant([[3]]), column, axis=1)
-    return b.head(h), [h]
+    return b.head(h), [b.add("Reshape", h, b.constant([1, UNITS]))]
 
 
 CELLS: dict[str, tuple[Callable[[Builder, str, Sequence[str]], Result], list[tuple[int, ...]]]] = {

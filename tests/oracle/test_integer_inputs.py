@@ -31,6 +31,10 @@ WEIGHTS = {
     "zero": np.array([0]),
     "first": np.array([1]),
     "one": np.array([1]),
+    "two": np.array([2]),
+    "three": np.array([3]),
+    "last_axis": np.array([2]),
+    "minus_one": np.int64(-1),
 }
 CAST = [node("Cast", "x", "f", to=1), node("Mul", "f scale", "g")]
 TYPES = {"int8": Format("int8", 1.0, -128, 127), "int16": Format("int16", 1.0, -32768, 32767)}
@@ -58,6 +62,24 @@ PLACES: dict[str, list[onnx.NodeProto]] = {
         node("Abs", "g", "a"),
         node("LSTM", "a W R B", "Y", hidden_size=H),
     ],
+    "some of its features": [
+        node("Slice", "x zero two last_axis", "part"),
+        node("Cast", "part", "f", to=1),
+        node("Div", "f divisor", "p"),
+        node("Concat", "p p", "q", axis=2),
+        node("Slice", "q zero three last_axis", "g"),
+        LSTM,
+    ],
+    "its last step": [
+        *CAST,
+        node("LSTM", "g W R B", "Z Zh", hidden_size=H),
+        node("Squeeze", "Zh zero", "h"),
+        node("MatMul", "h w", "d"),
+        node("Gather", "x minus_one", "l", axis=0),
+        node("Cast", "l", "m", to=1),
+        node("Div", "m divisor", "n"),
+        node("Add", "d n", "Y"),
+    ],
     "differences": [
         *CAST,
         node("Slice", "g first big zero", "later"),
@@ -70,7 +92,8 @@ PLACES: dict[str, list[onnx.NodeProto]] = {
 
 def model_of(kind: str, nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
     scale = {"scale": np.float32(2.0 / np.iinfo(kind).max), "big": np.array([99])}
-    weights = WEIGHTS | scale | {"minus": np.array([-1])}
+    more = {"divisor": np.float32(np.iinfo(kind).max / 2), "minus": np.array([-1])}
+    weights = WEIGHTS | scale | more
     model = graph(nodes, {"x": (T, 1, N)}, ["Y"], weights)
     type_ = onnx.TensorProto.DataType.Value(kind.upper())
     model.graph.input[0].type.tensor_type.elem_type = type_

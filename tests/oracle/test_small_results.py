@@ -56,9 +56,9 @@ def program_of(
 
 
 def results(program: Program, x: Ints) -> Doubles:
-    """x [steps, length]."""
-    found, _ = run(program, {"x": x[None]})
-    return found["y"][0] * UNIT
+    """Of x [samples, length], each a step of its own."""
+    found, _ = run(program, {"x": x[:, None]})
+    return found["y"][:, 0] * UNIT
 
 
 def assert_near(found: Doubles, real: Doubles) -> None:

@@ -22,25 +22,31 @@ from tests.oracle.unrolled_graphs import (
 )
 
 STEPS = 6
-BATCHES = [1, 2, UNITS]
-"""As many rows as a vector has units, too: sizes do not tell which axis is which."""
+BATCHES: list[int | str] = [1, 2, UNITS, "rows"]
+"""As many rows as a vector has units, too: sizes do not tell which axis is which. And any."""
 
 
-def batched(net: Net, loop: Loop, batch: int) -> tuple[str, ...]:
-    """States that are zero, of each row."""
-    return tuple(net.constant(np.zeros((batch, UNITS))) for _ in range(COUNTS[loop.kind]))
+def batched(net: Net, loop: Loop, batch: int | str, axis: int = 0) -> tuple[str, ...]:
+    """States that are zero, of each row; `axis` of x counts these where there may be any."""
+    if isinstance(batch, int):
+        return tuple(net.constant(np.zeros((batch, UNITS))) for _ in range(COUNTS[loop.kind]))
+    size = net.add("Shape", "x", start=axis, end=axis + 1)
+    size = net.add("Concat", size, net.constant([UNITS]), axis=0)
+    return tuple(net.add("ConstantOfShape", size) for _ in range(COUNTS[loop.kind]))
 
 
 @pytest.mark.parametrize("how", ["gather0", "split1"])
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("kind", CELLS)
-def test_each_row_is_the_model(kind: str, batch: int, how: str, tmp_path: Path) -> None:
+def test_each_row_is_the_model(kind: str, batch: int | str, how: str, tmp_path: Path) -> None:
     net = Net()
     loop = Loop(net, kind)
-    results, _ = loop.run(steps_of(net, how, STEPS), batched(net, loop, batch))
     axis = int(how[-1])
-    shape = [batch, STEPS, INPUTS] if axis else [STEPS, batch, INPUTS]
-    outputs = [stacked(net, results, axis), dense(net, results[-1])]
+    states = batched(net, loop, batch, 1 - axis)
+    results, _ = loop.run(steps_of(net, how, STEPS), states)
+    shape: list[int | str] = [batch, STEPS, INPUTS] if axis else [STEPS, batch, INPUTS]
+    last = net.add("Unsqueeze", results[-1], net.constant([0]))  # [1, rows, units]
+    outputs = [stacked(net, results, axis), dense(net, results[-1]), last]
     path = saved(model(net, {"x": shape}, outputs), tmp_path)
     assert_loaded(path)
     assert sum(bool(layer.op.cell.states) for layer in load(path).layers) == 1
@@ -48,7 +54,7 @@ def test_each_row_is_the_model(kind: str, batch: int, how: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("kind", CELLS)
-def test_states_may_be_inputs(kind: str, batch: int, tmp_path: Path) -> None:
+def test_states_may_be_inputs(kind: str, batch: int | str, tmp_path: Path) -> None:
     net = Net()
     loop = Loop(net, kind)
     names = tuple("hc"[: COUNTS[kind]])
@@ -70,9 +76,11 @@ def test_states_may_be_parts_of_an_input(tmp_path: Path) -> None:
     assert_loaded(saved(model(net, inputs, [results[-1]]), tmp_path))
 
 
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("kind", CELLS)
-def test_a_vector_that_is_the_same_at_each_step(kind: str, batch: int, tmp_path: Path) -> None:
+def test_a_vector_that_is_the_same_at_each_step(
+    kind: str, batch: int | str, tmp_path: Path
+) -> None:
     net = Net()
     loop = Loop(net, kind)
     weights = net.constant(np.random.default_rng(4).normal(size=(4, INPUTS)))
@@ -90,7 +98,7 @@ def test_a_vector_that_is_the_same_at_each_step(kind: str, batch: int, tmp_path:
 @pytest.mark.parametrize("read_again", [False, True])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_product_of_the_whole_sequence_is_the_steps_own(
-    batch: int, read_again: bool, tmp_path: Path
+    batch: int | str, read_again: bool, tmp_path: Path
 ) -> None:
     """As exporters write W x + b of all steps before the first; unless others read that, too."""
     net = Net()

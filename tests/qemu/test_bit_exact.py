@@ -12,8 +12,8 @@ import pytest
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
-from lstm_edge.targets import Target, all_targets, load_target
-from tests.support.boards import SAME_C, each_pair
+from lstm_edge.targets import Target, load_target
+from tests.support.boards import BOARDS, SAME_C, each_pair
 from tests.support.choices import ALL_CELLS, FUNCTION_HEADS, HEADS, PLAIN, over_time
 from tests.support.exactness import (
     UNROLLS,
@@ -32,7 +32,6 @@ from tests.support.exactness import (
 from tests.support.models import random_model
 from tests.support.programs import BITS
 
-BOARDS = tuple(target for target in all_targets() if target.board is not None)
 every_board = pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 
 

@@ -7,11 +7,12 @@ triples has every pair.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 import pytest
 
-from lstm_edge.targets import Target
+from lstm_edge.targets import Target, all_targets
 
 SAME_C = {
     "cortex-m0plus": "cortex-m0",
@@ -21,11 +22,18 @@ SAME_C = {
 }
 """Core -> another one whose C is the same, to the byte but for the name."""
 
-EACH = {"riscv32": 1, **dict.fromkeys(SAME_C, 1), "cortex-m85": 12}
+EACH = {"riscv32": 1, **dict.fromkeys(SAME_C, 3), "cortex-m85": 12}
 """Board -> every so many-th test gets one of its cases, another one in each test. These run the C
 of another board, or plain C, which is compared on this computer as well. All other boards meet all
 cases, as these do with --all-cases.
 """
+
+BOARDS = tuple(
+    sorted(
+        (t for t in all_targets() if t.board is not None), key=lambda target: target.name in EACH
+    )
+)
+"""Those that meet all cases first: what turns from board to board turns over these."""
 
 
 def each_pair(*places: int) -> tuple[pytest.MarkDecorator, ...]:
@@ -33,6 +41,14 @@ def each_pair(*places: int) -> tuple[pytest.MarkDecorator, ...]:
     as a multiple of three. Two thirds of all are for `--all-cases`.
     """
     return () if sum(places) % 3 == 0 else (pytest.mark.all_cases,)
+
+
+def combined(*axes: Iterable[object]) -> list[pytest.ParameterSet]:
+    """Every combination of one of each, with the marks of `each_pair`."""
+    return [
+        pytest.param(*(value for _, value in each), marks=each_pair(*(k for k, _ in each)))
+        for each in product(*map(enumerate, axes))
+    ]
 
 
 def spared(items: Sequence[pytest.Item]) -> list[pytest.Item]:

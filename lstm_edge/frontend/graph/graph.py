@@ -37,9 +37,9 @@ class Graph:
     constants: arrays by name, completed by what is folded. warnings: for the user, of what a
     rewrite left out that the file says. pairs: input -> output that is its next value, as the user
     says. repetitions: the steps of nodes `Repeat`. unread: nodes of steps that are written out, and
-    why these are read as no repetition. shapes: of tensors for which no inference knows
-    them. outer: the graph around a body; final: whether a body wants another step. inferred: shapes
-    and kinds of tensors.
+    why these are read as no repetition. unlike: steps that are no repetition of others. shapes: of
+    tensors for which no inference knows them. outer: the graph around a body; final: whether a body
+    wants another step. inferred: shapes and kinds of tensors.
     """
 
     begun: InitVar[Iterable[NodeProto]]
@@ -51,6 +51,7 @@ class Graph:
     pairs: dict[str, str] = field(default_factory=dict)
     repetitions: list[Repetition] = field(default_factory=list)
     unread: dict[str, ModelError] = field(default_factory=dict)
+    unlike: list[ModelError] = field(default_factory=list)
     shapes: list[ValueInfoProto] = field(default_factory=list)
     outer: Graph | None = None
     final: str = ""

@@ -12,6 +12,8 @@ from lstm_edge.errors import ModelError
 OPSET = onnx.defs.onnx_opset_version()
 """What nodes are in the form of once a file is read: the newest that the installed onnx knows."""
 
+OWN_DOMAIN = "lstm_edge"
+"""Of nodes that rewrites put in and ONNX has not."""
 LABELLED = ("layer '", "output '")
 """How names begin that are labels: those of layers of Keras, of which nodes were made."""
 

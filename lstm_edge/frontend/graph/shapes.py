@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 from onnx import GraphProto, TypeProto
 
-from lstm_edge.frontend.graph.node import OPSET
+from lstm_edge.frontend.graph.node import OPSET, OWN_DOMAIN
 
 Shape = tuple[int | str | None, ...]
 """Sizes of axes: a number, the name of an open size, or None where nothing is known."""
@@ -15,7 +15,8 @@ def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], 
     """Shapes and types of all tensors as far as onnx can infer them; to fail is no error."""
     for output in graph.output:  # what a file declares there need not be true
         output.type.tensor_type.ClearField("shape")
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    domains = [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid(OWN_DOMAIN, 1)]
+    model = onnx.helper.make_model(graph, opset_imports=domains)
     try:
         graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     except Exception:  # raised from C++ without a documented type: nothing is known then

@@ -116,7 +116,6 @@ def _softmax(config: LayerConfig) -> Formula:
     return ("Softmax", X, {"axis": axis})
 
 
-
 LAYERS: Mapping[str, tuple[str, Callable[[LayerConfig], Formula]]] = {
     "LeakyReLU": ("alpha negative_slope", _leaky),
     "ELU": ("alpha", lambda config: ("Elu", X, {"alpha": config.number("alpha", 1.0)})),

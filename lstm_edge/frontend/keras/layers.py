@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.frontend.keras import arithmetic, linear, masks, moves, recurrent, window
+from lstm_edge.frontend.keras import (
+    arithmetic,
+    linear,
+    masks,
+    moves,
+    planes,
+    recurrent,
+    window,
+)
 from lstm_edge.frontend.keras import functions as fn
 from lstm_edge.frontend.keras.net import Call, Value
 
@@ -75,8 +83,29 @@ OF_SEQUENCES: Mapping[str, Layer] = {
     "AveragePooling1D": (f"pool_size strides padding {_CHANNELS}", window.pooling("AveragePool")),
     "GlobalMaxPooling1D": (f"{_CHANNELS} keepdims", window.pooling_over_all("ReduceMax")),
     "GlobalAveragePooling1D": (f"{_CHANNELS} keepdims", window.pooling_over_all("ReduceMean")),
+    "SpatialDropout2D": _IN_TRAINING,
+    "Conv2D": (window.OPTIONS, planes.convolution),
+    "DepthwiseConv2D": (f"{window.OPTIONS} groups=1", planes.convolution),
+    "SeparableConv2D": (f"{window.OPTIONS} groups=1", planes.convolution),
+    "MaxPooling2D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("MaxPool")),
+    "AveragePooling2D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("AveragePool")),
+    "GlobalMaxPooling2D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMax")),
+    "GlobalAveragePooling2D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMean")),
+    "ZeroPadding2D": (f"padding {_CHANNELS}", planes.zero_padding),
 }
 """Layers of one input that need its steps, or all of its numbers."""
+
+IN_STEPS: Mapping[str, Layer] = {
+    "Conv1D": (window.OPTIONS, planes.convolution),
+    "DepthwiseConv1D": (f"{window.OPTIONS} groups=1", planes.convolution),
+    "SeparableConv1D": (f"{window.OPTIONS} groups=1", planes.convolution),
+    "MaxPooling1D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("MaxPool")),
+    "AveragePooling1D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("AveragePool")),
+    "GlobalMaxPooling1D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMax")),
+    "GlobalAveragePooling1D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMean")),
+    "Flatten": (_CHANNELS, planes.flattened),
+}
+"""Layers that TimeDistributed has, which move along the places of each step."""
 
 
 def _concatenated(call: Call, *values: Value) -> Value:
@@ -116,7 +145,7 @@ OWN_MASKS = ("Masking", "Embedding", *STATEFUL)
 KEEP_MASKS = frozenset(EACH_STEP) - {"RMSNormalization"} | {"SpatialDropout1D"}
 """Layers of which the result has the mask of the input; all others leave it behind, as in Keras."""
 
-OF_A_STEP = (*EACH_STEP, *JOINING)
+OF_A_STEP = (*EACH_STEP, *JOINING, *IN_STEPS)
 """Layers that TimeDistributed may have."""
 
 INSTEAD: Mapping[str, str] = {
@@ -146,7 +175,8 @@ def apply_layer(call: Call, values: list[Value]) -> list[Value]:
         )
     if not values:
         raise call.error("has no input; save the model again")
-    results = _applied(call, LAYERS[kind], values)
+    table = IN_STEPS if call.each_step and kind in IN_STEPS else LAYERS
+    results = _applied(call, table[kind], values)
     call.weights.check_taken()
     if kind in OWN_MASKS:
         return results

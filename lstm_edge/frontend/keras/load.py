@@ -8,6 +8,7 @@ the names of their layers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -100,7 +101,7 @@ def _run_layer(call: Call, values: list[Value]) -> list[Value]:
     call = replace(call, weights=call.weights.fresh())
     while call.config.kind == "TimeDistributed":
         call.config.check("layer")
-        values = [call.sequence(value) for value in values]
+        values = [call.of_steps(value) for value in values]
         layer = call.config.inner(call.config.keys.get("layer"))
         call = replace(call, config=layer, weights=call.weights.child("layer"), each_step=True)
     if call.config.kind in MODELS:
@@ -206,13 +207,15 @@ def _implied_input(model: Call, first: Call, raw: object) -> Value:
 
 def _new_input(call: Call, name: str, shape: tuple[int | None, ...], integers: bool) -> Value:
     """An input [batch, features], [batch, time, features] or of ids [batch, time]."""
-    if len(shape) > 1 and (shape[-1] or 0) > MOST_FEATURES:
-        raise call.error(f"has {shape[-1]} features, more than {MOST_FEATURES}")
+    features = math.prod(n or 0 for n in shape[2:] or shape[-1:])
+    if len(shape) > 1 and features > MOST_FEATURES:
+        raise call.error(f"has {features} features, more than {MOST_FEATURES}")
     sizes = shape[1:]
-    known = len(sizes) == 2 and sizes[-1] is not None
+    known = len(sizes) in (2, 3) and None not in sizes[1:]
     if not (known or len(sizes) == 1) or any(n is not None and n < 1 for n in sizes):
         raise call.error(
             f"has the shape {shown(list(shape))}; only sequences are supported, [batch, time, "
-            "features] with a known number of features, vectors, and ids [batch, time]"
+            "features] or [batch, time, places, channels] with a known number of features, "
+            "vectors, and ids [batch, time]"
         )
     return call.net.input(name, sizes, integers)

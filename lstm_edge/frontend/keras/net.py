@@ -72,8 +72,8 @@ class Net:
 
     def input(self, name: str, shape: Shape, integers: bool) -> Value:
         """A new input [1, *shape]; of a sequence [time, features] with as many steps as wanted."""
-        if len(shape) == 2:
-            shape = (self.steps or shape[0], shape[1])
+        if len(shape) == 2 or (len(shape) == 3 and shape[0] is None):
+            shape = (self.steps or shape[0], *shape[1:])
         return self.declare(unique(name or "x", self.taken), integers, shape)
 
     def declare(self, name: str, integers: bool, shape: Shape) -> Value:
@@ -220,6 +220,10 @@ class Call:
                 f"expects a sequence [batch, time, features], its input is {shown_shape(value)}"
             )
         return value
+
+    def of_steps(self, value: Value) -> Value:
+        """The same of steps that are vectors or have places with channels."""
+        return value if len(value.shape) == 3 else self.sequence(value)
 
     def straight(self, value: Value) -> Value:
         """A value of which the numbers are in the order in which Keras has them."""

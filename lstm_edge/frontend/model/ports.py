@@ -20,7 +20,7 @@ def time_axis(walk: Walk) -> Atom | None:
     if len(sizes) > 1:
         message = (
             f"its inputs have sequences of different lengths {sorted(sizes)}, which run in step in "
-            "one model; make a model for each, or pad the shorter one before it enters"
+            "one model; compile the part of each as a model of its own"
         )
         opened = [atom for atom in atoms if atom in walk.open_axes]
         if len(opened) == len(atoms):
@@ -31,7 +31,9 @@ def time_axis(walk: Walk) -> Atom | None:
         raise ModelError("graph", message)
     if atoms and walk.one_step:
         raise ModelError(
-            walk.one_step, f"reads a sequence of one step, the others have {atoms[0].size} steps"
+            walk.one_step,
+            f"reads a sequence of one step, the others have {atoms[0].size} steps; give all of "
+            "them the same number of steps, or compile them as two networks",
         )
     return atoms[0] if atoms else None
 
@@ -76,8 +78,8 @@ def _role(walk: Walk, label: str, atom: Atom) -> str:
     if role is None:
         raise ModelError(
             label,
-            f"an axis of {atom.size} elements that no LSTM or dense layer explains; remove it, or "
-            "export with a size of 1",
+            f"an axis of {atom.size} elements of which no layer says whether it counts steps, "
+            "features or rows; export with a batch of 1, or reshape it into the features",
         )
     return role
 
@@ -90,20 +92,28 @@ def _meaning(walk: Walk, label: str, axis: Axis) -> str:
         roles = ["feature", "time"]
     meaning = "*".join(dict.fromkeys(roles))
     if meaning not in ("time", "feature", "time*feature", "feature*time", "layer"):
-        raise ModelError(label, f"an axis made of {meaning} cannot be an input or output")
+        raise ModelError(
+            label,
+            f"an axis made of {meaning} cannot be an input or output; leave steps and features on "
+            "axes of their own",
+        )
     return meaning
 
 
 def _check_order(walk: Walk, label: str, view: View, axes: Axes) -> None:
-    """Vectors must lie in the order of their features, all steps around or within them."""
+    """Vectors must lie in the order of their features; steps have an axis, or lie around or within
+    all features on one.
+    """
     atoms = [atom for axis in axes for atom in axis]
+    pure = all(len({walk.roles.get(atom) == "time" for atom in axis}) < 2 for axis in axes)
     grid = [atom for atom in grid_of(walk, view) if atom in atoms]
     time = [atom for atom in atoms if walk.roles.get(atom) == "time"]
-    if atoms not in ([*time, *grid], [*grid, *time]):
+    apart = pure and len(time) == 1 and [a for a in atoms if a not in time] == grid
+    if not apart and atoms not in ([*time, *grid], [*grid, *time]):
         raise ModelError(
             label,
             f"has its axes in the order {', '.join(walk.roles[a] for a in atoms)}; expected time, "
-            "then directions or layers, then features",
+            "then directions or layers, then features: transpose it in the file",
         )
 
 

@@ -58,6 +58,14 @@ def check_sequences(walk: Walk) -> None:
 def check_parts(walk: Walk, needed: set[str]) -> None:
     """Parts of inputs that layers read must be parts of their features."""
     for tensor, part in walk.input_parts.items():
+        pieces = walk.parts(part.kept) if part.kept in walk.cuts else ()
+        if tensor in needed and any(walk.roles.get(atom) == "time" for atom in pieces):
+            name = part.atom.name.rsplit(" ", 1)[0]
+            raise ModelError(
+                f"input {name!r}",
+                f"has a sequence and other numbers on one axis of {part.atom.size}; only a whole "
+                "axis can be a sequence: make two inputs of it, one for the sequence",
+            )
         if tensor in needed and _explained(walk, part) != "feature":
             name, axis = part.atom.name.rsplit(" ", 1)
             made = walk.draft.producer(tensor)
@@ -71,14 +79,6 @@ def check_parts(walk: Walk, needed: set[str]) -> None:
                 f"takes index {part.begin} of {which} of {part.atom.size} of input {name!r} as "
                 "data; only features and states can be taken apart; if it is a step of a loop over "
                 "cells, its steps are not all alike and in order: export nn.LSTM, nn.GRU or nn.RNN",
-            )
-        pieces = () if part.kept is None else walk.parts(part.kept)
-        if tensor in needed and any(walk.roles.get(atom) == "time" for atom in pieces):
-            name = part.atom.name.rsplit(" ", 1)[0]
-            raise ModelError(
-                f"input {name!r}",
-                f"has a sequence and other numbers on one axis of {part.atom.size}; only a whole "
-                "axis can be a sequence: make two inputs of it, one for the sequence",
             )
         walk.draft.features[tensor] = 1 if part.kept is None else part.kept.size
 

@@ -18,7 +18,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
-from lstm_edge.frontend.model.axes import Atom, Axis, View
+from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
@@ -126,19 +126,24 @@ def _input_axis(
             )
         size //= hop
     if size > LONGEST_AXIS:
-        raise ModelError(f"input {name!r}", f"axis {k} has {size} elements: too many")
+        raise ModelError(
+            f"input {name!r}",
+            f"axis {k} has {size} elements: too many; export a shorter one",
+        )
     if size == 1:
         return ()
     atom = Atom(f"{name} {k}", size, opened)
     walk.input_atoms[atom] = k
-    if atom.name in walk.told:
-        walk.roles[atom] = walk.told[atom.name]
     if opened:
         walk.open_axes[atom] = (name, k)
+    elif atom.name in walk.first_cuts:
+        walk.cut(Cut(atom, walk.first_cuts[atom.name]))
+    parts = walk.parts(atom)
+    walk.roles.update((part, walk.told[part.name]) for part in parts if part.name in walk.told)
     if hop > 1:
         walk.roles[atom] = "time"
         return (atom, *walk.new_axis(f"{name} {k} hop", hop, "feature"))
-    return (atom,)
+    return parts
 
 
 def _visit_node(walk: Walk, proto: NodeProto) -> None:
@@ -184,7 +189,7 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
     if not name:
         return None
     if name not in walk.values:
-        raise ModelError(label, f"reads {name!r}, which nothing computes")
+        raise ModelError(label, f"reads {name!r}, which nothing computes; export it again")
     return walk.values[name]
 
 
@@ -286,7 +291,8 @@ def _check_state_only(name: str, view: View, read: set[str]) -> None:
     if view.tensor in read:
         raise ModelError(
             f"input {name!r}",
-            "gives a state its first value and is read as data, too: not supported; give it twice",
+            "gives a state its first value and is read as data, too; make two inputs of it, "
+            "and give both the same numbers",
         )
 
 
@@ -301,7 +307,8 @@ def _limit(walk: Walk, label: str, view: View) -> int:
         other = readers[looked_up.index(False)]
         raise ModelError(
             label,
-            f"holds integers for an embedding, but {other.source} reads it, too; not supported",
+            f"holds integers for an embedding, but {other.source} reads it, too; give that an "
+            "input of float32 of its own, with the same numbers",
         )
     return limit
 
@@ -337,7 +344,9 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
     view = walk.values.get(name)
     label = f"output {name!r}"
     if not isinstance(view, View):
-        raise ModelError(label, "does not depend on any float32 input; remove it")
+        raise ModelError(
+            label, "depends on no input; it is always the same: store its numbers instead"
+        )
     vector = as_vector(walk, view, label) if view.parts else None
     if vector is not None:
         view, walk.fixed_by = vector, walk.fixed_by or label

@@ -52,10 +52,15 @@ class SameSize(ModelError):
 
 
 class RoleNeeded(ModelError):
-    """An axis was taken for something else than it turns out to be: start again with its role."""
+    """An axis was taken for something else than it turns out to be: start again with its role. cut:
+    the axis that it is a part of, by name, and how many outer parts that has.
+    """
 
-    def __init__(self, node: str, message: str, atom: str, role: str) -> None:
+    def __init__(
+        self, node: str, message: str, atom: str, role: str, cut: tuple[str, int] | None = None
+    ) -> None:
         super().__init__(node, message)
+        self.cut = cut
         self.atom = atom
         self.role = role
 
@@ -88,7 +93,9 @@ class OnnxNode:
         value = self.inputs[k] if k < len(self.inputs) else None
         if not isinstance(value, View):
             raise ModelError(
-                self.label, f"input {k} of {self.op} is constant or absent: nothing to compile"
+                self.label,
+                f"input {k} of {self.op} is a constant or absent, where only what the model "
+                "computes from its inputs is supported; put the constant into weights",
             )
         return value
 
@@ -99,7 +106,7 @@ class OnnxNode:
             raise ModelError(
                 self.label,
                 f"its {what} ({self.input_names[k]!r}) is computed from the model's input; only a "
-                "constant is supported",
+                "constant is supported: export with static shapes, or make it a weight",
             )
         return value
 
@@ -120,7 +127,7 @@ class OnnxNode:
     def numbers(self, array: Array, what: str) -> Doubles:
         """An array as finite float64 numbers; refuses other kinds, naming `what`."""
         if array.dtype.kind != "f":
-            raise ModelError(self.label, f"its {what} is of type {array.dtype}, expected float32")
+            raise ModelError(self.label, f"its {what} is of type {array.dtype}; export in float32")
         check_finite(f"{self.label}, {what}", array)
         return array.astype(np.float64)
 
@@ -166,7 +173,8 @@ class Walk:
     integers -> n where they must be 0 .. n - 1. columns: tensor of integers -> the axis that counts
     those of one step. derived: time axes of which the length follows from that of an input.
     settled: (tensor, scale, offset) -> the result of the layer that computes these. ranges: atoms
-    that count some steps of another one, or more. guessed: atoms of which the role is the usual
+    that count some steps of another one, or more. first_cuts: names of atoms that are cut from
+    the start -> the size of the outer part. guessed: atoms of which the role is the usual
     one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
@@ -204,6 +212,7 @@ class Walk:
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    first_cuts: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
     late: str = ""
@@ -225,7 +234,7 @@ class Walk:
             raise ModelError(
                 node.label,
                 f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
-                f"axes {[a.size for a in axis]}; not supported yet",
+                f"axes {[a.size for a in axis]}; leave steps and features on axes of their own",
             )
         for atom in axis:
             known = self.roles.setdefault(atom, role)
@@ -235,6 +244,12 @@ class Walk:
                     f"as its {role} axis; not supported: is a transpose missing, or batch_first "
                     "wrong?"
                 )
+                if (known, role) == ("feature", "time") and atom not in self.input_atoms:
+                    message = (
+                        f"reads {atom.size} features of one vector as steps; not supported: is a "
+                        "transpose missing? Else compile what is before it and what is after as "
+                        "two networks"
+                    )
                 if known == "picked":
                     raise ModelError(
                         node.label,
@@ -245,8 +260,11 @@ class Walk:
                         "or, of steps that are there several times, compile what is before and "
                         "what is after as two networks",
                     )
-                others = (a for a, r in self.roles.items() if r == "time" and a != atom)
-                if (known, role) == ("batch", "time") and next(others, None) is not None:
+                others = [a for a, r in self.roles.items() if r == "time" and a != atom]
+                taken = next((a for a in map(self.origin, others) if a in self.guessed), None)
+                if (known, role) == ("batch", "time") and taken is not None:
+                    raise RoleNeeded(node.label, message, taken.name, "feature")
+                if (known, role) == ("batch", "time") and others:
                     message = (
                         f"has a layer before it that runs along another axis than time, in each of "
                         f"{atom.size} steps for itself; not supported: a dense layer of each step "
@@ -267,6 +285,10 @@ class Walk:
                 origin = self.ranges[origin]
             if origin in self.guessed:
                 return RoleNeeded(node.label, message, origin.name, role)
+            whole = self.cut_from.get(origin)
+            if whole is not None and whole in self.guessed and whole not in self.open_axes:
+                cut = (whole.name, self.cuts[whole][0].size)
+                return RoleNeeded(node.label, message, origin.name, role, cut)
         return ModelError(node.label, message)
 
     def true(self, view: View) -> View:
@@ -277,6 +299,12 @@ class Walk:
     def is_truth(self, view: View) -> bool:
         """Whether a view shows what is true or false, 1 or 0."""
         return view.tensor in self.truths and not view.pending
+
+    def origin(self, atom: Atom) -> Atom:
+        """The axis of which an atom counts some, or that gave it its length; itself if none."""
+        while atom in self.ranges:
+            atom = self.ranges[atom]
+        return atom
 
     def role(self, axis: Axis) -> str:
         """The role of an axis, "" for one of size 1, of several atoms, or not known yet."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
 from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
+from lstm_edge.frontend.step.pairs import PairsNeeded
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
 
@@ -27,13 +30,42 @@ STAND_INS = (
 )
 """Sizes for open axes in the order of their names, and others to compare with."""
 
+KNOWN = frozenset(("lstm", "gru", "rnn"))
+"""Cells of which the states are told by their equations."""
+MOST_WAYS = 24
+"""In which four states may be paired."""
+
 Sizes = dict[tuple[str, int], int]
 """Sizes chosen for axes of inputs: (input, axis) -> size."""
 
 
 def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = None) -> Model:
     """Read an ONNX file; see `frontend.load`. The model has no name yet."""
-    return model_of(path.name, read_onnx(path), steps, pairs)
+    try:
+        return model_of(path.name, read_onnx(path), steps, pairs)
+    except PairsNeeded as error:
+        found = _with_known_cells(path, steps, dict(pairs or {}), error)
+        if found is None:
+            raise
+        return found
+
+
+def _with_known_cells(
+    path: Path, steps: int | None, pairs: dict[str, str], error: PairsNeeded
+) -> Model | None:
+    """The only way to pair states by which each step is a LSTM, a GRU or a simple RNN; None where
+    there is none, or several: equations tell what names do not.
+    """
+    found = []
+    for way in islice(error.ways(), MOST_WAYS):
+        try:
+            model = model_of(path.name, read_onnx(path), steps, pairs | way)
+        except ModelError:
+            continue
+        kinds = [node.op.cell.name for node in model.layers if node.op.cell.states]
+        if kinds and {*kinds} <= KNOWN:
+            found.append(model)
+    return found[0] if len(found) == 1 else None
 
 
 def model_of(
@@ -48,6 +80,12 @@ def model_of(
     """
     known = dict(told or {})
     rewrite(graph, pairs)
+    standing = {label_of(node) for node in graph.nodes}
+    graph.warnings += [
+        f"{error}; as it is, each step is compiled by itself, which costs as much as all of them"
+        for error in graph.unlike
+        if error.node in standing
+    ]
     sizes: Sizes = {}
     try:
         model, walk = _solve(graph, sizes, steps, STAND_INS[0], known)
@@ -79,14 +117,10 @@ def _solve(
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
-    told = dict(known)
-    hops: dict[tuple[str, int], int] = {}
-    alike: list[tuple[tuple[str, int], ...]] = []
+    learnt = _Learnt(dict(known))
     while True:
         walk = Walk()
-        walk.told.update(told)
-        walk.alike_sizes.extend(alike)
-        walk.hops.update(hops)
+        learnt.tell(walk)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
         except SizeNeeded as error:
@@ -94,27 +128,42 @@ def _solve(
                 raise _without_stand_ins(walk, error) from error
             sizes[error.axis] = error.size
         except SameSize as error:
-            alike.append(error.axes)
+            learnt.alike.append(error.axes)
         except (HopNeeded, RoleNeeded) as error:
-            if not _learnt(error, told, hops):
+            if not learnt.take(error):
                 raise _without_stand_ins(walk, error) from error
         except ModelError as error:
             if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
                 raise _without_stand_ins(walk, error) from error
 
 
-def _learnt(
-    error: HopNeeded | RoleNeeded, told: dict[str, str], hops: dict[tuple[str, int], int]
-) -> bool:
-    """Take in what an axis turns out to be; False where that was told before."""
-    if isinstance(error, HopNeeded):
-        known = error.axis in hops
-        hops[error.axis] = error.hop
-        return not known
-    if error.atom in told:
-        return False
-    told[error.atom] = error.role
-    return True
+@dataclass
+class _Learnt:
+    """What visits that were given up found out about axes, as `Walk` has it."""
+
+    told: dict[str, str]
+    hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    cuts: dict[str, int] = field(default_factory=dict)
+    alike: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+
+    def tell(self, walk: Walk) -> None:
+        """The next visit knows it from the start."""
+        walk.told.update(self.told)
+        walk.hops.update(self.hops)
+        walk.first_cuts.update(self.cuts)
+        walk.alike_sizes.extend(self.alike)
+
+    def take(self, error: HopNeeded | RoleNeeded) -> bool:
+        """Take in what an axis turns out to be; False where that was told before."""
+        if isinstance(error, HopNeeded):
+            known = error.axis in self.hops
+            self.hops[error.axis] = error.hop
+            return not known
+        if error.atom in self.told:
+            return False
+        self.told[error.atom] = error.role
+        self.cuts.update((error.cut,) if error.cut else ())
+        return True
 
 
 def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:

@@ -255,8 +255,7 @@ class _Cut:
     def _recurrent(self, group: int) -> tuple[StepLayer, list[int]]:
         """The layer of a group of states, and what is to be computed before it."""
         own = [k for k, g in enumerate(self.order.group) if g == group]
-        roots = {after[0][0] for k in own if len(after := self.after[k]) == 1}
-        more = [leaf for leaf in self.asked[group] if leaf not in roots]
+        more = [leaf for leaf in self.asked[group] if self.order.roots.get(leaf) not in own]
         named = {self.states[k].name: (self._state_value(k), self.after[k]) for k in own}
         named |= _numbered({self._value(leaf): (self._all(leaf),) for leaf in more})
         parts = [p for _, selected in named.values() for p in selected]

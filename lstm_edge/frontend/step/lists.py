@@ -10,8 +10,7 @@ from __future__ import annotations
 from onnx import GraphProto, NodeProto, helper
 
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.graph.node import attributes_of, captured, is_standard
-from lstm_edge.frontend.step.single import DOMAIN
+from lstm_edge.frontend.graph.node import OWN_DOMAIN, attributes_of, captured, is_standard
 
 LOOPS = ("Loop", "Scan")
 
@@ -41,7 +40,7 @@ def _stacked(node: NodeProto) -> NodeProto:
         node.input,
         node.output,
         name=node.name,
-        domain=DOMAIN,
+        domain=OWN_DOMAIN,
         axis=int(given["axis"]),
         new_axis=int(given.get("new_axis", 0)),
     )

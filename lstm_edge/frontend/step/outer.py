@@ -27,14 +27,15 @@ class Outer:
     """Reads tensors that depend on none of the `steps`: as nodes compute them that a step could
     have, from vectors of the graph's inputs and layers.
 
-    own: of each leaf its row and name, completed; rows: of a batch, 0 where there is none. values:
-    what was read, by tensor.
+    own: of each leaf its row and name, completed; rows, opened: of a batch, as in a `Region`.
+    values: what was read, by tensor.
     """
 
     scope: Graph
     leaves: Leaves
     steps: InitVar[Iterable[str]]
     rows: int
+    opened: str
     own: dict[int, tuple[int, str]]
     values: dict[str, Value] = field(default_factory=dict)
 
@@ -73,7 +74,7 @@ class Outer:
         return self._part(found, name) if isinstance(found, Symbols) else found
 
     def _part(self, value: Symbols, name: str) -> Symbols | None:
-        """A part of an input as a vector of its own, the same for all tensors that are this part."""
+        """A part of an input as a vector of its own, one for all tensors that are this part."""
         found = selections(value)
         moved = all(self.leaves[leaf].kind == "input" for leaf, _ in found)
         if not moved or all(map(self.leaves.is_whole, found)):
@@ -89,18 +90,19 @@ class Outer:
         shape = self.scope.shape(name)
         if shape is None or self.scope.kinds.get(name) != TensorProto.FLOAT:
             return None
-        sizes = [s if isinstance(s, int) else 1 for s in shape]
+        rows = {self.opened: self.rows} if self.opened else {}
+        sizes = [s if isinstance(s, int) else rows.get(s or "", 1) for s in shape]
         if int(np.prod(sizes)) > MOST_NUMBERS:
             return None
         axis = next((k for k, s in enumerate(sizes[:-1]) if s == self.rows), None)
         if axis is None:
             return self.leaves.named("input", name, sizes)
         one = sizes[:axis] + sizes[axis + 1 :]
-        rows = []
+        parts = []
         for row in range(self.rows):
-            rows.append(self.leaves.named("input", name, one))
+            parts.append(self.leaves.named("input", name, one))
             self.own[len(self.leaves) - 1] = (row, name)
-        return together(rows, lambda arrays: np.stack(arrays, axis))
+        return together(parts, lambda arrays: np.stack(arrays, axis))
 
     def called(self, numbers: Symbols) -> str:
         """The tensor of which one row is these numbers, in this order. Raises NoRepetition where

@@ -55,9 +55,10 @@ class Publisher:
         """The axis of steps where each is alone in it."""
         return [] if self._axis is None or shape[self._axis] > 1 else [self._axis]
 
-    def shape(self, result: RepeatedResult) -> list[int]:
+    def shape(self, result: RepeatedResult) -> list[int | str]:
         """The shape that the node gives a result."""
-        shape = [*([self.region.rows] if self.region.rows else []), *result.numbers.shape]
+        rows = [self.region.opened or self.region.rows] if self.region.rows else []
+        shape = [*rows, *result.numbers.shape]
         if result.axis is not None:
             shape.insert(result.axis, self.region.steps)
         return shape
@@ -74,7 +75,7 @@ class Publisher:
         if self._axis is not None and shape[self._axis] > 1:
             shape[self._axis] *= len(times)
             if self.region.rows:
-                shape[0] = self.region.rows
+                shape[0] = -1
             name = patch.add("Reshape", [name, patch.constant(shape)])
         if self._order == sorted(self._order):
             patch.add("Identity", [name], self.end.name)

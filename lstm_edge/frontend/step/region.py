@@ -36,21 +36,24 @@ MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
 class Region:
     """values: tensors by name, as symbols. makers: leaf -> the node that first computed it.
     outside: names of what depends on the steps and is not of the region; refused: why the first
-    node that could not be read was not. rows: of a batch, 0 where there is none; then values are
-    those of the first row, and `batch` says which axis of a tensor counts rows. outer: what the
-    steps read that depends on none of them: initial states, or what is the same for all. unlike:
-    the node at which the rows of a batch differ. Raises NotRows where there are no rows.
+    node that could not be read was not. differs: which step is another one. rows: of a batch, 0
+    where there is none; then values are those of the first row, and `batch` says which axis of a
+    tensor counts rows. opened: what the size of a batch is called where it is open; `rows` are
+    looked at then. unlike: the node at which rows differ. outer: what the steps read that depends
+    on none of them. Raises NotRows where there is no batch.
     """
 
     scope: Graph
     cuts: Sequence[Cut]
     rows: int = 0
+    opened: str = ""
     unlike: str = ""
     leaves: Leaves = field(default_factory=Leaves)
     values: dict[str, Value] = field(default_factory=dict)
     makers: dict[int, NodeProto] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
     refused: ModelError | None = None
+    differs: ModelError | None = None
     nodes: list[NodeProto] = field(default_factory=list)
     batch: dict[str, int] = field(default_factory=dict)
 
@@ -63,7 +66,7 @@ class Region:
         for number, (source, nodes) in enumerate(sources):
             self.values[self.cuts[number].tensor] = self._sequence(number, source, nodes)
         self.clock.wind()
-        self.outer = Outer(self.scope, self.leaves, self.values, self.rows, self._own)
+        self.outer = Outer(self.scope, self.leaves, self.values, self.rows, self.opened, self._own)
         whole = {cut.tensor for cut in self.cuts}
         for node in self.scope.nodes:
             if not whole.isdisjoint(node.output):
@@ -81,7 +84,9 @@ class Region:
         """A sequence of which each step, of each row, is a vector of its own, or what `nodes` make
         of that.
         """
-        one = left_of(self.scope, cut)
+        known = {self.opened: self.rows} if self.opened else {}
+        left = left_of(self.scope, cut)
+        one = [s if isinstance(s, int) else known.get(s or "", 1) for s in left]
         if self.rows and one[:1] != [self.rows]:
             raise NotRows("another size")
         parts = []
@@ -161,9 +166,10 @@ class Region:
         return args
 
     def labels(self) -> list[str]:
-        """The nodes that depend on the steps."""
+        """Whatever messages may call what depends on the steps: nodes, inputs, the graph."""
         made = self.outside | self.values.keys()
-        return [label_of(node) for node in self.scope.nodes if not made.isdisjoint(node.output)]
+        nodes = [label_of(node) for node in self.scope.nodes if not made.isdisjoint(node.output)]
+        return ["graph", *(f"input {cut.tensor!r}" for cut in self.cuts), *nodes]
 
     def ends(self) -> list[str]:
         """Tensors that are read outside, or are outputs of the graph, in the file's order."""
@@ -176,10 +182,9 @@ class Region:
         return self.scope.is_output(name) or any(id(r) not in inner for r in readers)
 
 
-def left_of(scope: Graph, cut: Cut) -> list[int]:
-    """The sizes of one step of a tensor; those that are open are one."""
-    shape = scope.shape(cut.tensor) or ()
-    return [s if isinstance(s, int) else 1 for axis, s in enumerate(shape) if axis != cut.axis]
+def left_of(scope: Graph, cut: Cut) -> list[int | str | None]:
+    """The sizes of one step of a tensor."""
+    return [s for axis, s in enumerate(scope.shape(cut.tensor) or ()) if axis != cut.axis]
 
 
 def _order(scope: Graph, cuts: Iterable[Cut]) -> Order:

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.frontend.model.axes import View, size_of
-from lstm_edge.frontend.model.operators.across_time import repeated_over_time
+from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.leaves import Doubles
@@ -23,13 +22,9 @@ def repeat(walk: Walk, node: OnnxNode) -> list[Value]:
     rolling = Rolling(walk, node, timed=True)
 
     def read(before: dict[str, Symbols]) -> Callable[[str], Symbols]:
-        given = {}
-        for k, each in enumerate(found.inputs):
-            view, axis = node.view(k), each.axis
-            if axis is None:
-                view = replace(view, axes=((), *view.axes))
-                view, axis = repeated_over_time(walk, node, view, 0, found.steps), 0
-            given[each.leaf] = rolling.data(view, axis)
+        given = {
+            each.leaf: rolling.data(node.view(k), each.axis) for k, each in enumerate(found.inputs)
+        }
         given |= {each.leaf: before[f"before {k}"] for k, each in enumerate(found.states)}
         copies = [
             Copier(found.leaves, rolling.leaves, {i: _row(v, row) for i, v in given.items()})
@@ -69,6 +64,9 @@ def _row(value: Symbols, row: int | None) -> Symbols:
 
 def _given(rolling: Rolling, view: View, rows: int) -> View:
     """A state that is given as one vector of each row."""
-    rolling.open_batch(view.axes)
+    if not rows:
+        rolling.open_batch(view.axes)
     full = [axis for axis in view.axes if size_of(axis) > 1]
-    return replace(view, axes=(*full, *[()] * (1 + bool(rows) - len(full))))
+    left: list[Axis] = [()] * (1 + bool(rows) - len(full))
+    thin = size_of(view.axes[-1]) == 1
+    return replace(view, axes=(*full, *left) if thin else (*left, *full))

@@ -44,12 +44,11 @@ class RepeatedResult:
 class Repetition:
     """The step of a node `Repeat`: its inputs, states and results are of `leaves`.
 
-    steps: how many. backward: they are taken from the last to the first. rows: of a batch, each with inputs and
-    states of its own; 0 where there is none.
+    backward: the steps are taken from the last to the first. rows: of a batch, each with inputs
+    and states of its own; 0 where there is none, 1 where a batch may have any size.
     """
 
     leaves: Leaves
-    steps: int
     backward: bool
     rows: int
     inputs: Sequence[RepeatedInput]

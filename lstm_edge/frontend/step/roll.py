@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import has_steps, vector_of
-from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import (
-    in_this_order,
-    places_of,
-    refuse_one_vector,
-    reordered,
-    require_features,
-)
-from lstm_edge.frontend.model.operators.folding import foldable
-from lstm_edge.frontend.model.states import computed_vector, given_vector, is_computed
-from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
-from lstm_edge.frontend.step.evaluate import agrees, drawn, evaluate
+from lstm_edge.frontend.model.axes import Axis, View, size_of
+from lstm_edge.frontend.model.walk import Value
+from lstm_edge.frontend.step.entering import Entering
+from lstm_edge.frontend.step.evaluate import agrees, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
-from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.place import Placed
 from lstm_edge.frontend.step.ports import Out, StateIn
 from lstm_edge.frontend.step.rows import NotRows, Rows
-from lstm_edge.frontend.step.symbols import Integers, Symbols, together
+from lstm_edge.frontend.step.starts import Parts, begun, given
+from lstm_edge.frontend.step.symbols import Integers, Symbols
 from lstm_edge.ir.model import Floats
-
-Parts = tuple[tuple[str, Integers], ...]
-"""States that are one tensor of the file: each a name, and the places of its units."""
 
 Tensors = Callable[[str], Symbols]
 """The symbols of a tensor of a step, by its name there."""
@@ -41,131 +26,8 @@ ReadStep = Callable[[dict[str, Symbols]], Tensors]
 """Reads a step of which the states before it are given, by their names there."""
 
 
-class Rolling:
-    """What the symbols of a step are in the model, while a step is read."""
-
-    def __init__(self, walk: Walk, node: OnnxNode, timed: bool) -> None:
-        self.walk, self.node, self.timed = walk, node, timed
-        self.time: Axis = ()
-        self.batch: Axis = ()
-        self.rows = 0
-        """Rows of a batch of a fixed size, each with leaves of its own; 0 where there is one."""
-        self.trial: dict[str, npt.NDArray[np.float64]] | None = None
-        """Numbers in the place of inputs, while a step is run on them."""
-        self.again()
-
-    def again(self) -> None:
-        """Forget what was read, to read it once more."""
-        self.leaves = Leaves()
-        self.inputs: dict[int, str] = {}
-        self.tensors: dict[str, str] = {}
-        self._known: dict[tuple[str, str], Symbols] = {}
-        self._own: dict[int, tuple[int, str]] = {}
-        self._batches: list[Axis] = []
-
-    def data(self, view: View, time: int | None) -> Symbols:
-        """One step of a view as an input of the step; time: the axis of steps, which goes, None for
-        a vector that each step reads, or for the only step.
-        """
-        walk, node = self.walk, self.node
-        key = (view.tensor, repr((view.axes, time)))
-        if key in self._known:
-            return self._known[key]
-        if time is not None:
-            walk.assign(node, view.axes[time], "time")
-            self.time = view.axes[time]
-        vector = time is None and self.timed
-        if vector:
-            view = self._vector(view)
-        if not vector and (time is None or not view.axes[time]):
-            walk.one_step = node.label
-        left = [axis for k, axis in enumerate(view.axes) if k != time]
-        if self.rows:
-            if not left or size_of(left[0]) != self.rows:
-                raise NotRows("another size")
-            self.batch = left.pop(0)
-            self._batches.append(self.batch)
-        self.open_batch((*left, self.batch))
-        view = foldable(walk, view, node.label)
-        view = self._features(view, left)
-        if not vector and walk.draft.roots[view.tensor] is None:
-            refuse_one_vector(walk, node, () if time is None else walk.pieces(view.axes[time]))
-        walk.sequences |= walk.draft.followed(view.tensor)
-        value = f"input {len(self.tensors)}"
-        shape = [size_of(axis) for axis in left]
-        if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-            walk.draft.features[view.tensor] = int(np.prod(shape, dtype=np.int64))
-        made = self._in_rows("input", value, shape)
-        self.inputs[int(made.leaf.flat[0])] = value
-        self.tensors[value] = view.tensor
-        if view.scale is not None:
-            made = self.leaves.scale(made, self._of_features(view.scale, shape))
-        if view.offset is not None:
-            made = self.leaves.combine(made, self._of_features(view.offset, shape), 1.0, 1.0)
-        self._known[key] = made
-        return made
-
-    def _vector(self, view: View) -> View:
-        """What is read at each step that has no steps."""
-        if has_steps(self.walk, view):
-            raise ModelError(
-                self.node.label,
-                f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
-                "step of a sequence, vectors, constants and states",
-            )
-        return replace(view, tensor=vector_of(self.walk, view, self.node.label))
-
-    def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:
-        """A vector of the step, one for each row; its numbers in a trial."""
-        if self.trial is not None:
-            array = self.trial.setdefault(name, drawn(len(self.trial), shape))
-            return self.leaves.lift(np.stack([array] * self.rows) if self.rows else array)
-        if not self.rows:
-            return self.leaves.named(kind, name, shape)
-        made = [self.leaves.named(kind, name, shape) for _ in range(self.rows)]
-        self._own |= {int(m.leaf.flat[0]): (row, name) for row, m in enumerate(made)}
-        return together(made, np.stack)
-
-    @staticmethod
-    def _of_features(numbers: npt.NDArray[np.float64], shape: Sequence[int]) -> npt.ArrayLike:
-        """A scalar, or one number for each feature, as the step's tensor has them."""
-        flat = np.broadcast_to(numbers.reshape(-1), (int(np.prod(shape, dtype=np.int64)),))
-        return flat.reshape(shape)
-
-    def open_batch(self, axes: Sequence[Axis]) -> None:
-        """A step has one row of a batch: the size of open axes is 1."""
-        for axis in axes:
-            for atom in axis:
-                if atom.open:
-                    raise self.walk.need_size(
-                        self.node,
-                        (atom,),
-                        1,
-                        f"is a recurrent step of {atom.size} rows of a batch; export it with a "
-                        "batch of 1",
-                    )
-
-    def _features(self, view: View, left: Sequence[Axis]) -> View:
-        """The view with its features explained: all axes but time, the outermost first."""
-        walk, node = self.walk, self.node
-        full = [axis for axis in left if axis]
-        if len(full) <= 1 and not view.grid:
-            require_features(walk, node, view, full[0] if full else ())
-            return view
-        atoms = tuple(a for axis in full for a in walk.pieces(axis))
-        made = walk.draft.producer(view.tensor) is not None
-        if not view.grid and not made:
-            for axis in full:
-                for atom in walk.pieces(axis):
-                    walk.assign(node, (atom,), "feature")
-            walk.columns[view.tensor] = atoms
-            return replace(view, grid=atoms)
-        if places_of(walk, view, atoms) is not None:
-            view = reordered(walk, settled(walk, view, node.label), atoms, node.label)
-        require_features(walk, node, view, atoms)
-        return view
-
-    # out
+class Rolling(Entering):
+    """A step read, and its layers and results in the model."""
 
     def results(
         self,
@@ -218,9 +80,9 @@ class Rolling:
         open_ = [k for k, n in enumerate(known) if n is None]
         steps = cut(self.node.label, self.leaves, self.inputs, kept, [asked[k] for k in open_])
         self._prove(states, wanted, read, parts, steps, open_)
-        begins = self._begins(states, parts, steps)
+        begins = begun(self.walk, self.node.label, states, parts, steps)
         placed = Placed(self.walk.draft, steps, self.tensors, reverse(), self.node.label, begins)
-        self._give(states, parts, steps, placed)
+        self.walk.given_states += given(self.walk, self.node.label, states, parts, steps, placed)
         results: list[Value] = []
         for k, (out, n, array) in enumerate(zip(wanted, numbers, known, strict=True)):
             if array is None:
@@ -242,10 +104,10 @@ class Rolling:
             before = {s.before: self._before(s, p) for s, p in zip(states, parts, strict=True)}
             tensor = read(before)
             for s in states:
-                if tensor(s.after).shape != s.shape:
+                if tensor(s.after).shape != self._shape(s):
                     raise ModelError(
                         self.node.label,
-                        f"its state {s.name} is {list(s.shape)} before a step and "
+                        f"its state {s.name} is {list(self._shape(s))} before a step and "
                         f"{list(tensor(s.after).shape)} after it; it must stay the same",
                     )
             finer = [
@@ -297,6 +159,9 @@ class Rolling:
                 )
         vars(self).update(kept)
 
+    def _shape(self, state: StateIn) -> tuple[int, ...]:
+        return (self.rows, *state.shape[1:]) if self.rows else state.shape
+
     def _size(self, state: StateIn) -> int:
         return int(np.prod(state.shape[1:] if self.rows else state.shape, dtype=np.int64))
 
@@ -330,7 +195,7 @@ class Rolling:
             made = self._in_rows("state", name, (len(places),))
             leaf[:, places] = made.leaf.reshape(rows, -1)
             unit[:, places] = made.unit.reshape(rows, -1)
-        return Symbols(leaf, unit).moved(lambda a: a.reshape(state.shape))
+        return Symbols(leaf, unit).moved(lambda a: a.reshape(self._shape(state)))
 
     def _constant(self, numbers: npt.NDArray[np.float64], out: Out) -> Value:
         """What is known: at each step, of all rows."""
@@ -357,36 +222,6 @@ class Rolling:
             return np.zeros(len(places), np.float32)
         row = state.start[:1] if self.rows else state.start
         return np.asarray(row, np.float32).reshape(-1)[places]
-
-    def _begins(
-        self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps
-    ) -> dict[str, str]:
-        """Value after a step -> the vector that it begins as, of states that the model computes."""
-        found, walk, label = {}, self.walk, self.node.label
-        for state, its in zip(states, parts, strict=True):
-            if not isinstance(state.start, View) or not is_computed(walk, state.start):
-                continue
-            view = computed_vector(walk, label, state.start, state.name)
-            for name, places in its:
-                if name in steps.states:
-                    order = [int(place) for place in places]
-                    found[steps.states[name][0]] = in_this_order(walk, view, order, label)
-        return found
-
-    def _give(
-        self, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps, placed: Placed
-    ) -> None:
-        """Note the states that inputs set."""
-        for state, its in zip(states, parts, strict=True):
-            if not isinstance(state.start, View) or is_computed(self.walk, state.start):
-                continue
-            root, at = given_vector(self.walk, self.node.label, state.start, state.name)
-            for name, places in its:
-                if name in steps.states:
-                    value, called = steps.states[name]
-                    tensor = placed.tensor(value, False)
-                    where = tuple(at[p] for p in places)
-                    self.walk.given_states.append(GivenState(root, tensor, called, where))
 
     def _ends(self, steps: Steps, placed: Placed, wanted: Sequence[Out]) -> None:
         """Note the tensors that show states after the last step."""

@@ -14,16 +14,15 @@ from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.graph.node import captured, is_standard
+from lstm_edge.frontend.graph.node import OWN_DOMAIN, captured, is_standard
 from lstm_edge.frontend.model.operators.ids import INTEGERS
 from lstm_edge.frontend.step.cuts import cuts_of
 from lstm_edge.frontend.step.moves import MOVES
+from lstm_edge.frontend.step.outer import LAYERS
 from lstm_edge.frontend.step.pairs import state_pairs
 from lstm_edge.frontend.step.read import OPERATORS
 
-DOMAIN = "lstm_edge"
 COMPARISONS = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or")
-RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 PRODUCTS = ("MatMul", "Gemm")
 WINDOWS = ("Conv", "AveragePool", "GlobalAveragePool")
 HEADS = ("Softmax", "LogSoftmax", "LayerNormalization", "BatchNormalization")
@@ -57,7 +56,7 @@ def single_steps(sketch: Graph) -> None:
         list(befores),
         outputs,
         name=_name(nodes),
-        domain=DOMAIN,
+        domain=OWN_DOMAIN,
         body=body,
         after=list(pairs.values()),
     )
@@ -82,7 +81,7 @@ def _name(nodes: Iterable[NodeProto]) -> str:
 def _is_known(node: NodeProto) -> bool:
     """Whether an operator can be in a step."""
     known = node.op_type in MOVES or node.op_type in OPERATORS or node.op_type in SHAPE_ONLY
-    return is_standard(node) and known and node.op_type not in RECURRENT
+    return is_standard(node) and known and node.op_type not in LAYERS
 
 
 class _Graph:
@@ -115,7 +114,7 @@ class _Graph:
         sketch = self.sketch
         taken: set[str] = set()
         for node in sketch.nodes:
-            if node.op_type in RECURRENT:
+            if node.op_type in LAYERS:
                 taken.update(i for i in (*node.input, *captured(node)) if i)
         if taken and not sketch.pairs:
             return {}
@@ -128,7 +127,7 @@ class _Graph:
         for value in inputs:
             known = {value.name}
             for node in sketch.nodes:
-                if node.op_type not in RECURRENT and known.intersection(node.input):
+                if node.op_type not in LAYERS and known.intersection(node.input):
                     known.update(o for o in node.output if o)
             for output in known.intersection(reached):
                 reached[output].add(value.name)

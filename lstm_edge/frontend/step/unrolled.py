@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
-from lstm_edge.frontend.graph.node import label_of
+from lstm_edge.frontend.graph.node import OWN_DOMAIN, label_of
 from lstm_edge.frontend.graph.patch import Patch
 from lstm_edge.frontend.step.clock import BACKWARD, FORWARD
 from lstm_edge.frontend.step.cuts import Cut, cuts_of
@@ -28,7 +28,8 @@ from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Re
 from lstm_edge.frontend.step.rows import NotRows, RowsDiffer
 from lstm_edge.frontend.step.trace import Differs
 
-DOMAIN = "lstm_edge"
+ROWS = 2
+"""Of an open batch, to tell its axis from others."""
 
 
 def unrolled(sketch: Graph) -> None:
@@ -71,13 +72,14 @@ def _first(scope: Graph, cuts: Sequence[Cut]) -> list[Cut]:
 
 def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     """Replace what is repeated over the steps of some tensors; tells whether anything was."""
-    region = _region(scope, cuts)
-    ways = {"forward": [FORWARD], "backward": [BACKWARD], "both": [FORWARD, BACKWARD]}
-    layered = _is_layered(scope, cuts)
-    all_found = [_found(region, way) for way in ways[region.clock.order]]
-    kept = [found for found in all_found if found is not None and (found.states or layered)]
-    if not kept and region.refused is not None:
-        sketch.unread.update(dict.fromkeys(region.labels(), region.refused))
+    region, kept = _opened(scope, cuts)
+    if region is None:
+        region = _region(scope, cuts)
+        kept = _repetitions(region, scope)
+    why = region.refused or region.differs
+    if why is not None:
+        sketch.unread.update(dict.fromkeys(region.labels(), why))
+    sketch.unlike += [] if region.differs is None else [region.differs]
     names: set[str] = set()
     for found in kept:  # what is of both ways is given by the first
         ends = [end for end in found.ends if end.name not in names]
@@ -87,13 +89,38 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     return bool(kept)
 
 
+def _repetitions(region: Region, scope: Graph) -> list[Found]:
+    """What is repeated, each way. Raises ModelError for a step that differs."""
+    layered = _is_layered(scope, region.cuts)
+    ways = {"forward": [FORWARD], "backward": [BACKWARD], "both": [FORWARD, BACKWARD]}
+    all_found = [_found(region, way) for way in ways[region.clock.order]]
+    return [found for found in all_found if found is not None and (found.states or layered)]
+
+
+def _opened(scope: Graph, cuts: Sequence[Cut]) -> tuple[Region | None, list[Found]]:
+    """The nodes around the steps of a batch of any size, and what is repeated; None where that is
+    not the same for any size.
+    """
+    sizes = {(*left_of(scope, cut), None)[0] for cut in cuts}
+    name = sizes.pop()
+    if sizes or not isinstance(name, str):
+        return None, []
+    try:
+        region = Region(scope, cuts, ROWS, name)
+        kept = _repetitions(region, scope)
+    except (NotRows, ModelError):
+        return None, []
+    return (region, kept) if kept else (None, [])
+
+
 def _region(scope: Graph, cuts: Sequence[Cut]) -> Region:
     """The nodes around the steps, row by row where there is a batch."""
     unlike = ""
-    sizes = {tuple(left_of(scope, cut)[:1]) for cut in cuts}
-    if len(sizes) == 1 and (first := sizes.pop()) and first[0] > 1:
+    sizes = {(*left_of(scope, cut), None)[0] for cut in cuts}
+    rows = sizes.pop()
+    if not sizes and isinstance(rows, int) and rows > 1:
         try:
-            return Region(scope, cuts, first[0])
+            return Region(scope, cuts, rows)
         except RowsDiffer as error:
             unlike = error.node
         except NotRows:  # an axis of features, as any other
@@ -103,7 +130,7 @@ def _region(scope: Graph, cuts: Sequence[Cut]) -> Region:
 
 def _found(region: Region, way: int) -> Found | None:
     """The repetition of one way. Where there is none, steps that are alike but for their numbers
-    are compared, and ModelError says what differs.
+    are compared, to say what differs where nothing else can read them.
     """
     best: Found | None = None
     for loose in (False, True):
@@ -114,7 +141,7 @@ def _found(region: Region, way: int) -> Found | None:
             continue
         except Differs as error:
             if loose:
-                _refuse(region, error)
+                _note(region, error)
             continue
         best = best or found
         if found is not None and found.states and not finder.left:
@@ -132,13 +159,13 @@ def _check_batch(region: Region) -> None:
         )
 
 
-def _refuse(region: Region, error: Differs) -> None:
-    """Say which step of a repetition differs."""
+def _note(region: Region, error: Differs) -> None:
+    """Note which step of a repetition differs."""
     node = region.makers.get(error.leaf)
     if node is None:
         return
     _check_batch(region)
-    raise ModelError(
+    region.differs = ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
         f"{error.what}; every step must be the same network. Where it is, the exporter computed "
@@ -195,13 +222,12 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
         [*tensors, *starts],
         names,
         name=patch.name,
-        domain=DOMAIN,
+        domain=OWN_DOMAIN,
         number=len(sketch.repetitions),
     )
+    rows = 1 if region.opened else region.rows
     sketch.repetitions.append(
-        Repetition(
-            found.leaves, region.steps, found.backward, region.rows, inputs, found.states, results
-        )
+        Repetition(found.leaves, found.backward, rows, inputs, found.states, results)
     )
     for end in found.ends:
         maker = old[end.name]

@@ -78,7 +78,8 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(
             node.label,
             f"attribute axis = {axis}: runs over {[a.size for a in over]} of "
-            f"{describe(view.axes)}; only the features alone are supported",
+            f"{describe(view.axes)}; only the features of each step are "
+            "supported: compute it outside of the model",
         )
     require_features(walk, node, view, over)
     kind, cell = SOFTMAX[node.op]
@@ -105,6 +106,15 @@ def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> Vie
     view = settled(walk, view, node.label)
     tensor = walk.draft.layer(kind, cell, view.tensor, None, {}, node.label)["y"]
     return replace(view, tensor=tensor)
+
+
+def settled_along(walk: Walk, view: View, axis: int, reader: str) -> View:
+    """`view`, settled where numbers that wait differ along an axis which is about to be another: of
+    which places are picked, or a mean is taken.
+    """
+    differing = walk.pieces(view.along)
+    here = any(atom in differing for atom in walk.pieces(view.axes[axis]))
+    return settled(walk, view, reader) if here else view
 
 
 def settled(walk: Walk, view: View, reader: str) -> View:

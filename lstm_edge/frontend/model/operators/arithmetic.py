@@ -183,7 +183,7 @@ def along_features(
         raise ModelError(
             node.label,
             f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
-            "one for each feature is supported",
+            "one for each feature is supported: do it outside of the model",
         )
     if len(axes) == 1:
         require_features(walk, node, view, view.axes[axes[0]])

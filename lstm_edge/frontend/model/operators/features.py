@@ -126,7 +126,10 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     """Of one vector where a sequence is wanted: where another axis than the one that was taken for
     time turns out to be it, the visit starts again.
     """
-    message = "reads one vector (a last step) as a sequence; not supported yet"
+    message = (
+        "reads one vector (a last step) as a sequence; give it the sequence itself, or compile "
+        "what is before it and what is after as two networks"
+    )
     for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
             raise RoleNeeded(node.label, message, atom.name, "feature")
@@ -237,7 +240,7 @@ def align(walk: Walk, node: OnnxNode, views: tuple[View, ...], skip: int = -1) -
             raise ModelError(
                 node.label,
                 f"{node.op} pairs steps of sequences in different orders (one flipped, or picked); "
-                "not supported: pick them afterwards",
+                "pick them afterwards",
             )
         for k in range(len(first.axes)):
             ours, theirs = (walk.pieces(v.axes[k]) for v in (first, view))
@@ -269,7 +272,7 @@ def _align_axis(
             raise ModelError(
                 node.label,
                 f"{node.op} pairs an axis of {a.size} layers or directions with one of an input; "
-                "not supported",
+                "make an input for each",
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import grid_of, in_this_order
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.layers.inner import ordered
 
 MOST_GROUPS = 64
 """Vectors that a grid of features may be cut into."""
@@ -44,6 +45,46 @@ def in_groups(
     left = (*rest, *atoms) if kept else rest
     tensor = draft.concat(made, node.label)
     return replace(view, tensor=tensor, axes=axes, grid=left)
+
+
+def joined_inside(walk: Walk, parts: Sequence[View], axis: int, source: str) -> View | None:
+    """Settled views of aligned axes end to end along one of several axes of features, where that is
+    not the outermost; None where it is, or is none.
+    """
+    grids = [grid_of(walk, part) for part in parts]
+    shown = [[_inside(walk, a, g) for a in p.axes] for p, g in zip(parts, grids, strict=True)]
+    own = [each[axis] for each in shown]
+    whole = [size_of(walk.pieces(p.axes[axis])) == size_of(o) for p, o in zip(parts, own, strict=True)]
+    outermost = all(g[: len(o)] == o and o for g, o in zip(grids, own, strict=True))
+    if not all(whole) or outermost or all(g == o for g, o in zip(grids, own, strict=True)):
+        return None
+    numbers, start = [], 0
+    for grid, each in zip(grids, shown, strict=True):
+        order = [grid.index(atom) for atoms in each for atom in atoms]
+        if sorted(order) != list(range(len(grid))):
+            return None
+        places = np.arange(size_of(grid)).reshape([atom.size for atom in grid]).transpose(order)
+        numbers.append(places.reshape([size_of(atoms) for atoms in each]) + start)
+        start += size_of(grid)
+    every = np.concatenate(numbers, axis=axis)
+    first, last = grids[0], len(grids[0])
+    by_memory = sorted(
+        range(len(shown[0])), key=lambda k: first.index(shown[0][k][0]) if shown[0][k] else last
+    )
+    units = every.transpose(by_memory).ravel().tolist()
+    tensor = walk.draft.concat([part.tensor for part in parts], source)
+    if units != sorted(units):
+        made = walk.draft.layer("ordered", ordered(units), tensor, len(units), {}, source)
+        tensor = made["y"]
+    new = walk.new_axis("joined", every.shape[axis], "feature")
+    axes = (*parts[0].axes[:axis], new, *parts[0].axes[axis + 1 :])
+    placed = [new if k == axis else shown[0][k] for k in by_memory]
+    return View(tensor, axes, grid=tuple(atom for atoms in placed for atom in atoms))
+
+
+def _inside(walk: Walk, axis: Axis, grid: Axis) -> Axis:
+    """The atoms of an axis that number features."""
+    return tuple(atom for atom in walk.pieces(axis) if atom in grid)
 
 
 def _without(walk: Walk, axis: Axis, atoms: Axis) -> Axis:

@@ -23,10 +23,11 @@ from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
-from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.features import require_features, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.steps_by_number import step_before
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.model import Layer
+from lstm_edge.ir.model import Layer, Slice, Step
 from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
@@ -58,6 +59,8 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 """Operators that take integers as lengths of sequences."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
 """Operators that act on each integer alone, with constants that are one number."""
+RANGES = ("kept", "delayed", "held", "held_first")
+"""Layers that give vectors of a sequence as they are."""
 AFFINE = ("Add", "Sub", "Mul", "Neg")
 """Those of them that a model does with real numbers before it reads them."""
 
@@ -130,21 +133,36 @@ def _is_real(view: View) -> bool:
     return view.ids is not None and view.ids(np.zeros(1, np.int64)).dtype.kind == "f"
 
 
+def _moved_from(walk: Walk, tensor: str) -> str | None:
+    """The input of which a tensor is some features or steps, itself where it is one; None for what
+    the model computes.
+    """
+    node = walk.draft.producer(tensor)
+    while node is not None:
+        moves = isinstance(node.op, Slice | Step)
+        if not moves and not (isinstance(node.op, Layer) and node.op.cell.name in RANGES):
+            return None
+        tensor = node.inputs["x"]
+        node = walk.draft.producer(tensor)
+    return tensor
+
+
 def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     """Integers of an input that were cast to real numbers, scaled and shifted where the graph did
     that; None for any other function of them, and for what the model computes.
     """
     assert view.ids is not None
-    if walk.draft.producer(view.tensor) is not None or not _is_real(view):
+    given = _moved_from(walk, view.tensor)
+    if given is None or not _is_real(view):
         return None
-    if view.tensor in walk.limits:
+    if given in walk.limits:
         raise ModelError(
             node.label,
             f"{node.op} reads integers as numbers that an embedding looks up, or that count steps; "
             "not supported: give the numbers as an input of float32 of their own, too",
         )
     tried = np.arange(-MOST_TRIED // 2, MOST_TRIED, dtype=np.int64)
-    kind = walk.kinds.get(view.tensor)
+    kind = walk.kinds.get(given)
     if kind is not None:
         bounds = np.iinfo(kind)
         tried = tried[(tried >= bounds.min) & (tried <= bounds.max)]
@@ -153,7 +171,7 @@ def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     offset, scale = found[start], found[start + 1] - found[start]
     if not np.array_equal(found, tried * scale + offset):
         return None
-    walk.real.add(view.tensor)
+    walk.real.add(given)
     data = replace(view, ids=None)
     if (scale, offset) == (1.0, 0.0):
         return data
@@ -186,7 +204,8 @@ def fill_masks(walk: Walk) -> None:
         if not np.isin(numbers, (0.0, 1.0)).all():
             raise ModelError(
                 node.source,
-                "adds up integers over the steps, of which only masks of 0 and 1 can be",
+                "adds up integers over the steps, which only masks of 0 and 1 can be; "
+                "make their sum an input",
             )
         assert isinstance(node.op, Layer)
         op = replace(node.op, params={"E": numbers[:, None]})
@@ -197,6 +216,12 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     """Gather of rows of a constant table: an embedding."""
     ids, table = node.inputs[1], node.inputs[0]
     assert isinstance(ids, View)
+    if isinstance(table, View):
+        axis = axis_of(node, len(table.axes))
+        if usual_role(walk, table, axis) == "time":
+            table = settled(walk, table, node.label)
+            found = step_before(walk, node, table, axis, ids)
+            return [replace(found, axes=(*table.axes[:axis], *ids.axes, *table.axes[axis + 1 :]))]
     if not isinstance(table, np.ndarray) or ids.ids is None:
         raise ModelError(
             node.label,
@@ -207,7 +232,8 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(
             node.label,
             f"looks up along axis {node.attributes.get('axis', 0)} of a table "
-            f"{list(table.shape)}; expected rows of a table [rows, units], axis 0",
+            f"{list(table.shape)}; expected rows of a table [rows, units], axis 0: "
+            "transpose the table",
         )
     return [_embedded(walk, node, ids, node.numbers(table, "table"))]
 
@@ -220,7 +246,7 @@ def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "expected a depth and two values, off and on")
     count = int(depth.reshape(-1)[0])
     if node.attributes.get("axis", -1) not in (-1, len(ids.axes)):
-        raise ModelError(node.label, "attribute axis: only the last axis, -1, is supported")
+        raise ModelError(node.label, "attribute axis: only -1 is supported; transpose afterwards")
     if not 0 < count <= MOST_CLASSES:
         raise ModelError(node.label, f"its depth is {count}, expected 1 to {MOST_CLASSES}")
     off, on = values.astype(np.float64)
@@ -247,7 +273,9 @@ def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
     rows = _rows(walk, node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
     if walk.draft.step_of(ids.tensor) is not None:
-        raise ModelError(node.label, "looks up an id of one step of a sequence; not supported yet")
+        raise ModelError(
+            node.label, "looks up an id of one step; look up all of them, take the step then"
+        )
     if walk.draft.producer(ids.tensor) is not None and known > len(rows):
         raise ModelError(
             node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
@@ -276,7 +304,9 @@ def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
         axis = ()
     if walk.columns.setdefault(ids.tensor, axis) != axis:
         raise ModelError(
-            node.label, f"looks up {describe(ids.axes)}, of which another node looks up other parts"
+            node.label,
+            f"looks up {describe(ids.axes)}, of which another node looks up other "
+            "parts; make an input for each",
         )
     return axis
 
@@ -354,7 +384,7 @@ def check_ids(walk: Walk, label: str, view: View) -> int:
     whole = view.tensor if step is None else step.inputs["x"]
     limit = walk.limits.get(whole)
     if walk.draft.producer(whole) is None or limit is None:
-        raise ModelError(label, "is computed from integers alone; remove it")
+        raise ModelError(label, "is computed from integers alone; compute it outside of the model")
     if not np.array_equal(view.ids(np.arange(limit, dtype=np.int64)), np.arange(limit)):
-        raise ModelError(label, "is computed from an index of ArgMax; only the index itself can be")
+        raise ModelError(label, "is computed from an index of ArgMax; make that the output")
     return limit

@@ -29,10 +29,11 @@ from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
-from lstm_edge.layers.inner import CONV, Inner, convolution, depthwise, pooling
+from lstm_edge.layers.inner import CONV, Inner, convolution, depthwise, padded, pooling
 from lstm_edge.layers.window import LOWEST, average_pool, kept, max_pool
 
 Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 FEW_CHANNELS = 4
 """Up to so many channels, each convolved for itself, take no more weights as a matrix with zeros
@@ -172,6 +173,27 @@ def _view_after(
         axes = with_axis(axes, seen.sight.axis, time)
     grid = (*places, *channels)
     return replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())
+
+
+def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, source: str) -> View:
+    """A settled view with other places along an axis of features: those that it had at `places`,
+    and `number` where that is -1.
+    """
+    atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
+    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
+        walk.draft.features[view.tensor] = size_of(grid)
+    at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), 0)
+    before, behind = grid[:at], grid[at + len(atoms) :]
+    numbers = np.arange(size_of(grid)).reshape(size_of(before), -1, size_of(behind))
+    every = np.where(places[None, :, None] < 0, -1, numbers[:, np.maximum(places, 0)])
+    units = [int(k) for k in every.ravel()]
+    cell = padded(units, size_of(grid), number)
+    made = walk.draft.layer(cell.name, cell, view.tensor, len(units), {}, source)
+    new = walk.new_axis("padded", len(places), "feature")
+    walk.ranges.update((atom, old) for atom in new for old in atoms[:1])
+    whole = (*before, *new, *behind)
+    axes = with_axis(view.axes, axis, new)
+    return replace(view, tensor=made["y"], axes=axes, grid=whole if len(whole) > 1 else ())
 
 
 def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) -> View:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import align, grid_of, of_one_kind, select
+from lstm_edge.frontend.model.operators.features import (
+    align,
+    grid_of,
+    of_one_kind,
+    require_features,
+    select,
+    usual_role,
+)
+from lstm_edge.frontend.model.operators.grids import joined_inside
 from lstm_edge.frontend.model.operators.move import regrouped
 from lstm_edge.frontend.model.operators.pad import along_time
 from lstm_edge.frontend.model.operators.shifted import in_step
@@ -15,6 +25,8 @@ from lstm_edge.frontend.model.operators.side_by_side import beside, is_flat
 from lstm_edge.frontend.model.operators.steps import Steps, take_steps
 from lstm_edge.frontend.model.states import input_part
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.expr import Cell, input_vector, join, param
+from lstm_edge.ir.model import Floats
 
 
 def axis_of(node: OnnxNode, rank: int, default: int = 0) -> int:
@@ -32,7 +44,7 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     in_time = along_time(walk, node, axis) if len(node.inputs) == 2 else None
     if in_time is not None:
         return [in_time]
-    parts = tuple(node.view(k) for k in range(len(node.inputs)))
+    parts = _with_constants(walk, node, axis)
     if len(parts) == 1:
         return [parts[0]]
     if axis == 1 and len(parts[0].axes) == 2 and any(is_flat(walk, part) for part in parts):
@@ -45,6 +57,9 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "joins tensors of different ranks")
     align(walk, node, parts, skip=axis)
     parts = in_step(walk, of_one_kind(walk, node, parts), node.label)
+    among = joined_inside(walk, parts, axis, node.label)
+    if among is not None:
+        return [among]
     sure = _joins_features(walk, node, parts, axis)
     inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
     if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
@@ -56,6 +71,62 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     new = walk.new_axis("joined", total, "layer" if inner[0] else "feature")
     axes = (*parts[0].axes[:axis], new, *parts[0].axes[axis + 1 :])
     return [View(tensor, axes, grid=(*new, *inner[0]) if inner[0] else ())]
+
+
+def _with_constants(walk: Walk, node: OnnxNode, axis: int) -> tuple[View, ...]:
+    """The data that a node joins, each with the constants before it, the last with those behind."""
+    found: list[View] = []
+    before: list[np.ndarray] = []
+    for k, value in enumerate(node.inputs):
+        if not isinstance(value, np.ndarray):
+            found.append(_beside(walk, node, node.view(k), axis, before, []))
+            before = []
+        elif value.size:
+            before.append(value)
+    return (*found[:-1], _beside(walk, node, found[-1], axis, [], before))
+
+
+def _beside(
+    walk: Walk,
+    node: OnnxNode,
+    view: View,
+    axis: int,
+    before: list[np.ndarray],
+    behind: list[np.ndarray],
+) -> View:
+    """A view with constants at both ends of its features, the same at each step."""
+    if not before and not behind:
+        return view
+    usual_role(walk, view, axis)
+    view = settled(walk, view, node.label)
+    require_features(walk, node, view, view.axes[axis])
+    size = size_of(view.axes[axis])
+    parts = [input_vector("x")]
+    params: dict[str, Floats] = {}
+    for name, arrays in (("before", before), ("behind", behind)):
+        numbers = [_row(node, array, view, axis) for array in arrays]
+        if numbers:
+            params[name] = np.concatenate(numbers).astype(np.float32)
+            parts.insert(0 if name == "before" else len(parts), param(name))
+    total = size + sum(len(array) for array in params.values())
+    cell = Cell("beside_constants", {"y": join(*parts)})
+    made = walk.draft.layer("joined", cell, view.tensor, total, params, node.label)
+    new = walk.new_axis("joined", total, "feature")
+    axes = (*view.axes[:axis], new, *view.axes[axis + 1 :])
+    return View(made["y"], axes)
+
+
+def _row(node: OnnxNode, array: np.ndarray, view: View, axis: int) -> np.ndarray:
+    """A constant that is the same on all axes but one, along that one."""
+    rows = np.moveaxis(array, axis, -1) if array.ndim == len(view.axes) else np.zeros((2, 1))
+    rows = rows.reshape(-1, rows.shape[-1])
+    if array.dtype.kind != "f" or not (rows == rows[0]).all() or not np.isfinite(rows).all():
+        raise ModelError(
+            node.label,
+            f"joins {describe(view.axes)} with constants {list(array.shape)} that differ from step "
+            "to step, or are no numbers; make them an input",
+        )
+    return np.asarray(rows[0])
 
 
 def _whole_again(walk: Walk, node: OnnxNode, parts: tuple[View, ...], axis: int) -> View | None:
@@ -110,7 +181,8 @@ def _refused(node: OnnxNode, parts: tuple[View, ...], axis: int) -> ModelError:
     return ModelError(
         node.label,
         f"joins {' and '.join(describe(p.axes) for p in parts[:4])} along axis {axis}: only "
-        "features and the states of several layers or directions can be joined",
+        "features, the states of several layers or directions, and steps with constants beside "
+        "them can be joined; compile what is before it and what is after as two networks",
     )
 
 
@@ -120,7 +192,9 @@ def _check_size(walk: Walk, node: OnnxNode, part: View, size: int) -> None:
     if known is None:
         walk.draft.features[part.tensor] = size
     elif known != size:
-        raise ModelError(node.label, f"joins {describe(part.axes)}, a vector of {known}, as {size}")
+        raise ModelError(
+            node.label, f"joins {describe(part.axes)}, a vector of {known}, as {size}; transpose it"
+        )
 
 
 def split(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -150,7 +224,8 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
             raise ModelError(
                 node.label,
                 f"splits an axis of {size} of {describe(view.axes)} into {len(sizes)} parts; only "
-                "steps of a sequence, features, states and directions can be had apart",
+                "steps of a sequence, features, states and directions can be had apart: "
+                "export with a batch of 1",
             )
         results.append(part)
     return results

@@ -39,7 +39,9 @@ def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     weights = node.weights(1, "matrix B")
     if weights is None or weights.ndim != 2 or len(view.axes) != 2:
-        raise ModelError(node.label, "expected two matrices")
+        raise ModelError(
+            node.label, f"reads {describe(view.axes)}; expected two axes, and a matrix of weights"
+        )
     if node.attributes.get("transA", 0):
         view = replace(view, axes=view.axes[::-1])
     if node.attributes.get("transB", 0):
@@ -54,7 +56,9 @@ def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
 def _row(node: OnnxNode, bias: Doubles, units: int) -> Doubles:
     """The bias of a Gemm, which may differ from unit to unit only: [units]."""
     if bias.ndim > 2 or (bias.ndim == 2 and bias.shape[0] != 1):
-        raise ModelError(node.label, f"bias C {list(bias.shape)} is not one number for each unit")
+        raise ModelError(
+            node.label, f"bias C {list(bias.shape)} is no number for each unit; use a batch of 1"
+        )
     row = bias.reshape(-1)
     if row.size not in (1, units):
         raise ModelError(node.label, f"bias C has {row.size} entries, expected {units}")
@@ -125,7 +129,10 @@ def _matrix(node: OnnxNode, k: int, rank: int) -> Doubles:
     if weights.ndim > 2 and weights.ndim <= rank and set(weights.shape[:-2]) == {1}:
         weights = weights.reshape(weights.shape[-2:])
     if weights.ndim not in (1, 2):
-        raise ModelError(node.label, f"weights of shape {list(weights.shape)}; expected one matrix")
+        raise ModelError(
+            node.label,
+            f"weights of shape {list(weights.shape)}; expected one matrix: use a layer for each",
+        )
     return weights
 
 
@@ -242,7 +249,8 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     if roles[0] != "time" or not (single or (whole and len(last) > 1)):
         message = (
             f"takes an axis made of {' * '.join(str(a.size) for a in last)} "
-            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported"
+            f"({' * '.join(r or 'unknown' for r in roles)}); only time * features is supported: "
+            "flatten these alone, and export with a batch of 1"
         )
         raise walk.taken_wrongly(node, last if len(last) == 1 else (), "feature", message)
     require_features(walk, node, view, last[1:])

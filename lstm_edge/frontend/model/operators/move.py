@@ -63,7 +63,9 @@ def cast(walk: Walk, node: OnnxNode) -> list[Value]:
         return [Foreign(node.outputs[0], "integer, which counts steps", view)]
     if kind not in (TensorProto.FLOAT, TensorProto.BOOL) and not whole:
         raise ModelError(
-            node.label, "attribute to: data can only be cast to float32; export in float32"
+            node.label,
+            "attribute to: data can only be cast to float32; export in float32, and "
+            "round outside of the model",
         )
     return [view]
 
@@ -101,7 +103,7 @@ def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value
         return repeated_over_time(walk, node, view, more[0], wanted[more[0]])
     last = len(padded) - 1
     if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
-        raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}: not supported")
+        raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}; feed it repeated")
     x, units = view.tensor, wanted[last]
     y = walk.draft.layer("repeat", repeated(units), x, units, {}, node.label)["y"]
     axes = (*view.axes[:-1], walk.new_axis("repeated", units, "feature"))
@@ -170,7 +172,7 @@ def _no_reshape(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Mod
     """The error of a Reshape; curable where the shape fixes an axis that the input leaves open."""
     message = (
         f"reshapes {describe(view.axes)} to {shape}, which mixes batch, time or features; only a "
-        "reshape that keeps their order is supported"
+        "reshape that keeps their order is supported: export with a batch of 1, transpose before it"
     )
     total, wanted = math.prod(view.shape), math.prod(shape)
     for atom in (atom for axis in view.axes for atom in axis):

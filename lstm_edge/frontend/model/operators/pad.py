@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import align, usual_role
+from lstm_edge.frontend.model.operators.grids import is_part
+from lstm_edge.frontend.model.operators.inner import placed
 from lstm_edge.frontend.model.operators.shifted import (
     before_constant,
     behind_constant,
@@ -19,10 +22,15 @@ from lstm_edge.frontend.model.operators.shifted import (
     is_range,
     number_of,
 )
+from lstm_edge.frontend.model.operators.sight import INNER
 from lstm_edge.frontend.model.operators.steps import crop
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Value, Walk
 from lstm_edge.ir.clock import Window
+from lstm_edge.ir.model import Layer
+from lstm_edge.layers.over_time import HELD_FIRST
 from lstm_edge.layers.window import kept
+
+Ints = npt.NDArray[np.int64]
 
 
 def pad(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -40,6 +48,12 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
         before, behind = pads[k], pads[len(axes) + k]
         if not before and not behind:
             continue
+        role = _padded_role(walk, node, view, axis, mode)
+        if role in INNER and mode in MODES:
+            places = MODES[mode](size_of(view.axes[axis]), before, behind)
+            fill = 0.0 if number is None else number
+            view = placed(walk, view, axis, places, fill, node.label)
+            continue
         if mode != "constant":
             raise ModelError(
                 node.label,
@@ -47,26 +61,54 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
                 "come later; of a spectrum, export torch.stft with center=False, else feed padded "
                 "data",
             )
-        if _padded_role(walk, view, axis) != "time" or number is None:
+        if role != "time" or number is None:
             raise ModelError(
                 node.label,
                 f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
-                f"{mode}: only steps of a sequence can be padded, with one number; let the layer "
-                "behind it pad (nn.Conv1d(padding=...)), or feed padded data",
+                f"{mode}: only steps of a sequence can be padded, with one number; feed data that "
+                "are padded so, or join constant features by Concat",
             )
         view = _around(walk, node, view, axis, (before, behind), number)
     return [view]
 
 
-def _padded_role(walk: Walk, view: View, axis: int) -> str:
-    """The role of an axis; of one of an input that nothing has told of, time."""
+def _constant(size: int, before: int, behind: int) -> Ints:
+    """-1 around all places; fewer of these where a count is below 0."""
+    there = np.arange(max(0, -before), size - max(0, -behind))
+    return np.pad(there, (max(0, before), max(0, behind)), constant_values=-1)
+
+
+def _mirrored(size: int, before: int, behind: int) -> Ints:
+    return np.pad(np.arange(size), (before, behind), mode="reflect")
+
+
+def _at_the_edge(size: int, before: int, behind: int) -> Ints:
+    return np.pad(np.arange(size), (before, behind), mode="edge")
+
+
+MODES: Mapping[str, Callable[[int, int, int], Ints]] = {
+    "constant": _constant,
+    "reflect": _mirrored,
+    "edge": _at_the_edge,
+}
+"""Which places of an axis of features lie where in the padded one."""
+
+
+def _padded_role(walk: Walk, node: OnnxNode, view: View, axis: int, mode: str) -> str:
+    """The role of an axis; of one of an input that nothing has told of, time, or where only numbers
+    inside of a step can be padded so, features.
+    """
     atoms = walk.pieces(view.axes[axis])
     known = walk.role(atoms)
+    if not known and is_part(walk, view, atoms):
+        return "feature"
     if known or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return known
-    walk.roles[atoms[0]] = "time"
+    others = [walk.roles.get(a) for one in view.axes for a in walk.pieces(one) if a not in atoms]
+    role = "time" if mode == "constant" and "time" not in others else "feature"
+    walk.roles[atoms[0]] = role
     walk.guessed.add(atoms[0])
-    return "time"
+    return role
 
 
 def _around(
@@ -154,9 +196,14 @@ def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: i
     count = size_of(first.axes[axis])
     if not walk.draft.roots[first.tensor]:
         step = walk.draft.step_of(first.tensor)
-        if step is None or step.op.at != 0 or count != 1:
+        if step is None or count != 1:
             return None
-        head = _first_of(walk, step.inputs["x"], node.label)
+        held = walk.draft.producer(step.inputs["x"])
+        late = held is not None and isinstance(held.op, Layer) and held.op.cell.name == HELD_FIRST
+        if step.op.at != 0 and not late:
+            return None
+        x = held.inputs["x"] if late and held is not None else step.inputs["x"]
+        head = _first_of(walk, x, node.label)
     else:
         head = first.tensor
     tensor = behind_first(walk, head, second.tensor, count, node.label)

@@ -59,6 +59,7 @@ def resolved(walk: Walk, view: View) -> View:
     along = walk.pieces(view.along)
     if not along:
         return view
+    walk.guessed.update(a for a in along if a in walk.input_atoms and a not in walk.roles)
     roles = [walk.roles.setdefault(atom, "feature") for atom in along]
     time = [atom for atom, role in zip(along, roles, strict=True) if role == "time"]
     if len(time) > 1 or not set(roles) <= {"time", "feature", "layer"}:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
@@ -76,6 +76,8 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
         if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
             for other in range(len(view.axes)):
                 usual_role(walk, view, other)
+        if role in ("time", PICKED):
+            view = settled_along(walk, view, k, node.label)
         if role == PICKED:
             whole = in_time(walk, view, k) if KINDS[node.op] in ALIKE else None
             view = whole or side_by_side(walk, view, node.label)
@@ -88,7 +90,7 @@ def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -
             raise ModelError(
                 node.label,
                 f"reduces the {role or 'unexplained'} axis {k} of {describe(view.axes)}; only time "
-                "and features can be reduced",
+                "and features can be reduced: export with a batch of 1",
             )
     if keep:
         return view

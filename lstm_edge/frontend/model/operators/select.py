@@ -56,7 +56,7 @@ def gather_nd(walk: Walk, node: OnnxNode) -> list[Value]:
     indices, axis = node.constant(1, "indices"), node.attributes.get("batch_dims", 0)
     if indices is None or indices.ndim != 2 or indices.shape[1] != 1 or axis != 0:
         raise ModelError(
-            node.label, "picks numbers by several indices each; only those of one axis are"
+            node.label, "picks numbers by several indices each; index one axis after the other"
         )
     inputs = (node.inputs[0], indices[:, 0])
     return gather(walk, replace(node, op="Gather", inputs=inputs, attributes={}))
@@ -138,7 +138,8 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
         raise ModelError(
             node.label,
             f"{node.op} takes {_text(wanted)} of the {role or 'input'} axis of {size_of(picked)} "
-            f"of {describe(view.axes)}; only steps of a sequence, features and states can be taken",
+            f"of {describe(view.axes)}; only steps of a sequence, features and states can be "
+            "taken: export with a batch of 1",
         )
     return part
 

@@ -62,14 +62,23 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
             f"moves over several axes of each step in {describe(view.axes)} with a kernel "
             f"{kernel}; only one beside time is supported: a network for images needs another tool",
         )
+    if not inner and len(moving) == 1 and len(walk.pieces(view.axes[0])) > 1:
+        inner = [k for k in moving if k not in time]  # each row of the batch has steps of its own
     if inner or len(moving) < 2:
         return inner[0] + 2 if inner else None
     if not time:
         opened = [k for k in moving if any(a.open for a in atoms[k])]
         time = opened if len(opened) == 1 else moving[:1]
-        unknown = [a for k in moving for a in atoms[k] if a in walk.input_atoms]
-        walk.guessed.update(a for a in unknown if a not in walk.roles)
-    return next(k for k in moving if k not in time) + 2
+    unknown = [a for k in moving for a in atoms[k] if a in walk.input_atoms]
+    walk.guessed.update(a for a in unknown if a not in walk.roles)
+    beside = [k for k in moving if k not in time]
+    if beside:
+        return beside[0] + 2
+    message = f"moves over two axes of {describe(view.axes)} that are both of time"
+    for atom in (walk.origin(a) for k in moving for a in atoms[k]):
+        if atom in walk.guessed:
+            raise RoleNeeded(node.label, message, atom.name, "feature")
+    raise ModelError(node.label, message)
 
 
 def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
@@ -81,7 +90,9 @@ def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight
     k = long[0] if long else 0
     pads = [0, *node.attributes.get("pads", [])]
     if any(n for j, n in enumerate(pads[1:]) if j % rank != k):
-        raise ModelError(node.label, f"attribute pads = {pads[1:]} is not supported")
+        raise ModelError(
+            node.label, f"attribute pads = {pads[1:]}: only steps are padded; let a Pad do it"
+        )
     return time_sight(walk, node, view, k + 2, kernel[k])
 
 
@@ -100,7 +111,8 @@ def time_sight(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     seen, (left, right) = along.seen, along.pad
     if left >= seen or right >= seen:
         raise ModelError(
-            node.label, f"pads {left} and {right} steps, as many as it sees ({seen}); not supported"
+            node.label,
+            f"pads {left} and {right} steps, as many as it sees ({seen}); let a Pad do it",
         )
     return Sight(axis, Window(seen, along.stride, left, right), along.dilation)
 
@@ -133,10 +145,12 @@ def _padding(
         raise ModelError(node.label, f"attribute auto_pad = {auto!r} is not known")
     pads = list(node.attributes.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
     if len(pads) != 2 * rank or min(pads) < 0:
-        raise ModelError(node.label, f"attribute pads = {pads} is not supported")
+        raise ModelError(
+            node.label, f"attribute pads = {pads}: only steps are padded; let a Pad do it"
+        )
     own = pads[k], pads[k + rank]
     if node.attributes.get("ceil_mode", 0) and (size_of(axis) + sum(own) - seen) % stride:
-        raise ModelError(node.label, "attribute ceil_mode = 1 is not supported; export with 0")
+        raise ModelError(node.label, "attribute ceil_mode = 1 adds steps; let a Pad add them")
     return own
 
 
@@ -155,7 +169,10 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
         return time
     walk.count += 1
     if steps == 1:
-        message = f"leaves one step of {before}, which is not supported; use a pooling over all"
+        message = (
+            f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
+            "weights, or a pooling over all"
+        )
         raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
@@ -166,9 +183,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
 
 def _other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
     """The error of an axis that cannot be that of time; curable where it was only taken for it."""
-    for atom in time:
-        while atom in walk.ranges:
-            atom = walk.ranges[atom]
+    for atom in map(walk.origin, time):
         if atom in walk.guessed:
             return RoleNeeded(node.label, message, atom.name, "feature")
     return ModelError(node.label, message)

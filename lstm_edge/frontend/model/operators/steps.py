@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
@@ -35,6 +35,7 @@ class Steps:
 
 def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool) -> View:
     """`view` at some steps of its time axis, which stays unless one is wanted and not `keep`."""
+    view = settled_along(walk, view, axis, node.label)
     time = view.axes[axis]
     if len(steps.wanted) == 1:
         tensor = one_step(walk, view, time, steps, node.label)
@@ -94,6 +95,7 @@ def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) ->
 
 def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View:
     """The sequence without steps at its ends, or every n-th of them."""
+    view = settled_along(walk, view, axis, source)
     time = view.axes[axis]
     tensor = over_window(walk.draft, kept(), view.tensor, None, {}, window, source)
     count = (size_of(time) + window.left + window.right - 1) // window.stride + 1
@@ -117,7 +119,7 @@ def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: st
 
 def one_picked(walk: Walk, view: View, axis: int, k: int, keep: bool, source: str) -> View:
     """One of the steps that a view shows in any order, of which the axis stays if `keep`."""
-    at = view.picked[k]
+    view, at = settled_along(walk, view, axis, source), view.picked[k]
     step = walk.draft.step(view.tensor, at, source) if at >= 0 else ""
     tensor = step or _from_end(walk, view.tensor, -at, source)
     return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()), picked=())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import OWN_DOMAIN
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
     activation,
@@ -33,8 +34,6 @@ from lstm_edge.frontend.model.recurrent import layers as recurrent
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.frontend.step import loop as steps
 from lstm_edge.frontend.step.repeated import repeat
-
-OWN_DOMAIN = "lstm_edge"
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,11 @@ INSTEAD: Mapping[str, str] = {
     "DequantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
-    "TopK": "use ArgMax, or take the scores as the output",
+    "TopK": "take the scores as the output, and the best of them in the firmware",
+    **dict.fromkeys(
+        ("Ceil", "Floor", "Mod", "Round", "Trunc"),
+        "it jumps, so integers could not follow: do it before the model or after",
+    ),
 }
 """What to do about operators that users bring and that are not supported yet."""
 
@@ -178,6 +181,13 @@ _KEEP = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
 
 _OF_VECTORS = ("LayerNormalization", "LpNormalization", "LogSoftmax", "Softmax")
 """Operators that look at a whole vector, which may be all steps of a sequence side by side."""
+
+
+OUTSIDE = (
+    "write it with operators that are (docs/networks.md), or compile what is before it and what is "
+    "after as two networks"
+)
+"""What to do about any other."""
 
 
 def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
@@ -207,7 +217,9 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     unknown = sorted(set(node.attributes) - operator.attributes)
     if unknown:
         raise ModelError(
-            node.label, f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; remove it"
+            node.label,
+            f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; it is "
+            "newer: export with opset_version=20",
         )
     if node.op in _OF_VECTORS and isinstance(node.inputs[0], View):
         view = node.inputs[0]
@@ -228,5 +240,5 @@ def is_known(op: str, domain: str) -> bool:
 def unsupported(label: str, op: str, domain: str) -> ModelError:
     """The error of an operator that is not in the table."""
     place = f" of domain {domain}" if domain not in ("", "ai.onnx") else ""
-    way_out = INSTEAD.get(op, "remove it, or compute it outside of the model")
+    way_out = INSTEAD.get(op, OUTSIDE)
     return ModelError(label, f"operator {op}{place} is not supported yet; {way_out}")

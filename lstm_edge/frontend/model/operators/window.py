@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +14,15 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.convolution import conv_matrix, over_window
 from lstm_edge.frontend.model.operators.across_time import has_steps
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
 from lstm_edge.frontend.model.operators.linear import contract
+from lstm_edge.frontend.model.operators.pending import combined
 from lstm_edge.frontend.model.operators.sight import (
     Sight,
+    along_axis,
     inner_axis,
     sight_of,
     time_after,
@@ -81,15 +84,21 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
     """Of a vector of the whole sequence a dense layer: what is around it is 0."""
-    sizes, pads = weights.shape[2:], node.attributes.get("pads", [0])
-    plain = node.attributes.get("auto_pad", "NOTSET") == "NOTSET" and not any(pads)
-    if any(size > 1 for size in sizes) or not plain or int(node.attributes.get("group", 1)) != 1:
-        raise ModelError(
-            node.label,
-            f"slides a kernel {list(sizes)} over one vector of the whole sequence; give it one "
-            "of 1, no padding and one group, or use Gemm",
-        )
-    matrix = weights.reshape(weights.shape[:2]).T
+    groups, (units, own, *kernel) = int(node.attributes.get("group", 1)), weights.shape
+    middle = weights
+    for k, size in enumerate(kernel):
+        along = along_axis(walk, node, view, k + 2, size)
+        at, between = divmod(along.pad[0], along.dilation)
+        one = (sum(along.pad) + 1 - along.seen) // along.stride == 0 and not between
+        if not one or at >= size or groups < 1 or units % groups:
+            raise ModelError(
+                node.label,
+                f"slides a kernel {kernel} over one vector of the whole sequence, which gives "
+                "several or none; use a kernel of 1, or Gemm",
+            )
+        middle = middle.take([at], axis=k + 2)
+    taps = middle.reshape(units, own, 1)
+    matrix = conv_matrix(taps, groups, own * groups, 1, node.label).T
     given = node.weights(2, "bias B")
     last = replace(view, axes=(*view.axes[:1], *view.axes[2:], view.axes[1]))
     made = contract(walk, node, last, matrix, None if given is None else given.reshape(-1))
@@ -109,7 +118,9 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     """MaxPool and AveragePool along time. A scale and an offset may wait until after a mean."""
     view = node.view(0)
     if len([name for name in node.outputs if name]) > 1:
-        raise ModelError(node.label, "output Indices is not supported")
+        raise ModelError(
+            node.label, "output Indices is not supported; export without return_indices"
+        )
     shape = node.attributes.get("kernel_shape")
     if not shape or len(view.axes) < 3:
         raise ModelError(node.label, f"kernel_shape {shape} does not fit {describe(view.axes)}")
@@ -120,18 +131,35 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     window = sight.window
     require_features(walk, node, view, view.axes[1])
     if node.attributes.get("storage_order", 0) or sight.dilation > 1:
-        raise ModelError(node.label, "attributes storage_order and dilations are not supported")
-    padded = window.left or window.right
-    if node.op == "AveragePool" and padded and not node.attributes.get("count_include_pad", 0):
         raise ModelError(
-            node.label,
-            "attribute pads: a mean that leaves padding out is not supported; pool without padding",
+            node.label, "attributes storage_order and dilations: write it as Max of shifted Slices"
         )
+    padded = window.left or window.right
     largest = node.op == "MaxPool"
-    view = settled(walk, view, node.label) if largest or padded else view
+    keep = settled if largest or padded else partial(settled_along, axis=sight.axis)
+    view = keep(walk, view, reader=node.label)
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
     start = LOWEST if largest else 0.0
-    return [_layer(walk, node, view, sight, cell, None, {}, start)]
+    made = _layer(walk, node, view, sight, cell, None, {}, start)
+    if largest or not padded or node.attributes.get("count_include_pad", 0):
+        return [made]
+    return [_of_real_steps(walk, node, view, made, sight)]
+
+
+def _of_real_steps(walk: Walk, node: OnnxNode, view: View, made: View, sight: Sight) -> View:
+    """Means over windows with padding as means over what is in them of the sequence."""
+    window, time = sight.window, made.axes[sight.axis]
+    if any(atom.open for atom in time):
+        raise ModelError(
+            node.label,
+            "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
+            "length with --steps",
+        )
+    walk.fix_time(node)
+    begins = np.arange(size_of(time)) * window.stride - window.left
+    ends = np.minimum(begins + window.kernel, size_of(view.axes[sight.axis]))
+    share = window.kernel / (ends - np.maximum(begins, 0))
+    return combined(walk, made, share, np.zeros(1), walk.pieces(time), node.label)
 
 
 def _layer(

@@ -93,7 +93,9 @@ def _mask(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
             f"{describe(x.view.axes)}",
         )
     if walk.draft.roots[view.tensor] is None:
-        raise ModelError(node.label, "its mask does not differ from step to step; not supported")
+        raise ModelError(
+            node.label, "its mask is the same at each step; give it one with a time axis"
+        )
     return view.tensor
 
 
@@ -113,7 +115,8 @@ def _from_input(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
         raise ModelError(
             node.label,
             f"input sequence_lens {describe(view.axes)} is no input of the graph of integers, one "
-            "for each row of the batch; only such an input, or a constant, is supported",
+            "for each row of the batch, no sum of a mask over its steps and no constant; make it "
+            "an input",
         )
     walk.assign(node, view.axes[0], "batch")
     longest = None if any(a.open for a in x.time) else size_of(x.time)
