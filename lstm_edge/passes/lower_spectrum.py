@@ -30,12 +30,12 @@ from lstm_edge.operations.spectrum import (
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.arithmetic import multiply
 from lstm_edge.passes.fixed.rescale import as_fixed
-from lstm_edge.passes.fixed.shifts import width
+from lstm_edge.passes.fixed.shifts import shift_left, width
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_input import unpacked
 from lstm_edge.passes.lower_root import LOG_FRACTION, lower_log, lower_sqrt
 from lstm_edge.passes.moves import known_numbers
-from lstm_edge.passes.numbers import Integer, Number, Raised, number
+from lstm_edge.passes.numbers import Integer, Number, Raised, number, wide
 from lstm_edge.passes.storing import Storing
 from lstm_edge.rounding import Doubles, Ints
 
@@ -63,14 +63,16 @@ class Spectra:
     def expression(self, node: Expr, args: list[Integer], place: Place) -> Number | None:
         """The value of an expression of frames or of what is raised; None of any other."""
         node, args = _constant_last(node, args, place.layer)
+        if node.kind in ("spectrum", "power"):
+            operand = wide(self.settled(args[0], f"{place.name}_settled"))
+            made = self._transform if node.kind == "spectrum" else self._power
+            return made(node, operand, place)
         x = args[0] if args else None
-        if not isinstance(x, Number):
-            return None
-        if node.kind == "spectrum":
-            return self._transform(node, x, place)
-        if node.kind == "power":
-            return self._power(x, place)
-        if x.raised is None or not stays_raised(node, node.args[0], place.layer):
+        if (
+            not isinstance(x, Number)
+            or x.raised is None
+            or not stays_raised(node, node.args[0], place.layer)
+        ):
             return None
         found = self._raised(node, x, args, place)
         if found.raised is None:
@@ -177,11 +179,12 @@ class Spectra:
                 plain = self.storing.converted(plain, chosen, f"{name}_samples")
         value = as_fixed(self._builder, plain.value, f"{name}_frame")
         if value.format.stored_as == "int8":
-            value = self._builder.store(value, replace(value.format, storage="int16"))
+            value = shift_left(self._builder, value, 16 - width(value), f"{name}_halves")
         return value
 
-    def _power(self, x: Number, place: Place) -> Number:
-        b, name, value = self._builder, place.name, x.value
+    def _power(self, _: Expr, x: Number, place: Place) -> Number:
+        b, name = self._builder, place.name
+        value = self._words(unpacked(b, x, f"{name}_x").value, name)
         bins = value.length // 2
         fmt = Format("int32", value.format.unit**2 * 2.0**32, 0, INT32_MAX)
         whole = b.emit(
@@ -192,6 +195,13 @@ class Spectra:
         places = b.emit("slice", f"{name}_places", (whole,), ends, length=1, n=bins, count=1)
         self.storing.stands_for[mantissas.name] = ""
         return Number(mantissas, name, raised=Raised(places, 2, value))
+
+    def _words(self, value: Value, name: str) -> Value:
+        """A value that memory holds in int32, as called functions read it."""
+        value = as_fixed(self._builder, value, f"{name}_fixed")
+        if value.format.stored_as == "int32":
+            return value
+        return shift_left(self._builder, value, 31 - width(value), f"{name}_words")
 
     def _bands(self, node: Expr, x: Number, place: Place) -> Number:
         """Sums over bands, each of its own weights only."""
@@ -204,11 +214,12 @@ class Spectra:
         weights, unit = whole_factors(numbers)
         lost = max(1, int(np.abs(weights).sum(axis=1).max()).bit_length())
         low = INT32_MIN if weights.min() < 0 or x.value.format.low < 0 else 0
-        fmt = Format("int32", x.value.format.unit * unit * 2.0**lost, low, INT32_MAX)
+        words = self._words(x.value, place.name)
+        fmt = Format("int32", words.format.unit * unit * 2.0**lost, low, INT32_MAX)
         value = b.emit(
             "bands",
             place.name,
-            (x.value,),
+            (words,),
             fmt,
             length=len(weights),
             bias=b.constant(f"{place.layer.name}.{matrix}", weights),

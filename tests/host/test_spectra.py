@@ -24,6 +24,7 @@ CASES: dict[str, dict[str, Any]] = {
     "log-mel-and-more": {"least": 1e-6, "added": "sum"},
     "log-mel-with-bias": {"least": 1e-6, "added": "bias", "root": True},
     "log-mel-256": {"frame": 256, "hop": 100, "bands": 20, "least": 1e-4},
+    "bytes": {"frame": 64, "hop": 32, "bands": 8, "least": 1e-3, "kind": "int8"},
     "frames-of-one-hop": {"frame": 64, "hop": 64, "bands": 8, "least": 1e-3},
     "frames-with-gaps": {"frame": 32, "hop": 50, "bands": 5},
     "smallest": {"frame": 16, "hop": 8, "bands": 3},
@@ -34,14 +35,18 @@ CASES: dict[str, dict[str, Any]] = {
 def program_of(case: str) -> Program:
     choices = CASES[case]
     hop = choices.get("hop", 160)
-    return quantized(mel_model(**choices), {"x": speech(2, 12, hop, 0.7)}, Options(16))
+    samples = speech(2, 12, hop, 0.7)
+    if choices.get("kind") == "int8":
+        samples = np.round(samples * 127.0)
+    return quantized(mel_model(**choices), {"x": samples}, Options(16))
 
 
 def spoken(program: Program, loudness: float) -> dict[str, np.ndarray]:
     """Stored samples, two streams of one call."""
     hop = program.values["x"].length
-    whole = np.round(speech(2, 10, hop, loudness, seed=5) * 32768.0).astype(np.int64)
-    return {"x": np.clip(whole, -(2**15), 2**15 - 1)[:, None]}
+    fmt = program.values["x"].format
+    whole = np.round(speech(2, 10, hop, loudness, seed=5) * fmt.high).astype(np.int64)
+    return {"x": np.clip(whole, fmt.low, fmt.high)[:, None]}
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import onnx
 
+from tests.oracle import spectrum_graphs
 from tests.oracle.conformance import DIRECTIONS, OPERATORS, Case, cases, check
 from tests.oracle.entire import FLOAT, measured
+from tests.oracle.spectrum_graphs import FRONTS, LINEAR
 from tests.oracle.test_conformance import node_cases, node_verdict
 from tests.oracle.test_elementwise import (
     FUNCTIONS,
@@ -39,6 +41,9 @@ OTHERS: Mapping[str, Mapping[str, onnx.ModelProto]] = {
     "some steps": {case: range_model(case) for case in RANGES},
     "moved in time": {case: shifted_model(case) for case in SHIFTED},
     "windows and joins": {case: window_model(case) for case in WINDOWS},
+    "of samples": {
+        front: spectrum_graphs.model(front, mel=front not in LINEAR) for front in FRONTS
+    },
 }
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """# Conformance

@@ -61,9 +61,11 @@ def mel_model(
     least: float = 0.0,
     root: bool = False,
     added: str = "",
+    kind: str = "",
 ) -> Model:
     """Hops of samples in, mel bands out; least: their logarithm, of no less than this. root: of
-    magnitudes, not of power. added: "sum" or "bias" where `least` is added instead.
+    magnitudes, not of power. added: "sum" or "bias" where `least` is added instead. kind: of
+    samples that are integers.
     """
     kernel = -(-frame // hop)
     mel = mel_weights(bands, frame)
@@ -98,7 +100,7 @@ def mel_model(
     used = {t for n in nodes for t in (*n.reads, *n.makes)}
     return Model(
         name="net",
-        inputs=(Port("x", "x", ("batch", "time", "feature"), (1, -1, hop)),),
+        inputs=(Port("x", "x", ("batch", "time", "feature"), (1, -1, hop), kind=kind),),
         outputs=(Port("y", top, ("batch", "time", "feature"), (1, -1, bands)),),
         tensors={n: Tensor(n, s, True) for n, s in sizes.items() if n in used},
         nodes=tuple(nodes),

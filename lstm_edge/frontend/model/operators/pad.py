@@ -54,19 +54,13 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
             fill = 0.0 if number is None else number
             view = placed(walk, view, axis, places, fill, node.label)
             continue
-        if mode != "constant":
-            raise ModelError(
-                node.label,
-                f"pads axis {axis} of {describe(view.axes)} in mode {mode}, which takes steps that "
-                "come later; of a spectrum, export torch.stft with center=False, else feed padded "
-                "data",
-            )
-        if role != "time" or number is None:
+        if role != "time" or mode != "constant" or number is None:
             raise ModelError(
                 node.label,
                 f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
                 f"{mode}: only steps of a sequence can be padded, with one number; feed data that "
-                "are padded so, or join constant features by Concat",
+                "are padded so, or join constant features by Concat; samples before torch.stft are "
+                "not padded with center=False",
             )
         view = _around(walk, node, view, axis, (before, behind), number)
     return [view]
