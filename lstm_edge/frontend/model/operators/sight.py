@@ -173,7 +173,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
             f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
             "weights, or a pooling over all"
         )
-        raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
+        raise other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
     walk.derived.add(atom)
@@ -181,7 +181,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
     return (atom,)
 
 
-def _other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
+def other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
     """The error of an axis that cannot be that of time; curable where it was only taken for it."""
     for atom in map(walk.origin, time):
         if atom in walk.guessed:
