@@ -18,6 +18,8 @@ HOLD = 4
 """Frames in a row that report a word."""
 WARM_UP = 48
 """Steps before forecasts count."""
+ALARM = 1.0
+"""A score above it is an alarm; firmware/anomaly has it as a stored integer."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,27 @@ def words(outputs: Array, test: Arrays) -> float:
     return 100.0 * (1.0 - wrong / sum(len(row) for row in said))
 
 
+def separation(outputs: Array, test: Arrays) -> float:
+    """Area under the ROC curve, in percent: how often a faulty window's score is above a sound
+    one's, of all pairs; half where they are equal. Label 0 is sound."""
+    scores, faulty = outputs.reshape(len(outputs)), test["label"] > 0
+    sound = np.sort(scores[~faulty])
+    below, upto = (np.searchsorted(sound, scores[faulty], side) for side in ("left", "right"))
+    return 50.0 * float(np.mean(below + upto)) / len(sound)
+
+
+def alarms(outputs: Array, test: Arrays) -> float:
+    """Percentage of faulty windows whose score is above ALARM."""
+    scores = outputs.reshape(len(outputs))
+    return 100.0 * float(np.mean(scores[test["label"] > 0] > ALARM))
+
+
+def quiet(outputs: Array, test: Arrays) -> float:
+    """Percentage of sound windows whose score is not above ALARM."""
+    scores = outputs.reshape(len(outputs))
+    return 100.0 * float(np.mean(scores[test["label"] == 0] <= ALARM))
+
+
 METRICS = {
     "accuracy": Metric(accuracy, "accuracy"),
     "entity_f1": Metric(entity_f1, "F1 of names"),
@@ -146,5 +169,8 @@ METRICS = {
     "words": Metric(words, "word accuracy"),
     "rmse": Metric(rmse, "root mean square error", " kW", lower_is_better=True),
     "success": Metric(success, "sums found"),
+    "alarms": Metric(alarms, "faults found"),
+    "quiet": Metric(quiet, "sound windows passed"),
+    "separation": Metric(separation, "area under ROC"),
 }
 """By the names that example.toml has."""

@@ -4,14 +4,14 @@
 
 An example is a folder with `example.toml`, a model, `calibration.npz` and `test.npz`. This compiles
 each for a Cortex-M4, runs the test set in float, as integers in numpy, as C on this computer and in
-QEMU, compares all bits, and computes the figure that the example is about. The exit status is 0 if
-numpy and C agree and int8 is as good as float, to a point of percent or to 5 % of the figure.
+QEMU, compares all bits, computes the figure that the example is about, and counts instructions. The
+exit status is 0 if numpy and C agree and int8 is as good as float, to a point of percent or to 5 %
+of the figure.
 """
 
 import argparse
 import contextlib
 import io
-import json
 import re
 import sys
 import tempfile
@@ -25,8 +25,10 @@ import numpy.typing as npt
 
 from examples.catalogue import HERE, ROOT, Example, find_all, load
 from examples.metrics import Metric
-from lstm_edge import cli
+from lstm_edge import bundle, cli
+from lstm_edge.cost import cost_of
 from lstm_edge.errors import LstmEdgeError
+from lstm_edge.profile.bundle_profile import profile_targets
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import execute, gcc
 
@@ -40,8 +42,8 @@ LARGEST_GROWTH = 0.05
 """Part of float's error or perplexity that int8 may add."""
 BEGIN, END = "<!-- written by make examples -->\n", "<!-- end -->\n"
 HEAD = """\
-| Example | What it does | Network | Figure | float32 | int8 | Flash | RAM |
-|---|---|---|---|---|---|---|---|
+| Example | What it does | Network | Figure | float32 | int8 | Flash | RAM | Instructions a step |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -79,20 +81,23 @@ class Figure:
 
 @dataclass(frozen=True)
 class Score:
-    """The figures of an example, and bytes of the program."""
+    """The figures of an example, bytes of the program, and its instructions a time step, on the
+    mean."""
 
     example: Example
     figures: tuple[Figure, ...]
     flash: int
     ram: int
+    instructions: float
 
     def rows(self) -> str:
         """Lines of the table, one for each figure."""
         e = self.example
         first, *others = (figure.cells() for figure in self.figures)
-        sizes = [f"{size / 1024:.1f} kB" for size in (self.flash, self.ram)]
-        rows = [[f"[{e.name}]({e.name})", e.shows, e.network, *first, *sizes]]
-        rows += [["", "", "", *cells, "", ""] for cells in others]
+        costs = [f"{size / 1024:.1f} kB" for size in (self.flash, self.ram)]
+        costs.append(f"{self.instructions / 1000:.1f} k")
+        rows = [[f"[{e.name}]({e.name})", e.shows, e.network, *first, *costs]]
+        rows += [["", "", "", *cells, *("" for _ in costs)] for cells in others]
         return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
@@ -124,17 +129,23 @@ def run(compiled: Path, where: str, arrays: Mapping[str, Array], *options: str) 
     return found
 
 
-def score(example: Example, compiled: Path) -> Score:
+def figures_of(example: Example, compiled: Path) -> tuple[Figure, ...]:
     """The figures of the whole test set, by the float and by the integer program."""
     arrays = example.test
     outputs = [run(compiled, where, arrays) for where in ("float", "numpy")]
-    figures = tuple(
+    return tuple(
         Figure(metric, bound, *(metric.of(output, arrays) for output in outputs))
         for metric, bound in example.figures
     )
-    manifest = json.loads((compiled / "manifest.json").read_text())
-    flash, ram = (sum(manifest[kind].values()) for kind in ("flash", "ram"))
-    return Score(example, figures, flash, ram)
+
+
+def score(example: Example, compiled: Path, figures: tuple[Figure, ...]) -> Score:
+    """The figures with what the program costs; instructions are counted in QEMU."""
+    made = bundle.read(compiled)
+    cost = cost_of(made.manifest)
+    (profile,) = profile_targets(made)
+    call = profile.main
+    return Score(example, figures, cost.flash, cost.ram, call.mean.instructions / call.steps)
 
 
 def different(compiled: Path, arrays: Mapping[str, Array]) -> dict[str, int]:
@@ -178,7 +189,7 @@ def write(scores: Sequence[Score]) -> None:
 def report(example: Example, folder: Path) -> tuple[Score, list[str]]:
     """Run one example in all places; its score, and what is wrong."""
     compiled = compile_example(example, folder / "bundle")
-    found = score(example, compiled)
+    found = score(example, compiled, figures_of(example, compiled))
     wrong = [
         f"{example.name}: {count} numbers of {where} differ from those of numpy"
         for where, count in different(compiled, example.test).items()

@@ -138,7 +138,8 @@ def run_onnx(path: Path, inputs: Array) -> Array:
     """What onnxruntime computes of samples [N, *input shape], one after the other."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
-    kind = np.int64 if given.type == "tensor(int64)" else np.float32
+    kinds = {"tensor(int64)": np.int64, "tensor(int16)": np.int16}
+    kind = kinds.get(given.type, np.float32)
     outputs = [session.run(None, {given.name: sample.astype(kind)})[0] for sample in inputs]
     return np.stack(outputs)
 

@@ -218,7 +218,9 @@ def drawn_inputs(program: Program, samples: int = DRAWN_SAMPLES) -> dict[str, Ar
     arrays = {}
     steps = program.steps or DRAWN_STEPS
     for port in program.inputs:
-        shape = [n if n >= 0 else steps for n in port.shape]
+        whole = {True: steps * len(port.scale), False: steps}
+        axes = zip(port.shape, port.axes, strict=True)
+        shape = [n if n >= 0 else whole["*" in axis] for n, axis in axes]
         if port.limit:
             low, high = 0, port.limit
             if port in program.length_ports:

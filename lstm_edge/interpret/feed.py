@@ -159,6 +159,7 @@ def calls_of(program: Program, arrays: Arrays, stream: bool) -> Feed:
     flat = _flattened(program, arrays) if stream else arrays
     vectors = read_inputs(program, flat)
     _check_lengths(program, vectors)
+    _check_steps(program, vectors)
     stored = {port.name: quantize(program, port, vectors[port.name]) for port in program.inputs}
     samples = len(next(iter(stored.values())))
     lead = shape or (samples, 1)
@@ -200,6 +201,16 @@ def _check_first(program: Program, arrays: Arrays, stream: bool) -> None:
                 f"array {name!r} gives the state before the first call, {state!r} before each: "
                 "leave one out"
             )
+
+
+def _check_steps(program: Program, vectors: Arrays) -> None:
+    """Steps enough for what is known behind the last of them."""
+    steps = min(len(vectors[port.name][0]) for port in program.inputs if port.per_step)
+    if steps < program.least_steps and not all(port.per_step for port in program.outputs):
+        raise DataError(
+            f"the inputs have {steps} steps, of which an output behind the last one needs "
+            f"{program.least_steps}; give longer ones"
+        )
 
 
 def _check_lengths(program: Program, vectors: Arrays) -> None:

@@ -103,6 +103,12 @@ def to_vectors(port: Port, array: Array) -> Array:
             f"{described(port, ('samples',))}: one leading axis of samples before the model's "
             f"input shape{hint}"
         )
+    flat = next((k for k, axis in enumerate(port.axes) if "*" in axis), None)
+    if flat is not None and found[flat] % features:
+        raise DataError(
+            f"array {port.name!r} has {found[flat]} numbers on an axis of steps of {features}; "
+            f"give a multiple of {features}, such as its first {found[flat] // features * features}"
+        )
     if "time*feature" in port.axes:
         return array.reshape(len(array), -1, features)
     if "feature*time" in port.axes:

@@ -104,7 +104,8 @@ def common(e: Expr, args: list[Size]) -> Size:
     vectors = [size for size in args if size not in (1, None)]
     longest = max((size for size in vectors if size is not None), default=0)
     repeated = [
-        a.kind == "param" and longest % (n or 1) == 0 for a, n in zip(e.args, args, strict=True)
+        a.kind == "param" and longest % (n or 1) == 0
+        for a, n in zip(e.args[: len(args)], args, strict=True)
     ]
     whole = [n for n, again in zip(args, repeated, strict=True) if not (again and n != longest)]
     vectors = [size for size in whole if size not in (1, None)]

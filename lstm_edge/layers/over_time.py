@@ -31,6 +31,10 @@ REDUCTIONS: dict[str, tuple[Callable[[Expr, Expr], Expr], float]] = {
 """By name: the next result from the step's x and the result so far, and what it starts from."""
 
 
+HELD_FIRST = "held_first"
+"""The layer that gives the first step, from there on."""
+
+
 def running(reduction: str) -> Cell:
     """One of `REDUCTIONS` of x over the steps so far."""
     combine, _ = REDUCTIONS[reduction]
@@ -46,7 +50,7 @@ def numbered(steps: int) -> Cell:
 def held(step: int) -> Cell:
     """The vector of one step, from there on."""
     y = within(constant(step + 1), input_vector("x"), state("y"))
-    return Cell("held", {"y": y}, windowed=True)
+    return Cell("held" if step else HELD_FIRST, {"y": y}, windowed=True)
 
 
 def up_to() -> Cell:

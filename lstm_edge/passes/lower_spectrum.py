@@ -43,6 +43,8 @@ FACTOR_BITS = 15
 """Fractional bits of a factor whose largest magnitude is 1."""
 MOST_READ = 4
 """How often bins are read where bands compute power themselves; more often it is computed once."""
+COMMUTATIVE = ("add", "larger", "mul")
+"""What raised numbers and a constant enter in either order."""
 MOST_LIFT, MOST_DROP = 30, 31
 """What a number may be shifted by."""
 
@@ -60,6 +62,7 @@ class Spectra:
 
     def expression(self, node: Expr, args: list[Integer], place: Place) -> Number | None:
         """The value of an expression of frames or of what is raised; None of any other."""
+        node, args = _constant_last(node, args, place.layer)
         x = args[0] if args else None
         if not isinstance(x, Number):
             return None
@@ -78,7 +81,9 @@ class Spectra:
     def _raised(self, node: Expr, x: Number, args: list[Integer], place: Place) -> Number:
         b, name, comment = self._builder, place.name, place.comment
         if node.kind == "affine":
-            return self._bands(node, x, place)
+            bias = place.layer.op.params[node.name]
+            made = self._bands(node, x, place)
+            return self._bounded("add", made, bias, place) if np.any(bias) else made
         if node.kind == "apply":
             return self._curve(node.name, x, place)
         if node.kind == "mul":
@@ -194,10 +199,7 @@ class Spectra:
         assert raised is not None
         matrix = node.matrices[0]
         numbers = place.layer.op.params[matrix].astype(np.float64)
-        narrow = (
-            sum(last - first for _, first, last in spans(numbers)) <= MOST_READ * numbers.shape[1]
-        )
-        if raised.spectrum is not None and narrow:
+        if raised.spectrum is not None and _is_banded(numbers):
             return self._band_power(raised.spectrum, numbers * raised.gain, matrix, place)
         weights, unit = whole_factors(numbers)
         lost = max(1, int(np.abs(weights).sum(axis=1).max()).bit_length())
@@ -339,13 +341,30 @@ def _leaves(node: Node[Layer]) -> list[tuple[Expr, Expr | None]]:
 def stays_raised(node: Expr, operand: Expr, layer: Node[Layer]) -> bool:
     """True where an expression takes an operand in block floating point."""
     if node.kind == "affine":
-        return len(node.args) == 1 and not np.any(layer.op.params[node.name])
+        plain = len(node.args) == 1 and not np.any(layer.op.params[node.name])
+        return plain or (len(node.args) == 1 and _is_banded(layer.op.params[node.matrices[0]]))
     if node.kind == "apply":
         return node.name in ("log", "sqrt")
-    if node.kind not in ("add", "larger", "mul") or node.args[0] is not operand:
+    if node.kind not in COMMUTATIVE or node.args[0] is node.args[1]:
         return False
-    known = known_numbers(node.args[1], layer.op)
+    other = node.args[1] if node.args[0] is operand else node.args[0]
+    known = known_numbers(other, layer.op)
     return known is not None and bool(np.all(np.isfinite(known)))
+
+
+def _constant_last(
+    node: Expr, args: list[Integer], layer: Node[Layer]
+) -> tuple[Expr, list[Integer]]:
+    """An expression of a constant and something else with the constant behind."""
+    if node.kind not in COMMUTATIVE or known_numbers(node.args[0], layer.op) is None:
+        return node, args
+    return replace(node, args=node.args[::-1]), args[::-1]
+
+
+def _is_banded(weights: npt.NDArray[Any]) -> bool:
+    """True where rows have weights of few bins each, as filters have."""
+    read = sum(last - first for _, first, last in spans(weights))
+    return bool(read <= MOST_READ * weights.shape[1])
 
 
 def whole_factors(numbers: Doubles) -> tuple[Ints, float]:

@@ -21,6 +21,8 @@ CASES: dict[str, dict[str, Any]] = {
     "mel": {},
     "mel-of-magnitudes": {"root": True},
     "log-mel": {"least": 1e-6},
+    "log-mel-and-more": {"least": 1e-6, "added": "sum"},
+    "log-mel-with-bias": {"least": 1e-6, "added": "bias", "root": True},
     "log-mel-256": {"frame": 256, "hop": 100, "bands": 20, "least": 1e-4},
     "frames-of-one-hop": {"frame": 64, "hop": 64, "bands": 8, "least": 1e-3},
     "frames-with-gaps": {"frame": 32, "hop": 50, "bands": 5},

@@ -206,19 +206,8 @@ def reduced(net: Net) -> None:
 
 
 LAYERS = (
-    some,
-    more_places,
-    joined,
-    reduced,
-    conv,
-    conv,
-    conv,
-    pool,
-    norm,
-    activation,
-    activation,
-    dense,
-    scale,
+    *(conv, conv, conv, pool, norm, activation, activation),
+    *(dense, scale, some, reduced, joined, more_places),
 )
 
 

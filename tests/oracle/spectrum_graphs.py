@@ -102,6 +102,12 @@ def two_bases(sign: float = 1.0) -> Part:
     return nodes, arrays
 
 
+def difference(sign: float) -> Part:
+    """Sines less cosines, as they are: their signs show."""
+    nodes, arrays = two_bases(sign)
+    return [*nodes[:3], node("Sub", "im re", "p")], arrays
+
+
 FRONTS: Mapping[str, Callable[[], Part]] = {
     "squares-summed": lambda: stft(
         node("Pow", "z two", "squares"), node("ReduceSum", "squares end", "p", keepdims=0)
@@ -124,10 +130,14 @@ FRONTS: Mapping[str, Callable[[], Part]] = {
     "one-basis": one_basis,
     "two-bases": two_bases,
     "two-bases-minus": lambda: two_bases(-1.0),
+    "sines-less-cosines": lambda: difference(1.0),
+    "minus-sines-less-cosines": lambda: difference(-1.0),
 }
 """By what makes p of x."""
 HOPS = {"hop-of-a-frame": FRAME, "gaps": FRAME + 7}
 """Other than HOP."""
+LINEAR = ("real-part", "one-square", "sines-less-cosines", "minus-sines-less-cosines")
+"""What may be below 0, or is read as it is."""
 
 
 def model(front: str, samples: int | str | None = None, *, mel: bool = True) -> onnx.ModelProto:

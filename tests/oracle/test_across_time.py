@@ -30,7 +30,13 @@ CONSTANTS = {
     **{"W": floats(1, 3 * H, N), "R": floats(1, 3 * H, H), "B": floats(1, 6 * H)},
     **{"dW": floats(1, 4 * H, H), "dR": floats(1, 4 * H, H), "dB": floats(1, 8 * H)},
     **{"wo": floats(H, OUT), "wg": floats(H, H), "ws": floats(H, 1), "wu": floats(U, H)},
-    **{"wh": floats(H, 2), "wo2": floats(2 * H, OUT), "gain": floats(N), "shift": floats(N)},
+    **{
+        "wn": floats(H, N),
+        "wh": floats(H, 2),
+        "wo2": floats(2 * H, OUT),
+        "gain": floats(N),
+        "shift": floats(N),
+    },
     **{"zero": ints(0), "one": ints(1), "two": ints(2), "all": ints(-1), "again": ints(1, T, 1)},
     **{"five": ints(1, 5, 1), "x0": np.full((6, 1, N), 0.5, np.float32), "flat": ints(1, 2 * H)},
 }
@@ -56,6 +62,15 @@ SCORES = [node("MatMul", "s ws", "e"), node("Softmax", "e", "a", axis=1)]
 CASES: dict[str, list[onnx.NodeProto]] = {
     "Tile": [*GRU, node("Tile", "q again", "p"), *DECODER],
     "Expand to another length": [*GRU, node("Expand", "q five", "p"), *DECODER],
+    "error of a decoder": [
+        *GRU,
+        node("Tile", "q again", "p"),
+        *DECODER[:-1],
+        node("MatMul", "z wn", "r"),
+        node("Sub", "r x", "e"),
+        node("Mul", "e e", "e2"),
+        node("ReduceMean", "e2", "y", axes=[1, 2], keepdims=0),
+    ],
     "first state": [
         *GRU,
         onnx.helper.make_node("GRU", ["t", "W", "R", "B", "", "Yh"], ["Z"], hidden_size=H),

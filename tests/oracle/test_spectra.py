@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge.errors import ModelError
+from lstm_edge.data import DRAWN_STEPS, drawn_inputs
+from lstm_edge.errors import DataError, ModelError
 from lstm_edge.frontend import load
+from lstm_edge.interpret.feed import feed_of
 from lstm_edge.ir.model import Layer, Model, is_a
+from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from tests.oracle.graphs import node, saved
 from tests.oracle.spectrum_graphs import (
@@ -18,6 +21,7 @@ from tests.oracle.spectrum_graphs import (
     FRONTS,
     HOP,
     HOPS,
+    LINEAR,
     STEPS,
     basis,
     model,
@@ -41,7 +45,7 @@ def kinds(made: Model) -> list[str]:
 @pytest.mark.parametrize("front", FRONTS)
 def test_a_front_end(front: str, tmp_path: Path) -> None:
     """Of power, logarithms of bands; of what may be below 0, that itself."""
-    linear = front in ("real-part", "one-square")
+    linear = front in LINEAR
     length = HOPS.get(front, HOP) * STEPS
     compared = compare(
         model(front, mel=not linear), tmp_path, lengths=(length,), options=FINE, budget=40.0
@@ -103,6 +107,27 @@ def test_other_convolutions_stay_what_they_are(tmp_path: Path) -> None:
 def test_samples_that_are_no_whole_hops(samples: int, message: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=message):
         load(saved(model("sum-of-squares", samples), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (HOP * STEPS + 5, f"a multiple of {HOP}, such as its first {HOP * STEPS}"),
+        (2 * HOP, "have 2 steps, of which an output behind the last one needs 3"),
+    ],
+)
+def test_data_that_are_no_whole_hops_or_no_frame(
+    samples: int, message: str, tmp_path: Path
+) -> None:
+    program = lower_real(load(saved(model("sum-of-squares", "samples"), tmp_path), name="net"))
+    with pytest.raises(DataError, match=message):
+        feed_of(program, {"x": np.zeros((3, 1, samples), np.float32)}, stream=False)
+
+
+def test_samples_are_made_up_where_there_are_none(tmp_path: Path) -> None:
+    program = lower_real(load(saved(model("sum-of-squares", "samples"), tmp_path), name="net"))
+    (made,) = drawn_inputs(program, 2).values()
+    assert made.shape == (2, 1, HOP * DRAWN_STEPS)
 
 
 def test_both_sides_of_a_spectrum_are_refused(tmp_path: Path) -> None:

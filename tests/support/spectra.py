@@ -55,10 +55,15 @@ def speech(samples: int, steps: int, hop: int, loudness: float, seed: int = 0) -
 
 
 def mel_model(
-    frame: int = 512, hop: int = 160, bands: int = 40, least: float = 0.0, root: bool = False
+    frame: int = 512,
+    hop: int = 160,
+    bands: int = 40,
+    least: float = 0.0,
+    root: bool = False,
+    added: str = "",
 ) -> Model:
     """Hops of samples in, mel bands out; least: their logarithm, of no less than this. root: of
-    magnitudes, not of power.
+    magnitudes, not of power. added: "sum" or "bias" where `least` is added instead.
     """
     kernel = -(-frame // hop)
     mel = mel_weights(bands, frame)
@@ -79,13 +84,15 @@ def mel_model(
     if root:
         cell = Cell("root", {"y": apply("sqrt", x)})
         nodes.append(Node("root", Layer(cell), {"x": "power"}, {"y": "root"}))
-    weights = {"W_y": mel, "b_y": np.zeros(bands, np.float32)}
+    bias = np.full(bands, least if added == "bias" else 0.0, np.float32)
+    weights = {"W_y": mel, "b_y": bias}
     nodes.append(
         Node("mel", Layer(dense(), weights), {"x": "root" if root else "power"}, {"y": "mel"})
     )
     top = "mel"
     if least:
-        cell = Cell("log", {"y": apply("log", larger(x, least))}, limited=True)
+        above = {"": larger(x, least), "sum": least + x, "bias": x}[added]
+        cell = Cell("log", {"y": apply("log", above)}, limited=True)
         nodes.append(Node("log", Layer(cell), {"x": "mel"}, {"y": "log"}))
         top = "log"
     used = {t for n in nodes for t in (*n.reads, *n.makes)}

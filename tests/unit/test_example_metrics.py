@@ -74,3 +74,21 @@ def test_a_sum_is_found_within_four_hundredths() -> None:
     outputs = np.array([[[1.03]], [[1.05]], [[0.97]], [[0.9]]])
     label = np.ones((4, 1))
     assert METRICS["success"].of(outputs, {"label": label}) == pytest.approx(50.0)
+
+
+SCORES = np.array([0.2, 1.0, 0.9, 3.0, 0.9, 1.5])[:, None, None]
+LABELS = np.array([0, 0, 0, 0, 1, 4])
+"""Four sound windows, below, at and above the alarm; a missed fault, and one that is found."""
+
+
+def test_alarms_and_quiet_windows_are_counted_apart() -> None:
+    assert METRICS["alarms"].of(SCORES, {"label": LABELS}) == pytest.approx(50.0)
+    assert METRICS["quiet"].of(SCORES, {"label": LABELS}) == pytest.approx(75.0)
+
+
+def test_the_area_under_roc_is_the_share_of_pairs_in_their_order() -> None:
+    scores = SCORES.ravel()
+    pairs = [(a > b) + 0.5 * (a == b) for a in scores[LABELS > 0] for b in scores[LABELS == 0]]
+    expected = 100.0 * sum(pairs) / len(pairs)
+    assert expected == pytest.approx(56.25)
+    assert METRICS["separation"].of(SCORES, {"label": LABELS}) == pytest.approx(expected)

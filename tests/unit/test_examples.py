@@ -38,8 +38,8 @@ def compiled(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def scored(example: Example, compiled: Path) -> score.Score:
-    return score.score(example, compiled)
+def figures(example: Example, compiled: Path) -> tuple[score.Figure, ...]:
+    return score.figures_of(example, compiled)
 
 
 def first_of_test(example: Example) -> dict[str, Array]:
@@ -49,8 +49,8 @@ def first_of_test(example: Example) -> dict[str, Array]:
     return {name: array[:count] for name, array in example.test.items()}
 
 
-def test_integers_are_as_good_as_float(scored: score.Score) -> None:
-    for figure in scored.figures:
+def test_integers_are_as_good_as_float(figures: tuple[score.Figure, ...]) -> None:
+    for figure in figures:
         assert figure.float_is_good, figure
         assert figure.int8_is_good, figure
 
@@ -85,9 +85,13 @@ def test_the_firmware_prints_the_same_on_host_and_cortex_m4(
 
 
 def test_the_table_has_the_figures_that_are_computed(
-    scored: score.Score, tool_or_skip: Callable[..., None]
+    example: Example,
+    compiled: Path,
+    figures: tuple[score.Figure, ...],
+    tool_or_skip: Callable[..., None],
 ) -> None:
     tool_or_skip(*TOOLS)
+    scored = score.score(example, compiled, figures)
     rows = [line.split(" | ") for line in score.README.read_text().splitlines()]
     names = [row[0] for row in rows]
     start = names.index(scored.rows().split(" | ")[0])
@@ -126,11 +130,15 @@ def test_writing_the_table_leaves_the_rest_of_the_file(
     path = tmp_path / "README.md"
     path.write_text(f"above\n{score.BEGIN}| old |\n{score.END}below\n")
     monkeypatch.setattr(score, "README", path)
-    found = score.Score(EXAMPLES[0], (score.Figure(METRICS["rmse"], 2.0, 1.0, 1.25),), 2048, 512)
+    found = score.Score(
+        EXAMPLES[0], (score.Figure(METRICS["rmse"], 2.0, 1.0, 1.25),), 2048, 512, 6862.0
+    )
     score.write([found])
     lines = path.read_text().splitlines()
     assert (lines[0], lines[-1]) == ("above", "below")
-    assert lines[4].endswith("| root mean square error | 1.00 kW | 1.25 kW | 2.0 kB | 0.5 kB |")
+    assert lines[4].endswith(
+        "| root mean square error | 1.00 kW | 1.25 kW | 2.0 kB | 0.5 kB | 6.9 k |"
+    )
     assert "old" not in path.read_text()
 
 

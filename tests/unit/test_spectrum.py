@@ -151,6 +151,18 @@ def test_logarithms_of_mel_bands_in_integers(loudness: float, least: float) -> N
     assert sqnr_db(exact, real_outputs(program, {"x": x})["y"]) > 55.0
 
 
+@pytest.mark.parametrize("added", ["sum", "bias"])
+@pytest.mark.parametrize("loudness", [0.9, 0.05, 0.001])
+def test_logarithms_of_mel_bands_and_a_little_more(loudness: float, added: str) -> None:
+    """log(mel + 1e-6), the sum an operation of its own or the bias of the filters."""
+    model = mel_model(least=1e-6, added=added)
+    program = quantized(model, {"x": speech(3, 25, 160, 0.7, seed=1)}, Options(16))
+    prove(program)
+    x = speech(2, 25, 160, loudness, seed=2)
+    exact = np.log(exact_mel(x, 512, 40) + 1e-6)
+    assert sqnr_db(exact, real_outputs(program, {"x": x})["y"]) > 55.0
+
+
 def test_silence_has_the_logarithm_of_the_least() -> None:
     model = mel_model(least=1e-6)
     program = quantized(model, {"x": speech(3, 25, 160, 0.7, seed=1)}, Options(16))

@@ -27,9 +27,10 @@ def convolution(call: Call, x: Value) -> Value:
     groups, several = config.count("groups", 1), config.count("depth_multiplier", 1)
     deep, apart = "Depthwise" in config.kind, "Separable" in config.kind
     units = channels * several if deep else config.count("filters")
-    own = "depthwise_kernel" if apart or (deep and config.major != 3) else "kernel"
-    points_of = ["pointwise_kernel"] if apart else []
-    kernel, *points, bias = call.take(own, *points_of, "bias?use_bias")
+    own = "depthwise_kernel" if apart or (deep and (config.major or 3) < 3) else "kernel"
+    kernel, *points, bias = call.take(
+        own, *(["pointwise_kernel"] if apart else []), "bias?use_bias"
+    )
     size = _pair(call, "kernel_size")
     kernel = kernel[None] if call.each_step else kernel
     inner = 1 if deep or apart else groups
@@ -123,10 +124,10 @@ def _pair(call: Call, key: str, default: tuple[int, int] | None = None) -> tuple
     if call.each_step:
         return 1, call.config.count(key)
     both = value if isinstance(value, list) else [value, value]
-    good = [n for n in both if isinstance(n, int) and n > 0]
-    if len(both) != 2 or len(good) != 2:
+    found = [n for n in both if type(n) is int and n >= 1]
+    if len(both) != 2 or len(found) != 2:
         raise call.config.unexpected(key, "one or two whole numbers from 1")
-    return good[0], good[1]
+    return found[0], found[1]
 
 
 def _along(

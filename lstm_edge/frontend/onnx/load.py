@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from lstm_edge.errors import ModelError
@@ -19,6 +20,7 @@ from lstm_edge.frontend.model.visit import visit
 from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
+from lstm_edge.frontend.step.pairs import PairsNeeded
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
 
@@ -28,13 +30,42 @@ STAND_INS = (
 )
 """Sizes for open axes in the order of their names, and others to compare with."""
 
+KNOWN = frozenset(("lstm", "gru", "rnn"))
+"""Cells of which the states are told by their equations."""
+MOST_WAYS = 24
+"""In which four states may be paired."""
+
 Sizes = dict[tuple[str, int], int]
 """Sizes chosen for axes of inputs: (input, axis) -> size."""
 
 
 def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = None) -> Model:
     """Read an ONNX file; see `frontend.load`. The model has no name yet."""
-    return model_of(path.name, read_onnx(path), steps, pairs)
+    try:
+        return model_of(path.name, read_onnx(path), steps, pairs)
+    except PairsNeeded as error:
+        found = _with_known_cells(path, steps, dict(pairs or {}), error)
+        if found is None:
+            raise
+        return found
+
+
+def _with_known_cells(
+    path: Path, steps: int | None, pairs: dict[str, str], error: PairsNeeded
+) -> Model | None:
+    """The only way to pair states by which each step is a LSTM, a GRU or a simple RNN; None where
+    there is none, or several: equations tell what names do not.
+    """
+    found = []
+    for way in islice(error.ways(), MOST_WAYS):
+        try:
+            model = model_of(path.name, read_onnx(path), steps, pairs | way)
+        except ModelError:
+            continue
+        kinds = [node.op.cell.name for node in model.layers if node.op.cell.states]
+        if kinds and {*kinds} <= KNOWN:
+            found.append(model)
+    return found[0] if len(found) == 1 else None
 
 
 def model_of(

@@ -17,7 +17,6 @@ from lstm_edge.frontend.step.symbols import (
     runs,
     selections,
     together,
-    vector,
 )
 
 ROUNDING = 1e-6
@@ -280,13 +279,14 @@ class Copier:
         terms: list[Term] = []
         bias = leaf.numbers.copy()
         parts: list[Symbols] = []
+        folded = False
         for chosen, factor in leaf.terms:
             value = self.selection(chosen)
             if factor.ndim == 2:
-                value, factor = target.product(value, factor, (leaf.size,)), np.ones(leaf.size)
-                made = target[int(value.leaf[0])]
-                terms += made.terms
-                bias += made.numbers
+                more, added, some = target.weighed(value, factor)
+                terms += more
+                bias += added
+                folded = folded or some
                 continue
             known = target.numbers_of(value)
             if known is not None:
@@ -296,7 +296,7 @@ class Copier:
             else:
                 parts.append(target.scale(value, factor))
         if any(c.ndim > 1 for _, c in terms):
-            total = vector(target.linear(terms, bias), (leaf.size,))
+            total = target.summed(terms, bias, folded)
         else:
             total = Symbols(*map(np.array, np.broadcast_arrays(*target.total(terms, bias))))
         for part in parts:

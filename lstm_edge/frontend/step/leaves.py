@@ -259,15 +259,37 @@ class Leaves:
 
     def product(self, value: Symbols, matrix: Doubles, shape: Sequence[int]) -> Symbols:
         """matrix [n, m] @ the m numbers of a tensor, as a tensor of n numbers."""
+        return self.summed(*self.weighed(value, matrix)).moved(lambda a: a.reshape(shape))
+
+    def weighed(self, value: Symbols, matrix: Doubles) -> tuple[list[Term], Doubles, bool]:
+        """The terms of such a product, what it adds, and whether some of the numbers are known."""
         terms: list[Term] = []
-        bias = np.zeros(len(matrix))
+        bias, known = np.zeros(len(matrix)), False
         for places, (found,) in groups(value):
             own = matrix if len(places) == matrix.shape[1] else matrix[:, places]
             if self.is_constant(found):
-                bias += own @ self.constant(found)
+                bias, known = bias + own @ self.constant(found), True
             else:
                 terms.append((found, own))
-        return vector(self.linear(self._over_leaves(terms), bias), shape)
+        return self._over_leaves(terms), bias, known
+
+    def summed(self, terms: Sequence[Term], bias: Doubles, known: bool) -> Symbols:
+        """A sum with matrices as a vector; where some of the numbers were known, so are the units
+        that none of the others are in.
+        """
+        moving = np.full(len(bias), not known)
+        for _, factor in terms:
+            moving |= factor.reshape(len(bias), -1).any(axis=1)
+        if moving.all() or not moving.any():
+            return vector(self.linear(terms, bias), bias.shape)
+        rows = np.flatnonzero(moving)
+        own = [
+            (s if c.ndim == 2 else (s[0], s[1][rows]), np.ascontiguousarray(c[rows]))
+            for s, c in terms
+        ]
+        made = self.lift(np.where(moving, 0.0, bias))
+        made.leaf[rows], made.unit[rows] = self.linear(own, bias[rows]), np.arange(len(rows))
+        return made
 
     def _over_leaves(self, terms: list[Term]) -> list[Term]:
         """Several selections of one leaf as one matrix over all of it."""

@@ -8,7 +8,8 @@ network.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 from onnx import ValueInfoProto
 
@@ -29,6 +30,20 @@ _DATA_WORDS = (
 _STATES, _DATA = frozenset(_STATE_WORDS.split()), frozenset(_DATA_WORDS.split())
 _SHORT = re.compile(r"[a-z]{1,2}\d*\Z")
 _SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
+
+
+class PairsNeeded(ModelError):
+    """Nobody says which output is which state's next value. fits: input -> outputs of its shape."""
+
+    def __init__(self, fits: Mapping[str, Sequence[str]], message: str) -> None:
+        super().__init__("graph", message)
+        self.fits = fits
+
+    def ways(self) -> Iterator[dict[str, str]]:
+        """All ways in which each of them is one of its outputs."""
+        for chosen in product(*self.fits.values()):
+            if len({*chosen}) == len(chosen):
+                yield dict(zip(self.fits, chosen, strict=True))
 
 
 def state_pairs(
@@ -202,8 +217,8 @@ def _by_shape(
     if single and distinct and len(fits) < len(inputs) and len(fits) == 1:
         return {i: found[0] for i, found in fits.items()}
     example = next(iter(fits))
-    raise ModelError(
-        "graph",
+    raise PairsNeeded(
+        fits,
         f"has no recurrent layer, and its inputs {_listed(fits)} may be states whose next values "
         f"are outputs of the same shape; say which with --state-pair {example}={fits[example][0]}, "
         "once for each state",

@@ -54,9 +54,8 @@ def joined_inside(walk: Walk, parts: Sequence[View], axis: int, source: str) -> 
     grids = [grid_of(walk, part) for part in parts]
     shown = [[_inside(walk, a, g) for a in p.axes] for p, g in zip(parts, grids, strict=True)]
     own = [each[axis] for each in shown]
-    whole = [
-        size_of(walk.pieces(p.axes[axis])) == size_of(o) for p, o in zip(parts, own, strict=True)
-    ]
+    sizes = [size_of(walk.pieces(part.axes[axis])) for part in parts]
+    whole = [size == size_of(o) for size, o in zip(sizes, own, strict=True)]
     outermost = all(g[: len(o)] == o and o for g, o in zip(grids, own, strict=True))
     if not all(whole) or outermost or all(g == o for g, o in zip(grids, own, strict=True)):
         return None

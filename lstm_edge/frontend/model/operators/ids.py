@@ -59,7 +59,7 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 """Operators that take integers as lengths of sequences."""
 NUMBERWISE = frozenset(_NUMBERWISE.split())
 """Operators that act on each integer alone, with constants that are one number."""
-RANGES = ("kept", "delayed", "held")
+RANGES = ("kept", "delayed", "held", "held_first")
 """Layers that give vectors of a sequence as they are."""
 AFFINE = ("Add", "Sub", "Mul", "Neg")
 """Those of them that a model does with real numbers before it reads them."""

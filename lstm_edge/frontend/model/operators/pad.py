@@ -26,6 +26,8 @@ from lstm_edge.frontend.model.operators.sight import INNER
 from lstm_edge.frontend.model.operators.steps import crop
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Value, Walk
 from lstm_edge.ir.clock import Window
+from lstm_edge.ir.model import Layer
+from lstm_edge.layers.over_time import HELD_FIRST
 from lstm_edge.layers.window import kept
 
 Ints = npt.NDArray[np.int64]
@@ -194,9 +196,14 @@ def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: i
     count = size_of(first.axes[axis])
     if not walk.draft.roots[first.tensor]:
         step = walk.draft.step_of(first.tensor)
-        if step is None or step.op.at != 0 or count != 1:
+        if step is None or count != 1:
             return None
-        head = _first_of(walk, step.inputs["x"], node.label)
+        held = walk.draft.producer(step.inputs["x"])
+        late = held is not None and isinstance(held.op, Layer) and held.op.cell.name == HELD_FIRST
+        if step.op.at != 0 and not late:
+            return None
+        x = held.inputs["x"] if late and held is not None else step.inputs["x"]
+        head = _first_of(walk, x, node.label)
     else:
         head = first.tensor
     tensor = behind_first(walk, head, second.tensor, count, node.label)

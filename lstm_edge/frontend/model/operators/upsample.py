@@ -1,4 +1,4 @@
-"""More places along an inner axis of each step: transposed convolution, and places several times."""
+"""More places along an inner axis of each step: transposed convolution, each place repeated."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
             walk,
             node,
             time if along_time else (),
-            "makes more steps, or has the attribute auto_pad or output_shape; only strides along an "
-            "axis of each step with explicit pads are supported: repeat steps outside of the model",
+            "makes more steps, or has the attribute auto_pad or output_shape; only strides along "
+            "an axis of each step with explicit pads are supported: repeat steps outside of the model",
         )
     view = settled(walk, view, node.label)
     seen = [(k - 1) * d + 1 for k, d in zip(kernel, given["dilations"], strict=True)]
@@ -95,16 +95,16 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
     if times is None or mode != "nearest" or not plain:
         raise ModelError(
             node.label,
-            f"resizes {describe(view.axes)} to {sizes or scales}, mode {mode}; only whole multiples "
-            "of an axis of each step, mode nearest, are supported",
+            f"resizes {describe(view.axes)} to {sizes or scales}, mode {mode}; only whole "
+            "multiples of an axis of each step, mode nearest, are supported",
         )
     usual = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     form = {k: str(node.attributes.get(k, "")) for k in usual}
     if form["coordinate_transformation_mode"] not in ("asymmetric", "half_pixel", ""):
         raise ModelError(
             node.label,
-            f"attribute coordinate_transformation_mode = {form['coordinate_transformation_mode']!r} "
-            "is not supported; export with 'asymmetric'",
+            "attribute coordinate_transformation_mode = "
+            f"{form['coordinate_transformation_mode']!r} is not supported; export 'asymmetric'",
         )
     for k, n in enumerate(times):
         if n == 1:
@@ -115,8 +115,8 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
                 walk,
                 node,
                 atoms,
-                f"repeats axis {k} of {describe(view.axes)}, which is none of each step's own; only "
-                "such axes behind a convolution along them can be resized",
+                f"repeats axis {k} of {describe(view.axes)}, which is none of each step's own; "
+                "only such axes behind a convolution along them can be resized",
             )
         view = settled(walk, view, node.label)
         view = placed(walk, view, k, _nearest(size, n, form), 0.0, node.label)
