@@ -41,7 +41,8 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
             node,
             time if along_time else (),
             "makes more steps, or has the attribute auto_pad or output_shape; only strides along "
-            "an axis of each step with explicit pads are supported: repeat steps outside of the model",
+            "an axis of each step with explicit pads are supported: repeat steps outside of the "
+            "model",
         )
     view = settled(walk, view, node.label)
     seen = [(k - 1) * d + 1 for k, d in zip(kernel, given["dilations"], strict=True)]
