@@ -10,7 +10,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.inner import conv_inside, placed
-from lstm_edge.frontend.model.operators.sight import INNER, inner_axis, other_axis
+from lstm_edge.frontend.model.operators.sight import INNER, inner_axis, numbers_of, other_axis
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
 
@@ -25,7 +25,7 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     axis = inner_axis(walk, node, view, kernel)
     rank = len(kernel)
     given = {
-        name: list(node.attributes.get(name, [usual] * rank * times))
+        name: numbers_of(node, name, [usual] * rank * times)
         for name, usual, times in (
             *(("strides", 1, 1), ("dilations", 1, 1)),
             *(("output_padding", 0, 1), ("pads", 0, 2)),
@@ -34,6 +34,8 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     others = [k for k in range(rank) if k + 2 != axis]
     along_time = any(given["strides"][k] > 1 or given["output_padding"][k] for k in others)
     auto = node.attributes.get("auto_pad", "NOTSET")
+    if min(*given["strides"], *given["dilations"]) < 1:
+        raise ModelError(node.label, f"attributes strides, dilations = {given}, expected 1 or more")
     if axis is None or along_time or auto != "NOTSET" or "output_shape" in node.attributes:
         time = tuple(atom for k in others for atom in walk.pieces(view.axes[k + 2]))
         raise other_axis(
@@ -58,6 +60,8 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     if min(*before, *behind) < 0:
         raise ModelError(node.label, f"attribute pads = {given['pads']} leaves out steps")
     groups = int(node.attributes.get("group", 1))
+    if groups < 1 or len(weights) % groups or size_of(view.axes[1]) != len(weights):
+        raise ModelError(node.label, f"input W {list(weights.shape)} does not fit its data")
     attributes = {
         "dilations": given["dilations"],
         "pads": [*before, *behind],
