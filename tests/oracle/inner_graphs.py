@@ -153,6 +153,43 @@ def some(net: Net) -> None:
     net.channels = -(-net.channels // 2)
 
 
+def more_places(net: Net) -> None:
+    """A transposed convolution, or each place twice."""
+    c = net.choose
+    if net.places > 8:
+        return
+    if c.random() < 0.4:
+        mode = c.choice(["asymmetric", "half_pixel"])
+        scales = net.store(np.array([1, 1, *net.pair(1, 2)], np.float32))
+        net.add("Resize", f"- {scales}", mode="nearest", coordinate_transformation_mode=mode)
+        net.places *= 2
+        return
+    groups = c.choice([1, net.channels])
+    k, s, d, own = c.randint(1, 4), c.choice([1, 2, 3]), c.choice([1, 1, 2]), c.randint(1, 3)
+    pads, more = [c.randint(0, k - 1) for _ in range(2)], c.randint(0, s - 1)
+    after = (net.places - 1) * s + (k - 1) * d + 1 - sum(pads) + more
+    if after < 1:
+        return
+    net.add(
+        "ConvTranspose",
+        net.store(net.floats(net.channels, own, *net.pair(1, k))),
+        group=groups,
+        strides=net.pair(1, s),
+        dilations=net.pair(1, d),
+        pads=[*net.pair(0, pads[0]), *net.pair(0, pads[1])],
+        output_padding=net.pair(0, more),
+    )
+    net.channels, net.places = own * groups, after
+
+
+def joined(net: Net) -> None:
+    """All channels beside what a function makes of them."""
+    before = net.x
+    net.add("Tanh")
+    net.add("Concat", before, axis=1)
+    net.channels *= 2
+
+
 def reduced(net: Net) -> None:
     """A sum, mean or maximum over places or channels, which become one."""
     over_places = net.choose.random() < 0.6
@@ -168,7 +205,10 @@ def reduced(net: Net) -> None:
         net.channels = 1
 
 
-LAYERS = (some, reduced, conv, conv, conv, pool, norm, activation, activation, dense, scale)
+LAYERS = (
+    *(conv, conv, conv, pool, norm, activation, activation),
+    *(dense, scale, some, reduced, joined, more_places),
+)
 
 
 def drawn(seed: int, channels: int | None = None) -> onnx.ModelProto:

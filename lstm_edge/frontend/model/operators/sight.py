@@ -117,12 +117,21 @@ def time_sight(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     return Sight(axis, Window(seen, along.stride, left, right), along.dilation)
 
 
+def numbers_of(node: OnnxNode, name: str, usual: list[int]) -> list[int]:
+    """An attribute that has a number for each axis, or two."""
+    found = [*node.attributes.get(name, usual)]
+    if len(found) != len(usual):
+        raise ModelError(
+            node.label,
+            f"attribute {name} = {found} is not supported, expected {len(usual)} numbers",
+        )
+    return found
+
+
 def along_axis(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -> Along:
     """What the node's attributes say of an axis."""
     k, rank = axis - 2, len(view.axes) - 2
-    stride, dilation = (
-        list(node.attributes.get(name, [1] * rank))[k] for name in ("strides", "dilations")
-    )
+    stride, dilation = (numbers_of(node, name, [1] * rank)[k] for name in ("strides", "dilations"))
     seen = (kernel - 1) * dilation + 1
     if min(kernel, stride, dilation) < 1 or seen > LONGEST_WINDOW:
         raise ModelError(node.label, f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
@@ -173,7 +182,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
             f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
             "weights, or a pooling over all"
         )
-        raise _other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
+        raise other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
     walk.derived.add(atom)
@@ -181,7 +190,7 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
     return (atom,)
 
 
-def _other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
+def other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
     """The error of an axis that cannot be that of time; curable where it was only taken for it."""
     for atom in map(walk.origin, time):
         if atom in walk.guessed:

@@ -25,6 +25,7 @@ from lstm_edge.frontend.model.operators import (
     select,
     spectrum,
     steps_by_number,
+    upsample,
     window,
 )
 from lstm_edge.frontend.model.operators import reduce as reduction
@@ -122,6 +123,15 @@ OPERATORS: Mapping[str, Operator] = {
     "GatherND": _operator(select.gather_nd, "batch_dims"),
     "Slice": _operator(select.slice_),
     "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
+    "ConvTranspose": _operator(
+        upsample.conv_transpose,
+        "auto_pad dilations group kernel_shape output_padding output_shape pads strides",
+    ),
+    "Resize": _operator(
+        upsample.resize,
+        "antialias axes coordinate_transformation_mode cubic_coeff_a mode nearest_mode "
+        "extrapolation_value exclude_outside keep_aspect_ratio_policy",
+    ),
     "MaxPool": _operator(
         window.pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"
     ),
