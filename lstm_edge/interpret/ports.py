@@ -5,6 +5,7 @@ The float32 arithmetic is the same, operation by operation, as in the generated 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,10 +105,12 @@ def to_vectors(port: Port, array: Array) -> Array:
             f"input shape{hint}"
         )
     flat = next((k for k, axis in enumerate(port.axes) if "*" in axis), None)
-    if flat is not None and found[flat] % features:
+    others = math.prod(n for n, axis in zip(found, port.axes, strict=True) if axis == "feature")
+    each = features // max(1, others)
+    if flat is not None and found[flat] % each:
         raise DataError(
-            f"array {port.name!r} has {found[flat]} numbers on an axis of steps of {features}; "
-            f"give a multiple of {features}, such as its first {found[flat] // features * features}"
+            f"array {port.name!r} has {found[flat]} numbers on an axis of steps of {each}; "
+            f"give a multiple of {each}, such as its first {found[flat] // each * each}"
         )
     if "time*feature" in port.axes:
         return array.reshape(len(array), -1, features)
