@@ -123,6 +123,9 @@ POSITIVE = Want(1, INT32_MAX, "a positive operand")
 NOT_NEGATIVE = Want(0, INT32_MAX, "an operand of 0 or more")
 
 
+SYMMETRIC = Want(-INT32_MAX, INT32_MAX, "an operand whose negative int32 holds, too")
+
+
 def count_to(most: int) -> Want:
     """A number of places to shift by."""
     return Want(0, most, f"a count of 0 to {most}", is_count=True)

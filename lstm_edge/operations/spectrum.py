@@ -18,6 +18,7 @@ from lstm_edge.operations.call import Array, Call, Constants, Op
 from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
     NARROW,
+    SYMMETRIC,
     Bounds,
     CalledArray,
     Floats,
@@ -284,6 +285,7 @@ RECORDS = (
         "raised_power",
         integer=raised_power,
         bounds=_raised_power,
+        wants=(SYMMETRIC,),
         misfit=_is_raised,
         c=POWER,
         form=Form.CALL,
@@ -304,6 +306,7 @@ RECORDS = (
         integer=band_power,
         bind=_weights,
         bounds=_band_power,
+        wants=(SYMMETRIC,),
         misfit=_is_band_power,
         c=Spelling(
             "le_band_power({0}, {inputs}, {bands}, {weights}, {units}, {result})",

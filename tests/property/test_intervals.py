@@ -54,6 +54,10 @@ LIMITS = {
 """Ranges of the operands, where they are not what the record wants, or one of 32 bits."""
 
 
+SPECTRAL = {"rfft": 16, "raised_power": 6, "band_power": 2 * COLUMNS, "bands": COLUMNS}
+"""Operations of spectra, and numbers of their operands."""
+
+
 @st.composite
 def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
     """An operation, bounds of its operands, constants, and a seed for points within."""
@@ -70,6 +74,8 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         "lookup": draw(st.integers(0, UNITS - 1)),
         "mean_over_steps": draw(st.integers(-3, 3)),
         "slide": draw(st.integers(0, 1)),
+        "rfft": draw(st.integers(4, 15)),
+        "bands": draw(st.integers(1, 20)),
     }.get(kind, 0)
     wanted = [INT32 if w is None else (w.low, w.high) for w in OPERATIONS[kind].wants]
     limits = LIMITS.get(kind, wanted or [INT32])
@@ -80,6 +86,7 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         length = {("slide", 0): STEPS * UNITS, ("slide", 2): 1, ("within", 2): 1}.get(
             (kind, k), length
         )
+        length = SPECTRAL.get(kind, length)
         ends = np.clip(np.floor(rng.normal(size=(2, length)) * magnitude), least, most)
         ends = np.sort(ends.astype(np.int64), axis=0)
         is_constant = (kind, k) == ("gather", 1)
@@ -91,6 +98,8 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         "log": np.floor(np.log1p(np.linspace(0.0, 1.0, 513)) * 2**15 + 0.5).astype(np.int64),
         "rsqrt": rsqrt_table(),
         **TABLES,
+        "window": rng.integers(0, 2**15, SPECTRAL["rfft"]),
+        "filters": rng.integers(-(2**14), 2**14, (UNITS, COLUMNS)),
     }
     for name in ("W", "R"):
         constants[name] = rng.integers(-127, 128, shape.get(kind, (1,)))
@@ -107,7 +116,9 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         n = draw(st.integers(0, UNITS - 1))
         count = draw(st.integers(1, UNITS - n))
     factors = kind != "lookup" or draw(st.booleans())
-    op = Op(kind, "dest", names, n, table, "b" if matrices and factors else "", matrices, count)
+    bias = "b" if matrices and factors else ""
+    bias = {"rfft": "window", "band_power": "filters", "bands": "filters"}.get(kind, bias)
+    op = Op(kind, "dest", names, n, table, bias, matrices, count)
     return op, bounds, constants, int(rng.integers(2**32))
 
 
@@ -194,6 +205,9 @@ def test_the_bounds_of_points_are_the_result_itself(
         entries = constants[op.table]
         assert np.array_equal(low, np.minimum(entries[k], entries[k + 1]))
         assert np.array_equal(high, np.maximum(entries[k], entries[k + 1]))
+    elif op.kind in ("rfft", "raised_power", "band_power"):
+        assert np.all(low <= result)
+        assert np.all(result <= high)
     elif op.kind not in ("matvec_over_time", "above", "argmax"):
         assert np.array_equal(low, result)
         assert np.array_equal(high, result)
