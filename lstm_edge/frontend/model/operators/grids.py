@@ -56,7 +56,7 @@ def joined_inside(walk: Walk, parts: Sequence[View], axis: int, source: str) -> 
     own = [each[axis] for each in shown]
     sizes = [size_of(walk.pieces(part.axes[axis])) for part in parts]
     whole = [size == size_of(o) for size, o in zip(sizes, own, strict=True)]
-    outermost = all(g[: len(o)] == o and o for g, o in zip(grids, own, strict=True))
+    outermost = all(g[: len(o)] == o for g, o in zip(grids, own, strict=True))
     if not all(whole) or outermost or all(g == o for g, o in zip(grids, own, strict=True)):
         return None
     numbers, start = [], 0
