@@ -103,11 +103,8 @@ def _value(e: Expr, step: Step) -> Doubles:
         return layer.op.params[e.name] + np.sum(products, axis=0)
     if e.kind in MORE:
         return np.asarray(MORE[e.kind](e, args, step), np.float64)
-    longest = max((len(a) for a in args if a.ndim), default=1)
-    args = [
-        np.tile(a, longest // len(a)) if o.kind == "param" and len(a) > 1 else a
-        for o, a in zip(e.args, args, strict=True)
-    ]
+    if e.kind != "join":
+        args = _repeated(e, args)
     if args:
         return OPERATIONS[e.name if e.kind == "apply" else e.kind](*args)
     leaves: dict[str, Mapping[str, Any]] = {
@@ -116,6 +113,15 @@ def _value(e: Expr, step: Step) -> Doubles:
         "param": layer.op.params,
     }
     return np.asarray(leaves[e.kind][e.name] if e.kind in leaves else e.value, np.float64)
+
+
+def _repeated(e: Expr, args: list[Doubles]) -> list[Doubles]:
+    """Weights that repeat over positions as often as the longest operand has them."""
+    longest = max((len(a) for a in args if a.ndim), default=1)
+    return [
+        np.tile(a, longest // len(a)) if o.kind == "param" and len(a) > 1 else a
+        for o, a in zip(e.args, args, strict=True)
+    ]
 
 
 def _at_positions(e: Expr, args: list[Doubles], layer: Node[Layer]) -> Doubles:

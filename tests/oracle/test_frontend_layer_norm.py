@@ -165,17 +165,6 @@ def test_axes_of_reduce_mean_are_an_input_from_opset_18_on(tmp_path: Path) -> No
     assert names(loaded(nodes, "f", tmp_path, opset=18)) == ["lstm", "layer_norm", "fc"]
 
 
-def test_a_written_out_norm_over_time_is_refused_by_name(tmp_path: Path) -> None:
-    nodes = [
-        node("ReduceMean", "y", "m", axes=[1]),
-        DISTANCE,
-        SQUARE,
-        node("ReduceMean", "q", "v", axes=[1]),
-        *DIVIDED,
-    ]
-    assert "'z'" in refused(nodes, "z", tmp_path)
-
-
 ALMOST = {
     "other_mean": [
         node("ReduceMean", "x", "m", axes=[-1]),

@@ -29,7 +29,7 @@ def name_of(file: Path) -> str:
 def test_file_computes_the_same_in_layers_alone(file: Path) -> None:
     layers = assert_loaded(file)
     assert sum(layers[cell] for cell in ("lstm", "gru", "rnn")) == layers_of(file)
-    assert not {"cell", "before", "head"} & set(layers)
+    assert not {"cell", "before"} & set(layers)
 
 
 def layers_of(file: Path) -> int:

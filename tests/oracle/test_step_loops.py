@@ -220,7 +220,7 @@ def test_whole_sequence_at_every_step_is_refused(tmp_path: Path) -> None:
     body.node.append(helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0, name="all"))
     body.node.append(helper.make_node("Add", [y, "mean"], ["more"], name="new"))
     body.output[-1].name = "more"
-    assert "ReduceMean 'all': reads a whole sequence" in refused(model, tmp_path)
+    assert "reads all steps of [?, 1, 3] at each step" in refused(model, tmp_path)
 
 
 def test_state_changed_on_its_way_is_another_cell(tmp_path: Path) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from onnx import AttributeProto, GraphProto, NodeProto, helper, numpy_helper
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    NodeProto,
+    TensorProto,
+    helper,
+    numpy_helper,
+)
 
 from lstm_edge.frontend.graph.inline import inlined
 from lstm_edge.frontend.graph.node import attributes_of, captured, is_standard
@@ -18,10 +25,11 @@ def join_lists(graph: GraphProto, outer: Lists | None = None) -> None:
     graph and its bodies, in place. outer: name -> the tensors of a list around this graph.
     """
     lists: dict[str, Sequence[str]] = dict(outer or {})
-    numbers = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    numbers = {t.name: numpy_helper.to_array(t) for t in graph.initializer if _counts(t)}
     nodes: list[NodeProto] = []
     for node in graph.node:
-        if node.op_type == "Constant" and "value" in (given := attributes_of(node)):
+        given = attributes_of(node) if node.op_type == "Constant" else {}
+        if "value" in given and _counts(given["value"]):
             numbers[node.output[0]] = numpy_helper.to_array(given["value"])
         for attribute in node.attribute:
             if attribute.type == AttributeProto.GRAPH:
@@ -37,6 +45,11 @@ def join_lists(graph: GraphProto, outer: Lists | None = None) -> None:
         copy.CopyFrom(node)
     del graph.node[:]
     graph.node.extend(copies)
+
+
+def _counts(tensor: TensorProto) -> bool:
+    """Whether a constant may be the number of a tensor in a list."""
+    return tensor.data_type in (TensorProto.INT32, TensorProto.INT64)
 
 
 def _without_lists(

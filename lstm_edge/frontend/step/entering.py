@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import has_steps, vector_of
+from lstm_edge.frontend.model.operators.across_time import vector_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     places_of,
     refuse_one_vector,
     reordered,
     require_features,
+    usual_role,
 )
 from lstm_edge.frontend.model.operators.folding import foldable
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
@@ -99,7 +100,7 @@ class Entering:
 
     def _vector(self, view: View) -> View:
         """What is read at each step that has no steps."""
-        if has_steps(self.walk, view):
+        if any(usual_role(self.walk, view, k) == "time" for k in range(len(view.axes))):
             raise ModelError(
                 self.node.label,
                 f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
