@@ -197,7 +197,7 @@ def test_a_trace_of_too_few_steps_is_refused(name: str, tmp_path: Path) -> None:
     made = lstm_edge.compile(saved(MODELS[name], tmp_path), target="host")
     shapes = [[1, *(1 if n < 0 else n for n in port.shape)] for port in made.program.inputs]
     short = {p.name: np.zeros(s) for p, s in zip(made.program.inputs, shapes, strict=True)}
-    with pytest.raises(lstm_edge.DataError, match="the inputs have 1 steps, the model needs"):
+    with pytest.raises(lstm_edge.DataError, match="the inputs have 1 steps"):
         made.trace(short)
 
 

@@ -57,7 +57,10 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "lora": (with_layer(3, lora_rank=4), "'lora_rank' = 4"),
     "wider": (with_layer(3, units=7), r"'dense'.*kernel is \[4, 2\]"),
     "input": (with_layer(0, batch_shape=[None, 3]), "'lstm' .*expects a sequence"),
-    "image": (with_layer(0, batch_shape=[None, 6, 3, 1]), r"\[None, 6, 3, 1\]; only sequences"),
+    "image": (
+        with_layer(0, batch_shape=[None, 6, 3, 1]),
+        r"expects a sequence .*input is \[6, 3, 1\]",
+    ),
     "features": (with_layer(0, batch_shape=[None, 6, None]), "known number of features"),
     "ragged": (with_layer(0, ragged=True), "ragged = True"),
     "integers": (with_layer(0, dtype="int32"), "'int32'"),

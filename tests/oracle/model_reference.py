@@ -105,12 +105,11 @@ def array_of(port: Port, value: Doubles) -> Doubles:
     for axis, size in zip(port.axes, port.shape, strict=True):
         open_size = len(value) if axis == "time" else value.size
         shape.append(open_size if size == -1 else size)
-    swapped = "time" in port.axes and "feature" in port.axes
-    if "feature*time" in port.axes or (
-        swapped and port.axes.index("time") > port.axes.index("feature")
-    ):
-        value = value.T
-    return value.reshape(shape)
+    if "time" in port.axes:
+        at = port.axes.index("time")
+        steps_first = value.reshape(shape[at], *shape[:at], *shape[at + 1 :])
+        return np.moveaxis(steps_first, 0, at)
+    return (value.T if "feature*time" in port.axes else value).reshape(shape)
 
 
 def _count_steps(

@@ -32,25 +32,28 @@ JOINED = lstm_weights(3, H)
 """Weights of a layer of three features, after a Concat."""
 
 REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
-    "dense_on_each_direction": ([BOTH, node("MatMul", "Y wh", "z")], "MatMul.*several axes"),
-    "features_before_directions": (
-        [
-            BOTH,
-            node("Transpose", "Y", "t", perm=[0, 2, 3, 1]),
-            node("Reshape", "t keep", "r"),
-            node("MatMul", "r w2h", "z"),
-        ],
-        "MatMul.*another order",
-    ),
-    "directions_before_time": (
-        [BOTH, node("Transpose", "Y", "z", perm=[1, 0, 2, 3])],
-        "output 'z'.*in the order layer, time",
-    ),
     "joined_in_time": ([*SEQUENCE, node("Concat", "s s", "z", axis=0)], "Concat.*along axis 0"),
     "joined_with_a_constant": ([*SEQUENCE, node("Concat", "s one_row", "z", axis=2)], "constant"),
     "clip_crossed": ([*SEQUENCE, node("Clip", "s hi lo", "z")], "Clip.*above"),
     "elu_nan": ([*SEQUENCE, node("Elu", "s", "z", alpha=float("nan"))], "Elu.*not finite"),
 }
+
+
+AXIS_BY_AXIS: dict[str, list[onnx.NodeProto]] = {
+    "dense on each direction": [BOTH, node("MatMul", "Y wh", "z")],
+    "features before directions": [
+        BOTH,
+        node("Transpose", "Y", "t", perm=[0, 2, 3, 1]),
+        node("Reshape", "t keep", "r"),
+        node("MatMul", "r w2h", "z"),
+    ],
+    "directions before time": [BOTH, node("Transpose", "Y", "z", perm=[1, 0, 2, 3])],
+}
+
+
+@pytest.mark.parametrize("case", AXIS_BY_AXIS)
+def test_axes_of_features_apart_and_in_another_order(case: str, tmp_path: Path) -> None:
+    against_onnxruntime(graph(AXIS_BY_AXIS[case], X, ["z"], CONSTANTS), tmp_path)
 
 
 @pytest.mark.parametrize("case", REFUSED)

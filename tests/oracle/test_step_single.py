@@ -143,11 +143,16 @@ OTHER = {"s0": "a", "s1": "b", "s0_next": "p", "s1_next": "q"}
 
 
 def test_what_names_and_shapes_do_not_tell_is_asked_for(tmp_path: Path) -> None:
-    model = renamed(single("lstm"), OTHER)
-    message = refused(model, tmp_path)
+    message = refused(renamed(single("norm_lstm"), OTHER), tmp_path)
     assert "inputs 'a', 'b' may be states" in message
     assert "--state-pair a=" in message
-    loaded = load(saved(model, tmp_path), state_pairs={"a": "p", "b": "q"})
+
+
+@pytest.mark.parametrize("told", [None, {"a": "p", "b": "q"}])
+def test_equations_of_a_known_cell_tell_its_states(
+    told: dict[str, str] | None, tmp_path: Path
+) -> None:
+    loaded = load(saved(renamed(single("lstm"), OTHER), tmp_path), state_pairs=told)
     assert {p.name: p.partner for p in loaded.state_inputs} == {"a": "p", "b": "q"}
     x = drawn()
     np.testing.assert_allclose(
