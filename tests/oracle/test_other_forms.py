@@ -229,16 +229,6 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], dict[str, tuple[int, ...]], str]]
         {"x": (1, T * N + 2)},
         "make two inputs of it",
     ),
-    "a convolution over features": (
-        [
-            node("Reshape", "x frames", "f"),
-            node("Conv", "f kernel", "c", pads=[1, 1]),
-            node("Reshape", "c steps", "q"),
-            *LAST,
-        ],
-        {"x": (1, T, N)},
-        "a dense layer of each step",
-    ),
     "a jump": (
         [node("Round", "x", "q"), *LAST],
         {"x": (1, T, N)},

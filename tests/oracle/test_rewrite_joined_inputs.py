@@ -87,7 +87,8 @@ KEPT = {
 def test_what_takes_from_several_inputs_keeps_the_join(case: str, tmp_path: Path) -> None:
     shapes = INPUTS | {"h2": (3, 1, H)}
     out = [o for n in KEPT[case] for o in n.output]
-    model = graph([JOIN, *KEPT[case]], shapes, out, WEIGHTS)
+    layer = node("LSTM", "x W R B", "Z", hidden_size=H)
+    model = graph([JOIN, *KEPT[case], layer], shapes, [*out, "Z"], WEIGHTS)
     assert assert_same(saved(model, tmp_path))["Concat"] == 1
 
 
