@@ -170,12 +170,15 @@ def _vectors(*names: str) -> Callable[[np.random.Generator], dict[str, Any]]:
     return lambda rng: {name: rng.uniform(0.5, 1.5, UNITS) for name in names}
 
 
+OF_SOME_NUMBERS = ("log", "sqrt", "reciprocal", "acosh", "atanh", "tan")
+
+
 def _layers() -> Iterator[Case]:
     yield Case("layer", "dense", _alone(dense(), _matrix))
     for name in ACTIVATIONS:
         yield Case("layer", name, _alone(activation(name, *FUNCTIONS[name.lower()]), _nothing))
     for name, function in ALONE.items():
-        if name not in ("log", "sqrt", "reciprocal", "acosh", "atanh", "tan"):  # of some numbers alone
+        if name not in OF_SOME_NUMBERS:
             yield Case("layer", name, _alone(one_number(name, function), _nothing))
     prelu = Cell("prelu", {"y": functions.prelu(input_vector("x"), param("slope"))})
     yield Case("layer", "prelu", _alone(prelu, _vectors("slope")))
