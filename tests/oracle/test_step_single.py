@@ -17,7 +17,7 @@ from lstm_edge.interpret.feed import feed_of, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.entire import decibels
-from tests.oracle.graphs import saved
+from tests.oracle.graphs import graph, node, saved
 from tests.oracle.step_cells import CELLS, INPUTS, STEPS, UNITS, Builder, gru_step
 from tests.oracle.step_graphs import file_of, single, value
 
@@ -273,3 +273,20 @@ def test_layers_that_compute_other_numbers_are_found(
 
     monkeypatch.setattr(Equations, "_factor", wrong)
     assert "its layers compute other numbers" in refused(single("ugrnn"), tmp_path)
+
+
+@pytest.mark.parametrize("names", ["x u y", "sensor control forecast"])
+def test_a_dense_layer_of_two_inputs_may_be_a_step_or_none(names: str, tmp_path: Path) -> None:
+    """tanh(W [x; u]) of the shape of u is a simple RNN if u is its state: only the user knows."""
+    first, second, output = names.split()
+    w = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    nodes = [
+        node("Concat", f"{first} {second}", "j", axis=1),
+        node("MatMul", "j w", "m"),
+        node("Tanh", "m", output),
+    ]
+    model = graph(nodes, {first: [1, 4], second: [1, 3]}, [output], {"w": w})
+    assert f"--state-pair {second}= that it is data" in refused(model, tmp_path)
+    path = saved(model, tmp_path)
+    assert not load(path, state_pairs={second: ""}).state_inputs
+    assert load(path, state_pairs={second: output}).state_inputs

@@ -30,8 +30,9 @@ STAND_INS = (
 )
 """Sizes for open axes in the order of their names, and others to compare with."""
 
-KNOWN = frozenset(("lstm", "gru", "rnn"))
-"""Cells of which the states are told by their equations."""
+KNOWN = frozenset(("lstm", "gru"))
+"""Cells of which the states are told by their equations; a simple RNN's are a dense layer's, too.
+"""
 MOST_WAYS = 24
 """In which four states may be paired."""
 
@@ -53,8 +54,8 @@ def load_onnx(path: Path, steps: int | None, pairs: Mapping[str, str] | None = N
 def _with_known_cells(
     path: Path, steps: int | None, pairs: dict[str, str], error: PairsNeeded
 ) -> Model | None:
-    """The only way to pair states by which each step is a LSTM, a GRU or a simple RNN; None where
-    there is none, or several: equations tell what names do not.
+    """The only way to pair states by which each step is a LSTM or a GRU; None where there is none,
+    or several: equations tell what names do not.
     """
     found = []
     for way in islice(error.ways(), MOST_WAYS):

@@ -92,6 +92,13 @@ def state_pairs(
     names_in = [name for name in names_in if name not in whole]
     by_shape = _by_shape(names_in, [o.name for o in outputs], sizes, reached)
     for i, o in by_shape.items():
+        if not _named_state(_words(i)):
+            raise PairsNeeded(
+                by_shape,
+                f"has no recurrent layer; input {i!r} and output {o!r} have one shape: say with "
+                f"--state-pair {i}={o} that it is a state and its next value, with "
+                f"--state-pair {i}= that it is data",
+            )
         tell(
             f"input {i!r} is taken for a state whose next value is output {o!r}, by their shapes; "
             f"--state-pair {i}= says that it is data"
@@ -109,14 +116,19 @@ def _data(name: str) -> bool:
     return bool(kept) and _DATA.issuperset(kept)
 
 
+def _named_state(words: Iterable[str]) -> bool:
+    """Whether words of a name are those of a state: h, c, hidden, memory."""
+    kept = [w for w in words if w not in _BEFORE]
+    return any(w in _STATES or (_SHORT.match(w) and w not in _DATA) for w in kept)
+
+
 def _is_state(before: str, after: str, tell: Callable[[str], None]) -> bool:
     """Whether names that differ by "in" and "out" alone are those of a state."""
     words = [set(_words(before)), set(_words(after))]
     marks = (words[0] & set(_BEFORE)) | (words[1] & set(_AFTER))
     if not marks or marks - _WAYS:
         return True
-    kept = words[0] - set(_BEFORE)
-    named = any(w in _STATES or (_SHORT.match(w) and w not in _DATA) for w in kept)
+    named = _named_state(words[0] - set(_BEFORE))
     if not named:
         tell(
             f"input {before!r} is data; if output {after!r} is its next value, say so with "
