@@ -94,9 +94,9 @@ def renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
     """The file with other names of inputs and outputs."""
     for port in (*model.graph.input, *model.graph.output):
         port.name = names.get(port.name, port.name)
-    for node in model.graph.node:
-        node.input[:] = [names.get(n, n) for n in node.input]
-        node.output[:] = [names.get(n, n) for n in node.output]
+    for each in model.graph.node:
+        each.input[:] = [names.get(n, n) for n in each.input]
+        each.output[:] = [names.get(n, n) for n in each.output]
     return model
 
 
