@@ -80,9 +80,10 @@ def state_pairs(
         }
         for i, candidates in fits.items():
             rivals = [j for j, others in fits.items() if set(others) & set(candidates)]
-            if len(candidates) == 1 and rivals == [i] and _data(i):
+            alone = len(candidates) == 1 and rivals == [i]
+            if alone and (_data(i) or _fed_back(i, candidates[0])):
                 raise _ambiguous(i, candidates)
-            if len(candidates) == 1 and rivals == [i]:
+            if alone:
                 found[i] = candidates[0]
             elif candidates:
                 raise _ambiguous(i, candidates)
@@ -114,6 +115,14 @@ def _data(name: str) -> bool:
     """Whether a name is one of data: what feeds a forecast back, or does not, nobody can know."""
     kept = [word.rstrip("0123456789") for word in _words(name) if word not in _BEFORE]
     return bool(kept) and _DATA.issuperset(kept)
+
+
+def _fed_back(before: str, after: str) -> bool:
+    """Whether names may be those of a forecast and of the value before it, which is data as well as
+    it is a state: price_last and price, but not memory_last, or price_next.
+    """
+    marks = {*_words(before)} & ({*_BEFORE} - _WAYS)
+    return bool(marks) and not {*_words(after)} & {*_AFTER} and not _named_state(_words(before))
 
 
 def _named_state(words: Iterable[str]) -> bool:
