@@ -18,6 +18,9 @@ from lstm_edge.frontend.model.operators.across_time import vector_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, laid_out
 from lstm_edge.frontend.model.walk import InputPart, OnnxNode, RoleNeeded, Walk
+from lstm_edge.ir.model import Step
+from lstm_edge.ir.needed import needed_nodes
+from lstm_edge.layers.window import is_copy
 
 Places = tuple[int, ...]
 
@@ -193,13 +196,21 @@ def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Pl
 
 def _take_for_layers(walk: Walk, label: str, tensor: str) -> None:
     """Start again where a state was cut out of an input along what was taken for time, as usual:
-    it counts layers.
+    it counts layers. Not of an input that is read as a sequence, nor of what reduces its steps.
     """
-    inputs = walk.draft.sources(tensor)
+    inputs = _cut_from(walk, tensor) - walk.sequences
     names = {name for name, v in walk.values.items() if isinstance(v, View) and v.tensor in inputs}
     for atom in walk.guessed:
         if walk.roles.get(atom) == "time" and atom.name.rsplit(" ", 1)[0] in names:
             raise RoleNeeded(label, "takes a state of an input", atom.name, "layer")
+
+
+def _cut_from(walk: Walk, tensor: str) -> set[str]:
+    """Inputs that one step is taken of, as they are, for what a tensor is computed from."""
+    wanted = needed_nodes(walk.draft.nodes, {tensor})[0]
+    copies = {node.outputs["y"]: node.inputs["x"] for node in wanted if is_copy(node)}
+    steps = [node.inputs["x"] for node in wanted if isinstance(node.op, Step)]
+    return {copies[x] for x in steps if x in copies}
 
 
 def _root(walk: Walk, tensor: str) -> tuple[str, dict[Atom, tuple[Atom | None, int]]]:

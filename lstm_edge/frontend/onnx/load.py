@@ -36,6 +36,8 @@ KNOWN = frozenset(("lstm", "gru"))
 MOST_WAYS = 24
 """In which four states may be paired."""
 
+_TURNED = {"time": "feature", "feature": "time"}
+
 Sizes = dict[tuple[str, int], int]
 """Sizes chosen for axes of inputs: (input, axis) -> size."""
 
@@ -130,19 +132,30 @@ def _solve(
             sizes[error.axis] = error.size
         except SameSize as error:
             learnt.alike.append(error.axes)
-        except (HopNeeded, RoleNeeded) as error:
-            if not learnt.take(error):
-                raise _without_stand_ins(walk, error) from error
         except ModelError as error:
-            if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
-                raise _without_stand_ins(walk, error) from error
+            if isinstance(error, HopNeeded | RoleNeeded) and learnt.take(error):
+                continue
+            failed = learnt.failed(walk, error)
+            if learnt.turn():
+                continue
+            wrong = isinstance(failed, HopNeeded | RoleNeeded)
+            if wrong or not (
+                _choose(walk, sizes, "batch", 1) or _choose(walk, sizes, "time", steps)
+            ):
+                raise _without_stand_ins(walk, failed) from error
+            learnt.first = None
 
 
 @dataclass
 class _Learnt:
-    """What visits that were given up found out about axes, as `Walk` has it."""
+    """What visits that were given up found out about axes, as `Walk` has it. first: why the one
+    failed in which axes of inputs were taken for what they usually are. turned: what is told in
+    visits that take time for features and features for time, of one input each.
+    """
 
     told: dict[str, str]
+    first: ModelError | None = None
+    turned: list[dict[str, str]] = field(default_factory=list)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
     cuts: dict[str, int] = field(default_factory=dict)
     alike: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
@@ -153,6 +166,23 @@ class _Learnt:
         walk.hops.update(self.hops)
         walk.first_cuts.update(self.cuts)
         walk.alike_sizes.extend(self.alike)
+
+    def failed(self, walk: Walk, error: ModelError) -> ModelError:
+        """The error to tell where no other visit is better."""
+        if self.first is None:
+            self.first = error
+            by: dict[str, dict[str, str]] = {}
+            for atom in sorted(walk.guessed, key=lambda each: each.name):
+                role = _TURNED.get(walk.roles[atom])
+                if role is not None and atom.name not in self.told:
+                    by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
+            self.turned = [self.told, *(self.told | roles for roles in by.values())]
+        return self.first
+
+    def turn(self) -> bool:
+        """Tell the next visit of another input's axes; False where all were tried."""
+        self.told = dict(self.turned.pop())
+        return bool(self.turned)
 
     def take(self, error: HopNeeded | RoleNeeded) -> bool:
         """Take in what an axis turns out to be; False where that was told before."""

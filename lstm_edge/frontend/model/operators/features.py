@@ -117,9 +117,15 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
     if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
         role = "feature"  # of a frame, which has some steps of the file
-    walk.roles[atoms[0]] = role
-    walk.guessed.add(atoms[0])
+    guess(walk, atoms, role)
     return role
+
+
+def guess(walk: Walk, atoms: Axis, role: str) -> None:
+    """Take an axis of an input that no operator has told anything of for what it usually is."""
+    unknown = [atom for atom in atoms if atom in walk.input_atoms and atom not in walk.roles]
+    walk.roles.update(dict.fromkeys(unknown, role))
+    walk.guessed.update(unknown)
 
 
 def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:

@@ -15,6 +15,7 @@ from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
+    guess,
     places_of,
     require_features,
     usual_role,
@@ -52,9 +53,14 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     axis = axis_of(node, len(view.axes), -1)
     last = axis + 1 if node.attributes.get("single_axis", 0) else len(view.axes)
     if last == axis + 1 and usual_role(walk, view, axis) == "time":
-        if any(isinstance(value, np.ndarray) and value.size > 1 for value in node.inputs[1:]):
-            raise ModelError(node.label, "has a scale for each step; multiply by it afterwards")
-        return [_of_one_scale(walk, node, standardized(walk, view, epsilon, node.label))]
+        counted = node.weights(1, "Scale")
+        if counted is not None and counted.size > 1:
+            fit_steps(walk, node, (view.axes[axis],), counted.size)
+        shape = view.shape[axis:last]
+        gain, offset = (_vector(node, k, name, shape) for k, name in ((1, "Scale"), (2, "B")))
+        view = standardized(walk, view, epsilon, node.label)
+        one = [None if a is None else a.astype(np.float64) for a in (gain, offset)]
+        return [scaled(walk, node, view, one[0], one[1], walk.pieces(view.axes[axis]))]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
     if is_part(walk, view, walk.pieces(over)):
         return [_of_parts(walk, node, view, walk.pieces(over), epsilon, view.shape[axis:last])]
@@ -106,15 +112,10 @@ def _of_parts(
     return in_groups(walk, node, view, over, run)
 
 
-def _of_one_scale(walk: Walk, node: OnnxNode, view: View) -> View:
-    """The one scale and offset of a normalization, where it has them."""
-    gain, offset = node.weights(1, "Scale"), node.weights(2, "B")
-    one = [None if a is None else a.reshape(-1).astype(np.float64) for a in (gain, offset)]
-    return view if one == [None, None] else scaled(walk, node, view, one[0], one[1])
-
-
 def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Each channel, at axis 1, of mean 0 and variance 1 over the steps, then scale and offset."""
+    """Each channel, at axis 1, of mean 0 and variance 1 over the steps, then scale and offset.
+    Where that axis counts steps, each of them has mean 0 and variance 1 over its features.
+    """
     view = settled(walk, node.view(0), node.label)
     if len(view.axes) != 3:
         raise ModelError(
@@ -123,7 +124,14 @@ def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     gain, offset = (
         _channels(node, k, name, view.shape[1]) for k, name in enumerate(("scale", "B"), start=1)
     )
-    walk.assign(node, walk.pieces(view.axes[2]), "time")
+    channels, steps = (walk.pieces(axis) for axis in view.axes[1:])
+    guess(walk, channels, "feature")
+    if any(walk.roles.get(atom) == "time" for atom in channels):
+        require_features(walk, node, view, view.axes[2])
+        cell = layer_normalization(epsilon_of(node), gain=False, offset=False)
+        made = walk.draft.layer("layer_norm", cell, view.tensor, None, {}, node.label)
+        return [scaled(walk, node, replace(view, tensor=made["y"]), gain, offset, channels)]
+    walk.assign(node, steps, "time")
     require_features(walk, node, view, view.axes[1])
     view = standardized(walk, view, epsilon_of(node), node.label)
     return [scaled(walk, node, view, gain, offset)]
@@ -219,6 +227,7 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         raise ModelError(node.label, "its variance is not positive")
     scale = gain / np.sqrt(variance + epsilon)
     atoms = walk.pieces(view.axes[1])
+    guess(walk, atoms, "feature")
     several = is_part(walk, view, atoms) or (not atoms and bool(grid_of(walk, view)))
     if several or any(walk.roles.get(atom) == "time" for atom in atoms):
         return [scaled(walk, node, view, scale, offset - mean * scale, atoms)]
