@@ -97,6 +97,8 @@ def model_of(
     if walk.open_axes:
         other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1], known)
         if _fingerprint(model) != _fingerprint(other):
+            if steps is not None:
+                return _resized(graph, walk, None, steps, known)
             raise ModelError(
                 name, "computes something else for each sequence length; fix it with --steps"
             )
@@ -259,14 +261,18 @@ def _resized(
 
     Raises ModelError by the node that is right for the file's own length only.
     """
+    why: ModelError | None = None
     for sizes in _time_axes(graph, walk) if not walk.late else ():
         chosen = dict.fromkeys(sizes, steps)
         try:
             model, _ = _solve(graph, chosen, steps, STAND_INS[0], known)
-        except ModelError:
+        except ModelError as error:
+            why = error
             continue
         if model.steps == steps:
             return model
+    if found is None and why is not None:
+        raise why
     raise ModelError(
         walk.late or walk.fixed_by or walk.one_step or "graph",
         f"is right for a sequence of length {found} only, not {steps}; export the model with the "

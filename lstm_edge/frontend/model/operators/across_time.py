@@ -14,7 +14,8 @@ from lstm_edge.frontend.model.axes import Atom, View, describe
 from lstm_edge.frontend.model.operators.features import usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Length
-from lstm_edge.ir.expr import Cell, Expr, apply, input_vector
+from lstm_edge.ir.expr import Cell, Expr, apply, input_vector, larger
+from lstm_edge.layers.functions import SMALLEST_NORM
 from lstm_edge.layers.window import at_each_step
 
 
@@ -109,6 +110,14 @@ def standardized(walk: Walk, view: View, epsilon: float, source: str) -> View:
     deviation = draft.layer("deviation", root, variance, None, {}, source)["y"]
     y = draft.layer("share", share, distance, None, {}, source, reverse=None, more={"y": deviation})
     return replace(view, tensor=y["y"])
+
+
+def shares(walk: Walk, x: str, norm: str, source: str) -> str:
+    """Each step divided by a vector of the whole sequence, of lengths."""
+    share = _cell("share", lambda x, y: x / larger(y, SMALLEST_NORM))
+    return walk.draft.layer("share", share, x, None, {}, source, reverse=None, more={"y": norm})[
+        "y"
+    ]
 
 
 def _cell(name: str, function: Callable[[Expr, Expr], Expr]) -> Cell:

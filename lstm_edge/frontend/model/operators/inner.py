@@ -169,8 +169,10 @@ def _view_after(
     channels = walk.new_axis("units", units, "feature")
     axes = with_axis(with_axis(view.axes, seen.axis, places), 1, channels)
     if seen.sight is not None:
-        time = time_after(walk, node, view.axes[seen.sight.axis], seen.sight, beside=True)
+        before = view.axes[seen.sight.axis]
+        time = time_after(walk, node, before, seen.sight, beside=True)
         axes = with_axis(axes, seen.sight.axis, time)
+        tensor = walk.draft.last_step(tensor, node.label) if before and not time else tensor
     grid = (*places, *channels)
     return replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())
 

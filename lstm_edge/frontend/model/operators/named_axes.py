@@ -104,10 +104,10 @@ def weighed(
             usual_role(walk, view, own.index(name))
         if inner and axes[name]:
             weights = np.repeat(weights, size_of(axes[name]) // size, at)
-        elif inner:  # one place, to which more than one weight may belong
-            weights, other = np.asarray(weights.sum(axis=at)), other.replace(name, "")
-        elif size == 1 or (name in own and axes[name] and _alike(weights, at)):
-            weights, other = weights.take(0, axis=at), other.replace(name, "")
+        elif inner or size == 1 or (name in own and axes[name] and _alike(weights, at)):
+            rows = np.moveaxis(weights, at, 0)
+            weights = np.add.reduce(rows) if inner else rows[0]  # a sum over one place of the data
+            other = other.replace(name, "")
     own = "".join(n for n in own if axes[n])
     if any(n not in (*result, *other) for n in own):
         return None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe
-from lstm_edge.frontend.model.operators.across_time import standardized
+from lstm_edge.frontend.model.operators.across_time import shares, standardized
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import (
@@ -23,6 +23,7 @@ from lstm_edge.frontend.model.operators.features import (
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.pending import fit_steps
+from lstm_edge.frontend.model.operators.reduce import over_axes
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.functions import NORMS, normalized
@@ -138,14 +139,18 @@ def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Each vector divided by the sum of its magnitudes (p = 1), or by its length (p = 2)."""
+    """Each vector divided by the sum of its magnitudes (p = 1), or by its length (p = 2). Along the
+    axis of time the numbers of each feature are one.
+    """
     p = node.attributes.get("p", 2)
     if p not in (1, 2):
         raise ModelError(node.label, f"attribute p = {p}, expected 1 or 2")
     view = settled(walk, node.view(0), node.label)
     axis = axis_of(node, len(view.axes), -1)
-    usual_role(walk, view, axis)
-    return [divided_by_norm(walk, node, view, axis, f"l{p}")]
+    if usual_role(walk, view, axis) != "time":
+        return [divided_by_norm(walk, node, view, axis, f"l{p}")]
+    norm = over_axes(walk, replace(node, op=f"ReduceL{p}"), view, [axis], keep=True)
+    return [replace(view, tensor=shares(walk, view.tensor, norm.tensor, node.label))]
 
 
 def ml_scaler(walk: Walk, node: OnnxNode) -> list[Value]:

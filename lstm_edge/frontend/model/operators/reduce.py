@@ -42,6 +42,8 @@ KINDS: Mapping[str, str] = {
     "ReduceLogSumExp": "log_sum_exp",
     "GlobalAveragePool": "mean",
     "GlobalMaxPool": "max",
+    "AveragePool": "mean",
+    "MaxPool": "max",
 }
 """What each operator computes, as `layers/over_time.py` names it."""
 

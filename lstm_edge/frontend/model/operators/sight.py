@@ -164,7 +164,9 @@ def _padding(
 
 
 def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False) -> Axis:
-    """The time axis of the result. beside: there is another axis that might be that of time."""
+    """The time axis of the result, of one place where a single step is left. beside: there is
+    another axis that might be that of time.
+    """
     before = size_of(time)
     steps = Clock().then(sight.window).length.of(before)
     if steps < 1:
@@ -176,13 +178,11 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
         )
     if steps == before:
         return time
-    walk.count += 1
+    if steps == 1 and beside and any(atom in walk.guessed for atom in map(walk.origin, time)):
+        raise other_axis(walk, node, time, f"leaves one step of {before}")
     if steps == 1:
-        message = (
-            f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
-            "weights, or a pooling over all"
-        )
-        raise other_axis(walk, node, time, message) if beside else ModelError(node.label, message)
+        return ()
+    walk.count += 1
     atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
     walk.roles[atom] = "time"
     walk.derived.add(atom)

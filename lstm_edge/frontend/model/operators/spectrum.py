@@ -54,6 +54,7 @@ def stft(walk: Walk, node: OnnxNode) -> list[Value]:
         window=several,
     )["y"]
     after = time if several is None else time_after(walk, node, time, Sight(1, several, 1))
+    tensor = tensor if after else walk.draft.last_step(tensor, node.label)
     bins = walk.new_axis("bins", frame // 2 + 1, "feature")
     parts = walk.new_axis("parts", PARTS, "feature")
     return [View(tensor, (view.axes[0], after, bins, parts), grid=(*bins, *parts))]

@@ -14,6 +14,7 @@ from lstm_edge.frontend.graph.node import OWN_DOMAIN
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
     activation,
+    argmax,
     arithmetic,
     elementwise,
     ids,
@@ -102,7 +103,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Clip": _operator(activation.clip),
     "Softmax": _operator(activation.softmax, "axis"),
     "LogSoftmax": _operator(activation.softmax, "axis"),
-    "ArgMax": _operator(ids.argmax, "axis keepdims select_last_index"),
+    "ArgMax": _operator(argmax.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
     "InstanceNormalization": _operator(normalize.instance_norm, "epsilon"),
     "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),

@@ -20,6 +20,7 @@ from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
 from lstm_edge.frontend.model.operators.linear import contract
 from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.operators.reduce import over_axes
 from lstm_edge.frontend.model.operators.sight import (
     Sight,
     along_axis,
@@ -69,6 +70,10 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     keep = settled if padded and view.offset is not None else foldable
     view = keep(walk, view, node.label)
     matrix = conv_matrix(taps, group, features, sight.dilation, node.label)
+    if _sees_all(view, sight):
+        flat = (*view.axes[sight.axis], *view.axes[1])
+        dense = contract(walk, node, replace(view, axes=(view.axes[0], flat)), matrix.T, bias)
+        return [replace(dense, axes=(*dense.axes, *((),) * (len(view.axes) - 2)))]
     matrix, bias = fold_pending(_at_each(view, features, sight.window.kernel), matrix, bias)
     params = {
         "W_y": np.ascontiguousarray(matrix, np.float32),
@@ -136,6 +141,9 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
         )
     padded = window.left or window.right
     largest = node.op == "MaxPool"
+    if _sees_all(view, sight):
+        walk.fix_time(node)
+        return [over_axes(walk, node, view, [sight.axis], keep=True)]
     keep = settled if largest or padded else partial(settled_along, axis=sight.axis)
     view = keep(walk, view, reader=node.label)
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
@@ -176,5 +184,13 @@ def _layer(
     tensor = over_window(
         walk.draft, cell, view.tensor, units, params, sight.window, node.label, pad
     )
-    axes = with_axis(view.axes, sight.axis, time_after(walk, node, view.axes[sight.axis], sight))
-    return replace(view, tensor=tensor, axes=axes)
+    time = time_after(walk, node, view.axes[sight.axis], sight)
+    if view.axes[sight.axis] and not time:
+        tensor = walk.draft.last_step(tensor, node.label)
+    return replace(view, tensor=tensor, axes=with_axis(view.axes, sight.axis, time))
+
+
+def _sees_all(view: View, sight: Sight) -> bool:
+    """Whether there is one result, of all steps."""
+    window, steps = sight.window, size_of(view.axes[sight.axis])
+    return window.kernel == steps > 1 and not (window.left or window.right)
