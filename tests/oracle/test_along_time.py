@@ -49,6 +49,7 @@ WEIGHTS: dict[str, Any] = {
     "by_head": floats(HEADS, H // HEADS, 2),
     "of_steps": floats(H, T),
     "steps_to": floats(T, 2),
+    "rows": floats(2, T),
     "two": floats(2, H, 2),
     "K": floats(4, H, T),
     "K3": floats(4, H, 3),
@@ -112,6 +113,7 @@ AFTER: dict[str, list[onnx.NodeProto]] = {
         node("Einsum", "k by_head", "y", equation="...hd,hde->...he"),
     ],
     "weighted by step and feature": [node("Einsum", "s of_steps", "y", equation="bth,ht->bh")],
+    "steps into rows": [node("MatMul", "rows s", "y")],
     "steps into others": [node("Einsum", "steps_to s", "y", equation="to,bth->boh")],
     "several axes of units": [node("Einsum", "s two", "y", equation="bth,kho->btko")],
     "one unit": [node("Einsum", "s one_unit", "y", equation="bth,ho")],
@@ -135,6 +137,22 @@ def test_what_works_along_steps_after_a_layer(half: int, tmp_path: Path) -> None
             nodes.append(own)
         outputs.append(f"y_{k}")
     entire(graph(nodes, {"x": (1, T, N)}, outputs, WEIGHTS), tmp_path, steps=T)
+
+
+@pytest.mark.parametrize("inputs", [1, N])
+def test_attention_over_one_step(inputs: int, tmp_path: Path) -> None:
+    """A product over an axis of one place, of a number and a vector."""
+    weights = WEIGHTS | {"W": WEIGHTS["W"][:, :, :inputs]}
+    nodes = [
+        *[SAME, *LSTM],
+        node("Squeeze", "Yh zero", "h"),
+        node("Unsqueeze", "h one", "last"),
+        node("MatMul", "last c", "e"),
+        node("Softmax", "e", "a", axis=-1),
+        node("MatMul", "a s", "o"),
+        node("MatMul", "o w", "y"),
+    ]
+    entire(graph(nodes, {"x": (1, 1, inputs)}, ["y"], weights), tmp_path, steps=1)
 
 
 def test_rows_of_weights_that_are_alike(tmp_path: Path) -> None:

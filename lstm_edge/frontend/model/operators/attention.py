@@ -16,6 +16,7 @@ from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
+    of_one_kind,
     require_features,
     select,
     usual_role,
@@ -43,6 +44,9 @@ def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
             return _head_by_head(walk, node, left, right, k)
     outer = [replace(view, axes=view.axes[:-2]) for view in (left, right)]
     align(walk, node, (outer[0], outer[1]))
+    steps = has_steps(walk, left) or has_steps(walk, right)
+    if not (steps or left.axes[-1] or right.axes[-2]):
+        return _of_one_place(walk, node, left, right)
     inner = usual_role(walk, left, rank - 1), usual_role(walk, right, rank - 2)
     if "time" in inner:
         return _over_time(walk, node, left, right)
@@ -97,6 +101,21 @@ def _head_by_head(walk: Walk, node: OnnxNode, left: View, right: View, k: int) -
     axes = (*found[0].axes[:k], counted, *found[0].axes[k + 1 :])
     tensor = walk.draft.concat([each.tensor for each in found], node.label)
     return View(tensor, axes, grid=(*counted, *units) if units else ())
+
+
+def _of_one_place(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """Sums of one product each, as over the only step of a sequence: a number times a vector."""
+    left, right = of_one_kind(walk, node, (left, right))
+    rows, columns = left.axes[-2], right.axes[-1]
+    single, vector, axis = (right, left, rows) if rows else (left, right, columns)
+    if (rows and columns) or walk.draft.size(single.tensor) != 1:
+        raise _refused(node, left, right)
+    require_features(walk, node, vector, axis)
+    follows = sequence_among(walk, (left, right)).tensor
+    made = walk.draft.pair(
+        "mul", pair("mul"), left.tensor, right.tensor, vector.tensor, node.label, follows
+    )
+    return replace(vector, tensor=made, axes=(*left.axes[:-2], rows, columns))
 
 
 def _over_features(walk: Walk, node: OnnxNode, left: View, right: View) -> View:

@@ -65,7 +65,9 @@ def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     rank = len(view.axes)
     if weights.ndim > 2 and weights.ndim <= rank and set(weights.shape[:-2]) == {1}:
         weights = weights.reshape(weights.shape[-2:])
-    if weights.ndim in (1, 2):
+    summed = view.axes[-1 if k or rank < 2 else -2] if rank else ()
+    in_time = weights.ndim == 2 and _are_steps(walk, view, summed)
+    if weights.ndim in (1, 2) and not in_time:
         return [times_matrix(walk, node, view, weights, on_left=k == 0)]
     if weights.ndim == 0 or rank < 2:
         raise ModelError(
@@ -156,10 +158,16 @@ def _by_letters(
     elif not letters.summed:
         return None if letters.units else _multiplied(walk, node, view, own, letters, weights)
     else:
-        times = [walk.role(walk.pieces(view.axes[own.index(n)])) for n in letters.summed]
+        last = tuple(atom for n in letters.summed for atom in view.axes[own.index(n)])
         in_time = _by_rows if letters.units else _multiplied
-        way = in_time if times == ["time"] else _by_matrix
+        way = in_time if _are_steps(walk, view, last) else _by_matrix
     return way(walk, node, view, own, letters, weights)
+
+
+def _are_steps(walk: Walk, view: View, axis: Axis) -> bool:
+    """Whether an axis counts the steps of a sequence of several features, and nothing else."""
+    several = (walk.draft.size(view.tensor) or size_of(grid_of(walk, view))) != 1
+    return several and walk.role(walk.pieces(axis)) == "time"
 
 
 def _multiplied(
