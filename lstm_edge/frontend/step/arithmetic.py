@@ -163,7 +163,7 @@ def divide(call: Call, a: Symbols, b: Symbols) -> Symbols:
     if known is None:
         return call.leaves.each(QUOTIENT, a, b)
     if not known.all():
-        raise call.refuse("divides by 0")
+        raise call.refuse("divides by a constant that is 0, which gives no number; correct the network")
     return call.leaves.multiply(TIMES, a, call.leaves.lift(1.0 / known))
 
 
@@ -184,7 +184,10 @@ def power(call: Call) -> list[Value]:
     known, base = leaves.numbers_of(exponent), leaves.numbers_of(x)
     if base is not None:
         if not (base > 0.0).all():
-            raise call.refuse("raises a constant that is not above 0 to a power that is computed")
+            raise call.refuse(
+                "raises a constant that is not above 0 to a power that is computed, which is no "
+                "number for most of them; expected a constant above 0"
+            )
         return [leaves.each(_EXP, leaves.scale(exponent, np.log(base)))]
     if known is None or np.unique(known).size > 1:
         if known is not None and (known == np.round(known)).any():
@@ -217,9 +220,12 @@ def bounds(which: Function) -> Callable[[Call], list[Value]]:
 
 
 def clip(call: Call) -> list[Value]:
-    """x within constant bounds."""
+    """x within bounds."""
     x = call.symbols(0)
     for k, name, which in ((1, "min", LARGER), (2, "max", SMALLER)):
+        if call.is_data(k):
+            x = call.leaves.each(which, x, call.symbols(k))
+            continue
         limit = call.constant(k, name)
         if limit is not None and np.isfinite(limit).all():
             x = call.leaves.each(which, x, np.asarray(limit, np.float64).reshape(()))
@@ -257,22 +263,26 @@ def either(call: Call) -> list[Value]:
 
 
 def negation(call: Call) -> list[Value]:
-    """Not of a comparison."""
-    found = call.args[0]
-    if not isinstance(found, Comparison):
-        raise call.refuse("is no Not of a comparison")
+    """Not of what is true or false."""
+    found = truth(call, 0)
     return [Comparison(found.b, found.a, not found.equal)]
+
+
+def truth(call: Call, k: int) -> Comparison:
+    """Input `k`, which is true or false, as a comparison."""
+    value, half = call.args[k], call.leaves.lift(0.5)
+    return value if isinstance(value, Comparison) else Comparison(call.symbols(k), half)
 
 
 def where(call: Call) -> list[Value]:
     """A choice by a constant moves numbers; one by a comparison is a bound, or a function."""
     leaves, x, y = call.leaves, call.symbols(1), call.symbols(2)
-    condition = call.args[0]
-    if not isinstance(condition, Comparison):
+    if not call.is_data(0):
         chosen = np.asarray(call.constant(0, "condition")).astype(bool)
         return [
             Symbols(np.where(chosen, x.leaf, y.leaf), np.where(chosen, x.unit, y.unit)),
         ]
+    condition = truth(call, 0)
     a, b, equal = condition.a, condition.b, condition.equal
     if _alike(x, a) and _alike(y, b):
         return [leaves.each(LARGER, a, b)]

@@ -62,9 +62,12 @@ class Call:
         """Input `k` as symbols; what is true or false as 1 or 0."""
         value = self.args[k]
         if value is None:
-            raise self.refuse(f"has no input {k}")
+            raise self.refuse(f"has no input {k}, which {self.node.op_type} needs; export it again")
         if isinstance(value, tuple):
-            raise self.refuse(f"its input {k} is a list of tensors; expected one of them")
+            raise self.refuse(
+                f"its input {k} is a list of tensors; expected one of them: take it out by "
+                "Slice, or Gather"
+            )
         if not isinstance(value, Comparison):
             return self.leaves.lift(value)
         ends = (0.0, 1.0) if value.equal else (1.0, 0.0)
@@ -83,7 +86,10 @@ class Call:
             if known is not None:
                 return known
         if isinstance(value, Symbols | Comparison | tuple):
-            raise self.refuse(f"its {what} is computed by the step; only a constant is supported")
+            raise self.refuse(
+                f"its {what} is computed by the step; expected a constant: write "
+                "it with numbers, or make the result an input"
+            )
         return value
 
     def computed(self, *numbers: Array) -> Array:

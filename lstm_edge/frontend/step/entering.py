@@ -104,7 +104,9 @@ class Entering:
             raise ModelError(
                 self.node.label,
                 f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
-                "step of a sequence, vectors, constants and states",
+                "step of a sequence, vectors, constants and states: compile what makes the "
+                "sequence, and a single step that has it as an input of one vector, as two "
+                "networks",
             )
         return replace(view, tensor=vector_of(self.walk, view, self.node.label))
 

@@ -52,7 +52,8 @@ class _Reader:
         if value is None or isinstance(value, View | np.ndarray):
             return value
         raise ModelError(
-            self.node.label, f"reads input {value.name!r} of type {value.kind}; not supported"
+            self.node.label,
+            f"reads input {value.name!r} of type {value.kind}; expected float32: export it so",
         )
 
     def _step(self, read: Read) -> Symbols | Array:
@@ -80,7 +81,9 @@ class _Reader:
                 if isinstance(value, Symbols | np.ndarray):
                     return self.rolling.leaves.lift(value)
                 raise ModelError(
-                    self.node.label, f"gives {name!r}, which is no vector of a step; not supported"
+                    self.node.label,
+                    f"gives {name!r}, which no step computes as a vector, as a count or a whole "
+                    "sequence; leave it out of what the loop gives, and make it outside",
                 )
 
             for out in wanted:
@@ -93,7 +96,11 @@ class _Reader:
         states = [s for s in states if s.shown or s.before in alive]
         results = self.rolling.results(states, wanted, read, lambda: self.orders == {True})
         if self.orders == {True, False}:
-            raise ModelError(self.node.label, "reads one sequence forward and another backward")
+            raise ModelError(
+                self.node.label,
+                "reads one sequence forward and another backward, where a step knows one order; "
+                "flip the data of one of them before they enter the network",
+            )
         return results
 
 
@@ -134,7 +141,10 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
     directions = {bool(turned[k - states]) for k in wanted} | set(map(bool, backward))
     if len(directions) > 1:
         raise ModelError(
-            node.label, "takes steps in one order and gives results in the other; not supported yet"
+            node.label,
+            "takes steps in one order and gives results in the other; give scan_input_directions "
+            "and scan_output_directions the same numbers, and flip the results by a Slice behind "
+            "it",
         )
     return _run(reader, slots, wanted, {})
 
@@ -142,7 +152,7 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
 def _start(node: OnnxNode, k: int) -> Value:
     value = node.inputs[k]
     if value is None:
-        raise ModelError(node.label, f"has no first value for its state {k}")
+        raise ModelError(node.label, f"has no first value for its state {k}; give it one, as zeros")
     return value
 
 
@@ -188,7 +198,9 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
             results[slot.output] = count.numbers[-1]
     if (reader.orders == {True}) != reader.turned and wanted:
         raise ModelError(
-            node.label, "takes the steps from the last to the first; not supported yet"
+            node.label,
+            "takes the steps from the last to the first and gives its results in that order; flip "
+            "the sequence by a Slice before it, and let it read x[t] from the first on",
         )
     return results
 

@@ -149,7 +149,7 @@ def _scatter(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:
     if given.get("reduction", "none") != "none":
-        raise ValueError(f"reduction {given['reduction']} is not done inside of a step")
+        raise ValueError(f"reduction {given['reduction']!r}; scatter into zeros, and combine both")
     result = np.array(data[0])
     indices = np.asarray(constants[0]).astype(np.int64)
     result[tuple(np.moveaxis(indices, -1, 0))] = data[1]
@@ -160,7 +160,7 @@ def _scatter_elements(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:
     if given.get("reduction", "none") != "none":
-        raise ValueError(f"reduction {given['reduction']} is not done inside of a step")
+        raise ValueError(f"reduction {given['reduction']!r}; scatter into zeros, and combine both")
     axis, result = int(given.get("axis", 0)), np.array(data[0])
     indices = np.asarray(constants[0]).astype(np.int64)
     indices = np.where(indices < 0, indices + result.shape[axis], indices)
@@ -172,7 +172,7 @@ def _gather_nd(
     data: Sequence[Array], constants: Sequence[Array | None], given: Attributes, _: int
 ) -> list[Array]:
     if given.get("batch_dims", 0):
-        raise ValueError(f"batch_dims {given['batch_dims']}; only 0 is done inside of a step")
+        raise ValueError(f"batch_dims {given['batch_dims']}, expected 0; use GatherElements")
     indices = np.asarray(constants[0]).astype(np.int64)
     return [data[0][tuple(np.moveaxis(indices, -1, 0))]]
 

@@ -124,7 +124,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> 
     given = attributes_of(node)
     call = Call(leaves, node, label, tuple(args), given)
     if node.domain not in ("", "ai.onnx"):
-        raise call.refuse(f"operator {op} of domain {node.domain} is no part of a recurrent step")
+        raise call.refuse(
+            f"operator {op} of domain {node.domain} is no part of a recurrent step; "
+            "export the step with operators of ONNX alone"
+        )
     if op in SHAPE_ONLY and isinstance(args[0], Symbols):
         shape = np.array(args[0].shape, np.int64)
         size = np.array(args[0].size, np.int64)
@@ -138,7 +141,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> 
         return [_cast(call) if op == "Cast" else _pad(call)]
     found = MOVES.get(op) or OPERATORS.get(op)
     if found is None:
-        raise call.refuse(f"operator {op} is not supported inside of a recurrent step")
+        raise call.refuse(
+            f"operator {op} is not supported inside of a recurrent step; write it with "
+            "arithmetic, MatMul and activations (docs/networks.md names all), or do it outside"
+        )
     unknown = sorted(set(given) - found.attributes)
     if unknown:
         raise call.refuse(f"attribute {unknown[0]} of {op} is not known to lstm-edge; remove it")
@@ -146,7 +152,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> 
         return _moved(call, found) if isinstance(found, Move) else found.run(call)
     except (ValueError, IndexError, KeyError, TypeError) as error:
         shapes = [list(np.shape(a.leaf if isinstance(a, Symbols) else a)) for a in _tensors(args)]
-        raise call.refuse(f"does not fit a step of {shapes}: {error}") from error
+        raise call.refuse(
+            f"does not fit a step of {shapes}: {error}; where onnxruntime runs the file, please "
+            "report this with it"
+        ) from error
 
 
 def _tensors(args: Sequence[Value | None]) -> list[Symbols | Array]:
@@ -159,7 +168,8 @@ def _known(call: Call) -> list[Value] | None:
     if len(arrays) < len(call.args):
         return None
     try:
-        return list(fold(call.label, call.node, arrays))
+        made = iter(fold(call.label, call.node, arrays))
+        return [next(made) if name else np.zeros(0) for name in call.node.output]
     except ModelError:
         if call.node.op_type not in OPERATORS:  # onnx's reference has not all of these
             raise
@@ -168,11 +178,23 @@ def _known(call: Call) -> list[Value] | None:
 
 def _cast(call: Call) -> Value:
     """Between floating-point types nothing changes; what is true or false becomes 1 or 0."""
-    if int(call.given.get("to", 1)) == BOOL and isinstance(call.args[0], Comparison):
-        return call.args[0]
+    if int(call.given.get("to", 1)) == BOOL:
+        return _is_not_zero(call)
     if int(call.given.get("to", 1)) not in REAL:
-        raise call.refuse("casts numbers of a step to integers; not supported inside of a step")
+        raise call.refuse(
+            "casts numbers of a step to integers, where a step computes real ones; leave the Cast "
+            "out, or make the integers an input"
+        )
     return call.symbols(0)
+
+
+def _is_not_zero(call: Call) -> Comparison:
+    """What is true of numbers that are not 0."""
+    if isinstance(call.args[0], Comparison):
+        return call.args[0]
+    x = call.symbols(0)
+    far = call.leaves.each(LARGER, x, call.leaves.scale(x, -1.0))
+    return Comparison(far, call.leaves.lift(0.0))
 
 
 def _parts(call: Call) -> Value:
@@ -192,7 +214,10 @@ def _part(call: Call) -> Value:
     """A tensor of a list."""
     parts, at = call.args[0], call.constant(1, "position")
     if not isinstance(parts, tuple):
-        raise call.refuse("takes a tensor of a list that no SplitToSequence of the step makes")
+        raise call.refuse(
+            "takes a tensor of a list that no SplitToSequence of the step makes; use "
+            "Slice, or Gather"
+        )
     return parts[int(np.asarray(at).reshape(-1)[0])]
 
 
@@ -203,7 +228,9 @@ def _moved(call: Call, move: Move) -> list[Value]:
         at = list(range(len(call.args)) if move.data is None else range(move.data))
     if any(not call.is_data(k) for k in at) and not any(call.is_data(k) for k in at):
         raise call.refuse(
-            "picks numbers by indices that the step computes; only constants are supported"
+            "picks numbers by indices that the step computes, where only constants may tell the "
+            "place; multiply by weights that are 1 at the place, as Equal makes them of an input, "
+            "and sum up"
         )
     data = [call.symbols(k) for k in at]
     rest = [call.constant(k, f"input {k}") for k in range(len(call.args)) if k not in at]
@@ -220,9 +247,12 @@ def _pad(call: Call) -> Value:
     value = call.symbols(0)
     mode = str(call.given.get("mode", "constant"))
     pads = call.constant(1, "pads")
-    if mode not in ("constant", "edge", "reflect", "wrap") or call.has(3):
-        raise call.refuse(f"pads in mode {mode}, or some axes only; not supported inside of a step")
-    widths = np.asarray(pads).reshape(2, -1).T
+    if mode not in ("constant", "edge", "reflect", "wrap"):
+        raise call.refuse(f"pads in mode {mode!r}; expected constant, edge, reflect or wrap")
+    axes = call.constant(3, "axes")
+    at = np.arange(len(value.shape)) if axes is None else np.asarray(axes).reshape(-1)
+    widths = np.zeros((len(value.shape), 2), np.int64)
+    widths[at] = np.asarray(pads).reshape(2, -1).T
     if mode != "constant":
         return value.moved(lambda a: np.pad(a, widths, mode=mode))  # type: ignore[call-overload]
     filler = call.constant(2, "value")

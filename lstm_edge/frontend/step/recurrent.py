@@ -17,6 +17,10 @@ SIGMOID = Function(
 )
 TANH = Function(("Tanh", 0.0, 0.0), lambda x: apply("tanh", x), np.tanh)
 DEFAULTS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
+AS_OPERATORS = (
+    "inside of a step write it with Gemm and activations (torch: nn.Linear), or let it read the "
+    "whole sequence outside of the loop"
+)
 ORDERS = {"LSTM": ONNX_LSTM, "GRU": ONNX_GRU, "RNN": RNN}
 
 
@@ -27,17 +31,21 @@ class _Gates:
         op = call.node.op_type
         given = call.given
         plain = given.get("activations", DEFAULTS[op]) == DEFAULTS[op]
-        if not plain or given.get("direction", "forward") != "forward" or "clip" in given:
+        both = given.get("direction", "forward") == "bidirectional"  # one step is the same each way
+        if not plain or both or "clip" in given:
             raise call.refuse(
-                "has a direction, a bound or functions of its own; not supported inside of a step"
+                f"has two directions, a bound or functions of its own; {AS_OPERATORS}"
             )
-        if given.get("layout", 0) or given.get("input_forget", 0) or call.has(4) or call.has(7):
-            raise call.refuse(
-                "has a layout, lengths, peepholes or coupled gates; not supported inside of a step"
-            )
+        lengths = call.constant(4, "input sequence_lens")
+        stopped = lengths is not None and (np.asarray(lengths) != 1).any()
+        if given.get("input_forget", 0) or stopped or call.has(7):
+            raise call.refuse(f"has coupled gates, peepholes or a length of 0; {AS_OPERATORS}")
         self.call, self.x = call, call.symbols(0)
         if self.x.shape[:2] != (1, 1):
-            raise call.refuse(f"reads {list(self.x.shape)} in a step; expected [1, 1, features]")
+            raise call.refuse(
+                f"reads {list(self.x.shape)} in a step; expected [1, 1, features]: let it read the "
+                "sequence outside of the loop, or one step of it"
+            )
         weights, recurrent = (self._numbers(k) for k in (1, 2))
         self.hidden = recurrent.shape[-1]
         size = len(ORDERS[op]) * self.hidden

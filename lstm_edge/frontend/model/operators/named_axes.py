@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.letters import LETTERS, spelled_out
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
@@ -20,28 +21,16 @@ from lstm_edge.frontend.model.operators.reduce import over_axes
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
 Doubles = npt.NDArray[np.float64]
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
     """A MatMul of which the axes have names: of data and one array of weights, or of two data."""
-    equation = str(node.attributes.get("equation", "")).replace(" ", "")
-    terms, arrow, result = equation.partition("->")
-    operands = terms.split(",")
+    equation = str(node.attributes.get("equation", ""))
     views = [k for k, value in enumerate(node.inputs) if isinstance(value, View)]
-    if len(operands) != 2 or len(node.inputs) != 2:
+    ranks = [len(v.axes) if isinstance(v, View) else np.ndim(v) for v in node.inputs]  # type: ignore[arg-type]
+    names, shown = spelled_out(equation, ranks)
+    if len(names) != 2 or len(node.inputs) != 2:
         raise _refused(node, equation)
-    ranks = [len(v.axes if isinstance(v, View) else np.shape(v)) for v in node.inputs]  # type: ignore[arg-type]
-    rest = LETTERS[
-        : max(r - len(o.replace("...", "")) for r, o in zip(ranks, operands, strict=True))
-    ]
-    once = (a for a in sorted({*terms} - {*",."}) if terms.count(a) == 1)
-    result = result if arrow else ("..." if "." in terms else "") + "".join(once)
-    names = [
-        term.replace("...", rest[len(rest) - rank + len(term.replace("...", "")) :].upper())
-        for term, rank in zip(operands, ranks, strict=True)
-    ]
-    shown = result.replace("...", rest.upper())
     if len(views) == 2:
         return [named_product(walk, node, (names[0], names[1]), shown)]
     weights = node.weights(1 - views[0], "matrix")
@@ -76,7 +65,7 @@ def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
             "a matrix: use Mul, or a layer for each",
         )
     most = max(rank, weights.ndim)
-    outer = LETTERS[: most - 2].upper()
+    outer = LETTERS[: most - 2]
     inner = ("mk", "kn") if k else ("kn", "mk")
     own, other = (outer[most - n :] + i for n, i in zip((rank, weights.ndim), inner, strict=True))
     made = weighed(walk, node, view, own, (weights, other), outer + "mn")
