@@ -139,6 +139,39 @@ def test_what_works_along_steps_after_a_layer(half: int, tmp_path: Path) -> None
     entire(graph(nodes, {"x": (1, T, N)}, outputs, WEIGHTS), tmp_path, steps=T)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "strides", "pads"),
+    [
+        ((1, 3), (1, 2), (0, 1, 0, 1)),
+        ((3, 3), (2, 2), (0, 1, 1, 1)),
+        ((2, 3), (2, 3), (0, 1, 1, 1)),
+    ],
+)
+def test_means_of_places_and_steps_leave_padding_out(
+    kernel: tuple[int, int],
+    strides: tuple[int, int],
+    pads: tuple[int, int, int, int],
+    tmp_path: Path,
+) -> None:
+    places = 8
+    sizes = [
+        (n + pads[k] + pads[k + 2] - kernel[k]) // strides[k] + 1 for k, n in enumerate((T, places))
+    ]
+    shape = [sizes[0], 1, sizes[1] * 4]
+    weights = {"image": floats(4, 3, 3, 3), "shape": np.array(shape), "zero": np.array([0])}
+    weights |= {"W": floats(1, 4 * H, shape[2])} | {k: WEIGHTS[k] for k in ("R", "B")}
+    nodes = [
+        node("Conv", "x image", "c", pads=[1, 1, 1, 1]),
+        node("Relu", "c", "d"),
+        node("AveragePool", "d", "m", kernel_shape=kernel, strides=strides, pads=pads),
+        node("Transpose", "m", "t", perm=[2, 0, 3, 1]),
+        node("Reshape", "t shape", "q"),
+        node("LSTM", "q W R B", "Y Yh", hidden_size=H),
+        node("Squeeze", "Yh zero", "y"),
+    ]
+    entire(graph(nodes, {"x": (1, 3, T, places)}, ["y"], weights), tmp_path, steps=T)
+
+
 @pytest.mark.parametrize("inputs", [1, N])
 def test_attention_over_one_step(inputs: int, tmp_path: Path) -> None:
     """A product over an axis of one place, of a number and a vector."""

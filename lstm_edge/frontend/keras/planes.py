@@ -11,6 +11,8 @@ import numpy as np
 
 from lstm_edge.frontend.keras.functions import activated
 from lstm_edge.frontend.keras.net import Call, Doubles, Value, shown_shape
+from lstm_edge.frontend.keras.window import check_means
+from lstm_edge.frontend.model.convolution import same_padding
 
 _PADDINGS = {"valid": "VALID", "same": "SAME_UPPER"}
 
@@ -37,7 +39,10 @@ def convolution(call: Call, x: Value) -> Value:
     wanted = (*size, channels // inner, several if deep or apart else units)
     call.fits(own, kernel, *wanted)
     if channels % groups or units % groups:
-        raise call.error(f"has {groups} groups of {channels} channels and {units} filters")
+        raise call.error(
+            f"has {groups} groups of {channels} channels and {units} filters, expected as many in "
+            "each group; correct `groups`"
+        )
     bias = np.zeros(units) if bias is None else bias
     call.fits("bias", bias, units)
     if deep or apart:  # each channel for itself
@@ -59,10 +64,8 @@ def pooling(op: str) -> Callable[[Call, Value], Value]:
     def run(call: Call, x: Value) -> Value:
         size = _pair(call, "pool_size")
         if op == "AveragePool" and call.config.keys.get("padding") == "same":
-            raise call.error(
-                "option padding = 'same' adds places that the mean leaves out: not supported; "
-                "compile what comes before it and what comes after it as two networks"
-            )
+            for n, k, s in zip(x.shape, size, _pair(call, "strides", size), strict=False):
+                check_means(call, same_padding(n or 1, k, s))
         return _along(call, x, op, (), size, size)
 
     return run
@@ -165,5 +168,5 @@ def _after(call: Call, size: int | None, seen: int, stride: int, *, same: bool) 
         return None
     left = -(-size // stride) if same else (size - seen) // stride + 1
     if left < 1:
-        raise call.error(f"sees {seen} of {size}")
+        raise call.error(f"sees {seen} of {size}; use padding = 'same', or a smaller window")
     return left

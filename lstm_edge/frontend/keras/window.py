@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lstm_edge.frontend.keras.config import EXPORT
 from lstm_edge.frontend.keras.functions import activated
 from lstm_edge.frontend.keras.masks import known
 from lstm_edge.frontend.keras.net import Call, Doubles, Value
@@ -89,14 +90,14 @@ def _along_time(
     if seen > LONGEST_WINDOW:
         raise call.error(f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
     pads = _padding(call, steps, seen, stride)
-    if op == "AveragePool" and any(pads):
-        raise call.error(
-            f"option padding = 'same' adds {sum(pads)} steps, which the mean leaves out: not "
-            "supported; compile what comes before it and what comes after it as two networks"
-        )
+    if op == "AveragePool":
+        check_means(call, pads)
     left = None if steps is None else steps + sum(pads) - seen
     if left is not None and left < 0:
-        raise call.error(f"sees {seen} steps of a sequence of {steps}")
+        raise call.error(
+            f"sees {seen} steps of a sequence of {steps}; use padding = 'same', a smaller window, "
+            "or a longer sequence"
+        )
     if x.turned and stride > 1 and (left is None or left % stride):
         raise call.error(
             f"goes in strides of {stride} over a sequence that go_backwards left in reversed "
@@ -108,6 +109,16 @@ def _along_time(
     y = call.add(op, inner, *weights, pads=list(pads[::-1] if x.turned else pads), **given)
     back = call.add("Transpose", y, perm=[0, 2, 1])
     return replace(back, shape=(None if left is None else left // stride + 1, features))
+
+
+def check_means(call: Call, pads: tuple[int, int]) -> None:
+    """Refuse means over padding of which it is not known what they are."""
+    if pads[0] != pads[1]:
+        raise call.error(
+            f"option padding = 'same' adds {pads[0]} before and {pads[1]} behind, where Keras "
+            "gives other means with PyTorch (it repeats the last) than with TensorFlow and JAX "
+            f"(which leave them out), and the file does not say which; {EXPORT}"
+        )
 
 
 def _padding(call: Call, steps: int | None, seen: int, stride: int) -> tuple[int, int]:

@@ -163,7 +163,9 @@ def divide(call: Call, a: Symbols, b: Symbols) -> Symbols:
     if known is None:
         return call.leaves.each(QUOTIENT, a, b)
     if not known.all():
-        raise call.refuse("divides by a constant that is 0, which gives no number; correct the network")
+        raise call.refuse(
+            "divides by a constant that is 0, which gives no number; correct the network"
+        )
     return call.leaves.multiply(TIMES, a, call.leaves.lift(1.0 / known))
 
 

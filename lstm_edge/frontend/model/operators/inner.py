@@ -17,10 +17,12 @@ from lstm_edge.frontend.model.convolution import MOST_WEIGHTS, over_window
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, reordered
 from lstm_edge.frontend.model.operators.folding import foldable
+from lstm_edge.frontend.model.operators.pending import combined
 from lstm_edge.frontend.model.operators.sight import (
     Along,
     Sight,
     along_axis,
+    real_share,
     time_after,
     time_sight,
     with_axis,
@@ -208,10 +210,12 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
         raise ModelError(node.label, "attribute dilations is not supported")
-    if not largest and padded and not node.attributes.get("count_include_pad", 0):
+    real = not largest and padded and not node.attributes.get("count_include_pad", 0)
+    if real and sight is not None and any(a.open for a in view.axes[sight.axis]):
         raise ModelError(
             node.label,
-            "attribute pads: a mean that leaves padding out is not supported; pool without padding",
+            "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
+            "length with --steps",
         )
     atoms, channels = (walk.pieces(view.axes[k]) for k in (axis, 1))
     view = channels_last(walk, node, settled(walk, view, node.label), atoms, channels)
@@ -231,7 +235,15 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     grid = tuple(a for a in made.grid if a in walk.pieces(made.axes[axis]))
     axes = with_axis(made.axes, 1, channels)  # the same channels as before
     whole = (*grid, *channels)
-    return replace(made, axes=axes, grid=whole if len(whole) > 1 else ())
+    made = replace(made, axes=axes, grid=whole if len(whole) > 1 else ())
+    if not real:
+        return made
+    counted = [(axis, Window(place.kernel, place.stride, *place.pad))]
+    counted += [] if sight is None else [(sight.axis, window)]
+    for k, one in counted:
+        share = real_share(view.shape[k], made.shape[k], one)
+        made = combined(walk, made, share, np.zeros(1), walk.pieces(made.axes[k]), node.label)
+    return made
 
 
 def _folded(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import LONGEST_WINDOW, same_padding
 from lstm_edge.frontend.model.operators.features import refuse_one_vector
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Walk
 from lstm_edge.ir.clock import Clock, Window
+
+Doubles = npt.NDArray[np.float64]
 
 INNER = frozenset(("feature", "layer"))
 
@@ -188,6 +193,15 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
     walk.derived.add(atom)
     walk.ranges.update((atom, old) for old in walk.pieces(time))
     return (atom,)
+
+
+def real_share(before: int, after: int, window: Window) -> Doubles:
+    """What a mean over each window is to be multiplied by where padding is left out of it; sizes of
+    the axis before and after.
+    """
+    begins = np.arange(after) * window.stride - window.left
+    ends = np.minimum(begins + window.kernel, before)
+    return np.asarray(window.kernel / (ends - np.maximum(begins, 0)), np.float64)
 
 
 def other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
