@@ -128,16 +128,18 @@ def _solve(
         learnt.tell(walk)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
-        except SizeNeeded as error:
-            if error.axis in sizes:
-                raise _without_stand_ins(walk, error) from error
-            sizes[error.axis] = error.size
-        except SameSize as error:
-            learnt.alike.append(error.axes)
         except ModelError as error:
+            if isinstance(error, SizeNeeded) and not learnt.turned:
+                if error.axis in sizes:
+                    raise _without_stand_ins(walk, error) from error
+                sizes[error.axis] = error.size
+                continue
+            if isinstance(error, SameSize) and not learnt.turned:
+                learnt.alike.append(error.axes)
+                continue
             if isinstance(error, HopNeeded | RoleNeeded) and learnt.take(error):
                 continue
-            failed = learnt.failed(walk, error)
+            failed, walk = learnt.failed(walk, error)
             if learnt.turn():
                 continue
             wrong = isinstance(failed, HopNeeded | RoleNeeded)
@@ -152,11 +154,12 @@ def _solve(
 class _Learnt:
     """What visits that were given up found out about axes, as `Walk` has it. first: why the one
     failed in which axes of inputs were taken for what they usually are. turned: what is told in
-    visits that take time for features and features for time, of one input each.
+    visits that take time for features and features for time, of one input each, and then again in
+    those that do not; none of such a visit fixes a size.
     """
 
     told: dict[str, str]
-    first: ModelError | None = None
+    first: tuple[ModelError, Walk] | None = None
     turned: list[dict[str, str]] = field(default_factory=list)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
     cuts: dict[str, int] = field(default_factory=dict)
@@ -169,10 +172,10 @@ class _Learnt:
         walk.first_cuts.update(self.cuts)
         walk.alike_sizes.extend(self.alike)
 
-    def failed(self, walk: Walk, error: ModelError) -> ModelError:
-        """The error to tell where no other visit is better."""
+    def failed(self, walk: Walk, error: ModelError) -> tuple[ModelError, Walk]:
+        """The error to tell where no other visit is better, and the visit that it ended."""
         if self.first is None:
-            self.first = error
+            self.first = error, walk
             by: dict[str, dict[str, str]] = {}
             for atom in sorted(walk.guessed, key=lambda each: each.name):
                 role = _TURNED.get(walk.roles[atom])
