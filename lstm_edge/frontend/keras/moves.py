@@ -132,7 +132,7 @@ def _of_one_step(call: Call, x: Value) -> Value:
 
 def together(call: Call, values: Sequence[Value]) -> list[Value]:
     """Values in one order of time, of as many axes: a vector beside a sequence is at each step."""
-    most = max(len(value.shape) for value in values)
+    most = max((len(value.shape) for value in values), default=0)
     if any(len(value.shape) not in (1, most) for value in values):
         shapes = " and ".join(shown_shape(v) for v in values[:4])
         raise call.error(f"combines {shapes}, which have not the same axes; reshape one of them")
