@@ -136,11 +136,12 @@ def from_vectors(port: Port, vectors: Array) -> Array:
 
 
 def checked_numbers(port: Port, array: Array, what: str) -> Array:
-    """Numbers that an input takes, of any shape: float32, or integers of one that takes those.
+    """Numbers that an input takes, of any shape: float32, or integers of one that takes those;
+    truth values where the file's input is of these.
 
     DataError, which begins with `what`, for others.
     """
-    if array.dtype == bool:
+    if array.dtype == bool and port.kind == "bool":
         array = array.astype(np.float32)
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise DataError(f"{what} has type {array.dtype}, expected numbers")

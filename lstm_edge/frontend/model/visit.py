@@ -227,8 +227,10 @@ def _model(graph: Graph, walk: Walk) -> Model:
             label = f"input {name!r}"
             port = make_port(walk, label, name, view, view.tensor in timed)
             limit = _limit(walk, label, view)
-            kind = walk.kinds.get(view.tensor) if view.tensor in walk.real and not limit else None
-            inputs.append(replace(port, limit=limit, kind=np.dtype(kind).name if kind else ""))
+            kind = walk.kinds.get(view.tensor)
+            data = view.tensor in walk.real and (not limit or kind is np.bool_)
+            name_of_kind = np.dtype(kind).name if kind and data else ""
+            inputs.append(replace(port, limit=limit, kind=name_of_kind))
     used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(

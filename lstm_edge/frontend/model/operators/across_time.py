@@ -36,7 +36,7 @@ def read_at_each_step(walk: Walk, views: Sequence[View], source: str) -> tuple[V
     vectors that are read at each step.
     """
     for k in range(len(views[0].axes)):
-        timed = [v for v in views if v.axes[k] and _counts_steps(walk, v, k)]
+        timed = [v for v in views if v.axes[k] and usual_role(walk, v, k) == "time"]
         if not timed or len(timed) == len(views):
             continue
         views = tuple(
@@ -64,9 +64,8 @@ def repeated_over_time(walk: Walk, node: OnnxNode, view: View, axis: int, size: 
             f"repeats {describe(view.axes)}, a sequence, along another axis; only a vector of the "
             "whole sequence can be repeated, once for each step",
         )
-    for k, one in enumerate(view.axes):
-        if k == len(view.axes) - 1:
-            walk.assign(node, walk.pieces(one), "feature")
+    if view.axes:
+        walk.assign(node, walk.pieces(view.axes[-1]), "feature")
     tensor = vector_of(walk, view, node.label)
     time, over, root = steps_of(walk, node, size)
     made = walk.draft.layer(
@@ -129,6 +128,8 @@ def steps_of(walk: Walk, node: OnnxNode, size: int) -> tuple[Atom, Length, str]:
     assert isinstance(owner, View)
     alike = [atom for atom in times if atom.size == size]
     if alike:
+        if not alike[0].open:  # another length of the input's is none of what is made
+            walk.fix_time(node)
         return alike[0], Length(), owner.tensor
     if any(atom.open for atom in times):
         raise ModelError(
@@ -149,10 +150,6 @@ def _usual_times(walk: Walk) -> list[Atom]:
     views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
     found = [v.axes[1][0] for v in views if v.axes[1] and v.axes[1][0] in walk.input_atoms]
     return [a for a, v in zip(found, views, strict=False) if usual_role(walk, v, 1) == "time"]
-
-
-def _counts_steps(walk: Walk, view: View, k: int) -> bool:
-    return usual_role(walk, view, k) == "time"
 
 
 def _with(view: View, k: int, axis: tuple[Atom, ...]) -> tuple[tuple[Atom, ...], ...]:

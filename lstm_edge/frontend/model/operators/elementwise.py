@@ -118,6 +118,8 @@ def power(walk: Walk, node: OnnxNode) -> list[Value]:
         number = float(exponent.reshape(-1)[0])
         if number == 1.0:
             return [node.view(0)]
+        if number == 0.0:
+            raise ModelError(node.label, "has an exponent of 0, which gives 1 for any data; add 1")
         return [_of_one(walk, node, "power", lambda x: functions.power(x, number))]
     if isinstance(exponent, np.ndarray) and (exponent == np.round(exponent)).any():
         raise ModelError(

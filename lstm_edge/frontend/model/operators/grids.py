@@ -99,6 +99,8 @@ def repeated(walk: Walk, view: View, whole: View, source: str) -> View:
     wanted, own = grid_of(walk, whole), grid_of(walk, view)
     pairs = [(walk.pieces(w), walk.pieces(v)) for w, v in zip(whole.axes, view.axes, strict=True)]
     shared = {w: v for ws, vs in pairs if len(ws) == len(vs) for w, v in zip(ws, vs, strict=True)}
+    if any(w.size != v.size for w, v in shared.items()):
+        return view
     missing = [w for ws, vs in pairs if ws and not vs and set(ws) <= set(wanted) for w in ws]
     if not missing or not own or set(own) != {shared[a] for a in wanted if a in shared}:
         return view

@@ -21,6 +21,7 @@ from lstm_edge.frontend.model.operators.sight import (
     Along,
     Sight,
     along_axis,
+    groups_and_bias,
     time_after,
     time_sight,
     with_axis,
@@ -75,16 +76,8 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     axis. weights: [units, channels of a group, kernel ...].
     """
     units, own, *kernel = weights.shape
-    channels, groups = size_of(view.axes[1]), int(node.attributes.get("group", 1))
-    if groups < 1 or units % groups or own * groups != channels:
-        raise ModelError(
-            node.label,
-            f"input W {list(weights.shape)} and group = {groups} do not fit {channels} channels",
-        )
-    given = node.weights(2, "bias B")
-    bias = np.zeros(units) if given is None else given.reshape(-1)
-    if bias.size != units:
-        raise ModelError(node.label, f"bias B has {bias.size} entries, expected {units}")
+    channels = size_of(view.axes[1])
+    groups, bias = groups_and_bias(node, weights, channels)
     seen = _seen(walk, node, view, kernel, axis)
     moved = np.moveaxis(weights, axis, -1).reshape(units, own, -1, kernel[axis - 2])
     atoms = walk.pieces(view.axes[axis])

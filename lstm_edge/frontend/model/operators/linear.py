@@ -100,6 +100,14 @@ def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
     weights = node.weights(1 - views[0], "matrix")
     if not (same and fits) or len(units) > 1 or not summed or weights is None:
         raise _no_matmul(node, equation)
+    sizes = [view.shape[own.index(name)] for name in summed]
+    met = [weights.shape[other.index(name)] for name in summed if weights.ndim == len(other)]
+    if (met != sizes and len(summed) > 1) or weights.ndim != len(other):
+        raise ModelError(
+            node.label,
+            f"attribute equation = {equation!r} does not fit {describe(view.axes)} and weights "
+            f"{list(weights.shape)}",
+        )
     turned = weights.transpose([other.index(name) for name in (*summed, *units)])
     rest = [name for name in own if name in result]
     last = tuple(atom for name in summed for atom in view.axes[own.index(name)])
@@ -146,6 +154,8 @@ def contract(
     if not view.axes:
         raise ModelError(node.label, "expected a vector, found a single number")
     last, (rows, units) = view.axes[-1], weights.shape
+    if not units:
+        raise ModelError(node.label, f"weights {list(weights.shape)} give no number; remove it")
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
     check_finite(node.label, weights)

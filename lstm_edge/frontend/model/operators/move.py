@@ -74,7 +74,7 @@ def tile(walk: Walk, node: OnnxNode) -> list[Value]:
     """Features as often as `repeats` says, end to end; a vector at each step."""
     view = node.view(0)
     counts = node.integers(1, "repeats") or []
-    if len(counts) != len(view.axes):
+    if len(counts) != len(view.axes) or min(counts, default=1) < 1:
         raise ModelError(node.label, f"repeats = {counts} do not fit {describe(view.axes)}")
     last = len(view.axes) - 1
     for k, count in enumerate(counts):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import standardized
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
@@ -52,9 +52,9 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     axis = axis_of(node, len(view.axes), -1)
     last = axis + 1 if node.attributes.get("single_axis", 0) else len(view.axes)
     if last == axis + 1 and usual_role(walk, view, axis) == "time":
-        if any(isinstance(value, np.ndarray) and value.size > 1 for value in node.inputs[1:]):
-            raise ModelError(node.label, "has a scale for each step; multiply by it afterwards")
-        return [_of_one_scale(walk, node, standardized(walk, view, epsilon, node.label))]
+        gain, offset = (_one_for_all(walk, node, k, view.axes[axis]) for k in (1, 2))
+        view = standardized(walk, view, epsilon, node.label)
+        return [view if gain is offset is None else scaled(walk, node, view, gain, offset)]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
     if is_part(walk, view, walk.pieces(over)):
         return [_of_parts(walk, node, view, walk.pieces(over), epsilon, view.shape[axis:last])]
@@ -106,11 +106,22 @@ def _of_parts(
     return in_groups(walk, node, view, over, run)
 
 
-def _of_one_scale(walk: Walk, node: OnnxNode, view: View) -> View:
-    """The one scale and offset of a normalization, where it has them."""
-    gain, offset = node.weights(1, "Scale"), node.weights(2, "B")
-    one = [None if a is None else a.reshape(-1).astype(np.float64) for a in (gain, offset)]
-    return view if one == [None, None] else scaled(walk, node, view, one[0], one[1])
+def _one_for_all(walk: Walk, node: OnnxNode, k: int, time: Axis) -> Doubles | None:
+    """Input `k` of a normalization over steps, one number for all; None where it is absent."""
+    what = ("Scale", "B")[k - 1]
+    numbers = node.weights(k, what)
+    if numbers is None:
+        return None
+    if numbers.size not in (1, size_of(time)):
+        message = f"its {what} has {numbers.size} numbers for {size_of(time)} steps"
+        raise walk.need_size(node, time, numbers.size, message)
+    if (numbers != numbers.flat[0]).any():
+        raise ModelError(
+            node.label,
+            "normalizes over time with another scale or offset for each step; leave these out of "
+            "it (elementwise_affine=False), and multiply and add afterwards",
+        )
+    return numbers.reshape(-1)[:1].astype(np.float64)
 
 
 def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:

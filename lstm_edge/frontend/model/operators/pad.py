@@ -50,7 +50,14 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
             continue
         role = _padded_role(walk, node, view, axis, mode)
         if role in INNER and mode in MODES:
-            places = MODES[mode](size_of(view.axes[axis]), before, behind)
+            size = size_of(view.axes[axis])
+            if size + before + behind < 1 or (min(before, behind) < 0 and mode != "constant"):
+                raise ModelError(
+                    node.label,
+                    f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
+                    f"{mode}, which leaves nothing, or cuts; let a Slice cut",
+                )
+            places = MODES[mode](size, before, behind)
             fill = 0.0 if number is None else number
             view = placed(walk, view, axis, places, fill, node.label)
             continue

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import LONGEST_WINDOW, same_padding
 from lstm_edge.frontend.model.operators.features import refuse_one_vector
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Walk
 from lstm_edge.ir.clock import Clock, Window
+
+Doubles = npt.NDArray[np.float64]
 
 INNER = frozenset(("feature", "layer"))
 
@@ -79,6 +84,24 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
         if atom in walk.guessed:
             raise RoleNeeded(node.label, message, atom.name, "feature")
     raise ModelError(node.label, message)
+
+
+def groups_and_bias(node: OnnxNode, weights: Doubles, channels: int) -> tuple[int, Doubles]:
+    """The groups of a convolution with weights [units, channels of a group, kernel ...], and its
+    bias [units], 0 where it has none.
+    """
+    units, own = weights.shape[:2]
+    groups = int(node.attributes.get("group", 1))
+    if groups < 1 or not units or units % groups or own * groups != channels:
+        raise ModelError(
+            node.label,
+            f"input W {list(weights.shape)} and group = {groups} do not fit {channels} channels",
+        )
+    given = node.weights(2, "bias B")
+    bias = np.zeros(units) if given is None else given.reshape(-1)
+    if bias.size != units:
+        raise ModelError(node.label, f"bias B has {bias.size} entries, expected {units}")
+    return groups, bias
 
 
 def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:

@@ -23,6 +23,7 @@ from lstm_edge.frontend.model.operators.pending import combined
 from lstm_edge.frontend.model.operators.sight import (
     Sight,
     along_axis,
+    groups_and_bias,
     inner_axis,
     sight_of,
     time_after,
@@ -52,19 +53,10 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     if inner is not None:
         return [conv_inside(walk, node, view, weights, inner)]
     sight = sight_of(walk, node, view, list(weights.shape[2:]))
-    units, group = len(weights), int(node.attributes.get("group", 1))
-    taps = weights.reshape(units, weights.shape[1], -1)
     require_features(walk, node, view, view.axes[1])
     features = size_of(view.axes[1])
-    if group < 1 or units % group or taps.shape[1] * group != features:
-        raise ModelError(
-            node.label,
-            f"input W {list(weights.shape)} and group = {group} do not fit {features} channels",
-        )
-    given = node.weights(2, "bias B")
-    bias = np.zeros(units) if given is None else given.reshape(-1)
-    if bias.size != units:
-        raise ModelError(node.label, f"bias B has {bias.size} entries, expected {units}")
+    group, bias = groups_and_bias(node, weights, features)
+    taps = weights.reshape(len(weights), weights.shape[1], -1)
     padded = sight.window.left or sight.window.right
     keep = settled if padded and view.offset is not None else foldable
     view = keep(walk, view, node.label)
@@ -77,20 +69,21 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     for array in params.values():
         check_finite(node.label, array)
     plain = replace(view, scale=None, offset=None, pending="")
-    made = _layer(walk, node, plain, sight, conv1d(), units, params)
-    axes = with_axis(made.axes, 1, walk.new_axis("units", units, "feature"))
+    made = _layer(walk, node, plain, sight, conv1d(), len(weights), params)
+    axes = with_axis(made.axes, 1, walk.new_axis("units", len(weights), "feature"))
     return [replace(made, axes=axes, grid=())]
 
 
 def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
     """Of a vector of the whole sequence a dense layer: what is around it is 0."""
-    groups, (units, own, *kernel) = int(node.attributes.get("group", 1)), weights.shape
+    units, own, *kernel = weights.shape
+    groups, bias = groups_and_bias(node, weights, size_of(view.axes[1]))
     middle = weights
     for k, size in enumerate(kernel):
         along = along_axis(walk, node, view, k + 2, size)
         at, between = divmod(along.pad[0], along.dilation)
         one = (sum(along.pad) + 1 - along.seen) // along.stride == 0 and not between
-        if not one or at >= size or groups < 1 or units % groups:
+        if not one or at >= size:
             raise ModelError(
                 node.label,
                 f"slides a kernel {kernel} over one vector of the whole sequence, which gives "
@@ -99,9 +92,8 @@ def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> 
         middle = middle.take([at], axis=k + 2)
     taps = middle.reshape(units, own, 1)
     matrix = conv_matrix(taps, groups, own * groups, 1, node.label).T
-    given = node.weights(2, "bias B")
     last = replace(view, axes=(*view.axes[:1], *view.axes[2:], view.axes[1]))
-    made = contract(walk, node, last, matrix, None if given is None else given.reshape(-1))
+    made = contract(walk, node, last, matrix, bias)
     return replace(made, axes=(*made.axes[:1], made.axes[-1], *made.axes[1:-1]))
 
 
