@@ -107,6 +107,10 @@ long: $(PACKAGES) ## tests over 100,000 steps: minutes for each network
 qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all combinations
 	$(PYTEST) --all-cases tests/qemu tests/host/test_bit_exact.py
 
+.PHONY: mutants
+mutants: $(PACKAGES) ## edit generated C line by line: what verify does not notice is printed
+	$(PYTHON) -m tests.host.mutants --count 100
+
 .PHONY: random
 random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
 	$(PYTHON) -m tests.oracle.random_models --count 1000
