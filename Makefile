@@ -116,7 +116,8 @@ long: $(PACKAGES) ## tests over 100,000 steps: minutes for each network
 
 .PHONY: qemu-test
 qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all combinations
-	$(PYTEST) --all-cases tests/qemu tests/host/test_bit_exact.py
+	$(PYTEST) --all-cases tests/qemu tests/host
+	$(PYTEST) --all-cases -m all_cases tests/oracle tests/unit
 
 .PHONY: random
 random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
