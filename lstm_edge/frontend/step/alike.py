@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lstm_edge.frontend.step.call import TIMES
-from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves, Term
+from lstm_edge.frontend.step.function import TIMES, Doubles
+from lstm_edge.frontend.step.leaves import Leaf, Leaves, Term
 from lstm_edge.frontend.step.symbols import (
     Integers,
     Selection,
@@ -221,7 +221,7 @@ def operands_alike(
 
 def _said(leaf: Leaf) -> str:
     if leaf.function is not None:
-        return str(leaf.function.key[0])
+        return leaf.function.name or leaf.function.kind
     return {"linear": "a sum", "const": "a constant", "input": "a step of an input"}.get(
         leaf.kind, leaf.kind
     )
@@ -270,7 +270,7 @@ class Copier:
         if leaf.kind == "whole":
             return target.whole(leaf.function, together(values, np.concatenate), leaf.size)
         if leaf.function == TIMES:
-            return target.multiply(TIMES, *values)
+            return target.multiply(*values)
         return target.each(leaf.function, *values)
 
     def _linear(self, number: int) -> Symbols:

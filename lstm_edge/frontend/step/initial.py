@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lstm_edge.frontend.step.alike import operands_alike
-from lstm_edge.frontend.step.leaves import Doubles
+from lstm_edge.frontend.step.function import Doubles
 from lstm_edge.frontend.step.numbers import Numbers
 from lstm_edge.frontend.step.symbols import Selection, runs, vector
 from lstm_edge.frontend.step.trace import Result, Trace

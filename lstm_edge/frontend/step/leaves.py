@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.frontend.step.function import TIMES, Doubles, Function
 from lstm_edge.frontend.step.symbols import (
     Integers,
     Selection,
@@ -24,24 +25,10 @@ from lstm_edge.frontend.step.symbols import (
     selections,
     vector,
 )
-from lstm_edge.ir.expr import Expr
 
-Doubles = npt.NDArray[np.float64]
 Kind = Literal["input", "state", "const", "linear", "each", "whole"]
 Term = tuple[Selection, Doubles]
 """Coefficients of a selection of m units: [n] of each its own (n = m), or a matrix [n, m]."""
-
-
-@dataclass(frozen=True)
-class Function:
-    """What an elementwise leaf, or one of a whole vector, computes: equal by `key` alone.
-
-    build: of expressions. numbers: of arrays, where all operands are constant.
-    """
-
-    key: tuple[Any, ...]
-    build: Callable[..., Expr] = field(compare=False)
-    numbers: Callable[..., Any] = field(compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,16 +138,14 @@ class Leaves:
 
         def one(found: tuple[Selection, ...], size: int) -> Selection:
             if all(map(self.is_constant, found)):
-                with np.errstate(all="ignore"):
-                    numbers = function.numbers(*map(self.constant, found))
-                return self._all(self._constant(np.asarray(numbers, np.float64)))
-            key = (function.key, tuple((i, u.tobytes()) for i, u in found))
+                return self._all(self._constant(function.numbers(*map(self.constant, found))))
+            key = (function, tuple((i, u.tobytes()) for i, u in found))
             return self._all(self.add(Leaf("each", size, function=function, args=found), key))
 
         return self._by_runs(one, *values)
 
-    def multiply(self, times: Function, a: Symbols, b: Symbols) -> Symbols:
-        """a * b; `times` where neither is known."""
+    def multiply(self, a: Symbols, b: Symbols) -> Symbols:
+        """a * b; a sum where one of them is known."""
 
         def one(found: tuple[Selection, ...], size: int) -> Selection:
             for known, other in (found, found[::-1]):
@@ -169,11 +154,11 @@ class Leaves:
                     factor = self.constant(known)
                     return self.total([(s, c * factor) for s, c in terms], bias * factor)
             first, second = ((i, u.tobytes()) for i, u in found)
-            turned = self._known.get((times.key, (second, first)))
+            turned = self._known.get((TIMES, (second, first)))
             if turned is not None:
                 return self._all(turned)
-            made = Leaf("each", size, function=times, args=found)
-            return self._all(self.add(made, (times.key, (first, second))))
+            made = Leaf("each", size, function=TIMES, args=found)
+            return self._all(self.add(made, (TIMES, (first, second))))
 
         return self._by_runs(one, a, b)
 
@@ -376,10 +361,9 @@ class Leaves:
     def _whole(self, function: Function, row: Symbols, count: int) -> int:
         known = self.numbers_of(row)
         if known is not None:
-            with np.errstate(all="ignore"):
-                return self._constant(np.asarray(function.numbers(known), np.float64).reshape(-1))
+            return self._constant(function.numbers(known))
         found = tuple(selections(row))
-        key = (function.key, count, tuple((i, u.tobytes()) for i, u in found))
+        key = (function, count, tuple((i, u.tobytes()) for i, u in found))
         return self.add(Leaf("whole", count, function=function, args=found), key)
 
 

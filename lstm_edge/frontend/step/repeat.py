@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_edge.frontend.step.alike import Copier
-from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves
+from lstm_edge.frontend.step.function import Doubles
+from lstm_edge.frontend.step.leaves import Leaf, Leaves
 from lstm_edge.frontend.step.symbols import Symbols, vector
 
 MOST_ROUNDS = 8
@@ -109,9 +110,8 @@ class Classes:
             if self.time[operand] >= 0 and age > 0:
                 known = _digest("hole", age, holes.get(operand, b""))
             said.append(_digest(known, units.tobytes(), self._array(factor)))
-        key = leaf.function.key if leaf.function is not None else ()
         numbers = leaf.numbers.shape if self.loose else leaf.numbers.tobytes()
-        return _digest(leaf.kind, key, leaf.size, numbers, *said)
+        return _digest(leaf.kind, leaf.function, leaf.size, numbers, *said)
 
     def _array(self, array: Doubles | None) -> bytes:
         """The same for the same numbers; the engine keeps equal arrays once."""

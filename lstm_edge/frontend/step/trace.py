@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstm_edge.frontend.step.alike import Comparer, Copier, Difference
-from lstm_edge.frontend.step.leaves import Doubles, Leaves
+from lstm_edge.frontend.step.function import Doubles
+from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.repeat import Body, Classes
 from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, leaves_of, runs, vector
 
