@@ -44,7 +44,7 @@ def input_part(walk: Walk, view: View, axis: int, wanted: list[int], source: str
             walk.alike.append((atoms[0], kept, source))
     kept = walk.input_parts[tensor].kept
     new: Axis = () if kept is None else (kept,)
-    return View(tensor, (*view.axes[:axis], new, *view.axes[axis + 1 :]))
+    return View(tensor, view.with_axis(axis, new).axes)
 
 
 def check_sequences(walk: Walk) -> None:
@@ -128,10 +128,9 @@ def computed_vectors(
     view = laid_out(walk, settled(walk, view, node.label), node.label)
     shown = walk.pieces((*directions, *units))
     if shown != grid_of(walk, view):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"input {name} {describe(view.axes)} is computed, and its vectors have other numbers "
-            "than directions and units; is a transpose or reshape missing?",
+            "than directions and units; is a transpose or reshape missing?"
         )
     tensor, size = vector_of(walk, view, node.label), _size(walk.pieces(units))
     count = max(1, _size(walk.pieces(directions)))
@@ -168,8 +167,8 @@ def _tell(walk: Walk, node: OnnxNode, view: View, name: str, axes: tuple[Axis, A
         for atom in walk.pieces(axis):
             known = walk.roles.setdefault(atom, role)
             if known != role:
-                raise ModelError(
-                    node.label, f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
+                raise node.error(
+                    f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
                 )
 
 

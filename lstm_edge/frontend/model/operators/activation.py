@@ -1,4 +1,4 @@
-"""Functions as layers of their own: those of each number alone, Clip, Softmax, LogSoftmax."""
+"""Functions as layers of their own: Clip, Softmax, LogSoftmax; and what waits for weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe
 from lstm_edge.frontend.model.operators.across_time import softmax_over_time
@@ -15,10 +14,8 @@ from lstm_edge.frontend.model.operators.features import grid_of, require_feature
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.pending import by_step, is_of_steps, resolved
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import (
-    activation,
     log_softmax_layer,
     softmax_layer,
 )
@@ -29,17 +26,6 @@ LARGEST_BOUND = 1e6
 """A bound of Clip from here on bounds nothing that a network computes."""
 
 
-def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
-    """One of the functions that act on each number alone, whatever the axes."""
-    form = ACTIVATIONS[node.op]
-    alpha = float(node.attributes.get("alpha", form.alpha))
-    beta = float(node.attributes.get("beta", form.beta))
-    if not math.isfinite(alpha) or not math.isfinite(beta):
-        raise ModelError(node.label, f"attributes alpha = {alpha}, beta = {beta} are not finite")
-    cell = activation(node.op, alpha, beta)
-    return [_layer(walk, node, node.view(0), cell.name, cell)]
-
-
 def clip(walk: Walk, node: OnnxNode) -> list[Value]:
     """A bound that is huge bounds nothing."""
     view = node.view(0)
@@ -48,14 +34,14 @@ def clip(walk: Walk, node: OnnxNode) -> list[Value]:
         given = node.constant(k, name)
         array = np.asarray(math.inf if given is None else given, np.float64)
         if array.size != 1 or math.isnan(array.reshape(-1)[0]):
-            raise ModelError(node.label, f"its {name} is not a number")
+            raise node.error(f"its {name} is not a number")
         bound = float(array.reshape(-1)[0])
         bounds.append(bound if abs(bound) < LARGEST_BOUND else None)
     low, high = bounds
     if low is None and high is None:
         return [view]
     if low is not None and high is not None and low > high:
-        raise ModelError(node.label, f"its min {low:g} is above its max {high:g}")
+        raise node.error(f"its min {low:g} is above its max {high:g}")
     return [_layer(walk, node, view, "clip", bounded(low, high))]
 
 
@@ -65,7 +51,7 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     rank = len(view.axes)
     axis = int(node.attributes.get("axis", -1))
     if not -rank <= axis < rank:
-        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+        raise node.error(f"attribute axis = {axis} does not fit {rank} axes")
     over = view.axes[axis]
     if usual_role(walk, view, axis % rank) == "time":
         view = settled(walk, view, node.label)
@@ -75,11 +61,10 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     features = walk.draft.size(view.tensor)
     whole = walk.pieces(over) == grid_of(walk, view)
     if not whole and (len(over) > 1 or (not over and features != 1)):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"attribute axis = {axis}: runs over {[a.size for a in over]} of "
             f"{describe(view.axes)}; only the features of each step are "
-            "supported: compute it outside of the model",
+            "supported: compute it outside of the model"
         )
     require_features(walk, node, view, over)
     kind, cell = SOFTMAX[node.op]
@@ -123,7 +108,7 @@ def settled(walk: Walk, view: View, reader: str) -> View:
         return view
     view = resolved(walk, view)
     if is_of_steps(view):
-        return replace(view, tensor=by_step(walk, view), scale=None, offset=None, pending="")
+        return replace(view.plain, tensor=by_step(walk, view))
     scale, offset = (
         default if given is None else given
         for given, default in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
@@ -135,4 +120,4 @@ def settled(walk: Walk, view: View, reader: str) -> View:
             check_finite(f"{view.pending}, {name} before {reader}", array)
         made = walk.draft.layer(cell.name, cell, view.tensor, None, params, view.pending)
         walk.settled[key] = made["y"]
-    return replace(view, tensor=walk.settled[key], scale=None, offset=None, pending="")
+    return replace(view.plain, tensor=walk.settled[key])

@@ -39,9 +39,7 @@ def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     weights = node.weights(1, "matrix B")
     if weights is None or weights.ndim != 2 or len(view.axes) != 2:
-        raise ModelError(
-            node.label, f"reads {describe(view.axes)}; expected two axes, and a matrix of weights"
-        )
+        raise node.error(f"reads {describe(view.axes)}; expected two axes, and a matrix of weights")
     if node.attributes.get("transA", 0):
         view = replace(view, axes=view.axes[::-1])
     if node.attributes.get("transB", 0):
@@ -56,12 +54,10 @@ def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
 def _row(node: OnnxNode, bias: Doubles, units: int) -> Doubles:
     """The bias of a Gemm, which may differ from unit to unit only: [units]."""
     if bias.ndim > 2 or (bias.ndim == 2 and bias.shape[0] != 1):
-        raise ModelError(
-            node.label, f"bias C {list(bias.shape)} is no number for each unit; use a batch of 1"
-        )
+        raise node.error(f"bias C {list(bias.shape)} is no number for each unit; use a batch of 1")
     row = bias.reshape(-1)
     if row.size not in (1, units):
-        raise ModelError(node.label, f"bias C has {row.size} entries, expected {units}")
+        raise node.error(f"bias C has {row.size} entries, expected {units}")
     return np.broadcast_to(row, (units,))
 
 
@@ -111,10 +107,9 @@ def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def _no_matmul(node: OnnxNode, equation: str) -> ModelError:
-    return ModelError(
-        node.label,
+    return node.error(
         f"attribute equation = {equation!r}: only the product of data and one matrix of weights is "
-        "supported, as bti,ij->btj; write it with nn.Linear or torch.matmul",
+        "supported, as bti,ij->btj; write it with nn.Linear or torch.matmul"
     )
 
 
@@ -129,9 +124,8 @@ def _matrix(node: OnnxNode, k: int, rank: int) -> Doubles:
     if weights.ndim > 2 and weights.ndim <= rank and set(weights.shape[:-2]) == {1}:
         weights = weights.reshape(weights.shape[-2:])
     if weights.ndim not in (1, 2):
-        raise ModelError(
-            node.label,
-            f"weights of shape {list(weights.shape)}; expected one matrix: use a layer for each",
+        raise node.error(
+            f"weights of shape {list(weights.shape)}; expected one matrix: use a layer for each"
         )
     return weights
 
@@ -144,7 +138,7 @@ def contract(
     A last axis made of time and features gives a dense layer over all steps.
     """
     if not view.axes:
-        raise ModelError(node.label, "expected a vector, found a single number")
+        raise node.error("expected a vector, found a single number")
     last, (rows, units) = view.axes[-1], weights.shape
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
