@@ -138,9 +138,9 @@ class Leaves:
 
         def one(found: tuple[Selection, ...], size: int) -> Selection:
             if all(map(self.is_constant, found)):
-                return self._all(self._constant(function.numbers(*map(self.constant, found))))
+                return self.units(self._constant(function.numbers(*map(self.constant, found))))
             key = (function, tuple((i, u.tobytes()) for i, u in found))
-            return self._all(self.add(Leaf("each", size, function=function, args=found), key))
+            return self.units(self.add(Leaf("each", size, function=function, args=found), key))
 
         return self._by_runs(one, *values)
 
@@ -156,9 +156,9 @@ class Leaves:
             first, second = ((i, u.tobytes()) for i, u in found)
             turned = self._known.get((TIMES, (second, first)))
             if turned is not None:
-                return self._all(turned)
+                return self.units(turned)
             made = Leaf("each", size, function=TIMES, args=found)
-            return self._all(self.add(made, (TIMES, (first, second))))
+            return self.units(self.add(made, (TIMES, (first, second))))
 
         return self._by_runs(one, a, b)
 
@@ -209,12 +209,7 @@ class Leaves:
 
     def linear(self, terms: Iterable[Term], bias: Doubles) -> int:
         """The leaf of a sum; a leaf itself where the sum is one."""
-        total: dict[object, Term] = {}
-        for (leaf, units), factor in terms:
-            key = (leaf, units.tobytes(), factor.ndim)
-            known = total.get(key)
-            total[key] = ((leaf, units), factor if known is None else known[1] + factor)
-        kept = [(s, c) for s, c in total.values() if np.any(c)]
+        kept = _merged(terms)
         if not kept:
             return self._constant(bias)
         if len(kept) == 1 and kept[0][1].ndim == 1 and (kept[0][1] == 1).all() and not bias.any():
@@ -231,10 +226,25 @@ class Leaves:
         kept = [(s, c) for s, c in terms if np.any(c)]
         if len(kept) == 1 and (kept[0][1] == 1).all() and not bias.any():
             return kept[0][0]
-        return self._all(self.linear(terms, bias))
+        return self.units(self.linear(terms, bias))
 
-    def _all(self, leaf: int) -> Selection:
+    def units(self, leaf: int) -> Selection:
+        """All units of a leaf."""
         return leaf, np.arange(self.all[leaf].size)
+
+    def vector(self, leaf: int) -> Symbols:
+        """All units of a leaf as a tensor."""
+        return vector(leaf, (self.all[leaf].size,))
+
+    def below(self, roots: Iterable[int]) -> set[int]:
+        """Leaves, and all that they are computed from."""
+        waiting, found = list(roots), set[int]()
+        while waiting:
+            leaf = waiting.pop()
+            if leaf not in found:
+                found.add(leaf)
+                waiting += [source for source, _ in self.all[leaf].operands]
+        return found
 
     def is_whole(self, selection: Selection) -> bool:
         """True for all units of a leaf in order."""
@@ -316,12 +326,7 @@ class Leaves:
                 found += [(s, _scaled(c, k)) for s, k in more]
             else:
                 found.append((inner, c))
-        total: dict[object, Term] = {}
-        for (source, its), c in found:
-            key = (source, its.tobytes(), c.ndim)
-            known = total.get(key)
-            total[key] = ((source, its), c if known is None else known[1] + c)
-        return tuple(t for t in total.values() if np.any(t[1])), bias
+        return tuple(_merged(found)), bias
 
     def flattened(
         self, leaf: int, made: dict[int, tuple[dict[int, Doubles], Doubles]]
@@ -365,6 +370,16 @@ class Leaves:
         found = tuple(selections(row))
         key = (function, count, tuple((i, u.tobytes()) for i, u in found))
         return self.add(Leaf("whole", count, function=function, args=found), key)
+
+
+def _merged(terms: Iterable[Term]) -> list[Term]:
+    """One term for each selection, without those that add nothing."""
+    total: dict[object, Term] = {}
+    for (leaf, units), factor in terms:
+        key = (leaf, units.tobytes(), factor.ndim)
+        known = total.get(key)
+        total[key] = ((leaf, units), factor if known is None else known[1] + factor)
+    return [(s, c) for s, c in total.values() if np.any(c)]
 
 
 def _scaled(outer: Doubles, inner: Doubles) -> Doubles:

@@ -13,7 +13,7 @@ from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.body import Array, Body, Counted, Read
 from lstm_edge.frontend.step.body import Value as StepValue
-from lstm_edge.frontend.step.ports import Out, StateIn
+from lstm_edge.frontend.step.place import Out, StateIn
 from lstm_edge.frontend.step.roll import Rolling, Tensors
 from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.frontend.step.trips import Slot, constants, counted, counters, trips

@@ -12,10 +12,8 @@ from lstm_edge.frontend.model.walk import Value
 from lstm_edge.frontend.step.entering import Entering
 from lstm_edge.frontend.step.evaluate import agrees, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
-from lstm_edge.frontend.step.place import Placed
-from lstm_edge.frontend.step.ports import Out, StateIn
+from lstm_edge.frontend.step.place import Out, Parts, Placed, StateIn, begun, given
 from lstm_edge.frontend.step.rows import NotRows, Rows
-from lstm_edge.frontend.step.starts import Parts, begun, given
 from lstm_edge.frontend.step.symbols import Integers, Symbols
 from lstm_edge.ir.model import Floats
 
