@@ -14,8 +14,8 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.finish import DraftState
 from lstm_edge.frontend.model.operators.across_time import vector_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, laid_out
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import InputPart, OnnxNode, RoleNeeded, Walk
 
 Places = tuple[int, ...]

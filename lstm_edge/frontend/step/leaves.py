@@ -213,9 +213,8 @@ class Leaves:
         if not kept:
             return self._constant(bias)
         if len(kept) == 1 and kept[0][1].ndim == 1 and (kept[0][1] == 1).all() and not bias.any():
-            leaf, units = kept[0][0]
             if self.is_whole(kept[0][0]):
-                return leaf
+                return kept[0][0][0]
         digests = [(s, *self._kept(c)) for s, c in kept]
         name = ("linear", tuple((s[0], s[1].tobytes(), d) for s, d, _ in digests), bias.tobytes())
         arrays = tuple((s, array) for s, _, array in digests)

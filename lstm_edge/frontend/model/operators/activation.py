@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe
 from lstm_edge.frontend.model.operators.across_time import softmax_over_time
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
-from lstm_edge.frontend.model.operators.pending import by_step, is_of_steps, resolved
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import (
@@ -20,7 +19,6 @@ from lstm_edge.layers.activation import (
     softmax_layer,
 )
 from lstm_edge.layers.elementwise import clip as bounded
-from lstm_edge.layers.normalize import scale_layer
 
 LARGEST_BOUND = 1e6
 """A bound of Clip from here on bounds nothing that a network computes."""
@@ -91,33 +89,3 @@ def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> Vie
     view = settled(walk, view, node.label)
     tensor = walk.draft.layer(kind, cell, view.tensor, None, {}, node.label)["y"]
     return replace(view, tensor=tensor)
-
-
-def settled_along(walk: Walk, view: View, axis: int, reader: str) -> View:
-    """`view`, settled where numbers that wait differ along an axis which is about to be another: of
-    which places are picked, or a mean is taken.
-    """
-    differing = walk.pieces(view.along)
-    here = any(atom in differing for atom in walk.pieces(view.axes[axis]))
-    return settled(walk, view, reader) if here else view
-
-
-def settled(walk: Walk, view: View, reader: str) -> View:
-    """`view` with a layer for an addition or a product that waits for weights to go into."""
-    if not view.pending:
-        return view
-    view = resolved(walk, view)
-    if is_of_steps(view):
-        return replace(view.plain, tensor=by_step(walk, view))
-    scale, offset = (
-        default if given is None else given
-        for given, default in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
-    )
-    key = (view.tensor, scale.tobytes(), offset.tobytes())
-    if key not in walk.settled:
-        cell, params = scale_layer(scale, offset)
-        for name, array in params.items():
-            check_finite(f"{view.pending}, {name} before {reader}", array)
-        made = walk.draft.layer(cell.name, cell, view.tensor, None, params, view.pending)
-        walk.settled[key] = made["y"]
-    return replace(view.plain, tensor=walk.settled[key])

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import read_at_each_step, sequence_among
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
@@ -20,7 +19,7 @@ from lstm_edge.frontend.model.operators.features import (
     usual_role,
 )
 from lstm_edge.frontend.model.operators.grids import is_part, repeated
-from lstm_edge.frontend.model.operators.pending import combined, spread
+from lstm_edge.frontend.model.operators.pending import combined, settled, spread
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of

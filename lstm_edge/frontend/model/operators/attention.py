@@ -12,7 +12,6 @@ from dataclasses import replace
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import has_steps, sequence_among, vector_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
@@ -20,6 +19,7 @@ from lstm_edge.frontend.model.operators.features import (
     select,
     usual_role,
 )
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import REDUCED, one_number

@@ -13,8 +13,8 @@ from lstm_edge import functions
 from lstm_edge.frontend.graph.functions import FORMS
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators.across_time import sequence_among
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, param
 from lstm_edge.layers.elementwise import PAIRS, where

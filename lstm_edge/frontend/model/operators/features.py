@@ -46,6 +46,13 @@ def _as_in_input(walk: Walk, atoms: Axis) -> Axis:
     return tuple(sorted(atoms, key=given.index)) if inside else atoms
 
 
+def size_known(walk: Walk, view: View) -> int:
+    """Features of the tensor behind a view; an input's are told by its axes."""
+    if walk.draft.size(view.tensor) is None:
+        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    return walk.draft.size(view.tensor) or 0
+
+
 def laid_out(walk: Walk, view: View, source: str) -> View:
     """A settled view whose features lie in memory in the order in which its axes show them."""
     grid = grid_of(walk, view)
@@ -78,8 +85,7 @@ def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
 
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
     """The vectors of a settled view with the features at `places` alone, each as often as there."""
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    size_known(walk, view)
     tensors = _parts(walk, view.tensor, _ranges((), len(places), (), places))
     return walk.draft.concat(tensors, source)
 
@@ -179,8 +185,7 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     if at is None:
         return None
     inner = grid[at + len(atoms) :]
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)

@@ -21,10 +21,10 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators import reduce as reduction
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import require_features, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.steps_by_number import step_before
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Layer, Slice, Step

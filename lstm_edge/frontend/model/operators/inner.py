@@ -4,7 +4,6 @@ pooling, and dense layers at each place. Vectors have all channels of a place en
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +11,9 @@ import numpy.typing as npt
 
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, several, size_of
-from lstm_edge.frontend.model.convolution import MOST_WEIGHTS, over_window
-from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import grid_of, reordered
-from lstm_edge.frontend.model.operators.folding import foldable
+from lstm_edge.frontend.model.convolution import MOST_WEIGHTS, over_window, product_params
+from lstm_edge.frontend.model.operators.features import grid_of, reordered, size_known
+from lstm_edge.frontend.model.operators.pending import foldable, settled
 from lstm_edge.frontend.model.operators.sight import (
     Along,
     Sight,
@@ -52,8 +50,7 @@ def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels:
             f"moves over an axis of {describe(view.axes)}, whose vectors have further axes; only "
             "channels and one inner axis are supported: reshape the others to channels or steps"
         )
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     return reordered(walk, view, wanted, node.label)
 
 
@@ -67,12 +64,11 @@ def per_channel(numbers: Doubles | None, channels: int) -> Doubles | None:
     return rows[0] if bool((rows == rows[:1]).all()) else None
 
 
-def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: int) -> View:
-    """A convolution along `axis`, whose numbers each step has, and along time where that is another
-    axis. weights: [units, channels of a group, kernel ...].
+def groups_and_bias(node: OnnxNode, weights: Doubles, channels: int) -> tuple[int, Doubles]:
+    """The groups of a Conv, and the bias of its units, which fit weights [units, channels of a
+    group, kernel ...].
     """
-    units, own, *kernel = weights.shape
-    channels, groups = size_of(view.axes[1]), int(node.attributes.get("group", 1))
+    units, own, groups = *weights.shape[:2], int(node.attributes.get("group", 1))
     if groups < 1 or units % groups or own * groups != channels:
         raise node.error(
             f"input W {list(weights.shape)} and group = {groups} do not fit {channels} channels"
@@ -81,6 +77,16 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     bias = np.zeros(units) if given is None else given.reshape(-1)
     if bias.size != units:
         raise node.error(f"bias B has {bias.size} entries, expected {units}")
+    return groups, bias
+
+
+def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: int) -> View:
+    """A convolution along `axis`, whose numbers each step has, and along time where that is another
+    axis. weights: [units, channels of a group, kernel ...].
+    """
+    units, own, *kernel = weights.shape
+    channels = size_of(view.axes[1])
+    groups, bias = groups_and_bias(node, weights, channels)
     seen = _seen(walk, node, view, kernel, axis)
     moved = np.moveaxis(weights, axis, -1).reshape(units, own, -1, kernel[axis - 2])
     atoms = walk.pieces(view.axes[axis])
@@ -97,10 +103,10 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     view, taps, bias = _folded(walk, node, view, moved, bias, padded=bool(padded))
     if groups == channels == units and channels > FEW_CHANNELS:
         cell, params = _depthwise(inner, taps, bias, seen)
+        for array in params.values():
+            check_finite(node.label, array)
     else:
         cell, params = _dense(node, inner, taps, bias, seen, groups)
-    for array in params.values():
-        check_finite(node.label, array)
     count = units * inner.positions
     made = walk.draft.layer(CONV, cell, view.tensor, count, params, node.label, window=window)
     return _view_after(walk, node, view, made["y"], seen, inner, units)
@@ -173,8 +179,7 @@ def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, sourc
     and `number` where that is -1.
     """
     atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), 0)
     before, behind = grid[:at], grid[at + len(atoms) :]
     numbers = np.arange(size_of(grid)).reshape(size_of(before), -1, size_of(behind))
@@ -268,8 +273,7 @@ def _dense(
     if inner.positions == 1:  # the matrix meets all that is there
         everything = (inner.places + sum(inner.pad)) * inner.of_place
         flat = np.pad(flat, ((0, 0), (0, everything - flat.shape[1])))
-    params = {"W_y": np.ascontiguousarray(flat, np.float32), "b_y": bias.astype(np.float32)}
-    return convolution(inner), params
+    return convolution(inner), product_params(node.label, flat, bias)
 
 
 def _depthwise(
@@ -301,12 +305,7 @@ def at_each_place(
     elif view.pending:
         bias, weights = bias + weights @ offset, weights * scale
     inner = Inner(size_of(rest), columns, 1)
-    params: Mapping[str, Floats] = {
-        "W_y": np.ascontiguousarray(weights, np.float32),
-        "b_y": bias.astype(np.float32),
-    }
-    for array in params.values():
-        check_finite(node.label, array)
+    params = product_params(node.label, weights, bias)
     count = len(bias) * inner.positions
     made = walk.draft.layer("fc", convolution(inner), view.tensor, count, params, node.label)
     units = walk.new_axis("units", len(bias), "feature")

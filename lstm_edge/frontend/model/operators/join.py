@@ -8,7 +8,6 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
@@ -20,6 +19,7 @@ from lstm_edge.frontend.model.operators.features import (
 from lstm_edge.frontend.model.operators.grids import joined_inside
 from lstm_edge.frontend.model.operators.move import regrouped
 from lstm_edge.frontend.model.operators.pad import along_time
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.operators.side_by_side import beside, is_flat
 from lstm_edge.frontend.model.operators.steps import Steps, take_steps

@@ -10,19 +10,19 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.convolution import product_params
 from lstm_edge.frontend.model.operators.attention import named_product, product
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
     laid_out,
     places_of,
     require_features,
+    size_known,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.grids import is_part
 from lstm_edge.frontend.model.operators.inner import at_each_place
-from lstm_edge.frontend.model.operators.pending import resolved
+from lstm_edge.frontend.model.operators.pending import fold_pending, foldable, resolved, settled
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
@@ -184,16 +184,13 @@ def in_order(walk: Walk, view: View, axis: Axis, source: str) -> tuple[View, lis
     grid = grid_of(walk, view)
     if atoms == grid or set(atoms) != set(grid) or size_of(grid) > MOST_MOVED:
         return view, None
-    if walk.draft.size(view.tensor) is None:
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     return laid_out(walk, settled(walk, view, source), source), None
 
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:
     """Append a dense layer with weights [units, features]; returns its result's tensor."""
-    params = {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
-    for array in params.values():
-        check_finite(source, array)
+    params = product_params(source, weights, bias)
     return walk.draft.layer("fc", dense(), x, len(bias), params, source)["y"]
 
 

@@ -14,8 +14,8 @@ from onnx import TensorProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, size_of, substitute
 from lstm_edge.frontend.model.operators.across_time import repeated_over_time
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import tiled
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import is_true, repeated
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.frontend.model.axes import Axis, View, describe
+from lstm_edge.frontend.model.axes import View, describe
 from lstm_edge.frontend.model.operators.across_time import standardized
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
@@ -20,7 +20,7 @@ from lstm_edge.frontend.model.operators.features import (
 )
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.join import axis_of
-from lstm_edge.frontend.model.operators.pending import fit_steps
+from lstm_edge.frontend.model.operators.pending import fit_steps, settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.functions import NORMS, normalized
@@ -52,53 +52,38 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
             raise node.error("has a scale for each step; multiply by it afterwards")
         return [_of_one_scale(walk, node, standardized(walk, view, epsilon, node.label))]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
-    if is_part(walk, view, walk.pieces(over)):
-        return [_of_parts(walk, node, view, walk.pieces(over), epsilon, view.shape[axis:last])]
-    places = places_of(walk, view, walk.pieces(over))
-    if places is not None:
-        return [_of_all(walk, node, view, epsilon, (view.shape[axis:last], places))]
+    shape, atoms = view.shape[axis:last], walk.pieces(over)
+    if is_part(walk, view, atoms):
+        run = _normalization(walk, node, epsilon, shape, None)
+        return [in_groups(walk, node, view, atoms, run)]
+    places = places_of(walk, view, atoms)
     features = walk.draft.size(view.tensor)
-    if walk.pieces(over) != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
-        raise node.error(
-            f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
-            f"{describe(view.axes)} together; only the features of each step, or all of "
-            "a sequence of known length, are supported: give the length with --steps"
-        )
-    require_features(walk, node, view, over)
-    shape = view.shape[axis:]
-    given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
-    params = {name: array for name, array in given.items() if array is not None}
-    cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
-    made = walk.draft.layer("layer_norm", cell, view.tensor, None, params, node.label)
-    return [replace(view, tensor=made["y"])]
+    if places is None:
+        if atoms != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
+            raise node.error(
+                f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
+                f"{describe(view.axes)} together; only the features of each step, or all of "
+                "a sequence of known length, are supported: give the length with --steps"
+            )
+        require_features(walk, node, view, over)
+    return [replace(view, tensor=_normalization(walk, node, epsilon, shape, places)(view.tensor))]
 
 
-def _of_all(
-    walk: Walk, node: OnnxNode, view: View, epsilon: float, shown: tuple[tuple[int, ...], list[int]]
-) -> View:
-    """All features of a step, which lie in memory in another order: so do their weights then."""
-    shape, places = shown
+def _normalization(
+    walk: Walk, node: OnnxNode, epsilon: float, shape: tuple[int, ...], places: list[int] | None
+) -> Callable[[str], str]:
+    """A layer of vectors, which lie in memory in another order where `places` are given: so do
+    their weights then.
+    """
     given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
-    order = np.argsort(places)
+    order = slice(None) if places is None else np.argsort(places)
     params = {name: array[order] for name, array in given.items() if array is not None}
-    cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
-    made = walk.draft.layer("layer_norm", cell, view.tensor, None, params, node.label)
-    return replace(view, tensor=made["y"])
-
-
-def _of_parts(
-    walk: Walk, node: OnnxNode, view: View, over: Axis, epsilon: float, shape: tuple[int, ...]
-) -> View:
-    """Each vector along some of the axes of features for itself."""
-    given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
-    params = {name: array for name, array in given.items() if array is not None}
     cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
 
     def run(x: str) -> str:
-        made = walk.draft.layer("layer_norm", cell, x, walk.draft.size(x), params, node.label)
-        return made["y"]
+        return walk.draft.layer("layer_norm", cell, x, None, params, node.label)["y"]
 
-    return in_groups(walk, node, view, over, run)
+    return run
 
 
 def _of_one_scale(walk: Walk, node: OnnxNode, view: View) -> View:

@@ -9,13 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.frontend.model.axes import Axis, View, describe, several, size_of
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part, without
 from lstm_edge.frontend.model.operators.inner import at_each_place
 from lstm_edge.frontend.model.operators.linear import contract, dense_layer
+from lstm_edge.frontend.model.operators.pending import (
+    fold_pending,
+    foldable,
+    settled,
+    settled_along,
+)
 from lstm_edge.frontend.model.operators.steps import PICKED, in_time, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.move import FOREVER, regrouped
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.steps import (
     PICKED,
     Steps,

@@ -13,10 +13,9 @@ from itertools import accumulate
 import numpy as np
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import paired
 from lstm_edge.frontend.model.operators.features import grid_of
-from lstm_edge.frontend.model.operators.pending import fit_steps
+from lstm_edge.frontend.model.operators.pending import fit_steps, settled
 from lstm_edge.frontend.model.operators.steps import Steps, one_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair

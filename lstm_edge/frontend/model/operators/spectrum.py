@@ -8,8 +8,8 @@ import numpy as np
 
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.sight import Sight, time_after
 from lstm_edge.frontend.model.walk import HopNeeded, OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Window

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
+from lstm_edge.frontend.model.operators.pending import settled, settled_along
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.recurrent.lengths import ANY_LENGTH
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.over_time import up_to

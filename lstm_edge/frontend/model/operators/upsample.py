@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.inner import conv_inside, placed
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.sight import INNER, inner_axis, numbers_of, other_axis
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 

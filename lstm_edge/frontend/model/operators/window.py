@@ -9,16 +9,19 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.convolution import conv_matrix, over_window
+from lstm_edge.frontend.model.convolution import conv_matrix, over_window, product_params
 from lstm_edge.frontend.model.operators.across_time import has_steps
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.operators.features import require_features
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
-from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
+from lstm_edge.frontend.model.operators.inner import conv_inside, groups_and_bias, pool_inside
 from lstm_edge.frontend.model.operators.linear import contract
-from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.operators.pending import (
+    combined,
+    fold_pending,
+    foldable,
+    settled,
+    settled_along,
+)
 from lstm_edge.frontend.model.operators.sight import (
     Sight,
     along_axis,
@@ -50,29 +53,17 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     if inner is not None:
         return [conv_inside(walk, node, view, weights, inner)]
     sight = sight_of(walk, node, view, list(weights.shape[2:]))
-    units, group = len(weights), int(node.attributes.get("group", 1))
-    taps = weights.reshape(units, weights.shape[1], -1)
     require_features(walk, node, view, view.axes[1])
-    features = size_of(view.axes[1])
-    if group < 1 or units % group or taps.shape[1] * group != features:
-        raise node.error(
-            f"input W {list(weights.shape)} and group = {group} do not fit {features} channels"
-        )
-    given = node.weights(2, "bias B")
-    bias = np.zeros(units) if given is None else given.reshape(-1)
-    if bias.size != units:
-        raise node.error(f"bias B has {bias.size} entries, expected {units}")
+    units, features = len(weights), size_of(view.axes[1])
+    group, bias = groups_and_bias(node, weights, features)
     padded = sight.window.left or sight.window.right
     keep = settled if padded and view.offset is not None else foldable
     view = keep(walk, view, node.label)
-    matrix = conv_matrix(taps, group, features, sight.dilation, node.label)
+    matrix = conv_matrix(
+        weights.reshape(units, weights.shape[1], -1), group, features, sight.dilation, node.label
+    )
     matrix, bias = fold_pending(_at_each(view, features, sight.window.kernel), matrix, bias)
-    params = {
-        "W_y": np.ascontiguousarray(matrix, np.float32),
-        "b_y": bias.astype(np.float32),
-    }
-    for array in params.values():
-        check_finite(node.label, array)
+    params = product_params(node.label, matrix, bias)
     made = _layer(walk, node, view.plain, sight, conv1d(), units, params)
     return [replace(made.with_axis(1, walk.new_axis("units", units, "feature")), grid=())]
 

@@ -19,7 +19,7 @@ from lstm_edge.frontend.model.layout import (
     layer_params,
     split_gates,
 )
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
+from lstm_edge.frontend.model.operators.pending import fold_pending, foldable
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings, settings_of
 from lstm_edge.frontend.model.recurrent.constant import without_x
 from lstm_edge.frontend.model.recurrent.lengths import length_of

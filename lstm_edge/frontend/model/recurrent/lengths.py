@@ -12,8 +12,8 @@ import numpy as np
 
 from lstm_edge import cells
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.recurrent.weights import Sequence
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Walk
 from lstm_edge.ir.expr import Cell
