@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.functions import FORMS
+from lstm_edge.frontend.graph.functions import COMPARED, FORMS
 from lstm_edge.frontend.graph.node import OWN_DOMAIN
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
@@ -63,7 +63,7 @@ OPERATORS: Mapping[str, Operator] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _operator(arithmetic.arithmetic)),
     "Neg": _operator(arithmetic.negative),
     **{op: Operator(elementwise.alone, frozenset(form.usual)) for op, form in FORMS.items()},
-    **dict.fromkeys(elementwise.COMPARISONS, _operator(elementwise.compared)),
+    **dict.fromkeys(COMPARED, _operator(elementwise.compared)),
     "PRelu": _operator(elementwise.prelu),
     "Pow": _operator(elementwise.power),
     **dict.fromkeys(("Max", "Min"), _operator(elementwise.extreme)),
