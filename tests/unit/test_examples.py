@@ -22,7 +22,7 @@ STEPS = 3000
 """Time steps that are compared between numpy, host and QEMU: all of some test sets."""
 POINT = 0.01
 LARGEST = 1_400_000
-LARGEST_EXAMPLE = 200_000
+LARGEST_EXAMPLE = 300_000
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: str(example.name))

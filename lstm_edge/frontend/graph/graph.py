@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold, is_foldable
@@ -232,6 +232,12 @@ class Graph:
         if name in shapes or self.outer is None:
             return shapes.get(name)
         return self.outer.shape(name)
+
+    def tell_shape(self, name: str, shape: Shape | None) -> None:
+        """Keep the shape of a tensor that a node of our own domain is going to make."""
+        if shape is not None:
+            info = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            self.shapes.append(info)
 
     def axes(self, node: NodeProto) -> list[int] | None:
         """Constant axes of a Squeeze, Unsqueeze or reduction, from 0; None where not given."""

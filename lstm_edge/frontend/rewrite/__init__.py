@@ -11,7 +11,11 @@ from collections.abc import Callable, Mapping
 
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.activations import activations
+from lstm_edge.frontend.rewrite.averages import log_averages
+from lstm_edge.frontend.rewrite.bases import fourier_bases
 from lstm_edge.frontend.rewrite.branches import branches
+from lstm_edge.frontend.rewrite.framed import framed
+from lstm_edge.frontend.rewrite.gains import gains
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
@@ -35,12 +39,16 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     read_quantized,
     unsort_batch,
     remove_reversals,
+    fourier_bases,
+    framed,
+    spectra,
+    gains,
+    log_averages,
     unrolled,
     single_steps,
     remove_reversals,
     layer_norm,
     activations,
-    spectra,
     pads,
     joined_inputs,
     refuse_shared_states,

@@ -115,6 +115,7 @@ OPERATORS: Mapping[str, Operator] = {
     "CumSum": _operator(reduction.cumulated, "exclusive reverse"),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), _operator(reduction.global_pool)),
     "STFT": _operator(spectrum.stft, "onesided"),
+    "DFT": _operator(spectrum.dft, "inverse onesided"),
     "Loop": _operator(steps.loop, "body reverse"),
     "Scan": _operator(
         steps.scan,
@@ -132,7 +133,9 @@ ML: Mapping[str, Operator] = {
 OWN: Mapping[str, Operator] = {
     "Step": _operator(steps.step, "after body"),
     "Repeat": _operator(repeat, "number"),
+    "Frames": _operator(spectrum.frames, "begin frame frames hop"),
     "Power": _operator(spectrum.power),
+    "LogAverage": _operator(spectrum.log_average, "axis eps first weight"),
     "Stack": _operator(steps.stack, "axis new_axis"),
 }
 """Operators of the domain `OWN_DOMAIN`, which rewrites write."""
