@@ -11,7 +11,7 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
-from lstm_edge.frontend.model.operators.sight import Sight, time_after
+from lstm_edge.frontend.model.operators.sight import Sight, in_sight
 from lstm_edge.frontend.model.walk import HopNeeded, OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.sizes import FRAMES
@@ -53,10 +53,10 @@ def stft(walk: Walk, node: OnnxNode) -> list[Value]:
         node.label,
         window=several,
     )["y"]
-    after = time if several is None else time_after(walk, node, time, Sight(1, several, 1))
     bins = walk.new_axis("bins", frame // 2 + 1, "feature")
     parts = walk.new_axis("parts", PARTS, "feature")
-    return [View(tensor, (view.axes[0], after, bins, parts), grid=(*bins, *parts))]
+    made = View(tensor, (view.axes[0], time, bins, parts), grid=(*bins, *parts))
+    return [made if several is None else in_sight(walk, node, made, 1, Sight(1, several, 1))]
 
 
 def _hop(node: OnnxNode) -> int:

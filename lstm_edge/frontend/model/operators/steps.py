@@ -61,7 +61,7 @@ def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> s
         return draft.step(x, -1 if k else 0, source)
     if not opened:
         window = Window(1, 1, -k, k + 1 - size)
-        return draft.step(over_window(draft, kept(), x, None, {}, window, source), -1, source)
+        return draft.step(over_window(draft, kept(), x, window, source), -1, source)
     if steps.from_end:
         return _from_end(walk, x, size - k, source)
     parts = [draft.layer("held", held(k), part, None, {}, source)["y"] for part in draft.parts(x)]
@@ -71,7 +71,7 @@ def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> s
 def _from_end(walk: Walk, x: str, back: int, source: str) -> str:
     """The vector of the last step (1), of the one before it (2), ..., whatever the length is."""
     window = Window(back, 1, back - 1)
-    late = over_window(walk.draft, delayed(), x, None, {}, window, source) if back > 1 else x
+    late = over_window(walk.draft, delayed(), x, window, source) if back > 1 else x
     return walk.draft.step(late, -1, source)
 
 
@@ -97,7 +97,7 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
     """The sequence without steps at its ends, or every n-th of them."""
     view = settled_along(walk, view, axis, source)
     time = view.axes[axis]
-    tensor = over_window(walk.draft, kept(), view.tensor, None, {}, window, source)
+    tensor = over_window(walk.draft, kept(), view.tensor, window, source)
     count = (size_of(time) + window.left + window.right - 1) // window.stride + 1
     walk.count += 1
     atom = Atom(f"steps.{walk.count}", count, any(a.open for a in time))
