@@ -261,6 +261,7 @@ class RealRules:
             port.limit,
             port.before,
             port.kind,
+            port.every,
         )
 
 

@@ -10,6 +10,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.operators.activation import settled, settled_along
+from lstm_edge.frontend.model.operators.rates import repeated_steps, repeats
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
@@ -35,6 +36,10 @@ class Steps:
 
 def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool) -> View:
     """`view` at some steps of its time axis, which stays unless one is wanted and not `keep`."""
+    times = repeats(steps.wanted, size_of(view.axes[axis]))
+    held = repeated_steps(walk, node, view, axis, times)
+    if held is not None:
+        return held
     view = settled_along(walk, view, axis, node.label)
     time = view.axes[axis]
     if len(steps.wanted) == 1:
