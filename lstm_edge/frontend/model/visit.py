@@ -23,7 +23,7 @@ from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
-from lstm_edge.frontend.model.operators.rates import slow_input
+from lstm_edge.frontend.model.operators.rates import as_held, at_its_rate, steps_of_each
 from lstm_edge.frontend.model.operators.side_by_side import as_vector
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
@@ -93,18 +93,7 @@ def _bind_inputs(
             walk.real.add(tensor)
             walk.truths.add(tensor)
         whole = View(tensor, tuple(axes), ids=shown)
-        walk.values[value.name] = replace(whole, tensor=_at_its_rate(walk, value.name, whole))
-
-
-def _at_its_rate(walk: Walk, name: str, view: View) -> str:
-    """The tensor of an input's vectors as they come."""
-    for k, axis in enumerate(view.axes):
-        every = walk.rates.get((name, k), 1)
-        if every > 1:
-            walk.roles.update(dict.fromkeys(axis, "time"))
-            walk.derived.update(axis)
-            return slow_input(walk, view.tensor, every, f"input {name!r}")
-    return view.tensor
+        walk.values[value.name] = at_its_rate(walk, value.name, whole)
 
 
 def _symbols(graph: Graph, walk: Walk) -> dict[tuple[str, int], str]:
@@ -211,9 +200,8 @@ def _model(graph: Graph, walk: Walk) -> Model:
     settle_roles(walk)
     check_sequences(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
-    views = {n: _as_held(walk, v) if isinstance(v, View) else v for n, v in views.items()}
     sources = {
-        name: replace(v, grid=walk.columns.get(v.tensor, v.grid))
+        name: replace(as_held(walk, v), grid=walk.columns.get(v.tensor, v.grid))
         for name, v in views.items()
         if isinstance(v, View)
     }
@@ -244,7 +232,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
             kind = walk.kinds.get(view.tensor)
             data = view.tensor in walk.real and (not limit or kind is np.bool_)
             name_of_kind = np.dtype(kind).name if kind and data else ""
-            every = max((n for (owner, _), n in walk.rates.items() if owner == name), default=1)
+            every = steps_of_each(walk, name)
             inputs.append(replace(port, limit=limit, kind=name_of_kind, every=every))
     used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
@@ -264,11 +252,6 @@ def _model(graph: Graph, walk: Walk) -> Model:
         ],
         (state_ins, state_outs),
     )
-
-
-def _as_held(walk: Walk, view: View) -> View:
-    """An input's view of what is given at each step."""
-    return replace(view, tensor=walk.slow.get(view.tensor, (view.tensor, 1))[0])
 
 
 def _states(

@@ -22,11 +22,28 @@ from lstm_edge.ir.model import Layer, Node, Work, is_a
 from lstm_edge.layers.window import delayed, kept
 
 
-def slow_input(walk: Walk, tensor: str, every: int, source: str) -> str:
-    """The sequence of an input of which a vector comes every so many steps."""
-    slow = over_window(walk.draft, kept(), tensor, Window(1, every), source)
-    walk.slow[slow] = (tensor, every)
-    return slow
+def at_its_rate(walk: Walk, name: str, view: View) -> View:
+    """The view of an input's vectors as they come."""
+    every = steps_of_each(walk, name)
+    if every == 1:
+        return view
+    for k, axis in enumerate(view.axes):
+        if (name, k) in walk.rates:
+            walk.roles.update(dict.fromkeys(axis, "time"))
+            walk.derived.update(axis)
+    slow = over_window(walk.draft, kept(), view.tensor, Window(1, every), f"input {name!r}")
+    walk.slow[slow] = (view.tensor, every)
+    return replace(view, tensor=slow)
+
+
+def as_held(walk: Walk, view: View) -> View:
+    """The view of an input as it is given at each step."""
+    return replace(view, tensor=walk.slow.get(view.tensor, (view.tensor, 1))[0])
+
+
+def steps_of_each(walk: Walk, name: str) -> int:
+    """Steps of the model for each vector of an input."""
+    return max((n for (owner, _), n in walk.rates.items() if owner == name), default=1)
 
 
 def repeated_steps(walk: Walk, node: OnnxNode, view: View, axis: int, times: int) -> View | None:
