@@ -197,6 +197,28 @@ def test_interpolation_is_refused_by_name(mode: str, words: str, tmp_path: Path)
         load(saved(made, tmp_path), name="net")
 
 
+def test_steps_of_a_computed_sequence_are_not_repeated(tmp_path: Path) -> None:
+    slow, arrays = gru("b", "s", B)
+    nodes = [*slow, turned("s", "sc"), node("Resize", "sc - scales", "u", mode="nearest")]
+    nodes += [turned("u", "h"), node("Concat", "a h", "y", axis=2)]
+    arrays |= {
+        "scales": np.array([1, 1, K], np.float32),
+        "at0": np.array([0]),
+        "at1": np.array([1]),
+    }
+    made = graph(nodes, {"a": (1, FAST, A), "b": (1, SLOW, B)}, ("y",), arrays)
+    with pytest.raises(ModelError, match="a model of its own, and make its result an input"):
+        load(saved(made, tmp_path), name="net")
+
+
+def test_open_lengths_tell_no_rate(tmp_path: Path) -> None:
+    nodes, outputs, arrays = plain(K, (0, 0))
+    arrays = {**arrays, "at0": np.array([0]), "at1": np.array([1])}
+    made = graph(nodes, {"a": (1, "fast", A), "b": (1, "slow", B)}, outputs, arrays)
+    with pytest.raises(ModelError, match="leaves a length open; export it with the lengths"):
+        load(saved(made, tmp_path), name="net")
+
+
 def test_lengths_of_which_none_is_a_multiple_are_refused(tmp_path: Path) -> None:
     nodes, outputs, arrays = apart()
     arrays = {**arrays, "at0": np.array([0]), "at1": np.array([1])}

@@ -124,6 +124,12 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
             if held is not None:
                 view = held
                 continue
+        if any(walk.roles.get(a) == "time" for a in atoms) and walk.draft.producer(view.tensor):
+            raise ModelError(
+                node.label,
+                f"repeats each step of a computed sequence {n} times; only steps of an input can "
+                "be: compile what makes them as a model of its own, and make its result an input",
+            )
         if not atoms or not {walk.roles.get(a) for a in atoms} <= INNER:
             raise other_axis(
                 walk,
