@@ -17,7 +17,7 @@ from lstm_edge.targets import load_target
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.state_graphs import floats, weights
 from tests.oracle.window_graphs import Arrays, compare
-from tests.support.exactness import assert_bit_exact
+from tests.support.exactness import assert_bit_exact, rendered
 
 pytest.importorskip("onnxruntime")
 
@@ -165,6 +165,51 @@ def test_a_slow_input(name: str, tmp_path: Path, tool_or_skip: Callable[..., Non
     assert {port.name: port.every for port in program.inputs} == {"a": 1, "b": K}
     host, m4, inputs = load_target("host"), load_target("cortex-m4"), stored(program, 2)
     assert_bit_exact(program, host, "gates", tmp_path / "c", inputs, rendered_for=m4)
+
+
+def heads(direction: str) -> onnx.ModelProto:
+    """A result of each step, one of every third, one of a convolution, and the last."""
+    ways = 2 if direction == "bidirectional" else 1
+    nodes = [
+        node("GRU", "x W R B", "Y", hidden_size=H, direction=direction),
+        node("Transpose", "Y", "t", perm=[0, 2, 1, 3]),
+        node("Reshape", "t shape", "s"),
+        node("MatMul", "s D", "each"),
+        node("Slice", "s from end axis third", "some"),
+        node("MatMul", "some E", "third_step"),
+        node("Transpose", "s", "c", perm=[1, 2, 0]),
+        node("Conv", "c K", "seen", strides=[2]),
+        node("Gather", "each minus", "last", axis=0),
+    ]
+    arrays: Arrays = weights("GRU", "", A, ways, H) | {
+        "shape": np.array([0, 0, ways * H]),
+        "D": floats(ways * H, 4, seed=1),
+        "E": floats(ways * H, B, seed=2),
+        "K": floats(UNITS, ways * H, 5, seed=3),
+        "from": np.array([1]),
+        "end": np.array([2**31 - 1]),
+        "axis": np.array([0]),
+        "third": np.array([3]),
+        "minus": np.array(-1),
+    }
+    outputs = ("each", "third_step", "seen", "last")
+    return graph(nodes, {"x": (FAST, 1, A)}, outputs, arrays)
+
+
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+def test_outputs_at_different_rates(
+    direction: str, tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    """Each has the steps that onnxruntime gives, in numpy and in C."""
+    tool_or_skip("cc")
+    program = compare(heads(direction), tmp_path).program
+    assert program.streams is (direction == "forward")
+    host, inputs = load_target("host"), stored(program, 2)
+    assert_bit_exact(program, host, "gates", tmp_path / "c", inputs)
+    if program.streams:
+        texts = rendered(program, host, "gates").files
+        assert "return 1 | (t >= 1 && (t - 1) % 3 == 0" in texts["net.c"]
+        assert "1 for each, 2 for third_step, 4 for seen." in texts["net.h"]
 
 
 def test_what_a_slow_input_brings_between_its_steps_is_not_read(tmp_path: Path) -> None:
