@@ -94,10 +94,15 @@ class Bundle:
         return replace(self, manifest=manifest.of_core(self.manifest, name), targets=found)
 
     @property
+    def selftest(self) -> str:
+        """The C file of the self-test."""
+        return f"{self.program.name}_selftest.c"
+
+    @property
     def code(self) -> dict[str, bytes]:
         """The C files, without the self-test."""
-        selftest = f"{self.program.name}_selftest.c"
-        return {n: d for n, d in self.files.items() if n.endswith((".c", ".h")) and n != selftest}
+        c_files = (name for name in self.files if name.endswith((".c", ".h")))
+        return {name: self.files[name] for name in c_files if name != self.selftest}
 
     def unpack(self, folder: Path) -> tuple[Path, ...]:
         """Put the C files into a folder; those to compile, without headers and the self-test."""

@@ -44,7 +44,8 @@ def meant(port: Port, fmt: Format) -> Format:
 
 
 def quantize(program: Program, port: Port, real: Array) -> Array:
-    """Stored numbers of real ones [..., features]: to nearest, limited to the stored range.
+    """Stored numbers of real ones [..., features]: to nearest, limited to the stored range; the
+    lowest of what is no number.
 
     Integers are stored as they are.
     """
@@ -55,6 +56,7 @@ def quantize(program: Program, port: Port, real: Array) -> Array:
     centre, units = quantizing_constants(port)
     with np.errstate(over="ignore"):
         scaled = (real.astype(np.float32) - centre) * units
+    scaled = np.where(np.isnan(scaled), -LIMIT, scaled)
     limited = np.clip(scaled, -LIMIT, LIMIT).astype(np.int32).astype(np.int64)
     fmt = program.values[port.value].format
     return np.asarray(np.clip((limited + 128) >> 8, fmt.low, fmt.high))

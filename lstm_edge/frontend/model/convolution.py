@@ -46,13 +46,11 @@ def convolved(
     alone = window == Window(1)
     if own == 1 and is_depthwise(units, groups):
         inner = Inner(1, units, 1, frames=0 if alone else (kernel - 1) * dilation + 1)
-        cell, params = each_channel(inner, taps[..., None], bias, (dilation, 1))
+        cell, params = each_channel(inner, taps[..., None], bias, (dilation, 1), source)
     else:
-        matrix = conv_matrix(taps, groups, own * groups, dilation, source)
         cell = dense() if alone else conv1d()
-        params = {"W_y": np.ascontiguousarray(matrix, np.float32), "b_y": bias.astype(np.float32)}
-    for array in params.values():
-        check_finite(source, array)
+        matrix = conv_matrix(taps, groups, own * groups, dilation, source)
+        params = product_params(source, matrix, bias)
     sight = None if alone else window
     return draft.layer("conv1d", cell, x, units, params, source, window=sight)["y"]
 
@@ -63,7 +61,7 @@ def is_depthwise(units: int, groups: int) -> bool:
 
 
 def each_channel(
-    inner: Inner, taps: Doubles, bias: Doubles, dilations: tuple[int, int]
+    inner: Inner, taps: Doubles, bias: Doubles, dilations: tuple[int, int], source: str
 ) -> tuple[Cell, dict[str, Floats]]:
     """A vector of weights for each frame and place that is seen. taps: [units, 1, frames, places],
     `dilations` apart.
@@ -74,7 +72,10 @@ def each_channel(
     )
     vectors = taps[:, 0].transpose(2, 1, 0).reshape(-1, len(taps))
     params = {f"w_{k}": row.astype(np.float32) for k, row in enumerate(vectors)}
-    return depthwise(inner, frames, places), params | {"b_y": bias.astype(np.float32)}
+    params["b_y"] = bias.astype(np.float32)
+    for array in params.values():
+        check_finite(source, array)
+    return depthwise(inner, frames, places), params
 
 
 def with_scale(
@@ -109,6 +110,16 @@ def conv_matrix(taps: Doubles, groups: int, features: int, dilation: int, source
         for k in range(kernel):
             matrix[rows, k * dilation, columns] = taps[rows, :, k]
     return matrix.reshape(units, -1)
+
+
+def product_params(source: str, weights: Doubles, bias: Doubles) -> dict[str, Floats]:
+    """The matrix [units, columns] and the bias of a product. Raises ModelError for numbers that
+    float32 has not.
+    """
+    params = {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
+    for array in params.values():
+        check_finite(source, array)
+    return params
 
 
 def same_padding(steps: int, seen: int, stride: int) -> tuple[int, int]:

@@ -20,9 +20,9 @@ from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View
 from lstm_edge.frontend.model.finish import DraftState, finish
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.rates import as_held, at_its_rate, steps_of_each
 from lstm_edge.frontend.model.operators.side_by_side import as_vector
 from lstm_edge.frontend.model.operators.steps import side_by_side

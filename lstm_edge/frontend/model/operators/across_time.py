@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, View, describe
 from lstm_edge.frontend.model.operators.features import usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
@@ -20,8 +19,7 @@ from lstm_edge.layers.window import at_each_step
 
 def has_steps(walk: Walk, view: View) -> bool:
     """Whether an axis of a view counts steps."""
-    atoms = (atom for axis in view.axes for atom in walk.pieces(axis))
-    return any(walk.roles.get(atom) == "time" for atom in atoms)
+    return any(walk.roles.get(atom) == "time" for atom in walk.pieces(view.atoms))
 
 
 def vector_of(walk: Walk, view: View, source: str) -> str:
@@ -40,7 +38,7 @@ def read_at_each_step(walk: Walk, views: Sequence[View], source: str) -> tuple[V
         if not timed or len(timed) == len(views):
             continue
         views = tuple(
-            replace(v, tensor=vector_of(walk, v, source), axes=_with(v, k, timed[0].axes[k]))
+            replace(v.with_axis(k, timed[0].axes[k]), tensor=vector_of(walk, v, source))
             if not v.axes[k] and not has_steps(walk, v)
             else v
             for v in views
@@ -59,10 +57,9 @@ def repeated_over_time(walk: Walk, node: OnnxNode, view: View, axis: int, size: 
     or another number.
     """
     if has_steps(walk, view):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"repeats {describe(view.axes)}, a sequence, along another axis; only a vector of the "
-            "whole sequence can be repeated, once for each step",
+            "whole sequence can be repeated, once for each step"
         )
     if view.axes:
         walk.assign(node, walk.pieces(view.axes[-1]), "feature")
@@ -72,7 +69,7 @@ def repeated_over_time(walk: Walk, node: OnnxNode, view: View, axis: int, size: 
         "each_step", at_each_step(), tensor, None, {}, node.label, reverse=None, over=over
     )
     walk.draft.roots[made["y"]] = root
-    return replace(view, tensor=made["y"], axes=_with(view, axis, (time,)))
+    return replace(view.with_axis(axis, (time,)), tensor=made["y"])
 
 
 def softmax_over_time(walk: Walk, view: View, source: str, logarithm: bool = False) -> View:
@@ -119,10 +116,9 @@ def steps_of(walk: Walk, node: OnnxNode, size: int) -> tuple[Atom, Length, str]:
     found = [(a, r) for a, r in walk.roles.items() if r == "time" and a not in walk.derived]
     times = [atom for atom, _ in found] or _usual_times(walk)
     if not times:
-        raise ModelError(
-            node.label,
+        raise node.error(
             "repeats a vector over steps where no input is a sequence yet; give the network an "
-            "input with a time axis",
+            "input with a time axis"
         )
     owner = walk.values[times[0].name.rpartition(" ")[0]]
     assert isinstance(owner, View)
@@ -132,17 +128,12 @@ def steps_of(walk: Walk, node: OnnxNode, size: int) -> tuple[Atom, Length, str]:
             walk.fix_time(node)
         return alike[0], Length(), owner.tensor
     if any(atom.open for atom in times):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"repeats a vector over {size} steps where the input's sequence has any length, which "
-            "has to be kept in memory; give its length with --steps",
+            "has to be kept in memory; give its length with --steps"
         )
-    walk.count += 1
-    atom = Atom(f"steps.{walk.count}", size)
-    walk.roles[atom] = "time"
-    walk.derived.add(atom)
     walk.fix_time(node)
-    return atom, Length(size - times[0].size - 1), owner.tensor
+    return walk.new_time(size), Length(size - times[0].size - 1), owner.tensor
 
 
 def _usual_times(walk: Walk) -> list[Atom]:
@@ -150,7 +141,3 @@ def _usual_times(walk: Walk) -> list[Atom]:
     views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
     found = [v.axes[1][0] for v in views if v.axes[1] and v.axes[1][0] in walk.input_atoms]
     return [a for a, v in zip(found, views, strict=False) if usual_role(walk, v, 1) == "time"]
-
-
-def _with(view: View, k: int, axis: tuple[Atom, ...]) -> tuple[tuple[Atom, ...], ...]:
-    return (*view.axes[:k], axis, *view.axes[k + 1 :])

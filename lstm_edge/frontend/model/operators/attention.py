@@ -12,7 +12,6 @@ from dataclasses import replace
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import has_steps, sequence_among, vector_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
@@ -20,6 +19,7 @@ from lstm_edge.frontend.model.operators.features import (
     select,
     usual_role,
 )
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import REDUCED, one_number
@@ -33,10 +33,7 @@ def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     rank = max(len(left.axes), len(right.axes), 2)
     if min(len(left.axes), len(right.axes)) < 2:
         raise _refused(node, left, right)
-    left, right = (
-        replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
-        for v in (left, right)
-    )
+    left, right = (settled(walk, v, node.label).widened(rank) for v in (left, right))
     for k in range(rank - 2):
         grids = {*grid_of(walk, left), *grid_of(walk, right)}
         if grids.intersection(walk.pieces((*left.axes[k], *right.axes[k]))):
@@ -60,10 +57,9 @@ def named_product(walk: Walk, node: OnnxNode, operands: tuple[str, str], result:
     fits = all(len(term) == len(view.axes) for term, view in zip(operands, views, strict=True))
     whole = sorted(result) == sorted((*outer, *rows, *columns))
     if not (once and fits and whole) or max(map(len, (summed, rows, columns))) > 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"{left},{right}->{result} is no product of two computed tensors over one axis, where "
-            "each has one axis of its own at most; write it as MatMul, Mul and ReduceSum",
+            "each has one axis of its own at most; write it as MatMul, Mul and ReduceSum"
         )
 
     def turned(view: View, term: str, order: list[list[str]]) -> View:
@@ -162,10 +158,9 @@ def _check_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
     if axis:
         require_features(walk, node, view, axis)
     elif grid_of(walk, view) or walk.draft.size(view.tensor) != 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"sums {describe(view.axes)} over its steps, of which each has more numbers on other "
-            "axes; is a transpose or reshape missing?",
+            "axes; is a transpose or reshape missing?"
         )
 
 
@@ -175,9 +170,8 @@ def _counts(walk: Walk, axis: Axis, role: str) -> bool:
 
 
 def _refused(node: OnnxNode, left: View, right: View) -> ModelError:
-    return ModelError(
-        node.label,
+    return node.error(
         f"multiplies two computed tensors, {describe(left.axes)} and {describe(right.axes)}: only "
         "scores of steps by one vector, and steps weighted by their scores, are supported; "
-        "use attention with one query, such as the last step",
+        "use attention with one query, such as the last step"
     )

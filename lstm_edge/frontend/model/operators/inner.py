@@ -4,25 +4,22 @@ pooling, and dense layers at each place. Vectors have all channels of a place en
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axis, View, describe, several, size_of
 from lstm_edge.frontend.model.convolution import (
     MOST_WEIGHTS,
     each_channel,
     is_depthwise,
     over_window,
+    product_params,
     with_scale,
 )
-from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import grid_of, reordered
-from lstm_edge.frontend.model.operators.folding import foldable
+from lstm_edge.frontend.model.operators.features import grid_of, reordered, size_known
+from lstm_edge.frontend.model.operators.pending import foldable, settled
 from lstm_edge.frontend.model.operators.sight import (
     Along,
     Sight,
@@ -32,7 +29,6 @@ from lstm_edge.frontend.model.operators.sight import (
     look_for_time,
     sees_all,
     time_sight,
-    with_axis,
 )
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
@@ -54,13 +50,11 @@ def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels:
         walk.assign(node, axis, "feature")
     grid = grid_of(walk, view)
     if set(grid) != set(wanted):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"moves over an axis of {describe(view.axes)}, whose vectors have further axes; only "
-            "channels and one inner axis are supported: reshape the others to channels or steps",
+            "channels and one inner axis are supported: reshape the others to channels or steps"
         )
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     return reordered(walk, view, wanted, node.label)
 
 
@@ -92,15 +86,13 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     frames = window.kernel if window is not None and window.kernel > 1 else 0
     inner = Inner(size_of(atoms), channels, place.seen, place.stride, place.pad, frames)
     if inner.positions < 1:
-        raise ModelError(node.label, f"sees {place.seen} places of {inner.places}; pad them")
+        raise node.error(f"sees {place.seen} places of {inner.places}; pad them")
     padded = any(place.pad) or (window is not None and (window.left or window.right))
     view, taps, bias = _folded(walk, node, view, moved, bias, padded=bool(padded))
     if own == 1 and is_depthwise(units, groups):
-        cell, params = each_channel(inner, taps, bias, (seen.dilation, place.dilation))
+        cell, params = each_channel(inner, taps, bias, (seen.dilation, place.dilation), node.label)
     else:
         cell, params = _dense(node, inner, taps, bias, seen, groups)
-    for array in params.values():
-        check_finite(node.label, array)
     count = units * inner.positions
     made = walk.draft.layer(CONV, cell, view.tensor, count, params, node.label, window=window)
     return _view_after(walk, node, view, made["y"], seen, inner, units)
@@ -110,7 +102,7 @@ def _middle(node: OnnxNode, taps: Doubles, place: Along) -> tuple[Doubles, Along
     """The weights that meet the only place of an axis."""
     middle, rest = divmod(place.pad[0], place.dilation)
     if sum(place.pad) + 1 - place.seen >= place.stride or rest or middle >= place.kernel:
-        raise ModelError(node.label, "makes several places of one, or none; not supported")
+        raise node.error("makes several places of one, or none; not supported")
     return taps[..., middle : middle + 1], Along(1, 1, 1, (0, 0))
 
 
@@ -145,9 +137,7 @@ def _seen(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) 
         pads = list(node.attributes.get("pads", []))
         rank = len(kernel)
         if any(n for j, n in enumerate(pads) if j % rank != axis - 2):
-            raise ModelError(
-                node.label, f"attribute pads = {pads} pads an axis of 1: not supported"
-            )
+            raise node.error(f"attribute pads = {pads} pads an axis of 1: not supported")
         return _Seen(axis, place, None)
     sight = time_sight(walk, node, view, others[0], kernel[others[0] - 2])
     window = sight.window
@@ -163,13 +153,12 @@ def _view_after(
     places = walk.new_axis("places", inner.positions, "feature")
     walk.ranges.update((new, old) for new in places for old in atoms[:1])
     channels = walk.new_axis("units", units, "feature")
-    axes = with_axis(with_axis(view.axes, seen.axis, places), 1, channels)
-    grid = (*places, *channels)
-    view = replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())
+    made = view.with_axis(seen.axis, places).with_axis(1, channels)
+    made = replace(made, tensor=tensor, grid=several((*places, *channels)))
     if seen.sight is None:
-        return view
-    several = inner.positions > 1
-    return in_sight(walk, node, view, seen.sight.axis, seen.sight, other=several)
+        return made
+    other = inner.positions > 1
+    return in_sight(walk, node, made, seen.sight.axis, seen.sight, other)
 
 
 def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, source: str) -> View:
@@ -177,8 +166,7 @@ def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, sourc
     and `number` where that is -1.
     """
     atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), 0)
     before, behind = grid[:at], grid[at + len(atoms) :]
     numbers = np.arange(size_of(grid)).reshape(size_of(before), -1, size_of(behind))
@@ -188,31 +176,29 @@ def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, sourc
     made = walk.draft.layer(cell.name, cell, view.tensor, len(units), {}, source)
     new = walk.new_axis("padded", len(places), "feature")
     walk.ranges.update((atom, old) for atom in new for old in atoms[:1])
-    whole = (*before, *new, *behind)
-    axes = with_axis(view.axes, axis, new)
-    return replace(view, tensor=made["y"], axes=axes, grid=whole if len(whole) > 1 else ())
+    grid = several((*before, *new, *behind))
+    return replace(view.with_axis(axis, new), tensor=made["y"], grid=grid)
 
 
 def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) -> View:
     """MaxPool and AveragePool along an inner axis, and along time: one after the other."""
     if node.attributes.get("storage_order", 0):
-        raise ModelError(node.label, "attribute storage_order is not supported")
+        raise node.error("attribute storage_order is not supported")
     seen = _seen(walk, node, view, kernel, axis)
     place, sight, largest = seen.place, seen.sight, node.op == "MaxPool"
     window = Window(1) if sight is None else sight.window
     padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
-        raise ModelError(node.label, "attribute dilations is not supported")
+        raise node.error("attribute dilations is not supported")
     if not largest and padded and not node.attributes.get("count_include_pad", 0):
-        raise ModelError(
-            node.label,
-            "attribute pads: a mean that leaves padding out is not supported; pool without padding",
+        raise node.error(
+            "attribute pads: a mean that leaves padding out is not supported; pool without padding"
         )
     atoms, channels = (walk.pieces(view.axes[k]) for k in (axis, 1))
     view = channels_last(walk, node, settled(walk, view, node.label), atoms, channels)
     inner = Inner(size_of(atoms), size_of(channels), place.kernel, place.stride, place.pad)
     if inner.positions < 1:
-        raise ModelError(node.label, f"sees {place.seen} places of {inner.places}; pad them")
+        raise node.error(f"sees {place.seen} places of {inner.places}; pad them")
     tensor, count = view.tensor, inner.positions * inner.channels
     if (place.kernel, place.stride) != (1, 1):
         cell = pooling(inner, largest)
@@ -222,7 +208,7 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
             look_for_time(walk, node, view.axes[sight.axis])
         walk.fix_time(node)
         tensor = walk.draft.reduce("max" if largest else "mean", tensor, node.label)
-        view = replace(view, axes=with_axis(view.axes, sight.axis, ()))
+        view = view.with_axis(sight.axis, ())
         seen = replace(seen, sight=None)
     elif sight is not None:
         cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
@@ -231,9 +217,8 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
         tensor = over_window(walk.draft, cell, tensor, window, node.label, start)
     made = _view_after(walk, node, view, tensor, seen, inner, inner.channels)
     grid = tuple(a for a in made.grid if a in walk.pieces(made.axes[axis]))
-    axes = with_axis(made.axes, 1, channels)  # the same channels as before
-    whole = (*grid, *channels)
-    return replace(made, axes=axes, grid=whole if len(whole) > 1 else ())
+    # the same channels as before
+    return replace(made.with_axis(1, channels), grid=several((*grid, *channels)))
 
 
 def _folded(
@@ -251,8 +236,7 @@ def _folded(
     scale, offset = per_channel(ones, channels), per_channel(view.offset, channels)
     if scale is None or offset is None:
         return settled(walk, view, node.label), taps, bias
-    taps, bias = with_scale(taps, bias, groups, scale, offset)
-    return replace(view, scale=None, offset=None, pending="", along=()), taps, bias
+    return view.plain, *with_scale(taps, bias, groups, scale, offset)
 
 
 def _dense(
@@ -268,7 +252,7 @@ def _dense(
     units, own = taps.shape[:2]
     frames = max(inner.frames, 1)
     if units * place.seen * frames * inner.channels > MOST_WEIGHTS:
-        raise ModelError(node.label, f"is a matrix of more than {MOST_WEIGHTS} weights")
+        raise node.error(f"is a matrix of more than {MOST_WEIGHTS} weights")
     matrix = np.zeros((units, place.seen, frames, inner.channels))
     for unit in range(units):
         first = unit // (units // groups) * own
@@ -280,8 +264,7 @@ def _dense(
     if inner.positions == 1:  # the matrix meets all that is there
         everything = (inner.places + sum(inner.pad)) * inner.of_place
         flat = np.pad(flat, ((0, 0), (0, everything - flat.shape[1])))
-    params = {"W_y": np.ascontiguousarray(flat, np.float32), "b_y": bias.astype(np.float32)}
-    return convolution(inner), params
+    return convolution(inner), product_params(node.label, flat, bias)
 
 
 def at_each_place(
@@ -302,12 +285,7 @@ def at_each_place(
     elif view.pending:
         bias, weights = bias + weights @ offset, weights * scale
     inner = Inner(size_of(rest), columns, 1)
-    params: Mapping[str, Floats] = {
-        "W_y": np.ascontiguousarray(weights, np.float32),
-        "b_y": bias.astype(np.float32),
-    }
-    for array in params.values():
-        check_finite(node.label, array)
+    params = product_params(node.label, weights, bias)
     count = len(bias) * inner.positions
     made = walk.draft.layer("fc", convolution(inner), view.tensor, count, params, node.label)
     units = walk.new_axis("units", len(bias), "feature")

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, View
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.draft import Draft
@@ -62,8 +61,7 @@ def repeated_steps(walk: Walk, node: OnnxNode, view: View, axis: int, times: int
         if walk.roles.get(fast) is None:
             walk.roles[fast] = "time"
             walk.guessed.add(fast)
-        axes = (*view.axes[:axis], (fast,), *view.axes[axis + 1 :])
-        return replace(view, tensor=walk.slow[view.tensor][0], axes=axes)
+        return replace(view.with_axis(axis, (fast,)), tensor=walk.slow[view.tensor][0])
     if atoms[0] in walk.input_atoms and walk.draft.producer(view.tensor) is None:
         raise RateNeeded(node.label, "repeats steps", _place(walk, atoms[0]), times)
     return None
@@ -171,9 +169,8 @@ def _rebuilt(draft: Draft, tensor: str, made: dict[str, str]) -> str:
 def check_interpolation(node: OnnxNode, mode: str) -> None:
     """Refuse what needs the next vector of a sequence before it comes."""
     if mode != "nearest":
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"attribute mode = {mode!r} interpolates between a step and the next one, which comes "
             "later; use nearest, which holds a step until then, or make the interpolated sequence "
-            "an input",
+            "an input"
         )

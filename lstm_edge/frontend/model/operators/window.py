@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.convolution import (
     conv_matrix,
@@ -17,12 +16,15 @@ from lstm_edge.frontend.model.convolution import (
     with_scale,
 )
 from lstm_edge.frontend.model.operators.across_time import has_steps
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.operators.features import require_features
-from lstm_edge.frontend.model.operators.folding import foldable
 from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
 from lstm_edge.frontend.model.operators.linear import contract
-from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.operators.pending import (
+    combined,
+    foldable,
+    settled,
+    settled_along,
+)
 from lstm_edge.frontend.model.operators.sight import (
     Sight,
     along_axis,
@@ -31,7 +33,6 @@ from lstm_edge.frontend.model.operators.sight import (
     inner_axis,
     sees_all,
     sight_of,
-    with_axis,
 )
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.window import LOWEST, average_pool, max_pool
@@ -48,7 +49,7 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     weights = node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
-        raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
+        raise node.error(f"input W does not fit data {describe(view.axes)}")
     if not any(view.axes[2:]) and not has_steps(walk, view):
         return [_of_one_vector(walk, node, view, weights)]
     inner = inner_axis(walk, node, view, list(weights.shape[2:]))
@@ -56,9 +57,8 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
         return [conv_inside(walk, node, view, weights, inner)]
     sight = sight_of(walk, node, view, list(weights.shape[2:]))
     require_features(walk, node, view, view.axes[1])
-    features = size_of(view.axes[1])
+    units, features = len(weights), size_of(view.axes[1])
     group, bias = groups_and_bias(node, weights, features)
-    taps = weights.reshape(len(weights), weights.shape[1], -1)
     padded = sight.window.left or sight.window.right
     keep = settled if padded and view.offset is not None else foldable
     view = keep(walk, view, node.label)
@@ -66,14 +66,13 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
         np.broadcast_to(usual if given is None else given, (features,))
         for given, usual in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
     )
+    taps = weights.reshape(units, weights.shape[1], -1)
     taps, bias = with_scale(taps, bias, group, scale, offset)
     tensor = convolved(
         walk.draft, view.tensor, taps, bias, group, sight.window, sight.dilation, node.label
     )
-    made = replace(view, tensor=tensor, scale=None, offset=None, pending="")
-    made = in_sight(walk, node, made, sight.axis, sight)
-    axes = with_axis(made.axes, 1, walk.new_axis("units", len(weights), "feature"))
-    return [replace(made, axes=axes, grid=())]
+    made = in_sight(walk, node, replace(view.plain, tensor=tensor), sight.axis, sight)
+    return [replace(made.with_axis(1, walk.new_axis("units", units, "feature")), grid=())]
 
 
 def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
@@ -86,10 +85,9 @@ def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> 
         at, between = divmod(along.pad[0], along.dilation)
         one = (sum(along.pad) + 1 - along.seen) // along.stride == 0 and not between
         if not one or at >= size:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"slides a kernel {kernel} over one vector of the whole sequence, which gives "
-                "several or none; use a kernel of 1, or Gemm",
+                "several or none; use a kernel of 1, or Gemm"
             )
         middle = middle.take([at], axis=k + 2)
     taps = middle.reshape(units, own, 1)
@@ -103,12 +101,10 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     """MaxPool and AveragePool along time. A scale and an offset may wait until after a mean."""
     view = node.view(0)
     if len([name for name in node.outputs if name]) > 1:
-        raise ModelError(
-            node.label, "output Indices is not supported; export without return_indices"
-        )
+        raise node.error("output Indices is not supported; export without return_indices")
     shape = node.attributes.get("kernel_shape")
     if not shape or len(view.axes) < 3:
-        raise ModelError(node.label, f"kernel_shape {shape} does not fit {describe(view.axes)}")
+        raise node.error(f"kernel_shape {shape} does not fit {describe(view.axes)}")
     inner = inner_axis(walk, node, view, list(shape))
     if inner is not None:
         return [pool_inside(walk, node, view, list(shape), inner)]
@@ -116,8 +112,8 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     window = sight.window
     require_features(walk, node, view, view.axes[1])
     if node.attributes.get("storage_order", 0) or sight.dilation > 1:
-        raise ModelError(
-            node.label, "attributes storage_order and dilations: write it as Max of shifted Slices"
+        raise node.error(
+            "attributes storage_order and dilations: write it as Max of shifted Slices"
         )
     padded = window.left or window.right
     largest = node.op == "MaxPool"
@@ -126,7 +122,7 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     if sees_all(view, sight):
         walk.fix_time(node)
         tensor = walk.draft.reduce("max" if largest else "mean", view.tensor, node.label)
-        return [replace(view, tensor=tensor, axes=with_axis(view.axes, sight.axis, ()))]
+        return [replace(view.with_axis(sight.axis, ()), tensor=tensor)]
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
     start = LOWEST if largest else 0.0
     tensor = over_window(walk.draft, cell, view.tensor, window, node.label, start)
@@ -140,10 +136,9 @@ def _of_real_steps(walk: Walk, node: OnnxNode, view: View, made: View, sight: Si
     """Means over windows with padding as means over what is in them of the sequence."""
     window, time = sight.window, made.axes[sight.axis]
     if any(atom.open for atom in time):
-        raise ModelError(
-            node.label,
+        raise node.error(
             "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
-            "length with --steps",
+            "length with --steps"
         )
     walk.fix_time(node)
     begins = np.arange(size_of(time)) * window.stride - window.left

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lstm_edge import cells
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.layout import (
     ONNX_GRU,
@@ -20,7 +19,7 @@ from lstm_edge.frontend.model.layout import (
     layer_params,
     split_gates,
 )
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
+from lstm_edge.frontend.model.operators.pending import fold_pending, foldable
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings, settings_of
 from lstm_edge.frontend.model.recurrent.constant import without_x
 from lstm_edge.frontend.model.recurrent.lengths import length_of
@@ -63,8 +62,8 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)
     if length.steps == 0 and any((*initial.constant, *initial.given, *initial.computed)):
-        raise ModelError(
-            node.label, "input sequence_lens = 0 beside an initial state, which has no effect then"
+        raise node.error(
+            "input sequence_lens = 0 beside an initial state, which has no effect then"
         )
     results = []
     for d, reverse in enumerate(settings.directions):
@@ -72,10 +71,9 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
         if x.constant is not None:
             cell, params = without_x(cell, params, x.constant)
             if not initial.computed[d]:
-                raise ModelError(
-                    node.label,
+                raise node.error(
                     "is fed constants and starts from constants; make it an output that"
-                    " is stored, as it depends on no input",
+                    " is stored, as it depends on no input"
                 )
         name = f"{kind.name}_reverse" if reverse else kind.name
         made = walk.draft.layer(
