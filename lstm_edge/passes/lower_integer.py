@@ -328,6 +328,7 @@ class IntegerRules:
             port.limit,
             port.before,
             port.kind,
+            port.every,
         )
 
 

@@ -270,6 +270,7 @@ class RealRules:
             port.limit,
             port.before,
             port.kind,
+            port.every,
         )
 
 

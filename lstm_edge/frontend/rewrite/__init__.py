@@ -21,6 +21,7 @@ from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized.read import read_quantized
+from lstm_edge.frontend.rewrite.repeats import repeats
 from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.spectra import spectra
@@ -50,6 +51,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     layer_norm,
     activations,
     pads,
+    repeats,
     joined_inputs,
     refuse_shared_states,
     refuse_masks,

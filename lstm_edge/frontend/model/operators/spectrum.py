@@ -11,7 +11,7 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
 from lstm_edge.frontend.model.operators.pending import settled
-from lstm_edge.frontend.model.operators.sight import Sight, time_after
+from lstm_edge.frontend.model.operators.sight import Sight, in_sight
 from lstm_edge.frontend.model.walk import HopNeeded, OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell, apply, input_vector
@@ -102,9 +102,9 @@ def _spectra(
         kernel = max(kernel, size_of(time) + early - count + 1)
         late = count - 1 + kernel - early - size_of(time)
     several = Window(kernel, 1, early, late) if (kernel, early, late) != (1, 0, 0) else None
-    after = time if several is None else time_after(walk, node, time, Sight(1, several, 1))
-    axes = (view.axes[0], after)
-    return _layer(walk, node, view, axes, window * scale, frame, several, at)
+    axes = (view.axes[0], time)
+    made = _layer(walk, node, view, axes, window * scale, frame, several, at)
+    return made if several is None else in_sight(walk, node, made, 1, Sight(1, several, 1))
 
 
 def _layer(
