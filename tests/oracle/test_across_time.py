@@ -196,10 +196,6 @@ def test_static_features_that_are_added_stream(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "all steps to all others": (
-        [*GRU, node("Transpose", "s", "k", perm=[0, 2, 1]), node("MatMul", "s k", "y")],
-        "attention with one query",
-    ),
     "an equation with a trace": (
         [*GRU, node("Einsum", "s h", "y", equation="btt,bh->bt")],
         "is no product",

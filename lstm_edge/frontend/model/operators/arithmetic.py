@@ -11,7 +11,11 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import read_at_each_step, sequence_among
+from lstm_edge.frontend.model.operators.across_time import (
+    one_time_axis,
+    read_at_each_step,
+    sequence_among,
+)
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
@@ -88,7 +92,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     if len(views) == 1:
         return views
     _guess_roles(walk, views)
-    views = read_at_each_step(walk, views, node.label)
+    views = read_at_each_step(walk, one_time_axis(walk, node, views), node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
     views = _one_axis_of_features(walk, views)
