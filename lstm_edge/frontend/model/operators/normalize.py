@@ -63,12 +63,13 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         return [_of_all(walk, node, view, epsilon, (view.shape[axis:last], places))]
     features = walk.draft.size(view.tensor)
     if walk.pieces(over) != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
-        raise ModelError(
-            node.label,
+        message = (
             f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
             f"{describe(view.axes)} together; only the features of each step, or all of "
-            "a sequence of known length, are supported: give the length with --steps",
+            "a sequence of known length, are supported: give the length with --steps"
         )
+        time = [a for a in walk.pieces(over) if walk.roles.get(a) == "time"]
+        raise walk.taken_wrongly(node, time, "feature", message)
     require_features(walk, node, view, over)
     shape = view.shape[axis:]
     given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
