@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.activations import activations
 from lstm_edge.frontend.rewrite.branches import branches
+from lstm_edge.frontend.rewrite.free_loops import free_loops
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
@@ -28,6 +29,7 @@ from lstm_edge.frontend.step.unrolled import unrolled
 
 REWRITES: tuple[Callable[[Graph], None], ...] = (
     branches,
+    free_loops,
     read_halves,
     read_quantized,
     unsort_batch,

@@ -21,6 +21,7 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators import reduce as reduction
+from lstm_edge.frontend.model.operators.across_time import has_steps, vector_of
 from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import require_features, usual_role
@@ -362,7 +363,29 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return [walk.true(_embedded(walk, node, replace(view, axes=view.axes[:-1]), table))]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
+    joined = _joined(walk, node) if node.op == "Concat" else None
+    if joined is not None:
+        return [joined]
     raise _not_ids(node, view)
+
+
+def _joined(walk: Walk, node: OnnxNode) -> View | None:
+    """Indices that ArgMax found end to end, as a decoder's words; None for any other integers."""
+    views = [v for v in node.inputs if isinstance(v, View)]
+    limits = {walk.limits.get(v.tensor) for v in views}
+    limit, axes = limits.pop(), views[0].axes
+    alone = all(walk.draft.producer(v.tensor) and walk.draft.size(v.tensor) == 1 for v in views)
+    if limits or limit is None or not alone or any(v.axes != axes for v in views):
+        return None
+    every = np.arange(limit, dtype=np.int64)
+    same = all(v.ids is not None and np.array_equal(v.ids(every), every) for v in views)
+    axis = axis_of(node, len(axes))
+    if not same or axes[axis] or len(views) < len(node.inputs) or has_steps(walk, views[0]):
+        return None
+    tensor = walk.draft.concat([vector_of(walk, v, node.label) for v in views], node.label)
+    walk.limits[tensor] = limit
+    new = walk.new_axis("joined", len(views), "feature")
+    return View(tensor, (*axes[:axis], new, *axes[axis + 1 :]), ids=integers(TensorProto.INT64))
 
 
 def _not_ids(node: OnnxNode, view: View) -> ModelError:
