@@ -170,7 +170,7 @@ def model_view(
         macros=(
             *printing.identity.macros(program),
             *macros(program, inputs, outputs),
-            *state_macros(program, kept),
+            *state_macros(program),
         ),
         identity=printing.identity.text(program),
         formats=formats_comment.comment(program),

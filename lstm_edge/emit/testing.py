@@ -143,10 +143,13 @@ def tested_model(program: Program) -> TestedModel:
     )
 
 
-def render_harness(program: Program, target: Target) -> str:
-    """A main() that reads `input.bin` and writes `output.bin`; see the template for the format."""
+def render_harness(program: Program, target: Target, checks: int = 0) -> str:
+    """A main() that reads `input.bin` and writes `output.bin`; see the template for the format.
+
+    checks: of the interface, as many as `<name>_interface` writes; 0 without it.
+    """
     template = environment().get_template("common/harness.c.j2")
-    return template.render(model=tested_model(program))
+    return template.render(model=tested_model(program), checks=checks)
 
 
 def render_selftest(

@@ -20,7 +20,7 @@ from lstm_edge.choices import Scheme, StateForm, Why
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
-from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations import OPERATIONS, positions_of
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Reads, Timing
 
@@ -102,8 +102,8 @@ class StatePort:
 class Port:
     """An input or output: how the user's array maps to vectors, and stored numbers to real ones.
 
-    axes, shape, limit, before: as in `ir/model.py`. Integers are stored as they are; the real value
-    of feature k is scale[k] * (q - zero_point[k]).
+    axes, shape, limit, before, kind: as in `ir/model.py`. Integers are stored as they are; the real
+    value of feature k is scale[k] * (q - zero_point[k]).
     """
 
     name: str
@@ -115,6 +115,7 @@ class Port:
     zero_point: Array
     limit: int = 0
     before: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,13 @@ class Program:
     def clock_of(self) -> Mapping[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""
         return {op.dest: (block.sweep, block.clock) for block in self.blocks for op in block.ops}
+
+    @cached_property
+    def positions_of(self) -> Mapping[str, int]:
+        """How often the loop is repeated that makes each value, or ANY."""
+        ops = (op for block in self.blocks for op in block.ops)
+        known = self.constants
+        return {op.dest: positions_of(op, known, self.values[op.dest].length) for op in ops}
 
     def length_of(self, value: str) -> Length:
         """The length of a per-step value's sequence."""

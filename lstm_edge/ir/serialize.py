@@ -93,6 +93,7 @@ def _port(port: Port) -> dict[str, Any]:
         "per_step": port.per_step,
         "limit": port.limit,
         "before": port.before,
+        "kind": port.kind,
     }
 
 
@@ -117,6 +118,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 arrays[f"{which}_zero_point/{p['name']}"],
                 p["limit"],
                 p["before"],
+                p["kind"],
             )
             for p in d[f"{which}s"]
         )

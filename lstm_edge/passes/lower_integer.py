@@ -327,6 +327,7 @@ class IntegerRules:
             zero_point,
             port.limit,
             port.before,
+            port.kind,
         )
 
 

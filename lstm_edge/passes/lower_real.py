@@ -260,6 +260,7 @@ class RealRules:
             zeros,
             port.limit,
             port.before,
+            port.kind,
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
@@ -40,6 +41,16 @@ def conv_matrix(taps: Doubles, groups: int, features: int, dilation: int, source
         for k in range(kernel):
             matrix[rows, k * dilation, columns] = taps[rows, :, k]
     return matrix.reshape(units, -1)
+
+
+def product_params(source: str, weights: Doubles, bias: Doubles) -> dict[str, Floats]:
+    """The matrix [units, columns] and the bias of a product. Raises ModelError for numbers that
+    float32 has not.
+    """
+    params = {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
+    for array in params.values():
+        check_finite(source, array)
+    return params
 
 
 def same_padding(steps: int, seen: int, stride: int) -> tuple[int, int]:

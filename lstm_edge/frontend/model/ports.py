@@ -75,6 +75,12 @@ def _role(walk: Walk, label: str, atom: Atom) -> str:
     role = walk.roles.get(atom)
     if role is None and atom.open:
         return "batch"
+    if role in ("feature", "layer") and atom.open:
+        raise ModelError(
+            label,
+            f"has an axis that counts {role}s, of any size; export it with a fixed one: only steps "
+            "and the batch may be open",
+        )
     if role is None:
         raise ModelError(
             label,

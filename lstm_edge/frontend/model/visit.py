@@ -20,9 +20,9 @@ from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View
 from lstm_edge.frontend.model.finish import DraftState, finish
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.side_by_side import as_vector
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
@@ -227,8 +227,10 @@ def _model(graph: Graph, walk: Walk) -> Model:
             label = f"input {name!r}"
             port = make_port(walk, label, name, view, view.tensor in timed)
             limit = _limit(walk, label, view)
-            kind = walk.kinds.get(view.tensor) if view.tensor in walk.real and not limit else None
-            inputs.append(replace(port, limit=limit, kind=np.dtype(kind).name if kind else ""))
+            kind = walk.kinds.get(view.tensor)
+            data = view.tensor in walk.real and (not limit or kind is np.bool_)
+            name_of_kind = np.dtype(kind).name if kind and data else ""
+            inputs.append(replace(port, limit=limit, kind=name_of_kind))
     used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(

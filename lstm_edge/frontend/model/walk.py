@@ -88,12 +88,15 @@ class OnnxNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
 
+    def error(self, message: str) -> ModelError:
+        """An error that names the node."""
+        return ModelError(self.label, message)
+
     def view(self, k: int) -> View:
         """Input `k`, which must be data that the model computes."""
         value = self.inputs[k] if k < len(self.inputs) else None
         if not isinstance(value, View):
-            raise ModelError(
-                self.label,
+            raise self.error(
                 f"input {k} of {self.op} is a constant or absent, where only what the model "
                 "computes from its inputs is supported; put the constant into weights",
             )
@@ -103,8 +106,7 @@ class OnnxNode:
         """Input `k`, which must be known now; None where it is absent."""
         value = self.inputs[k] if k < len(self.inputs) else None
         if isinstance(value, View | Foreign):
-            raise ModelError(
-                self.label,
+            raise self.error(
                 f"its {what} ({self.input_names[k]!r}) is computed from the model's input; only a "
                 "constant is supported: export with static shapes, or make it a weight",
             )
@@ -116,7 +118,7 @@ class OnnxNode:
         if array is None:
             return None
         if array.dtype.kind not in "iu" or array.ndim > 1:
-            raise ModelError(self.label, f"its {what} is no list of integers")
+            raise self.error(f"its {what} is no list of integers")
         return [int(v) for v in array.reshape(-1)]
 
     def weights(self, k: int, what: str) -> Doubles | None:
@@ -127,7 +129,7 @@ class OnnxNode:
     def numbers(self, array: Array, what: str) -> Doubles:
         """An array as finite float64 numbers; refuses other kinds, naming `what`."""
         if array.dtype.kind != "f":
-            raise ModelError(self.label, f"its {what} is of type {array.dtype}; export in float32")
+            raise self.error(f"its {what} is of type {array.dtype}; export in float32")
         check_finite(f"{self.label}, {what}", array)
         return array.astype(np.float64)
 
@@ -225,16 +227,24 @@ class Walk:
         self.roles.update(dict.fromkeys(axis, role))
         return axis
 
+    def new_time(self, size: int, of: Axis = (), opened: bool = False) -> Atom:
+        """The axis of a sequence that is made of another one, of which `of` are the atoms."""
+        self.count += 1
+        atom = Atom(f"steps.{self.count}", size, opened)
+        self.roles[atom] = "time"
+        self.derived.add(atom)
+        self.ranges.update((atom, old) for old in self.pieces(of))
+        return atom
+
     def assign(self, node: OnnxNode, axis: Axis, role: str) -> None:
         """Record that `node` uses an axis as time, batch or features; refuses contradictions.
 
         Features may be numbered by several atoms, which a Reshape merged.
         """
         if len(axis) > 1 and (role != "feature" or any(atom.open for atom in axis)):
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
-                f"axes {[a.size for a in axis]}; leave steps and features on axes of their own",
+                f"axes {[a.size for a in axis]}; leave steps and features on axes of their own"
             )
         for atom in axis:
             known = self.roles.setdefault(atom, role)
@@ -251,14 +261,13 @@ class Walk:
                         "two networks"
                     )
                 if known == "picked":
-                    raise ModelError(
-                        node.label,
+                    raise node.error(
                         "reads steps in another order than that of time, some of them twice, or "
                         "the last ones of a sequence of any length; only dense layers, "
                         "activations, sums over them and outputs do: give the length with "
                         "--steps, flip the data before they enter, make the layer a reverse one, "
                         "or, of steps that are there several times, compile what is before and "
-                        "what is after as two networks",
+                        "what is after as two networks"
                     )
                 others = [a for a, r in self.roles.items() if r == "time" and a != atom]
                 taken = next((a for a in map(self.origin, others) if a in self.guessed), None)
@@ -286,7 +295,7 @@ class Walk:
             if whole is not None and whole in self.guessed and whole not in self.open_axes:
                 cut = (whole.name, self.cuts[whole][0].size)
                 return RoleNeeded(node.label, message, origin.name, role, cut)
-        return ModelError(node.label, message)
+        return node.error(message)
 
     def true(self, view: View) -> View:
         """The view, of which the tensor is noted to be of what is true or false."""
@@ -351,4 +360,4 @@ class Walk:
         """The error of an axis that should be `size`: curable where the file leaves it open."""
         if len(axis) == 1 and axis[0] in self.open_axes and axis[0].size != size:
             return SizeNeeded(node.label, message, self.open_axes[axis[0]], size)
-        return ModelError(node.label, message)
+        return node.error(message)

@@ -21,6 +21,7 @@ from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeN
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.frontend.step.pairs import PairsNeeded
+from lstm_edge.ir.expr import Cell, Expr
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
 
@@ -283,8 +284,19 @@ def _work_fingerprint(op: Work) -> object:
             return (weights.shape, weights.tobytes(), bias.tobytes())
         case Layer(cell, params, initial):
             arrays = [(k, a.shape, a.tobytes()) for k, a in (*params.items(), *initial.items())]
-            equations = [
-                (e.kind, e.name, e.value) for e in walk_expressions(*cell.results.values())
-            ]
-            return (cell.name, op.reverse, op.window, dict(op.units), equations, arrays)
+            ways = (op.reverse, op.window, op.over, dict(op.units), dict(op.begins))
+            return (cell.name, ways, _equations(cell), arrays)
     return op
+
+
+def _equations(cell: Cell) -> tuple[object, ...]:
+    """All that the expressions of a cell say, operands by their places among them."""
+    places = {id(e): k for k, e in enumerate(cell.nodes)}
+
+    def said(e: Expr) -> tuple[object, ...]:
+        operands = tuple(places[id(operand)] for operand in e.args)
+        own = (e.kind, e.name, e.value, e.matrices, e.units, e.positions, e.stride)
+        return (*own, operands)
+
+    results = tuple((name, places[id(e)]) for name, e in cell.results.items())
+    return (results, *(said(e) for e in cell.nodes))

@@ -21,9 +21,12 @@ from lstm_edge.frontend.rewrite.quantized.read import read_quantized
 from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.spectra import spectra
-from lstm_edge.frontend.rewrite.wrong_export import refuse_lost_projections, refuse_shared_states
+from lstm_edge.frontend.rewrite.wrong_export import (
+    refuse_lost_projections,
+    refuse_masks,
+    refuse_shared_states,
+)
 from lstm_edge.frontend.step.lists import lists_of_steps
-from lstm_edge.frontend.step.masks import refuse_masks
 from lstm_edge.frontend.step.single import single_steps
 from lstm_edge.frontend.step.unrolled import unrolled
 

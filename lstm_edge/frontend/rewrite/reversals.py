@@ -64,8 +64,9 @@ def _same(_: Graph, __: NodeProto, axis: int) -> int:
 
 
 def _transposed(_: Graph, node: NodeProto, axis: int) -> int | None:
-    perm = attributes_of(node).get("perm")
-    return int(perm[axis]) if perm and axis < len(perm) else None
+    perm = attributes_of(node).get("perm", [])
+    valid = axis < len(perm) and sorted(perm) == list(range(len(perm)))
+    return int(perm[axis]) if valid else None
 
 
 def _squeezed(scope: Graph, node: NodeProto, axis: int) -> int | None:
@@ -83,7 +84,9 @@ def _unsqueezed(scope: Graph, node: NodeProto, axis: int) -> int | None:
 def _reshaped(scope: Graph, node: NodeProto, axis: int) -> int | None:
     """A Reshape that adds or removes axes of 1 only."""
     before, after = scope.shape(node.input[0]), scope.shape(node.output[0])
-    if before is None or after is None or after[axis] == 1 or None in before:
+    if before is None or after is None or None in before:
+        return None
+    if axis >= len(after) or after[axis] == 1:
         return None
     sizes = [[(k, d) for k, d in enumerate(shape) if d != 1] for shape in (before, after)]
     if [d for _, d in sizes[0]] != [d for _, d in sizes[1]]:

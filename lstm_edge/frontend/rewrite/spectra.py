@@ -165,14 +165,15 @@ class _Bases:
         frame = weights.shape[2]
         if frame not in FRAMES or any(given.get("pads", [])) or given.get("group", 1) != 1:
             return None
-        plain = given.get("auto_pad", "NOTSET") in ("NOTSET", "VALID")
+        strides = list(given.get("strides", [1]))
+        plain = given.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and len(strides) == 1
         if not plain or list(given.get("dilations", [1])) != [1] or not self._has_no_bias(node):
             return None
         bins, rows = frame // 2 + 1, weights[:, 0].astype(np.float64)
         if len(rows) not in (bins, 2 * bins):
             return None
         halves = np.split(rows, len(rows) // bins)
-        hop = int(next(iter(given.get("strides", [1]))))
+        hop = int(strides[0])
         there = [w for *key, w, _ in self.known if key == [node.input[0], hop]]
         for window in (*there, *(_window(half) for half in halves)):
             parts = [_part_of(half, window) for half in halves]

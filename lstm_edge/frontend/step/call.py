@@ -12,12 +12,11 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import fold
-from lstm_edge.frontend.step.leaves import Function, Leaves
+from lstm_edge.frontend.step.function import SELECT
+from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Symbols
-from lstm_edge.ir import expr as ex
 
 Array = npt.NDArray[Any]
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +30,6 @@ class Comparison:
 
 Value = Symbols | Array | Comparison | tuple[Symbols, ...]
 """What a tensor, or a list of them, of a step is."""
-
-TIMES = Function(("mul",), lambda a, b: a * b, np.multiply)
-QUOTIENT = Function(("divide",), lambda a, b: a / b, np.divide)
-LARGER = Function(("larger",), ex.larger, np.maximum)
-SMALLER = Function(("smaller",), ex.smaller, np.minimum)
-ABOVE = Function(("above",), ex.above, lambda a, b: np.where(a > b, a, 0.0))
-SELECT = Function(("select",), ex.select, lambda a, b, x, y: np.where(a > b, x, y))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +78,7 @@ class Call:
             raise self.refuse(f"its {what} is computed by the step; only a constant is supported")
         return value
 
-    def computed(self, *numbers: Array) -> Array:
-        """What the node makes of numbers in the place of its first inputs."""
-        arrays = [np.asarray(n, np.float32) for n in numbers]
-        rest = [a if isinstance(a, np.ndarray) else None for a in self.args[len(arrays) :]]
-        return fold(self.label, self.node, [*arrays, *rest])[0]
+    def computed(self, numbers: Array) -> Array:
+        """What the node makes of numbers in the place of its first input."""
+        rest = [a if isinstance(a, np.ndarray) else None for a in self.args[1:]]
+        return fold(self.label, self.node, [np.asarray(numbers, np.float32), *rest])[0]

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.operators.across_time import all_steps, vector_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     places_of,
     refuse_one_vector,
@@ -19,7 +18,7 @@ from lstm_edge.frontend.model.operators.features import (
     require_features,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.folding import foldable
+from lstm_edge.frontend.model.operators.pending import foldable, settled
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.frontend.step.evaluate import drawn
 from lstm_edge.frontend.step.leaves import Leaves

@@ -29,7 +29,7 @@ from lstm_edge.frontend.step.symbols import Symbols, together
 
 MOST_APART = 16
 """Steps that a computation may look back: what looks further works on a whole sequence."""
-MOVING = frozenset((*MOVES, "Cast", "Pad", "Shape", "Size"))
+MOVING = frozenset((*MOVES, "Cast", "Shape", "Size"))
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Unrolled repetitions become one node: a recurrent step that is done for each step of a sequence.
 
 Whatever the step computes. A graph is read as symbols from where it cuts a tensor into its steps
-(`region.py`) to where their results are joined or leave one by one (`ends.py`). What the steps
+(`region.py`) to where their results are joined or leave one by one (`finder.py`). What the steps
 repeat is the body (`repeat.py`); all steps and all results are compared with it (`trace.py`). The
 rest of the graph reads the node's results.
 """

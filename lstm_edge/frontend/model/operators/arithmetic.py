@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import (
@@ -16,7 +15,6 @@ from lstm_edge.frontend.model.operators.across_time import (
     read_at_each_step,
     sequence_among,
 )
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
@@ -26,7 +24,7 @@ from lstm_edge.frontend.model.operators.features import (
     usual_role,
 )
 from lstm_edge.frontend.model.operators.grids import is_part, repeated
-from lstm_edge.frontend.model.operators.pending import combined, spread
+from lstm_edge.frontend.model.operators.pending import combined, settled, spread
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of
@@ -51,7 +49,7 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     if node.op == "Div" and not isinstance(left, View):
         return [_divided(walk, node, number, atoms, view)]
     if node.op == "Div" and not np.all(number):
-        raise ModelError(node.label, "divides by a constant that is or holds 0")
+        raise node.error("divides by a constant that is or holds 0")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
     return [scaled(walk, node, view, scale, offset, atoms)]
 
@@ -86,10 +84,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     of them; none waits for weights.
     """
     rank = max(len(view.axes) for view in given)
-    views = tuple(
-        replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
-        for v in given
-    )
+    views = tuple(settled(walk, v, node.label).widened(rank) for v in given)
     if len(views) == 1:
         return views
     _guess_roles(walk, views)
@@ -138,7 +133,7 @@ def _spread(
 
 def _in_order(walk: Walk, node: OnnxNode, first: View, second: View) -> View:
     """The second view with its features in the order of the first."""
-    atoms, others = (walk.pieces(tuple(a for x in v.axes for a in x)) for v in (first, second))
+    atoms, others = (walk.pieces(view.atoms) for view in (first, second))
     partner = dict(zip(atoms, others, strict=True))
     wanted, own = tuple(partner[a] for a in grid_of(walk, first)), grid_of(walk, second)
     if len(own) > 1 and sorted(own, key=str) == sorted(wanted, key=str):
@@ -146,9 +141,8 @@ def _in_order(walk: Walk, node: OnnxNode, first: View, second: View) -> View:
             walk.draft.features[second.tensor] = size_of(own)
         return reordered(walk, second, wanted, node.label) if own != wanted else second
     if wanted != own:
-        raise ModelError(
-            node.label,
-            f"{node.op} pairs vectors of which the features are in different orders; transpose one",
+        raise node.error(
+            f"{node.op} pairs vectors of which the features are in different orders; transpose one"
         )
     return second
 
@@ -191,7 +185,7 @@ def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ..
         if whole and len({tuple(walk.roles.get(atom) for atom in p) for p in pieces}) > 1:
             for i, view in enumerate(found):
                 axis = walk.new_axis("features", size_of(pieces[i]), "feature")
-                found[i] = replace(view, axes=(*view.axes[:k], axis, *view.axes[k + 1 :]), grid=())
+                found[i] = replace(view.with_axis(k, axis), grid=())
     return tuple(found)
 
 
@@ -219,10 +213,9 @@ def along_features(
     if is_part(walk, view, atoms) or (len(axes) > 1 and set(atoms) == set(grid_of(walk, view))):
         return spread(numbers, atoms, grid_of(walk, view)), view
     if len(axes) > 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
-            "one for each feature is supported: do it outside of the model",
+            "one for each feature is supported: do it outside of the model"
         )
     if len(axes) == 1:
         require_features(walk, node, view, view.axes[axes[0]])
@@ -249,8 +242,7 @@ def _varying(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, list[int], View]:
     """The constant flattened, the axes along which it differs, the view in the result's rank."""
-    if constant.ndim > len(view.axes):
-        view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
+    view = view.widened(constant.ndim)
     constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
     for axis, count in zip(view.axes, constant.shape, strict=True):
         if count not in (1, size_of(axis)):

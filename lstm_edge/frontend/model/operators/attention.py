@@ -21,7 +21,6 @@ from lstm_edge.frontend.model.operators.across_time import (
     sequence_among,
     vector_of,
 )
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
@@ -30,6 +29,7 @@ from lstm_edge.frontend.model.operators.features import (
     select,
     usual_role,
 )
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.layers.attention import contraction
 from lstm_edge.layers.elementwise import pair
@@ -46,10 +46,7 @@ def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     rank = max(len(left.axes), len(right.axes), 2)
     if min(len(left.axes), len(right.axes)) < 2:
         raise _refused(node, left, right)
-    left, right = (
-        replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
-        for v in (left, right)
-    )
+    left, right = (settled(walk, v, node.label).widened(rank) for v in (left, right))
     inner = usual_role(walk, left, rank - 1), usual_role(walk, right, rank - 2)
     if inner == ("time", "time"):
         for k in range(rank - 2):
@@ -82,10 +79,9 @@ def named_product(walk: Walk, node: OnnxNode, operands: tuple[str, str], result:
     fits = all(len(term) == len(view.axes) for term, view in zip(operands, views, strict=True))
     whole = sorted(result) == sorted((*outer, *rows, *columns))
     if not (once and fits and whole) or max(map(len, (summed, rows, columns))) > 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"{left},{right}->{result} is no product of two computed tensors over one axis, where "
-            "each has one axis of its own at most; write it as MatMul, Mul and ReduceSum",
+            "each has one axis of its own at most; write it as MatMul, Mul and ReduceSum"
         )
 
     def turned(view: View, term: str, order: list[list[str]]) -> View:
@@ -160,8 +156,7 @@ def _numbers(walk: Walk, node: OnnxNode, view: View) -> npt.NDArray[np.int64]:
     shown = [[a for a in walk.pieces(axis) if a in grid] for axis in view.axes]
     order = [grid.index(atom) for atoms in shown for atom in atoms]
     if sorted(order) != list(range(len(grid))) or size_of(grid) != draft.size(view.tensor):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"multiplies {describe(view.axes)}, whose vectors have numbers on other axes or in "
             "another order; is a transpose or reshape missing?",
         )
@@ -249,10 +244,9 @@ def _check_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
     if axis:
         require_features(walk, node, view, axis)
     elif grid_of(walk, view) or walk.draft.size(view.tensor) != 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"sums {describe(view.axes)} over its steps, of which each has more numbers on other "
-            "axes; is a transpose or reshape missing?",
+            "axes; is a transpose or reshape missing?"
         )
 
 
@@ -262,8 +256,7 @@ def _counts(walk: Walk, axis: Axis, role: str) -> bool:
 
 
 def _refused(node: OnnxNode, left: View, right: View) -> ModelError:
-    return ModelError(
-        node.label,
+    return node.error(
         f"multiplies two computed tensors, {describe(left.axes)} and {describe(right.axes)}: only "
         "scores of steps or vectors, and steps weighted by these, are supported, of at most "
         f"{MOST_PRODUCTS} products in a step; make the window or the features fewer",

@@ -13,7 +13,7 @@ from itertools import accumulate
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, several, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 from lstm_edge.layers.inner import ordered
 
@@ -25,7 +25,7 @@ def grid_of(walk: Walk, view: View) -> Axis:
     """The atoms that number the features of a tensor, the outermost first, as far as known."""
     if view.grid:
         return walk.pieces(view.grid)
-    atoms = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
+    atoms = walk.pieces(view.atoms)
     shown = [atom for atom in atoms if walk.roles.get(atom) == "feature"]
     whole = dict.fromkeys(part for atom in shown for part in walk.whole(atom))
     found = tuple(whole) if set(whole) == set(shown) else tuple(shown)
@@ -42,20 +42,26 @@ def _as_in_input(walk: Walk, atoms: Axis) -> Axis:
         or any(a not in walk.input_atoms for a in atoms)
     ):
         return atoms
-    given = walk.pieces(tuple(atom for axis in owner.axes for atom in axis))
+    given = walk.pieces(owner.atoms)
     inside = set(given).issuperset(atoms)
     return tuple(sorted(atoms, key=given.index)) if inside else atoms
+
+
+def size_known(walk: Walk, view: View) -> int:
+    """Features of the tensor behind a view; an input's are told by its axes."""
+    if walk.draft.size(view.tensor) is None:
+        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    return walk.draft.size(view.tensor) or 0
 
 
 def laid_out(walk: Walk, view: View, source: str) -> View:
     """A settled view whose features lie in memory in the order in which its axes show them."""
     grid = grid_of(walk, view)
-    shown = [a for a in walk.pieces(tuple(a for axis in view.axes for a in axis)) if a in grid]
-    if tuple(shown) == grid or len(shown) != len(grid):
+    shown = tuple(a for a in walk.pieces(view.atoms) if a in grid)
+    places = places_of(walk, view, shown)
+    if places is None:
         return view
-    numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
-    order = numbers.transpose([grid.index(atom) for atom in shown]).reshape(-1).tolist()
-    return replace(view, tensor=in_this_order(walk, view, order, source), grid=tuple(shown))
+    return replace(view, tensor=in_this_order(walk, view, places, source), grid=shown)
 
 
 def places_of(walk: Walk, view: View, atoms: Axis) -> list[int] | None:
@@ -73,15 +79,14 @@ def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
     """The view whose features lie in memory as the atoms `wanted` number them, which are all."""
     places = places_of(walk, view, wanted)
     if places is None:
-        return replace(view, grid=wanted if len(wanted) > 1 else ())
+        return replace(view, grid=several(wanted))
     made = walk.draft.layer("ordered", ordered(places), view.tensor, len(places), {}, source)
     return replace(view, tensor=made["y"], grid=wanted)
 
 
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
     """The vectors of a settled view with the features at `places` alone, each as often as there."""
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    size_known(walk, view)
     tensors = _parts(walk, view.tensor, _ranges((), len(places), (), places))
     return walk.draft.concat(tensors, source)
 
@@ -113,7 +118,7 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
     if not known:
         return role
-    shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
+    shown = {walk.input_atoms.get(a) for a in walk.pieces(view.atoms)}
     at = walk.input_atoms[atoms[0]]
     role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
     if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
@@ -164,7 +169,7 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     time turns out to be it, the visit starts again.
     """
     check_guess(walk, node, time)
-    raise ModelError(node.label, _ONE_VECTOR)
+    raise node.error(_ONE_VECTOR)
 
 
 _ONE_VECTOR = (
@@ -187,11 +192,10 @@ def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
     waits = any(a is not None and a.size > 1 for a in (view.scale, view.offset))
     found = None if waits or role != "feature" else select(walk, view, k, numbers, keep=True)
     if found is None:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"repeats the {role or 'unexplained'} axis {k} of {describe(view.axes)} {count} times; "
             "only features can be repeated: feed the data repeated, or let the layer that reads "
-            "them have the sum of its weights",
+            "them have the sum of its weights"
         )
     return found
 
@@ -229,15 +233,13 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     if at is None:
         return None
     inner = grid[at + len(atoms) :]
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)
     alone = len(left) < 2 and all(walk.roles[atom] == "feature" for atom in left)
-    kept = (new,) if keep else ()
-    axes = (*view.axes[:axis], *kept, *view.axes[axis + 1 :])
-    return replace(view, tensor=tensor, axes=axes, grid=() if alone else left)
+    made = view.with_axis(axis, *[new] * keep)
+    return replace(made, tensor=tensor, grid=() if alone else left)
 
 
 def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tuple[int, int]]:
@@ -285,10 +287,9 @@ def align(walk: Walk, node: OnnxNode, views: tuple[View, ...], skip: int = -1) -
     first = views[0]
     for view in views[1:]:
         if view.picked != first.picked:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"{node.op} pairs steps of sequences in different orders (one flipped, or picked); "
-                "pick them afterwards",
+                "pick them afterwards"
             )
         for k in range(len(first.axes)):
             ours, theirs = (walk.pieces(v.axes[k]) for v in (first, view))
@@ -307,7 +308,7 @@ def _align_axis(
         both = (*ours, *theirs)
         if len(ours) == len(theirs) == 1 and all(a in walk.open_axes for a in both):
             raise SameSize(node.label, message, tuple(walk.open_axes[a] for a in both))
-        raise ModelError(node.label, message)
+        raise node.error(message)
     for a, b in zip(ours, theirs, strict=True):
         known, other = walk.roles.get(a), walk.roles.get(b)
         if a != b and not known and not other:
@@ -317,10 +318,9 @@ def _align_axis(
         elif other and other != "layer":
             walk.assign(node, (a,), other)
         elif known != other:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"{node.op} pairs an axis of {a.size} layers or directions with one of an input; "
-                "make an input for each",
+                "make an input for each"
             )
 
 
@@ -353,9 +353,8 @@ def of_one_kind(walk: Walk, node: OnnxNode, views: tuple[View, ...]) -> tuple[Vi
     draft = walk.draft
     if all(draft.roots[v.tensor] for v in views) or not any(draft.roots[v.tensor] for v in views):
         return views
-    atoms = (atom for axis in views[0].axes for atom in walk.pieces(axis))
-    if any(walk.roles.get(atom) == "time" for atom in atoms):  # a vector that is read at each step
-        return views
+    if any(walk.roles.get(a) == "time" for a in walk.pieces(views[0].atoms)):
+        return views  # a vector that is read at each step
     return tuple(
         replace(v, tensor=draft.last_step(v.tensor, node.label)) if draft.roots[v.tensor] else v
         for v in views

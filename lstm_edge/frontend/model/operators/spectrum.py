@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.sight import Sight, time_after
 from lstm_edge.frontend.model.walk import HopNeeded, OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Window
@@ -27,11 +26,9 @@ def stft(walk: Walk, node: OnnxNode) -> list[Value]:
     """
     view = node.view(0)
     if len(view.axes) not in (2, 3) or (len(view.axes) == 3 and view.axes[2]):
-        raise ModelError(
-            node.label, f"expected a signal of real samples, not {describe(view.axes)}"
-        )
+        raise node.error(f"expected a signal of real samples, not {describe(view.axes)}")
     if not node.attributes.get("onesided", 1):
-        raise ModelError(node.label, "attribute onesided = 0 is not supported; export with 1")
+        raise node.error("attribute onesided = 0 is not supported; export with 1")
     hop, window = _hop(node), _window(node)
     frame, samples = len(window), view.axes[1]
     walk.assign(node, view.axes[0], "batch")
@@ -62,7 +59,7 @@ def stft(walk: Walk, node: OnnxNode) -> list[Value]:
 def _hop(node: OnnxNode) -> int:
     steps = node.integers(1, "frame_step")
     if not steps or len(steps) != 1 or steps[0] < 1:
-        raise ModelError(node.label, "its frame_step is no number of samples")
+        raise node.error("its frame_step is no number of samples")
     return steps[0]
 
 
@@ -72,11 +69,10 @@ def _window(node: OnnxNode) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     frame = lengths[0] if lengths else 0 if given is None else len(given)
     window = np.ones(frame) if given is None else given.reshape(-1)
     if frame not in FRAMES or len(window) > frame:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"transforms frames of {frame} samples with a window of {len(window)}; supported are "
             f"powers of two from {FRAMES[0]} to {FRAMES[-1]}: let n_fft be one, win_length may be "
-            "less",
+            "less"
         )
     missing = frame - len(window)
     return np.pad(window, (missing // 2, missing - missing // 2))
@@ -93,11 +89,10 @@ def _hops(walk: Walk, node: OnnxNode, view: View, samples: Axis, hop: int) -> Ax
     inner = atoms[1:] if hop > 1 else ()
     counted = len(atoms) == 2 and walk.role(atoms[:1]) == "time" and size_of(inner) == hop
     if not counted and not (hop == 1 and len(atoms) == 1):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"takes frames every {hop} samples of {describe(view.axes)}, which are not samples of "
             "one input, or are read by other hops elsewhere; not supported: torch.stft with "
-            "center=False of the input itself is",
+            "center=False of the input itself is"
         )
     walk.assign(node, atoms[:1], "time")
     require_features(walk, node, replace(view, axes=(inner,)), inner)
@@ -110,9 +105,7 @@ def power(walk: Walk, node: OnnxNode) -> list[Value]:
     grid = grid_of(walk, view)
     axes = [k for k, axis in enumerate(view.axes) if walk.pieces(axis) == grid[:1]]
     if len(grid) != PARTS or walk.pieces(view.axes[-1]) != grid[1:] or len(axes) != 1:
-        raise ModelError(
-            node.label, f"takes the power of {describe(view.axes)}, which is no spectrum any more"
-        )
+        raise node.error(f"takes the power of {describe(view.axes)}, which is no spectrum any more")
     bins = size_of(grid[:1])
     made = walk.draft.layer("power", bin_power(), view.tensor, bins, {}, node.label)
     return [View(made["y"], view.axes[:-1])]

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axis, View, size_of
+from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
+from lstm_edge.frontend.model.operators.pending import settled, settled_along
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
@@ -39,16 +38,12 @@ def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, 
     time = view.axes[axis]
     if len(steps.wanted) == 1:
         tensor = one_step(walk, view, time, steps, node.label)
-        return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()))
+        return replace(view.with_axis(axis, *[()] * keep), tensor=tensor)
     strides = {b - a for a, b in zip(steps.wanted, steps.wanted[1:], strict=False)}
     if len(strides) == 1 and min(strides) > 0:
         return _cropped(walk, node, view, axis, steps)
     walk.fix_time(node)
     return _listed(walk, view, axis, steps.wanted, node.label)
-
-
-def _with(view: View, axis: int, new: tuple[Axis, ...]) -> tuple[Axis, ...]:
-    return (*view.axes[:axis], *new, *view.axes[axis + 1 :])
 
 
 def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> str:
@@ -84,10 +79,9 @@ def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) ->
         return _listed(walk, view, axis, [k - size for k in wanted], node.label)
     if opened and (steps.from_end or steps.left_out is None):
         which = f"the steps from {wanted[0] - size} to {wanted[-1] - size}"
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"takes {which if steps.from_end else 'some steps'} of a sequence of any length, where "
-            "these begin depends on it; give the length with --steps",
+            "these begin depends on it; give the length with --steps"
         )
     behind = steps.left_out if opened and steps.left_out is not None else size - 1 - wanted[-1]
     return crop(walk, view, axis, Window(1, wanted[1] - wanted[0], -wanted[0], -behind), node.label)
@@ -99,12 +93,8 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
     time = view.axes[axis]
     tensor = over_window(walk.draft, kept(), view.tensor, None, {}, window, source)
     count = (size_of(time) + window.left + window.right - 1) // window.stride + 1
-    walk.count += 1
-    atom = Atom(f"steps.{walk.count}", count, any(a.open for a in time))
-    walk.roles[atom] = "time"
-    walk.derived.add(atom)
-    walk.ranges.update((atom, old) for old in walk.pieces(time))
-    return replace(view, tensor=tensor, axes=_with(view, axis, ((atom,),)))
+    atom = walk.new_time(count, time, any(a.open for a in time))
+    return replace(view.with_axis(axis, (atom,)), tensor=tensor)
 
 
 def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: str) -> View:
@@ -114,7 +104,7 @@ def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: st
     view = settled(walk, view, source)
     new = walk.new_axis("picked", len(wanted), PICKED)
     walk.ranges.update((atom, old) for atom in new for old in walk.pieces(view.axes[axis]))
-    return replace(view, axes=_with(view, axis, (new,)), picked=tuple(wanted))
+    return replace(view.with_axis(axis, new), picked=tuple(wanted))
 
 
 def one_picked(walk: Walk, view: View, axis: int, k: int, keep: bool, source: str) -> View:
@@ -122,7 +112,7 @@ def one_picked(walk: Walk, view: View, axis: int, k: int, keep: bool, source: st
     view, at = settled_along(walk, view, axis, source), view.picked[k]
     step = walk.draft.step(view.tensor, at, source) if at >= 0 else ""
     tensor = step or _from_end(walk, view.tensor, -at, source)
-    return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()), picked=())
+    return replace(view.with_axis(axis, *[()] * keep), tensor=tensor, picked=())
 
 
 def in_time(walk: Walk, view: View, axis: int) -> View | None:
@@ -134,7 +124,7 @@ def in_time(walk: Walk, view: View, axis: int) -> View | None:
     counts = Counter(view.picked)
     if time is None or set(counts) != set(range(time.size)) or len(set(counts.values())) > 1:
         return None
-    return replace(view, axes=_with(view, axis, ((time,),)), picked=())
+    return replace(view.with_axis(axis, (time,)), picked=())
 
 
 def side_by_side(walk: Walk, view: View, source: str) -> View:
@@ -147,7 +137,7 @@ def side_by_side(walk: Walk, view: View, source: str) -> View:
         draft.step(view.tensor, k, source) if k >= 0 else _from_end(walk, view.tensor, -k, source)
         for k in view.picked
     ]
-    atoms = [atom for axes in view.axes for atom in walk.pieces(axes)]
+    atoms = walk.pieces(view.atoms)
     old = next(atom for atom in atoms if walk.roles.get(atom) == PICKED)
     new = walk.new_axis("picked", len(view.picked), "layer")
     units = tuple(a for a in atoms if walk.roles.get(a) in ("feature", "layer"))

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge import cells
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, size_of
 from lstm_edge.frontend.model.layout import (
     ONNX_GRU,
@@ -22,7 +21,7 @@ from lstm_edge.frontend.model.layout import (
     layer_params,
     split_gates,
 )
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
+from lstm_edge.frontend.model.operators.pending import fold_pending, foldable
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings, settings_of
 from lstm_edge.frontend.model.recurrent.constant import without_x
 from lstm_edge.frontend.model.recurrent.lengths import length_of
@@ -68,8 +67,8 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)
     if length.steps == 0 and any((*initial.constant, *initial.given, *initial.computed)):
-        raise ModelError(
-            node.label, "input sequence_lens = 0 beside an initial state, which has no effect then"
+        raise node.error(
+            "input sequence_lens = 0 beside an initial state, which has no effect then"
         )
     results = []
     for d, reverse in enumerate(settings.directions):
@@ -77,10 +76,9 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
         if x.constant is not None:
             cell, params = without_x(cell, params, x.constant)
             if not initial.computed[d]:
-                raise ModelError(
-                    node.label,
+                raise node.error(
                     "is fed constants and starts from constants; make it an output that"
-                    " is stored, as it depends on no input",
+                    " is stored, as it depends on no input"
                 )
         name = f"{kind.name}_reverse" if reverse else kind.name
         made = walk.draft.layer(
@@ -108,8 +106,7 @@ def _inside(walk: Walk, node: OnnxNode, kind: Kind, settings: Settings, x: Seque
     it, where each step begins anew.
     """
     if x.along and kind is GRU and not settings.linear_before_reset:
-        raise ModelError(
-            node.label,
+        raise node.error(
             "attribute linear_before_reset = 0 along an inner axis of each step, where only 1 is "
             "supported, as PyTorch has it and Keras with reset_after=True",
         )
@@ -118,8 +115,7 @@ def _inside(walk: Walk, node: OnnxNode, kind: Kind, settings: Settings, x: Seque
     lengths = len(node.inputs) > 4 and node.inputs[4] is not None
     if lengths or any((*initial.given, *initial.computed)):
         what = "sequence_lens" if lengths else "an initial state that is no constant"
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"has {what}, and an inner axis of each step as its "
             f"{'sequence' if x.along else 'batch'}; leave it out",
         )

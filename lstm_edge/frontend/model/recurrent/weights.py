@@ -11,7 +11,6 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import steps_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     check_guess,
     grid_of,
@@ -21,6 +20,7 @@ from lstm_edge.frontend.model.operators.features import (
     require_features,
 )
 from lstm_edge.frontend.model.operators.linear import in_order
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.sight import INNER
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings
 from lstm_edge.frontend.model.recurrent.constant import same_at_each_step
@@ -70,7 +70,7 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
         return _constant_sequence(walk, node, given, batch_first)
     view = node.view(0)
     if len(view.axes) != 3:
-        raise ModelError(node.label, f"input X {describe(view.axes)} has not three axes")
+        raise node.error(f"input X {describe(view.axes)} has not three axes")
     time, batch, features = view.axes
     if batch_first:
         time, batch = batch, time
@@ -131,8 +131,7 @@ def _inside(
         walk.assign(node, time, "time")  # refuses it
     view = settled(walk, view, node.label)
     if set(wanted) != set(grid_of(walk, view)) or walk.draft.size(view.tensor) != size_of(wanted):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"reads {describe(view.axes)}, whose vectors have further axes; only one inner axis "
             "beside the features is supported: reshape the others to features or steps",
         )
@@ -157,10 +156,10 @@ def weights_of(walk: Walk, node: OnnxNode, x: Sequence, kind: Kind, count: int) 
     """W, R, B and P of `count` directions in float64."""
     weights, recurrent = node.weights(1, "input W"), node.weights(2, "input R")
     if weights is None or recurrent is None:
-        raise ModelError(node.label, "has no weights W and R")
+        raise node.error("has no weights W and R")
     hidden = int(node.attributes.get("hidden_size", recurrent.shape[-1] if recurrent.ndim else 0))
     if hidden < 1:
-        raise ModelError(node.label, f"attribute hidden_size = {hidden}, expected 1 or more")
+        raise node.error(f"attribute hidden_size = {hidden}, expected 1 or more")
     state = node.inputs[6] if len(node.inputs) > 6 else None
     if isinstance(state, View | np.ndarray):
         refuse_projection(node.label, state.shape, hidden)
@@ -201,9 +200,7 @@ def _check_shape(node: OnnxNode, name: str, array: Doubles, expected: tuple[int,
     if array.shape == expected:
         return
     hint = "; are gates and features swapped?" if array.size == np.prod(expected) else ""
-    raise ModelError(
-        node.label, f"input {name} is {list(array.shape)}, expected {list(expected)}{hint}"
-    )
+    raise node.error(f"input {name} is {list(array.shape)}, expected {list(expected)}{hint}")
 
 
 @dataclass(frozen=True)
@@ -298,7 +295,5 @@ def _state_vectors(
         raise walk.need_size(node, x.batch, rows, message)
     _check_shape(node, name, array, (len(settings.directions), rows, hidden))
     if not (array == array[:, :1]).all():
-        raise ModelError(
-            node.label, f"input {name} differs from batch row to row; export with a batch of 1"
-        )
+        raise node.error(f"input {name} differs from batch row to row; export with a batch of 1")
     return array[:, 0]
