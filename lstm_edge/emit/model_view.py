@@ -251,7 +251,7 @@ def _initial(
             if home.ctype not in arrays:
                 more = f"_{home.ctype.removesuffix('_t')}" if arrays else ""
                 array = arrays[home.ctype] = f"{program.name}_{c_name(state.name)}_initial{more}"
-                numbers = state.initial
+                numbers = state.initial[: len(state.initial) // state.along]
                 constants.append(
                     Constant(array, home.ctype, numbers.shape, numbers, "initial state")
                 )

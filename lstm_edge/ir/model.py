@@ -93,7 +93,8 @@ class Layer:
     its number of units, where the equations do not tell: a state that no matrix reads, of another
     size than gates have. begins: state name -> the node's input that is its first value, for each
     sequence anew; a vector, and no input of the cell. over: of a layer that reads no sequence and
-    makes one, the length of it.
+    makes one, the length of it. along: positions of an inner axis that the states go along within
+    each step, in place of steps: each position begins with what the one before made of them.
     """
 
     cell: Cell
@@ -104,6 +105,7 @@ class Layer:
     units: Mapping[str, int] = field(default_factory=dict)
     begins: Mapping[str, str] = field(default_factory=dict)
     over: Length | None = None
+    along: int = 1
 
 
 @dataclass(frozen=True)

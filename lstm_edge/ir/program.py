@@ -66,7 +66,9 @@ class State:
     initial: [length] in the format's integers (or floats). An accumulator belongs to a
     window, with which it starts anew. given: the value that becomes the state when a
     caller sets it, "" where none may: it comes from the caller, or from a block of LOAD. begins:
-    the value that it takes before the sweep that renews it, "" where it goes on.
+    the value that it takes before the sweep that renews it, "" where it goes on. along: so many
+    positions of an inner axis it goes along within each step: at each it is what `next` was at the
+    one before, at the first `initial`; it has numbers for all of them.
     """
 
     name: str
@@ -75,6 +77,12 @@ class State:
     accumulator: bool = False
     given: str = ""
     begins: str = ""
+    along: int = 1
+
+    @property
+    def goes_on(self) -> bool:
+        """True where it is kept from one call to the next."""
+        return not self.accumulator and self.along == 1
 
 
 @dataclass(frozen=True)

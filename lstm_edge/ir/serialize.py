@@ -48,6 +48,7 @@ def to_bytes(program: Program) -> bytes:
                 "accumulator": s.accumulator,
                 "given": s.given,
                 "begins": s.begins,
+                **({"along": s.along} if s.along > 1 else {}),
             }
             for s in program.states
         ],
@@ -155,6 +156,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 s["accumulator"],
                 s["given"],
                 s["begins"],
+                s.get("along", 1),
             )
             for s in d["states"]
         ),

@@ -47,7 +47,7 @@ class Sizes:
         told = [self.layer.units.get(name), len(first) if len(first) > 1 else None]
         for e in self.layer.cell.nodes:
             for operand, matrix in zip(e.args, e.matrices, strict=False):
-                if operand.kind == "state" and operand.name == name:
+                if operand.kind == "state" and operand.name == name and e.positions == 1:
                     told.append(self.layer.params[matrix].shape[1])
         known = [size for size in told if size is not None]
         for size in known:

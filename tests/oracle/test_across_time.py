@@ -222,10 +222,6 @@ REFUSED = {
         ],
         "another scale or offset for each step",
     ),
-    "all steps to all others": (
-        [*GRU, node("Transpose", "s", "k", perm=[0, 2, 1]), node("MatMul", "s k", "y")],
-        "attention with one query",
-    ),
     "an equation with a trace": (
         [*GRU, node("Einsum", "s h", "y", equation="btt,bh->bt")],
         "is no product",

@@ -286,13 +286,10 @@ class Walk:
                 taken = next((a for a in map(self.origin, others) if a in self.guessed), None)
                 if (known, role) == ("batch", "time") and taken is not None:
                     raise RoleNeeded(node.label, message, taken.name, "feature")
-                if (known, role) == ("batch", "time") and others:
-                    message = (
-                        f"has a layer before it that runs along another axis than time, in each of "
-                        f"{atom.size} steps for itself; not supported: a dense layer of each step "
-                        "does the same as a convolution along its features, with the weights of "
-                        "that in its rows"
-                    )
+                whole = self.cut_from.get(atom, atom)
+                if known == "batch" and whole in self.input_atoms and whole not in self.open_axes:
+                    cut = None if whole == atom else (whole.name, self.cuts[whole][0].size)
+                    raise RoleNeeded(node.label, message, atom.name, role, cut)
                 raise self.taken_wrongly(node, (atom,), role, message)
 
     def taken_wrongly(

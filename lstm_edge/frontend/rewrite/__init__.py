@@ -15,6 +15,7 @@ from lstm_edge.frontend.rewrite.averages import log_averages
 from lstm_edge.frontend.rewrite.bases import fourier_bases
 from lstm_edge.frontend.rewrite.branches import branches
 from lstm_edge.frontend.rewrite.framed import framed
+from lstm_edge.frontend.rewrite.free_loops import free_loops
 from lstm_edge.frontend.rewrite.gains import gains
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
@@ -36,6 +37,7 @@ from lstm_edge.frontend.step.unrolled import unrolled
 
 REWRITES: tuple[Callable[[Graph], None], ...] = (
     branches,
+    free_loops,
     read_halves,
     read_quantized,
     unsort_batch,

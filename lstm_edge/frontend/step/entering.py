@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import vector_of
+from lstm_edge.frontend.model.axes import Axis, View, size_of
+from lstm_edge.frontend.model.operators.across_time import all_steps, vector_of
 from lstm_edge.frontend.model.operators.features import (
     places_of,
     refuse_one_vector,
@@ -99,10 +99,7 @@ class Entering:
     def _vector(self, view: View) -> View:
         """What is read at each step that has no steps."""
         if any(usual_role(self.walk, view, k) == "time" for k in range(len(view.axes))):
-            raise self.node.error(
-                f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
-                "step of a sequence, vectors, constants and states"
-            )
+            return all_steps(self.walk, self.node, settled(self.walk, view, self.node.label))
         return replace(view, tensor=vector_of(self.walk, view, self.node.label))
 
     def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lstm_edge.frontend.model.axes import Atom, View, describe
-from lstm_edge.frontend.model.operators.features import usual_role
+from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
+from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
-from lstm_edge.ir.clock import Length
+from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.expr import Cell, Expr, apply, input_vector
+from lstm_edge.layers.attention import all_steps as steps_end_to_end
 from lstm_edge.layers.window import at_each_step
 
 
@@ -44,6 +45,44 @@ def read_at_each_step(walk: Walk, views: Sequence[View], source: str) -> tuple[V
             for v in views
         )
     return tuple(views)
+
+
+MOST_KEPT = 2**16
+"""Numbers of a sequence that are kept to be read as one vector."""
+
+
+def all_steps(walk: Walk, node: OnnxNode, view: View) -> View:
+    """A settled sequence as one vector of the whole of it, its steps end to end, which are an axis
+    of features then.
+    """
+    at = next(k for k in range(len(view.axes)) if usual_role(walk, view, k) == "time")
+    (time,), grid, draft = walk.pieces(view.axes[at]), grid_of(walk, view), walk.draft
+    if time.open:
+        raise node.error(
+            f"reads all steps of {describe(view.axes)} at each step, which have to be kept in "
+            "memory; give their number with --steps",
+        )
+    if draft.size(view.tensor) is None:  # an input's, known from its axes
+        draft.features[view.tensor] = size_of(grid)
+    size = (draft.size(view.tensor) or 1) * time.size
+    if size > MOST_KEPT:
+        raise node.error(f"keeps {size} numbers of {describe(view.axes)}; too many")
+    walk.fix_time(node)
+    cell, window = steps_end_to_end(), Window(time.size)
+    made = draft.layer(cell.name, cell, view.tensor, size, {}, node.label, window=window)
+    steps = walk.new_axis("steps", time.size, "feature")
+    tensor = draft.last_step(made["y"], node.label)
+    return replace(view.with_axis(at, steps), tensor=tensor, grid=(*steps, *grid))
+
+
+def one_time_axis(walk: Walk, node: OnnxNode, views: Sequence[View]) -> tuple[View, ...]:
+    """Views of one rank; a sequence whose steps another one has on an earlier axis is a vector."""
+    times = [k for view in views for k in range(len(view.axes)) if _shows_steps(walk, view, k)]
+    late = [any(_shows_steps(walk, v, k) for k in times if k > min(times)) for v in views]
+    return tuple(
+        all_steps(walk, node, view) if other else view
+        for view, other in zip(views, late, strict=True)
+    )
 
 
 def sequence_among(walk: Walk, views: Sequence[View]) -> View:
@@ -141,3 +180,8 @@ def _usual_times(walk: Walk) -> list[Atom]:
     views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
     found = [v.axes[1][0] for v in views if v.axes[1] and v.axes[1][0] in walk.input_atoms]
     return [a for a, v in zip(found, views, strict=False) if usual_role(walk, v, 1) == "time"]
+
+
+def _shows_steps(walk: Walk, view: View, k: int) -> bool:
+    """Whether an operator has told that an axis counts steps."""
+    return any(walk.roles.get(atom) == "time" for atom in walk.pieces(view.axes[k]))

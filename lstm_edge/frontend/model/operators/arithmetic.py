@@ -10,11 +10,16 @@ import numpy.typing as npt
 
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import read_at_each_step, sequence_among
+from lstm_edge.frontend.model.operators.across_time import (
+    one_time_axis,
+    read_at_each_step,
+    sequence_among,
+)
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
     of_one_kind,
+    reordered,
     require_features,
     usual_role,
 )
@@ -84,19 +89,19 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     if len(views) == 1:
         return views
     _guess_roles(walk, views)
-    views = read_at_each_step(walk, views, node.label)
+    views = read_at_each_step(walk, one_time_axis(walk, node, views), node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
-    views = _one_axis_of_features(walk, views)
+    views = _one_axis_of_features(walk, _cut_alike(walk, views, node.label))
     single = [_has_one_number(walk, view, largest) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
     views = on_one_clock(walk, views, node.label)
-    for view, one in zip(views, single, strict=True):
-        if view is not whole[0] and not one:
-            _check_order(walk, node, whole[0], view)
-    return views
+    return tuple(
+        view if view is whole[0] or one else _in_order(walk, node, whole[0], view)
+        for view, one in zip(views, single, strict=True)
+    )
 
 
 def _guess_roles(walk: Walk, views: Sequence[View]) -> None:
@@ -128,13 +133,47 @@ def _spread(
         yield replace(view, axes=tuple(w if one and n and not a else a for a, w, n in axes))
 
 
-def _check_order(walk: Walk, node: OnnxNode, first: View, second: View) -> None:
+def _in_order(walk: Walk, node: OnnxNode, first: View, second: View) -> View:
+    """The second view with its features in the order of the first."""
     atoms, others = (walk.pieces(view.atoms) for view in (first, second))
     partner = dict(zip(atoms, others, strict=True))
-    if tuple(partner.get(a) for a in grid_of(walk, first)) != grid_of(walk, second):
+    wanted, own = tuple(partner[a] for a in grid_of(walk, first)), grid_of(walk, second)
+    if len(own) > 1 and sorted(own, key=str) == sorted(wanted, key=str):
+        if walk.draft.size(second.tensor) is None:  # an input's, known from its axes
+            walk.draft.features[second.tensor] = size_of(own)
+        return reordered(walk, second, wanted, node.label) if own != wanted else second
+    if wanted != own:
         raise node.error(
             f"{node.op} pairs vectors of which the features are in different orders; transpose one"
         )
+    return second
+
+
+def _cut_alike(walk: Walk, views: tuple[View, ...], source: str) -> tuple[View, ...]:
+    """Views of which one counts along an axis of features by several atoms where another, of as
+    many, has one: with one as well.
+    """
+    for k in range(len(views[0].axes)):
+        pieces = [walk.pieces(view.axes[k]) for view in views]
+        sizes = {size_of(p) for p in pieces}
+        if len(sizes) == 1 and len({len(p) for p in pieces}) > 1:
+            views = tuple(
+                _merged(walk, v, k, source) if len(p) > 1 else v
+                for v, p in zip(views, pieces, strict=True)
+            )
+    return views
+
+
+def _merged(walk: Walk, view: View, k: int, source: str) -> View:
+    """A view with its axis `k`, one of several axes of features, as one atom."""
+    atoms, grid = walk.pieces(view.axes[k]), grid_of(walk, view)
+    if not set(atoms) < set(grid):
+        return view
+    rest = tuple(atom for atom in grid if atom not in atoms)
+    view = reordered(walk, view, (*rest, *atoms), source)
+    axis = walk.new_axis("features", size_of(atoms), "feature")
+    axes = (*view.axes[:k], axis, *view.axes[k + 1 :])
+    return replace(view, axes=axes, grid=(*rest, *axis))
 
 
 def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ...]:

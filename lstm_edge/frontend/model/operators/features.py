@@ -6,6 +6,7 @@ select whole parts of a Concat, for which there is no work to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -127,18 +128,61 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     return role
 
 
+def guess_time(walk: Walk, axes: Sequence[Axis]) -> None:
+    """Of two axes of inputs, of which one is that of time and the other counts places of each step,
+    the open one, or the first, is taken for time where nothing has told.
+    """
+    atoms = [atom for axis in axes for atom in walk.pieces(axis)]
+    unknown = [atom for atom in atoms if atom not in walk.roles]
+    others = {walk.roles[atom] for atom in atoms if atom in walk.roles}
+    inside = all(atom in walk.input_atoms for atom in unknown)
+    if len(atoms) != 2 or not unknown or not others <= {"feature"} or not inside:
+        return
+    opened = [atom for atom in unknown if atom.open]
+    time = opened[0] if len(opened) == 1 else unknown[0]
+    walk.roles.update((atom, "time" if atom == time else "feature") for atom in unknown)
+    walk.guessed.update(unknown)
+
+
+def guess_inner(walk: Walk, picked: Axis) -> None:
+    """Of an input of four axes or more, the first of which is the batch: where some indices of an
+    axis are taken, it counts features, and one of the others time.
+    """
+    if len(picked) != 1 or picked[0] not in walk.input_atoms or picked[0] in walk.roles:
+        return
+    owner = walk.values.get(picked[0].name.rpartition(" ")[0])
+    if not isinstance(owner, View) or len(owner.axes) < 4 or not _is_batch(owner.axes[0]):
+        return
+    guess_time(walk, [axis for axis in owner.axes[1:] if axis != picked])
+    if any(walk.roles.get(atom) == "time" for axis in owner.axes for atom in axis):
+        walk.roles[picked[0]] = "feature"
+        walk.guessed.add(picked[0])
+
+
+def _is_batch(axis: Axis) -> bool:
+    """Whether the first axis of an input may be that of a batch of one row."""
+    return all(atom.open for atom in axis)
+
+
 def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     """Of one vector where a sequence is wanted: where another axis than the one that was taken for
     time turns out to be it, the visit starts again.
     """
-    message = (
-        "reads one vector (a last step) as a sequence; give it the sequence itself, or compile "
-        "what is before it and what is after as two networks"
-    )
+    check_guess(walk, node, time)
+    raise node.error(_ONE_VECTOR)
+
+
+_ONE_VECTOR = (
+    "reads one vector (a last step) as a sequence; give it the sequence itself, or compile what is "
+    "before it and what is after as two networks"
+)
+
+
+def check_guess(walk: Walk, node: OnnxNode, time: Axis) -> None:
+    """Start again where another axis than `time` was only taken for that of time."""
     for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
-            raise RoleNeeded(node.label, message, atom.name, "feature")
-    raise node.error(message)
+            raise RoleNeeded(node.label, _ONE_VECTOR, atom.name, "feature")
 
 
 def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
@@ -182,6 +226,10 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     """
     atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
     at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), None)
+    if at is None and atoms and set(atoms) < set(grid):  # apart, or in another order
+        at = len(grid) - len(atoms)
+        grid = (*(atom for atom in grid if atom not in atoms), *atoms)
+        view = reordered(walk, view, grid, "")
     if at is None:
         return None
     inner = grid[at + len(atoms) :]

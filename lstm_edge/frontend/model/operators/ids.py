@@ -26,6 +26,7 @@ from lstm_edge.frontend.model.operators.features import require_features, usual_
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.steps_by_number import step_before
+from lstm_edge.frontend.model.operators.words import joined_words
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Layer, Slice, Step
 from lstm_edge.layers.activation import argmax_layer
@@ -352,6 +353,8 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return [walk.true(_embedded(walk, node, replace(view, axes=view.axes[:-1]), table))]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
+    if node.op == "Concat" and (joined := joined_words(walk, node)) is not None:
+        return [joined]
     raise _not_ids(node, view)
 
 

@@ -46,8 +46,9 @@ def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels:
     else may number their features.
     """
     wanted = (*inner, *channels)
-    for axis in (inner, channels):
-        walk.assign(node, axis, "feature")
+    for axis in wanted:
+        if walk.roles.get(axis) != "layer":
+            walk.assign(node, (axis,), "feature")
     grid = grid_of(walk, view)
     if set(grid) != set(wanted):
         raise node.error(

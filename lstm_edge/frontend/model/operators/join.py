@@ -11,6 +11,8 @@ from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
+    guess_inner,
+    guess_time,
     of_one_kind,
     require_features,
     select,
@@ -62,6 +64,8 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     among = joined_inside(walk, parts, axis, node.label)
     if among is not None:
         return [among]
+    if len(parts[0].axes) == 4 and not any(part.axes[axis] for part in parts):
+        guess_time(walk, parts[0].axes[1:])
     sure = _joins_features(walk, node, parts, axis)
     inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
     if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
@@ -216,6 +220,7 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
             steps = Steps(tuple(wanted), from_end=False)
             results.append(take_steps(walk, node, view, axis, steps, keep=True))
             continue
+        guess_inner(walk, walk.pieces(view.axes[axis]))
         part = select(walk, view, axis, wanted, keep=True) if wanted else None
         if part is None and wanted:
             part = input_part(walk, view, axis, wanted, node.label)

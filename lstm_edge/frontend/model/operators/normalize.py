@@ -60,11 +60,13 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     features = walk.draft.size(view.tensor)
     if places is None:
         if atoms != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
-            raise node.error(
+            message = (
                 f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
                 f"{describe(view.axes)} together; only the features of each step, or all of "
                 "a sequence of known length, are supported: give the length with --steps"
             )
+            time = [a for a in atoms if walk.roles.get(a) == "time"]
+            raise walk.taken_wrongly(node, time, "feature", message)
         require_features(walk, node, view, over)
     return [replace(view, tensor=_normalization(walk, node, epsilon, shape, places)(view.tensor))]
 

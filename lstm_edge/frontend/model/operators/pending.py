@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, size_of
-from lstm_edge.frontend.model.operators.features import grid_of
+from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.embedding import embedding
@@ -55,11 +55,15 @@ def spread(numbers: Doubles, along: Axis, wanted: Axis) -> Doubles:
 
 def resolved(walk: Walk, view: View) -> View:
     """The view with numbers that wait as one, one for each feature [features], or one for each
-    feature of each step [steps, features]. Atoms of which nothing is known count features.
+    feature of each step [steps, features]. Atoms of which nothing is known count features, unless
+    it is known which features there are.
     """
     along = walk.pieces(view.along)
     if not along:
         return view
+    if walk.draft.producer(view.tensor) is not None:
+        for k in range(len(view.axes)):
+            usual_role(walk, view, k)
     walk.guessed.update(a for a in along if a in walk.input_atoms and a not in walk.roles)
     roles = [walk.roles.setdefault(atom, "feature") for atom in along]
     time = [atom for atom, role in zip(along, roles, strict=True) if role == "time"]

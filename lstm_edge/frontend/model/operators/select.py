@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.features import select, usual_role
+from lstm_edge.frontend.model.operators.features import guess_inner, select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.move import FOREVER, regrouped
 from lstm_edge.frontend.model.operators.pending import settled
@@ -120,6 +120,7 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
         raise walk.need_size(
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
         )
+    guess_inner(walk, walk.pieces(picked))
     part = select(walk, settled(walk, view, node.label), axis, wanted, keep) if wanted else None
     alike = all(a is None or a.size == 1 for a in (view.scale, view.offset))
     if part is None and wanted and alike:
