@@ -199,7 +199,7 @@ def smoothed(way: str, steps: int) -> Part:
     if way.endswith("first"):
         start = "e0"
     else:
-        arrays["nothing"] = np.zeros((1, BANDS), np.float32)
+        arrays["nothing"] = np.full((1, BANDS), way.endswith("ones"), np.float32)
     if way.startswith("scan"):
         ports = dict.fromkeys(("m", "e", "m2", "shown"), (1, BANDS))
         values = {n: onnx.helper.make_tensor_value_info(n, 1, s) for n, s in ports.items()}
@@ -294,3 +294,16 @@ def test_pcen(way: str, gain: str, tmp_path: Path) -> None:
     compared = compare(pcen(way, gain), tmp_path, lengths=(SAMPLES,), options=FINE, budget=40.0)
     assert "log_average" in kinds(compared.model)
     assert compared.program.streams
+
+
+@pytest.mark.parametrize("way", ["steps-ones", "scan-ones", "other-weights", "of-what-has-signs"])
+def test_other_averages_stay_what_they_are(way: str, tmp_path: Path) -> None:
+    graph = pcen("scan" if "-ones" not in way else way, "divided")
+    if way == "other-weights":
+        kept = next(a for a in graph.graph.initializer if a.name == "kept")
+        kept.CopyFrom(onnx.numpy_helper.from_array(np.array(0.8, np.float32), "kept"))
+    if way == "of-what-has-signs":
+        mel = next(a for a in graph.graph.initializer if a.name == "mel")
+        numbers = -onnx.numpy_helper.to_array(mel)
+        mel.CopyFrom(onnx.numpy_helper.from_array(numbers, "mel"))
+    assert "log_average" not in kinds(load(saved(graph, tmp_path), name="net"))

@@ -4,7 +4,7 @@
 
 written step by step, or as a Scan, becomes LogAverage(x) of our own domain, which never leaves
 logarithms: an average over power has far more decades than an integer. It begins with 0, or with
-the first step itself.
+the first step itself, and x is power of a spectrum: nothing of it is below 0.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from onnx import NodeProto, helper
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import OWN_DOMAIN, attributes_of
 from lstm_edge.frontend.graph.pattern import number, op, var
+from lstm_edge.frontend.rewrite.gains import is_power
 
 NEAR = 1e-6
 """How far from 1 the sum of the weights in float32 may be."""
@@ -46,7 +47,7 @@ def log_averages(sketch: Graph) -> None:
             average = _written_out(sketch, maker)
         elif maker is not None and maker.op_type == "Scan":
             average = _scanned(sketch, maker, found["m"])
-        if average is not None:
+        if average is not None and is_power(sketch, average.x):
             given = {"eps": found["eps"], "weight": average.weight, "axis": average.axis}
             made = helper.make_node(
                 "LogAverage",

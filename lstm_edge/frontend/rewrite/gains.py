@@ -32,7 +32,7 @@ def gains(sketch: Graph) -> None:
         for node in [n for n in sketch.nodes if n.op_type in pattern.ops and is_standard(n)]:
             for found in pattern.fits(sketch, node.output[0], {}):
                 exponent = sketch.constant(found["exponent"])
-                if exponent is None or not _is_power(sketch, found["power"]):
+                if exponent is None or not is_power(sketch, found["power"]):
                     continue
                 factor = sketch.add_constant((sign * exponent).astype(np.float32))
                 made = _logarithms(sketch, node, found["power"], found["base"], factor)
@@ -40,7 +40,7 @@ def gains(sketch: Graph) -> None:
                 break
 
 
-def _is_power(sketch: Graph, name: str) -> bool:
+def is_power(sketch: Graph, name: str) -> bool:
     """Whether a tensor is power of a spectrum, or sums of it with weights of 0 or more."""
     node = sketch.producer(name)
     while node is not None and node.op_type != "Power":
