@@ -19,8 +19,10 @@ PATTERNS ?=
 # default.
 SHARED ?=
 
-# A stamp: the Python packages are installed again only when their list has changed.
+# A stamp: the Python packages are installed again only when their list has changed. Not compiled:
+# half of the time of an installation, for modules of which few are ever imported.
 PACKAGES := $(VENV)/.packages
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 
 .PHONY: help
 help: ## list these targets
@@ -89,14 +91,23 @@ PACKAGE_TOOLS := build/package-tools
 $(PACKAGE_TOOLS)/.packages: tests/packages/requirements.txt | tools
 	scripts/setup.sh --packages
 	"$$(scripts/setup.sh --python)" -m venv $(PACKAGE_TOOLS)
-	$(PACKAGE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(PACKAGE_TOOLS)/bin/python $(PIP_INSTALL) -r $<
 	touch $@
 
-# One thread each for the two workers: more only wait for each other.
+# One thread each for the two workers: more only wait for each other. What keeps one processor busy
+# has something beside it: both environments are installed at once, types are checked while tests
+# run. Each worker begins with its half of the tests, so that few fixtures are made twice, and takes
+# of the other's once it is done.
 .PHONY: test
 test: export OMP_NUM_THREADS := 1
-test: check $(PACKAGE_TOOLS)/.packages ## check, then all tests but those of `make long`
-	$(PYTEST) -n 2 -m "not long and not docs" tests
+test: ## style, then types beside all tests but those of `make long`
+	$(MAKE) --no-print-directory --jobs 2 $(PACKAGES) $(PACKAGE_TOOLS)/.packages
+	$(MAKE) --no-print-directory style
+	$(MAKE) --no-print-directory --jobs 2 types suite
+
+.PHONY: suite
+suite: $(PACKAGES) $(PACKAGE_TOOLS)/.packages
+	$(PYTEST) -n 2 --dist worksteal -m "not long and not docs" tests
 
 .PHONY: long
 long: export OMP_NUM_THREADS := 1
@@ -105,18 +116,29 @@ long: $(PACKAGES) ## tests over 100,000 steps: minutes for each network
 
 .PHONY: qemu-test
 qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all combinations
-	$(PYTEST) --all-cases tests/qemu tests/host/test_bit_exact.py
+	$(PYTEST) --all-cases tests/qemu tests/host
+	$(PYTEST) --all-cases -m all_cases tests/oracle tests/unit
+
+.PHONY: mutants
+mutants: $(PACKAGES) ## edit generated C line by line: what verify does not notice is printed
+	$(PYTHON) -m tests.host.mutants --count 100
 
 .PHONY: random
 random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
 	$(PYTHON) -m tests.oracle.random_models --count 1000
 
 .PHONY: check
-check: $(PACKAGES) ## style, types and the order of imports: a few seconds
+check: style types ## style, types and the order of imports: half a minute, later a few seconds
+	$(PYTEST) tests/unit/test_imports.py
+
+.PHONY: style
+style: $(PACKAGES)
 	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)
 	$(PYTHON) -m ruff format --check $(PYTHON_FOLDERS)
+
+.PHONY: types
+types: $(PACKAGES)
 	$(PYTHON) -m mypy
-	$(PYTEST) tests/unit/test_imports.py
 
 .PHONY: golden
 golden: $(PACKAGES) ## write the golden files anew; look at the difference before you commit it
@@ -170,5 +192,5 @@ tools:
 
 $(PACKAGES): pyproject.toml | tools
 	"$$(scripts/setup.sh --python)" -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PYTHON) $(PIP_INSTALL) --editable '.[dev]'
 	touch $@

@@ -28,6 +28,7 @@ from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Port, Program, StatePort
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import (
+    MANIFEST,
     AttemptEntry,
     BudgetEntry,
     GainEntry,
@@ -43,6 +44,8 @@ from lstm_edge.manifest import (
     StudyEntry,
     SymbolsEntry,
     Tool,
+    sealed,
+    sha256,
     to_json,
 )
 from lstm_edge.measured import MeasuredError
@@ -93,13 +96,13 @@ def bundle_of(made: Compilation) -> Bundle:
     files[bundle.HELD_BACK] = array_bytes(made.data.raw_held_back)
     if made.measured.report:
         files[bundle.REPORT] = made.measured.report.encode()
-    described = manifest_of(made, [*files, bundle.MANIFEST])
-    files[bundle.MANIFEST] = to_json(described)
+    described = manifest_of(made, files)
+    files[MANIFEST] = to_json(described)
     return Bundle(described, program, made.reference, made.cores.targets, files)
 
 
-def manifest_of(made: Compilation, files: list[str]) -> Manifest:
-    """What the manifest says; of several cores, `cores` says what each gets."""
+def manifest_of(made: Compilation, files: Mapping[str, bytes]) -> Manifest:
+    """What the manifest says beside these files; of several cores, `cores` says what each gets."""
     program, first = made.program, made.built[0]
     several = made.cores.several
     found: dict[str, Any] = {
@@ -133,14 +136,15 @@ def manifest_of(made: Compilation, files: list[str]) -> Manifest:
     if made.study is not None:
         found["study"] = made.study
     found["budgets"] = made.budgets
-    found["files"] = files
+    found["files"] = [*files, MANIFEST]
+    found["sha256"] = {name: sha256(data) for name, data in files.items()}
     found["tool"] = Tool(name="lstm-edge", version=__version__)
     found["calibration"] = made.data.origin
     known = made.data.from_file and not program.is_float
     if known and (symbols := _symbols(made.data)):
         found["symbols"] = symbols
     found["warnings"] = list(made.warnings)
-    return cast(Manifest, found)
+    return sealed(cast(Manifest, found))
 
 
 def _symbols(data: Data) -> list[SymbolsEntry]:
@@ -255,6 +259,8 @@ def _ports(
             "scale": scale[0] if uniform else scale,
             "zero_point": zero_point[0] if uniform else zero_point,
         }
+        if port.every > 1:
+            entry["every"] = port.every
         if port.before:
             entry["before"] = port.before
         if view.raw is not None:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from lstm_edge import archive, manifest
+from lstm_edge import archive, folders, manifest
 from lstm_edge.errors import DataError, TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
-from lstm_edge.manifest import Manifest
+from lstm_edge.manifest import MANIFEST, Manifest, seal, sha256
 from lstm_edge.targets import Target, load_target
 
 Array = npt.NDArray[Any]
 
 LARGEST_DATA = 2**32
 """Bytes that calibration or input arrays may unpack to."""
-MANIFEST = "manifest.json"
 PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
@@ -96,10 +94,15 @@ class Bundle:
         return replace(self, manifest=manifest.of_core(self.manifest, name), targets=found)
 
     @property
+    def selftest(self) -> str:
+        """The C file of the self-test."""
+        return f"{self.program.name}_selftest.c"
+
+    @property
     def code(self) -> dict[str, bytes]:
         """The C files, without the self-test."""
-        selftest = f"{self.program.name}_selftest.c"
-        return {n: d for n, d in self.files.items() if n.endswith((".c", ".h")) and n != selftest}
+        c_files = (name for name in self.files if name.endswith((".c", ".h")))
+        return {name: self.files[name] for name in c_files if name != self.selftest}
 
     def unpack(self, folder: Path) -> tuple[Path, ...]:
         """Put the C files into a folder; those to compile, without headers and the self-test."""
@@ -109,53 +112,40 @@ class Bundle:
         return tuple(folder / name for name in self.code if name.endswith(".c"))
 
 
-def write(folder: Path, files: Mapping[str, bytes], *, is_bundle: bool = True) -> None:
-    """Put all files in place, or none: they are written beside their place and moved.
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Put all files in place, or none, as `folders.put` does.
 
-    Files of an earlier bundle that a new one has not are removed; others are left alone.
+    Files of an earlier bundle of the same name that the new one has not are removed, where they are
+    as it has them; others are left alone.
     """
-    created = [f for f in (folder, *folder.parents) if not f.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _check_places(folder, files)
-        listed = _listed_files(folder, files) if is_bundle else []
-        stale = [name for name in listed if name not in files]
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
-            for name, data in files.items():
-                (Path(temporary) / name).write_bytes(data)
-            for name in files:
-                (Path(temporary) / name).replace(folder / name)
-        for name in stale:
-            with suppress(FileNotFoundError):
-                (folder / name).unlink()
-    except OSError as error:
-        for empty in created:
-            with suppress(OSError):
-                empty.rmdir()
-        raise DataError(
-            f"{folder} cannot be written ({error.strerror or error}); choose another with -o"
-        ) from None
-
-
-def _check_places(folder: Path, files: Mapping[str, bytes]) -> None:
-    """DataError, before a file is moved, where one cannot be."""
     for name in files:
         if (folder / name).is_dir():
             raise DataError(
                 f"{folder / name} is a folder where a file belongs; move it, or choose another "
                 "folder with -o"
             )
+    folders.put(folder, files, _stale(folder, files), MANIFEST)
 
 
-def _listed_files(folder: Path, files: Mapping[str, bytes]) -> list[str]:
-    """Files of the folder's present bundle, from its manifest, if it is of the same name."""
+def _stale(folder: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Files of the folder's present bundle that the new one has not: of names that a bundle has,
+    and not changed since, so that no manifest can name what is not ours.
+    """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        if f"{manifest['name']}.h" not in files:
+        described = json.loads((folder / MANIFEST).read_text())
+        name, sums = described["name"], described["sha256"]
+        if f"{name}.h" not in files:
             return []
-        return [name for name in manifest["files"] if Path(name).name == name]
+        known = [n for n in described["files"] if n not in files and _may_own(name, n)]
+        return [n for n in known if sha256((folder / n).read_bytes()) == sums[n]]
     except _DAMAGES:
         return []
+
+
+def _may_own(name: str, file: str) -> bool:
+    """Whether a bundle of this name can have the file."""
+    own = re.fullmatch(rf"{re.escape(name)}(_\w+)?\.[ch]", file)
+    return bool(own) or file in (PROGRAM, REFERENCE, *OPTIONAL)
 
 
 def read(folder: Path) -> Bundle:
@@ -170,11 +160,32 @@ def read(folder: Path) -> Bundle:
         names = [name for name in described["files"] if Path(name).name == name]
         there = [n for n in names if n not in OPTIONAL or (folder / n).is_file()]
         files = {name: (folder / name).read_bytes() for name in there}
+    except (*_DAMAGES, DataError) as error:
+        raise _damaged(folder, error) from None
+    _check_sums(folder, described, files)
+    try:
         return made_of(described, files)
     except (*_DAMAGES, DataError, TargetError) as error:
+        raise _damaged(folder, error) from None
+
+
+def _damaged(folder: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{folder} is damaged, or of another version ({error}); compile the model again"
+    )
+
+
+def _check_sums(folder: Path, described: Manifest, files: Mapping[str, bytes]) -> None:
+    """DataError where a file is not the one that was written."""
+    sums = described["sha256"]
+    found = {name: sha256(data) for name, data in files.items()} | {MANIFEST: seal(described)}
+    changed = [str(folder / name) for name in sorted(found) if found[name] != sums.get(name)]
+    if changed:
+        have, were = ("has", "it was") if len(changed) == 1 else ("have", "they were")
         raise DataError(
-            f"{folder} is damaged, or of another version ({error}); compile the model again"
-        ) from None
+            f"{', '.join(changed)} {have} changed since {were} written (SHA-256); compile the "
+            "model again, and change copies of its files in another folder"
+        )
 
 
 def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:

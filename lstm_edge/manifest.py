@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from lstm_edge.choices import SymbolKind
 from lstm_edge.json_types import fault
+
+MANIFEST = "manifest.json"
 
 Calibration = Literal["file", "drawn", "alike"]
 """Data of the user's; made up; or data that are all one number, or one sample, and tell nothing."""
@@ -56,7 +59,8 @@ class RawEntry(TypedDict):
 class PortEntry(TypedDict):
     """An input or output: the user's array and the array in C. scale, zero_point: one, or one for
     each feature. file_name: what the model's file calls it. before: the curve of the file that is
-    left out, with `--outputs logits`.
+    left out, with `--outputs logits`. every: steps for each vector of the user's array, where there
+    are several.
     """
 
     name: str
@@ -74,6 +78,7 @@ class PortEntry(TypedDict):
     zero_point: int | list[int]
     raw: NotRequired[RawEntry]
     before: NotRequired[str]
+    every: NotRequired[int]
 
 
 class StateEntry(TypedDict):
@@ -240,7 +245,8 @@ class SymbolsEntry(TypedDict):
 
 class Manifest(TypedDict):
     """Keys in the order of the file. cores: what each of several targets gets; then the keys of
-    `OfCore` are there only once one of them is chosen.
+    `OfCore` are there only once one of them is chosen. sha256: of each file; that of the manifest
+    is its `seal`.
     """
 
     name: str
@@ -270,6 +276,7 @@ class Manifest(TypedDict):
     study: NotRequired[StudyEntry]
     budgets: BudgetEntry
     files: list[str]
+    sha256: dict[str, str]
     tool: Tool
     calibration: Calibration
     symbols: NotRequired[list[SymbolsEntry]]
@@ -283,6 +290,23 @@ PER_CORE = tuple(key for key in OfCore.__annotations__ if key != "family")
 def to_json(manifest: Manifest) -> bytes:
     """The text of the file; the same manifest gives the same bytes."""
     return (json.dumps(manifest, indent=2) + "\n").encode()
+
+
+def sha256(data: bytes) -> str:
+    """The checksum of a file, as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def seal(manifest: Manifest) -> str:
+    """The checksum of a manifest but for its own."""
+    sums = {name: each for name, each in manifest["sha256"].items() if name != MANIFEST}
+    return sha256(to_json(cast(Manifest, {**manifest, "sha256": sums})))
+
+
+def sealed(manifest: Manifest) -> Manifest:
+    """The same with the checksum of itself."""
+    sums = {**manifest["sha256"], MANIFEST: seal(manifest)}
+    return cast(Manifest, {**manifest, "sha256": sums})
 
 
 def from_json(data: bytes) -> Manifest:

@@ -42,6 +42,12 @@ def round_to_nearest(rows: Doubles, largest: int) -> Ints:
     return np.clip(np.floor(rows + 0.5), -largest, largest).astype(np.int64)
 
 
+def median(numbers: Doubles) -> float:
+    """What np.median gives, in a tenth of its time for as few as the rows of a layer."""
+    ordered, middle = np.sort(numbers), len(numbers) // 2
+    return float(0.5 * (ordered[~middle] + ordered[middle]))
+
+
 def multiplier_exponent(steps: Doubles) -> int:
     """e of the unit 2**-e in which the scales of a matrix's rows [rows] are counted.
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lstm_edge.bundle import Bundle
+from lstm_edge.emit.identity import Identity
+from lstm_edge.emit.interface import Interface, interface_of, render_interface
 from lstm_edge.emit.testing import pack_input, render_harness, unpack_output
 from lstm_edge.errors import TargetError, ToolchainError
 from lstm_edge.interpret.feed import Feed, Results
+from lstm_edge.interpret.raw import RawInput
 from lstm_edge.ir.program import Program
 from lstm_edge.resources import firmware_dir
 from lstm_edge.targets import Target, load_target
@@ -23,19 +30,58 @@ def run_compiled(bundle: Bundle, where: str, feed: Feed, optimize: str = "-O2") 
     """What the bundle's C code makes of `feed`: `where` is "host" or "qemu", the latter for the
     first of its targets that has a board.
     """
+    target = _target(bundle, where)
+    with _folder() as folder:
+        code = folder / "model"
+        sources = bundle.unpack(code)
+        return run_sources(bundle.program, target, sources, [code], folder, feed, optimize)
+
+
+def run_checked(bundle: Bundle, where: str, feed: Feed) -> tuple[Results, dict[str, int]]:
+    """The same, and what the C offers beside its results: how many numbers each check found that
+    numpy gives otherwise.
+    """
+    target, checked = _target(bundle, where), _interface(bundle)
+    with _folder() as folder:
+        code = folder / "model"
+        sources = (*bundle.unpack(code), code / "interface.c", code / bundle.selftest)
+        sources[-1].write_bytes(bundle.files[bundle.selftest])
+        sources[-2].write_text(render_interface(checked))
+        size = 4 * len(checked.names)
+        program = bundle.program
+        data = _output(program, target, sources, [code], folder, feed, checks=len(checked.names))
+        wrong = np.frombuffer(data[-size:], "<i4")
+        results = _unpacked(program, target, data[:-size], feed)
+        return results, {n: int(k) for n, k in zip(checked.names, wrong, strict=True)}
+
+
+def _interface(bundle: Bundle) -> Interface:
+    described = bundle.manifest
+    raws = {
+        entry["name"]: RawInput(**entry["raw"]) for entry in described["inputs"] if "raw" in entry
+    }
+    version = described["tool"]["version"]
+    identity = Identity(described["model_sha256"], described["options"], version)
+    return interface_of(bundle.program, raws, identity)
+
+
+def _target(bundle: Bundle, where: str) -> Target:
+    """That of a place; TargetError where it has no emulated board."""
+    if where == "host":
+        return load_target("host")
     target = next(iter(bundle.emulated), bundle.target)
-    if where == "qemu" and target.board is None:
+    if target.board is None:
         raise TargetError(
             f"the bundle is for {bundle.name}, which has no emulated board; compile it for one of "
             "the Cortex-M targets, or run it on the host"
         )
+    return target
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lstm-edge-") as temporary:
-        if where == "host":
-            target = load_target("host")
-        code = Path(temporary) / "model"
-        return run_sources(
-            bundle.program, target, bundle.unpack(code), [code], Path(temporary), feed, optimize
-        )
+        yield Path(temporary)
 
 
 def run_sources(
@@ -49,19 +95,36 @@ def run_sources(
     **options: Any,
 ) -> Results:
     """Build generated sources with the harness in `folder`, run them there, read the outputs."""
+    data = _output(program, target, sources, includes, folder, feed, optimize, **options)
+    return _unpacked(program, target, data, feed)
+
+
+def _output(
+    program: Program,
+    target: Target,
+    sources: tuple[Path, ...],
+    includes: list[Path],
+    folder: Path,
+    feed: Feed,
+    optimize: str = "-O2",
+    checks: int = 0,
+    **options: Any,
+) -> bytes:
     harness = folder / "harness.c"
-    harness.write_text(render_harness(program, target))
+    harness.write_text(render_harness(program, target, checks))
     if target.board is None:
         includes = [*includes, firmware_dir() / "host"]
     built = gcc.build(target, [*sources, harness], includes, folder, optimize=optimize, **options)
     (folder / "input.bin").write_bytes(pack_input(program, feed))
     execute(target, built, folder, TIMEOUT)
-    shape = feed.shape
-    data = (folder / "output.bin").read_bytes()
+    return (folder / "output.bin").read_bytes()
+
+
+def _unpacked(program: Program, target: Target, data: bytes, feed: Feed) -> Results:
     try:
-        return unpack_output(program, data, shape)
+        return unpack_output(program, data, feed.shape)
     except ValueError:
         raise ToolchainError(
             f"the program on {target.name} wrote {len(data)} bytes, not the outputs of "
-            f"{shape[0]} streams; it may have been stopped"
+            f"{feed.shape[0]} streams; it may have been stopped"
         ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from lstm_edge.labels import (
     scores_of,
 )
 from lstm_edge.progress import Tell, quiet
-from lstm_edge.runner import run_compiled
+from lstm_edge.runner import run_checked, run_compiled
 from lstm_edge.search.remedies import remedies_text
 
 Array = npt.NDArray[Any]
@@ -159,15 +159,10 @@ def verify(
     exact, differences = {}, {}
     for place, built in _built(bundle, places):
         tell(f"C on {place}")
-        wrong = [
-            _difference(name, numbers, theirs[name])
-            for feed, ours in runs
-            for mine, theirs in _paired(ours, run_compiled(built, place.partition(" ")[0], feed))
-            for name, numbers in mine.items()
-        ]
-        exact[place] = not any(wrong)
-        if any(wrong):
-            differences[place] = "; ".join(text for text in wrong if text)
+        wrong = [text for text in _differences(built, place.partition(" ")[0], runs) if text]
+        exact[place] = not wrong
+        if wrong:
+            differences[place] = "; ".join(wrong)
     scores = () if found is None else scores_of(program, reference, found, measured)
     unknown, accuracy = "", measured.accuracy
     warnings = advice(accuracy, program, calibrated=not bundle.made_up)
@@ -222,6 +217,18 @@ def _built(bundle: Bundle, places: tuple[str, ...]) -> list[tuple[str, Bundle]]:
         else:
             found.append((place, bundle))
     return found
+
+
+def _differences(built: Bundle, where: str, runs: list[tuple[Feed, Results]]) -> Iterator[str]:
+    """What C does otherwise than numpy: the results of all runs, and what else it offers."""
+    (feed, ours), *others = runs
+    first, checks = run_checked(built, where, feed)
+    pairs = [(ours, first), *((o, run_compiled(built, where, f)) for f, o in others)]
+    for mine, theirs in (pair for results in pairs for pair in _paired(*results)):
+        for name, numbers in mine.items():
+            yield _difference(name, numbers, theirs[name])
+    for name, count in checks.items():
+        yield f"{name}: {count} numbers differ" if count else ""
 
 
 def _difference(name: str, ours: Array, other: Array) -> str:

@@ -18,6 +18,7 @@ from lstm_edge.bundle import Bundle
 from lstm_edge.choices import Place
 from lstm_edge.cost import Cost, cost_of
 from lstm_edge.errors import DataError, VerificationError
+from lstm_edge.folders import put_file
 from lstm_edge.interpret.given import feeds_of, given, together
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.weights import StoredWeights, stored_weights
@@ -195,7 +196,7 @@ class Compiled:
         known = None if labels is None else self._labels(labels)
         text = report(self.bundle, inputs=x, stream=stream, labels=known, board=board, tell=tell)
         file = Path(path)
-        bundle.write(file.parent, {file.name: text.encode()}, is_bundle=False)
+        put_file(file, text.encode())
         return file
 
     def on(self, target: str) -> Compiled:

@@ -39,8 +39,8 @@ def command(
     output: Path,
 ) -> None:
     """Run a compiled model on arrays."""
-    from lstm_edge import bundle
     from lstm_edge.archive import array_bytes
+    from lstm_edge.folders import put_file
     from lstm_edge.printing.progress import working
 
     if core is not None and where != "qemu":
@@ -51,7 +51,7 @@ def command(
     compiled = compiled if core is None else compiled.on(core)
     with working(f"run on {where}"):
         arrays = compiled.run(inputs, on=where, stream=stream, raw=raw)
-    bundle.write(output.parent, {output.name: array_bytes(arrays)}, is_bundle=False)
+    put_file(output, array_bytes(arrays))
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in arrays.items())
     chosen = where == "qemu" and "cores" in compiled.manifest
     place = f"qemu, {compiled.bundle.emulated[0].name}" if chosen else where

@@ -9,7 +9,7 @@ import numpy as np
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.spell import float_literal
-from lstm_edge.emit.states import KeptState
+from lstm_edge.emit.states import scale_text
 from lstm_edge.formats import whole_range
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import Port, Program
@@ -36,6 +36,8 @@ def step_notes(
         elif view in inputs and _is_limited(program, port, view):
             form += f"; one beyond {view.low} .. {view.high} counts as the nearest"
         notes.append(f"{view.name}: {view.length} numbers, {form}")
+        if port.every > 1:
+            notes.append(f"{view.name}: those that came last; new ones every {port.every} steps")
         if port.before:
             notes.append(
                 f"{view.name}: logits, the sums before the {port.before} of the network, which is "
@@ -51,16 +53,15 @@ def step_notes(
     return notes
 
 
-def state_macros(program: Program, kept: tuple[KeptState, ...]) -> list[Macro]:
+def state_macros(program: Program) -> list[Macro]:
     """Sizes and scales of the states that an input or an output of the model shows."""
     shown = {s for p in (*program.state_inputs, *program.state_outputs) for s in p.places}
-    names = {c_name(state) for state in shown}
     macros: list[Macro] = []
-    for state in (s for s in kept if s.name in names):
-        base = f"{program.name.upper()}_{state.name.upper()}"
-        macros.append(Macro(f"{base}_SIZE", str(state.length), "numbers of the state"))
-        if state.scale:
-            macros.append(Macro(f"{base}_SCALE", state.scale, "real value of 1"))
+    for state in (s.name for s in program.settable if s.name in shown):
+        base, value = f"{program.name}_{c_name(state)}".upper(), program.values[state]
+        macros.append(Macro(f"{base}_SIZE", str(value.length), "numbers of the state"))
+        if scale := scale_text(value.format):
+            macros.append(Macro(f"{base}_SCALE", scale, "real value of 1"))
     return macros
 
 

@@ -194,13 +194,16 @@ class _Plan:
             double = state.name in self.schedule.double_buffered
             if not homes:
                 value = self.program.values[state.name]
+                length = value.length + (value.length // state.along if state.along > 1 else 0)
                 ctype, text = ctype_of(self.program, state.name), value.format.describe()
-                member = _member(c_name(state.name), ctype, value.length, 1 + double, text)
+                member = _member(c_name(state.name), ctype, length, 1 + double, text)
                 member = replace(member, suffix=self.suffixes.get(state.next, ""))
                 members.append(member)
                 homes = [(member, 0)]
             for member, offset in homes:
                 current, after = member.home(CURRENT, offset), member.home(NEXT, offset)
+                if state.along > 1:  # what a position leaves is where the next one begins
+                    after = _inside(after, self.program.values[state.name].length // state.along)
                 self.read.setdefault(state.name, member.home(NOW, offset))
                 if state.given:
                     self.read.setdefault(state.given, current)

@@ -73,7 +73,7 @@ def kept_states(
                 value.length,
                 memory.current[state.name][0].text,
                 f"{value.length} numbers, {value.format.describe()}{_ports(program, state.name)}",
-                _scale_text(value.format),
+                scale_text(value.format),
                 str(value.format.low) if narrower else "",
                 str(value.format.high) if narrower else "",
                 format_text(value.format),
@@ -91,7 +91,8 @@ def kept_states(
     return tuple(found)
 
 
-def _scale_text(fmt: Format) -> str:
+def scale_text(fmt: Format) -> str:
+    """The real value of 1 in C; "" where units of a state differ in it."""
     if fmt.is_float:
         return float_literal(1.0)
     return float_literal(fmt.unit) if fmt.is_uniform else ""

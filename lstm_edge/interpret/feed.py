@@ -218,7 +218,7 @@ def _check_lengths(program: Program, vectors: Arrays) -> None:
     ONNX lets a state end at 0 then.
     """
     steps = next(vectors[p.name].shape[1] for p in program.inputs if p.per_step)
-    kept = any(np.any(s.initial) for s in program.states if not s.accumulator)
+    kept = any(np.any(s.initial) for s in program.states if s.goes_on)
     least = 1 if kept or program.state_inputs else 0
     for port in program.length_ports:
         most = counted_steps(program, port.value, steps)

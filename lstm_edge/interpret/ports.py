@@ -44,7 +44,8 @@ def meant(port: Port, fmt: Format) -> Format:
 
 
 def quantize(program: Program, port: Port, real: Array) -> Array:
-    """Stored numbers of real ones [..., features]: to nearest, limited to the stored range.
+    """Stored numbers of real ones [..., features]: to nearest, limited to the stored range; the
+    lowest of what is no number.
 
     Integers are stored as they are.
     """
@@ -55,6 +56,7 @@ def quantize(program: Program, port: Port, real: Array) -> Array:
     centre, units = quantizing_constants(port)
     with np.errstate(over="ignore"):
         scaled = (real.astype(np.float32) - centre) * units
+    scaled = np.where(np.isnan(scaled), -LIMIT, scaled)
     limited = np.clip(scaled, -LIMIT, LIMIT).astype(np.int32).astype(np.int64)
     fmt = program.values[port.value].format
     return np.asarray(np.clip((limited + 128) >> 8, fmt.low, fmt.high))
@@ -136,11 +138,12 @@ def from_vectors(port: Port, vectors: Array) -> Array:
 
 
 def checked_numbers(port: Port, array: Array, what: str) -> Array:
-    """Numbers that an input takes, of any shape: float32, or integers of one that takes those.
+    """Numbers that an input takes, of any shape: float32, or integers of one that takes those;
+    truth values where the file's input is of these.
 
     DataError, which begins with `what`, for others.
     """
-    if array.dtype == bool:
+    if array.dtype == bool and port.kind == "bool":
         array = array.astype(np.float32)
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise DataError(f"{what} has type {array.dtype}, expected numbers")
@@ -178,7 +181,7 @@ def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Arra
             raise DataError(f"no array {port.name!r} for the model's input; the file has {names}")
         array = arrays[port.name]
         checked = checked_numbers(port, array, f"array {port.name!r}")
-        vectors = to_vectors(port, checked)
+        vectors = np.repeat(to_vectors(port, checked), port.every, axis=1)
         found[port.name] = vectors if port.per_step else vectors[:, 0]
     each_step = {port.name for port in program.inputs if port.per_step}
     sizes = {name: (len(a), a.shape[1]) for name, a in found.items() if name in each_step}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.interpret.carried import Carried
 from lstm_edge.ir.clock import Clock, Length
 from lstm_edge.ir.program import LATEST, ONCE, Block, Program
 from lstm_edge.operations import OPERATIONS, functions, repeats
@@ -32,6 +33,7 @@ class Runnable:
 
     block: Block
     calls: tuple[tuple[Op, Function, Bind | None, bool], ...]
+    carried: Carried | None = None
 
     @property
     def clock(self) -> Clock:
@@ -51,7 +53,11 @@ class Runnable:
         into: dict[str, Array] | None = None,
     ) -> None:
         """Run the operations; results go to `values`, and to `into`."""
+        along = []
         for op, function, bind, counts in self.calls:
+            if self.carried is not None and op.dest in self.carried.inside:
+                along.append((op, function))
+                continue
             args = tuple([values[name] for name in op.args])
             if bind is None:
                 result = function(*args)
@@ -63,6 +69,10 @@ class Runnable:
                 into[op.dest] = result
             if observe is not None:
                 observe(op, args, result)
+        if self.carried is not None:
+            self.carried.run(along, values, moment, observe)
+            if into is not None:
+                into.update((op.dest, values[op.dest]) for op, _ in along)
 
 
 def _steps_so_far(op: Op, moment: Moment) -> int:
@@ -169,7 +179,10 @@ def runnable(
             ):
                 bind = _repeating(record.bind, program.values[op.dest].length)
             calls.append((op, function, bind, record.timing is Timing.COUNT))
-        found.append(Runnable(block, tuple(calls)))
+        renewed = {op.dest for op in block.ops}
+        states = tuple(s for s in program.states if s.along > 1 and s.next in renewed)
+        carried = Carried(program, block, states) if states else None
+        found.append(Runnable(block, tuple(calls), carried))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ def goes_on(program: Program) -> bool:
     """
     if not program.streams:
         return False
-    keeps = any(not state.accumulator for state in program.states)
+    keeps = any(state.goes_on for state in program.states)
     return any(port.partner for port in program.state_inputs) or (program.steps == 1 and keeps)
 
 

@@ -40,7 +40,8 @@ class Port:
     numbers; n > 0 for integers 0 .. n - 1. before: the curve that the file puts an output to, where
     the numbers are those before it. stored: of an input, the format that it was said to have; None
     for the one that calibration gives. kind: of an input of integers that are data, their type in
-    the file, as `int16` or `bool`; "" for real numbers and for ids.
+    the file, as `int16` or `bool`; "" for real numbers and for ids. every: of an input, steps of
+    the model for each vector of a user's array; at each of them the vector is given again.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Port:
     before: str = ""
     stored: Format | None = None
     kind: str = ""
+    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Layer:
     its number of units, where the equations do not tell: a state that no matrix reads, of another
     size than gates have. begins: state name -> the node's input that is its first value, for each
     sequence anew; a vector, and no input of the cell. over: of a layer that reads no sequence and
-    makes one, the length of it.
+    makes one, the length of it. along: positions of an inner axis that the states go along within
+    each step, in place of steps: each position begins with what the one before made of them.
     """
 
     cell: Cell
@@ -102,6 +105,7 @@ class Layer:
     units: Mapping[str, int] = field(default_factory=dict)
     begins: Mapping[str, str] = field(default_factory=dict)
     over: Length | None = None
+    along: int = 1
 
 
 @dataclass(frozen=True)

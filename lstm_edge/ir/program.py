@@ -20,7 +20,7 @@ from lstm_edge.choices import Scheme, StateForm, Why
 from lstm_edge.errors import InternalError
 from lstm_edge.formats import Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
-from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations import OPERATIONS, positions_of
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Reads, Timing
 
@@ -66,7 +66,9 @@ class State:
     initial: [length] in the format's integers (or floats). An accumulator belongs to a
     window, with which it starts anew. given: the value that becomes the state when a
     caller sets it, "" where none may: it comes from the caller, or from a block of LOAD. begins:
-    the value that it takes before the sweep that renews it, "" where it goes on.
+    the value that it takes before the sweep that renews it, "" where it goes on. along: so many
+    positions of an inner axis it goes along within each step: at each it is what `next` was at the
+    one before, at the first `initial`; it has numbers for all of them.
     """
 
     name: str
@@ -75,6 +77,12 @@ class State:
     accumulator: bool = False
     given: str = ""
     begins: str = ""
+    along: int = 1
+
+    @property
+    def goes_on(self) -> bool:
+        """True where it is kept from one call to the next."""
+        return not self.accumulator and self.along == 1
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,8 @@ class StatePort:
 class Port:
     """An input or output: how the user's array maps to vectors, and stored numbers to real ones.
 
-    axes, shape, limit, before: as in `ir/model.py`. Integers are stored as they are; the real value
-    of feature k is scale[k] * (q - zero_point[k]).
+    axes, shape, limit, before, kind, every: as in `ir/model.py`. Integers are stored as they are;
+    the real value of feature k is scale[k] * (q - zero_point[k]).
     """
 
     name: str
@@ -107,6 +115,8 @@ class Port:
     zero_point: Array
     limit: int = 0
     before: str = ""
+    kind: str = ""
+    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -192,6 +202,13 @@ class Program:
     def clock_of(self) -> Mapping[str, tuple[int, Clock]]:
         """The sweep and the clock by which each value is made."""
         return {op.dest: (block.sweep, block.clock) for block in self.blocks for op in block.ops}
+
+    @cached_property
+    def positions_of(self) -> Mapping[str, int]:
+        """How often the loop is repeated that makes each value, or ANY."""
+        ops = (op for block in self.blocks for op in block.ops)
+        known = self.constants
+        return {op.dest: positions_of(op, known, self.values[op.dest].length) for op in ops}
 
     def length_of(self, value: str) -> Length:
         """The length of a per-step value's sequence."""

@@ -48,6 +48,7 @@ def to_bytes(program: Program) -> bytes:
                 "accumulator": s.accumulator,
                 "given": s.given,
                 "begins": s.begins,
+                **({"along": s.along} if s.along > 1 else {}),
             }
             for s in program.states
         ],
@@ -92,6 +93,8 @@ def _port(port: Port) -> dict[str, Any]:
         "per_step": port.per_step,
         "limit": port.limit,
         "before": port.before,
+        "kind": port.kind,
+        "every": port.every,
     }
 
 
@@ -116,6 +119,8 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 arrays[f"{which}_zero_point/{p['name']}"],
                 p["limit"],
                 p["before"],
+                p["kind"],
+                p["every"],
             )
             for p in d[f"{which}s"]
         )
@@ -151,6 +156,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 s["accumulator"],
                 s["given"],
                 s["begins"],
+                s.get("along", 1),
             )
             for s in d["states"]
         ),

@@ -6,8 +6,8 @@ there once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TypeGuard
 
@@ -26,7 +26,8 @@ from lstm_edge.ir.expr import (
     recent,
     take,
 )
-from lstm_edge.ir.model import Layer, Node, Work, is_a
+from lstm_edge.ir.model import Floats, Layer, Node, Work, is_a
+from lstm_edge.layers.window import CONV1D
 
 CONV = "conv2d"
 """The name of a cell that has weights for each channel that it makes."""
@@ -100,10 +101,10 @@ def depthwise(inner: Inner, frames: tuple[int, ...], places: tuple[int, ...]) ->
 
 
 def is_convolution(node: Node[Work] | None) -> TypeGuard[Node[Layer]]:
-    """Whether a node is a layer of `convolution` or `depthwise`: of rows or numbers for each unit
-    of a position.
+    """Whether a node is a layer of `convolution` or `depthwise`, or a convolution along time: of
+    rows or numbers for each unit of a position.
     """
-    return node is not None and is_a(node, Layer) and node.op.cell.name == CONV
+    return node is not None and is_a(node, Layer) and node.op.cell.name in (CONV, CONV1D)
 
 
 def _plus(a: Expr, b: Expr) -> Expr:
@@ -128,6 +129,31 @@ def pooling(inner: Inner, largest: bool) -> Cell:
         each.append(take(x, units.ravel()))
     combine: Callable[[Expr, Expr], Expr] = larger
     return Cell("max_pool2d", {"y": reduce(combine, each)})
+
+
+def at_each_place(
+    cell: Cell, params: Mapping[str, Floats], places: int
+) -> tuple[Cell, dict[str, Floats]]:
+    """A cell that does the same at each place, with weights that are there once: its vectors are
+    those of all places end to end. What it multiplies is a product for each operand then.
+    """
+    more: dict[str, Floats] = {}
+
+    def product(e: Expr, args: tuple[Expr, ...]) -> Expr:
+        terms = []
+        for k, (matrix, operand) in enumerate(zip(e.matrices, args, strict=True)):
+            bias = f"{e.name}_{matrix}" if k else e.name
+            more.update({bias: np.zeros_like(params[e.name])} if k else {})
+            stride = params[matrix].shape[1]
+            terms.append(at_positions(places, stride, bias, **{matrix: operand}))
+        return reduce(_plus, terms)
+
+    made: dict[int, Expr] = {}
+    for e in cell.nodes:
+        args = tuple(made[id(arg)] for arg in e.args)
+        made[id(e)] = product(e, args) if e.kind == "affine" else replace(e, args=args)
+    results = {name: made[id(root)] for name, root in cell.results.items()}
+    return replace(cell, results=results), {**params, **more}
 
 
 def padded(units: list[int], features: int, number: float) -> Cell:

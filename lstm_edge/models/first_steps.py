@@ -47,6 +47,7 @@ def _one_step(
     op = layer.op
     first = -1 if op.reverse else 0
     recurrent = bool(op.cell.states) and op.reverse is not None and op.window is None
+    recurrent = recurrent and op.along == 1
     inside = all(model.tensors[t].per_step for t in layer.reads) and not op.cell.windowed
     if node.op.at != first or not (recurrent and inside):
         return None
@@ -148,6 +149,8 @@ class _Unrolled:
         others = [(m, a) for m, a in pairs if a.kind != "param"]
         bias = e.name
         if known:
+            if e.positions > 1:
+                raise NotImplementedError
             total = self.params[bias].astype(np.float64)
             for matrix, operand in known:
                 total = total + self.params[matrix].astype(np.float64) @ self.params[operand.name]

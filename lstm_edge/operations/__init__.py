@@ -23,7 +23,7 @@ from lstm_edge.operations import (
     spectrum,
 )
 from lstm_edge.operations.call import Constants, Op
-from lstm_edge.operations.record import Function, Operation, Reads, unit_by_unit
+from lstm_edge.operations.record import Form, Function, Operation, Reads, unit_by_unit
 
 FAMILIES = (
     arithmetic,
@@ -42,6 +42,8 @@ OPERATIONS: Mapping[str, Operation] = {
     record.name: record for family in FAMILIES for record in family.RECORDS
 }
 """Every operation by its name in a program."""
+ANY = 0
+"""Positions of what may be repeated over however many."""
 
 
 def functions(*, is_float: bool) -> dict[str, Function]:
@@ -75,6 +77,20 @@ def repeats(op: Op, name: str, constants: Constants, length: int) -> bool:
     if name not in constants or OPERATIONS[op.kind].misfit is not unit_by_unit:
         return False
     return len(constants[name]) not in (1, length)
+
+
+def positions_of(op: Op, constants: Constants, length: int) -> int:
+    """How often the loop of an operation with a result of `length` units is repeated."""
+    record = OPERATIONS[op.kind]
+    if op.positions > 1 and record.form is not Form.WINDOW:
+        return op.positions
+    for name in op.args:
+        if repeats(op, name, constants, length):
+            return length // len(constants[name])
+    if record.reads is Reads.UNIT and not record.reduces:
+        whole = any(a in constants and len(constants[a]) > 1 for a in op.args)
+        return 1 if whole else ANY
+    return ANY if op.kind == "slice" else 1
 
 
 def reads_whole(op: Op) -> bool:

@@ -52,11 +52,13 @@ def matvec_float(
     W [rows, columns], x [..., columns], bias [rows] or [..., rows]; result [..., rows].
     """
     lead = np.broadcast_shapes(*(x.shape[:-1] for _, x in terms))
-    whole = [np.broadcast_to(x, (*lead, x.shape[-1])) for _, x in terms]
-    products = [w.T * x[..., :, None] for (w, _), x in zip(terms, whole, strict=True)]
-    first = np.broadcast_to(bias[..., None, :], (*lead, 1, bias.shape[-1]))
-    chain = np.concatenate([first, *products], axis=-2)
-    total = np.add.accumulate(chain, axis=-2, dtype=np.float32)[..., -1, :]
+    total = np.empty((*lead, bias.shape[-1]), np.float32)
+    total[...] = bias
+    product = np.empty_like(total)
+    for weights, x in terms:
+        for k, column in enumerate(weights.T):
+            np.multiply(column, x[..., k, None], out=product)
+            total += product
     return _end_to_end(total, positions)
 
 

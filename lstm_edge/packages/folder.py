@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from lstm_edge.errors import DataError
+from lstm_edge.folders import put, put_file
+from lstm_edge.manifest import sha256
 
 RECORD = "lstm_edge_package.json"
 """The list of what was written, with SHA-256: what is not in it, or has changed, is the user's."""
@@ -17,7 +16,7 @@ RECORD = "lstm_edge_package.json"
 
 def with_record(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
     """The same files and the list of them."""
-    sums = {path: _sum(data) for path, data in sorted(files.items())}
+    sums = {path: sha256(data) for path, data in sorted(files.items())}
     return {**files, RECORD: (json.dumps({"name": name, "files": sums}, indent=2) + "\n").encode()}
 
 
@@ -27,49 +26,22 @@ def write_package(folder: Path, files: Mapping[str, bytes]) -> None:
     Files of the earlier one that this has not are removed. DataError, before anything is changed,
     where a file would be lost that is not as lstm-edge wrote it; and where the disk refuses.
     """
-    created = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         earlier = _recorded(folder)
         stale = [path for path in earlier if path not in files]
         for path in [*files, *stale]:
             _check_ours(folder, path, earlier, files.get(path))
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
-            for path, data in files.items():
-                _place(Path(temporary) / path).write_bytes(data)
-            for path in sorted(files, key=lambda path: path == RECORD):
-                (Path(temporary) / path).replace(_place(folder / path))
-        for path in stale:
-            _remove(folder, path)
     except OSError as error:
-        for empty in created:
-            with suppress(OSError):
-                empty.rmdir()
         raise DataError(
-            f"{folder} cannot be written ({error.strerror or error}); choose another with -o"
+            f"{folder} cannot be read ({error.strerror or error}); choose another with -o"
         ) from None
+    put(folder, files, stale, RECORD)
 
 
 def write_archives(folder: Path, files: Mapping[str, bytes]) -> None:
     """Archives are written over older ones of the same name: the name has the version."""
-    if not files:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as temporary:
-            for name, data in files.items():
-                (Path(temporary) / name).write_bytes(data)
-            for name in files:
-                (Path(temporary) / name).replace(folder / name)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written ({error.strerror or error}); choose another with -o"
-        ) from None
-
-
-def _place(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    for name, data in files.items():
+        put_file(folder / name, data)
 
 
 def _recorded(folder: Path) -> dict[str, str]:
@@ -99,22 +71,7 @@ def _check_ours(folder: Path, path: str, earlier: Mapping[str, str], wanted: byt
     if place.is_dir():
         raise DataError(f"{place} is a folder where a file belongs; move it, or choose another -o")
     data = place.read_bytes()
-    if data == wanted or _sum(data) == earlier.get(path):
+    if data == wanted or sha256(data) == earlier.get(path):
         return
     why = "was changed after lstm-edge wrote it" if path in earlier else "is not of lstm-edge"
     raise DataError(f"{place} {why} and would be lost; move it, or choose another folder with -o")
-
-
-def _remove(folder: Path, path: str) -> None:
-    """The file, and the folders that are empty without it."""
-    place = folder / path
-    with suppress(OSError):
-        place.unlink()
-        for parent in place.parents:
-            if parent == folder:
-                return
-            parent.rmdir()
-
-
-def _sum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -159,8 +159,12 @@ class _Choice:
         return Chosen(self._kept(max(reach, room.least)), why)
 
     def of_product(self, layer: Node[Layer], name: str) -> Chosen:
-        """What products read of a state: of 8 bits, with units of their own where that pays."""
+        """What products read of a state: of 8 bits, with units of their own where that pays, unless
+        they meet the same weights at several positions.
+        """
         chosen, bound = self.of_state(layer, name), _bound_of(layer, name)
+        if any(e.positions > 1 for e in layer.op.cell.nodes):
+            return chosen
         known = f"{layer.name}.{name}"
         if self.ranges.largest(known) > bound:  # a caller sets it beyond what the layer makes
             bound = float("inf")

@@ -54,7 +54,7 @@ class Cost:
 
 def cost_of_step(program: Program, selection: Selection, target: Target, steps: int) -> Cost:
     """What a step costs on the mean over a sequence of so many."""
-    macs = macs_of_step(program, steps)
+    macs = macs_of_step(program, selection.schedule.phases, steps)
     base = base_of(program, target)
     if base is None:
         return Cost(macs, None)

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.model import DenseOverTime, Layer, Model
@@ -23,7 +21,7 @@ from lstm_edge.operations.call import Op
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.options import Options
-from lstm_edge.rounding import Doubles
+from lstm_edge.rounding import Doubles, median
 
 USUAL = 12
 """Bits that may become more."""
@@ -134,9 +132,9 @@ def _steps(program: Program) -> dict[str, float]:
     found = {}
     for op in program.products:
         factors = op.args[OPERATIONS[op.kind].running :]
-        row = np.median(_scales(program, op.dest))
+        row = median(_scales(program, op.dest))
         for name, matrix in zip(factors, op.matrices, strict=True):
-            found[matrix] = float(row / np.median(_scales(program, name)))
+            found[matrix] = row / median(_scales(program, name))
     return found
 
 

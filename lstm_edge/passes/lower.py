@@ -282,9 +282,11 @@ def _lower_equations(
     for name, value in states.items():
         initial = rules.initial(layer, name, value)
         first = begins.get(name, "")
-        given = "" if cell.windowed or first else rules.given(layer, name, value)
+        along = layer.op.along
+        fixed = cell.windowed or first or along > 1
+        given = "" if fixed else rules.given(layer, name, value)
         state = ir.program.State(
-            value.name, stored[name].name, initial, cell.windowed, given, first
+            value.name, stored[name].name, initial, cell.windowed, given, first, along
         )
         rules.builder.states.append(state)
 

@@ -87,8 +87,12 @@ class States:
         narrow = storing.converted(kept, formats.narrow[seen], _narrow(place.name))
         before = b.values[_narrow(seen)]
         begins, first = self.narrow_begins.get(before.name, ""), first_value(layer, result, before)
-        given = "" if begins else self._narrow_given(layer, b.values[seen], before)
-        b.states.append(State(before.name, narrow.name, first, given=given, begins=begins))
+        along = layer.op.along
+        fixed = begins or along > 1
+        given = "" if fixed else self._narrow_given(layer, b.values[seen], before)
+        b.states.append(
+            State(before.name, narrow.name, first, given=given, begins=begins, along=along)
+        )
         return Kept(storing.seen_as(kept, place.name), storing.seen_as(narrow, place.name))
 
     def begun(self, layer: Node[Layer], state: Integer, first: Integer, before: int) -> str:

@@ -4,21 +4,24 @@ often their layer runs. Profile, compile and manifest mean this.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lstm_edge.ir.program import ONCE, Program
 from lstm_edge.passes.schedule import Phase, schedule
 
 
-def macs_of_step(program: Program, steps: int) -> float:
+def macs_of_step(program: Program, phases: Iterable[Phase], steps: int) -> float:
     """Of a step, on the mean over a sequence of so many: what runs once counts in its share."""
-    return sum(macs_by_layer(program, steps)) / steps
+    return sum(_macs(program, phase, steps) for phase in phases) / steps
 
 
 def macs_by_layer(program: Program, steps: int) -> tuple[float, ...]:
     """Of each phase of the schedule, in one call on so many steps."""
-    return tuple(
-        float(_once(program, phase) * times(program, phase, steps))
-        for phase in schedule(program).phases
-    )
+    return tuple(_macs(program, phase, steps) for phase in schedule(program).phases)
+
+
+def _macs(program: Program, phase: Phase, steps: int) -> float:
+    return float(_once(program, phase) * times(program, phase, steps))
 
 
 def _once(program: Program, phase: Phase) -> int:

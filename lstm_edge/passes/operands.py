@@ -112,6 +112,8 @@ class Arrays:
         for state in self.program.states:
             if value == state.name:
                 return state.name, False
+            if state.along > 1:
+                continue  # after the step it lies elsewhere
             double = state.name in self.schedule.double_buffered
             if value == state.next and self.made.get(value) == when:
                 if not double or self.program.streams:
@@ -156,13 +158,19 @@ class Arrays:
             for after in (False, True):
                 places = [self._entry(array, when, value, after) for value in operands]
                 known = [p for p in places if p is not None]
-                lengths = [padded(self.program.values[v].length) for v in operands]
+                lengths = [padded(self._numbers(v)) for v in operands]
                 if len(known) < len(places) or [p.padded for p in known] != lengths:
                     continue
                 ends = [p.offset + p.padded for p in known]
                 if [p.offset for p in known[1:]] == ends[:-1]:
                     return Run(array.name, known[0].offset, sum(lengths), after, len(operands))
         return None
+
+    def _numbers(self, value: str) -> int:
+        """Numbers of an operand; a state that goes along positions has room for one more."""
+        along = next((s.along for s in self.program.states if s.name == value), 1)
+        length = self.program.values[value].length
+        return length + length // along if along > 1 else length
 
     def _entry(self, array: OperandArray, when: When, value: str, after: bool) -> Entry | None:
         own = self._state_of(when, value)
@@ -188,7 +196,7 @@ class Arrays:
             own = self._state_of(when, value)
             if own is not None and own[1] and len(operands) > 1:
                 own = None  # what the step makes of a state is in its other buffer: written twice
-            length = padded(self.program.values[value].length)
+            length = padded(self._numbers(value))
             name = value if own is None else own[0]
             entries.append(Entry(name, offset, length, own is not None))
             double = double or (own is not None and own[0] in self.schedule.double_buffered)

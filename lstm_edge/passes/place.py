@@ -11,19 +11,16 @@ from dataclasses import dataclass, replace
 
 from lstm_edge.ir.clock import Clock
 from lstm_edge.ir.program import LATEST, Block, Program
-from lstm_edge.operations import OPERATIONS, repeats
+from lstm_edge.operations import ANY, OPERATIONS
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form, Reads
-
-ANY = 0
-"""Positions of what may be repeated over however many."""
 
 
 def positions_of(program: Program, ops: tuple[Op, ...]) -> int | None:
     """How often a loop of these operations is repeated, each time for the next units, 1 where it is
     not; None where they cannot be in one loop.
     """
-    found = {_positions(program, op) for op in ops} - {ANY}
+    found = {program.positions_of[op.dest] for op in ops} - {ANY}
     if len(found) > 1:
         return None
     positions = found.pop() if found else 1
@@ -39,20 +36,6 @@ def positions_of(program: Program, ops: tuple[Op, ...]) -> int | None:
 def stride_of(program: Program, op: Op, positions: int) -> int:
     """Numbers of its operands that a loop goes on by for each position."""
     return op.stride if op.positions > 1 else program.values[op.dest].length // positions
-
-
-def _positions(program: Program, op: Op) -> int:
-    """How often the loop of an operation is repeated."""
-    length, record = program.values[op.dest].length, OPERATIONS[op.kind]
-    if op.positions > 1 and record.form is not Form.WINDOW:
-        return op.positions
-    for name in op.args:
-        if repeats(op, name, program.constants, length):
-            return length // len(program.constants[name])
-    if record.reads is Reads.UNIT and not record.reduces:
-        whole = any(a in program.constants and len(program.constants[a]) > 1 for a in op.args)
-        return 1 if whole else ANY
-    return ANY if op.kind == "slice" else 1
 
 
 @dataclass
@@ -78,7 +61,7 @@ class Draft:
         """
         if self.ops and any(_is_called(o) for o in (op, *self.ops)):
             return False
-        alike = all(o.n == op.n for o in self.ops if _multiplies(o) and _multiplies(op))
+        alike = not _multiplies(op) or all(o.n == op.n for o in self.ops if _multiplies(o))
         return alike and positions_of(program, (*self.ops, op)) is not None
 
 

@@ -17,7 +17,7 @@ from lstm_edge.ir.program import Value
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.round_weights import LEAST_DAMPING
 from lstm_edge.passes.row_scales import Grid, Scheme, grid_for
-from lstm_edge.rounding import Doubles, Ints, round_to_nearest
+from lstm_edge.rounding import Doubles, Ints, median, round_to_nearest
 
 SHARING_RATIO = 3.0
 """Operands share an accumulator where their largest scaled weights differ by no more than this."""
@@ -105,7 +105,8 @@ def columns_of(group: tuple[Operand, ...], operands: tuple[Operand, ...]) -> Int
 
 def typical(largest: Doubles) -> float:
     """The median of those above 0."""
-    return float(np.median(largest[largest > 0])) if np.any(largest > 0) else 0.0
+    above = largest[largest > 0]
+    return median(above) if above.size else 0.0
 
 
 def quantize_rows(

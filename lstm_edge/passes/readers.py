@@ -195,10 +195,8 @@ def _layer_matrices(
         for matrix, found in zip(e.matrices, reads, strict=True):
             weights = layer.op.params[matrix].astype(np.float64)
             if e.positions > 1:
-                matrices += [np.full((1, int(p.max()) + 1), np.abs(weights).max()) for p in found]
-                matrices[-len(found) :] = [
-                    _at(m, p) for m, p in zip(matrices[-len(found) :], found, strict=True)
-                ]
+                most = np.abs(weights).max()
+                matrices += [_at(np.full((1, int(p.max()) + 1), most), p) for p in found]
                 continue
             by_step = weights.reshape(len(weights) * kernel, -1) if found else weights
             matrices += [_at(by_step, place) for place in found]

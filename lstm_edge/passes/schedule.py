@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lstm_edge.errors import InternalError
 from lstm_edge.ir.clock import EVERY_TICK, Clock
 from lstm_edge.ir.program import LATEST, LOAD, ONCE, Block, Program
 from lstm_edge.operations import OPERATIONS
@@ -117,7 +118,21 @@ def schedule(program: Program) -> Schedule:
     turns = [turn for k in sweeps for turn in ((ONCE, k), (k, LATEST))]
     order = [*turns, (ONCE, LATEST), (LOAD, LATEST)]
     phases = tuple(p for turn in order for p in every if (p.sweep, p.before) == turn)
+    _check_carried(program, phases)
     return Schedule(phases, tuple(joined), _double_buffered(program, phases))
+
+
+def _check_carried(program: Program, phases: tuple[Phase, ...]) -> None:
+    """A state that goes along positions is read and renewed by one loop, which is repeated at each:
+    another would be there for all of them before.
+    """
+    for state in program.states:
+        if state.along == 1:
+            continue
+        reading = [p for p in phases if state.name in (*p.loads, *p.whole, *p.scalars)]
+        (making,) = (p for p in phases if state.next in p.stores and not p.is_copy)
+        if reading != [making] or making.positions != state.along:
+            raise InternalError(f"program {program.name}: {state.name} takes more than one loop")
 
 
 def _join(
@@ -251,7 +266,7 @@ def _double_buffered(program: Program, phases: tuple[Phase, ...]) -> frozenset[s
     renewed = {n: k for k, phase in enumerate(phases) if not phase.is_copy for n in phase.stores}
     found = set()
     for state in program.states:
-        for k, phase in enumerate(phases):
+        for k, phase in enumerate(phases if state.along == 1 else ()):
             reads = state.name in (*phase.loads, *phase.whole, *phase.scalars)
             others = state.name in phase.whole or _shifted(phase, state.name)
             if reads and (others or k != renewed.get(state.next)):

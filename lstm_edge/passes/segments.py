@@ -34,7 +34,7 @@ def can_be_cut(program: Program) -> bool:
         return False
     made = {op.dest for block in program.blocks if block.clock == EVERY_TICK for op in block.ops}
     ops = (op for block in program.blocks for op in block.ops)
-    return all(s.given and s.next in made for s in program.states) and all(
+    return all(s.given and s.next in made for s in program.states if s.along == 1) and all(
         OPERATIONS[op.kind].timing is Timing.NONE for op in ops
     )
 

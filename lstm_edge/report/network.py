@@ -114,7 +114,7 @@ def _layer(
     costs: Mapping[str, list[LayerCost]],
 ) -> Node:
     made = {op.dest for block in blocks for op in block.ops}
-    kept = [s for s in program.states if s.next in made and not s.accumulator]
+    kept = [s for s in program.states if s.next in made and s.goes_on]
     backward = any(b.sweep >= 0 and program.sweeps[b.sweep] == REVERSE for b in blocks)
     parts = costs.get(name)
     cycles = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -173,15 +174,14 @@ def test_several_cores_have_costs_of_their_own() -> None:
     assert made.on("cortex-m0").cost == costs["cortex-m0"]
 
 
-def test_bits_that_differ_are_an_error(model: Compiled, tmp_path: Path) -> None:
-    folder = model.save(tmp_path / "m")
-    source = folder / "digits_weights.c"
-    text = source.read_text()
+def test_bits_that_differ_are_an_error(model: Compiled) -> None:
+    text = model.files["digits_weights.c"].decode()
     table = re.search(r"digits_lstm_weights\[\d+\] = \{\s*", text)
     assert table is not None
-    source.write_text(text[: table.end()] + "1 + " + text[table.end() :])
+    wrong = text[: table.end()] + "1 + " + text[table.end() :]
+    files = {**model.files, "digits_weights.c": wrong.encode()}
     with pytest.raises(lstm_edge.VerificationError, match="executions differ"):
-        lstm_edge.open(folder).verify(on=["host"])
+        Compiled(replace(model.bundle, files=files)).verify(on=["host"])
 
 
 def test_recordings_of_different_length_are_streams() -> None:

@@ -85,8 +85,7 @@ def test_a_random_integer_model(
     assert_bit_exact(program, HOST, unroll, tmp_path, inputs, **options)
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
-@pytest.mark.parametrize("seed", range(100, 108))
+@pytest.mark.parametrize(("seed", "unroll"), combined(range(100, 108), UNROLLS))
 def test_a_random_float_model(seed: int, unroll: str, tmp_path: Path) -> None:
     program = float_program(random_model(seed))
     inputs = stored_streams(program, 150, seed)
@@ -107,7 +106,9 @@ def test_a_head_of_each_kind(read: str, head: tuple[str, ...], tmp_path: Path) -
         assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs)
 
 
-@pytest.mark.parametrize("seed", range(32))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=each_pair(n, n // 8, of=2)) for n in range(32)]
+)
 def test_a_model_that_looks_over_several_steps(seed: int, tmp_path: Path) -> None:
     """Convolutions, pooling, lengths given at run time, reductions over time."""
     model = random_model(seed, **over_time(seed))
@@ -131,15 +132,14 @@ def test_a_cell_of_each_kind(cell: str, direction: str, tmp_path: Path) -> None:
         assert_bit_exact(program, HOST, "gates", tmp_path / scheme, inputs)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("activations", "cell_state"), BITS)
+@pytest.mark.parametrize(("cell", "bits"), combined(CELLS, BITS))
 def test_states_and_inputs_at_the_ends_of_their_range(
-    cell: str, activations: int, cell_state: int, tmp_path: Path
+    cell: str, bits: tuple[int, int], tmp_path: Path
 ) -> None:
     model = random_model(
         300, cell=cell, direction="forward", hidden=(5, 4), weights="huge", read="last", head=()
     )
-    program = with_saturated_state(integer_program(model, activations, cell_state))
+    program = with_saturated_state(integer_program(model, *bits))
     inputs = stored_streams(program, 300)
     grows = "coupled" not in cell
     assert clipped(program, inputs) > 0 or not grows
@@ -254,10 +254,6 @@ def test_tiles_of_the_largest_weights(hidden: int, part: str, tmp_path: Path) ->
         assert_bit_exact(program, HOST, "gates", folder, inputs, **options)
 
 
-def builds() -> list[tuple[str, str]]:
-    return [(c, o) for c in ("gcc", "clang") for o in ("-O0", "-O2", "-Os", "-O3")]
-
-
 @cache
 def samples() -> list[tuple[str, Program, str]]:
     """Programs that hold every operation between them, each with an unrolling."""
@@ -308,15 +304,18 @@ def samples() -> list[tuple[str, Program, str]]:
     ]
 
 
-@pytest.mark.parametrize(("compiler", "optimize"), builds())
+@pytest.mark.parametrize(
+    ("compiler", "optimize", "sample"),
+    combined(("gcc", "clang"), ("-O0", "-O2", "-Os", "-O3"), range(6), of=2),
+)
 def test_every_compiler_and_optimization_gives_the_same_bits(
-    compiler: str, optimize: str, tmp_path: Path, tool_or_skip: Callable[..., None]
+    compiler: str, optimize: str, sample: int, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     tool_or_skip(compiler)
-    for name, program, unroll in samples():
-        inputs = stored_streams(program, 60)
-        options = {"compiler": compiler, "optimize": optimize, "rendered_for": DSP}
-        assert_bit_exact(program, HOST, unroll, tmp_path / name, inputs, **options)
+    _, program, unroll = samples()[sample]
+    inputs = stored_streams(program, 60)
+    options = {"compiler": compiler, "optimize": optimize, "rendered_for": DSP}
+    assert_bit_exact(program, HOST, unroll, tmp_path, inputs, **options)
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

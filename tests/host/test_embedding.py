@@ -12,6 +12,7 @@ import pytest
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.model import Model
 from lstm_edge.targets import load_target
+from tests.support.boards import combined
 from tests.support.choices import ARGMAX_HEADS
 from tests.support.exactness import (
     UNROLLS,
@@ -41,17 +42,16 @@ def _compiler(tool_or_skip: Callable[..., None]) -> None:
     tool_or_skip("cc")
 
 
-@pytest.mark.parametrize("activations", [8, 12, 16])
-@pytest.mark.parametrize("unroll", UNROLLS)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    ("seed", "unroll", "activations"), combined(range(8), UNROLLS, (8, 12, 16))
+)
 def test_an_integer_model(seed: int, unroll: str, activations: int, tmp_path: Path) -> None:
     program = integer_program(looking_up(seed), activations)
     inputs = stored_streams(program, 100, seed)
     assert_bit_exact(program, HOST, unroll, tmp_path, inputs, rendered_for=DSP, optimize="-O1")
 
 
-@pytest.mark.parametrize("unroll", UNROLLS)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("seed", "unroll"), combined(range(8), UNROLLS))
 def test_a_float_model(seed: int, unroll: str, tmp_path: Path) -> None:
     program = float_program(looking_up(seed))
     inputs = stored_streams(program, 60, seed)

@@ -10,6 +10,7 @@ import pytest
 
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.targets import load_target
+from tests.support.boards import combined
 from tests.support.exactness import assert_bit_exact, assert_same_bits, every, sanitized
 from tests.support.full_range import READERS, anything, reader
 from tests.support.misaligned import misalign_inputs
@@ -19,8 +20,7 @@ CORES = ("host", "cortex-m0", "cortex-m3", "cortex-m4")
 WIDTHS = ((8, False), (12, False), (12, True), (16, False))
 
 
-@pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(("name", "core"), combined(READERS, CORES, of=2))
 def test_any_numbers_are_those_of_numpy(
     name: str,
     core: str,

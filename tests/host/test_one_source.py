@@ -15,6 +15,7 @@ from lstm_edge.resources import firmware_dir
 from lstm_edge.runner import run_sources
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain.process import run_tool
+from tests.support.boards import combined
 from tests.support.exactness import (
     as_feed,
     assert_same_bits,
@@ -30,8 +31,7 @@ WIDTHS = (Options(), Options(8, 16, 4), Options(16, 32, 16), Options(power_of_tw
 MODELS = (0, 1, 3, 4, 5, 7, 8, 9)
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-@pytest.mark.parametrize("number", MODELS)
+@pytest.mark.parametrize(("number", "compiler"), combined(MODELS, ("gcc", "clang"), of=2))
 def test_plain_c_gives_the_same_bits(
     number: int, compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.options import Options
 from lstm_edge.targets import load_target
+from tests.support.boards import combined
 from tests.support.exactness import (
     UNROLLS,
     assert_bit_exact,
@@ -48,8 +49,7 @@ def test_a_cell_in_float(name: str, tmp_path: Path) -> None:
     assert_bit_exact(program, HOST, "gates", tmp_path, stored_streams(program, 120))
 
 
-@pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("name", OPEN_CELLS)
+@pytest.mark.parametrize(("name", "core"), combined(OPEN_CELLS, CORES, of=2))
 def test_a_cell_in_integers(name: str, core: str, tmp_path: Path) -> None:
     """Inputs of any kind, states at the ends of their formats."""
     widths = WIDTHS[(CORES.index(core) + list(OPEN_CELLS).index(name)) % len(WIDTHS)]

@@ -16,6 +16,7 @@ from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.ir.program import Program
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import saved
+from tests.support.boards import combined
 from tests.support.compiling import compile_file
 from tests.support.exactness import (
     UNROLLS,
@@ -36,9 +37,10 @@ def _compiler(tool_or_skip: Callable[..., None]) -> None:
     tool_or_skip("cc")
 
 
-@pytest.mark.parametrize("scheme", ["int8", "float32"])
-@pytest.mark.parametrize("state", ["kept", "explicit"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "state", "scheme"),
+    combined(CASES, ("kept", "explicit"), ("int8", "float32"), of=2),
+)
 def test_states_given_before_calls_are_those_of_numpy(
     name: str, state: str, scheme: str, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import saved
 from tests.oracle.window_graphs import MODELS, drawn
+from tests.support.boards import combined
 from tests.support.compiling import compile_file
 from tests.support.exactness import (
     UNROLLS,
@@ -86,8 +87,7 @@ def lengths_of(program: Program) -> tuple[int, ...]:
     return tuple(program.least_steps + more for more in (0, 1, 2, 7))
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "scheme"), combined(MODELS, SCHEMES, of=2))
 def test_windows_are_those_of_numpy(name: str, scheme: str, tmp_path: Path) -> None:
     program = program_of(name, scheme)
     unroll = UNROLLS[(list(MODELS).index(name) + SCHEMES.index(scheme)) % len(UNROLLS)]
@@ -215,8 +215,7 @@ def test_most_models_stream() -> None:
     )
 
 
-@pytest.mark.parametrize("scheme", ["int8", "float32"])
-@pytest.mark.parametrize("name", STREAMING)
+@pytest.mark.parametrize(("name", "scheme"), combined(STREAMING, ("int8", "float32"), of=2))
 def test_steps_one_by_one_are_a_run(name: str, scheme: str, tmp_path: Path) -> None:
     """Three windows in a row: one of a fixed length starts anew by itself, others at `_begin`.
     `_step` tells where it wrote a result of a step, `_run` how many.

@@ -59,11 +59,21 @@ def run_cell(
         now = {name: sequence[t] for name, sequence in vectors.items()}
         step = Step(layer, t, {**now, **constant}, state, count)
         new = {r: _value(e, step) for r, e in layer.op.cell.results.items()}
-        state = {name: new[name] for name in state}
+        for _ in range(layer.op.along - 1):  # each time one position more begins as it has to
+            begun = {name: _begun(state[name], new[name], layer.op.along) for name in state}
+            step = Step(layer, t, step.inputs, begun, count)
+            new = {r: _value(e, step) for r, e in layer.op.cell.results.items()}
+        state = {name: new[name] for name in state} if layer.op.along == 1 else state
         for result, value in new.items():
             record[result].append(value)
     ordered = -1 if layer.op.reverse else 1
     return {r: np.stack(values[::ordered]) for r, values in record.items()}, state
+
+
+def _begun(first: Doubles, after: Doubles, places: int) -> Doubles:
+    """States of all places: those after the place before."""
+    units = len(first) // places
+    return np.concatenate([first[:units], after[:-units]])
 
 
 def _windows(layer: Node[Layer], x: Doubles) -> Doubles:

@@ -62,7 +62,7 @@ of four models, on inputs that calibration has not seen.
 """
 
 
-@pytest.mark.parametrize("seeds", [(0, 1), pytest.param((2, 3), marks=pytest.mark.long)], ids=str)
+@pytest.mark.parametrize("seeds", [(0,), pytest.param((1, 2, 3), marks=pytest.mark.long)], ids=str)
 @pytest.mark.parametrize("bits", [12, 8])
 @pytest.mark.parametrize("case", BUDGETS)
 def test_integers_stay_within_the_budget_of_their_case(

@@ -38,6 +38,7 @@ CONSTANTS = {
         "shift": floats(N),
     },
     **{"zero": ints(0), "one": ints(1), "two": ints(2), "all": ints(-1), "again": ints(1, T, 1)},
+    **{"halves": np.full(T, 0.5, np.float32), "thirds": np.full(T, 1 / 3, np.float32)},
     **{"five": ints(1, 5, 1), "x0": np.full((6, 1, N), 0.5, np.float32), "flat": ints(1, 2 * H)},
 }
 GRU = [
@@ -140,6 +141,13 @@ CASES: dict[str, list[onnx.NodeProto]] = {
         *GRU[1:4],
         node("MatMul", "s wo", "y"),
     ],
+    "normalized over time with one scale": [
+        node("Transpose", "x", "c", perm=[0, 2, 1]),
+        node("LayerNormalization", "c halves thirds", "n", axis=-1),
+        node("Transpose", "n", "t", perm=[2, 0, 1]),
+        *GRU[1:4],
+        node("MatMul", "s wo", "y"),
+    ],
     "first step from all": [
         node("Slice", "x zero one one", "f"),
         node("Sub", "x f", "d"),
@@ -195,10 +203,24 @@ def test_static_features_that_are_added_stream(tmp_path: Path) -> None:
     assert compiled.compare({name: a[:3] for name, a in data.items()}, on="host").ok
 
 
+def test_another_length_of_the_input_is_none_of_the_decoder(tmp_path: Path) -> None:
+    """The file says how many steps it makes; only by chance these are as many as it reads."""
+    repeated = [*GRU, node("Tile", "q again", "p"), *DECODER]
+    path = saved(graph(repeated, {"x": [1, T, N]}, ["y"], CONSTANTS), tmp_path)
+    longer = lstm_edge.load(path, steps=T + 3)
+    assert (longer.inputs["x"], longer.outputs["y"]) == ((1, T + 3, N), (1, T, OUT))
+
+
 REFUSED = {
-    "all steps to all others": (
-        [*GRU, node("Transpose", "s", "k", perm=[0, 2, 1]), node("MatMul", "s k", "y")],
-        "attention with one query",
+    "normalized over time, another scale for each step": (
+        [
+            node("Transpose", "x", "c", perm=[0, 2, 1]),
+            node("LayerNormalization", "c ramp", "n", axis=-1),
+            node("Transpose", "n", "t", perm=[2, 0, 1]),
+            *GRU[1:4],
+            node("MatMul", "s wo", "y"),
+        ],
+        "another scale or offset for each step",
     ),
     "an equation with a trace": (
         [*GRU, node("Einsum", "s h", "y", equation="btt,bh->bt")],
@@ -214,6 +236,6 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused(name: str, tmp_path: Path) -> None:
     nodes, words = REFUSED[name]
-    constants = {**CONSTANTS, "many": ints(1, 1, 3, 1)}
+    constants = {**CONSTANTS, "many": ints(1, 1, 3, 1), "ramp": floats(T)}
     with pytest.raises(ModelError, match=words):
         lstm_edge.load(saved(graph(nodes, {"x": [1, T, N]}, ["y"], constants), tmp_path))

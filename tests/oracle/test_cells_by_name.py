@@ -22,6 +22,7 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import Target, load_target
 from tests.oracle.textbook_cells import TEXTBOOK, run
+from tests.support.boards import combined
 from tests.support.cells import layer_of, named_cells
 from tests.support.exactness import assert_bit_exact, stored_streams
 
@@ -125,8 +126,7 @@ def test_a_cell_is_exact_on_this_computer(
         assert_bit_exact(program, host, unroll, tmp_path / name, feed)
 
 
-@pytest.mark.parametrize("board", ["cortex-m4", "cortex-m55"])
-@each_case
+@pytest.mark.parametrize(("case", "board"), combined(CASES, ("cortex-m4", "cortex-m55"), of=2))
 def test_a_cell_is_exact_on_boards(
     case: str, board: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
 ) -> None:

@@ -319,13 +319,6 @@ def test_sequences_of_different_lengths_cannot_be_added(tmp_path: Path) -> None:
     assert refusal(network(front, arrays, inputs=C), tmp_path)
 
 
-def test_outputs_at_different_rates_are_refused_where_it_streams(tmp_path: Path) -> None:
-    first, arrays = layer("a", "x", "GRU", C)
-    front = [*first, node("Transpose", "ay", "ab", perm=[1, 2, 0]), conv("ab", "v", strides=[2])]
-    model = network(front, {**arrays, **kernel(UNITS, H, 3)}, outputs=("ay", "y"))
-    assert "different rates" in refusal(model, tmp_path)
-
-
 def test_what_is_kept_of_a_window_is_its_own_length() -> None:
     """13 steps of a dilated kernel are kept as 5: two between those that it sees."""
     model = plain(dilations=[2])

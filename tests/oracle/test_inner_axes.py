@@ -14,6 +14,7 @@ from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
+from tests.support.boards import combined
 from tests.support.exactness import UNROLLS, assert_bit_exact, random_steps
 from tests.support.inner_axes import Conv, by_loops, conv_model
 from tests.support.models import random_inputs
@@ -69,18 +70,16 @@ def test_integers_are_near(name: str, activations: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["host", "cortex-m4", "cortex-m3", "cortex-m0plus", "cortex-m55"]
+    ("name", "target", "unroll"),
+    combined(CONVS, ("host", "cortex-m4", "cortex-m3", "cortex-m0plus", "cortex-m55"), UNROLLS),
 )
-@pytest.mark.parametrize("name", CONVS)
 def test_c_is_exact(
-    name: str, target: str, tmp_path: Path, tool_or_skip: Callable[..., None]
+    name: str, target: str, unroll: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
     """The code for each core; on this computer its kernels are those in plain C."""
     tool_or_skip("cc")
     model = conv_model(*CONVS[name])
     program = quantized(model, random_inputs(model, 6, STEPS), Options(12))
     inputs = random_steps(program, 4, STEPS)
-    for unroll in UNROLLS:
-        made = load_target(target)
-        folder = tmp_path / unroll
-        assert_bit_exact(program, HOST, unroll, folder, inputs, rendered_for=made)
+    made = load_target(target)
+    assert_bit_exact(program, HOST, unroll, tmp_path, inputs, rendered_for=made)

@@ -343,10 +343,10 @@ def assert_rows(path: Path) -> Model:
     return loaded
 
 
-def test_a_thousand_steps_load_in_a_few_seconds(tmp_path: Path) -> None:
-    net, results, _ = unrolled("lstm", 1000)
+def test_hundreds_of_steps_load_in_a_few_seconds(tmp_path: Path) -> None:
+    net, results, _ = unrolled("lstm", 500)
     y = stack(net, results, 0)
-    path = saved(model(net, {"x": [1000, 2, INPUTS]}, [y]), tmp_path)
+    path = saved(model(net, {"x": [500, 2, INPUTS]}, [y]), tmp_path)
     start = time.process_time()
-    assert load(path).steps == 1000
-    assert time.process_time() - start < 20.0
+    assert load(path).steps == 500
+    assert time.process_time() - start < 10.0

@@ -1,7 +1,7 @@
 """Which of many like tests are run each time; `--all-cases` runs all of them.
 
 Some boards have nothing that others have not. And where three things are combined, a third of all
-triples has every pair.
+triples has every pair; where two are, a half or a third of all pairs has each of both.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ BOARDS = tuple(
 """Those that meet all cases first: what turns from board to board turns over these."""
 
 
-def each_pair(*places: int) -> tuple[pytest.MarkDecorator, ...]:
+def each_pair(*places: int, of: int = 3) -> tuple[pytest.MarkDecorator, ...]:
     """Marks of a combination, whose choices have these places in their lists; one list is as long
-    as a multiple of three. Two thirds of all are for `--all-cases`.
+    as a multiple of three. Two thirds of all are for `--all-cases`, or all but one `of` so many.
     """
-    return () if sum(places) % 3 == 0 else (pytest.mark.all_cases,)
+    return () if sum(places) % of == 0 else (pytest.mark.all_cases,)
 
 
-def combined(*axes: Iterable[object]) -> list[pytest.ParameterSet]:
+def combined(*axes: Iterable[object], of: int = 3) -> list[pytest.ParameterSet]:
     """Every combination of one of each, with the marks of `each_pair`."""
     return [
-        pytest.param(*(value for _, value in each), marks=each_pair(*(k for k, _ in each)))
+        pytest.param(*(value for _, value in each), marks=each_pair(*(k for k, _ in each), of=of))
         for each in product(*map(enumerate, axes))
     ]
 

@@ -228,6 +228,7 @@ def test_budgets_that_are_met_change_nothing(
     limited = json.loads((folder / "b" / "manifest.json").read_text())
     assert limited.pop("budgets")["flash"] == flash
     assert manifest.pop("budgets")["flash"] is None
+    assert limited["sha256"].pop("manifest.json") != manifest["sha256"].pop("manifest.json")
     assert limited == manifest
     (folder / "b" / "manifest.json").write_bytes((folder / "a" / "manifest.json").read_bytes())
     assert tree(folder / "a") == tree(folder / "b")

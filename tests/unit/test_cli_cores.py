@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from lstm_edge import bundle
-from lstm_edge.manifest import PER_CORE
+from lstm_edge.manifest import MANIFEST, PER_CORE
 from tests.support.command import FIXTURES, done, load, refused, save
+from tests.support.manifests import change_manifest
 from tests.support.programs import Array
 
 MODEL = FIXTURES / "two_layers.legacy.onnx"
@@ -34,7 +35,7 @@ def every(tool_or_skip: Callable[..., None], tmp_path_factory: pytest.TempPathFa
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / bundle.MANIFEST).read_text())
+    found: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     return found
 
 
@@ -171,9 +172,10 @@ def test_the_schedule_is_printed_for_each_core(tmp_path: Path) -> None:
 def test_a_damaged_manifest_is_refused(every: Path, tmp_path: Path, old: str, new: str) -> None:
     for path in every.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    text = (every / bundle.MANIFEST).read_text()
+    text = (every / MANIFEST).read_text()
     assert old in text
-    (tmp_path / bundle.MANIFEST).write_text(text.replace(old, new, 1))
+    (tmp_path / MANIFEST).write_text(text.replace(old, new, 1))
+    change_manifest(tmp_path)
     error = refused(1, "verify", tmp_path, "--on", "host")
     assert "damaged" in error or "unknown target" in error
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lstm_edge import bundle
+from lstm_edge.manifest import MANIFEST
 from lstm_edge.profile import bundle_profile, plugin
 from lstm_edge.profile.energy import all_parts, load_part
 from lstm_edge.targets import load_target
@@ -78,7 +79,7 @@ def test_layers_and_functions_add_up(figures: dict[str, Any]) -> None:
 
 
 def test_sizes_are_those_of_the_manifest(digits: Path, figures: dict[str, Any]) -> None:
-    manifest = json.loads((digits / bundle.MANIFEST).read_text())
+    manifest = json.loads((digits / MANIFEST).read_text())
     assert {k: figures["flash"][k] for k in manifest["flash"]} == manifest["flash"]
     assert {k: figures["ram"][k] for k in manifest["ram"]} == manifest["ram"]
     assert 0 < figures["ram"]["stack_seen"] <= figures["ram"]["stack"]
@@ -180,11 +181,11 @@ def test_another_core_than_arm_has_no_clock_to_count_by(
 def test_a_damaged_bundle_is_refused(small: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     shutil.copytree(small, folder)
-    manifest = json.loads((folder / bundle.MANIFEST).read_text())
+    manifest = json.loads((folder / MANIFEST).read_text())
     for ram in ({}, {"state": float("inf"), "scratch": 0}):
-        (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, "ram": ram}))
+        (folder / MANIFEST).write_text(json.dumps({**manifest, "ram": ram}))
         assert "is damaged" in refused(1, "profile", folder)
-    (folder / bundle.MANIFEST).write_text(json.dumps(manifest))
+    (folder / MANIFEST).write_text(json.dumps(manifest))
     (folder / bundle.HELD_BACK).unlink()
     assert "held_back.npz is missing" in refused(1, "profile", folder)
 

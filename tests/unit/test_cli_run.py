@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.support.command import DIGITS, FIXTURES, call, done, load, refused, save, tree
+from tests.support.manifests import reseal
 from tests.support.programs import Array
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -293,6 +294,8 @@ def test_a_weight_that_was_changed_by_hand_is_status_3(
     )
     assert count == 1
     source.write_text(text)
+    assert f"{source} has changed since it was written" in refused(1, "verify", bundle)
+    reseal(bundle)
     for options in ((), ("--json",)):
         result = call("verify", bundle, "--on", place, *options)
         assert result.exit_code == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ def compiled(case: Case, folder: Path, *options: object) -> Path:
     return folder / "bundle"
 
 
+@pytest.fixture(scope="module")
+def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compiled once; each test runs it on inputs beside it."""
+    return cache(lambda name: compiled(CASES[name], tmp_path_factory.mktemp(name)))
+
+
 def run(bundle: Path, arrays: Mapping[str, Array], where: str, *options: str) -> dict[str, Array]:
     inputs = save(bundle.with_name("inputs.npz"), **arrays)
     output = bundle.with_name(f"{where}.npz")
@@ -54,10 +61,10 @@ def run(bundle: Path, arrays: Mapping[str, Array], where: str, *options: str) ->
 @pytest.mark.parametrize("given", [True, False], ids=["init", "zero"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_stream_goes_on_as_onnxruntime_does_when_its_states_are_fed_back(
-    name: str, given: bool, tmp_path: Path
+    name: str, given: bool, bundle_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
     compared = compare(CASES[name], tmp_path, given=given)
-    bundle = compiled(CASES[name], tmp_path)
+    bundle = bundle_of(name)
     real = run(bundle, compared.arrays, "float", "--stream")
     assert sorted(real) == sorted(compared.expected)
     for output, wanted in compared.expected.items():
@@ -73,9 +80,11 @@ def test_a_stream_goes_on_as_onnxruntime_does_when_its_states_are_fed_back(
         assert sqnr_db(wanted, ours[output]) > 30.0, output
 
 
-def test_verify_counts_steps_on_over_the_calls_of_a_stream(tmp_path: Path) -> None:
+def test_verify_counts_steps_on_over_the_calls_of_a_stream(
+    bundle_of: Callable[[str], Path],
+) -> None:
     """The held-back samples are 12 calls of T steps, one behind the other."""
-    bundle = compiled(CASES["lstm"], tmp_path)
+    bundle = bundle_of("lstm")
     found = json.loads(done("verify", bundle, "--on", "host", "--json").stdout)
     assert found["samples"] == 12
     (layer,) = (
@@ -109,8 +118,10 @@ def test_samples_start_from_the_states_that_are_fed_with_them(
     assert result.exit_code == 0
 
 
-def test_states_need_not_be_fed_where_outputs_feed_them_back(tmp_path: Path) -> None:
-    bundle = compiled(CASES["lstm"], tmp_path)
+def test_states_need_not_be_fed_where_outputs_feed_them_back(
+    bundle_of: Callable[[str], Path],
+) -> None:
+    bundle = bundle_of("lstm")
     x = np.random.default_rng(1).normal(size=(2, T, 1, N)).astype(np.float32)
     zeros = {state: np.zeros((2, 1, 1, H), np.float32) for state in ("h0", "c0")}
     without, fed = run(bundle, {"x": x}, "host"), run(bundle, {"x": x, **zeros}, "host")
@@ -118,8 +129,10 @@ def test_states_need_not_be_fed_where_outputs_feed_them_back(tmp_path: Path) -> 
     assert all(np.array_equal(without[name], fed[name]) for name in fed)
 
 
-def test_what_is_fed_wrongly_is_refused_by_name(tmp_path: Path) -> None:
-    bundle = compiled(CASES["lstm"], tmp_path)
+def test_what_is_fed_wrongly_is_refused_by_name(
+    bundle_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    bundle = bundle_of("lstm")
     x = np.zeros((2, 3, T, 1, N), np.float32)
     state, each = np.zeros((2, 1, 1, H), np.float32), np.zeros((2, 3, 1, 1, H), np.float32)
     wrong = [

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import lstm_edge
-from lstm_edge.bundle import MANIFEST
 from lstm_edge.json_types import fault
-from lstm_edge.manifest import PER_CORE, Manifest
+from lstm_edge.manifest import MANIFEST, PER_CORE, Manifest
 from tests.support.command import FIXTURES
+from tests.support.manifests import change_manifest
 
 
 class Part(TypedDict):
@@ -104,14 +104,29 @@ def test_what_is_no_manifest_is_refused(text: str, said: str, copies: Path) -> N
 
 
 def test_targets_and_names_of_something_else_are_refused(copies: Path) -> None:
-    one, several = copies / "one" / MANIFEST, copies / "several" / MANIFEST
-    whole = json.loads(one.read_text())
-    one.write_text(json.dumps({**whole, "target": "cortex-m99"}))
-    refused(one.parent, "unknown target 'cortex-m99'")
-    one.write_text(json.dumps({**whole, "name": "other"}))
-    refused(one.parent, "the manifest is of other, the program net")
-    whole = json.loads(several.read_text())
-    cores = {**whole["cores"], "cortex-m99": whole["cores"]["cortex-m4"]}
-    for wrong, said in ((cores, "cortex-m99"), ({}, "cores is empty")):
-        several.write_text(json.dumps({**whole, "cores": wrong}))
-        refused(several.parent, said)
+    one, several = copies / "one", copies / "several"
+    name = json.loads((one / MANIFEST).read_text())["target"]
+    change_manifest(one, target="cortex-m99")
+    refused(one, "unknown target 'cortex-m99'")
+    change_manifest(one, target=name, name="other")
+    refused(one, "the manifest is of other, the program net")
+    cores = json.loads((several / MANIFEST).read_text())["cores"]
+    for wrong, said in (({**cores, "cortex-m99": cores["cortex-m4"]}, "cortex-m99"), ({}, "empty")):
+        change_manifest(several, cores=wrong)
+        refused(several, said)
+
+
+def test_each_file_that_was_changed_is_named(copies: Path) -> None:
+    """One bit of any file, or a number of the manifest."""
+    folder = copies / "one"
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        if path.name == MANIFEST:
+            path.write_bytes(data.replace(b'"steps": 6', b'"steps": 7'))
+        else:
+            path.write_bytes(data[:-2] + bytes([data[-2] ^ 1, data[-1]]))
+        with pytest.raises(lstm_edge.DataError, match="changed since it was written") as caught:
+            lstm_edge.open(folder)
+        assert str(path) in str(caught.value)
+        path.write_bytes(data)
+    assert lstm_edge.open(folder).verify(on=["host"]).ok

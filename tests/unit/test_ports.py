@@ -142,7 +142,7 @@ def test_numbers_too_large_for_float32_are_refused() -> None:
     refusal({"x": np.full(GOOD.shape, 1e300)})
 
 
-@pytest.mark.parametrize("kind", [np.str_, np.complex64, object])
+@pytest.mark.parametrize("kind", [np.str_, np.complex64, object, np.bool_])
 def test_an_array_of_other_things_than_numbers_is_refused(kind: type) -> None:
     assert "'x'" in refusal({"x": GOOD.astype(kind)})
 

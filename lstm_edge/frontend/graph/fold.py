@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from lstm_edge.errors import ModelError, first_line
-from lstm_edge.frontend.graph.node import OPSET, is_standard
+from lstm_edge.frontend.graph.node import OPSET, attributes_of, is_standard
 
 Array = npt.NDArray[Any]
 
@@ -50,26 +51,33 @@ def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Ar
     """
     if _result_size(node, inputs) > LARGEST_RESULT:
         raise ModelError(label, "computes an array that is too large for a microcontroller")
-    names = [f"in{k}" for k in range(len(inputs))]
     copy = NodeProto()
     copy.CopyFrom(node)
-    del copy.input[:]
-    copy.input.extend(
-        "" if array is None else name for name, array in zip(names, inputs, strict=True)
-    )
-    feeds = {n: array for n, array in zip(names, inputs, strict=True) if array is not None}
-    outputs = [name for name in node.output if name]
+    copy.ClearField("name")
+    present = [array is not None for array in inputs]
+    copy.input[:] = [f"in{k}" if there else "" for k, there in enumerate(present)]
+    copy.output[:] = [f"out{k}" if name else "" for k, name in enumerate(node.output)]
+    feeds = {f"in{k}": array for k, array in enumerate(inputs) if array is not None}
     try:
-        function = onnx.helper.make_function(
-            "fold", "fold", list(feeds), outputs, [copy], [onnx.helper.make_opsetid("", OPSET)]
-        )
         with np.errstate(all="ignore"):
-            results = ReferenceEvaluator(function).run(None, feeds, attributes={})
+            results = _evaluator(copy.SerializeToString(deterministic=True)).run(
+                None, feeds, attributes={}
+            )
     except Exception as error:  # the reference implementation raises what numpy raises
         raise ModelError(label, f"cannot be computed: {first_line(error)}") from error
     if not all(isinstance(array, np.ndarray | np.generic) for array in results):
         raise ModelError(label, "does not compute a tensor")
     return [np.asarray(array) for array in results]
+
+
+@lru_cache(maxsize=512)
+def _evaluator(node: bytes) -> ReferenceEvaluator:
+    """What computes a node: graphs have many that differ in names alone."""
+    read = NodeProto.FromString(node)
+    inputs, outputs = ([name for name in side if name] for side in (read.input, read.output))
+    domains = [onnx.helper.make_opsetid("", OPSET)]
+    function = onnx.helper.make_function("fold", "fold", inputs, outputs, [read], domains)
+    return ReferenceEvaluator(function)
 
 
 def stand_in(shape: tuple[int, ...]) -> Array:
@@ -82,6 +90,8 @@ def _result_size(node: NodeProto, inputs: Sequence[Array | None]) -> int:
     if node.op_type in SHAPE_ONLY:
         return 0
     arrays = [np.asarray(array) for array in inputs if array is not None]
+    if node.op_type == "Gather" and len(arrays) == 2:
+        return _gather_size(arrays[0], arrays[1], int(attributes_of(node).get("axis", 0)))
     bound = _BOUNDS.get(node.op_type)
     if bound is not None and len(arrays) >= 2:
         return bound(arrays)
@@ -97,9 +107,9 @@ def _repeat_size(arrays: Sequence[Array]) -> int:
     return arrays[0].size * _product(arrays[1])
 
 
-def _gather_size(arrays: Sequence[Array]) -> int:
-    data, indices = arrays[0], arrays[1]
-    return indices.size * (data.size // max(1, min(data.shape, default=1)))
+def _gather_size(data: Array, indices: Array, axis: int) -> int:
+    taken = data.shape[axis] if -data.ndim <= axis < data.ndim else 1
+    return indices.size * (data.size // max(1, taken))
 
 
 def _matmul_size(arrays: Sequence[Array]) -> int:
@@ -117,7 +127,6 @@ def _range_size(arrays: Sequence[Array]) -> int:
 _BOUNDS: Mapping[str, Callable[[Sequence[Array]], int]] = {
     "Expand": _repeat_size,
     "Tile": _repeat_size,
-    "Gather": _gather_size,
     "MatMul": _matmul_size,
     "Range": _range_size,
 }

@@ -14,24 +14,10 @@ from lstm_edge.errors import ModelError, first_line
 LARGEST_TENSOR = 2**31
 """Bytes of one tensor; a microcontroller holds a few megabytes."""
 
+_FLOATS, _INTEGERS = "FLOAT DOUBLE FLOAT16 BFLOAT16", "INT64 INT32 INT16 INT8 INT4 BOOL"
+_UNSIGNED = "UINT64 UINT32 UINT16 UINT8 UINT4"
 _RAW_TYPES = frozenset(
-    (
-        TensorProto.FLOAT,
-        TensorProto.DOUBLE,
-        TensorProto.FLOAT16,
-        TensorProto.BFLOAT16,
-        TensorProto.INT64,
-        TensorProto.INT32,
-        TensorProto.INT16,
-        TensorProto.INT8,
-        TensorProto.UINT64,
-        TensorProto.UINT32,
-        TensorProto.UINT16,
-        TensorProto.UINT8,
-        TensorProto.INT4,
-        TensorProto.UINT4,
-        TensorProto.BOOL,
-    )
+    map(TensorProto.DataType.Value, f"{_FLOATS} {_INTEGERS} {_UNSIGNED}".split())
 )
 """Types of constants that can be read."""
 

@@ -112,13 +112,14 @@ def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[An
     """Tensors and constants, and a value of the shape that all of them give together."""
     known = call.net.constants
     arguments = [known.get(a.name, a) if isinstance(a, Value) else a for a in arguments]
-    values = together(call, [a for a in arguments if isinstance(a, Value)])
+    values = [a for a in arguments if isinstance(a, Value)]
     if len(arguments) != count or not values:
         found = shown(["tensor" if isinstance(a, Value) else a for a in arguments])
         raise call.error(
             f"has arguments {found}, expected {count}, of which one is computed; "
             "store what depends on no input"
         )
+    values = together(call, values)
     first, rest = values[0], iter(values)
     given = [next(rest) if isinstance(a, Value) else _numbers(call, a, first) for a in arguments]
     widest = max((a.shape[-1] for a in given if isinstance(a, np.ndarray) and a.ndim), default=1)
@@ -139,8 +140,8 @@ def _numbers(call: Call, argument: object, like: Value) -> Array:
         array = array[0]
     if array.ndim > rank:
         raise call.error(
-            f"has an argument {list(array.shape)}, which differs by rows of the batch, where rows "
-            "are all treated alike; make it an input"
+            f"has an argument {list(array.shape)}, which differs by rows of the batch; rows are "
+            "all treated alike"
         )
     if like.turned and array.ndim == rank:
         array = in_order(like, array) if rank == 1 else array[::-1]
@@ -153,10 +154,7 @@ def _broadcast(call: Call, ours: Shape, theirs: Shape) -> Shape:
     theirs = (*(1 for _ in ours[len(theirs) :]), *theirs)
     for a, b in zip(ours, theirs, strict=True):
         if a != b and 1 not in (a, b) and None not in (a, b):
-            raise call.error(
-                f"combines {shown_shape(ours)} and {shown_shape(theirs)}, of which neither repeats "
-                "to be as long as the other; reshape one of them"
-            )
+            raise call.error(f"combines {shown_shape(ours)} and {shown_shape(theirs)}")
     return tuple(b if a == 1 else a for a, b in zip(ours, theirs, strict=True))
 
 
@@ -216,10 +214,7 @@ def product(call: Call, x: Value, by: object) -> Value:
         return Value(made.name, (pair[0].shape[0], pair[1].shape[1]))
     matrix = finite(call.config.label, "its argument", by)
     if matrix.ndim != 2 or x.shape[-1:] != matrix.shape[:1]:
-        raise call.error(
-            f"multiplies {shown_shape(x)} by {list(matrix.shape)}, expected a matrix with a row "
-            "for each feature"
-        )
+        raise call.error(f"multiplies {shown_shape(x)} by {list(matrix.shape)}")
     y = call.add("MatMul", call.straight(x) if x.flat else x, matrix)
     return Value(y.name, (*x.shape[:-1], matrix.shape[1]), x.turned)
 

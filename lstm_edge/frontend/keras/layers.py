@@ -18,7 +18,6 @@ from lstm_edge.frontend.keras import (
     linear,
     masks,
     moves,
-    planes,
     recurrent,
     window,
 )
@@ -62,6 +61,22 @@ EACH_STEP: Mapping[str, Layer] = {
 }
 """Layers that do the same to each step of a sequence and to a vector."""
 
+
+def _windows(rank: str) -> dict[str, Layer]:
+    """Layers of which each number sees several steps, or steps and places."""
+    apart, all_of_it = f"{window.OPTIONS} groups=1", f"{_CHANNELS} keepdims"
+    pool = f"pool_size strides padding {_CHANNELS}"
+    return {
+        f"Conv{rank}": (window.OPTIONS, window.convolution),
+        f"DepthwiseConv{rank}": (apart, window.convolution),
+        f"SeparableConv{rank}": (apart, window.convolution),
+        f"MaxPooling{rank}": (pool, window.pooling("MaxPool")),
+        f"AveragePooling{rank}": (pool, window.pooling("AveragePool")),
+        f"GlobalMaxPooling{rank}": (all_of_it, window.pooling_over_all("ReduceMax")),
+        f"GlobalAveragePooling{rank}": (all_of_it, window.pooling_over_all("ReduceMean")),
+    }
+
+
 OF_SEQUENCES: Mapping[str, Layer] = {
     "SpatialDropout1D": _IN_TRAINING,
     "Flatten": (_CHANNELS, lambda call, x: moves.reshaped(call, x, (-1,))),
@@ -76,35 +91,14 @@ OF_SEQUENCES: Mapping[str, Layer] = {
     "RepeatVector": ("n", moves.repeated),
     "Embedding": ("input_dim output_dim mask_zero sparse", linear.embedding),
     "Masking": ("mask_value", masks.masking),
-    "Conv1D": (window.OPTIONS, window.convolution),
-    "DepthwiseConv1D": (f"{window.OPTIONS} groups=1", window.convolution),
-    "SeparableConv1D": (f"{window.OPTIONS} groups=1", window.convolution),
-    "MaxPooling1D": (f"pool_size strides padding {_CHANNELS}", window.pooling("MaxPool")),
-    "AveragePooling1D": (f"pool_size strides padding {_CHANNELS}", window.pooling("AveragePool")),
-    "GlobalMaxPooling1D": (f"{_CHANNELS} keepdims", window.pooling_over_all("ReduceMax")),
-    "GlobalAveragePooling1D": (f"{_CHANNELS} keepdims", window.pooling_over_all("ReduceMean")),
+    **_windows("1D"),
     "SpatialDropout2D": _IN_TRAINING,
-    "Conv2D": (window.OPTIONS, planes.convolution),
-    "DepthwiseConv2D": (f"{window.OPTIONS} groups=1", planes.convolution),
-    "SeparableConv2D": (f"{window.OPTIONS} groups=1", planes.convolution),
-    "MaxPooling2D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("MaxPool")),
-    "AveragePooling2D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("AveragePool")),
-    "GlobalMaxPooling2D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMax")),
-    "GlobalAveragePooling2D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMean")),
-    "ZeroPadding2D": (f"padding {_CHANNELS}", planes.zero_padding),
+    **_windows("2D"),
+    "ZeroPadding2D": (f"padding {_CHANNELS}", window.zero_padding),
 }
 """Layers of one input that need its steps, or all of its numbers."""
 
-IN_STEPS: Mapping[str, Layer] = {
-    "Conv1D": (window.OPTIONS, planes.convolution),
-    "DepthwiseConv1D": (f"{window.OPTIONS} groups=1", planes.convolution),
-    "SeparableConv1D": (f"{window.OPTIONS} groups=1", planes.convolution),
-    "MaxPooling1D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("MaxPool")),
-    "AveragePooling1D": (f"pool_size strides padding {_CHANNELS}", planes.pooling("AveragePool")),
-    "GlobalMaxPooling1D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMax")),
-    "GlobalAveragePooling1D": (f"{_CHANNELS} keepdims", planes.pooling_over_all("ReduceMean")),
-    "Flatten": (_CHANNELS, planes.flattened),
-}
+IN_STEPS: Mapping[str, Layer] = {**_windows("1D"), "Flatten": (_CHANNELS, window.flattened)}
 """Layers that TimeDistributed has, which move along the places of each step."""
 
 

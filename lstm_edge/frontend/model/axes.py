@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,10 +76,33 @@ class View:
         """Sizes of the axes."""
         return tuple(size_of(axis) for axis in self.axes)
 
+    @property
+    def atoms(self) -> Axis:
+        """Those of all axes, in their order."""
+        return tuple(atom for axis in self.axes for atom in axis)
+
+    @property
+    def plain(self) -> View:
+        """The tensor itself, without numbers that wait."""
+        return replace(self, scale=None, offset=None, along=(), pending="")
+
+    def with_axis(self, k: int, *new: Axis) -> View:
+        """With other axes, or none, in place of number k."""
+        return replace(self, axes=(*self.axes[:k], *new, *self.axes[k + 1 :]))
+
+    def widened(self, rank: int) -> View:
+        """With axes of 1 in front, so that there are `rank`."""
+        return replace(self, axes=((),) * (rank - len(self.axes)) + self.axes)
+
 
 def size_of(axis: Axis) -> int:
     """Number of elements along an axis."""
     return math.prod(atom.size for atom in axis)
+
+
+def several(atoms: Axis) -> Axis:
+    """Atoms as a `grid`: one alone needs none."""
+    return atoms if len(atoms) > 1 else ()
 
 
 def atom_axis(name: str, size: int) -> Axis:

@@ -7,16 +7,15 @@ the network go on, which the generated code does by itself.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from itertools import product
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe
+from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.finish import DraftState
 from lstm_edge.frontend.model.operators.across_time import vector_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, laid_out
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import InputPart, OnnxNode, RoleNeeded, Walk
 from lstm_edge.ir.model import Step
 from lstm_edge.ir.needed import needed_nodes
@@ -47,7 +46,7 @@ def input_part(walk: Walk, view: View, axis: int, wanted: list[int], source: str
             walk.alike.append((atoms[0], kept, source))
     kept = walk.input_parts[tensor].kept
     new: Axis = () if kept is None else (kept,)
-    return View(tensor, (*view.axes[:axis], new, *view.axes[axis + 1 :]))
+    return View(tensor, view.with_axis(axis, new).axes)
 
 
 def check_sequences(walk: Walk) -> None:
@@ -104,15 +103,10 @@ def given_places(
 
     axes: of directions, batch and units, as the view has them.
     """
-    directions, _, units = axes
     _tell(walk, node, view, name, axes)
-    root, fixed = _root(walk, view.tensor)
-    source = next(v for v in walk.values.values() if isinstance(v, View) and v.tensor == root)
-    numbered = walk.pieces((*directions, *units))
-    found = _places(walk, source.axes, fixed, numbered)
-    count = max(1, len(found) // max(1, _size(walk.pieces(units))))
-    each = len(found) // count
-    return root, [tuple(found[d * each : (d + 1) * each]) for d in range(count)]
+    root, found = given_vector(walk, node.label, view, name)
+    each = size_of(walk.pieces(axes[2]))
+    return root, [found[k : k + each] for k in range(0, len(found), each)]
 
 
 def is_computed(walk: Walk, view: View) -> bool:
@@ -125,23 +119,14 @@ def computed_vectors(
     walk: Walk, node: OnnxNode, view: View, name: str, axes: tuple[Axis, Axis, Axis]
 ) -> list[str]:
     """The tensors of a computed initial state, one for each direction; axes as there."""
-    directions, _, units = axes
+    directions, _, units = (walk.pieces(axis) for axis in axes)
     _take_for_layers(walk, node.label, view.tensor)
     _tell(walk, node, view, name, axes)
-    view = laid_out(walk, settled(walk, view, node.label), node.label)
-    shown = walk.pieces((*directions, *units))
-    if shown != grid_of(walk, view):
-        raise ModelError(
-            node.label,
-            f"input {name} {describe(view.axes)} is computed, and its vectors have other numbers "
-            "than directions and units; is a transpose or reshape missing?",
-        )
-    tensor, size = vector_of(walk, view, node.label), _size(walk.pieces(units))
-    count = max(1, _size(walk.pieces(directions)))
-    if count == 1:
+    tensor, size = computed_vector(walk, node.label, view, name).tensor, size_of(units)
+    if not directions:
         return [tensor]
     cut = walk.draft.slice
-    return [cut(tensor, d * size, (d + 1) * size, node.label) for d in range(count)]
+    return [cut(tensor, d * size, (d + 1) * size, node.label) for d in range(size_of(directions))]
 
 
 def computed_vector(walk: Walk, label: str, view: View, name: str) -> View:
@@ -150,16 +135,11 @@ def computed_vector(walk: Walk, label: str, view: View, name: str) -> View:
     """
     _take_for_layers(walk, label, view.tensor)
     view = laid_out(walk, settled(walk, view, label), label)
-    shown = tuple(
-        atom
-        for axis in view.axes
-        for atom in walk.pieces(axis)
-        if not atom.open and walk.roles.get(atom) != "batch"
-    )
+    shown = _of_one_row(walk, view)
     if shown != grid_of(walk, view):
         raise ModelError(
             label,
-            f"its state {name} {describe(view.axes)} is computed, and its vectors have other "
+            f"its first state {name} {describe(view.axes)} is computed, and its vectors have other "
             "numbers; is a transpose or reshape missing?",
         )
     return replace(view, tensor=vector_of(walk, view, label))
@@ -171,8 +151,8 @@ def _tell(walk: Walk, node: OnnxNode, view: View, name: str, axes: tuple[Axis, A
         for atom in walk.pieces(axis):
             known = walk.roles.setdefault(atom, role)
             if known != role:
-                raise ModelError(
-                    node.label, f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
+                raise node.error(
+                    f"takes the {known} axis of {name} {describe(view.axes)} as {role}"
                 )
 
 
@@ -180,9 +160,8 @@ def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Pl
     """The input behind an initial state, and the place in it of each number of the view, of one
     batch row.
     """
-    atoms = [atom for axis in view.axes for atom in walk.pieces(axis)]
-    kept = [atom for atom in atoms if not atom.open and walk.roles.get(atom) != "batch"]
-    for atom in atoms:
+    kept = _of_one_row(walk, view)
+    for atom in walk.pieces(view.atoms):
         role = "batch" if atom not in kept else "feature" if atom == kept[-1] else "layer"
         known = walk.roles.setdefault(atom, role)
         if known != role and {known, role} != {"feature", "layer"}:
@@ -191,7 +170,13 @@ def given_vector(walk: Walk, label: str, view: View, name: str) -> tuple[str, Pl
             )
     root, fixed = _root(walk, view.tensor)
     source = next(v for v in walk.values.values() if isinstance(v, View) and v.tensor == root)
-    return root, tuple(_places(walk, source.axes, fixed, tuple(kept)))
+    return root, tuple(_places(walk, source.axes, fixed, kept))
+
+
+def _of_one_row(walk: Walk, view: View) -> Axis:
+    """The atoms of a state but for that of the batch."""
+    atoms = walk.pieces(view.atoms)
+    return tuple(a for a in atoms if not a.open and walk.roles.get(a) != "batch")
 
 
 def _take_for_layers(walk: Walk, label: str, tensor: str) -> None:
@@ -225,10 +210,6 @@ def _root(walk: Walk, tensor: str) -> tuple[str, dict[Atom, tuple[Atom | None, i
         fixed[part.atom] = (inner, begin)
         tensor = part.source
     return tensor, fixed
-
-
-def _size(atoms: Axis) -> int:
-    return math.prod(atom.size for atom in atoms)
 
 
 def _places(
@@ -300,7 +281,7 @@ def state_output(walk: Walk, name: str, view: View, one_step: bool) -> DraftStat
     grid = grid_of(walk, view)
     strides: dict[Atom, int] = {}
     stride = 1
-    for atom in reversed([a for axis in view.axes for a in walk.pieces(axis)]):
+    for atom in reversed(walk.pieces(view.atoms)):
         if walk.roles.get(atom) != "batch":
             strides[atom] = stride
             stride *= atom.size
@@ -337,6 +318,6 @@ def pair(inputs: list[DraftState], outputs: list[DraftState]) -> list[DraftState
 def _shape(walk: Walk, view: View) -> tuple[int, ...]:
     """Sizes with a batch of one row."""
     return tuple(
-        _size(tuple(a for a in walk.pieces(axis) if walk.roles.get(a) != "batch"))
+        size_of(tuple(a for a in walk.pieces(axis) if walk.roles.get(a) != "batch"))
         for axis in view.axes
     )

@@ -74,6 +74,15 @@ class HopNeeded(ModelError):
         self.hop = hop
 
 
+class RateNeeded(ModelError):
+    """An axis of an input turns out to count vectors that come every so many steps: start again."""
+
+    def __init__(self, node: str, message: str, axis: tuple[str, int], every: int) -> None:
+        super().__init__(node, message)
+        self.axis = axis
+        self.every = every
+
+
 @dataclass(frozen=True)
 class OnnxNode:
     """A node with the values of its inputs (None: absent) and its attributes as Python values.
@@ -88,12 +97,15 @@ class OnnxNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
 
+    def error(self, message: str) -> ModelError:
+        """An error that names the node."""
+        return ModelError(self.label, message)
+
     def view(self, k: int) -> View:
         """Input `k`, which must be data that the model computes."""
         value = self.inputs[k] if k < len(self.inputs) else None
         if not isinstance(value, View):
-            raise ModelError(
-                self.label,
+            raise self.error(
                 f"input {k} of {self.op} is a constant or absent, where only what the model "
                 "computes from its inputs is supported; put the constant into weights",
             )
@@ -103,8 +115,7 @@ class OnnxNode:
         """Input `k`, which must be known now; None where it is absent."""
         value = self.inputs[k] if k < len(self.inputs) else None
         if isinstance(value, View | Foreign):
-            raise ModelError(
-                self.label,
+            raise self.error(
                 f"its {what} ({self.input_names[k]!r}) is computed from the model's input; only a "
                 "constant is supported: export with static shapes, or make it a weight",
             )
@@ -116,7 +127,7 @@ class OnnxNode:
         if array is None:
             return None
         if array.dtype.kind not in "iu" or array.ndim > 1:
-            raise ModelError(self.label, f"its {what} is no list of integers")
+            raise self.error(f"its {what} is no list of integers")
         return [int(v) for v in array.reshape(-1)]
 
     def weights(self, k: int, what: str) -> Doubles | None:
@@ -127,7 +138,7 @@ class OnnxNode:
     def numbers(self, array: Array, what: str) -> Doubles:
         """An array as finite float64 numbers; refuses other kinds, naming `what`."""
         if array.dtype.kind != "f":
-            raise ModelError(self.label, f"its {what} is of type {array.dtype}; export in float32")
+            raise self.error(f"its {what} is of type {array.dtype}; export in float32")
         check_finite(f"{self.label}, {what}", array)
         return array.astype(np.float64)
 
@@ -178,10 +189,12 @@ class Walk:
     one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
-    visit found. hops: (input, axis) of samples -> how many of them are a step. repetitions: the
-    steps of nodes `Repeat`. truths: tensors of 1 for what is true and 0 for what is not. counts:
-    tensor -> that of which it is the sum over the steps, of one number. masks: (tensor, its
-    integers, what is 0 or 1 of them), tables that are made at the end.
+    visit found. hops: (input, axis) of samples -> how many of them are a step. rates: (input, axis)
+    of vectors that come every so many steps -> how many; slow: the tensor of such a sequence ->
+    that of its input, and the same. repetitions: the steps of nodes `Repeat`. truths: tensors of 1
+    for what is true and 0 for what is not. counts: tensor -> that of which it is the sum over the
+    steps, of one number. masks: (tensor, its integers, what is 0 or 1 of them), tables that are
+    made at the end.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -212,6 +225,8 @@ class Walk:
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    rates: dict[tuple[str, int], int] = field(default_factory=dict)
+    slow: dict[str, tuple[str, int]] = field(default_factory=dict)
     first_cuts: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""
@@ -225,16 +240,24 @@ class Walk:
         self.roles.update(dict.fromkeys(axis, role))
         return axis
 
+    def new_time(self, size: int, of: Axis = (), opened: bool = False) -> Atom:
+        """The axis of a sequence that is made of another one, of which `of` are the atoms."""
+        self.count += 1
+        atom = Atom(f"steps.{self.count}", size, opened)
+        self.roles[atom] = "time"
+        self.derived.add(atom)
+        self.ranges.update((atom, old) for old in self.pieces(of))
+        return atom
+
     def assign(self, node: OnnxNode, axis: Axis, role: str) -> None:
         """Record that `node` uses an axis as time, batch or features; refuses contradictions.
 
         Features may be numbered by several atoms, which a Reshape merged.
         """
         if len(axis) > 1 and (role != "feature" or any(atom.open for atom in axis)):
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"takes an axis of {size_of(axis)} for its {role} axis, but a Reshape made it of "
-                f"axes {[a.size for a in axis]}; leave steps and features on axes of their own",
+                f"axes {[a.size for a in axis]}; leave steps and features on axes of their own"
             )
         for atom in axis:
             known = self.roles.setdefault(atom, role)
@@ -251,26 +274,22 @@ class Walk:
                         "two networks"
                     )
                 if known == "picked":
-                    raise ModelError(
-                        node.label,
+                    raise node.error(
                         "reads steps in another order than that of time, some of them twice, or "
                         "the last ones of a sequence of any length; only dense layers, "
                         "activations, sums over them and outputs do: give the length with "
                         "--steps, flip the data before they enter, make the layer a reverse one, "
                         "or, of steps that are there several times, compile what is before and "
-                        "what is after as two networks",
+                        "what is after as two networks"
                     )
                 others = [a for a, r in self.roles.items() if r == "time" and a != atom]
                 taken = next((a for a in map(self.origin, others) if a in self.guessed), None)
                 if (known, role) == ("batch", "time") and taken is not None:
                     raise RoleNeeded(node.label, message, taken.name, "feature")
-                if (known, role) == ("batch", "time") and others:
-                    message = (
-                        f"has a layer before it that runs along another axis than time, in each of "
-                        f"{atom.size} steps for itself; not supported: a dense layer of each step "
-                        "does the same as a convolution along its features, with the weights of "
-                        "that in its rows"
-                    )
+                whole = self.cut_from.get(atom, atom)
+                if known == "batch" and whole in self.input_atoms and whole not in self.open_axes:
+                    cut = None if whole == atom else (whole.name, self.cuts[whole][0].size)
+                    raise RoleNeeded(node.label, message, atom.name, role, cut)
                 raise self.taken_wrongly(node, (atom,), role, message)
 
     def taken_wrongly(
@@ -289,7 +308,7 @@ class Walk:
             if whole is not None and whole in self.guessed and whole not in self.open_axes:
                 cut = (whole.name, self.cuts[whole][0].size)
                 return RoleNeeded(node.label, message, origin.name, role, cut)
-        return ModelError(node.label, message)
+        return node.error(message)
 
     def true(self, view: View) -> View:
         """The view, of which the tensor is noted to be of what is true or false."""
@@ -354,4 +373,4 @@ class Walk:
         """The error of an axis that should be `size`: curable where the file leaves it open."""
         if len(axis) == 1 and axis[0] in self.open_axes and axis[0].size != size:
             return SizeNeeded(node.label, message, self.open_axes[axis[0]], size)
-        return ModelError(node.label, message)
+        return node.error(message)

@@ -17,10 +17,18 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
-from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
+from lstm_edge.frontend.model.walk import (
+    HopNeeded,
+    RateNeeded,
+    RoleNeeded,
+    SameSize,
+    SizeNeeded,
+    Walk,
+)
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.frontend.step.pairs import PairsNeeded
+from lstm_edge.ir.expr import Cell, Expr
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
 
@@ -137,12 +145,12 @@ def _solve(
             if isinstance(error, SameSize) and not learnt.turned:
                 learnt.alike.append(error.axes)
                 continue
-            if isinstance(error, HopNeeded | RoleNeeded) and learnt.take(error):
+            if isinstance(error, HopNeeded | RateNeeded | RoleNeeded) and learnt.take(error):
                 continue
             failed, walk = learnt.failed(walk, error)
             if learnt.turn():
                 continue
-            wrong = isinstance(failed, HopNeeded | RoleNeeded)
+            wrong = isinstance(failed, HopNeeded | RateNeeded | RoleNeeded)
             if wrong or not (
                 _choose(walk, sizes, "batch", 1) or _choose(walk, sizes, "time", steps)
             ):
@@ -162,6 +170,7 @@ class _Learnt:
     first: tuple[ModelError, Walk] | None = None
     turned: list[dict[str, str]] = field(default_factory=list)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    rates: dict[tuple[str, int], int] = field(default_factory=dict)
     cuts: dict[str, int] = field(default_factory=dict)
     alike: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
 
@@ -169,6 +178,7 @@ class _Learnt:
         """The next visit knows it from the start."""
         walk.told.update(self.told)
         walk.hops.update(self.hops)
+        walk.rates.update(self.rates)
         walk.first_cuts.update(self.cuts)
         walk.alike_sizes.extend(self.alike)
 
@@ -189,11 +199,15 @@ class _Learnt:
         self.told = dict(self.turned.pop())
         return bool(self.turned)
 
-    def take(self, error: HopNeeded | RoleNeeded) -> bool:
+    def take(self, error: HopNeeded | RateNeeded | RoleNeeded) -> bool:
         """Take in what an axis turns out to be; False where that was told before."""
         if isinstance(error, HopNeeded):
             known = error.axis in self.hops
             self.hops[error.axis] = error.hop
+            return not known
+        if isinstance(error, RateNeeded):
+            known = error.axis in self.rates
+            self.rates[error.axis] = error.every
             return not known
         if error.atom in self.told:
             return False
@@ -266,7 +280,7 @@ def _resized(
     """
     why: ModelError | None = None
     for sizes in _time_axes(graph, walk) if not walk.late else ():
-        chosen = dict.fromkeys(sizes, steps)
+        chosen = {place: steps // walk.rates.get(place, 1) for place in sizes}
         try:
             model, _ = _solve(graph, chosen, steps, STAND_INS[0], known)
         except ModelError as error:
@@ -322,8 +336,19 @@ def _work_fingerprint(op: Work) -> object:
             return (weights.shape, weights.tobytes(), bias.tobytes())
         case Layer(cell, params, initial):
             arrays = [(k, a.shape, a.tobytes()) for k, a in (*params.items(), *initial.items())]
-            equations = [
-                (e.kind, e.name, e.value) for e in walk_expressions(*cell.results.values())
-            ]
-            return (cell.name, op.reverse, op.window, dict(op.units), equations, arrays)
+            ways = (op.reverse, op.window, op.over, dict(op.units), dict(op.begins))
+            return (cell.name, ways, _equations(cell), arrays)
     return op
+
+
+def _equations(cell: Cell) -> tuple[object, ...]:
+    """All that the expressions of a cell say, operands by their places among them."""
+    places = {id(e): k for k, e in enumerate(cell.nodes)}
+
+    def said(e: Expr) -> tuple[object, ...]:
+        operands = tuple(places[id(operand)] for operand in e.args)
+        own = (e.kind, e.name, e.value, e.matrices, e.units, e.positions, e.stride)
+        return (*own, operands)
+
+    results = tuple((name, places[id(e)]) for name, e in cell.results.items())
+    return (results, *(said(e) for e in cell.nodes))

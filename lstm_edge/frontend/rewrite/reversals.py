@@ -46,17 +46,23 @@ def _removed(scope: Graph, sketch: Graph) -> bool:
 
 def _unflipped(scope: Graph, patch: Patch, name: str, axis: int) -> str | None:
     """The tensor of which `name` is the reversal along an axis, if it can be had without one."""
-    node = scope.makers.get(name)
-    if node is None or node.domain not in ("", "ai.onnx"):
-        return None
-    if flip_axis(scope, name) == axis:
-        return str(node.input[0])
-    rule = _AXES.get(node.op_type)
-    before = rule(scope, node, axis) if rule is not None else None
-    below = _unflipped(scope, patch, node.input[0], before) if before is not None else None
-    if below is None:
-        return None
-    return patch.add(node.op_type, [below, *node.input[1:]], **attributes_of(node))
+    passed: list[NodeProto] = []
+    while True:
+        node = scope.makers.get(name)
+        if node is None or node.domain not in ("", "ai.onnx"):
+            return None
+        if flip_axis(scope, name) == axis:
+            break
+        rule = _AXES.get(node.op_type)
+        before = rule(scope, node, axis) if rule is not None else None
+        if before is None:
+            return None
+        passed.append(node)
+        name, axis = node.input[0], before
+    found = str(node.input[0])
+    for each in reversed(passed):
+        found = patch.add(each.op_type, [found, *each.input[1:]], **attributes_of(each))
+    return found
 
 
 def _same(_: Graph, __: NodeProto, axis: int) -> int:
@@ -64,8 +70,9 @@ def _same(_: Graph, __: NodeProto, axis: int) -> int:
 
 
 def _transposed(_: Graph, node: NodeProto, axis: int) -> int | None:
-    perm = attributes_of(node).get("perm")
-    return int(perm[axis]) if perm and axis < len(perm) else None
+    perm = attributes_of(node).get("perm", [])
+    valid = axis < len(perm) and sorted(perm) == list(range(len(perm)))
+    return int(perm[axis]) if valid else None
 
 
 def _squeezed(scope: Graph, node: NodeProto, axis: int) -> int | None:
@@ -83,7 +90,9 @@ def _unsqueezed(scope: Graph, node: NodeProto, axis: int) -> int | None:
 def _reshaped(scope: Graph, node: NodeProto, axis: int) -> int | None:
     """A Reshape that adds or removes axes of 1 only."""
     before, after = scope.shape(node.input[0]), scope.shape(node.output[0])
-    if before is None or after is None or after[axis] == 1 or None in before:
+    if before is None or after is None or None in before:
+        return None
+    if axis >= len(after) or after[axis] == 1:
         return None
     sizes = [[(k, d) for k, d in enumerate(shape) if d != 1] for shape in (before, after)]
     if [d for _, d in sizes[0]] != [d for _, d in sizes[1]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lstm_edge.frontend.step.call import TIMES
-from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves, Term
+from lstm_edge.frontend.step.function import TIMES, Doubles
+from lstm_edge.frontend.step.leaves import Leaf, Leaves, Term
 from lstm_edge.frontend.step.symbols import (
     Integers,
     Selection,
@@ -87,17 +87,10 @@ class Comparer:
             return None if same else Difference(at, "reads another step")
         if one.kind == "linear":
             return self._sums(one, units, other, its, at)
-        if one.kind == "whole":
-            vectors = [end_to_end(leaf.args) for leaf in (one, other)]
-            if not np.array_equal(units, its) or vectors[0].size != vectors[1].size:
-                return Difference(at, "reads other features")
-            return self._all((mine, theirs) for _, _, (mine, theirs) in runs(*vectors))
-        if len(one.args) != len(other.args):
-            return Difference(at, f"has {len(other.args)} operands and not {len(one.args)}")
-        return self._all(
-            ((i, u[units]), (j, v[its]))
-            for (i, u), (j, v) in zip(one.args, other.args, strict=True)
-        )
+        pairs = _operands(one, units, other, its)
+        if pairs is None:
+            return Difference(at, "reads other features")
+        return self._all(pairs)
 
     def _all(self, pairs: Iterable[tuple[Selection, Selection]]) -> Difference | None:
         """The first difference; later pairs are looked at all the same, for what they bind."""
@@ -194,6 +187,19 @@ def _columns(matrix: Doubles, least: float) -> Integers:
     return np.flatnonzero(np.abs(matrix).max(axis=0, initial=0.0) > least)
 
 
+def _operands(
+    one: Leaf, units: Integers, other: Leaf, its: Integers
+) -> list[tuple[Selection, Selection]] | None:
+    """What some units of two leaves of one function read; None where these are others."""
+    if one.kind == "each":
+        pairs = zip(one.args, other.args, strict=True)
+        return [((i, u[units]), (j, v[its])) for (i, u), (j, v) in pairs]
+    mine, theirs = (end_to_end(leaf.args) for leaf in (one, other))
+    if not np.array_equal(units, its) or mine.size != theirs.size:
+        return None
+    return [(pair[0], pair[1]) for _, _, pair in runs(mine, theirs)]
+
+
 def operands_alike(
     leaves: Leaves, mine: Selection, theirs: Selection
 ) -> Iterator[tuple[Selection, Selection]]:
@@ -206,22 +212,14 @@ def operands_alike(
             continue
         if one.function != other.function:
             continue
-        if one.kind == "each":
-            pairs = [
-                ((i, u[units]), (j, v[its]))
-                for (i, u), (j, v) in zip(one.args, other.args, strict=False)
-            ]
-        else:
-            vectors = [end_to_end(leaf.args) for leaf in (one, other)]
-            same = vectors[0].size == vectors[1].size
-            pairs = [(p, q) for _, _, (p, q) in runs(*vectors)] if same else []
+        pairs = _operands(one, units, other, its) or []
         yield from pairs
         waiting += pairs
 
 
 def _said(leaf: Leaf) -> str:
     if leaf.function is not None:
-        return str(leaf.function.key[0])
+        return leaf.function.name or leaf.function.kind
     return {"linear": "a sum", "const": "a constant", "input": "a step of an input"}.get(
         leaf.kind, leaf.kind
     )
@@ -270,7 +268,7 @@ class Copier:
         if leaf.kind == "whole":
             return target.whole(leaf.function, together(values, np.concatenate), leaf.size)
         if leaf.function == TIMES:
-            return target.multiply(TIMES, *values)
+            return target.multiply(*values)
         return target.each(leaf.function, *values)
 
     def _linear(self, number: int) -> Symbols:

@@ -1,4 +1,4 @@
-"""One node of a step with what it reads: symbols, numbers that are known, or comparisons."""
+"""One node of a step with what it reads: symbols, or numbers that are known."""
 
 from __future__ import annotations
 
@@ -12,32 +12,14 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import fold
-from lstm_edge.frontend.step.leaves import Function, Leaves
+from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Symbols
-from lstm_edge.ir import expr as ex
 
 Array = npt.NDArray[Any]
-Doubles = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Where the numbers of `a` are above those of `b`; also where they are equal, if `equal`."""
-
-    a: Symbols
-    b: Symbols
-    equal: bool = False
-
-
-Value = Symbols | Array | Comparison | tuple[Symbols, ...]
+Value = Symbols | Array | tuple[Symbols, ...]
 """What a tensor, or a list of them, of a step is."""
-
-TIMES = Function(("mul",), lambda a, b: a * b, np.multiply)
-QUOTIENT = Function(("divide",), lambda a, b: a / b, np.divide)
-LARGER = Function(("larger",), ex.larger, np.maximum)
-SMALLER = Function(("smaller",), ex.smaller, np.minimum)
-ABOVE = Function(("above",), ex.above, lambda a, b: np.where(a > b, a, 0.0))
-SELECT = Function(("select",), ex.select, lambda a, b, x, y: np.where(a > b, x, y))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +41,7 @@ class Call:
         return k < len(self.args) and self.args[k] is not None
 
     def symbols(self, k: int) -> Symbols:
-        """Input `k` as symbols; what is true or false as 1 or 0."""
+        """Input `k` as symbols; what is true is 1, what is false 0."""
         value = self.args[k]
         if value is None:
             raise self.refuse(f"has no input {k}, which {self.node.op_type} needs; export it again")
@@ -68,15 +50,11 @@ class Call:
                 f"its input {k} is a list of tensors; expected one of them: take it out by "
                 "Slice, or Gather"
             )
-        if not isinstance(value, Comparison):
-            return self.leaves.lift(value)
-        ends = (0.0, 1.0) if value.equal else (1.0, 0.0)
-        pair = (value.b, value.a) if value.equal else (value.a, value.b)
-        return self.leaves.each(SELECT, *pair, *ends)
+        return self.leaves.lift(value)
 
     def is_data(self, k: int) -> bool:
         """True where input `k` is not known."""
-        return k < len(self.args) and isinstance(self.args[k], Symbols | Comparison)
+        return k < len(self.args) and isinstance(self.args[k], Symbols)
 
     def constant(self, k: int, what: str) -> Array | None:
         """Input `k`, which must be known; None where it is absent."""
@@ -85,15 +63,14 @@ class Call:
             known = self.leaves.numbers_of(value)
             if known is not None:
                 return known
-        if isinstance(value, Symbols | Comparison | tuple):
+        if isinstance(value, Symbols | tuple):
             raise self.refuse(
                 f"its {what} is computed by the step; expected a constant: write "
                 "it with numbers, or make the result an input"
             )
         return value
 
-    def computed(self, *numbers: Array) -> Array:
-        """What the node makes of numbers in the place of its first inputs."""
-        arrays = [np.asarray(n, np.float32) for n in numbers]
-        rest = [a if isinstance(a, np.ndarray) else None for a in self.args[len(arrays) :]]
-        return fold(self.label, self.node, [*arrays, *rest])[0]
+    def computed(self, numbers: Array) -> Array:
+        """What the node makes of numbers in the place of its first input."""
+        rest = [a if isinstance(a, np.ndarray) else None for a in self.args[1:]]
+        return fold(self.label, self.node, [np.asarray(numbers, np.float32), *rest])[0]

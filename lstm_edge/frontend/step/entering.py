@@ -9,10 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import vector_of
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.axes import Axis, View, size_of
+from lstm_edge.frontend.model.operators.across_time import all_steps, vector_of
 from lstm_edge.frontend.model.operators.features import (
     places_of,
     refuse_one_vector,
@@ -20,7 +18,7 @@ from lstm_edge.frontend.model.operators.features import (
     require_features,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.folding import foldable
+from lstm_edge.frontend.model.operators.pending import foldable, settled
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.frontend.step.evaluate import drawn
 from lstm_edge.frontend.step.leaves import Leaves
@@ -101,13 +99,7 @@ class Entering:
     def _vector(self, view: View) -> View:
         """What is read at each step that has no steps."""
         if any(usual_role(self.walk, view, k) == "time" for k in range(len(view.axes))):
-            raise ModelError(
-                self.node.label,
-                f"reads all steps of {describe(view.axes)} at each step; a step may read its own "
-                "step of a sequence, vectors, constants and states: compile what makes the "
-                "sequence, and a single step that has it as an input of one vector, as two "
-                "networks",
-            )
+            return all_steps(self.walk, self.node, settled(self.walk, view, self.node.label))
         return replace(view, tensor=vector_of(self.walk, view, self.node.label))
 
     def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:

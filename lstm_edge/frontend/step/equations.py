@@ -34,10 +34,6 @@ class Equations:
         self._arrays: dict[bytes, str] = {}
         self._products: dict[object, tuple[Expr, Doubles]] = {}
 
-    def result(self, parts: Sequence[Selection]) -> Expr:
-        """The equation of selections end to end, of as many units as they have together."""
-        return self._joined(parts)
-
     def expr(self, selection: Selection) -> Expr:
         """The equation of a selection; one number where all of its units are the same."""
         leaf, units = selection
@@ -75,20 +71,22 @@ class Equations:
             return self._param(leaf.numbers[units], "p")
         whole = self.leaves.is_whole((number, units))
         if number in self._given:
-            return self._given[number] if whole else ex.take(self._named(number), units)
+            return (
+                self._given[number]
+                if whole
+                else ex.take(self.expr(self.leaves.units(number)), units)
+            )
         if not whole and (number in self.results or leaf.kind == "whole"):
-            return ex.take(self._sized((number, np.arange(leaf.size))), units)
+            return ex.take(self._sized(self.leaves.units(number)), units)
         if leaf.kind == "linear":
             return self._sum(*self.leaves.expanded((number, units), self._values))
         assert leaf.function is not None
         if leaf.kind == "each":
             return leaf.function.build(*(self.expr((i, u[units])) for i, u in leaf.args))
-        return leaf.function.build(self._joined(leaf.args))
+        return leaf.function.build(self.joined(leaf.args))
 
-    def _named(self, number: int) -> Expr:
-        return self.expr((number, np.arange(self.leaves[number].size)))
-
-    def _joined(self, parts: Sequence[Selection]) -> Expr:
+    def joined(self, parts: Sequence[Selection]) -> Expr:
+        """The equation of selections end to end, of as many units as they have together."""
         sized = [self._sized(s) for s in parts]
         return sized[0] if len(sized) == 1 else ex.join(*sized)
 

@@ -2,59 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from lstm_edge.frontend.step.function import Doubles, Function
 from lstm_edge.frontend.step.layers import StepLayer, Steps
 from lstm_edge.ir.expr import Expr, walk
 
-Doubles = npt.NDArray[np.float64]
-
 TOLERANCE = 1e-4
 """Of numbers of magnitude 1: far more than float32 rounds, far less than a wrong weight gives."""
-
-
-def _sigmoid(x: Doubles) -> Doubles:
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
-
-
-def _softmax(x: Doubles) -> Doubles:
-    e = np.exp(x - x.max())
-    return np.asarray(e / e.sum())
-
-
-CURVES: Mapping[str, Callable[[Doubles], Doubles]] = {
-    "sigmoid": _sigmoid,
-    "tanh": np.tanh,
-    "elu_tail": lambda x: np.expm1(np.minimum(x, 0.0)),
-    "softplus_tail": lambda x: np.log1p(np.exp(-np.abs(x))),
-    "softsign": lambda x: x / (1.0 + np.abs(x)),
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "sin": np.sin,
-    "cos": np.cos,
-    "erf": np.vectorize(math.erf, otypes=[np.float64]),
-}
-
-RULES: Mapping[str, Callable[..., Doubles]] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "divide": np.divide,
-    "larger": np.maximum,
-    "smaller": np.minimum,
-    "above": lambda a, b: np.where(a > b, a, 0.0),
-    "select": lambda a, b, x, y: np.asarray(np.where(a > b, x, y)),
-    "softmax": _softmax,
-    "log_softmax": lambda x: np.log(_softmax(x)),
-    "join": lambda *parts: np.concatenate(parts),
-    "total": lambda x: x.sum(keepdims=True),
-    "largest": lambda x: x.max(keepdims=True),
-}
 
 
 def evaluate(
@@ -63,9 +20,8 @@ def evaluate(
     """Values of a step: those of inputs, and all that its layers compute. states: before it."""
     values = dict(inputs)
     before = {steps.states[name]: array for name, array in states.items() if name in steps.states}
-    with np.errstate(all="ignore"):
-        for layer in steps.layers:
-            values |= _layer(layer, values, before)
+    for layer in steps.layers:
+        values |= _layer(layer, values, before)
     return values
 
 
@@ -99,14 +55,9 @@ def _computed(e: Expr, args: list[Doubles], params: Mapping[str, Doubles]) -> Do
     if e.kind == "affine":
         products = [params[m] @ a for m, a in zip(e.matrices, args, strict=True)]
         return np.asarray(np.sum(products, axis=0) + params[e.name])
-    if e.kind == "apply":
-        return CURVES[e.name](args[0])
     if e.kind == "take":
         return args[0][list(e.units)]
-    if e.kind == "layer_norm":
-        (x,) = args
-        return np.asarray((x - x.mean()) / np.sqrt(x.var() + e.value))
-    return RULES[e.kind](*args)
+    return Function.of(e).numbers(*args)
 
 
 def drawn(seed: int, shape: Sequence[int]) -> Doubles:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,12 @@ from onnx import NodeProto
 
 from lstm_edge.frontend.step.alike import Copier
 from lstm_edge.frontend.step.clock import BACKWARD
-from lstm_edge.frontend.step.ends import Parts, parts_of
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.proof import Proof
 from lstm_edge.frontend.step.region import Region
 from lstm_edge.frontend.step.repeat import Body, Classes, NoRepetition, body_of
 from lstm_edge.frontend.step.repetition import RepeatedState
-from lstm_edge.frontend.step.symbols import Symbols, leaves_of
+from lstm_edge.frontend.step.symbols import Integers, Symbols, leaves_of
 from lstm_edge.frontend.step.trace import Differs, Initial, Result, Trace
 
 HEADS = frozenset(
@@ -27,6 +26,19 @@ HEADS = frozenset(
     )
 )
 """Operators that the graph around may do with the result of the last step."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """values[k], of the step times[k]; side by side along `axis`, None for a single one.
+
+    Times are evenly apart. Constants are of the steps that are missing; where these would be before
+    the first one, all parts are of the step after the one at which they are known.
+    """
+
+    axis: int | None
+    times: Sequence[int]
+    values: Sequence[Symbols]
 
 
 @dataclass(frozen=True)
@@ -231,19 +243,42 @@ def _built(
         given_by = finder.region.outer.called(start) if isinstance(start, Symbols) else start
         states.append(RepeatedState(int(before.leaf[0]), after, given_by))
     made_ends = [End(e.name, e.parts, copy.symbols(e.result)) for e in ends]
-    read = _read(target, [*(s.after for s in states), *(e.result for e in made_ends)])
+    values = (*(s.after for s in states), *(e.result for e in made_ends))
+    read = target.below(i for value in values for i in leaves_of(value))
     inputs = {at: leaf for at, leaf in inputs.items() if leaf in read}
     same = {name: leaf for name, leaf in same.items() if leaf in read}
     return Found(target, finder.way == BACKWARD, inputs, same, states, made_ends)
 
 
-def _read(leaves: Leaves, values: Iterable[Symbols]) -> set[int]:
-    """All leaves that tensors are computed from."""
-    waiting = [i for value in values for i in leaves_of(value)]
-    found: set[int] = set()
-    while waiting:
-        leaf = waiting.pop()
-        if leaf not in found:
-            found.add(leaf)
-            waiting += [i for i, _ in leaves[leaf].operands]
-    return found
+def _filled(times: Integers) -> list[int]:
+    """With the steps of constants, as the others are apart."""
+    known = np.flatnonzero(times >= 0)
+    if len(known) > 1 and len(known) < len(times):
+        apart = (times[known[1]] - times[known[0]]) // (known[1] - known[0])
+        times = np.where(
+            times < 0, times[known[0]] + apart * (np.arange(len(times)) - known[0]), times
+        )
+    return [int(time) for time in times]
+
+
+def parts_of(value: Symbols, time: Sequence[int]) -> Parts | None:
+    """A tensor by the steps at which its parts are known; None where it has none in order."""
+    when = np.asarray(time)[value.leaf]
+    for axis in range(when.ndim):
+        latest = when.max(axis=tuple(k for k in range(when.ndim) if k != axis))
+        if (latest == latest[0]).all():
+            continue
+        changes = np.flatnonzero(np.diff(latest)) + 1
+        count = len(latest) // int(np.gcd.reduce([*changes, len(latest)]))
+        blocks = latest.reshape(count, -1)
+        times = _filled(blocks[:, 0])
+        apart = set(np.diff(times).tolist())
+        if (blocks != blocks[:, :1]).any() or len(apart) > 1 or min(times) < -1:
+            return None
+        times = [time - min(0, *times) for time in times]
+        leaves = np.split(value.leaf, count, axis)
+        units = np.split(value.unit, count, axis)
+        values = [Symbols(i, u) for i, u in zip(leaves, units, strict=True)]
+        return Parts(axis, times, values)
+    single = int(when.max(initial=-1))
+    return Parts(None, [single], [value]) if single >= 0 else None

@@ -60,16 +60,9 @@ class Dependence:
         """True where an input is in these numbers."""
         return any(self.leaves[leaf].kind == "input" for leaf in self._above([parts]))
 
-    def _above(self, after: Sequence[tuple[Selection, ...]]) -> set[int]:
+    def _above(self, after: Iterable[tuple[Selection, ...]]) -> set[int]:
         """Leaves that states are computed from."""
-        found: set[int] = set()
-        waiting = [leaf for parts in after for leaf, _ in parts]
-        while waiting:
-            number = waiting.pop()
-            if number not in found:
-                found.add(number)
-                waiting += [source for source, _ in self.leaves[number].operands]
-        return found
+        return self.leaves.below(leaf for parts in after for leaf, _ in parts)
 
     def _place(self, number: int, states: Mapping[int, int], renewing: bool) -> None:
         """Find who computes a leaf, whose operands are known."""

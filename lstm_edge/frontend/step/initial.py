@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lstm_edge.frontend.step.alike import operands_alike
-from lstm_edge.frontend.step.leaves import Doubles
+from lstm_edge.frontend.step.function import Doubles
 from lstm_edge.frontend.step.numbers import Numbers
-from lstm_edge.frontend.step.symbols import Selection, runs, vector
+from lstm_edge.frontend.step.symbols import Selection, runs
 from lstm_edge.frontend.step.trace import Result, Trace
 
 ROUNDS, SAMPLES = 40, 6
@@ -86,7 +86,7 @@ def _equal(
 ) -> list[tuple[int, Selection, Selection]]:
     """What the body and the graph compute in the first steps: (step, the body's, the graph's)."""
     shown = [
-        Result(vector(leaf, (value.size,)).at(read), value.at(read), step)
+        Result(trace.leaves.vector(leaf).at(read), value.at(read), step)
         for (leaf, step), value in sorted(trace.known.items(), key=lambda known: known[0])
         for read in [np.flatnonzero(value.leaf >= 0)]
         if 0 <= step <= until

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.step.equations import Equations
 from lstm_edge.frontend.step.graph import Dependence
 from lstm_edge.frontend.step.known import Recognised, recognised
 from lstm_edge.frontend.step.leaves import Leaves
-from lstm_edge.frontend.step.symbols import Selection, Symbols, selections
+from lstm_edge.frontend.step.symbols import Selection, Symbols, leaves_of, selections
 from lstm_edge.ir import expr as ex
 from lstm_edge.ir.expr import Cell, Expr, walk
 from lstm_edge.ir.model import Floats
@@ -98,22 +96,14 @@ def cut(
 
 def _needed(leaves: Leaves, states: Sequence[Kept], wanted: Sequence[Wanted]) -> list[Kept]:
     """States that what is wanted is computed from, at this step or a later one."""
-    found = {s.before: s for s in states}
-    kept: dict[int, Kept] = {s.before: s for s in states if s.shown}
-    waiting = [w.numbers for w in wanted] + [s.after for s in kept.values()]
-    seen: set[int] = set()
-    while waiting:
-        below = [leaf for leaf, _ in selections(waiting.pop())]
-        while below:
-            leaf = below.pop()
-            if leaf in seen:
-                continue
-            seen.add(leaf)
-            below += [source for source, _ in leaves[leaf].operands]
-            if leaf in found and leaf not in kept:
-                kept[leaf] = found[leaf]
-                waiting.append(found[leaf].after)
-    return [s for s in states if s.before in kept]
+    kept = [s for s in states if s.shown]
+    while True:
+        roots = [w.numbers for w in wanted] + [s.after for s in kept]
+        read = leaves.below(leaf for numbers in roots for leaf in leaves_of(numbers))
+        more = [s for s in states if s.shown or s.before in read]
+        if len(more) == len(kept):
+            return kept
+        kept = more
 
 
 @dataclass(frozen=True)
@@ -241,14 +231,11 @@ class _Cut:
 
     def _before(self, targets: Sequence[int]) -> StepLayer:
         """What states need and no state is in."""
-        parts = [self._all(leaf) for leaf in targets]
+        parts = [self.leaves.units(leaf) for leaf in targets]
         outside, _ = self.order.boundary(parts, self._free)
         self._ask(outside)
         named = {self._value(part[0]): (part,) for part in parts}
         return self._layer("before", outside, _numbered(named), ())
-
-    def _all(self, leaf: int) -> Selection:
-        return leaf, np.arange(self.leaves[leaf].size)
 
     # layers with states
 
@@ -257,7 +244,7 @@ class _Cut:
         own = [k for k, g in enumerate(self.order.group) if g == group]
         more = [leaf for leaf in self.asked[group] if self.order.roots.get(leaf) not in own]
         named = {self.states[k].name: (self._state_value(k), self.after[k]) for k in own}
-        named |= _numbered({self._value(leaf): (self._all(leaf),) for leaf in more})
+        named |= _numbered({self._value(leaf): (self.leaves.units(leaf),) for leaf in more})
         parts = [p for _, selected in named.values() for p in selected]
         mine = {self.states[k].before for k in own}
 
@@ -275,7 +262,9 @@ class _Cut:
                 break
         self._ask(outside)
         if computed:
-            outer, _ = self.order.boundary([self._all(leaf) for leaf in computed], self._free)
+            outer, _ = self.order.boundary(
+                [self.leaves.units(leaf) for leaf in computed], self._free
+            )
             self._ask(outer)
         return layer, computed
 
@@ -294,7 +283,7 @@ class _Cut:
         given |= {self.states[k].before: ex.state(self.states[k].name) for k in states}
         roots = {parts[0][0] for _, parts in named.values() if len(parts) == 1}
         equations = Equations(self.leaves, roots - given.keys(), given)
-        results = _ordered({r: equations.result(parts) for r, (_, parts) in named.items()})
+        results = _ordered({r: equations.joined(parts) for r, (_, parts) in named.items()})
         cell = Cell(kind, results, limited=True)
         found = recognised(cell, equations.params)
         if found is None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.frontend.step.function import TIMES, Doubles, Function
 from lstm_edge.frontend.step.symbols import (
     Integers,
     Selection,
@@ -24,24 +25,10 @@ from lstm_edge.frontend.step.symbols import (
     selections,
     vector,
 )
-from lstm_edge.ir.expr import Expr
 
-Doubles = npt.NDArray[np.float64]
 Kind = Literal["input", "state", "const", "linear", "each", "whole"]
 Term = tuple[Selection, Doubles]
 """Coefficients of a selection of m units: [n] of each its own (n = m), or a matrix [n, m]."""
-
-
-@dataclass(frozen=True)
-class Function:
-    """What an elementwise leaf, or one of a whole vector, computes: equal by `key` alone.
-
-    build: of expressions. numbers: of arrays, where all operands are constant.
-    """
-
-    key: tuple[Any, ...]
-    build: Callable[..., Expr] = field(compare=False)
-    numbers: Callable[..., Any] = field(compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,16 +138,14 @@ class Leaves:
 
         def one(found: tuple[Selection, ...], size: int) -> Selection:
             if all(map(self.is_constant, found)):
-                with np.errstate(all="ignore"):
-                    numbers = function.numbers(*map(self.constant, found))
-                return self._all(self._constant(np.asarray(numbers, np.float64)))
-            key = (function.key, tuple((i, u.tobytes()) for i, u in found))
-            return self._all(self.add(Leaf("each", size, function=function, args=found), key))
+                return self.units(self._constant(function.numbers(*map(self.constant, found))))
+            key = (function, tuple((i, u.tobytes()) for i, u in found))
+            return self.units(self.add(Leaf("each", size, function=function, args=found), key))
 
         return self._by_runs(one, *values)
 
-    def multiply(self, times: Function, a: Symbols, b: Symbols) -> Symbols:
-        """a * b; `times` where neither is known."""
+    def multiply(self, a: Symbols, b: Symbols) -> Symbols:
+        """a * b; a sum where one of them is known."""
 
         def one(found: tuple[Selection, ...], size: int) -> Selection:
             for known, other in (found, found[::-1]):
@@ -169,11 +154,11 @@ class Leaves:
                     factor = self.constant(known)
                     return self.total([(s, c * factor) for s, c in terms], bias * factor)
             first, second = ((i, u.tobytes()) for i, u in found)
-            turned = self._known.get((times.key, (second, first)))
+            turned = self._known.get((TIMES, (second, first)))
             if turned is not None:
-                return self._all(turned)
-            made = Leaf("each", size, function=times, args=found)
-            return self._all(self.add(made, (times.key, (first, second))))
+                return self.units(turned)
+            made = Leaf("each", size, function=TIMES, args=found)
+            return self.units(self.add(made, (TIMES, (first, second))))
 
         return self._by_runs(one, a, b)
 
@@ -224,18 +209,12 @@ class Leaves:
 
     def linear(self, terms: Iterable[Term], bias: Doubles) -> int:
         """The leaf of a sum; a leaf itself where the sum is one."""
-        total: dict[object, Term] = {}
-        for (leaf, units), factor in terms:
-            key = (leaf, units.tobytes(), factor.ndim)
-            known = total.get(key)
-            total[key] = ((leaf, units), factor if known is None else known[1] + factor)
-        kept = [(s, c) for s, c in total.values() if np.any(c)]
+        kept = _merged(terms)
         if not kept:
             return self._constant(bias)
-        if len(kept) == 1 and kept[0][1].ndim == 1 and (kept[0][1] == 1).all() and not bias.any():
-            leaf, units = kept[0][0]
-            if self.is_whole(kept[0][0]):
-                return leaf
+        alone = _alone(kept, bias)
+        if alone is not None and self.is_whole(alone):
+            return alone[0]
         digests = [(s, *self._kept(c)) for s, c in kept]
         name = ("linear", tuple((s[0], s[1].tobytes(), d) for s, d, _ in digests), bias.tobytes())
         arrays = tuple((s, array) for s, _, array in digests)
@@ -243,13 +222,26 @@ class Leaves:
 
     def total(self, terms: Sequence[Term], bias: Doubles) -> Selection:
         """A sum of selections of as many units; one of them as it is, where nothing is added."""
-        kept = [(s, c) for s, c in terms if np.any(c)]
-        if len(kept) == 1 and (kept[0][1] == 1).all() and not bias.any():
-            return kept[0][0]
-        return self._all(self.linear(terms, bias))
+        alone = _alone([(s, c) for s, c in terms if np.any(c)], bias)
+        return self.units(self.linear(terms, bias)) if alone is None else alone
 
-    def _all(self, leaf: int) -> Selection:
+    def units(self, leaf: int) -> Selection:
+        """All units of a leaf."""
         return leaf, np.arange(self.all[leaf].size)
+
+    def vector(self, leaf: int) -> Symbols:
+        """All units of a leaf as a tensor."""
+        return vector(leaf, (self.all[leaf].size,))
+
+    def below(self, roots: Iterable[int]) -> set[int]:
+        """Leaves, and all that they are computed from."""
+        waiting, found = list(roots), set[int]()
+        while waiting:
+            leaf = waiting.pop()
+            if leaf not in found:
+                found.add(leaf)
+                waiting += [source for source, _ in self.all[leaf].operands]
+        return found
 
     def is_whole(self, selection: Selection) -> bool:
         """True for all units of a leaf in order."""
@@ -331,12 +323,7 @@ class Leaves:
                 found += [(s, _scaled(c, k)) for s, k in more]
             else:
                 found.append((inner, c))
-        total: dict[object, Term] = {}
-        for (source, its), c in found:
-            key = (source, its.tobytes(), c.ndim)
-            known = total.get(key)
-            total[key] = ((source, its), c if known is None else known[1] + c)
-        return tuple(t for t in total.values() if np.any(t[1])), bias
+        return tuple(_merged(found)), bias
 
     def flattened(
         self, leaf: int, made: dict[int, tuple[dict[int, Doubles], Doubles]]
@@ -376,11 +363,26 @@ class Leaves:
     def _whole(self, function: Function, row: Symbols, count: int) -> int:
         known = self.numbers_of(row)
         if known is not None:
-            with np.errstate(all="ignore"):
-                return self._constant(np.asarray(function.numbers(known), np.float64).reshape(-1))
+            return self._constant(function.numbers(known))
         found = tuple(selections(row))
-        key = (function.key, count, tuple((i, u.tobytes()) for i, u in found))
+        key = (function, count, tuple((i, u.tobytes()) for i, u in found))
         return self.add(Leaf("whole", count, function=function, args=found), key)
+
+
+def _alone(terms: Sequence[Term], bias: Doubles) -> Selection | None:
+    """The selection that a sum is, where it is one as it is."""
+    single = len(terms) == 1 and terms[0][1].ndim == 1 and not bias.any()
+    return terms[0][0] if single and bool((terms[0][1] == 1).all()) else None
+
+
+def _merged(terms: Iterable[Term]) -> list[Term]:
+    """One term for each selection, without those that add nothing."""
+    total: dict[object, Term] = {}
+    for (leaf, units), factor in terms:
+        key = (leaf, units.tobytes(), factor.ndim)
+        known = total.get(key)
+        total[key] = ((leaf, units), factor if known is None else known[1] + factor)
+    return [(s, c) for s, c in total.values() if np.any(c)]
 
 
 def _scaled(outer: Doubles, inner: Doubles) -> Doubles:

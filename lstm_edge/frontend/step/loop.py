@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 from onnx import GraphProto
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.body import Array, Body, Counted, Read
 from lstm_edge.frontend.step.body import Value as StepValue
-from lstm_edge.frontend.step.ports import Out, StateIn
+from lstm_edge.frontend.step.place import Out, StateIn
 from lstm_edge.frontend.step.roll import Rolling, Tensors
 from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.frontend.step.trips import Slot, constants, counted, counters, trips
@@ -45,15 +44,14 @@ class _Reader:
             view, axis, backward = self.sequences[name]
             return self._step(Read(view, axis, backward))
         if name in self.refused:
-            raise ModelError(self.node.label, self.refused[name])
+            raise self.node.error(self.refused[name])
         value = self.walk.values.get(name)
         if isinstance(value, View) and not self.timed:
             return self._plain(self.rolling.data(value, None))
         if value is None or isinstance(value, View | np.ndarray):
             return value
-        raise ModelError(
-            self.node.label,
-            f"reads input {value.name!r} of type {value.kind}; expected float32: export it so",
+        raise self.node.error(
+            f"reads input {value.name!r} of type {value.kind}; expected float32: export it so"
         )
 
     def _step(self, read: Read) -> Symbols | Array:
@@ -80,10 +78,9 @@ class _Reader:
                 value = body.value(name)
                 if isinstance(value, Symbols | np.ndarray):
                     return self.rolling.leaves.lift(value)
-                raise ModelError(
-                    self.node.label,
+                raise self.node.error(
                     f"gives {name!r}, which no step computes as a vector, as a count or a whole "
-                    "sequence; leave it out of what the loop gives, and make it outside",
+                    "sequence; leave it out of what the loop gives, and make it outside"
                 )
 
             for out in wanted:
@@ -96,10 +93,9 @@ class _Reader:
         states = [s for s in states if s.shown or s.before in alive]
         results = self.rolling.results(states, wanted, read, lambda: self.orders == {True})
         if self.orders == {True, False}:
-            raise ModelError(
-                self.node.label,
+            raise self.node.error(
                 "reads one sequence forward and another backward, where a step knows one order; "
-                "flip the data of one of them before they enter the network",
+                "flip the data of one of them before they enter the network"
             )
         return results
 
@@ -140,11 +136,9 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
     }
     directions = {bool(turned[k - states]) for k in wanted} | set(map(bool, backward))
     if len(directions) > 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             "takes steps in one order and gives results in the other; give scan_input_directions "
-            "and scan_output_directions the same numbers, and flip the results by a Slice behind "
-            "it",
+            "and scan_output_directions the same numbers, and flip the results by a Slice behind it"
         )
     return _run(reader, slots, wanted, {})
 
@@ -152,7 +146,7 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
 def _start(node: OnnxNode, k: int) -> Value:
     value = node.inputs[k]
     if value is None:
-        raise ModelError(node.label, f"has no first value for its state {k}; give it one, as zeros")
+        raise node.error(f"has no first value for its state {k}; give it one, as zeros")
     return value
 
 
@@ -197,10 +191,9 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
         if isinstance(count, Counted) and slot.output < len(results):
             results[slot.output] = count.numbers[-1]
     if (reader.orders == {True}) != reader.turned and wanted:
-        raise ModelError(
-            node.label,
+        raise node.error(
             "takes the steps from the last to the first and gives its results in that order; flip "
-            "the sequence by a Slice before it, and let it read x[t] from the first on",
+            "the sequence by a Slice before it, and let it read x[t] from the first on"
         )
     return results
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lstm_edge.frontend.step.leaves import Doubles, Leaves
-from lstm_edge.frontend.step.symbols import Selection, Symbols, selections
+from lstm_edge.frontend.step.function import Doubles
+from lstm_edge.frontend.step.leaves import Leaves
+from lstm_edge.frontend.step.symbols import Selection
 
 
 class Numbers:
@@ -17,11 +18,6 @@ class Numbers:
         self.leaves = leaves
         self.known = dict(given)
         self.sets = next(iter(given.values())).shape[:-1]
-
-    def of(self, value: Symbols) -> Doubles:
-        """The numbers of a tensor, flattened: [..., n]."""
-        parts = [self.selection(s) for s in selections(value)]
-        return np.concatenate(parts, axis=-1)
 
     def selection(self, chosen: Selection) -> Doubles:
         """The numbers of units of a leaf."""
@@ -53,10 +49,6 @@ class Numbers:
         if leaf.function is None:
             raise KeyError(f"leaf {number} ({leaf.kind} {leaf.name}) is not given")
         values = [self.selection(s) for s in leaf.args]
-        with np.errstate(all="ignore"):
-            if leaf.kind == "each":
-                return np.asarray(leaf.function.numbers(*values), np.float64)
-            joined = np.concatenate(values, axis=-1)
-            rows = joined.reshape(-1, joined.shape[-1])
-            made = [np.asarray(leaf.function.numbers(row), np.float64) for row in rows]
-        return np.stack(made).reshape(*self.sets, leaf.size)
+        if leaf.kind == "whole":
+            values = [np.concatenate(values, axis=-1)]
+        return leaf.function.numbers(*values)

@@ -1,13 +1,51 @@
-"""The layers of a step as layers of the model: of each step, or of the last one alone."""
+"""The layers of a step as layers of the model: of each step, or of the last one alone, and what
+their states begin as.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.draft import Draft
+from lstm_edge.frontend.model.operators.features import in_this_order
+from lstm_edge.frontend.model.states import computed_vector, given_vector, is_computed
+from lstm_edge.frontend.model.walk import GivenState, Walk
 from lstm_edge.frontend.step.layers import StepLayer, Steps
+from lstm_edge.frontend.step.symbols import Integers
+
+
+@dataclass(frozen=True, eq=False)
+class StateIn:
+    """A tensor that a step leaves for the next.
+
+    start: constants, or an input's view. before, after: its names in the step. shown: whether it is
+    kept where nothing needs it.
+    """
+
+    name: str
+    start: npt.NDArray[np.floating] | View
+    before: str
+    after: str
+    shown: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of its axes."""
+        return tuple(self.start.shape)
+
+
+@dataclass(frozen=True)
+class Out:
+    """A result of a step: its name there, or what is left `last`; time: the axis of steps."""
+
+    name: str
+    last: bool
+    time: int = 0
 
 
 class Placed:
@@ -72,3 +110,42 @@ class Placed:
             units=layer.units,
             begins={r: self.begins[v] for r, v in layer.outputs.items() if v in self.begins},
         )
+
+
+Parts = tuple[tuple[str, Integers], ...]
+"""States that are one tensor of the file: each a name, and the places of its units."""
+
+
+def begun(
+    walk: Walk, label: str, states: Sequence[StateIn], parts: Sequence[Parts], steps: Steps
+) -> dict[str, str]:
+    """Value after a step -> the vector that it begins as, of states that the model computes."""
+    found = {}
+    for state, its in zip(states, parts, strict=True):
+        if isinstance(state.start, View) and is_computed(walk, state.start):
+            view = computed_vector(walk, label, state.start, state.name)
+            for name, places in its:
+                if name in steps.states:
+                    order = [int(place) for place in places]
+                    found[steps.states[name][0]] = in_this_order(walk, view, order, label)
+    return found
+
+
+def given(
+    walk: Walk,
+    label: str,
+    states: Sequence[StateIn],
+    parts: Sequence[Parts],
+    steps: Steps,
+    placed: Placed,
+) -> Iterator[GivenState]:
+    """The states that inputs set."""
+    for state, its in zip(states, parts, strict=True):
+        if not isinstance(state.start, View) or is_computed(walk, state.start):
+            continue
+        root, at = given_vector(walk, label, state.start, state.name)
+        for name, places in its:
+            if name in steps.states:
+                value, called = steps.states[name]
+                where = tuple(at[p] for p in places)
+                yield GivenState(root, placed.tensor(value, False), called, where)

@@ -7,12 +7,26 @@ from collections.abc import Callable
 import numpy as np
 
 from lstm_edge.frontend.graph.letters import spelled_out
-from lstm_edge.frontend.step.arithmetic import divide
-from lstm_edge.frontend.step.call import LARGER, TIMES, Call, Doubles, Value
-from lstm_edge.frontend.step.leaves import Function, Leaves
+from lstm_edge.frontend.step.call import Call, Value
+from lstm_edge.frontend.step.expressions import apart, applied, total
+from lstm_edge.frontend.step.function import Doubles
 from lstm_edge.frontend.step.symbols import Integers, Symbols, together
 from lstm_edge.ir import expr as ex
+from lstm_edge.ir.expr import Expr
+from lstm_edge.layers.functions import NORMS, REDUCED
 
+REDUCTIONS = {
+    "ReduceL1": "l1_norm",
+    "ReduceL2": "l2_norm",
+    "ReduceLogSum": "log_sum",
+    "ReduceLogSumExp": "log_sum_exp",
+    "ReduceMax": "largest",
+    "ReduceMean": "mean",
+    "ReduceMin": "smallest",
+    "ReduceSum": "sum",
+    "ReduceSumSquare": "sum_square",
+}
+"""What each operator computes, as `layers/functions.py` names it."""
 MOST_UNITS = 4096
 """Numbers of a tensor of which the weights are found by one unit vector each."""
 
@@ -48,7 +62,7 @@ def _matmul(call: Call, a: Value | None, b: Value | None) -> Symbols:
     if isinstance(a, Symbols):
         weights = np.asarray(b, np.float64)
         rows = a.moved(lambda v: v.reshape(-1, v.shape[-1]))
-        if weights.ndim == 2 and (len(rows.leaf) == 1 or _apart(leaves, rows.leaf)):
+        if weights.ndim == 2 and (len(rows.leaf) == 1 or apart(leaves, rows.leaf)):
             made = [
                 leaves.product(Symbols(leaf, unit), weights.T, (weights.shape[1],))
                 for leaf, unit in zip(rows.leaf, rows.unit, strict=True)
@@ -60,7 +74,7 @@ def _matmul(call: Call, a: Value | None, b: Value | None) -> Symbols:
     if isinstance(b, Symbols):
         weights = np.asarray(a, np.float64)
         return _by_units(call, b, lambda e: weights @ e)
-    raise call.refuse("multiplies no data; fold its constants")
+    raise call.refuse("multiplies no data")
 
 
 def _both(call: Call, a: Symbols, b: Symbols) -> Symbols:
@@ -69,17 +83,11 @@ def _both(call: Call, a: Symbols, b: Symbols) -> Symbols:
     a = a.moved(lambda v: v[None]) if one else a
     b = b.moved(lambda v: v[:, None]) if other else b
     products = call.leaves.multiply(
-        TIMES, a.moved(lambda v: v[..., :, :, None]), b.moved(lambda v: v[..., None, :, :])
+        a.moved(lambda v: v[..., :, :, None]), b.moved(lambda v: v[..., None, :, :])
     )
-    y = _sum(call, products, (-2,), False)
+    y = total(call.leaves, products, (-2,), keep=False)
     y = y.moved(lambda v: v[..., 0, :]) if one else y
     return y.moved(lambda v: v[..., 0]) if other else y
-
-
-def _apart(leaves: Leaves, rows: Integers) -> bool:
-    """True where no two rows have a leaf in common, but for what is known."""
-    sets = [{i for i in row.reshape(-1).tolist() if leaves[i].kind != "const"} for row in rows]
-    return len(set().union(*sets)) == sum(map(len, sets))
 
 
 def _by_units(call: Call, value: Symbols, compute: Callable[[Doubles], Doubles]) -> Symbols:
@@ -107,13 +115,13 @@ def einsum(call: Call) -> list[Value]:
     ranks = [len(call.symbols(k).shape) for k in range(len(call.args))]
     letters, result = spelled_out(str(call.given["equation"]), ranks)
     order = [*dict.fromkeys("".join(letters))]
-    total = call.leaves.lift(np.ones(()))
+    y = call.leaves.lift(np.ones(()))
     for k, own in enumerate(letters):
-        total = call.leaves.multiply(TIMES, total, _spread(call.symbols(k), own, order))
+        y = call.leaves.multiply(y, _spread(call.symbols(k), own, order))
     gone = tuple(k for k, letter in enumerate(order) if letter not in result)
-    total = _sum(call, total, gone, False) if gone else total
+    y = total(call.leaves, y, gone, keep=False) if gone else y
     kept = [letter for letter in order if letter in result]
-    return [total.moved(lambda a: a.transpose([kept.index(letter) for letter in result]))]
+    return [y.moved(lambda a: a.transpose([kept.index(letter) for letter in result]))]
 
 
 def _spread(value: Symbols, own: str, order: list[str]) -> Symbols:
@@ -138,126 +146,47 @@ def _axes(call: Call, rank: int) -> tuple[tuple[int, ...], bool]:
     return tuple(sorted(int(a) % rank for a in np.asarray(given).reshape(-1))), keep
 
 
-def _sum(call: Call, value: Symbols, axes: tuple[int, ...], keep: bool) -> Symbols:
-    """The sum over axes; of rows that have no leaf in common, each its own."""
-    if 0 not in axes and value.shape[0] > 1 and _apart(call.leaves, value.leaf):
-        rows = [
-            Symbols(leaf[None], unit[None])
-            for leaf, unit in zip(value.leaf, value.unit, strict=True)
-        ]
-        return together([_sum(call, row, axes, keep) for row in rows], np.concatenate)
-    shape = np.sum(np.empty(value.shape, np.int8), axis=axes, keepdims=True).shape
-    places = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), value.shape)
-    matrix = np.zeros((int(np.prod(shape)), value.size))
-    matrix[places.reshape(-1), np.arange(value.size)] = 1.0
-    y = call.leaves.product(value, matrix, shape)
-    return y if keep else y.moved(lambda a: a.squeeze(axes))
-
-
-def reduction(
-    finish: Callable[[Call, Symbols, int], Symbols], of: str = "numbers"
-) -> Callable[[Call], list[Value]]:
-    """A sum over axes of numbers, squares or magnitudes, and what is made of it and their count."""
+def reduction(name: str) -> Callable[[Call], list[Value]]:
+    """One number of all along axes: one of `REDUCED`, or the mean."""
 
     def run(call: Call) -> list[Value]:
         value = call.symbols(0)
         axes, keep = _axes(call, len(value.shape))
         if not axes:
             return [value]
-        count = int(np.prod([value.shape[a] for a in axes]))
-        if of == "squares":
-            value = call.leaves.multiply(TIMES, value, value)
-        elif of == "magnitudes":
-            value = call.leaves.each(LARGER, value, call.leaves.scale(value, -1.0))
-        return [finish(call, _sum(call, value, axes, keep), count)]
+        if name in ("sum", "mean"):
+            found = total(call.leaves, value, axes, keep=keep)
+            count = int(np.prod([value.shape[a] for a in axes]))
+            return [found if name == "sum" else call.leaves.scale(found, 1.0 / count)]
+        kept = [a for a in range(len(value.shape)) if a not in axes]
+        sizes = [value.shape[a] for a in kept]
+        rows = value.moved(lambda v: v.transpose([*kept, *axes]).reshape(*sizes, -1))
+        found = applied(call.leaves, REDUCED[name], rows).moved(lambda v: v.reshape(sizes))
+        return [found.moved(lambda v: np.expand_dims(v, axes)) if keep else found]
 
     return run
 
 
-def total(call: Call, value: Symbols, count: int) -> Symbols:
-    """The sum as it is."""
-    return value
-
-
-def average(call: Call, value: Symbols, count: int) -> Symbols:
-    """The sum by the number of its terms."""
-    return call.leaves.scale(value, 1.0 / count)
-
-
-def root(call: Call, value: Symbols, count: int) -> Symbols:
-    """The square root of the sum."""
-    function = Function(("sqrt",), lambda v: ex.apply("sqrt", v), np.sqrt)
-    return call.leaves.each(function, value)
-
-
-def logarithm(call: Call, value: Symbols, count: int) -> Symbols:
-    """The logarithm of the sum."""
-    function = Function(("log",), lambda v: ex.apply("log", v), np.log)
-    return call.leaves.each(function, value)
-
-
-def log_sum_exp(call: Call) -> list[Value]:
-    """log(sum(exp(x))) over axes, from the largest number on."""
-    leaves, value = call.leaves, call.symbols(0)
-    axes, keep = _axes(call, len(value.shape))
-    if not axes:
-        return [value]
-    largest = _largest(call, value, axes)
-    exponential = Function(("exp",), lambda v: ex.apply("exp", v), np.exp)
-    powers = leaves.each(exponential, leaves.combine(value, largest, 1.0, -1.0))
-    y = leaves.combine(largest, logarithm(call, _sum(call, powers, axes, True), 1), 1.0, 1.0)
-    return [y if keep else y.moved(lambda v: v.squeeze(axes))]
-
-
-def extreme(sign: float) -> Callable[[Call], list[Value]]:
-    """The largest number over axes, or the smallest for a sign of -1."""
+def along_axis(build: Callable[[Expr], Expr]) -> Callable[[Call], list[Value]]:
+    """A function of the vectors along one axis, by default the last."""
 
     def run(call: Call) -> list[Value]:
-        value = call.symbols(0)
-        axes, keep = _axes(call, len(value.shape))
-        if not axes:
-            return [value]
-        found = _largest(call, call.leaves.scale(value, sign), axes)
-        y = call.leaves.scale(found, sign)
-        return [y if keep else y.moved(lambda v: v.squeeze(axes))]
+        value, axis = call.symbols(0), int(call.given.get("axis", -1))
+        turned = value.moved(lambda a: np.moveaxis(a, axis, -1))
+        return [applied(call.leaves, build, turned).moved(lambda a: np.moveaxis(a, -1, axis))]
 
     return run
 
 
-def _largest(call: Call, value: Symbols, axes: tuple[int, ...]) -> Symbols:
-    """The largest number over axes, which stay."""
-    function = Function(("largest",), ex.largest, np.max)
-    kept = [a for a in range(len(value.shape)) if a not in axes]
-    sizes = [value.shape[a] for a in kept]
-    rows = value.moved(lambda v: v.transpose([*kept, *axes]).reshape(*sizes, -1))
-    found = call.leaves.whole(function, rows, 1)
-    return found.moved(lambda v: np.expand_dims(v.reshape(sizes), axes))
+def unit_length(call: Call) -> list[Value]:
+    """LpNormalization: x by the sum of its magnitudes or by its length, over one axis."""
+    norm = NORMS[f"l{int(call.given.get('p', 2))}"]
+    return along_axis(lambda x: x / norm(x))(call)
 
 
-def softmax(call: Call) -> list[Value]:
-    """Over one axis, by default the last."""
-    value = call.symbols(0)
-    axis = int(call.given.get("axis", -1)) % len(value.shape)
-    log = call.node.op_type == "LogSoftmax"
-    build = ex.log_softmax if log else ex.softmax
-
-    def numbers(x: Doubles) -> Doubles:
-        shifted = x - x.max()
-        logarithms: Doubles = shifted - np.log(np.exp(shifted).sum())
-        return logarithms if log else np.exp(logarithms)
-
-    function = Function((call.node.op_type,), build, numbers)
-    turned = value.moved(lambda a: np.moveaxis(a, axis, -1))
-    return [call.leaves.whole(function, turned).moved(lambda a: np.moveaxis(a, -1, axis))]
-
-
-def normalized(epsilon: float) -> Function:
-    """(x - mean) / sqrt(variance + epsilon) of a whole vector."""
-    return Function(
-        ("layer_norm", epsilon),
-        lambda x: ex.layer_norm(x, epsilon),
-        lambda x: (x - x.mean()) / np.sqrt(x.var() + epsilon),
-    )
+def _normalized(call: Call, value: Symbols) -> Symbols:
+    epsilon = float(call.given.get("epsilon", 1e-5))
+    return applied(call.leaves, lambda x: ex.layer_norm(x, epsilon), value)
 
 
 def layer_norm(call: Call) -> list[Value]:
@@ -268,10 +197,9 @@ def layer_norm(call: Call) -> list[Value]:
         raise call.refuse(
             "gives its mean or its deviation, too, which are for training; remove these outputs"
         )
-    flat = value.moved(lambda a: a.reshape(*value.shape[:axis], -1))
-    y = call.leaves.whole(normalized(float(call.given.get("epsilon", 1e-5))), flat)
+    y = _normalized(call, value.moved(lambda a: a.reshape(*value.shape[:axis], -1)))
     y = y.moved(lambda a: a.reshape(value.shape))
-    y = call.leaves.multiply(TIMES, y, call.symbols(1)) if call.has(1) else y
+    y = call.leaves.multiply(y, call.symbols(1)) if call.has(1) else y
     return [call.leaves.combine(y, call.symbols(2), 1.0, 1.0) if call.has(2) else y]
 
 
@@ -287,7 +215,7 @@ def instance_norm(call: Call) -> list[Value]:
     gain, offset = (
         np.asarray(call.constant(k, "parameters"), np.float64).reshape(1, -1, 1) for k in (1, 2)
     )
-    y = call.leaves.whole(normalized(float(call.given.get("epsilon", 1e-5))), value)
+    y = _normalized(call, value)
     y = call.leaves.combine(call.leaves.scale(y, gain), offset, 1.0, 1.0)
     return [y.moved(lambda a: a.reshape(given.shape))]
 
@@ -302,14 +230,3 @@ def batch_norm(call: Call) -> list[Value]:
     gain, offset, mean, variance = (np.asarray(a, np.float64).reshape(shape) for a in arrays)
     factor = gain / np.sqrt(variance + float(call.given.get("epsilon", 1e-5)))
     return [call.leaves.combine(call.leaves.scale(value, factor), offset - mean * factor, 1.0, 1.0)]
-
-
-def unit_length(call: Call) -> list[Value]:
-    """LpNormalization: x by the sum of its magnitudes or by its length, over one axis."""
-    leaves, value = call.leaves, call.symbols(0)
-    axis = int(call.given.get("axis", -1)) % len(value.shape)
-    if int(call.given.get("p", 2)) == 2:
-        length = root(call, _sum(call, leaves.multiply(TIMES, value, value), (axis,), True), 1)
-    else:
-        length = _sum(call, leaves.each(LARGER, value, leaves.scale(value, -1.0)), (axis,), True)
-    return [divide(call, value, length)]

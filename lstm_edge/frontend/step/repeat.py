@@ -12,11 +12,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from lstm_edge.frontend.step.alike import Copier
-from lstm_edge.frontend.step.leaves import Doubles, Leaf, Leaves
-from lstm_edge.frontend.step.symbols import Symbols, vector
+from lstm_edge.frontend.step.function import Doubles
+from lstm_edge.frontend.step.leaves import Leaf, Leaves
 
 MOST_ROUNDS = 8
 MOST_DELAY = 64
@@ -109,9 +107,8 @@ class Classes:
             if self.time[operand] >= 0 and age > 0:
                 known = _digest("hole", age, holes.get(operand, b""))
             said.append(_digest(known, units.tobytes(), self._array(factor)))
-        key = leaf.function.key if leaf.function is not None else ()
         numbers = leaf.numbers.shape if self.loose else leaf.numbers.tobytes()
-        return _digest(leaf.kind, key, leaf.size, numbers, *said)
+        return _digest(leaf.kind, leaf.function, leaf.size, numbers, *said)
 
     def _array(self, array: Doubles | None) -> bytes:
         """The same for the same numbers; the engine keeps equal arrays once."""
@@ -145,16 +142,13 @@ class Classes:
         operands = [i for i, _ in self.leaves[leaf].operands]
         if found or not operands:
             raise NoRepetition("a step computes what is several things in another step")
-        given = {i: self._whole(self.shifted(i, by)) for i in operands}
+        given = {i: self.leaves.vector(self.shifted(i, by)) for i in operands}
         made = Copier(self.leaves, self.leaves, given).leaf(leaf)
         new = int(made.leaf[0])
         self.time += [time + by] * (len(self.leaves) - len(self.time))
         self.own[new] = self.own[leaf]
         self.at[time + by, self.own[leaf]] = [new]
         return new
-
-    def _whole(self, leaf: int) -> Symbols:
-        return vector(leaf, (self.leaves[leaf].size,))
 
 
 def _digest(*parts: object) -> bytes:
@@ -241,8 +235,7 @@ class _Search:
         time = self.time[leaf]
         if time not in self.older:  # a sum of older sums has no end but the first step
             self.older[time] = {i for i, when in enumerate(self.time) if when < time}
-        whole = (leaf, np.arange(self.leaves[leaf].size))
-        terms, _ = self.leaves.expanded(whole, self.older[time])
+        terms, _ = self.leaves.expanded(self.leaves.units(leaf), self.older[time])
         operands = {i for (i, _), _ in terms}
         if not all(c.ndim == 2 for _, c in terms):
             return False

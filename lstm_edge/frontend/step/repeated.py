@@ -10,8 +10,8 @@ import numpy as np
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.frontend.step.alike import Copier
-from lstm_edge.frontend.step.leaves import Doubles
-from lstm_edge.frontend.step.ports import Out, StateIn
+from lstm_edge.frontend.step.function import Doubles
+from lstm_edge.frontend.step.place import Out, StateIn
 from lstm_edge.frontend.step.roll import Rolling
 from lstm_edge.frontend.step.symbols import Symbols, together
 

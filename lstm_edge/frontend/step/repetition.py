@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lstm_edge.frontend.step.leaves import Doubles, Leaves
+from lstm_edge.frontend.step.function import Doubles
+from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Symbols
 
 

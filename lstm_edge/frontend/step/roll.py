@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.walk import Value
 from lstm_edge.frontend.step.entering import Entering
 from lstm_edge.frontend.step.evaluate import agrees, evaluate
 from lstm_edge.frontend.step.layers import Kept, Steps, Wanted, cut
-from lstm_edge.frontend.step.place import Placed
-from lstm_edge.frontend.step.ports import Out, StateIn
+from lstm_edge.frontend.step.place import Out, Parts, Placed, StateIn, begun, given
 from lstm_edge.frontend.step.rows import NotRows, Rows
-from lstm_edge.frontend.step.starts import Parts, begun, given
 from lstm_edge.frontend.step.symbols import Integers, Symbols
 from lstm_edge.ir.model import Floats
 
@@ -105,11 +102,10 @@ class Rolling(Entering):
             tensor = read(before)
             for s in states:
                 if tensor(s.after).shape != self._shape(s):
-                    raise ModelError(
-                        self.node.label,
+                    raise self.node.error(
                         f"its state {s.name} is {list(self._shape(s))} before a step and "
                         f"{list(tensor(s.after).shape)} after it; reshape its first value to what "
-                        "a step gives",
+                        "a step gives"
                     )
             finer = [
                 self._parts(s.name, self._first(tensor(s.after)).flat(), p)
@@ -153,10 +149,9 @@ class Rolling(Entering):
                 self._first(numbers) if numbers.size > found.size else numbers
             )
             if expected is None or not agrees(found, expected.reshape(-1)):
-                raise ModelError(
-                    self.node.label,
+                raise self.node.error(
                     "is a recurrent step that lstm-edge reads wrongly: its layers compute other "
-                    "numbers; please report this with the file",
+                    "numbers; please report this with the file"
                 )
         vars(self).update(kept)
 
@@ -181,10 +176,9 @@ class Rolling(Entering):
             if isinstance(state.start, View):
                 self.walk.assign(self.node, state.start.axes[0], "batch")
             elif (state.start != state.start[:1]).any():
-                raise ModelError(
-                    self.node.label,
+                raise self.node.error(
                     "has states that start differently from batch row to row; export with a batch "
-                    "of 1",
+                    "of 1"
                 )
         for axis in self._batches:
             self.walk.assign(self.node, axis, "batch")

@@ -53,7 +53,7 @@ class Rows:
 
     def _key(self, number: int) -> object:
         leaf = self.leaves[number]
-        key = leaf.function.key if leaf.function is not None else leaf.name
+        key = leaf.function or leaf.name
         factors = [id(array) for _, array in leaf.terms]  # equal ones are kept once
         return (leaf.kind, leaf.size, key, leaf.numbers.tobytes(), *factors, *self._read(number))
 

@@ -113,12 +113,12 @@ def groups(*tensors: Symbols) -> Iterator[tuple[Integers, tuple[Selection, ...]]
     flats = [t.flat() for t in tensors]
     if flats[0].size == 0:
         return
-    stacked = np.stack([t.leaf for t in flats])
-    if (stacked == stacked[:, :1]).all():
+    if all((t.leaf == t.leaf[0]).all() for t in flats):
         yield np.arange(flats[0].size), tuple((int(t.leaf[0]), t.unit) for t in flats)
         return
-    _, first, which = np.unique(stacked, axis=1, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    for k in order.tolist():
-        places = np.flatnonzero(which.reshape(-1) == k)
-        yield places, tuple((int(t.leaf[places[0]]), t.unit[places]) for t in flats)
+    found: dict[tuple[int, ...], list[int]] = {}
+    for place, leaves in enumerate(zip(*(t.leaf.tolist() for t in flats), strict=True)):
+        found.setdefault(leaves, []).append(place)
+    for leaves, listed in found.items():
+        places = np.array(listed)
+        yield places, tuple((leaf, t.unit[places]) for leaf, t in zip(leaves, flats, strict=True))

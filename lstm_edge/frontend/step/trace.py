@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstm_edge.frontend.step.alike import Comparer, Copier, Difference
-from lstm_edge.frontend.step.leaves import Doubles, Leaves
+from lstm_edge.frontend.step.function import Doubles
+from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.repeat import Body, Classes
-from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, leaves_of, runs, vector
+from lstm_edge.frontend.step.symbols import Integers, Selection, Symbols, leaves_of, runs
 
 Initial = Doubles | Symbols
 """What a state starts from: constants, or what depends on no step."""
@@ -55,8 +56,8 @@ class Trace:
         self._places = {(self.leaves[i].name, time[i]): i for i in self._inputs}
         self._holes = frozenset(self.body.holes) | frozenset(self._inputs)
         for leaf, hole in self.body.holes.items():
-            self.known[hole.leaf, self.body.step - hole.delay] = self._all(leaf)
-            self.known[hole.leaf, self.body.step] = self._all(hole.leaf)
+            self.known[hole.leaf, self.body.step - hole.delay] = self.leaves.vector(leaf)
+            self.known[hole.leaf, self.body.step] = self.leaves.vector(hole.leaf)
         for step in reversed(range(self.body.step + 1)):
             for leaf in self.body.delays:
                 try:
@@ -66,9 +67,6 @@ class Trace:
             if self.failed is not None:
                 return
 
-    def _all(self, leaf: int) -> Symbols:
-        return vector(leaf, (self.leaves[leaf].size,))
-
     def _compare_class(self, leaf: int, step: int) -> None:
         """What later steps read of a class; what none has read need not be there."""
         known = self.known.get((leaf, step))
@@ -76,7 +74,7 @@ class Trace:
             found = self.classes.same(leaf, step)
             if found is None:
                 return
-            self.known[leaf, step] = known = self._all(found)
+            self.known[leaf, step] = known = self.leaves.vector(found)
         read = np.flatnonzero(known.leaf >= 0)
         mine = Symbols(np.full(len(read), leaf), read)
         self.compare(mine, known.at(read), step)
@@ -191,7 +189,7 @@ class Start:
             leaf: states[hole.leaf, step - hole.delay] for leaf, hole in trace.body.holes.items()
         }
         for leaf, at in trace.inputs_at(step).items():
-            given.setdefault(leaf, vector(at, (trace.leaves[at].size,)))
+            given.setdefault(leaf, trace.leaves.vector(at))
         return given
 
 

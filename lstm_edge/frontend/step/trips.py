@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import is_standard
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode
@@ -78,19 +77,16 @@ def trips(node: OnnxNode, fresh: Callable[[], Body], slots: Sequence[Slot]) -> i
     begun = node.constant(1, "condition")
     limit = LONGEST if most is None else int(most.reshape(-1)[0])
     if limit < 1 or (begun is not None and not begun.all()):
-        raise ModelError(
-            node.label,
+        raise node.error(
             "runs no step at all, so that its states stay what they start as; leave it out, or "
-            "give it a number of steps from 1 on",
+            "give it a number of steps from 1 on"
         )
     steps = min(limit, FIRST_TRY)
     while True:
         goes_on = _goes_on(node, fresh(), slots, steps)
         if goes_on.shape == (1,):  # the same at each step
             if goes_on[0] and (most is None or limit > LONGEST):
-                raise ModelError(
-                    node.label, "never ends by its own numbers; give it a number of steps"
-                )
+                raise node.error("never ends by its own numbers; give it a number of steps")
             return limit if goes_on[0] else 1
         stops = np.flatnonzero(~goes_on)
         if stops.size:
@@ -114,10 +110,9 @@ def _goes_on(
     if isinstance(found, np.ndarray):
         return np.array([bool(found.all())])
     if not isinstance(found, Counted):
-        raise ModelError(
-            node.label,
+        raise node.error(
             "ends by what the data are, where the C runs each step that it is called for; let it "
-            "run all steps, and keep the states by Where (torch.where) once they are to stay",
+            "run all steps, and keep the states by Where (torch.where) once they are to stay"
         )
     goes_on: npt.NDArray[np.bool_] = found.numbers.astype(bool).reshape(steps, -1)
     return np.asarray(goes_on.all(axis=1))

@@ -1,7 +1,7 @@
 """Unrolled repetitions become one node: a recurrent step that is done for each step of a sequence.
 
 Whatever the step computes. A graph is read as symbols from where it cuts a tensor into its steps
-(`region.py`) to where their results are joined or leave one by one (`ends.py`). What the steps
+(`region.py`) to where their results are joined or leave one by one (`finder.py`). What the steps
 repeat is the body (`repeat.py`); all steps and all results are compared with it (`trace.py`). The
 rest of the graph reads the node's results.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onnx import TensorProto, helper
+from onnx import helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
@@ -209,7 +209,7 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
             results.append(result)
             names.append(sketch.fresh("repeat"))
             shape = publisher.shape(result)
-            sketch.shapes.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, shape))
+            sketch.tell_shape(names[-1], tuple(shape))
             same = len(results) - 1
         publisher.publish(names[same], results[same])
     inputs = [RepeatedInput(leaf, region.inputs[k].axis) for k, leaf in found.inputs.items()]

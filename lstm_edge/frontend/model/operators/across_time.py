@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, View, describe
-from lstm_edge.frontend.model.operators.features import usual_role
+from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
+from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
-from lstm_edge.ir.clock import Length
+from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.expr import Cell, Expr, apply, input_vector, larger
+from lstm_edge.layers.attention import all_steps as steps_end_to_end
 from lstm_edge.layers.functions import SMALLEST_NORM
 from lstm_edge.layers.window import at_each_step
 
 
 def has_steps(walk: Walk, view: View) -> bool:
     """Whether an axis of a view counts steps."""
-    atoms = (atom for axis in view.axes for atom in walk.pieces(axis))
-    return any(walk.roles.get(atom) == "time" for atom in atoms)
+    return any(walk.roles.get(atom) == "time" for atom in walk.pieces(view.atoms))
 
 
 def vector_of(walk: Walk, view: View, source: str) -> str:
@@ -37,16 +36,54 @@ def read_at_each_step(walk: Walk, views: Sequence[View], source: str) -> tuple[V
     vectors that are read at each step.
     """
     for k in range(len(views[0].axes)):
-        timed = [v for v in views if v.axes[k] and _counts_steps(walk, v, k)]
+        timed = [v for v in views if v.axes[k] and usual_role(walk, v, k) == "time"]
         if not timed or len(timed) == len(views):
             continue
         views = tuple(
-            replace(v, tensor=vector_of(walk, v, source), axes=_with(v, k, timed[0].axes[k]))
+            replace(v.with_axis(k, timed[0].axes[k]), tensor=vector_of(walk, v, source))
             if not v.axes[k] and not has_steps(walk, v)
             else v
             for v in views
         )
     return tuple(views)
+
+
+MOST_KEPT = 2**16
+"""Numbers of a sequence that are kept to be read as one vector."""
+
+
+def all_steps(walk: Walk, node: OnnxNode, view: View) -> View:
+    """A settled sequence as one vector of the whole of it, its steps end to end, which are an axis
+    of features then.
+    """
+    at = next(k for k in range(len(view.axes)) if usual_role(walk, view, k) == "time")
+    (time,), grid, draft = walk.pieces(view.axes[at]), grid_of(walk, view), walk.draft
+    if time.open:
+        raise node.error(
+            f"reads all steps of {describe(view.axes)} at each step, which have to be kept in "
+            "memory; give their number with --steps",
+        )
+    if draft.size(view.tensor) is None:  # an input's, known from its axes
+        draft.features[view.tensor] = size_of(grid)
+    size = (draft.size(view.tensor) or 1) * time.size
+    if size > MOST_KEPT:
+        raise node.error(f"keeps {size} numbers of {describe(view.axes)}; too many")
+    walk.fix_time(node)
+    cell, window = steps_end_to_end(), Window(time.size)
+    made = draft.layer(cell.name, cell, view.tensor, size, {}, node.label, window=window)
+    steps = walk.new_axis("steps", time.size, "feature")
+    tensor = draft.last_step(made["y"], node.label)
+    return replace(view.with_axis(at, steps), tensor=tensor, grid=(*steps, *grid))
+
+
+def one_time_axis(walk: Walk, node: OnnxNode, views: Sequence[View]) -> tuple[View, ...]:
+    """Views of one rank; a sequence whose steps another one has on an earlier axis is a vector."""
+    times = [k for view in views for k in range(len(view.axes)) if _shows_steps(walk, view, k)]
+    late = [any(_shows_steps(walk, v, k) for k in times if k > min(times)) for v in views]
+    return tuple(
+        all_steps(walk, node, view) if other else view
+        for view, other in zip(views, late, strict=True)
+    )
 
 
 def sequence_among(walk: Walk, views: Sequence[View]) -> View:
@@ -60,21 +97,19 @@ def repeated_over_time(walk: Walk, node: OnnxNode, view: View, axis: int, size: 
     or another number.
     """
     if has_steps(walk, view):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"repeats {describe(view.axes)}, a sequence, along another axis; only a vector of the "
-            "whole sequence can be repeated, once for each step",
+            "whole sequence can be repeated, once for each step"
         )
-    for k, one in enumerate(view.axes):
-        if k == len(view.axes) - 1:
-            walk.assign(node, walk.pieces(one), "feature")
+    if view.axes:
+        walk.assign(node, walk.pieces(view.axes[-1]), "feature")
     tensor = vector_of(walk, view, node.label)
     time, over, root = steps_of(walk, node, size)
     made = walk.draft.layer(
         "each_step", at_each_step(), tensor, None, {}, node.label, reverse=None, over=over
     )
     walk.draft.roots[made["y"]] = root
-    return replace(view, tensor=made["y"], axes=_with(view, axis, (time,)))
+    return replace(view.with_axis(axis, (time,)), tensor=made["y"])
 
 
 def softmax_over_time(walk: Walk, view: View, source: str, logarithm: bool = False) -> View:
@@ -115,9 +150,8 @@ def standardized(walk: Walk, view: View, epsilon: float, source: str) -> View:
 def shares(walk: Walk, x: str, norm: str, source: str) -> str:
     """Each step divided by a vector of the whole sequence, of lengths."""
     share = _cell("share", lambda x, y: x / larger(y, SMALLEST_NORM))
-    return walk.draft.layer("share", share, x, None, {}, source, reverse=None, more={"y": norm})[
-        "y"
-    ]
+    more = {"y": norm}
+    return walk.draft.layer("share", share, x, None, {}, source, reverse=None, more=more)["y"]
 
 
 def _cell(name: str, function: Callable[[Expr, Expr], Expr]) -> Cell:
@@ -129,28 +163,24 @@ def steps_of(walk: Walk, node: OnnxNode, size: int) -> tuple[Atom, Length, str]:
     found = [(a, r) for a, r in walk.roles.items() if r == "time" and a not in walk.derived]
     times = [atom for atom, _ in found] or _usual_times(walk)
     if not times:
-        raise ModelError(
-            node.label,
+        raise node.error(
             "repeats a vector over steps where no input is a sequence yet; give the network an "
-            "input with a time axis",
+            "input with a time axis"
         )
     owner = walk.values[times[0].name.rpartition(" ")[0]]
     assert isinstance(owner, View)
     alike = [atom for atom in times if atom.size == size]
     if alike:
+        if not alike[0].open:  # another length of the input's is none of what is made
+            walk.fix_time(node)
         return alike[0], Length(), owner.tensor
     if any(atom.open for atom in times):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"repeats a vector over {size} steps where the input's sequence has any length, which "
-            "has to be kept in memory; give its length with --steps",
+            "has to be kept in memory; give its length with --steps"
         )
-    walk.count += 1
-    atom = Atom(f"steps.{walk.count}", size)
-    walk.roles[atom] = "time"
-    walk.derived.add(atom)
     walk.fix_time(node)
-    return atom, Length(size - times[0].size - 1), owner.tensor
+    return walk.new_time(size), Length(size - times[0].size - 1), owner.tensor
 
 
 def _usual_times(walk: Walk) -> list[Atom]:
@@ -160,9 +190,6 @@ def _usual_times(walk: Walk) -> list[Atom]:
     return [a for a, v in zip(found, views, strict=False) if usual_role(walk, v, 1) == "time"]
 
 
-def _counts_steps(walk: Walk, view: View, k: int) -> bool:
-    return usual_role(walk, view, k) == "time"
-
-
-def _with(view: View, k: int, axis: tuple[Atom, ...]) -> tuple[tuple[Atom, ...], ...]:
-    return (*view.axes[:k], axis, *view.axes[k + 1 :])
+def _shows_steps(walk: Walk, view: View, k: int) -> bool:
+    """Whether an operator has told that an axis counts steps."""
+    return any(walk.roles.get(atom) == "time" for atom in walk.pieces(view.axes[k]))

@@ -1,4 +1,4 @@
-"""Functions as layers of their own: those of each number alone, Clip, Softmax, LogSoftmax."""
+"""Functions as layers of their own: Clip, Softmax, LogSoftmax; and what waits for weights."""
 
 from __future__ import annotations
 
@@ -7,37 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe
 from lstm_edge.frontend.model.operators.across_time import softmax_over_time
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
-from lstm_edge.frontend.model.operators.pending import by_step, is_of_steps, resolved
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.functions import ACTIVATIONS
 from lstm_edge.ir.expr import Cell
 from lstm_edge.layers.activation import (
-    activation,
     log_softmax_layer,
     softmax_layer,
 )
 from lstm_edge.layers.elementwise import clip as bounded
-from lstm_edge.layers.normalize import scale_layer
 
 LARGEST_BOUND = 1e6
 """A bound of Clip from here on bounds nothing that a network computes."""
-
-
-def elementwise(walk: Walk, node: OnnxNode) -> list[Value]:
-    """One of the functions that act on each number alone, whatever the axes."""
-    form = ACTIVATIONS[node.op]
-    alpha = float(node.attributes.get("alpha", form.alpha))
-    beta = float(node.attributes.get("beta", form.beta))
-    if not math.isfinite(alpha) or not math.isfinite(beta):
-        raise ModelError(node.label, f"attributes alpha = {alpha}, beta = {beta} are not finite")
-    cell = activation(node.op, alpha, beta)
-    return [_layer(walk, node, node.view(0), cell.name, cell)]
 
 
 def clip(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -48,14 +32,14 @@ def clip(walk: Walk, node: OnnxNode) -> list[Value]:
         given = node.constant(k, name)
         array = np.asarray(math.inf if given is None else given, np.float64)
         if array.size != 1 or math.isnan(array.reshape(-1)[0]):
-            raise ModelError(node.label, f"its {name} is not a number")
+            raise node.error(f"its {name} is not a number")
         bound = float(array.reshape(-1)[0])
         bounds.append(bound if abs(bound) < LARGEST_BOUND else None)
     low, high = bounds
     if low is None and high is None:
         return [view]
     if low is not None and high is not None and low > high:
-        raise ModelError(node.label, f"its min {low:g} is above its max {high:g}")
+        raise node.error(f"its min {low:g} is above its max {high:g}")
     return [_layer(walk, node, view, "clip", bounded(low, high))]
 
 
@@ -65,7 +49,7 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     rank = len(view.axes)
     axis = int(node.attributes.get("axis", -1))
     if not -rank <= axis < rank:
-        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+        raise node.error(f"attribute axis = {axis} does not fit {rank} axes")
     over = view.axes[axis]
     if usual_role(walk, view, axis % rank) == "time":
         view = settled(walk, view, node.label)
@@ -75,11 +59,10 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     features = walk.draft.size(view.tensor)
     whole = walk.pieces(over) == grid_of(walk, view)
     if not whole and (len(over) > 1 or (not over and features != 1)):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"attribute axis = {axis}: runs over {[a.size for a in over]} of "
             f"{describe(view.axes)}; only the features of each step are "
-            "supported: compute it outside of the model",
+            "supported: compute it outside of the model"
         )
     require_features(walk, node, view, over)
     kind, cell = SOFTMAX[node.op]
@@ -106,33 +89,3 @@ def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> Vie
     view = settled(walk, view, node.label)
     tensor = walk.draft.layer(kind, cell, view.tensor, None, {}, node.label)["y"]
     return replace(view, tensor=tensor)
-
-
-def settled_along(walk: Walk, view: View, axis: int, reader: str) -> View:
-    """`view`, settled where numbers that wait differ along an axis which is about to be another: of
-    which places are picked, or a mean is taken.
-    """
-    differing = walk.pieces(view.along)
-    here = any(atom in differing for atom in walk.pieces(view.axes[axis]))
-    return settled(walk, view, reader) if here else view
-
-
-def settled(walk: Walk, view: View, reader: str) -> View:
-    """`view` with a layer for an addition or a product that waits for weights to go into."""
-    if not view.pending:
-        return view
-    view = resolved(walk, view)
-    if is_of_steps(view):
-        return replace(view, tensor=by_step(walk, view), scale=None, offset=None, pending="")
-    scale, offset = (
-        default if given is None else given
-        for given, default in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
-    )
-    key = (view.tensor, scale.tobytes(), offset.tobytes())
-    if key not in walk.settled:
-        cell, params = scale_layer(scale, offset)
-        for name, array in params.items():
-            check_finite(f"{view.pending}, {name} before {reader}", array)
-        made = walk.draft.layer(cell.name, cell, view.tensor, None, params, view.pending)
-        walk.settled[key] = made["y"]
-    return replace(view, tensor=walk.settled[key], scale=None, offset=None, pending="")

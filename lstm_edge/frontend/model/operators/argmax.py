@@ -6,10 +6,10 @@ from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.ids import integers
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.steps import MOST_LAST, all_steps
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.activation import argmax_layer

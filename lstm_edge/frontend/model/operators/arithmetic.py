@@ -8,20 +8,24 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import read_at_each_step, sequence_among
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.operators.across_time import (
+    one_time_axis,
+    read_at_each_step,
+    sequence_among,
+)
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
     of_one_kind,
+    reordered,
     require_features,
     usual_role,
 )
 from lstm_edge.frontend.model.operators.grids import is_part, repeated
-from lstm_edge.frontend.model.operators.pending import combined, spread
+from lstm_edge.frontend.model.operators.pending import combined, settled, spread
+from lstm_edge.frontend.model.operators.rates import on_one_clock
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of
@@ -46,7 +50,7 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
     if node.op == "Div" and not isinstance(left, View):
         return [_divided(walk, node, number, atoms, view)]
     if node.op == "Div" and not np.all(number):
-        raise ModelError(node.label, "divides by a constant that is or holds 0")
+        raise node.error("divides by a constant that is or holds 0")
     scale, offset = _AFFINE[node.op, isinstance(left, View)](number)
     return [scaled(walk, node, view, scale, offset, atoms)]
 
@@ -81,25 +85,23 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     of them; none waits for weights.
     """
     rank = max(len(view.axes) for view in given)
-    views = tuple(
-        replace(settled(walk, v, node.label), axes=((),) * (rank - len(v.axes)) + v.axes)
-        for v in given
-    )
+    views = tuple(settled(walk, v, node.label).widened(rank) for v in given)
     if len(views) == 1:
         return views
     _guess_roles(walk, views)
-    views = read_at_each_step(walk, views, node.label)
+    views = read_at_each_step(walk, one_time_axis(walk, node, views), node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
     views = tuple(repeated(walk, view, largest, node.label) for view in views)
-    views = _one_axis_of_features(walk, views)
+    views = _one_axis_of_features(walk, _cut_alike(walk, views, node.label))
     single = [_has_one_number(walk, view, largest) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
-    for view, one in zip(views, single, strict=True):
-        if view is not whole[0] and not one:
-            _check_order(walk, node, whole[0], view)
-    return views
+    views = on_one_clock(walk, views, node.label)
+    return tuple(
+        view if view is whole[0] or one else _in_order(walk, node, whole[0], view)
+        for view, one in zip(views, single, strict=True)
+    )
 
 
 def _guess_roles(walk: Walk, views: Sequence[View]) -> None:
@@ -131,14 +133,47 @@ def _spread(
         yield replace(view, axes=tuple(w if one and n and not a else a for a, w, n in axes))
 
 
-def _check_order(walk: Walk, node: OnnxNode, first: View, second: View) -> None:
-    atoms, others = (walk.pieces(tuple(a for x in v.axes for a in x)) for v in (first, second))
+def _in_order(walk: Walk, node: OnnxNode, first: View, second: View) -> View:
+    """The second view with its features in the order of the first."""
+    atoms, others = (walk.pieces(view.atoms) for view in (first, second))
     partner = dict(zip(atoms, others, strict=True))
-    if tuple(partner.get(a) for a in grid_of(walk, first)) != grid_of(walk, second):
-        raise ModelError(
-            node.label,
-            f"{node.op} pairs vectors of which the features are in different orders; transpose one",
+    wanted, own = tuple(partner[a] for a in grid_of(walk, first)), grid_of(walk, second)
+    if len(own) > 1 and sorted(own, key=str) == sorted(wanted, key=str):
+        if walk.draft.size(second.tensor) is None:  # an input's, known from its axes
+            walk.draft.features[second.tensor] = size_of(own)
+        return reordered(walk, second, wanted, node.label) if own != wanted else second
+    if wanted != own:
+        raise node.error(
+            f"{node.op} pairs vectors of which the features are in different orders; transpose one"
         )
+    return second
+
+
+def _cut_alike(walk: Walk, views: tuple[View, ...], source: str) -> tuple[View, ...]:
+    """Views of which one counts along an axis of features by several atoms where another, of as
+    many, has one: with one as well.
+    """
+    for k in range(len(views[0].axes)):
+        pieces = [walk.pieces(view.axes[k]) for view in views]
+        sizes = {size_of(p) for p in pieces}
+        if len(sizes) == 1 and len({len(p) for p in pieces}) > 1:
+            views = tuple(
+                _merged(walk, v, k, source) if len(p) > 1 else v
+                for v, p in zip(views, pieces, strict=True)
+            )
+    return views
+
+
+def _merged(walk: Walk, view: View, k: int, source: str) -> View:
+    """A view with its axis `k`, one of several axes of features, as one atom."""
+    atoms, grid = walk.pieces(view.axes[k]), grid_of(walk, view)
+    if not set(atoms) < set(grid):
+        return view
+    rest = tuple(atom for atom in grid if atom not in atoms)
+    view = reordered(walk, view, (*rest, *atoms), source)
+    axis = walk.new_axis("features", size_of(atoms), "feature")
+    axes = (*view.axes[:k], axis, *view.axes[k + 1 :])
+    return replace(view, axes=axes, grid=(*rest, *axis))
 
 
 def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ...]:
@@ -152,7 +187,7 @@ def _one_axis_of_features(walk: Walk, views: tuple[View, ...]) -> tuple[View, ..
         if whole and len({tuple(walk.roles.get(atom) for atom in p) for p in pieces}) > 1:
             for i, view in enumerate(found):
                 axis = walk.new_axis("features", size_of(pieces[i]), "feature")
-                found[i] = replace(view, axes=(*view.axes[:k], axis, *view.axes[k + 1 :]), grid=())
+                found[i] = replace(view.with_axis(k, axis), grid=())
     return tuple(found)
 
 
@@ -180,10 +215,9 @@ def along_features(
     if is_part(walk, view, atoms) or (len(axes) > 1 and set(atoms) == set(grid_of(walk, view))):
         return spread(numbers, atoms, grid_of(walk, view)), view
     if len(axes) > 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"constant of shape {list(constant.shape)} on {describe(view.axes)}; only a number or "
-            "one for each feature is supported: do it outside of the model",
+            "one for each feature is supported: do it outside of the model"
         )
     if len(axes) == 1:
         require_features(walk, node, view, view.axes[axes[0]])
@@ -210,8 +244,7 @@ def _varying(
     walk: Walk, node: OnnxNode, constant: Doubles, view: View
 ) -> tuple[Doubles, list[int], View]:
     """The constant flattened, the axes along which it differs, the view in the result's rank."""
-    if constant.ndim > len(view.axes):
-        view = replace(view, axes=((),) * (constant.ndim - len(view.axes)) + view.axes)
+    view = view.widened(constant.ndim)
     constant = constant.reshape((1,) * (len(view.axes) - constant.ndim) + constant.shape)
     for axis, count in zip(view.axes, constant.shape, strict=True):
         if count not in (1, size_of(axis)):

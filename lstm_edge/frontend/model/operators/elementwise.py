@@ -10,49 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import functions
-from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.functions import COMPARED, FORMS, TRUTHS
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators.across_time import sequence_among
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, param, sigmoid
+from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, param
 from lstm_edge.layers.elementwise import PAIRS, where
-from lstm_edge.layers.functions import ALONE, one_number
+from lstm_edge.layers.functions import one_number
 
 Doubles = npt.NDArray[np.float64]
 Combined = Callable[..., Expr]
-
-NAMES: Mapping[str, str] = {
-    "Abs": "abs",
-    "Acosh": "acosh",
-    "Asinh": "asinh",
-    "Atanh": "atanh",
-    "Cos": "cos",
-    "Cosh": "cosh",
-    "Erf": "erf",
-    "Exp": "exp",
-    "HardSwish": "hard_swish",
-    "Log": "log",
-    "Mish": "mish",
-    "Reciprocal": "reciprocal",
-    "Sign": "sign",
-    "Sin": "sin",
-    "Sinh": "sinh",
-    "Sqrt": "sqrt",
-    "Tan": "tan",
-}
-"""Operators without attributes, and the layers that compute them."""
-
-COMPARISONS: Mapping[str, str] = {
-    "Greater": "is_larger",
-    "GreaterOrEqual": "is_not_smaller",
-    "Less": "is_smaller",
-    "LessOrEqual": "is_not_larger",
-    "Equal": "is_equal",
-}
-"""Operators that tell what is true, and the layers that compute them."""
-
 
 _TOLD: Mapping[str, Callable[[float, float], bool]] = {
     "Greater": operator.gt,
@@ -64,40 +33,11 @@ _TOLD: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def alone(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A function without parameters of each number."""
-    name = NAMES[node.op]
-    return [_of_one(walk, node, name, ALONE[name])]
-
-
-def gelu(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Gelu, by erf or by tanh, as `approximate` says."""
-    form = node.attributes.get("approximate", "none")
-    if form not in ("none", "tanh"):
-        raise ModelError(node.label, f"attribute approximate = {form!r}, expected none or tanh")
-    name = "gelu" if form == "none" else "gelu_tanh"
-    return [_of_one(walk, node, name, ALONE[name])]
-
-
-def selu(walk: Walk, node: OnnxNode) -> list[Value]:
-    """gamma * elu(x), of which the defaults of both attributes are those of the layer."""
-    given = {k: float(v) for k, v in node.attributes.items()}
-    return [_of_one(walk, node, "selu", lambda x: functions.selu(x, **given))]
-
-
-def celu(walk: Walk, node: OnnxNode) -> list[Value]:
-    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
-    alpha = float(node.attributes.get("alpha", 1.0))
-    if not alpha > 0.0:
-        raise ModelError(node.label, f"attribute alpha = {alpha:g}, expected a number above 0")
-    return [_of_one(walk, node, "celu", lambda x: functions.celu(x, alpha))]
-
-
-def swish(walk: Walk, node: OnnxNode) -> list[Value]:
-    """x * sigmoid(alpha * x)."""
-    alpha = float(node.attributes.get("alpha", 1.0))
-    if alpha == 1.0:
-        return [_of_one(walk, node, "swish", functions.swish)]
-    return [_of_one(walk, node, "swish", lambda x: x * sigmoid(x * alpha))]
+    """A function of each number, whatever the axes."""
+    function = FORMS[node.op].of(node.label, node.attributes)
+    name = {"HardSwish": "hard_swish"}.get(node.op, node.op.lower())
+    name += "_tanh" if node.attributes.get("approximate") == "tanh" else ""
+    return [_of_one(walk, node, name, function)]
 
 
 def power(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -107,7 +47,7 @@ def power(walk: Walk, node: OnnxNode) -> list[Value]:
     base, exponent = node.inputs
     if isinstance(base, np.ndarray):
         if not (base > 0.0).all():
-            raise ModelError(node.label, f"has a base of {base.min():g}, expected one above 0")
+            raise node.error(f"has a base of {base.min():g}, expected one above 0")
         if base.size == 1:
             number = float(base.reshape(-1)[0])
             return [_of_one(walk, node, "power", lambda x: functions.power_of(number, x), 1)]
@@ -118,12 +58,13 @@ def power(walk: Walk, node: OnnxNode) -> list[Value]:
         number = float(exponent.reshape(-1)[0])
         if number == 1.0:
             return [node.view(0)]
+        if number == 0.0:
+            raise node.error("has an exponent of 0, which gives 1 for any data; add 1")
         return [_of_one(walk, node, "power", lambda x: functions.power(x, number))]
     if isinstance(exponent, np.ndarray) and (exponent == np.round(exponent)).any():
-        raise ModelError(
-            node.label,
+        raise node.error(
             "has several exponents, and whole ones among them, which numbers below 0 may have: "
-            "split its input by exponents",
+            "split its input by exponents"
         )
     return [combined(walk, node, "power", _raised, node.inputs)]
 
@@ -135,9 +76,7 @@ def _raised(x: Expr, exponent: Expr) -> Expr:
 def prelu(walk: Walk, node: OnnxNode) -> list[Value]:
     """x, or slope * x below 0; one slope, or one for each feature."""
     if isinstance(node.inputs[1], View):
-        raise ModelError(
-            node.label, "its slope is computed from the model's input; expected weights"
-        )
+        raise node.error("its slope is computed from the model's input; expected weights")
     return [combined(walk, node, "prelu", functions.prelu, node.inputs)]
 
 
@@ -160,7 +99,7 @@ def compared(walk: Walk, node: OnnxNode) -> list[Value]:
         answer = _TOLD[node.op](*ends)
         rank = max(len(v.axes) for v in node.inputs if isinstance(v, View))
         return [np.full((1,) * rank, answer)]
-    name = COMPARISONS[node.op]
+    name = COMPARED[node.op]
     return [walk.true(combined(walk, node, name, PAIRS[name], node.inputs))]
 
 
@@ -175,9 +114,8 @@ def chosen(walk: Walk, node: OnnxNode) -> list[Value]:
     if isinstance(condition, np.ndarray) and condition.size == 1:
         return [node.view(1 if condition.any() else 2)]
     if not isinstance(condition, View):
-        raise ModelError(
-            node.label,
-            "its condition is constant: multiply by a constant 0 or 1 for each feature instead",
+        raise node.error(
+            "its condition is constant: multiply by a constant 0 or 1 for each feature instead"
         )
     return [combined(walk, node, "select", where, node.inputs)]
 
@@ -194,19 +132,14 @@ def logical(walk: Walk, node: OnnxNode) -> list[Value]:
         decides = bool(known[0].any()) == (node.op == "Or")
         view = next(v for v in node.inputs if isinstance(v, View))
         return [known[0] if decides else view]
-    made: Mapping[str, Combined] = {
-        "And": lambda x, y: x * y,
-        "Or": PAIRS["larger"],
-        "Xor": lambda x, y: PAIRS["is_larger"](PAIRS["is_equal"](x, y) * -1.0, constant(-0.5)),
-    }
-    return [walk.true(combined(walk, node, node.op.lower(), made[node.op], node.inputs))]
+    return [walk.true(combined(walk, node, node.op.lower(), TRUTHS[node.op], node.inputs))]
 
 
 def _of_one(
     walk: Walk, node: OnnxNode, name: str, function: Callable[[Expr], Expr], k: int = 0
 ) -> View:
     view = settled(walk, node.view(k), node.label)
-    cell = one_number(name, function)
+    cell = replace(one_number(name, function), limited=node.op not in functions.ACTIVATIONS)
     return replace(
         view, tensor=walk.draft.layer(name, cell, view.tensor, None, {}, node.label)["y"]
     )
@@ -229,7 +162,7 @@ def combined(
         if isinstance(value, np.ndarray):
             numbers = value.astype(np.float64) if value.dtype.kind in "bf" else None
             if numbers is None or np.isnan(numbers).any():
-                raise ModelError(node.label, f"its constant {node.input_names[k]!r} is no numbers")
+                raise node.error(f"its constant {node.input_names[k]!r} is no numbers")
             constants[f"c{k}"], whole = along_features(walk, node, numbers, whole)
     inputs = iter(f"x{k}" if k else "x" for k in range(len(views)))
     exprs = [

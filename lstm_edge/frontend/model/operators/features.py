@@ -6,13 +6,14 @@ select whole parts of a Concat, for which there is no work to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, Axis, View, describe, several, size_of
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, SameSize, Walk
 from lstm_edge.layers.inner import ordered
 
@@ -24,7 +25,7 @@ def grid_of(walk: Walk, view: View) -> Axis:
     """The atoms that number the features of a tensor, the outermost first, as far as known."""
     if view.grid:
         return walk.pieces(view.grid)
-    atoms = walk.pieces(tuple(atom for axis in view.axes for atom in axis))
+    atoms = walk.pieces(view.atoms)
     shown = [atom for atom in atoms if walk.roles.get(atom) == "feature"]
     whole = dict.fromkeys(part for atom in shown for part in walk.whole(atom))
     found = tuple(whole) if set(whole) == set(shown) else tuple(shown)
@@ -41,20 +42,26 @@ def _as_in_input(walk: Walk, atoms: Axis) -> Axis:
         or any(a not in walk.input_atoms for a in atoms)
     ):
         return atoms
-    given = walk.pieces(tuple(atom for axis in owner.axes for atom in axis))
+    given = walk.pieces(owner.atoms)
     inside = set(given).issuperset(atoms)
     return tuple(sorted(atoms, key=given.index)) if inside else atoms
+
+
+def size_known(walk: Walk, view: View) -> int:
+    """Features of the tensor behind a view; an input's are told by its axes."""
+    if walk.draft.size(view.tensor) is None:
+        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    return walk.draft.size(view.tensor) or 0
 
 
 def laid_out(walk: Walk, view: View, source: str) -> View:
     """A settled view whose features lie in memory in the order in which its axes show them."""
     grid = grid_of(walk, view)
-    shown = [a for a in walk.pieces(tuple(a for axis in view.axes for a in axis)) if a in grid]
-    if tuple(shown) == grid or len(shown) != len(grid):
+    shown = tuple(a for a in walk.pieces(view.atoms) if a in grid)
+    places = places_of(walk, view, shown)
+    if places is None:
         return view
-    numbers = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
-    order = numbers.transpose([grid.index(atom) for atom in shown]).reshape(-1).tolist()
-    return replace(view, tensor=in_this_order(walk, view, order, source), grid=tuple(shown))
+    return replace(view, tensor=in_this_order(walk, view, places, source), grid=shown)
 
 
 def places_of(walk: Walk, view: View, atoms: Axis) -> list[int] | None:
@@ -72,15 +79,14 @@ def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
     """The view whose features lie in memory as the atoms `wanted` number them, which are all."""
     places = places_of(walk, view, wanted)
     if places is None:
-        return replace(view, grid=wanted if len(wanted) > 1 else ())
+        return replace(view, grid=several(wanted))
     made = walk.draft.layer("ordered", ordered(places), view.tensor, len(places), {}, source)
     return replace(view, tensor=made["y"], grid=wanted)
 
 
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
     """The vectors of a settled view with the features at `places` alone, each as often as there."""
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    size_known(walk, view)
     tensors = _parts(walk, view.tensor, _ranges((), len(places), (), places))
     return walk.draft.concat(tensors, source)
 
@@ -112,12 +118,13 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
     if not known:
         return role
-    shown = {walk.input_atoms.get(a) for axis in view.axes for a in walk.pieces(axis)}
+    shown = {walk.input_atoms.get(a) for a in walk.pieces(view.atoms)}
     at = walk.input_atoms[atoms[0]]
     role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
     if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
         role = "feature"  # of a frame, which has some steps of the file
-    guess(walk, atoms, role)
+    walk.roles[atoms[0]] = role
+    walk.guessed.add(atoms[0])
     return role
 
 
@@ -128,18 +135,61 @@ def guess(walk: Walk, atoms: Axis, role: str) -> None:
     walk.guessed.update(unknown)
 
 
+def guess_time(walk: Walk, axes: Sequence[Axis]) -> None:
+    """Of two axes of inputs, of which one is that of time and the other counts places of each step,
+    the open one, or the first, is taken for time where nothing has told.
+    """
+    atoms = [atom for axis in axes for atom in walk.pieces(axis)]
+    unknown = [atom for atom in atoms if atom not in walk.roles]
+    others = {walk.roles[atom] for atom in atoms if atom in walk.roles}
+    inside = all(atom in walk.input_atoms for atom in unknown)
+    if len(atoms) != 2 or not unknown or not others <= {"feature"} or not inside:
+        return
+    opened = [atom for atom in unknown if atom.open]
+    time = opened[0] if len(opened) == 1 else unknown[0]
+    walk.roles.update((atom, "time" if atom == time else "feature") for atom in unknown)
+    walk.guessed.update(unknown)
+
+
+def guess_inner(walk: Walk, picked: Axis) -> None:
+    """Of an input of four axes or more, the first of which is the batch: where some indices of an
+    axis are taken, it counts features, and one of the others time.
+    """
+    if len(picked) != 1 or picked[0] not in walk.input_atoms or picked[0] in walk.roles:
+        return
+    owner = walk.values.get(picked[0].name.rpartition(" ")[0])
+    if not isinstance(owner, View) or len(owner.axes) < 4 or not _is_batch(owner.axes[0]):
+        return
+    guess_time(walk, [axis for axis in owner.axes[1:] if axis != picked])
+    if any(walk.roles.get(atom) == "time" for axis in owner.axes for atom in axis):
+        walk.roles[picked[0]] = "feature"
+        walk.guessed.add(picked[0])
+
+
+def _is_batch(axis: Axis) -> bool:
+    """Whether the first axis of an input may be that of a batch of one row."""
+    return all(atom.open for atom in axis)
+
+
 def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
     """Of one vector where a sequence is wanted: where another axis than the one that was taken for
     time turns out to be it, the visit starts again.
     """
-    message = (
-        "reads one vector (a last step) as a sequence; give it the sequence itself, or compile "
-        "what is before it and what is after as two networks"
-    )
+    check_guess(walk, node, time)
+    raise node.error(_ONE_VECTOR)
+
+
+_ONE_VECTOR = (
+    "reads one vector (a last step) as a sequence; give it the sequence itself, or compile what is "
+    "before it and what is after as two networks"
+)
+
+
+def check_guess(walk: Walk, node: OnnxNode, time: Axis) -> None:
+    """Start again where another axis than `time` was only taken for that of time."""
     for atom in sorted(walk.guessed, key=lambda each: each.name):
         if walk.roles[atom] == "time" and atom not in time:
-            raise RoleNeeded(node.label, message, atom.name, "feature")
-    raise ModelError(node.label, message)
+            raise RoleNeeded(node.label, _ONE_VECTOR, atom.name, "feature")
 
 
 def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
@@ -149,11 +199,10 @@ def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
     waits = any(a is not None and a.size > 1 for a in (view.scale, view.offset))
     found = None if waits or role != "feature" else select(walk, view, k, numbers, keep=True)
     if found is None:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"repeats the {role or 'unexplained'} axis {k} of {describe(view.axes)} {count} times; "
             "only features can be repeated: feed the data repeated, or let the layer that reads "
-            "them have the sum of its weights",
+            "them have the sum of its weights"
         )
     return found
 
@@ -184,18 +233,20 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
     """
     atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
     at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), None)
+    if at is None and atoms and set(atoms) < set(grid):  # apart, or in another order
+        at = len(grid) - len(atoms)
+        grid = (*(atom for atom in grid if atom not in atoms), *atoms)
+        view = reordered(walk, view, grid, "")
     if at is None:
         return None
     inner = grid[at + len(atoms) :]
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)
     alone = len(left) < 2 and all(walk.roles[atom] == "feature" for atom in left)
-    kept = (new,) if keep else ()
-    axes = (*view.axes[:axis], *kept, *view.axes[axis + 1 :])
-    return replace(view, tensor=tensor, axes=axes, grid=() if alone else left)
+    made = view.with_axis(axis, *[new] * keep)
+    return replace(made, tensor=tensor, grid=() if alone else left)
 
 
 def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tuple[int, int]]:
@@ -243,10 +294,9 @@ def align(walk: Walk, node: OnnxNode, views: tuple[View, ...], skip: int = -1) -
     first = views[0]
     for view in views[1:]:
         if view.picked != first.picked:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"{node.op} pairs steps of sequences in different orders (one flipped, or picked); "
-                "pick them afterwards",
+                "pick them afterwards"
             )
         for k in range(len(first.axes)):
             ours, theirs = (walk.pieces(v.axes[k]) for v in (first, view))
@@ -265,7 +315,7 @@ def _align_axis(
         both = (*ours, *theirs)
         if len(ours) == len(theirs) == 1 and all(a in walk.open_axes for a in both):
             raise SameSize(node.label, message, tuple(walk.open_axes[a] for a in both))
-        raise ModelError(node.label, message)
+        raise node.error(message)
     for a, b in zip(ours, theirs, strict=True):
         known, other = walk.roles.get(a), walk.roles.get(b)
         if a != b and not known and not other:
@@ -275,10 +325,9 @@ def _align_axis(
         elif other and other != "layer":
             walk.assign(node, (a,), other)
         elif known != other:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"{node.op} pairs an axis of {a.size} layers or directions with one of an input; "
-                "make an input for each",
+                "make an input for each"
             )
 
 
@@ -291,6 +340,8 @@ def _why_apart(walk: Walk, ours: Axis, theirs: Axis) -> str:
             "the last step cannot be read at each of them: use what is known step by step, or "
             "compute it outside and make it an input"
         )
+    if any(atom.open for atom in (*ours, *theirs)):
+        return "and the file leaves a length open; export it with the lengths that it gets"
     return "which is not supported; if it is part of a layer normalization, export nn.LayerNorm"
 
 
@@ -311,9 +362,8 @@ def of_one_kind(walk: Walk, node: OnnxNode, views: tuple[View, ...]) -> tuple[Vi
     draft = walk.draft
     if all(draft.roots[v.tensor] for v in views) or not any(draft.roots[v.tensor] for v in views):
         return views
-    atoms = (atom for axis in views[0].axes for atom in walk.pieces(axis))
-    if any(walk.roles.get(atom) == "time" for atom in atoms):  # a vector that is read at each step
-        return views
+    if any(walk.roles.get(a) == "time" for a in walk.pieces(views[0].atoms)):
+        return views  # a vector that is read at each step
     return tuple(
         replace(v, tensor=draft.last_step(v.tensor, node.label)) if draft.roots[v.tensor] else v
         for v in views

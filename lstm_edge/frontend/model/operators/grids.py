@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import grid_of, in_this_order
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.layers.inner import ordered
@@ -31,17 +30,16 @@ def in_groups(
     grid = grid_of(walk, view)
     rest = tuple(atom for atom in grid if atom not in atoms)
     if size_of(rest) > MOST_GROUPS:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"acts on {size_of(rest)} vectors of {size_of(atoms)} numbers each in "
-            f"{describe(view.axes)}; at most {MOST_GROUPS} are supported: compute it outside",
+            f"{describe(view.axes)}; at most {MOST_GROUPS} are supported: compute it outside"
         )
     places = np.arange(size_of(grid)).reshape([atom.size for atom in grid])
     rows = places.transpose([grid.index(a) for a in (*rest, *atoms)]).reshape(size_of(rest), -1)
     draft = walk.draft
     made = [run(in_this_order(walk, view, row.tolist(), node.label)) for row in rows]
     kept = draft.size(made[0]) == size_of(atoms)
-    axes = view.axes if kept else tuple(_without(walk, axis, atoms) for axis in view.axes)
+    axes = view.axes if kept else without(walk, view, atoms)
     left = (*rest, *atoms) if kept else rest
     tensor = draft.concat(made, node.label)
     return replace(view, tensor=tensor, axes=axes, grid=left)
@@ -78,9 +76,9 @@ def joined_inside(walk: Walk, parts: Sequence[View], axis: int, source: str) -> 
         made = walk.draft.layer("ordered", ordered(units), tensor, len(units), {}, source)
         tensor = made["y"]
     new = walk.new_axis("joined", every.shape[axis], "feature")
-    axes = (*parts[0].axes[:axis], new, *parts[0].axes[axis + 1 :])
     placed = [new if k == axis else shown[0][k] for k in by_memory]
-    return View(tensor, axes, grid=tuple(atom for atoms in placed for atom in atoms))
+    grid = tuple(atom for atoms in placed for atom in atoms)
+    return View(tensor, parts[0].with_axis(axis, new).axes, grid=grid)
 
 
 def _inside(walk: Walk, axis: Axis, grid: Axis) -> Axis:
@@ -88,8 +86,9 @@ def _inside(walk: Walk, axis: Axis, grid: Axis) -> Axis:
     return tuple(atom for atom in walk.pieces(axis) if atom in grid)
 
 
-def _without(walk: Walk, axis: Axis, atoms: Axis) -> Axis:
-    return tuple(atom for atom in walk.pieces(axis) if atom not in atoms)
+def without(walk: Walk, view: View, atoms: Axis) -> Axes:
+    """The axes of a view but for some atoms."""
+    return tuple(tuple(a for a in walk.pieces(axis) if a not in atoms) for axis in view.axes)
 
 
 def repeated(walk: Walk, view: View, whole: View, source: str) -> View:
@@ -99,6 +98,8 @@ def repeated(walk: Walk, view: View, whole: View, source: str) -> View:
     wanted, own = grid_of(walk, whole), grid_of(walk, view)
     pairs = [(walk.pieces(w), walk.pieces(v)) for w, v in zip(whole.axes, view.axes, strict=True)]
     shared = {w: v for ws, vs in pairs if len(ws) == len(vs) for w, v in zip(ws, vs, strict=True)}
+    if any(w.size != v.size for w, v in shared.items()):
+        return view
     missing = [w for ws, vs in pairs if ws and not vs and set(ws) <= set(wanted) for w in ws]
     if not missing or not own or set(own) != {shared[a] for a in wanted if a in shared}:
         return view

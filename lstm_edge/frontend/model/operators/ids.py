@@ -21,11 +21,12 @@ from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators import reduce as reduction
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.steps_by_number import step_before
+from lstm_edge.frontend.model.operators.words import joined_words
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Layer, Slice, Step
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
@@ -155,10 +156,9 @@ def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
     if given is None or not _is_real(view):
         return None
     if given in walk.limits:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"{node.op} reads integers as numbers that an embedding looks up, or that count steps; "
-            "not supported: give the numbers as an input of float32 of their own, too",
+            "not supported: give the numbers as an input of float32 of their own, too"
         )
     tried = np.arange(-MOST_TRIED // 2, MOST_TRIED, dtype=np.int64)
     kind = walk.kinds.get(given)
@@ -220,19 +220,17 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
         if usual_role(walk, table, axis) == "time":
             table = settled(walk, table, node.label)
             found = step_before(walk, node, table, axis, ids)
-            return [replace(found, axes=(*table.axes[:axis], *ids.axes, *table.axes[axis + 1 :]))]
+            return [found.with_axis(axis, *ids.axes)]
     if not isinstance(table, np.ndarray) or ids.ids is None:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"looks up {node.input_names[1]!r} in {node.input_names[0]!r}: only integers from an "
-            "input of the model can be looked up, in a constant table",
+            "input of the model can be looked up, in a constant table"
         )
     if table.ndim != 2 or axis_of(node, table.ndim) != 0 or not table.size:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"looks up along axis {node.attributes.get('axis', 0)} of a table "
             f"{list(table.shape)}; expected rows of a table [rows, units], axis 0: "
-            "transpose the table",
+            "transpose the table"
         )
     return [_embedded(walk, node, ids, node.numbers(table, "table"))]
 
@@ -242,12 +240,12 @@ def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
     ids = node.view(0)
     depth, values = node.constant(1, "depth"), node.constant(2, "values")
     if depth is None or values is None or depth.size != 1 or values.shape != (2,):
-        raise ModelError(node.label, "expected a depth and two values, off and on")
+        raise node.error("expected a depth and two values, off and on")
     count = int(depth.reshape(-1)[0])
     if node.attributes.get("axis", -1) not in (-1, len(ids.axes)):
-        raise ModelError(node.label, "attribute axis: only -1 is supported; transpose afterwards")
+        raise node.error("attribute axis: only -1 is supported; transpose afterwards")
     if not 0 < count <= MOST_CLASSES:
-        raise ModelError(node.label, f"its depth is {count}, expected 1 to {MOST_CLASSES}")
+        raise node.error(f"its depth is {count}, expected 1 to {MOST_CLASSES}")
     off, on = values.astype(np.float64)
     return [_embedded(walk, node, ids, np.eye(count) * (on - off) + off)]
 
@@ -266,18 +264,16 @@ def _as_one_hot(node: OnnxNode, ids: View) -> Doubles | None:
 def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
     """Rows of a table [rows, units] in place of the ids."""
     if len(table) > MOST_ROWS:
-        raise ModelError(node.label, f"its table has {len(table)} rows, more than {MOST_ROWS}")
+        raise node.error(f"its table has {len(table)} rows, more than {MOST_ROWS}")
     with np.errstate(over="ignore"):
         check_finite(f"{node.label}, table", table.astype(np.float32))
     rows = _rows(walk, node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
     if walk.draft.step_of(ids.tensor) is not None:
-        raise ModelError(
-            node.label, "looks up an id of one step; look up all of them, take the step then"
-        )
+        raise node.error("looks up an id of one step; look up all of them, take the step then")
     if walk.draft.producer(ids.tensor) is not None and known > len(rows):
-        raise ModelError(
-            node.label, f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
+        raise node.error(
+            f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
         )
     walk.limits[ids.tensor] = min(known, len(rows))
     entries = np.ascontiguousarray(table[rows], np.float32)
@@ -302,10 +298,9 @@ def _columns(walk: Walk, node: OnnxNode, ids: View) -> Axis:
     else:
         axis = ()
     if walk.columns.setdefault(ids.tensor, axis) != axis:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"looks up {describe(ids.axes)}, of which another node looks up other "
-            "parts; make an input for each",
+            "parts; make an input for each"
         )
     return axis
 
@@ -321,9 +316,7 @@ def _rows(walk: Walk, node: OnnxNode, view: View, count: int) -> Array:
         valid = min(count, most) if inside.all() else int(inside.argmin())
         if valid > 0:
             return found[:valid]
-    raise ModelError(
-        node.label, f"looks up {node.input_names[1]!r}, which is no number of a row for id 0"
-    )
+    raise node.error(f"looks up {node.input_names[1]!r}, which is no number of a row for id 0")
 
 
 def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
@@ -344,6 +337,8 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return [walk.true(_embedded(walk, node, replace(view, axes=view.axes[:-1]), table))]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
+    if node.op == "Concat" and (joined := joined_words(walk, node)) is not None:
+        return [joined]
     raise _not_ids(node, view)
 
 
@@ -351,11 +346,10 @@ def _not_ids(node: OnnxNode, view: View) -> ModelError:
     assert view.ids is not None
     name = node.input_names[next(k for k, v in enumerate(node.inputs) if v is view)]
     kind = view.ids(np.zeros(1, np.int64)).dtype
-    return ModelError(
-        node.label,
+    return node.error(
         f"{node.op} reads {name!r} of type {kind}, which holds integers or is computed from them; "
         "not supported: integers can be looked up in a constant table (Gather, an embedding; "
-        "OneHot) and be an output of ArgMax",
+        "OneHot) and be an output of ArgMax"
     )
 
 

@@ -4,43 +4,42 @@ pooling, and dense layers at each place. Vectors have all channels of a place en
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.convolution import MOST_WEIGHTS, over_window
-from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import grid_of, reordered
-from lstm_edge.frontend.model.operators.folding import foldable
-from lstm_edge.frontend.model.operators.pending import combined
+from lstm_edge.frontend.model.axes import Axis, View, describe, several, size_of
+from lstm_edge.frontend.model.convolution import (
+    MOST_WEIGHTS,
+    each_channel,
+    is_depthwise,
+    over_window,
+    product_params,
+    with_scale,
+)
+from lstm_edge.frontend.model.operators.features import grid_of, reordered, size_known
+from lstm_edge.frontend.model.operators.pending import combined, foldable, settled
 from lstm_edge.frontend.model.operators.sight import (
     Along,
     Sight,
     along_axis,
+    groups_and_bias,
+    in_sight,
+    look_for_time,
     real_share,
-    time_after,
+    sees_all,
     time_sight,
-    with_axis,
 )
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
-from lstm_edge.layers.inner import CONV, Inner, convolution, depthwise, padded, pooling
+from lstm_edge.layers.inner import CONV, Inner, convolution, padded, pooling
 from lstm_edge.layers.window import LOWEST, average_pool, kept, max_pool
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-FEW_CHANNELS = 4
-"""Up to so many channels, each convolved for itself, take no more weights as a matrix with zeros
-than the code of separate products.
-"""
 
 
 def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels: Axis) -> View:
@@ -48,17 +47,16 @@ def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels:
     else may number their features.
     """
     wanted = (*inner, *channels)
-    for axis in (inner, channels):
-        walk.assign(node, axis, "feature")
+    for axis in wanted:
+        if walk.roles.get(axis) != "layer":
+            walk.assign(node, (axis,), "feature")
     grid = grid_of(walk, view)
     if set(grid) != set(wanted):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"moves over an axis of {describe(view.axes)}, whose vectors have further axes; only "
-            "channels and one inner axis are supported: reshape the others to channels or steps",
+            "channels and one inner axis are supported: reshape the others to channels or steps"
         )
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     return reordered(walk, view, wanted, node.label)
 
 
@@ -77,16 +75,8 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     axis. weights: [units, channels of a group, kernel ...].
     """
     units, own, *kernel = weights.shape
-    channels, groups = size_of(view.axes[1]), int(node.attributes.get("group", 1))
-    if groups < 1 or units % groups or own * groups != channels:
-        raise ModelError(
-            node.label,
-            f"input W {list(weights.shape)} and group = {groups} do not fit {channels} channels",
-        )
-    given = node.weights(2, "bias B")
-    bias = np.zeros(units) if given is None else given.reshape(-1)
-    if bias.size != units:
-        raise ModelError(node.label, f"bias B has {bias.size} entries, expected {units}")
+    channels = size_of(view.axes[1])
+    groups, bias = groups_and_bias(node, weights, channels)
     seen = _seen(walk, node, view, kernel, axis)
     moved = np.moveaxis(weights, axis, -1).reshape(units, own, -1, kernel[axis - 2])
     atoms = walk.pieces(view.axes[axis])
@@ -98,15 +88,13 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     frames = window.kernel if window is not None and window.kernel > 1 else 0
     inner = Inner(size_of(atoms), channels, place.seen, place.stride, place.pad, frames)
     if inner.positions < 1:
-        raise ModelError(node.label, f"sees {place.seen} places of {inner.places}; pad them")
+        raise node.error(f"sees {place.seen} places of {inner.places}; pad them")
     padded = any(place.pad) or (window is not None and (window.left or window.right))
     view, taps, bias = _folded(walk, node, view, moved, bias, padded=bool(padded))
-    if groups == channels == units and channels > FEW_CHANNELS:
-        cell, params = _depthwise(inner, taps, bias, seen)
+    if own == 1 and is_depthwise(units, groups):
+        cell, params = each_channel(inner, taps, bias, (seen.dilation, place.dilation), node.label)
     else:
         cell, params = _dense(node, inner, taps, bias, seen, groups)
-    for array in params.values():
-        check_finite(node.label, array)
     count = units * inner.positions
     made = walk.draft.layer(CONV, cell, view.tensor, count, params, node.label, window=window)
     return _view_after(walk, node, view, made["y"], seen, inner, units)
@@ -116,7 +104,7 @@ def _middle(node: OnnxNode, taps: Doubles, place: Along) -> tuple[Doubles, Along
     """The weights that meet the only place of an axis."""
     middle, rest = divmod(place.pad[0], place.dilation)
     if sum(place.pad) + 1 - place.seen >= place.stride or rest or middle >= place.kernel:
-        raise ModelError(node.label, "makes several places of one, or none; not supported")
+        raise node.error("makes several places of one, or none; not supported")
     return taps[..., middle : middle + 1], Along(1, 1, 1, (0, 0))
 
 
@@ -151,9 +139,7 @@ def _seen(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) 
         pads = list(node.attributes.get("pads", []))
         rank = len(kernel)
         if any(n for j, n in enumerate(pads) if j % rank != axis - 2):
-            raise ModelError(
-                node.label, f"attribute pads = {pads} pads an axis of 1: not supported"
-            )
+            raise node.error(f"attribute pads = {pads} pads an axis of 1: not supported")
         return _Seen(axis, place, None)
     sight = time_sight(walk, node, view, others[0], kernel[others[0] - 2])
     window = sight.window
@@ -169,14 +155,12 @@ def _view_after(
     places = walk.new_axis("places", inner.positions, "feature")
     walk.ranges.update((new, old) for new in places for old in atoms[:1])
     channels = walk.new_axis("units", units, "feature")
-    axes = with_axis(with_axis(view.axes, seen.axis, places), 1, channels)
-    if seen.sight is not None:
-        before = view.axes[seen.sight.axis]
-        time = time_after(walk, node, before, seen.sight, beside=True)
-        axes = with_axis(axes, seen.sight.axis, time)
-        tensor = walk.draft.last_step(tensor, node.label) if before and not time else tensor
-    grid = (*places, *channels)
-    return replace(view, tensor=tensor, axes=axes, grid=grid if len(grid) > 1 else ())
+    made = view.with_axis(seen.axis, places).with_axis(1, channels)
+    made = replace(made, tensor=tensor, grid=several((*places, *channels)))
+    if seen.sight is None:
+        return made
+    other = inner.positions > 1
+    return in_sight(walk, node, made, seen.sight.axis, seen.sight, other)
 
 
 def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, source: str) -> View:
@@ -184,8 +168,7 @@ def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, sourc
     and `number` where that is -1.
     """
     atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
-    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), 0)
     before, behind = grid[:at], grid[at + len(atoms) :]
     numbers = np.arange(size_of(grid)).reshape(size_of(before), -1, size_of(behind))
@@ -195,52 +178,54 @@ def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, sourc
     made = walk.draft.layer(cell.name, cell, view.tensor, len(units), {}, source)
     new = walk.new_axis("padded", len(places), "feature")
     walk.ranges.update((atom, old) for atom in new for old in atoms[:1])
-    whole = (*before, *new, *behind)
-    axes = with_axis(view.axes, axis, new)
-    return replace(view, tensor=made["y"], axes=axes, grid=whole if len(whole) > 1 else ())
+    grid = several((*before, *new, *behind))
+    return replace(view.with_axis(axis, new), tensor=made["y"], grid=grid)
 
 
 def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) -> View:
     """MaxPool and AveragePool along an inner axis, and along time: one after the other."""
     if node.attributes.get("storage_order", 0):
-        raise ModelError(node.label, "attribute storage_order is not supported")
+        raise node.error("attribute storage_order is not supported")
     seen = _seen(walk, node, view, kernel, axis)
     place, sight, largest = seen.place, seen.sight, node.op == "MaxPool"
     window = Window(1) if sight is None else sight.window
     padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
-        raise ModelError(node.label, "attribute dilations is not supported")
+        raise node.error("attribute dilations is not supported")
     real = not largest and padded and not node.attributes.get("count_include_pad", 0)
     if real and sight is not None and any(a.open for a in view.axes[sight.axis]):
-        raise ModelError(
-            node.label,
+        raise node.error(
             "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
-            "length with --steps",
+            "length with --steps"
         )
     atoms, channels = (walk.pieces(view.axes[k]) for k in (axis, 1))
     view = channels_last(walk, node, settled(walk, view, node.label), atoms, channels)
     inner = Inner(size_of(atoms), size_of(channels), place.kernel, place.stride, place.pad)
     if inner.positions < 1:
-        raise ModelError(node.label, f"sees {place.seen} places of {inner.places}; pad them")
+        raise node.error(f"sees {place.seen} places of {inner.places}; pad them")
     tensor, count = view.tensor, inner.positions * inner.channels
     if (place.kernel, place.stride) != (1, 1):
         cell = pooling(inner, largest)
         tensor = walk.draft.layer(cell.name, cell, tensor, count, {}, node.label)["y"]
-    if sight is not None:
+    if sight is not None and sees_all(view, sight):
+        if inner.positions > 1:
+            look_for_time(walk, node, view.axes[sight.axis])
+        walk.fix_time(node)
+        tensor = walk.draft.reduce("max" if largest else "mean", tensor, node.label)
+        view = view.with_axis(sight.axis, ())
+        seen = replace(seen, sight=None)
+    elif sight is not None:
         cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
         cell = kept() if window.kernel == 1 else cell
         start = LOWEST if largest else 0.0
-        tensor = over_window(walk.draft, cell, tensor, None, {}, window, node.label, start)
+        tensor = over_window(walk.draft, cell, tensor, window, node.label, start)
     made = _view_after(walk, node, view, tensor, seen, inner, inner.channels)
     grid = tuple(a for a in made.grid if a in walk.pieces(made.axes[axis]))
-    axes = with_axis(made.axes, 1, channels)  # the same channels as before
-    whole = (*grid, *channels)
-    made = replace(made, axes=axes, grid=whole if len(whole) > 1 else ())
-    if not real:
-        return made
+    # the same channels as before
+    made = replace(made.with_axis(1, channels), grid=several((*grid, *channels)))
     counted = [(axis, Window(place.kernel, place.stride, *place.pad))]
     counted += [] if sight is None else [(sight.axis, window)]
-    for k, one in counted:
+    for k, one in counted if real else ():
         share = real_share(view.shape[k], made.shape[k], one)
         made = combined(walk, made, share, np.zeros(1), walk.pieces(made.axes[k]), node.label)
     return made
@@ -261,10 +246,7 @@ def _folded(
     scale, offset = per_channel(ones, channels), per_channel(view.offset, channels)
     if scale is None or offset is None:
         return settled(walk, view, node.label), taps, bias
-    of_unit = np.arange(channels).reshape(groups, -1).repeat(len(taps) // groups, axis=0)
-    bias = bias + (taps.sum(axis=(2, 3)) * offset[of_unit]).sum(axis=1)
-    taps = taps * scale[of_unit][:, :, None, None]
-    return replace(view, scale=None, offset=None, pending="", along=()), taps, bias
+    return view.plain, *with_scale(taps, bias, groups, scale, offset)
 
 
 def _dense(
@@ -280,7 +262,7 @@ def _dense(
     units, own = taps.shape[:2]
     frames = max(inner.frames, 1)
     if units * place.seen * frames * inner.channels > MOST_WEIGHTS:
-        raise ModelError(node.label, f"is a matrix of more than {MOST_WEIGHTS} weights")
+        raise node.error(f"is a matrix of more than {MOST_WEIGHTS} weights")
     matrix = np.zeros((units, place.seen, frames, inner.channels))
     for unit in range(units):
         first = unit // (units // groups) * own
@@ -292,19 +274,7 @@ def _dense(
     if inner.positions == 1:  # the matrix meets all that is there
         everything = (inner.places + sum(inner.pad)) * inner.of_place
         flat = np.pad(flat, ((0, 0), (0, everything - flat.shape[1])))
-    params = {"W_y": np.ascontiguousarray(flat, np.float32), "b_y": bias.astype(np.float32)}
-    return convolution(inner), params
-
-
-def _depthwise(
-    inner: Inner, taps: Doubles, bias: Doubles, seen: _Seen
-) -> tuple[Cell, dict[str, Floats]]:
-    """A vector of weights for each place and frame that is seen."""
-    frames = tuple(k * seen.dilation for k in range(taps.shape[2]))
-    places = tuple(k * seen.place.dilation for k in range(taps.shape[3]))
-    vectors = taps[:, 0].transpose(2, 1, 0).reshape(-1, len(taps))
-    params = {f"w_{k}": row.astype(np.float32) for k, row in enumerate(vectors)}
-    return depthwise(inner, frames, places), params | {"b_y": bias.astype(np.float32)}
+    return convolution(inner), product_params(node.label, flat, bias)
 
 
 def at_each_place(
@@ -325,12 +295,7 @@ def at_each_place(
     elif view.pending:
         bias, weights = bias + weights @ offset, weights * scale
     inner = Inner(size_of(rest), columns, 1)
-    params: Mapping[str, Floats] = {
-        "W_y": np.ascontiguousarray(weights, np.float32),
-        "b_y": bias.astype(np.float32),
-    }
-    for array in params.values():
-        check_finite(node.label, array)
+    params = product_params(node.label, weights, bias)
     count = len(bias) * inner.positions
     made = walk.draft.layer("fc", convolution(inner), view.tensor, count, params, node.label)
     units = walk.new_axis("units", len(bias), "feature")

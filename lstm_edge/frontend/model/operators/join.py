@@ -8,10 +8,11 @@ import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import (
     align,
     grid_of,
+    guess_inner,
+    guess_time,
     of_one_kind,
     require_features,
     select,
@@ -20,6 +21,8 @@ from lstm_edge.frontend.model.operators.features import (
 from lstm_edge.frontend.model.operators.grids import joined_inside
 from lstm_edge.frontend.model.operators.move import regrouped
 from lstm_edge.frontend.model.operators.pad import along_time
+from lstm_edge.frontend.model.operators.pending import settled
+from lstm_edge.frontend.model.operators.rates import on_one_clock
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.operators.side_by_side import beside, is_flat
 from lstm_edge.frontend.model.operators.steps import Steps, take_steps
@@ -33,7 +36,7 @@ def axis_of(node: OnnxNode, rank: int, default: int = 0) -> int:
     """The attribute `axis`, from 0."""
     axis = int(node.attributes.get("axis", default))
     if not -rank <= axis < rank:
-        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+        raise node.error(f"attribute axis = {axis} does not fit {rank} axes")
     return axis % rank
 
 
@@ -54,12 +57,15 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
         return [again]
     parts = tuple(settled(walk, part, node.label) for part in parts)
     if any(len(part.axes) != len(parts[0].axes) for part in parts):
-        raise ModelError(node.label, "joins tensors of different ranks")
+        raise node.error("joins tensors of different ranks")
     align(walk, node, parts, skip=axis)
     parts = in_step(walk, of_one_kind(walk, node, parts), node.label)
+    parts = on_one_clock(walk, parts, node.label)
     among = joined_inside(walk, parts, axis, node.label)
     if among is not None:
         return [among]
+    if len(parts[0].axes) == 4 and not any(part.axes[axis] for part in parts):
+        guess_time(walk, parts[0].axes[1:])
     sure = _joins_features(walk, node, parts, axis)
     inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
     if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
@@ -112,8 +118,7 @@ def _beside(
     cell = Cell("beside_constants", {"y": join(*parts)})
     made = walk.draft.layer("joined", cell, view.tensor, total, params, node.label)
     new = walk.new_axis("joined", total, "feature")
-    axes = (*view.axes[:axis], new, *view.axes[axis + 1 :])
-    return View(made["y"], axes)
+    return View(made["y"], view.with_axis(axis, new).axes)
 
 
 def _row(node: OnnxNode, array: np.ndarray, view: View, axis: int) -> np.ndarray:
@@ -121,10 +126,9 @@ def _row(node: OnnxNode, array: np.ndarray, view: View, axis: int) -> np.ndarray
     rows = np.moveaxis(array, axis, -1) if array.ndim == len(view.axes) else np.zeros((2, 1))
     rows = rows.reshape(-1, rows.shape[-1])
     if array.dtype.kind != "f" or not (rows == rows[0]).all() or not np.isfinite(rows).all():
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"joins {describe(view.axes)} with constants {list(array.shape)} that differ from step "
-            "to step, or are no numbers; make them an input",
+            "to step, or are no numbers; make them an input"
         )
     return np.asarray(rows[0])
 
@@ -170,19 +174,18 @@ def _inner_atoms(walk: Walk, node: OnnxNode, part: View, axis: int, sure: bool) 
     """
     atoms = walk.pieces(part.axes[axis])
     grid = grid_of(walk, part)
-    everywhere = walk.pieces(tuple(atom for one in part.axes for atom in one))
-    unknown = not (sure or grid) and any(walk.roles.get(atom) is None for atom in everywhere)
+    atoms_of = walk.pieces(part.atoms)
+    unknown = not (sure or grid) and any(walk.roles.get(atom) is None for atom in atoms_of)
     if grid[: len(atoms)] != atoms or unknown:
         raise _refused(node, (part,), axis)
     return grid[len(atoms) :]
 
 
 def _refused(node: OnnxNode, parts: tuple[View, ...], axis: int) -> ModelError:
-    return ModelError(
-        node.label,
+    return node.error(
         f"joins {' and '.join(describe(p.axes) for p in parts[:4])} along axis {axis}: only "
         "features, the states of several layers or directions, and steps with constants beside "
-        "them can be joined; compile what is before it and what is after as two networks",
+        "them can be joined; compile what is before it and what is after as two networks"
     )
 
 
@@ -192,8 +195,8 @@ def _check_size(walk: Walk, node: OnnxNode, part: View, size: int) -> None:
     if known is None:
         walk.draft.features[part.tensor] = size
     elif known != size:
-        raise ModelError(
-            node.label, f"joins {describe(part.axes)}, a vector of {known}, as {size}; transpose it"
+        raise node.error(
+            f"joins {describe(part.axes)}, a vector of {known}, as {size}; transpose it"
         )
 
 
@@ -217,15 +220,15 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
             steps = Steps(tuple(wanted), from_end=False)
             results.append(take_steps(walk, node, view, axis, steps, keep=True))
             continue
+        guess_inner(walk, walk.pieces(view.axes[axis]))
         part = select(walk, view, axis, wanted, keep=True) if wanted else None
         if part is None and wanted:
             part = input_part(walk, view, axis, wanted, node.label)
         if part is None:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"splits an axis of {size} of {describe(view.axes)} into {len(sizes)} parts; only "
                 "steps of a sequence, features, states and directions can be had apart: "
-                "export with a batch of 1",
+                "export with a batch of 1"
             )
         results.append(part)
     return results

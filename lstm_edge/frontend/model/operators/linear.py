@@ -10,18 +10,18 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
+from lstm_edge.frontend.model.convolution import product_params
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
     laid_out,
     places_of,
     require_features,
+    size_known,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.grids import is_part
 from lstm_edge.frontend.model.operators.inner import at_each_place
-from lstm_edge.frontend.model.operators.pending import resolved
+from lstm_edge.frontend.model.operators.pending import fold_pending, foldable, resolved, settled
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.dense import dense
@@ -38,9 +38,7 @@ def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     weights = node.weights(1, "matrix B")
     if weights is None or weights.ndim != 2 or len(view.axes) != 2:
-        raise ModelError(
-            node.label, f"reads {describe(view.axes)}; expected two axes, and a matrix of weights"
-        )
+        raise node.error(f"reads {describe(view.axes)}; expected two axes, and a matrix of weights")
     if node.attributes.get("transA", 0):
         view = replace(view, axes=view.axes[::-1])
     if node.attributes.get("transB", 0):
@@ -55,12 +53,10 @@ def gemm(walk: Walk, node: OnnxNode) -> list[Value]:
 def _row(node: OnnxNode, bias: Doubles, units: int) -> Doubles:
     """The bias of a Gemm, which may differ from unit to unit only: [units]."""
     if bias.ndim > 2 or (bias.ndim == 2 and bias.shape[0] != 1):
-        raise ModelError(
-            node.label, f"bias C {list(bias.shape)} is no number for each unit; use a batch of 1"
-        )
+        raise node.error(f"bias C {list(bias.shape)} is no number for each unit; use a batch of 1")
     row = bias.reshape(-1)
     if row.size not in (1, units):
-        raise ModelError(node.label, f"bias C has {row.size} entries, expected {units}")
+        raise node.error(f"bias C has {row.size} entries, expected {units}")
     return np.broadcast_to(row, (units,))
 
 
@@ -86,8 +82,10 @@ def contract(
     A last axis made of time and features gives a dense layer over all steps.
     """
     if not view.axes:
-        raise ModelError(node.label, "expected a vector, found a single number")
+        raise node.error("expected a vector, found a single number")
     last, (rows, units) = view.axes[-1], weights.shape
+    if not units:
+        raise node.error(f"weights {list(weights.shape)} give no number; remove it")
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
     check_finite(node.label, weights)
@@ -132,16 +130,13 @@ def in_order(walk: Walk, view: View, axis: Axis, source: str) -> tuple[View, lis
     grid = grid_of(walk, view)
     if atoms == grid or set(atoms) != set(grid) or size_of(grid) > MOST_MOVED:
         return view, None
-    if walk.draft.size(view.tensor) is None:
-        walk.draft.features[view.tensor] = size_of(grid)
+    size_known(walk, view)
     return laid_out(walk, settled(walk, view, source), source), None
 
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:
     """Append a dense layer with weights [units, features]; returns its result's tensor."""
-    params = {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
-    for array in params.values():
-        check_finite(source, array)
+    params = product_params(source, weights, bias)
     return walk.draft.layer("fc", dense(), x, len(bias), params, source)["y"]
 
 

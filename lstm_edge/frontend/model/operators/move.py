@@ -14,8 +14,8 @@ from onnx import TensorProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, size_of, substitute
 from lstm_edge.frontend.model.operators.across_time import repeated_over_time
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import tiled
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import is_true, repeated
 
@@ -31,7 +31,7 @@ def identity(walk: Walk, node: OnnxNode) -> list[Value]:
     if "rows" in node.attributes:
         axis = node.attributes["rows"]
         if not -len(view.axes) <= axis < len(view.axes):
-            raise ModelError(node.label, f"axis {axis} does not fit {len(view.axes)} axes")
+            raise node.error(f"axis {axis} does not fit {len(view.axes)} axes")
         walk.assign(node, view.axes[axis], "batch")
     return [view]
 
@@ -40,11 +40,9 @@ def dropout(walk: Walk, node: OnnxNode) -> list[Value]:
     """Dropout does nothing at inference; its mask may not be asked for."""
     training = node.constant(2, "training_mode")
     if training is not None and training.any():
-        raise ModelError(
-            node.label, "training_mode is on; export after model.eval(), or with training=EVAL"
-        )
+        raise node.error("training_mode is on; export after model.eval(), or with training=EVAL")
     if len([name for name in node.outputs if name]) > 1:
-        raise ModelError(node.label, "output 'mask' is not supported; export after model.eval()")
+        raise node.error("output 'mask' is not supported; export after model.eval()")
     return [node.view(0)]
 
 
@@ -62,10 +60,9 @@ def cast(walk: Walk, node: OnnxNode) -> list[Value]:
     if mask and not whole and kind in (TensorProto.INT32, TensorProto.INT64):
         return [Foreign(node.outputs[0], "integer, which counts steps", view)]
     if kind not in (TensorProto.FLOAT, TensorProto.BOOL) and not whole:
-        raise ModelError(
-            node.label,
+        raise node.error(
             "attribute to: data can only be cast to float32; export in float32, and "
-            "round outside of the model",
+            "round outside of the model"
         )
     return [view]
 
@@ -74,8 +71,8 @@ def tile(walk: Walk, node: OnnxNode) -> list[Value]:
     """Features as often as `repeats` says, end to end; a vector at each step."""
     view = node.view(0)
     counts = node.integers(1, "repeats") or []
-    if len(counts) != len(view.axes):
-        raise ModelError(node.label, f"repeats = {counts} do not fit {describe(view.axes)}")
+    if len(counts) != len(view.axes) or min(counts, default=1) < 1:
+        raise node.error(f"repeats = {counts} do not fit {describe(view.axes)}")
     last = len(view.axes) - 1
     for k, count in enumerate(counts):
         if count != 1 and (view.axes[k] or k == last):
@@ -92,7 +89,7 @@ def expand(walk: Walk, node: OnnxNode) -> list[Value]:
 def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value:
     padded = (1,) * (len(shape) - len(view.axes)) + view.shape
     wanted = (1,) * (len(padded) - len(shape)) + tuple(shape)
-    view = replace(view, axes=((),) * (len(padded) - len(view.axes)) + view.axes)
+    view = view.widened(len(padded))
     pairs = enumerate(zip(wanted, padded, strict=True))
     more = [k for k, (want, have) in pairs if want not in (1, have)]
     if not more:
@@ -103,7 +100,7 @@ def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value
         return repeated_over_time(walk, node, view, more[0], wanted[more[0]])
     last = len(padded) - 1
     if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
-        raise ModelError(node.label, f"repeats {describe(view.axes)} to {shape}; feed it repeated")
+        raise node.error(f"repeats {describe(view.axes)} to {shape}; feed it repeated")
     x, units = view.tensor, wanted[last]
     y = walk.draft.layer("repeat", repeated(units), x, units, {}, node.label)["y"]
     axes = (*view.axes[:-1], walk.new_axis("repeated", units, "feature"))
@@ -116,7 +113,7 @@ def transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     rank = len(view.axes)
     order = node.attributes.get("perm", list(range(rank))[::-1])
     if sorted(order) != list(range(rank)):
-        raise ModelError(node.label, f"attribute perm = {order} does not fit {rank} axes")
+        raise node.error(f"attribute perm = {order} does not fit {rank} axes")
     return [replace(view, axes=tuple(view.axes[k] for k in order))]
 
 
@@ -125,7 +122,7 @@ def reshape(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     shape = node.integers(1, "shape")
     if shape is None:
-        raise ModelError(node.label, "has no shape")
+        raise node.error("has no shape")
     allow_zero = bool(node.attributes.get("allowzero", 0))
     return [regrouped(walk, node, view, _resolve(node, view, shape, allow_zero))]
 
@@ -136,7 +133,7 @@ def flatten(walk: Walk, node: OnnxNode) -> list[Value]:
     rank = len(view.axes)
     axis = node.attributes.get("axis", 1)
     if not -rank <= axis <= rank:
-        raise ModelError(node.label, f"attribute axis = {axis} does not fit {rank} axes")
+        raise node.error(f"attribute axis = {axis} does not fit {rank} axes")
     axis = axis + rank if axis < 0 else axis
     shape = [math.prod(view.shape[:axis]), math.prod(view.shape[axis:])]
     return [regrouped(walk, node, view, shape)]
@@ -146,7 +143,7 @@ def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> 
     """The target shape with its 0 (as before) and -1 (the rest) filled in."""
     if 0 in shape and not allow_zero:
         if any(size == 0 and k >= len(view.axes) for k, size in enumerate(shape)):
-            raise ModelError(node.label, f"shape {shape} copies an axis that is not there")
+            raise node.error(f"shape {shape} copies an axis that is not there")
         shape = [view.shape[k] if size == 0 else size for k, size in enumerate(shape)]
     total = math.prod(view.shape)
     if shape.count(-1) == 1:
@@ -178,7 +175,7 @@ def _no_reshape(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Mod
     for atom in (atom for axis in view.axes for atom in axis):
         if atom in walk.open_axes and wanted > 0 and wanted * atom.size % total == 0:
             return walk.need_size(node, (atom,), wanted * atom.size // total, message)
-    return ModelError(node.label, message)
+    return node.error(message)
 
 
 def _axes_argument(node: OnnxNode, rank: int) -> list[int] | None:
@@ -188,7 +185,7 @@ def _axes_argument(node: OnnxNode, rank: int) -> list[int] | None:
         return None
     result = [axis + rank if axis < 0 else axis for axis in axes]
     if len(set(result)) != len(result) or not all(0 <= axis < rank for axis in result):
-        raise ModelError(node.label, f"axes = {list(axes)} do not fit {rank} axes")
+        raise node.error(f"axes = {list(axes)} do not fit {rank} axes")
     return result
 
 
@@ -213,7 +210,7 @@ def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     given = node.integers(1, "axes")
     if given is None:
-        raise ModelError(node.label, "has no axes")
+        raise node.error("has no axes")
     axes = _axes_argument(node, len(view.axes) + len(given)) or []
     result: list[tuple[Atom, ...]] = []
     rest = iter(view.axes)

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.letters import LETTERS, spelled_out
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.attention import MOST_ROWS, named_product, product
 from lstm_edge.frontend.model.operators.features import grid_of, select, usual_role
 from lstm_edge.frontend.model.operators.linear import contract, times_matrix
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.reduce import over_axes
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 

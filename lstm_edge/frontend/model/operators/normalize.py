@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axis, View, describe
+from lstm_edge.frontend.model.axes import View, describe
 from lstm_edge.frontend.model.operators.across_time import shares, standardized
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
@@ -22,7 +21,7 @@ from lstm_edge.frontend.model.operators.features import (
 )
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.join import axis_of
-from lstm_edge.frontend.model.operators.pending import fit_steps
+from lstm_edge.frontend.model.operators.pending import fit_steps, settled
 from lstm_edge.frontend.model.operators.reduce import over_axes
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
@@ -41,14 +40,11 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     view = settled(walk, node.view(0), node.label)
     extra = [name for name in node.outputs[1:] if name]
     if extra:
-        raise ModelError(
-            node.label, f"output {extra[0]!r} (mean or deviation) is for training only; remove it"
-        )
+        raise node.error(f"output {extra[0]!r} (mean or deviation) is for training only; remove it")
     if node.attributes.get("stash_type", 1) != 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"attribute stash_type = {node.attributes['stash_type']}; expected 1: mean and "
-            "variance are computed in float32",
+            "variance are computed in float32"
         )
     epsilon = epsilon_of(node)
     axis = axis_of(node, len(view.axes), -1)
@@ -60,57 +56,45 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         shape = view.shape[axis:last]
         gain, offset = (_vector(node, k, name, shape) for k, name in ((1, "Scale"), (2, "B")))
         view = standardized(walk, view, epsilon, node.label)
+        if gain is offset is None:
+            return [view]
         one = [None if a is None else a.astype(np.float64) for a in (gain, offset)]
         return [scaled(walk, node, view, one[0], one[1], walk.pieces(view.axes[axis]))]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
-    if is_part(walk, view, walk.pieces(over)):
-        return [_of_parts(walk, node, view, walk.pieces(over), epsilon, view.shape[axis:last])]
-    places = places_of(walk, view, walk.pieces(over))
-    if places is not None:
-        return [_of_all(walk, node, view, epsilon, (view.shape[axis:last], places))]
+    shape, atoms = view.shape[axis:last], walk.pieces(over)
+    if is_part(walk, view, atoms):
+        run = _normalization(walk, node, epsilon, shape, None)
+        return [in_groups(walk, node, view, atoms, run)]
+    places = places_of(walk, view, atoms)
     features = walk.draft.size(view.tensor)
-    if walk.pieces(over) != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
-        raise ModelError(
-            node.label,
-            f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
-            f"{describe(view.axes)} together; only the features of each step, or all of "
-            "a sequence of known length, are supported: give the length with --steps",
-        )
-    require_features(walk, node, view, over)
-    shape = view.shape[axis:]
-    given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
-    params = {name: array for name, array in given.items() if array is not None}
-    cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
-    made = walk.draft.layer("layer_norm", cell, view.tensor, None, params, node.label)
-    return [replace(view, tensor=made["y"])]
+    if places is None:
+        if atoms != grid_of(walk, view) and (len(over) > 1 or (not over and features != 1)):
+            message = (
+                f"attribute axis = {axis}: normalizes {[a.size for a in over]} of "
+                f"{describe(view.axes)} together; only the features of each step, or all of "
+                "a sequence of known length, are supported: give the length with --steps"
+            )
+            time = [a for a in atoms if walk.roles.get(a) == "time"]
+            raise walk.taken_wrongly(node, time, "feature", message)
+        require_features(walk, node, view, over)
+    return [replace(view, tensor=_normalization(walk, node, epsilon, shape, places)(view.tensor))]
 
 
-def _of_all(
-    walk: Walk, node: OnnxNode, view: View, epsilon: float, shown: tuple[tuple[int, ...], list[int]]
-) -> View:
-    """All features of a step, which lie in memory in another order: so do their weights then."""
-    shape, places = shown
+def _normalization(
+    walk: Walk, node: OnnxNode, epsilon: float, shape: tuple[int, ...], places: list[int] | None
+) -> Callable[[str], str]:
+    """A layer of vectors, which lie in memory in another order where `places` are given: so do
+    their weights then.
+    """
     given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
-    order = np.argsort(places)
+    order = slice(None) if places is None else np.argsort(places)
     params = {name: array[order] for name, array in given.items() if array is not None}
-    cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
-    made = walk.draft.layer("layer_norm", cell, view.tensor, None, params, node.label)
-    return replace(view, tensor=made["y"])
-
-
-def _of_parts(
-    walk: Walk, node: OnnxNode, view: View, over: Axis, epsilon: float, shape: tuple[int, ...]
-) -> View:
-    """Each vector along some of the axes of features for itself."""
-    given = {"gain": _vector(node, 1, "Scale", shape), "offset": _vector(node, 2, "B", shape)}
-    params = {name: array for name, array in given.items() if array is not None}
     cell = layer_normalization(epsilon, "gain" in params, "offset" in params)
 
     def run(x: str) -> str:
-        made = walk.draft.layer("layer_norm", cell, x, walk.draft.size(x), params, node.label)
-        return made["y"]
+        return walk.draft.layer("layer_norm", cell, x, None, params, node.label)["y"]
 
-    return in_groups(walk, node, view, over, run)
+    return run
 
 
 def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -119,8 +103,8 @@ def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     """
     view = settled(walk, node.view(0), node.label)
     if len(view.axes) != 3:
-        raise ModelError(
-            node.label, f"normalizes {describe(view.axes)}; only channels of a sequence have a mean"
+        raise node.error(
+            f"normalizes {describe(view.axes)}; only channels of a sequence have a mean"
         )
     gain, offset = (
         _channels(node, k, name, view.shape[1]) for k, name in enumerate(("scale", "B"), start=1)
@@ -144,7 +128,7 @@ def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     """
     p = node.attributes.get("p", 2)
     if p not in (1, 2):
-        raise ModelError(node.label, f"attribute p = {p}, expected 1 or 2")
+        raise node.error(f"attribute p = {p}, expected 1 or 2")
     view = settled(walk, node.view(0), node.label)
     axis = axis_of(node, len(view.axes), -1)
     if usual_role(walk, view, axis) != "time":
@@ -159,7 +143,7 @@ def ml_scaler(walk: Walk, node: OnnxNode) -> list[Value]:
     given = {k: np.asarray(node.attributes.get(k, d), np.float64) for k, d in _SCALER.items()}
     for what, numbers in given.items():
         if not np.isfinite(numbers).all():
-            raise ModelError(node.label, f"attribute {what} holds numbers that are not finite")
+            raise node.error(f"attribute {what} holds numbers that are not finite")
     moved, _, view = along(walk, node, -given["offset"], view)
     shifted = scaled(walk, node, view, None, moved, along(walk, node, moved, view)[1])
     factor, atoms, shifted = along(walk, node, given["scale"], shifted)
@@ -173,7 +157,7 @@ def ml_normalizer(walk: Walk, node: OnnxNode) -> list[Value]:
     """Each vector divided by the largest of its magnitudes, by their sum, or by its length."""
     norm = str(node.attributes.get("norm", "MAX")).lower()
     if norm not in NORMS:
-        raise ModelError(node.label, f"attribute norm = {norm!r}, expected MAX, L1 or L2")
+        raise node.error(f"attribute norm = {norm!r}, expected MAX, L1 or L2")
     view = settled(walk, node.view(0), node.label)
     usual_role(walk, view, len(view.axes) - 1)
     return [divided_by_norm(walk, node, view, len(view.axes) - 1, norm)]
@@ -191,7 +175,7 @@ def epsilon_of(node: OnnxNode) -> float:
     """The attribute `epsilon`, which keeps the variance from being 0."""
     epsilon = float(node.attributes.get("epsilon", 1e-5))
     if not 0.0 <= epsilon < math.inf:
-        raise ModelError(node.label, f"attribute epsilon = {epsilon:g} is not a number from 0 on")
+        raise node.error(f"attribute epsilon = {epsilon:g} is not a number from 0 on")
     return epsilon
 
 
@@ -203,9 +187,7 @@ def _vector(node: OnnxNode, k: int, what: str, shape: tuple[int, ...]) -> Floats
     try:
         every = np.broadcast_to(numbers, shape)
     except ValueError:
-        raise ModelError(
-            node.label, f"its {what} is {list(numbers.shape)}, expected {list(shape)}"
-        ) from None
+        raise node.error(f"its {what} is {list(numbers.shape)}, expected {list(shape)}") from None
     return every.reshape(-1).astype(np.float32)
 
 
@@ -214,13 +196,10 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     extra = [name for name in node.outputs[1:] if name]
     if node.attributes.get("training_mode", 0) or extra:
-        raise ModelError(
-            node.label,
-            "is in training mode; export after model.eval(), or with training=EVAL",
-        )
+        raise node.error("is in training mode; export after model.eval(), or with training=EVAL")
     epsilon = epsilon_of(node)
     if len(view.axes) < 2:
-        raise ModelError(node.label, f"its input is {describe(view.axes)}, expected 2 axes or more")
+        raise node.error(f"its input is {describe(view.axes)}, expected 2 axes or more")
     names = ("scale", "B", "mean", "variance")
     counted = node.weights(1, "scale")
     if counted is not None:
@@ -229,7 +208,7 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         _channels(node, k, name, view.shape[1]) for k, name in enumerate(names, start=1)
     )
     if (variance + epsilon <= 0.0).any():
-        raise ModelError(node.label, "its variance is not positive")
+        raise node.error("its variance is not positive")
     scale = gain / np.sqrt(variance + epsilon)
     atoms = walk.pieces(view.axes[1])
     guess(walk, atoms, "feature")
@@ -244,5 +223,5 @@ def _channels(node: OnnxNode, k: int, what: str, size: int) -> Doubles:
     numbers = node.weights(k, what)
     if numbers is None or numbers.shape != (size,):
         found = "absent" if numbers is None else list(numbers.shape)
-        raise ModelError(node.label, f"its {what} is {found}, expected [{size}]")
+        raise node.error(f"its {what} is {found}, expected [{size}]")
     return numbers

@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
+from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.convolution import over_window
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import align, usual_role
 from lstm_edge.frontend.model.operators.grids import is_part
 from lstm_edge.frontend.model.operators.inner import placed
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.shifted import (
     before_constant,
     behind_constant,
@@ -42,7 +41,7 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
     axes = node.integers(3, "axes")
     axes = list(range(len(view.axes))) if axes is None else [a % len(view.axes) for a in axes]
     if len(pads) != 2 * len(axes):
-        raise ModelError(node.label, f"its pads {pads} do not fit {len(axes)} axes")
+        raise node.error(f"its pads {pads} do not fit {len(axes)} axes")
     number = 0.0 if given is None else number_of(given)
     for k, axis in enumerate(axes):
         before, behind = pads[k], pads[len(axes) + k]
@@ -50,17 +49,22 @@ def pad(walk: Walk, node: OnnxNode) -> list[Value]:
             continue
         role = _padded_role(walk, node, view, axis, mode)
         if role in INNER and mode in MODES:
-            places = MODES[mode](size_of(view.axes[axis]), before, behind)
+            size = size_of(view.axes[axis])
+            if size + before + behind < 1 or (min(before, behind) < 0 and mode != "constant"):
+                raise node.error(
+                    f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
+                    f"{mode}, which leaves nothing, or cuts; let a Slice cut",
+                )
+            places = MODES[mode](size, before, behind)
             fill = 0.0 if number is None else number
             view = placed(walk, view, axis, places, fill, node.label)
             continue
         if role != "time" or mode != "constant" or number is None:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"pads axis {axis} of {describe(view.axes)} by {before} and {behind}, mode "
                 f"{mode}: only steps of a sequence can be padded, with one number; feed data that "
                 "are padded so, or join constant features by Concat; samples before torch.stft are "
-                "not padded with center=False",
+                "not padded with center=False"
             )
         view = _around(walk, node, view, axis, (before, behind), number)
     return [view]
@@ -112,7 +116,7 @@ def _around(
     if min(before, behind) < 0:
         left, right = (min(0, n) for n in pads)
         if size_of(view.axes[axis]) + left + right < 1:
-            raise ModelError(node.label, f"leaves nothing of {describe(view.axes)}")
+            raise node.error(f"leaves nothing of {describe(view.axes)}")
         view = crop(walk, view, axis, Window(1, 1, left, right), node.label)
     if behind > 0:
         tensor = before_constant(walk, view.tensor, behind, number, node.label)
@@ -126,20 +130,14 @@ def _around(
 def _longer(walk: Walk, view: View, axis: int, tensor: str, more: int) -> View:
     """A sequence of more steps. One as long as the model's is one of its steps again."""
     time = view.axes[axis]
-    opened = any(atom.open for atom in time)
     size = size_of(time) + more
     whole = [
         atom
         for atom, role in walk.roles.items()
         if role == "time" and atom not in walk.derived and atom.size == size
     ]
-    walk.count += 1
-    atom = whole[0] if whole else Atom(f"steps.{walk.count}", size, opened)
-    if not whole:
-        walk.roles[atom] = "time"
-        walk.derived.add(atom)
-        walk.ranges.update((atom, old) for old in walk.pieces(time))
-    return replace(view, tensor=tensor, axes=(*view.axes[:axis], (atom,), *view.axes[axis + 1 :]))
+    atom = whole[0] if whole else walk.new_time(size, time, any(a.open for a in time))
+    return replace(view.with_axis(axis, (atom,)), tensor=tensor)
 
 
 def along_time(walk: Walk, node: OnnxNode, axis: int) -> View | None:
@@ -206,4 +204,4 @@ def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: i
 
 def _first_of(walk: Walk, x: str, source: str) -> str:
     """The sequence of the first step alone."""
-    return over_window(walk.draft, kept(), x, None, {}, Window(1), source)
+    return over_window(walk.draft, kept(), x, Window(1), source)

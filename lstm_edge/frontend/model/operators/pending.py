@@ -1,4 +1,4 @@
-"""Constants that wait for weights, and what they run along: features, steps, or both."""
+"""Constants that wait for weights: what they run along, and layers of their own where none come."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, size_of
-from lstm_edge.frontend.model.operators.features import grid_of
+from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.embedding import embedding
-from lstm_edge.layers.normalize import scale_layer
+from lstm_edge.layers.normalize import LARGEST_OFFSET, scale_layer
 from lstm_edge.layers.over_time import numbered
 
 Doubles = npt.NDArray[np.float64]
@@ -54,11 +55,15 @@ def spread(numbers: Doubles, along: Axis, wanted: Axis) -> Doubles:
 
 def resolved(walk: Walk, view: View) -> View:
     """The view with numbers that wait as one, one for each feature [features], or one for each
-    feature of each step [steps, features]. Atoms of which nothing is known count features.
+    feature of each step [steps, features]. Atoms of which nothing is known count features, unless
+    it is known which features there are.
     """
     along = walk.pieces(view.along)
     if not along:
         return view
+    if walk.draft.producer(view.tensor) is not None:
+        for k in range(len(view.axes)):
+            usual_role(walk, view, k)
     walk.guessed.update(a for a in along if a in walk.input_atoms and a not in walk.roles)
     roles = [walk.roles.setdefault(atom, "feature") for atom in along]
     time = [atom for atom, role in zip(along, roles, strict=True) if role == "time"]
@@ -136,3 +141,52 @@ def by_step(walk: Walk, view: View) -> str:
         x = draft.pair("mul", pair("mul"), x, table(scale), x, label)
     rest = offset - middle * scale
     return draft.pair("add", pair("add"), x, table(rest), x, label) if rest.any() else x
+
+
+def settled_along(walk: Walk, view: View, axis: int, reader: str) -> View:
+    """`view`, settled where numbers that wait differ along an axis which is about to be another: of
+    which places are picked, or a mean is taken.
+    """
+    differing = walk.pieces(view.along)
+    here = any(atom in differing for atom in walk.pieces(view.axes[axis]))
+    return settled(walk, view, reader) if here else view
+
+
+def settled(walk: Walk, view: View, reader: str) -> View:
+    """`view` with a layer for an addition or a product that waits for weights to go into."""
+    if not view.pending:
+        return view
+    view = resolved(walk, view)
+    if is_of_steps(view):
+        return replace(view.plain, tensor=by_step(walk, view))
+    scale, offset = (
+        default if given is None else given
+        for given, default in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
+    )
+    key = (view.tensor, scale.tobytes(), offset.tobytes())
+    if key not in walk.settled:
+        cell, params = scale_layer(scale, offset)
+        for name, array in params.items():
+            check_finite(f"{view.pending}, {name} before {reader}", array)
+        made = walk.draft.layer(cell.name, cell, view.tensor, None, params, view.pending)
+        walk.settled[key] = made["y"]
+    return replace(view.plain, tensor=walk.settled[key])
+
+
+def foldable(walk: Walk, view: View, reader: str) -> View:
+    """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
+    offset that is too large, and numbers that differ from step to step, get layers of their own.
+    """
+    view = resolved(walk, view)
+    if is_of_steps(view):
+        return settled(walk, view, reader)
+    if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
+        return view
+    return settled(walk, view, reader)
+
+
+def fold_pending(view: View, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
+    """Weights [units, features] and bias [units] that take the tensor itself, not the view."""
+    if view.offset is not None:
+        bias = bias + weights @ np.broadcast_to(view.offset, weights.shape[1:])
+    return (weights if view.scale is None else weights * view.scale), bias

@@ -8,15 +8,18 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
+from lstm_edge.frontend.model.axes import Axis, View, describe, several, size_of
 from lstm_edge.frontend.model.operators.arithmetic import scaled
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
-from lstm_edge.frontend.model.operators.grids import in_groups, is_part
+from lstm_edge.frontend.model.operators.grids import in_groups, is_part, without
 from lstm_edge.frontend.model.operators.inner import at_each_place
 from lstm_edge.frontend.model.operators.linear import contract, dense_layer
+from lstm_edge.frontend.model.operators.pending import (
+    fold_pending,
+    foldable,
+    settled,
+    settled_along,
+)
 from lstm_edge.frontend.model.operators.steps import PICKED, in_time, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
@@ -42,8 +45,6 @@ KINDS: Mapping[str, str] = {
     "ReduceLogSumExp": "log_sum_exp",
     "GlobalAveragePool": "mean",
     "GlobalMaxPool": "max",
-    "AveragePool": "mean",
-    "MaxPool": "max",
 }
 """What each operator computes, as `layers/over_time.py` names it."""
 
@@ -57,7 +58,7 @@ def reduce(walk: Walk, node: OnnxNode) -> list[Value]:
         return [view]
     chosen = [a + rank if a < 0 else a for a in (axes or range(rank))]
     if len(set(chosen)) != len(chosen) or not all(0 <= a < rank for a in chosen):
-        raise ModelError(node.label, f"axes = {list(axes or [])} do not fit {rank} axes")
+        raise node.error(f"axes = {list(axes or [])} do not fit {rank} axes")
     return [over_axes(walk, node, view, sorted(chosen), bool(node.attributes.get("keepdims", 1)))]
 
 
@@ -65,7 +66,7 @@ def global_pool(walk: Walk, node: OnnxNode) -> list[Value]:
     """Over all axes behind batch and channels, which stay as axes of size 1."""
     view = node.view(0)
     if len(view.axes) < 3:
-        raise ModelError(node.label, f"pools {describe(view.axes)}, which has no axis to pool over")
+        raise node.error(f"pools {describe(view.axes)}, which has no axis to pool over")
     return [over_axes(walk, node, view, list(range(2, len(view.axes))), keep=True)]
 
 
@@ -89,10 +90,9 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
         elif role == "feature" or is_part(walk, view, walk.pieces(view.axes[k])):
             view = _over_features(walk, node, view, k)
         else:
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"reduces the {role or 'unexplained'} axis {k} of {describe(view.axes)}; only time "
-                "and features can be reduced: export with a batch of 1",
+                "and features can be reduced: export with a batch of 1"
             )
     if keep:
         return view
@@ -101,10 +101,6 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
 
 ALIKE = ("mean", "max", "min")
 """What is the same of steps that are there once and of the same steps there twice."""
-
-
-def _at(axes: Axes, k: int) -> Axes:
-    return (*axes[:k], (), *axes[k + 1 :])
 
 
 BEFORE: Mapping[str, str] = {
@@ -125,7 +121,7 @@ def _over_time(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     kind = KINDS[node.op]
     if kind == "mean":
         tensor = walk.draft.reduce(kind, view.tensor, node.label)
-        return replace(view, tensor=tensor, axes=_at(view.axes, k))
+        return replace(view.with_axis(k, ()), tensor=tensor)
     before = tensor = settled(walk, view, node.label).tensor
     summed = kind in BEFORE or kind in AFTER
     if kind in BEFORE:
@@ -133,12 +129,11 @@ def _over_time(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     tensor = walk.draft.reduce("sum" if summed else kind, tensor, node.label)
     if kind in AFTER:
         tensor = _alone(walk, node, tensor, AFTER[kind])
-    plain = replace(view, scale=None, offset=None, pending="")
     if before in walk.truths and kind in ("max", "min"):
         walk.truths.add(tensor)
     if kind == "sum" and (walk.draft.size(before) or size_of(grid_of(walk, view))) == 1:
         walk.counts[tensor] = before
-    return replace(plain, tensor=tensor, axes=_at(view.axes, k))
+    return replace(view.plain.with_axis(k, ()), tensor=tensor)
 
 
 def _alone(walk: Walk, node: OnnxNode, tensor: str, name: str) -> str:
@@ -158,7 +153,7 @@ def _over_features(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
         tensor = _reduced(walk, node, view.tensor, kind)
         if view.tensor in walk.truths and kind in ("max", "min"):
             walk.truths.add(tensor)
-        return View(tensor, _at(view.axes, k))
+        return View(tensor, view.with_axis(k, ()).axes)
     weights = np.full((size, 1), 1.0 / size if kind == "mean" else 1.0)
     last = replace(view, axes=(*view.axes[:k], *view.axes[k + 1 :], view.axes[k]))
     reduced = contract(walk, node, last, weights, None)
@@ -187,9 +182,7 @@ def _over_some(walk: Walk, node: OnnxNode, view: View, atoms: Axis, kind: str) -
     groups = np.broadcast_to(np.arange(size_of(rest)).reshape(sizes), [a.size for a in grid])
     ones = np.arange(size_of(rest))[:, None] == groups.reshape(-1)
     weights = ones / (size_of(atoms) if kind == "mean" else 1.0)
-    axes = tuple(
-        tuple(atom for atom in walk.pieces(axis) if atom not in atoms) for axis in view.axes
-    )
+    axes = without(walk, view, atoms)
     return replace(_by_matrix(walk, node, view, weights), axes=axes, grid=rest)
 
 
@@ -201,14 +194,12 @@ def _at_places(
     """
     atoms, rest = parts
     grid, count = grid_of(walk, view), size_of(atoms)
-    axes = tuple(
-        tuple(atom for atom in walk.pieces(axis) if atom not in atoms) for axis in view.axes
-    )
+    axes = without(walk, view, atoms)
     if grid == (*atoms, *rest) and count <= MOST_PLACES:
         view = settled(walk, view, node.label)
         cell = pooling(Inner(count, size_of(rest), count), largest=False)
         tensor = walk.draft.layer(cell.name, cell, view.tensor, size_of(rest), {}, node.label)["y"]
-        made = replace(view, tensor=tensor, axes=axes, grid=rest if len(rest) > 1 else ())
+        made = replace(view, tensor=tensor, axes=axes, grid=several(rest))
         return made if kind == "mean" else scaled(walk, node, made, np.full(1, float(count)), None)
     if grid != (*rest, *atoms):
         return None
@@ -232,7 +223,7 @@ def cumulated(walk: Walk, node: OnnxNode) -> list[Value]:
     rank = len(view.axes)
     k = given[0] if given and len(given) == 1 else rank
     if not -rank <= k < rank:
-        raise ModelError(node.label, f"its axis {given} does not fit {rank} axes")
+        raise node.error(f"its axis {given} does not fit {rank} axes")
     k %= rank
     exclusive, back = (bool(node.attributes.get(name, 0)) for name in ("exclusive", "reverse"))
     if not view.axes[k]:

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
-from lstm_edge.frontend.model.operators.features import select, usual_role
+from lstm_edge.frontend.model.operators.features import guess_inner, select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.move import FOREVER, regrouped
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.steps import (
     PICKED,
     Steps,
@@ -27,19 +26,18 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     """y[:, -1] and h_n[-1]: steps, directions, layers, or along an axis of size 1."""
     view = node.inputs[0]
     if not isinstance(view, View):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"looks up {node.input_names[1]!r} in a table, which holds real numbers that the model "
-            "computes; only integers of an input, and those of ArgMax, can be looked up",
+            "computes; only integers of an input, and those of ArgMax, can be looked up"
         )
     axis = axis_of(node, len(view.axes))
     indices = node.constant(1, "indices")
     if indices is None or indices.dtype.kind not in "iu":
-        raise ModelError(node.label, "its indices are no integers")
+        raise node.error("its indices are no integers")
     size = size_of(view.axes[axis])
     wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
     if not all(0 <= k < size for k in wanted):
-        raise ModelError(node.label, f"index {wanted} is outside of an axis of {size}")
+        raise node.error(f"index {wanted} is outside of an axis of {size}")
     given = [int(i) for i in indices.reshape(-1)]
     _note_length(walk, node, view, axis, [i for i in given if i not in (0, -1)])
     from_end = bool(indices.size) and bool((indices < 0).all())
@@ -55,9 +53,7 @@ def gather_nd(walk: Walk, node: OnnxNode) -> list[Value]:
     """Indices of one axis, one in each row: as torch.export writes x[..., [3, 1]]."""
     indices, axis = node.constant(1, "indices"), node.attributes.get("batch_dims", 0)
     if indices is None or indices.ndim != 2 or indices.shape[1] != 1 or axis != 0:
-        raise ModelError(
-            node.label, "picks numbers by several indices each; index one axis after the other"
-        )
+        raise node.error("picks numbers by several indices each; index one axis after the other")
     inputs = (node.inputs[0], indices[:, 0])
     return gather(walk, replace(node, op="Gather", inputs=inputs, attributes={}))
 
@@ -66,11 +62,11 @@ def slice_(walk: Walk, node: OnnxNode) -> list[Value]:
     """y[:, -1:], y[..., :H] and slices that keep everything."""
     starts, ends, axes, steps = _arguments(node)
     if not len(starts) == len(ends) == len(axes) == len(steps):
-        raise ModelError(node.label, "starts, ends, axes and steps differ in length")
+        raise node.error("starts, ends, axes and steps differ in length")
     view = node.view(0)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         if not -len(view.axes) <= axis < len(view.axes):
-            raise ModelError(node.label, f"axis {axis} does not fit {len(view.axes)} axes")
+            raise node.error(f"axis {axis} does not fit {len(view.axes)} axes")
         view = _slice_axis(walk, node, view, axis % len(view.axes), (start, end, step))
     return [view]
 
@@ -80,7 +76,7 @@ def _slice_axis(
 ) -> View:
     start, end, step = bounds
     if step == 0:
-        raise ModelError(node.label, "steps holds 0")
+        raise node.error("steps holds 0")
     size = size_of(view.axes[axis])
     limited = slice(*(int(np.clip(b, -FOREVER, FOREVER)) for b in bounds))
     forever = end >= FOREVER and (start in (0, -1) or start <= -FOREVER)
@@ -109,8 +105,7 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
     """Indices of one axis, which goes unless `keep`."""
     picked, wanted = view.axes[axis], list(steps.wanted)
     if wanted == list(range(size_of(picked))):
-        kept = view.axes[: axis + 1] if keep else view.axes[:axis]
-        return replace(view, axes=kept + view.axes[axis + 1 :])
+        return view.with_axis(axis, *[picked] * keep)
     neighbours = wanted == list(range(wanted[0], wanted[0] + len(wanted))) if wanted else True
     guess = usual_role if axis > 0 or not neighbours else _known_role
     role = guess(walk, view, axis)
@@ -125,21 +120,20 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
         raise walk.need_size(
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
         )
+    guess_inner(walk, walk.pieces(picked))
     part = select(walk, settled(walk, view, node.label), axis, wanted, keep) if wanted else None
     alike = all(a is None or a.size == 1 for a in (view.scale, view.offset))
     if part is None and wanted and alike:
-        plain = replace(view, scale=None, offset=None, pending="")
-        part = input_part(walk, plain, axis, wanted, node.label)
+        part = input_part(walk, view.plain, axis, wanted, node.label)
         if part is not None:
             part = replace(part, scale=view.scale, offset=view.offset, pending=view.pending)
         if part is not None and not keep:
-            part = replace(part, axes=part.axes[:axis] + part.axes[axis + 1 :])
+            part = part.with_axis(axis)
     if part is None:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"{node.op} takes {_text(wanted)} of the {role or 'input'} axis of {size_of(picked)} "
             f"of {describe(view.axes)}; only steps of a sequence, features and states can be "
-            "taken: export with a batch of 1",
+            "taken: export with a batch of 1"
         )
     return part
 

@@ -12,12 +12,10 @@ from itertools import accumulate
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.arithmetic import paired
 from lstm_edge.frontend.model.operators.features import grid_of
-from lstm_edge.frontend.model.operators.pending import fit_steps
+from lstm_edge.frontend.model.operators.pending import fit_steps, settled
 from lstm_edge.frontend.model.operators.steps import Steps, one_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
@@ -47,10 +45,9 @@ def beside(walk: Walk, node: OnnxNode, views: Sequence[View]) -> View:
     parts = [part for view in views for part in (view.parts or (view,))]
     for part in parts:
         if len(part.axes) != 2 or (part.axes[0] and walk.role(part.axes[0]) not in ("batch", "")):
-            raise ModelError(
-                node.label,
+            raise node.error(
                 f"joins {describe(part.axes)} with all steps of a sequence; expected two axes, of "
-                "which the first is the batch",
+                "which the first is the batch"
             )
         for atom in part.axes[0]:
             walk.assign(node, (atom,), "batch")
@@ -99,10 +96,9 @@ def run_parts(walk: Walk, node: OnnxNode, run: Run) -> list[Value]:
         inputs = tuple(vector if v is whole else v for v in node.inputs)
         return run(walk, replace(node, inputs=inputs))
     if len(views) > 1 or not known:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"{node.op} reads all steps of a sequence and other numbers on one axis; only dense "
-            "layers, activations and constants do: give it each of them before they are joined",
+            "layers, activations and constants do: give it each of them before they are joined"
         )
     counts = [v.shape for v in node.inputs if isinstance(v, np.ndarray) and v.ndim]
     if counts:

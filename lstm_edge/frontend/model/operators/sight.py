@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import LONGEST_WINDOW, same_padding
 from lstm_edge.frontend.model.operators.features import refuse_one_vector
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Walk
@@ -53,7 +53,7 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
     """
     rank = len(view.axes) - 2
     if len(kernel) != rank:
-        raise ModelError(node.label, f"kernel {kernel} does not fit data {describe(view.axes)}")
+        raise node.error(f"kernel {kernel} does not fit data {describe(view.axes)}")
     strides = list(node.attributes.get("strides", [1] * rank))
     moving = [
         k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1 or strides[k : k + 1] != [1]
@@ -62,10 +62,9 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
     inner = [k for k in moving if {walk.roles.get(a) for a in atoms[k]} & INNER]
     time = [k for k in moving if any(walk.roles.get(a) == "time" for a in atoms[k])]
     if len(inner) > 1 or len(moving) - len(inner) > 1 + (not inner):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"moves over several axes of each step in {describe(view.axes)} with a kernel "
-            f"{kernel}; only one beside time is supported: a network for images needs another tool",
+            f"{kernel}; only one beside time is supported: a network for images needs another tool"
         )
     if not inner and len(moving) == 1 and len(walk.pieces(view.axes[0])) > 1:
         inner = [k for k in moving if k not in time]  # each row of the batch has steps of its own
@@ -83,21 +82,36 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
     for atom in (walk.origin(a) for k in moving for a in atoms[k]):
         if atom in walk.guessed:
             raise RoleNeeded(node.label, message, atom.name, "feature")
-    raise ModelError(node.label, message)
+    raise node.error(message)
+
+
+def groups_and_bias(node: OnnxNode, weights: Doubles, channels: int) -> tuple[int, Doubles]:
+    """The groups of a convolution with weights [units, channels of a group, kernel ...], and its
+    bias [units], 0 where it has none.
+    """
+    units, own = weights.shape[:2]
+    groups = int(node.attributes.get("group", 1))
+    if groups < 1 or not units or units % groups or own * groups != channels:
+        raise node.error(
+            f"input W {list(weights.shape)} and group = {groups} do not fit {channels} channels",
+        )
+    given = node.weights(2, "bias B")
+    bias = np.zeros(units) if given is None else given.reshape(-1)
+    if bias.size != units:
+        raise node.error(f"bias B has {bias.size} entries, expected {units}")
+    return groups, bias
 
 
 def sight_of(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> Sight:
     """What a step sees along the one spatial axis that is not of size 1."""
     rank = len(view.axes) - 2
     if rank < 1 or len(kernel) != rank:
-        raise ModelError(node.label, f"kernel {kernel} does not fit data {describe(view.axes)}")
+        raise node.error(f"kernel {kernel} does not fit data {describe(view.axes)}")
     long = [k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1]
     k = long[0] if long else 0
     pads = [0, *node.attributes.get("pads", [])]
     if any(n for j, n in enumerate(pads[1:]) if j % rank != k):
-        raise ModelError(
-            node.label, f"attribute pads = {pads[1:]}: only steps are padded; let a Pad do it"
-        )
+        raise node.error(f"attribute pads = {pads[1:]}: only steps are padded; let a Pad do it")
     return time_sight(walk, node, view, k + 2, kernel[k])
 
 
@@ -115,9 +129,8 @@ def time_sight(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     along = along_axis(walk, node, view, axis, kernel)
     seen, (left, right) = along.seen, along.pad
     if left >= seen or right >= seen:
-        raise ModelError(
-            node.label,
-            f"pads {left} and {right} steps, as many as it sees ({seen}); let a Pad do it",
+        raise node.error(
+            f"pads {left} and {right} steps, as many as it sees ({seen}); let a Pad do it"
         )
     return Sight(axis, Window(seen, along.stride, left, right), along.dilation)
 
@@ -126,9 +139,8 @@ def numbers_of(node: OnnxNode, name: str, usual: list[int]) -> list[int]:
     """An attribute that has a number for each axis, or two."""
     found = [*node.attributes.get(name, usual)]
     if len(found) != len(usual):
-        raise ModelError(
-            node.label,
-            f"attribute {name} = {found} is not supported, expected {len(usual)} numbers",
+        raise node.error(
+            f"attribute {name} = {found} is not supported, expected {len(usual)} numbers"
         )
     return found
 
@@ -139,7 +151,7 @@ def along_axis(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     stride, dilation = (numbers_of(node, name, [1] * rank)[k] for name in ("strides", "dilations"))
     seen = (kernel - 1) * dilation + 1
     if min(kernel, stride, dilation) < 1 or seen > LONGEST_WINDOW:
-        raise ModelError(node.label, f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
+        raise node.error(f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
     pad = _padding(walk, node, view.axes[axis], (k, rank), seen, stride)
     return Along(kernel, stride, dilation, pad)
 
@@ -156,22 +168,23 @@ def _padding(
         small, large = same_padding(size_of(axis), seen, stride)
         return (small, large) if auto == "SAME_UPPER" else (large, small)
     if auto not in ("NOTSET", "VALID"):
-        raise ModelError(node.label, f"attribute auto_pad = {auto!r} is not known")
+        raise node.error(f"attribute auto_pad = {auto!r} is not known")
     pads = list(node.attributes.get("pads", [0] * 2 * rank)) if auto == "NOTSET" else [0] * 2 * rank
     if len(pads) != 2 * rank or min(pads) < 0:
-        raise ModelError(
-            node.label, f"attribute pads = {pads}: only steps are padded; let a Pad do it"
-        )
+        raise node.error(f"attribute pads = {pads}: only steps are padded; let a Pad do it")
     own = pads[k], pads[k + rank]
     if node.attributes.get("ceil_mode", 0) and (size_of(axis) + sum(own) - seen) % stride:
-        raise ModelError(node.label, "attribute ceil_mode = 1 adds steps; let a Pad add them")
+        raise node.error("attribute ceil_mode = 1 adds steps; let a Pad add them")
     return own
 
 
-def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False) -> Axis:
-    """The time axis of the result, of one place where a single step is left. beside: there is
-    another axis that might be that of time.
+def in_sight(
+    walk: Walk, node: OnnxNode, view: View, axis: int, sight: Sight, other: bool = False
+) -> View:
+    """The view of what is computed of each window over `axis`: of another length, or one vector
+    where there is one window. other: another axis may be that of time, since it leaves several.
     """
+    time = view.axes[axis]
     before = size_of(time)
     steps = Clock().then(sight.window).length.of(before)
     if steps < 1:
@@ -182,17 +195,29 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
             f"sees {sight.window.kernel} steps of {before}; pad them, or set --steps",
         )
     if steps == before:
-        return time
-    if steps == 1 and beside and any(atom in walk.guessed for atom in map(walk.origin, time)):
-        raise other_axis(walk, node, time, f"leaves one step of {before}")
+        return view
     if steps == 1:
-        return ()
-    walk.count += 1
-    atom = Atom(f"steps.{walk.count}", steps, any(a.open for a in time))
-    walk.roles[atom] = "time"
-    walk.derived.add(atom)
-    walk.ranges.update((atom, old) for old in walk.pieces(time))
-    return (atom,)
+        if other:
+            look_for_time(walk, node, time)
+        walk.fix_time(node)
+        tensor = walk.draft.last_step(view.tensor, node.label)
+        return replace(view.with_axis(axis, ()), tensor=tensor)
+    return view.with_axis(axis, (walk.new_time(steps, time, any(a.open for a in time)),))
+
+
+def sees_all(view: View, sight: Sight) -> bool:
+    """Whether a window sees the whole sequence, and nothing around it."""
+    window, size = sight.window, size_of(view.axes[sight.axis])
+    return window == Window(size, window.stride) and size > 1
+
+
+def look_for_time(walk: Walk, node: OnnxNode, time: Axis) -> None:
+    """Of an axis that was only taken for time, and of which one step is left while another has
+    several: the visit starts again with the other one.
+    """
+    error = other_axis(walk, node, time, f"leaves one step of {size_of(time)}")
+    if isinstance(error, RoleNeeded):
+        raise error
 
 
 def real_share(before: int, after: int, window: Window) -> Doubles:
@@ -209,9 +234,4 @@ def other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelErr
     for atom in map(walk.origin, time):
         if atom in walk.guessed:
             return RoleNeeded(node.label, message, atom.name, "feature")
-    return ModelError(node.label, message)
-
-
-def with_axis(axes: Axes, k: int, axis: Axis) -> Axes:
-    """The axes with another one in place of number k."""
-    return (*axes[:k], axis, *axes[k + 1 :])
+    return node.error(message)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Axis, View, size_of
+from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
+from lstm_edge.frontend.model.operators.pending import settled, settled_along
+from lstm_edge.frontend.model.operators.rates import repeated_steps, repeats
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
@@ -35,20 +35,20 @@ class Steps:
 
 def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool) -> View:
     """`view` at some steps of its time axis, which stays unless one is wanted and not `keep`."""
+    times = repeats(steps.wanted, size_of(view.axes[axis]))
+    held = repeated_steps(walk, node, view, axis, times)
+    if held is not None:
+        return held
     view = settled_along(walk, view, axis, node.label)
     time = view.axes[axis]
     if len(steps.wanted) == 1:
         tensor = one_step(walk, view, time, steps, node.label)
-        return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()))
+        return replace(view.with_axis(axis, *[()] * keep), tensor=tensor)
     strides = {b - a for a, b in zip(steps.wanted, steps.wanted[1:], strict=False)}
     if len(strides) == 1 and min(strides) > 0:
         return _cropped(walk, node, view, axis, steps)
     walk.fix_time(node)
     return _listed(walk, view, axis, steps.wanted, node.label)
-
-
-def _with(view: View, axis: int, new: tuple[Axis, ...]) -> tuple[Axis, ...]:
-    return (*view.axes[:axis], *new, *view.axes[axis + 1 :])
 
 
 def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> str:
@@ -61,7 +61,7 @@ def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> s
         return draft.step(x, -1 if k else 0, source)
     if not opened:
         window = Window(1, 1, -k, k + 1 - size)
-        return draft.step(over_window(draft, kept(), x, None, {}, window, source), -1, source)
+        return draft.step(over_window(draft, kept(), x, window, source), -1, source)
     if steps.from_end:
         return _from_end(walk, x, size - k, source)
     parts = [draft.layer("held", held(k), part, None, {}, source)["y"] for part in draft.parts(x)]
@@ -71,7 +71,7 @@ def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> s
 def _from_end(walk: Walk, x: str, back: int, source: str) -> str:
     """The vector of the last step (1), of the one before it (2), ..., whatever the length is."""
     window = Window(back, 1, back - 1)
-    late = over_window(walk.draft, delayed(), x, None, {}, window, source) if back > 1 else x
+    late = over_window(walk.draft, delayed(), x, window, source) if back > 1 else x
     return walk.draft.step(late, -1, source)
 
 
@@ -84,10 +84,9 @@ def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) ->
         return _listed(walk, view, axis, [k - size for k in wanted], node.label)
     if opened and (steps.from_end or steps.left_out is None):
         which = f"the steps from {wanted[0] - size} to {wanted[-1] - size}"
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"takes {which if steps.from_end else 'some steps'} of a sequence of any length, where "
-            "these begin depends on it; give the length with --steps",
+            "these begin depends on it; give the length with --steps"
         )
     behind = steps.left_out if opened and steps.left_out is not None else size - 1 - wanted[-1]
     return crop(walk, view, axis, Window(1, wanted[1] - wanted[0], -wanted[0], -behind), node.label)
@@ -97,14 +96,10 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
     """The sequence without steps at its ends, or every n-th of them."""
     view = settled_along(walk, view, axis, source)
     time = view.axes[axis]
-    tensor = over_window(walk.draft, kept(), view.tensor, None, {}, window, source)
+    tensor = over_window(walk.draft, kept(), view.tensor, window, source)
     count = (size_of(time) + window.left + window.right - 1) // window.stride + 1
-    walk.count += 1
-    atom = Atom(f"steps.{walk.count}", count, any(a.open for a in time))
-    walk.roles[atom] = "time"
-    walk.derived.add(atom)
-    walk.ranges.update((atom, old) for old in walk.pieces(time))
-    return replace(view, tensor=tensor, axes=_with(view, axis, ((atom,),)))
+    atom = walk.new_time(count, time, any(a.open for a in time))
+    return replace(view.with_axis(axis, (atom,)), tensor=tensor)
 
 
 def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: str) -> View:
@@ -114,7 +109,7 @@ def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: st
     view = settled(walk, view, source)
     new = walk.new_axis("picked", len(wanted), PICKED)
     walk.ranges.update((atom, old) for atom in new for old in walk.pieces(view.axes[axis]))
-    return replace(view, axes=_with(view, axis, (new,)), picked=tuple(wanted))
+    return replace(view.with_axis(axis, new), picked=tuple(wanted))
 
 
 def all_steps(walk: Walk, view: View, axis: int, source: str) -> View | None:
@@ -133,7 +128,7 @@ def one_picked(walk: Walk, view: View, axis: int, k: int, keep: bool, source: st
     view, at = settled_along(walk, view, axis, source), view.picked[k]
     step = walk.draft.step(view.tensor, at, source) if at >= 0 else ""
     tensor = step or _from_end(walk, view.tensor, -at, source)
-    return replace(view, tensor=tensor, axes=_with(view, axis, ((),) if keep else ()), picked=())
+    return replace(view.with_axis(axis, *[()] * keep), tensor=tensor, picked=())
 
 
 def in_time(walk: Walk, view: View, axis: int) -> View | None:
@@ -145,7 +140,7 @@ def in_time(walk: Walk, view: View, axis: int) -> View | None:
     counts = Counter(view.picked)
     if time is None or set(counts) != set(range(time.size)) or len(set(counts.values())) > 1:
         return None
-    return replace(view, axes=_with(view, axis, ((time,),)), picked=())
+    return replace(view.with_axis(axis, (time,)), picked=())
 
 
 def side_by_side(walk: Walk, view: View, source: str) -> View:
@@ -158,7 +153,7 @@ def side_by_side(walk: Walk, view: View, source: str) -> View:
         draft.step(view.tensor, k, source) if k >= 0 else _from_end(walk, view.tensor, -k, source)
         for k in view.picked
     ]
-    atoms = [atom for axes in view.axes for atom in walk.pieces(axes)]
+    atoms = walk.pieces(view.atoms)
     old = next(atom for atom in atoms if walk.roles.get(atom) == PICKED)
     new = walk.new_axis("picked", len(view.picked), "layer")
     units = tuple(a for a in atoms if walk.roles.get(a) in ("feature", "layer"))

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.recurrent.lengths import ANY_LENGTH
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.over_time import up_to
@@ -23,10 +22,9 @@ def gather_elements(walk: Walk, node: OnnxNode) -> list[Value]:
     axis = axis_of(node, len(view.axes))
     steps = usual_role(walk, view, axis) == "time"
     if not steps or not isinstance(index, View) or index.ids is None:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"takes elements of {describe(view.axes)} along axis {axis} by computed indices; only "
-            "the step of a sequence that an integer input says, its length - 1, can be taken",
+            "the step of a sequence that an integer input says, its length - 1, can be taken"
         )
     return [step_before(walk, node, settled(walk, view, node.label), axis, index)]
 
@@ -34,8 +32,7 @@ def gather_elements(walk: Walk, node: OnnxNode) -> list[Value]:
 def step_before(walk: Walk, node: OnnxNode, view: View, axis: int, index: View) -> View:
     """The step `index` of the time axis, which gets one step: the one before an input's length."""
     assert index.ids is not None
-    rows = [atom for one in index.axes for atom in walk.pieces(one)]
-    for atom in rows:
+    for atom in walk.pieces(index.atoms):
         walk.assign(node, (atom,), "batch")
     time = view.axes[axis]
     longest = None if any(atom.open for atom in time) else size_of(time)
@@ -43,10 +40,9 @@ def step_before(walk: Walk, node: OnnxNode, view: View, axis: int, index: View) 
     if walk.draft.producer(index.tensor) is not None or not np.array_equal(
         index.ids(lengths), lengths - 1
     ):
-        raise ModelError(
-            node.label,
+        raise node.error(
             "takes the step whose number an input says; only the one before it can be taken: make "
-            "the input the length of the sequence, and the index length - 1",
+            "the input the length of the sequence, and the index length - 1"
         )
     limit = ANY_LENGTH if longest is None else longest + 1
     walk.limits[index.tensor] = min(limit, walk.limits.get(index.tensor, limit))
@@ -56,4 +52,4 @@ def step_before(walk: Walk, node: OnnxNode, view: View, axis: int, index: View) 
         for part in draft.parts(view.tensor)
     ]
     last = draft.last_step(draft.concat(held, node.label), node.label)
-    return replace(view, tensor=last, axes=(*view.axes[:axis], (), *view.axes[axis + 1 :]))
+    return replace(view.with_axis(axis, ()), tensor=last)

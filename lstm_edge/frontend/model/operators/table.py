@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.functions import COMPARED, FORMS
 from lstm_edge.frontend.graph.node import OWN_DOMAIN
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
@@ -51,62 +52,35 @@ def _operator(run: Callable[[Walk, OnnxNode], list[Value]], attributes: str = ""
     return Operator(run, frozenset(attributes.split()))
 
 
+_RECURRENT = "activation_alpha activation_beta activations clip direction hidden_size layout"
+_WINDOW = "auto_pad dilations kernel_shape pads strides"
+
 OPERATORS: Mapping[str, Operator] = {
-    "LSTM": _operator(
-        recurrent.lstm,
-        "activation_alpha activation_beta activations clip direction hidden_size input_forget "
-        "layout",
-    ),
-    "GRU": _operator(
-        recurrent.gru,
-        "activation_alpha activation_beta activations clip direction hidden_size layout "
-        "linear_before_reset",
-    ),
-    "RNN": _operator(
-        recurrent.rnn,
-        "activation_alpha activation_beta activations clip direction hidden_size layout",
-    ),
+    "LSTM": _operator(recurrent.lstm, f"{_RECURRENT} input_forget"),
+    "GRU": _operator(recurrent.gru, f"{_RECURRENT} linear_before_reset"),
+    "RNN": _operator(recurrent.rnn, _RECURRENT),
     "Gemm": _operator(linear.gemm, "alpha beta transA transB"),
     "MatMul": _operator(named_axes.matmul),
     "Einsum": _operator(named_axes.einsum, "equation"),
-    "Add": _operator(arithmetic.arithmetic),
-    "Sub": _operator(arithmetic.arithmetic),
-    "Mul": _operator(arithmetic.arithmetic),
-    "Div": _operator(arithmetic.arithmetic),
-    **{name: _operator(elementwise.alone) for name in elementwise.NAMES},
-    **{name: _operator(elementwise.compared) for name in elementwise.COMPARISONS},
-    "Gelu": _operator(elementwise.gelu, "approximate"),
-    "Selu": _operator(elementwise.selu, "alpha gamma"),
-    "Celu": _operator(elementwise.celu, "alpha"),
-    "Swish": _operator(elementwise.swish, "alpha"),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _operator(arithmetic.arithmetic)),
+    "Neg": _operator(arithmetic.negative),
+    **{op: Operator(elementwise.alone, frozenset(form.usual)) for op, form in FORMS.items()},
+    **dict.fromkeys(COMPARED, _operator(elementwise.compared)),
     "PRelu": _operator(elementwise.prelu),
     "Pow": _operator(elementwise.power),
-    "Max": _operator(elementwise.extreme),
-    "Min": _operator(elementwise.extreme),
+    **dict.fromkeys(("Max", "Min"), _operator(elementwise.extreme)),
     "Where": _operator(elementwise.chosen),
     "IsNaN": _operator(elementwise.never),
     "IsInf": _operator(elementwise.never, "detect_negative detect_positive"),
     "Not": _operator(elementwise.negation),
-    "And": _operator(elementwise.logical),
-    "Or": _operator(elementwise.logical),
-    "Xor": _operator(elementwise.logical),
-    "Neg": _operator(arithmetic.negative),
-    "Relu": _operator(activation.elementwise),
-    "Tanh": _operator(activation.elementwise),
-    "Sigmoid": _operator(activation.elementwise),
-    "Elu": _operator(activation.elementwise, "alpha"),
-    "LeakyRelu": _operator(activation.elementwise, "alpha"),
-    "ThresholdedRelu": _operator(activation.elementwise, "alpha"),
-    "HardSigmoid": _operator(activation.elementwise, "alpha beta"),
-    "Softplus": _operator(activation.elementwise),
-    "Softsign": _operator(activation.elementwise),
+    **dict.fromkeys(("And", "Or", "Xor"), _operator(elementwise.logical)),
     "Clip": _operator(activation.clip),
-    "Softmax": _operator(activation.softmax, "axis"),
-    "LogSoftmax": _operator(activation.softmax, "axis"),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _operator(activation.softmax, "axis")),
     "ArgMax": _operator(argmax.argmax, "axis keepdims select_last_index"),
     "LayerNormalization": _operator(normalize.layer_norm, "axis epsilon single_axis stash_type"),
     "InstanceNormalization": _operator(normalize.instance_norm, "epsilon"),
     "BatchNormalization": _operator(normalize.batch_norm, "epsilon momentum training_mode"),
+    "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "Identity": _operator(move.identity, "rows"),
     "Dropout": _operator(move.dropout, "seed"),
     "Cast": _operator(ids.cast, "to saturate"),
@@ -124,32 +98,26 @@ OPERATORS: Mapping[str, Operator] = {
     "GatherElements": _operator(steps_by_number.gather_elements, "axis"),
     "GatherND": _operator(select.gather_nd, "batch_dims"),
     "Slice": _operator(select.slice_),
-    "Conv": _operator(window.conv, "auto_pad dilations group kernel_shape pads strides"),
+    "Conv": _operator(window.conv, f"{_WINDOW} group"),
     "ConvTranspose": _operator(
-        upsample.conv_transpose,
-        "auto_pad dilations group kernel_shape output_padding output_shape pads strides",
+        upsample.conv_transpose, f"{_WINDOW} group output_padding output_shape"
     ),
     "Resize": _operator(
         upsample.resize,
         "antialias axes coordinate_transformation_mode cubic_coeff_a mode nearest_mode "
         "extrapolation_value exclude_outside keep_aspect_ratio_policy",
     ),
-    "MaxPool": _operator(
-        window.pool, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"
-    ),
-    "AveragePool": _operator(
-        window.pool, "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"
-    ),
+    "MaxPool": _operator(window.pool, f"{_WINDOW} ceil_mode storage_order"),
+    "AveragePool": _operator(window.pool, f"{_WINDOW} ceil_mode count_include_pad"),
     **{
         name: _operator(reduction.reduce, "keepdims noop_with_empty_axes")
         for name in reduction.KINDS
         if name.startswith("Reduce")
     },
-    "LpNormalization": _operator(normalize.lp_norm, "axis p"),
     "CumSum": _operator(reduction.cumulated, "exclusive reverse"),
-    "GlobalAveragePool": _operator(reduction.global_pool),
-    "GlobalMaxPool": _operator(reduction.global_pool),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), _operator(reduction.global_pool)),
     "STFT": _operator(spectrum.stft, "onesided"),
+    "DFT": _operator(spectrum.dft, "inverse onesided"),
     "Loop": _operator(steps.loop, "body reverse"),
     "Scan": _operator(
         steps.scan,
@@ -167,7 +135,9 @@ ML: Mapping[str, Operator] = {
 OWN: Mapping[str, Operator] = {
     "Step": _operator(steps.step, "after body"),
     "Repeat": _operator(repeat, "number"),
+    "Frames": _operator(spectrum.frames, "begin frame frames hop"),
     "Power": _operator(spectrum.power),
+    "LogAverage": _operator(spectrum.log_average, "axis eps first weight"),
     "Stack": _operator(steps.stack, "axis new_axis"),
 }
 """Operators of the domain `OWN_DOMAIN`, which rewrites write."""
@@ -212,11 +182,10 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
     if foreign is not None and counted and node.op in _KEEP:
         return [foreign]
     if foreign is not None and not (counted and node.op in (*ids.RECURRENT, "GatherElements")):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"reads input {foreign.name!r} of type {foreign.kind}; inputs are float32, "
             "bool, or integers of 8 to 64 bits that are looked up or cast to float32: give it as "
-            "one of these",
+            "one of these"
         )
     node = with_data(walk, node)
     integers = run_ids(walk, node) if domain in ("", "ai.onnx") else None
@@ -228,10 +197,9 @@ def run_node(walk: Walk, node: OnnxNode, domain: str) -> list[Value]:
         raise unsupported(node.label, node.op, domain)
     unknown = sorted(set(node.attributes) - operator.attributes)
     if unknown:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"attribute {unknown[0]} of {node.op} is not known to lstm-edge; it is "
-            "newer: export with opset_version=20",
+            "newer: export with opset_version=20"
         )
     if node.op in _OF_VECTORS and isinstance(node.inputs[0], View):
         view = node.inputs[0]

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.inner import conv_inside, placed
+from lstm_edge.frontend.model.operators.pending import settled
+from lstm_edge.frontend.model.operators.rates import check_interpolation, repeated_steps, repeats
 from lstm_edge.frontend.model.operators.sight import INNER, inner_axis, numbers_of, other_axis
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
@@ -20,7 +20,7 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     """
     view, weights = node.view(0), node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
-        raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
+        raise node.error(f"input W does not fit data {describe(view.axes)}")
     kernel = list(weights.shape[2:])
     axis = inner_axis(walk, node, view, kernel)
     rank = len(kernel)
@@ -35,7 +35,7 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     along_time = any(given["strides"][k] > 1 or given["output_padding"][k] for k in others)
     auto = node.attributes.get("auto_pad", "NOTSET")
     if min(*given["strides"], *given["dilations"]) < 1:
-        raise ModelError(node.label, f"attributes strides, dilations = {given}, expected 1 or more")
+        raise node.error(f"attributes strides, dilations = {given}, expected 1 or more")
     if axis is None or along_time or auto != "NOTSET" or "output_shape" in node.attributes:
         time = tuple(atom for k in others for atom in walk.pieces(view.axes[k + 2]))
         raise other_axis(
@@ -58,10 +58,10 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     view = placed(walk, view, axis, places, 0.0, node.label)
     before[axis - 2] = behind[axis - 2] = 0
     if min(*before, *behind) < 0:
-        raise ModelError(node.label, f"attribute pads = {given['pads']} leaves out steps")
+        raise node.error(f"attribute pads = {given['pads']} leaves out steps")
     groups = int(node.attributes.get("group", 1))
     if groups < 1 or len(weights) % groups or size_of(view.axes[1]) != len(weights):
-        raise ModelError(node.label, f"input W {list(weights.shape)} does not fit its data")
+        raise node.error(f"input W {list(weights.shape)} does not fit its data")
     attributes = {
         "dilations": given["dilations"],
         "pads": [*before, *behind],
@@ -97,24 +97,35 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
     mode = node.attributes.get("mode", "nearest")
     others = {"antialias": 0, "keep_aspect_ratio_policy": "stretch", "axes": None}
     plain = all(node.attributes.get(name, usual) == usual for name, usual in others.items())
+    grown = [x for n, x in zip(times or (), view.axes, strict=False) if n > 1]
+    if any(walk.roles.get(a) not in INNER for axis in grown for a in walk.pieces(axis)):
+        check_interpolation(node, mode)
     if times is None or mode != "nearest" or not plain:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"resizes {describe(view.axes)} to {sizes or scales}, mode {mode}; only whole "
-            "multiples of an axis of each step, mode nearest, are supported",
+            "multiples of an axis of each step, mode nearest, are supported"
         )
     usual = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     form = {k: str(node.attributes.get(k, "")) for k in usual}
     if form["coordinate_transformation_mode"] not in ("asymmetric", "half_pixel", ""):
-        raise ModelError(
-            node.label,
+        raise node.error(
             "attribute coordinate_transformation_mode = "
-            f"{form['coordinate_transformation_mode']!r} is not supported; export 'asymmetric'",
+            f"{form['coordinate_transformation_mode']!r} is not supported; export 'asymmetric'"
         )
     for k, n in enumerate(times):
         if n == 1:
             continue
         size, atoms = size_of(view.axes[k]), walk.pieces(view.axes[k])
+        if repeats(_nearest(size, n, form).tolist(), size) == n:
+            held = repeated_steps(walk, node, view, k, n)
+            if held is not None:
+                view = held
+                continue
+        if any(walk.roles.get(a) == "time" for a in atoms) and walk.draft.producer(view.tensor):
+            raise node.error(
+                f"repeats each step of a computed sequence {n} times; only steps of an input can "
+                "be: compile what makes them as a model of its own, and make its result an input"
+            )
         if not atoms or not {walk.roles.get(a) for a in atoms} <= INNER:
             raise other_axis(
                 walk,

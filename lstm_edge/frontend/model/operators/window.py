@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.convolution import conv_matrix, over_window
+from lstm_edge.frontend.model.convolution import (
+    conv_matrix,
+    convolved,
+    over_window,
+    with_scale,
+)
 from lstm_edge.frontend.model.operators.across_time import has_steps
-from lstm_edge.frontend.model.operators.activation import settled, settled_along
 from lstm_edge.frontend.model.operators.features import require_features
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
 from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
 from lstm_edge.frontend.model.operators.linear import contract
-from lstm_edge.frontend.model.operators.pending import combined
-from lstm_edge.frontend.model.operators.reduce import over_axes
+from lstm_edge.frontend.model.operators.pending import (
+    combined,
+    foldable,
+    settled,
+    settled_along,
+)
 from lstm_edge.frontend.model.operators.sight import (
     Sight,
     along_axis,
+    groups_and_bias,
+    in_sight,
     inner_axis,
     real_share,
+    sees_all,
     sight_of,
-    time_after,
-    with_axis,
 )
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.expr import Cell
-from lstm_edge.ir.model import Floats
-from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
+from lstm_edge.layers.window import LOWEST, average_pool, max_pool
 
 Doubles = npt.NDArray[np.float64]
 
@@ -47,89 +50,62 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     weights = node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
-        raise ModelError(node.label, f"input W does not fit data {describe(view.axes)}")
+        raise node.error(f"input W does not fit data {describe(view.axes)}")
     if not any(view.axes[2:]) and not has_steps(walk, view):
         return [_of_one_vector(walk, node, view, weights)]
     inner = inner_axis(walk, node, view, list(weights.shape[2:]))
     if inner is not None:
         return [conv_inside(walk, node, view, weights, inner)]
     sight = sight_of(walk, node, view, list(weights.shape[2:]))
-    units, group = len(weights), int(node.attributes.get("group", 1))
-    taps = weights.reshape(units, weights.shape[1], -1)
     require_features(walk, node, view, view.axes[1])
-    features = size_of(view.axes[1])
-    if group < 1 or units % group or taps.shape[1] * group != features:
-        raise ModelError(
-            node.label,
-            f"input W {list(weights.shape)} and group = {group} do not fit {features} channels",
-        )
-    given = node.weights(2, "bias B")
-    bias = np.zeros(units) if given is None else given.reshape(-1)
-    if bias.size != units:
-        raise ModelError(node.label, f"bias B has {bias.size} entries, expected {units}")
+    units, features = len(weights), size_of(view.axes[1])
+    group, bias = groups_and_bias(node, weights, features)
     padded = sight.window.left or sight.window.right
     keep = settled if padded and view.offset is not None else foldable
     view = keep(walk, view, node.label)
-    matrix = conv_matrix(taps, group, features, sight.dilation, node.label)
-    if _sees_all(view, sight):
-        flat = (*view.axes[sight.axis], *view.axes[1])
-        dense = contract(walk, node, replace(view, axes=(view.axes[0], flat)), matrix.T, bias)
-        return [replace(dense, axes=(*dense.axes, *((),) * (len(view.axes) - 2)))]
-    matrix, bias = fold_pending(_at_each(view, features, sight.window.kernel), matrix, bias)
-    params = {
-        "W_y": np.ascontiguousarray(matrix, np.float32),
-        "b_y": bias.astype(np.float32),
-    }
-    for array in params.values():
-        check_finite(node.label, array)
-    plain = replace(view, scale=None, offset=None, pending="")
-    made = _layer(walk, node, plain, sight, conv1d(), units, params)
-    axes = with_axis(made.axes, 1, walk.new_axis("units", units, "feature"))
-    return [replace(made, axes=axes, grid=())]
+    scale, offset = (
+        np.broadcast_to(usual if given is None else given, (features,))
+        for given, usual in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
+    )
+    taps = weights.reshape(units, weights.shape[1], -1)
+    taps, bias = with_scale(taps, bias, group, scale, offset)
+    tensor = convolved(
+        walk.draft, view.tensor, taps, bias, group, sight.window, sight.dilation, node.label
+    )
+    made = in_sight(walk, node, replace(view.plain, tensor=tensor), sight.axis, sight)
+    return [replace(made.with_axis(1, walk.new_axis("units", units, "feature")), grid=())]
 
 
 def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
     """Of a vector of the whole sequence a dense layer: what is around it is 0."""
-    groups, (units, own, *kernel) = int(node.attributes.get("group", 1)), weights.shape
+    units, own, *kernel = weights.shape
+    groups, bias = groups_and_bias(node, weights, size_of(view.axes[1]))
     middle = weights
     for k, size in enumerate(kernel):
         along = along_axis(walk, node, view, k + 2, size)
         at, between = divmod(along.pad[0], along.dilation)
         one = (sum(along.pad) + 1 - along.seen) // along.stride == 0 and not between
-        if not one or at >= size or groups < 1 or units % groups:
-            raise ModelError(
-                node.label,
+        if not one or at >= size:
+            raise node.error(
                 f"slides a kernel {kernel} over one vector of the whole sequence, which gives "
-                "several or none; use a kernel of 1, or Gemm",
+                "several or none; use a kernel of 1, or Gemm"
             )
         middle = middle.take([at], axis=k + 2)
     taps = middle.reshape(units, own, 1)
     matrix = conv_matrix(taps, groups, own * groups, 1, node.label).T
-    given = node.weights(2, "bias B")
     last = replace(view, axes=(*view.axes[:1], *view.axes[2:], view.axes[1]))
-    made = contract(walk, node, last, matrix, None if given is None else given.reshape(-1))
+    made = contract(walk, node, last, matrix, bias)
     return replace(made, axes=(*made.axes[:1], made.axes[-1], *made.axes[1:-1]))
-
-
-def _at_each(view: View, features: int, kernel: int) -> View:
-    """A view of one vector, of which scale and offset are those of `kernel` vectors in a row."""
-    scale, offset = (
-        None if given is None else np.tile(np.broadcast_to(given, (features,)), kernel)
-        for given in (view.scale, view.offset)
-    )
-    return replace(view, scale=scale, offset=offset)
 
 
 def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     """MaxPool and AveragePool along time. A scale and an offset may wait until after a mean."""
     view = node.view(0)
     if len([name for name in node.outputs if name]) > 1:
-        raise ModelError(
-            node.label, "output Indices is not supported; export without return_indices"
-        )
+        raise node.error("output Indices is not supported; export without return_indices")
     shape = node.attributes.get("kernel_shape")
     if not shape or len(view.axes) < 3:
-        raise ModelError(node.label, f"kernel_shape {shape} does not fit {describe(view.axes)}")
+        raise node.error(f"kernel_shape {shape} does not fit {describe(view.axes)}")
     inner = inner_axis(walk, node, view, list(shape))
     if inner is not None:
         return [pool_inside(walk, node, view, list(shape), inner)]
@@ -137,19 +113,21 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     window = sight.window
     require_features(walk, node, view, view.axes[1])
     if node.attributes.get("storage_order", 0) or sight.dilation > 1:
-        raise ModelError(
-            node.label, "attributes storage_order and dilations: write it as Max of shifted Slices"
+        raise node.error(
+            "attributes storage_order and dilations: write it as Max of shifted Slices"
         )
     padded = window.left or window.right
     largest = node.op == "MaxPool"
-    if _sees_all(view, sight):
-        walk.fix_time(node)
-        return [over_axes(walk, node, view, [sight.axis], keep=True)]
     keep = settled if largest or padded else partial(settled_along, axis=sight.axis)
     view = keep(walk, view, reader=node.label)
+    if sees_all(view, sight):
+        walk.fix_time(node)
+        tensor = walk.draft.reduce("max" if largest else "mean", view.tensor, node.label)
+        return [replace(view.with_axis(sight.axis, ()), tensor=tensor)]
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
     start = LOWEST if largest else 0.0
-    made = _layer(walk, node, view, sight, cell, None, {}, start)
+    tensor = over_window(walk.draft, cell, view.tensor, window, node.label, start)
+    made = in_sight(walk, node, replace(view, tensor=tensor), sight.axis, sight)
     if largest or not padded or node.attributes.get("count_include_pad", 0):
         return [made]
     return [_of_real_steps(walk, node, view, made, sight)]
@@ -159,37 +137,10 @@ def _of_real_steps(walk: Walk, node: OnnxNode, view: View, made: View, sight: Si
     """Means over windows with padding as means over what is in them of the sequence."""
     window, time = sight.window, made.axes[sight.axis]
     if any(atom.open for atom in time):
-        raise ModelError(
-            node.label,
+        raise node.error(
             "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
-            "length with --steps",
+            "length with --steps"
         )
     walk.fix_time(node)
     share = real_share(size_of(view.axes[sight.axis]), size_of(time), window)
     return combined(walk, made, share, np.zeros(1), walk.pieces(time), node.label)
-
-
-def _layer(
-    walk: Walk,
-    node: OnnxNode,
-    view: View,
-    sight: Sight,
-    cell: Cell,
-    units: int | None,
-    params: Mapping[str, Floats],
-    pad: float = 0.0,
-) -> View:
-    """The layer on each part that the data join, and its view, of another length."""
-    tensor = over_window(
-        walk.draft, cell, view.tensor, units, params, sight.window, node.label, pad
-    )
-    time = time_after(walk, node, view.axes[sight.axis], sight)
-    if view.axes[sight.axis] and not time:
-        tensor = walk.draft.last_step(tensor, node.label)
-    return replace(view, tensor=tensor, axes=with_axis(view.axes, sight.axis, time))
-
-
-def _sees_all(view: View, sight: Sight) -> bool:
-    """Whether there is one result, of all steps."""
-    window, steps = sight.window, size_of(view.axes[sight.axis])
-    return window.kernel == steps > 1 and not (window.left or window.right)

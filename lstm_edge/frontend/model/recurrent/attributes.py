@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import LABELLED
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.functions import ACTIVATIONS, MORE, Activation, Function
@@ -43,9 +42,7 @@ def settings_of(walk: Walk, node: OnnxNode, kind: Kind) -> Settings:
     """All attributes but hidden_size. Raises ModelError for values outside of the specification."""
     direction = node.attributes.get("direction", "forward")
     if direction not in _DIRECTIONS:
-        raise ModelError(
-            node.label, f"attribute direction = {direction!r}, expected one of {[*_DIRECTIONS]}"
-        )
+        raise node.error(f"attribute direction = {direction!r}, expected one of {[*_DIRECTIONS]}")
     directions = _DIRECTIONS[direction]
     functions = _functions(walk, node, list(kind.functions) * len(directions))
     each = len(kind.functions)
@@ -62,7 +59,7 @@ def settings_of(walk: Walk, node: OnnxNode, kind: Kind) -> Settings:
 def _flag(node: OnnxNode, name: str) -> bool:
     value = node.attributes.get(name, 0)
     if value not in (0, 1):
-        raise ModelError(node.label, f"attribute {name} = {value}, neither 0 nor 1")
+        raise node.error(f"attribute {name} = {value}, neither 0 nor 1")
     return bool(value)
 
 
@@ -70,7 +67,7 @@ def _clip(node: OnnxNode) -> float:
     """The bound of pre-activations, 0.0 for none."""
     clip = float(node.attributes.get("clip", 0.0))
     if math.isnan(clip) or clip < 0.0:
-        raise ModelError(node.label, f"attribute clip = {clip:g}, expected a number above 0")
+        raise node.error(f"attribute clip = {clip:g}, expected a number above 0")
     return clip if clip < LARGEST_CLIP else 0.0
 
 
@@ -83,9 +80,8 @@ def _functions(walk: Walk, node: OnnxNode, defaults: list[str]) -> list[Function
     known = {name.lower(): name for name in forms_of}
     unknown = [name for name in names if name.lower() not in known]
     if unknown or len(names) != len(defaults):
-        raise ModelError(
-            node.label,
-            f"attribute activations = {names}, expected {len(defaults)} of {', '.join(known)}",
+        raise node.error(
+            f"attribute activations = {names}, expected {len(defaults)} of {', '.join(known)}"
         )
     forms = [forms_of[known[name.lower()]] for name in names]
     alphas = _parameters(walk, node, "activation_alpha", names, forms, 1)
@@ -112,19 +108,18 @@ def _parameters(
     given = [float(v) for v in node.attributes.get(attribute) or []]
     takers = [k for k, form in enumerate(forms) if form.parameters >= place]
     if given and len(given) != len(takers):
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"attribute {attribute} has {len(given)} entries, but {len(takers)} of the functions "
-            f"{names} take one; give one for each of these, in order",
+            f"{names} take one; give one for each of these, in order"
         )
     if not all(math.isfinite(v) for v in given):
-        raise ModelError(node.label, f"attribute {attribute} = {given} is not finite")
+        raise node.error(f"attribute {attribute} = {given} is not finite")
     if given or not takers:
         return [given[takers.index(k)] if k in takers else 0.0 for k in range(len(forms))]
     defaults = [form.alpha if place == 1 else form.beta for form in forms]
     missing = [names[k] for k in takers if defaults[k] is None]
     if missing:
-        raise ModelError(node.label, f"attribute {attribute} is absent, but {missing[0]} needs it")
+        raise node.error(f"attribute {attribute} is absent, but {missing[0]} needs it")
     walk.warnings.append(
         f"{node.label} has no {attribute}: the defaults of the ONNX specification are taken, where "
         "onnxruntime takes 0; write the attribute into the file where that is not what is meant"

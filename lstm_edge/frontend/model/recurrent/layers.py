@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from lstm_edge import cells
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.model.axes import View, size_of
 from lstm_edge.frontend.model.layout import (
     ONNX_GRU,
     ONNX_LSTM,
@@ -20,7 +21,7 @@ from lstm_edge.frontend.model.layout import (
     layer_params,
     split_gates,
 )
-from lstm_edge.frontend.model.operators.folding import fold_pending, foldable
+from lstm_edge.frontend.model.operators.pending import fold_pending, foldable
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings, settings_of
 from lstm_edge.frontend.model.recurrent.constant import without_x
 from lstm_edge.frontend.model.recurrent.lengths import length_of
@@ -34,6 +35,7 @@ from lstm_edge.frontend.model.recurrent.weights import (
 from lstm_edge.frontend.model.walk import GivenState, OnnxNode, Value, Walk
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
+from lstm_edge.layers.inner import at_each_place, ordered
 
 LSTM = Kind("lstm", ONNX_LSTM, ("Sigmoid", "Tanh", "Tanh"), ("h", "c"))
 GRU = Kind("gru", ONNX_GRU, ("Sigmoid", "Tanh"))
@@ -58,13 +60,15 @@ def rnn(walk: Walk, node: OnnxNode) -> list[Value]:
 def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     settings = settings_of(walk, node, kind)
     x = sequence_of(walk, node, settings.batch_first)
+    if x.places > 1:
+        return _inside(walk, node, kind, settings, x)
     x = replace(x, view=foldable(walk, x.view, node.label))
     weights = weights_of(walk, node, x, kind, len(settings.directions))
     length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)
     if length.steps == 0 and any((*initial.constant, *initial.given, *initial.computed)):
-        raise ModelError(
-            node.label, "input sequence_lens = 0 beside an initial state, which has no effect then"
+        raise node.error(
+            "input sequence_lens = 0 beside an initial state, which has no effect then"
         )
     results = []
     for d, reverse in enumerate(settings.directions):
@@ -72,10 +76,9 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
         if x.constant is not None:
             cell, params = without_x(cell, params, x.constant)
             if not initial.computed[d]:
-                raise ModelError(
-                    node.label,
+                raise node.error(
                     "is fed constants and starts from constants; make it an output that"
-                    " is stored, as it depends on no input",
+                    " is stored, as it depends on no input"
                 )
         name = f"{kind.name}_reverse" if reverse else kind.name
         made = walk.draft.layer(
@@ -95,6 +98,52 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
         for state, (given, places) in initial.given[d].items():
             walk.given_states.append(GivenState(given, made[state], state, places))
         results.append(made)
+    return _outputs(walk, node, x, settings, results, weights.hidden)
+
+
+def _inside(walk: Walk, node: OnnxNode, kind: Kind, settings: Settings, x: Sequence) -> list[Value]:
+    """A layer over an inner axis of each step: with states of its own at each place of it, or along
+    it, where each step begins anew.
+    """
+    if x.along and kind is GRU and not settings.linear_before_reset:
+        raise node.error(
+            "attribute linear_before_reset = 0 along an inner axis of each step, where only 1 is "
+            "supported, as PyTorch has it and Keras with reset_after=True",
+        )
+    weights = weights_of(walk, node, x, kind, len(settings.directions))
+    initial = initial_states(walk, node, x, kind, settings, weights.hidden)
+    lengths = len(node.inputs) > 4 and node.inputs[4] is not None
+    if lengths or any((*initial.given, *initial.computed)):
+        what = "sequence_lens" if lengths else "an initial state that is no constant"
+        raise node.error(
+            f"has {what}, and an inner axis of each step as its "
+            f"{'sequence' if x.along else 'batch'}; leave it out",
+        )
+    draft, places = walk.draft, x.places
+    size = places * weights.hidden
+
+    def turned(tensor: str, features: int) -> str:
+        units = np.arange(features).reshape(places, -1)[::-1].ravel().tolist()
+        return draft.layer("ordered", ordered(units), tensor, features, {}, node.label)["y"]
+
+    results = []
+    for d, reverse in enumerate(settings.directions):
+        cell, params = at_each_place(*_cell(node, kind, settings, weights, d, x), places)
+        backward = x.along and reverse
+        tensor = x.view.tensor
+        made = draft.layer(
+            f"{kind.name}_reverse" if reverse else kind.name,
+            cell,
+            turned(tensor, places * size_of(x.features)) if backward else tensor,
+            size,
+            params,
+            node.label,
+            {state: np.tile(first, places) for state, first in initial.constant[d].items()},
+            reverse and not x.along,
+            units=dict.fromkeys(cell.results, size),
+            along=places if x.along else 1,
+        )
+        results.append({r: turned(t, size) for r, t in made.items()} if backward else made)
     return _outputs(walk, node, x, settings, results, weights.hidden)
 
 
@@ -132,7 +181,8 @@ def _outputs(
     draft = walk.draft
     direction = walk.new_axis("directions", len(results), "layer")
     units = walk.new_axis("units", hidden, "feature")
-    grid = (*direction, *units) if direction else ()
+    places = walk.pieces(x.time if x.along else x.batch) if x.places > 1 else ()
+    grid = (*direction, *places, *units) if direction or places else ()
     ends = [draft.first_step if back else draft.last_step for back in settings.directions]
     if settings.batch_first:
         y, last = (x.batch, x.time, direction, units), (x.batch, direction, units)
@@ -143,11 +193,24 @@ def _outputs(
         tensors = [result.get("y", result["h"]) for result in results]
         return View(draft.concat(tensors, node.label), y, grid=grid)
 
+    def last_places(state: str) -> View:
+        begins = [0 if back else (x.places - 1) * hidden for back in settings.directions]
+        tensors = [
+            draft.slice(result[state], begin, begin + hidden, node.label)
+            for begin, result in zip(begins, results, strict=True)
+        ]
+        return View(
+            draft.concat(tensors, node.label), last, grid=(*direction, *units) if direction else ()
+        )
+
     def final(state: str) -> View:
+        if x.along:
+            return last_places(state)
         pairs = zip(ends, results, strict=True)
         tensors = [end(result[state], node.label) for end, result in pairs]
         for tensor, result in zip(tensors, results, strict=True):
-            walk.ends |= {tensor: (result[state], state), result[state]: (result[state], state)}
+            if x.places == 1:
+                walk.ends |= {tensor: (result[state], state), result[state]: (result[state], state)}
         return View(draft.concat(tensors, node.label), last, grid=grid)
 
     make: tuple[Callable[[], Value], ...] = (whole, lambda: final("h"), lambda: final("c"))

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_edge import cells
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.operators.activation import settled
 from lstm_edge.frontend.model.operators.features import require_features
+from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.recurrent.weights import Sequence
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Walk
 from lstm_edge.ir.expr import Cell
@@ -64,18 +63,16 @@ def length_of(walk: Walk, node: OnnxNode, x: Sequence) -> Length:
     lengths = node.integers(4, "input sequence_lens") or []
     steps = size_of(x.time)
     if len(set(lengths)) != 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"input sequence_lens = {lengths[:8]} differs from row to row of the batch; export "
-            "with a batch of 1, or make the lengths an input",
+            "with a batch of 1, or make the lengths an input"
         )
     if all(length == steps for length in lengths):
         walk.fix_time(node)
         return Length()
     if not 0 <= lengths[0] < steps:
-        raise ModelError(
-            node.label,
-            f"input sequence_lens = {lengths[:8]}, expected 0 to {steps}, the sequence's length",
+        raise node.error(
+            f"input sequence_lens = {lengths[:8]}, expected 0 to {steps}, the sequence's length"
         )
     return Length(steps=lengths[0])
 
@@ -87,15 +84,12 @@ def _mask(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
     walk.assign(node, time, "time")
     require_features(walk, node, view, view.axes[2])
     if size_of(time) != size_of(x.time) or walk.draft.size(view.tensor) != 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"its mask {describe(view.axes)} has not one number for each step of "
-            f"{describe(x.view.axes)}",
+            f"{describe(x.view.axes)}"
         )
     if walk.draft.roots[view.tensor] is None:
-        raise ModelError(
-            node.label, "its mask is the same at each step; give it one with a time axis"
-        )
+        raise node.error("its mask is the same at each step; give it one with a time axis")
     return view.tensor
 
 
@@ -112,19 +106,16 @@ def _from_input(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
     """The tensor of lengths that are an input of the graph, one for each row of the batch."""
     computed = walk.draft.producer(view.tensor) is not None
     if view.ids is None or computed or len(view.axes) != 1:
-        raise ModelError(
-            node.label,
+        raise node.error(
             f"input sequence_lens {describe(view.axes)} is no input of the graph of integers, one "
             "for each row of the batch, no sum of a mask over its steps and no constant; make it "
-            "an input",
+            "an input"
         )
     walk.assign(node, view.axes[0], "batch")
     longest = None if any(a.open for a in x.time) else size_of(x.time)
     tried = np.arange(1024 if longest is None else longest + 1, dtype=np.int64)
     if not np.array_equal(view.ids(tried), tried):
-        raise ModelError(
-            node.label, "input sequence_lens is computed from an input; feed it as it is"
-        )
+        raise node.error("input sequence_lens is computed from an input; feed it as it is")
     limit = ANY_LENGTH if longest is None else longest + 1
     walk.limits[view.tensor] = min(limit, walk.limits.get(view.tensor, limit))
     return view.tensor

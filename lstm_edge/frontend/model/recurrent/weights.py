@@ -12,11 +12,16 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import steps_of
 from lstm_edge.frontend.model.operators.features import (
+    check_guess,
     grid_of,
+    guess_time,
     refuse_one_vector,
+    reordered,
     require_features,
 )
 from lstm_edge.frontend.model.operators.linear import in_order
+from lstm_edge.frontend.model.operators.pending import settled
+from lstm_edge.frontend.model.operators.sight import INNER
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings
 from lstm_edge.frontend.model.recurrent.constant import same_at_each_step
 from lstm_edge.frontend.model.states import computed_vectors, given_places, is_computed
@@ -31,7 +36,8 @@ Doubles = npt.NDArray[np.float64]
 class Sequence:
     """Axes of the input X, whatever the layout. constant: [features] of what is no data and the
     same at each step; over: how many steps these are. order: what the columns of W have to be put
-    into, None as they are.
+    into, None as they are. places: of an inner axis of each step; at each the layer has states of
+    its own, or, where `along`, they go along these places, and `time` is that axis.
     """
 
     view: View
@@ -41,6 +47,8 @@ class Sequence:
     constant: Doubles | None = None
     over: Length | None = None
     order: list[int] | None = None
+    places: int = 1
+    along: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,16 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
         return _constant_sequence(walk, node, given, batch_first)
     view = node.view(0)
     if len(view.axes) != 3:
-        raise ModelError(node.label, f"input X {describe(view.axes)} has not three axes")
+        raise node.error(f"input X {describe(view.axes)} has not three axes")
     time, batch, features = view.axes
     if batch_first:
         time, batch = batch, time
+    _guess_inner(walk, (time, batch))
+    along, rows = ({walk.roles.get(a) for a in walk.pieces(axis)} for axis in (time, batch))
+    if along & INNER or ("time" in rows and "time" not in along):
+        return _inside(walk, node, view, (time, batch, features), along=True)
+    if rows & INNER:
+        return _inside(walk, node, view, (time, batch, features), along=False)
     walk.assign(node, time, "time")
     walk.assign(node, batch, "batch")
     view, order = in_order(walk, view, features, node.label)
@@ -77,6 +91,52 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
     if not time:
         walk.one_step = node.label
     return Sequence(view, time, batch, features, order=order)
+
+
+def _guess_inner(walk: Walk, axes: tuple[Axis, Axis]) -> None:
+    """Where the rows of X are no batch, as its input has an axis of 1 or an open one for that."""
+    atoms = [atom for axis in axes for atom in walk.pieces(axis)]
+    owners = {atom.name.rpartition(" ")[0] for atom in atoms}
+    owner = walk.values.get(owners.pop()) if len(owners) == 1 else None
+    if len(atoms) != 2 or not isinstance(owner, View) or len(owner.axes) < 4:
+        return
+    outermost = owner.axes[0]
+    if not any(atom in outermost for atom in atoms):
+        guess_time(walk, sorted(axes, key=lambda axis: walk.input_atoms.get(axis[0], 0)))
+
+
+def _inside(
+    walk: Walk, node: OnnxNode, view: View, axes: tuple[Axis, Axis, Axis], along: bool
+) -> Sequence:
+    """An X whose rows are places of each step, or whose steps are these places: each place has all
+    of its features end to end.
+    """
+    time, batch, features = axes
+    inner, outer = (time, batch) if along else (batch, time)
+    if along and not any(walk.roles.get(a) in (None, "time") for a in walk.pieces(outer)):
+        walk.assign(node, outer, "batch")
+        if walk.draft.roots[view.tensor] is None:
+            check_guess(walk, node, walk.pieces(inner))
+    else:
+        walk.guessed.update(a for a in walk.pieces(outer) if a not in walk.roles)
+        walk.assign(node, outer, "time")
+        walk.sequences |= walk.draft.followed(view.tensor)
+    for atom in walk.pieces((*inner, *features)):
+        if walk.roles.get(atom) not in INNER:
+            walk.assign(node, (atom,), "feature")
+    if walk.draft.size(view.tensor) is None:  # an input's, known from its axes
+        walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
+    wanted = walk.pieces((*inner, *features))
+    if walk.draft.size(view.tensor) != size_of(wanted) and along:
+        walk.assign(node, time, "time")  # refuses it
+    view = settled(walk, view, node.label)
+    if set(wanted) != set(grid_of(walk, view)) or walk.draft.size(view.tensor) != size_of(wanted):
+        raise node.error(
+            f"reads {describe(view.axes)}, whose vectors have further axes; only one inner axis "
+            "beside the features is supported: reshape the others to features or steps",
+        )
+    view = reordered(walk, view, wanted, node.label)
+    return Sequence(view, time, batch, features, places=size_of(inner), along=along)
 
 
 def _constant_sequence(
@@ -96,10 +156,10 @@ def weights_of(walk: Walk, node: OnnxNode, x: Sequence, kind: Kind, count: int) 
     """W, R, B and P of `count` directions in float64."""
     weights, recurrent = node.weights(1, "input W"), node.weights(2, "input R")
     if weights is None or recurrent is None:
-        raise ModelError(node.label, "has no weights W and R")
+        raise node.error("has no weights W and R")
     hidden = int(node.attributes.get("hidden_size", recurrent.shape[-1] if recurrent.ndim else 0))
     if hidden < 1:
-        raise ModelError(node.label, f"attribute hidden_size = {hidden}, expected 1 or more")
+        raise node.error(f"attribute hidden_size = {hidden}, expected 1 or more")
     state = node.inputs[6] if len(node.inputs) > 6 else None
     if isinstance(state, View | np.ndarray):
         refuse_projection(node.label, state.shape, hidden)
@@ -140,9 +200,7 @@ def _check_shape(node: OnnxNode, name: str, array: Doubles, expected: tuple[int,
     if array.shape == expected:
         return
     hint = "; are gates and features swapped?" if array.size == np.prod(expected) else ""
-    raise ModelError(
-        node.label, f"input {name} is {list(array.shape)}, expected {list(expected)}{hint}"
-    )
+    raise node.error(f"input {name} is {list(array.shape)}, expected {list(expected)}{hint}")
 
 
 @dataclass(frozen=True)
@@ -237,7 +295,5 @@ def _state_vectors(
         raise walk.need_size(node, x.batch, rows, message)
     _check_shape(node, name, array, (len(settings.directions), rows, hidden))
     if not (array == array[:, :1]).all():
-        raise ModelError(
-            node.label, f"input {name} differs from batch row to row; export with a batch of 1"
-        )
+        raise node.error(f"input {name} differs from batch row to row; export with a batch of 1")
     return array[:, 0]

@@ -15,10 +15,9 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.rewrite.quantized.flow import MOVES, Flow, input_of, number_of
+from lstm_edge.frontend.rewrite.quantized.forms import FORMS
 from lstm_edge.frontend.rewrite.quantized.grids import Array, Grid, dequantize, make_grid, quantize
-from lstm_edge.frontend.rewrite.quantized.linear import LINEAR
 from lstm_edge.frontend.rewrite.quantized.products import PRODUCTS
-from lstm_edge.frontend.rewrite.quantized.simple import SIMPLE
 from lstm_edge.frontend.rewrite.quantized.values import Factor, Live, Stored, alike, storable
 
 Reader = Callable[[Flow, NodeProto], bool]
@@ -187,7 +186,7 @@ READERS: Mapping[str, Reader] = {
     "Concat": _concat,
     **dict.fromkeys(sorted(MOVES), _move),
     **PRODUCTS,
-    **LINEAR[""],
+    **FORMS[""],
 }
 """Operators of ONNX itself."""
 
@@ -195,11 +194,10 @@ MICROSOFT: Mapping[str, Reader] = {
     "QuantizeLinear": _quantize,
     "DequantizeLinear": _dequantize,
     "DynamicQuantizeLSTM": _lstm,
-    **LINEAR["com.microsoft"],
-    **SIMPLE,
+    **FORMS["com.microsoft"],
 }
 """Operators of onnxruntime; others of that domain are refused by name."""
 
 MARKS = frozenset(MICROSOFT) | {"DynamicQuantizeLinear", "MatMulInteger", "ConvInteger"}
-MARKS |= frozenset(LINEAR[""])
+MARKS |= frozenset(FORMS[""])
 """Operators that only a quantized graph has."""

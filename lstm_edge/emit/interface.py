@@ -1,0 +1,250 @@
+"""C that checks what a model offers beside its results: conversions, states, macros, self-test.
+
+Numbers go in as tables of bits, with those that numpy gives for them; each check counts what
+differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_edge.emit.environment import environment
+from lstm_edge.emit.header import Macro, macros, state_macros
+from lstm_edge.emit.identity import Identity
+from lstm_edge.emit.memory import c_name
+from lstm_edge.emit.ports import port_names, port_view
+from lstm_edge.emit.testing import TestedModel, test_ports, tested_model
+from lstm_edge.emit.view import Constant
+from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.ports import dequantize, quantize
+from lstm_edge.interpret.raw import RAW_HIGH, RAW_LOW, RawInput, quantize_int16
+from lstm_edge.ir.program import Port, Program, State
+from lstm_edge.passes.widths import ctype_of
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+
+MOST_NUMBERS = 2048
+"""Of a table, where rows can be left out."""
+MOST_OF_RUN = 4096
+"""Numbers that go into and come out of a run."""
+STEPS = 32
+"""Of a sequence, where any number will do."""
+KINDS: Mapping[str, Any] = {
+    "int8_t": np.int8,
+    "int16_t": np.int16,
+    "int32_t": np.int32,
+    "float": np.float32,
+}
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A function from one vector to another, `given` and `expected` [rows, length] in C types."""
+
+    function: str
+    takes: str
+    gives: str
+    given: Array
+    expected: Array
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A state: what it is set to, what it is then, after a reset, and after a run from there."""
+
+    name: str
+    ctype: str
+    given: Array
+    expected: Array
+    initial: Array
+    after: Array
+
+
+@dataclass(frozen=True)
+class Interface:
+    """All that is checked. given, expected: of a run over `steps` steps, by port."""
+
+    model: TestedModel
+    steps: int
+    given: Mapping[str, Array]
+    expected: Mapping[str, Array]
+    conversions: tuple[Conversion, ...]
+    states: tuple[Kept, ...]
+    macros: tuple[Macro, ...]
+    identity: str
+
+    @property
+    def names(self) -> list[str]:
+        """What is checked, in the order of the counts."""
+        states = [f"set_{s.name}" for s in self.states] if self.model.streams else []
+        resets = [f"reset ({s.name})" for s in self.states]
+        first, again = (["run"], ["run after reset"]) if self.runs else ([], [])
+        functions = [c.function for c in self.conversions]
+        rest = ["macros", "identity", "selftest"]
+        return [*functions, *first, *states, *resets, *again, *rest]
+
+    @property
+    def runs(self) -> bool:
+        """Whether `_run` is compared with the steps: elsewhere the harness calls nothing else, or
+        a sequence has too many numbers for arrays of all.
+        """
+        arrays = (*self.given.values(), *self.expected.values())
+        return self.model.streams and sum(a.size for a in arrays) <= MOST_OF_RUN
+
+    @property
+    def ctypes(self) -> list[str]:
+        """C types of what is taken or compared."""
+        ports = (*self.model.inputs, *self.model.outputs)
+        found = {c.takes for c in self.conversions} | {c.gives for c in self.conversions}
+        return sorted(found | {p.ctype for p in ports} | {s.ctype for s in self.states})
+
+
+def interface_of(program: Program, raws: Mapping[str, RawInput], identity: Identity) -> Interface:
+    """What a program offers. raws: what raw integers of inputs stand for."""
+    names = port_names(program)
+    views = [
+        tuple(port_view(program, port, names[port.name])[0] for port in ports)
+        for ports in (program.inputs, program.outputs)
+    ]
+    known = [m for m in identity.macros(program) if not m.value.startswith('"')]
+    given = _drawn_inputs(program)
+    outputs, states = run(program, given)
+    return Interface(
+        model=tested_model(program),
+        steps=_steps(program),
+        given={names[p.name]: _of_type(program, p.value, given[p.name][0]) for p in program.inputs},
+        expected={
+            names[p.name]: _of_type(program, p.value, outputs[p.name][0]) for p in program.outputs
+        },
+        conversions=tuple(_conversions(program, raws, names)),
+        states=tuple(_kept(program, s, states[s.name][0]) for s in program.settable),
+        macros=(*known, *macros(program, *views), *state_macros(program)),
+        identity=identity.text(program),
+    )
+
+
+def render_interface(checked: Interface) -> str:
+    """C of a function `<name>_interface` that writes how many numbers differ, check by check."""
+    return (
+        environment()
+        .get_template("common/interface.c.j2")
+        .render(model=checked.model, checked=checked, table=_table)
+    )
+
+
+def _table(numbers: Array) -> Constant:
+    """Numbers as those of their bits: no text rounds them, and NaN has some."""
+    whole = np.atleast_2d(numbers)
+    if whole.dtype == np.float32:
+        whole = np.ascontiguousarray(whole).view(np.int32)
+    return Constant("", "int32_t", whole.shape, whole.astype(np.int64), "")
+
+
+def _steps(program: Program) -> int:
+    return program.steps or max(STEPS, program.least_steps)
+
+
+def _drawn_inputs(program: Program) -> dict[str, Array]:
+    """Any stored numbers that an input may have, [1, steps, features]."""
+    rng, found = np.random.default_rng(0), {}
+    for port in program.inputs:
+        value = program.values[port.value]
+        shape = (1, _steps(program), value.length) if port.per_step else (1, value.length)
+        if program.is_float:
+            numbers = rng.normal(size=shape).astype(np.float32)
+            found[port.name] = np.floor(numbers) % port.limit if port.limit else numbers
+        else:
+            high = port.limit - 1 if port.limit else value.format.high
+            found[port.name] = rng.integers(0 if port.limit else value.format.low, high + 1, shape)
+    return found
+
+
+def _of_type(program: Program, value: str, numbers: Array) -> Array:
+    return np.atleast_2d(numbers).astype(KINDS[ctype_of(program, value)])
+
+
+def _conversions(
+    program: Program, raws: Mapping[str, RawInput], names: Mapping[str, str]
+) -> Iterator[Conversion]:
+    for port, info in zip(program.inputs, test_ports(program, program.inputs), strict=True):
+        if port.limit:
+            continue
+        name = f"quantize_{names[port.name]}"
+        real = _real_numbers(program, port)
+        stored = _of_type(program, port.value, quantize(program, port, real))
+        yield Conversion(name, "float", info.ctype, real, stored)
+        if port.name in raws:
+            ends = np.array([RAW_LOW, RAW_HIGH, 0, -1, 1], np.int16)
+            rows = _rows(info.length, np.concatenate([ends, _drawn(-(2**15), 2**15, 24)]))
+            raw = rows.astype(np.int16)
+            stored = quantize_int16(program, port, raws[port.name], raw)
+            made = _of_type(program, port.value, stored)
+            yield Conversion(f"{name}_from_int16", "int16_t", info.ctype, raw, made)
+    for port, info in zip(program.outputs, test_ports(program, program.outputs), strict=True):
+        if not port.limit:
+            stored = _stored_numbers(program, port.value, 24)
+            real = dequantize(program, port, stored.astype(np.float64 if program.is_float else int))
+            name = f"dequantize_{names[port.name]}"
+            yield Conversion(name, info.ctype, "float", stored, real.astype(np.float32))
+
+
+def _rows(length: int, numbers: Array) -> Array:
+    """Each number for each feature, in another order for each; few of them for a long vector."""
+    count = max(4, min(len(numbers), MOST_NUMBERS // length))
+    places = (np.arange(count)[:, None] * 7 + np.arange(length) * 5) % len(numbers)
+    rows: Array = numbers[places]
+    return rows
+
+
+def _drawn(low: int, high: int, count: int) -> Array:
+    return np.random.default_rng(1).integers(low, high, count)
+
+
+def _real_numbers(program: Program, port: Port) -> Floats:
+    """Ends of the range, halves between two stored numbers and what is next to them, and what is
+    far outside or no number.
+    """
+    length = program.values[port.value].length
+    if program.is_float:
+        return _rows(length, np.array([0.0, -1.5, 3.25, 1e-30, -1e30], np.float32))
+    fmt = program.values[port.value].format
+    near = [fmt.low, fmt.low - 1, fmt.high, fmt.high + 1, 0, *_drawn(fmt.low, fmt.high, 6)]
+    units = np.concatenate([np.array(near) + part for part in (0.0, 0.5, -0.5)])
+    rows = _rows(length, units)
+    real = ((rows - port.zero_point) * port.scale).astype(np.float32)
+    beside = np.nextafter(real, np.float32(np.inf))
+    far = np.array([np.inf, -np.inf, np.nan, 1e30, -1e30, -0.0], np.float32)
+    return np.concatenate([real, beside, np.tile(far[:, None], (1, length))])
+
+
+def _stored_numbers(program: Program, value: str, count: int) -> Array:
+    length, fmt = program.values[value].length, program.values[value].format
+    if program.is_float:
+        return _rows(length, np.linspace(-3, 3, 7, dtype=np.float32))
+    ends = np.array([fmt.low, fmt.high, 0])
+    numbers = np.concatenate([ends, _drawn(fmt.low, fmt.high, count)])
+    return _of_type(program, value, _rows(length, numbers))
+
+
+def _kept(program: Program, state: State, after: Array) -> Kept:
+    """Set to any number of its type: those beyond what it may be count as the nearest."""
+    value, ctype = program.values[state.name], ctype_of(program, state.name)
+    kind = KINDS[ctype]
+    if program.is_float:
+        given = np.linspace(-2, 2, value.length, dtype=np.float32)
+        inside = given
+    else:
+        ends = np.iinfo(kind)
+        given = np.resize(
+            np.array([ends.min, value.format.low, value.format.high, ends.max, 0]), value.length
+        )
+        inside = np.clip(given, value.format.low, value.format.high)
+    initial = np.zeros_like(state.initial) if state.accumulator else state.initial
+    arrays = (each.astype(kind) for each in (given, inside, initial, after))
+    return Kept(c_name(state.name), ctype, *arrays)

@@ -1,0 +1,61 @@
+"""`verify` looks at all that the C offers, not at results alone: an edit of each is noticed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from lstm_edge import Compiled
+from tests.host.mutants import SILENT, digits, mutants_of
+
+EDITS = {
+    "digits_weights.c": {"identity": (r"model digits", "model digit5")},
+    "digits.c": {
+        "quantize_rows": (r"\+ 128\) >> 8", "+ 127) >> 8"),
+        "quantize_rows_from_int16": (r"(from_int16\([\s\S]*?)product \+ ", r"\1product - "),
+        "dequantize_logits": (r"\(float\)stored\[k\] \* ", "(float)stored[k] * 2.0f * "),
+        "run": (r"t < steps; t\+\+", "t <= steps; t++"),
+        "set_lstm_c": (r"(void digits_set_lstm_c.*\n\{)", r"\1 if (values[0] < 0) { return; }"),
+        "reset (lstm_h)": (r"(void digits_reset.*\n\{)", r"\1 if (state->current) { return; }"),
+    },
+    "digits.h": {"macros": (r"_LOGITS_SCALE +", r"_LOGITS_SCALE 1.5f + ")},
+    "digits_selftest.c": {"selftest": (r"(expected_logits.*\n\s*\{)", r"\g<1>1 + ")},
+}
+
+
+@pytest.fixture(scope="module")
+def made() -> Compiled:
+    return digits()
+
+
+def test_each_edit_is_told_by_what_it_spoils(made: Compiled) -> None:
+    assert made.compare(on=["host"]).ok
+    files, expected = dict(made.files), set()
+    for name, edits in EDITS.items():
+        text = files[name].decode()
+        for check, (old, new) in edits.items():
+            text, count = re.subn(old, new, text, count=1)
+            assert count, f"{check}: the C has no {old}"
+            expected.add(check)
+        files[name] = text.encode()
+    found = Compiled(replace(made.bundle, files=files)).compare(on=["host"])
+    told = {part.rpartition(": ")[0] for part in found.differences["host"].split("; ")}
+    assert told >= expected
+
+
+def test_the_state_beside_a_result_is_looked_at(made: Compiled) -> None:
+    """A step too many behind the last result changes nothing but what is remembered."""
+    text = made.files["digits.c"].decode().replace("t < steps; t++", "t <= steps; t++")
+    files = {**made.files, "digits.c": text.encode()}
+    found = Compiled(replace(made.bundle, files=files)).compare(on=["host"])
+    assert found.differences["host"].startswith("run: ")
+
+
+def test_edits_are_of_lines_that_do_something(made: Compiled) -> None:
+    """What draws mutants knows comments and hints to compilers from code."""
+    text = made.files["digits.c"].decode()
+    every = [each for line in mutants_of(text, "digits.c") for each in line]
+    assert len(every) > 300
+    assert all(m.before != m.after and not SILENT.match(m.before) for m in every)

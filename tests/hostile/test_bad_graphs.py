@@ -1,0 +1,115 @@
+"""Graphs whose numbers do not fit each other: refused by the node's name, and no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import lstm_edge
+from lstm_edge.errors import InternalError, ModelError
+from tests.oracle.graphs import graph, node, saved
+
+T, N, U = 8, 3, 4
+RNG = np.random.default_rng(17)
+
+
+def floats(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def ints(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+STEP: list[onnx.NodeProto] = [node("Transpose", "x", "c", perm=[0, 2, 1])]
+IMAGE = [node("Unsqueeze", "x one", "c")]
+Case = tuple[Sequence[onnx.NodeProto], Mapping[str, np.ndarray], Mapping[str, Sequence[int | str]]]
+SEQUENCE: dict[str, Sequence[int | str]] = {"x": [1, T, N]}
+GRAPHS: dict[str, Case] = {
+    "a convolution of one vector in groups that do not fit": (
+        [node("Unsqueeze", "x two", "c"), node("Conv", "c W", "y", group=2)],
+        {"two": ints(2), "W": floats(4, 3, 1)},
+        {"x": [1, N]},
+    ),
+    "a convolution without units": (
+        [*STEP, node("Conv", "c W", "y")],
+        {"W": floats(0, N, 3)},
+        SEQUENCE,
+    ),
+    "a convolution along features with another bias": (
+        [*IMAGE, node("Conv", "c W B", "y", pads=[0, 0, 0, 0])],
+        {"one": ints(1), "W": floats(U, 1, 3, 2), "B": floats(U + 1)},
+        SEQUENCE,
+    ),
+    "a dense layer without units": ([node("MatMul", "x W", "y")], {"W": floats(N, 0)}, SEQUENCE),
+    "an Einsum of other sizes": (
+        [node("Einsum", "x W", "y", equation="btn,tnu->bu")],
+        {"W": floats(T // 2, 2 * N, U)},
+        SEQUENCE,
+    ),
+    "an Einsum of another rank": (
+        [node("Einsum", "x W", "y", equation="btn,nu->btu")],
+        {"W": floats(N, U, 2)},
+        SEQUENCE,
+    ),
+    "nothing repeated": (
+        [node("Tile", "x counts", "y")],
+        {"counts": ints(1, 1, 0)},
+        SEQUENCE,
+    ),
+    "an exponent of 0": ([node("Pow", "x k", "y")], {"k": np.zeros(1, np.float32)}, SEQUENCE),
+    "padding that leaves nothing": (
+        [*IMAGE, node("Conv", "c W", "z"), node("Pad", "z pads", "y")],
+        {"one": ints(1), "W": floats(U, 1, 3, 1), "pads": ints(0, 0, 0, -2, 0, 0, 0, -1)},
+        SEQUENCE,
+    ),
+    "a mirror that cuts": (
+        [*IMAGE, node("Conv", "c W", "z"), node("Pad", "z pads", "y", mode="reflect")],
+        {"one": ints(1), "W": floats(U, 1, 3, 1), "pads": ints(0, 0, 0, -1, 0, 0, 0, 1)},
+        SEQUENCE,
+    ),
+    "features of any size": (
+        [node("LayerNormalization", "x g", "n"), node("GRU", "t W R", "y", hidden_size=U)],
+        {"g": np.ones(1, np.float32)},
+        {"x": [1, T, "n"]},
+    ),
+    "a transposition of nothing behind a reversed sequence": (
+        [
+            node("Slice", "x last first axis back", "r"),
+            node("Transpose", "r", "t", perm=[1, 0, 7]),
+            node("GRU", "t W R", "s", hidden_size=U),
+            node("Transpose", "s", "q", perm=[0, 0, 9, 2]),
+            node("Slice", "q last first axis back", "y"),
+        ],
+        {
+            **{"last": ints(-1), "first": ints(-99), "axis": ints(1), "back": ints(-1)},
+            **{"W": floats(1, 3 * U, N), "R": floats(1, 3 * U, U)},
+        },
+        SEQUENCE,
+    ),
+    "Fourier bases with two hops": (
+        [node("Conv", "x W", "z", strides=[8, 8]), node("Mul", "z z", "y")],
+        {
+            "W": np.concatenate(
+                [
+                    f(2 * np.pi * np.outer(np.arange(9), np.arange(16)) / 16)[:, None]
+                    for f in (np.cos, np.sin)
+                ]
+            ).astype(np.float32)
+        },
+        {"x": [1, 1, 64]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_does_not_fit_is_refused(name: str, tmp_path: Path) -> None:
+    nodes, weights, inputs = GRAPHS[name]
+    with pytest.raises(ModelError) as caught:
+        lstm_edge.load(saved(graph(nodes, inputs, ["y"], weights), tmp_path))
+    assert not isinstance(caught.value, InternalError)
+    assert "\n" not in str(caught.value)

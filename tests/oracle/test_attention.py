@@ -1,0 +1,164 @@
+"""Files in which each step attends to all steps, of its own sequence or of an encoder's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import lstm_edge
+from lstm_edge.errors import ModelError
+from tests.oracle.entire import entire
+from tests.oracle.graphs import graph, node, saved
+
+N, H, T, S, OUT, D = 3, 6, 8, 5, 2, 4
+RNG = np.random.default_rng(15)
+
+
+def floats(*shape: int) -> np.ndarray:
+    return (RNG.normal(size=shape) / np.sqrt(shape[-1])).astype(np.float32)
+
+
+def ints(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+CONSTANTS = {
+    **{"W": floats(1, 3 * H, N), "R": floats(1, 3 * H, H), "B": floats(1, 6 * H)},
+    **{"dW": floats(1, 3 * H, H), "dR": floats(1, 3 * H, H), "dB": floats(1, 6 * H)},
+    **{n: floats(H, H) for n in ("wq", "wk", "wv")},
+    **{n: floats(H, D) for n in ("wa", "wb")},
+    **{"wo": floats(H, OUT), "ws": floats(D, 1), "half": np.float32(0.6)},
+    **{"zero": ints(0), "one": ints(1), "two": ints(2), "three": ints(3), "all": ints(-1)},
+    **{"heads": ints(1, T, 2, H // 2), "whole": ints(1, T, H), "again": ints(1, S, 1)},
+    **{
+        "h0": np.zeros((1, H), np.float32),
+        "pw": floats(H, H),
+        "pq": floats(H, H),
+        "px": floats(N, H),
+    },
+}
+ENCODER = [
+    node("Transpose", "x", "t", perm=[1, 0, 2]),
+    node("GRU", "t W R B", "Y Yh", hidden_size=H, linear_before_reset=1),
+    node("Squeeze", "Y one", "s0"),
+    node("Transpose", "s0", "s", perm=[1, 0, 2]),
+]
+DECODER = [
+    node("Transpose", "Yh", "q", perm=[1, 0, 2]),
+    node("Tile", "q again", "r"),
+    node("Transpose", "r", "rt", perm=[1, 0, 2]),
+    onnx.helper.make_node(
+        "GRU", ["rt", "dW", "dR", "dB", "", "Yh"], ["Z"], hidden_size=H, linear_before_reset=1
+    ),
+    node("Squeeze", "Z one", "z0"),
+    node("Transpose", "z0", "z", perm=[1, 0, 2]),
+]
+
+
+def _body() -> onnx.GraphProto:
+    """A step that attends to the steps `s` from outside, and to what it made of them before."""
+    value = onnx.helper.make_tensor_value_info
+    nodes = [
+        node("MatMul", "h wa", "u"),
+        node("Unsqueeze", "u one", "u3"),
+        node("Add", "u3 keys", "e0"),
+        node("Tanh", "e0", "e1"),
+        node("MatMul", "e1 ws", "e2"),
+        node("Softmax", "e2", "a", axis=1),
+        node("Mul", "a s", "m"),
+        node("ReduceSum", "m one", "c", keepdims=0),
+        node("MatMul", "c pw", "p"),
+        node("MatMul", "h pq", "o"),
+        node("MatMul", "xt px", "i"),
+        node("Sum", "p o i", "n0"),
+        node("Tanh", "n0", "hn"),
+        node("Identity", "hn", "y"),
+    ]
+    names = {"h": [1, H], "xt": [1, N], "hn": [1, H], "y": [1, H]}
+    ports = [value(n, onnx.TensorProto.FLOAT, shape) for n, shape in names.items()]
+    return onnx.helper.make_graph(nodes, "body", ports[:2], ports[2:])
+
+
+CASES: dict[str, list[onnx.NodeProto]] = {
+    "two heads": [
+        *ENCODER,
+        *(node("MatMul", f"s w{n}", f"{n}0") for n in "qkv"),
+        *(node("Reshape", f"{n}0 heads", f"{n}1") for n in "qkv"),
+        node("Transpose", "q1", "q2", perm=[0, 2, 1, 3]),
+        node("Transpose", "k1", "k2", perm=[0, 2, 3, 1]),
+        node("Transpose", "v1", "v2", perm=[0, 2, 1, 3]),
+        node("MatMul", "q2 k2", "e0"),
+        node("Mul", "e0 half", "e"),
+        node("Softmax", "e", "a", axis=-1),
+        node("MatMul", "a v2", "c0"),
+        node("Transpose", "c0", "c1", perm=[0, 2, 1, 3]),
+        node("Reshape", "c1 whole", "c2"),
+        node("Add", "c2 s", "c"),
+        node("MatMul", "c wo", "y"),
+    ],
+    "Einsum of data, before a layer": [
+        node("Einsum", "x x", "e", equation="bqd,bkd->bqk"),
+        node("Softmax", "e", "a", axis=-1),
+        node("Einsum", "a x", "c", equation="bqk,bkd->bqd"),
+        node("Transpose", "c", "t", perm=[1, 0, 2]),
+        *ENCODER[1:],
+        node("MatMul", "s wo", "y"),
+    ],
+    "keys first": [
+        *ENCODER,
+        node("Transpose", "s", "st", perm=[0, 2, 1]),
+        node("MatMul", "s st", "e"),
+        node("Softmax", "e", "a", axis=1),
+        node("MatMul", "st a", "c0"),
+        node("Transpose", "c0", "c", perm=[0, 2, 1]),
+        node("MatMul", "c wo", "y"),
+    ],
+    "features to features": [
+        *ENCODER,
+        node("Transpose", "s", "st", perm=[0, 2, 1]),
+        node("MatMul", "st s", "e0"),
+        node("Mul", "e0 half", "e"),
+        node("Softmax", "e", "a", axis=-1),
+        node("MatMul", "s a", "c"),
+        node("MatMul", "c wo", "y"),
+    ],
+    "a decoder, additive": [
+        *ENCODER,
+        *DECODER,
+        node("MatMul", "z wa", "u0"),
+        node("MatMul", "s wb", "k0"),
+        node("Unsqueeze", "u0 two", "u"),
+        node("Unsqueeze", "k0 one", "k"),
+        node("Add", "u k", "e0"),
+        node("Tanh", "e0", "e1"),
+        node("MatMul", "e1 ws", "e2"),
+        node("Squeeze", "e2 three", "e"),
+        node("Softmax", "e", "a", axis=-1),
+        node("MatMul", "a s", "c0"),
+        node("Add", "c0 z", "c"),
+        node("MatMul", "c wo", "y"),
+    ],
+    "a decoder's loop, additive": [
+        *ENCODER,
+        node("MatMul", "s wb", "keys"),
+        onnx.helper.make_node("Scan", ["h0", "xs"], ["hl", "hs"], num_scan_inputs=1, body=_body()),
+        node("Squeeze", "hs one", "h1"),
+        node("MatMul", "h1 wo", "y"),
+    ],
+}
+CASES["a decoder's loop, additive"].insert(0, node("Transpose", "x", "xs", perm=[1, 0, 2]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_step_attends_to_all(name: str, tmp_path: Path) -> None:
+    entire(graph(CASES[name], {"x": [1, T, N]}, ["y"], CONSTANTS), tmp_path, least=40.0)
+
+
+def test_any_length_is_refused_by_name(tmp_path: Path) -> None:
+    model = graph(CASES["keys first"], {"x": [1, "t", N]}, ["y"], CONSTANTS)
+    with pytest.raises(ModelError, match=r"give their number with --steps"):
+        lstm_edge.load(saved(model, tmp_path))
+    assert lstm_edge.load(saved(model, tmp_path), steps=T).model.steps == T
