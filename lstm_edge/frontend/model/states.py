@@ -178,13 +178,15 @@ def _of_one_row(walk: Walk, view: View) -> Axis:
 
 def _take_for_layers(walk: Walk, label: str, tensor: str) -> None:
     """Start again where a state was cut out of an input along what was taken for time, as usual:
-    it counts layers.
+    it counts layers, or, of an input of four axes, nothing is to be taken for time.
     """
     inputs = walk.draft.sources(tensor)
-    names = {name for name, v in walk.values.items() if isinstance(v, View) and v.tensor in inputs}
-    for atom in walk.guessed:
-        if walk.roles.get(atom) == "time" and atom.name.rsplit(" ", 1)[0] in names:
-            raise RoleNeeded(label, "takes a state of an input", atom.name, "layer")
+    given = {n: v for n, v in walk.values.items() if isinstance(v, View) and v.tensor in inputs}
+    for atom in sorted(walk.guessed, key=lambda each: each.name):
+        owner = atom.name.rsplit(" ", 1)[0]
+        if walk.roles.get(atom) == "time" and owner in given:
+            told = (owner, "state") if len(given[owner].axes) > 3 else (atom.name, "layer")
+            raise RoleNeeded(label, "takes a state of an input", *told)
 
 
 def _root(walk: Walk, tensor: str) -> tuple[str, dict[Atom, tuple[Atom | None, int]]]:
