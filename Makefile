@@ -100,7 +100,7 @@ $(PACKAGE_TOOLS)/.packages: tests/packages/requirements.txt | tools
 # of the other's once it is done.
 .PHONY: test
 test: export OMP_NUM_THREADS := 1
-test: ## check, then all tests but those of `make long`
+test: ## style, then types beside all tests but those of `make long`
 	$(MAKE) --no-print-directory --jobs 2 $(PACKAGES) $(PACKAGE_TOOLS)/.packages
 	$(MAKE) --no-print-directory style
 	$(MAKE) --no-print-directory --jobs 2 types suite

@@ -4,7 +4,7 @@ python -m benchmarks run                 everything, into docs/benchmarks.md
 python -m benchmarks one lstm 16 32      a step of one network
 python -m benchmarks flags               the table of the compiler's flags
 python -m benchmarks costs               what the compiler estimates with; --write renews its table
-python -m benchmarks autoencoder         dense layers beside silicon
+python -m benchmarks tiny                networks of MLPerf Tiny beside silicon
 python -m benchmarks update              benchmarks/counts.json, which a test holds
 """
 
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import autoencoder, costs, document, flags, gate
+from benchmarks import costs, document, flags, gate, tiny
 from benchmarks.cases import ACTIVATIONS, MAIN, WEIGHTS, Case, cores
 from benchmarks.chosen import COLUMNS, Chosen
 from benchmarks.markdown import table
@@ -38,8 +38,8 @@ def main() -> int:
             print(flags.section(flags.measure_all(options.jobs)))
         case "costs":
             print(costs.run(options.jobs, options.core, write=options.write))
-        case "autoencoder":
-            print(autoencoder.section(autoencoder.measure_all(options.jobs)))
+        case "tiny":
+            print(tiny.section(tiny.measure_all(options.jobs)))
         case "update":
             gate.update(options.jobs)
     return 0
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     estimated = commands.add_parser("costs")
     estimated.add_argument("--core", action="append", default=[], choices=list(costs.CORES))
     estimated.add_argument("--write", action="store_true", help="lstm_edge/passes/costs.toml anew")
-    for name in ("flags", "autoencoder", "update"):
+    for name in ("flags", "tiny", "update"):
         commands.add_parser(name)
     return parser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import autoencoder, compared, flags, gate, mnist, peer, shapes
+from benchmarks import compared, flags, gate, mnist, peer, shapes, tiny
 from benchmarks.cases import cores, everything
 from benchmarks.markdown import core, table
 from benchmarks.runner import Results, first_line, measure_all
@@ -65,7 +65,7 @@ def write(shared: Path, peer_folder: Path | None, jobs: int) -> list[str]:
         compared.section(results),
         *_peer(results, peer_folder, jobs, missing),
         *_mnist(shared, missing),
-        missing.section("dense layers", lambda: autoencoder.section(autoencoder.measure_all(jobs))),
+        missing.section("MLPerf Tiny", lambda: tiny.section(tiny.measure_all(jobs))),
         shapes.section(results),
         shapes.widths_section(results),
         missing.section("flags", lambda: flags.section(flags.measure_all(jobs))),

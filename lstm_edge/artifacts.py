@@ -259,6 +259,8 @@ def _ports(
             "scale": scale[0] if uniform else scale,
             "zero_point": zero_point[0] if uniform else zero_point,
         }
+        if port.every > 1:
+            entry["every"] = port.every
         if port.before:
             entry["before"] = port.before
         if view.raw is not None:

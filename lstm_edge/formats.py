@@ -56,11 +56,11 @@ class Format:
 
     def scales(self, length: int) -> Doubles:
         """The scale of each of `length` numbers."""
-        return np.array(np.broadcast_to(self.scale, (length,)), np.float64)
+        return np.full(length, self.scale, np.float64)
 
     def zero_points(self, length: int) -> Ints:
         """The zero point of each of `length` numbers."""
-        return np.array(np.broadcast_to(self.zero_point, (length,)), np.int64)
+        return np.full(length, self.zero_point, np.int64)
 
     def stored(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Stored numbers of real ones [..., length]: to nearest, limited to the range; int64."""
@@ -89,13 +89,12 @@ class Format:
 
     def with_meaning(self, scale: Doubles, zero_point: Ints | int = 0) -> Format:
         """The same integers with a scale and a zero point of each number, or of all alike."""
-        scales, points = (np.unique(a) for a in (scale, zero_point))
+        scales, points = (np.atleast_1d(a) for a in (scale, zero_point))
+        one_scale, one_point = ((a == a[0]).all() for a in (scales, points))
         return replace(
             self,
-            scale=float(scales[0]) if len(scales) == 1 else tuple(map(float, scale)),
-            zero_point=(
-                int(points[0]) if len(points) == 1 else tuple(map(int, np.asarray(zero_point)))
-            ),
+            scale=float(scales[0]) if one_scale else tuple(map(float, scales)),
+            zero_point=int(points[0]) if one_point else tuple(map(int, points)),
         )
 
     @property

@@ -59,7 +59,8 @@ class RawEntry(TypedDict):
 class PortEntry(TypedDict):
     """An input or output: the user's array and the array in C. scale, zero_point: one, or one for
     each feature. file_name: what the model's file calls it. before: the curve of the file that is
-    left out, with `--outputs logits`.
+    left out, with `--outputs logits`. every: steps for each vector of the user's array, where there
+    are several.
     """
 
     name: str
@@ -77,6 +78,7 @@ class PortEntry(TypedDict):
     zero_point: int | list[int]
     raw: NotRequired[RawEntry]
     before: NotRequired[str]
+    every: NotRequired[int]
 
 
 class StateEntry(TypedDict):

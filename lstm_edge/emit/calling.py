@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.parameters import Parameters
 from lstm_edge.emit.spell import spell
@@ -23,6 +25,7 @@ def calling_view(
     op = phase.ops[0]
     (result, ctype), *others = given.written[op.dest]
     arrays = {array.name.rstrip("0123456789"): name for array, name in _arrays(program, op)}
+    taps, taken = np.atleast_2d(program.constants.get(op.bias, np.zeros(0))).shape
     text = spell(
         op,
         [given.read[name] for name in op.args],
@@ -30,7 +33,10 @@ def calling_view(
         result=result,
         units=phase.units,
         inputs=program.values[op.args[0]].length,
-        frame=program.values[op.dest].length - 2,
+        frame=op.count,
+        first=op.stride,
+        taps=taps,
+        taken=taken,
         **arrays,
     )
     speller.called(op)

@@ -36,6 +36,8 @@ def step_notes(
         elif view in inputs and _is_limited(program, port, view):
             form += f"; one beyond {view.low} .. {view.high} counts as the nearest"
         notes.append(f"{view.name}: {view.length} numbers, {form}")
+        if port.every > 1:
+            notes.append(f"{view.name}: those that came last; new ones every {port.every} steps")
         if port.before:
             notes.append(
                 f"{view.name}: logits, the sums before the {port.before} of the network, which is "

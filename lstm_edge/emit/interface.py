@@ -147,9 +147,7 @@ def _table(numbers: Array) -> Constant:
 
 
 def _steps(program: Program) -> int:
-    over_time = any(state.accumulator for state in program.states)
-    limit = program.steps if over_time or not program.streams else None
-    return limit or max(STEPS, program.least_steps)
+    return program.steps or max(STEPS, program.least_steps)
 
 
 def _drawn_inputs(program: Program) -> dict[str, Array]:

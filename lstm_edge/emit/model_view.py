@@ -13,7 +13,7 @@ from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.memory import NEXT, Member, Memory, c_name
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.states import KeptState
-from lstm_edge.emit.ticks import SweepView, emits, sweep_views, wrap
+from lstm_edge.emit.ticks import SweepView, emits, output_bits, sweep_views, wrap
 from lstm_edge.emit.view import Constant, PhaseView
 from lstm_edge.ir.program import LATEST, LOAD, ONCE, Program
 from lstm_edge.passes.schedule import Schedule
@@ -59,6 +59,7 @@ class ModelView:
     functions: the phases that are C functions. final: those that run after the last step.
     final_outputs: names of outputs that exist after the last step only. wrap: as in `ticks`.
     emits: where results of a step come at some steps only, the C expression of whether they do.
+    bits: where they come at different ones, each with its bit in that.
     dialect: its name. alone: for one target. small: for size. unrolled, wide: what the code has.
     """
 
@@ -88,6 +89,7 @@ class ModelView:
     sides: Sides
     ticking: bool
     emits: str
+    bits: tuple[tuple[PortView, int], ...]
     wrap: tuple[int, int]
     dialect: str
     alone: bool
@@ -147,6 +149,9 @@ def model_view(
     come last.
     """
     inputs, outputs = ports
+    known = output_bits(program)
+    views = zip(program.outputs, outputs, strict=True)
+    bits = tuple((view, known[p.name]) for p, view in views if p.name in known)
     initial, more = _initial(program, memory)
     pairs = tuple(zip(plan.phases, phases, strict=True))
     set_by_caller = program.streams or program.explicit
@@ -175,13 +180,14 @@ def model_view(
         identity=printing.identity.text(program),
         formats=formats_comment.comment(program),
         step_notes=tuple(step_notes(program, inputs, outputs)),
-        signatures=_signatures(program, inputs, outputs, kept),
+        signatures=_signatures(program, inputs, outputs, kept, bits),
         functions=tuple(v for p, v in pairs if p.sweep != LOAD or set_by_caller),
         final=final,
         passes=sweep_views(program, plan.phases, phases),
         sides=_sides(memory, final),
         ticking=has_clocks(program),
         emits=emits(program),
+        bits=bits,
         wrap=wrap(program),
         dialect=printing.dialect,
         alone=printing.alone,
@@ -196,6 +202,7 @@ def _signatures(
     inputs: tuple[PortView, ...],
     outputs: tuple[PortView, ...],
     kept: tuple[KeptState, ...],
+    bits: tuple[tuple[PortView, int], ...],
 ) -> Signatures:
     state = f"{program.name}_state *state"
     given = [f"const {p.type} *{p.name}" for p in inputs]
@@ -204,9 +211,11 @@ def _signatures(
     taken_states = [f"{s.type} *{s.name}_out" for s in kept if program.explicit]
     arguments = [f"&{p.name}[t * {p.length}]" if p.per_step else p.name for p in inputs]
     place = "written" if emits(program) else "t"
+    apart = {p.name for p, _ in bits}
     for p in outputs:
         last = f"t == steps - 1 ? {p.name} : NULL"
-        arguments.append(f"&{p.name}[{place} * {p.length}]" if p.per_step else last)
+        where = f"written_{p.name}" if p.name in apart else place
+        arguments.append(f"&{p.name}[{where} * {p.length}]" if p.per_step else last)
     return Signatures(
         advance=(state, *given, *taken),
         step=(state, *given, *given_states, *taken, *taken_states),

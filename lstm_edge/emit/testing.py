@@ -14,9 +14,8 @@ from lstm_edge.emit.environment import environment
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import port_names, type_of
 from lstm_edge.emit.states import state_type
-from lstm_edge.emit.ticks import emits
+from lstm_edge.emit.ticks import emits, output_bits, output_clocks
 from lstm_edge.interpret.feed import Feed, Results
-from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.passes.widths import ctype_of
 from lstm_edge.targets import Target
@@ -28,13 +27,22 @@ DTYPES = {"int8_t": "<i1", "int16_t": "<i2", "int32_t": "<i4", "float": "<f4"}
 
 @dataclass(frozen=True)
 class TestPort:
-    """An array argument of the step function."""
+    """An array argument of the step function. written: of an output that comes at some steps, the C
+    expression of whether it did; made: that of how many results a call has.
+    """
 
     name: str
     type: str
     ctype: str
     length: int
     per_step: bool
+    written: str = ""
+    made: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """Behind the name of its counter, where others have counters of their own."""
+        return f"_{self.name}" if "&" in self.written else ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,8 @@ class Vector:
 
 def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
     """Names, types and sizes as the generated code has them."""
-    names = port_names(program)
+    names, bits = port_names(program), output_bits(program)
+    some = "emitted" if emits(program) else ""
     return [
         TestPort(
             names[p.name],
@@ -58,6 +67,8 @@ def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
             ctype_of(program, p.value),
             program.values[p.value].length,
             p.per_step,
+            f"(emitted & {bits[p.name]})" if p.name in bits else some if p.per_step else "",
+            length_text(program.length_of(p.value), "size[2]"),
         )
         for p in ports
     ]
@@ -65,15 +76,16 @@ def test_ports(program: Program, ports: tuple[Port, ...]) -> list[TestPort]:
 
 def _most_steps(program: Program) -> int:
     """Steps that an output has room for, of a program that needs whole sequences."""
-    return max(program.steps or 1, steps_made(program, program.steps or 1))
+    steps = program.steps or 1
+    return max(steps, *(program.length_of(p.value).of(steps) for p in program.outputs))
 
 
 @dataclass(frozen=True)
 class TestedModel:
     """What the programs need to know of a model.
 
-    made: the C expression of how many steps of results a call has. most: steps that outputs have
-    room for. states_given, no_states: arguments of states, with a comma before each.
+    most: steps that outputs have room for. states_given, no_states: arguments of states, with a
+    comma before each.
     """
 
     name: str
@@ -85,7 +97,6 @@ class TestedModel:
     inputs: tuple[TestPort, ...]
     outputs: tuple[TestPort, ...]
     kept: tuple[TestPort, ...]
-    made: str
     most: int
 
     @property
@@ -102,6 +113,12 @@ class TestedModel:
     def final_outputs(self) -> tuple[TestPort, ...]:
         """Outputs that exist after the last step only."""
         return tuple(p for p in self.outputs if not p.per_step)
+
+    @property
+    def counted(self) -> tuple[TestPort, ...]:
+        """Outputs that come at some steps, one of those that come at the same."""
+        found = [p for p in self.outputs if p.written]
+        return tuple(found if found and found[0].suffix else found[:1])
 
     @property
     def states_given(self) -> str:
@@ -138,7 +155,6 @@ def tested_model(program: Program) -> TestedModel:
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         kept=tuple(kept),
-        made=length_text(_made(program), "size[2]"),
         most=_most_steps(program),
     )
 
@@ -177,18 +193,8 @@ def render_selftest(
         banner=banner,
         vectors=vectors,
         steps=steps,
-        made=steps_made(program, steps),
+        vectors_of={v.name.removeprefix("expected_"): v.dims[0] for v in vectors},
     )
-
-
-def _made(program: Program) -> Length:
-    """How many steps the outputs of a sequence have."""
-    return next((program.length_of(p.value) for p in program.outputs if p.per_step), Length())
-
-
-def steps_made(program: Program, steps: int) -> int:
-    """Steps of the outputs of a sequence: fewer than it has where a convolution has a stride."""
-    return _made(program).of(steps)
 
 
 def pack_input(program: Program, feed: Feed) -> bytes:
@@ -224,8 +230,8 @@ def unpack_output(program: Program, data: bytes, shape: tuple[int, int, int]) ->
     """output.bin as arrays, in stored numbers."""
     ports = list(zip(program.outputs, test_ports(program, program.outputs), strict=True))
     streams, calls, steps = shape
-    made = steps_made(program, steps)
-    per_step = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if i.per_step]
+    kinds = {p.name: (DTYPES[i.ctype], (i.length,)) for p, i in ports}
+    order = [(name, f"{name} {k}") for name, k in _given(program, steps)]
     final = [(p.name, DTYPES[i.ctype], (i.length,)) for p, i in ports if not i.per_step]
     states = [
         (s.name, DTYPES[ctype_of(program, s.name)], (program.values[s.name].length,))
@@ -233,16 +239,30 @@ def unpack_output(program: Program, data: bytes, shape: tuple[int, int, int]) ->
     ]
     call = np.dtype(
         [
-            ("steps", np.dtype(per_step), (made,)),
+            ("steps", np.dtype([(field, *kinds[name]) for name, field in order])),
             ("final", np.dtype(final)),
             ("states", np.dtype(states)),
         ]
     )
     records = np.frombuffer(data, call).reshape(streams, calls)
-    found = {name: records["steps"][name] for name, _, _ in per_step}
+    found = {
+        p.name: np.stack([records["steps"][f] for name, f in order if name == p.name], axis=2)
+        for p, i in ports
+        if i.per_step
+    }
     found |= {name: records["final"][name] for name, _, _ in final}
     kind = np.float32 if program.is_float else np.int64
     return Results(
         {p.name: found[p.name].astype(kind) for p, _ in ports},
         {name: records["states"][name].astype(kind) for name, _, _ in states},
     )
+
+
+def _given(program: Program, steps: int) -> list[tuple[str, int]]:
+    """The outputs of steps in the order in which the harness writes them, each with its number."""
+    clocks = output_clocks(program)
+    if program.streams:
+        ran = [(n, c, t) for t in range(steps) for n, c in clocks.items() if c.runs(t, steps)]
+        return [(name, clock.step(t)) for name, clock, t in ran]
+    lengths = {p.name: program.length_of(p.value).of(steps) for p in program.outputs}
+    return [(name, k) for name in clocks for k in range(lengths[name])]

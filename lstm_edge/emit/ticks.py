@@ -8,7 +8,6 @@ from itertools import groupby
 
 from lstm_edge.emit.clocks import length_text, step_text, suffix_of
 from lstm_edge.emit.view import PhaseView
-from lstm_edge.errors import ModelError
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.schedule import Phase
@@ -104,16 +103,32 @@ def _condition(clock: Clock, steps: str, extra: int) -> str:
 
 
 def emits(program: Program) -> str:
-    """Where outputs of a step come at some steps only: the C expression of whether they do."""
-    clocks = {program.clock_of.get(p.value, (0, EVERY_TICK)) for p in program.outputs if p.per_step}
-    if not program.streams or clocks <= {(0, EVERY_TICK)}:
+    """Where outputs of a step come at some steps only: the C expression of whether they do, or of
+    the bits of those that do.
+    """
+    clocks = output_clocks(program)
+    if not program.streams or set(clocks.values()) <= {EVERY_TICK}:
         return ""
-    if len(clocks) > 1:
-        raise ModelError(
-            program.name, "has outputs at different rates; compile a model for each of them"
-        )
-    _, clock = clocks.pop()
-    return _condition(clock, str(program.steps), max(0, clock.extra))
+    texts = {c: _condition(c, str(program.steps), max(0, c.extra)) for c in clocks.values()}
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    bits = output_bits(program)
+    return " | ".join(
+        f"({texts[c]} ? {bits[n]} : 0)" if texts[c] else str(bits[n]) for n, c in clocks.items()
+    )
+
+
+def output_clocks(program: Program) -> dict[str, Clock]:
+    """When each output of a step is made, by its name."""
+    known = program.clock_of
+    return {p.name: known.get(p.value, (0, EVERY_TICK))[1] for p in program.outputs if p.per_step}
+
+
+def output_bits(program: Program) -> dict[str, int]:
+    """Of outputs at different rates the bit of each in what a step returns."""
+    clocks = output_clocks(program)
+    apart = program.streams and len(set(clocks.values())) > 1
+    return {name: 1 << k for k, name in enumerate(clocks)} if apart else {}
 
 
 def wrap(program: Program) -> tuple[int, int]:

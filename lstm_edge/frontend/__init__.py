@@ -16,6 +16,7 @@ from lstm_edge.frontend.npz.load import load_npz
 from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
 from lstm_edge.ir.model import Layer, Model, Step, is_a
+from lstm_edge.models.averages import averages
 from lstm_edge.models.names import model_name
 from lstm_edge.models.renaming import rename as renamed
 from lstm_edge.models.renaming import sensible
@@ -72,7 +73,7 @@ def load(
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
     _check_steps(model)
-    model = through(model, sensible, lambda found: renamed(found, rename or {}))
+    model = through(model, sensible, averages, lambda found: renamed(found, rename or {}))
     return replace(model, name=chosen, warnings=(*model.warnings, *_baked_states(model)))
 
 

@@ -181,7 +181,7 @@ def read_inputs(program: Program, arrays: Mapping[str, Array]) -> dict[str, Arra
             raise DataError(f"no array {port.name!r} for the model's input; the file has {names}")
         array = arrays[port.name]
         checked = checked_numbers(port, array, f"array {port.name!r}")
-        vectors = to_vectors(port, checked)
+        vectors = np.repeat(to_vectors(port, checked), port.every, axis=1)
         found[port.name] = vectors if port.per_step else vectors[:, 0]
     each_step = {port.name for port in program.inputs if port.per_step}
     sizes = {name: (len(a), a.shape[1]) for name, a in found.items() if name in each_step}

@@ -57,8 +57,10 @@ class Expr:
     layer_norm   (x - mean) / sqrt(variance + `value`) over all units of one operand
     take       numbers `units` of one operand, in this order
     join       operands end to end
-    spectrum   of the first numbers of one operand times the parameter `name`, as many as that has,
-               the Fourier transform: real and imaginary part of each bin in turn
+    spectrum   of numbers of one operand from `stride` on times the parameter `name` [samples], and
+               zeros behind them up to `value`, the Fourier transform: real and imaginary part of
+               each bin in turn; a parameter [taps, samples] multiplies so many numbers in a row
+               for each sample, which are added up
     power   of a spectrum the square of each bin's magnitude
     total, largest   the sum and the maximum over all units of one operand; one number
     """
@@ -236,9 +238,11 @@ def mean_over_steps(total: Expr) -> Expr:
     return Expr("mean_over_steps", (total,))
 
 
-def spectrum(window: str, x: Expr) -> Expr:
-    """The Fourier transform of x times a window [frame]: frame + 2 numbers, bins 0 .. frame / 2."""
-    return Expr("spectrum", (x,), name=window)
+def spectrum(window: str, x: Expr, frame: int, first: int = 0) -> Expr:
+    """The Fourier transform of x, from number `first` on, times a window and zeros behind them,
+    `frame` numbers: frame + 2, bins 0 .. frame / 2.
+    """
+    return Expr("spectrum", (x,), name=window, value=float(frame), stride=first)
 
 
 def power(bins: Expr) -> Expr:

@@ -40,7 +40,8 @@ class Port:
     numbers; n > 0 for integers 0 .. n - 1. before: the curve that the file puts an output to, where
     the numbers are those before it. stored: of an input, the format that it was said to have; None
     for the one that calibration gives. kind: of an input of integers that are data, their type in
-    the file, as `int16` or `bool`; "" for real numbers and for ids.
+    the file, as `int16` or `bool`; "" for real numbers and for ids. every: of an input, steps of
+    the model for each vector of a user's array; at each of them the vector is given again.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Port:
     before: str = ""
     stored: Format | None = None
     kind: str = ""
+    every: int = 1
 
 
 @dataclass(frozen=True)

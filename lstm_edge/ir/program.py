@@ -102,8 +102,8 @@ class StatePort:
 class Port:
     """An input or output: how the user's array maps to vectors, and stored numbers to real ones.
 
-    axes, shape, limit, before, kind: as in `ir/model.py`. Integers are stored as they are; the real
-    value of feature k is scale[k] * (q - zero_point[k]).
+    axes, shape, limit, before, kind, every: as in `ir/model.py`. Integers are stored as they are;
+    the real value of feature k is scale[k] * (q - zero_point[k]).
     """
 
     name: str
@@ -116,6 +116,7 @@ class Port:
     limit: int = 0
     before: str = ""
     kind: str = ""
+    every: int = 1
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ def _port(port: Port) -> dict[str, Any]:
         "limit": port.limit,
         "before": port.before,
         "kind": port.kind,
+        "every": port.every,
     }
 
 
@@ -119,6 +120,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
                 p["limit"],
                 p["before"],
                 p["kind"],
+                p["every"],
             )
             for p in d[f"{which}s"]
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer
 
@@ -79,9 +81,13 @@ class Sizes:
 
     def bins(self, e: Expr, args: list[Size]) -> int:
         """Numbers of the spectrum of a frame."""
-        frame = len(self.layer.params[e.name])
-        if args[0] is not None and args[0] < frame:
-            raise Misfit(f"has {args[0]} as samples of a frame, expected {frame} or more")
+        frame = int(e.value)
+        taps, window = np.atleast_2d(self.layer.params[e.name]).shape
+        least = e.stride + window + taps - 1
+        if args[0] is not None and args[0] < least:
+            raise Misfit(f"has {args[0]} as samples of a frame, expected {least} or more")
+        if not 1 <= window <= frame:
+            raise Misfit(f"has a window of {window} numbers, expected 1 to {frame}")
         if frame not in FRAMES:
             raise Misfit(f"has {frame} as length of a frame, expected a power of two, 16 to 2048")
         return frame + 2

@@ -239,7 +239,7 @@ class _Check:
             wanted = tensor.features
             self.rule(where, found == wanted, f"has {found} features, expected {wanted}")
         steps = self._steps(port.tensor)
-        known = [size for axis, size in sizes if axis == "time" and size >= 0]
+        known = [size * port.every for axis, size in sizes if axis == "time" and size >= 0]
         fits = steps is None or all(size == steps for size in known)
         self.rule(where, fits, f"has {known} steps, expected {steps}")
 

@@ -27,6 +27,7 @@ from lstm_edge.ir.expr import (
     take,
 )
 from lstm_edge.ir.model import Floats, Layer, Node, Work, is_a
+from lstm_edge.layers.window import CONV1D
 
 CONV = "conv2d"
 """The name of a cell that has weights for each channel that it makes."""
@@ -100,10 +101,10 @@ def depthwise(inner: Inner, frames: tuple[int, ...], places: tuple[int, ...]) ->
 
 
 def is_convolution(node: Node[Work] | None) -> TypeGuard[Node[Layer]]:
-    """Whether a node is a layer of `convolution` or `depthwise`: of rows or numbers for each unit
-    of a position.
+    """Whether a node is a layer of `convolution` or `depthwise`, or a convolution along time: of
+    rows or numbers for each unit of a position.
     """
-    return node is not None and is_a(node, Layer) and node.op.cell.name == CONV
+    return node is not None and is_a(node, Layer) and node.op.cell.name in (CONV, CONV1D)
 
 
 def _plus(a: Expr, b: Expr) -> Expr:

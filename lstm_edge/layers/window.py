@@ -5,6 +5,8 @@ from functools import reduce
 from lstm_edge.ir.expr import Cell, affine, input_vector, larger, recent, tap
 from lstm_edge.ir.model import Layer, Node, Work, is_a
 
+CONV1D = "conv1d"
+"""The name of a convolution's cell."""
 LOWEST = -3.4028235e38
 """What lies around a sequence for a maximum: the most negative float32."""
 
@@ -31,7 +33,7 @@ def delayed() -> Cell:
 
 def conv1d() -> Cell:
     """W_y [units, kernel * features], the oldest vector first, and b_y [units]."""
-    return Cell("conv1d", {"y": affine("y", recent(input_vector("x")))})
+    return Cell(CONV1D, {"y": affine("y", recent(input_vector("x")))})
 
 
 def max_pool(kernel: int) -> Cell:

@@ -41,61 +41,79 @@ BAND_PLACES = 16
 MOST_BAND_PLACES = MOST_PLACES + MOST_PLACES // 2 + BAND_PLACES
 
 
-def rfft(x: Ints, window: Ints, n: int) -> Ints:
-    """The transform of the first numbers of x [..., at least frame] times window [frame].
-
-    Products lose n bits, to nearest; result [..., frame + 2], real and imaginary part in turn.
+def rfft(x: Ints, window: Ints, op: Op) -> Ints:
+    """The transform of `entering`, in which sums of products lose n bits, to nearest: [..., frame +
+    2], real and imaginary part in turn.
     """
-    frame = x[..., : len(window)] * window + (1 << (n - 1)) >> n
-    angles = fourier.waves(len(window))
-    return fourier.transformed(frame, angles, fourier.turn_integers, lambda a: a >> 1)
+    sums = entering(x, window, op.stride)
+    numbers = _filled(sums + (1 << (op.n - 1)) >> op.n, op.count)
+    angles = fourier.waves(op.count)
+    return fourier.transformed(numbers, angles, fourier.turn_integers, lambda a: a >> 1)
 
 
-def rfft_float(x: Floats, window: Floats, _: int) -> Floats:
+def rfft_float(x: Floats, window: Floats, op: Op) -> Floats:
     """The same in float32, in the same order of operations."""
-    frame = x[..., : len(window)] * window
-    angles = fourier.exact_waves(len(window)).astype(np.float32)
+    numbers = _filled(entering(x, window, op.stride), op.count)
+    angles = fourier.exact_waves(op.count).astype(np.float32)
     half = np.float32(0.5)
-    return fourier.transformed(frame, angles, fourier.turn_floats, lambda a: a * half)
+    return fourier.transformed(numbers, angles, fourier.turn_floats, lambda a: a * half)
 
 
-def rfft_reach(x: Ints, window: Ints, n: int) -> int:
+def entering(x: Array, window: Array, first: int) -> Array:
+    """Numbers of x from `first` on times window [samples]; of one [taps, samples] sums of as many
+    products, of each number and those behind it.
+    """
+    taps = np.atleast_2d(window)
+    count = taps.shape[1]
+    total: Array = x[..., first : first + count] * taps[0]
+    for k, tap in enumerate(taps[1:], first + 1):
+        total = total + x[..., k : k + count] * tap
+    return total
+
+
+def _filled(numbers: Array, frame: int) -> Array:
+    """Zeros behind numbers [..., up to frame]."""
+    missing = np.zeros((*numbers.shape[:-1], frame - numbers.shape[-1]), numbers.dtype)
+    return np.concatenate([numbers, missing], axis=-1)
+
+
+def rfft_reach(x: Ints, window: Ints, op: Op) -> int:
     """A bound of each number of the result of `rfft`, and of all numbers on the way.
 
-    x [frame]: the largest magnitudes. A transform is at most the sum of the magnitudes of what it
+    x: the largest magnitudes. A transform is at most the sum of the magnitudes of what it
     is made of. On the way there are twice the transforms of the even and the odd samples. A turned
     number is less than 3 off, so four times the error before and 9 are that of a step of four.
     """
-    entering = (x[: len(window)] * np.abs(window) + (1 << (n - 1)) >> n) + 1
-    even, odd = int(entering[0::2].sum()), int(entering[1::2].sum())
+    frame = (entering(x, np.abs(window), op.stride) + (1 << (op.n - 1)) >> op.n) + 1
+    even, odd = int(frame[0::2].sum()), int(frame[1::2].sum())
     error, size = 0, 1
-    while size < len(window) // 2:
+    while size < op.count // 2:
         error, size = 4 * error + 9, 4 * size
     return max(even + odd, 2 * even, 2 * odd) + 2 * error + 4
 
 
 def _frame(call: Call) -> tuple[Any, ...]:
-    return call.args[0], call.constants[call.op.bias], call.op.n
+    return call.args[0], call.constants[call.op.bias], call.op
 
 
 def _rfft(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     window = constants[op.bias]
-    reach = rfft_reach(np.maximum(np.abs(args[0][0]), np.abs(args[0][1])), window, op.n)
-    return np.full(len(window) + 2, -reach), np.full(len(window) + 2, reach)
+    reach = rfft_reach(np.maximum(np.abs(args[0][0]), np.abs(args[0][1])), window, op)
+    return np.full(op.count + 2, -reach), np.full(op.count + 2, reach)
 
 
 def _is_transform(op: Op, length: int, lengths: Sequence[int], constants: Constants) -> str:
-    frame = len(constants[op.bias])
-    return long_of(length, lengths, fits=length == frame + 2 and lengths[0] >= frame)
+    taps, samples = np.atleast_2d(constants[op.bias]).shape
+    fits = samples <= op.count == length - 2 and op.stride + samples + taps - 1 <= lengths[0]
+    return long_of(length, lengths, fits=fits)
 
 
 def _rfft_arrays(op: Op, constants: Constants, is_float: bool) -> tuple[CalledArray, ...]:
-    window = constants[op.bias]
-    n = len(window)
+    window, n = constants[op.bias], op.count
     angles = fourier.exact_waves(n).astype(np.float32) if is_float else fourier.waves(n)
     kinds = ("float", "float") if is_float else ("int16_t", "int32_t")
     return (
-        CalledArray("window", window, "window of a frame", kinds[0]),
+        CalledArray("window", window.T.reshape(-1), "window of a frame", kinds[0]),
         CalledArray(f"waves{n}", angles, f"cosine and sine of k / {n} turns", kinds[1], True),
         CalledArray(f"places{n}", fourier.places(n // 2), "bits reversed", "int16_t", True),
     )
@@ -237,11 +255,16 @@ def _power_work(_: Op, __: Constants, length: int) -> dict[str, float]:
     return {"number looked through": 2 * length, "bin of power": length}
 
 
-def _rfft_work(op: Op, constants: Constants, _: int) -> dict[str, float]:
-    count = len(constants[op.bias]) // 2
+def _rfft_work(op: Op, __: Constants, _: int) -> dict[str, float]:
+    count = op.count // 2
     steps = (count.bit_length() - 1) // 2
     pairs = {"pair of samples": count, "bin taken apart": count / 2}
     return {**pairs, "step of four": count / 4 * steps}
+
+
+def _rfft_of_sums_work(op: Op, constants: Constants, length: int) -> dict[str, float]:
+    taps, samples = np.atleast_2d(constants[op.bias]).shape
+    return {**_rfft_work(op, constants, length), "product of a tap": (taps - 1) * samples}
 
 
 def _band_power_work(op: Op, constants: Constants, _: int) -> dict[str, float]:
@@ -257,15 +280,22 @@ def _bands_work(op: Op, constants: Constants, _: int) -> dict[str, float]:
     return {"weight of a band": kept, "plain band": len(weights)}
 
 
+FFT = ("le_fft", "le_fft_two", "le_fft_fours", "le_fft_four", "le_fft_apart", "le_turn")
 RFFT = Spelling(
-    "le_rfft({0}, {window}, {waves}, {places}, {frame}, {n}, {result})",
-    ("le_rfft", "le_fft_two", "le_fft_fours", "le_fft_four", "le_fft_apart", "le_turn"),
+    "le_rfft(&{0}[{first}], {window}, {taken}, {waves}, {places}, {frame}, {n}, {result})",
+    ("le_rfft", *FFT),
+)
+RFFT_OF_SUMS = Spelling(
+    "le_rfft_of_sums(&{0}[{first}], {window}, {taps}, {taken}, {waves}, {places}, {frame}, {n}, "
+    "{result})",
+    ("le_rfft_of_sums", *FFT),
 )
 POWER = Spelling("le_power({0}, {units}, {result})", ("le_power", "le_spare"))
 POWER_FLOAT = Spelling("le_power({0}, {units}, {result})", ("le_power",))
 
 RECORDS = (
-    # bias: the window [frame], of 16 bits; n: the bits that its products lose
+    # bias: the window, of 16 bits; n: the bits that its products lose; count: the frame's length;
+    # stride: the first number of the operand that is read
     Operation(
         "rfft",
         integer=rfft,
@@ -280,6 +310,22 @@ RECORDS = (
         reads=Reads.WHOLE,
         arrays=_rfft_arrays,
         work=_rfft_work,
+    ),
+    # the same of a window [taps, samples]
+    Operation(
+        "rfft_of_sums",
+        integer=rfft,
+        real=rfft_float,
+        bind=_frame,
+        bounds=_rfft,
+        wants=(NARROW,),
+        misfit=_is_transform,
+        c=RFFT_OF_SUMS,
+        c_float=RFFT_OF_SUMS,
+        form=Form.CALL,
+        reads=Reads.WHOLE,
+        arrays=_rfft_arrays,
+        work=_rfft_of_sums_work,
     ),
     Operation(
         "raised_power",

@@ -83,8 +83,8 @@ class Builder:
 
     def constant(self, name: str, array: Array) -> str:
         """Store a matrix, bias or table; an equal array under the same name is stored once."""
-        known = self.constants.get(name)
-        if known is not None and not np.array_equal(known, array):
+        known = self.constants.get(name, array)
+        if known is not array and not np.array_equal(known, array):
             raise InternalError(f"constant {name} is defined twice")
         self.constants[name] = array
         return name

@@ -116,7 +116,7 @@ class IntegerRules:
         spectral = self.spectra.expression(node, args, place)
         if spectral is not None:
             return spectral
-        args = [self.spectra.settled(x, f"{name}_{k}_settled") for k, x in enumerate(args)]
+        args = [self.spectra.raised.settled(x, f"{name}_{k}_settled") for k, x in enumerate(args)]
         if node.kind == "affine":
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
         known = known_numbers(node, place.layer.op)
@@ -328,6 +328,7 @@ class IntegerRules:
             port.limit,
             port.before,
             port.kind,
+            port.every,
         )
 
 

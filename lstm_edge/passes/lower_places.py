@@ -93,8 +93,12 @@ def window(
     padded = padded or any(node.units)
     if padded and pad == 0.0 and not holds_zero(x):
         given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
-    products = any(e.kind == "affine" for e in layer.op.cell.nodes)
-    if products or node.positions > 1:  # many vectors: in as few bytes as what multiplies takes
+    nodes = layer.op.cell.nodes
+    products = any(e.kind == "affine" for e in nodes)
+    weighed = any(e.kind == "mul" and "param" in (a.kind for a in e.args) for e in nodes)
+    if weighed and x.packed is not None:  # once, not in front of each weight
+        given = x = storing.seen_as(unpacked(storing.builder, x, f"{layer.name}.x"), x.real)
+    if products or weighed or node.positions > 1:  # in as few bytes as what multiplies takes
         x = wide(storing.storable(given, layer.name))
     places = np.arange(windowed(node, x.length, kernel)) % x.length
     first = stored(x, pad)[places]

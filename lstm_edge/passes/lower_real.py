@@ -132,8 +132,17 @@ class RealRules:
             return emit("power", place.name, (x,), length=x.length // 2, comment=comment)
         window = place.layer.op.params[node.name]
         bias = self.builder.constant(f"{place.layer.name}.{node.name}", window)
-        length = len(window) + 2
-        return emit("rfft", place.name, (x,), length=length, bias=bias, comment=comment)
+        frame = int(node.value)
+        return emit(
+            "rfft" if window.ndim == 1 else "rfft_of_sums",
+            place.name,
+            (x,),
+            length=frame + 2,
+            bias=bias,
+            count=frame,
+            stride=node.stride,
+            comment=comment,
+        )
 
     def _moved(self, node: Expr, args: list[Value], place: Place) -> Value:
         """Numbers as they are, at another place."""
@@ -261,6 +270,7 @@ class RealRules:
             port.limit,
             port.before,
             port.kind,
+            port.every,
         )
 
 

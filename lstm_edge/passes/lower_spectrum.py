@@ -17,7 +17,7 @@ from lstm_edge.formats import INT32_MAX, INT32_MIN, Format, fixed, fraction_bits
 from lstm_edge.ir.expr import Expr, walk
 from lstm_edge.ir.model import Layer, Model, Node, is_a
 from lstm_edge.ir.program import Value
-from lstm_edge.operations.curves import LN2_Q15
+from lstm_edge.operations.call import Op
 from lstm_edge.operations.spectrum import (
     BAND_PLACES,
     LOST_BITS,
@@ -33,9 +33,9 @@ from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import shift_left, width
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_input import unpacked
-from lstm_edge.passes.lower_root import LOG_FRACTION, lower_log, lower_sqrt
 from lstm_edge.passes.moves import known_numbers
 from lstm_edge.passes.numbers import Integer, Number, Raised, number, wide
+from lstm_edge.passes.raised import RaisedRules
 from lstm_edge.passes.storing import Storing
 from lstm_edge.rounding import Doubles, Ints
 
@@ -45,8 +45,6 @@ MOST_READ = 4
 """How often bins are read where bands compute power themselves; more often it is computed once."""
 COMMUTATIVE = ("add", "larger", "mul")
 """What raised numbers and a constant enter in either order."""
-MOST_LIFT, MOST_DROP = 30, 31
-"""What a number may be shifted by."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,11 @@ class Spectra:
     model: Model
 
     @property
+    def raised(self) -> RaisedRules:
+        """What is done with numbers in block floating point."""
+        return RaisedRules(self.storing)
+
+    @property
     def _builder(self) -> Builder:
         return self.storing.builder
 
@@ -64,7 +67,7 @@ class Spectra:
         """The value of an expression of frames or of what is raised; None of any other."""
         node, args = _constant_last(node, args, place.layer)
         if node.kind in ("spectrum", "power"):
-            operand = wide(self.settled(args[0], f"{place.name}_settled"))
+            operand = wide(self.raised.settled(args[0], f"{place.name}_settled"))
             made = self._transform if node.kind == "spectrum" else self._power
             return made(node, operand, place)
         x = args[0] if args else None
@@ -85,9 +88,9 @@ class Spectra:
         if node.kind == "affine":
             bias = place.layer.op.params[node.name]
             made = self._bands(node, x, place)
-            return self._bounded("add", made, bias, place) if np.any(bias) else made
+            return self.raised.bounded("add", made, bias, place) if np.any(bias) else made
         if node.kind == "apply":
-            return self._curve(node.name, x, place)
+            return self.raised.curve(node.name, x, place)
         if node.kind == "mul":
             constant = args[1]
             assert isinstance(constant, Number)
@@ -100,69 +103,31 @@ class Spectra:
             return replace(multiply(b, x, constant, name, comment), raised=raised)
         known = known_numbers(node.args[1], place.layer.op)
         assert known is not None
-        return self._bounded(node.kind, x, known, place)
-
-    def settled(self, x: Integer, name: str) -> Integer:
-        """A raised number in one format that holds what calibration saw of it, several times over;
-        anything else as it is.
-        """
-        if not isinstance(x, Number) or x.raised is None:
-            return x
-        b, bits = self._builder, x.raised.bits
-        unit, reach = x.value.format.unit, self.storing.formats.factor_reach(x.real)
-        room = np.log2(INT32_MAX * unit / (INT32_MAX * unit if reach is None else reach)) / bits
-        most = int(np.clip(np.floor(room), 0, x.raised.places.format.high))
-        up = self._beyond(x.raised, most, f"{name}_up", MOST_LIFT, above=False)
-        down = self._beyond(x.raised, most, f"{name}_down", MOST_DROP, above=True)
-        low = INT32_MIN if x.value.format.low < 0 else 0
-        lifted = Format("int32", 1.0, low, INT32_MAX)
-        value = b.emit("lift", f"{name}_lifted", (x.value, up), lifted)
-        fmt = replace(lifted, scale=unit * 2.0 ** (-bits * most))
-        return self.storing.seen_as(number(b.emit("drop", name, (value, down), fmt)), x.real)
-
-    def _beyond(self, raised: Raised, most: int, name: str, limit: int, *, above: bool) -> Value:
-        """How far to shift from the exponent to `most`, `limit` at most: 0 where it is on the other
-        side of that.
-        """
-        b = self._builder
-        own, fixed_one = raised.places, self._whole(most)
-        low, high = own.format.low, own.format.high
-        ends = (low - most, high - most) if above else (most - high, most - low)
-        pair = (own, fixed_one) if above else (fixed_one, own)
-        distance = b.emit("sub", f"{name}_places", pair, fixed(0, *ends, "int32"))
-        ends = (max(ends[0], 0), max(ends[1], 0))
-        beyond = b.emit(
-            "larger", f"{name}_beyond", (distance, self._whole(0)), fixed(0, *ends, "int32")
-        )
-        counted = self._bits(beyond, raised.bits, f"{name}_bits")
-        ends = (min(counted.format.low, limit), min(counted.format.high, limit))
-        limits = fixed(0, *ends, "int32")
-        return b.emit("smaller", name, (counted, self._whole(limit)), limits)
-
-    def _bits(self, places: Value, bits: int, name: str) -> Value:
-        """So many bits for each place."""
-        if bits == 1:
-            return places
-        ends = fixed(0, places.format.low << 1, places.format.high << 1, "int32")
-        return self._builder.emit("shift", name, (places,), ends, n=-1)
-
-    def _whole(self, count: int) -> Value:
-        ends = fixed(0, count, count, "int32")
-        return self._builder.vector(f"count_{count}", np.array([count], np.int64), ends)
+        return self.raised.bounded(node.kind, x, known, place)
 
     def _transform(self, node: Expr, x: Number, place: Place) -> Number:
         """As many fractional bits as the window's largest sum leaves."""
         b, name = self._builder, place.name
         samples = self._samples(x, name)
-        window, unit = whole_factors(place.layer.op.params[node.name].astype(np.float64))
-        most = np.full(len(window), samples.format.magnitude)
-        lost = next(n for n in range(1, 31) if rfft_reach(most, window, n) <= INT32_MAX)
-        reach = rfft_reach(most, window, lost)
-        fmt = Format("int32", samples.format.unit * unit * 2.0**lost, -reach, reach)
-        bias = b.constant(f"{place.layer.name}.{node.name}", window)
-        length, comment = len(window) + 2, place.comment
+        numbers = place.layer.op.params[node.name].astype(np.float64)
+        sums = np.abs(np.atleast_2d(numbers)).sum(axis=0)
+        window, unit = whole_factors(numbers, float(sums.max()))
+        most = np.full(samples.length, samples.format.magnitude)
+        frame = Op("rfft", name, (samples.name,), count=int(node.value), stride=node.stride)
+        tried = (replace(frame, n=n) for n in range(1, 31))
+        chosen = next(op for op in tried if rfft_reach(most, window, op) <= INT32_MAX)
+        reach = rfft_reach(most, window, chosen)
         value = b.emit(
-            "rfft", name, (samples,), fmt, length=length, bias=bias, n=lost, comment=comment
+            "rfft" if window.ndim == 1 else "rfft_of_sums",
+            name,
+            (samples,),
+            Format("int32", samples.format.unit * unit * 2.0**chosen.n, -reach, reach),
+            length=chosen.count + 2,
+            bias=b.constant(f"{place.layer.name}.{node.name}", window),
+            n=chosen.n,
+            count=chosen.count,
+            stride=chosen.stride,
+            comment=place.comment,
         )
         return number(value)
 
@@ -211,7 +176,7 @@ class Spectra:
         numbers = place.layer.op.params[matrix].astype(np.float64)
         if raised.spectrum is not None and _is_banded(numbers):
             return self._band_power(raised.spectrum, numbers * raised.gain, matrix, place)
-        weights, unit = whole_factors(numbers)
+        weights, unit = whole_factors(numbers, float(np.abs(numbers).max()))
         lost = max(1, int(np.abs(weights).sum(axis=1).max()).bit_length())
         low = INT32_MIN if weights.min() < 0 or x.value.format.low < 0 else 0
         words = self._words(x.value, place.name)
@@ -266,54 +231,6 @@ class Spectra:
             places = b.emit("add", f"{name}_exponents", (places, finer), ends)
         return Number(value, name, raised=Raised(places, 2))
 
-    def _curve(self, function: str, x: Number, place: Place) -> Number:
-        """log(m * 2**-e) = log(m) - e * log(2); sqrt(m * 4**-e) = sqrt(m) * 2**-e."""
-        b, name, raised = self._builder, place.name, x.raised
-        assert raised is not None
-        if function == "sqrt":
-            root = lower_sqrt(b, x.value, name, place.comment)
-            return Number(root, name, raised=Raised(raised.places, 1))
-        mantissa = lower_log(b, x.value, f"{name}_mantissa", place.comment)
-        counts = self._bits(raised.places, raised.bits, f"{name}_exponent")
-        ln2 = b.vector(
-            "ln2_bound", np.array([LN2_Q15]), Format("int16", 2.0**-LOG_FRACTION, *([LN2_Q15] * 2))
-        )
-        most = counts.format.high * LN2_Q15
-        shift = b.emit("mul", f"{name}_shift", (counts, ln2), fixed(LOG_FRACTION, 0, most, "int32"))
-        low, high = mantissa.format.low - most, mantissa.format.high
-        made = b.emit("sub", name, (mantissa, shift), fixed(LOG_FRACTION, low, high, "int32"))
-        return number(made)
-
-    def _bounded(self, kind: str, x: Number, known: npt.NDArray[Any], place: Place) -> Number:
-        """The larger of x and a constant, or their sum: both with the smaller exponent of the two,
-        at which the constant still fits.
-        """
-        b, name, raised = self._builder, place.name, x.raised
-        assert raised is not None
-        one = kind == "add"
-        unit, bits = x.value.format.unit * (2.0 if one else 1.0), raised.bits
-        room = np.log2((INT32_MAX >> 1) * unit / max(float(np.abs(known).max()), 2.0**-120)) / bits
-        most = int(np.clip(np.floor(room), 0, raised.places.format.high))
-        stored = np.floor(known / unit * 2.0 ** (bits * most) + 0.5)
-        numbers = np.clip(stored, INT32_MIN >> 1, INT32_MAX >> 1).astype(np.int64)
-        ends = fixed(0, min(raised.places.format.low, most), most, "int32")
-        places = b.emit("smaller", f"{name}_places", (raised.places, self._whole(most)), ends)
-        down = self._beyond(raised, most, f"{name}_down", MOST_DROP, above=True)
-        value = b.emit("drop", f"{name}_aligned", (x.value, down), x.value.format)
-        if one:
-            halved = Format("int32", unit, value.format.low >> 1, value.format.high >> 1)
-            value = b.emit("shift", f"{name}_half", (value,), halved, n=1)
-        low, high = min(int(numbers.min()), 0), max(int(numbers.max()), 0)
-        bound = b.vector(f"{name}_bound", numbers, Format("int32", 1.0, low, high))
-        under = self._beyond(raised, most, f"{name}_under", MOST_DROP, above=False)
-        bound = b.emit("drop", f"{name}_least", (bound, under), Format("int32", unit, low, high))
-        if one:
-            fmt = Format("int32", unit, value.format.low + low, value.format.high + high)
-        else:
-            fmt = Format("int32", unit, max(value.format.low, low), max(value.format.high, high))
-        made = b.emit(kind, name, (value, bound), fmt, comment=place.comment)
-        return Number(made, name, raised=Raised(places, bits))
-
     def result(self, x: Integer, result: str, place: Place) -> Integer | None:
         """A raised result as it is where all that read it take it so, else settled; None of any
         other result.
@@ -323,7 +240,7 @@ class Spectra:
         tensor = place.layer.outputs.get(result, "")
         if result not in place.layer.op.cell.states and self._taken(tensor):
             return x
-        return self.settled(x, place.name)
+        return self.raised.settled(x, place.name)
 
     def _taken(self, tensor: str) -> bool:
         """True where layers read the tensor that take raised numbers, and nothing else does."""
@@ -378,11 +295,10 @@ def _is_banded(weights: npt.NDArray[Any]) -> bool:
     return bool(read <= MOST_READ * weights.shape[1])
 
 
-def whole_factors(numbers: Doubles) -> tuple[Ints, float]:
-    """Factors as integers of 16 bits, and the power of two that is one of them; of the largest
-    magnitude 1, 1 itself is one unit less.
+def whole_factors(numbers: Doubles, largest: float) -> tuple[Ints, float]:
+    """Factors as integers of 16 bits, and the power of two that is one of them, where none, or no
+    sum that is limited so, is above `largest`; where that is 1, 1 itself is one unit less.
     """
-    largest = max(float(np.abs(numbers).max()), 2.0**-100)
-    bits = FACTOR_BITS - int(np.ceil(np.log2(largest)))
+    bits = FACTOR_BITS - int(np.ceil(np.log2(max(largest, 2.0**-100))))
     stored = np.floor(numbers * 2.0**bits + 0.5).astype(np.int64)
     return np.clip(stored, -(2**15) + 1, 2**15 - 1), 2.0**-bits

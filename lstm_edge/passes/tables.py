@@ -7,6 +7,7 @@ half of that centres the error, so it is at most h**2 / 16 * |f''|.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, wraps
 from math import erf
 
 import numpy as np
@@ -29,6 +30,19 @@ WAVE_RANGE_BITS = 2
 EXP_RANGE_BITS = 3
 EXP_OFFSET = 8.0
 """The exponential's table covers [-16, 0], entered with 8 added."""
+
+
+def _once(make: Callable[[], Entries]) -> Callable[[], Entries]:
+    """A table that all programs share, so nobody may write to it."""
+
+    @cache
+    @wraps(make)
+    def made() -> Entries:
+        entries = make()
+        entries.setflags(write=False)
+        return entries
+
+    return made
 
 
 def _entries(
@@ -56,6 +70,7 @@ def _made_up(values: Doubles) -> Doubles:
     return np.asarray(np.where(values == 0.0, 0.0, values + lost))
 
 
+@_once
 def sigmoid_table() -> Entries:
     """sigmoid - 1/2 on [-16, 16] in Q0.16, one bit finer than sigmoid itself would fit; the same
     numbers are tanh(x / 2) in Q0.15. Within +-32766, so that 1 - sigmoid in Q0.15 fits 16 bits.
@@ -72,6 +87,7 @@ def sigmoid_table() -> Entries:
     return np.minimum(_stored(_made_up(exact), -SIGMOID_LIMIT), SIGMOID_LIMIT)
 
 
+@_once
 def elu_table() -> Entries:
     """exp(min(x, 0)) - 1 on [-16, 16] in Q0.15: 0 from the middle on, where it has a corner."""
 
@@ -84,6 +100,7 @@ def elu_table() -> Entries:
     return _stored(_entries(tail, second, _knots(SIGMOID_RANGE_BITS)), -(2**FRACTION_BITS) + 1)
 
 
+@_once
 def softplus_table() -> Entries:
     """log(1 + exp(-|x|)) on [-16, 16] in Q0.15; its corner is an entry."""
 
@@ -97,6 +114,7 @@ def softplus_table() -> Entries:
     return _stored(_entries(tail, second, _knots(SIGMOID_RANGE_BITS)), 0)
 
 
+@_once
 def sine_table() -> Entries:
     """sin on [-4, 4] in Q0.15."""
     x = _knots(WAVE_RANGE_BITS)
@@ -104,6 +122,7 @@ def sine_table() -> Entries:
     return _stored(_made_up(exact), -(2**FRACTION_BITS) + 1)
 
 
+@_once
 def erf_table() -> Entries:
     """erf on [-4, 4] in Q0.15."""
 
@@ -114,6 +133,7 @@ def erf_table() -> Entries:
     return _stored(_made_up(exact), -(2**FRACTION_BITS) + 1)
 
 
+@_once
 def exp_table() -> Entries:
     """exp(a - 8) for a in [-8, 8] in Q0.15."""
 
@@ -123,6 +143,7 @@ def exp_table() -> Entries:
     return _stored(_entries(power, power, _knots(EXP_RANGE_BITS)), 0)
 
 
+@_once
 def log_table() -> Entries:
     """log(1 + m) for m in [0, 1] in Q0.15, the entries of `curves.log`."""
     m = np.linspace(0.0, 1.0, TABLE_SEGMENTS + 1)
@@ -132,6 +153,7 @@ def log_table() -> Entries:
     return scaled
 
 
+@_once
 def rsqrt_table() -> Entries:
     """2**29 / sqrt(t) for t in [2**29, 2**31], the 385 entries of `curves.rsqrt`: Q0.15 of
     1 / sqrt(u), u from 2 to 8.

@@ -27,6 +27,7 @@ def compiled(bundle: Bundle, errors: Sequence[str] = (), folder: Path | None = N
         for port in ports:
             once = "a sequence" if kind == "input" else "after the last step"
             per = "per step" if port["per_step"] else once
+            per = f"every {port['every']} steps" if "every" in port else per
             numbers = f"{port['size']} x {port['type']} {per}, {port['format']}"
             lines.append(f"  {kind:6} {port['name']} {shape_text(port['shape'])}: {numbers}")
     lines += [_symbols(each) for each in m.get("symbols", [])]

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compared, document
+from benchmarks import compared, document, tiny
 from benchmarks.baselines import cmsis_nn, read
 from benchmarks.cases import MAIN, Case, everything
 from benchmarks.chosen import dense_layer, recurrent
 from benchmarks.measure import Figures
 from benchmarks.networks import SHAPES, Network, dense
+from benchmarks.tiny_networks import NETWORKS
 from lstm_edge.errors import ToolchainError
 
 
@@ -82,6 +83,22 @@ def test_a_network_is_the_same_in_every_run(tmp_path: Path) -> None:
         Network("gru", 3, 4, head=2).write(tmp_path / folder)[0].read_bytes() for folder in "ab"
     )
     assert first == second
+
+
+def test_networks_of_the_suite_have_the_products_that_it_says() -> None:
+    assert [network.macs for network in NETWORKS] == [264_192, 2_656_768, 21_912]
+    assert len({(n.name, core) for n in NETWORKS for core in tiny.CORES}) == 15
+
+
+def test_the_table_of_the_suite(tmp_path: Path) -> None:
+    ad, _, wake_word = NETWORKS
+    first, second = (ad.write(tmp_path / folder)[0].read_bytes() for folder in "ab")
+    assert first == second
+    half = {(ad, MAIN, 12): Figures("-O2", 1.0, 0.92 * ad.macs, 1, 2, 3, 4)}
+    frame = {(wake_word, MAIN, 12): Figures("-O2", 5.0, 0.5 * 120e6 * 0.032, 1, 2, 3, 4)}
+    text = tiny.section(half | frame)
+    assert "| AD | M4 | 12 | 1 | 243,057 | 0.92 | 2 | 3 | -O2 | 1.84 | 2.00 |" in text
+    assert "| M4 | 5 | 1,920,000 | 2 | 3 | 120 | 50.0 % | 56.1 % |" in text
 
 
 def test_a_section_whose_tool_fails_is_left_out_and_named() -> None:

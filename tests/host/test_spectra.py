@@ -17,6 +17,8 @@ from tests.support.programs import quantized
 from tests.support.spectra import mel_model, speech
 
 HOST = load_target("host")
+RAMP = np.linspace(0.4, 1.0, 64)
+TAPS = np.array([[0.3], [-0.95], [1.0]])
 CASES: dict[str, dict[str, Any]] = {
     "mel": {},
     "mel-of-magnitudes": {"root": True},
@@ -28,6 +30,8 @@ CASES: dict[str, dict[str, Any]] = {
     "frames-of-one-hop": {"frame": 64, "hop": 64, "bands": 8, "least": 1e-3},
     "frames-with-gaps": {"frame": 32, "hop": 50, "bands": 5},
     "smallest": {"frame": 16, "hop": 8, "bands": 3},
+    "short-window": {"frame": 64, "hop": 24, "bands": 6, "least": 1e-3, "window": RAMP[:51]},
+    "sums": {"frame": 64, "hop": 24, "bands": 6, "window": TAPS * RAMP, "first": 5},
     "largest": {"frame": 2048, "hop": 512, "bands": 30, "least": 1e-6},
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import onnx
 
-from tests.oracle import spectrum_graphs
+from tests.oracle import audio_graphs, spectrum_graphs
 from tests.oracle.conformance import DIRECTIONS, OPERATORS, Case, cases, check
 from tests.oracle.entire import FLOAT, measured
 from tests.oracle.spectrum_graphs import FRONTS, LINEAR
@@ -44,6 +44,7 @@ OTHERS: Mapping[str, Mapping[str, onnx.ModelProto]] = {
     "of samples": {
         front: spectrum_graphs.model(front, mel=front not in LINEAR) for front in FRONTS
     },
+    "of samples, written out": {front: audio_graphs.model(front) for front in audio_graphs.FRONTS},
 }
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """# Conformance

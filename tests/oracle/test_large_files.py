@@ -78,11 +78,18 @@ def layers(count: int) -> list[onnx.NodeProto]:
     ]
 
 
+def identities(count: int) -> list[onnx.NodeProto]:
+    """Nothing between two layers."""
+    nodes = [node("Identity", f"t{k}", f"t{k + 1}") for k in range(count)]
+    return [*nodes, node("LSTM", f"t{count} W2 R B", "end", hidden_size=H)]
+
+
 CASES = {
     "functions": (functions(5_000), "t5000", {}),
     "residuals": (residuals(500), "t500", {}),
     "norms": (norms(625), "t625", {}),
     "constants": (constants(5_000), "t1", {}),
+    "identities": (identities(5_000), "end", {"W2": lstm_weights(H, H)["W"]}),
     "layers": (layers(500), "t500", {"W2": lstm_weights(H, H)["W"]}),
 }
 
@@ -100,6 +107,7 @@ def test_a_large_file_is_read_in_seconds(case: str, tmp_path: Path) -> None:
         "residuals": 1_001,
         "norms": 1_251,
         "constants": 2,
+        "identities": 2,
         "layers": 501,
     }
     assert len(loaded.nodes) == expected[case]

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lstm_edge.interpret.feed import run_numpy
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.targets import load_target
 from lstm_edge.toolchain import gcc
-from tests.support.exactness import (
-    as_feed,
-    assert_same_bits,
-    compiled_outputs,
-    every,
-    rendered,
-    stored_streams,
-)
+from tests.support.exactness import assert_bit_exact, rendered, stored_streams
 from tests.support.many_layers import side_by_side
+from tests.support.programs import Arrays
 from tests.support.schemes import program_of
 
 CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55")
@@ -33,6 +27,7 @@ BUILDS: dict[str, dict[str, Any]] = {
 }
 
 
+@cache
 def program() -> Program:
     """Kernels of all widths, all cells, in one program."""
     cells = ("lstm", "gru", "rnn", "dense")
@@ -42,14 +37,17 @@ def program() -> Program:
     return program_of(model, Options(layers=layers))
 
 
+@cache
+def streams() -> Arrays:
+    return stored_streams(program(), 60)
+
+
 @pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize("core", CORES)
 def test_gcc(core: str, build: str, tmp_path: Path, target_or_skip: Callable[..., None]) -> None:
     target = load_target(core)
     target_or_skip(target)
-    built, inputs = program(), stored_streams(program(), 60)
-    found = compiled_outputs(built, target, "gates", tmp_path, inputs, **BUILDS[build])
-    assert_same_bits(every(run_numpy(built, as_feed(inputs))), found)
+    assert_bit_exact(program(), target, "gates", tmp_path, streams(), **BUILDS[build])
 
 
 @pytest.mark.parametrize("core", CORES)

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.options import Options
 from lstm_edge.targets import Target, load_target
 from tests.support.exactness import (
+    QUICK,
     Files,
     assert_bit_exact,
     assert_same_bits,
@@ -20,16 +22,29 @@ from tests.support.exactness import (
     stored_streams,
 )
 from tests.support.models import random_model
+from tests.support.programs import Arrays
 from tests.support.schemes import program_of
 
 BUILDS = [("cortex-m4", "gates"), ("cortex-m0", "none"), ("cortex-m3", "gates")]
 """The kernels of each part; constants of units are in the stream of their weights."""
+Made = tuple[Program, Arrays]
+MADE: dict[str, Made] = {}
 NUMBER = re.compile(r"-?\b\d[\d.e+-]*f?")
 
 
-def model(float32: bool = False, options: Options | None = None) -> Program:
-    """Every output of a layer, so that nothing that it computes is lost."""
-    network = random_model(
+def made(float32: bool = False, options: Options | None = None) -> Made:
+    """A program and what enters it, which tests share: every output of a layer, so that nothing
+    that it computes is lost.
+    """
+    key = f"{float32} {options}"
+    if key not in MADE:
+        program = float_program(model()) if float32 else program_of(model(), options or Options())
+        MADE[key] = program, stored_streams(program, 300)
+    return MADE[key]
+
+
+def model() -> Model:
+    return random_model(
         900,
         hidden=(4,),
         features=3,
@@ -44,15 +59,15 @@ def model(float32: bool = False, options: Options | None = None) -> Program:
         weights="normal",
         layout="batch_first",
     )
-    return float_program(network) if float32 else program_of(network, options or Options())
 
 
 def differs(
-    program: Program, target: Target, unroll: str, folder: Path, edit: Callable[[Files], Files]
+    given: Made, target: Target, unroll: str, folder: Path, edit: Callable[[Files], Files]
 ) -> None:
     """The edited C runs, and its numbers differ."""
+    program, inputs = given
     with pytest.raises(AssertionError, match=r"^\d+ of \d+ numbers of \w+ differ"):
-        assert_bit_exact(program, target, unroll, folder, stored_streams(program, 300), edit=edit)
+        assert_bit_exact(program, target, unroll, folder, inputs, edit=edit, optimize=QUICK)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +79,8 @@ def test_nothing_is_noticed_where_nothing_is_wrong(
 ) -> None:
     target = load_target(name)
     target_or_skip(target)
-    program = model(float32)
-    assert_bit_exact(program, target, unroll, tmp_path, stored_streams(program, 300))
+    program, inputs = made(float32)
+    assert_bit_exact(program, target, unroll, tmp_path, inputs, optimize=QUICK)
 
 
 def changed(files: Files, name: str, pattern: str, change: Callable[[re.Match[str]], str]) -> Files:
@@ -129,7 +144,7 @@ def test_one_bit_of_one_constant(
     target_or_skip(target)
     if name == "cortex-m3" and (place == -1 or array == "sigmoid_table"):
         bit += 16  # what is multiplied with, and entries, are in the upper half of a word
-    differs(model(), target, unroll, tmp_path, lambda files: flipped(files, array, bit, place))
+    differs(made(), target, unroll, tmp_path, lambda files: flipped(files, array, bit, place))
 
 
 @pytest.mark.parametrize(("name", "unroll"), BUILDS)
@@ -159,9 +174,8 @@ def test_one_bit_of_one_constant_of_other_schemes(
     """
     target = load_target(name)
     target_or_skip(target)
-    array = "lstm0_weights"
-    program = model(options=options)
-    differs(program, target, unroll, tmp_path, lambda f: flipped(f, array, bit, place))
+    array, given = "lstm0_weights", made(options=options)
+    differs(given, target, unroll, tmp_path, lambda f: flipped(f, array, bit, place))
 
 
 @pytest.mark.parametrize(("name", "unroll"), BUILDS)
@@ -183,7 +197,7 @@ def test_one_shift(
     def edit(files: Files) -> Files:
         return changed(files, "net.c", pattern, lambda m: f"{m[1]}{int(m[2]) + 1}")
 
-    differs(model(), target, unroll, tmp_path, edit)
+    differs(made(), target, unroll, tmp_path, edit)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +220,7 @@ def test_one_line_of_the_code(
     def edit(files: Files) -> Files:
         return changed(files, "net.c", pattern, lambda match: match.expand(replacement))
 
-    differs(model(), target, "gates", tmp_path, edit)
+    differs(made(), target, "gates", tmp_path, edit)
 
 
 def test_one_literal_of_straight_line_code(
@@ -219,7 +233,7 @@ def test_one_literal_of_straight_line_code(
         pattern = r"(pre_f\w*_acc \+= )(-?\d+)( \* h\[1\])"
         return changed(files, "net.c", pattern, lambda m: m[1] + next_to(m[2]) + m[3])
 
-    differs(model(), target, "full", tmp_path, edit)
+    differs(made(), target, "full", tmp_path, edit)
 
 
 @pytest.mark.parametrize(
@@ -236,8 +250,7 @@ def test_the_last_bit_of_one_float(
 ) -> None:
     target = load_target(name)
     target_or_skip(target)
-    program = model(float32=True)
-    differs(program, target, "gates", tmp_path, lambda files: flipped(files, array))
+    differs(made(float32=True), target, "gates", tmp_path, lambda files: flipped(files, array))
 
 
 @pytest.mark.parametrize("kind", ["shape", "sign of zero", "not a number", "missing", "type"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from lstm_edge.ir.program import Program
 from lstm_edge.passes.options import Options
 from lstm_edge.targets import Target, all_targets, load_target
 from tests.support.exactness import (
@@ -17,10 +19,30 @@ from tests.support.exactness import (
 )
 from tests.support.models import random_inputs
 from tests.support.open_cells import OPEN_CELLS, open_model
-from tests.support.programs import quantized
+from tests.support.programs import Arrays, quantized
 
 BOARDS = tuple(target for target in all_targets() if target.board is not None)
 M4, M55 = load_target("cortex-m4"), load_target("cortex-m55")
+Made = tuple[Program, Arrays]
+
+
+@cache
+def saturated(name: str) -> Made:
+    """A cell from states at the ends of their formats on, and what enters it."""
+    model = open_model(name)
+    program = quantized(model, random_inputs(model, 8, 16, seed=1), Options(16))
+    program = with_saturated_state(program)
+    return program, stored_streams(program, 60)
+
+
+@cache
+def curves() -> dict[str, Made]:
+    """All curves in both number systems."""
+    model = open_model("curves")
+    program = quantized(model, random_inputs(model, 8, 16, seed=1), Options(12))
+    return {
+        each.scheme: (each, stored_streams(each, 30)) for each in (program, float_program(model))
+    }
 
 
 @pytest.mark.parametrize("name", OPEN_CELLS)
@@ -29,10 +51,8 @@ def test_a_cell(
     target: Target, name: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
 ) -> None:
     target_or_skip(target)
-    model = open_model(name)
-    program = quantized(model, random_inputs(model, 8, 16, seed=1), Options(16))
-    program = with_saturated_state(program)
-    assert_bit_exact(program, target, "gates", tmp_path, stored_streams(program, 60))
+    program, inputs = saturated(name)
+    assert_bit_exact(program, target, "gates", tmp_path, inputs)
 
 
 @pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
@@ -40,8 +60,5 @@ def test_all_curves(
     target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]
 ) -> None:
     target_or_skip(target)
-    model = open_model("curves")
-    program = quantized(model, random_inputs(model, 8, 16, seed=1), Options(12))
-    assert_bit_exact(program, target, "none", tmp_path / "int8", stored_streams(program, 30))
-    program = float_program(model)
-    assert_bit_exact(program, target, "none", tmp_path / "float32", stored_streams(program, 30))
+    for scheme, (program, inputs) in curves().items():
+        assert_bit_exact(program, target, "none", tmp_path / scheme, inputs)

@@ -29,7 +29,7 @@ NEAR = 0.1
 @pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 def test_integers(target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]) -> None:
     target_or_skip(target)
-    for case in ("log-mel", "mel-of-magnitudes"):
+    for case in ("log-mel", "mel-of-magnitudes", "sums"):
         program = program_of(case)
         assert_bit_exact(program, target, "gates", tmp_path / case, spoken(program, 0.4))
 

@@ -17,7 +17,7 @@ def misalign_inputs(patch: pytest.MonkeyPatch) -> None:
     """Inputs of 16 bits begin at 2 mod 4, those of 8 bits at 1 mod 4."""
     render = runner.render_harness
 
-    def rendered(program: Program, target: Target) -> str:
+    def rendered(program: Program, target: Target, checks: int = 0) -> str:
         inputs = {port.name for port in program.inputs}
         found = []
 
@@ -32,7 +32,7 @@ def misalign_inputs(patch: pytest.MonkeyPatch) -> None:
                 + f"#define {name} room_{port}.numbers\n"
             )
 
-        text = _PORT.sub(moved, render(program, target))
+        text = _PORT.sub(moved, render(program, target, checks))
         assert found
         return text
 

@@ -62,22 +62,26 @@ def mel_model(
     root: bool = False,
     added: str = "",
     kind: str = "",
+    window: npt.NDArray[np.float64] | None = None,
+    first: int = 0,
 ) -> Model:
     """Hops of samples in, mel bands out; least: their logarithm, of no less than this. root: of
     magnitudes, not of power. added: "sum" or "bias" where `least` is added instead. kind: of
-    samples that are integers.
+    samples that are integers. window: other than Hann's, of fewer samples or of several taps.
+    first: the number that a frame begins with.
     """
-    kernel = -(-frame // hop)
+    numbers = hann(frame) if window is None else window.astype(np.float32)
+    taps, seen = np.atleast_2d(numbers).shape
+    kernel = -(-(first + seen + taps - 1) // hop)
     mel = mel_weights(bands, frame)
     sizes = {"x": hop, "bins": frame + 2, "power": frame // 2 + 1, "mel": bands, "log": bands}
     sizes["root"] = frame // 2 + 1
-    window = Window(kernel, left=0)
-    params: Mapping[str, Floats] = {WINDOW: hann(frame)}
+    params: Mapping[str, Floats] = {WINDOW: numbers}
     x = input_vector("x")
     nodes = [
         Node(
             "spectrum",
-            Layer(frame_spectrum(kernel > 1), params, window=window),
+            Layer(frame_spectrum(frame, kernel > 1, first), params, window=Window(kernel)),
             {"x": "x"},
             {"y": "bins"},
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from lstm_edge.errors import InternalError
@@ -162,7 +163,9 @@ def test_programs_use_every_operation() -> None:
     model = random_model(0, read="steps", front=("by_step",), steps=5, weights="normal")
     integer |= kinds(quantized(model, random_inputs(model, 4)))
     real |= kinds(lower_real(model))
-    for model in (open_model("curves"), open_model("mamba"), mel_model(), mel_model(root=True)):
+    summed = mel_model(window=np.ones((2, 500)))
+    spectra = (mel_model(), mel_model(root=True), summed)
+    for model in (open_model("curves"), open_model("mamba"), *spectra):
         integer |= kinds(quantized(model, random_inputs(model, 4)))
         real |= kinds(lower_real(model))
     assert integer == set(functions(is_float=False))

@@ -7,6 +7,7 @@ import pytest
 
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.operations import fourier
+from lstm_edge.operations.call import Op
 from lstm_edge.operations.spectrum import (
     BAND_PLACES,
     LOST_BITS,
@@ -29,14 +30,14 @@ FRAMES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 FULL = 2**15
 
 
-def drawn(frame: int, loudest: int, count: int = 40) -> tuple[np.ndarray, np.ndarray, int]:
-    """Samples, a window, and the bits that products lose."""
+def drawn(frame: int, loudest: int, count: int = 40) -> tuple[np.ndarray, np.ndarray, Op]:
+    """Samples, a window, and the operation, with the bits that products lose."""
     rng = np.random.default_rng(frame)
     samples = rng.integers(-loudest, loudest, (count, frame + 3))
-    window, _ = whole_factors(hann(frame).astype(np.float64))
+    window, _ = whole_factors(hann(frame).astype(np.float64), 1.0)
+    tried = (Op("rfft", "y", ("x",), n=n, count=frame) for n in range(1, 31))
     most = np.full(frame, FULL)
-    lost = next(n for n in range(1, 31) if rfft_reach(most, window, n) <= INT32_MAX)
-    return samples, window, lost
+    return samples, window, next(op for op in tried if rfft_reach(most, window, op) <= INT32_MAX)
 
 
 def parts(bins: np.ndarray) -> np.ndarray:
@@ -47,9 +48,27 @@ def parts(bins: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("frame", FRAMES)
 def test_a_transform_is_that_of_numpy(frame: int) -> None:
     for loudest, least in ((FULL, 110.0), (FULL >> 6, 70.0)):
-        samples, window, lost = drawn(frame, loudest)
-        exact = parts(np.fft.rfft(samples[:, :frame] * window / 2.0**lost))
-        assert sqnr_db(exact, rfft(samples, window, lost)) > least
+        samples, window, op = drawn(frame, loudest)
+        exact = parts(np.fft.rfft(samples[:, :frame] * window / 2.0**op.n))
+        assert sqnr_db(exact, rfft(samples, window, op)) > least
+
+
+@pytest.mark.parametrize("taps", [1, 3])
+def test_a_frame_of_sums_with_zeros_behind(taps: int) -> None:
+    """Of 50 samples from the third on, each and those behind it times numbers of its own."""
+    rng = np.random.default_rng(taps)
+    samples = rng.integers(-FULL, FULL, (20, 60))
+    window = rng.integers(-(2**13), 2**13, (taps, 50))
+    op = Op("rfft", "y", ("x",), n=6, count=64, stride=3)
+    exact = np.zeros((20, 64))
+    for k in range(50):
+        exact[:, k] = (samples[:, 3 + k : 3 + k + taps] * window[:, k]).sum(axis=1) / 2.0**6
+    found = rfft(samples, window if taps > 1 else window[0], op)
+    assert sqnr_db(parts(np.fft.rfft(exact)), found) > 110.0
+    reach = rfft_reach(np.full(60, FULL), window, op)
+    assert np.abs(found).max() <= reach
+    real = rfft_float(samples.astype(np.float32), window.astype(np.float32), op)
+    assert sqnr_db(parts(np.fft.rfft(exact)) * 2.0**6, real) > 130.0
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -57,7 +76,7 @@ def test_a_transform_in_float32_is_that_of_numpy(frame: int) -> None:
     samples = np.random.default_rng(frame).normal(size=(40, frame + 3)).astype(np.float32)
     window = hann(frame)
     exact = parts(np.fft.rfft(samples[:, :frame].astype(np.float64) * window))
-    found = rfft_float(samples, window, 0)
+    found = rfft_float(samples, window, Op("rfft", "y", ("x",), count=frame))
     assert found.dtype == np.float32
     assert sqnr_db(exact, found) > 130.0
 
@@ -65,7 +84,7 @@ def test_a_transform_in_float32_is_that_of_numpy(frame: int) -> None:
 @pytest.mark.parametrize("frame", FRAMES)
 def test_nothing_on_the_way_is_larger_than_its_bound(frame: int) -> None:
     """Full cosines of each bin, and signs that add up at one: as large as it gets."""
-    _, window, lost = drawn(frame, 2)
+    _, window, op = drawn(frame, 2)
     angles = 2.0 * np.pi * np.outer(np.arange(frame // 2 + 1), np.arange(frame)) / frame
     waves = [np.sign(f(angles + p) + 1e-9) for f in (np.cos, np.sin) for p in (0.0, 0.4)]
     samples = np.where(np.concatenate([np.ones((1, frame)), *waves]) > 0, FULL - 1, -FULL)
@@ -79,9 +98,9 @@ def test_nothing_on_the_way_is_larger_than_its_bound(frame: int) -> None:
         seen.append(int(max(np.abs(a).max(), np.abs(b).max())))
         return fourier.turn_integers(a, b, c)
 
-    entering = samples * window + (1 << (lost - 1)) >> lost
+    entering = samples * window + (1 << (op.n - 1)) >> op.n
     result = fourier.transformed(entering, fourier.waves(frame), turned, watched)
-    reach = rfft_reach(np.full(frame, FULL), window, lost)
+    reach = rfft_reach(np.full(frame, FULL), window, op)
     assert max(*seen, int(np.abs(result).max())) <= reach <= INT32_MAX
     assert max(seen) > reach // 3
 

@@ -14,7 +14,7 @@ from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from lstm_edge.errors import ModelError, first_line
-from lstm_edge.frontend.graph.node import OPSET, is_standard
+from lstm_edge.frontend.graph.node import OPSET, attributes_of, is_standard
 
 Array = npt.NDArray[Any]
 
@@ -90,6 +90,8 @@ def _result_size(node: NodeProto, inputs: Sequence[Array | None]) -> int:
     if node.op_type in SHAPE_ONLY:
         return 0
     arrays = [np.asarray(array) for array in inputs if array is not None]
+    if node.op_type == "Gather" and len(arrays) == 2:
+        return _gather_size(arrays[0], arrays[1], int(attributes_of(node).get("axis", 0)))
     bound = _BOUNDS.get(node.op_type)
     if bound is not None and len(arrays) >= 2:
         return bound(arrays)
@@ -105,9 +107,9 @@ def _repeat_size(arrays: Sequence[Array]) -> int:
     return arrays[0].size * _product(arrays[1])
 
 
-def _gather_size(arrays: Sequence[Array]) -> int:
-    data, indices = arrays[0], arrays[1]
-    return indices.size * (data.size // max(1, min(data.shape, default=1)))
+def _gather_size(data: Array, indices: Array, axis: int) -> int:
+    taken = data.shape[axis] if -data.ndim <= axis < data.ndim else 1
+    return indices.size * (data.size // max(1, taken))
 
 
 def _matmul_size(arrays: Sequence[Array]) -> int:
@@ -125,7 +127,6 @@ def _range_size(arrays: Sequence[Array]) -> int:
 _BOUNDS: Mapping[str, Callable[[Sequence[Array]], int]] = {
     "Expand": _repeat_size,
     "Tile": _repeat_size,
-    "Gather": _gather_size,
     "MatMul": _matmul_size,
     "Range": _range_size,
 }

@@ -9,7 +9,8 @@ from typing import Any
 
 from lstm_edge import functions
 from lstm_edge.errors import ModelError
-from lstm_edge.ir.expr import Expr, sigmoid
+from lstm_edge.ir.expr import Expr, constant, sigmoid
+from lstm_edge.layers.elementwise import PAIRS
 from lstm_edge.layers.functions import ALONE
 
 
@@ -72,3 +73,25 @@ FORMS: Mapping[str, Form] = {
     "Swish": Form(_swish, {"alpha": 1.0}),
 }
 """By the name of the operator."""
+
+COMPARED: Mapping[str, str] = {
+    "Greater": "is_larger",
+    "GreaterOrEqual": "is_not_smaller",
+    "Less": "is_smaller",
+    "LessOrEqual": "is_not_larger",
+    "Equal": "is_equal",
+}
+"""Operators that compare two numbers, as `layers/elementwise.py` names them."""
+
+
+def _xor(x: Expr, y: Expr) -> Expr:
+    return PAIRS["is_larger"](PAIRS["is_equal"](x, y) * -1.0, constant(-0.5))
+
+
+TRUTHS: Mapping[str, Callable[[Expr, Expr], Expr]] = {
+    **{op: PAIRS[name] for op, name in COMPARED.items()},
+    "And": PAIRS["mul"],
+    "Or": PAIRS["larger"],
+    "Xor": _xor,
+}
+"""Operators of two numbers that give what is true, 1, or false, 0."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold, is_foldable
@@ -57,7 +57,7 @@ class Graph:
     final: str = ""
     inferred: Inferred | None = None
     count: int = field(default=0, init=False)
-    _decided: dict[str, bool] = field(default_factory=dict, init=False)
+    _open: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self, begun: Iterable[NodeProto]) -> None:
         self.nodes = list(begun)
@@ -154,25 +154,8 @@ class Graph:
         return found
 
     def is_constant(self, name: str) -> bool:
-        """True where a tensor depends on constants only."""
-        waiting = [name]
-        while waiting:
-            last = waiting[-1]
-            node = self.makers.get(last)
-            if last in self.constants or last in self._decided:
-                waiting.pop()
-            elif node is None:
-                around = self._around(last)
-                self._decided[last] = around is not None and around.is_constant(last)
-            elif not is_foldable(node):
-                self._decided[last] = False
-            else:
-                read = [i for i in node.input if i and i not in self.constants]
-                missing = [i for i in read if i not in self._decided]
-                waiting += missing
-                if not missing:
-                    self._decided[last] = all(self._decided[i] for i in read)
-        return name in self.constants or self._decided[name]
+        """True where a tensor depends on constants only, and can be computed."""
+        return self.constant(name) is not None
 
     def _around(self, name: str) -> Graph | None:
         """The graph that a body takes a tensor from; None for what is its own."""
@@ -180,20 +163,21 @@ class Graph:
 
     def constant(self, name: str) -> Array | None:
         """The numbers of a tensor that depends on constants only; None for any other."""
-        waiting = [name] if name and self.is_constant(name) else []
+        waiting = [name] if name else []
         while waiting:
             last = waiting[-1]
             node = self.makers.get(last)
-            if last in self.constants or not self._decided[last]:
+            if last in self.constants or last in self._open:
                 waiting.pop()
             elif node is None:
                 self._take_from_outside(last)
             else:
-                missing = [i for i in node.input if i and i not in self.constants]
-                waiting += missing
-                if not all(self._decided[i] for i in missing):
-                    self._decided[last] = False
-                elif not missing:
+                read = [i for i in node.input if i and i not in self.constants]
+                if not is_foldable(node) or not self._open.isdisjoint(read):
+                    self._open.update(node.output)
+                elif read:
+                    waiting += read
+                else:
                     self._fold(node)
         return self.constants.get(name)
 
@@ -201,7 +185,7 @@ class Graph:
         around = self._around(name)
         array = around.constant(name) if around is not None else None
         if array is None:
-            self._decided[name] = False
+            self._open.add(name)
         else:
             self.constants[name] = array
 
@@ -211,7 +195,7 @@ class Graph:
         try:
             results = fold(label_of(node), node, inputs)
         except ModelError:  # whoever needs the numbers will say so
-            self._decided.update(dict.fromkeys(outputs, False))
+            self._open.update(outputs)
         else:
             self.constants.update(zip(outputs, results, strict=True))
 
@@ -248,6 +232,12 @@ class Graph:
         if name in shapes or self.outer is None:
             return shapes.get(name)
         return self.outer.shape(name)
+
+    def tell_shape(self, name: str, shape: Shape | None) -> None:
+        """Keep the shape of a tensor that a node of our own domain is going to make."""
+        if shape is not None:
+            info = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            self.shapes.append(info)
 
     def axes(self, node: NodeProto) -> list[int] | None:
         """Constant axes of a Squeeze, Unsqueeze or reduction, from 0; None where not given."""

@@ -112,10 +112,11 @@ def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[An
     """Tensors and constants, and a value of the shape that all of them give together."""
     known = call.net.constants
     arguments = [known.get(a.name, a) if isinstance(a, Value) else a for a in arguments]
-    values = together(call, [a for a in arguments if isinstance(a, Value)])
+    values = [a for a in arguments if isinstance(a, Value)]
     if len(arguments) != count or not values:
         found = shown(["tensor" if isinstance(a, Value) else a for a in arguments])
         raise call.error(f"has arguments {found}, expected {count}, of which one is computed")
+    values = together(call, values)
     first, rest = values[0], iter(values)
     given = [next(rest) if isinstance(a, Value) else _numbers(call, a, first) for a in arguments]
     widest = max((a.shape[-1] for a in given if isinstance(a, np.ndarray) and a.ndim), default=1)

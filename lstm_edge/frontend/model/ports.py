@@ -5,6 +5,7 @@ from __future__ import annotations
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, size_of
 from lstm_edge.frontend.model.operators.features import grid_of
+from lstm_edge.frontend.model.operators.rates import at_different_rates
 from lstm_edge.frontend.model.walk import SameSize, SizeNeeded, Walk
 from lstm_edge.ir.model import Port
 
@@ -18,6 +19,7 @@ def time_axis(walk: Walk) -> Atom | None:
     atoms = [atom for atom in times if atom not in walk.derived]
     sizes = {atom.size for atom in atoms}
     if len(sizes) > 1:
+        at_different_rates(walk, atoms)
         message = (
             f"its inputs have sequences of different lengths {sorted(sizes)}, which run in step in "
             "one model; compile the part of each as a model of its own"

@@ -23,6 +23,7 @@ from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
 from lstm_edge.frontend.model.operators.pending import settled
+from lstm_edge.frontend.model.operators.rates import as_held, at_its_rate, steps_of_each
 from lstm_edge.frontend.model.operators.side_by_side import as_vector
 from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.operators.table import is_known, run_node, unsupported
@@ -91,7 +92,8 @@ def _bind_inputs(
             walk.kinds[tensor] = np.bool_
             walk.real.add(tensor)
             walk.truths.add(tensor)
-        walk.values[value.name] = View(tensor, tuple(axes), ids=shown)
+        whole = View(tensor, tuple(axes), ids=shown)
+        walk.values[value.name] = at_its_rate(walk, value.name, whole)
 
 
 def _symbols(graph: Graph, walk: Walk) -> dict[tuple[str, int], str]:
@@ -199,7 +201,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
     check_sequences(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
     sources = {
-        name: replace(v, grid=walk.columns.get(v.tensor, v.grid))
+        name: replace(as_held(walk, v), grid=walk.columns.get(v.tensor, v.grid))
         for name, v in views.items()
         if isinstance(v, View)
     }
@@ -230,7 +232,8 @@ def _model(graph: Graph, walk: Walk) -> Model:
             kind = walk.kinds.get(view.tensor)
             data = view.tensor in walk.real and (not limit or kind is np.bool_)
             name_of_kind = np.dtype(kind).name if kind and data else ""
-            inputs.append(replace(port, limit=limit, kind=name_of_kind))
+            every = steps_of_each(walk, name)
+            inputs.append(replace(port, limit=limit, kind=name_of_kind, every=every))
     used = {port.name for port in inputs} | set_by
     steps = 1 if time is None else (None if time.open else time.size)
     return finish(

@@ -74,6 +74,15 @@ class HopNeeded(ModelError):
         self.hop = hop
 
 
+class RateNeeded(ModelError):
+    """An axis of an input turns out to count vectors that come every so many steps: start again."""
+
+    def __init__(self, node: str, message: str, axis: tuple[str, int], every: int) -> None:
+        super().__init__(node, message)
+        self.axis = axis
+        self.every = every
+
+
 @dataclass(frozen=True)
 class OnnxNode:
     """A node with the values of its inputs (None: absent) and its attributes as Python values.
@@ -181,10 +190,12 @@ class Walk:
     and of inputs that are states.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
-    visit found. hops: (input, axis) of samples -> how many of them are a step. repetitions: the
-    steps of nodes `Repeat`. truths: tensors of 1 for what is true and 0 for what is not. counts:
-    tensor -> that of which it is the sum over the steps, of one number. masks: (tensor, its
-    integers, what is 0 or 1 of them), tables that are made at the end.
+    visit found. hops: (input, axis) of samples -> how many of them are a step. rates: (input, axis)
+    of vectors that come every so many steps -> how many; slow: the tensor of such a sequence ->
+    that of its input, and the same. repetitions: the steps of nodes `Repeat`. truths: tensors of 1
+    for what is true and 0 for what is not. counts: tensor -> that of which it is the sum over the
+    steps, of one number. masks: (tensor, its integers, what is 0 or 1 of them), tables that are
+    made at the end.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -215,6 +226,8 @@ class Walk:
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    rates: dict[tuple[str, int], int] = field(default_factory=dict)
+    slow: dict[str, tuple[str, int]] = field(default_factory=dict)
     first_cuts: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""

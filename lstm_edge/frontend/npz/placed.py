@@ -16,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.convolution import conv_matrix, over_window
+from lstm_edge.frontend.model.convolution import convolved
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.npz.file import Array, weights_of
 from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.layers.activation import ELEMENTWISE
 from lstm_edge.layers.normalize import layer_normalization, scale_layer
-from lstm_edge.layers.window import conv1d
 
 Doubles = npt.NDArray[np.float64]
 
@@ -273,13 +272,12 @@ def _convolution(
     if units % options["groups"] or (known is not None and known != features):
         raise ModelError(label, f"takes {features} features, but the layer before gives {known}")
     draft.features[x] = features
-    matrix = conv_matrix(taps, options["groups"], features, max(1, options["dilation"]), label)
     bias = numbers.get("bias", np.zeros(units))
-    seen = (taps.shape[2] - 1) * max(1, options["dilation"]) + 1
+    dilation = max(1, options["dilation"])
+    seen = (taps.shape[2] - 1) * dilation + 1
     if options["padding"] >= seen:
         raise ModelError(label, f"pads {options['padding']} steps, as many as it sees ({seen})")
     window = Window(seen, options["stride"], options["padding"], options["padding"])
-    params = {"W_y": matrix.astype(np.float32), "b_y": bias.astype(np.float32)}
-    y = over_window(draft, conv1d(), x, units, params, window, label)
+    y = convolved(draft, x, taps, bias, options["groups"], window, dilation, label)
     after = Length(2 * options["padding"] - seen, options["stride"])
     return y, units, length.then(after)

@@ -17,7 +17,14 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
-from lstm_edge.frontend.model.walk import HopNeeded, RoleNeeded, SameSize, SizeNeeded, Walk
+from lstm_edge.frontend.model.walk import (
+    HopNeeded,
+    RateNeeded,
+    RoleNeeded,
+    SameSize,
+    SizeNeeded,
+    Walk,
+)
 from lstm_edge.frontend.onnx.file import read_onnx
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.frontend.step.pairs import PairsNeeded
@@ -131,7 +138,7 @@ def _solve(
             sizes[error.axis] = error.size
         except SameSize as error:
             learnt.alike.append(error.axes)
-        except (HopNeeded, RoleNeeded) as error:
+        except (HopNeeded, RateNeeded, RoleNeeded) as error:
             if not learnt.take(error):
                 raise _without_stand_ins(walk, error) from error
         except ModelError as error:
@@ -145,6 +152,7 @@ class _Learnt:
 
     told: dict[str, str]
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
+    rates: dict[tuple[str, int], int] = field(default_factory=dict)
     cuts: dict[str, int] = field(default_factory=dict)
     alike: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
 
@@ -152,14 +160,19 @@ class _Learnt:
         """The next visit knows it from the start."""
         walk.told.update(self.told)
         walk.hops.update(self.hops)
+        walk.rates.update(self.rates)
         walk.first_cuts.update(self.cuts)
         walk.alike_sizes.extend(self.alike)
 
-    def take(self, error: HopNeeded | RoleNeeded) -> bool:
+    def take(self, error: HopNeeded | RateNeeded | RoleNeeded) -> bool:
         """Take in what an axis turns out to be; False where that was told before."""
         if isinstance(error, HopNeeded):
             known = error.axis in self.hops
             self.hops[error.axis] = error.hop
+            return not known
+        if isinstance(error, RateNeeded):
+            known = error.axis in self.rates
+            self.rates[error.axis] = error.every
             return not known
         if error.atom in self.told:
             return False
@@ -231,7 +244,7 @@ def _resized(
     Raises ModelError by the node that is right for the file's own length only.
     """
     for sizes in _time_axes(graph, walk) if not walk.late else ():
-        chosen = dict.fromkeys(sizes, steps)
+        chosen = {place: steps // walk.rates.get(place, 1) for place in sizes}
         try:
             model, _ = _solve(graph, chosen, steps, STAND_INS[0], known)
         except ModelError:

@@ -222,6 +222,14 @@ def _half_a_pixel(upgrade: _Upgrade, node: NodeProto) -> list[NodeProto]:
     return [node]
 
 
+def _axis_of_transform(upgrade: _Upgrade, node: NodeProto) -> list[NodeProto]:
+    axis = attributes_of(node).get("axis", 1)
+    node.input.extend([""] * (2 - len(node.input)))
+    node.input.append(upgrade.constant(node, "axis", axis, "int64"))
+    _drop(node, "axis")
+    return [node]
+
+
 _CHANGES: Mapping[str, tuple[int, Callable[[_Upgrade, NodeProto], list[NodeProto]]]] = {
     **dict.fromkeys(_SOFTMAX, (13, _along_one_axis)),
     "Split": (18, _equal_parts),
@@ -231,5 +239,6 @@ _CHANGES: Mapping[str, tuple[int, Callable[[_Upgrade, NodeProto], list[NodeProto
     "Resize": (11, _resized),
     "Scatter": (11, _renamed),
     "RoiAlign": (16, _half_a_pixel),
+    "DFT": (20, _axis_of_transform),
 }
 """(opset, function) of operators that meant something else before it."""

@@ -11,13 +11,18 @@ from collections.abc import Callable, Mapping
 
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.rewrite.activations import activations
+from lstm_edge.frontend.rewrite.averages import log_averages
+from lstm_edge.frontend.rewrite.bases import fourier_bases
 from lstm_edge.frontend.rewrite.branches import branches
+from lstm_edge.frontend.rewrite.framed import framed
 from lstm_edge.frontend.rewrite.free_loops import free_loops
+from lstm_edge.frontend.rewrite.gains import gains
 from lstm_edge.frontend.rewrite.half import read_halves
 from lstm_edge.frontend.rewrite.joined_inputs import joined_inputs
 from lstm_edge.frontend.rewrite.layer_norm import layer_norm
 from lstm_edge.frontend.rewrite.pads import pads
 from lstm_edge.frontend.rewrite.quantized.read import read_quantized
+from lstm_edge.frontend.rewrite.repeats import repeats
 from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.spectra import spectra
@@ -37,13 +42,18 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     read_quantized,
     unsort_batch,
     remove_reversals,
+    fourier_bases,
+    framed,
+    spectra,
+    gains,
+    log_averages,
     unrolled,
     single_steps,
     remove_reversals,
     layer_norm,
     activations,
-    spectra,
     pads,
+    repeats,
     joined_inputs,
     refuse_shared_states,
     refuse_masks,

@@ -46,17 +46,23 @@ def _removed(scope: Graph, sketch: Graph) -> bool:
 
 def _unflipped(scope: Graph, patch: Patch, name: str, axis: int) -> str | None:
     """The tensor of which `name` is the reversal along an axis, if it can be had without one."""
-    node = scope.makers.get(name)
-    if node is None or node.domain not in ("", "ai.onnx"):
-        return None
-    if flip_axis(scope, name) == axis:
-        return str(node.input[0])
-    rule = _AXES.get(node.op_type)
-    before = rule(scope, node, axis) if rule is not None else None
-    below = _unflipped(scope, patch, node.input[0], before) if before is not None else None
-    if below is None:
-        return None
-    return patch.add(node.op_type, [below, *node.input[1:]], **attributes_of(node))
+    passed: list[NodeProto] = []
+    while True:
+        node = scope.makers.get(name)
+        if node is None or node.domain not in ("", "ai.onnx"):
+            return None
+        if flip_axis(scope, name) == axis:
+            break
+        rule = _AXES.get(node.op_type)
+        before = rule(scope, node, axis) if rule is not None else None
+        if before is None:
+            return None
+        passed.append(node)
+        name, axis = node.input[0], before
+    found = str(node.input[0])
+    for each in reversed(passed):
+        found = patch.add(each.op_type, [found, *each.input[1:]], **attributes_of(each))
+    return found
 
 
 def _same(_: Graph, __: NodeProto, axis: int) -> int:

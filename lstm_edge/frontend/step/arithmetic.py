@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from lstm_edge import functions as fn
-from lstm_edge.frontend.graph.functions import FORMS
-from lstm_edge.frontend.step.call import Call, Comparison, Value
+from lstm_edge.frontend.graph.functions import FORMS, TRUTHS
+from lstm_edge.frontend.step.call import Call, Value
 from lstm_edge.frontend.step.expressions import applied, divided, of_symbols
 from lstm_edge.frontend.step.function import ABOVE, LARGER, SELECT, SMALLER, Function
-from lstm_edge.frontend.step.symbols import Symbols, broadcast
+from lstm_edge.frontend.step.leaves import Leaves
+from lstm_edge.frontend.step.symbols import Symbols, broadcast, groups
 from lstm_edge.ir.expr import input_vector
 
 EXACT_SOFTPLUS = 15.0
@@ -108,51 +109,58 @@ def clip(call: Call) -> list[Value]:
     return [x]
 
 
-def comparison(turned: bool, equal: bool) -> Callable[[Call], list[Value]]:
-    """a > b, or b > a where `turned`."""
-
-    def run(call: Call) -> list[Value]:
-        a, b = call.symbols(0), call.symbols(1)
-        return [Comparison(b, a, equal) if turned else Comparison(a, b, equal)]
-
-    return run
-
-
-def equality(call: Call) -> list[Value]:
-    """Neither is above the other."""
-    leaves, a, b = call.leaves, call.symbols(0), call.symbols(1)
-    above, below = leaves.each(SELECT, a, b, 0.0, 1.0), leaves.each(SELECT, b, a, 0.0, 1.0)
-    return [Comparison(leaves.multiply(above, below), leaves.lift(0.5))]
-
-
-def both(call: Call) -> list[Value]:
-    """And: all are true."""
-    found = call.leaves.multiply(call.symbols(0), call.symbols(1))
-    return [Comparison(found, call.leaves.lift(0.5))]
-
-
-def either(call: Call) -> list[Value]:
-    """Or: the larger is true."""
-    found = call.leaves.each(LARGER, call.symbols(0), call.symbols(1))
-    return [Comparison(found, call.leaves.lift(0.5))]
+def truth(call: Call) -> list[Value]:
+    """What is true of two numbers."""
+    x, y = (input_vector(name) for name in ("x", "y"))
+    given = {"x": call.symbols(0), "y": call.symbols(1)}
+    return [of_symbols(call.leaves, {"y": TRUTHS[call.node.op_type](x, y)}, given)["y"]]
 
 
 def negation(call: Call) -> list[Value]:
-    """Not of a comparison."""
-    found = call.args[0]
-    if not isinstance(found, Comparison):
-        raise call.refuse("is no Not of a comparison")
-    return [Comparison(found.b, found.a, not found.equal)]
+    """Not: of a comparison it is the other one."""
+    leaves, found = call.leaves, compared(call.leaves, call.symbols(0))
+    if found is None:
+        return [leaves.combine(1.0, call.symbols(0), 1.0, -1.0)]
+    a, b, equal = found
+    ends = (1.0, 0.0) if equal else (0.0, 1.0)
+    return [leaves.each(SELECT, *((b, a) if equal else (a, b)), *ends)]
+
+
+def compared(leaves: Leaves, value: Symbols) -> tuple[Symbols, Symbols, bool] | None:
+    """(a, b, equal) of what is true where a is above b, also where it is equal to it if `equal`;
+    None for what is no comparison.
+    """
+    ends = [value.flat().moved(np.copy) for _ in range(2)]
+    ways = set()
+    for places, ((leaf, units),) in groups(value):
+        found = leaves[leaf]
+        if found.function != SELECT or not all(map(leaves.is_constant, found.args[2:])):
+            return None
+        told = tuple(frozenset(leaves.constant(s).tolist()) for s in found.args[2:])
+        ways.add(told)
+        operands = found.args[:2] if told == _ABOVE else found.args[1::-1]
+        for end, (source, its) in zip(ends, operands, strict=True):
+            end.leaf[places], end.unit[places] = source, its[units]
+    if ways not in ({_ABOVE}, {_NOT_ABOVE}):
+        return None
+    a, b = (end.moved(lambda v: v.reshape(value.shape)) for end in ends)
+    return a, b, ways == {_NOT_ABOVE}
+
+
+_ABOVE = (frozenset((1.0,)), frozenset((0.0,)))
+_NOT_ABOVE = _ABOVE[::-1]
 
 
 def where(call: Call) -> list[Value]:
     """A choice by a constant moves numbers; one by a comparison is a bound, or a function."""
     leaves, x, y = call.leaves, call.symbols(1), call.symbols(2)
-    condition = call.args[0]
-    if not isinstance(condition, Comparison):
-        chosen = np.asarray(call.constant(0, "condition")).astype(bool)
+    condition = call.symbols(0)
+    known = leaves.numbers_of(condition)
+    if known is not None:
+        condition, x, y = broadcast(condition, x, y)
+        chosen = np.broadcast_to(known, x.shape) != 0.0
         return [Symbols(np.where(chosen, x.leaf, y.leaf), np.where(chosen, x.unit, y.unit))]
-    a, b, equal = condition.a, condition.b, condition.equal
+    a, b, equal = compared(leaves, condition) or (condition, leaves.lift(0.5), False)
     if _alike(x, a) and _alike(y, b):
         return [leaves.each(LARGER, a, b)]
     if _alike(x, b) and _alike(y, a):

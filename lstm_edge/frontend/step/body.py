@@ -19,7 +19,6 @@ from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import View
-from lstm_edge.frontend.step.call import Comparison
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
 from lstm_edge.frontend.step.symbols import Symbols
@@ -49,7 +48,7 @@ class Read:
     backward: bool = False
 
 
-Value = Symbols | Array | Comparison | tuple[Symbols, ...] | Counted | View
+Value = Symbols | Array | tuple[Symbols, ...] | Counted | View
 StepOf = Callable[[Read], Symbols | Array]
 """The symbols of one step of a sequence, without its time axis."""
 

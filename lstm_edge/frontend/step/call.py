@@ -1,4 +1,4 @@
-"""One node of a step with what it reads: symbols, numbers that are known, or comparisons."""
+"""One node of a step with what it reads: symbols, or numbers that are known."""
 
 from __future__ import annotations
 
@@ -12,23 +12,13 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import fold
-from lstm_edge.frontend.step.function import SELECT
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Symbols
 
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Where the numbers of `a` are above those of `b`; also where they are equal, if `equal`."""
-
-    a: Symbols
-    b: Symbols
-    equal: bool = False
-
-
-Value = Symbols | Array | Comparison | tuple[Symbols, ...]
+Value = Symbols | Array | tuple[Symbols, ...]
 """What a tensor, or a list of them, of a step is."""
 
 
@@ -51,21 +41,17 @@ class Call:
         return k < len(self.args) and self.args[k] is not None
 
     def symbols(self, k: int) -> Symbols:
-        """Input `k` as symbols; what is true or false as 1 or 0."""
+        """Input `k` as symbols; what is true is 1, what is false 0."""
         value = self.args[k]
         if value is None:
             raise self.refuse(f"has no input {k}")
         if isinstance(value, tuple):
             raise self.refuse(f"its input {k} is a list of tensors; expected one of them")
-        if not isinstance(value, Comparison):
-            return self.leaves.lift(value)
-        ends = (0.0, 1.0) if value.equal else (1.0, 0.0)
-        pair = (value.b, value.a) if value.equal else (value.a, value.b)
-        return self.leaves.each(SELECT, *pair, *ends)
+        return self.leaves.lift(value)
 
     def is_data(self, k: int) -> bool:
         """True where input `k` is not known."""
-        return k < len(self.args) and isinstance(self.args[k], Symbols | Comparison)
+        return k < len(self.args) and isinstance(self.args[k], Symbols)
 
     def constant(self, k: int, what: str) -> Array | None:
         """Input `k`, which must be known; None where it is absent."""
@@ -74,7 +60,7 @@ class Call:
             known = self.leaves.numbers_of(value)
             if known is not None:
                 return known
-        if isinstance(value, Symbols | Comparison | tuple):
+        if isinstance(value, Symbols | tuple):
             raise self.refuse(f"its {what} is computed by the step; only a constant is supported")
         return value
 

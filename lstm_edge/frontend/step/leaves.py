@@ -212,9 +212,9 @@ class Leaves:
         kept = _merged(terms)
         if not kept:
             return self._constant(bias)
-        same = len(kept) == 1 and kept[0][1].ndim == 1 and (kept[0][1] == 1).all()
-        if same and not bias.any() and self.is_whole(kept[0][0]):
-            return kept[0][0][0]
+        alone = _alone(kept, bias)
+        if alone is not None and self.is_whole(alone):
+            return alone[0]
         digests = [(s, *self._kept(c)) for s, c in kept]
         name = ("linear", tuple((s[0], s[1].tobytes(), d) for s, d, _ in digests), bias.tobytes())
         arrays = tuple((s, array) for s, _, array in digests)
@@ -222,10 +222,8 @@ class Leaves:
 
     def total(self, terms: Sequence[Term], bias: Doubles) -> Selection:
         """A sum of selections of as many units; one of them as it is, where nothing is added."""
-        kept = [(s, c) for s, c in terms if np.any(c)]
-        if len(kept) == 1 and (kept[0][1] == 1).all() and not bias.any():
-            return kept[0][0]
-        return self.units(self.linear(terms, bias))
+        alone = _alone([(s, c) for s, c in terms if np.any(c)], bias)
+        return self.units(self.linear(terms, bias)) if alone is None else alone
 
     def units(self, leaf: int) -> Selection:
         """All units of a leaf."""
@@ -369,6 +367,12 @@ class Leaves:
         found = tuple(selections(row))
         key = (function, count, tuple((i, u.tobytes()) for i, u in found))
         return self.add(Leaf("whole", count, function=function, args=found), key)
+
+
+def _alone(terms: Sequence[Term], bias: Doubles) -> Selection | None:
+    """The selection that a sum is, where it is one as it is."""
+    single = len(terms) == 1 and terms[0][1].ndim == 1 and not bias.any()
+    return terms[0][0] if single and bool((terms[0][1] == 1).all()) else None
 
 
 def _merged(terms: Iterable[Term]) -> list[Term]:

@@ -14,17 +14,19 @@ from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold
-from lstm_edge.frontend.graph.functions import FORMS
+from lstm_edge.frontend.graph.functions import FORMS, TRUTHS
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.step import arithmetic as elements
 from lstm_edge.frontend.step import products
-from lstm_edge.frontend.step.call import Array, Call, Comparison, Value
+from lstm_edge.frontend.step.call import Array, Call, Value
+from lstm_edge.frontend.step.expressions import of_symbols
 from lstm_edge.frontend.step.function import LARGER, SMALLER
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES, Move, moved, sizes_of_parts
 from lstm_edge.frontend.step.recurrent import recurrent
 from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.ir.expr import log_softmax, softmax
+from lstm_edge.layers.elementwise import is_true
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Max": _operator(elements.bounds(LARGER)),
     "Min": _operator(elements.bounds(SMALLER)),
     "Clip": _operator(elements.clip),
-    "Greater": _operator(elements.comparison(turned=False, equal=False)),
-    "GreaterOrEqual": _operator(elements.comparison(turned=False, equal=True)),
-    "Less": _operator(elements.comparison(turned=True, equal=False)),
-    "LessOrEqual": _operator(elements.comparison(turned=True, equal=True)),
-    "Equal": _operator(elements.equality),
+    **dict.fromkeys(TRUTHS, _operator(elements.truth)),
     "Not": _operator(elements.negation),
-    "And": _operator(elements.both),
-    "Or": _operator(elements.either),
     "Where": _operator(elements.where),
     "MatMul": _operator(products.matmul),
     "Gemm": _operator(products.gemm, "alpha beta transA transB"),
@@ -141,9 +137,11 @@ def _known(call: Call) -> list[Value] | None:
 
 
 def _cast(call: Call) -> Value:
-    """Between floating-point types nothing changes; what is true or false becomes 1 or 0."""
-    if int(call.given.get("to", 1)) == BOOL and isinstance(call.args[0], Comparison):
-        return call.args[0]
+    """Between floating-point types nothing changes; what is true or false is 1 or 0."""
+    if int(call.given.get("to", 1)) == BOOL:
+        x = call.symbols(0)
+        known = elements.compared(call.leaves, x) is not None
+        return x if known else of_symbols(call.leaves, is_true().results, {"x": x})["y"]
     if int(call.given.get("to", 1)) not in REAL:
         raise call.refuse("casts numbers of a step to integers; not supported inside of a step")
     return call.symbols(0)

@@ -17,7 +17,7 @@ from onnx import NodeProto
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, label_of
-from lstm_edge.frontend.step.call import Comparison, Value
+from lstm_edge.frontend.step.call import Value
 from lstm_edge.frontend.step.clock import Clock, Order
 from lstm_edge.frontend.step.cuts import Cut
 from lstm_edge.frontend.step.leaves import Leaves
@@ -138,7 +138,6 @@ class Region:
         if args is None:
             return False
         data = [a for a in args if isinstance(a, Symbols)]
-        data += [part for a in args if isinstance(a, Comparison) for part in (a.a, a.b)]
         if node.op_type not in MOVING:
             furthest = max(1, min(MOST_APART, self.steps // 2))
             if self.clock.spread(*data) > furthest or self.clock.mixed(*data):

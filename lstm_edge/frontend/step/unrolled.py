@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onnx import TensorProto, helper
+from onnx import helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
@@ -209,7 +209,7 @@ def _place(sketch: Graph, region: Region, found: Found) -> None:
             results.append(result)
             names.append(sketch.fresh("repeat"))
             shape = publisher.shape(result)
-            sketch.shapes.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, shape))
+            sketch.tell_shape(names[-1], tuple(shape))
             same = len(results) - 1
         publisher.publish(names[same], results[same])
     inputs = [RepeatedInput(leaf, region.inputs[k].axis) for k, leaf in found.inputs.items()]

@@ -25,6 +25,7 @@ from lstm_edge.frontend.model.operators.features import (
 )
 from lstm_edge.frontend.model.operators.grids import is_part, repeated
 from lstm_edge.frontend.model.operators.pending import combined, settled, spread
+from lstm_edge.frontend.model.operators.rates import on_one_clock
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import arrays_of
@@ -96,6 +97,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
     align(walk, node, (whole[0], *_spread(walk, whole[0], views, single)))
     views = in_step(walk, of_one_kind(walk, node, views), node.label)
+    views = on_one_clock(walk, views, node.label)
     return tuple(
         view if view is whole[0] or one else _in_order(walk, node, whole[0], view)
         for view, one in zip(views, single, strict=True)

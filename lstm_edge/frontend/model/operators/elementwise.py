@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import functions
-from lstm_edge.frontend.graph.functions import FORMS
+from lstm_edge.frontend.graph.functions import COMPARED, FORMS, TRUTHS
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators.across_time import sequence_among
 from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
@@ -22,16 +22,6 @@ from lstm_edge.layers.functions import one_number
 
 Doubles = npt.NDArray[np.float64]
 Combined = Callable[..., Expr]
-
-COMPARISONS: Mapping[str, str] = {
-    "Greater": "is_larger",
-    "GreaterOrEqual": "is_not_smaller",
-    "Less": "is_smaller",
-    "LessOrEqual": "is_not_larger",
-    "Equal": "is_equal",
-}
-"""Operators that tell what is true, and the layers that compute them."""
-
 
 _TOLD: Mapping[str, Callable[[float, float], bool]] = {
     "Greater": operator.gt,
@@ -109,7 +99,7 @@ def compared(walk: Walk, node: OnnxNode) -> list[Value]:
         answer = _TOLD[node.op](*ends)
         rank = max(len(v.axes) for v in node.inputs if isinstance(v, View))
         return [np.full((1,) * rank, answer)]
-    name = COMPARISONS[node.op]
+    name = COMPARED[node.op]
     return [walk.true(combined(walk, node, name, PAIRS[name], node.inputs))]
 
 
@@ -142,12 +132,7 @@ def logical(walk: Walk, node: OnnxNode) -> list[Value]:
         decides = bool(known[0].any()) == (node.op == "Or")
         view = next(v for v in node.inputs if isinstance(v, View))
         return [known[0] if decides else view]
-    made: Mapping[str, Combined] = {
-        "And": lambda x, y: x * y,
-        "Or": PAIRS["larger"],
-        "Xor": lambda x, y: PAIRS["is_larger"](PAIRS["is_equal"](x, y) * -1.0, constant(-0.5)),
-    }
-    return [walk.true(combined(walk, node, node.op.lower(), made[node.op], node.inputs))]
+    return [walk.true(combined(walk, node, node.op.lower(), TRUTHS[node.op], node.inputs))]
 
 
 def _of_one(

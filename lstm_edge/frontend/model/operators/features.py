@@ -336,6 +336,8 @@ def _why_apart(walk: Walk, ours: Axis, theirs: Axis) -> str:
             "the last step cannot be read at each of them: use what is known step by step, or "
             "compute it outside and make it an input"
         )
+    if any(atom.open for atom in (*ours, *theirs)):
+        return "and the file leaves a length open; export it with the lengths that it gets"
     return "which is not supported; if it is part of a layer normalization, export nn.LayerNorm"
 
 

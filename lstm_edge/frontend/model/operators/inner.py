@@ -9,9 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, several, size_of
-from lstm_edge.frontend.model.convolution import MOST_WEIGHTS, over_window, product_params
+from lstm_edge.frontend.model.convolution import (
+    MOST_WEIGHTS,
+    each_channel,
+    is_depthwise,
+    over_window,
+    product_params,
+    with_scale,
+)
 from lstm_edge.frontend.model.operators.features import grid_of, reordered, size_known
 from lstm_edge.frontend.model.operators.pending import foldable, settled
 from lstm_edge.frontend.model.operators.sight import (
@@ -19,23 +25,20 @@ from lstm_edge.frontend.model.operators.sight import (
     Sight,
     along_axis,
     groups_and_bias,
-    time_after,
+    in_sight,
+    look_for_time,
+    sees_all,
     time_sight,
 )
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
-from lstm_edge.layers.inner import CONV, Inner, convolution, depthwise, padded, pooling
+from lstm_edge.layers.inner import CONV, Inner, convolution, padded, pooling
 from lstm_edge.layers.window import LOWEST, average_pool, kept, max_pool
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-FEW_CHANNELS = 4
-"""Up to so many channels, each convolved for itself, take no more weights as a matrix with zeros
-than the code of separate products.
-"""
 
 
 def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels: Axis) -> View:
@@ -87,10 +90,8 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
         raise node.error(f"sees {place.seen} places of {inner.places}; pad them")
     padded = any(place.pad) or (window is not None and (window.left or window.right))
     view, taps, bias = _folded(walk, node, view, moved, bias, padded=bool(padded))
-    if groups == channels == units and channels > FEW_CHANNELS:
-        cell, params = _depthwise(inner, taps, bias, seen)
-        for array in params.values():
-            check_finite(node.label, array)
+    if own == 1 and is_depthwise(units, groups):
+        cell, params = each_channel(inner, taps, bias, (seen.dilation, place.dilation), node.label)
     else:
         cell, params = _dense(node, inner, taps, bias, seen, groups)
     count = units * inner.positions
@@ -154,10 +155,11 @@ def _view_after(
     walk.ranges.update((new, old) for new in places for old in atoms[:1])
     channels = walk.new_axis("units", units, "feature")
     made = view.with_axis(seen.axis, places).with_axis(1, channels)
-    if seen.sight is not None:
-        time = time_after(walk, node, view.axes[seen.sight.axis], seen.sight, beside=True)
-        made = made.with_axis(seen.sight.axis, time)
-    return replace(made, tensor=tensor, grid=several((*places, *channels)))
+    made = replace(made, tensor=tensor, grid=several((*places, *channels)))
+    if seen.sight is None:
+        return made
+    other = inner.positions > 1
+    return in_sight(walk, node, made, seen.sight.axis, seen.sight, other)
 
 
 def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, source: str) -> View:
@@ -202,11 +204,18 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     if (place.kernel, place.stride) != (1, 1):
         cell = pooling(inner, largest)
         tensor = walk.draft.layer(cell.name, cell, tensor, count, {}, node.label)["y"]
-    if sight is not None:
+    if sight is not None and sees_all(view, sight):
+        if inner.positions > 1:
+            look_for_time(walk, node, view.axes[sight.axis])
+        walk.fix_time(node)
+        tensor = walk.draft.reduce("max" if largest else "mean", tensor, node.label)
+        view = view.with_axis(sight.axis, ())
+        seen = replace(seen, sight=None)
+    elif sight is not None:
         cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
         cell = kept() if window.kernel == 1 else cell
         start = LOWEST if largest else 0.0
-        tensor = over_window(walk.draft, cell, tensor, None, {}, window, node.label, start)
+        tensor = over_window(walk.draft, cell, tensor, window, node.label, start)
     made = _view_after(walk, node, view, tensor, seen, inner, inner.channels)
     grid = tuple(a for a in made.grid if a in walk.pieces(made.axes[axis]))
     # the same channels as before
@@ -228,10 +237,7 @@ def _folded(
     scale, offset = per_channel(ones, channels), per_channel(view.offset, channels)
     if scale is None or offset is None:
         return settled(walk, view, node.label), taps, bias
-    of_unit = np.arange(channels).reshape(groups, -1).repeat(len(taps) // groups, axis=0)
-    bias = bias + (taps.sum(axis=(2, 3)) * offset[of_unit]).sum(axis=1)
-    taps = taps * scale[of_unit][:, :, None, None]
-    return view.plain, taps, bias
+    return view.plain, *with_scale(taps, bias, groups, scale, offset)
 
 
 def _dense(
@@ -260,17 +266,6 @@ def _dense(
         everything = (inner.places + sum(inner.pad)) * inner.of_place
         flat = np.pad(flat, ((0, 0), (0, everything - flat.shape[1])))
     return convolution(inner), product_params(node.label, flat, bias)
-
-
-def _depthwise(
-    inner: Inner, taps: Doubles, bias: Doubles, seen: _Seen
-) -> tuple[Cell, dict[str, Floats]]:
-    """A vector of weights for each place and frame that is seen."""
-    frames = tuple(k * seen.dilation for k in range(taps.shape[2]))
-    places = tuple(k * seen.place.dilation for k in range(taps.shape[3]))
-    vectors = taps[:, 0].transpose(2, 1, 0).reshape(-1, len(taps))
-    params = {f"w_{k}": row.astype(np.float32) for k, row in enumerate(vectors)}
-    return depthwise(inner, frames, places), params | {"b_y": bias.astype(np.float32)}
 
 
 def at_each_place(

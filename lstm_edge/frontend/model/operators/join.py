@@ -22,6 +22,7 @@ from lstm_edge.frontend.model.operators.grids import joined_inside
 from lstm_edge.frontend.model.operators.move import regrouped
 from lstm_edge.frontend.model.operators.pad import along_time
 from lstm_edge.frontend.model.operators.pending import settled
+from lstm_edge.frontend.model.operators.rates import on_one_clock
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.operators.side_by_side import beside, is_flat
 from lstm_edge.frontend.model.operators.steps import Steps, take_steps
@@ -59,6 +60,7 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
         raise node.error("joins tensors of different ranks")
     align(walk, node, parts, skip=axis)
     parts = in_step(walk, of_one_kind(walk, node, parts), node.label)
+    parts = on_one_clock(walk, parts, node.label)
     among = joined_inside(walk, parts, axis, node.label)
     if among is not None:
         return [among]

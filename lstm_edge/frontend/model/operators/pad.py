@@ -204,4 +204,4 @@ def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: i
 
 def _first_of(walk: Walk, x: str, source: str) -> str:
     """The sequence of the first step alone."""
-    return over_window(walk.draft, kept(), x, None, {}, Window(1), source)
+    return over_window(walk.draft, kept(), x, Window(1), source)

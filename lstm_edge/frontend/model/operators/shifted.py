@@ -52,7 +52,7 @@ def in_step(walk: Walk, views: Sequence[View], source: str) -> tuple[View, ...]:
         if late and window is not None:
             sight = Window(late + 1, 1, window.left, window.right + late)
             tensors = [
-                over_window(draft, delayed(), _source(walk, part), None, {}, sight, source)
+                over_window(draft, delayed(), _source(walk, part), sight, source)
                 for part in draft.parts(view.tensor)
             ]
             view = replace(view, tensor=draft.concat(tensors, source))
@@ -78,9 +78,9 @@ def behind_constant(walk: Walk, x: str, count: int, number: float, source: str) 
     if window is not None and window.kernel == 1 and 0 <= -window.left < count:
         x, late = _source(walk, x), count + window.left
         sight = Window(late + 1, 1, late, window.right + late)
-        return over_window(draft, delayed(), x, None, {}, sight, source, number)
+        return over_window(draft, delayed(), x, sight, source, number)
     sight = Window(count + 1, 1, count, count)
-    return over_window(draft, delayed(), x, None, {}, sight, source, number)
+    return over_window(draft, delayed(), x, sight, source, number)
 
 
 def before_constant(walk: Walk, x: str, count: int, number: float, source: str) -> str:
@@ -90,7 +90,7 @@ def before_constant(walk: Walk, x: str, count: int, number: float, source: str) 
     if window is not None and window.kernel == 1 and window.right == 0:
         x, left = _source(walk, x), window.left
     sight = Window(1, 1, left, right)
-    return over_window(draft, delayed(), x, None, {}, sight, source, number)
+    return over_window(draft, delayed(), x, sight, source, number)
 
 
 def behind_first(walk: Walk, head: str, x: str, count: int, source: str) -> str | None:
@@ -121,7 +121,7 @@ def _earlier(walk: Walk, tensor: str, count: int) -> str | None:
         if window.kernel - 1 - window.left < count:
             return None
         sight = replace(window, left=window.left + count)
-        return over_window(draft, node.op.cell, node.inputs["x"], None, {}, sight, node.source)
+        return over_window(draft, node.op.cell, node.inputs["x"], sight, node.source)
     moved = {name: _earlier(walk, t, count) for name, t in node.inputs.items()}
     if any(t is None for t in moved.values()) or not _is_plain(node):
         return None

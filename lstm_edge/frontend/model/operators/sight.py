@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -178,8 +178,13 @@ def _padding(
     return own
 
 
-def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: bool = False) -> Axis:
-    """The time axis of the result. beside: there is another axis that might be that of time."""
+def in_sight(
+    walk: Walk, node: OnnxNode, view: View, axis: int, sight: Sight, other: bool = False
+) -> View:
+    """The view of what is computed of each window over `axis`: of another length, or one vector
+    where there is one window. other: another axis may be that of time, since it leaves several.
+    """
+    time = view.axes[axis]
     before = size_of(time)
     steps = Clock().then(sight.window).length.of(before)
     if steps < 1:
@@ -190,14 +195,29 @@ def time_after(walk: Walk, node: OnnxNode, time: Axis, sight: Sight, beside: boo
             f"sees {sight.window.kernel} steps of {before}; pad them, or set --steps",
         )
     if steps == before:
-        return time
+        return view
     if steps == 1:
-        message = (
-            f"leaves one step of {before}: flatten the steps instead, and use nn.Linear with its "
-            "weights, or a pooling over all"
-        )
-        raise other_axis(walk, node, time, message) if beside else node.error(message)
-    return (walk.new_time(steps, time, any(a.open for a in time)),)
+        if other:
+            look_for_time(walk, node, time)
+        walk.fix_time(node)
+        tensor = walk.draft.last_step(view.tensor, node.label)
+        return replace(view.with_axis(axis, ()), tensor=tensor)
+    return view.with_axis(axis, (walk.new_time(steps, time, any(a.open for a in time)),))
+
+
+def sees_all(view: View, sight: Sight) -> bool:
+    """Whether a window sees the whole sequence, and nothing around it."""
+    window, size = sight.window, size_of(view.axes[sight.axis])
+    return window == Window(size, window.stride) and size > 1
+
+
+def look_for_time(walk: Walk, node: OnnxNode, time: Axis) -> None:
+    """Of an axis that was only taken for time, and of which one step is left while another has
+    several: the visit starts again with the other one.
+    """
+    error = other_axis(walk, node, time, f"leaves one step of {size_of(time)}")
+    if isinstance(error, RoleNeeded):
+        raise error
 
 
 def other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.operators.pending import settled, settled_along
+from lstm_edge.frontend.model.operators.rates import repeated_steps, repeats
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
@@ -34,6 +35,10 @@ class Steps:
 
 def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep: bool) -> View:
     """`view` at some steps of its time axis, which stays unless one is wanted and not `keep`."""
+    times = repeats(steps.wanted, size_of(view.axes[axis]))
+    held = repeated_steps(walk, node, view, axis, times)
+    if held is not None:
+        return held
     view = settled_along(walk, view, axis, node.label)
     time = view.axes[axis]
     if len(steps.wanted) == 1:
@@ -56,7 +61,7 @@ def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> s
         return draft.step(x, -1 if k else 0, source)
     if not opened:
         window = Window(1, 1, -k, k + 1 - size)
-        return draft.step(over_window(draft, kept(), x, None, {}, window, source), -1, source)
+        return draft.step(over_window(draft, kept(), x, window, source), -1, source)
     if steps.from_end:
         return _from_end(walk, x, size - k, source)
     parts = [draft.layer("held", held(k), part, None, {}, source)["y"] for part in draft.parts(x)]
@@ -66,7 +71,7 @@ def one_step(walk: Walk, view: View, time: Axis, steps: Steps, source: str) -> s
 def _from_end(walk: Walk, x: str, back: int, source: str) -> str:
     """The vector of the last step (1), of the one before it (2), ..., whatever the length is."""
     window = Window(back, 1, back - 1)
-    late = over_window(walk.draft, delayed(), x, None, {}, window, source) if back > 1 else x
+    late = over_window(walk.draft, delayed(), x, window, source) if back > 1 else x
     return walk.draft.step(late, -1, source)
 
 
@@ -91,7 +96,7 @@ def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View
     """The sequence without steps at its ends, or every n-th of them."""
     view = settled_along(walk, view, axis, source)
     time = view.axes[axis]
-    tensor = over_window(walk.draft, kept(), view.tensor, None, {}, window, source)
+    tensor = over_window(walk.draft, kept(), view.tensor, window, source)
     count = (size_of(time) + window.left + window.right - 1) // window.stride + 1
     atom = walk.new_time(count, time, any(a.open for a in time))
     return replace(view.with_axis(axis, (atom,)), tensor=tensor)

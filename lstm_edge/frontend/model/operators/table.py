@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.functions import FORMS
+from lstm_edge.frontend.graph.functions import COMPARED, FORMS
 from lstm_edge.frontend.graph.node import OWN_DOMAIN
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators import (
@@ -63,7 +63,7 @@ OPERATORS: Mapping[str, Operator] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), _operator(arithmetic.arithmetic)),
     "Neg": _operator(arithmetic.negative),
     **{op: Operator(elementwise.alone, frozenset(form.usual)) for op, form in FORMS.items()},
-    **dict.fromkeys(elementwise.COMPARISONS, _operator(elementwise.compared)),
+    **dict.fromkeys(COMPARED, _operator(elementwise.compared)),
     "PRelu": _operator(elementwise.prelu),
     "Pow": _operator(elementwise.power),
     **dict.fromkeys(("Max", "Min"), _operator(elementwise.extreme)),
@@ -115,6 +115,7 @@ OPERATORS: Mapping[str, Operator] = {
     "CumSum": _operator(reduction.cumulated, "exclusive reverse"),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), _operator(reduction.global_pool)),
     "STFT": _operator(spectrum.stft, "onesided"),
+    "DFT": _operator(spectrum.dft, "inverse onesided"),
     "Loop": _operator(steps.loop, "body reverse"),
     "Scan": _operator(
         steps.scan,
@@ -132,7 +133,9 @@ ML: Mapping[str, Operator] = {
 OWN: Mapping[str, Operator] = {
     "Step": _operator(steps.step, "after body"),
     "Repeat": _operator(repeat, "number"),
+    "Frames": _operator(spectrum.frames, "begin frame frames hop"),
     "Power": _operator(spectrum.power),
+    "LogAverage": _operator(spectrum.log_average, "axis eps first weight"),
     "Stack": _operator(steps.stack, "axis new_axis"),
 }
 """Operators of the domain `OWN_DOMAIN`, which rewrites write."""

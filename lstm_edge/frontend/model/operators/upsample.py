@@ -9,6 +9,7 @@ import numpy as np
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.operators.inner import conv_inside, placed
 from lstm_edge.frontend.model.operators.pending import settled
+from lstm_edge.frontend.model.operators.rates import check_interpolation, repeated_steps, repeats
 from lstm_edge.frontend.model.operators.sight import INNER, inner_axis, numbers_of, other_axis
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 
@@ -96,6 +97,9 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
     mode = node.attributes.get("mode", "nearest")
     others = {"antialias": 0, "keep_aspect_ratio_policy": "stretch", "axes": None}
     plain = all(node.attributes.get(name, usual) == usual for name, usual in others.items())
+    grown = [x for n, x in zip(times or (), view.axes, strict=False) if n > 1]
+    if any(walk.roles.get(a) not in INNER for axis in grown for a in walk.pieces(axis)):
+        check_interpolation(node, mode)
     if times is None or mode != "nearest" or not plain:
         raise node.error(
             f"resizes {describe(view.axes)} to {sizes or scales}, mode {mode}; only whole "
@@ -112,6 +116,16 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
         if n == 1:
             continue
         size, atoms = size_of(view.axes[k]), walk.pieces(view.axes[k])
+        if repeats(_nearest(size, n, form).tolist(), size) == n:
+            held = repeated_steps(walk, node, view, k, n)
+            if held is not None:
+                view = held
+                continue
+        if any(walk.roles.get(a) == "time" for a in atoms) and walk.draft.producer(view.tensor):
+            raise node.error(
+                f"repeats each step of a computed sequence {n} times; only steps of an input can "
+                "be: compile what makes them as a model of its own, and make its result an input"
+            )
         if not atoms or not {walk.roles.get(a) for a in atoms} <= INNER:
             raise other_axis(
                 walk,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -10,14 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
-from lstm_edge.frontend.model.convolution import conv_matrix, over_window, product_params
+from lstm_edge.frontend.model.convolution import (
+    conv_matrix,
+    convolved,
+    over_window,
+    with_scale,
+)
 from lstm_edge.frontend.model.operators.across_time import has_steps
 from lstm_edge.frontend.model.operators.features import require_features
 from lstm_edge.frontend.model.operators.inner import conv_inside, pool_inside
 from lstm_edge.frontend.model.operators.linear import contract
 from lstm_edge.frontend.model.operators.pending import (
     combined,
-    fold_pending,
     foldable,
     settled,
     settled_along,
@@ -26,14 +29,13 @@ from lstm_edge.frontend.model.operators.sight import (
     Sight,
     along_axis,
     groups_and_bias,
+    in_sight,
     inner_axis,
+    sees_all,
     sight_of,
-    time_after,
 )
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.expr import Cell
-from lstm_edge.ir.model import Floats
-from lstm_edge.layers.window import LOWEST, average_pool, conv1d, max_pool
+from lstm_edge.layers.window import LOWEST, average_pool, max_pool
 
 Doubles = npt.NDArray[np.float64]
 
@@ -60,12 +62,16 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     padded = sight.window.left or sight.window.right
     keep = settled if padded and view.offset is not None else foldable
     view = keep(walk, view, node.label)
-    matrix = conv_matrix(
-        weights.reshape(units, weights.shape[1], -1), group, features, sight.dilation, node.label
+    scale, offset = (
+        np.broadcast_to(usual if given is None else given, (features,))
+        for given, usual in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
     )
-    matrix, bias = fold_pending(_at_each(view, features, sight.window.kernel), matrix, bias)
-    params = product_params(node.label, matrix, bias)
-    made = _layer(walk, node, view.plain, sight, conv1d(), units, params)
+    taps = weights.reshape(units, weights.shape[1], -1)
+    taps, bias = with_scale(taps, bias, group, scale, offset)
+    tensor = convolved(
+        walk.draft, view.tensor, taps, bias, group, sight.window, sight.dilation, node.label
+    )
+    made = in_sight(walk, node, replace(view.plain, tensor=tensor), sight.axis, sight)
     return [replace(made.with_axis(1, walk.new_axis("units", units, "feature")), grid=())]
 
 
@@ -91,15 +97,6 @@ def _of_one_vector(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> 
     return replace(made, axes=(*made.axes[:1], made.axes[-1], *made.axes[1:-1]))
 
 
-def _at_each(view: View, features: int, kernel: int) -> View:
-    """A view of one vector, of which scale and offset are those of `kernel` vectors in a row."""
-    scale, offset = (
-        None if given is None else np.tile(np.broadcast_to(given, (features,)), kernel)
-        for given in (view.scale, view.offset)
-    )
-    return replace(view, scale=scale, offset=offset)
-
-
 def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     """MaxPool and AveragePool along time. A scale and an offset may wait until after a mean."""
     view = node.view(0)
@@ -122,9 +119,14 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     largest = node.op == "MaxPool"
     keep = settled if largest or padded else partial(settled_along, axis=sight.axis)
     view = keep(walk, view, reader=node.label)
+    if sees_all(view, sight):
+        walk.fix_time(node)
+        tensor = walk.draft.reduce("max" if largest else "mean", view.tensor, node.label)
+        return [replace(view.with_axis(sight.axis, ()), tensor=tensor)]
     cell = max_pool(window.kernel) if largest else average_pool(window.kernel)
     start = LOWEST if largest else 0.0
-    made = _layer(walk, node, view, sight, cell, None, {}, start)
+    tensor = over_window(walk.draft, cell, view.tensor, window, node.label, start)
+    made = in_sight(walk, node, replace(view, tensor=tensor), sight.axis, sight)
     if largest or not padded or node.attributes.get("count_include_pad", 0):
         return [made]
     return [_of_real_steps(walk, node, view, made, sight)]
@@ -143,21 +145,3 @@ def _of_real_steps(walk: Walk, node: OnnxNode, view: View, made: View, sight: Si
     ends = np.minimum(begins + window.kernel, size_of(view.axes[sight.axis]))
     share = window.kernel / (ends - np.maximum(begins, 0))
     return combined(walk, made, share, np.zeros(1), walk.pieces(time), node.label)
-
-
-def _layer(
-    walk: Walk,
-    node: OnnxNode,
-    view: View,
-    sight: Sight,
-    cell: Cell,
-    units: int | None,
-    params: Mapping[str, Floats],
-    pad: float = 0.0,
-) -> View:
-    """The layer on each part that the data join, and its view, of another length."""
-    tensor = over_window(
-        walk.draft, cell, view.tensor, units, params, sight.window, node.label, pad
-    )
-    time = time_after(walk, node, view.axes[sight.axis], sight)
-    return replace(view.with_axis(sight.axis, time), tensor=tensor)

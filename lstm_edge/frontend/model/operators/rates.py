@@ -1,0 +1,176 @@
+"""Sequences of inputs that come more slowly than others: one vector for several steps.
+
+The model's steps are those of the fastest input. A slow one is held: at each step a caller gives
+the vector that came last. So it is there at any step until the next one comes, and repeated for all
+steps of it without any work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_edge.frontend.model.axes import Atom, View
+from lstm_edge.frontend.model.convolution import over_window
+from lstm_edge.frontend.model.draft import Draft
+from lstm_edge.frontend.model.walk import OnnxNode, RateNeeded, Walk
+from lstm_edge.ir.clock import EVERY_TICK, Clock, Window
+from lstm_edge.ir.model import Layer, Node, Work, is_a
+from lstm_edge.layers.window import delayed, kept
+
+
+def at_its_rate(walk: Walk, name: str, view: View) -> View:
+    """The view of an input's vectors as they come."""
+    every = steps_of_each(walk, name)
+    if every == 1:
+        return view
+    for k, axis in enumerate(view.axes):
+        if (name, k) in walk.rates:
+            walk.roles.update(dict.fromkeys(axis, "time"))
+            walk.derived.update(axis)
+    slow = over_window(walk.draft, kept(), view.tensor, Window(1, every), f"input {name!r}")
+    walk.slow[slow] = (view.tensor, every)
+    return replace(view, tensor=slow)
+
+
+def as_held(walk: Walk, view: View) -> View:
+    """The view of an input as it is given at each step."""
+    return replace(view, tensor=walk.slow.get(view.tensor, (view.tensor, 1))[0])
+
+
+def steps_of_each(walk: Walk, name: str) -> int:
+    """Steps of the model for each vector of an input."""
+    return max((n for (owner, _), n in walk.rates.items() if owner == name), default=1)
+
+
+def repeated_steps(walk: Walk, node: OnnxNode, view: View, axis: int, times: int) -> View | None:
+    """A slow input's vectors, each at so many steps; None for any other sequence. Of an input that
+    may be one the visit starts again.
+    """
+    atoms = walk.pieces(view.axes[axis])
+    if len(atoms) != 1 or times < 2:
+        return None
+    size = atoms[0].size * times
+    alike = [a for a in walk.input_atoms if a.size == size and a not in walk.derived]
+    fast = next((a for a in alike if walk.roles.get(a) in (None, "time")), None)
+    if fast is None or view.pending:
+        return None
+    if view.tensor in walk.slow and walk.slow[view.tensor][1] == times:
+        if walk.roles.get(fast) is None:
+            walk.roles[fast] = "time"
+            walk.guessed.add(fast)
+        return replace(view.with_axis(axis, (fast,)), tensor=walk.slow[view.tensor][0])
+    if atoms[0] in walk.input_atoms and walk.draft.producer(view.tensor) is None:
+        raise RateNeeded(node.label, "repeats steps", _place(walk, atoms[0]), times)
+    return None
+
+
+def at_different_rates(walk: Walk, times: Sequence[Atom]) -> None:
+    """Where one input has several times as many steps as others, the visit starts again."""
+    most = max(atom.size for atom in times)
+    for atom in times:
+        if atom.size < most and most % atom.size == 0 and atom in walk.input_atoms:
+            message = f"has a vector for each {most // atom.size} steps"
+            raise RateNeeded("graph", message, _place(walk, atom), most // atom.size)
+
+
+def _place(walk: Walk, atom: Atom) -> tuple[str, int]:
+    name, _, _ = atom.name.rpartition(" ")
+    return name, walk.input_atoms[atom]
+
+
+def repeats(wanted: Sequence[int], size: int) -> int:
+    """How often each of `size` steps is wanted, one after the other; 0 in any other order."""
+    times, rest = divmod(len(wanted), size)
+    plain = not rest and times > 1 and np.array_equal(wanted, np.repeat(np.arange(size), times))
+    return times if plain else 0
+
+
+def on_one_clock(walk: Walk, views: Sequence[View], source: str) -> tuple[View, ...]:
+    """Sequences of one length, of which those of slow inputs alone wait for the others: each held
+    vector is read at the tick at which the others are there.
+    """
+    draft = walk.draft
+    if not walk.slow or not all(draft.roots[view.tensor] for view in views):
+        return tuple(views)
+    clocks = [clock_of(draft, view.tensor) for view in views]
+    late = max(clocks, key=lambda clock: clock.first)
+    result = []
+    for view, clock in zip(views, clocks, strict=True):
+        moved = None
+        if clock != late and clock.stride == late.stride:
+            moved = _moved(walk, view.tensor, late.first - clock.first, late.extra - clock.extra)
+        result.append(view if moved is None else replace(view, tensor=moved))
+    return tuple(result)
+
+
+def clock_of(draft: Draft, tensor: str) -> Clock:
+    """When the vectors of a sequence are computed, in one sweep."""
+    node = draft.producer(tensor)
+    if node is None:
+        return EVERY_TICK
+    steps = [t for t in node.reads if draft.roots[t]]
+    before = clock_of(draft, steps[0]) if steps else EVERY_TICK
+    window = node.op.window if is_a(node, Layer) else None
+    return before if window is None else before.then(window)
+
+
+def _moved(walk: Walk, tensor: str, ticks: int, extra: int) -> str | None:
+    """The same sequence so many ticks later, `extra` more of them after the end; None where it is
+    made of others than slow inputs.
+    """
+    slow = _slow_inputs(walk, tensor)
+    rates = {walk.slow[each][1] for each in slow or ()}
+    if slow is None or len(rates) != 1 or ticks < 0:
+        return None
+    (every,) = rates
+    whole, first = divmod(ticks, every)
+    right = extra - whole * every
+    if not first - every < right <= first:  # else it would have more vectors, or fewer
+        return None
+    made = {
+        t: over_window(walk.draft, kept(), walk.slow[t][0], Window(1, every, -first, right), "")
+        for t in slow
+    }
+    moved = _rebuilt(walk.draft, tensor, made)
+    if not whole:
+        return moved
+    return over_window(walk.draft, delayed(), moved, Window(whole + 1, 1, 0, whole), "")
+
+
+def _slow_inputs(walk: Walk, tensor: str) -> tuple[str, ...] | None:
+    """The slow inputs that a sequence is made of; None where there are others."""
+    if tensor in walk.slow:
+        return (tensor,)
+    node = walk.draft.producer(tensor)
+    steps = [t for t in node.reads if walk.draft.roots[t]] if node is not None else []
+    found = [_slow_inputs(walk, t) for t in steps]
+    if not steps or any(each is None for each in found):
+        return None
+    return tuple(dict.fromkeys(t for each in found for t in each or ()))
+
+
+def _rebuilt(draft: Draft, tensor: str, made: dict[str, str]) -> str:
+    """A sequence once more, of others in place of those in `made`, which it takes in."""
+    if tensor in made or not draft.roots[tensor]:
+        return made.get(tensor, tensor)
+    node = draft.producer(tensor)
+    assert node is not None
+    inputs = {name: _rebuilt(draft, t, made) for name, t in node.inputs.items()}
+    outputs = {name: draft.copy_of(t) for name, t in node.outputs.items()}
+    copy: Node[Work] = replace(node, inputs=inputs, outputs=outputs)
+    draft.nodes.append(copy)
+    made.update(zip(node.outputs.values(), outputs.values(), strict=True))
+    return made[tensor]
+
+
+def check_interpolation(node: OnnxNode, mode: str) -> None:
+    """Refuse what needs the next vector of a sequence before it comes."""
+    if mode != "nearest":
+        raise node.error(
+            f"attribute mode = {mode!r} interpolates between a step and the next one, which comes "
+            "later; use nearest, which holds a step until then, or make the interpolated sequence "
+            "an input"
+        )
