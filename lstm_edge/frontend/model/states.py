@@ -181,12 +181,18 @@ def _of_one_row(walk: Walk, view: View) -> Axis:
 
 def _take_for_layers(walk: Walk, label: str, tensor: str) -> None:
     """Start again where a state was cut out of an input along what was taken for time, as usual:
-    it counts layers. Not of an input that is read as a sequence, nor of what reduces its steps.
+    it counts layers, or, of an input of four axes, nothing is to be taken for time. Not of an input
+    that is read as a sequence, nor of what reduces its steps.
     """
-    inputs = _cut_from(walk, tensor) - walk.sequences
-    names = {name for name, v in walk.values.items() if isinstance(v, View) and v.tensor in inputs}
-    for atom in walk.guessed:
-        if walk.roles.get(atom) == "time" and atom.name.rsplit(" ", 1)[0] in names:
+    cut, sources = _cut_from(walk, tensor) - walk.sequences, walk.draft.sources(tensor)
+    for atom in sorted(walk.guessed, key=lambda each: each.name):
+        owner = atom.name.rsplit(" ", 1)[0]
+        view = walk.values.get(owner)
+        if walk.roles.get(atom) != "time" or not isinstance(view, View):
+            continue
+        if len(view.axes) > 3 and view.tensor in sources:
+            raise RoleNeeded(label, "takes a state of an input", owner, "state")
+        if view.tensor in cut:
             raise RoleNeeded(label, "takes a state of an input", atom.name, "layer")
 
 

@@ -157,8 +157,11 @@ def guess_inner(walk: Walk, picked: Axis) -> None:
     """
     if len(picked) != 1 or picked[0] not in walk.input_atoms or picked[0] in walk.roles:
         return
-    owner = walk.values.get(picked[0].name.rpartition(" ")[0])
+    name = picked[0].name.rpartition(" ")[0]
+    owner = walk.values.get(name)
     if not isinstance(owner, View) or len(owner.axes) < 4 or not _is_batch(owner.axes[0]):
+        return
+    if walk.told.get(name) == "state":
         return
     guess_time(walk, [axis for axis in owner.axes[1:] if axis != picked])
     if any(walk.roles.get(atom) == "time" for axis in owner.axes for atom in axis):
