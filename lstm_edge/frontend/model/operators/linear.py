@@ -101,6 +101,12 @@ def contract(
         view, order = in_order(walk, view, last, node.label)
         weights = weights if order is None else weights[order]
         require_features(walk, node, view, view.axes[-1])
+        for atom in walk.pieces(view.along):  # what waits may differ along the axis that is left
+            if atom in walk.input_atoms and atom not in walk.roles:
+                walk.roles[atom] = (
+                    "time" if walk.input_atoms[atom] or len(view.axes) < 3 else "batch"
+                )
+                walk.guessed.add(atom)
         view = foldable(walk, view, node.label)
     if flat:
         view, weights = _steps_first(walk, view, weights)
