@@ -91,6 +91,24 @@ GRAPHS: dict[str, Case] = {
         },
         SEQUENCE,
     ),
+    "products of two tensors that do not fit": (
+        [
+            node("MatMul", "x W", "s"),
+            node("Transpose", "s", "t", perm=[1, 0, 2]),
+            node("MatMul", "t s", "y"),
+        ],
+        {"W": floats(N, U)},
+        SEQUENCE,
+    ),
+    "a spectrum turned around more axes than it has": (
+        [
+            node("STFT", "x hop - length", "z", onesided=1),
+            node("Transpose", "z", "t", perm=[0, 2, 1]),
+            node("ReduceSumSquare", "t", "y", axes=[2]),
+        ],
+        {"hop": np.array(32), "length": np.array(64)},
+        {"x": [1, 256, 1]},
+    ),
     "Fourier bases with two hops": (
         [node("Conv", "x W", "z", strides=[8, 8]), node("Mul", "z z", "y")],
         {
