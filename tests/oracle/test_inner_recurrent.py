@@ -161,3 +161,20 @@ def test_a_reset_before_the_product_is_refused(tmp_path: Path) -> None:
             each.attribute.append(onnx.helper.make_attribute("hidden_size", H))
     with pytest.raises(ModelError, match="linear_before_reset = 0 along an inner axis"):
         lstm_edge.load(saved(model, tmp_path))
+
+
+def test_states_in_an_input_of_four_axes_are_no_sequence(tmp_path: Path) -> None:
+    """As a speech enhancer of single steps brings them: layers, units, and h beside c."""
+    net = Net(6)
+    firsts = []
+    for at in (0, 1):
+        layer = net.add("Gather", f"s {net.store(np.array(0))}", axis=1)
+        part = net.add("Gather", f"{layer} {net.store(np.array(at))}", axis=2)
+        firsts.append(net.reshaped(part, 1, 1, H))
+    names = [net.weights(1, 4 * H, C), net.weights(1, 4 * H, H), net.weights(1, 8 * H)]
+    net.nodes.append(
+        onnx.helper.make_node("LSTM", ["x", *names, "", *firsts], ["y"], hidden_size=H)
+    )
+    model = graph(net.nodes, {"x": [1, 1, C], "s": [1, 2, H, 2]}, ["y"], net.arrays)
+    (port,) = lstm_edge.load(saved(model, tmp_path)).model.state_inputs
+    assert (port.name, [part.state for part in port.parts]) == ("s", ["h", "c"])

@@ -186,7 +186,8 @@ class Walk:
     settled: (tensor, scale, offset) -> the result of the layer that computes these. ranges: atoms
     that count some steps of another one, or more. first_cuts: names of atoms that are cut from
     the start -> the size of the outer part. guessed: atoms of which the role is the usual
-    one, until an operator tells; told: names of atoms -> roles that an earlier visit found out.
+    one, until an operator tells; told: names of atoms -> roles that an earlier visit found out,
+    and of inputs that are states.
     kinds: inputs of integers -> their type in the file; real: those of which the integers are data.
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
     visit found. hops: (input, axis) of samples -> how many of them are a step. rates: (input, axis)

@@ -128,6 +128,13 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     return role
 
 
+def guess(walk: Walk, atoms: Axis, role: str) -> None:
+    """Take an axis of an input that no operator has told anything of for what it usually is."""
+    unknown = [atom for atom in atoms if atom in walk.input_atoms and atom not in walk.roles]
+    walk.roles.update(dict.fromkeys(unknown, role))
+    walk.guessed.update(unknown)
+
+
 def guess_time(walk: Walk, axes: Sequence[Axis]) -> None:
     """Of two axes of inputs, of which one is that of time and the other counts places of each step,
     the open one, or the first, is taken for time where nothing has told.
@@ -150,8 +157,11 @@ def guess_inner(walk: Walk, picked: Axis) -> None:
     """
     if len(picked) != 1 or picked[0] not in walk.input_atoms or picked[0] in walk.roles:
         return
-    owner = walk.values.get(picked[0].name.rpartition(" ")[0])
+    name = picked[0].name.rpartition(" ")[0]
+    owner = walk.values.get(name)
     if not isinstance(owner, View) or len(owner.axes) < 4 or not _is_batch(owner.axes[0]):
+        return
+    if walk.told.get(name) == "state":
         return
     guess_time(walk, [axis for axis in owner.axes[1:] if axis != picked])
     if any(walk.roles.get(atom) == "time" for axis in owner.axes for atom in axis):
