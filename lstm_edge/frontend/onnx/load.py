@@ -188,7 +188,7 @@ class _Learnt:
             self.first = error, walk
             by: dict[str, dict[str, str]] = {}
             for atom in sorted(walk.guessed, key=lambda each: each.name):
-                role = _TURNED.get(walk.roles[atom])
+                role = _TURNED.get(walk.roles.get(atom, ""))
                 if role is not None and atom.name not in self.told:
                     by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
             self.turned = [self.told, *(self.told | roles for roles in by.values())]
