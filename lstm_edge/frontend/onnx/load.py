@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from lstm_edge.errors import ModelError
+from lstm_edge.errors import InternalError, ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
@@ -31,11 +31,13 @@ from lstm_edge.frontend.step.pairs import PairsNeeded
 from lstm_edge.ir.expr import Cell, Expr
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
+from lstm_edge.ir.verify_model import verify
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
     (1087, 1091, 1093, 1097, 1103, 1109),
 )
+
 """Sizes for open axes in the order of their names, and others to compare with."""
 
 KNOWN = frozenset(("lstm", "gru"))
@@ -135,7 +137,10 @@ def _solve(
         walk = Walk()
         learnt.tell(walk)
         try:
-            return visit(graph, walk, sizes, stand_ins), walk
+            model = visit(graph, walk, sizes, stand_ins)
+            if learnt.turned:
+                _check_turned(model)
+            return model, walk
         except ModelError as error:
             if isinstance(error, SizeNeeded) and not learnt.turned:
                 if error.axis in sizes:
@@ -156,6 +161,14 @@ def _solve(
             ):
                 raise _without_stand_ins(walk, failed) from error
             learnt.first = None
+
+
+def _check_turned(model: Model) -> None:
+    """ModelError where axes that were taken the other way round make no model."""
+    try:
+        verify(model)
+    except InternalError as error:
+        raise ModelError("graph", str(error)) from error
 
 
 @dataclass
