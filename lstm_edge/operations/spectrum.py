@@ -73,7 +73,7 @@ def entering(x: Array, window: Array, first: int) -> Array:
 
 def _filled(numbers: Array, frame: int) -> Array:
     """Zeros behind numbers [..., up to frame]."""
-    missing = np.zeros((*numbers.shape[:-1], max(0, frame - numbers.shape[-1])), numbers.dtype)
+    missing = np.zeros((*numbers.shape[:-1], frame - numbers.shape[-1]), numbers.dtype)
     return np.concatenate([numbers, missing], axis=-1)
 
 
