@@ -54,7 +54,13 @@ LIMITS = {
 """Ranges of the operands, where they are not what the record wants, or one of 32 bits."""
 
 
-SPECTRAL = {"rfft": 16, "raised_power": 6, "band_power": 2 * COLUMNS, "bands": COLUMNS}
+SPECTRAL = {
+    "rfft": 16,
+    "rfft_of_sums": 16,
+    "raised_power": 6,
+    "band_power": 2 * COLUMNS,
+    "bands": COLUMNS,
+}
 """Operations of spectra, and numbers of their operands."""
 
 
@@ -75,6 +81,7 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         "mean_over_steps": draw(st.integers(-3, 3)),
         "slide": draw(st.integers(0, 1)),
         "rfft": draw(st.integers(4, 15)),
+        "rfft_of_sums": draw(st.integers(4, 15)),
         "bands": draw(st.integers(1, 20)),
     }.get(kind, 0)
     wanted = [INT32 if w is None else (w.low, w.high) for w in OPERATIONS[kind].wants]
@@ -112,14 +119,19 @@ def cases(draw: Any) -> tuple[Op, list[Bounds], dict[str, Ints], int]:
         count = draw(st.integers(0, 31))
     if kind == "mul_add":
         count = draw(st.integers(-(2**30), 2**30))
-    if kind == "rfft":
+    if kind in ("rfft", "rfft_of_sums"):
         count = SPECTRAL["rfft"]
     if kind == "slice":
         n = draw(st.integers(0, UNITS - 1))
         count = draw(st.integers(1, UNITS - n))
     factors = kind != "lookup" or draw(st.booleans())
     bias = "b" if matrices and factors else ""
-    bias = {"rfft": "window", "band_power": "filters", "bands": "filters"}.get(kind, bias)
+    bias = {
+        "rfft": "window",
+        "rfft_of_sums": "window",
+        "band_power": "filters",
+        "bands": "filters",
+    }.get(kind, bias)
     op = Op(kind, "dest", names, n, table, bias, matrices, count)
     return op, bounds, constants, int(rng.integers(2**32))
 
@@ -207,7 +219,7 @@ def test_the_bounds_of_points_are_the_result_itself(
         entries = constants[op.table]
         assert np.array_equal(low, np.minimum(entries[k], entries[k + 1]))
         assert np.array_equal(high, np.maximum(entries[k], entries[k + 1]))
-    elif op.kind in ("rfft", "raised_power", "band_power"):
+    elif op.kind in ("rfft", "rfft_of_sums", "raised_power", "band_power"):
         assert np.all(low <= result)
         assert np.all(result <= high)
     elif op.kind not in ("matvec_over_time", "above", "argmax"):
