@@ -19,7 +19,8 @@ Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
-STORAGE_BITS = {"int8": 8, "int16": 16, "int32": 32}
+STORAGE_BITS = {"int8": 8, "int16": 16, "int32": 32, "uint8": 8}
+"""Types of stored numbers; one without a sign is of inputs alone."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,14 @@ def signed_bits(low: int, high: int) -> int:
 def smallest_storage(low: int, high: int) -> str:
     """The smallest of int8, int16 and int32 that holds low .. high."""
     bits = signed_bits(low, high)
-    return next(name for name, width in STORAGE_BITS.items() if bits <= width)
+    return next(name for name in ("int8", "int16", "int32") if bits <= STORAGE_BITS[name])
+
+
+def whole_range(ctype: str) -> tuple[int, int]:
+    """The least and the largest number of an integer type of C."""
+    name = ctype.removesuffix("_t")
+    bits = STORAGE_BITS[name]
+    return (0, 2**bits - 1) if name[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def fixed(fraction: int, low: int, high: int, storage: str | None = None) -> Format:

@@ -56,6 +56,7 @@ static inline int le_lives(mve_pred16_t live, int lane, int bytes)
     static inline void name##_##kind(element *to, vector v) { name##_p_##kind(to, v, 0xFFFFu); }
 
 LE_LOADS(vldrbq, s32, int8_t, int32_t, int32x4_t, 4, 4)
+LE_LOADS(vldrbq, u32, uint8_t, uint32_t, uint32x4_t, 4, 4)
 LE_LOADS(vldrhq, s32, int16_t, int32_t, int32x4_t, 4, 4)
 LE_LOADS(vldrwq, s32, int32_t, int32_t, int32x4_t, 4, 4)
 LE_LOADS(vldrhq, s16, int16_t, int16_t, int16x8_t, 8, 2)
@@ -70,6 +71,13 @@ LE_STORES(vstrbq, s8, int8_t, int8x16_t, 16, 1)
 static inline int32x4_t vldrbq_gather_offset_s32(const int8_t *from, uint32x4_t offset)
 {
     int32x4_t v = {0};
+    LE_EACH(4) { v[lane] = from[(int32_t)offset[lane]]; }
+    return v;
+}
+
+static inline uint32x4_t vldrbq_gather_offset_u32(const uint8_t *from, uint32x4_t offset)
+{
+    uint32x4_t v = {0};
     LE_EACH(4) { v[lane] = from[(int32_t)offset[lane]]; }
     return v;
 }

@@ -11,7 +11,7 @@ from lstm_edge.emit.dialects.term import Term, plain
 from lstm_edge.emit.parameters import Parameters
 from lstm_edge.emit.speller import Speller
 from lstm_edge.emit.view import Block
-from lstm_edge.formats import STORAGE_BITS, Format, saturated
+from lstm_edge.formats import Format, whole_range
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.schedule import Phase
 
@@ -81,9 +81,8 @@ class Elements:
         if port is None or self.program.is_float:
             return None
         fmt = self.program.values[value].format
-        ctype = self.given.types[self.given.read[value]].removesuffix("_t")
-        full = saturated(1.0, STORAGE_BITS[ctype])
-        return None if (fmt.low, fmt.high) == (full.low, full.high) else fmt
+        full = whole_range(self.given.types[self.given.read[value]])
+        return None if (fmt.low, fmt.high) == full else fmt
 
 
 def _bits(fmt: Format) -> int | None:

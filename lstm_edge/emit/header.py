@@ -10,7 +10,7 @@ from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.states import scale_text
-from lstm_edge.formats import STORAGE_BITS
+from lstm_edge.formats import whole_range
 from lstm_edge.interpret.ports import describe_port
 from lstm_edge.ir.program import Port, Program
 
@@ -92,5 +92,4 @@ def _is_limited(program: Program, port: Port, view: PortView) -> bool:
     """True for integers of which the type holds more than the program is proved for."""
     if program.is_float:
         return False
-    bits = STORAGE_BITS[view.ctype.removesuffix("_t")]
-    return (view.low, view.high) != (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    return (view.low, view.high) != whole_range(view.ctype)

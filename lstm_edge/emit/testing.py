@@ -22,7 +22,7 @@ from lstm_edge.targets import Target
 
 Array = npt.NDArray[Any]
 
-DTYPES = {"int8_t": "<i1", "int16_t": "<i2", "int32_t": "<i4", "float": "<f4"}
+DTYPES = {"uint8_t": "<u1", "int8_t": "<i1", "int16_t": "<i2", "int32_t": "<i4", "float": "<f4"}
 
 
 @dataclass(frozen=True)

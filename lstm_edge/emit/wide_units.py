@@ -13,7 +13,7 @@ from lstm_edge.emit.remarks import Remarks
 from lstm_edge.emit.spell import integer_literal
 from lstm_edge.emit.view import define
 from lstm_edge.emit.wide_tables import wide_table
-from lstm_edge.formats import STORAGE_BITS, saturated
+from lstm_edge.formats import whole_range
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels.mve import UNITS
 from lstm_edge.operations import OPERATIONS
@@ -21,9 +21,10 @@ from lstm_edge.operations.call import Op
 from lstm_edge.operations.record import Form
 from lstm_edge.passes.schedule import Phase
 
-LOAD = {"int8_t": "vldrbq", "int16_t": "vldrhq", "int32_t": "vldrwq"}
+LOAD = {"int8_t": "vldrbq", "int16_t": "vldrhq", "int32_t": "vldrwq", "uint8_t": "vldrbq"}
 GATHER = {
     "int8_t": "vldrbq_gather_offset_s32",
+    "uint8_t": "vldrbq_gather_offset_u32",
     "int16_t": "vldrhq_gather_shifted_offset_s32",
     "int32_t": "vldrwq_gather_shifted_offset_s32",
 }
@@ -159,7 +160,8 @@ class WideUnits:
         ctype = self.given.types[pointer]
         self.moving[pointer] = None
         at = f"{pointer} + {offset}" if offset else pointer
-        text = f"{LOAD[ctype]}_z_s32({at}, live)" if self.dead else f"{LOAD[ctype]}_s32({at})"
+        kind = "u32" if ctype[0] == "u" else "s32"
+        text = f"{LOAD[ctype]}_z_{kind}({at}, live)" if self.dead else f"{LOAD[ctype]}_{kind}({at})"
         return self._limited(value, ctype, text)
 
     def _gathered(self, value: str, places: str) -> str:
@@ -174,6 +176,7 @@ class WideUnits:
 
     def _limited(self, value: str, ctype: str, text: str) -> str:
         """An input may be anything that its type holds."""
+        text = f"vreinterpretq_s32_u32({text})" if ctype[0] == "u" else text
         limits = self._limits(value, ctype)
         if limits is None:
             return text
@@ -185,8 +188,7 @@ class WideUnits:
         if not any(port.value == value for port in self.program.inputs):
             return None
         fmt = self.program.values[value].format
-        full = saturated(1.0, STORAGE_BITS[ctype.removesuffix("_t")])
-        if (fmt.low, fmt.high) == (full.low, full.high):
+        if (fmt.low, fmt.high) == whole_range(ctype):
             return None
         return f"{integer_literal(fmt.low)}, {integer_literal(fmt.high)}"
 

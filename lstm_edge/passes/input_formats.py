@@ -37,7 +37,7 @@ WHOLE_SAMPLES = 64.0
 AS_THEY_ARE: Mapping[str, Format] = {
     "bool": Format("int8", 1.0, 0, 1),
     "int8": Format("int8", 1.0, -(2**7), 2**7 - 1),
-    "uint8": Format("int16", 1.0, 0, 2**8 - 1),
+    "uint8": Format("uint8", 1.0, 0, 2**8 - 1),
     "int16": Format("int16", 1.0, -(2**15), 2**15 - 1),
 }
 """Types of inputs that are stored as the file has them: operands of products hold no wider ones."""

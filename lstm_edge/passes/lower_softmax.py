@@ -23,6 +23,10 @@ from lstm_edge.passes.fixed.shifts import (
 
 FRACTION_LIMIT = 18
 """More fractional bits of the operand than this do not change the result."""
+COARSEST = tables.HALF_BITS - tables.EXP_RANGE_BITS
+"""Fewer of them are no place in the table of exp."""
+LARGEST = 4.0 * tables.EXP_OFFSET
+"""Distances from here on give nothing."""
 Q15_ONE = 32767
 POWER_OF_TWO_BITS = 29
 """Of a reciprocal 2**29 / total, so that it has 15 bits and the product 30."""
@@ -79,6 +83,10 @@ def _largest(b: Builder, x: Value, prefix: str) -> tuple[Value, Value]:
 
 def _exponential(b: Builder, below: Value, prefix: str) -> tuple[Value, int]:
     """exp(below) in Q0.15, and its value at 0."""
+    if fraction_of(below) < COARSEST:
+        least = constant_vector(b, "exp_least", np.array([-LARGEST]))
+        below = compare(b, "larger", below, least, f"{prefix}within", "")
+        below = with_fraction(b, below, COARSEST, f"{prefix}finer")
     offset = constant_vector(b, "exp_offset", np.array([tables.EXP_OFFSET]))
     argument = add_or_subtract(b, "add", below, offset, f"{prefix}argument", "")
     entries = tables.exp_table()

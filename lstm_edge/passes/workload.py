@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_edge.formats import STORAGE_BITS, saturated
+from lstm_edge.formats import whole_range
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels.mve import UNITS
 from lstm_edge.operations import OPERATIONS
@@ -214,8 +214,7 @@ def _is_limited(program: Program, value: str) -> bool:
     if port is None or program.is_float:
         return False
     fmt = program.values[value].format
-    full = saturated(1.0, STORAGE_BITS[ctype_of(program, value).removesuffix("_t")])
-    return (fmt.low, fmt.high) != (full.low, full.high)
+    return (fmt.low, fmt.high) != whole_range(ctype_of(program, value))
 
 
 def _homes(program: Program, selection: Selection, value: str) -> int:

@@ -213,8 +213,8 @@ OTHERS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "axis": ("convolved", options_of("layer_normalization", axis=[1]), r"axis = \[1\].*features"),
     "mean": (
         "strided",
-        options_of("average_pooling1d", padding="same"),
-        "'same' adds 2 steps, which the mean leaves out: not supported",
+        options_of("average_pooling1d", padding="same", pool_size=[2], strides=[1]),
+        "'same' adds 0 before and 1 behind, where Keras gives other means.*to ONNX",
     ),
     "short": ("strided", options_of("series", batch_shape=[None, 4, 3]), "sees 3 steps.* of 2"),
     "multiplier": (

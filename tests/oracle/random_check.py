@@ -29,7 +29,7 @@ BATCHES, CALIBRATION = 8, 32
 LEAST_DB, LEAST_DB_OF_JUMPS = 20.0, 5.0
 
 NOT_SUPPORTED = (
-    "leaves one step of",  # a window that leaves a single step
+    "slides a kernel",  # over the one step that --steps or a window leaves
     "combines sequences of different lengths",
     "has outputs at different rates",
 )

@@ -212,16 +212,6 @@ def test_another_length_of_the_input_is_none_of_the_decoder(tmp_path: Path) -> N
 
 
 REFUSED = {
-    "normalized over time, another scale for each step": (
-        [
-            node("Transpose", "x", "c", perm=[0, 2, 1]),
-            node("LayerNormalization", "c ramp", "n", axis=-1),
-            node("Transpose", "n", "t", perm=[2, 0, 1]),
-            *GRU[1:4],
-            node("MatMul", "s wo", "y"),
-        ],
-        "another scale or offset for each step",
-    ),
     "an equation with a trace": (
         [*GRU, node("Einsum", "s h", "y", equation="btt,bh->bt")],
         "is no product",
@@ -236,6 +226,6 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused(name: str, tmp_path: Path) -> None:
     nodes, words = REFUSED[name]
-    constants = {**CONSTANTS, "many": ints(1, 1, 3, 1), "ramp": floats(T)}
+    constants = {**CONSTANTS, "many": ints(1, 1, 3, 1)}
     with pytest.raises(ModelError, match=words):
         lstm_edge.load(saved(graph(nodes, {"x": [1, T, N]}, ["y"], constants), tmp_path))

@@ -307,3 +307,32 @@ def test_other_averages_stay_what_they_are(way: str, tmp_path: Path) -> None:
         numbers = -onnx.numpy_helper.to_array(mel)
         mel.CopyFrom(onnx.numpy_helper.from_array(numbers, "mel"))
     assert "log_average" not in kinds(load(saved(graph, tmp_path), name="net"))
+
+
+@pytest.mark.parametrize("op", ["Mul", "Div"])
+def test_power_times_a_square_of_any_sign(op: str, tmp_path: Path) -> None:
+    """A mask, as tanh makes it of the bands, has no logarithm."""
+    nodes, arrays = padded(0, 0)
+    numbers = np.random.default_rng(7).normal(size=(BANDS, BANDS)).astype(np.float32) / 3
+    arrays |= {"D": numbers, "eps": np.float32(1e-3), "axis0": np.array([0])}
+    arrays |= {"square": np.float32(2.0), "away": np.float32(-3.0 if op == "Div" else 0.0)}
+    arrays |= {"mel": mel_weights(BANDS, FRAME).T, **weights("GRU", "g", BANDS, 1, 5)}
+    made = [
+        *nodes,
+        node("Transpose", "p", "turned", perm=[0, 2, 1]),
+        node("MatMul", "turned mel", "E"),
+        node("Add", "E eps", "floor"),
+        node("Log", "floor", "l"),
+        node("MatMul", "l D", "d"),
+        node("Tanh", "d", "mask"),
+        node("Add", "mask away", "moved"),
+        node("Pow", "moved square", "m2"),
+        node(op, "E m2", "g"),
+        node("Add", "g eps", "above"),
+        node("Log", "above", "features"),
+        node("Transpose", "features", "t", perm=[1, 0, 2]),
+        node("GRU", "t gW gR gB", "Y h", hidden_size=5),
+        node("Squeeze", "h axis0", "last"),
+    ]
+    built = graph(made, {"x": (1, SAMPLES)}, ("last",), arrays)
+    compare(built, tmp_path, lengths=(SAMPLES,), options=FINE, budget=40.0)

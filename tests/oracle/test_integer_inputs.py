@@ -38,7 +38,7 @@ WEIGHTS = {
 }
 CAST = [node("Cast", "x", "f", to=1), node("Mul", "f scale", "g")]
 TYPES = {"int8": Format("int8", 1.0, -128, 127), "int16": Format("int16", 1.0, -32768, 32767)}
-TYPES["uint8"] = Format("int16", 1.0, 0, 255)
+TYPES["uint8"] = Format("uint8", 1.0, 0, 255)
 LSTM = node("LSTM", "g W R B", "Y", hidden_size=H)
 PLACES: dict[str, list[onnx.NodeProto]] = {
     "read by the layer": [*CAST, LSTM],
@@ -116,7 +116,7 @@ def test_the_c_takes_integers_as_they_are(kind: str, place: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("activations", [8, 12, 16])
-@pytest.mark.parametrize("kind", ["int8", "int16"])
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16"])
 def test_any_width_of_activations_reads_them(kind: str, activations: int, tmp_path: Path) -> None:
     bounds = np.iinfo(kind)
     data = RNG.integers(bounds.min, bounds.max, (SAMPLES, T, 1, N), endpoint=True).astype(kind)

@@ -100,3 +100,21 @@ def test_fed_its_own_output(op: str, words: bool, tmp_path: Path) -> None:
     else:
         assert min(found.rounded.values()) > 40.0
     same_in_c(found.compiled, {name: array[:4] for name, array in found.given.items()})
+
+
+def test_a_loop_within_its_steps(tmp_path: Path) -> None:
+    """Which reads no sequence either: tanh twice."""
+    model = decoder("Loop", words=False)
+    loop = next(n for n in model.graph.node if n.op_type == "Loop")
+    body = next(a.g for a in loop.attribute if a.name == "body")
+    tanh = next(n for n in body.node if n.op_type == "Tanh")
+    shapes: list[Value] = [("still2", TensorProto.BOOL, []), ("d2", FLOAT, [1, H])]
+    given: list[Value] = [("n2", INT, []), ("on2", TensorProto.BOOL, []), ("d", FLOAT, [1, H])]
+    ports = [[helper.make_tensor_value_info(*v) for v in values] for values in (given, shapes)]
+    nodes = [node("Identity", "on2", "still2"), node("Tanh", "d", "d2")]
+    inner = helper.make_graph(nodes, "inner", *ports)
+    tanh.CopyFrom(helper.make_node("Loop", ["twice", "true", "c"], ["hn"], body=inner))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(2, np.int64), "twice"))
+    found = measured(model, tmp_path)
+    assert min(found.exact.values()) > 90.0
+    assert min(found.rounded.values()) > 40.0

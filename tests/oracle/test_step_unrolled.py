@@ -77,6 +77,18 @@ def test_what_is_read_of_the_steps(kind: str, which: str, tmp_path: Path) -> Non
     compiled(net, outputs, tmp_path, SIZES["0"])
 
 
+@pytest.mark.parametrize("op", ["ReduceMax", "ReduceMean"])
+@pytest.mark.parametrize("backward", [False, True])
+def test_what_is_reduced_over_the_steps(op: str, backward: bool, tmp_path: Path) -> None:
+    """All steps of a few know the first one; they are steps apart all the same."""
+    net = Net()
+    loop, steps = Loop(net, "ugrnn"), steps_of(net, "gather0", 3)
+    results, _ = loop.run(steps[::-1] if backward else steps, loop.states())
+    y = net.add(op, stacked(net, results, 0), net.constant([0]), keepdims=0)
+    loaded = compiled(net, [dense(net, y)], tmp_path, [3, 1, INPUTS])
+    assert layers_with_states(loaded) == 2  # the cell, and the reduction so far
+
+
 @pytest.mark.parametrize("where", ["every step", "after the stack", "the last step"])
 def test_heads(where: str, tmp_path: Path) -> None:
     net = Net()

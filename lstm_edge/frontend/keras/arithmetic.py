@@ -115,7 +115,10 @@ def _operands(call: Call, arguments: Sequence[Any], count: int) -> tuple[list[An
     values = [a for a in arguments if isinstance(a, Value)]
     if len(arguments) != count or not values:
         found = shown(["tensor" if isinstance(a, Value) else a for a in arguments])
-        raise call.error(f"has arguments {found}, expected {count}, of which one is computed")
+        raise call.error(
+            f"has arguments {found}, expected {count}, of which one is computed; "
+            "store what depends on no input"
+        )
     values = together(call, values)
     first, rest = values[0], iter(values)
     given = [next(rest) if isinstance(a, Value) else _numbers(call, a, first) for a in arguments]
@@ -198,12 +201,17 @@ def function(call: Call, x: Value) -> Value:
 
 
 def product(call: Call, x: Value, by: object) -> Value:
-    """A tensor times a matrix."""
+    """A tensor times a matrix, or, row by row of the batch, another tensor."""
     if isinstance(by, Value):
-        raise call.error(
-            "multiplies two computed tensors (attention?): not supported; compile what comes "
-            "before it and what comes after it as two networks"
-        )
+        pair = call.straight(x), call.straight(by)
+        ranks = {len(v.shape) for v in pair}
+        if call.config.kind != "Matmul" or ranks != {2} or pair[0].shape[1] != pair[1].shape[0]:
+            raise call.error(
+                f"multiplies {shown_shape(x)} by {shown_shape(by)}; expected keras.ops.matmul of "
+                "[batch, rows, n] and [batch, n, columns]"
+            )
+        made = call.add("MatMul", *pair)
+        return Value(made.name, (pair[0].shape[0], pair[1].shape[1]))
     matrix = finite(call.config.label, "its argument", by)
     if matrix.ndim != 2 or x.shape[-1:] != matrix.shape[:1]:
         raise call.error(f"multiplies {shown_shape(x)} by {list(matrix.shape)}")

@@ -74,7 +74,10 @@ def _ref(value: object, label: str) -> Ref:
         numbers = value[1:3]
         if all(type(n) is int and n >= 0 for n in numbers):
             return Ref(value[0], *numbers)
-    raise ModelError(label, f"is connected to {shown(value)}, expected [layer, call, output]")
+    raise ModelError(
+        label,
+        f"is connected to {shown(value)}, expected [layer, call, output]; save the model again",
+    )
 
 
 def _keras2(call: object, layer: LayerConfig) -> Node:
@@ -106,7 +109,11 @@ def _keras3(call: dict[str, Any], layer: LayerConfig) -> Node:
     refs = [_argument(t, label) for t in flat(arguments) if t is not None]
     for ref in refs:
         if not isinstance(ref, Ref):
-            raise ModelError(label, f"is called with {shown(ref)}; only tensors are supported")
+            raise ModelError(
+                label,
+                f"is called with {shown(ref)}; expected tensors: give the layer what else it needs "
+                "as an option",
+            )
     return Node(tuple(refs), mask=None if mask is None else _argument(mask, label))
 
 

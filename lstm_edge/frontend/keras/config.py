@@ -205,7 +205,11 @@ def finite(label: str, what: str, value: object) -> Doubles:
     except ValueError:
         found = np.asarray(None)
     if found.dtype.kind not in "bif" or not found.size or not np.isfinite(found).all():
-        raise ModelError(label, f"{what} = {shown(value)}, expected finite numbers")
+        raise ModelError(
+            label,
+            f"{what} = {shown(value)}, expected finite numbers; correct them, and save the model "
+            "again",
+        )
     return found.astype(np.float64)
 
 

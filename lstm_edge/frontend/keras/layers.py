@@ -186,7 +186,10 @@ def _applied(call: Call, layer: Layer, arguments: list[Any]) -> list[Value]:
     try:
         signature(run).bind(call, *arguments)
     except TypeError as error:
-        raise call.error(f"has {len(arguments)} inputs, which is not what it takes") from error
+        raise call.error(
+            f"has {len(arguments)} inputs, which is not what it takes; call it as Keras "
+            "documents, and save the model again"
+        ) from error
     results = run(call, *arguments)
     return results if isinstance(results, list) else [results]
 

@@ -209,7 +209,10 @@ def _new_input(call: Call, name: str, shape: tuple[int | None, ...], integers: b
     """An input [batch, features], [batch, time, features] or of ids [batch, time]."""
     features = math.prod(n or 0 for n in shape[2:] or shape[-1:])
     if len(shape) > 1 and features > MOST_FEATURES:
-        raise call.error(f"has {features} features, more than {MOST_FEATURES}")
+        raise call.error(
+            f"has {features} features, more than {MOST_FEATURES}; give it fewer, a microcontroller "
+            "holds no more"
+        )
     sizes = shape[1:]
     known = len(sizes) in (2, 3) and None not in sizes[1:]
     if not (known or len(sizes) == 1) or any(n is not None and n < 1 for n in sizes):

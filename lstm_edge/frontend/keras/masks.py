@@ -31,7 +31,10 @@ def masking(call: Call, x: Value) -> Value:
 def mask_of(call: Call, value: Value) -> str:
     """The mask that a tensor [time] of truth values is; of ids it is looked up, too."""
     if len(value.shape) != 1 or value.turned:
-        raise call.error("is called with a mask that is not [batch, time]")
+        raise call.error(
+            "is called with a mask that is not [batch, time] in the order of the "
+            "sequence; reshape it"
+        )
     source, function = call.net.truths.get(value.name, ("", None))
     if function is None or source not in call.net.rows:
         real = call.add("Cast", value, to=TensorProto.FLOAT)

@@ -112,9 +112,15 @@ def repeated(call: Call, x: Value) -> Value:
     """RepeatVector: a vector at each of `n` steps."""
     steps, features = call.config.count("n"), x.shape[0] if len(x.shape) == 1 else None
     if features is None:
-        raise call.error(f"repeats a vector of known size, its input is {shown_shape(x)}")
+        raise call.error(
+            f"repeats a vector of known size, its input is {shown_shape(x)}; give it the last step "
+            "of a sequence, or its mean"
+        )
     if steps > MOST_STEPS:
-        raise call.error(f"repeats a vector {steps} times, at most {MOST_STEPS}")
+        raise call.error(
+            f"repeats a vector {steps} times, at most {MOST_STEPS} are supported; repeat it "
+            "less often"
+        )
     y = call.add("Expand", _of_one_step(call, x), call.axes(1, steps, features))
     return replace(y, shape=(steps, features))
 
@@ -126,7 +132,7 @@ def _of_one_step(call: Call, x: Value) -> Value:
 
 def together(call: Call, values: Sequence[Value]) -> list[Value]:
     """Values in one order of time, of as many axes: a vector beside a sequence is at each step."""
-    most = max(len(value.shape) for value in values)
+    most = max((len(value.shape) for value in values), default=0)
     if any(len(value.shape) not in (1, most) for value in values):
         shapes = " and ".join(shown_shape(v) for v in values[:4])
         raise call.error(f"combines {shapes}, which have not the same axes; reshape one of them")
@@ -178,7 +184,7 @@ def taken(call: Call, x: Value, axis: int, key: int | slice) -> Value:
     timed = axis == 1 and len(x.shape) > 1
     if isinstance(key, int):
         if size is not None and not -size <= key < size:
-            raise call.error(f"takes index {key} of an axis of {size}")
+            raise call.error(f"takes index {key} of an axis of {size}, which has none; correct it")
         at = -1 - key if timed and x.turned else key
         y = call.add("Gather", x, np.array(at, np.int64), axis=axis)
         return of_steps(y.name, (*before, *x.shape[axis:]), x.turned and not timed)
@@ -216,7 +222,9 @@ def get_item(call: Call, x: Value, given: object) -> Value:
     keys = [_key(call, key) for key in listed]
     count = sum(key is not None and key is not ... for key in keys)
     if keys.count(...) > 1 or count > len(x.shape) + 1:
-        raise call.error(f"takes {shown(listed)} of {shown_shape(x)}")
+        raise call.error(
+            f"takes {shown(listed)} of {shown_shape(x)}, more axes than it has; leave some out"
+        )
     rest = [_WHOLE] * (len(x.shape) + 1 - count)
     at = keys.index(...) if ... in keys else len(keys)
     keys = [*keys[:at], *rest, *keys[at + 1 :]]
@@ -283,7 +291,7 @@ def transposed(call: Call, x: Value) -> Value:
 def of_list(call: Call, values: object) -> Value:
     """keras.ops.concatenate and stack, of a list of tensors."""
     if not isinstance(values, list) or not values or not all(isinstance(v, Value) for v in values):
-        raise call.error("expects a list of tensors")
+        raise call.error("expects a list of tensors; call it with one, and save the model again")
     stacks = call.config.kind == "Stack"
     axis = call.axis(values[0], more=int(stacks))
     if stacks:
@@ -312,7 +320,10 @@ def take(call: Call, x: Value, wanted: object) -> Value:
     if type(wanted) is int and is_index(wanted):
         return taken(call, x, axis, wanted)
     if not isinstance(wanted, list) or not wanted or not all(map(is_index, wanted)):
-        raise call.error(f"takes {shown(wanted)}, expected a list of indices")
+        raise call.error(
+            f"takes {shown(wanted)}, expected a list of indices that are constant; make what is "
+            "taken an input"
+        )
     y = call.add("Gather", call.straight(x), call.axes(*wanted), axis=axis)
     return Value(y.name, (*x.shape[: axis - 1], len(wanted), *x.shape[axis:]))
 

@@ -202,7 +202,10 @@ class Call:
     def fits(self, name: str, array: Array, *shape: int) -> None:
         """Refuse an array of another shape."""
         if array.shape != shape:
-            raise self.error(f"its {name} is {list(array.shape)}, expected {list(shape)}")
+            raise self.error(
+                f"its {name} is {list(array.shape)}, expected {list(shape)}; were weights of "
+                "another model loaded into it?"
+            )
 
     def features(self, value: Value) -> int:
         """The size of the last axis, which must be known."""

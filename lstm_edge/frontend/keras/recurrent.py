@@ -173,9 +173,14 @@ def bidirectional(call: Call, x: Value, *given: Value) -> list[Value]:
     for option, alike in (("return_sequences", 1), ("return_state", 1), ("go_backwards", 2)):
         if len({way.flag(option) for way in ways}) != alike:
             what = "differ in" if alike == 1 else "have the same"
-            raise call.error(f"its two layers {what} option {option}")
+            expected = "the same" if alike == 1 else "one each way"
+            raise call.error(
+                f"its two layers {what} option {option}, expected {expected}; save it so"
+            )
     if len(given) % 2:
-        raise call.error(f"has {len(given)} initial states, expected as many each way")
+        raise call.error(
+            f"has {len(given)} initial states, expected as many each way; give both or none"
+        )
     whole = ways[0].flag("return_sequences")
     sides = []
     for way, part, states in zip(

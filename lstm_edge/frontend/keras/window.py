@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 
+from lstm_edge.frontend.keras.config import EXPORT
 from lstm_edge.frontend.keras.functions import activated
 from lstm_edge.frontend.keras.masks import known
 from lstm_edge.frontend.keras.net import Call, Doubles, Shape, Value, shown_shape
@@ -127,11 +127,12 @@ def _along(
     for axis, (n, own, stride) in enumerate(zip(x.shape, seen, strides, strict=False)):
         pads.append(_padding(call, n, own, stride))
         left.append(_left(call, n, own, sum(pads[-1]), ("steps", "places")[axis]))
-    if op == "AveragePool" and any(chain(*pads)):
-        what = f"{sum(chain(*pads))} steps" + " and places" * (rank - 1)
+    uneven = [pad for pad in pads if pad[0] != pad[1]]
+    if op == "AveragePool" and uneven:
         raise call.error(
-            f"option padding = 'same' adds {what}, which the mean leaves out: not supported; "
-            "compile what comes before it and what comes after it as two networks"
+            f"option padding = 'same' adds {uneven[0][0]} before and {uneven[0][1]} behind, where "
+            "Keras gives other means with PyTorch (it repeats the last) than with TensorFlow and "
+            f"JAX (which leave them out), and the file does not say which; {EXPORT}"
         )
     if x.turned:
         if strides[0] > 1 and (left[0] is None or left[0] % strides[0]):

@@ -17,6 +17,9 @@ from lstm_edge.frontend.model.operators.across_time import vector_of
 from lstm_edge.frontend.model.operators.features import grid_of, laid_out
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import InputPart, OnnxNode, RoleNeeded, Walk
+from lstm_edge.ir.model import Step
+from lstm_edge.ir.needed import needed_nodes
+from lstm_edge.layers.window import is_copy
 
 Places = tuple[int, ...]
 
@@ -178,15 +181,27 @@ def _of_one_row(walk: Walk, view: View) -> Axis:
 
 def _take_for_layers(walk: Walk, label: str, tensor: str) -> None:
     """Start again where a state was cut out of an input along what was taken for time, as usual:
-    it counts layers, or, of an input of four axes, nothing is to be taken for time.
+    it counts layers, or, of an input of four axes, nothing is to be taken for time. Not of an input
+    that is read as a sequence, nor of what reduces its steps.
     """
-    inputs = walk.draft.sources(tensor)
-    given = {n: v for n, v in walk.values.items() if isinstance(v, View) and v.tensor in inputs}
+    cut, sources = _cut_from(walk, tensor) - walk.sequences, walk.draft.sources(tensor)
     for atom in sorted(walk.guessed, key=lambda each: each.name):
         owner = atom.name.rsplit(" ", 1)[0]
-        if walk.roles.get(atom) == "time" and owner in given:
-            told = (owner, "state") if len(given[owner].axes) > 3 else (atom.name, "layer")
-            raise RoleNeeded(label, "takes a state of an input", *told)
+        view = walk.values.get(owner)
+        if walk.roles.get(atom) != "time" or not isinstance(view, View):
+            continue
+        if len(view.axes) > 3 and view.tensor in sources:
+            raise RoleNeeded(label, "takes a state of an input", owner, "state")
+        if view.tensor in cut:
+            raise RoleNeeded(label, "takes a state of an input", atom.name, "layer")
+
+
+def _cut_from(walk: Walk, tensor: str) -> set[str]:
+    """Inputs that one step is taken of, as they are, for what a tensor is computed from."""
+    wanted = needed_nodes(walk.draft.nodes, {tensor})[0]
+    copies = {node.outputs["y"]: node.inputs["x"] for node in wanted if is_copy(node)}
+    steps = [node.inputs["x"] for node in wanted if isinstance(node.op, Step)]
+    return {copies[x] for x in steps if x in copies}
 
 
 def _root(walk: Walk, tensor: str) -> tuple[str, dict[Atom, tuple[Atom | None, int]]]:

@@ -44,6 +44,8 @@ KNOWN = frozenset(("lstm", "gru"))
 MOST_WAYS = 24
 """In which four states may be paired."""
 
+_TURNED = {"time": "feature", "feature": "time"}
+
 Sizes = dict[tuple[str, int], int]
 """Sizes chosen for axes of inputs: (input, axis) -> size."""
 
@@ -103,6 +105,8 @@ def model_of(
     if walk.open_axes:
         other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1], known)
         if _fingerprint(model) != _fingerprint(other):
+            if steps is not None:
+                return _resized(graph, walk, None, steps, known)
             raise ModelError(
                 name, "computes something else for each sequence length; fix it with --steps"
             )
@@ -132,25 +136,39 @@ def _solve(
         learnt.tell(walk)
         try:
             return visit(graph, walk, sizes, stand_ins), walk
-        except SizeNeeded as error:
-            if error.axis in sizes:
-                raise _without_stand_ins(walk, error) from error
-            sizes[error.axis] = error.size
-        except SameSize as error:
-            learnt.alike.append(error.axes)
-        except (HopNeeded, RateNeeded, RoleNeeded) as error:
-            if not learnt.take(error):
-                raise _without_stand_ins(walk, error) from error
         except ModelError as error:
-            if not _choose(walk, sizes, "batch", 1) and not _choose(walk, sizes, "time", steps):
-                raise _without_stand_ins(walk, error) from error
+            if isinstance(error, SizeNeeded) and not learnt.turned:
+                if error.axis in sizes:
+                    raise _without_stand_ins(walk, error) from error
+                sizes[error.axis] = error.size
+                continue
+            if isinstance(error, SameSize) and not learnt.turned:
+                learnt.alike.append(error.axes)
+                continue
+            if isinstance(error, HopNeeded | RateNeeded | RoleNeeded) and learnt.take(error):
+                continue
+            failed, walk = learnt.failed(walk, error)
+            if learnt.turn():
+                continue
+            wrong = isinstance(failed, HopNeeded | RateNeeded | RoleNeeded)
+            if wrong or not (
+                _choose(walk, sizes, "batch", 1) or _choose(walk, sizes, "time", steps)
+            ):
+                raise _without_stand_ins(walk, failed) from error
+            learnt.first = None
 
 
 @dataclass
 class _Learnt:
-    """What visits that were given up found out about axes, as `Walk` has it."""
+    """What visits that were given up found out about axes, as `Walk` has it. first: why the one
+    failed in which axes of inputs were taken for what they usually are. turned: what is told in
+    visits that take time for features and features for time, of one input each, and then again in
+    those that do not; none of such a visit fixes a size.
+    """
 
     told: dict[str, str]
+    first: tuple[ModelError, Walk] | None = None
+    turned: list[dict[str, str]] = field(default_factory=list)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
     rates: dict[tuple[str, int], int] = field(default_factory=dict)
     cuts: dict[str, int] = field(default_factory=dict)
@@ -163,6 +181,23 @@ class _Learnt:
         walk.rates.update(self.rates)
         walk.first_cuts.update(self.cuts)
         walk.alike_sizes.extend(self.alike)
+
+    def failed(self, walk: Walk, error: ModelError) -> tuple[ModelError, Walk]:
+        """The error to tell where no other visit is better, and the visit that it ended."""
+        if self.first is None:
+            self.first = error, walk
+            by: dict[str, dict[str, str]] = {}
+            for atom in sorted(walk.guessed, key=lambda each: each.name):
+                role = _TURNED.get(walk.roles[atom])
+                if role is not None and atom.name not in self.told:
+                    by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
+            self.turned = [self.told, *(self.told | roles for roles in by.values())]
+        return self.first
+
+    def turn(self) -> bool:
+        """Tell the next visit of another input's axes; False where all were tried."""
+        self.told = dict(self.turned.pop())
+        return bool(self.turned)
 
     def take(self, error: HopNeeded | RateNeeded | RoleNeeded) -> bool:
         """Take in what an axis turns out to be; False where that was told before."""
@@ -243,14 +278,18 @@ def _resized(
 
     Raises ModelError by the node that is right for the file's own length only.
     """
+    why: ModelError | None = None
     for sizes in _time_axes(graph, walk) if not walk.late else ():
         chosen = {place: steps // walk.rates.get(place, 1) for place in sizes}
         try:
             model, _ = _solve(graph, chosen, steps, STAND_INS[0], known)
-        except ModelError:
+        except ModelError as error:
+            why = error
             continue
         if model.steps == steps:
             return model
+    if found is None and why is not None:
+        raise why
     raise ModelError(
         walk.late or walk.fixed_by or walk.one_step or "graph",
         f"is right for a sequence of length {found} only, not {steps}; export the model with the "

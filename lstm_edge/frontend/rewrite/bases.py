@@ -226,7 +226,7 @@ class _Bases:
     def is_of_sines(self, node: NodeProto) -> bool:
         """Whether the window cannot be seen at bin 0: such products come last."""
         weights = self.sketch.constant(node.input[1])
-        first = None if weights is None or weights.ndim < 2 else weights
+        first = None if weights is None or weights.ndim < 2 or not weights.size else weights
         if first is not None:
             first = first[0] if node.op_type == "Conv" else first[:, 0]
         return first is None or not np.any(first)

@@ -26,7 +26,14 @@ Fed = list[list[str]]
 
 def free_loops(sketch: Graph) -> None:
     """Put the steps of each such loop in its place."""
-    waiting = [n for n in sketch.nodes if n.op_type in ("Loop", "Scan") and not n.domain]
+    known: list[NodeProto] = []
+    while waiting := [n for n in sketch.nodes if n.op_type in ("Loop", "Scan") and n not in known]:
+        known += waiting
+        _written_out(sketch, [n for n in waiting if not n.domain])
+
+
+def _written_out(sketch: Graph, waiting: Sequence[NodeProto]) -> None:
+    """Put the steps of those of these loops that read no sequence in their place."""
     scope = sketch.snapshot() if waiting else sketch
     for node in waiting:
         body: GraphProto = attributes_of(node)["body"]

@@ -3,23 +3,29 @@
     E / (eps + M)**a,  E * (eps + M)**-a,  E * exp(-a * log(eps + M))
 
 become exp(log(max(E, LEAST)) - a * log(eps + M)): factor and quotient may span a dozen decades,
-their logarithms do not. E is power of a spectrum, so that nothing of it is below 0.
+their logarithms do not. E is power of a spectrum, so that nothing of it is below 0; of eps + M a
+power that is no whole number says the same.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from onnx import NodeProto, helper
 
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import is_standard
 from lstm_edge.frontend.graph.pattern import Pattern, constant, op, var
 
+Floats = npt.NDArray[Any]
 LEAST = 1e-20
 """What a smaller power is taken for: far below what any logarithm of one is limited to."""
 MOVES = ("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Gather", "Slice")
 
-_RAISED = op("Pow", var("base"), constant("exponent"))
+_SHIFTED = op("Add", var("m"), constant("eps")).called("base")
+_RAISED = op("Pow", _SHIFTED, constant("exponent"))
 _AS_LOGARITHM = op("Exp", op("Mul", op("Log", var("base")), constant("exponent")))
 _FACTOR = _RAISED | _AS_LOGARITHM
 DIVIDED: Pattern = op("Div", var("power"), _FACTOR)
@@ -34,10 +40,21 @@ def gains(sketch: Graph) -> None:
                 exponent = sketch.constant(found["exponent"])
                 if exponent is None or not is_power(sketch, found["power"]):
                     continue
+                if "eps" in found and not _is_above_0(sketch, found["eps"], exponent):
+                    continue
                 factor = sketch.add_constant((sign * exponent).astype(np.float32))
                 made = _logarithms(sketch, node, found["power"], found["base"], factor)
                 sketch.replace([node], made)
                 break
+
+
+def _is_above_0(sketch: Graph, eps: str, exponent: Floats) -> bool:
+    """Whether a sum with eps has to be, for its power to be a number: an average that is not below
+    0. Whole powers are numbers of what has any sign.
+    """
+    least = sketch.constant(eps)
+    whole = np.any(exponent == np.round(exponent))
+    return least is not None and bool(np.all(least > 0.0)) and not whole
 
 
 def is_power(sketch: Graph, name: str) -> bool:

@@ -73,7 +73,10 @@ def power(call: Call) -> list[Value]:
     known, base = leaves.numbers_of(exponent), leaves.numbers_of(x)
     if base is not None:
         if not (base > 0.0).all():
-            raise call.refuse("raises a constant that is not above 0 to a power that is computed")
+            raise call.refuse(
+                "raises a constant that is not above 0 to a power that is computed, which is no "
+                "number for most of them; expected a constant above 0"
+            )
         return [applied(leaves, fn.exponential, leaves.scale(exponent, np.log(base)))]
     if known is None or np.unique(known).size > 1:
         if known is not None and (known == np.round(known)).any():
@@ -100,9 +103,12 @@ def bounds(which: Function) -> Callable[[Call], list[Value]]:
 
 
 def clip(call: Call) -> list[Value]:
-    """x within constant bounds."""
+    """x within bounds."""
     x = call.symbols(0)
     for k, name, which in ((1, "min", LARGER), (2, "max", SMALLER)):
+        if call.is_data(k):
+            x = call.leaves.each(which, x, call.symbols(k))
+            continue
         limit = call.constant(k, name)
         if limit is not None and np.isfinite(limit).all():
             x = call.leaves.each(which, x, np.asarray(limit, np.float64).reshape(()))

@@ -147,11 +147,18 @@ class Body:
         steps = np.arange(len(order))[:, None]
         if order.shape[1] != 1 or len(order) != size:
             raise ModelError(
-                label, f"does not take one step after the other of a sequence of {size} steps"
+                label,
+                f"does not take one step after the other of a sequence of {size} steps; let the "
+                "loop run from the first or from the last of them on, and cut off before it what "
+                "it does not read",
             )
         order = np.where(order < 0, order + size, order)
         if not ((order == steps).all() or (order == steps[::-1]).all()):
-            raise ModelError(label, "does not take the steps of a sequence in their order")
+            raise ModelError(
+                label,
+                "does not take the steps of a sequence in their order; bring the data into the "
+                "order of the loop before they enter the network, and let it read x[t]",
+            )
         found = self.step_of(Read(view, axis, bool((order != steps).any())))
         rank = index.numbers.ndim - 1
         places = tuple(range(axis, axis + rank))
@@ -165,7 +172,9 @@ class Body:
         known = all(a is None or isinstance(a, Counted | np.ndarray) for a in args)
         if not known or not is_standard(node) or node.op_type not in FOLDABLE:
             raise ModelError(
-                label, "computes with the number of the step; only to index a sequence, or to stop"
+                label,
+                "computes with the number of the step, which may only index a sequence, or end the "
+                "loop; make what it computes an input of the network, with a vector for each step",
             )
         if node.op_type in ELEMENTWISE and all(a is None or _is_number(a) for a in args):
             rank = max(a.numbers.ndim for a in args if isinstance(a, Counted))

@@ -44,9 +44,12 @@ class Call:
         """Input `k` as symbols; what is true is 1, what is false 0."""
         value = self.args[k]
         if value is None:
-            raise self.refuse(f"has no input {k}")
+            raise self.refuse(f"has no input {k}, which {self.node.op_type} needs; export it again")
         if isinstance(value, tuple):
-            raise self.refuse(f"its input {k} is a list of tensors; expected one of them")
+            raise self.refuse(
+                f"its input {k} is a list of tensors; expected one of them: take it out by "
+                "Slice, or Gather"
+            )
         return self.leaves.lift(value)
 
     def is_data(self, k: int) -> bool:
@@ -61,7 +64,10 @@ class Call:
             if known is not None:
                 return known
         if isinstance(value, Symbols | tuple):
-            raise self.refuse(f"its {what} is computed by the step; only a constant is supported")
+            raise self.refuse(
+                f"its {what} is computed by the step; expected a constant: write "
+                "it with numbers, or make the result an input"
+            )
         return value
 
     def computed(self, numbers: Array) -> Array:

@@ -73,14 +73,17 @@ class Clock:
         return self.last[leaf] if way == FORWARD else self.steps - 1 - self.first[leaf]
 
     def spread(self, *values: Symbols) -> int:
-        """How many steps apart the numbers of tensors are known, in the better of both orders."""
+        """How many steps apart the numbers of tensors are known, in the order of their way."""
         self.wind()
         leaves = {i for v in values for i in leaves_of(v)}
         timed = [i for i in leaves if self.last[i] >= 0]
-        if len(timed) < 2:
-            return 0
+        ways = {self.way[i] for i in timed}
+        orders = [
+            a for a, other in ((self.last, BACKWARD), (self.first, FORWARD)) if other not in ways
+        ]
         return min(
-            max(a[i] for i in timed) - min(a[i] for i in timed) for a in (self.first, self.last)
+            (max(a[i] for i in timed) - min(a[i] for i in timed) for a in orders if timed),
+            default=0,
         )
 
     def mixed(self, *values: Symbols) -> bool:

@@ -69,7 +69,7 @@ def divided(leaves: Leaves, a: Symbols, b: Symbols) -> Symbols:
     if known is None:
         return leaves.each(QUOTIENT, a, b)
     if not known.all():
-        raise ValueError("it divides by 0")
+        raise ValueError("it divides by a constant that is 0, which gives no number")
     return leaves.multiply(a, leaves.lift(1.0 / known))
 
 

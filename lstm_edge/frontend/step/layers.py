@@ -310,7 +310,11 @@ def _computed(layers: Sequence[StepLayer], label: str) -> tuple[StepLayer, ...]:
     while waiting:
         ready = [layer for layer in waiting if missing.isdisjoint(layer.inputs.values())]
         if not ready:
-            raise ModelError(label, "has recurrent layers that read each other within a step")
+            raise ModelError(
+                label,
+                "has recurrent layers that read each other within a step, which lstm-edge puts "
+                "into no order; please report this with the file",
+            )
         done.append(ready[0])
         waiting = [layer for layer in waiting if layer is not ready[0]]
         missing -= set(ready[0].outputs.values())

@@ -50,7 +50,9 @@ class _Reader:
             return self._plain(self.rolling.data(value, None))
         if value is None or isinstance(value, View | np.ndarray):
             return value
-        raise self.node.error(f"reads input {value.name!r} of type {value.kind}; not supported")
+        raise self.node.error(
+            f"reads input {value.name!r} of type {value.kind}; expected float32: export it so"
+        )
 
     def _step(self, read: Read) -> Symbols | Array:
         if read.axis is not None:
@@ -77,7 +79,8 @@ class _Reader:
                 if isinstance(value, Symbols | np.ndarray):
                     return self.rolling.leaves.lift(value)
                 raise self.node.error(
-                    f"gives {name!r}, which is no vector of a step; not supported"
+                    f"gives {name!r}, which no step computes as a vector, as a count or a whole "
+                    "sequence; leave it out of what the loop gives, and make it outside"
                 )
 
             for out in wanted:
@@ -90,7 +93,10 @@ class _Reader:
         states = [s for s in states if s.shown or s.before in alive]
         results = self.rolling.results(states, wanted, read, lambda: self.orders == {True})
         if self.orders == {True, False}:
-            raise self.node.error("reads one sequence forward and another backward")
+            raise self.node.error(
+                "reads one sequence forward and another backward, where a step knows one order; "
+                "flip the data of one of them before they enter the network"
+            )
         return results
 
 
@@ -131,7 +137,8 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
     directions = {bool(turned[k - states]) for k in wanted} | set(map(bool, backward))
     if len(directions) > 1:
         raise node.error(
-            "takes steps in one order and gives results in the other; not supported yet"
+            "takes steps in one order and gives results in the other; give scan_input_directions "
+            "and scan_output_directions the same numbers, and flip the results by a Slice behind it"
         )
     return _run(reader, slots, wanted, {})
 
@@ -139,7 +146,7 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
 def _start(node: OnnxNode, k: int) -> Value:
     value = node.inputs[k]
     if value is None:
-        raise node.error(f"has no first value for its state {k}")
+        raise node.error(f"has no first value for its state {k}; give it one, as zeros")
     return value
 
 
@@ -184,7 +191,10 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
         if isinstance(count, Counted) and slot.output < len(results):
             results[slot.output] = count.numbers[-1]
     if (reader.orders == {True}) != reader.turned and wanted:
-        raise node.error("takes the steps from the last to the first; not supported yet")
+        raise node.error(
+            "takes the steps from the last to the first and gives its results in that order; flip "
+            "the sequence by a Slice before it, and let it read x[t] from the first on"
+        )
     return results
 
 

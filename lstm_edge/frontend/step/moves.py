@@ -51,13 +51,18 @@ def moved(call: Call) -> list[Value]:
     if op in ("Identity", "Dropout"):
         return [call.symbols(0)]
     if call.given.get("reduction", "none") != "none":
-        raise call.refuse(f"reduction {call.given['reduction']} is not done inside of a step")
+        raise call.refuse(
+            f"reduction {call.given['reduction']!r}, expected none; scatter into zeros, and "
+            "combine both by an operator"
+        )
     if op == "Pad" and not call.has(2):  # what is put around is 0
         call = replace(call, args=(*call.args[:2], np.zeros((), np.float32), *call.args[3:]))
     at = MOVES[op].data or range(len(call.args))
     if not any(call.is_data(k) for k in at):
         raise call.refuse(
-            "picks numbers by indices that the step computes; only constants are supported"
+            "picks numbers by indices that the step computes, where only constants may tell the "
+            "place; multiply by weights that are 1 at the place, as Equal makes them of an input, "
+            "and sum up"
         )
     arrays = [
         _codes(call.symbols(k)) if k in at else call.constant(k, f"input {k}")

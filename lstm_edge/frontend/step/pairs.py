@@ -185,7 +185,10 @@ def _checked(
                 f"state pair {i}={o}", f"{o!r} is no output; these are {_listed(names_out)}"
             )
         if o in found.values():
-            raise ModelError(f"state pair {i}={o}", f"output {o!r} is paired twice")
+            raise ModelError(
+                f"state pair {i}={o}",
+                f"output {o!r} is paired twice; it is the next value of one input",
+            )
         if sizes[i] != sizes[o] and sizes[o]:
             raise ModelError(
                 f"state pair {i}={o}",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lstm_edge.frontend.graph.letters import spelled_out
 from lstm_edge.frontend.step.call import Call, Value
 from lstm_edge.frontend.step.expressions import apart, applied, total
 from lstm_edge.frontend.step.function import Doubles
@@ -93,7 +94,8 @@ def _by_units(call: Call, value: Symbols, compute: Callable[[Doubles], Doubles])
     """What is linear in a tensor, by what it makes of each of its units."""
     if value.size > MOST_UNITS:
         raise call.refuse(
-            f"multiplies {value.size} numbers of one step; at most {MOST_UNITS} are supported"
+            f"multiplies {value.size} numbers of one step, at most {MOST_UNITS} are supported; "
+            "split them, or multiply a vector by a matrix (MatMul, Gemm)"
         )
     units = np.eye(value.size).reshape(value.size, *value.shape)
     made = [np.asarray(compute(unit), np.float64) for unit in units]
@@ -110,11 +112,8 @@ def linear(call: Call) -> list[Value]:
 
 def einsum(call: Call) -> list[Value]:
     """The sum of products of inputs; a letter that one of them has twice is its diagonal."""
-    equation = str(call.given["equation"]).replace(" ", "")
-    names, arrow, result = equation.partition("->")
-    if not arrow or "." in equation:
-        raise call.refuse(f"its equation {equation} leaves letters out; write all of them")
-    letters = names.split(",")
+    ranks = [len(call.symbols(k).shape) for k in range(len(call.args))]
+    letters, result = spelled_out(str(call.given["equation"]), ranks)
     order = [*dict.fromkeys("".join(letters))]
     y = call.leaves.lift(np.ones(()))
     for k, own in enumerate(letters):
@@ -191,32 +190,34 @@ def _normalized(call: Call, value: Symbols) -> Symbols:
 
 
 def layer_norm(call: Call) -> list[Value]:
-    """Over the last axis, with a gain and an offset."""
+    """Over the last axes together, with a gain and an offset."""
     value = call.symbols(0)
     axis = int(call.given.get("axis", -1)) % len(value.shape)
-    if int(np.prod(value.shape[axis:-1])) != 1:
-        raise call.refuse(
-            f"normalizes axes of {list(value.shape[axis:])} together; only the last is supported"
-        )
     if len([name for name in call.node.output if name]) > 1:
-        raise call.refuse("gives its mean or its deviation, too; only the result is supported")
-    y = _normalized(call, value)
+        raise call.refuse(
+            "gives its mean or its deviation, too, which are for training; remove these outputs"
+        )
+    y = _normalized(call, value.moved(lambda a: a.reshape(*value.shape[:axis], -1)))
+    y = y.moved(lambda a: a.reshape(value.shape))
     y = call.leaves.multiply(y, call.symbols(1)) if call.has(1) else y
     return [call.leaves.combine(y, call.symbols(2), 1.0, 1.0) if call.has(2) else y]
 
 
 def instance_norm(call: Call) -> list[Value]:
-    """Each channel, or group of them, of [1, C, L] over its L numbers; also GroupNorm's."""
-    value = call.symbols(0)
-    if len(value.shape) != 3:
+    """Each channel, or group of them, of [1, C, ...] over its numbers; also GroupNorm's."""
+    given = call.symbols(0)
+    if len(given.shape) < 3:
         raise call.refuse(
-            f"normalizes {list(value.shape)}; one axis behind the channels is expected"
+            f"normalizes {list(given.shape)}, where each channel is one number, which gives 0; "
+            "expected an axis behind the channels: use LayerNormalization"
         )
+    value = given.moved(lambda a: a.reshape(*given.shape[:2], -1))
     gain, offset = (
         np.asarray(call.constant(k, "parameters"), np.float64).reshape(1, -1, 1) for k in (1, 2)
     )
     y = _normalized(call, value)
-    return [call.leaves.combine(call.leaves.scale(y, gain), offset, 1.0, 1.0)]
+    y = call.leaves.combine(call.leaves.scale(y, gain), offset, 1.0, 1.0)
+    return [y.moved(lambda a: a.reshape(given.shape))]
 
 
 def batch_norm(call: Call) -> list[Value]:

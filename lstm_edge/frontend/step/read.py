@@ -94,7 +94,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> 
     given = attributes_of(node)
     call = Call(leaves, node, label, tuple(args), given)
     if node.domain not in ("", "ai.onnx"):
-        raise call.refuse(f"operator {op} of domain {node.domain} is no part of a recurrent step")
+        raise call.refuse(
+            f"operator {op} of domain {node.domain} is no part of a recurrent step; "
+            "export the step with operators of ONNX alone"
+        )
     if op in SHAPE_ONLY and isinstance(args[0], Symbols):
         shape = np.array(args[0].shape, np.int64)
         size = np.array(args[0].size, np.int64)
@@ -108,7 +111,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> 
         return [_cast(call)]
     found = MOVES.get(op) or OPERATORS.get(op)
     if found is None:
-        raise call.refuse(f"operator {op} is not supported inside of a recurrent step")
+        raise call.refuse(
+            f"operator {op} is not supported inside of a recurrent step; write it with "
+            "arithmetic, MatMul and activations (docs/networks.md names all), or do it outside"
+        )
     unknown = sorted(set(given) - found.attributes)
     if unknown:
         raise call.refuse(f"attribute {unknown[0]} of {op} is not known to lstm-edge; remove it")
@@ -116,7 +122,10 @@ def read_node(leaves: Leaves, node: NodeProto, args: Sequence[Value | None]) -> 
         return moved(call) if isinstance(found, Move) else found.run(call)
     except (ValueError, IndexError, KeyError, TypeError) as error:
         shapes = [list(np.shape(a.leaf if isinstance(a, Symbols) else a)) for a in _tensors(args)]
-        raise call.refuse(f"does not fit a step of {shapes}: {error}") from error
+        raise call.refuse(
+            f"does not fit a step of {shapes}: {error}; where onnxruntime runs the file, please "
+            "report this with it"
+        ) from error
 
 
 def _tensors(args: Sequence[Value | None]) -> list[Symbols | Array]:
@@ -129,7 +138,8 @@ def _known(call: Call) -> list[Value] | None:
     if len(arrays) < len(call.args):
         return None
     try:
-        return list(fold(call.label, call.node, arrays))
+        made = iter(fold(call.label, call.node, arrays))
+        return [next(made) if name else np.zeros(0) for name in call.node.output]
     except ModelError:
         if call.node.op_type not in OPERATORS:  # onnx's reference has not all of these
             raise
@@ -143,7 +153,10 @@ def _cast(call: Call) -> Value:
         known = elements.compared(call.leaves, x) is not None
         return x if known else of_symbols(call.leaves, is_true().results, {"x": x})["y"]
     if int(call.given.get("to", 1)) not in REAL:
-        raise call.refuse("casts numbers of a step to integers; not supported inside of a step")
+        raise call.refuse(
+            "casts numbers of a step to integers, where a step computes real ones; leave the Cast "
+            "out, or make the integers an input"
+        )
     return call.symbols(0)
 
 
@@ -164,5 +177,8 @@ def _part(call: Call) -> Value:
     """A tensor of a list."""
     parts, at = call.args[0], call.constant(1, "position")
     if not isinstance(parts, tuple):
-        raise call.refuse("takes a tensor of a list that no SplitToSequence of the step makes")
+        raise call.refuse(
+            "takes a tensor of a list that no SplitToSequence of the step makes; use "
+            "Slice, or Gather"
+        )
     return parts[int(np.asarray(at).reshape(-1)[0])]

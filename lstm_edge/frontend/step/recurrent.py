@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_edge import cells
-from lstm_edge.frontend.model.layout import ONNX_GRU, ONNX_LSTM, RNN, gru_params, layer_params
+from lstm_edge.frontend.model.layout import (
+    ONNX_GRU,
+    ONNX_LSTM,
+    RNN,
+    gru_params,
+    layer_params,
+)
 from lstm_edge.frontend.step.call import Call, Value
 from lstm_edge.frontend.step.expressions import of_symbols
 from lstm_edge.frontend.step.symbols import Symbols
@@ -18,16 +24,20 @@ def recurrent(call: Call) -> list[Value]:
     """One step of a layer: Y [1, 1, 1, H], then its states [1, 1, H]."""
     op, given, x = call.node.op_type, call.given, call.symbols(0)
     plain = given.get("activations", DEFAULTS[op]) == DEFAULTS[op]
-    if not plain or given.get("direction", "forward") != "forward" or "clip" in given:
+    lengths = call.constant(4, "input sequence_lens")
+    stopped = lengths is not None and bool((np.asarray(lengths) != 1).any())
+    special = "clip" in given or given.get("input_forget", 0) or call.has(7) or stopped
+    if not plain or given.get("direction", "forward") == "bidirectional" or special:
         raise call.refuse(
-            "has a direction, a bound or functions of its own; not supported inside of a step"
-        )
-    if given.get("layout", 0) or given.get("input_forget", 0) or call.has(4) or call.has(7):
-        raise call.refuse(
-            "has a layout, lengths, peepholes or coupled gates; not supported inside of a step"
+            "has two directions, functions of its own, a bound, coupled gates, peepholes or a "
+            "length of 0; inside of a step write it with Gemm and activations (torch: nn.Linear), "
+            "or let it read the whole sequence outside of the loop"
         )
     if x.shape[:2] != (1, 1):
-        raise call.refuse(f"reads {list(x.shape)} in a step; expected [1, 1, features]")
+        raise call.refuse(
+            f"reads {list(x.shape)} in a step; expected [1, 1, features]: let it read the sequence "
+            "outside of the loop, or one step of it"
+        )
     weights, inner = (np.asarray(call.constant(k, "weights"), np.float64)[0] for k in (1, 2))
     rows, hidden = inner.shape
     both = np.asarray(call.constant(3, "weights"))[0] if call.has(3) else np.zeros(2 * rows)

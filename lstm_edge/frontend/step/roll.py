@@ -104,7 +104,8 @@ class Rolling(Entering):
                 if tensor(s.after).shape != self._shape(s):
                     raise self.node.error(
                         f"its state {s.name} is {list(self._shape(s))} before a step and "
-                        f"{list(tensor(s.after).shape)} after it; it must stay the same"
+                        f"{list(tensor(s.after).shape)} after it; reshape its first value to what "
+                        "a step gives"
                     )
             finer = [
                 self._parts(s.name, self._first(tensor(s.after)).flat(), p)

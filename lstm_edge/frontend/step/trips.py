@@ -77,13 +77,16 @@ def trips(node: OnnxNode, fresh: Callable[[], Body], slots: Sequence[Slot]) -> i
     begun = node.constant(1, "condition")
     limit = LONGEST if most is None else int(most.reshape(-1)[0])
     if limit < 1 or (begun is not None and not begun.all()):
-        raise node.error("runs no step at all")
+        raise node.error(
+            "runs no step at all, so that its states stay what they start as; leave it out, or "
+            "give it a number of steps from 1 on"
+        )
     steps = min(limit, FIRST_TRY)
     while True:
         goes_on = _goes_on(node, fresh(), slots, steps)
         if goes_on.shape == (1,):  # the same at each step
             if goes_on[0] and (most is None or limit > LONGEST):
-                raise node.error("never ends by its own numbers")
+                raise node.error("never ends by its own numbers; give it a number of steps")
             return limit if goes_on[0] else 1
         stops = np.flatnonzero(~goes_on)
         if stops.size:
@@ -107,7 +110,10 @@ def _goes_on(
     if isinstance(found, np.ndarray):
         return np.array([bool(found.all())])
     if not isinstance(found, Counted):
-        raise node.error("ends by what the data are; only counters are supported")
+        raise node.error(
+            "ends by what the data are, where the C runs each step that it is called for; let it "
+            "run all steps, and keep the states by Where (torch.where) once they are to stay"
+        )
     goes_on: npt.NDArray[np.bool_] = found.numbers.astype(bool).reshape(steps, -1)
     return np.asarray(goes_on.all(axis=1))
 

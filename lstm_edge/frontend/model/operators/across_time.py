@@ -13,8 +13,9 @@ from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Length, Window
-from lstm_edge.ir.expr import Cell, Expr, apply, input_vector
+from lstm_edge.ir.expr import Cell, Expr, apply, input_vector, larger
 from lstm_edge.layers.attention import all_steps as steps_end_to_end
+from lstm_edge.layers.functions import SMALLEST_NORM
 from lstm_edge.layers.window import at_each_step
 
 
@@ -144,6 +145,13 @@ def standardized(walk: Walk, view: View, epsilon: float, source: str) -> View:
     deviation = draft.layer("deviation", root, variance, None, {}, source)["y"]
     y = draft.layer("share", share, distance, None, {}, source, reverse=None, more={"y": deviation})
     return replace(view, tensor=y["y"])
+
+
+def shares(walk: Walk, x: str, norm: str, source: str) -> str:
+    """Each step divided by a vector of the whole sequence, of lengths."""
+    share = _cell("share", lambda x, y: x / larger(y, SMALLEST_NORM))
+    more = {"y": norm}
+    return walk.draft.layer("share", share, x, None, {}, source, reverse=None, more=more)["y"]
 
 
 def _cell(name: str, function: Callable[[Expr, Expr], Expr]) -> Cell:

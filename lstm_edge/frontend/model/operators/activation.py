@@ -11,6 +11,7 @@ from lstm_edge.frontend.model.axes import Axis, View, describe
 from lstm_edge.frontend.model.operators.across_time import softmax_over_time
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
+from lstm_edge.frontend.model.operators.masked import masked
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.expr import Cell
@@ -50,8 +51,9 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     axis = int(node.attributes.get("axis", -1))
     if not -rank <= axis < rank:
         raise node.error(f"attribute axis = {axis} does not fit {rank} axes")
-    over = view.axes[axis]
-    if usual_role(walk, view, axis % rank) == "time":
+    over, role = view.axes[axis], usual_role(walk, view, axis % rank)
+    view = masked(walk, view, over, node.label) if node.op == "Softmax" else view
+    if role == "time":
         view = settled(walk, view, node.label)
         return [softmax_over_time(walk, view, node.label, node.op == "LogSoftmax")]
     if is_part(walk, view, walk.pieces(over)):

@@ -48,6 +48,9 @@ def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
         raise _refused(node, left, right)
     left, right = (settled(walk, v, node.label).widened(rank) for v in (left, right))
     inner = usual_role(walk, left, rank - 1), usual_role(walk, right, rank - 2)
+    steps = has_steps(walk, left) or has_steps(walk, right)
+    if not (steps or left.axes[-1] or right.axes[-2] or (left.axes[-2] and right.axes[-1])):
+        return _of_one_place(walk, node, left, right)
     if inner == ("time", "time"):
         for k in range(rank - 2):
             numbered = {*grid_of(walk, left), *grid_of(walk, right)}
@@ -179,6 +182,21 @@ def _head_by_head(walk: Walk, node: OnnxNode, left: View, right: View, k: int) -
     axes = (*found[0].axes[:k], counted, *found[0].axes[k + 1 :])
     tensor = walk.draft.concat([each.tensor for each in found], node.label)
     return View(tensor, axes, grid=(*counted, *units) if units else ())
+
+
+def _of_one_place(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
+    """Sums of one product each, as over the only step of a sequence: a number times a vector."""
+    left, right = of_one_kind(walk, node, (left, right))
+    rows, columns = left.axes[-2], right.axes[-1]
+    single, vector, axis = (right, left, rows) if rows else (left, right, columns)
+    if walk.draft.size(single.tensor) != 1:
+        return _contracted(walk, node, left, right)
+    require_features(walk, node, vector, axis)
+    follows = sequence_among(walk, (left, right)).tensor
+    made = walk.draft.pair(
+        "mul", pair("mul"), left.tensor, right.tensor, vector.tensor, node.label, follows
+    )
+    return replace(vector, tensor=made, axes=(*left.axes[:-2], rows, columns))
 
 
 def _over_features(walk: Walk, node: OnnxNode, left: View, right: View) -> View:

@@ -13,7 +13,12 @@ from lstm_edge import functions
 from lstm_edge.frontend.graph.functions import COMPARED, FORMS, TRUTHS
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators.across_time import sequence_among
-from lstm_edge.frontend.model.operators.arithmetic import along_features, paired
+from lstm_edge.frontend.model.operators.arithmetic import (
+    along,
+    along_features,
+    paired,
+    scaled,
+)
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, param
@@ -113,11 +118,19 @@ def chosen(walk: Walk, node: OnnxNode) -> list[Value]:
     condition = node.inputs[0]
     if isinstance(condition, np.ndarray) and condition.size == 1:
         return [node.view(1 if condition.any() else 2)]
-    if not isinstance(condition, View):
+    if isinstance(condition, View):
+        return [combined(walk, node, "select", where, node.inputs)]
+    views = [k for k in (1, 2) if isinstance(node.inputs[k], View)]
+    if len(views) != 1:
         raise node.error(
-            "its condition is constant: multiply by a constant 0 or 1 for each feature instead"
+            "its condition is constant: multiply each of the two by constants 0 and 1, and add them"
         )
-    return [combined(walk, node, "select", where, node.inputs)]
+    view, other = node.view(views[0]), np.asarray(node.inputs[3 - views[0]], np.float64)
+    kept = np.asarray(condition, bool) == (views[0] == 1)
+    factor, atoms, view = along(walk, node, kept.astype(np.float64), view)
+    view = scaled(walk, node, view, factor, None, atoms)
+    rest, atoms, view = along(walk, node, np.where(kept, 0.0, other), view)
+    return [scaled(walk, node, view, None, rest, atoms) if rest.any() else view]
 
 
 def negation(walk: Walk, node: OnnxNode) -> list[Value]:

@@ -128,6 +128,13 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     return role
 
 
+def guess(walk: Walk, atoms: Axis, role: str) -> None:
+    """Take an axis of an input that no operator has told anything of for what it usually is."""
+    unknown = [atom for atom in atoms if atom in walk.input_atoms and atom not in walk.roles]
+    walk.roles.update(dict.fromkeys(unknown, role))
+    walk.guessed.update(unknown)
+
+
 def guess_time(walk: Walk, axes: Sequence[Axis]) -> None:
     """Of two axes of inputs, of which one is that of time and the other counts places of each step,
     the open one, or the first, is taken for time where nothing has told.

@@ -22,14 +22,13 @@ from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators import reduce as reduction
 from lstm_edge.frontend.model.operators.arithmetic import scaled
-from lstm_edge.frontend.model.operators.features import require_features, usual_role
+from lstm_edge.frontend.model.operators.features import usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.steps_by_number import step_before
 from lstm_edge.frontend.model.operators.words import joined_words
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Layer, Slice, Step
-from lstm_edge.layers.activation import argmax_layer
 from lstm_edge.layers.embedding import MOST_ROWS, embedding
 
 Array = npt.NDArray[Any]
@@ -318,21 +317,6 @@ def _rows(walk: Walk, node: OnnxNode, view: View, count: int) -> Array:
         if valid > 0:
             return found[:valid]
     raise node.error(f"looks up {node.input_names[1]!r}, which is no number of a row for id 0")
-
-
-def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
-    """ArgMax over the features; the first of several equal ones."""
-    view = settled(walk, node.view(0), node.label)
-    if node.attributes.get("select_last_index", 0):
-        raise node.error("attribute select_last_index = 1 is not supported; export it with 0")
-    axis = axis_of(node, len(view.axes))
-    require_features(walk, node, view, view.axes[axis])
-    count = view.shape[axis]
-    tensor = walk.draft.layer("argmax", argmax_layer(), view.tensor, 1, {}, node.label)["y"]
-    walk.limits[tensor] = count
-    kept: list[Axis] = [()] * bool(node.attributes.get("keepdims", 1))
-    axes = view.with_axis(axis, *kept).axes
-    return [View(tensor, axes, ids=integers(TensorProto.INT64))]
 
 
 def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:

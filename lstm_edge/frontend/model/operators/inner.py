@@ -19,7 +19,7 @@ from lstm_edge.frontend.model.convolution import (
     with_scale,
 )
 from lstm_edge.frontend.model.operators.features import grid_of, reordered, size_known
-from lstm_edge.frontend.model.operators.pending import foldable, settled
+from lstm_edge.frontend.model.operators.pending import combined, foldable, settled
 from lstm_edge.frontend.model.operators.sight import (
     Along,
     Sight,
@@ -27,6 +27,7 @@ from lstm_edge.frontend.model.operators.sight import (
     groups_and_bias,
     in_sight,
     look_for_time,
+    real_share,
     sees_all,
     time_sight,
 )
@@ -191,9 +192,11 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
         raise node.error("attribute dilations is not supported")
-    if not largest and padded and not node.attributes.get("count_include_pad", 0):
+    real = not largest and padded and not node.attributes.get("count_include_pad", 0)
+    if real and sight is not None and any(a.open for a in view.axes[sight.axis]):
         raise node.error(
-            "attribute pads: a mean that leaves padding out is not supported; pool without padding"
+            "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
+            "length with --steps"
         )
     atoms, channels = (walk.pieces(view.axes[k]) for k in (axis, 1))
     view = channels_last(walk, node, settled(walk, view, node.label), atoms, channels)
@@ -219,7 +222,13 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     made = _view_after(walk, node, view, tensor, seen, inner, inner.channels)
     grid = tuple(a for a in made.grid if a in walk.pieces(made.axes[axis]))
     # the same channels as before
-    return replace(made.with_axis(1, channels), grid=several((*grid, *channels)))
+    made = replace(made.with_axis(1, channels), grid=several((*grid, *channels)))
+    counted = [(axis, Window(place.kernel, place.stride, *place.pad))]
+    counted += [] if sight is None else [(sight.axis, window)]
+    for k, one in counted if real else ():
+        share = real_share(view.shape[k], made.shape[k], one)
+        made = combined(walk, made, share, np.zeros(1), walk.pieces(made.axes[k]), node.label)
+    return made
 
 
 def _folded(

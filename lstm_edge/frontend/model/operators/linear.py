@@ -11,7 +11,6 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import product_params
-from lstm_edge.frontend.model.operators.attention import named_product, product
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
     laid_out,
@@ -61,80 +60,18 @@ def _row(node: OnnxNode, bias: Doubles, units: int) -> Doubles:
     return np.broadcast_to(row, (units,))
 
 
-def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A dense layer without bias, its weights on either side."""
-    if isinstance(node.inputs[0], View) and isinstance(node.inputs[1], View):
-        return [product(walk, node, node.inputs[0], node.inputs[1])]
-    if isinstance(node.inputs[0], View):
-        view, weights = node.inputs[0], _matrix(node, 1, len(node.inputs[0].axes))
-        result = contract(walk, node, view, weights.reshape(len(weights), -1), None)
-        return [replace(result, axes=result.axes[:-1]) if weights.ndim == 1 else result]
-    view = node.view(1)
-    weights = _matrix(node, 0, len(view.axes))
-    turned = replace(view, axes=_swap(view.axes))
-    result = contract(walk, node, turned, np.atleast_2d(weights).T, None)
+def times_matrix(walk: Walk, node: OnnxNode, view: View, weights: Doubles, on_left: bool) -> View:
+    """A MatMul of data and a matrix or a vector of weights."""
+    turned = replace(view, axes=_swap(view.axes)) if on_left else view
+    matrix = np.atleast_2d(weights).T if on_left else weights.reshape(len(weights), -1)
+    result = contract(walk, node, turned, matrix, None)
     if weights.ndim == 1:
-        return [replace(result, axes=result.axes[:-1])]
-    return [replace(result, axes=_swap(result.axes))]
-
-
-def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
-    """A MatMul of which the axes have names: of data and one array of weights, or of two data."""
-    equation = str(node.attributes.get("equation", "")).replace(" ", "")
-    terms, _, result = equation.partition("->")
-    operands = terms.split(",")
-    views = [k for k, value in enumerate(node.inputs) if isinstance(value, View)]
-    if len(operands) != 2 or not result:
-        raise _no_matmul(node, equation)
-    if len(views) == 2:
-        return [named_product(walk, node, (operands[0], operands[1]), result)]
-    view, own, other = node.view(views[0]), operands[views[0]], operands[1 - views[0]]
-    summed = [name for name in own if name not in result]
-    units = [name for name in other if name not in own]
-    same = sorted(own) == sorted({*own}) and sorted(other) == sorted({*summed, *units})
-    fits = len(own) == len(view.axes) and sorted(result) == sorted({*own, *units} - {*summed})
-    weights = node.weights(1 - views[0], "matrix")
-    if not (same and fits) or len(units) > 1 or not summed or weights is None:
-        raise _no_matmul(node, equation)
-    sizes = [view.shape[own.index(name)] for name in summed]
-    met = [weights.shape[other.index(name)] for name in summed if weights.ndim == len(other)]
-    if (met != sizes and len(summed) > 1) or weights.ndim != len(other):
-        raise node.error(
-            f"attribute equation = {equation!r} does not fit {describe(view.axes)} and weights "
-            f"{list(weights.shape)}",
-        )
-    turned = weights.transpose([other.index(name) for name in (*summed, *units)])
-    rest = [name for name in own if name in result]
-    last = tuple(atom for name in summed for atom in view.axes[own.index(name)])
-    data = replace(view, axes=(*(view.axes[own.index(name)] for name in rest), last))
-    matrix = turned.reshape(-1, turned.shape[-1] if units else 1)
-    made = contract(walk, node, data, matrix, None)
-    axes = dict(zip([*rest, *units], made.axes, strict=False))
-    return [replace(made, axes=tuple(axes[name] for name in result))]
-
-
-def _no_matmul(node: OnnxNode, equation: str) -> ModelError:
-    return node.error(
-        f"attribute equation = {equation!r}: only the product of data and one matrix of weights is "
-        "supported, as bti,ij->btj; write it with nn.Linear or torch.matmul"
-    )
+        return replace(result, axes=result.axes[:-1])
+    return replace(result, axes=_swap(result.axes)) if on_left else result
 
 
 def _swap(axes: Axes) -> Axes:
     return axes if len(axes) < 2 else (*axes[:-2], axes[-1], axes[-2])
-
-
-def _matrix(node: OnnxNode, k: int, rank: int) -> Doubles:
-    """Constant input `k` of a MatMul as a matrix or vector."""
-    weights = node.weights(k, "matrix")
-    assert weights is not None
-    if weights.ndim > 2 and weights.ndim <= rank and set(weights.shape[:-2]) == {1}:
-        weights = weights.reshape(weights.shape[-2:])
-    if weights.ndim not in (1, 2):
-        raise node.error(
-            f"weights of shape {list(weights.shape)}; expected one matrix: use a layer for each"
-        )
-    return weights
 
 
 def contract(
@@ -164,6 +101,12 @@ def contract(
         view, order = in_order(walk, view, last, node.label)
         weights = weights if order is None else weights[order]
         require_features(walk, node, view, view.axes[-1])
+        for atom in walk.pieces(view.along):  # what waits may differ along the axis that is left
+            if atom in walk.input_atoms and atom not in walk.roles:
+                walk.roles[atom] = (
+                    "time" if walk.input_atoms[atom] or len(view.axes) < 3 else "batch"
+                )
+                walk.guessed.add(atom)
         view = foldable(walk, view, node.label)
     if flat:
         view, weights = _steps_first(walk, view, weights)

@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
-from lstm_edge.frontend.model.operators.across_time import standardized
+from lstm_edge.frontend.model.axes import View, describe
+from lstm_edge.frontend.model.operators.across_time import shares, standardized
 from lstm_edge.frontend.model.operators.arithmetic import along, scaled
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
+    guess,
     places_of,
     require_features,
     usual_role,
@@ -21,6 +22,7 @@ from lstm_edge.frontend.model.operators.features import (
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.pending import fit_steps, settled
+from lstm_edge.frontend.model.operators.reduce import over_axes
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
 from lstm_edge.layers.functions import NORMS, normalized
@@ -48,9 +50,16 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     axis = axis_of(node, len(view.axes), -1)
     last = axis + 1 if node.attributes.get("single_axis", 0) else len(view.axes)
     if last == axis + 1 and usual_role(walk, view, axis) == "time":
-        gain, offset = (_one_for_all(walk, node, k, view.axes[axis]) for k in (1, 2))
+        counted = node.weights(1, "Scale")
+        if counted is not None and counted.size > 1:
+            fit_steps(walk, node, (view.axes[axis],), counted.size)
+        shape = view.shape[axis:last]
+        gain, offset = (_vector(node, k, name, shape) for k, name in ((1, "Scale"), (2, "B")))
         view = standardized(walk, view, epsilon, node.label)
-        return [view if gain is offset is None else scaled(walk, node, view, gain, offset)]
+        if gain is offset is None:
+            return [view]
+        one = [None if a is None else a.astype(np.float64) for a in (gain, offset)]
+        return [scaled(walk, node, view, one[0], one[1], walk.pieces(view.axes[axis]))]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
     shape, atoms = view.shape[axis:last], walk.pieces(over)
     if is_part(walk, view, atoms):
@@ -88,25 +97,10 @@ def _normalization(
     return run
 
 
-def _one_for_all(walk: Walk, node: OnnxNode, k: int, time: Axis) -> Doubles | None:
-    """Input `k` of a normalization over steps, one number for all; None where it is absent."""
-    what = ("Scale", "B")[k - 1]
-    numbers = node.weights(k, what)
-    if numbers is None:
-        return None
-    if numbers.size not in (1, size_of(time)):
-        message = f"its {what} has {numbers.size} numbers for {size_of(time)} steps"
-        raise walk.need_size(node, time, numbers.size, message)
-    if (numbers != numbers.flat[0]).any():
-        raise node.error(
-            "normalizes over time with another scale or offset for each step; leave these out of "
-            "it (elementwise_affine=False), and multiply and add afterwards",
-        )
-    return numbers.reshape(-1)[:1].astype(np.float64)
-
-
 def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Each channel, at axis 1, of mean 0 and variance 1 over the steps, then scale and offset."""
+    """Each channel, at axis 1, of mean 0 and variance 1 over the steps, then scale and offset.
+    Where that axis counts steps, each of them has mean 0 and variance 1 over its features.
+    """
     view = settled(walk, node.view(0), node.label)
     if len(view.axes) != 3:
         raise node.error(
@@ -115,21 +109,32 @@ def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     gain, offset = (
         _channels(node, k, name, view.shape[1]) for k, name in enumerate(("scale", "B"), start=1)
     )
-    walk.assign(node, walk.pieces(view.axes[2]), "time")
+    channels, steps = (walk.pieces(axis) for axis in view.axes[1:])
+    guess(walk, channels, "feature")
+    if any(walk.roles.get(atom) == "time" for atom in channels):
+        require_features(walk, node, view, view.axes[2])
+        cell = layer_normalization(epsilon_of(node), gain=False, offset=False)
+        made = walk.draft.layer("layer_norm", cell, view.tensor, None, {}, node.label)
+        return [scaled(walk, node, replace(view, tensor=made["y"]), gain, offset, channels)]
+    walk.assign(node, steps, "time")
     require_features(walk, node, view, view.axes[1])
     view = standardized(walk, view, epsilon_of(node), node.label)
     return [scaled(walk, node, view, gain, offset)]
 
 
 def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Each vector divided by the sum of its magnitudes (p = 1), or by its length (p = 2)."""
+    """Each vector divided by the sum of its magnitudes (p = 1), or by its length (p = 2). Along the
+    axis of time the numbers of each feature are one.
+    """
     p = node.attributes.get("p", 2)
     if p not in (1, 2):
         raise node.error(f"attribute p = {p}, expected 1 or 2")
     view = settled(walk, node.view(0), node.label)
     axis = axis_of(node, len(view.axes), -1)
-    usual_role(walk, view, axis)
-    return [divided_by_norm(walk, node, view, axis, f"l{p}")]
+    if usual_role(walk, view, axis) != "time":
+        return [divided_by_norm(walk, node, view, axis, f"l{p}")]
+    norm = over_axes(walk, replace(node, op=f"ReduceL{p}"), view, [axis], keep=True)
+    return [replace(view, tensor=shares(walk, view.tensor, norm.tensor, node.label))]
 
 
 def ml_scaler(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -206,6 +211,7 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         raise node.error("its variance is not positive")
     scale = gain / np.sqrt(variance + epsilon)
     atoms = walk.pieces(view.axes[1])
+    guess(walk, atoms, "feature")
     several = is_part(walk, view, atoms) or (not atoms and bool(grid_of(walk, view)))
     if several or any(walk.roles.get(atom) == "time" for atom in atoms):
         return [scaled(walk, node, view, scale, offset - mean * scale, atoms)]

@@ -126,21 +126,34 @@ def by_step(walk: Walk, view: View) -> str:
         for a, default in ((view.scale, 1.0), (view.offset, 0.0))
     )
     draft.features[x] = features if draft.size(x) is None else draft.features[x]
-    middle = np.mean(offset / np.where(scale == 0.0, 1.0, scale), axis=0)
+    there = scale != 0.0
+    middle = np.sum(offset / np.where(there, scale, np.inf), axis=0) / np.maximum(
+        there.sum(axis=0), 1
+    )
     if middle.any():
         cell, params = scale_layer(np.ones(1), middle)
         x = draft.layer(cell.name, cell, x, features, params, label)["y"]
-    ids = draft.layer("step", numbered(steps), view.tensor, 1, {}, label)["y"]
-    walk.limits[ids] = steps
-
-    def table(numbers: Doubles) -> str:
-        entries = {"E": np.ascontiguousarray(numbers, np.float32)}
-        return draft.layer("by_step", embedding(), ids, features, entries, label)["y"]
-
+    ids = steps_counted(walk, view, steps)
     if (scale != 1.0).any():
-        x = draft.pair("mul", pair("mul"), x, table(scale), x, label)
+        x = draft.pair("mul", pair("mul"), x, step_table(walk, view, ids, scale), x, label)
     rest = offset - middle * scale
-    return draft.pair("add", pair("add"), x, table(rest), x, label) if rest.any() else x
+    if rest.any():
+        x = draft.pair("add", pair("add"), x, step_table(walk, view, ids, rest), x, label)
+    return x
+
+
+def steps_counted(walk: Walk, view: View, steps: int) -> str:
+    """The number of each of `steps` steps of a view."""
+    ids = walk.draft.layer("step", numbered(steps), view.tensor, 1, {}, view.pending)["y"]
+    walk.limits[ids] = steps
+    return ids
+
+
+def step_table(walk: Walk, view: View, ids: str, numbers: Doubles | npt.NDArray[np.bool_]) -> str:
+    """Row ids[t] of numbers [steps, features] at step t."""
+    entries = {"E": np.ascontiguousarray(numbers, np.float32)}
+    size = numbers.shape[1]
+    return walk.draft.layer("by_step", embedding(), ids, size, entries, view.pending)["y"]
 
 
 def settled_along(walk: Walk, view: View, axis: int, reader: str) -> View:

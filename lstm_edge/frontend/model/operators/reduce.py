@@ -59,7 +59,7 @@ def reduce(walk: Walk, node: OnnxNode) -> list[Value]:
     chosen = [a + rank if a < 0 else a for a in (axes or range(rank))]
     if len(set(chosen)) != len(chosen) or not all(0 <= a < rank for a in chosen):
         raise node.error(f"axes = {list(axes or [])} do not fit {rank} axes")
-    return [_over(walk, node, view, sorted(chosen), bool(node.attributes.get("keepdims", 1)))]
+    return [over_axes(walk, node, view, sorted(chosen), bool(node.attributes.get("keepdims", 1)))]
 
 
 def global_pool(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -67,10 +67,10 @@ def global_pool(walk: Walk, node: OnnxNode) -> list[Value]:
     view = node.view(0)
     if len(view.axes) < 3:
         raise node.error(f"pools {describe(view.axes)}, which has no axis to pool over")
-    return [_over(walk, node, view, list(range(2, len(view.axes))), keep=True)]
+    return [over_axes(walk, node, view, list(range(2, len(view.axes))), keep=True)]
 
 
-def _over(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -> View:
+def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -> View:
     """`view` reduced over `axes`, innermost first."""
     for k in axes[::-1]:
         if not view.axes[k]:

@@ -220,6 +220,15 @@ def look_for_time(walk: Walk, node: OnnxNode, time: Axis) -> None:
         raise error
 
 
+def real_share(before: int, after: int, window: Window) -> Doubles:
+    """What a mean over each window is to be multiplied by where padding is left out of it; sizes of
+    the axis before and after.
+    """
+    begins = np.arange(after) * window.stride - window.left
+    ends = np.minimum(begins + window.kernel, before)
+    return np.asarray(window.kernel / (ends - np.maximum(begins, 0)), np.float64)
+
+
 def other_axis(walk: Walk, node: OnnxNode, time: Axis, message: str) -> ModelError:
     """The error of an axis that cannot be that of time; curable where it was only taken for it."""
     for atom in map(walk.origin, time):

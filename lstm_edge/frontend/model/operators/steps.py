@@ -112,6 +112,17 @@ def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: st
     return replace(view.with_axis(axis, new), picked=tuple(wanted))
 
 
+def all_steps(walk: Walk, view: View, axis: int, source: str) -> View | None:
+    """All steps as vectors side by side: of the whole sequence, once. None where they are too many,
+    or of any number.
+    """
+    time = view.axes[axis]
+    if any(atom.open for atom in time) or size_of(time) > MOST_LAST:
+        return None
+    walk.fixed_by = walk.fixed_by or source
+    return side_by_side(walk, _listed(walk, view, axis, range(size_of(time)), source), source)
+
+
 def one_picked(walk: Walk, view: View, axis: int, k: int, keep: bool, source: str) -> View:
     """One of the steps that a view shows in any order, of which the axis stays if `keep`."""
     view, at = settled_along(walk, view, axis, source), view.picked[k]

@@ -31,6 +31,7 @@ from lstm_edge.frontend.model.operators.sight import (
     groups_and_bias,
     in_sight,
     inner_axis,
+    real_share,
     sees_all,
     sight_of,
 )
@@ -141,7 +142,5 @@ def _of_real_steps(walk: Walk, node: OnnxNode, view: View, made: View, sight: Si
             "length with --steps"
         )
     walk.fix_time(node)
-    begins = np.arange(size_of(time)) * window.stride - window.left
-    ends = np.minimum(begins + window.kernel, size_of(view.axes[sight.axis]))
-    share = window.kernel / (ends - np.maximum(begins, 0))
+    share = real_share(size_of(view.axes[sight.axis]), size_of(time), window)
     return combined(walk, made, share, np.zeros(1), walk.pieces(time), node.label)
