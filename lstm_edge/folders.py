@@ -56,6 +56,7 @@ def put_file(path: Path, data: bytes) -> None:
         if path.is_dir():
             raise DataError(f"{path} is a folder where a file belongs; choose another with -o")
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         stage = path.with_name(f".{path.name}{STAGE}{os.getpid()}")
         try:
             stage.write_bytes(data)
@@ -161,7 +162,7 @@ def _sweep(place: Path) -> None:
             begin, _, number = left.name.rpartition("-")
             ours = f"{begin}-" == f".{place.name}{STAGE}" and number.isdigit()
             if ours and not _runs(int(number)):
-                shutil.rmtree(left, ignore_errors=True)
+                left.unlink() if left.is_file() else shutil.rmtree(left, ignore_errors=True)
 
 
 def _runs(number: int) -> bool:

@@ -18,7 +18,7 @@ from lstm_edge.emit.header import Macro, macros, state_macros
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import port_names, port_view
-from lstm_edge.emit.testing import TestedModel, test_ports, tested_model
+from lstm_edge.emit.testing import DTYPES, TestedModel, test_ports, tested_model
 from lstm_edge.emit.view import Constant
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import dequantize, quantize
@@ -35,13 +35,6 @@ MOST_OF_RUN = 4096
 """Numbers that go into and come out of a run."""
 STEPS = 32
 """Of a sequence, where any number will do."""
-KINDS: Mapping[str, Any] = {
-    "int8_t": np.int8,
-    "uint8_t": np.uint8,
-    "int16_t": np.int16,
-    "int32_t": np.int32,
-    "float": np.float32,
-}
 
 
 @dataclass(frozen=True)
@@ -57,24 +50,33 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Kept:
-    """A state: what it is set to, what it is then, after a reset, and after a run from there."""
+    """A state, [1, length] each: what it is set to, what it is then, and what after a reset."""
 
     name: str
     ctype: str
     given: Array
     expected: Array
     initial: Array
-    after: Array
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `_run` is given from a reset state, what it gives, [steps, length] by port, and the
+    states after it, [1, length].
+    """
+
+    steps: int
+    given: Mapping[str, Array]
+    expected: Mapping[str, Array]
+    states: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Interface:
-    """All that is checked. given, expected: of a run over `steps` steps, by port."""
+    """All that is checked. run: None where there is nothing to hold against the steps."""
 
     model: TestedModel
-    steps: int
-    given: Mapping[str, Array]
-    expected: Mapping[str, Array]
+    run: Run | None
     conversions: tuple[Conversion, ...]
     states: tuple[Kept, ...]
     macros: tuple[Macro, ...]
@@ -85,18 +87,10 @@ class Interface:
         """What is checked, in the order of the counts."""
         states = [f"set_{s.name}" for s in self.states] if self.model.streams else []
         resets = [f"reset ({s.name})" for s in self.states]
-        first, again = (["run"], ["run after reset"]) if self.runs else ([], [])
+        first, again = (["run"], ["run after reset"]) if self.run else ([], [])
         functions = [c.function for c in self.conversions]
         rest = ["macros", "identity", "selftest"]
         return [*functions, *first, *states, *resets, *again, *rest]
-
-    @property
-    def runs(self) -> bool:
-        """Whether `_run` is compared with the steps: elsewhere the harness calls nothing else, or
-        a sequence has too many numbers for arrays of all.
-        """
-        arrays = (*self.given.values(), *self.expected.values())
-        return self.model.streams and sum(a.size for a in arrays) <= MOST_OF_RUN
 
     @property
     def ctypes(self) -> list[str]:
@@ -114,17 +108,11 @@ def interface_of(program: Program, raws: Mapping[str, RawInput], identity: Ident
         for ports in (program.inputs, program.outputs)
     ]
     known = [m for m in identity.macros(program) if not m.value.startswith('"')]
-    given = _drawn_inputs(program)
-    outputs, states = run(program, given)
     return Interface(
         model=tested_model(program),
-        steps=_steps(program),
-        given={names[p.name]: _of_type(program, p.value, given[p.name][0]) for p in program.inputs},
-        expected={
-            names[p.name]: _of_type(program, p.value, outputs[p.name][0]) for p in program.outputs
-        },
+        run=_run(program, names),
         conversions=tuple(_conversions(program, raws, names)),
-        states=tuple(_kept(program, s, states[s.name][0]) for s in program.settable),
+        states=tuple(_kept(program, state) for state in program.settable),
         macros=(*known, *macros(program, *views), *state_macros(program)),
         identity=identity.text(program),
     )
@@ -147,16 +135,30 @@ def _table(numbers: Array) -> Constant:
     return Constant("", "int32_t", whole.shape, whole.astype(np.int64), "")
 
 
-def _steps(program: Program) -> int:
-    return program.steps or max(STEPS, program.least_steps)
+def _run(program: Program, names: Mapping[str, str]) -> Run | None:
+    """None where the harness calls `_run` anyway, as there are no single steps, or where a sequence
+    has too many numbers for arrays of all.
+    """
+    steps = program.steps or max(STEPS, program.least_steps)
+    ports = (*program.inputs, *program.outputs)
+    if not program.streams or steps * sum(len(p.scale) for p in ports) > MOST_OF_RUN:
+        return None
+    given = _drawn_inputs(program, steps)
+    outputs, states = run(program, given)
+    return Run(
+        steps,
+        {names[p.name]: _of_type(program, p.value, given[p.name][0]) for p in program.inputs},
+        {names[p.name]: _of_type(program, p.value, outputs[p.name][0]) for p in program.outputs},
+        {c_name(s.name): _of_type(program, s.name, states[s.name][0]) for s in program.settable},
+    )
 
 
-def _drawn_inputs(program: Program) -> dict[str, Array]:
+def _drawn_inputs(program: Program, steps: int) -> dict[str, Array]:
     """Any stored numbers that an input may have, [1, steps, features]."""
     rng, found = np.random.default_rng(0), {}
     for port in program.inputs:
         value = program.values[port.value]
-        shape = (1, _steps(program), value.length) if port.per_step else (1, value.length)
+        shape = (1, steps, value.length) if port.per_step else (1, value.length)
         if program.is_float:
             numbers = rng.normal(size=shape).astype(np.float32)
             found[port.name] = np.floor(numbers) % port.limit if port.limit else numbers
@@ -167,7 +169,7 @@ def _drawn_inputs(program: Program) -> dict[str, Array]:
 
 
 def _of_type(program: Program, value: str, numbers: Array) -> Array:
-    return np.atleast_2d(numbers).astype(KINDS[ctype_of(program, value)])
+    return np.atleast_2d(numbers).astype(DTYPES[ctype_of(program, value)])
 
 
 def _conversions(
@@ -233,10 +235,10 @@ def _stored_numbers(program: Program, value: str, count: int) -> Array:
     return _of_type(program, value, _rows(length, numbers))
 
 
-def _kept(program: Program, state: State, after: Array) -> Kept:
+def _kept(program: Program, state: State) -> Kept:
     """Set to any number of its type: those beyond what it may be count as the nearest."""
     value, ctype = program.values[state.name], ctype_of(program, state.name)
-    kind = KINDS[ctype]
+    kind = DTYPES[ctype]
     if program.is_float:
         given = np.linspace(-2, 2, value.length, dtype=np.float32)
         inside = given
@@ -247,5 +249,5 @@ def _kept(program: Program, state: State, after: Array) -> Kept:
         )
         inside = np.clip(given, value.format.low, value.format.high)
     initial = np.zeros_like(state.initial) if state.accumulator else state.initial
-    arrays = (each.astype(kind) for each in (given, inside, initial, after))
+    arrays = (np.atleast_2d(each).astype(kind) for each in (given, inside, initial))
     return Kept(c_name(state.name), ctype, *arrays)

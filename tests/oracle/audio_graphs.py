@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
 from tests.oracle.graphs import node
@@ -131,12 +132,12 @@ def from_tensorflow() -> Part:
     return nodes, arrays
 
 
-def of_part(*before: object, **arrays: object) -> Part:
+def of_part(*before: onnx.NodeProto, **arrays: npt.ArrayLike) -> Part:
     """The power of the STFT of wave, which the nodes make of x."""
     nodes, known = stft(node("ReduceSumSquare", "z", "p", axes=[3], keepdims=0))
     nodes[0] = node("STFT", "wave step win length", "bins", onesided=1)
     made = {name: np.asarray(array) for name, array in arrays.items()}
-    return [*before, *nodes], known | made  # type: ignore[list-item]
+    return [*before, *nodes], known | made
 
 
 def emphasized(way: str) -> Part:

@@ -10,6 +10,8 @@ import pytest
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.frontend.onnx.file import read_onnx
+from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.passes.options import Options
 from tests.oracle.audio_graphs import (
     FRONTS,
@@ -307,6 +309,21 @@ def test_other_averages_stay_what_they_are(way: str, tmp_path: Path) -> None:
         numbers = -onnx.numpy_helper.to_array(mel)
         mel.CopyFrom(onnx.numpy_helper.from_array(numbers, "mel"))
     assert "log_average" not in kinds(load(saved(graph, tmp_path), name="net"))
+
+
+def test_steps_joined_along_their_own_numbers_are_no_sequence(tmp_path: Path) -> None:
+    """As [1, steps * BANDS]: an average over time of the same steps has another shape."""
+    whole = pcen("steps", "logarithm")
+    for end_to_end in (False, True):
+        if end_to_end:
+            kept = [n for n in whole.graph.node if n.op_type != "Unsqueeze"]
+            (joined,) = (n for n in kept if n.output[0] == "M")
+            joined.input[:] = [name.replace("u", "m") for name in joined.input]
+            del whole.graph.node[:]
+            whole.graph.node.extend(kept)
+        read = read_onnx(saved(whole, tmp_path))
+        rewrite(read, None)
+        assert ("LogAverage" in [n.op_type for n in read.nodes]) == (not end_to_end)
 
 
 @pytest.mark.parametrize("op", ["Mul", "Div"])

@@ -16,7 +16,7 @@ from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.in_float import in_float
 
-I, H, T = 3, 6, 5  # noqa: E741
+N, H, T = 3, 6, 5
 RNG = np.random.default_rng(8)
 
 
@@ -25,7 +25,7 @@ def floats(*shape: int) -> np.ndarray:
 
 
 WEIGHTS: dict[str, Any] = {
-    "w": floats(I, H),
+    "w": floats(N, H),
     "r": floats(H, H),
     "b": floats(H),
     "zero": np.float32(0.0),
@@ -100,13 +100,13 @@ def scan(inner: list[onnx.NodeProto]) -> onnx.ModelProto:
             node("Identity", "hn", "o"),
         ],
         "body",
-        [helper.make_tensor_value_info(n, 1, [1, s]) for n, s in (("h", H), ("x", I))],
+        [helper.make_tensor_value_info(n, 1, [1, s]) for n, s in (("h", H), ("x", N))],
         [helper.make_tensor_value_info(n, 1, [1, H]) for n in ("hn", "o")],
         [numpy_helper.from_array(np.asarray(a), n) for n, a in WEIGHTS.items() if n in names],
     )
     made = node("Scan", "first xs", "end y", num_scan_inputs=1)
     made.attribute.append(helper.make_attribute("body", body))
-    return graph([made], {"xs": (T, 1, I)}, ["y"], {"first": np.zeros((1, H), np.float32)}, 18)
+    return graph([made], {"xs": (T, 1, N)}, ["y"], {"first": np.zeros((1, H), np.float32)}, 18)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -128,10 +128,10 @@ def test_a_step_that_reads_a_whole_sequence_as_a_vector(tmp_path: Path) -> None:
         node("MatMul", "h_next r", "y"),
     ]
     weights = {n: WEIGHTS[n] for n in ("w", "r")} | {"steps": np.array([T, H])}
-    shapes = {"x": (1, I), "all": (1, T * H), "h": (1, H)}
+    shapes = {"x": (1, N), "all": (1, T * H), "h": (1, H)}
     model = graph(nodes, shapes, ["y", "h_next"], weights, 18)
     program = lower_real(load(saved(model, tmp_path)))
-    x, every = floats(1, T, 1, I), np.repeat(floats(1, 1, 1, T * H), T, 1)
+    x, every = floats(1, T, 1, N), np.repeat(floats(1, 1, 1, T * H), T, 1)
     feed = feed_of(program, {"x": x, "all": every}, stream=True)
     found = run_numpy(program, feed).outputs["y"].reshape(T, H)
     session = pytest.importorskip("onnxruntime").InferenceSession(model.SerializeToString())

@@ -17,9 +17,7 @@ from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import OWN_DOMAIN, attributes_of
 from lstm_edge.frontend.graph.pattern import number, op, var
 from lstm_edge.frontend.rewrite.gains import is_power
-
-NEAR = 1e-6
-"""How far from 1 the sum of the weights in float32 may be."""
+from lstm_edge.models.averages import is_average
 
 _STEP = op("Add", op("Mul", var("before"), number("kept")), op("Mul", var("x"), number("new")))
 _SHIFTED = op("Add", var("m"), number("eps"))
@@ -83,7 +81,7 @@ def _written_out(sketch: Graph, joined: NodeProto) -> _Average | None:
                 found = (way["kept"], way["new"])
                 signals.add(x)
                 first = first or (k == 0 and way["before"] == way["x"])
-        if found is None or abs(sum(found) - 1.0) > NEAR:
+        if found is None or not is_average(*found):
             return None
         if k or not first:  # of the first with itself either weight may be the one
             weights.add(found[1])
@@ -91,9 +89,10 @@ def _written_out(sketch: Graph, joined: NodeProto) -> _Average | None:
     if len(weights) != 1 or len(signals) != 1:
         return None
     ((signal, axis),) = signals
-    shape = sketch.snapshot().shape(signal)
-    if shape is None or shape[axis] != len(joined.input):
-        return None
+    scope = sketch.snapshot()
+    shape = scope.shape(signal)
+    if shape is None or scope.shape(joined.output[0]) != shape or shape[axis] != len(joined.input):
+        return None  # steps may also be joined along an axis of their own numbers
     given = attributes_of(joined).get("axis", 0) % len(shape)
     return _Average(signal, axis, weights.pop(), first) if given == axis else None
 
@@ -132,7 +131,7 @@ def _scanned(sketch: Graph, scan: NodeProto, result: str) -> _Average | None:
         return None
     for way in _STEP.fits(inner, after, {}):
         same = way in list(_STEP.fits(inner, shown, {}))
-        whole = abs(way["kept"] + way["new"] - 1.0) <= NEAR
+        whole = is_average(way["kept"], way["new"])
         if whole and same and (way["before"], way["x"]) == (state, x):
             return _Average(scan.input[1], axes[0], way["new"], first)
     return None

@@ -27,7 +27,10 @@ def einsum(walk: Walk, node: OnnxNode) -> list[Value]:
     """A MatMul of which the axes have names: of data and one array of weights, or of two data."""
     equation = str(node.attributes.get("equation", ""))
     views = [k for k, value in enumerate(node.inputs) if isinstance(value, View)]
-    ranks = [len(v.axes) if isinstance(v, View) else np.ndim(v) for v in node.inputs]  # type: ignore[arg-type]
+    ranks = [
+        v.ndim if isinstance(v, np.ndarray) else len(node.view(k).axes)
+        for k, v in enumerate(node.inputs)
+    ]
     names, shown = spelled_out(equation, ranks)
     if len(names) != 2 or len(node.inputs) != 2:
         raise _refused(node, equation)
