@@ -24,7 +24,6 @@ from lstm_edge.frontend.model.operators.sight import (
     Along,
     Sight,
     along_axis,
-    check_padding,
     groups_and_bias,
     in_sight,
     look_for_time,
@@ -191,7 +190,6 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     place, sight, largest = seen.place, seen.sight, node.op == "MaxPool"
     window = Window(1) if sight is None else sight.window
     padded = any(place.pad) or window.left or window.right
-    check_padding(node, place, "places")
     if place.dilation > 1 or seen.dilation > 1:
         raise node.error("attribute dilations is not supported")
     real = not largest and padded and not node.attributes.get("count_include_pad", 0)

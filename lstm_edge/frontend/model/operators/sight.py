@@ -127,18 +127,8 @@ def time_sight(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     if not view.axes[axis]:
         walk.one_step = node.label
     along = along_axis(walk, node, view, axis, kernel)
-    check_padding(node, along, "steps")
     seen, (left, right) = along.seen, along.pad
     return Sight(axis, Window(seen, along.stride, left, right), along.dilation)
-
-
-def check_padding(node: OnnxNode, along: Along, what: str) -> None:
-    """ModelError where a whole window may lie in the padding."""
-    if max(along.pad) >= along.seen:
-        left, right = along.pad
-        raise node.error(
-            f"pads {left} and {right} {what}, as many as it sees ({along.seen}); let a Pad do it"
-        )
 
 
 def numbers_of(node: OnnxNode, name: str, usual: list[int]) -> list[int]:
@@ -159,6 +149,10 @@ def along_axis(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     if min(kernel, stride, dilation) < 1 or seen > LONGEST_WINDOW:
         raise node.error(f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
     pad = _padding(walk, node, view.axes[axis], (k, rank), seen, stride)
+    if max(pad) >= seen:  # of a whole window there, which only a Pad says on purpose
+        raise node.error(
+            f"pads {pad[0]} and {pad[1]} steps, as many as it sees ({seen}); let a Pad do it"
+        )
     return Along(kernel, stride, dilation, pad)
 
 
