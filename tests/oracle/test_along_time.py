@@ -88,7 +88,9 @@ BEFORE = {
 def test_what_normalizes_steps_before_a_layer(name: str, tmp_path: Path) -> None:
     """The meaning of the input's axes is known only when the LSTM reads them."""
     nodes = [*BEFORE[name], *LSTM, node("MatMul", "s w", "y")]
-    entire(graph(nodes, {"x": (1, T, N)}, ["y"], WEIGHTS), tmp_path, steps=T)
+    made = entire(graph(nodes, {"x": (1, T, N)}, ["y"], WEIGHTS), tmp_path, steps=T)
+    turned = [w for w in made.model.warnings if "axis 1 of 'x' for time; the other way round" in w]
+    assert len(turned) == (name == "an instance normalization of steps")
 
 
 AFTER: dict[str, list[onnx.NodeProto]] = {

@@ -140,6 +140,7 @@ def _solve(
             model = visit(graph, walk, sizes, stand_ins)
             if learnt.turned:
                 _check_turned(model)
+                model = replace(model, warnings=(*model.warnings, learnt.how_turned()))
             return model, walk
         except ModelError as error:
             if isinstance(error, SizeNeeded) and not learnt.turned:
@@ -206,6 +207,13 @@ class _Learnt:
                     by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
             self.turned = [self.told, *(self.told | roles for roles in by.values())]
         return self.first
+
+    def how_turned(self) -> str:
+        """The warning of a visit that took axes otherwise than the first one did."""
+        assert self.first is not None
+        turned = [name.rpartition(" ") for name in self.told if name not in self.turned[0]]
+        axes = [f"axis {k} of {owner!r} for {self.told[f'{owner} {k}']}" for owner, _, k in turned]
+        return f"takes {', '.join(axes)}; the other way round, {self.first[0]}"
 
     def turn(self) -> bool:
         """Tell the next visit of another input's axes; False where all were tried."""
