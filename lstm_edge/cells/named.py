@@ -161,6 +161,17 @@ def _check(name: str, cell: Cell) -> None:
         )
 
 
+def _check_bounds(name: str, cell: Cell) -> None:
+    if not isinstance(cell.bounds, Mapping):
+        raise ModelError(name, f"bounds {cell.bounds!r}, expected {{result: its magnitude, ...}}")
+    for result, bound in cell.bounds.items():
+        if result not in cell.results:
+            raise ModelError(name, f"bounds {result!r}, but no result has this name")
+        number = isinstance(bound, int | float | np.integer | np.floating)
+        if not (number and 0.0 < bound < np.inf):
+            raise ModelError(name, f"bounds {result!r} by {bound!r}, expected a number above 0")
+
+
 def _check_results(name: str, cell: Cell) -> None:
     """Names and types, which Python has not checked."""
     if not isinstance(cell.results, Mapping) or not cell.results:
@@ -178,6 +189,7 @@ def _check_results(name: str, cell: Cell) -> None:
         raise ModelError(
             name, f"has a vector or matrix called {odd!r}, expected letters and digits"
         )
+    _check_bounds(name, cell)
     for parameter, array in cell.fixed.items():
         right = isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.size
         if not (right and np.isfinite(array).all()):

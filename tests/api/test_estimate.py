@@ -34,6 +34,17 @@ def test_it_is_what_a_compilation_without_data_tells(target: str) -> None:
     assert found == lstm_edge.compile(MODEL, target=target).cost
 
 
+def test_macs_of_any_length_are_those_of_its_steps(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shapes = {"conv.weight": (4, 3, 5), "lstm.weight_ih_l0": (16, 4), "lstm.weight_hh_l0": (16, 4)}
+    arrays = {name: rng.normal(size=s).astype(np.float32) for name, s in shapes.items()}
+    order = {"lstm_edge.order": np.array("conv:conv1d(stride=2),lstm")}
+    np.savez(tmp_path / "net.npz", allow_pickle=False, **arrays, **order)
+    net = lstm_edge.load(tmp_path / "net.npz")
+    assert net.macs == (4 * 5 * 3 + 16 * 8) * 14 / 32
+    assert net.macs == pytest.approx(net.estimate().macs, abs=0.01)
+
+
 def test_a_long_sequence_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fed: list[tuple[int, ...]] = []
     calibrate = estimate.calibrate

@@ -106,6 +106,15 @@ FILES = {
     "needs an option": (changed(": float = 0.5", ""), "leaky needs rate"),
     "windowed": (changed("(1.0 - rate)})", "(1.0 - rate)}, windowed=True)"), "windowed, which"),
     "fixed": (changed("(1.0 - rate)})", '(1.0 - rate)}, fixed={"b_h": [1]})'), "fixed .b_h."),
+    "bounds another": (
+        changed("(1.0 - rate)})", '(1.0 - rate)}, bounds={"c": 1})'),
+        "bounds .c., but",
+    ),
+    "bounds by 0": (
+        changed("(1.0 - rate)})", '(1.0 - rate)}, bounds={"h": 0})'),
+        ".h. by 0, expect",
+    ),
+    "bounds alone": (changed("(1.0 - rate)})", "(1.0 - rate)}, bounds=1.0)"), "bounds 1.0, expect"),
     "takes too far": (changed("* (1.0", "* take(h, [0, 9, 0, 0]) * (1.0"), "number 9 of a vector"),
     "joins too much": (changed("* (1.0", "* join(h, h) * (1.0"), "join gives 8 numbers where"),
 }
