@@ -33,10 +33,10 @@ def estimate(model: Model, target: str) -> Built:
     program = lowered(model, ranges, Options()).program
     merged = render_cores(program, cores, "gates", banner=())
     limits = Limits("gates", None, None)
-    return built_for(program, cores, merged, limits, counted_steps(program))[0]
+    return built_for(program, cores, merged, limits, usual_steps(program))[0]
 
 
-def counted_steps(program: Program) -> int:
+def usual_steps(program: Program) -> int:
     """Over how many steps a mean is told: those of the file, or of a drawn sequence."""
     return program.steps or max(DRAWN_STEPS, program.least_steps)
 

@@ -16,7 +16,7 @@ from lstm_edge.api.sources import as_file
 from lstm_edge.cells.file import CellsLike
 from lstm_edge.cost import Cost, cost_of_built
 from lstm_edge.errors import ModelError
-from lstm_edge.estimate import counted_steps, estimate
+from lstm_edge.estimate import estimate, usual_steps
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.weights import float_weights
 from lstm_edge.passes.lower_real import lower_real
@@ -66,7 +66,7 @@ class Network:
     def macs(self) -> float:
         """Multiply-accumulates of a step, on the mean over a sequence."""
         program = lower_real(self.model)
-        steps = counted_steps(program)
+        steps = usual_steps(program)
         return sum(macs_by_layer(program, steps)) / steps
 
     def estimate(self, target: str = "cortex-m4") -> Cost:
