@@ -8,6 +8,7 @@ quiet frame has as many bits as a loud one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -293,40 +294,31 @@ RFFT_OF_SUMS = Spelling(
 POWER = Spelling("le_power({0}, {units}, {result})", ("le_power", "le_spare"))
 POWER_FLOAT = Spelling("le_power({0}, {units}, {result})", ("le_power",))
 
+# bias: the window, of 16 bits; n: the bits that its products lose; count: the frame's length; stride:
+# the first number of the operand that is read
+_RFFT = Operation(
+    "rfft",
+    integer=rfft,
+    real=rfft_float,
+    bind=_frame,
+    bounds=_rfft,
+    wants=(NARROW,),
+    misfit=_is_transform,
+    c=RFFT,
+    c_float=RFFT,
+    form=Form.CALL,
+    reads=Reads.WHOLE,
+    arrays=_rfft_arrays,
+    work=_rfft_work,
+)
+_RFFT_OF_SUMS = replace(
+    _RFFT, name="rfft_of_sums", c=RFFT_OF_SUMS, c_float=RFFT_OF_SUMS, work=_rfft_of_sums_work
+)
+"""The same of a window [taps, samples]."""
+
 RECORDS = (
-    # bias: the window, of 16 bits; n: the bits that its products lose; count: the frame's length;
-    # stride: the first number of the operand that is read
-    Operation(
-        "rfft",
-        integer=rfft,
-        real=rfft_float,
-        bind=_frame,
-        bounds=_rfft,
-        wants=(NARROW,),
-        misfit=_is_transform,
-        c=RFFT,
-        c_float=RFFT,
-        form=Form.CALL,
-        reads=Reads.WHOLE,
-        arrays=_rfft_arrays,
-        work=_rfft_work,
-    ),
-    # the same of a window [taps, samples]
-    Operation(
-        "rfft_of_sums",
-        integer=rfft,
-        real=rfft_float,
-        bind=_frame,
-        bounds=_rfft,
-        wants=(NARROW,),
-        misfit=_is_transform,
-        c=RFFT_OF_SUMS,
-        c_float=RFFT_OF_SUMS,
-        form=Form.CALL,
-        reads=Reads.WHOLE,
-        arrays=_rfft_arrays,
-        work=_rfft_of_sums_work,
-    ),
+    _RFFT,
+    _RFFT_OF_SUMS,
     Operation(
         "raised_power",
         integer=raised_power,
