@@ -294,8 +294,8 @@ RFFT_OF_SUMS = Spelling(
 POWER = Spelling("le_power({0}, {units}, {result})", ("le_power", "le_spare"))
 POWER_FLOAT = Spelling("le_power({0}, {units}, {result})", ("le_power",))
 
-# bias: the window, of 16 bits; n: the bits that its products lose; count: the frame's length; stride:
-# the first number of the operand that is read
+# bias: the window, of 16 bits; n: the bits that its products lose; count: the frame's length;
+# stride: the first number of the operand that is read
 _RFFT = Operation(
     "rfft",
     integer=rfft,
