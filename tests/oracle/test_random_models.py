@@ -15,6 +15,8 @@ from tests.oracle.random_models import MOST_REFUSED, attempt
 pytest.importorskip("onnxruntime")
 
 EACH = 10
+ONCE_FAILED = (37,)
+"""Seeds of `make random`: a layer of which the axes were guessed, and that has initial states."""
 
 
 @pytest.mark.parametrize("first", [1000, 1010, 1020])
@@ -28,3 +30,12 @@ def test_random_networks_are_exact_and_near_onnxruntime(
     assert not wrong, "\n\n".join(wrong)
     refused = [outcome.refused for _, outcome, _, _ in results if outcome and outcome.refused]
     assert len(refused) <= MOST_REFUSED * EACH, refused
+
+
+@pytest.mark.parametrize("seed", ONCE_FAILED)
+def test_networks_that_once_failed(seed: int, tool_or_skip: Callable[..., None]) -> None:
+    """They are found to be right, and none is refused."""
+    tool_or_skip("cc")
+    _, outcome, text, _ = attempt(seed, boards=False)
+    assert outcome is not None, text
+    assert not outcome.refused

@@ -115,10 +115,11 @@ def _inside(walk: Walk, node: OnnxNode, kind: Kind, settings: Settings, x: Seque
     lengths = len(node.inputs) > 4 and node.inputs[4] is not None
     if lengths or any((*initial.given, *initial.computed)):
         what = "sequence_lens" if lengths else "an initial state that is no constant"
-        raise node.error(
+        message = (
             f"has {what}, and an inner axis of each step as its "
-            f"{'sequence' if x.along else 'batch'}; leave it out",
+            f"{'sequence' if x.along else 'batch'}; leave it out"
         )
+        raise walk.taken_wrongly(node, walk.pieces(x.time) if x.along else (), "time", message)
     draft, places = walk.draft, x.places
     size = places * weights.hidden
 
