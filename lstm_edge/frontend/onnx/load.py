@@ -135,7 +135,10 @@ def _solve(
         walk = Walk()
         learnt.tell(walk)
         try:
-            return visit(graph, walk, sizes, stand_ins), walk
+            model = visit(graph, walk, sizes, stand_ins)
+            if learnt.turned and "time" not in walk.roles.values():
+                raise ModelError("graph", "has no steps any more")
+            return model, walk
         except ModelError as error:
             if isinstance(error, SizeNeeded) and not learnt.turned:
                 if error.axis in sizes:
@@ -163,7 +166,7 @@ class _Learnt:
     """What visits that were given up found out about axes, as `Walk` has it. first: why the one
     failed in which axes of inputs were taken for what they usually are. turned: what is told in
     visits that take time for features and features for time, of one input each, and then again in
-    those that do not; none of such a visit fixes a size.
+    those that do not; such a visit fixes no size, and leaves a time axis.
     """
 
     told: dict[str, str]

@@ -192,6 +192,11 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
         raise node.error("attribute dilations is not supported")
+    if max(place.pad) >= place.kernel:
+        raise node.error(
+            f"pads {place.pad[0]} and {place.pad[1]} places, as many as it sees ({place.kernel}); "
+            "let a Pad do it"
+        )
     real = not largest and padded and not node.attributes.get("count_include_pad", 0)
     if real and sight is not None and any(a.open for a in view.axes[sight.axis]):
         raise node.error(
