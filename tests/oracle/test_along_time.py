@@ -172,6 +172,17 @@ def test_means_of_places_and_steps_leave_padding_out(
     entire(graph(nodes, {"x": (1, 3, T, places)}, ["y"], weights), tmp_path, steps=T)
 
 
+def test_means_of_places_over_all_steps_leave_padding_out(tmp_path: Path) -> None:
+    weights = {"image": floats(4, 3, 3, 3), "all": floats(4 * 4, 2), "flat": np.array([1, 16])}
+    nodes = [
+        node("Conv", "x image", "c", pads=[1, 1, 1, 1]),
+        node("AveragePool", "c", "m", kernel_shape=(T, 3), strides=(1, 2), pads=(0, 1, 0, 1)),
+        node("Reshape", "m flat", "v"),
+        node("MatMul", "v all", "y"),
+    ]
+    entire(graph(nodes, {"x": (1, 3, T, 8)}, ["y"], weights), tmp_path, steps=T)
+
+
 @pytest.mark.parametrize("inputs", [1, N])
 def test_attention_over_one_step(inputs: int, tmp_path: Path) -> None:
     """A product over an axis of one place, of a number and a vector."""
