@@ -37,6 +37,7 @@ STEPS = 32
 """Of a sequence, where any number will do."""
 KINDS: Mapping[str, Any] = {
     "int8_t": np.int8,
+    "uint8_t": np.uint8,
     "int16_t": np.int16,
     "int32_t": np.int32,
     "float": np.float32,
