@@ -91,6 +91,29 @@ GRAPHS: dict[str, Case] = {
         },
         SEQUENCE,
     ),
+    "products of two tensors that do not fit": (
+        [
+            node("MatMul", "x W", "s"),
+            node("Transpose", "s", "t", perm=[1, 0, 2]),
+            node("MatMul", "t s", "y"),
+        ],
+        {"W": floats(N, U)},
+        SEQUENCE,
+    ),
+    "a spectrum turned around more axes than it has": (
+        [
+            node("STFT", "x hop - length", "z", onesided=1),
+            node("Transpose", "z", "t", perm=[0, 2, 1]),
+            node("ReduceSumSquare", "t", "y", axes=[2]),
+        ],
+        {"hop": np.array(32), "length": np.array(64)},
+        {"x": [1, 256, 1]},
+    ),
+    "a window of less than no samples": (
+        [node("STFT", "x hop - length", "z", onesided=1)],
+        {"hop": np.array(32), "length": np.array(-64)},
+        {"x": [1, 256, 1]},
+    ),
     "Fourier bases with two hops": (
         [node("Conv", "x W", "z", strides=[8, 8]), node("Mul", "z z", "y")],
         {
@@ -113,3 +136,19 @@ def test_what_does_not_fit_is_refused(name: str, tmp_path: Path) -> None:
         lstm_edge.load(saved(graph(nodes, inputs, ["y"], weights), tmp_path))
     assert not isinstance(caught.value, InternalError)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [-9, 7])
+def test_a_scan_of_other_inputs_than_it_has(count: int, tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info
+    ports = [value(n, onnx.TensorProto.FLOAT, [1, N]) for n in ("h", "e", "h2", "y2")]
+    made = [node("Add", "h e", "h2"), node("Identity", "h2", "y2")]
+    body = onnx.helper.make_graph(made, "body", ports[:2], ports[2:])
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("Scan", "h0 t", "last y", body=body, num_scan_inputs=count),
+    ]
+    model = graph(nodes, SEQUENCE, ["y"], {"h0": np.zeros((1, N), np.float32)})
+    with pytest.raises(ModelError) as caught:
+        lstm_edge.load(saved(model, tmp_path))
+    assert not isinstance(caught.value, InternalError)

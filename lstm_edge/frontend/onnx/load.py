@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from lstm_edge.errors import ModelError
+from lstm_edge.errors import InternalError, ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
 from lstm_edge.frontend.model.visit import visit
@@ -31,11 +31,13 @@ from lstm_edge.frontend.step.pairs import PairsNeeded
 from lstm_edge.ir.expr import Cell, Expr
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
+from lstm_edge.ir.verify_model import verify
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
     (1087, 1091, 1093, 1097, 1103, 1109),
 )
+
 """Sizes for open axes in the order of their names, and others to compare with."""
 
 KNOWN = frozenset(("lstm", "gru"))
@@ -136,8 +138,8 @@ def _solve(
         learnt.tell(walk)
         try:
             model = visit(graph, walk, sizes, stand_ins)
-            if learnt.turned and "time" not in walk.roles.values():
-                raise ModelError("graph", "has no steps any more")
+            if learnt.turned:
+                _check_turned(model, walk)
             return model, walk
         except ModelError as error:
             if isinstance(error, SizeNeeded) and not learnt.turned:
@@ -161,12 +163,24 @@ def _solve(
             learnt.first = None
 
 
+def _check_turned(model: Model, walk: Walk) -> None:
+    """ModelError where axes that were taken the other way round make no model, or one without steps,
+    which would be a whole sequence at a time.
+    """
+    if "time" not in walk.roles.values():
+        raise ModelError("graph", "has no steps any more")
+    try:
+        verify(model)
+    except InternalError as error:
+        raise ModelError("graph", str(error)) from error
+
+
 @dataclass
 class _Learnt:
     """What visits that were given up found out about axes, as `Walk` has it. first: why the one
     failed in which axes of inputs were taken for what they usually are. turned: what is told in
     visits that take time for features and features for time, of one input each, and then again in
-    those that do not; such a visit fixes no size, and leaves a time axis.
+    those that do not; none of such a visit fixes a size.
     """
 
     told: dict[str, str]
@@ -191,7 +205,7 @@ class _Learnt:
             self.first = error, walk
             by: dict[str, dict[str, str]] = {}
             for atom in sorted(walk.guessed, key=lambda each: each.name):
-                role = _TURNED.get(walk.roles[atom])
+                role = _TURNED.get(walk.roles.get(atom, ""))
                 if role is not None and atom.name not in self.told:
                     by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
             self.turned = [self.told, *(self.told | roles for roles in by.values())]

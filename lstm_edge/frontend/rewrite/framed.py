@@ -115,6 +115,8 @@ def _rows(scope: Graph, node: NodeProto) -> tuple[Taps, int] | None:
     if taps is None or any(n != 1 for n in taps.places.shape[1:-3]):
         return None
     count, seen = taps.places.shape[-3:-1]
+    if not taps.places.size:
+        return None
     frame = told[0] if told else seen
     places = taps.places.reshape(-1, count, seen)
     if np.array_equal(places, np.arange(1, count * seen + 1).reshape(1, count, seen)):

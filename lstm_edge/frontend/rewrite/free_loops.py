@@ -82,8 +82,9 @@ def _constants(sketch: Graph, scope: Graph, node: NodeProto) -> Fed:
     arrays: list[npt.NDArray[Any]] = []
     for name in node.input[len(node.input) - count :]:
         array = scope.constant(name)
-        arrays += [] if array is None else [array]
-    if len(arrays) < count or any(orders) or any(given.get("scan_input_axes", [])):
+        arrays += [array] if array is not None and array.ndim else []
+    whole = 0 < count == len(arrays) and len({len(array) for array in arrays}) == 1
+    if not whole or any(orders) or any(given.get("scan_input_axes", [])):
         return []
     return [[sketch.add_constant(array[k]) for array in arrays] for k in range(len(arrays[0]))]
 

@@ -98,8 +98,10 @@ def _part_of(sketch: Graph, node: NodeProto, z: _Spectrum) -> _Spectrum | None:
     return replace(z, cut=(node.input[1], node.input[2], axes[0] % z.rank))
 
 
-def _turned(_: Graph, node: NodeProto, z: _Spectrum) -> _Spectrum:
+def _turned(_: Graph, node: NodeProto, z: _Spectrum) -> _Spectrum | None:
     perm = [*attributes_of(node).get("perm", [*range(z.rank)][::-1])]
+    if sorted(perm) != [*range(z.rank)]:
+        return None
     return _Spectrum(node.output[0], z.rank, perm.index(z.parts))
 
 

@@ -43,7 +43,11 @@ def turn_scan(scope: Graph, patch: Patch, node: NodeProto, unflipped: Unflipped)
     count = int(given["num_scan_inputs"])
     carried = len(node.input) - count
     sources = [unflipped(name) for name in node.input[carried:]]
-    if not all(sources) or any(given.get("scan_input_axes", [])):
+    if (
+        not 0 <= carried < len(node.input)
+        or not all(sources)
+        or any(given.get("scan_input_axes", []))
+    ):
         return False
     ways = list(given.get("scan_input_directions", [0] * count))
     results = len(node.output) - carried

@@ -117,6 +117,11 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
     graph, given = reader.graph, node.attributes
     count = int(given["num_scan_inputs"])
     states = len(node.inputs) - count
+    if not 0 <= states <= len(node.inputs) or len(graph.input) != len(node.inputs):
+        raise node.error(
+            f"attribute num_scan_inputs = {count} with {len(node.inputs)} inputs, of which its "
+            f"body reads {len(graph.input)}"
+        )
     axes = list(given.get("scan_input_axes", [0] * count))
     backward = list(given.get("scan_input_directions", [0] * count))
     for k in range(count):

@@ -124,6 +124,12 @@ def _contracted(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     align(walk, node, (both[0], both[1]))
     ours, theirs = _numbers(walk, node, left)[..., None, :], _numbers(walk, node, right)
     theirs = np.swapaxes(theirs, -1, -2)[..., None, :, :]
+    pairs = zip(ours.shape, theirs.shape, strict=True)
+    if any(len({n, m} - {1}) > 1 for n, m in pairs) or ours.shape[-1] != theirs.shape[-1]:
+        raise node.error(
+            f"multiplies {describe(left.axes)} and {describe(right.axes)}, which do not fit each "
+            "other; is a transpose missing?"
+        )
     shape = np.broadcast_shapes(ours.shape, theirs.shape)
     if np.prod(shape) > MOST_PRODUCTS:
         raise _refused(node, left, right)

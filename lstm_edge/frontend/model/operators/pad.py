@@ -102,6 +102,8 @@ def _padded_role(walk: Walk, node: OnnxNode, view: View, axis: int, mode: str) -
         return "feature"
     if known or len(atoms) != 1 or atoms[0] not in walk.input_atoms:
         return known
+    if mode != "constant" and len(view.axes) < 4:
+        return known
     others = [walk.roles.get(a) for one in view.axes for a in walk.pieces(one) if a not in atoms]
     role = "time" if mode == "constant" and "time" not in others else "feature"
     walk.roles[atoms[0]] = role

@@ -128,10 +128,6 @@ def time_sight(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
         walk.one_step = node.label
     along = along_axis(walk, node, view, axis, kernel)
     seen, (left, right) = along.seen, along.pad
-    if left >= seen or right >= seen:
-        raise node.error(
-            f"pads {left} and {right} steps, as many as it sees ({seen}); let a Pad do it"
-        )
     return Sight(axis, Window(seen, along.stride, left, right), along.dilation)
 
 
@@ -153,6 +149,10 @@ def along_axis(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     if min(kernel, stride, dilation) < 1 or seen > LONGEST_WINDOW:
         raise node.error(f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
     pad = _padding(walk, node, view.axes[axis], (k, rank), seen, stride)
+    if max(pad) >= seen:
+        raise node.error(
+            f"pads {pad[0]} and {pad[1]} steps, as many as it sees ({seen}); let a Pad do it"
+        )
     return Along(kernel, stride, dilation, pad)
 
 

@@ -140,7 +140,7 @@ def _window(node: OnnxNode) -> Doubles:
     """The window, with zeros around it where frames are longer."""
     given, lengths = node.weights(2, "window"), node.integers(3, "frame_length")
     frame = lengths[0] if lengths else 0 if given is None else len(given)
-    window = np.ones(frame) if given is None else given.reshape(-1)
+    window = np.ones(max(0, frame)) if given is None else given.reshape(-1)
     _check_frame(node, frame, window)
     missing = frame - len(window)
     return np.pad(window, (missing // 2, missing - missing // 2))
