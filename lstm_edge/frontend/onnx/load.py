@@ -164,8 +164,8 @@ def _solve(
 
 
 def _check_turned(model: Model, walk: Walk) -> None:
-    """ModelError where axes that were taken the other way round make no model, or one without steps,
-    which would be a whole sequence at a time.
+    """ModelError where axes that were taken the other way round make no model, or one
+    without steps, of which a call would be a whole sequence.
     """
     if "time" not in walk.roles.values():
         raise ModelError("graph", "has no steps any more")
