@@ -205,10 +205,14 @@ class _Learnt:
             self.first = error, walk
             by: dict[str, dict[str, str]] = {}
             for atom in sorted(walk.guessed, key=lambda each: each.name):
-                role = _TURNED.get(walk.roles.get(atom, ""))
-                if role is not None and atom.name not in self.told:
+                role = walk.roles.get(atom, "")
+                if role and atom.name not in self.told:
                     by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
-            self.turned = [self.told, *(self.told | roles for roles in by.values())]
+            turned = [{a: _TURNED.get(r, r) for a, r in roles.items()} for roles in by.values()]
+            self.turned = [self.told]
+            self.turned += [
+                self.told | t for t, r in zip(turned, by.values(), strict=True) if t != r
+            ]
         return self.first
 
     def turn(self) -> bool:
