@@ -108,13 +108,9 @@ def of_case(folder: Path, model: str, calibration: str, test: str) -> Trained:
     return Trained(f"cases/{model}", folder / f"{model}.onnx", seen, found, False, {}, ())
 
 
-NOT_MEASURED = ("activity", "commands")
-"""Examples that the table has not yet: newer than its last `make accuracy`."""
-
-
 def find_trained(shared: Path | None) -> list[Trained]:
     """The models of a shared folder, where there is one, and those of the examples."""
-    found = [of_example(example) for example in find_all() if example.name not in NOT_MEASURED]
+    found = [of_example(example) for example in find_all()]
     if shared is None:
         return found
     folder = shared / "models"

@@ -122,6 +122,11 @@ AFTER: dict[str, list[onnx.NodeProto]] = {
     "one convolution": [node("Conv", "c K", "y")],
     "one of few steps": [node("Conv", "c K3", "y", strides=[5])],
     "one pooling": [node("MaxPool", "c", "y", kernel_shape=[T])],
+    "means of places over all steps": [
+        node("Reshape", "s heads", "k"),
+        node("Transpose", "k", "i", perm=[0, 2, 1, 3]),
+        node("AveragePool", "i", "y", kernel_shape=[T, 3], strides=[1, 2], pads=[0, 1, 0, 1]),
+    ],
     "one pooling of some": [node("AveragePool", "c", "y", kernel_shape=[5], strides=[3])],
 }
 

@@ -213,7 +213,7 @@ def test_step_of_another_order_is_refused(tmp_path: Path) -> None:
     assert "does not take the steps of a sequence in their order" in refused(model, tmp_path)
 
 
-def test_whole_sequence_at_every_step_is_refused(tmp_path: Path) -> None:
+def test_whole_sequence_at_every_step_needs_its_length(tmp_path: Path) -> None:
     model = rolled("gru", "scan")
     body = body_of(model)
     y = body.output[-1].name
@@ -221,6 +221,7 @@ def test_whole_sequence_at_every_step_is_refused(tmp_path: Path) -> None:
     body.node.append(helper.make_node("Add", [y, "mean"], ["more"], name="new"))
     body.output[-1].name = "more"
     assert "reads all steps of [?, 1, 3] at each step" in refused(model, tmp_path)
+    against_onnxruntime(model, tmp_path, steps=7)
 
 
 def test_state_changed_on_its_way_is_another_cell(tmp_path: Path) -> None:

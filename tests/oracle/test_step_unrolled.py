@@ -89,6 +89,29 @@ def test_what_is_reduced_over_the_steps(op: str, backward: bool, tmp_path: Path)
     assert layers_with_states(loaded) == 2  # the cell, and the reduction so far
 
 
+def test_steps_beside_those_of_the_input(tmp_path: Path) -> None:
+    """Channels first: the input is turned once for the loop, and once for what goes around it. Of
+    the first choice a part is known, as the first state is.
+    """
+    net, wide = Net(), INPUTS + UNITS
+    rng = np.random.default_rng(2)
+    w = net.constant(rng.normal(size=(wide, UNITS)) * 0.4)
+    v = net.constant(rng.normal(size=(wide, 2)))
+    low, half = net.constant(0.1), net.constant(0.5)
+    turned = [net.add("Transpose", "x", perm=[2, 0, 1]) for _ in range(2)]
+    state, states = net.constant(np.zeros((1, UNITS))), []
+    for k in range(STEPS):
+        both = net.add(
+            "Concat", net.add("Gather", turned[0], net.constant(np.int64(k)), axis=0), state, axis=1
+        )
+        chosen = net.add("Where", net.add("Greater", both, low), both, half)
+        state = net.add("Tanh", net.add("MatMul", chosen, w))
+        states.append(state)
+    beside = net.add("Concat", turned[1], stacked(net, states, 0), axis=2)
+    loaded = compiled(net, [net.add("MatMul", beside, v)], tmp_path, [1, INPUTS, STEPS])
+    assert layers_with_states(loaded) == 1
+
+
 @pytest.mark.parametrize("where", ["every step", "after the stack", "the last step"])
 def test_heads(where: str, tmp_path: Path) -> None:
     net = Net()

@@ -139,7 +139,7 @@ def _solve(
         try:
             model = visit(graph, walk, sizes, stand_ins)
             if learnt.turned:
-                _check_turned(model)
+                _check_turned(model, walk)
                 model = replace(model, warnings=(*model.warnings, learnt.how_turned()))
             return model, walk
         except ModelError as error:
@@ -164,8 +164,12 @@ def _solve(
             learnt.first = None
 
 
-def _check_turned(model: Model) -> None:
-    """ModelError where axes that were taken the other way round make no model."""
+def _check_turned(model: Model, walk: Walk) -> None:
+    """ModelError where axes that were taken the other way round make no model, or one
+    without steps, of which a call would be a whole sequence.
+    """
+    if "time" not in walk.roles.values():
+        raise ModelError("graph", "has no steps any more")
     try:
         verify(model)
     except InternalError as error:
@@ -202,16 +206,21 @@ class _Learnt:
             self.first = error, walk
             by: dict[str, dict[str, str]] = {}
             for atom in sorted(walk.guessed, key=lambda each: each.name):
-                role = _TURNED.get(walk.roles.get(atom, ""))
-                if role is not None and atom.name not in self.told:
+                role = walk.roles.get(atom, "")
+                if role and atom.name not in self.told:
                     by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
-            self.turned = [self.told, *(self.told | roles for roles in by.values())]
+            turned = [{a: _TURNED.get(r, r) for a, r in roles.items()} for roles in by.values()]
+            self.turned = [self.told]
+            self.turned += [
+                self.told | t for t, r in zip(turned, by.values(), strict=True) if t != r
+            ]
         return self.first
 
     def how_turned(self) -> str:
         """The warning of a visit that took axes otherwise than the first one did."""
         assert self.first is not None
-        turned = [name.rpartition(" ") for name in self.told if name not in self.turned[0]]
+        new = [name for name in self.told if name not in self.turned[0]]
+        turned = [name.rpartition(" ") for name in new if self.told[name] in _TURNED]
         axes = [f"axis {k} of {owner!r} for {self.told[f'{owner} {k}']}" for owner, _, k in turned]
         return f"takes {', '.join(axes)}; the other way round, {self.first[0]}"
 

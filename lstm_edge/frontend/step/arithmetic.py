@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from lstm_edge.frontend.step.call import Call, Value
 from lstm_edge.frontend.step.expressions import applied, divided, of_symbols
 from lstm_edge.frontend.step.function import ABOVE, LARGER, SELECT, SMALLER, Function
 from lstm_edge.frontend.step.leaves import Leaves
-from lstm_edge.frontend.step.symbols import Symbols, broadcast, groups
+from lstm_edge.frontend.step.symbols import Symbols, broadcast, groups, leaves_of
 from lstm_edge.ir.expr import input_vector
 
 EXACT_SOFTPLUS = 15.0
@@ -161,11 +162,9 @@ def where(call: Call) -> list[Value]:
     """A choice by a constant moves numbers; one by a comparison is a bound, or a function."""
     leaves, x, y = call.leaves, call.symbols(1), call.symbols(2)
     condition = call.symbols(0)
-    known = leaves.numbers_of(condition)
-    if known is not None:
-        condition, x, y = broadcast(condition, x, y)
-        chosen = np.broadcast_to(known, x.shape) != 0.0
-        return [Symbols(np.where(chosen, x.leaf, y.leaf), np.where(chosen, x.unit, y.unit))]
+    known = np.isin(condition.leaf, [i for i in leaves_of(condition) if leaves[i].kind == "const"])
+    if known.any():
+        return [_where_known(call, *broadcast(condition, x, y))]
     a, b, equal = compared(leaves, condition) or (condition, leaves.lift(0.5), False)
     if _alike(x, a) and _alike(y, b):
         return [leaves.each(LARGER, a, b)]
@@ -185,6 +184,25 @@ def where(call: Call) -> list[Value]:
     if equal:
         a, b, x, y = b, a, y, x
     return [leaves.each(SELECT, a, b, x, y)]
+
+
+def _where_known(call: Call, condition: Symbols, x: Symbols, y: Symbols) -> Symbols:
+    """A choice of which some numbers are known: these are moved, only others are computed."""
+    leaf, unit = (np.empty(x.size, np.int64) for _ in range(2))
+    others: list[int] = []
+    for places, ((number, units),) in groups(condition):
+        if call.leaves[number].kind != "const":
+            others += places.tolist()
+            continue
+        chosen = call.leaves[number].numbers[units] != 0.0
+        for made, one, other in ((leaf, x.leaf, y.leaf), (unit, x.unit, y.unit)):
+            made[places] = np.where(chosen, one.reshape(-1)[places], other.reshape(-1)[places])
+    if others:
+        at = np.sort(others)
+        (rest,) = where(replace(call, args=tuple(v.flat().at(at) for v in (condition, x, y))))
+        assert isinstance(rest, Symbols)
+        leaf[at], unit[at] = rest.leaf, rest.unit
+    return Symbols(leaf.reshape(x.shape), unit.reshape(x.shape))
 
 
 def _alike(x: Symbols, y: Symbols) -> bool:

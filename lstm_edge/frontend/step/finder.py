@@ -137,6 +137,10 @@ class Finder:
                     self.left = self.left or (name not in ends and one_way)
                     continue
                 parts = self._parts(value)
+                if parts is not None and self._beside(parts):
+                    waiting += [i for i in data if i not in seen]
+                    seen.update(data)
+                    continue
                 end = None if parts is None else self._end(name, parts)
                 if end is None and parts is not None and self._is_early(name, parts):
                     early[name] = parts
@@ -150,6 +154,15 @@ class Finder:
             waiting += [i for i in data if i not in seen]
             seen.update(data)
         return found, early
+
+    def _beside(self, parts: Parts) -> bool:
+        """True for steps beside those of a sequence that the repetition does not read step by step:
+        the graph around joins them.
+        """
+        kinds = [(self.leaves[i].kind, i) for v in parts.values for i in leaves_of(v)]
+        whole = [i for kind, i in kinds if kind == "input" and self.time[i] == -1]
+        taken = [v.unit[np.isin(v.leaf, whole)].tolist() for v in parts.values]
+        return any(units != taken[0] for units in taken)
 
     def _is_early(self, name: str, parts: Parts) -> bool:
         """True for one vector of a step at which hashes tell little yet."""

@@ -56,7 +56,7 @@ def all_steps(walk: Walk, node: OnnxNode, view: View) -> View:
     """A settled sequence as one vector of the whole of it, its steps end to end, which are an axis
     of features then.
     """
-    at = next(k for k in range(len(view.axes)) if usual_role(walk, view, k) == "time")
+    at = [usual_role(walk, view, k) for k in range(len(view.axes))].index("time")
     (time,), grid, draft = walk.pieces(view.axes[at]), grid_of(walk, view), walk.draft
     if time.open:
         raise node.error(

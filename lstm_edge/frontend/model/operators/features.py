@@ -115,16 +115,15 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
             walk.guessed.add(atoms[0])
         return walk.role(atoms)
     owner = walk.values.get(atoms[0].name.rpartition(" ")[0])
-    known = len(view.axes) in (3, 4) and isinstance(owner, View) and len(owner.axes) == 3
-    if not known:
+    if len(view.axes) not in (3, 4) or not isinstance(owner, View) or len(owner.axes) != 3:
         return role
     shown = {walk.input_atoms.get(a) for a in walk.pieces(view.atoms)}
     at = walk.input_atoms[atoms[0]]
-    role = "feature" if at == 2 else "batch" if at == 0 and 1 in shown else "time"
+    steps = 1 in shown or any(walk.roles.get(a) == "time" for a in walk.pieces(owner.axes[1]))
+    role = "feature" if at == 2 else "batch" if at == 0 and steps else "time"
     if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
         role = "feature"  # of a frame, which has some steps of the file
-    walk.roles[atoms[0]] = role
-    walk.guessed.add(atoms[0])
+    guess(walk, atoms, role)
     return role
 
 

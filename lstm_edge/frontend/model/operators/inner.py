@@ -189,14 +189,12 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     seen = _seen(walk, node, view, kernel, axis)
     place, sight, largest = seen.place, seen.sight, node.op == "MaxPool"
     window = Window(1) if sight is None else sight.window
-    padded = any(place.pad) or window.left or window.right
     if place.dilation > 1 or seen.dilation > 1:
         raise node.error("attribute dilations is not supported")
-    real = not largest and padded and not node.attributes.get("count_include_pad", 0)
-    if real and sight is not None and any(a.open for a in view.axes[sight.axis]):
+    if max(place.pad) >= place.kernel:
         raise node.error(
-            "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
-            "length with --steps"
+            f"pads {place.pad[0]} and {place.pad[1]} places, as many as it sees ({place.kernel}); "
+            "let a Pad do it"
         )
     atoms, channels = (walk.pieces(view.axes[k]) for k in (axis, 1))
     view = channels_last(walk, node, settled(walk, view, node.label), atoms, channels)
@@ -223,12 +221,23 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
     grid = tuple(a for a in made.grid if a in walk.pieces(made.axes[axis]))
     # the same channels as before
     made = replace(made.with_axis(1, channels), grid=several((*grid, *channels)))
-    counted = [(axis, Window(place.kernel, place.stride, *place.pad))]
-    counted += [] if sight is None else [(sight.axis, window)]
-    for k, one in counted if real else ():
-        share = real_share(view.shape[k], made.shape[k], one)
-        made = combined(walk, made, share, np.zeros(1), walk.pieces(made.axes[k]), node.label)
-    return made
+    if largest or node.attributes.get("count_include_pad", 0):
+        return made
+    made = _of_real(walk, node, view, made, axis, Window(place.kernel, place.stride, *place.pad))
+    return made if sight is None else _of_real(walk, node, view, made, sight.axis, window)
+
+
+def _of_real(walk: Walk, node: OnnxNode, view: View, made: View, axis: int, window: Window) -> View:
+    """Means over windows along an axis of `view` as means over what is no padding."""
+    if not (window.left or window.right):
+        return made
+    if any(atom.open for atom in view.axes[axis]):
+        raise node.error(
+            "attribute pads: a mean that leaves padding out, of a sequence of any length; give its "
+            "length with --steps"
+        )
+    share = real_share(view.shape[axis], made.shape[axis], window)
+    return combined(walk, made, share, np.zeros(1), walk.pieces(made.axes[axis]), node.label)
 
 
 def _folded(
