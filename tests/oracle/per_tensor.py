@@ -146,7 +146,9 @@ class PerTensor:
         scales = [weight_scale(constants[m]) for m in op.matrices]
         grids = [self._int8(name) for name in multiplied(op)]
 
-        def product(grid: Grid | None, bias: Array, terms: list[tuple[Array, Array]]) -> Array:
+        def product(
+            grid: Grid | None, bias: Array, terms: list[tuple[Array, Array]], positions: int = 1
+        ) -> Array:
             total = bias.astype(np.float64)
             if op.kind == "matvec":
                 total = _nearest(bias, grids[0].scale * scales[0])
@@ -154,6 +156,8 @@ class PerTensor:
                 rows = np.rint(weights.astype(np.float64) / scale)
                 exact = (operand.stored(x) - operand.zero_point) @ rows.T
                 total = total + (operand.scale * scale) * exact
+            if positions > 1:
+                total = total.reshape(*total.shape[:-2], -1)
             return total.astype(np.float32) if grid is None else grid.rounded(total)
 
         return product
