@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
@@ -46,11 +45,11 @@ def convolved(
     alone = window == Window(1)
     if own == 1 and is_depthwise(units, groups):
         inner = Inner(1, units, 1, frames=0 if alone else (kernel - 1) * dilation + 1)
-        cell, params = each_channel(inner, taps[..., None], bias, (dilation, 1), source)
+        cell, params = each_channel(inner, taps[..., None], bias, (dilation, 1))
     else:
         cell = dense() if alone else conv1d()
         matrix = conv_matrix(taps, groups, own * groups, dilation, source)
-        params = product_params(source, matrix, bias)
+        params = product_params(matrix, bias)
     sight = None if alone else window
     return draft.layer("conv1d", cell, x, units, params, source, window=sight)["y"]
 
@@ -61,7 +60,7 @@ def is_depthwise(units: int, groups: int) -> bool:
 
 
 def each_channel(
-    inner: Inner, taps: Doubles, bias: Doubles, dilations: tuple[int, int], source: str
+    inner: Inner, taps: Doubles, bias: Doubles, dilations: tuple[int, int]
 ) -> tuple[Cell, dict[str, Floats]]:
     """A vector of weights for each frame and place that is seen. taps: [units, 1, frames, places],
     `dilations` apart.
@@ -73,8 +72,6 @@ def each_channel(
     vectors = taps[:, 0].transpose(2, 1, 0).reshape(-1, len(taps))
     params = {f"w_{k}": row.astype(np.float32) for k, row in enumerate(vectors)}
     params["b_y"] = bias.astype(np.float32)
-    for array in params.values():
-        check_finite(source, array)
     return depthwise(inner, frames, places), params
 
 
@@ -112,14 +109,9 @@ def conv_matrix(taps: Doubles, groups: int, features: int, dilation: int, source
     return matrix.reshape(units, -1)
 
 
-def product_params(source: str, weights: Doubles, bias: Doubles) -> dict[str, Floats]:
-    """The matrix [units, columns] and the bias of a product. Raises ModelError for numbers that
-    float32 has not.
-    """
-    params = {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
-    for array in params.values():
-        check_finite(source, array)
-    return params
+def product_params(weights: Doubles, bias: Doubles) -> dict[str, Floats]:
+    """The matrix [units, columns] and the bias of a product."""
+    return {"W_y": np.ascontiguousarray(weights, np.float32), "b_y": bias.astype(np.float32)}
 
 
 def same_padding(steps: int, seen: int, stride: int) -> tuple[int, int]:

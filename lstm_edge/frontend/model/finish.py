@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.ir.model import (
     Concat,
@@ -76,12 +77,15 @@ def finish(
         state_outputs=_state_ports(states[1], layers),
         folded=tuple(draft.folded),
     )
-    if not any(arrays_of(node.op) for node in prune(whole).nodes):
+    arrays = [(n.source, array) for n in prune(whole).nodes for array in arrays_of(n.op).values()]
+    if not arrays:
         raise ModelError(
             "graph",
             "no layer with weights leads to an output: nothing was trained; give a network with "
             "recurrent, convolutional or dense layers",
         )
+    for source, array in arrays:
+        check_finite(source, array)
     return through(prune(look_up_again(first_steps(whole))), read_at_once, named)
 
 

@@ -134,7 +134,7 @@ def computed_vector(walk: Walk, label: str, view: View, name: str) -> View:
     which the axes show them.
     """
     _take_for_layers(walk, label, view.tensor)
-    view = laid_out(walk, settled(walk, view, label), label)
+    view = laid_out(walk, settled(walk, view), label)
     shown = _of_one_row(walk, view)
     if shown != grid_of(walk, view):
         raise ModelError(

@@ -360,7 +360,7 @@ def _output(walk: Walk, name: str, timed: frozenset[str]) -> Port:
             label,
             "shows all steps of a sequence and other numbers on one axis; make an output of each",
         )
-    view = laid_out(walk, side_by_side(walk, settled(walk, view, label), label), label)
+    view = laid_out(walk, side_by_side(walk, settled(walk, view), label), label)
     root = walk.draft.roots[view.tensor]
     per_step = root is not None and root in timed
     limit = 0 if view.ids is None else check_ids(walk, label, view)

@@ -70,7 +70,7 @@ class Entering:
         if self.rows:
             self._take_batch(left)
         self.open_batch(left if self.rows == 1 else (*left, self.batch))
-        view = foldable(walk, view, node.label)
+        view = foldable(walk, view)
         view = self._features(view, left)
         if not vector and walk.draft.roots[view.tensor] is None:
             refuse_one_vector(walk, node, () if time is None else walk.pieces(view.axes[time]))
@@ -99,7 +99,7 @@ class Entering:
     def _vector(self, view: View) -> View:
         """What is read at each step that has no steps."""
         if any(usual_role(self.walk, view, k) == "time" for k in range(len(view.axes))):
-            return all_steps(self.walk, self.node, settled(self.walk, view, self.node.label))
+            return all_steps(self.walk, self.node, settled(self.walk, view))
         return replace(view, tensor=vector_of(self.walk, view, self.node.label))
 
     def _in_rows(self, kind: Literal["input", "state"], name: str, shape: Sequence[int]) -> Symbols:
@@ -148,6 +148,6 @@ class Entering:
             walk.columns[view.tensor] = atoms
             return replace(view, grid=atoms)
         if places_of(walk, view, atoms) is not None:
-            view = reordered(walk, settled(walk, view, node.label), atoms, node.label)
+            view = reordered(walk, settled(walk, view), atoms, node.label)
         require_features(walk, node, view, atoms)
         return view

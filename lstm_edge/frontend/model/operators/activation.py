@@ -54,7 +54,7 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     over, role = view.axes[axis], usual_role(walk, view, axis % rank)
     view = masked(walk, view, over, node.label) if node.op == "Softmax" else view
     if role == "time":
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
         return [softmax_over_time(walk, view, node.label, node.op == "LogSoftmax")]
     if is_part(walk, view, walk.pieces(over)):
         return [_softmax_of_parts(walk, node, view, walk.pieces(over))]
@@ -84,10 +84,10 @@ def _softmax_of_parts(walk: Walk, node: OnnxNode, view: View, over: Axis) -> Vie
     def run(x: str) -> str:
         return walk.draft.layer(kind, cell(), x, walk.draft.size(x), {}, node.label)["y"]
 
-    return in_groups(walk, node, settled(walk, view, node.label), over, run)
+    return in_groups(walk, node, settled(walk, view), over, run)
 
 
 def _layer(walk: Walk, node: OnnxNode, view: View, kind: str, cell: Cell) -> View:
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     tensor = walk.draft.layer(kind, cell, view.tensor, None, {}, node.label)["y"]
     return replace(view, tensor=tensor)

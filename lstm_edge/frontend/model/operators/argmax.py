@@ -17,7 +17,7 @@ from lstm_edge.layers.activation import argmax_layer
 
 def argmax(walk: Walk, node: OnnxNode) -> list[Value]:
     """ArgMax over the features, or the steps of a feature; the first of several equal ones."""
-    view = settled(walk, node.view(0), node.label)
+    view = settled(walk, node.view(0))
     if node.attributes.get("select_last_index", 0):
         raise ModelError(
             node.label, "attribute select_last_index = 1 is not supported; export it with 0"

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import (
     one_time_axis,
@@ -28,7 +27,6 @@ from lstm_edge.frontend.model.operators.pending import combined, settled, spread
 from lstm_edge.frontend.model.operators.rates import on_one_clock
 from lstm_edge.frontend.model.operators.shifted import in_step
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.ir.model import arrays_of
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, one_number
 from lstm_edge.layers.inner import is_convolution
@@ -74,7 +72,7 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
 
 def _divided(walk: Walk, node: OnnxNode, number: Doubles, along: Axis, view: View) -> View:
     """A constant divided by data: their reciprocal, scaled."""
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     cell = one_number("reciprocal", ALONE["reciprocal"])
     made = walk.draft.layer("reciprocal", cell, view.tensor, None, {}, node.label)
     return scaled(walk, node, replace(view, tensor=made["y"]), number, None, along)
@@ -85,7 +83,7 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     of them; none waits for weights.
     """
     rank = max(len(view.axes) for view in given)
-    views = tuple(settled(walk, v, node.label).widened(rank) for v in given)
+    views = tuple(settled(walk, v).widened(rank) for v in given)
     if len(views) == 1:
         return views
     _guess_roles(walk, views)
@@ -304,7 +302,5 @@ def _into(
     if made_by is not None and not view.pending:
         other = rescaled(made_by, factor, shift)
         if other is not None:
-            for array in arrays_of(other.op).values():
-                check_finite(made_by.source, array)
             return replace(view, tensor=walk.draft.again(other))
     return combined(walk, view, factor, shift, along, node.label)

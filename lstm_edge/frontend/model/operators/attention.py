@@ -46,7 +46,7 @@ def product(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     rank = max(len(left.axes), len(right.axes), 2)
     if min(len(left.axes), len(right.axes)) < 2:
         raise _refused(node, left, right)
-    left, right = (settled(walk, v, node.label).widened(rank) for v in (left, right))
+    left, right = (settled(walk, v).widened(rank) for v in (left, right))
     inner = usual_role(walk, left, rank - 1), usual_role(walk, right, rank - 2)
     steps = has_steps(walk, left) or has_steps(walk, right)
     if not (steps or left.axes[-1] or right.axes[-2] or (left.axes[-2] and right.axes[-1])):

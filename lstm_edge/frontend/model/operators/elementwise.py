@@ -151,7 +151,7 @@ def logical(walk: Walk, node: OnnxNode) -> list[Value]:
 def _of_one(
     walk: Walk, node: OnnxNode, name: str, function: Callable[[Expr], Expr], k: int = 0
 ) -> View:
-    view = settled(walk, node.view(k), node.label)
+    view = settled(walk, node.view(k))
     cell = replace(one_number(name, function), limited=node.op not in functions.ACTIVATIONS)
     return replace(
         view, tensor=walk.draft.layer(name, cell, view.tensor, None, {}, node.label)["y"]

@@ -17,7 +17,6 @@ from onnx import TensorProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.fold import fold
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators import move
 from lstm_edge.frontend.model.operators import reduce as reduction
@@ -218,7 +217,7 @@ def lookup(walk: Walk, node: OnnxNode) -> list[Value]:
     if isinstance(table, View):
         axis = axis_of(node, len(table.axes))
         if usual_role(walk, table, axis) == "time":
-            table = settled(walk, table, node.label)
+            table = settled(walk, table)
             found = step_before(walk, node, table, axis, ids)
             return [found.with_axis(axis, *ids.axes)]
     if not isinstance(table, np.ndarray) or ids.ids is None:
@@ -265,8 +264,6 @@ def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
     """Rows of a table [rows, units] in place of the ids."""
     if len(table) > MOST_ROWS:
         raise node.error(f"its table has {len(table)} rows, more than {MOST_ROWS}")
-    with np.errstate(over="ignore"):
-        check_finite(f"{node.label}, table", table.astype(np.float32))
     rows = _rows(walk, node, ids, len(table))
     known = walk.limits.get(ids.tensor, len(rows))
     if walk.draft.step_of(ids.tensor) is not None:
@@ -276,7 +273,8 @@ def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
             f"looks up an index of ArgMax below {known} in a table of {len(rows)} rows"
         )
     walk.limits[ids.tensor] = min(known, len(rows))
-    entries = np.ascontiguousarray(table[rows], np.float32)
+    with np.errstate(over="ignore"):
+        entries = np.ascontiguousarray(table[rows], np.float32)
     columns = _columns(walk, node, ids)
     results = [
         walk.draft.layer(

@@ -92,7 +92,7 @@ def conv_inside(walk: Walk, node: OnnxNode, view: View, weights: Doubles, axis: 
     padded = any(place.pad) or (window is not None and (window.left or window.right))
     view, taps, bias = _folded(walk, node, view, moved, bias, padded=bool(padded))
     if own == 1 and is_depthwise(units, groups):
-        cell, params = each_channel(inner, taps, bias, (seen.dilation, place.dilation), node.label)
+        cell, params = each_channel(inner, taps, bias, (seen.dilation, place.dilation))
     else:
         cell, params = _dense(node, inner, taps, bias, seen, groups)
     count = units * inner.positions
@@ -197,7 +197,7 @@ def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis:
             "let a Pad do it"
         )
     atoms, channels = (walk.pieces(view.axes[k]) for k in (axis, 1))
-    view = channels_last(walk, node, settled(walk, view, node.label), atoms, channels)
+    view = channels_last(walk, node, settled(walk, view), atoms, channels)
     inner = Inner(size_of(atoms), size_of(channels), place.kernel, place.stride, place.pad)
     if inner.positions < 1:
         raise node.error(f"sees {place.seen} places of {inner.places}; pad them")
@@ -246,15 +246,15 @@ def _folded(
     """A scale and an offset of each channel that wait, in the weights; others by layers."""
     channels = size_of(walk.pieces(view.axes[1]))
     groups = int(node.attributes.get("group", 1))
-    view = foldable(walk, view, node.label) if view.offset is None or not padded else view
+    view = foldable(walk, view) if view.offset is None or not padded else view
     if padded and view.offset is not None and np.any(view.offset):
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
     if not view.pending:
         return view, taps, bias
     ones = np.ones(1) if view.scale is None else view.scale
     scale, offset = per_channel(ones, channels), per_channel(view.offset, channels)
     if scale is None or offset is None:
-        return settled(walk, view, node.label), taps, bias
+        return settled(walk, view), taps, bias
     return view.plain, *with_scale(taps, bias, groups, scale, offset)
 
 
@@ -283,7 +283,7 @@ def _dense(
     if inner.positions == 1:  # the matrix meets all that is there
         everything = (inner.places + sum(inner.pad)) * inner.of_place
         flat = np.pad(flat, ((0, 0), (0, everything - flat.shape[1])))
-    return convolution(inner), product_params(node.label, flat, bias)
+    return convolution(inner), product_params(flat, bias)
 
 
 def at_each_place(
@@ -295,16 +295,16 @@ def at_each_place(
     grid = grid_of(walk, view)
     rest = tuple(atom for atom in grid if atom not in atoms)
     view = reordered(walk, view, (*rest, *atoms), node.label)
-    view = foldable(walk, view, node.label)
+    view = foldable(walk, view)
     columns = weights.shape[1]
     scale = per_channel(np.ones(1) if view.scale is None else view.scale, columns)
     offset = per_channel(view.offset, columns)
     if scale is None or offset is None:
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
     elif view.pending:
         bias, weights = bias + weights @ offset, weights * scale
     inner = Inner(size_of(rest), columns, 1)
-    params = product_params(node.label, weights, bias)
+    params = product_params(weights, bias)
     count = len(bias) * inner.positions
     made = walk.draft.layer("fc", convolution(inner), view.tensor, count, params, node.label)
     units = walk.new_axis("units", len(bias), "feature")

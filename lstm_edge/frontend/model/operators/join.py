@@ -55,7 +55,7 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     again = _whole_again(walk, node, parts, axis)
     if again is not None:
         return [again]
-    parts = tuple(settled(walk, part, node.label) for part in parts)
+    parts = tuple(settled(walk, part) for part in parts)
     if any(len(part.axes) != len(parts[0].axes) for part in parts):
         raise node.error("joins tensors of different ranks")
     align(walk, node, parts, skip=axis)
@@ -104,7 +104,7 @@ def _beside(
     if not before and not behind:
         return view
     usual_role(walk, view, axis)
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     require_features(walk, node, view, view.axes[axis])
     size = size_of(view.axes[axis])
     parts = [input_vector("x")]
@@ -209,7 +209,7 @@ def split(walk: Walk, node: OnnxNode) -> list[Value]:
     if len(sizes) == 1:
         return [view]
     results: list[Value] = []
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     time = walk.role(view.axes[axis]) == "time"
     if time:
         walk.fix_time(node)

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import product_params
 from lstm_edge.frontend.model.operators.features import (
@@ -88,7 +87,6 @@ def contract(
         raise node.error(f"weights {list(weights.shape)} give no number; remove it")
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
-    check_finite(node.label, weights)
     if any(walk.roles.get(atom) == PICKED for atom in walk.pieces(last)):
         view = side_by_side(walk, view, node.label)
         last = view.axes[-1]
@@ -107,7 +105,7 @@ def contract(
                     "time" if walk.input_atoms[atom] or len(view.axes) < 3 else "batch"
                 )
                 walk.guessed.add(atom)
-        view = foldable(walk, view, node.label)
+        view = foldable(walk, view)
     if flat:
         view, weights = _steps_first(walk, view, weights)
         tensor = _flattened(walk, node, view, weights, offsets)
@@ -137,12 +135,12 @@ def in_order(walk: Walk, view: View, axis: Axis, source: str) -> tuple[View, lis
     if atoms == grid or set(atoms) != set(grid) or size_of(grid) > MOST_MOVED:
         return view, None
     size_known(walk, view)
-    return laid_out(walk, settled(walk, view, source), source), None
+    return laid_out(walk, settled(walk, view), source), None
 
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:
     """Append a dense layer with weights [units, features]; returns its result's tensor."""
-    params = product_params(source, weights, bias)
+    params = product_params(weights, bias)
     return walk.draft.layer("fc", dense(), x, len(bias), params, source)["y"]
 
 
@@ -200,7 +198,7 @@ def _flattened(walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: D
     walk.fix_time(node)
     view = resolved(walk, view)
     if view.offset is not None and np.abs(view.offset).max() > LARGEST_OFFSET:
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
     steps, features = last[0].size, size_of(last[1:])
     per_step = weights.reshape(steps, features, -1).transpose(0, 2, 1)
     if view.offset is not None:

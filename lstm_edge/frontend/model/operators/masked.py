@@ -55,7 +55,7 @@ def masked(walk: Walk, view: View, over: Axis, source: str) -> View:
     view = replace(view, scale=scale, offset=near)
     if not steps:
         return view
-    x = settled(walk, view, source).tensor
+    x = settled(walk, view).tensor
     cell = Cell("masked", {"y": where(input_vector("y"), input_vector("x"), constant(MASKED))})
     table = step_table(walk, view, steps_counted(walk, view, steps[0]), counts)
     made = walk.draft.layer(cell.name, cell, x, None, {}, source, more={"y": table})

@@ -52,7 +52,7 @@ def cast(walk: Walk, node: OnnxNode) -> list[Value]:
     """
     view, kind = node.view(0), node.attributes.get("to")
     if kind == TensorProto.BOOL and not walk.is_truth(view):
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
         made = walk.draft.layer("is_true", is_true(), view.tensor, None, {}, node.label)["y"]
         return [walk.true(replace(view, tensor=made))]
     mask = "" if view.pending else walk.counts.get(view.tensor, "")

@@ -218,7 +218,7 @@ def _by_heads(
 ) -> Found | None:
     """Weights of its own for each place along an axis of features."""
     name, rest = letters.shared[0], replace(letters, shared=letters.shared[1:])
-    axis, view = own.index(name), settled(walk, view, node.label)
+    axis, view = own.index(name), settled(walk, view)
     made = []
     for k, own_weights in enumerate(weights if len(weights) <= MOST_ROWS else ()):
         part = select(walk, view, axis, [k], keep=False)
@@ -234,7 +234,7 @@ def _joined(
     walk: Walk, node: OnnxNode, made: Sequence[Found], sizes: Sequence[int], names: str
 ) -> Found:
     """Views alike end to end, counted by new axes in front."""
-    views = [settled(walk, view, node.label) for view, _ in made]
+    views = [settled(walk, view) for view, _ in made]
     grid = grid_of(walk, views[0])
     new = _unit_axes(walk, sizes)
     flat = tuple(atom for axis in new for atom in axis)

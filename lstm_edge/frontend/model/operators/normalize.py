@@ -37,7 +37,7 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     It runs over all axes from `axis` on, which must be the features; with the attribute
     single_axis, which a rewrite sets, over that one.
     """
-    view = settled(walk, node.view(0), node.label)
+    view = settled(walk, node.view(0))
     extra = [name for name in node.outputs[1:] if name]
     if extra:
         raise node.error(f"output {extra[0]!r} (mean or deviation) is for training only; remove it")
@@ -101,7 +101,7 @@ def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     """Each channel, at axis 1, of mean 0 and variance 1 over the steps, then scale and offset.
     Where that axis counts steps, each of them has mean 0 and variance 1 over its features.
     """
-    view = settled(walk, node.view(0), node.label)
+    view = settled(walk, node.view(0))
     if len(view.axes) != 3:
         raise node.error(
             f"normalizes {describe(view.axes)}; only channels of a sequence have a mean"
@@ -129,7 +129,7 @@ def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     p = node.attributes.get("p", 2)
     if p not in (1, 2):
         raise node.error(f"attribute p = {p}, expected 1 or 2")
-    view = settled(walk, node.view(0), node.label)
+    view = settled(walk, node.view(0))
     axis = axis_of(node, len(view.axes), -1)
     if usual_role(walk, view, axis) != "time":
         return [divided_by_norm(walk, node, view, axis, f"l{p}")]
@@ -158,7 +158,7 @@ def ml_normalizer(walk: Walk, node: OnnxNode) -> list[Value]:
     norm = str(node.attributes.get("norm", "MAX")).lower()
     if norm not in NORMS:
         raise node.error(f"attribute norm = {norm!r}, expected MAX, L1 or L2")
-    view = settled(walk, node.view(0), node.label)
+    view = settled(walk, node.view(0))
     usual_role(walk, view, len(view.axes) - 1)
     return [divided_by_norm(walk, node, view, len(view.axes) - 1, norm)]
 

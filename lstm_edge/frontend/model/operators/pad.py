@@ -34,7 +34,7 @@ Ints = npt.NDArray[np.int64]
 
 def pad(walk: Walk, node: OnnxNode) -> list[Value]:
     """Vectors of one number around a sequence, or fewer steps where pads are negative."""
-    view = settled(walk, node.view(0), node.label)
+    view = settled(walk, node.view(0))
     mode = node.attributes.get("mode", "constant")
     pads = node.integers(1, "pads") or []
     given = node.constant(2, "value")
@@ -168,7 +168,7 @@ def _beside_constant(
     fits = array.ndim == len(view.axes) and number is not None
     if not fits or usual_role(walk, view, axis) != "time" or number is None:
         return None
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     count = array.shape[axis]
     return _around(walk, node, view, axis, (count, 0) if before else (0, count), number)
 
@@ -185,7 +185,7 @@ def _behind_first(walk: Walk, node: OnnxNode, first: View, second: View, axis: i
     part = walk.input_parts.get(first.tensor)
     if part is not None and walk.roles.get(part.atom) != "time":
         raise RoleNeeded(node.label, "joins steps of an input", part.atom.name, "time")
-    first, second = (settled(walk, v, node.label) for v in (first, second))
+    first, second = (settled(walk, v) for v in (first, second))
     align(walk, node, (second, first), skip=axis)
     count = size_of(first.axes[axis])
     if not walk.draft.roots[first.tensor]:

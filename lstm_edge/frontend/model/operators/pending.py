@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
@@ -156,16 +155,16 @@ def step_table(walk: Walk, view: View, ids: str, numbers: Doubles | npt.NDArray[
     return walk.draft.layer("by_step", embedding(), ids, size, entries, view.pending)["y"]
 
 
-def settled_along(walk: Walk, view: View, axis: int, reader: str) -> View:
+def settled_along(walk: Walk, view: View, axis: int) -> View:
     """`view`, settled where numbers that wait differ along an axis which is about to be another: of
     which places are picked, or a mean is taken.
     """
     differing = walk.pieces(view.along)
     here = any(atom in differing for atom in walk.pieces(view.axes[axis]))
-    return settled(walk, view, reader) if here else view
+    return settled(walk, view) if here else view
 
 
-def settled(walk: Walk, view: View, reader: str) -> View:
+def settled(walk: Walk, view: View) -> View:
     """`view` with a layer for an addition or a product that waits for weights to go into."""
     if not view.pending:
         return view
@@ -179,23 +178,18 @@ def settled(walk: Walk, view: View, reader: str) -> View:
     key = (view.tensor, scale.tobytes(), offset.tobytes())
     if key not in walk.settled:
         cell, params = scale_layer(scale, offset)
-        for name, array in params.items():
-            check_finite(f"{view.pending}, {name} before {reader}", array)
         made = walk.draft.layer(cell.name, cell, view.tensor, None, params, view.pending)
         walk.settled[key] = made["y"]
     return replace(view.plain, tensor=walk.settled[key])
 
 
-def foldable(walk: Walk, view: View, reader: str) -> View:
-    """`view`, of which a scale and an offset that wait may go into the weights of `reader`: an
+def foldable(walk: Walk, view: View) -> View:
+    """`view`, of which a scale and an offset that wait may go into the weights that come: an
     offset that is too large, and numbers that differ from step to step, get layers of their own.
     """
     view = resolved(walk, view)
-    if is_of_steps(view):
-        return settled(walk, view, reader)
-    if view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET:
-        return view
-    return settled(walk, view, reader)
+    small = view.offset is None or np.abs(view.offset).max() <= LARGEST_OFFSET
+    return view if small and not is_of_steps(view) else settled(walk, view)
 
 
 def fold_pending(view: View, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:

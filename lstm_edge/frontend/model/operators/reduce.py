@@ -80,7 +80,7 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
             for other in range(len(view.axes)):
                 usual_role(walk, view, other)
         if role in ("time", PICKED):
-            view = settled_along(walk, view, k, node.label)
+            view = settled_along(walk, view, k)
         if role == PICKED:
             whole = in_time(walk, view, k) if KINDS[node.op] in ALIKE else None
             view = whole or side_by_side(walk, view, node.label)
@@ -122,7 +122,7 @@ def _over_time(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     if kind == "mean":
         tensor = walk.draft.reduce(kind, view.tensor, node.label)
         return replace(view.with_axis(k, ()), tensor=tensor)
-    before = tensor = settled(walk, view, node.label).tensor
+    before = tensor = settled(walk, view).tensor
     summed = kind in BEFORE or kind in AFTER
     if kind in BEFORE:
         tensor = _alone(walk, node, tensor, BEFORE[kind])
@@ -148,7 +148,7 @@ def _over_features(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
     if is_part(walk, view, atoms):
         return _over_some(walk, node, view, atoms, kind)
     if kind not in ("sum", "mean"):
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
         require_features(walk, node, view, view.axes[k])
         tensor = _reduced(walk, node, view.tensor, kind)
         if view.tensor in walk.truths and kind in ("max", "min"):
@@ -170,7 +170,7 @@ def _reduced(walk: Walk, node: OnnxNode, tensor: str, kind: str) -> str:
 def _over_some(walk: Walk, node: OnnxNode, view: View, atoms: Axis, kind: str) -> View:
     """Over one of several axes of features: sums and means are a matrix of ones and zeros."""
     if kind not in ("sum", "mean"):
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
         return in_groups(walk, node, view, atoms, lambda x: _reduced(walk, node, x, kind))
     grid = grid_of(walk, view)
     rest = tuple(atom for atom in grid if atom not in atoms)
@@ -196,7 +196,7 @@ def _at_places(
     grid, count = grid_of(walk, view), size_of(atoms)
     axes = without(walk, view, atoms)
     if grid == (*atoms, *rest) and count <= MOST_PLACES:
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
         cell = pooling(Inner(count, size_of(rest), count), largest=False)
         tensor = walk.draft.layer(cell.name, cell, view.tensor, size_of(rest), {}, node.label)["y"]
         made = replace(view, tensor=tensor, axes=axes, grid=several(rest))
@@ -210,7 +210,7 @@ def _at_places(
 
 def _by_matrix(walk: Walk, node: OnnxNode, view: View, weights: Doubles) -> View:
     """A matrix [numbers, features] times all features, in their order."""
-    view = foldable(walk, view, node.label)
+    view = foldable(walk, view)
     folded, shifted = fold_pending(view, weights, np.zeros(len(weights)))
     tensor = dense_layer(walk, view.tensor, folded, shifted, node.label)
     return View(tensor, view.axes, grid=view.grid, picked=view.picked)
@@ -230,7 +230,7 @@ def cumulated(walk: Walk, node: OnnxNode) -> list[Value]:
         return [scaled(walk, node, view, np.zeros(1), None) if exclusive else view]
     role, atoms = usual_role(walk, view, k), walk.pieces(view.axes[k])
     if role == "time":
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
         tensor = walk.draft.so_far("sum", view.tensor, node.label, reverse=back)
         if exclusive:
             tensor = walk.draft.pair("sub", pair("sub"), tensor, view.tensor, tensor, node.label)

@@ -121,7 +121,7 @@ def _take(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, keep:
             node, picked, 1, f"picks row {wanted[0]} of the batch; export with a batch of 1"
         )
     guess_inner(walk, walk.pieces(picked))
-    part = select(walk, settled(walk, view, node.label), axis, wanted, keep) if wanted else None
+    part = select(walk, settled(walk, view), axis, wanted, keep) if wanted else None
     alike = all(a is None or a.size == 1 for a in (view.scale, view.offset))
     if part is None and wanted and alike:
         part = input_part(walk, view.plain, axis, wanted, node.label)

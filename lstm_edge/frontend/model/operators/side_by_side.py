@@ -61,7 +61,7 @@ def as_vector(walk: Walk, view: View, source: str) -> View | None:
     """
     tensors: list[str] = []
     for part in view.parts or (view,):
-        part = settled(walk, part, source)
+        part = settled(walk, part)
         atoms = walk.pieces(part.axes[-1])
         count = size_of(tuple(atom for atom in atoms if walk.roles.get(atom) != "time"))
         if walk.draft.size(part.tensor) is None:

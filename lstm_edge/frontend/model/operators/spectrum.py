@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.features import grid_of, require_features
 from lstm_edge.frontend.model.operators.pending import settled
@@ -70,7 +69,7 @@ def dft(walk: Walk, node: OnnxNode) -> list[Value]:
     require_features(walk, node, replace(view, axes=(samples,)), walk.pieces(samples))
     scale = np.ones(1) if view.scale is None else np.broadcast_to(view.scale, (size_of(samples),))
     if np.any(0.0 if view.offset is None else view.offset):
-        view, scale = settled(walk, view, node.label), np.ones(1)
+        view, scale = settled(walk, view), np.ones(1)
     return [_layer(walk, node, view, view.axes[:-2], window * scale[:seen], frame, None, 0)]
 
 
@@ -92,7 +91,7 @@ def _spectra(
     time = _hops(walk, node, view, samples, hop)
     scale = np.ones(1) if view.scale is None else view.scale
     if scale.size != 1 or np.any(0.0 if view.offset is None else view.offset):
-        view, scale = settled(walk, view, node.label), np.ones(1)
+        view, scale = settled(walk, view), np.ones(1)
     walk.sequences |= walk.draft.followed(view.tensor)
     early, at = -(begin // hop), begin % hop
     taps, seen = np.atleast_2d(window).shape
@@ -119,7 +118,6 @@ def _layer(
 ) -> View:
     """The spectrum of each step, or of the steps of a window, from its sample `at` on."""
     params = {WINDOW: window.astype(np.float32)}
-    check_finite(node.label, params[WINDOW])
     cell = frame_spectrum(frame, several is not None, at)
     tensor = walk.draft.layer(
         "spectrum", cell, view.tensor, frame + PARTS, params, node.label, window=several
@@ -178,7 +176,7 @@ def _hops(walk: Walk, node: OnnxNode, view: View, samples: Axis, hop: int) -> Ax
 
 def power(walk: Walk, node: OnnxNode) -> list[Value]:
     """The power of a spectrum whose parts are the last axis."""
-    view = settled(walk, node.view(0), node.label)
+    view = settled(walk, node.view(0))
     grid = grid_of(walk, view)
     axes = [k for k, axis in enumerate(view.axes) if walk.pieces(axis) == grid[:1]]
     if len(grid) != PARTS or walk.pieces(view.axes[-1]) != grid[1:] or len(axes) != 1:
@@ -190,7 +188,7 @@ def power(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def log_average(walk: Walk, node: OnnxNode) -> list[Value]:
     """The logarithm of an average over time, plus a small number, in logarithms."""
-    view, given = settled(walk, node.view(0), node.label), node.attributes
+    view, given = settled(walk, node.view(0)), node.attributes
     walk.assign(node, view.axes[given["axis"]], "time")
     walk.sequences |= walk.draft.followed(view.tensor)
     size, eps = walk.draft.size(view.tensor), given["eps"]

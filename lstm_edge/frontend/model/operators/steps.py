@@ -39,7 +39,7 @@ def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, 
     held = repeated_steps(walk, node, view, axis, times)
     if held is not None:
         return held
-    view = settled_along(walk, view, axis, node.label)
+    view = settled_along(walk, view, axis)
     time = view.axes[axis]
     if len(steps.wanted) == 1:
         tensor = one_step(walk, view, time, steps, node.label)
@@ -94,7 +94,7 @@ def _cropped(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps) ->
 
 def crop(walk: Walk, view: View, axis: int, window: Window, source: str) -> View:
     """The sequence without steps at its ends, or every n-th of them."""
-    view = settled_along(walk, view, axis, source)
+    view = settled_along(walk, view, axis)
     time = view.axes[axis]
     tensor = over_window(walk.draft, kept(), view.tensor, window, source)
     count = (size_of(time) + window.left + window.right - 1) // window.stride + 1
@@ -106,7 +106,7 @@ def _listed(walk: Walk, view: View, axis: int, wanted: Sequence[int], source: st
     """Steps in any order: as long as each step is for itself, those of the sequence itself. Below
     0 they are counted from the end of a sequence of any length.
     """
-    view = settled(walk, view, source)
+    view = settled(walk, view)
     new = walk.new_axis("picked", len(wanted), PICKED)
     walk.ranges.update((atom, old) for atom in new for old in walk.pieces(view.axes[axis]))
     return replace(view.with_axis(axis, new), picked=tuple(wanted))
@@ -125,7 +125,7 @@ def all_steps(walk: Walk, view: View, axis: int, source: str) -> View | None:
 
 def one_picked(walk: Walk, view: View, axis: int, k: int, keep: bool, source: str) -> View:
     """One of the steps that a view shows in any order, of which the axis stays if `keep`."""
-    view, at = settled_along(walk, view, axis, source), view.picked[k]
+    view, at = settled_along(walk, view, axis), view.picked[k]
     step = walk.draft.step(view.tensor, at, source) if at >= 0 else ""
     tensor = step or _from_end(walk, view.tensor, -at, source)
     return replace(view.with_axis(axis, *[()] * keep), tensor=tensor, picked=())
@@ -147,7 +147,7 @@ def side_by_side(walk: Walk, view: View, source: str) -> View:
     """Steps that were picked in any order as vectors side by side: of the whole sequence, once."""
     if not view.picked:
         return view
-    view = settled(walk, view, source)
+    view = settled(walk, view)
     draft = walk.draft
     steps = [
         draft.step(view.tensor, k, source) if k >= 0 else _from_end(walk, view.tensor, -k, source)

@@ -26,7 +26,7 @@ def gather_elements(walk: Walk, node: OnnxNode) -> list[Value]:
             f"takes elements of {describe(view.axes)} along axis {axis} by computed indices; only "
             "the step of a sequence that an integer input says, its length - 1, can be taken"
         )
-    return [step_before(walk, node, settled(walk, view, node.label), axis, index)]
+    return [step_before(walk, node, settled(walk, view), axis, index)]
 
 
 def step_before(walk: Walk, node: OnnxNode, view: View, axis: int, index: View) -> View:

@@ -46,7 +46,7 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
             "an axis of each step with explicit pads are supported: repeat steps outside of the "
             "model",
         )
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     seen = [(k - 1) * d + 1 for k, d in zip(kernel, given["dilations"], strict=True)]
     before = [n - 1 - p for n, p in zip(seen, given["pads"][:rank], strict=True)]
     behind = [
@@ -134,7 +134,7 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
                 f"repeats axis {k} of {describe(view.axes)}, which is none of each step's own; "
                 "only such axes behind a convolution along them can be resized",
             )
-        view = settled(walk, view, node.label)
+        view = settled(walk, view)
         view = placed(walk, view, k, _nearest(size, n, form), 0.0, node.label)
     return [view]
 

@@ -62,7 +62,7 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     group, bias = groups_and_bias(node, weights, features)
     padded = sight.window.left or sight.window.right
     keep = settled if padded and view.offset is not None else foldable
-    view = keep(walk, view, node.label)
+    view = keep(walk, view)
     scale, offset = (
         np.broadcast_to(usual if given is None else given, (features,))
         for given, usual in ((view.scale, np.ones(1)), (view.offset, np.zeros(1)))
@@ -119,7 +119,7 @@ def pool(walk: Walk, node: OnnxNode) -> list[Value]:
     padded = window.left or window.right
     largest = node.op == "MaxPool"
     keep = settled if largest or padded else partial(settled_along, axis=sight.axis)
-    view = keep(walk, view, reader=node.label)
+    view = keep(walk, view)
     if sees_all(view, sight):
         walk.fix_time(node)
         tensor = walk.draft.reduce("max" if largest else "mean", view.tensor, node.label)

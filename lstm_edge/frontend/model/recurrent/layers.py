@@ -62,7 +62,7 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
     x = sequence_of(walk, node, settings.batch_first)
     if x.places > 1:
         return _inside(walk, node, kind, settings, x)
-    x = replace(x, view=foldable(walk, x.view, node.label))
+    x = replace(x, view=foldable(walk, x.view))
     weights = weights_of(walk, node, x, kind, len(settings.directions))
     length = length_of(walk, node, x)
     initial = initial_states(walk, node, x, kind, settings, weights.hidden)

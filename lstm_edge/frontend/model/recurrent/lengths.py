@@ -79,7 +79,7 @@ def length_of(walk: Walk, node: OnnxNode, x: Sequence) -> Length:
 
 def _mask(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
     """The tensor of a mask, of one number for each step of X."""
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     time = view.axes[1 if node.attributes.get("layout", 0) else 0]
     walk.assign(node, time, "time")
     require_features(walk, node, view, view.axes[2])

@@ -129,7 +129,7 @@ def _inside(
     wanted = walk.pieces((*inner, *features))
     if walk.draft.size(view.tensor) != size_of(wanted) and along:
         walk.assign(node, time, "time")  # refuses it
-    view = settled(walk, view, node.label)
+    view = settled(walk, view)
     if set(wanted) != set(grid_of(walk, view)) or walk.draft.size(view.tensor) != size_of(wanted):
         raise node.error(
             f"reads {describe(view.axes)}, whose vectors have further axes; only one inner axis "
