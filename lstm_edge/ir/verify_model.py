@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 
@@ -171,6 +171,7 @@ class _Check:
         """All that the equations name, finite, matrices and vectors where they are expected."""
         dims: dict[str, int] = {}
         for e in layer.cell.nodes:
+            self.rule(where, isfinite(e.value), f"has {e.value} in the equation of a {e.kind}")
             dims |= dict.fromkeys(e.matrices, 2)
             if e.kind in ("affine", "param", "lookup"):
                 dims[e.name] = 2 if e.kind == "lookup" else 1

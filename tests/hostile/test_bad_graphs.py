@@ -114,6 +114,35 @@ GRAPHS: dict[str, Case] = {
         {"hop": np.array(32), "length": np.array(-64)},
         {"x": [1, 256, 1]},
     ),
+    "a mask of which no score is left": (
+        [node("Add", "x low", "z"), node("Softmax", "z", "y", axis=-1)],
+        {"low": np.full(N, -np.inf, np.float32)},
+        SEQUENCE,
+    ),
+    "padding with infinity": (
+        [*STEP, node("Pad", "c pads low", "p"), node("Conv", "p W", "y")],
+        {"pads": ints(0, 0, 1, 0, 0, 1), "low": np.float32(-np.inf), "W": floats(U, N, 3)},
+        SEQUENCE,
+    ),
+    **{
+        f"infinity in {op}, {np.size(low)} numbers": (
+            [node(op, "x low", "z"), node("MatMul", "z W", "y")],
+            {"low": np.array(low, np.float32), "W": floats(N, U)},
+            SEQUENCE,
+        )
+        for op in ("Add", "Max", "Min", "Pow", "PRelu")
+        for low in (-np.inf, [0.0, -np.inf, 1.0])
+    },
+    "infinity in a matrix": (
+        [node("MatMul", "x W", "y")],
+        {"W": np.array([[0.0, 1.0], [-np.inf, 0.0], [1.0, 1.0]], np.float32)},
+        SEQUENCE,
+    ),
+    "infinity that data choose": (
+        [node("Greater", "x zero", "b"), node("Where", "b x low", "z"), node("MatMul", "z W", "y")],
+        {"zero": np.float32(0), "low": np.float32(-np.inf), "W": floats(N, U)},
+        SEQUENCE,
+    ),
     "Fourier bases with two hops": (
         [node("Conv", "x W", "z", strides=[8, 8]), node("Mul", "z z", "y")],
         {

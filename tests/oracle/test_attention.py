@@ -10,7 +10,7 @@ import pytest
 
 import lstm_edge
 from lstm_edge.errors import ModelError
-from tests.oracle.entire import entire
+from tests.oracle.entire import SAMPLES, entire
 from tests.oracle.graphs import graph, node, saved
 
 N, H, T, S, OUT, D = 3, 6, 8, 5, 2, 4
@@ -41,7 +41,9 @@ CONSTANTS = {
         "pos": floats(1, T, N),
         "before": np.tril(np.ones((T, T), bool)),
         "behind": np.triu(np.full((T, T), -1e9, np.float32)),
+        "past": np.triu(np.full((T, T), -np.inf, np.float32), 1),
         "lowest": np.float32(-1e4),
+        "never": np.float32(-np.inf),
         "ends": np.array([0] * (T - 2) + [-65504] * 2, np.float32),
         "far": np.where(np.eye(T), 0.0, -100.0).astype(np.float32),
     },
@@ -134,6 +136,19 @@ CASES: dict[str, list[onnx.NodeProto]] = {
         node("MatMul", "a v", "c"),
         node("MatMul", "c wo", "y"),
     ],
+    "infinitely far below": [
+        *ENCODER,
+        *(node("MatMul", f"s w{n}", n) for n in "qkv"),
+        node("Transpose", "k", "kt", perm=[0, 2, 1]),
+        node("MatMul", "q kt", "e0"),
+        node("Where", "before e0 never", "e1"),
+        node("Softmax", "e1", "a1", axis=-1),
+        node("Add", "e0 past", "e2"),
+        node("Softmax", "e2", "a2", axis=-1),
+        node("Add", "a1 a2", "a"),
+        node("MatMul", "a v", "c"),
+        node("MatMul", "c wo", "y"),
+    ],
     "itself left out, keys first": [
         *ENCODER,
         node("Transpose", "s", "st", perm=[0, 2, 1]),
@@ -192,6 +207,34 @@ CASES["a decoder's loop, additive"].insert(0, node("Transpose", "x", "xs", perm=
 @pytest.mark.parametrize("name", CASES)
 def test_each_step_attends_to_all(name: str, tmp_path: Path) -> None:
     entire(graph(CASES[name], {"x": [1, T, N]}, ["y"], CONSTANTS), tmp_path, least=40.0)
+
+
+def test_masks_of_data(tmp_path: Path) -> None:
+    """Chosen, and added: a mask that is not quite 1 leaves nothing out, and one of 0 all."""
+    nodes = [
+        *ENCODER,
+        *(node("MatMul", f"s {n}", f"{n}0") for n in ("sa", "sb")),
+        node("Reshape", "sa0 flat", "a0"),
+        node("Reshape", "sb0 flat", "b0"),
+        node("Equal", "m nothing", "left_out"),
+        onnx.helper.make_node("Where", ["left_out", "never", "a0"], ["a1"]),
+        node("Sub", "m full", "m1"),
+        node("Mul", "m1 billion", "m2"),
+        node("Add", "b0 m2", "b1"),
+        *(node("Softmax", f"{n}1", f"{n}2", axis=-1) for n in "ab"),
+        node("Add", "a2 b2", "w0"),
+        node("Unsqueeze", "w0 two", "w"),
+        node("Mul", "w s", "p"),
+        node("ReduceSum", "p one", "c", keepdims=0),
+        node("MatMul", "c wo", "y"),
+    ]
+    more = {"sa": floats(H, 1), "sb": floats(H, 1), "flat": ints(1, T), "nothing": np.float32(0)}
+    more |= {"full": np.float32(1), "billion": np.float32(1e9)}
+    model = graph(nodes, {"x": [1, T, N], "m": [1, T]}, ["y"], CONSTANTS | more)
+    lengths = np.random.default_rng(1).integers(2, T + 1, (SAMPLES, 1, 1))
+    data = {"m": (np.arange(T) < lengths).astype(np.float32)}
+    network = entire(model, tmp_path, least=40.0, data=data)
+    assert "makes equal weights of scores that are all -inf" in network.model.warnings[-1]
 
 
 def test_any_length_is_refused_by_name(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ class Graph:
         self.nodes, read = needed(self.nodes, [o.name for o in self.outputs])
         kept = {n: a for n, a in self.constants.items() if n in read and n not in self.makers}
         for name, array in kept.items():
-            check_finite(f"initializer {name!r}", array)
+            check_finite(f"initializer {name!r}", array, mask=True)
         self.constants = kept
 
     def proto(self) -> GraphProto:

@@ -25,7 +25,8 @@ _RAW_TYPES = frozenset(
 def tensor_value(tensor: TensorProto) -> npt.NDArray[np.generic]:
     """The array of a tensor; refuses shapes that its data contradict and numbers that are none.
 
-    Raises ModelError by the initializer's name.
+    -inf may be in it, as in masks of attention: what becomes a weight of the model is looked at
+    again. Raises ModelError by the initializer's name.
     """
     label = f"initializer {tensor.name!r}"
     if tensor.data_type not in _RAW_TYPES:
@@ -41,13 +42,15 @@ def tensor_value(tensor: TensorProto) -> npt.NDArray[np.generic]:
         array = numpy_helper.to_array(tensor)
     except Exception as error:  # numpy and onnx raise what comes
         raise ModelError(label, f"cannot be read: {first_line(error)}") from error
-    check_finite(label, array)
+    check_finite(label, array, mask=True)
     return array
 
 
-def check_finite(label: str, array: npt.NDArray[np.generic]) -> None:
-    """Refuse NaN and infinity in an array of floats, which `label` names."""
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+def check_finite(label: str, array: npt.NDArray[np.generic], mask: bool = False) -> None:
+    """Refuse NaN and infinity in an array of floats, which `label` names, but for -inf where it may
+    be a mask of attention.
+    """
+    if array.dtype.kind == "f" and not (np.isfinite(array) | (mask & (array == -np.inf))).all():
         bad = "NaN" if np.isnan(array).any() else "infinity"
         raise ModelError(label, f"holds {bad}; was the training stable? Export finite weights")
 

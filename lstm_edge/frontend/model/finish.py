@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.ir.model import (
     Concat,
+    Floats,
     Layer,
     Model,
     Node,
@@ -77,16 +80,25 @@ def finish(
         state_outputs=_state_ports(states[1], layers),
         folded=tuple(draft.folded),
     )
-    arrays = [(n.source, array) for n in prune(whole).nodes for array in arrays_of(n.op).values()]
-    if not arrays:
+    used = prune(whole).nodes
+    if not any(arrays_of(node.op) for node in used):
         raise ModelError(
             "graph",
             "no layer with weights leads to an output: nothing was trained; give a network with "
             "recurrent, convolutional or dense layers",
         )
-    for source, array in arrays:
-        check_finite(source, array)
+    for node in used:
+        for array in _numbers_of(node.op):
+            check_finite(node.source, array)
     return through(prune(look_up_again(first_steps(whole))), read_at_once, named)
+
+
+def _numbers_of(op: Work) -> Iterator[Floats]:
+    """Everything that a file gives: weights, first states and what stands in equations."""
+    yield from arrays_of(op).values()
+    if isinstance(op, Layer):
+        yield from op.initial.values()
+        yield np.array([e.value for e in op.cell.nodes])
 
 
 def _check_names(inputs: Sequence[Port | DraftState], outputs: Sequence[Port | DraftState]) -> None:

@@ -130,16 +130,16 @@ class OnnxNode:
             raise self.error(f"its {what} is no list of integers")
         return [int(v) for v in array.reshape(-1)]
 
-    def weights(self, k: int, what: str) -> Doubles | None:
-        """Input `k` as finite float64 numbers; None where it is absent."""
+    def weights(self, k: int, what: str, mask: bool = False) -> Doubles | None:
+        """Input `k` as finite float64 numbers; None where it is absent. mask: -inf may be there."""
         array = self.constant(k, what)
-        return None if array is None else self.numbers(array, what)
+        return None if array is None else self.numbers(array, what, mask)
 
-    def numbers(self, array: Array, what: str) -> Doubles:
+    def numbers(self, array: Array, what: str, mask: bool = False) -> Doubles:
         """An array as finite float64 numbers; refuses other kinds, naming `what`."""
         if array.dtype.kind != "f":
             raise self.error(f"its {what} is of type {array.dtype}; export in float32")
-        check_finite(f"{self.label}, {what}", array)
+        check_finite(f"{self.label}, {what}", array, mask)
         return array.astype(np.float64)
 
 

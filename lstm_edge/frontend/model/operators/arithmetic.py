@@ -42,7 +42,9 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
         return [_of_two(walk, node, left, right)]
     view = left if isinstance(left, View) else right
     assert isinstance(view, View)
-    constant = node.weights(1 if isinstance(left, View) else 0, "constant operand")
+    constant = node.weights(
+        1 if isinstance(left, View) else 0, "constant operand", node.op == "Add"
+    )
     assert constant is not None
     number, atoms, view = along(walk, node, constant, view)
     if node.op == "Div" and not isinstance(left, View):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.tensor import check_finite
 from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
 from lstm_edge.frontend.model.convolution import product_params
 from lstm_edge.frontend.model.operators.features import (
@@ -82,6 +83,7 @@ def contract(
     """
     if not view.axes:
         raise node.error("expected a vector, found a single number")
+    check_finite(node.label, weights)
     last, (rows, units) = view.axes[-1], weights.shape
     if not units:
         raise node.error(f"weights {list(weights.shape)} give no number; remove it")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.operators.features import grid_of
 from lstm_edge.frontend.model.operators.pending import (
@@ -19,20 +20,25 @@ from lstm_edge.frontend.model.operators.pending import (
     steps_counted,
 )
 from lstm_edge.frontend.model.walk import Walk
-from lstm_edge.ir.expr import Cell, constant, input_vector
+from lstm_edge.ir.expr import Cell, constant, input_vector, select
+from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.layers.elementwise import where
 
 FAR = 1000.0
 """So far below the largest constant none counts: scores do not differ that much."""
 ABSORBS = -(2.0**27)
 """Where all are at this or below, float32 has no bits left for scores: they are the same."""
+NEAREST = 1024.0
+"""A mask that differs by less than one part in this from one that takes nothing away takes nothing
+away: its rounding does as much, and -1e9 would make it large.
+"""
 MASKED = -2048.0
 """A score that does not count."""
 
 
 def masked(walk: Walk, view: View, over: Axis, source: str) -> View:
     """`view`, of which a softmax along `over` is taken, without constants that are far below."""
-    view = resolved(walk, view)
+    view = _of_data(walk, resolved(walk, view), source)
     grid, atoms = grid_of(walk, view), walk.pieces(over)
     if view.offset is None or not atoms or view.offset.size == 1:
         return view
@@ -46,6 +52,8 @@ def masked(walk: Walk, view: View, over: Axis, source: str) -> View:
     if len(axes) != len(atoms) or (len(shape) == len(grid) and not set(atoms) <= set(grid)):
         return view
     most = numbers.max(axis=axes, keepdims=True)
+    if np.isneginf(most).any():
+        raise ModelError(source, "takes -inf alone in some row, of which it makes NaN; mask less")
     less = numbers - most
     counts = ((less > -FAR) & (most > ABSORBS)).reshape(features)
     if counts.all() or ((most < -FAR) & (most > ABSORBS)).any():
@@ -60,3 +68,43 @@ def masked(walk: Walk, view: View, over: Axis, source: str) -> View:
     table = step_table(walk, view, steps_counted(walk, view, steps[0]), counts)
     made = walk.draft.layer(cell.name, cell, x, None, {}, source, more={"y": table})
     return replace(view.plain, tensor=made["y"])
+
+
+def _of_data(walk: Walk, view: View, source: str) -> View:
+    """`view` without constants far below that data choose, or that are added to scores times a
+    mask of data.
+    """
+    node = walk.draft.producer(view.tensor)
+    if node is None or not is_a(node, Layer) or node.op.cell.states or view.offset is not None:
+        return view
+    scale = 1.0 if view.scale is None else float(view.scale.min())
+    if scale <= 0.0:
+        return view
+    (result,) = node.op.cell.results.values()
+    made, low = None, MASKED / scale
+    if result.kind == "select":
+        far = [e.kind == "constant" and e.value * scale <= -FAR for e in result.args]
+        args = [constant(low) if is_far else e for e, is_far in zip(result.args, far, strict=True)]
+        made = replace(result, args=tuple(args)) if any(far) else None
+        if any(np.isneginf(e.value) for e in result.args):
+            walk.warnings.append(
+                f"{source} makes equal weights of scores that are all -inf, where the file has NaN"
+            )
+    elif result.kind == "add" and all(e.kind == "input" for e in result.args):
+        x, y = sorted(result.args, key=lambda e: _reach(walk, node.inputs[e.name]))
+        reach = _reach(walk, node.inputs[y.name])
+        if reach * scale >= -ABSORBS and _reach(walk, node.inputs[x.name]) * scale < FAR:
+            near = reach / NEAREST
+            made = select(constant(-near), y, low, x + select(y, near, -low, 0.0))
+    if made is None:
+        return view
+    op = replace(node.op, cell=replace(node.op.cell, results={"y": made}))
+    return replace(view, tensor=walk.draft.again(replace(node, op=op)))
+
+
+def _reach(walk: Walk, tensor: str) -> float:
+    """The largest number in the equations of the layer that makes a tensor, and has no weights."""
+    node = walk.draft.producer(tensor)
+    if node is None or not is_a(node, Layer) or node.op.params or node.op.cell.states:
+        return 0.0
+    return max(abs(e.value) for e in node.op.cell.nodes if e.kind in ("constant", "input"))
