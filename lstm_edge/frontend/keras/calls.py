@@ -14,8 +14,14 @@ from typing import Any
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.keras.config import LayerConfig, mapping, sequence, shown
 
-_INPUT_OPTIONS = ("inputs", "sequences", "input")
+_INPUT_OPTIONS = ("inputs", "sequences", "input", "query")
 """Names of the first argument of `call`."""
+
+_FURTHER = ("value", "key")
+"""Names of the arguments behind it that attention has."""
+
+_CAUSAL = "use_causal_mask"
+"""What a call of attention may say, as if it were an option of the layer."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class Ref:
 
 @dataclass(frozen=True)
 class Node:
-    """One call: `arguments` in their order, a Ref for each tensor; `options` that are no tensors.
+    """One call: `arguments` in their order, a Ref for each tensor; `options` that are no tensors,
+    which count beside those of the layer.
 
     mask: of a layer, which of its steps count, where the call says so.
     """
@@ -84,10 +91,16 @@ def _keras2(call: object, layer: LayerConfig) -> Node:
     entries = sequence(call, f"{layer.label}: inbound_nodes")
     if entries and isinstance(entries[0], str):
         entries = [entries]
+    refs, causal = [], {}
     for entry in entries:
-        options = entry[3] if isinstance(entry, list) and len(entry) > 3 else {}
-        _check_options(mapping(options, f"{layer.label}: options"), layer.label)
-    return Node(tuple(_ref(entry, layer.label) for entry in entries))
+        given = entry[3] if isinstance(entry, list) and len(entry) > 3 else {}
+        options = dict(mapping(given, f"{layer.label}: options"))
+        refs.append(_ref(entry, layer.label))
+        further = [options.pop(n) for n in _FURTHER if isinstance(options.get(n), list)]
+        refs += [_ref(one, layer.label) for one in further]
+        causal |= _causal(options)
+        _check_options(options, layer.label)
+    return Node(tuple(refs), causal)
 
 
 def _keras3(call: dict[str, Any], layer: LayerConfig) -> Node:
@@ -100,6 +113,8 @@ def _keras3(call: dict[str, Any], layer: LayerConfig) -> Node:
     for name in _INPUT_OPTIONS:
         if name in options and not arguments:
             arguments = [options.pop(name)]
+    arguments = [*arguments, *(options.pop(n) for n in _FURTHER if _is_tensor(options.get(n)))]
+    causal = _causal(options)
     states = [t for t in flat(options.get("initial_state")) if t is not None]
     if states and all(map(_is_tensor, states)):
         arguments = [*arguments, *states]
@@ -114,7 +129,12 @@ def _keras3(call: dict[str, Any], layer: LayerConfig) -> Node:
                 f"is called with {shown(ref)}; expected tensors: give the layer what else it needs "
                 "as an option",
             )
-    return Node(tuple(refs), mask=None if mask is None else _argument(mask, label))
+    return Node(tuple(refs), causal, None if mask is None else _argument(mask, label))
+
+
+def _causal(options: dict[str, Any]) -> dict[str, Any]:
+    """The option that a call has like a layer, out of its `options`."""
+    return {_CAUSAL: options.pop(_CAUSAL)} if options.get(_CAUSAL) is True else {}
 
 
 def _argument(value: object, label: str) -> Any:

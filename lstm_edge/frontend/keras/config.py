@@ -39,6 +39,7 @@ _INSTEAD = {
     **dict.fromkeys(("sparse", "ragged", "optional"), "feed plain arrays"),
     "reverse_state_order": "save the model with Keras 3",
     "n": "take differences again",
+    "use_gate": "multiply the result by a Dense of the query with a sigmoid",
 }
 """What to do about options that may have one value only."""
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from lstm_edge.frontend.keras import (
     arithmetic,
+    attention,
     linear,
     masks,
     moves,
@@ -131,7 +132,20 @@ STATEFUL: Mapping[str, Layer] = {
 }
 """Layers of one input, behind which there may be initial states."""
 
-LAYERS: Mapping[str, Layer] = {**EACH_STEP, **OF_SEQUENCES, **JOINING, **STATEFUL}
+ATTENTION: Mapping[str, Layer] = {
+    "Attention": (attention.OF_ONE_HEAD, attention.dots),
+    "AdditiveAttention": (attention.OF_ONE_HEAD, attention.additive),
+    "MultiHeadAttention": (attention.OF_HEADS, attention.heads),
+}
+"""Layers of a query, a value and a key."""
+
+LAYERS: Mapping[str, Layer] = {
+    **EACH_STEP,
+    **OF_SEQUENCES,
+    **JOINING,
+    **STATEFUL,
+    **ATTENTION,
+}
 
 OWN_MASKS = ("Masking", "Embedding", *STATEFUL)
 """Layers that make masks, or skip steps."""

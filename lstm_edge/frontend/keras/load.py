@@ -147,6 +147,7 @@ def _run_node(call: Call, node: Node, values: Values) -> list[Value]:
     arguments = [filled(argument) for argument in node.arguments]
     if call.config.is_operation:
         return apply_operation(call, arguments, node.options)
+    call = replace(call, config=call.config.having(**node.options))
     if node.mask is not None and arguments:
         mask = mask_of(call, _value(call, node.mask, values))
         arguments[0] = replace(arguments[0], mask=UNSURE if arguments[0].turned else mask)
