@@ -91,7 +91,8 @@ def _keras2(call: object, layer: LayerConfig) -> Node:
     entries = sequence(call, f"{layer.label}: inbound_nodes")
     if entries and isinstance(entries[0], str):
         entries = [entries]
-    refs, causal = [], {}
+    refs: list[Ref] = []
+    causal: dict[str, Any] = {}
     for entry in entries:
         given = entry[3] if isinstance(entry, list) and len(entry) > 3 else {}
         options = dict(mapping(given, f"{layer.label}: options"))
