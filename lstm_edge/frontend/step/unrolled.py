@@ -44,8 +44,11 @@ def unrolled(sketch: Graph) -> None:
         if not cuts:
             return
         group = _first(scope, cuts)
+        before = [cut for cut in cuts_of(scope) if cut in tried and cut.steps == group[0].steps]
         tried.update(group)
-        if _replaced(scope, sketch, group):
+        # what a group depends on may be cut for the same steps
+        both = [*group, *(cut for cut in _apart(before) if cut not in group)]
+        if _replaced(scope, sketch, group) or (before and _replaced(scope, sketch, both)):
             tried.clear()
             sketch.prune()
 
@@ -63,10 +66,14 @@ def _first(scope: Graph, cuts: Sequence[Cut]) -> list[Cut]:
             if found:
                 depends[name] = found
     roots = [cut for cut in cuts if not depends.get(cut.tensor)]
+    return _apart([cut for cut in roots if cut.steps == roots[0].steps])
+
+
+def _apart(cuts: Sequence[Cut]) -> list[Cut]:
+    """One cut of each tensor."""
     seen: dict[str, Cut] = {}
-    for cut in roots:
-        if cut.steps == roots[0].steps:
-            seen.setdefault(cut.tensor, cut)
+    for cut in cuts:
+        seen.setdefault(cut.tensor, cut)
     return list(seen.values())
 
 

@@ -46,6 +46,7 @@ def arithmetic(walk: Walk, node: OnnxNode) -> list[Value]:
         1 if isinstance(left, View) else 0, "constant operand", node.op == "Add"
     )
     assert constant is not None
+    view = _repeated_for(walk, node, constant, view)
     number, atoms, view = along(walk, node, constant, view)
     if node.op == "Div" and not isinstance(left, View):
         return [_divided(walk, node, number, atoms, view)]
@@ -91,7 +92,10 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     _guess_roles(walk, views)
     views = read_at_each_step(walk, one_time_axis(walk, node, views), node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))
-    views = tuple(repeated(walk, view, largest, node.label) for view in views)
+    whole_of_all = _joint(walk, views, largest)
+    for view in views:
+        _as_features(walk, node, view, whole_of_all)
+    views = tuple(repeated(walk, view, whole_of_all, node.label) for view in views)
     views = _one_axis_of_features(walk, _cut_alike(walk, views, node.label))
     single = [_has_one_number(walk, view, largest) for view in views]
     whole = [v for v, one in zip(views, single, strict=True) if not one] or list(views)
@@ -102,6 +106,32 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
         view if view is whole[0] or one else _in_order(walk, node, whole[0], view)
         for view, one in zip(views, single, strict=True)
     )
+
+
+def _joint(walk: Walk, views: Sequence[View], largest: View) -> View:
+    """Axes that all views have together, as of an outer product, and features along all of them."""
+    axes, atoms = [*largest.axes], {*grid_of(walk, largest)}
+    for view in views:
+        own = grid_of(walk, view)
+        for k, axis in enumerate(view.axes):
+            if not axes[k] and axis and set(walk.pieces(axis)) <= set(own):
+                axes[k] = axis
+                atoms.update(walk.pieces(axis))
+    if axes == [*largest.axes]:
+        return largest
+    grid = tuple(atom for axis in axes for atom in walk.pieces(axis) if atom in atoms)
+    return replace(largest, axes=tuple(axes), grid=grid)
+
+
+def _as_features(walk: Walk, node: OnnxNode, view: View, whole: View) -> None:
+    """Take axes of an input for features where `whole` has as many, and more along other axes."""
+    grid = {*grid_of(walk, whole)}
+    pairs = [(walk.pieces(v), walk.pieces(w)) for v, w in zip(view.axes, whole.axes, strict=True)]
+    if any(not v and w and set(w) <= grid for v, w in pairs):
+        for v, w in pairs:
+            raw = v and all(a in walk.input_atoms and a not in walk.roles for a in v)
+            if raw and w and set(w) <= grid and size_of(v) == size_of(w):
+                walk.assign(node, v, "feature")
 
 
 def _guess_roles(walk: Walk, views: Sequence[View]) -> None:
@@ -238,6 +268,27 @@ def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Do
     if axes and not (raw and opened) and "time" not in roles and len(axes) == 1:
         require_features(walk, node, view, view.axes[axes[0]])
     return numbers, atoms, view
+
+
+def _repeated_for(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> View:
+    """The view with its features repeated along axes behind those of steps, of which it has one
+    number where the constant has several.
+    """
+    view = view.widened(constant.ndim)
+    counts = (1,) * (len(view.axes) - constant.ndim) + constant.shape
+    grid = grid_of(walk, view)
+    first = min((k for k, axis in enumerate(view.axes) if set(walk.pieces(axis)) & set(grid)),
+                default=len(counts))  # fmt: skip
+    new = [k for k, n in enumerate(counts) if n > 1 and not view.axes[k] and k > first]
+    if not new:
+        return view
+    axes = tuple(
+        walk.new_axis("repeated", counts[k], "feature") if k in new else axis
+        for k, axis in enumerate(view.axes)
+    )
+    added = {k: walk.pieces(axes[k]) for k in new}
+    whole = replace(view, axes=axes, grid=(*grid, *(a for k in new for a in added[k])))
+    return repeated(walk, settled(walk, view), whole, node.label)
 
 
 def _varying(

@@ -20,8 +20,8 @@ from lstm_edge.frontend.model.operators.pending import (
     steps_counted,
 )
 from lstm_edge.frontend.model.walk import Walk
-from lstm_edge.ir.expr import Cell, constant, input_vector, select
-from lstm_edge.ir.model import Layer, is_a
+from lstm_edge.ir.expr import Cell, Expr, constant, input_vector, select
+from lstm_edge.ir.model import Concat, Layer, Node, Step, Work, is_a
 from lstm_edge.layers.elementwise import where
 
 FAR = 1000.0
@@ -34,6 +34,9 @@ away: its rounding does as much, and -1e9 would make it large.
 """
 MASKED = -2048.0
 """A score that does not count."""
+
+_MOVED = {"input", "take", "recent"}
+"""Expressions of layers that move numbers."""
 
 
 def masked(walk: Walk, view: View, over: Axis, source: str) -> View:
@@ -93,6 +96,9 @@ def _of_data(walk: Walk, view: View, source: str) -> View:
     elif result.kind == "add" and all(e.kind == "input" for e in result.args):
         x, y = sorted(result.args, key=lambda e: _reach(walk, node.inputs[e.name]))
         reach = _reach(walk, node.inputs[y.name])
+        if reach == np.inf:
+            inputs = dict(node.inputs) | {y.name: _bounded(walk, node.inputs[y.name], low)}
+            return replace(view, tensor=walk.draft.again(replace(node, inputs=inputs)))
         if reach * scale >= -ABSORBS and _reach(walk, node.inputs[x.name]) * scale < FAR:
             near = reach / NEAREST
             made = select(constant(-near), y, low, x + select(y, near, -low, 0.0))
@@ -104,7 +110,40 @@ def _of_data(walk: Walk, view: View, source: str) -> View:
 
 def _reach(walk: Walk, tensor: str) -> float:
     """The largest number in the equations of the layer that makes a tensor, and has no weights."""
-    node = walk.draft.producer(tensor)
-    if node is None or not is_a(node, Layer) or node.op.params or node.op.cell.states:
+    node = _maker(walk, tensor)
+    if node is None or node.op.params or node.op.cell.states:
         return 0.0
     return max(abs(e.value) for e in node.op.cell.nodes if e.kind in ("constant", "input"))
+
+
+def _maker(walk: Walk, tensor: str) -> Node[Layer] | None:
+    """The layer that makes a tensor, behind those that keep or repeat its numbers."""
+    node = walk.draft.producer(tensor)
+    while node is not None and _keeps(node):
+        node = walk.draft.producer(node.reads[0])
+    return node if node is not None and is_a(node, Layer) else None
+
+
+def _keeps(node: Node[Work]) -> bool:
+    """Whether a node's results are numbers of the one tensor that it reads, whatever they are."""
+    if is_a(node, Layer) and not {e.kind for e in node.op.cell.nodes} <= _MOVED:
+        return False
+    return isinstance(node.op, Layer | Step | Concat) and len({*node.reads}) == 1
+
+
+def _bounded(walk: Walk, tensor: str, low: float) -> str:
+    """A tensor again with `low` in place of -inf."""
+    node = walk.draft.producer(tensor)
+    assert node is not None
+    if _keeps(node):
+        inputs = dict.fromkeys(node.inputs, _bounded(walk, node.reads[0], low))
+        return walk.draft.again(replace(node, inputs=inputs))
+    assert is_a(node, Layer)
+    (result,) = node.op.cell.results.values()
+    return walk.draft.again(_with_low(node, result, low))
+
+
+def _with_low(node: Node[Layer], result: Expr, low: float) -> Node[Layer]:
+    args = tuple(constant(low) if np.isneginf(e.value) else e for e in result.args)
+    cell = replace(node.op.cell, results={"y": replace(result, args=args)})
+    return replace(node, op=replace(node.op, cell=cell))
