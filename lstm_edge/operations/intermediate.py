@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.formats import INT32_MAX, INT32_MIN
+from lstm_edge.formats import INT32_MAX, INT32_MIN, signed_bits
 
 Ints = npt.NDArray[np.int64]
 
@@ -19,6 +19,11 @@ class Holder:
     text: str
     low: int
     high: int
+
+    @property
+    def bits(self) -> int:
+        """Of a type, its sign among them."""
+        return signed_bits(self.low, self.high)
 
 
 INT16 = Holder("int16", -(2**15), 2**15 - 1)

@@ -198,10 +198,11 @@ class Operation:
     helper that a dialect may have for it; none where the result is all. wants: ranges that the
     proof demands of the operands, None for any. misfit: the rule of its lengths. c, c_float: its
     spelling; None as well where a kernel or nobody computes it. c_wide: that of four units at once,
-    where there is one. multiplies: a sum of products with matrices, from a bias. running: so many operands come before those that are
-    multiplied, the sum so far. placed: no code, its operands are written where the result is.
-    length: the operand that is the length of a sequence, an integer in float programs too. arrays:
-    those that its function is given, where it is one call. work: what that executes.
+    where there is one. multiplies: a sum of products with matrices, from a bias. running: so many
+    operands come before those that are multiplied, the sum so far. placed: no code, its operands
+    are written where the result is. length: the operand that is the length of a sequence, an
+    integer in float programs too. arrays: those that its function is given, where it is one call.
+    work: what that executes.
     """
 
     name: str

@@ -34,7 +34,7 @@ def certificate(program: Program, proof: Proof) -> str:
     given = dict.fromkeys([*(port.value for port in program.inputs), *states])
     given |= dict.fromkeys(state.given for state in program.settable)
     for name in given:
-        because = f"renewed by {states[name].next}" if name in states else "given"
+        because = f"renewed by {states[name].next}" if name in states else "anything"
         lines.append(_value(program, proof, name, because))
     lines += ["", "Constants that operations read as values"]
     lines += [
@@ -60,8 +60,8 @@ def _value(program: Program, proof: Proof, name: str, because: str) -> str:
 
 
 def _way(way: Intermediate) -> str:
-    text = f"{way.text}: [{way.low}, {way.high}] of {way.holder.text}"
-    return f"{text}, {100 * way.use:.2g} %" if way.holder.text.startswith("int") else text
+    bits = f"{signed_bits(way.low, way.high)} of {way.holder.bits} bits"
+    return f"{way.text}: [{way.low}, {way.high}] in {way.holder.text}, {bits}"
 
 
 def _tightest(ways: Iterable[tuple[str, Intermediate]]) -> list[tuple[str, Intermediate]]:
