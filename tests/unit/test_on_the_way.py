@@ -188,6 +188,11 @@ def test_a_sum_of_products_counts_its_bias_and_each_product_by_magnitude(kind: s
         apart = replace(made, positions=2, stride=1)
         (way,) = OPERATIONS[kind].on_the_way(apart, [twice], WEIGHTS)
         assert way.high == 7 + 18 + 100
+        bounds = OPERATIONS[kind].bounds
+        assert bounds is not None
+        low, high = bounds(apart, [twice], WEIGHTS)
+        row = (-7 - 12 - 30, -7 + 18 + 100), (20 - 4 - 20, 20 + 6 + 6)
+        assert [*zip(low, high, strict=True)] == [*row, *row]
 
 
 def test_a_transform_counts_sums_of_its_window_from_a_half_on() -> None:
@@ -260,6 +265,13 @@ def test_the_last_number_that_fits_is_proved_and_one_more_is_refused(kind: str) 
     ends = {name: range_ for name, range_ in ends.items() if name != "n"}
     with pytest.raises(InternalError, match=r"y may leave .* on the way"):
         prove(program(operation, {**operands, **ends}, entries(wider), {**lengths, **more}))
+
+
+def test_the_refusal_says_what_is_reached() -> None:
+    made = program(op("round_shift", n=4), {"a": (-9, INT32_MAX)}, {}, {})
+    told = rf"net: y may leave int32 on the way: a \+ 8 reaches \[-1, {INT32_MAX + 8}\]"
+    with pytest.raises(InternalError, match=told):
+        prove(made)
 
 
 def test_steps_end_to_end_are_counted_by_int32() -> None:

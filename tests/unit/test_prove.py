@@ -127,6 +127,32 @@ def test_a_state_that_starts_outside_its_format_is_refused() -> None:
             prove(program(op, {"s": (-128, 127)}, states=state(initial)))
 
 
+def test_a_state_is_refused_at_either_end_and_by_any_unit() -> None:
+    """By what an operation gives, by where it starts, by what a caller may set."""
+
+    def renewed(low: tuple[int, int], high: tuple[int, int], **more: Any) -> Program:
+        """Two units, each within its limits, become a state from 0 to 9."""
+        given = {"a": low, "b": high, "s": (0, 9), "set": more.pop("given", (0, 9))}
+        initial = np.array(more.pop("initial", (0, 9)))
+        start = State("s", "y", initial, given="set")
+        made = program(Op("concat", "y", ("a", "b")), given, states=(start,))
+        sizes = {n: Value(n, 2, made.values[n].format) for n in ("s", "set", "y")}
+        return Program(**{**vars(made), "values": {**made.values, **sizes}})
+
+    assert prove(renewed((0, 5), (5, 9))).bounds["y"] == (0, 9)
+    for low, high in (((-1, 5), (5, 9)), ((0, 5), (5, 10)), ((5, 9), (-1, 5)), ((0, 10), (0, 9))):
+        reached = (min(*low, *high), max(*low, *high))
+        told = rf"net: state s reaches \[{reached[0]}, {reached[1]}\], declared \[0, 9\]"
+        with pytest.raises(InternalError, match=told):
+            prove(renewed(low, high))
+    for initial in ((-1, 9), (0, 10), (0, -1), (10, 0)):
+        with pytest.raises(InternalError, match="state s reaches"):
+            prove(renewed((0, 5), (5, 9), initial=initial))
+    for given in ((-1, 9), (0, 10)):
+        with pytest.raises(InternalError, match="state s reaches"):
+            prove(renewed((0, 5), (5, 9), given=given))
+
+
 def test_partial_sums_count_in_any_order() -> None:
     """The two products cancel; a kernel may sum either of them first."""
     weights = {"W": np.array([[2**15, -(2**15)]]), "b": np.zeros(1, np.int64)}
