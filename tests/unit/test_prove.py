@@ -63,6 +63,20 @@ def test_a_sum_may_fill_int32_and_not_one_more(kind: str) -> None:
         prove(program(binary(kind), wide))
 
 
+@pytest.mark.parametrize("one", [(-1, 0), (0, 1)])
+def test_a_result_that_leaves_int32_at_one_end_only_is_refused(one: tuple[int, int]) -> None:
+    ends = {-1: (INT32_MIN, 0), 1: (0, INT32_MAX)}[sum(one)]
+    with pytest.raises(InternalError, match="y may leave int32"):
+        prove(program(binary("add"), {"a": ends, "b": one}))
+
+
+def test_an_index_is_one_number_from_the_first_unit_to_the_last() -> None:
+    bounds = OPERATIONS["argmax"].bounds
+    assert bounds is not None
+    found = bounds(Op("argmax", "y", ("a",)), [(np.zeros(5), np.ones(5))], {})
+    assert [end.tolist() for end in found] == [[0], [4]]
+
+
 def test_a_result_outside_its_declared_format_is_refused() -> None:
     operands = {"a": (0, 10), "b": (0, 10)}
     prove(program(binary("add"), operands, (0, 20)))
