@@ -18,6 +18,7 @@ from lstm_edge.kernels.kernel import Product
 from lstm_edge.kernels.portable import KERNELS as PLAIN
 from lstm_edge.operations import OPERATIONS, fourier
 from lstm_edge.operations.call import Op
+from lstm_edge.operations.intermediate import INT16, INT32, INT64, Intermediate
 from lstm_edge.operations.spectrum import rfft_reach
 from lstm_edge.passes.certificate import certificate
 from lstm_edge.passes.prove import prove
@@ -301,3 +302,16 @@ def test_the_certificate_has_each_value_with_its_bound_and_why() -> None:
     assert "  y: [-1, 2], 3 bits (Q31.0 in int32); round_shift(a, n = 4)" in lines
     assert "      a + 8: [-1, 38] in int32, 7 of 32 bits" in lines
     assert "  y: a + 8: [-1, 38] in int32, 7 of 32 bits" in lines
+
+
+def test_types_have_the_ends_that_c_gives_them() -> None:
+    assert (INT16.low, INT16.high, INT16.bits) == (-32768, 32767, 16)
+    assert (INT32.low, INT32.high, INT32.bits) == (-2147483648, 2147483647, 32)
+    assert (INT64.low, INT64.high, INT64.bits) == (-(2**63), 2**63 - 1, 64)
+    for holder in (INT16, INT32, INT64):
+        assert Intermediate("a", holder.low, holder.high, holder).fits
+        assert not Intermediate("a", holder.low - 1, 0, holder).fits
+        assert not Intermediate("a", 0, holder.high + 1, holder).fits
+    assert Intermediate("a", -64, 16384, INT16).use == 16384 / 32767
+    assert Intermediate("a", -16384, 64, INT16).use == 0.5
+    assert Intermediate("a", 5, 5, INT16).use == 5 / 32767
