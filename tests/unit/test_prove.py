@@ -12,7 +12,9 @@ from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
 from lstm_edge.ir.program import FORWARD, Block, Port, Program, State, Value
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
-from lstm_edge.passes.prove import prove
+from lstm_edge.operations.intermediate import Intermediate
+from lstm_edge.operations.product import PARTIAL_SUM
+from lstm_edge.passes.prove import Proof, prove
 
 WIDE = (INT32_MIN, INT32_MAX)
 
@@ -193,3 +195,24 @@ def test_a_half_that_leaves_int32_before_the_shift_is_refused() -> None:
     assert bounds(op, [operand], {})[1] <= INT32_MAX
     with pytest.raises(InternalError, match="on the way"):
         prove(program)
+
+
+def test_each_unit_of_a_result_counts() -> None:
+    """The first unit is near 0; the second reaches further at both ends."""
+    made = program(Op("concat", "y", ("a", "b")), {"a": (-1, 1), "b": (-50, 100)}, (-50, 100))
+    for ends, fits in (((-50, 100), True), ((-49, 100), False), ((-50, 99), False)):
+        y = Value("y", 2, Format("int32", 1.0, *ends))
+        asked = Program(**{**vars(made), "values": {**made.values, "y": y}})
+        if fits:
+            assert prove(asked).bounds["y"] == ends
+            continue
+        with pytest.raises(InternalError, match=r"y reaches \[-50, 100\]"):
+            prove(asked)
+
+
+def test_the_largest_of_several_sums_is_told() -> None:
+    sums = {name: (Intermediate(PARTIAL_SUM, -n, n),) for name, n in (("p", 1024), ("q", 8))}
+    proof = Proof({}, sums, {"x": 3, "y": 7})
+    assert proof.accumulators == {"p": 1024, "q": 8}
+    assert proof.accumulator_bits == 10.0
+    assert proof.most_steps == INT32_MAX // 7
