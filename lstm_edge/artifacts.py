@@ -49,6 +49,7 @@ from lstm_edge.manifest import (
     to_json,
 )
 from lstm_edge.measured import MeasuredError
+from lstm_edge.passes.certificate import certificate
 from lstm_edge.passes.prove import Proof as Bounds
 from lstm_edge.passes.widths import ctype_of
 from lstm_edge.sizes import Sizes
@@ -96,6 +97,8 @@ def bundle_of(made: Compilation) -> Bundle:
     files[bundle.HELD_BACK] = array_bytes(made.data.raw_held_back)
     if made.measured.report:
         files[bundle.REPORT] = made.measured.report.encode()
+    if not program.is_float:
+        files[bundle.PROOF] = certificate(program, made.bounds).encode()
     described = manifest_of(made, files)
     files[MANIFEST] = to_json(described)
     return Bundle(described, program, made.reference, made.cores.targets, files)

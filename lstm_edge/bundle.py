@@ -26,9 +26,10 @@ PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
 REPORT = "report.txt"
+PROOF = "proof.txt"
 _DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading files that are damaged, or other people's, raises."""
-OPTIONAL = (HELD_BACK, REPORT)
+OPTIONAL = (HELD_BACK, REPORT, PROOF)
 """What a bundle can be run without."""
 
 

@@ -13,7 +13,7 @@ from lstm_edge.emit.remarks import Remarks
 from lstm_edge.emit.spell import integer_literal
 from lstm_edge.emit.view import define
 from lstm_edge.emit.wide_tables import wide_table
-from lstm_edge.formats import whole_range
+from lstm_edge.formats import INT32_MAX, whole_range
 from lstm_edge.ir.program import Program
 from lstm_edge.kernels.mve import UNITS
 from lstm_edge.operations import OPERATIONS
@@ -208,7 +208,7 @@ class WideUnits:
                     continue
                 shift, add = (op, before) if kinds == ("add", "shift") else (before, op)
                 number = self._number(add, but=before.dest if add is op else "")
-                if shift.n != 1 or number is None:
+                if shift.n != 1 or number is None or 2 * abs(number) > INT32_MAX:
                     continue
                 whole = (
                     shift.args[0]

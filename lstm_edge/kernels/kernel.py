@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.formats import INT32_MAX
+
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
@@ -115,10 +117,11 @@ class Kernel:
         return number % self.columns == 0 or self.ctype != "int16_t" or not self.streams
 
     def fits(self, product: Product) -> bool:
-        """True where it computes this product."""
+        """True where it computes this product. All but plain C sum up x beside their rows."""
         bits = {"int16_t": 16, "int32_t": 32}.get(self.ctype, 32)
         same = self.weight_bits in (0, product.weight_bits)
-        return same and product.operand_bits <= bits and self.within(product)
+        summed = self.part == "portable" or product.values <= INT32_MAX
+        return same and summed and product.operand_bits <= bits and self.within(product)
 
     def padded(self, columns: int) -> int:
         """The length of an operand of so many numbers."""

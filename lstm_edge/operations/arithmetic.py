@@ -6,6 +6,13 @@ import numpy as np
 
 from lstm_edge.operations.bounds import product, rising
 from lstm_edge.operations.call import Array, Constants, Op
+from lstm_edge.operations.intermediate import (
+    INT64,
+    Intermediate,
+    Intermediates,
+    ends,
+    multiplied,
+)
 from lstm_edge.operations.record import (
     NARROW,
     NOT_NEGATIVE,
@@ -46,6 +53,17 @@ def mulw(a: Ints, b: Ints) -> Ints:
 def _mulw(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     low, high = product(op, args, constants)
     return low >> 16, high >> 16
+
+
+def _mulw_on_the_way(_: Op, args: list[Bounds], __: Constants) -> Intermediates:
+    """The whole product; the two of Armv6-M; b as the upper half of a word, and for VQDMULH."""
+    a, b = (ends(arg) for arg in args)
+    return (
+        multiplied("(int64_t)a * b", a, b, INT64),
+        multiplied("(a >> 16) * b", (a[0] >> 16, a[1] >> 16), b),
+        multiplied("(a & 0xFFFF) * b", (0, 2**16 - 1), b),
+        Intermediate("b * 65536", b[0] << 16, b[1] << 16),
+    )
 
 
 def divide(a: Ints, b: Ints) -> Ints:
@@ -100,6 +118,7 @@ RECORDS = (
         "mulw",
         integer=mulw,
         bounds=_mulw,
+        on_the_way=_mulw_on_the_way,
         wants=(None, NARROW),
         c=Spelling("le_mulw({0}, {1})", ("le_mulw",)),
         c_wide=WideSpelling(

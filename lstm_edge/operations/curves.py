@@ -8,6 +8,14 @@ import numpy as np
 
 from lstm_edge.operations import curves_float, waves_float
 from lstm_edge.operations.call import Call, Constants, Op, operand_and_table
+from lstm_edge.operations.intermediate import (
+    Intermediate,
+    Intermediates,
+    count_in,
+    ends,
+    places_of,
+    steps_between,
+)
 from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
     POSITIVE,
@@ -21,6 +29,8 @@ from lstm_edge.operations.record import (
 from lstm_edge.operations.shifts import headroom
 
 TABLE_SEGMENTS = 512
+MOST_SEGMENT_BITS = 22
+"""Of a table, half of which is 256 << n wide."""
 LOG_FRACTION_BITS = 15
 LN2_Q15 = 22713
 """round(log(2) * 2**15)."""
@@ -61,6 +71,20 @@ def table_bounds(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     return np.array([p.min() for p in parts]), np.array([p.max() for p in parts])
 
 
+def _table_on_the_way(op: Op, args: list[Bounds], constants: Constants) -> Intermediates:
+    """Of the segments that the operand can be in. 256 << n is a number of int32."""
+    count = Intermediate("n", op.n, op.n, count_in(0, MOST_SEGMENT_BITS))
+    if not count.fits:
+        return (count,)
+    entries = constants[op.table]
+    half = TABLE_SEGMENTS // 2 << op.n
+    first, last = (
+        min(max(a, -half), half - 1) // 2**op.n + TABLE_SEGMENTS // 2 for a in ends(args[0])
+    )
+    place = Intermediate("256 + (inside >> n) + 1", first, last + 1, places_of(entries))
+    return (count, place, *steps_between(entries[first : last + 2], (1 << op.n) - 1))
+
+
 def log(a: Ints, entries: Ints) -> Ints:
     """Natural logarithm of a > 0 with 15 fractional bits.
 
@@ -78,6 +102,17 @@ def _log(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     entries = constants[op.table]
     low, high = (log(np.maximum(a, 1), entries) for a in args[0])
     return low, high
+
+
+def _log_on_the_way(op: Op, args: list[Bounds], constants: Constants) -> Intermediates:
+    entries = constants[op.table]
+    most = max(ends(args[0])[1], 1).bit_length() - 1
+    low, high = int(entries.min()), int(entries.max())
+    return (
+        Intermediate("(mantissa >> 21) + 1", 0, 512, places_of(entries)),
+        *steps_between(entries, 2**15 - 1),
+        Intermediate("exponent * log2 + entry[0]", low, most * LN2_Q15 + high),
+    )
 
 
 def rsqrt(a: Ints, entries: Ints) -> Ints:
@@ -101,6 +136,13 @@ def _rsqrt(op: Op, args: list[Bounds], constants: Constants) -> Bounds:
     return np.minimum.reduce(found), np.maximum.reduce(found)
 
 
+def _rsqrt_on_the_way(op: Op, _: list[Bounds], constants: Constants) -> Intermediates:
+    """t lies in 2**29 .. 2**31 - 1."""
+    entries = constants[op.table]
+    place = Intermediate("(t >> 22) - 128 + 1", 0, 384, places_of(entries))
+    return (place, *steps_between(entries, 2**15 - 1))
+
+
 def _curve(name: str, real: Function, *called: str) -> Operation:
     """A curve that float has; called: the helpers that its own one calls."""
     own = f"le_{name}"
@@ -114,6 +156,7 @@ RECORDS = (
         integer=table,
         bind=_operand_table_and_n,
         bounds=table_bounds,
+        on_the_way=_table_on_the_way,
         c=Spelling("le_table({table}, {0}, {n})", ("le_table",)),
         c_wide=WideSpelling("{reader}({table}, {0}, {n})"),
     ),
@@ -124,6 +167,7 @@ RECORDS = (
         real=curves_float.log,
         bind=operand_and_table,
         bounds=_log,
+        on_the_way=_log_on_the_way,
         wants=(POSITIVE,),
         c=Spelling("le_log({table}, {0})", ("le_log",)),
         c_float=Spelling("le_log({0})", ("le_log",)),
@@ -134,6 +178,7 @@ RECORDS = (
         real=curves_float.rsqrt,
         bind=operand_and_table,
         bounds=_rsqrt,
+        on_the_way=_rsqrt_on_the_way,
         wants=(POSITIVE,),
         c=Spelling("le_rsqrt({table}, {0})", ("le_rsqrt",)),
         c_float=Spelling("le_rsqrt({0})", ("le_rsqrt",)),

@@ -48,6 +48,18 @@ def places(count: int) -> Ints:
     return found
 
 
+def entering(x: Array, window: Array, first: int) -> Array:
+    """Numbers of x from `first` on times window [samples]; of one [taps, samples] sums of as many
+    products, of each number and those behind it.
+    """
+    taps = np.atleast_2d(window)
+    count = taps.shape[1]
+    total: Array = x[..., first : first + count] * taps[0]
+    for k, tap in enumerate(taps[1:], first + 1):
+        total = total + x[..., k : k + count] * tap
+    return total
+
+
 def transformed(x: Array, angles: Array, turn: Turn, halve: Callable[[Array], Array]) -> Array:
     """[..., n] real -> [..., n + 2], real and imaginary part of bins 0 .. n / 2 in turn.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_edge.operations.bounds import rising
 from lstm_edge.operations.call import Array, Call, Constants, Op, operand_and_n, pieces
+from lstm_edge.operations.intermediate import Intermediates, between, places_of
 from lstm_edge.operations.record import (
     Bounds,
     Form,
@@ -59,6 +60,10 @@ def _gather(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return args[0][0][places], args[0][1][places]
 
 
+def _named_places(_: Op, args: list[Bounds], __: Constants) -> Intermediates:
+    return (between("a place", *args[1], places_of(args[0][0])),)
+
+
 def _among(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
     return long_of(length, lengths, fits=length == lengths[1])
 
@@ -103,6 +108,7 @@ RECORDS = (
         integer=gather,
         real=gather,
         bounds=_gather,
+        on_the_way=_named_places,
         misfit=_among,
         c=Spelling("{0}"),
         c_float=Spelling("{0}"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.operations.call import Array, Call, Constants, Op, pieces
+from lstm_edge.operations.intermediate import Intermediate, Intermediates
 from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
     Bounds,
@@ -15,6 +16,7 @@ from lstm_edge.operations.record import (
     Form,
     Ints,
     Misfit,
+    OnTheWay,
     Operation,
     Reads,
     Spelling,
@@ -22,6 +24,8 @@ from lstm_edge.operations.record import (
     WideSpelling,
     long_of,
 )
+
+PARTIAL_SUM = "any part of |b| + sum |W| |x|"
 
 
 def matvec(bias: Ints, terms: Sequence[tuple[Ints, Ints]], positions: int = 1) -> Ints:
@@ -111,6 +115,29 @@ def _matvec_over_time(op: Op, args: list[Bounds], constants: Constants) -> Bound
     return bias + low.cumsum(axis=0).min(axis=0), bias + high.cumsum(axis=0).max(axis=0)
 
 
+def _any_order(running: int) -> OnTheWay:
+    """Any partial sum, whatever kernel has it: products in any order and grouping, a bias at the
+    start or behind them, on top of what was summed at earlier steps.
+    """
+
+    def on_the_way(op: Op, args: list[Bounds], constants: Constants) -> Intermediates:
+        reach = np.abs(constants[op.bias])
+        for matrix, (low, high) in zip(op.matrices, args[running:], strict=True):
+            weights = np.abs(constants[matrix])
+            low, high = any_piece(op, (low, high), weights.shape[-1])
+            columns = (weights * np.maximum(np.abs(low), np.abs(high))).sum(axis=-1)
+            reach = reach + (columns.sum(axis=0) if columns.ndim == 2 else columns)
+        most = int(reach.max())
+        return (Intermediate(PARTIAL_SUM, -most, most),)
+
+    return on_the_way
+
+
+def _row_of(op: Op, _: list[Bounds], constants: Constants) -> Intermediates:
+    """The place of the last number of the last row."""
+    return (Intermediate("row * length + unit", 0, constants[op.matrices[0]].size - 1),)
+
+
 def any_piece(op: Op, x: Bounds, columns: int) -> Bounds:
     """Bounds of what an operation reads at any of its positions."""
     if op.positions == 1:
@@ -179,6 +206,7 @@ RECORDS = (
         real=matvec_float,
         bind=_bias_and_terms,
         bounds=_matvec,
+        on_the_way=_any_order(0),
         misfit=_rows_and_columns(0),
         reads=Reads.WHOLE,
         multiplies=True,
@@ -190,6 +218,7 @@ RECORDS = (
         real=matvec_float,
         bind=_sum_and_term,
         bounds=_matvec_over_time,
+        on_the_way=_any_order(1),
         misfit=_rows_and_columns(1),
         reads=Reads.WHOLE,
         timing=Timing.STEP,
@@ -204,6 +233,7 @@ RECORDS = (
         real=lookup_float,
         bind=_operand_rows_and_n,
         bounds=_lookup,
+        on_the_way=_row_of,
         misfit=_as_long_as_a_row,
         c=Spelling("le_row({0}, {rows})", ("le_row",), packed=("le_half",)),
         c_float=Spelling("le_row({0}, {rows})", ("le_row",)),

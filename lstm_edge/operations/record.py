@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.operations.call import Array, Call, Constants, Op, operands
+from lstm_edge.operations.intermediate import Intermediates
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -27,6 +28,8 @@ Bind = Callable[[Call], tuple[Any, ...]]
 """The arguments of the meanings, from a call."""
 BoundsOf = Callable[[Op, list[Bounds], Constants], Bounds]
 """Bounds of the result, from those of the operands."""
+OnTheWay = Callable[[Op, list[Bounds], Constants], Intermediates]
+"""What C makes before the result, from the bounds of the operands."""
 Misfit = Callable[[Op, int, Sequence[int], Constants], str]
 """What is wrong about a result of so many units from operands of such lengths; "" where they fit.
 """
@@ -181,19 +184,25 @@ def unit_by_unit(op: Op, length: int, lengths: Sequence[int], constants: Constan
     return long_of(length, lengths, fits=repeated and len({n for _, n in others}) < 2)
 
 
+def nothing(_: Op, __: list[Bounds], ___: Constants) -> Intermediates:
+    """Of an operation whose result is all that C makes."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation, in integers, in float32 or in both.
 
     integer, real: its meaning; None where a number system does not have it. bind: their arguments.
-    bounds: of the integer meaning. on_the_way: of a number that C makes before the result and that
-    has to lie in int32, too. wants: ranges that the proof demands of the operands, None for any.
-    misfit: the rule of its lengths. c, c_float: its spelling; None as well where a kernel or nobody
-    computes it. c_wide: that of four units at once, where there is one. multiplies: a sum of
-    products with matrices, from a bias. running: so many operands come before those that are
-    multiplied, the sum so far. placed: no code, its operands are written where the result is.
-    length: the operand that is the length of a sequence, an integer in float programs too. arrays:
-    those that its function is given, where it is one call. work: what that executes.
+    bounds: of the integer meaning. on_the_way: the numbers that C makes before the result, of every
+    helper that a dialect may have for it; none where the result is all. wants: ranges that the
+    proof demands of the operands, None for any. misfit: the rule of its lengths. c, c_float: its
+    spelling; None as well where a kernel or nobody computes it. c_wide: that of four units at once,
+    where there is one. multiplies: a sum of products with matrices, from a bias. running: so many
+    operands come before those that are multiplied, the sum so far. placed: no code, its operands
+    are written where the result is. length: the operand that is the length of a sequence, an
+    integer in float programs too. arrays: those that its function is given, where it is one call.
+    work: what that executes.
     """
 
     name: str
@@ -202,7 +211,7 @@ class Operation:
     bind: Bind = operands
     bounds: BoundsOf | None = None
     wants: tuple[Want | None, ...] = ()
-    on_the_way: BoundsOf | None = None
+    on_the_way: OnTheWay = nothing
     misfit: Misfit = unit_by_unit
     c: Spelling | None = None
     c_float: Spelling | None = None

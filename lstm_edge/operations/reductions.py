@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_edge.operations.bounds import rising
 from lstm_edge.operations.call import Constants, Op
+from lstm_edge.operations.intermediate import Intermediate, Intermediates
 from lstm_edge.operations.record import (
     Bounds,
     Floats,
@@ -57,6 +58,13 @@ def _argmax(_: Op, args: list[Bounds], __: Constants) -> Bounds:
     return np.zeros(1, np.int64), np.full(1, len(args[0][0]) - 1)
 
 
+def _any_order(_: Op, args: list[Bounds], __: Constants) -> Intermediates:
+    """Partial sums of any units: C has them from the first on, Helium in lanes."""
+    low, high = args[0]
+    ends = int(np.minimum(low, 0).sum()), int(np.maximum(high, 0).sum())
+    return (Intermediate("a partial sum", *ends),)
+
+
 def _one_long(_: Op, length: int, lengths: Sequence[int], __: Constants) -> str:
     return long_of(length, lengths, fits=length == 1)
 
@@ -83,6 +91,7 @@ RECORDS = (
         integer=total,
         real=total_float,
         bounds=rising(total),
+        on_the_way=_any_order,
         misfit=_one_long,
         c=SUM,
         c_float=SUM,

@@ -6,6 +6,13 @@ import numpy as np
 
 from lstm_edge.operations.bounds import rising
 from lstm_edge.operations.call import Constants, Op, operand_and_n
+from lstm_edge.operations.intermediate import (
+    Intermediate,
+    Intermediates,
+    between,
+    count_in,
+    ends,
+)
 from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
     POSITIVE,
@@ -13,6 +20,7 @@ from lstm_edge.operations.record import (
     BoundsOf,
     Function,
     Ints,
+    OnTheWay,
     Operation,
     Spelling,
     WideSpelling,
@@ -86,11 +94,26 @@ def _by_any_count(function: Function) -> BoundsOf:
     return bounds
 
 
-def _raised(op: Op, args: list[Bounds], _: Constants) -> Bounds:
+def _counted(least: int, most: int) -> OnTheWay:
+    """Nothing but a count."""
+
+    def on_the_way(op: Op, _: list[Bounds], __: Constants) -> Intermediates:
+        return (Intermediate("n", op.n, op.n, count_in(least, most)),)
+
+    return on_the_way
+
+
+def _raised(op: Op, args: list[Bounds], _: Constants) -> Intermediates:
     """What is shifted: the operand plus a half."""
     low, high = args[0]
-    half = np.int64(1) << (op.n - 1)
-    return low + half, high + half
+    half = 1 << (op.n - 1) if op.n > 0 else 0
+    count = Intermediate("n", op.n, op.n, count_in(1, 31))
+    return (count, between(f"a + {half}", low + half, high + half))
+
+
+def _doubled(_: Op, args: list[Bounds], __: Constants) -> Intermediates:
+    """A number that is doubled as long as it is below 2**30."""
+    return (Intermediate("a * 2", 0, 2 * min(ends(args[0])[1], 2**30 - 1)),)
 
 
 RECORDS = (
@@ -100,6 +123,7 @@ RECORDS = (
         integer=shift,
         bind=operand_and_n,
         bounds=rising(shift, operand_and_n),
+        on_the_way=_counted(-30, 31),
         c=Spelling("{0} >> {n}", negative="{0} * {power}"),
         c_wide=WideSpelling(
             "vshrq_n_s32({0}, {n})", negative="vshlq_n_s32({0}, {left})", none="{0}"
@@ -120,6 +144,7 @@ RECORDS = (
         integer=low_bits,
         bind=operand_and_n,
         bounds=_low_bits,
+        on_the_way=_counted(0, 31),
         c=Spelling("{0} & {mask}"),
         c_wide=WideSpelling("vandq_s32({0}, vdupq_n_s32({mask}))"),
     ),
@@ -128,6 +153,7 @@ RECORDS = (
         integer=saturate,
         bind=operand_and_n,
         bounds=rising(saturate, operand_and_n),
+        on_the_way=_counted(1, 31),
         c=Spelling("le_clamp({0}, {low}, {high})", ("le_clamp",)),
         c_wide=WideSpelling("le_v_saturate({0}, {n})"),
     ),
@@ -135,6 +161,7 @@ RECORDS = (
         "headroom",
         integer=headroom,
         bounds=_headroom,
+        on_the_way=_doubled,
         wants=(POSITIVE,),
         c=Spelling("le_headroom({0})", ("le_headroom",)),
         c_wide=WideSpelling("vsubq_n_s32(vclzq_s32({0}), 1)"),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.formats import INT32_MAX
-from lstm_edge.operations import fourier
+from lstm_edge.operations import fourier, spectrum_on_the_way
 from lstm_edge.operations.call import Array, Call, Constants, Op
 from lstm_edge.operations.limits import limited
 from lstm_edge.operations.record import (
@@ -43,10 +43,10 @@ MOST_BAND_PLACES = MOST_PLACES + MOST_PLACES // 2 + BAND_PLACES
 
 
 def rfft(x: Ints, window: Ints, op: Op) -> Ints:
-    """The transform of `entering`, in which sums of products lose n bits, to nearest: [..., frame +
-    2], real and imaginary part in turn.
+    """The transform of `fourier.entering`, in which sums of products lose n bits, to nearest: [...,
+    frame + 2], real and imaginary part in turn.
     """
-    sums = entering(x, window, op.stride)
+    sums = fourier.entering(x, window, op.stride)
     numbers = _filled(sums + (1 << (op.n - 1)) >> op.n, op.count)
     angles = fourier.waves(op.count)
     return fourier.transformed(numbers, angles, fourier.turn_integers, lambda a: a >> 1)
@@ -54,22 +54,10 @@ def rfft(x: Ints, window: Ints, op: Op) -> Ints:
 
 def rfft_float(x: Floats, window: Floats, op: Op) -> Floats:
     """The same in float32, in the same order of operations."""
-    numbers = _filled(entering(x, window, op.stride), op.count)
+    numbers = _filled(fourier.entering(x, window, op.stride), op.count)
     angles = fourier.exact_waves(op.count).astype(np.float32)
     half = np.float32(0.5)
     return fourier.transformed(numbers, angles, fourier.turn_floats, lambda a: a * half)
-
-
-def entering(x: Array, window: Array, first: int) -> Array:
-    """Numbers of x from `first` on times window [samples]; of one [taps, samples] sums of as many
-    products, of each number and those behind it.
-    """
-    taps = np.atleast_2d(window)
-    count = taps.shape[1]
-    total: Array = x[..., first : first + count] * taps[0]
-    for k, tap in enumerate(taps[1:], first + 1):
-        total = total + x[..., k : k + count] * tap
-    return total
 
 
 def _filled(numbers: Array, frame: int) -> Array:
@@ -85,7 +73,7 @@ def rfft_reach(x: Ints, window: Ints, op: Op) -> int:
     is made of. On the way there are twice the transforms of the even and the odd samples. A turned
     number is less than 3 off, so four times the error before and 9 are that of a step of four.
     """
-    frame = (entering(x, np.abs(window), op.stride) + (1 << (op.n - 1)) >> op.n) + 1
+    frame = (fourier.entering(x, np.abs(window), op.stride) + (1 << (op.n - 1)) >> op.n) + 1
     even, odd = int(frame[0::2].sum()), int(frame[1::2].sum())
     error, size = 0, 1
     while size < op.count // 2:
@@ -302,6 +290,7 @@ _RFFT = Operation(
     real=rfft_float,
     bind=_frame,
     bounds=_rfft,
+    on_the_way=spectrum_on_the_way.transformed(rfft_reach),
     wants=(NARROW,),
     misfit=_is_transform,
     c=RFFT,
@@ -323,6 +312,7 @@ RECORDS = (
         "raised_power",
         integer=raised_power,
         bounds=_raised_power,
+        on_the_way=spectrum_on_the_way.squared,
         wants=(SYMMETRIC,),
         misfit=_is_raised,
         c=POWER,
@@ -344,6 +334,7 @@ RECORDS = (
         integer=band_power,
         bind=_weights,
         bounds=_band_power,
+        on_the_way=spectrum_on_the_way.weighed(LOST_BITS),
         wants=(SYMMETRIC,),
         misfit=_is_band_power,
         c=Spelling(
@@ -361,6 +352,7 @@ RECORDS = (
         integer=bands,
         bind=_weights_and_n,
         bounds=_bands,
+        on_the_way=spectrum_on_the_way.banded,
         misfit=_is_banded,
         c=Spelling("le_bands({0}, {bands}, {weights}, {units}, {n}, {result})", ("le_bands",)),
         form=Form.CALL,

@@ -12,7 +12,9 @@ from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
 from lstm_edge.ir.program import FORWARD, Block, Port, Program, State, Value
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Op
-from lstm_edge.passes.prove import prove
+from lstm_edge.operations.intermediate import Intermediate
+from lstm_edge.operations.product import PARTIAL_SUM
+from lstm_edge.passes.prove import Proof, prove
 
 WIDE = (INT32_MIN, INT32_MAX)
 
@@ -61,6 +63,20 @@ def test_a_sum_may_fill_int32_and_not_one_more(kind: str) -> None:
     wide = {"a": (-(2**30), 2**30), "b": (-(2**30) - 1, 2**30)}
     with pytest.raises(InternalError, match="y may leave int32"):
         prove(program(binary(kind), wide))
+
+
+@pytest.mark.parametrize("one", [(-1, 0), (0, 1)])
+def test_a_result_that_leaves_int32_at_one_end_only_is_refused(one: tuple[int, int]) -> None:
+    ends = {-1: (INT32_MIN, 0), 1: (0, INT32_MAX)}[sum(one)]
+    with pytest.raises(InternalError, match="y may leave int32"):
+        prove(program(binary("add"), {"a": ends, "b": one}))
+
+
+def test_an_index_is_one_number_from_the_first_unit_to_the_last() -> None:
+    bounds = OPERATIONS["argmax"].bounds
+    assert bounds is not None
+    found = bounds(Op("argmax", "y", ("a",)), [(np.zeros(5), np.ones(5))], {})
+    assert [end.tolist() for end in found] == [[0], [4]]
 
 
 def test_a_result_outside_its_declared_format_is_refused() -> None:
@@ -127,6 +143,32 @@ def test_a_state_that_starts_outside_its_format_is_refused() -> None:
             prove(program(op, {"s": (-128, 127)}, states=state(initial)))
 
 
+def test_a_state_is_refused_at_either_end_and_by_any_unit() -> None:
+    """By what an operation gives, by where it starts, by what a caller may set."""
+
+    def renewed(low: tuple[int, int], high: tuple[int, int], **more: Any) -> Program:
+        """Two units, each within its limits, become a state from 0 to 9."""
+        given = {"a": low, "b": high, "s": (0, 9), "set": more.pop("given", (0, 9))}
+        initial = np.array(more.pop("initial", (0, 9)))
+        start = State("s", "y", initial, given="set")
+        made = program(Op("concat", "y", ("a", "b")), given, states=(start,))
+        sizes = {n: Value(n, 2, made.values[n].format) for n in ("s", "set", "y")}
+        return Program(**{**vars(made), "values": {**made.values, **sizes}})
+
+    assert prove(renewed((0, 5), (5, 9))).bounds["y"] == (0, 9)
+    for low, high in (((-1, 5), (5, 9)), ((0, 5), (5, 10)), ((5, 9), (-1, 5)), ((0, 10), (0, 9))):
+        reached = (min(*low, *high), max(*low, *high))
+        told = rf"net: state s reaches \[{reached[0]}, {reached[1]}\], declared \[0, 9\]"
+        with pytest.raises(InternalError, match=told):
+            prove(renewed(low, high))
+    for initial in ((-1, 9), (0, 10), (0, -1), (10, 0)):
+        with pytest.raises(InternalError, match="state s reaches"):
+            prove(renewed((0, 5), (5, 9), initial=initial))
+    for given in ((-1, 9), (0, 10)):
+        with pytest.raises(InternalError, match="state s reaches"):
+            prove(renewed((0, 5), (5, 9), given=given))
+
+
 def test_partial_sums_count_in_any_order() -> None:
     """The two products cancel; a kernel may sum either of them first."""
     weights = {"W": np.array([[2**15, -(2**15)]]), "b": np.zeros(1, np.int64)}
@@ -153,3 +195,24 @@ def test_a_half_that_leaves_int32_before_the_shift_is_refused() -> None:
     assert bounds(op, [operand], {})[1] <= INT32_MAX
     with pytest.raises(InternalError, match="on the way"):
         prove(program)
+
+
+def test_each_unit_of_a_result_counts() -> None:
+    """The first unit is near 0; the second reaches further at both ends."""
+    made = program(Op("concat", "y", ("a", "b")), {"a": (-1, 1), "b": (-50, 100)}, (-50, 100))
+    for ends, fits in (((-50, 100), True), ((-49, 100), False), ((-50, 99), False)):
+        y = Value("y", 2, Format("int32", 1.0, *ends))
+        asked = Program(**{**vars(made), "values": {**made.values, "y": y}})
+        if fits:
+            assert prove(asked).bounds["y"] == ends
+            continue
+        with pytest.raises(InternalError, match=r"y reaches \[-50, 100\]"):
+            prove(asked)
+
+
+def test_the_largest_of_several_sums_is_told() -> None:
+    sums = {name: (Intermediate(PARTIAL_SUM, -n, n),) for name, n in (("p", 1024), ("q", 8))}
+    proof = Proof({}, sums, {"x": 3, "y": 7})
+    assert proof.accumulators == {"p": 1024, "q": 8}
+    assert proof.accumulator_bits == 10.0
+    assert proof.most_steps == INT32_MAX // 7
