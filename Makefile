@@ -123,6 +123,11 @@ qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all
 mutants: $(PACKAGES) ## edit generated C line by line: what verify does not notice is printed
 	$(PYTHON) -m tests.host.mutants --count 100
 
+.PHONY: prove
+prove: $(PACKAGES) ## Frama-C over generated C, CBMC over its helpers: hours at worst (docs/proofs.md)
+	scripts/proof_tools.sh build/proofs
+	$(PYTHON) -m tests.proofs
+
 .PHONY: random
 random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
 	$(PYTHON) -m tests.oracle.random_models --count 1000

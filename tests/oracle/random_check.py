@@ -62,7 +62,7 @@ def check(net: Net, folder: Path, boards: tuple[str, ...] = ()) -> Outcome:
     arrays, wanted = _expected(net, model, BATCHES, 1)
     feed = feed_of(real, arrays, stream=False)
     _compare_float(net, real, feed, wanted)
-    known, _ = _expected(net, model, CALIBRATION, 2, run=False)
+    known = inputs_of(net, model, CALIBRATION, 2)
     ranges = calibrate(real, feed_of(real, known, stream=False), from_data=True)
     program = lower_integer(model, ranges, Options())
     prove(program)
@@ -76,19 +76,25 @@ def check(net: Net, folder: Path, boards: tuple[str, ...] = ()) -> Outcome:
     return Outcome("", min(ratios.values(), default=np.inf), ratios, targets)
 
 
-def _expected(
-    net: Net, model: Model, batches: int, seed: int, run: bool = True
-) -> tuple[Arrays, Arrays]:
-    """Our inputs [samples, *port], and onnxruntime's outputs in the same form."""
+def inputs_of(net: Net, model: Model, batches: int, seed: int) -> Arrays:
+    """Drawn inputs as ours, [samples, *port]."""
     drawn = [net.draw(seed * 1000 + k) for k in range(batches)]
+    return _joined(net, model, drawn)
+
+
+def _joined(net: Net, model: Model, drawn: list[Arrays]) -> Arrays:
     ports = {p.name: p.shape for p in (*model.inputs, *model.state_inputs)}
-    arrays = {
+    return {
         name: np.concatenate([_rows(batch[name], feed.batch) for batch in drawn])
         for name, feed in net.feeds.items()
         if name in ports
     }
-    if not run:
-        return arrays, {}
+
+
+def _expected(net: Net, model: Model, batches: int, seed: int) -> tuple[Arrays, Arrays]:
+    """Our inputs [samples, *port], and onnxruntime's outputs in the same form."""
+    drawn = [net.draw(seed * 1000 + k) for k in range(batches)]
+    arrays = _joined(net, model, drawn)
     session = session_of(net.model(oracle=True))
     read = {value.name for value in session.get_inputs()}
     names = [value.name for value in session.get_outputs()]

@@ -1,0 +1,254 @@
+"""What helpers of generated C are, in arithmetic that cannot overflow: the claims that CBMC proves.
+
+A claim is the body of a C function. `nondet_int()` and the like are any number, ASSUME a condition
+under which the code calls the helper, CLAIM what then holds. Quotients are claimed as inequalities
+of products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+PRELUDE = """\
+#include <stdint.h>
+#include <string.h>
+
+#define ASSUME(condition) __CPROVER_assume(condition)
+#define CLAIM(condition) __CPROVER_assert(condition, #condition)
+#define WITHIN(a, low, high) ((a) >= (low) && (a) <= (high))
+/* q is a / 2^n, rounded down. */
+#define FLOOR(q, a, n) \\
+    WITHIN((a) - (int64_t)(q) * ((int64_t)1 << (n)), 0, ((int64_t)1 << (n)) - 1)
+
+int32_t nondet_int(void);
+int16_t nondet_short(void);
+int8_t nondet_byte(void);
+uint8_t nondet_unsigned_byte(void);
+
+static int64_t nearest(int64_t a, int64_t low, int64_t high)
+{
+    return a < low ? low : a > high ? high : a;
+}
+
+/* floor(log2(a)), a > 0. */
+static int32_t log2_of(int32_t a)
+{
+    int32_t places = 0;
+
+    for (int32_t k = 1; k < 31; k++) {
+        places += a >= (int64_t)1 << k;
+    }
+    return places;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Of one helper. needs: helpers that it calls; context: what its template is filled in with.
+    unwind: a little more than its loops run. overflow: whether CBMC also proves that nothing leaves
+    its type; of products of two unknowns that is left to Eva, which does.
+    """
+
+    helper: str
+    body: str
+    needs: tuple[str, ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+    unwind: int = 1
+    overflow: bool = True
+
+
+def _mulw(name: str, b: str, half: str) -> str:
+    return f"""
+    const int32_t a = nondet_int(), b = {b}, r = {name}(a, b);
+    CLAIM(r == ((int64_t)a * {half}) >> 16);"""
+
+
+PLAIN = (
+    Claim("le_mulw", _mulw("le_mulw", "nondet_short()", "b")),
+    Claim(
+        "le_clamp",
+        """
+    const int32_t a = nondet_int(), low = nondet_int(), high = nondet_int();
+    ASSUME(low <= high);
+    const int32_t r = le_clamp(a, low, high);
+    CLAIM(WITHIN(r, low, high));
+    CLAIM(!WITHIN(a, low, high) || r == a);
+    CLAIM(a > low || r == low);
+    CLAIM(a < high || r == high);""",
+    ),
+    Claim(
+        "le_larger",
+        """
+    const int32_t a = nondet_int(), b = nondet_int(), r = le_larger(a, b);
+    CLAIM((r == a || r == b) && r >= a && r >= b);""",
+    ),
+    Claim(
+        "le_smaller",
+        """
+    const int32_t a = nondet_int(), b = nondet_int(), r = le_smaller(a, b);
+    CLAIM((r == a || r == b) && r <= a && r <= b);""",
+    ),
+    Claim(
+        "le_select",
+        """
+    const int32_t a = nondet_int(), b = nondet_int(), c = nondet_int(), d = nondet_int();
+    CLAIM((int64_t)a - b > 0 ? le_select(a, b, c, d) == c : le_select(a, b, c, d) == d);""",
+    ),
+    Claim(
+        "le_above",
+        """
+    const int32_t a = nondet_int(), b = nondet_int();
+    CLAIM(le_above(a, b) == ((int64_t)a - b > 0 ? a : 0));""",
+    ),
+    Claim(
+        "le_row",
+        """
+    const int32_t number = nondet_int(), rows = nondet_int();
+    ASSUME(rows > 0);
+    CLAIM(le_row(number, rows) == nearest(number, 0, (int64_t)rows - 1));""",
+    ),
+    Claim(
+        "le_half",
+        """
+    uint8_t bytes[2] = {nondet_unsigned_byte(), nondet_unsigned_byte()};
+    const int32_t n = nondet_int();
+    ASSUME(WITHIN(n, 0, 3));
+    CLAIM(le_half(bytes, n) == (n % 2 ? bytes[n / 2] / 16 : bytes[n / 2] % 16) - 8);""",
+    ),
+    Claim(
+        "le_headroom",
+        """
+    const int32_t a = nondet_int();
+    ASSUME(a > 0);
+    CLAIM(le_headroom(a) == 30 - log2_of(a));""",
+        unwind=32,
+    ),
+    Claim(
+        "le_lift",
+        """
+    const int32_t a = nondet_int(), n = nondet_int();
+    ASSUME(WITHIN(n, 0, 30));
+    const int64_t whole = (int64_t)1 << n, most = INT32_MAX >> n;
+    CLAIM(most * whole <= INT32_MAX && (most + 1) * whole > INT32_MAX);
+    CLAIM(le_lift(a, n) == nearest(a, -most - 1, most) * whole);""",
+    ),
+)
+"""Those of common/ops.c.j2."""
+
+SPECTRA = (
+    Claim(
+        "le_turn",
+        """
+    const int32_t a = nondet_int(), b = nondet_int(), c = nondet_int(), s = nondet_int();
+    ASSUME(c > INT32_MIN && s > INT32_MIN);
+    CLAIM(le_turn(a, b, c, s) == ((int64_t)a * c + (int64_t)b * s) >> 32);""",
+        overflow=False,
+    ),
+    Claim(
+        "le_fft_two",
+        """
+    int32_t z[8], was[8];
+    for (int k = 0; k < 8; k++) {
+        was[k] = z[k] = nondet_int();
+        ASSUME(WITHIN(z[k], -(1 << 30), (1 << 30) - 1));
+    }
+    le_fft_two(z, 4);
+    for (int k = 0; k < 8; k += 4) {
+        for (int part = k; part < k + 2; part++) {
+            CLAIM(z[part] == (int64_t)was[part] + was[part + 2]);
+            CLAIM(z[part + 2] == (int64_t)was[part] - was[part + 2]);
+        }
+    }""",
+        unwind=9,
+    ),
+    Claim(
+        "le_fft_four",
+        """
+    int32_t z[8], a[2], b[2], c[2], d[2];
+    for (int k = 0; k < 2; k++) {
+        a[k] = z[k] = nondet_int();
+        b[k] = nondet_int();
+        c[k] = nondet_int();
+        d[k] = nondet_int();
+        ASSUME(WITHIN(a[k], -(1 << 28), 1 << 28) && WITHIN(b[k], -(1 << 28), 1 << 28));
+        ASSUME(WITHIN(c[k], -(1 << 28), 1 << 28) && WITHIN(d[k], -(1 << 28), 1 << 28));
+    }
+    le_fft_four(z, 1, b[0], b[1], c[0], c[1], d[0], d[1]);
+    /* a + b w^2j + c w^j + d w^3j, w = -i */
+    CLAIM(z[0] == a[0] + b[0] + c[0] + d[0] && z[1] == a[1] + b[1] + c[1] + d[1]);
+    CLAIM(z[2] == a[0] - b[0] + c[1] - d[1] && z[3] == a[1] - b[1] - c[0] + d[0]);
+    CLAIM(z[4] == a[0] + b[0] - c[0] - d[0] && z[5] == a[1] + b[1] - c[1] - d[1]);
+    CLAIM(z[6] == a[0] - b[0] - c[1] + d[1] && z[7] == a[1] - b[1] + c[0] - d[0]);""",
+        unwind=9,
+    ),
+    Claim(
+        "le_spare",
+        """
+    int32_t x[3];
+    int64_t most = 1;
+    for (int k = 0; k < 3; k++) {
+        x[k] = nondet_int();
+        ASSUME(x[k] > INT32_MIN);
+        const int64_t size = x[k] < 0 ? -(int64_t)x[k] : x[k];
+        most = size > most ? size : most;
+    }
+    CLAIM(le_spare(x, 3) == 30 - log2_of((int32_t)most));""",
+        unwind=32,
+    ),
+)
+"""Those of common/spectrum.c.j2."""
+
+
+def _saturation(bits: int, places: int) -> Claim:
+    name = f"le_saturate{bits}" + (f"_of_{places}" if places else "")
+    body = f"""
+    const int32_t a = nondet_int();
+    const int64_t high = ((int64_t)1 << {bits - 1}) - 1;
+    CLAIM({name}(a) == nearest((int64_t)a >> {places}, -high - 1, high));"""
+    return Claim(name, body, context={"saturations": ((bits, places),)})
+
+
+def _sum(name: str, a: str, b: str, places: int) -> str:
+    return f"""
+    const int32_t sum = nondet_int(), a = nondet_int(), b = nondet_int();
+    const int64_t product = (int64_t){a} * {b} >> {places};
+    CLAIM((uint32_t){name}(sum, a, b) == (uint32_t)sum + (uint32_t)product);"""
+
+
+OF_DIALECTS = (
+    Claim("le_mulw", _mulw("le_mulw", "nondet_short()", "b")),
+    Claim("le_mulw_high", _mulw("le_mulw_high", "nondet_int()", "(b >> 16)")),
+    Claim(
+        "le_scale",
+        """
+    const int32_t a = nondet_int(), b = nondet_int();
+    CLAIM(le_scale(a, b) == ((int64_t)a * b) >> 32);""",
+        overflow=False,
+    ),
+    Claim("le_mulw_add", _sum("le_mulw_add", "a", "(int16_t)b", 16)),
+    Claim("le_mulw_high_add", _sum("le_mulw_high_add", "a", "(b >> 16)", 16)),
+    Claim("le_mul_add", _sum("le_mul_add", "(int16_t)a", "(int16_t)b", 0)),
+    Claim(
+        "le_mul",
+        """
+    const int32_t a = nondet_int(), b = nondet_int();
+    CLAIM(le_mul(a, b) == (int64_t)(int16_t)a * (int16_t)b);""",
+    ),
+    *(_saturation(bits, places) for bits in range(2, 32) for places in (0,)),
+    *(_saturation(bits, places) for bits in (8, 12, 16, 24) for places in (1, 5, 7)),
+    *(
+        Claim(
+            f"le_saturate_pair{bits}",
+            f"""
+    const int32_t pair = nondet_int(), r = le_saturate_pair{bits}(pair);
+    const int64_t high = ((int64_t)1 << {bits - 1}) - 1;
+    CLAIM((int16_t)r == nearest((int16_t)pair, -high - 1, high));
+    CLAIM(r >> 16 == nearest(pair >> 16, -high - 1, high));""",
+            context={"takes": (bits,)},
+        )
+        for bits in range(2, 16)
+    ),
+)
+"""Those of dialects/*.c.j2."""
