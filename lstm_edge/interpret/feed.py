@@ -15,9 +15,14 @@ from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state
 from lstm_edge.interpret.prepare import Functions, Observer, prepare
 from lstm_edge.interpret.shapes import by_name, described, fitted
 from lstm_edge.ir.program import Program, StatePort, length_read
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.record import Timing
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
+
+LONG = 2**13
+"""Steps of a fixed length from which on the first of them stand for all."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,12 @@ class Feed:
         return cls({name: a[:, None] for name, a in inputs.items()})
 
     def first_steps(self, program: Program, most: int) -> Feed:
-        """Cut to so many steps, where the model takes any number of them."""
+        """Cut to so many steps, where the model takes any number of them, or so many that nobody
+        waits for all, and a step asks for no number of its own.
+        """
         _, _, steps = self.shape
-        if program.steps is not None or program.length_ports or steps <= most:
+        fixed = program.steps is not None and not (steps > LONG and _same_at_each_step(program))
+        if fixed or program.length_ports or steps <= most:
             return self
         cut = {name: a[:, :, :most] if a.ndim == 4 else a for name, a in self.inputs.items()}
         return replace(self, inputs=cut)
@@ -60,6 +68,11 @@ class Feed:
             inputs={name: a[samples] for name, a in self.inputs.items()},
             states={name: a[samples] for name, a in self.states.items()},
         )
+
+
+def _same_at_each_step(program: Program) -> bool:
+    ops = (op for block in program.blocks for op in block.ops)
+    return program.streams and all(OPERATIONS[op.kind].timing is not Timing.STEP for op in ops)
 
 
 @dataclass(frozen=True)

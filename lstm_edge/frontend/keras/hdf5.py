@@ -18,11 +18,9 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
+from lstm_edge.limits import LARGEST_MODEL
 
 Array = npt.NDArray[np.float64]
-
-LARGEST_CONTENT = 2**28
-"""Bytes that the arrays of a file together may declare; a microcontroller holds a few megabytes."""
 
 MOST_NAMES = 10_000
 
@@ -53,7 +51,7 @@ class Hdf5:
     def __init__(self, file: str, content: bytes) -> None:
         self.h5py = _h5py(file)
         self.file = file
-        self.left = LARGEST_CONTENT
+        self.left = LARGEST_MODEL
         with self._reading("it"):
             self.root: Any = self.h5py.File(io.BytesIO(content), "r")
 
@@ -110,7 +108,7 @@ class Hdf5:
                 raise ModelError(
                     label,
                     f"declares shape {list(data.shape)}: all arrays together may have "
-                    f"{LARGEST_CONTENT // 2**20} MB",
+                    f"{LARGEST_MODEL // 2**20} MB",
                 )
             found = np.asarray(data[()])
         found = _from_bfloat16(found) if brain else found
@@ -128,7 +126,7 @@ class Hdf5:
         filters = {plist.get_filter(k)[0] for k in range(plist.get_nfilters())}
         if filters - _FILTERS:
             raise ModelError(label, f"is packed with HDF5 filter {min(filters - _FILTERS)}; unpack")
-        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > LARGEST_CONTENT:
+        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > LARGEST_MODEL:
             raise ModelError(label, f"is stored in chunks of {list(data.chunks)}; save it again")
 
     def text(self, owner: Any, name: str) -> str | None:
