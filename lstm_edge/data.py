@@ -16,7 +16,8 @@ from lstm_edge.data_checks import (
     standing_still,
     told_of,
 )
-from lstm_edge.interpret.feed import LONG, Feed, counted_steps, feed_of
+from lstm_edge.errors import ModelError
+from lstm_edge.interpret.feed import LONG, Feed, counted_steps, feed_of, is_cut
 from lstm_edge.interpret.given import Given, feeds_of, given, together
 from lstm_edge.interpret.streams import STREAM_STEPS, first_calls, goes_on, in_a_row
 from lstm_edge.interpret.symbols import Symbols, symbols_of, with_unseen
@@ -42,10 +43,12 @@ COST_STEPS = 64
 """A step costs what it does on the mean over so many, where any number will do."""
 DRAWN_SAMPLES, DRAWN_STEPS, DRAWN_NUMBERS = 64, 32, 2**22
 """Samples and steps that are drawn; fewer samples where they are long, or have more numbers."""
-WATCHED = 2**19
+WATCHED = 2**18
 """Operations that are run one by one, half of all seconds that a compilation may take: where the
 samples, as many as are run at once, are longer, their first steps are calibrated on.
 """
+MOST_KEPT_STEPS = 2**14
+"""Steps of a network that does not run step by step."""
 WATCHED_STEPS = 2**11
 """Steps that are calibrated on however many operations that takes."""
 
@@ -89,6 +92,7 @@ class Data:
 
 def load_data(calibration: Any, program: Program) -> Data:
     """Calibration vectors, given as `given.py` says, or None: drawn from a normal distribution."""
+    _check_length(program)
     found = Given(drawn_inputs(program)) if calibration is None else given(program, calibration)
     if found.recordings:
         return _of_recordings(program, found)
@@ -132,6 +136,18 @@ def _as_calls(program: Program, feed: Feed) -> Feed:
     if feed.states or not goes_on(program) or any(port.partner for port in program.state_inputs):
         return feed
     return in_chains(feed)
+
+
+def _check_length(program: Program) -> None:
+    """ModelError where all of a long sequence is kept, or asked for, before the last step is known:
+    no step of it can be left out, and a compilation runs all of them more than ten times.
+    """
+    if program.steps is not None and program.steps > MOST_KEPT_STEPS and not is_cut(program):
+        raise ModelError(
+            program.name,
+            f"needs whole sequences of {program.steps} steps at once, at most {MOST_KEPT_STEPS} "
+            "are accepted; export a shorter length, and run the network on pieces of the sequence",
+        )
 
 
 def _watchable(program: Program, feed: Feed, others: int = 0) -> tuple[Feed, tuple[str, ...]]:
@@ -251,8 +267,8 @@ def drawn_inputs(program: Program, samples: int = DRAWN_SAMPLES) -> dict[str, Ar
     generator = np.random.default_rng(0)
     arrays = {}
     steps = program.steps or DRAWN_STEPS
-    numbers = sum(steps * len(port.scale) for port in program.inputs)
-    fewer = HELD_BACK_SHARE if steps > LONG else max(HELD_BACK_SHARE, DRAWN_NUMBERS // numbers)
+    size = sum(steps * len(port.scale) for port in program.inputs)
+    fewer = HELD_BACK_SHARE if steps > LONG else max(HELD_BACK_SHARE, DRAWN_NUMBERS // size)
     samples = min(samples, fewer)
     for port in program.inputs:
         whole = {True: steps * len(port.scale), False: steps}

@@ -12,12 +12,14 @@ from lstm_edge.errors import DataError
 
 LARGEST_MODEL = 2**27
 """Bytes of a model's files, and of all arrays in them: 32 million numbers of float32."""
-MOST_WEIGHTS = 20_000_000
-"""Numbers of a model's layers. A layer LSTM of 2,048 units has 16.8 million; each takes some 40
+MOST_WEIGHTS = 16_000_000
+"""Numbers of a model's layers: those of an LSTM of 2,000 units. Each takes some 50
 bytes while it is rounded.
 """
 MOST_NODES = 50_000
 """Nodes of a graph, those of its bodies among them: a step of 20 nodes, written out 2,500 times."""
+MOST_LAYERS = 1000
+"""Layers of a model, each of which is code of its own: some ten seconds."""
 LARGEST_CALL = 2**24
 """Numbers that inputs and outputs take in one call, 64 MB of float32: more than any board has."""
 LARGEST_DATA = 2**28
@@ -25,7 +27,7 @@ LARGEST_DATA = 2**28
 LARGEST_TEXT = 2**24
 """Bytes of a manifest, or of another text that people or lstm-edge write."""
 LARGEST_FILE = 2**28
-"""Bytes of any other file of a bundle. C with 20 million weights has 100 MB."""
+"""Bytes of any other file of a bundle. C with 16 million weights has 80 MB."""
 
 
 def read_bytes(path: Path, largest: int) -> bytes:

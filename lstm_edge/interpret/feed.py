@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -55,8 +56,8 @@ class Feed:
         waits for all, and a step asks for no number of its own.
         """
         _, _, steps = self.shape
-        fixed = program.steps is not None and not (steps > LONG and _same_at_each_step(program))
-        if fixed or program.length_ports or steps <= most:
+        fixed = program.steps is not None and steps <= LONG
+        if fixed or steps <= most or not is_cut(program):
             return self
         cut = {name: a[:, :, :most] if a.ndim == 4 else a for name, a in self.inputs.items()}
         return replace(self, inputs=cut)
@@ -70,7 +71,10 @@ class Feed:
         )
 
 
-def _same_at_each_step(program: Program) -> bool:
+def is_cut(program: Program) -> bool:
+    """Whether the first steps of a sequence can stand for all: no step asks for its number."""
+    if program.steps is None or program.length_ports:
+        return not program.length_ports
     ops = (op for block in program.blocks for op in block.ops)
     return program.streams and all(OPERATIONS[op.kind].timing is not Timing.STEP for op in ops)
 
@@ -272,7 +276,8 @@ def _calls(program: Program, arrays: Arrays) -> tuple[int, int]:
 
 def _flattened(program: Program, arrays: Arrays) -> dict[str, Array]:
     """[streams, calls, ...] as [samples, ...]."""
-    return {p.name: arrays[p.name].reshape(-1, *arrays[p.name].shape[2:]) for p in program.inputs}
+    given = {port.name: arrays[port.name] for port in program.inputs}
+    return {n: a.reshape(math.prod(a.shape[:2]), *a.shape[2:]) for n, a in given.items()}
 
 
 def _states(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onnx import AttributeProto, ModelProto, NodeProto
+from onnx import ModelProto, NodeProto
 
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.node import all_nodes
 from lstm_edge.limits import MOST_NODES
 
 _Key = tuple[str, str, str]
@@ -22,7 +23,7 @@ def check_nodes(file: str, model: ModelProto) -> None:
     begun: set[_Key] = set()
     while waiting:
         key = waiting[-1]
-        calls = [c for node in _all_nodes(bodies[key].node) if (c := _called(node)) in bodies]
+        calls = [c for node in all_nodes(bodies[key].node) if (c := _called(node)) in bodies]
         missing = [call for call in dict.fromkeys(calls) if call not in counts]
         if key in counts or not missing:
             counts.setdefault(key, _count(bodies[key].node, counts))
@@ -45,18 +46,7 @@ def _called(node: NodeProto) -> _Key:
     return node.domain, node.op_type, node.overload
 
 
-def _all_nodes(nodes: Iterable[NodeProto]) -> Iterable[NodeProto]:
-    """Those of bodies, too."""
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.GRAPH or attribute.HasField("g"):
-                yield from _all_nodes(attribute.g.node)
-            for graph in attribute.graphs:
-                yield from _all_nodes(graph.node)
-
-
 def _count(nodes: Iterable[NodeProto], counts: dict[_Key, int]) -> int:
     if not counts:
-        return sum(1 for _ in _all_nodes(nodes))
-    return sum(counts.get(_called(node), 1) for node in _all_nodes(nodes))
+        return sum(1 for _ in all_nodes(nodes))
+    return sum(counts.get(_called(node), 1) for node in all_nodes(nodes))

@@ -1,0 +1,1 @@
+"""Files made to take all memory or all time, each with the command that meets it."""
