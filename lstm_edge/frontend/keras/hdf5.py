@@ -52,6 +52,8 @@ class Hdf5:
         self.h5py = _h5py(file)
         self.file = file
         self.left = LARGEST_MODEL
+        if not _heaps_end(content):
+            raise ModelError(file, "has a heap that never ends: damaged; save the model again")
         with self._reading("it"):
             self.root: Any = self.h5py.File(io.BytesIO(content), "r")
 
@@ -157,6 +159,30 @@ class Hdf5:
                 raise ModelError(label, f"has shape {shape}, expected a list of names")
             values = owner.attrs[name]
             return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+
+
+def _heaps_end(content: bytes) -> bool:
+    """Whether each object of a global heap, which holds strings, leads to one behind it: where the
+    free space at its end has no size, the library of HDF5 goes round for ever.
+
+    Of the file format of HDF5, III.E: GCOL, 1, three zeros, its size; objects of index, references,
+    reserved, size, and data to a multiple of eight bytes; those of index 0 count their header.
+    """
+    mark = b"GCOL\1\0\0\0"
+    start = content.find(mark)
+    while start >= 0:
+        size, here = int.from_bytes(content[start + 8 : start + 16], "little"), start + 16
+        end = min(start + size, len(content))
+        while end - here >= 16:
+            length = int.from_bytes(content[here + 8 : here + 16], "little")
+            if content[here : here + 2] != b"\0\0":
+                here += 16 + -(-length // 8) * 8
+            elif length:
+                here += length
+            else:
+                return False
+        start = content.find(mark, start + 1)
+    return True
 
 
 def _from_bfloat16(raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
