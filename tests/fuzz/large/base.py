@@ -15,7 +15,7 @@ import onnx
 Command = list[str]
 Case = Callable[[Path], Command]
 CASES: dict[str, Case] = {}
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
 
 
