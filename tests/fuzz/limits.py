@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.large.base import CASES
+from tests.fuzz.large import CASES
 
 SECONDS, BYTES = 20.0, 10**9
 _PATIENCE = 30.0

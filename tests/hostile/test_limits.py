@@ -18,8 +18,7 @@ from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Program
 from lstm_edge.limits import read_bytes
 from lstm_edge.passes.lower_real import lower_real
-from tests.fuzz.large import bundles, computed, graphs, initializers, keras, npz  # noqa: F401
-from tests.fuzz.large.base import CASES
+from tests.fuzz.large import CASES
 from tests.fuzz.large.graphs import looped
 from tests.fuzz.large.initializers import product
 from tests.oracle.graphs import graph, lstm_weights, node, saved
