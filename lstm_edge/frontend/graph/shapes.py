@@ -14,8 +14,11 @@ from lstm_edge.frontend.graph.tensor import tensor_value
 Shape = tuple[int | str | None, ...]
 """Sizes of axes: a number, the name of an open size, or None where nothing is known."""
 
+MAKERS = ("Range", "ConstantOfShape")
 FAR = 2**20
-"""Numbers of a Range."""
+"""Numbers of what they make."""
+MOST_AXES = 8
+"""Numbers of a shape, or one end of a Range."""
 
 
 def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], dict[str, int]]:
@@ -35,8 +38,10 @@ def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], 
 
 
 def _counts_far(graph: GraphProto) -> bool:
-    """Whether a Range has more numbers than FAR: onnx makes them all while it infers shapes."""
-    read = {name for n in all_nodes(graph.node) if n.op_type == "Range" for name in n.input}
+    """Whether one of MAKERS has more numbers than FAR: onnx makes them all while it infers
+    shapes.
+    """
+    read = {name for n in all_nodes(graph.node) if n.op_type in MAKERS for name in n.input}
     if not read:
         return False
     ends = [
@@ -44,9 +49,8 @@ def _counts_far(graph: GraphProto) -> bool:
         *(a.t for n in all_nodes(graph.node) if read & {*n.output} for a in n.attribute),
     ]
     sizes = [d.dim_value for i in graph.input for d in i.type.tensor_type.shape.dim]
-    numbers = [
-        np.abs(tensor_value(t)).max() for t in ends if t.data_type and math.prod(t.dims) == 1
-    ]
+    few = (t for t in ends if t.data_type and 1 <= math.prod(t.dims) <= MOST_AXES)
+    numbers = [np.abs(tensor_value(t).astype(np.float64)).prod() for t in few]
     return bool(max([*sizes, *numbers], default=0) > FAR)
 
 
