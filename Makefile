@@ -128,6 +128,33 @@ prove: $(PACKAGES) ## Frama-C over generated C, CBMC over its helpers: hours at 
 	scripts/proof_tools.sh build/proofs
 	$(PYTHON) -m tests.proofs
 
+# An environment of its own: what reads files is instrumented there. FUZZ_SECONDS: of all together,
+# beside what it takes to begin, about two minutes.
+FUZZ := build/fuzz-tools
+FUZZ_SECONDS ?= 600
+FUZZ_READERS := onnx npz keras h5 data manifest
+
+.PHONY: fuzz
+fuzz: export OMP_NUM_THREADS := 1
+fuzz: $(PACKAGES) $(FUZZ)/.packages ## fuzz readers of files and generated C for FUZZ_SECONDS, 600
+	share=$$(($(FUZZ_SECONDS) / 8)); found=0; \
+	for kind in $(FUZZ_READERS); do \
+	    echo "$$kind: $$share s"; \
+	    $(FUZZ)/bin/python -m tests.fuzz.readers $$kind --seconds $$share || found=1; \
+	done; \
+	$(PYTHON) -m tests.fuzz.generated --seconds $$((2 * share)) || found=1; \
+	exit $$found
+
+$(FUZZ)/.packages: tests/fuzz/requirements.txt | tools
+	"$$(scripts/setup.sh --python)" -m venv $(FUZZ)
+	$(FUZZ)/bin/python $(PIP_INSTALL) -r $<
+	$(FUZZ)/bin/python $(PIP_INSTALL) --editable '.[keras]'
+	touch $@
+
+.PHONY: limits
+limits: $(PACKAGES) ## files made to take all memory or all time: 20 s and 1 GB each, 20 minutes
+	$(PYTHON) -m tests.fuzz.limits
+
 .PHONY: random
 random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
 	$(PYTHON) -m tests.oracle.random_models --count 1000

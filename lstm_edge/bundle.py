@@ -15,13 +15,12 @@ from lstm_edge import archive, folders, manifest
 from lstm_edge.errors import DataError, TargetError
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
+from lstm_edge.limits import LARGEST_DATA, LARGEST_FILE, LARGEST_TEXT, read_bytes
 from lstm_edge.manifest import MANIFEST, Manifest, seal, sha256
 from lstm_edge.targets import Target, load_target
 
 Array = npt.NDArray[Any]
 
-LARGEST_DATA = 2**32
-"""Bytes that calibration or input arrays may unpack to."""
 PROGRAM = "program.npz"
 REFERENCE = "reference.npz"
 HELD_BACK = "held_back.npz"
@@ -133,13 +132,13 @@ def _stale(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     and not changed since, so that no manifest can name what is not ours.
     """
     try:
-        described = json.loads((folder / MANIFEST).read_text())
+        described = json.loads(read_bytes(folder / MANIFEST, LARGEST_TEXT))
         name, sums = described["name"], described["sha256"]
         if f"{name}.h" not in files:
             return []
         known = [n for n in described["files"] if n not in files and _may_own(name, n)]
-        return [n for n in known if sha256((folder / n).read_bytes()) == sums[n]]
-    except _DAMAGES:
+        return [n for n in known if sha256(read_bytes(folder / n, LARGEST_FILE)) == sums[n]]
+    except (*_DAMAGES, DataError):
         return []
 
 
@@ -157,10 +156,10 @@ def read(folder: Path) -> Bundle:
             f"{folder} holds no {MANIFEST}; give the folder that `lstm-edge compile` wrote"
         )
     try:
-        described = manifest.from_json(path.read_bytes())
+        described = manifest.from_json(read_bytes(path, LARGEST_TEXT))
         names = [name for name in described["files"] if Path(name).name == name]
         there = [n for n in names if n not in OPTIONAL or (folder / n).is_file()]
-        files = {name: (folder / name).read_bytes() for name in there}
+        files = {name: read_bytes(folder / name, LARGEST_FILE) for name in there}
     except (*_DAMAGES, DataError) as error:
         raise _damaged(folder, error) from None
     _check_sums(folder, described, files)
@@ -202,7 +201,7 @@ def made_of(described: Manifest, files: Mapping[str, bytes]) -> Bundle:
 def read_arrays(path: Path) -> dict[str, Array]:
     """Arrays of an npz or npy file; DataError for anything else. Nothing is ever unpickled."""
     try:
-        return archive.read_data(path.read_bytes(), LARGEST_DATA)
+        return archive.read_data(read_bytes(path, LARGEST_DATA), LARGEST_DATA)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror or error}); expected an .npz file"

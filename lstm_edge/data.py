@@ -16,13 +16,14 @@ from lstm_edge.data_checks import (
     standing_still,
     told_of,
 )
-from lstm_edge.interpret.feed import Feed, counted_steps, feed_of
+from lstm_edge.errors import ModelError
+from lstm_edge.interpret.feed import LONG, Feed, counted_steps, feed_of, is_cut
 from lstm_edge.interpret.given import Given, feeds_of, given, together
 from lstm_edge.interpret.streams import STREAM_STEPS, first_calls, goes_on, in_a_row
 from lstm_edge.interpret.symbols import Symbols, symbols_of, with_unseen
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import Calibration
-from lstm_edge.passes.calibrate import CHAIN, in_chains
+from lstm_edge.passes.calibrate import CHAIN, CHUNK_VALUES, in_chains
 
 Array = npt.NDArray[Any]
 
@@ -40,7 +41,16 @@ steps at most, and input numbers times layers.
 """
 COST_STEPS = 64
 """A step costs what it does on the mean over so many, where any number will do."""
-DRAWN_SAMPLES, DRAWN_STEPS = 64, 32
+DRAWN_SAMPLES, DRAWN_STEPS, DRAWN_NUMBERS = 64, 32, 2**22
+"""Samples and steps that are drawn; fewer samples where they are long, or have more numbers."""
+WATCHED = 2**18
+"""Operations that are run one by one, half of all seconds that a compilation may take: where the
+samples, as many as are run at once, are longer, their first steps are calibrated on.
+"""
+MOST_KEPT_STEPS = 2**14
+"""Steps of a network that does not run step by step."""
+WATCHED_STEPS = 2**11
+"""Steps that are calibrated on however many operations that takes."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +92,14 @@ class Data:
 
 def load_data(calibration: Any, program: Program) -> Data:
     """Calibration vectors, given as `given.py` says, or None: drawn from a normal distribution."""
+    _check_length(program)
     found = Given(drawn_inputs(program)) if calibration is None else given(program, calibration)
     if found.recordings:
         return _of_recordings(program, found)
     arrays = found.arrays
     names = [port.name for port in program.inputs] + [port.name for port in program.state_inputs]
     arrays = {name: arrays[name] for name in names if name in arrays} or arrays
-    feed = feed_of(program, arrays, stream=False)
+    feed, told = _watchable(program, feed_of(program, arrays, stream=False))
     check_magnitudes(program, (feed,))
     samples, _, _ = feed.shape
     held = np.arange(samples) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
@@ -98,7 +109,7 @@ def load_data(calibration: Any, program: Program) -> Data:
     kept = held | True if too_few else ~held
     held = kept if too_few else held
     used, back = feed.pick(kept), feed.pick(held)
-    notes, alike = found.notes, False
+    notes, alike = found.notes + (told if calibration is not None else ()), False
     if calibration is not None:
         nothing, alike = says_nothing(program, found)
         notes += nothing or told_of(program, (used,), (back,), too_few=too_few)
@@ -127,9 +138,48 @@ def _as_calls(program: Program, feed: Feed) -> Feed:
     return in_chains(feed)
 
 
+def _check_length(program: Program) -> None:
+    """ModelError where all of a long sequence is kept, or asked for, before the last step is known:
+    no step of it can be left out, and a compilation runs all of them more than ten times.
+    """
+    if program.steps is not None and program.steps > MOST_KEPT_STEPS and not is_cut(program):
+        raise ModelError(
+            program.name,
+            f"needs whole sequences of {program.steps} steps at once, at most {MOST_KEPT_STEPS} "
+            "are accepted; export a shorter length, and run the network on pieces of the sequence",
+        )
+
+
+def _watchable(program: Program, feed: Feed, others: int = 0) -> tuple[Feed, tuple[str, ...]]:
+    """Samples cut to the steps that are calibrated on, and what is told of it. others: steps of
+    other recordings.
+    """
+    streams, calls, steps = feed.shape
+    numbers = sum(a[0].size for a in feed.inputs.values())
+    runs = calls * -(-streams * numbers * 8 // CHUNK_VALUES)
+    operations = sum(len(block.ops) for block in program.blocks)
+    most = WATCHED * steps // (operations * (runs * steps + others))
+    cut = feed.first_steps(program, max(WATCHED_STEPS, most))
+    if cut is feed:
+        return feed, ()
+    return cut, (
+        f"calibration: samples have {steps} steps, of which the first {cut.shape[2]} were used; "
+        "give several shorter ones, from different places, where what comes later is different",
+    )
+
+
+def _all_watchable(
+    program: Program, feeds: tuple[Feed, ...]
+) -> tuple[tuple[Feed, ...], tuple[str, ...]]:
+    total = sum(feed.shape[1] * feed.shape[2] for feed in feeds)
+    cut = [_watchable(program, f, total - f.shape[1] * f.shape[2]) for f in feeds]
+    told = next((notes for _, notes in cut if notes), ())
+    return tuple(feed for feed, _ in cut), told
+
+
 def _of_recordings(program: Program, found: Given) -> Data:
     """Each recording is calibrated on or held back as a whole; of two to four the last is held."""
-    feeds = feeds_of(program, found)
+    feeds, told = _all_watchable(program, feeds_of(program, found))
     check_magnitudes(program, feeds)
     count = len(feeds)
     held = np.arange(count) % HELD_BACK_SHARE == HELD_BACK_SHARE - 1
@@ -154,7 +204,7 @@ def _of_recordings(program: Program, found: Given) -> Data:
         together(program, feeds),
         np.flatnonzero(held),
         used,
-        found.notes + notes,
+        found.notes + told + notes,
         alike,
         symbols_of(program, feeds),
         still,
@@ -217,6 +267,9 @@ def drawn_inputs(program: Program, samples: int = DRAWN_SAMPLES) -> dict[str, Ar
     generator = np.random.default_rng(0)
     arrays = {}
     steps = program.steps or DRAWN_STEPS
+    size = sum(steps * len(port.scale) for port in program.inputs)
+    fewer = HELD_BACK_SHARE if steps > LONG else max(HELD_BACK_SHARE, DRAWN_NUMBERS // size)
+    samples = min(samples, fewer)
     for port in program.inputs:
         whole = {True: steps * len(port.scale), False: steps}
         axes = zip(port.shape, port.axes, strict=True)

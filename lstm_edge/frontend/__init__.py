@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ import numpy as np
 
 from lstm_edge.cells.file import CellsLike, builders_of
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend.graph.fold import begin_folding
 from lstm_edge.frontend.keras.load import load_keras
 from lstm_edge.frontend.npz.load import load_npz
 from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
 from lstm_edge.ir.model import Layer, Model, Step, is_a
+from lstm_edge.limits import LARGEST_CALL, MOST_LAYERS, MOST_WEIGHTS
 from lstm_edge.models.averages import averages
 from lstm_edge.models.names import model_name
 from lstm_edge.models.renaming import rename as renamed
@@ -60,6 +63,7 @@ def load(
     if loader is None:
         raise ModelError(str(path), f"unknown kind of file {path.suffix!r}; expected {_KINDS}")
     _check_readable(path)
+    begin_folding()
     try:
         if cells is not None:
             _check_takes_cells(path)
@@ -73,6 +77,7 @@ def load(
     except (MemoryError, RecursionError) as error:
         raise ModelError(str(path), "too large or nested too deeply to be read") from error
     _check_steps(model)
+    _check_size(path, model)
     model = through(model, sensible, averages, lambda found: renamed(found, rename or {}))
     return replace(model, name=chosen, warnings=(*model.warnings, *_baked_states(model)))
 
@@ -126,6 +131,26 @@ def _check_steps(model: Model) -> None:
                 node.label,
                 f"{what}, so the whole sequence must be kept, but its length is open; give it "
                 "with --steps T",
+            )
+
+
+def _check_size(path: Path, model: Model) -> None:
+    """ModelError where there is more than anyone waits for, and than any board holds."""
+    arrays = {id(a): a.size for node in model.layers for a in node.op.params.values()}
+    found = {
+        "weights": (sum(arrays.values()), MOST_WEIGHTS),
+        "layers": (len(model.layers), MOST_LAYERS),
+        "numbers in a call": (
+            max(math.prod(abs(n) for n in p.shape) for p in (*model.inputs, *model.outputs)),
+            LARGEST_CALL,
+        ),
+    }
+    for what, (count, most) in found.items():
+        if count > most:
+            raise ModelError(
+                str(path),
+                f"has {count} {what}, more than the {most} that are accepted; make the network "
+                "smaller, or compile parts of it",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,9 +16,14 @@ from lstm_edge.interpret.ports import dequantize_state, quantize, quantize_state
 from lstm_edge.interpret.prepare import Functions, Observer, prepare
 from lstm_edge.interpret.shapes import by_name, described, fitted
 from lstm_edge.ir.program import Program, StatePort, length_read
+from lstm_edge.operations import OPERATIONS
+from lstm_edge.operations.record import Timing
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
+
+LONG = 2**13
+"""Steps of a fixed length from which on the first of them stand for all."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,12 @@ class Feed:
         return cls({name: a[:, None] for name, a in inputs.items()})
 
     def first_steps(self, program: Program, most: int) -> Feed:
-        """Cut to so many steps, where the model takes any number of them."""
+        """Cut to so many steps, where the model takes any number of them, or so many that nobody
+        waits for all, and a step asks for no number of its own.
+        """
         _, _, steps = self.shape
-        if program.steps is not None or program.length_ports or steps <= most:
+        fixed = program.steps is not None and steps <= LONG
+        if fixed or steps <= most or not is_cut(program):
             return self
         cut = {name: a[:, :, :most] if a.ndim == 4 else a for name, a in self.inputs.items()}
         return replace(self, inputs=cut)
@@ -60,6 +69,14 @@ class Feed:
             inputs={name: a[samples] for name, a in self.inputs.items()},
             states={name: a[samples] for name, a in self.states.items()},
         )
+
+
+def is_cut(program: Program) -> bool:
+    """Whether the first steps of a sequence can stand for all: no step asks for its number."""
+    if program.steps is None or program.length_ports:
+        return not program.length_ports
+    ops = (op for block in program.blocks for op in block.ops)
+    return program.streams and all(OPERATIONS[op.kind].timing is not Timing.STEP for op in ops)
 
 
 @dataclass(frozen=True)
@@ -259,7 +276,8 @@ def _calls(program: Program, arrays: Arrays) -> tuple[int, int]:
 
 def _flattened(program: Program, arrays: Arrays) -> dict[str, Array]:
     """[streams, calls, ...] as [samples, ...]."""
-    return {p.name: arrays[p.name].reshape(-1, *arrays[p.name].shape[2:]) for p in program.inputs}
+    given = {port.name: arrays[port.name] for port in program.inputs}
+    return {n: a.reshape(math.prod(a.shape[:2]), *a.shape[2:]) for n, a in given.items()}
 
 
 def _states(

@@ -29,12 +29,11 @@ from lstm_edge.interpret.feed import Feed, Results, calls_of, feed_of, state_arr
 from lstm_edge.interpret.ports import dequantize, from_vectors
 from lstm_edge.interpret.shapes import FIRST, by_name, described, fitted, in_kind, whole
 from lstm_edge.ir.program import Program
+from lstm_edge.limits import LARGEST_DATA, read_bytes
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
-LARGEST_FILE = 2**32
-"""Bytes that the arrays of a file may unpack to."""
 _NUMBERED = re.compile(r"(?P<name>.*)__(?P<number>\d{1,6})\Z")
 
 
@@ -82,7 +81,7 @@ def given(program: Program, data: Any) -> Given:
 def read_file(path: Path) -> dict[str, Array]:
     """Arrays of an .npz or .npy file by name; DataError for anything else."""
     try:
-        return read_data(path.read_bytes(), LARGEST_FILE)
+        return read_data(read_bytes(path, LARGEST_DATA), LARGEST_DATA)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror or error}); expected an .npz or .npy file"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from lstm_edge.errors import DataError
+from lstm_edge.limits import LARGEST_TEXT, read_bytes
 
 NO_LICENCE = "LicenseRef-Proprietary"
 """Nobody may use the model unless its owner says so: what the law has where nothing is said."""
@@ -91,16 +92,18 @@ def is_licence(text: str) -> bool:
 def read_about(path: Path) -> About:
     """The keys of a TOML file, which are those of `About`, and `license_file`, a path beside it."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_bytes(path, LARGEST_TEXT).decode())
         if "license_file" in table:
             given = path.parent / str(table.pop("license_file"))
-            table["license_text"] = given.read_text(encoding="utf-8")
+            table["license_text"] = read_bytes(given, LARGEST_TEXT).decode()
     except OSError as error:
         raise DataError(
             f"{error.filename or path} cannot be read ({error.strerror or error})"
         ) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} is not a file of TOML ({error})") from None
+    except DataError as error:
+        raise DataError(f"{path}: a text that it needs {error}") from None
     return with_values(About(), table, f"{path}: ")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from lstm_edge.errors import DataError
 from lstm_edge.folders import put, put_file
+from lstm_edge.limits import LARGEST_FILE, LARGEST_TEXT, read_bytes
 from lstm_edge.manifest import sha256
 
 RECORD = "lstm_edge_package.json"
@@ -47,9 +48,9 @@ def write_archives(folder: Path, files: Mapping[str, bytes]) -> None:
 def _recorded(folder: Path) -> dict[str, str]:
     """Path -> sum of the package that is there; nothing where there is none."""
     try:
-        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
+        found = json.loads(read_bytes(folder / RECORD, LARGEST_TEXT))["files"]
         return {path: str(found[path]) for path in found if _is_inside(path)}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, DataError):
         return {}
 
 
@@ -70,7 +71,7 @@ def _check_ours(folder: Path, path: str, earlier: Mapping[str, str], wanted: byt
         return
     if place.is_dir():
         raise DataError(f"{place} is a folder where a file belongs; move it, or choose another -o")
-    data = place.read_bytes()
+    data = read_bytes(place, LARGEST_FILE)
     if data == wanted or sha256(data) == earlier.get(path):
         return
     why = "was changed after lstm-edge wrote it" if path in earlier else "is not of lstm-edge"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 
 from lstm_edge.errors import ModelError, first_line
 from lstm_edge.frontend.graph.node import OPSET, attributes_of, is_standard
+from lstm_edge.limits import LARGEST_CALL
 
 Array = npt.NDArray[Any]
 
@@ -35,8 +37,13 @@ _ARITHMETIC = (
 FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
 """Deterministic operators of which the result may be computed now."""
 
-LARGEST_RESULT = 2**27
+LARGEST_RESULT = LARGEST_CALL
 """Elements of a folded array: bounds what a hostile shape can make us allocate."""
+PRODUCTS = 2**8
+"""Products that count as an element of a result."""
+MOST_RESULTS = 2**27
+"""Elements of all arrays that are folded for one file: seconds."""
+_left = ContextVar("left", default=MOST_RESULTS)
 
 
 def is_foldable(node: NodeProto) -> bool:
@@ -49,8 +56,9 @@ def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Ar
 
     Raises ModelError with `label` where the node is wrong or its result absurdly large.
     """
-    if _result_size(node, inputs) > LARGEST_RESULT:
-        raise ModelError(label, "computes an array that is too large for a microcontroller")
+    _left.set(_left.get() - check_result(label, node, inputs))
+    if _left.get() < 0:
+        raise ModelError(label, "and nodes before it compute more constants than are accepted")
     copy = NodeProto()
     copy.CopyFrom(node)
     copy.ClearField("name")
@@ -68,6 +76,21 @@ def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Ar
     if not all(isinstance(array, np.ndarray | np.generic) for array in results):
         raise ModelError(label, "does not compute a tensor")
     return [np.asarray(array) for array in results]
+
+
+def begin_folding() -> None:
+    """What is folded from now on belongs to another file."""
+    _left.set(MOST_RESULTS)
+
+
+def check_result(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> int:
+    """How many numbers a node makes at most, before it makes any; ModelError where a network needs
+    less.
+    """
+    size = _result_size(node, inputs)
+    if size > LARGEST_RESULT:
+        raise ModelError(label, "computes an array that is too large for a microcontroller")
+    return size
 
 
 @lru_cache(maxsize=512)
@@ -89,6 +112,14 @@ def _result_size(node: NodeProto, inputs: Sequence[Array | None]) -> int:
     """An upper bound of the elements of the result, without computing it."""
     if node.op_type in SHAPE_ONLY:
         return 0
+    if node.op_type == "Concat":
+        return sum(array.size for array in inputs if array is not None)
+    if node.op_type == "Resize":
+        return _resized(inputs)
+    if node.op_type == "Pad" and len(inputs) > 1 and inputs[0] is not None:
+        return _padded(inputs[0], inputs[1])
+    if node.op_type == "Einsum":
+        return _einsum_size(node, inputs)
     arrays = [np.asarray(array) for array in inputs if array is not None]
     if node.op_type == "Gather" and len(arrays) == 2:
         return _gather_size(arrays[0], arrays[1], int(attributes_of(node).get("axis", 0)))
@@ -112,10 +143,40 @@ def _gather_size(data: Array, indices: Array, axis: int) -> int:
     return indices.size * (data.size // max(1, taken))
 
 
+def _resized(inputs: Sequence[Array | None]) -> int:
+    """By sizes, or by scales."""
+    x, scales, sizes = ([*inputs, None, None, None])[0], *([*inputs, None, None, None])[2:4]
+    if sizes is not None and sizes.size:
+        return _product(sizes)
+    if x is None or scales is None or len(scales) != x.ndim:
+        return 0
+    return int(x.size * min(float(np.prod(np.maximum(scales, 1.0), dtype=np.float64)), 2.0**40))
+
+
+def _padded(x: Array, pads: Array | None) -> int:
+    if pads is None or pads.size != 2 * x.ndim:
+        return x.size
+    before, after = np.split(np.maximum(pads, 0).astype(object), 2)
+    return math.prod(n + int(a) + int(b) for n, a, b in zip(x.shape, before, after, strict=True))
+
+
+def _einsum_size(node: NodeProto, inputs: Sequence[Array | None]) -> int:
+    """Of the letters of the result, and of all together, as many products as are made."""
+    equation = str(attributes_of(node).get("equation", "")).replace(" ", "")
+    letters, _, result = equation.partition("->")
+    sizes: dict[str, int] = {}
+    for names, array in zip(letters.split(","), inputs, strict=False):
+        if array is not None:
+            sizes |= dict(zip(names.replace(".", ""), array.shape, strict=False))
+    made = math.prod(sizes.get(letter, 1) for letter in result)
+    return max(made, math.prod(sizes.values()) // PRODUCTS)
+
+
 def _matmul_size(arrays: Sequence[Array]) -> int:
     left, right = arrays[0], arrays[1]
     rows = left.size // max(1, left.shape[-1] if left.ndim else 1)
-    return rows * (right.size // max(1, right.shape[-2] if right.ndim > 1 else right.size))
+    columns = right.size // max(1, right.shape[-2] if right.ndim > 1 else right.size)
+    return max(rows * columns, left.size * columns // PRODUCTS)
 
 
 def _range_size(arrays: Sequence[Array]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import onnx
@@ -48,6 +49,17 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], bytes):
         return [item.decode() for item in value]
     return value
+
+
+def all_nodes(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """Nodes and those of their bodies."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from all_nodes(attribute.g.node)
+            for graph in attribute.graphs:
+                yield from all_nodes(graph.node)
 
 
 def is_standard(node: NodeProto) -> bool:

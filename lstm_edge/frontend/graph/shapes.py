@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import onnx
 from onnx import GraphProto, TypeProto
 
-from lstm_edge.frontend.graph.node import OPSET, OWN_DOMAIN
+from lstm_edge.frontend.graph.node import OPSET, OWN_DOMAIN, all_nodes
+from lstm_edge.frontend.graph.tensor import tensor_value
 
 Shape = tuple[int | str | None, ...]
 """Sizes of axes: a number, the name of an open size, or None where nothing is known."""
+
+MAKERS = ("Range", "ConstantOfShape")
+FAR = 2**20
+"""Numbers of what they make."""
+MOST_AXES = 8
+"""Numbers of a shape, or one end of a Range."""
 
 
 def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], dict[str, int]]:
@@ -18,13 +28,30 @@ def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], 
     domains = [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid(OWN_DOMAIN, 1)]
     model = onnx.helper.make_model(graph, opset_imports=domains)
     try:
-        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=not _counts_far(graph)).graph
     except Exception:  # raised from C++ without a documented type: nothing is known then
         return {}, {}
     values = [*graph.value_info, *graph.input, *graph.output]
     found = ((value.name, shape_of(value.type)) for value in values)
     kinds = {value.name: value.type.tensor_type.elem_type for value in values}
     return {name: shape for name, shape in found if shape is not None}, kinds
+
+
+def _counts_far(graph: GraphProto) -> bool:
+    """Whether one of MAKERS has more numbers than FAR: onnx makes them all while it infers
+    shapes.
+    """
+    read = {name for n in all_nodes(graph.node) if n.op_type in MAKERS for name in n.input}
+    if not read:
+        return False
+    ends = [
+        *(tensor for tensor in graph.initializer if tensor.name in read),
+        *(a.t for n in all_nodes(graph.node) if read & {*n.output} for a in n.attribute),
+    ]
+    sizes = [d.dim_value for i in graph.input for d in i.type.tensor_type.shape.dim]
+    few = (t for t in ends if t.data_type and 1 <= math.prod(t.dims) <= MOST_AXES)
+    numbers = [np.abs(tensor_value(t).astype(np.float64)).prod() for t in few]
+    return bool(max([*sizes, *numbers], default=0) > FAR)
 
 
 def shape_of(kind: TypeProto) -> Shape | None:

@@ -10,9 +10,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from lstm_edge.errors import ModelError, first_line
-
-LARGEST_TENSOR = 2**31
-"""Bytes of one tensor; a microcontroller holds a few megabytes."""
+from lstm_edge.limits import LARGEST_MODEL
 
 _FLOATS, _INTEGERS = "FLOAT DOUBLE FLOAT16 BFLOAT16", "INT64 INT32 INT16 INT8 INT4 BOOL"
 _UNSIGNED = "UINT64 UINT32 UINT16 UINT8 UINT4"
@@ -67,6 +65,6 @@ def byte_size(tensor: TensorProto) -> int:
     count = math.prod(int(d) for d in tensor.dims)
     packed = tensor.data_type in (TensorProto.INT4, TensorProto.UINT4)
     size = (count + 1) // 2 if packed else count * itemsize
-    if size > LARGEST_TENSOR:
+    if size > LARGEST_MODEL:
         raise ModelError(label, f"shape {list(tensor.dims)} is too large for a microcontroller")
     return size

@@ -15,12 +15,12 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lstm_edge.errors import ModelError
+from lstm_edge.errors import DataError, ModelError
 from lstm_edge.frontend.keras.config import mapping
-from lstm_edge.frontend.keras.hdf5 import DAMAGES, LARGEST_CONTENT, Hdf5
+from lstm_edge.frontend.keras.hdf5 import DAMAGES, Hdf5
 from lstm_edge.frontend.keras.weights import Weights
+from lstm_edge.limits import LARGEST_MODEL, LARGEST_TEXT, read_bytes
 
-_LARGEST_TEXT = 2**24
 _MOST_MEMBERS = 10_000
 
 _CONFIG = "config.json"
@@ -50,12 +50,10 @@ def read_keras(path: Path) -> KerasFile:
 
     Raises ModelError: neither of the two, damaged, too large, weights only.
     """
-    if path.stat().st_size > LARGEST_CONTENT:
-        raise ModelError(
-            path.name,
-            f"is larger than {LARGEST_CONTENT // 2**20} MB; a microcontroller holds far less",
-        )
-    content = path.read_bytes()
+    try:
+        content = read_bytes(path, LARGEST_MODEL)
+    except DataError as error:
+        raise ModelError(path.name, str(error)) from error
     kinds = {b"PK": _read_archive, b"\x89HDF\r\n\x1a\n": _read_hdf5}
     read = next((read for begin, read in kinds.items() if content.startswith(begin)), None)
     if read is None:
@@ -73,12 +71,12 @@ def read_keras(path: Path) -> KerasFile:
 
 
 def _read_archive(file: str, content: bytes) -> Parts:
-    text, about = (_member(file, content, name, _LARGEST_TEXT) for name in (_CONFIG, _METADATA))
+    text, about = (_member(file, content, name, LARGEST_TEXT) for name in (_CONFIG, _METADATA))
     try:
         version = mapping(json.loads(about), f"{file}: {_METADATA}").get("keras_version")
     except ValueError as error:
         raise ModelError(file, f"{_METADATA} is no JSON text; save the model again") from error
-    hdf5 = Hdf5(file, _member(file, content, _WEIGHTS, LARGEST_CONTENT))
+    hdf5 = Hdf5(file, _member(file, content, _WEIGHTS, LARGEST_MODEL))
     return text, version, Weights(hdf5, hdf5.root, file, tree=True)
 
 
@@ -114,7 +112,7 @@ def _read_hdf5(file: str, content: bytes) -> Parts:
     text = hdf5.text(hdf5.root, "model_config")
     if text is None:
         raise ModelError(file, _without_config(hdf5))
-    if len(text) > _LARGEST_TEXT:
+    if len(text) > LARGEST_TEXT:
         raise ModelError(file, "has a model_config of more than 16 MB; save the model again")
     group = hdf5.group(hdf5.root, "model_weights")
     if group is None:

@@ -18,11 +18,9 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
+from lstm_edge.limits import LARGEST_MODEL
 
 Array = npt.NDArray[np.float64]
-
-LARGEST_CONTENT = 2**28
-"""Bytes that the arrays of a file together may declare; a microcontroller holds a few megabytes."""
 
 MOST_NAMES = 10_000
 
@@ -53,7 +51,9 @@ class Hdf5:
     def __init__(self, file: str, content: bytes) -> None:
         self.h5py = _h5py(file)
         self.file = file
-        self.left = LARGEST_CONTENT
+        self.left = LARGEST_MODEL
+        if not _heaps_end(content):
+            raise ModelError(file, "has a heap that never ends: damaged; save the model again")
         with self._reading("it"):
             self.root: Any = self.h5py.File(io.BytesIO(content), "r")
 
@@ -110,7 +110,7 @@ class Hdf5:
                 raise ModelError(
                     label,
                     f"declares shape {list(data.shape)}: all arrays together may have "
-                    f"{LARGEST_CONTENT // 2**20} MB",
+                    f"{LARGEST_MODEL // 2**20} MB",
                 )
             found = np.asarray(data[()])
         found = _from_bfloat16(found) if brain else found
@@ -128,7 +128,7 @@ class Hdf5:
         filters = {plist.get_filter(k)[0] for k in range(plist.get_nfilters())}
         if filters - _FILTERS:
             raise ModelError(label, f"is packed with HDF5 filter {min(filters - _FILTERS)}; unpack")
-        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > LARGEST_CONTENT:
+        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > LARGEST_MODEL:
             raise ModelError(label, f"is stored in chunks of {list(data.chunks)}; save it again")
 
     def text(self, owner: Any, name: str) -> str | None:
@@ -159,6 +159,29 @@ class Hdf5:
                 raise ModelError(label, f"has shape {shape}, expected a list of names")
             values = owner.attrs[name]
             return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+
+
+def _heaps_end(content: bytes) -> bool:
+    """Whether each object of a global heap, which holds strings, leads to one behind it: where the
+    free space at its end has no size, the library of HDF5 goes round for ever. Heaps share no byte.
+
+    Of the file format of HDF5, III.E: GCOL, 1, three zeros, its size; objects of index, references,
+    reserved, size, and data to a multiple of eight bytes; those of index 0 count their header.
+    """
+    mark = b"GCOL\1\0\0\0"
+    start, left = content.find(mark), len(content) // 16
+    while start >= 0:
+        size, here = int.from_bytes(content[start + 8 : start + 16], "little"), start + 16
+        end = min(start + size, len(content))
+        while end - here >= 16:
+            left -= 1
+            length = int.from_bytes(content[here + 8 : here + 16], "little")
+            free = content[here : here + 2] == b"\0\0"
+            here += length if free else 16 + -(-length // 8) * 8
+            if left < 0:
+                return False
+        start = content.find(mark, start + 1)
+    return True
 
 
 def _from_bfloat16(raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

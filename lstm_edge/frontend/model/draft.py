@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.errors import ModelError
 from lstm_edge.ir.clock import Length, Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import (
@@ -29,6 +30,7 @@ from lstm_edge.ir.model import (
 )
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
 from lstm_edge.layers.window import is_copy, kept
+from lstm_edge.limits import MOST_DRAFTED
 
 Doubles = npt.NDArray[np.float64]
 Names = tuple[str, ...]
@@ -122,6 +124,12 @@ class Draft:
         works = (reverse, window, units or {}, firsts, over, along)
         layer = Layer(cell, params, initial or {}, *works)
         self.nodes.append(Node(kind, layer, inputs, outputs, source))
+        if len(self.nodes) > MOST_DRAFTED:
+            raise ModelError(
+                source,
+                f"is one of more than {MOST_DRAFTED} layers; make the network smaller, or compile "
+                "parts of it",
+            )
         return outputs
 
     def pair(

@@ -15,7 +15,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold, stand_in
+from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, check_result, fold, stand_in
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View
@@ -41,6 +41,8 @@ from lstm_edge.ir.model import Model, Port
 from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
 
+MOVES = ("Pad", "Resize")
+"""What may make far more numbers than it reads, beside what constants are folded by."""
 LONGEST_AXIS = 2**24
 """Elements along one axis of an input."""
 
@@ -165,6 +167,9 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
             raise unsupported(label, proto.op_type, proto.domain)
         results = list(fold(label, proto, list(inputs)))  # type: ignore[arg-type]
     else:
+        arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
+        if plain or proto.op_type in MOVES:
+            check_result(label, proto, arrays)  # type: ignore[arg-type]
         node = OnnxNode(
             proto.op_type,
             label,

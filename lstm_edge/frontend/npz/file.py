@@ -11,11 +11,9 @@ import numpy.typing as npt
 
 from lstm_edge.archive import read_arrays
 from lstm_edge.errors import DataError, ModelError
+from lstm_edge.limits import LARGEST_MODEL, read_bytes
 
 Array = npt.NDArray[Any]
-
-LARGEST_CONTENT = 2**28
-"""Bytes that all arrays together may declare; a microcontroller holds a few megabytes."""
 
 
 def read_npz(path: Path) -> tuple[dict[str, Array], str]:
@@ -23,9 +21,9 @@ def read_npz(path: Path) -> tuple[dict[str, Array], str]:
 
     Raises ModelError: no npz file, damaged, too large when unpacked, holding Python objects.
     """
-    content = path.read_bytes()
     try:
-        arrays = read_arrays(content, LARGEST_CONTENT)
+        content = read_bytes(path, LARGEST_MODEL)
+        arrays = read_arrays(content, LARGEST_MODEL)
     except DataError as error:
         raise ModelError(path.name, str(error)) from error
     if not arrays:

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import LARGEST_TENSOR, byte_size
+from lstm_edge.errors import DataError, ModelError
+from lstm_edge.frontend.graph.tensor import byte_size
+from lstm_edge.limits import LARGEST_MODEL, read_bytes
 
 
 @dataclass
@@ -22,11 +23,17 @@ class ExternalFiles:
 
     folder: Path
     contents: dict[str, bytes] = field(default_factory=dict)
+    left: int = LARGEST_MODEL
+    """Bytes that may still be taken: many tensors can be the same bytes of a file."""
 
     def read(self, tensor: str, location: str) -> bytes:
         """The whole file at `location`, once it is proved to lie inside the folder."""
         if location not in self.contents:
-            self.contents[location] = _locate(self.folder, tensor, location).read_bytes()
+            path = _locate(self.folder, tensor, location)
+            try:
+                self.contents[location] = read_bytes(path, LARGEST_MODEL)
+            except DataError as error:
+                raise ModelError(tensor, f"external data at {location!r} {error}") from error
         return self.contents[location]
 
     def sha256(self, first: bytes) -> str:
@@ -93,6 +100,11 @@ def _external_bytes(tensor: TensorProto, files: ExternalFiles) -> bytes:
         raise ModelError(
             label, f"external data of {length} bytes, but its shape needs {expected} bytes"
         )
+    files.left -= length
+    if files.left < 0:
+        raise ModelError(
+            label, f"external data of all tensors is more than {LARGEST_MODEL // 2**20} MB"
+        )
     if offset + length > len(content):
         raise ModelError(
             label,
@@ -125,6 +137,4 @@ def _locate(folder: Path, label: str, location: str) -> Path:
         raise ModelError(label, f"{shown} is a link that leaves the model's folder: refused")
     if not regular:
         raise ModelError(label, f"{shown}: no such file; copy it into the folder of the model file")
-    if path.stat().st_size > LARGEST_TENSOR:
-        raise ModelError(label, f"{shown} is too large for a microcontroller")
     return path

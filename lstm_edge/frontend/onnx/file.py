@@ -11,17 +11,16 @@ from pathlib import Path
 import onnx
 from onnx import GraphProto, ModelProto
 
-from lstm_edge.errors import ModelError, first_line
+from lstm_edge.errors import DataError, ModelError, first_line
 from lstm_edge.frontend.graph.graph import Graph
+from lstm_edge.frontend.onnx.count import check_nodes
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
 from lstm_edge.frontend.onnx.sequences import join_lists
+from lstm_edge.limits import LARGEST_MODEL, read_bytes
 
 OLDEST_OPSET = 7
 """Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
-
-LARGEST_FILE = 2**31 - 1
-"""Bytes that protobuf can read; far more than any microcontroller holds."""
 
 
 def read_onnx(path: Path) -> Graph:
@@ -30,10 +29,12 @@ def read_onnx(path: Path) -> Graph:
     Raises ModelError: not an ONNX file, cut short, unknown opset, broken external data, or
     whatever onnx's own checker finds.
     """
-    if path.stat().st_size > LARGEST_FILE:
-        raise ModelError(path.name, "is larger than 2 GB; a microcontroller holds a few megabytes")
-    content = path.read_bytes()
+    try:
+        content = read_bytes(path, LARGEST_MODEL)
+    except DataError as error:
+        raise ModelError(path.name, str(error)) from error
     model = _parse(path, content)
+    check_nodes(path.name, model)
     files = ExternalFiles(path.parent)
     embed(model, files)
     if model.functions:

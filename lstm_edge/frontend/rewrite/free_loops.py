@@ -40,7 +40,7 @@ def _written_out(sketch: Graph, waiting: Sequence[NodeProto]) -> None:
         if node.op_type == "Loop":
             steps, states, inputs = _trips(scope, node, body), list(node.input[2:]), body.input[2:]
             outputs = body.output[1:]
-            fed: Fed = [[] for _ in range(steps)]
+            fed: Fed = [[] for _ in range(min(steps, MOST_STEPS))]
         else:
             fed = _constants(sketch, scope, node)
             steps, states = (

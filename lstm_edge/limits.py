@@ -1,0 +1,46 @@
+"""What is taken of a file, and of a model, at most: each limit with its reason.
+
+A compilation is to end in a gigabyte of memory, and within seconds unless there is much to
+calibrate on. A microcontroller holds a few megabytes; with memory beside it, tens.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lstm_edge.errors import DataError
+
+LARGEST_MODEL = 2**27
+"""Bytes of a model's files, and of all arrays in them: 32 million numbers of float32."""
+MOST_WEIGHTS = 16_000_000
+"""Numbers of a model's layers: those of an LSTM of 2,000 units. Each takes some 50
+bytes while it is rounded.
+"""
+MOST_NODES = 50_000
+"""Nodes of a graph, those of its bodies among them: a step of 20 nodes, written out 2,500 times."""
+MOST_LAYERS = 1000
+"""Layers of a model, each of which is code of its own: some ten seconds."""
+MOST_DRAFTED = 4 * MOST_LAYERS
+"""The same before those that nobody reads are left out, and others are joined."""
+LARGEST_CALL = 2**24
+"""Numbers that inputs and outputs take in one call, 64 MB of float32: more than any board has."""
+LARGEST_DATA = 2**28
+"""Bytes that the arrays of a file of samples unpack to: 64 million numbers of float32."""
+LARGEST_TEXT = 2**24
+"""Bytes of a manifest, or of another text that people or lstm-edge write."""
+LARGEST_FILE = 2**28
+"""Bytes of any other file of a bundle. C with 16 million weights has 80 MB."""
+
+
+def read_bytes(path: Path, largest: int) -> bytes:
+    """The whole of a regular file: a device has no end, and a pipe perhaps no beginning.
+
+    Raises DataError where it is none, or larger than `largest` bytes; OSError.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError("is not a regular file; save it as one")
+    with path.open("rb") as stream:
+        content = stream.read(largest + 1) if path.stat().st_size <= largest else None
+    if content is None or len(content) > largest:
+        raise DataError(f"is larger than the {largest // 2**20} MB that are accepted")
+    return content
