@@ -184,6 +184,11 @@ conformance: $(PACKAGES) ## write docs/conformance.md anew
 networks: $(PACKAGES) ## write the tables of docs/networks.md anew: cells, layers and patterns
 	$(PYTHON) -m tests.oracle.networks_table
 
+.PHONY: misra
+misra: $(PACKAGES) ## write docs/misra.md anew: rules of MISRA C:2012 and clang-tidy, a minute
+	scripts/setup.sh --misra
+	$(PYTHON) -m tests.misra.table
+
 .PHONY: exporters
 exporters: $(PACKAGES) ## write docs/exporters.md anew
 	$(PYTHON) -m tests.oracle.exporter_table $(PATTERNS)

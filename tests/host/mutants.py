@@ -41,7 +41,7 @@ SILENT = re.compile(r"\s*($|\*|/\*|//|#(include|if|el|endif|undef|pragma)|#defin
 STATEMENT = re.compile(
     r"\s+(?!return|const|static|u?int\d|float|\})[\w>.\[\]() +-]+ [-+|]?= .*;\s*"
 )
-CALL = re.compile(r"\s+\w+\(.*\);\s*")
+CALL = re.compile(r"\s+(\(void\))?\w+\(.*\);\s*")
 
 
 @dataclass(frozen=True)
