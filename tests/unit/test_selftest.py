@@ -185,10 +185,12 @@ def ctype(program: Program, port: Port) -> str:
     return testing.test_ports(program, (port,))[0].ctype
 
 
-def first_difference(files: dict[str, str], name: str, folder: Path) -> tuple[int, str, int, int]:
+def first_difference(
+    files: dict[str, str], name: str, folder: Path, target: Target = HOST
+) -> tuple[int, str, int, int]:
     """How many results the self-test finds wrong, and output, step and index of the first."""
     sources = written(folder, {**files, "main.c": SELFTEST_MAIN.replace("NAME", name)})
-    said = execute(HOST, gcc.build(HOST, sources, [folder], folder), folder).split()
+    said = execute(target, gcc.build(target, sources, [folder], folder), folder).split()
     wrong, unasked, asked, step, index = (int(word) for word in said[:5])
     assert wrong == unasked == asked
     return wrong, said[5], step, index
@@ -229,28 +231,29 @@ def test_selftest_counts_the_results_that_differ(
     assert selftest({**files, "digits_selftest.c": text}, "digits", tmp_path / "wrong") == 1
 
 
+@pytest.mark.parametrize(("case", "name"), [("loops", "host"), ("pairs", "cortex-m4")])
 def test_the_first_result_that_differs_is_told(
-    tmp_path: Path, tool_or_skip: Callable[..., None]
+    case: str, name: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
 ) -> None:
     """Of an output of each step and one after the last; the one of the earlier step comes first."""
-    tool_or_skip("cc")
-    files = generated("loops")
-    text = files["loops_selftest.c"]
-    lines = text.splitlines(keepends=True)
+    target = load_target(name)
+    target_or_skip(target)
+    files = generated(case)
+    lines = files[f"{case}_selftest.c"].splitlines(keepends=True)
     hidden = next(k for k, line in enumerate(lines) if "expected_hidden" in line)
     last = next(k for k, line in enumerate(lines) if "expected_probability" in line)
-    for changed, told in (
-        ([], (0, "none", 0, 0)),
-        ([last + 1], (1, "probability", 3, 1)),
-        ([hidden + 3], (1, "hidden", 2, 2)),
-        ([hidden + 3, last + 1], (2, "hidden", 2, 2)),
+    for number, (changed, told) in enumerate(
+        [
+            ([], (0, "none", 0, 0)),
+            ([last + 1], (1, "probability", 3, 1)),
+            ([hidden + 3, last + 1], (2, "hidden", 2, 2)),
+        ]
     ):
-        edited = list(lines)
-        for k in changed:
-            edited[k] = edited[k].replace("},", " + 1},")
-        folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        texts = {**files, "loops_selftest.c": "".join(edited)}
-        assert first_difference(texts, "loops", folder) == told
+        edited = [
+            line.replace("},", " + 1},") if k in changed else line for k, line in enumerate(lines)
+        ]
+        texts = {**files, f"{case}_selftest.c": "".join(edited)}
+        assert first_difference(texts, case, tmp_path / str(number), target) == told
 
 
 def test_selftest_notices_one_changed_weight(
