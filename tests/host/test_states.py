@@ -26,7 +26,7 @@ from tests.support.exactness import (
     every,
 )
 from tests.support.states import CASES, STREAMED, random_feed, stateful
-from tests.unit.test_selftest import run_c, selftest
+from tests.unit.test_selftest import first_difference, run_c, selftest
 
 HOST = load_target("host")
 DSP = load_target("cortex-m4")
@@ -268,5 +268,10 @@ def test_the_selftest_of_models_with_states_finds_nothing_wrong(
     files = compile_file(path, "host", name="net", scheme=scheme, state=state).files
     texts = {n: data.decode() for n, data in files.items() if n[-2:] in (".c", ".h")}
     assert selftest(texts, "net", tmp_path / "right") == 0
-    wrong = re.sub(r"(expected_y\[.*?\{\s*\{\s*)", r"\g<1>1 + ", texts["net_selftest.c"], count=1)
-    assert selftest({**texts, "net_selftest.c": wrong}, "net", tmp_path / "wrong") == 1
+    pattern = (
+        r"(expected_y\[.*?\{\s*\{[^}]*\},\s*\{[^,}]*, )"  # the second number of the second step
+    )
+    wrong, count = re.subn(pattern, r"\g<1>1 + ", texts["net_selftest.c"], count=1)
+    assert count == 1
+    told = first_difference({**texts, "net_selftest.c": wrong}, "net", tmp_path / "wrong")
+    assert told == (1, "y", 1, 1)

@@ -17,6 +17,7 @@ from lstm_edge.ir.program import Port, Program
 from lstm_edge.passes.lower_integer import Options
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import execute, gcc
+from tests.golden.test_golden import generated
 from tests.support.choices import PLAIN
 from tests.support.compiling import compile_file
 from tests.support.exactness import (
@@ -33,12 +34,26 @@ HOST = load_target("host")
 
 SELFTEST_MAIN = """
 #include "edge_io.h"
+#include "NAME.h"
 
-int NAME_selftest(void);
+static NAME_state state;
+
+static void say(int32_t number)
+{
+    edge_print_int(number);
+    edge_print(" ");
+}
 
 int main(void)
 {
-    edge_print_int(NAME_selftest());
+    NAME_difference first = {"unset", -1, -1};
+
+    say(NAME_selftest());
+    say(NAME_selftest_on(&state, NULL));
+    say(NAME_selftest_on(&state, &first));
+    say(first.step);
+    say(first.index);
+    edge_print(first.output != NULL ? first.output : "none");
     return 0;
 }
 """
@@ -170,10 +185,20 @@ def ctype(program: Program, port: Port) -> str:
     return testing.test_ports(program, (port,))[0].ctype
 
 
+def first_difference(
+    files: dict[str, str], name: str, folder: Path, target: Target = HOST
+) -> tuple[int, str, int, int]:
+    """How many results the self-test finds wrong, and output, step and index of the first."""
+    sources = written(folder, {**files, "main.c": SELFTEST_MAIN.replace("NAME", name)})
+    said = execute(target, gcc.build(target, sources, [folder], folder), folder).split()
+    wrong, unasked, asked, step, index = (int(word) for word in said[:5])
+    assert wrong == unasked == asked
+    return wrong, said[5], step, index
+
+
 def selftest(files: dict[str, str], name: str, folder: Path) -> int:
     """How many results the self-test finds wrong."""
-    sources = written(folder, {**files, "main.c": SELFTEST_MAIN.replace("NAME", name)})
-    return int(execute(HOST, gcc.build(HOST, sources, [folder], folder), folder))
+    return first_difference(files, name, folder)[0]
 
 
 def digits(project_root: Path, **options: object) -> dict[str, str]:
@@ -204,6 +229,31 @@ def test_selftest_counts_the_results_that_differ(
     text, count = re.subn(pattern, next_number, files["digits_selftest.c"])
     assert count == 1
     assert selftest({**files, "digits_selftest.c": text}, "digits", tmp_path / "wrong") == 1
+
+
+@pytest.mark.parametrize(("case", "name"), [("loops", "host"), ("pairs", "cortex-m4")])
+def test_the_first_result_that_differs_is_told(
+    case: str, name: str, tmp_path: Path, target_or_skip: Callable[[Target], None]
+) -> None:
+    """Of an output of each step and one after the last; the one of the earlier step comes first."""
+    target = load_target(name)
+    target_or_skip(target)
+    files = generated(case)
+    lines = files[f"{case}_selftest.c"].splitlines(keepends=True)
+    hidden = next(k for k, line in enumerate(lines) if "expected_hidden" in line)
+    last = next(k for k, line in enumerate(lines) if "expected_probability" in line)
+    for number, (changed, told) in enumerate(
+        [
+            ([], (0, "none", 0, 0)),
+            ([last + 1], (1, "probability", 3, 1)),
+            ([hidden + 3, last + 1], (2, "hidden", 2, 2)),
+        ]
+    ):
+        edited = [
+            line.replace("},", " + 1},") if k in changed else line for k, line in enumerate(lines)
+        ]
+        texts = {**files, f"{case}_selftest.c": "".join(edited)}
+        assert first_difference(texts, case, tmp_path / str(number), target) == told
 
 
 def test_selftest_notices_one_changed_weight(

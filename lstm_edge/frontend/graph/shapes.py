@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import onnx
-from onnx import GraphProto, TypeProto
+from onnx import GraphProto, NodeProto, TypeProto
 
 from lstm_edge.frontend.graph.node import OPSET, OWN_DOMAIN, all_nodes
 from lstm_edge.frontend.graph.tensor import tensor_value
@@ -25,6 +25,8 @@ def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], 
     """Shapes and types of all tensors as far as onnx can infer them; to fail is no error."""
     for output in graph.output:  # what a file declares there need not be true
         output.type.tensor_type.ClearField("shape")
+    if any(map(_splits_unlike, all_nodes(graph.node))):
+        return {}, {}
     domains = [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid(OWN_DOMAIN, 1)]
     model = onnx.helper.make_model(graph, opset_imports=domains)
     try:
@@ -35,6 +37,14 @@ def shapes_of(graph: GraphProto, opset: int = OPSET) -> tuple[dict[str, Shape], 
     found = ((value.name, shape_of(value.type)) for value in values)
     kinds = {value.name: value.type.tensor_type.elem_type for value in values}
     return {name: shape for name, shape in found if shape is not None}, kinds
+
+
+def _splits_unlike(node: NodeProto) -> bool:
+    """Whether a Split says that it has another number of outputs than it has: onnx ends the process
+    in which it infers shapes then.
+    """
+    counts = [a.i for a in node.attribute if a.name == "num_outputs"]
+    return node.op_type == "Split" and counts not in ([], [len(node.output)])
 
 
 def _counts_far(graph: GraphProto) -> bool:

@@ -187,6 +187,16 @@ extern const char cores_identity[];
 /* Number of results that differ from the compiler's own; in cores_selftest.c. */
 int cores_selftest(void);
 
+/* The first of them: the output, NULL where none differs, the step, and the place in its vector. */
+typedef struct {
+    const char *output;
+    int32_t step;
+    int32_t index;
+} cores_difference;
+
+/* The same on a state of yours, which is as after cores_init and the self-test's steps. */
+int cores_selftest_on(cores_state *state, cores_difference *first);
+
 #ifdef __cplusplus
 }
 #endif

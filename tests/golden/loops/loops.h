@@ -97,6 +97,16 @@ extern const char loops_identity[];
 /* Number of results that differ from the compiler's own; in loops_selftest.c. */
 int loops_selftest(void);
 
+/* The first of them: the output, NULL where none differs, the step, and the place in its vector. */
+typedef struct {
+    const char *output;
+    int32_t step;
+    int32_t index;
+} loops_difference;
+
+/* The same on a state of yours, which is as after loops_init and the self-test's steps. */
+int loops_selftest_on(loops_state *state, loops_difference *first);
+
 #ifdef __cplusplus
 }
 #endif

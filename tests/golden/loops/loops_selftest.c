@@ -22,22 +22,49 @@ static const loops_hidden_t expected_hidden[4][3] = {
     {200, 413, 364},
 };
 
-int loops_selftest(void)
+/* One more result that differs; the first is told. */
+static void differs(
+    int *wrong, loops_difference *first, const char *output, int32_t step, int32_t index)
 {
-    static loops_state state;
+    if (*wrong == 0 && first != NULL) {
+        first->output = output;
+        first->step = step;
+        first->index = index;
+    }
+    *wrong += 1;
+}
+
+int loops_selftest_on(loops_state *state, loops_difference *first)
+{
     int wrong = 0;
 
-    loops_init(&state);
+    if (first != NULL) {
+        first->output = NULL;
+        first->step = 0;
+        first->index = 0;
+    }
+    loops_init(state);
     for (int32_t t = 0; t < 4; t++) {
         loops_probability_t got_probability[2];
         loops_hidden_t got_hidden[3];
-        loops_step(&state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
+        loops_step(state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
         for (int32_t k = 0; t == 3 && k < 2; k++) {
-            wrong += (got_probability[k] != expected_probability[0][k]) ? 1 : 0;
+            if (got_probability[k] != expected_probability[0][k]) {
+                differs(&wrong, first, "probability", t, k);
+            }
         }
         for (int32_t k = 0; k < 3; k++) {
-            wrong += (got_hidden[k] != expected_hidden[t][k]) ? 1 : 0;
+            if (got_hidden[k] != expected_hidden[t][k]) {
+                differs(&wrong, first, "hidden", t, k);
+            }
         }
     }
     return wrong;
+}
+
+int loops_selftest(void)
+{
+    static loops_state state;
+
+    return loops_selftest_on(&state, NULL);
 }

@@ -99,6 +99,16 @@ extern const char pairs_identity[];
 /* Number of results that differ from the compiler's own; in pairs_selftest.c. */
 int pairs_selftest(void);
 
+/* The first of them: the output, NULL where none differs, the step, and the place in its vector. */
+typedef struct {
+    const char *output;
+    int32_t step;
+    int32_t index;
+} pairs_difference;
+
+/* The same on a state of yours, which is as after pairs_init and the self-test's steps. */
+int pairs_selftest_on(pairs_state *state, pairs_difference *first);
+
 #ifdef __cplusplus
 }
 #endif

@@ -96,6 +96,16 @@ extern const char straight_identity[];
 /* Number of results that differ from the compiler's own; in straight_selftest.c. */
 int straight_selftest(void);
 
+/* The first of them: the output, NULL where none differs, the step, and the place in its vector. */
+typedef struct {
+    const char *output;
+    int32_t step;
+    int32_t index;
+} straight_difference;
+
+/* The same on a state of yours, which is as after straight_init and the self-test's steps. */
+int straight_selftest_on(straight_state *state, straight_difference *first);
+
 #ifdef __cplusplus
 }
 #endif

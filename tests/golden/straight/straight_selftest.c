@@ -22,22 +22,49 @@ static const straight_hidden_t expected_hidden[4][3] = {
     {0.0959456488f, 0.201678678f, 0.177493572f},
 };
 
-int straight_selftest(void)
+/* One more result that differs; the first is told. */
+static void differs(
+    int *wrong, straight_difference *first, const char *output, int32_t step, int32_t index)
 {
-    static straight_state state;
+    if (*wrong == 0 && first != NULL) {
+        first->output = output;
+        first->step = step;
+        first->index = index;
+    }
+    *wrong += 1;
+}
+
+int straight_selftest_on(straight_state *state, straight_difference *first)
+{
     int wrong = 0;
 
-    straight_init(&state);
+    if (first != NULL) {
+        first->output = NULL;
+        first->step = 0;
+        first->index = 0;
+    }
+    straight_init(state);
     for (int32_t t = 0; t < 4; t++) {
         straight_probability_t got_probability[2];
         straight_hidden_t got_hidden[3];
-        straight_step(&state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
+        straight_step(state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
         for (int32_t k = 0; t == 3 && k < 2; k++) {
-            wrong += (got_probability[k] != expected_probability[0][k]) ? 1 : 0;
+            if (got_probability[k] != expected_probability[0][k]) {
+                differs(&wrong, first, "probability", t, k);
+            }
         }
         for (int32_t k = 0; k < 3; k++) {
-            wrong += (got_hidden[k] != expected_hidden[t][k]) ? 1 : 0;
+            if (got_hidden[k] != expected_hidden[t][k]) {
+                differs(&wrong, first, "hidden", t, k);
+            }
         }
     }
     return wrong;
+}
+
+int straight_selftest(void)
+{
+    static straight_state state;
+
+    return straight_selftest_on(&state, NULL);
 }

@@ -97,6 +97,16 @@ extern const char vectors_identity[];
 /* Number of results that differ from the compiler's own; in vectors_selftest.c. */
 int vectors_selftest(void);
 
+/* The first of them: the output, NULL where none differs, the step, and the place in its vector. */
+typedef struct {
+    const char *output;
+    int32_t step;
+    int32_t index;
+} vectors_difference;
+
+/* The same on a state of yours, which is as after vectors_init and the self-test's steps. */
+int vectors_selftest_on(vectors_state *state, vectors_difference *first);
+
 #ifdef __cplusplus
 }
 #endif
