@@ -167,6 +167,13 @@ def test_what_does_not_fit_is_refused(name: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_split_that_counts_its_outputs_wrong(tmp_path: Path) -> None:
+    """For which onnx would end the process."""
+    model = graph([node("Split", "x", "y z u v", axis=2, num_outputs=3)], SEQUENCE, ["y"], {}, 20)
+    with pytest.raises(ModelError, match=r"Split"):
+        lstm_edge.load(saved(model, tmp_path))
+
+
 @pytest.mark.parametrize("count", [-9, 7])
 def test_a_scan_of_other_inputs_than_it_has(count: int, tmp_path: Path) -> None:
     value = onnx.helper.make_tensor_value_info
