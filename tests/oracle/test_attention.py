@@ -237,6 +237,36 @@ def test_masks_of_data(tmp_path: Path) -> None:
     assert "makes equal weights of scores that are all -inf" in network.model.warnings[-1]
 
 
+def test_padding_for_all_heads(tmp_path: Path) -> None:
+    """As nn.MultiheadAttention writes a key_padding_mask: -inf, expanded to the heads."""
+    nodes = [
+        *ENCODER,
+        *(node("MatMul", f"s w{n}", f"{n}0") for n in "qkv"),
+        *(node("Reshape", f"{n}0 heads", f"{n}1") for n in "qkv"),
+        node("Transpose", "q1", "q2", perm=[0, 2, 1, 3]),
+        node("Transpose", "k1", "k2", perm=[0, 2, 3, 1]),
+        node("Transpose", "v1", "v2", perm=[0, 2, 1, 3]),
+        node("MatMul", "q2 k2", "e0"),
+        node("Equal", "m nothing", "padding"),
+        node("Where", "padding never nothing", "m0"),
+        node("Reshape", "m0 keys", "m1"),
+        node("Expand", "m1 twice", "m2"),
+        node("Reshape", "m2 apart", "m3"),
+        node("Reshape", "m3 back", "m4"),
+        node("Add", "e0 m4", "e"),
+        node("Softmax", "e", "a", axis=-1),
+        node("MatMul", "a v2", "c0"),
+        node("Transpose", "c0", "c1", perm=[0, 2, 1, 3]),
+        node("Reshape", "c1 whole", "c"),
+        node("MatMul", "c wo", "y"),
+    ]
+    more = {"nothing": np.float32(0), "keys": ints(1, 1, 1, T), "twice": ints(1, 2, 1, 1)}
+    more |= {"apart": ints(2, 1, T), "back": ints(1, 2, -1, T)}
+    model = graph(nodes, {"x": [1, T, N], "m": [1, T]}, ["y"], CONSTANTS | more)
+    lengths = np.random.default_rng(1).integers(2, T + 1, (SAMPLES, 1, 1))
+    entire(model, tmp_path, least=35.0, data={"m": (np.arange(T) < lengths).astype(np.float32)})
+
+
 def test_any_length_is_refused_by_name(tmp_path: Path) -> None:
     model = graph(CASES["keys first"], {"x": [1, "t", N]}, ["y"], CONSTANTS)
     with pytest.raises(ModelError, match=r"give their number with --steps"):

@@ -112,6 +112,36 @@ def test_steps_beside_those_of_the_input(tmp_path: Path) -> None:
     assert layers_with_states(loaded) == 1
 
 
+def test_steps_of_sequences_of_one_another(tmp_path: Path) -> None:
+    """A selective state space: what enters it was computed of all steps before, one of the other,
+    and a state is a matrix.
+    """
+    net, wide = Net(), 3
+    rng = np.random.default_rng(4)
+
+    def weights(*shape: int) -> str:
+        return net.constant(rng.normal(size=shape) * 0.4)
+
+    u = net.add("Sigmoid", net.add("MatMul", "x", weights(INPUTS, UNITS)))
+    delta = net.add("Softplus", net.add("MatMul", u, weights(UNITS, UNITS)))
+    into = net.add("MatMul", u, weights(UNITS, wide))
+    one, two = (net.constant(np.array([axis])) for axis in (1, 2))
+    decay = net.constant(-np.abs(rng.normal(size=(UNITS, wide))))
+    state, states = net.constant(np.zeros((1, UNITS, wide))), []
+    for k in range(STEPS):
+        d, b, v = (
+            net.add("Gather", s, net.constant(np.int64(k)), axis=1) for s in (delta, into, u)
+        )
+        rate = net.add("Exp", net.add("Mul", net.add("Unsqueeze", d, two), decay))
+        new = net.add("Unsqueeze", net.add("Mul", d, v), two)
+        new = net.add("Mul", new, net.add("Unsqueeze", b, one))
+        state = net.add("Add", net.add("Mul", rate, state), new)
+        states.append(net.add("ReduceSum", state, two, keepdims=0))
+    y = net.add("MatMul", stacked(net, states, 1), weights(UNITS, 2))
+    loaded = compiled(net, [y], tmp_path, [1, STEPS, INPUTS])
+    assert layers_with_states(loaded) == 1
+
+
 @pytest.mark.parametrize("where", ["every step", "after the stack", "the last step"])
 def test_heads(where: str, tmp_path: Path) -> None:
     net = Net()
