@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
+from types import FrameType
 
 import click
 
@@ -22,6 +24,10 @@ COMMANDS = {
 """Each is in a module of its name, which is imported when it is called."""
 
 
+def _ended(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
 class _Commands(click.Group):
     """Commands whose modules are imported when they are called."""
 
@@ -35,6 +41,17 @@ class _Commands(click.Group):
             return None
         found: click.Command = import_module(f"lstm_edge.cli.{name}").command
         return found
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Ended by Ctrl-C or SIGTERM: the status that shells give it, no temporary files left."""
+        before = signal.signal(signal.SIGTERM, _ended)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(128 + signal.SIGINT)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Without importing them."""

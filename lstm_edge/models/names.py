@@ -36,6 +36,9 @@ HEADERS = frozenset(_HEADERS.split())
 LONGEST = 48
 """Characters of a name that is derived; one that is given may be longer."""
 
+LONGEST_GIVEN = 128
+"""Characters of a name that is given: file systems end at 255 bytes, and files append to it."""
+
 
 def identifier(text: str, default: str) -> str:
     """The C identifier nearest to `text`: "my-model v2" -> "my_model_v2"."""
@@ -58,6 +61,11 @@ def model_name(stem: str, given: str | None) -> str:
     if not IDENTIFIER.match(given):
         raise ModelError(
             f"name {given!r}", "not a C identifier; use letters, digits and _, no digit first"
+        )
+    if len(given) > LONGEST_GIVEN:
+        raise ModelError(
+            f"name {given[:16]}...",
+            f"{len(given)} characters; expected at most {LONGEST_GIVEN}: give a shorter name",
         )
     if given in KEYWORDS:
         raise ModelError(f"name {given!r}", "a keyword of C or C++; give another name")

@@ -10,6 +10,7 @@ import pytest
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.ir.model import Model
+from lstm_edge.models.names import LONGEST_GIVEN, model_name
 from lstm_edge.models.renaming import rename, sensible
 from tests.support.command import FIXTURES
 
@@ -113,3 +114,10 @@ def test_a_model_does_not_stand_in_the_place_of_a_header(name: str, tmp_path: Pa
     copy = tmp_path / f"{name}.onnx"
     copy.write_bytes(SERIES.read_bytes())
     assert load(copy).name == f"{name}_model"
+
+
+def test_a_given_name_is_refused_where_files_could_not_have_it() -> None:
+    longest = "a" * LONGEST_GIVEN
+    assert model_name("x", longest) == longest
+    with pytest.raises(ModelError, match="129 characters; expected at most 128"):
+        model_name("x", longest + "a")
