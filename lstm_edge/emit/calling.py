@@ -40,7 +40,9 @@ def calling_view(
         **arrays,
     )
     speller.called(op)
-    copies = (f"memcpy({name}, {result}, {phase.units} * sizeof {name}[0]);" for name, _ in others)
+    copies = (
+        f"(void)memcpy({name}, {result}, {phase.units}u * sizeof {name}[0]);" for name, _ in others
+    )
     return PhaseView(
         function,
         f"{phase.name}: {phase.units} units of {ctype}, by one call",

@@ -205,7 +205,7 @@ class Products:
         """In plain C: from the biases on, part after part of a row."""
         size = max(call.at for call in self.kept) + ROWS
         lines: list[str | Block] = [f"{self.sum_type} sums[{size}];"]
-        lines += ["memcpy(sums, bias, sizeof sums);", f"bias += {size};", *self._running()]
+        lines += ["(void)memcpy(sums, bias, sizeof sums);", f"bias += {size};", *self._running()]
         for call in self.kept:
             pointer = self.given.runs[call.run]
             arguments = f"w, {pointer}, {call.run.length}, &sums[{call.at}]"

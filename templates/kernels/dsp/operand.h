@@ -14,7 +14,7 @@ typedef int16_t le_value;
 static inline int32_t le_pair(const int16_t *values)
 {
     int32_t pair;
-    memcpy(&pair, values, sizeof pair);
+    (void)memcpy(&pair, values, sizeof pair);
     return pair;
 }
 

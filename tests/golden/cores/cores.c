@@ -325,10 +325,10 @@ LSTM_EDGE_CODE_SECTION static void le_take16(const int16_t *from, int16_t *to, i
     while (from != last) {
         int32_t first;
         int32_t second;
-        memcpy(&first, from, sizeof first);
-        memcpy(&second, from + 2, sizeof second);
-        memcpy(to, &first, sizeof first);
-        memcpy(to + 2, &second, sizeof second);
+        (void)memcpy(&first, from, sizeof first);
+        (void)memcpy(&second, from + 2, sizeof second);
+        (void)memcpy(to, &first, sizeof first);
+        (void)memcpy(to + 2, &second, sizeof second);
         from += 4;
         to += 4;
     }
@@ -416,7 +416,7 @@ typedef int16_t le_value;
 LSTM_EDGE_CODE_SECTION static inline int32_t le_pair(const int16_t *values)
 {
     int32_t pair;
-    memcpy(&pair, values, sizeof pair);
+    (void)memcpy(&pair, values, sizeof pair);
     return pair;
 }
 
@@ -1828,7 +1828,7 @@ LSTM_EDGE_CODE_SECTION static void cores_lstm_units(
     const int32_t *bias = cores_lstm_bias;
     for (int32_t group = 0; group < 3; group += 2) {
         int32_t sums[12];
-        memcpy(sums, bias, sizeof sums);
+        (void)memcpy(sums, bias, sizeof sums);
         bias += 12;
         w = le_rows_int8_int16(w, x_h, 5, &sums[0]);
         w = le_rows_int8_int16(w, x_h, 2, &sums[4]);
@@ -1884,7 +1884,7 @@ LSTM_EDGE_CODE_SECTION static void cores_fc_units(
     const int32_t *bias = cores_fc_bias;
     for (int32_t group = 0; group < 2; group += 2) {
         int32_t sums[4];
-        memcpy(sums, bias, sizeof sums);
+        (void)memcpy(sums, bias, sizeof sums);
         bias += 4;
         w = le_rows_int8_int16(w, lstm_h_next_stored, 3, &sums[0]);
         for (int32_t k = 0; k < 2; k++) {
@@ -2158,21 +2158,21 @@ LSTM_EDGE_CODE_SECTION static void cores_softmax_3_units(
 
 void cores_init(cores_state *state)
 {
-    memset(state, 0, sizeof *state);
+    (void)memset(state, 0, sizeof *state);
     cores_reset(state);
 }
 
 void cores_reset(cores_state *state)
 {
-    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
-    memset(state->lstm_c, 0, sizeof state->lstm_c);
-    memcpy(state->lstm_c, cores_lstm_c_initial, sizeof cores_lstm_c_initial);
+    (void)memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    (void)memset(state->lstm_c, 0, sizeof state->lstm_c);
+    (void)memcpy(state->lstm_c, cores_lstm_c_initial, sizeof cores_lstm_c_initial);
     state->current = 0;
 }
 
 void cores_get_lstm_c(const cores_state *state, cores_lstm_c_state_t *values)
 {
-    memcpy(values, state->lstm_c, 3 * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
@@ -2182,8 +2182,8 @@ void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824; /* Q11.19 */
         const int32_t high = 1073741823; /* Q11.19 */
-        const int32_t raised = values[k] < low ? low : values[k];
-        const int32_t inside = raised > high ? high : raised;
+        const int32_t raised = (values[k] < low ? low : values[k]);
+        const int32_t inside = (raised > high ? high : raised);
         current[k] = inside;
     }
 }
@@ -2192,7 +2192,7 @@ void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
 
 void cores_get_lstm_h(const cores_state *state, cores_lstm_h_state_t *values)
 {
-    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)
@@ -2202,8 +2202,8 @@ void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048; /* Q1.11 */
         const int16_t high = 2048; /* Q1.11 */
-        const int16_t raised = values[k] < low ? low : values[k];
-        const int16_t inside = raised > high ? high : raised;
+        const int16_t raised = (int16_t)(values[k] < low ? low : values[k]);
+        const int16_t inside = (int16_t)(raised > high ? high : raised);
         current[k] = inside;
     }
 }
@@ -2226,8 +2226,8 @@ void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048; /* Q1.11 */
         const int16_t high = 2048; /* Q1.11 */
-        const int16_t raised = values[k] < low ? low : values[k];
-        const int16_t inside = raised > high ? high : raised;
+        const int16_t raised = (int16_t)(values[k] < low ? low : values[k]);
+        const int16_t inside = (int16_t)(raised > high ? high : raised);
         current[k] = inside;
     }
 }

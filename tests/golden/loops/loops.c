@@ -194,7 +194,7 @@ LSTM_EDGE_CODE_SECTION static void loops_lstm_units(
     const int32_t *bias = loops_lstm_bias;
     for (int32_t group = 0; group < 3; group += 2) {
         int32_t sums[12];
-        memcpy(sums, bias, sizeof sums);
+        (void)memcpy(sums, bias, sizeof sums);
         bias += 12;
         w = le_rows_int8_int16(w, x_h, 5, &sums[0]);
         w = le_rows_int8_int16(w, x_h, 2, &sums[4]);
@@ -250,7 +250,7 @@ LSTM_EDGE_CODE_SECTION static void loops_fc_units(
     const int32_t *bias = loops_fc_bias;
     for (int32_t group = 0; group < 2; group += 2) {
         int32_t sums[4];
-        memcpy(sums, bias, sizeof sums);
+        (void)memcpy(sums, bias, sizeof sums);
         bias += 4;
         w = le_rows_int8_int16(w, lstm_h_next_stored, 3, &sums[0]);
         for (int32_t k = 0; k < 2; k++) {
@@ -336,21 +336,21 @@ LSTM_EDGE_CODE_SECTION static void loops_softmax_3_units(
 
 void loops_init(loops_state *state)
 {
-    memset(state, 0, sizeof *state);
+    (void)memset(state, 0, sizeof *state);
     loops_reset(state);
 }
 
 void loops_reset(loops_state *state)
 {
-    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
-    memset(state->lstm_c, 0, sizeof state->lstm_c);
-    memcpy(state->lstm_c, loops_lstm_c_initial, sizeof loops_lstm_c_initial);
+    (void)memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    (void)memset(state->lstm_c, 0, sizeof state->lstm_c);
+    (void)memcpy(state->lstm_c, loops_lstm_c_initial, sizeof loops_lstm_c_initial);
     state->current = 0;
 }
 
 void loops_get_lstm_c(const loops_state *state, loops_lstm_c_state_t *values)
 {
-    memcpy(values, state->lstm_c, 3 * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void loops_set_lstm_c(loops_state *state, const loops_lstm_c_state_t *values)
@@ -360,15 +360,15 @@ void loops_set_lstm_c(loops_state *state, const loops_lstm_c_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824; /* Q11.19 */
         const int32_t high = 1073741823; /* Q11.19 */
-        const int32_t raised = values[k] < low ? low : values[k];
-        const int32_t inside = raised > high ? high : raised;
+        const int32_t raised = (values[k] < low ? low : values[k]);
+        const int32_t inside = (raised > high ? high : raised);
         current[k] = inside;
     }
 }
 
 void loops_get_lstm_h(const loops_state *state, loops_lstm_h_state_t *values)
 {
-    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void loops_set_lstm_h(loops_state *state, const loops_lstm_h_state_t *values)
@@ -378,8 +378,8 @@ void loops_set_lstm_h(loops_state *state, const loops_lstm_h_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048; /* Q1.11 */
         const int16_t high = 2048; /* Q1.11 */
-        const int16_t raised = values[k] < low ? low : values[k];
-        const int16_t inside = raised > high ? high : raised;
+        const int16_t raised = (int16_t)(values[k] < low ? low : values[k]);
+        const int16_t inside = (int16_t)(raised > high ? high : raised);
         current[k] = inside;
     }
 }

@@ -33,10 +33,10 @@ int loops_selftest(void)
         loops_hidden_t got_hidden[3];
         loops_step(&state, given_x[t], t == 3 ? got_probability : NULL, got_hidden);
         for (int32_t k = 0; t == 3 && k < 2; k++) {
-            wrong += got_probability[k] != expected_probability[0][k];
+            wrong += (got_probability[k] != expected_probability[0][k]) ? 1 : 0;
         }
         for (int32_t k = 0; k < 3; k++) {
-            wrong += got_hidden[k] != expected_hidden[t][k];
+            wrong += (got_hidden[k] != expected_hidden[t][k]) ? 1 : 0;
         }
     }
     return wrong;

@@ -98,10 +98,10 @@ LSTM_EDGE_CODE_SECTION static void le_take16(const int16_t *from, int16_t *to, i
     while (from != last) {
         int32_t first;
         int32_t second;
-        memcpy(&first, from, sizeof first);
-        memcpy(&second, from + 2, sizeof second);
-        memcpy(to, &first, sizeof first);
-        memcpy(to + 2, &second, sizeof second);
+        (void)memcpy(&first, from, sizeof first);
+        (void)memcpy(&second, from + 2, sizeof second);
+        (void)memcpy(to, &first, sizeof first);
+        (void)memcpy(to + 2, &second, sizeof second);
         from += 4;
         to += 4;
     }
@@ -210,7 +210,7 @@ typedef int16_t le_value;
 LSTM_EDGE_CODE_SECTION static inline int32_t le_pair(const int16_t *values)
 {
     int32_t pair;
-    memcpy(&pair, values, sizeof pair);
+    (void)memcpy(&pair, values, sizeof pair);
     return pair;
 }
 
@@ -589,21 +589,21 @@ LSTM_EDGE_CODE_SECTION static void pairs_softmax_3_units(
 
 void pairs_init(pairs_state *state)
 {
-    memset(state, 0, sizeof *state);
+    (void)memset(state, 0, sizeof *state);
     pairs_reset(state);
 }
 
 void pairs_reset(pairs_state *state)
 {
-    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
-    memset(state->lstm_c, 0, sizeof state->lstm_c);
-    memcpy(state->lstm_c, pairs_lstm_c_initial, sizeof pairs_lstm_c_initial);
+    (void)memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    (void)memset(state->lstm_c, 0, sizeof state->lstm_c);
+    (void)memcpy(state->lstm_c, pairs_lstm_c_initial, sizeof pairs_lstm_c_initial);
     state->current = 0;
 }
 
 void pairs_get_lstm_c(const pairs_state *state, pairs_lstm_c_state_t *values)
 {
-    memcpy(values, state->lstm_c, 3 * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void pairs_set_lstm_c(pairs_state *state, const pairs_lstm_c_state_t *values)
@@ -613,15 +613,15 @@ void pairs_set_lstm_c(pairs_state *state, const pairs_lstm_c_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824; /* Q11.19 */
         const int32_t high = 1073741823; /* Q11.19 */
-        const int32_t raised = values[k] < low ? low : values[k];
-        const int32_t inside = raised > high ? high : raised;
+        const int32_t raised = (values[k] < low ? low : values[k]);
+        const int32_t inside = (raised > high ? high : raised);
         current[k] = inside;
     }
 }
 
 void pairs_get_lstm_h(const pairs_state *state, pairs_lstm_h_state_t *values)
 {
-    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void pairs_set_lstm_h(pairs_state *state, const pairs_lstm_h_state_t *values)
@@ -631,8 +631,8 @@ void pairs_set_lstm_h(pairs_state *state, const pairs_lstm_h_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048; /* Q1.11 */
         const int16_t high = 2048; /* Q1.11 */
-        const int16_t raised = values[k] < low ? low : values[k];
-        const int16_t inside = raised > high ? high : raised;
+        const int16_t raised = (int16_t)(values[k] < low ? low : values[k]);
+        const int16_t inside = (int16_t)(raised > high ? high : raised);
         current[k] = inside;
     }
 }

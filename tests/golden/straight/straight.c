@@ -226,7 +226,7 @@ LSTM_EDGE_CODE_SECTION static inline float le_exp(float x)
     const float value = (series * r) * r + r + 1.0f;
     const int32_t bits = (int32_t)((uint32_t)(k + 127) << 23);
     float power;
-    memcpy(&power, &bits, sizeof power);
+    (void)memcpy(&power, &bits, sizeof power);
     return value * power;
 }
 
@@ -452,36 +452,36 @@ LSTM_EDGE_CODE_SECTION static void straight_softmax_2_units(
 
 void straight_init(straight_state *state)
 {
-    memset(state, 0, sizeof *state);
+    (void)memset(state, 0, sizeof *state);
     straight_reset(state);
 }
 
 void straight_reset(straight_state *state)
 {
-    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
-    memset(state->lstm_c, 0, sizeof state->lstm_c);
-    memcpy(state->lstm_c, straight_lstm_c_initial, sizeof straight_lstm_c_initial);
+    (void)memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    (void)memset(state->lstm_c, 0, sizeof state->lstm_c);
+    (void)memcpy(state->lstm_c, straight_lstm_c_initial, sizeof straight_lstm_c_initial);
     state->current = 0;
 }
 
 void straight_get_lstm_c(const straight_state *state, straight_lstm_c_state_t *values)
 {
-    memcpy(values, state->lstm_c, 3 * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void straight_set_lstm_c(straight_state *state, const straight_lstm_c_state_t *values)
 {
-    memcpy(state->lstm_c, values, 3 * sizeof values[0]);
+    (void)memcpy(state->lstm_c, values, 3u * sizeof values[0]);
 }
 
 void straight_get_lstm_h(const straight_state *state, straight_lstm_h_state_t *values)
 {
-    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void straight_set_lstm_h(straight_state *state, const straight_lstm_h_state_t *values)
 {
-    memcpy(&state->lstm_x_h[state->current][2], values, 3 * sizeof values[0]);
+    (void)memcpy(&state->lstm_x_h[state->current][2], values, 3u * sizeof values[0]);
 }
 
 LSTM_EDGE_CODE_SECTION void straight_step(

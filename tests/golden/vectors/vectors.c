@@ -444,21 +444,21 @@ LSTM_EDGE_CODE_SECTION static void vectors_softmax_3_units(
 
 void vectors_init(vectors_state *state)
 {
-    memset(state, 0, sizeof *state);
+    (void)memset(state, 0, sizeof *state);
     vectors_reset(state);
 }
 
 void vectors_reset(vectors_state *state)
 {
-    memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
-    memset(state->lstm_c, 0, sizeof state->lstm_c);
-    memcpy(state->lstm_c, vectors_lstm_c_initial, sizeof vectors_lstm_c_initial);
+    (void)memset(state->lstm_x_h, 0, sizeof state->lstm_x_h);
+    (void)memset(state->lstm_c, 0, sizeof state->lstm_c);
+    (void)memcpy(state->lstm_c, vectors_lstm_c_initial, sizeof vectors_lstm_c_initial);
     state->current = 0;
 }
 
 void vectors_get_lstm_c(const vectors_state *state, vectors_lstm_c_state_t *values)
 {
-    memcpy(values, state->lstm_c, 3 * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void vectors_set_lstm_c(vectors_state *state, const vectors_lstm_c_state_t *values)
@@ -468,15 +468,15 @@ void vectors_set_lstm_c(vectors_state *state, const vectors_lstm_c_state_t *valu
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824; /* Q11.19 */
         const int32_t high = 1073741823; /* Q11.19 */
-        const int32_t raised = values[k] < low ? low : values[k];
-        const int32_t inside = raised > high ? high : raised;
+        const int32_t raised = (values[k] < low ? low : values[k]);
+        const int32_t inside = (raised > high ? high : raised);
         current[k] = inside;
     }
 }
 
 void vectors_get_lstm_h(const vectors_state *state, vectors_lstm_h_state_t *values)
 {
-    memcpy(values, &state->lstm_x_h[state->current][2], 3 * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void vectors_set_lstm_h(vectors_state *state, const vectors_lstm_h_state_t *values)
@@ -486,8 +486,8 @@ void vectors_set_lstm_h(vectors_state *state, const vectors_lstm_h_state_t *valu
     for (int32_t k = 0; k < 3; k++) {
         const int16_t low = -2048; /* Q1.11 */
         const int16_t high = 2048; /* Q1.11 */
-        const int16_t raised = values[k] < low ? low : values[k];
-        const int16_t inside = raised > high ? high : raised;
+        const int16_t raised = (int16_t)(values[k] < low ? low : values[k]);
+        const int16_t inside = (int16_t)(raised > high ? high : raised);
         current[k] = inside;
     }
 }
