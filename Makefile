@@ -123,6 +123,10 @@ qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all
 mutants: $(PACKAGES) ## edit generated C line by line: what verify does not notice is printed
 	$(PYTHON) -m tests.host.mutants --count 100
 
+.PHONY: misra
+misra: $(PACKAGES) ## hold the C of examples to MISRA C:2012 and clang-tidy, five minutes; docs/misra.md
+	$(PYTHON) -m tests.misra.table
+
 .PHONY: random
 random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
 	$(PYTHON) -m tests.oracle.random_models --count 1000

@@ -65,6 +65,8 @@ missing_packages() {
     riscv_library_is_there || echo picolibc-riscv64-unknown-elf
     command -v qemu-system-riscv32 >/dev/null || echo qemu-system-misc
     browser_is_there || echo chromium
+    command -v cppcheck >/dev/null || echo cppcheck
+    command -v clang-tidy >/dev/null || echo clang-tidy
     ! $with_build_systems || missing_build_systems
 }
 
@@ -104,7 +106,7 @@ by_hand() {
         case $package in
             python3) echo "  Python 3.11 or newer, with the modules venv and ensurepip" ;;
             gcc) echo "  gcc, also as cc" ;;
-            g++ | clang | cmake | make) echo "  $package" ;;
+            g++ | clang | clang-tidy | cmake | make) echo "  $package" ;;
             arduino-builder | arduino-ctags) echo "  $package, of the Arduino project" ;;
             libclang-rt-dev) echo "  the sanitizers of clang: its compiler-rt libraries" ;;
             gcc-arm-none-eabi) echo "  the GNU Arm Embedded toolchain: arm-none-eabi-gcc" ;;
@@ -114,6 +116,7 @@ by_hand() {
             gcc-riscv64-unknown-elf) echo "  the GNU compiler for bare RISC-V: riscv64-unknown-elf-gcc" ;;
             picolibc-riscv64-unknown-elf) echo "  its C library: picolibc" ;;
             qemu-system-misc) echo "  QEMU for RISC-V systems, 7.2 or newer: qemu-system-riscv32" ;;
+            cppcheck) echo "  cppcheck, with its addon misra.py" ;;
             chromium) echo "  Chromium, for the tests of reports" ;;
         esac
     done
