@@ -155,6 +155,10 @@ $(FUZZ)/.packages: tests/fuzz/requirements.txt | tools
 limits: $(PACKAGES) ## files made to take all memory or all time: 20 s and 1 GB each, 20 minutes
 	$(PYTHON) -m tests.fuzz.limits
 
+.PHONY: misra
+misra: $(PACKAGES) ## hold the C of examples to MISRA C:2012 and clang-tidy, five minutes; docs/misra.md
+	$(PYTHON) -m tests.misra.table
+
 .PHONY: random
 random: $(PACKAGES) ## 1,000 random models, from the file to QEMU: half an hour
 	$(PYTHON) -m tests.oracle.random_models --count 1000
@@ -183,11 +187,6 @@ conformance: $(PACKAGES) ## write docs/conformance.md anew
 .PHONY: networks
 networks: $(PACKAGES) ## write the tables of docs/networks.md anew: cells, layers and patterns
 	$(PYTHON) -m tests.oracle.networks_table
-
-.PHONY: misra
-misra: $(PACKAGES) ## write docs/misra.md anew: rules of MISRA C:2012 and clang-tidy, a minute
-	scripts/setup.sh --misra
-	$(PYTHON) -m tests.misra.table
 
 .PHONY: exporters
 exporters: $(PACKAGES) ## write docs/exporters.md anew

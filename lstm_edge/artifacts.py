@@ -186,6 +186,7 @@ def _of_core(built: Built) -> OfCore:
         "layers": phases,
         "flash": {"code": sizes.code, "weights": sizes.weights, "tables": sizes.tables},
         "ram": _ram(sizes),
+        "stack": sizes.stack,
         "instructions": None if instructions is None else round(instructions),
         "compiler": {"name": built.target.compiler, "recommended": list(built.target.recommended)},
     }

@@ -219,13 +219,16 @@ class Tool(TypedDict):
 
 
 class OfCore(TypedDict):
-    """What a core gets: these keys differ from core to core."""
+    """What a core gets: these keys differ from core to core. stack: bytes that any function may
+    take below its caller's, at -O2; None where the compiler was not installed or there is no bound.
+    """
 
     family: NotRequired[str]
     target: str
     layers: list[PhaseEntry]
     flash: Flash
     ram: Ram
+    stack: NotRequired[int | None]
     instructions: int | None
     compiler: Compiler
 
@@ -264,6 +267,7 @@ class Manifest(TypedDict):
     layers: list[PhaseEntry]
     flash: Flash
     ram: Ram
+    stack: NotRequired[int | None]
     macs: float
     instructions: int | None
     compiler: Compiler

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from lstm_edge.errors import BudgetError, FlashError, ToolchainError
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import Ram
 from lstm_edge.operations import OPERATIONS
+from lstm_edge.profile.instructions import disassemble
+from lstm_edge.profile.stack import stack_bound
+from lstm_edge.profile.symbols import read_symbols
 from lstm_edge.targets import Target
 from lstm_edge.toolchain import gcc, process
 
@@ -28,7 +33,8 @@ STRAIGHT_BYTES_PER_OP = 8
 @dataclass(frozen=True)
 class Sizes:
     """Bytes. code is None where the target's compiler is not installed. kept: those of scratch that
-    keep all steps of a sequence for a later pass over them.
+    keep all steps of a sequence for a later pass over them. stack: what any function of the C may
+    take below its caller's, at -O2; None where that is not known.
     """
 
     code: int | None
@@ -37,6 +43,7 @@ class Sizes:
     state: int
     scratch: int
     kept: int = 0
+    stack: int | None = None
 
     @property
     def flash(self) -> int:
@@ -78,9 +85,12 @@ def measure(
     """Sizes of the rendered program; BudgetError where a budget is exceeded."""
     weights, tables = constant_bytes(rendered.constants)
     held = ram_of(rendered.memory)
-    code = code_size(program, target, rendered) if has_compiler(target) else None
+    code = stack = None
+    if has_compiler(target):
+        with _compiled(program, target, rendered) as made:
+            code, stack = _bytes(target, made), _stack(program, target, made)
     kept = rendered.memory.kept_bytes
-    sizes = Sizes(code, weights, tables, held["state"], held["scratch"], kept)
+    sizes = Sizes(code, weights, tables, held["state"], held["scratch"], kept, stack)
     parts = f"code {code}, weights {weights}, tables {tables}"
     try:
         _check("flash", "--max-flash", sizes.flash, max_flash, parts)
@@ -118,10 +128,37 @@ def has_compiler(target: Target) -> bool:
 
 def code_size(program: Program, target: Target, rendered: Rendered) -> int:
     """Bytes of instructions at -O2, from the target's own compiler."""
+    with _compiled(program, target, rendered) as made:
+        return _bytes(target, made)
+
+
+@contextmanager
+def _compiled(program: Program, target: Target, rendered: Rendered) -> Iterator[Path]:
+    """The object of the code, without weights, at -O2."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in rendered.files.items():
             (Path(folder) / name).write_text(text)
         source = Path(folder) / f"{program.name}.c"
-        objects = gcc.compile_objects(target, [source], [Path(folder)], Path(folder))
-        sections = gcc.section_sizes(target, objects)
+        yield gcc.compile_objects(target, [source], [Path(folder)], Path(folder))[0]
+
+
+def _bytes(target: Target, made: Path) -> int:
+    sections = gcc.section_sizes(target, made)
     return sections["text"] + sections["rodata"]
+
+
+def _stack(program: Program, target: Target, made: Path) -> int | None:
+    """The bound of the deepest function, with what it calls of the C library; None where there is
+    no bound, or no library to link.
+    """
+    if target.board is None:
+        return None
+    try:
+        linked = gcc.link_alone(target, made)
+        code, symbols = disassemble(target, linked), read_symbols(target, linked)
+    except ToolchainError:
+        return None
+    names = [f.name for f in symbols.functions if f.name.startswith(f"{program.name}_")]
+    bounds = [stack_bound(code, symbols, name).bytes for name in names]
+    known = [each for each in bounds if each is not None]
+    return max(known, default=None) if len(known) == len(bounds) else None

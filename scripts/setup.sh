@@ -4,12 +4,10 @@
 #
 # scripts/setup.sh             install what is missing
 # scripts/setup.sh --packages  the same, and the build systems that tests of packages run
-# scripts/setup.sh --misra     the same, and clang-tidy
 # scripts/setup.sh --python    print the name of a Python that is new enough
 set -euo pipefail
 
 with_build_systems=false
-with_tidy=false
 
 readonly PYTHONS=(python3 python3.14 python3.13 python3.12 python3.11)
 
@@ -66,9 +64,9 @@ missing_packages() {
     command -v riscv64-unknown-elf-gcc >/dev/null || echo gcc-riscv64-unknown-elf
     riscv_library_is_there || echo picolibc-riscv64-unknown-elf
     command -v qemu-system-riscv32 >/dev/null || echo qemu-system-misc
-    command -v cppcheck >/dev/null || echo cppcheck
-    ! $with_tidy || command -v clang-tidy >/dev/null || echo clang-tidy
     browser_is_there || echo chromium
+    command -v cppcheck >/dev/null || echo cppcheck
+    command -v clang-tidy >/dev/null || echo clang-tidy
     ! $with_build_systems || missing_build_systems
 }
 
@@ -108,7 +106,7 @@ by_hand() {
         case $package in
             python3) echo "  Python 3.11 or newer, with the modules venv and ensurepip" ;;
             gcc) echo "  gcc, also as cc" ;;
-            g++ | clang | cppcheck | clang-tidy | cmake | make) echo "  $package" ;;
+            g++ | clang | clang-tidy | cmake | make) echo "  $package" ;;
             arduino-builder | arduino-ctags) echo "  $package, of the Arduino project" ;;
             libclang-rt-dev) echo "  the sanitizers of clang: its compiler-rt libraries" ;;
             gcc-arm-none-eabi) echo "  the GNU Arm Embedded toolchain: arm-none-eabi-gcc" ;;
@@ -118,6 +116,7 @@ by_hand() {
             gcc-riscv64-unknown-elf) echo "  the GNU compiler for bare RISC-V: riscv64-unknown-elf-gcc" ;;
             picolibc-riscv64-unknown-elf) echo "  its C library: picolibc" ;;
             qemu-system-misc) echo "  QEMU for RISC-V systems, 7.2 or newer: qemu-system-riscv32" ;;
+            cppcheck) echo "  cppcheck, with its addon misra.py" ;;
             chromium) echo "  Chromium, for the tests of reports" ;;
         esac
     done
@@ -141,9 +140,6 @@ main() {
     fi
     if [[ ${1-} == --packages ]]; then
         with_build_systems=true
-    fi
-    if [[ ${1-} == --misra ]]; then
-        with_tidy=true
     fi
     local packages _
     for _ in 1 2; do # the second time for what only shows once the first is installed

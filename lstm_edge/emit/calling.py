@@ -41,7 +41,7 @@ def calling_view(
     )
     speller.called(op)
     copies = (
-        f"(void)memcpy({name}, {result}, {phase.units}U * sizeof {name}[0]);" for name, _ in others
+        f"(void)memcpy({name}, {result}, {phase.units}u * sizeof {name}[0]);" for name, _ in others
     )
     return PhaseView(
         function,

@@ -59,7 +59,7 @@ def _at_positions(
     target = f"{window}[{first + op.stride - size} + position * {op.stride} + unit]"
     inner = Block(f"for (int32_t unit = 0; unit < {size}; unit++)", (f"{target} = {text};",))
     start = f"&{window}[{first}]" if first else window
-    move = f"(void)memmove({start}, &{window}[{first + size}], {kept}U * sizeof {window}[0]);"
+    move = f"(void)memmove({start}, &{window}[{first + size}], {kept}u * sizeof {window}[0]);"
     fill = f"for (int32_t unit = 0; unit < {phase.units}; unit++)"
     lines: tuple[str | Block, ...] = (
         Block("if (step == 0)", (Block(fill, (f"{window}[unit] = {cast}{pad};",)),)),
@@ -86,7 +86,7 @@ def _room(window: str, pad: str, kept: int, size: int) -> tuple[str, ...]:
         f"        {window}[unit] = {pad};",
         "    }",
         "} else {",
-        f"    (void)memmove({window}, &{window}[{size}], {kept}U * sizeof {window}[0]);",
+        f"    (void)memmove({window}, &{window}[{size}], {kept}u * sizeof {window}[0]);",
         "}",
     )
 

@@ -116,6 +116,18 @@ def compile_one(common: Sequence[str], source: Path, result: Path) -> None:
     run_tool([_word(word) for word in command], working_dir=result.parent, timeout=TIMEOUT)
 
 
+def link_alone(target: Target, made: Path) -> Path:
+    """An object with what it needs of the compiler's libraries and nothing else: it cannot run, but
+    calls have their addresses. What is defined elsewhere, such as weights, is at address 0.
+    """
+    result = made.with_suffix(".elf")
+    library = target.board.link if target.board else ()
+    only = ("-nostartfiles", "-Wl,--no-gc-sections", "-Wl,--unresolved-symbols=ignore-all")
+    command = [target.compiler, *target.flags, str(made.resolve()), *library, *only]
+    run_tool([*command, "-o", str(result.resolve())], working_dir=made.parent, timeout=TIMEOUT)
+    return result
+
+
 def section_sizes(target: Target, files: Path | Sequence[Path]) -> dict[str, int]:
     """Bytes of `text`, `rodata`, `data` and `bss` in an executable, or in objects together.
 

@@ -389,7 +389,7 @@ def test_a_full_temporary_folder_is_one_line(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "scratch.c")
 
-    monkeypatch.setattr("lstm_edge.sizes.code_size", full)
+    monkeypatch.setattr("lstm_edge.toolchain.gcc.section_sizes", full)
     message = refused(1, "compile", MODEL, "--target", "host", "-o", tmp_path / "full")
     assert "No space left on device (scratch.c): free some space" in message
     assert tree(tmp_path) == {}

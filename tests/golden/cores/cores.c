@@ -2174,7 +2174,7 @@ void cores_reset(cores_state *state)
 
 void cores_get_lstm_c(const cores_state *state, cores_lstm_c_state_t *values)
 {
-    (void)memcpy(values, state->lstm_c, 3U * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
@@ -2184,8 +2184,8 @@ void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824; /* Q11.19 */
         const int32_t high = 1073741823; /* Q11.19 */
-        const int32_t raised = (int32_t)(values[k] < low ? low : values[k]);
-        const int32_t inside = (int32_t)(raised > high ? high : raised);
+        const int32_t raised = (values[k] < low ? low : values[k]);
+        const int32_t inside = (raised > high ? high : raised);
         current[k] = inside;
     }
 }
@@ -2194,7 +2194,7 @@ void cores_set_lstm_c(cores_state *state, const cores_lstm_c_state_t *values)
 
 void cores_get_lstm_h(const cores_state *state, cores_lstm_h_state_t *values)
 {
-    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3U * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void cores_set_lstm_h(cores_state *state, const cores_lstm_h_state_t *values)

@@ -352,7 +352,7 @@ void loops_reset(loops_state *state)
 
 void loops_get_lstm_c(const loops_state *state, loops_lstm_c_state_t *values)
 {
-    (void)memcpy(values, state->lstm_c, 3U * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void loops_set_lstm_c(loops_state *state, const loops_lstm_c_state_t *values)
@@ -362,15 +362,15 @@ void loops_set_lstm_c(loops_state *state, const loops_lstm_c_state_t *values)
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824; /* Q11.19 */
         const int32_t high = 1073741823; /* Q11.19 */
-        const int32_t raised = (int32_t)(values[k] < low ? low : values[k]);
-        const int32_t inside = (int32_t)(raised > high ? high : raised);
+        const int32_t raised = (values[k] < low ? low : values[k]);
+        const int32_t inside = (raised > high ? high : raised);
         current[k] = inside;
     }
 }
 
 void loops_get_lstm_h(const loops_state *state, loops_lstm_h_state_t *values)
 {
-    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3U * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void loops_set_lstm_h(loops_state *state, const loops_lstm_h_state_t *values)

@@ -466,22 +466,22 @@ void straight_reset(straight_state *state)
 
 void straight_get_lstm_c(const straight_state *state, straight_lstm_c_state_t *values)
 {
-    (void)memcpy(values, state->lstm_c, 3U * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void straight_set_lstm_c(straight_state *state, const straight_lstm_c_state_t *values)
 {
-    (void)memcpy(state->lstm_c, values, 3U * sizeof values[0]);
+    (void)memcpy(state->lstm_c, values, 3u * sizeof values[0]);
 }
 
 void straight_get_lstm_h(const straight_state *state, straight_lstm_h_state_t *values)
 {
-    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3U * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void straight_set_lstm_h(straight_state *state, const straight_lstm_h_state_t *values)
 {
-    (void)memcpy(&state->lstm_x_h[state->current][2], values, 3U * sizeof values[0]);
+    (void)memcpy(&state->lstm_x_h[state->current][2], values, 3u * sizeof values[0]);
 }
 
 LSTM_EDGE_CODE_SECTION void straight_step(

@@ -458,7 +458,7 @@ void vectors_reset(vectors_state *state)
 
 void vectors_get_lstm_c(const vectors_state *state, vectors_lstm_c_state_t *values)
 {
-    (void)memcpy(values, state->lstm_c, 3U * sizeof values[0]);
+    (void)memcpy(values, state->lstm_c, 3u * sizeof values[0]);
 }
 
 void vectors_set_lstm_c(vectors_state *state, const vectors_lstm_c_state_t *values)
@@ -468,15 +468,15 @@ void vectors_set_lstm_c(vectors_state *state, const vectors_lstm_c_state_t *valu
     for (int32_t k = 0; k < 3; k++) {
         const int32_t low = -1073741824; /* Q11.19 */
         const int32_t high = 1073741823; /* Q11.19 */
-        const int32_t raised = (int32_t)(values[k] < low ? low : values[k]);
-        const int32_t inside = (int32_t)(raised > high ? high : raised);
+        const int32_t raised = (values[k] < low ? low : values[k]);
+        const int32_t inside = (raised > high ? high : raised);
         current[k] = inside;
     }
 }
 
 void vectors_get_lstm_h(const vectors_state *state, vectors_lstm_h_state_t *values)
 {
-    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3U * sizeof values[0]);
+    (void)memcpy(values, &state->lstm_x_h[state->current][2], 3u * sizeof values[0]);
 }
 
 void vectors_set_lstm_h(vectors_state *state, const vectors_lstm_h_state_t *values)
