@@ -125,7 +125,16 @@ def grouped(net: Net) -> str:
     return net.flat(z, H)
 
 
-CASES = {f.__name__: f for f in (dual_path, windows_of_windows, places_both_ways, grouped)}
+def dense_before(net: Net) -> str:
+    """What comes first does not tell yet which axes are places."""
+    x = net.dense("x", C, C)
+    z = net.dense(net.intra("GRU", x, C, both=True)[0], 2 * H, C)
+    return net.dense(net.inter("GRU", net.add("Add", f"{x} {z}"), C), H, OUT)
+
+
+CASES = {
+    f.__name__: f for f in (dual_path, windows_of_windows, places_both_ways, grouped, dense_before)
+}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -94,6 +94,9 @@ def contract(
         last = view.axes[-1]
     flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
     offsets = np.zeros(units) if bias is None else bias
+    raw = tuple(a for a in walk.pieces(last) if a in walk.input_atoms and a not in walk.roles)
+    if raw and grid_of(walk, view):  # another axis of the input is told to be one of features
+        walk.assign(node, raw, "feature")
     of_places = is_part(walk, view, walk.pieces(last)) or (not last and bool(grid_of(walk, view)))
     if not flat and of_places:
         return at_each_place(walk, node, view, walk.pieces(last), weights.T, offsets)

@@ -25,7 +25,7 @@ from lstm_edge.frontend.model.operators.sight import INNER
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings
 from lstm_edge.frontend.model.recurrent.constant import same_at_each_step
 from lstm_edge.frontend.model.states import computed_vectors, given_places, is_computed
-from lstm_edge.frontend.model.walk import OnnxNode, Walk
+from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Walk
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.model import Floats
 
@@ -128,6 +128,12 @@ def _inside(
         walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
     wanted = walk.pieces((*inner, *features))
     if walk.draft.size(view.tensor) != size_of(wanted) and along:
+        # what was before took these places for steps of their own: it is told what they are
+        places = [atom for atom in walk.pieces(inner) if atom.name not in walk.told]
+        message = f"goes along an inner axis of each step, {describe(view.axes)}"
+        error = walk.taken_wrongly(node, places, "feature", message)
+        if isinstance(error, RoleNeeded):
+            raise error
         walk.assign(node, time, "time")  # refuses it
     view = settled(walk, view)
     if set(wanted) != set(grid_of(walk, view)) or walk.draft.size(view.tensor) != size_of(wanted):
