@@ -27,8 +27,11 @@ unpack_cbmc() {
     apt=$(realpath -m "$FOLDER/apt")
     root=$(realpath -m "$FOLDER/root")
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$root"
+    local archive # where the system takes its own packages from
+    archive=$(apt-get indextargets --format '$(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n '/security/d; s/^main //p' | head -n 1)
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
-        "http://deb.debian.org/debian trixie main" >"$apt/sources.list"
+        "$archive trixie main" >"$apt/sources.list"
     local options=(
         -o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::Etc::SourceParts=-"
         -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o "APT::Sandbox::User=root"
