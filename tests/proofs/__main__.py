@@ -19,9 +19,7 @@ from tests.proofs.subjects import examples, random_networks
 
 PARTS = ("eva", "cbmc")
 NOT_ANALYSED = {
-    "activity": "which half of a state is written follows from whether a slow layer runs",
     "commands": "a Fourier transform is bounded by the length of its vectors, not by intervals",
-    "seed 12": "a logarithm of the sum in a softmax is bounded below by its largest term",
 }
 """Models in which Eva leaves alarms, with why; what bounds them is our own proof alone."""
 
