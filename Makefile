@@ -124,7 +124,7 @@ mutants: $(PACKAGES) ## edit generated C line by line: what verify does not noti
 	$(PYTHON) -m tests.host.mutants --count 100
 
 .PHONY: prove
-prove: $(PACKAGES) ## Frama-C over generated C, CBMC over its helpers: hours at worst (docs/proofs.md)
+prove: $(PACKAGES) ## Frama-C over generated C, CBMC and numpy over helpers: hours at worst (docs/proofs.md)
 	scripts/proof_tools.sh build/proofs
 	$(PYTHON) -m tests.proofs
 

@@ -59,10 +59,10 @@ class Proof:
 def all_proofs() -> Iterator[Proof]:
     """Of common helpers in C; of those of dialects as C has them, and as instructions."""
     for claim in (*PLAIN, *SPECTRA):
-        yield _proof(claim, "C", _rendered("common/ops.c.j2", claim))
+        yield _proof(claim, "C", rendered("common/ops.c.j2", claim))
     for dialect in DIALECTS:
         for claim in OF_DIALECTS:
-            text = _rendered(f"dialects/{dialect}.c.j2", claim)
+            text = rendered(f"dialects/{dialect}.c.j2", claim)
             if f" {claim.helper}(" not in text or (dialect, claim.helper) in NOT_CLAIMED:
                 continue
             for_core, elsewhere = (_ARM.sub(rf"\{part}", text) for part in (1, 2))
@@ -71,7 +71,8 @@ def all_proofs() -> Iterator[Proof]:
                 yield _proof(claim, f"{dialect}, instructions", _modelled(for_core))
 
 
-def _rendered(template: str, claim: Claim) -> str:
+def rendered(template: str, claim: Claim) -> str:
+    """The helper of a claim, and those that it needs, in C."""
     known = {
         "helpers": {claim.helper, *claim.needs},
         **dict.fromkeys(("saturations", "tables", "takes", "widenings"), ()),

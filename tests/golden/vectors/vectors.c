@@ -45,12 +45,14 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_log(const int16_t *entries, int3
     int32_t exponent = 30;
     uint32_t mantissa = (uint32_t)a;
 
+    /*@ dynamic_split exponent; */
     while (mantissa < ((uint32_t)1 << 30)) {
         mantissa <<= 1;
         exponent--;
     }
     mantissa -= (uint32_t)1 << 30;
     const int16_t *const entry = &entries[mantissa >> 21];
+    /*@ split entry - entries; */
     const int32_t fraction = (int32_t)((mantissa >> 6) & 0x7FFFu);
 
     /* 22713: log(2) in Q0.15 */
