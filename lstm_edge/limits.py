@@ -18,9 +18,9 @@ bytes while it is rounded.
 """
 MOST_NODES = 50_000
 """Nodes of a graph, those of its bodies among them: a step of 20 nodes, written out 2,500 times."""
-MOST_LAYERS = 1000
-"""Layers of a model, each of which is code of its own: some ten seconds."""
-MOST_DRAFTED = 4 * MOST_LAYERS
+MOST_LAYERS = 12_000
+"""Layers of a model, each of which is code of its own: a minute at most."""
+MOST_DRAFTED = 2 * MOST_LAYERS
 """The same before those that nobody reads are left out, and others are joined."""
 LARGEST_CALL = 2**24
 """Numbers that inputs and outputs take in one call, 64 MB of float32: more than any board has."""

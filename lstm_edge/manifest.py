@@ -228,7 +228,7 @@ class OfCore(TypedDict):
     layers: list[PhaseEntry]
     flash: Flash
     ram: Ram
-    stack: NotRequired[int | None]
+    stack: int | None
     instructions: int | None
     compiler: Compiler
 
@@ -267,7 +267,7 @@ class Manifest(TypedDict):
     layers: list[PhaseEntry]
     flash: Flash
     ram: Ram
-    stack: NotRequired[int | None]
+    stack: int | None
     macs: float
     instructions: int | None
     compiler: Compiler

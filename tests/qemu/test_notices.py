@@ -206,7 +206,7 @@ def test_one_shift(
         (r"gate_i \* gate_g \+", "gate_g * gate_g + (gate_i - gate_i) +"),
         (r"(h_next = [^;]* \+ )(\d+);", r"\1 0;"),
         (r"state->current = next;", "state->current = now;"),
-        (r"memcpy\(&state->lstm0_x_h\[0\][^;]*;", ""),
+        (r"\(void\)memcpy\(&state->lstm0_x_h\[0\][^;]*;", ""),
         (r"\(a & -2\)", "(a & -4)"),
     ],
     ids=["operand", "half", "buffer", "reset", "fraction"],

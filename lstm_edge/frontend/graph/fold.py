@@ -16,7 +16,6 @@ from onnx.reference import ReferenceEvaluator
 
 from lstm_edge.errors import ModelError, first_line
 from lstm_edge.frontend.graph.node import OPSET, attributes_of, is_standard
-from lstm_edge.limits import LARGEST_CALL
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +36,7 @@ _ARITHMETIC = (
 FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
 """Deterministic operators of which the result may be computed now."""
 
-LARGEST_RESULT = LARGEST_CALL
+LARGEST_RESULT = 2**26
 """Elements of a folded array: bounds what a hostile shape can make us allocate."""
 PRODUCTS = 2**8
 """Products that count as an element of a result."""
