@@ -12,7 +12,7 @@ import pytest
 from lstm_edge.frontend import load
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 
-LONGEST = 10.0
+LONGEST = 20.0
 """Seconds of a core that reading may take; it takes less than half of them."""
 
 H, N = 4, 3
