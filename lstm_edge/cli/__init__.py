@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from importlib import import_module
 from types import FrameType
 
@@ -44,6 +45,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Ended by Ctrl-C or SIGTERM: the status that shells give it, no temporary files left."""
+        if threading.current_thread() is not threading.main_thread():  # which signals go to
+            return super().invoke(ctx)
         before = signal.signal(signal.SIGTERM, _ended)
         try:
             return super().invoke(ctx)

@@ -54,6 +54,15 @@ ENCODER = [
     node("Squeeze", "Y one", "s0"),
     node("Transpose", "s0", "s", perm=[1, 0, 2]),
 ]
+HEADS = [
+    *ENCODER,
+    *(node("MatMul", f"s w{n}", f"{n}0") for n in "qkv"),
+    *(node("Reshape", f"{n}0 heads", f"{n}1") for n in "qkv"),
+    node("Transpose", "q1", "q2", perm=[0, 2, 1, 3]),
+    node("Transpose", "k1", "k2", perm=[0, 2, 3, 1]),
+    node("Transpose", "v1", "v2", perm=[0, 2, 1, 3]),
+]
+"""Queries, keys and values [heads, steps, units]."""
 DECODER = [
     node("Transpose", "Yh", "q", perm=[1, 0, 2]),
     node("Tile", "q again", "r"),
@@ -92,12 +101,7 @@ def _body() -> onnx.GraphProto:
 
 CASES: dict[str, list[onnx.NodeProto]] = {
     "two heads": [
-        *ENCODER,
-        *(node("MatMul", f"s w{n}", f"{n}0") for n in "qkv"),
-        *(node("Reshape", f"{n}0 heads", f"{n}1") for n in "qkv"),
-        node("Transpose", "q1", "q2", perm=[0, 2, 1, 3]),
-        node("Transpose", "k1", "k2", perm=[0, 2, 3, 1]),
-        node("Transpose", "v1", "v2", perm=[0, 2, 1, 3]),
+        *HEADS,
         node("MatMul", "q2 k2", "e0"),
         node("Mul", "e0 half", "e"),
         node("Softmax", "e", "a", axis=-1),
@@ -234,18 +238,15 @@ def test_masks_of_data(tmp_path: Path) -> None:
     lengths = np.random.default_rng(1).integers(2, T + 1, (SAMPLES, 1, 1))
     data = {"m": (np.arange(T) < lengths).astype(np.float32)}
     network = entire(model, tmp_path, least=40.0, data=data)
-    assert "makes equal weights of scores that are all -inf" in network.model.warnings[-1]
+    chosen, added = network.model.warnings
+    assert "makes weights of scores that are all -inf" in chosen
+    assert "times 1e+09, which are taken for a mask" in added
 
 
 def test_padding_for_all_heads(tmp_path: Path) -> None:
     """As nn.MultiheadAttention writes a key_padding_mask: -inf, expanded to the heads."""
     nodes = [
-        *ENCODER,
-        *(node("MatMul", f"s w{n}", f"{n}0") for n in "qkv"),
-        *(node("Reshape", f"{n}0 heads", f"{n}1") for n in "qkv"),
-        node("Transpose", "q1", "q2", perm=[0, 2, 1, 3]),
-        node("Transpose", "k1", "k2", perm=[0, 2, 3, 1]),
-        node("Transpose", "v1", "v2", perm=[0, 2, 1, 3]),
+        *HEADS,
         node("MatMul", "q2 k2", "e0"),
         node("Equal", "m nothing", "padding"),
         node("Where", "padding never nothing", "m0"),

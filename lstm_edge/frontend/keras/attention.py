@@ -20,7 +20,10 @@ BELOW_ALL = -1e9
 
 
 def dots(call: Call, query: Value, value: Value, key: Value | None = None) -> Value:
-    """Attention: scores are products, or sums of tanh where score_mode is concat."""
+    """Attention: scores are products, or sums of tanh where score_mode is concat.
+
+    query [steps, units], value [others, features], key [others, units]: [steps, features].
+    """
     mode = call.config.keys.get("score_mode", "dot")
     if mode not in ("dot", "concat"):
         raise call.config.unexpected("score_mode", "dot or concat")
@@ -30,7 +33,7 @@ def dots(call: Call, query: Value, value: Value, key: Value | None = None) -> Va
     scale = found.get("scale", np.ones(()))
     query, value, key = _sequences(call, query, value, key)
     if mode == "dot":
-        scores = call.add("Mul", _product(call, query, key), scale)
+        scores = call.add("Mul", _product(call, query, key, [0, 2, 1]), scale)
     else:
         weight = np.full(call.features(query), found["concat_score_weight"])
         scores = _of_sums(call, query, key, scale, weight)
@@ -38,7 +41,7 @@ def dots(call: Call, query: Value, value: Value, key: Value | None = None) -> Va
 
 
 def additive(call: Call, query: Value, value: Value, key: Value | None = None) -> Value:
-    """AdditiveAttention: scores are sums of tanh of a query plus a key."""
+    """AdditiveAttention: scores are sums of tanh of a query plus a key; shapes as of `dots`."""
     query, value, key = _sequences(call, query, value, key)
     weight = np.ones(call.features(query))
     if call.config.flag("use_scale", True):
@@ -48,7 +51,7 @@ def additive(call: Call, query: Value, value: Value, key: Value | None = None) -
 
 
 def heads(call: Call, query: Value, value: Value, key: Value | None = None) -> Value:
-    """MultiHeadAttention over the steps."""
+    """MultiHeadAttention over the steps: query [steps, features] gives [steps, units]."""
     count, size = call.config.count("num_heads"), call.config.count("key_dim")
     if call.config.keys.get("attention_axes") not in (None, [1], 1):
         raise call.config.unexpected("attention_axes", "that of the steps, 1")
@@ -63,7 +66,7 @@ def heads(call: Call, query: Value, value: Value, key: Value | None = None) -> V
     kernel, bias = _part(call, "output")
     call.fits("kernel of the output", kernel, count, wide, units)
     q = call.add("Mul", q, np.full((), 1.0 / math.sqrt(size)))
-    scores = _masked(call, _product(call, q, k), query, value)
+    scores = _masked(call, _product(call, q, k, [0, 1, 3, 2]), query, value)
     made = call.add("MatMul", call.add("Softmax", scores, axis=-1), v)
     steps = query.shape[0] or -1
     joined = call.add("Transpose", made, perm=[0, 2, 1, 3])
@@ -80,12 +83,10 @@ def _units(call: Call, given: object) -> int:
     return sizes[0]
 
 
-def _sequences(call: Call, *given: Value | None) -> list[Value]:
+def _sequences(call: Call, query: Value, value: Value, key: Value | None) -> list[Value]:
     """Query, value and key, which is the value where there is none, in the order of their steps."""
-    query, value, key = given
     found = []
     for x in (query, value, value if key is None else key):
-        assert x is not None
         if x.mask:
             raise call.error(
                 "reads a masked sequence, which is not supported; give it the steps that count, or "
@@ -113,13 +114,9 @@ def _dense(call: Call, name: str, x: Value, shape: tuple[int, int]) -> Value:
     return call.add("Transpose", apart, perm=[0, 2, 1, 3])
 
 
-def _product(call: Call, query: Value, key: Value) -> Value:
-    """Scores [..., query's steps, key's steps]."""
-    return call.add("MatMul", query, call.add("Transpose", key, perm=_last_two(call, key)))
-
-
-def _last_two(call: Call, x: Value) -> list[int]:
-    return [0, 1, 3, 2] if call.config.kind == "MultiHeadAttention" else [0, 2, 1]
+def _product(call: Call, query: Value, key: Value, perm: list[int]) -> Value:
+    """Scores [..., query's steps, key's steps]; `perm` turns the last two axes of the key."""
+    return call.add("MatMul", query, call.add("Transpose", key, perm=perm))
 
 
 def _of_sums(call: Call, query: Value, key: Value, scale: Any, weight: Any) -> Value:
@@ -141,6 +138,7 @@ def _masked(call: Call, scores: Value, query: Value, value: Value) -> Value:
 
 
 def _weighed(call: Call, scores: Value, query: Value, value: Value) -> Value:
+    """The value's steps, weighed by scores [steps, others] for each step of the query."""
     weights = call.add("Softmax", _masked(call, scores, query, value), axis=-1)
     y = call.add("MatMul", weights, value)
     return Value(y.name, (query.shape[0], *value.shape[1:]))

@@ -35,6 +35,7 @@ away: its rounding does as much, and -1e9 would make it large.
 MASKED = -2048.0
 """A score that does not count."""
 
+_NAN = "{} makes weights of scores that are all -inf, where the file has NaN"
 _MOVED = {"input", "take", "recent"}
 """Expressions of layers that move numbers."""
 
@@ -90,17 +91,20 @@ def _of_data(walk: Walk, view: View, source: str) -> View:
         args = [constant(low) if is_far else e for e, is_far in zip(result.args, far, strict=True)]
         made = replace(result, args=tuple(args)) if any(far) else None
         if any(np.isneginf(e.value) for e in result.args):
-            walk.warnings.append(
-                f"{source} makes equal weights of scores that are all -inf, where the file has NaN"
-            )
+            walk.warnings.append(_NAN.format(source))
     elif result.kind == "add" and all(e.kind == "input" for e in result.args):
         x, y = sorted(result.args, key=lambda e: _reach(walk, node.inputs[e.name]))
         reach = _reach(walk, node.inputs[y.name])
         if reach == np.inf:
+            walk.warnings.append(_NAN.format(source))
             inputs = dict(node.inputs) | {y.name: _bounded(walk, node.inputs[y.name], low)}
             return replace(view, tensor=walk.draft.again(replace(node, inputs=inputs)))
         if reach * scale >= -ABSORBS and _reach(walk, node.inputs[x.name]) * scale < FAR:
             near = reach / NEAREST
+            walk.warnings.append(
+                f"{source} reads scores and numbers times {reach:g}, which are taken for a mask: "
+                f"those of less than {near:g} take nothing away"
+            )
             made = select(constant(-near), y, low, x + select(y, near, -low, 0.0))
     if made is None:
         return view
