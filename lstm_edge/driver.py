@@ -17,12 +17,13 @@ from lstm_edge.data_checks import told_still
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
-from lstm_edge.errors import DataError
+from lstm_edge.errors import DataError, ModelError
 from lstm_edge.families import load_cores
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
+from lstm_edge.limits import MOST_COMPILED
 from lstm_edge.manifest import AttemptEntry, GainEntry, RemediesEntry
 from lstm_edge.measured import measured_error
 from lstm_edge.passes.calibrate import Ranges, calibrate
@@ -97,6 +98,7 @@ def compile_model(
         check_tools(request.budgets, target)
     if request.outputs == "logits":
         model = with_logits(model)
+    _check_layers(model)
     reference = lower_real(model, Settings(state=request.state))
     check_state_option(request, reference)
     request.check(labels=labels is not None)
@@ -153,6 +155,16 @@ def compile_model(
         widened=chosen.widened,
         remedies=mended,
     )
+
+
+def _check_layers(model: Model) -> None:
+    """ModelError where there is more code than anyone waits for."""
+    if len(model.layers) > MOST_COMPILED:
+        raise ModelError(
+            model.name,
+            f"has {len(model.layers)} layers, more than the {MOST_COMPILED} that are compiled; "
+            "export loops as Loop, Scan or LSTM, not written out step by step, or compile parts",
+        )
 
 
 def _chosen(

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstm_edge import frontend
+import lstm_edge
+from lstm_edge import driver, frontend
 from lstm_edge.bundle import read_arrays
 from lstm_edge.data import load_data
 from lstm_edge.errors import DataError, ModelError
@@ -104,6 +105,13 @@ def test_a_model_may_have_so_much_only(what: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(frontend, what, 1)
     with pytest.raises(ModelError, match="more than the 1 that are accepted"):
         load(path, steps=10)
+
+
+def test_only_so_many_layers_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "MOST_COMPILED", 1)
+    network = lstm_edge.load(FIXTURES / "two_layers.npz", steps=10)
+    with pytest.raises(ModelError, match="has 3 layers, more than the 1 that are compiled"):
+        lstm_edge.compile(network, target="host")
 
 
 def test_only_whole_regular_files_are_read(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def _replaced(scope: Graph, sketch: Graph, cuts: Sequence[Cut]) -> bool:
     why = region.refused or region.differs
     if why is not None:
         sketch.unread.update(dict.fromkeys(region.labels(), why))
-    sketch.unlike += [] if region.differs is None else [region.differs]
+    if region.differs is not None and region.differs.node not in {e.node for e in sketch.unlike}:
+        sketch.unlike.append(region.differs)
     names: set[str] = set()
     for found in kept:  # what is of both ways is given by the first
         ends = [end for end in found.ends if end.name not in names]

@@ -277,17 +277,18 @@ def _repeated_for(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> 
     view = view.widened(constant.ndim)
     counts = (1,) * (len(view.axes) - constant.ndim) + constant.shape
     grid = grid_of(walk, view)
-    first = min((k for k, axis in enumerate(view.axes) if set(walk.pieces(axis)) & set(grid)),
-                default=len(counts))  # fmt: skip
-    new = [k for k, n in enumerate(counts) if n > 1 and not view.axes[k] and k > first]
+    shown = [k for k, axis in enumerate(view.axes) if set(walk.pieces(axis)) & set(grid)]
+    behind = range(shown[0] + 1, len(counts)) if shown else ()
+    new = {
+        k: walk.new_axis("repeated", counts[k], "feature")
+        for k in behind
+        if counts[k] > 1 and not view.axes[k]
+    }
     if not new:
         return view
-    axes = tuple(
-        walk.new_axis("repeated", counts[k], "feature") if k in new else axis
-        for k, axis in enumerate(view.axes)
-    )
-    added = {k: walk.pieces(axes[k]) for k in new}
-    whole = replace(view, axes=axes, grid=(*grid, *(a for k in new for a in added[k])))
+    axes = tuple(new.get(k, axis) for k, axis in enumerate(view.axes))
+    added = (atom for axis in new.values() for atom in walk.pieces(axis))
+    whole = replace(view, axes=axes, grid=(*grid, *added))
     return repeated(walk, settled(walk, view), whole, node.label)
 
 
