@@ -7,7 +7,7 @@ products have a scale per row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import frexp
 from typing import Any
@@ -164,6 +164,12 @@ def saturated(scale: float, bits: int, storage: str | None = None) -> Format:
     """A format that holds every integer of `bits` bits."""
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     return Format(storage or smallest_storage(low, high), scale, low, high)
+
+
+def format_of(found: Mapping[str, Any]) -> Format:
+    """The format of `asdict` as JSON keeps it, which has lists where a format has tuples."""
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return Format(**fields)
 
 
 def fits(fmt: Format, other: Format) -> bool:

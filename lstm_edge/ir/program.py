@@ -139,6 +139,7 @@ class Program:
     sequence length that the model requires, None if any will do. stands_for: value -> the value of
     the float program that it is in integers, where there is one. chosen: value whose
     format was chosen, not computed -> where its range comes from. file_names: as in `ir/model.py`.
+    decisions: of an updatable program, what `passes/decisions.py` keeps for other weights.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Program:
     stands_for: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, Why] = field(default_factory=dict)
     file_names: Mapping[str, str] = field(default_factory=dict)
+    decisions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_float(self) -> bool:
@@ -214,6 +216,12 @@ class Program:
         """The length of a per-step value's sequence."""
         sweep, clock = self.clock_of.get(value, (ONCE, EVERY_TICK))
         return Length() if sweep < 0 else self.lengths[sweep].then(clock.length)
+
+    def is_number(self, name: str) -> bool:
+        """True for a constant of one number that other weights leave as it is: code may have it."""
+        fmt = self.values[name].format
+        kept = not self.decisions or fmt.low == fmt.high
+        return kept and len(self.constants[name]) == 1
 
     @property
     def least_steps(self) -> int:

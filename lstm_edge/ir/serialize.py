@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lstm_edge.archive import array_bytes, read_arrays
 from lstm_edge.errors import DataError, LstmEdgeError
-from lstm_edge.formats import Format
+from lstm_edge.formats import format_of
 from lstm_edge.ir.clock import Clock, Length
 from lstm_edge.ir.program import Block, Port, Program, Settings, State, StatePort, Value, verify
 from lstm_edge.operations.call import Op
@@ -59,6 +59,7 @@ def to_bytes(program: Program) -> bytes:
         "stands_for": dict(program.stands_for),
         "chosen": dict(program.chosen),
         "file_names": dict(program.file_names),
+        **({"decisions": dict(program.decisions)} if program.decisions else {}),
     }
     text = json.dumps(description, indent=1).encode()
     return array_bytes({DESCRIPTION: np.frombuffer(text, np.uint8), **arrays})
@@ -98,12 +99,6 @@ def _port(port: Port) -> dict[str, Any]:
     }
 
 
-def _format(d: Mapping[str, Any]) -> Format:
-    """JSON has lists where a format has tuples."""
-    found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
-    return Format(**found)
-
-
 def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
     kind = np.float32 if d["scheme"] == "float32" else np.int64
 
@@ -140,7 +135,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         )
 
     values = [
-        Value(v["name"], v["length"], _format(v["format"]), v["comment"]) for v in d["values"]
+        Value(v["name"], v["length"], format_of(v["format"]), v["comment"]) for v in d["values"]
     ]
     prefix = "constant/"
     return Program(
@@ -185,6 +180,7 @@ def _program(d: Mapping[str, Any], arrays: Mapping[str, Array]) -> Program:
         stands_for={str(k): str(v) for k, v in d["stands_for"].items()},
         chosen=dict(d["chosen"]),
         file_names={str(k): str(v) for k, v in d["file_names"].items()},
+        decisions=dict(d.get("decisions", {})),
     )
 
 

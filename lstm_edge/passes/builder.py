@@ -16,6 +16,7 @@ from lstm_edge.formats import FLOAT32, Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock
 from lstm_edge.ir.program import LATEST, Block, State, Value
 from lstm_edge.operations.call import Op
+from lstm_edge.passes.decisions import Decisions
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +24,8 @@ Array = npt.NDArray[Any]
 class Builder:
     """The growing program; the only mutable value of the lowering passes."""
 
-    def __init__(self) -> None:
+    def __init__(self, decisions: Decisions | None = None) -> None:
+        self.decisions = decisions or Decisions()
         self.values: dict[str, Value] = {}
         self.constants: dict[str, Array] = {}
         self.states: list[State] = []
@@ -34,6 +36,8 @@ class Builder:
         self._made: set[str] = set()
         self._kept: set[str] = set()
         self._given: dict[str, str] = {}
+        self.replaceable: set[str] = set()
+        """Constants that are weights, which an update changes."""
         self._own = ""
 
     def makes(self, value: Value) -> bool:

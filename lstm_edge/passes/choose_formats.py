@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,16 @@ from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer, Model, Node, Port
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.formats import Chosen, Formats, activation, seen, with_units
+from lstm_edge.passes.decisions import Decisions
+from lstm_edge.passes.formats import (
+    Chosen,
+    Formats,
+    activation,
+    as_json,
+    of_json,
+    seen,
+    with_units,
+)
 from lstm_edge.passes.given_formats import check_stored
 from lstm_edge.passes.input_formats import (
     AS_THEY_ARE,
@@ -61,8 +70,31 @@ CELL_RANGES = {
 """The int32 cell state has room for 2,048 steps that each add 1."""
 
 
-def choose_formats(model: Model, ranges: Ranges, options: Options) -> Formats:
-    """The formats of a model for these widths, from what calibration saw."""
+def choose_formats(
+    model: Model, ranges: Ranges, options: Options, decisions: Decisions | None = None
+) -> Formats:
+    """The formats of a model for these widths, from what calibration saw; those of `decisions`
+    where they are known.
+    """
+    decisions = decisions or Decisions()
+    made = _chosen(model, ranges, options)
+
+    def kept(which: str, chosen: Mapping[str, Chosen]) -> Mapping[str, Chosen]:
+        texts = {name: as_json(each) for name, each in chosen.items()}
+        found = decisions.keep(f"formats of {which}", lambda: texts)
+        return {name: of_json(each) for name, each in found.items()}
+
+    return replace(
+        made,
+        inputs=kept("inputs", made.inputs),
+        states=kept("states", made.states),
+        narrow=kept("narrow", made.narrow),
+        tables=kept("tables", made.tables),
+        decisions=decisions,
+    )
+
+
+def _chosen(model: Model, ranges: Ranges, options: Options) -> Formats:
     layers = model.layers
     choice = _Choice(model, ranges, options, multiplied(model))
     kept = [(layer, name) for layer in layers for name in choice.states_of(layer)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from lstm_edge.choices import Why
-from lstm_edge.formats import Format, saturated
+from lstm_edge.formats import Format, format_of, saturated
 from lstm_edge.passes.calibrate import Ranges
+from lstm_edge.passes.decisions import Decisions
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.unit_formats import Seen, by_unit
 from lstm_edge.rounding import BOUND_SLACK, MARGIN, SMALLEST, activation_format, bits_above
@@ -50,11 +52,19 @@ class Formats:
     tables: Mapping[str, Chosen]
     steps: int | None
     padding: int
+    decisions: Decisions = field(default_factory=Decisions)
 
     def activation(self, name: str, bound: float, layer: str, alone: bool = False) -> Chosen:
         """A value that enters a matrix product, in the width of `layer`; `bound` is proved. alone:
         nothing else reads it as it is stored.
         """
+        key = f"{name} read by {layer}{' alone' if alone else ''}"
+        made = self.decisions.keep(
+            key, lambda: as_json(self._activation(name, bound, layer, alone))
+        )
+        return of_json(made)
+
+    def _activation(self, name: str, bound: float, layer: str, alone: bool) -> Chosen:
         bits = self.options.of(layer).activations
         chosen = activation(
             bits,
@@ -80,7 +90,10 @@ class Formats:
         """How far a factor, or a product that is limited, may go."""
         if name not in self.ranges.low:
             return None
-        return max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN
+        return self.decisions.keep(
+            f"{name} as a factor",
+            lambda: max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN,
+        )
 
     def open_reach(self, name: str) -> float:
         """How far a value may go that nothing bounds: OPEN_MARGIN times what calibration saw."""
@@ -93,7 +106,11 @@ class Formats:
         """
         if name not in self.ranges.low:
             return 1.0, 1.0
-        return float(self.ranges.low[name].min()), float(self.ranges.high[name].max())
+        low, high = self.decisions.keep(
+            f"{name} in calibration",
+            lambda: [float(self.ranges.low[name].min()), float(self.ranges.high[name].max())],
+        )
+        return low, high
 
     def running(self, reach: float, scale: float, grows: bool) -> Chosen:
         """What a reduction over time keeps, of numbers up to `reach` that count in `scale`.
@@ -107,6 +124,16 @@ class Formats:
         steps = (self.steps or OPEN_STEPS) + self.padding
         unit = 2.0 ** (bits_above(max(reach, SMALLEST) * steps) - 30)
         return Chosen(saturated(unit, 31, "int32"), "proved" if self.steps else "assumed")
+
+
+def as_json(chosen: Chosen) -> dict[str, Any]:
+    """A choice as JSON holds it."""
+    return {"format": asdict(chosen.format), "why": chosen.why}
+
+
+def of_json(found: Mapping[str, Any]) -> Chosen:
+    """What `as_json` wrote."""
+    return Chosen(format_of(found["format"]), found["why"])
 
 
 def with_units(

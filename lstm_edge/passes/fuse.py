@@ -70,4 +70,6 @@ def _number(program: Program, name: str) -> int | None:
     numbers = program.constants.get(name)
     if numbers is None or numbers.ndim != 1 or np.any(numbers != numbers[0]):
         return None
+    if program.decisions and not program.is_number(name):
+        return None
     return int(numbers[0])

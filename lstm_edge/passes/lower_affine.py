@@ -84,7 +84,7 @@ def requantize(b: Builder, acc: Value, rows: Rows, name: str, gate: str) -> Valu
         acc = b.emit("shift", f"{name}_scaled", (acc,), wide, n=-n)
     if rows.scheme.power_of_two:
         return _shifted(b, acc, rows, name, gate)
-    most = int(rows.multiplier.max())
+    most = rows.largest_multiplier
     factor = b.vector(f"{gate}_multiplier", rows.multiplier, Format("int16", 1.0, 1, most))
     reach = ((rows.bound << rows.left_shift) * most >> 16) + 1
     return b.emit("mulw", name, (acc, factor), fixed(rows.fraction, -reach, reach, "int32"))
@@ -92,7 +92,7 @@ def requantize(b: Builder, acc: Value, rows: Rows, name: str, gate: str) -> Valu
 
 def _shifted(b: Builder, acc: Value, rows: Rows, name: str, gate: str) -> Value:
     """By one count for all rows, or by a count for each."""
-    least, most = int(rows.shift.min()), int(rows.shift.max())
+    least, most = rows.shifts
     reach = (rows.bound << rows.left_shift >> least) + 1
     result = fixed(rows.fraction, -reach, reach, "int32")
     if least == most:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.choose_formats import choose_formats
 from lstm_edge.passes.correspond import with_meanings
+from lstm_edge.passes.decisions import OPTIONS, Decisions
 from lstm_edge.passes.entering import Product
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply, select, total
 from lstm_edge.passes.fixed.over_time import mean, within
 from lstm_edge.passes.fixed.rescale import as_fixed
-from lstm_edge.passes.fixed.shifts import constant_vector, width
+from lstm_edge.passes.fixed.shifts import constant_vector, weight_vector, width
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import (
@@ -77,7 +79,7 @@ class IntegerRules:
 
     def __init__(self, model: Model, formats: Formats, rounding: Rounding) -> None:
         self.scheme: Scheme = "fixed" if formats.options.power_of_two else "int8"
-        self.builder = Builder()
+        self.builder = Builder(formats.decisions)
         self.model, self.formats, self.reads = model, formats, multiplied(model)
         self.storing = Storing(self.builder, formats)
         self.states = States(self.storing, self.reads)
@@ -121,7 +123,8 @@ class IntegerRules:
             return self.products.affine(node, [self._in_memory(x) for x in args], place)
         known = known_numbers(node, place.layer.op)
         if known is not None:
-            return number(constant_vector(b, name, known.astype(np.float64)))
+            made = constant_vector if node.kind == "constant" else weight_vector
+            return number(made(b, name, known.astype(np.float64)))
         if node.kind == "take":
             return taken_number(self.storing, args[0], node.units, name)
         if node.kind == "join":
@@ -337,19 +340,24 @@ def lowered(
     ranges: Ranges,
     options: Options,
     entering: Mapping[str, tuple[Moments, ...]] | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Lowered:
     """The integer program of a model, its formats chosen from `ranges`, and its matrix products.
 
-    entering: by first matrix of a product, what enters it in a program made before.
+    entering: by first matrix of a product, what enters it in a program made before. known: the
+    decisions of a program whose code is to stay.
     """
     settings = Settings(options.activations, options.cell_state, options.weights)
-    formats = choose_formats(model, ranges, options)
-    rules = IntegerRules(model, formats, Rounding(ranges, options, entering or {}))
+    decisions = Decisions(options.updatable, known)
+    formats = choose_formats(model, ranges, options, decisions)
+    rounding = Rounding(ranges, options, entering or {}, decisions)
+    rules = IntegerRules(model, formats, rounding)
     program = with_derived_initials(prune(lower(model, rules, settings)))
     program = with_meanings(program, rules.storing.stands_for, ranges)
     chosen = {name: why for name, why in rules.builder.chosen.items() if name in program.values}
-    rounding = rules.products.rounding
-    return Lowered(replace(program, chosen=chosen), tuple(rounding.products), rounding.changes)
+    made = {OPTIONS: asdict(options), **decisions.made} if options.updatable else {}
+    program = replace(program, chosen=chosen, decisions=made)
+    return Lowered(program, tuple(rounding.products), rounding.changes)
 
 
 def lower_integer(model: Model, ranges: Ranges, options: Options) -> Program:

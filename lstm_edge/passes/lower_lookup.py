@@ -46,11 +46,19 @@ def lower_lookup(
     limit = table.scheme.limit
     largest = np.abs(table.rows).max(axis=1)
     needed = largest / (limit * target.unit)
-    n = int(np.floor(np.log2(MULTIPLIER_LIMIT / max(float(needed.max()), 2.0**-15))))
+    most = max(float(needed.max()) * b.decisions.room, 2.0**-15)
+    n = b.decisions.keep(
+        f"{table.name}: bits", lambda: int(np.floor(np.log2(MULTIPLIER_LIMIT / most)))
+    )
+    if float(needed.max()) * 2.0**n > MULTIPLIER_LIMIT:
+        held = MULTIPLIER_LIMIT * 2.0**-n * limit * target.unit
+        b.decisions.beyond(f"{table.name}: an entry", float(largest.max()), held)
     multiplier = np.clip(np.ceil(needed * 2.0**n), 1, MULTIPLIER_LIMIT).astype(np.int64)
     unit = target.unit / 2.0**n
     rows = _rounded(table, (multiplier * unit)[:, None])
     reach = int((np.abs(rows).max(axis=1) * multiplier).max())
+    if b.decisions.updatable:
+        reach = limit * MULTIPLIER_LIMIT
     value = b.emit(
         "lookup",
         f"{name}_scaled",
@@ -81,14 +89,19 @@ def _rounded(table: Table, unit: Doubles | float) -> Ints:
 def _shifted(b: Builder, ids: Value, column: int, table: Table, target: Format, name: str) -> Value:
     """The same where all rows have one scale, a power of two."""
     largest = max(float(np.abs(table.rows).max()), target.unit)
-    unit = 2.0 ** np.ceil(np.log2(largest / table.scheme.limit))
+    unit = b.decisions.keep(
+        f"{table.name}: unit",
+        lambda: float(2.0 ** np.ceil(np.log2(largest * b.decisions.room / table.scheme.limit))),
+    )
+    if largest > unit * table.scheme.limit:
+        b.decisions.beyond(f"{table.name}: an entry", largest, unit * table.scheme.limit)
     rows = _rounded(table, unit)
-    most = int(np.abs(rows).max())
+    most = table.scheme.limit if b.decisions.updatable else int(np.abs(rows).max())
     value = b.emit(
         "lookup",
         f"{name}_row",
         (ids,),
-        Format("int32", float(unit), -most, most),
+        Format("int32", unit, -most, most),
         length=rows.shape[1],
         n=column,
         matrices=(b.constant(table.name, rows),),

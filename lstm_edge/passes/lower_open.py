@@ -13,7 +13,13 @@ import numpy as np
 from lstm_edge.errors import QuantizationError
 from lstm_edge.passes.fixed.arithmetic import multiply
 from lstm_edge.passes.fixed.rescale import as_fixed
-from lstm_edge.passes.fixed.shifts import constant_vector, fraction_of, saturate, width
+from lstm_edge.passes.fixed.shifts import (
+    constant_vector,
+    fraction_of,
+    saturate,
+    weight_vector,
+    width,
+)
 from lstm_edge.passes.lower import Place
 from lstm_edge.passes.lower_divide import Divisor, lower_divide
 from lstm_edge.passes.lower_function import lower_exponential
@@ -60,7 +66,8 @@ class Open:
         b, name = self.storing.builder, place.name
         if y.name in b.constants:
             numbers = b.constants[y.name] * y.value.format.unit
-            inverse = constant_vector(b, f"{name}_inverse", 1.0 / numbers)
+            made = weight_vector if y.name in b.replaceable else constant_vector
+            inverse = made(b, f"{name}_inverse", 1.0 / numbers)
             return multiply(b, x, number(inverse), name, place.comment)
         values = (as_fixed(b, v.value, f"{name}_{side}") for v, side in ((x, "a"), (y, "b")))
         dividend, divisor = values

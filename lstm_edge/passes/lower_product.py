@@ -58,8 +58,11 @@ class Products:
         called = Called(
             layer.name, f"{layer.label}, gate {gate}", place.name, not _only_normalized(node, layer)
         )
+        decisions = self.builder.decisions
         if layer.name not in self.lifts:
-            self.lifts[layer.name] = self._lifts(node, args, layer)
+            self.lifts[layer.name] = decisions.keep(
+                f"{layer.name}: lifts", lambda: self._lifts(node, args, layer)
+            )
         own_widths = self.rounding.options.of(layer.name)
         doubled = own_widths.doubled
         operands: list[Operand] = []
@@ -72,8 +75,11 @@ class Products:
             operands += lifted
             (wide if m in doubled else narrow).extend(lifted)
         ratio = sharing_ratio(self.rounding.options.of(layer.name).activations)
-        twice = sharing_groups(tuple(wide), ratio)
-        groups = [*twice, *sharing_groups(tuple(narrow), ratio)]
+        twice, once = (
+            self._groups(f"{prefix}: {which}", tuple(some), ratio)
+            for which, some in (("doubled", wide), ("sums", narrow))
+        )
+        groups = [*twice, *once]
         parts = []
         for k, group in enumerate(groups):
             last = k == len(groups) - 1
@@ -92,6 +98,17 @@ class Products:
             name = place.name if k == len(parts) else f"{place.name}_of_{k}"
             total = add_or_subtract(self.builder, "add", total, part, name, place.comment)
         return number(total)
+
+    def _groups(
+        self, name: str, operands: tuple[Operand, ...], ratio: float
+    ) -> list[tuple[Operand, ...]]:
+        """As `sharing_groups`, or as it was for other weights."""
+        kept = self.builder.decisions.keep(
+            name,
+            lambda: [[o.matrix for o in group] for group in sharing_groups(operands, ratio)],
+        )
+        named = {o.matrix: o for o in operands}
+        return [tuple(named[matrix] for matrix in group) for group in kept]
 
     def _doubled(
         self,

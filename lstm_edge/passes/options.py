@@ -30,7 +30,7 @@ class Options:
     """Widths in bits: activations 8, 12 or 16; cell_state 16 or 32; weights 4, 8 or 16.
 
     power_of_two: every scale is one, so that shifts are all that rescales. layers: name of a
-    layer -> its own widths.
+    layer -> its own widths. updatable: other weights of the same network need no other code.
     """
 
     activations: int = 12
@@ -38,6 +38,7 @@ class Options:
     weights: int = 8
     power_of_two: bool = False
     layers: Mapping[str, Widths] = field(default_factory=dict)
+    updatable: bool = False
 
     def of(self, layer: str) -> Widths:
         """The widths of one layer."""

@@ -7,7 +7,8 @@ errors that they carry. The one nearest to the float program on samples kept for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,19 +36,22 @@ def quantize(
     options: Options,
     real: RealRun,
     watch: Stopwatch | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Program:
     """The integer program of a model; real: the float program on what it was calibrated on; watch:
-    times each part.
+    times each part; known: the decisions of a program with these options whose code is to stay.
     """
     watch = watch or Stopwatch()
-    with watch.lap("choose bits"):
-        tried = finer(model, ranges, options)
+    tried: Sequence[Options] = (options,)
+    if known is None:
+        with watch.lap("choose bits"):
+            tried = finer(model, ranges, options)
     if not ranges.from_data or not real.chooses:
         with watch.lap("lower"):
-            return lowered(model, ranges, tried[0]).program
+            return lowered(model, ranges, tried[0], known=known).program
     with watch.lap("run float"):
         real.run()
-    options, made = _nearest(model, ranges, tried, real, watch)
+    options, made = _nearest(model, ranges, tried, real, watch, known)
     best = made
     most = -np.inf
     for left in range(ROUNDS, -1, -1):
@@ -59,16 +63,21 @@ def quantize(
         if not any(entered.moments.values()):
             break
         with watch.lap("lower"):
-            made = lowered(model, ranges, options, entered.moments)
+            made = lowered(model, ranges, options, entered.moments, known)
     return best.program
 
 
 def _nearest(
-    model: Model, ranges: Ranges, tried: Sequence[Options], real: RealRun, watch: Stopwatch
+    model: Model,
+    ranges: Ranges,
+    tried: Sequence[Options],
+    real: RealRun,
+    watch: Stopwatch,
+    known: Mapping[str, Any] | None,
 ) -> tuple[Options, Lowered]:
     """The options whose program is nearest to the float program, with it."""
     with watch.lap("lower"):
-        each = [(options, lowered(model, ranges, options)) for options in tried]
+        each = [(options, lowered(model, ranges, options, known=known)) for options in tried]
     if len(each) == 1:
         return each[0]
     with watch.lap("choose bits"):

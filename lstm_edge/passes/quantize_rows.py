@@ -8,16 +8,23 @@ floor, whose half unit is given back in the bias.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.program import Value
+from lstm_edge.passes.decisions import Decisions
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.round_weights import LEAST_DAMPING
-from lstm_edge.passes.row_scales import Grid, Scheme, grid_for
-from lstm_edge.rounding import Doubles, Ints, median, round_to_nearest
+from lstm_edge.passes.row_scales import (
+    ACCUMULATOR_LIMIT,
+    MOST_SHIFT,
+    Grid,
+    Scheme,
+    grid_for,
+)
+from lstm_edge.rounding import MULTIPLIER_LIMIT, Doubles, Ints, median, round_to_nearest
 
 SHARING_RATIO = 3.0
 """Operands share an accumulator where their largest scaled weights differ by no more than this."""
@@ -58,7 +65,7 @@ class Rows:
 
     The result has `fraction` fractional bits: that of (acc << left_shift) times multiplier [rows]
     and 2**-16, or shifted right by `shift` [rows] where scales are powers of two. bound: of any
-    partial sum.
+    partial sum. largest_multiplier, shifts: what other rows may have in this place, too.
     """
 
     matrices: tuple[Ints, ...]
@@ -70,6 +77,8 @@ class Rows:
     fraction: int
     bound: int
     scheme: Scheme
+    largest_multiplier: int
+    shifts: tuple[int, int]
 
 
 def sharing_groups(
@@ -117,18 +126,23 @@ def quantize_rows(
     scheme: Scheme,
     *,
     corrected: bool = True,
+    decisions: Decisions | None = None,
+    name: str = "",
 ) -> Rows:
     """Integers for `bias + sum of W @ x` of operands that share an accumulator.
 
     moments: of the concatenated real operands, for second-order rounding and for the bias to take
     back the mean error, in blocks that are taken as independent; none at all rounds to nearest.
+    decisions, name: what is kept of these rows for other weights, and what it is called.
     """
+    decisions = decisions or Decisions()
     joined = np.concatenate([o.weights * o.scale for o in operands], axis=1)
     step = np.abs(joined).max(axis=1) / scheme.limit
     largest = np.concatenate([np.full(len(o.scale), float(o.largest)) for o in operands])
     offset = np.concatenate([o.zero_point for o in operands])
     folded = bias - joined @ offset
-    grid, least = grid_for(joined, folded, largest, source, scheme)
+    kept = _Kept(decisions, name, source, scheme)
+    grid, least = kept.grid(joined, folded, largest)
     steps = [grid.at_least(np.maximum(step * clip, least)) for clip in scheme.clips]
     in_real = np.concatenate([o.scale for o in operands])
     tried = _candidates(joined, steps, in_real, moments, scheme)
@@ -142,17 +156,79 @@ def quantize_rows(
     best = noise.argmin(axis=0), np.arange(len(bias))
     rows, step, stored_bias = tried.rows[best], tried.steps[best], biases[best]
     splits = np.cumsum([o.weights.shape[1] for o in operands])[:-1]
+    multiplier = np.rint(step * 2.0**grid.exponent).astype(np.int64)
+    shift = grid.shift(step)
     return Rows(
         tuple(np.split(rows, splits, axis=1)),
         stored_bias,
         step,
-        np.rint(step * 2.0**grid.exponent).astype(np.int64),
-        grid.shift(step),
+        multiplier,
+        shift,
         grid.left_shift,
         grid.fraction,
-        int(reach[best].max()),
+        kept.bound(int(reach[best].max()), largest, grid),
         scheme,
+        kept.factors(multiplier, step),
+        kept.shifts(shift),
     )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the code around rows depends on. name: of what is kept; source: what messages say."""
+
+    decisions: Decisions
+    name: str
+    source: str
+    scheme: Scheme
+
+    def grid(self, joined: Doubles, bias: Doubles, largest: Doubles) -> tuple[Grid, Doubles]:
+        """As `grid_for`, of these weights or of those that the code was made for."""
+        room = self.decisions.room if self.decisions.known is None else 1.0
+        grid, least = grid_for(joined, bias, largest, self.source, self.scheme, room)
+        fraction, left = self.decisions.keep(
+            f"{self.name}: fractional bits", lambda: [grid.fraction, grid.left_shift]
+        )
+        return replace(grid, fraction=fraction, left_shift=left), least
+
+    def bound(self, reach: int, largest: Doubles, grid: Grid) -> int:
+        """What sums may reach: where weights may change, with any, and a bias as large."""
+        if not self.decisions.updatable:
+            return reach
+        most = ACCUMULATOR_LIMIT >> grid.left_shift
+        every = int(2 * self.scheme.limit * largest.sum())
+        room = max(every, int(self.decisions.room * reach))
+        bound = self.decisions.keep(f"{self.name}: sums", lambda: max(min(room, most), reach))
+        if reach > bound:
+            self.decisions.beyond(f"{self.source}: a sum of products, in its units,", reach, bound)
+        return bound
+
+    def factors(self, multiplier: Ints, step: Doubles) -> int:
+        """The largest multiplier that a row may have."""
+        found = int(multiplier.max())
+        if not self.decisions.updatable or self.scheme.power_of_two:
+            return found
+        if found > MULTIPLIER_LIMIT:
+            most = float(step.max()) * self.scheme.limit * MULTIPLIER_LIMIT / found
+            self.decisions.beyond(
+                f"{self.source}: the largest weight, in units of its operand,",
+                float(step.max()) * self.scheme.limit,
+                most,
+            )
+        return MULTIPLIER_LIMIT
+
+    def shifts(self, shift: Ints) -> tuple[int, int]:
+        """The least and the most that a sum may be shifted by, where scales are powers of two."""
+        least, most = int(shift.min()), int(shift.max())
+        if not self.decisions.updatable or not self.scheme.power_of_two:
+            return least, most
+        low, high = self.decisions.keep(
+            f"{self.name}: shifts", lambda: [max(least - 1, 0), min(most + 2, MOST_SHIFT)]
+        )
+        if least < low or most > high:
+            outside = least if least < low else most
+            self.decisions.beyond(f"{self.source}: the shift of a sum", outside, high)
+        return low, high
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstm_edge.passes.calibrate import Ranges, key_at
+from lstm_edge.passes.decisions import Decisions
 from lstm_edge.passes.entering import Product
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.options import Options
@@ -51,6 +52,7 @@ class Rounding:
     ranges: Ranges
     options: Options
     entering: Mapping[str, tuple[Moments, ...]]
+    decisions: Decisions = field(default_factory=Decisions)
     products: list[Product] = field(default_factory=list)
     changes: dict[str, Change] = field(default_factory=dict)
 
@@ -76,7 +78,14 @@ class Rounding:
         scheme = self.scheme(called.layer)
         scheme = replace(scheme, bits=2 * scheme.bits) if wide else scheme
         rows = quantize_rows(
-            operands, bias, moments, called.source, scheme, corrected=called.corrected
+            operands,
+            bias,
+            moments,
+            called.source,
+            scheme,
+            corrected=called.corrected,
+            decisions=self.decisions,
+            name=operands[0].matrix,
         )
         for each, change in zip(operands, _changes(operands, rows, moments), strict=True):
             self.changes[each.matrix] = change
@@ -96,7 +105,15 @@ class Rounding:
         moments = self._known(operands, called, reads, columns)
         scheme = self.scheme(called.layer)
         taken_back = _mean_errors(operands, moments) if called.corrected else 0.0
-        coarse = quantize_rows(operands, bias + taken_back, (), called.source, scheme)
+        coarse = quantize_rows(
+            operands,
+            bias + taken_back,
+            (),
+            called.source,
+            scheme,
+            decisions=self.decisions,
+            name=operands[0].matrix,
+        )
         left = tuple(
             replace(
                 each,
@@ -108,7 +125,14 @@ class Rounding:
         as_found = tuple(replace(each, wanted=each.mean) for each in moments)
         none = np.zeros_like(bias)
         fine = quantize_rows(
-            left, none, as_found, called.source, scheme, corrected=called.corrected
+            left,
+            none,
+            as_found,
+            called.source,
+            scheme,
+            corrected=called.corrected,
+            decisions=self.decisions,
+            name=left[0].matrix,
         )
         return coarse, fine, left
 
@@ -139,7 +163,15 @@ class Rounding:
             each = [self.ranges.moments.get(key_at((read,), t)) for t in range(steps)]
             known = [one for one in each if one is not None]
             moments = tuple(known) if len(known) == steps else ()
-        rows = quantize_rows(operands, bias, moments, called.source, self.scheme(called.layer))
+        rows = quantize_rows(
+            operands,
+            bias,
+            moments,
+            called.source,
+            self.scheme(called.layer),
+            decisions=self.decisions,
+            name=matrix,
+        )
         changes = _changes(operands, rows, moments)
         weights = np.stack([change.weights for change in changes])
         self.changes[matrix] = Change(weights, np.asarray(sum(change.bias for change in changes)))

@@ -105,10 +105,13 @@ def grid_for(
     largest: Doubles,
     source: str,
     scheme: Scheme,
+    room: float = 1.0,
 ) -> tuple[Grid, Doubles]:
     """The scales to choose from: fractional bits of the result, and the shift before the rest; and
-    the least scale of each row.
+    the least scale of each row. room: how many times as large other weights may be, in the same
+    scales.
     """
+    joined, bias = joined * room, bias * room
     whole = np.abs(joined).max(axis=1) / scheme.limit
     least = smallest_step(joined, bias, largest, whole)
     step = np.maximum(whole, least)

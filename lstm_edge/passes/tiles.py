@@ -90,6 +90,9 @@ def product_of(program: Program, rows: RowSet) -> Product:
         return Product(bits, 0, 0, 0)
     sums = 0
     for op in rows.matvecs:
+        if program.decisions:  # other weights may reach as far as is declared
+            sums = max(sums, program.values[op.dest].format.magnitude)
+            continue
         reach = np.abs(program.constants[op.bias].astype(np.int64))
         for matrix, fmt in zip(op.matrices, formats, strict=True):
             weights = np.abs(program.constants[matrix].astype(np.int64)).sum(axis=-1)

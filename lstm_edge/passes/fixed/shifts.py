@@ -68,14 +68,36 @@ def shift_right(b: Builder, value: Value, n: int, name: str, rounded: bool = Tru
 
 def constant_vector(b: Builder, name: str, numbers: Doubles) -> Value:
     """A constant with as many fractional bits as 30 bits allow, to be cut to what its use needs."""
+    return _constant_at(b, name, numbers, _most_bits(numbers))
+
+
+def weight_vector(b: Builder, name: str, numbers: Doubles) -> Value:
+    """The same of weights, in the format of those that code was made for: others may be larger."""
+    if not b.decisions.updatable:
+        return constant_vector(b, name, numbers)
+    with_room = numbers * b.decisions.room
+    fraction = b.decisions.keep(f"{name}: fractional bits", lambda: _most_bits(with_room))
+    most, largest = 2.0 ** (30 - fraction), float(np.abs(numbers).max())
+    if largest > most:
+        b.decisions.beyond(name, largest, most)
+    return _constant_at(b, name, numbers, fraction, most)
+
+
+def _most_bits(numbers: Doubles) -> int:
     largest = float(np.abs(numbers).max())
-    fraction = 29 - (int(np.floor(np.log2(largest))) if largest > 0.0 else 0)
-    return _constant_at(b, name, numbers, fraction)
+    return 29 - (int(np.floor(np.log2(largest))) if largest > 0.0 else 0)
 
 
-def _constant_at(b: Builder, name: str, numbers: Doubles, fraction: int) -> Value:
+def _constant_at(
+    b: Builder, name: str, numbers: Doubles, fraction: int, most: float = 0.0
+) -> Value:
+    """most: what other weights in its place may reach; 0 where there are none."""
     stored = np.floor(numbers * 2.0**fraction + 0.5).astype(np.int64)
-    return b.vector(name, stored, fixed(fraction, int(stored.min()), int(stored.max())))
+    if not most:
+        return b.vector(name, stored, fixed(fraction, int(stored.min()), int(stored.max())))
+    end = int(min(most * 2.0**fraction, INT32_MAX))
+    b.replaceable.add(name)
+    return b.vector(name, stored, fixed(fraction, -end, end))
 
 
 def _recast(b: Builder, value: Value, fraction: int) -> Value:
@@ -83,7 +105,15 @@ def _recast(b: Builder, value: Value, fraction: int) -> Value:
     if fraction == fraction_of(value):
         return value
     numbers = b.constants[value.name] * value.format.unit
-    return _constant_at(b, f"{value.name}_q{fraction}", numbers, fraction)
+    most = value.format.magnitude * value.format.unit if value.name in b.replaceable else 0.0
+    return _constant_at(b, f"{value.name}_q{fraction}", numbers, fraction, most)
+
+
+def _largest(b: Builder, value: Value) -> int:
+    """The largest number of a constant, or of other weights in its place."""
+    if value.name in b.replaceable:
+        return value.format.magnitude
+    return int(np.abs(b.constants[value.name]).max())
 
 
 def finest(b: Builder, value: Value) -> int:
@@ -92,7 +122,7 @@ def finest(b: Builder, value: Value) -> int:
     """
     if value.name not in b.constants:
         return fraction_of(value)
-    largest = float(np.abs(b.constants[value.name]).max()) * value.format.unit
+    largest = _largest(b, value) * value.format.unit
     return 30 - bits_above(largest) if largest else MOST_FRACTION
 
 
@@ -121,7 +151,7 @@ def narrow(b: Builder, value: Value, name: str) -> Value:
     """The value rounded to as many bits as a 16-bit factor has."""
     excess = max(0, width(value) - 16)
     if value.name in b.constants:
-        magnitude = int(np.abs(b.constants[value.name]).max())
+        magnitude = _largest(b, value)
         excess = max(0, magnitude.bit_length() - 14)
         return _recast(b, value, fraction_of(value) - excess)
     result = shift_right(b, value, excess, name)
