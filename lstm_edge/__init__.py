@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lstm_edge.api.compiling import compile_network as compile
     from lstm_edge.api.network import Network, load
     from lstm_edge.api.stream import Stream
+    from lstm_edge.api.updating import update
     from lstm_edge.cost import Cost
     from lstm_edge.errors import (
         BudgetError,
@@ -61,6 +62,7 @@ __all__ = [
     "fake_quant_gradients",
     "load",
     "open",
+    "update",
 ]
 
 __version__ = "0.1.0"
@@ -77,6 +79,7 @@ _HOMES = {
     "fake_quant_gradients": ("fake_quantization", "fake_quant_gradients"),
     "load": ("api.network", "load"),
     "open": ("api.compiled", "open_folder"),
+    "update": ("api.updating", "update"),
 }
 """Offered name -> the module that has it, and its name there. Errors are found by their own."""
 

@@ -18,7 +18,7 @@ from lstm_edge.emit.formats_comment import formats
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import PortView
 from lstm_edge.emit.render import Rendered
-from lstm_edge.emit.testing import render_selftest
+from lstm_edge.emit.testing import Vector, render_selftest, selftest_vectors
 from lstm_edge.families import Cores, family_of
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.feed import Feed
@@ -39,6 +39,7 @@ from lstm_edge.manifest import (
     Proof,
     Ram,
     RemediesEntry,
+    ReplaceableEntry,
     StateEntry,
     StatePortEntry,
     StudyEntry,
@@ -49,7 +50,6 @@ from lstm_edge.manifest import (
     to_json,
 )
 from lstm_edge.measured import MeasuredError
-from lstm_edge.passes.certificate import certificate
 from lstm_edge.passes.prove import Proof as Bounds
 from lstm_edge.passes.widths import ctype_of
 from lstm_edge.sizes import Sizes
@@ -63,9 +63,11 @@ SELFTEST_STEPS = 16
 @dataclass(frozen=True)
 class Compilation:
     """Everything that a compilation found out. cores: what the C is for; built: for each of them
-    what it gets. banner: lines that open each file; described: the options in a line. tried: widths
-    that a search tried, the chosen one among them. widened: what is wider than the default, to hold
-    what that does not; remedies: what was tried against a low SQNR.
+    what it gets. banner: lines that open each file; described: the options in a line. tests: tables
+    of the self-test; proof: the certificate, "" of float32. tried: widths that a search tried, the
+    chosen one among them. widened: what is wider than the default, to hold what that does not;
+    remedies: what was tried against a low SQNR. replaceable: of weights that can be replaced, what
+    an update keeps.
     """
 
     model: Model
@@ -79,26 +81,34 @@ class Compilation:
     measured: MeasuredError
     banner: tuple[str, ...]
     described: str
+    tests: list[Vector]
+    proof: str
     tried: tuple[AttemptEntry, ...]
     budgets: BudgetEntry
     warnings: tuple[str, ...]
     study: StudyEntry | None = None
     widened: GainEntry | None = None
     remedies: RemediesEntry | None = None
+    replaceable: ReplaceableEntry | None = None
 
 
 def bundle_of(made: Compilation) -> Bundle:
     """The bundle of a compilation: C files, self-test, manifest, and what verifying needs."""
     program = made.program
-    sources = {**made.sources, f"{program.name}_selftest.c": _selftest(made)}
+    blob = made.built[0].rendered.blob
+    macros = None if blob is None else blob.macros
+    selftest = render_selftest(program, made.banner, made.tests, macros)
+    sources = {**made.sources, f"{program.name}_selftest.c": selftest}
     files = {name: text.encode() for name, text in sources.items()}
     files[bundle.PROGRAM] = to_bytes(program)
     files[bundle.REFERENCE] = to_bytes(made.reference)
     files[bundle.HELD_BACK] = array_bytes(made.data.raw_held_back)
     if made.measured.report:
         files[bundle.REPORT] = made.measured.report.encode()
-    if not program.is_float:
-        files[bundle.PROOF] = certificate(program, made.bounds).encode()
+    if made.proof:
+        files[bundle.PROOF] = made.proof.encode()
+    if blob is not None:
+        files[f"{program.name}_weights.bin"] = blob.data
     described = manifest_of(made, files)
     files[MANIFEST] = to_json(described)
     return Bundle(described, program, made.reference, made.cores.targets, files)
@@ -138,6 +148,8 @@ def manifest_of(made: Compilation, files: Mapping[str, bytes]) -> Manifest:
         found["search"] = list(made.tried)
     if made.study is not None:
         found["study"] = made.study
+    if made.replaceable is not None:
+        found["replaceable"] = made.replaceable
     found["budgets"] = made.budgets
     found["files"] = [*files, MANIFEST]
     found["sha256"] = {name: sha256(data) for name, data in files.items()}
@@ -274,23 +286,22 @@ def _ports(
     return found
 
 
-def _selftest(made: Compilation) -> str:
-    """C that runs a few steps and compares what it gives."""
-    program = made.program
+def selftest_tables(program: Program, data: Data, steps: int | None = None) -> list[Vector]:
+    """What the self-test gives and expects. steps: as many as those of another program had."""
     over_time = any(state.accumulator for state in program.states)
     limit = program.steps if over_time else max(SELFTEST_STEPS, program.least_steps)
     inputs = {
-        port.name: stored_numbers(program, port, _one_call(port, made.data.held_back, limit))
+        port.name: stored_numbers(program, port, _one_call(port, data.held_back, steps or limit))
         for port in program.inputs
     }
+    if steps is not None:  # a sample of fewer steps is given again
+        inputs = {
+            port.name: np.take(a, np.arange(steps), axis=1, mode="wrap") if port.per_step else a
+            for port, a in zip(program.inputs, inputs.values(), strict=True)
+        }
     outputs, _ = run(program, inputs)
-    return render_selftest(
-        program,
-        made.cores.targets[0],
-        made.banner,
-        {name: a[0] for name, a in inputs.items()},
-        {name: a[0] for name, a in outputs.items()},
-    )
+    first = ({name: a[0] for name, a in arrays.items()} for arrays in (inputs, outputs))
+    return selftest_vectors(program, *first)
 
 
 def _one_call(port: Port, feed: Feed, limit: int | None) -> Array:

@@ -14,6 +14,7 @@ from lstm_edge.artifacts import Compilation
 from lstm_edge.built import Built, built_for, check_straight
 from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
 from lstm_edge.data_checks import told_still
+from lstm_edge.emit.blob import Blob
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
@@ -24,13 +25,14 @@ from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
 from lstm_edge.limits import MOST_COMPILED
-from lstm_edge.manifest import AttemptEntry, GainEntry, RemediesEntry
+from lstm_edge.manifest import AttemptEntry, GainEntry, RemediesEntry, ReplaceableEntry
 from lstm_edge.measured import measured_error
 from lstm_edge.passes.calibrate import Ranges, calibrate
+from lstm_edge.passes.certificate import certificate
+from lstm_edge.passes.decisions import OPTIONS
 from lstm_edge.passes.logits import with_logits
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
-from lstm_edge.passes.prove import prove
 from lstm_edge.profile.budgets import check_tools
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import HELD, Request
@@ -43,6 +45,7 @@ from lstm_edge.search.widen import NOTHING
 from lstm_edge.search.widths import Attempt, Bound
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
+from lstm_edge.updating import Kept, beyond, check_updatable, proved, replaceable, with_steps
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -73,7 +76,8 @@ class _Chosen:
             return reference
         ranges = calibrate(reference, feed, from_data=True)
         data = replace(of.data, calibration=feed)
-        return Calibrated(of.model, reference, ranges, data).program(self.options)
+        again = Calibrated(of.model, reference, ranges, data, known=of.known)
+        return again.program(self.options)
 
 
 def compile_model(
@@ -84,13 +88,14 @@ def compile_model(
     progress: Progress = silent,
     searching: Progress = silent,
     stopwatch: Stopwatch | None = None,
+    kept: Kept | None = None,
 ) -> Compilation:
     """Calibrate, quantize, prove, render and measure; nothing is written.
 
     calibration: samples, given as `interpret/given.py` says; None to draw some. labels: of its
     samples, as in `labels.py`. `progress(done, total)` is told how many calibration samples were
     run, `searching(done, most)` how many widths were tried.
-    stopwatch: times the passes.
+    stopwatch: times the passes. kept: what an update keeps of the program that it is of.
     """
     watch = stopwatch or Stopwatch()
     cores = load_cores(request.target)
@@ -103,23 +108,31 @@ def compile_model(
     check_state_option(request, reference)
     request.check(labels=labels is not None)
     check_straight(reference, cores, request.limits)
+    if request.updatable:
+        check_updatable(cores, request.unroll)
     raw_inputs(reference, request.input_scale, request.input_zero)
     with watch.lap("read data"):
         data = load_data(calibration, reference)
     check_bound(request, data)
     chosen = _chosen(
-        model, reference, data, request, cores.slowest, labels, progress, searching, watch
+        model, reference, data, request, cores.slowest, labels, progress, searching, watch, kept
     )
-    program = chosen.program
     with watch.lap("prove"):
-        bounds = prove(program)
+        bounds = proved(chosen.program, kept)
+    program, tests = with_steps(chosen.program, data, kept)
+    proof = "" if program.is_float else certificate(program, bounds)
     with watch.lap("measure the error"):
         measured = measured_error(program, reference, data, chosen.again)
-    mended, remedy = _mended(chosen, request)
+    mended, remedy = (None, []) if kept else _mended(chosen, request)
     vectors = any("mve" in target.features for target in cores.targets)
     described = request.described(chosen.options, vectors=vectors)
-    lines = banner(program, model.sha256, cores, described)
+    described = kept.described if kept else described
+    sha256 = "" if request.updatable else model.sha256
+    lines = banner(program, sha256, cores, described)
     check_straight(program, cores, request.limits)
+    weights = None
+    if request.updatable:
+        weights = replaceable(model.sha256, proof, tests, kept.revision if kept else 0)
     with watch.lap("render"):
         merged = render_cores(
             program,
@@ -128,18 +141,21 @@ def compile_model(
             lines,
             request.optimize,
             request.max_stack,
-            identity=Identity(model.sha256, described),
+            identity=Identity(sha256, described, replaceable=request.updatable),
             raw=raw_inputs(program, request.input_scale, request.input_zero),
+            replaceable=weights,
         )
     with watch.lap("size"):
         built = built_for(program, cores, merged, request.limits, steps_of(program, data))
     emulated = [each for each in built if each.target in cores.emulated]
     slow = [warning for each in emulated for warning in _slower(chosen, request, each)]
     of_data = _of_data(data, reference, program, request)
+    if kept:
+        slow, of_data = [], [*of_data, *_beyond(program, chosen)]
     warnings = [*model.warnings, *of_data, *measured.warnings, *remedy, *slow]
     return Compilation(
         model=model,
-        reference=reference,
+        reference=chosen.calibrated.reference,
         program=program,
         bounds=bounds,
         data=data,
@@ -149,12 +165,43 @@ def compile_model(
         measured=measured,
         banner=lines,
         described=described,
+        tests=tests,
+        proof=proof,
         tried=chosen.tried,
         budgets=request.asked,
         warnings=tuple(warnings),
         widened=chosen.widened,
         remedies=mended,
+        replaceable=_entry(request, built[0].rendered.blob),
     )
+
+
+def _beyond(program: Program, chosen: _Chosen) -> list[str]:
+    """Warnings of inputs beyond what the code of before stores."""
+    ranges, ports = chosen.calibrated.ranges, chosen.calibrated.model.inputs
+    if not ranges.from_data:
+        return []
+    seen = {p.name: (ranges.low[p.tensor], ranges.high[p.tensor]) for p in ports}
+    return beyond(program, seen)
+
+
+def _entry(request: Request, blob: Blob | None) -> ReplaceableEntry | None:
+    """What the manifest says of weights that can be replaced."""
+    if blob is None:
+        return None
+    return {
+        "file": f"{blob.name}_weights.bin",
+        "layout": blob.layout,
+        "proof": blob.of.proof,
+        "revision": blob.of.revision,
+        "unroll": request.unroll,
+        "optimize": request.optimize,
+        "state": request.state,
+        "outputs": request.outputs,
+        "max_stack": request.max_stack,
+        "input_scale": dict(request.input_scale),
+        "input_zero": dict(request.input_zero),
+    }
 
 
 def _check_layers(model: Model) -> None:
@@ -177,9 +224,12 @@ def _chosen(
     progress: Progress,
     searching: Progress,
     watch: Stopwatch,
+    kept: Kept | None,
 ) -> _Chosen:
     """The program to compile: the reference itself, or the integers of it."""
     if request.scheme == "float32":
+        if request.updatable:
+            reference = replace(reference, decisions={OPTIONS: {}})
         few = some_samples(data.held_back, reference)
         with watch.lap("calibrate"):
             ranges = calibrate(reference, few, from_data=data.from_file, progress=lambda _: None)
@@ -187,6 +237,12 @@ def _chosen(
     with watch.lap("calibrate"):
         ranges = _calibrate(reference, data, progress)
     calibrated = Calibrated(model, reference, ranges, data, watch)
+    if kept is not None:
+        known = dict(kept.program.decisions)
+        calibrated = replace(calibrated, known=known)
+        assert kept.options is not None
+        made = _with_states(calibrated.program(kept.options), request)
+        return _Chosen(made, kept.options, calibrated)
     if data.origin != "file" and not request.searches:
         program = calibrated.program(request.options)
         return _Chosen(_with_states(program, request), request.options, calibrated)

@@ -211,6 +211,24 @@ class BudgetEntry(TypedDict):
     drop: float | None
 
 
+class ReplaceableEntry(TypedDict):
+    """Weights that can be replaced: what is in their header, and what a later network is compiled
+    with, so that the code stays. input_scale, input_zero: by name of an input, "" for all.
+    """
+
+    file: str
+    layout: str
+    proof: str
+    revision: int
+    unroll: str
+    optimize: str
+    state: str
+    outputs: str
+    max_stack: int | None
+    input_scale: dict[str, float]
+    input_zero: dict[str, float]
+
+
 class Tool(TypedDict):
     """What made the bundle."""
 
@@ -278,6 +296,7 @@ class Manifest(TypedDict):
     remedies: NotRequired[RemediesEntry]
     search: NotRequired[list[AttemptEntry]]
     study: NotRequired[StudyEntry]
+    replaceable: NotRequired[ReplaceableEntry]
     budgets: BudgetEntry
     files: list[str]
     sha256: dict[str, str]

@@ -51,7 +51,8 @@ class Request:
     be, since nobody said so; widen: False where the limits have no room for that. room: bytes of
     weights and tables that fit, where what was chosen did not. input_scale, input_zero: by name of
     an input, "" for all, what raw integers stand for, as in `interpret/raw.py`. inputs_like: in
-    words, the model whose inputs are stored alike.
+    words, the model whose inputs are stored alike. updatable: weights are a block that can be
+    replaced, and other weights need no other code.
     """
 
     target: str
@@ -77,6 +78,7 @@ class Request:
     input_scale: Mapping[str, float] = field(default_factory=dict)
     input_zero: Mapping[str, float] = field(default_factory=dict)
     inputs_like: str = ""
+    updatable: bool = False
 
     def __post_init__(self) -> None:
         """DataError for a choice that there is not."""
@@ -224,6 +226,7 @@ class Request:
             self.weights or DEFAULT.weights,
             power_of_two=self.scheme == "fixed",
             layers=self.layers,
+            updatable=self.updatable,
         )
 
     @property
@@ -269,6 +272,7 @@ class Request:
         parts += [f"input_scale={_listed(self.input_scale)}"] if self.input_scale else []
         parts += [f"input_zero={_listed(self.input_zero)}"] if self.input_zero else []
         parts += [f"inputs_like={self.inputs_like}"] if self.inputs_like else []
+        parts += ["updatable"] if self.updatable else []
         if vectors and self.max_stack is not None:
             parts.append(f"max_stack={self.max_stack}")
         return " ".join(parts)

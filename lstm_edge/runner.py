@@ -61,8 +61,10 @@ def _interface(bundle: Bundle) -> Interface:
         entry["name"]: RawInput(**entry["raw"]) for entry in described["inputs"] if "raw" in entry
     }
     version = described["tool"]["version"]
-    identity = Identity(described["model_sha256"], described["options"], version)
-    return interface_of(bundle.program, raws, identity)
+    replaceable = "replaceable" in described
+    identity = Identity(described["model_sha256"], described["options"], version, replaceable)
+    weights = bundle.files[described["replaceable"]["file"]] if replaceable else b""
+    return interface_of(bundle.program, raws, identity, weights)
 
 
 def _target(bundle: Bundle, where: str) -> Target:

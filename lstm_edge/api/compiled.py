@@ -63,6 +63,11 @@ class Compiled:
         return self.bundle.program
 
     @property
+    def renamed(self) -> dict[str, str]:
+        """Names of the model's file -> what inputs, outputs and states are called instead."""
+        return {file: name for name, file in self.program.file_names.items() if file != name}
+
+    @property
     def reference(self) -> Program:
         """The float program of the same network."""
         return self.bundle.reference

@@ -56,6 +56,7 @@ def compile_network(
     input_zero: float | Mapping[str, float] | None = None,
     inputs_like: Compiled | str | Path | None = None,
     from_study: str | None = None,
+    updatable: bool = False,
     progress: Progress = silent,
     searching: Progress = silent,
     stopwatch: Stopwatch | None = None,
@@ -75,9 +76,9 @@ def compile_network(
     as those of this one shall be: with the same scale, zero point and width. outputs:
     probabilities, or logits: the sums before a last sigmoid, softmax, log_softmax or exp.
     from_study: `STUDY[:TRIAL]`, a point that `lstm-edge search` found: it has the scheme, the
-    widths and how C is written, and the manifest keeps the study's front. progress, searching:
-    called with (done, total). stopwatch: takes the seconds of each pass.
-
+    widths and how C is written, and the manifest keeps the study's front. updatable: weights are a
+    block of bytes that firmware can be given anew, of which `update` makes others. progress,
+    searching: called with (done, total). stopwatch: takes the seconds of each pass.
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
     """
@@ -105,6 +106,7 @@ def compile_network(
         max_drop=bound("max-drop", max_drop),
         input_scale=by_input("input-scale", input_scale),
         input_zero=by_input("input-zero", input_zero),
+        updatable=updatable,
     )
     watch = stopwatch or Stopwatch()
     loaded = _loaded(network, watch)

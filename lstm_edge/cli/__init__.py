@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Run a compiled model on arrays.",
     "search": "Choose models, widths and options with other processes or machines.",
     "targets": "List the cores that code can be generated for.",
+    "update": "Make weights of MODEL for the code in DIR, which was compiled with --updatable.",
     "verify": "Prove that numpy and C agree bit for bit, and measure the error against float.",
 }
 """Each is in a module of its name, which is imported when it is called."""

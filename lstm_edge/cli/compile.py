@@ -129,6 +129,7 @@ from lstm_edge.stopwatch import Stopwatch
     metavar="STUDY[:TRIAL]",
     help="A point that `search` found, by default the cheapest that holds its bound.",
 )
+@click.option("--updatable", is_flag=True, help="Weights that `update` can replace in the field.")
 @click.option("--package", "systems", metavar="LIST", help="Also a package for build systems.")
 @click.option("--package-info", type=FOLDER, metavar="FILE.toml", help="Its version, licence, ...")
 @click.option(

@@ -47,10 +47,15 @@ def formats(program: Program) -> list[dict[str, Any]]:
 
 
 def comment(program: Program) -> tuple[str, ...]:
-    """The same as lines of text; none where scales are no powers of two."""
+    """The same as lines of text; none where scales are no powers of two. Those of rows come with
+    weights that can be replaced, not with the code.
+    """
     lines: list[str] = []
     layer = ""
+    running = {c_name(state.name) for state in program.states if state.accumulator}
     for each in formats(program):
+        if program.decisions and (each["kind"] == "sum" or each["name"] in running):
+            continue
         if each.get("layer", "") != layer:
             layer = each["layer"]
             lines += ["", layer]

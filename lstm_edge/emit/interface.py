@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.emit.blob import HEADER, LAYOUT_AT, checksum
 from lstm_edge.emit.environment import environment
 from lstm_edge.emit.header import Macro, macros, state_macros
 from lstm_edge.emit.identity import Identity
@@ -33,6 +34,8 @@ MOST_NUMBERS = 2048
 """Of a table, where rows can be left out."""
 MOST_OF_RUN = 4096
 """Numbers that go into and come out of a run."""
+MOST_COPIED = 2**14
+"""Bytes of a block of weights that a copy is made of."""
 STEPS = 32
 """Of a sequence, where any number will do."""
 
@@ -72,8 +75,26 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Weights that can be replaced. header: its words; others: places of words that are changed in
+    a copy, with what is found then, its checksum made anew where that would be found first.
+    """
+
+    size: int
+    header: Array
+    others: tuple[tuple[int, int, int, str], ...]
+
+    @property
+    def copied(self) -> bool:
+        """Whether a copy of it fits where checks run."""
+        return self.size <= MOST_COPIED
+
+
+@dataclass(frozen=True)
 class Interface:
-    """All that is checked. run: None where there is nothing to hold against the steps."""
+    """All that is checked. run: None where there is nothing to hold against the steps; block: None
+    where weights are part of the code.
+    """
 
     model: TestedModel
     run: Run | None
@@ -81,6 +102,7 @@ class Interface:
     states: tuple[Kept, ...]
     macros: tuple[Macro, ...]
     identity: str
+    block: Block | None = None
 
     @property
     def names(self) -> list[str]:
@@ -89,7 +111,7 @@ class Interface:
         resets = [f"reset ({s.name})" for s in self.states]
         first, again = (["run"], ["run after reset"]) if self.run else ([], [])
         functions = [c.function for c in self.conversions]
-        rest = ["macros", "identity", "selftest"]
+        rest = ["macros", "identity", "selftest", *(["weights"] if self.block else [])]
         return [*functions, *first, *states, *resets, *again, *rest]
 
     @property
@@ -100,8 +122,12 @@ class Interface:
         return sorted(found | {p.ctype for p in ports} | {s.ctype for s in self.states})
 
 
-def interface_of(program: Program, raws: Mapping[str, RawInput], identity: Identity) -> Interface:
-    """What a program offers. raws: what raw integers of inputs stand for."""
+def interface_of(
+    program: Program, raws: Mapping[str, RawInput], identity: Identity, weights: bytes = b""
+) -> Interface:
+    """What a program offers. raws: what raw integers of inputs stand for; weights: the block of
+    those that can be replaced.
+    """
     names = port_names(program)
     views = [
         tuple(port_view(program, port, names[port.name])[0] for port in ports)
@@ -115,7 +141,20 @@ def interface_of(program: Program, raws: Mapping[str, RawInput], identity: Ident
         states=tuple(_kept(program, state) for state in program.settable),
         macros=(*known, *macros(program, *views), *state_macros(program)),
         identity=identity.text(program),
+        block=_block(weights) if weights else None,
     )
+
+
+def _block(data: bytes) -> Block:
+    """Of a block: its header, and what is wrong with it where a word is another one."""
+    header = np.frombuffer(data[: HEADER.size], "<i4")
+    places = {name: k for k, name in enumerate(("NONE", "CRC", "VERSION", "LENGTH"))}
+    others = [(k, int(header[k]) ^ 1, int(header[1]), name) for name, k in places.items()]
+    layout = np.frombuffer(data, "<i4").copy()
+    layout[LAYOUT_AT] ^= 1
+    crc = np.array([checksum(layout.tobytes())], np.uint32).view(np.int32)
+    others.append((LAYOUT_AT, int(layout[LAYOUT_AT]), int(crc[0]), "LAYOUT"))
+    return Block(len(data), header, tuple(others))
 
 
 def render_interface(checked: Interface) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lstm_edge.emit.clocks import length_text, suffix_of
-from lstm_edge.formats import STORAGE_BITS
+from lstm_edge.formats import STORAGE_BITS, signed_bits
 from lstm_edge.ir.clock import Length
 from lstm_edge.ir.program import FORWARD, LATEST, ONCE, Port, Program
 from lstm_edge.operations import reads_whole
@@ -195,7 +195,10 @@ class _Plan:
             if not homes:
                 value = self.program.values[state.name]
                 length = value.length + (value.length // state.along if state.along > 1 else 0)
-                ctype, text = ctype_of(self.program, state.name), value.format.describe()
+                ctype, text = (
+                    ctype_of(self.program, state.name),
+                    _described(self.program, state.name),
+                )
                 member = _member(c_name(state.name), ctype, length, 1 + double, text)
                 member = replace(member, suffix=self.suffixes.get(state.next, ""))
                 members.append(member)
@@ -286,7 +289,7 @@ class _Plan:
                 continue
             length = program.values[value].length
             steps = program.length_of(value).of(program.steps or 0) if whole else 1
-            comment = program.values[value].format.describe()
+            comment = _described(program, value)
             if whole:
                 comment = f"{steps} steps of {length}, {comment}"
             member = _member(c_name(value), ctype_of(program, value), length * steps, 1, comment)
@@ -347,6 +350,15 @@ def source_of(program: Program, memory: Memory, phase: Phase, value: str) -> Hom
 
 def _inside(home: Home, offset: int) -> Home:
     return replace(home, offset=home.offset + offset)
+
+
+def _described(program: Program, name: str) -> str:
+    """The format of a value, without scales that come with weights which may be replaced."""
+    fmt = program.values[name].format
+    sums = {op.dest for op in program.products} | {s.name for s in program.states if s.accumulator}
+    if program.decisions and name in sums:
+        return f"{fmt.storage}, {signed_bits(fmt.low, fmt.high)} bits, in the scales of its weights"
+    return fmt.describe()
 
 
 def _member(name: str, ctype: str, length: int, buffers: int, comment: str) -> Member:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lstm_edge.choices import Optimize, Unroll
+from lstm_edge.emit.blob import Replaceable
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.pieces import Piece, on_arm, pieces
 from lstm_edge.emit.render import UNKNOWN, Rendered, render
@@ -50,6 +51,7 @@ def render_cores(
     *,
     identity: Identity = UNKNOWN,
     raw: Mapping[str, RawInput] | None = None,
+    replaceable: Replaceable | None = None,
 ) -> Merged:
     """The files of `render` for a target, or one source for several."""
     written = partial(
@@ -60,6 +62,7 @@ def render_cores(
         stack=stack,
         identity=identity,
         raw=raw,
+        replaceable=replaceable,
     )
     if not cores.several:
         (target,) = cores.targets

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_edge.emit import formats_comment
+from lstm_edge.emit.blob import Blob
 from lstm_edge.emit.clocks import has_clocks
 from lstm_edge.emit.header import Macro, macros, state_macros, step_notes
 from lstm_edge.emit.identity import Identity
@@ -61,6 +62,7 @@ class ModelView:
     emits: where results of a step come at some steps only, the C expression of whether they do.
     bits: where they come at different ones, each with its bit in that.
     dialect: its name. alone: for one target. small: for size. unrolled, wide: what the code has.
+    blob: weights that can be replaced, which are no constants then.
     """
 
     name: str
@@ -96,6 +98,7 @@ class ModelView:
     small: bool
     unrolled: bool
     wide: bool
+    blob: Blob | None = None
 
     @property
     def upper(self) -> str:

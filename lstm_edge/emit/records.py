@@ -90,7 +90,7 @@ def records_of(
     varying = []
     for name in used:
         numbers = program.constants[name]
-        if straight or len(numbers) == 1:
+        if straight or program.is_number(name):
             texts[name] = tuple(plain(literal(v, program.is_float)) for v in numbers)
         else:
             varying.append(name)
@@ -103,7 +103,7 @@ def records_of(
     for record, members in records.items():
         array = f"{program.name}_{c_name(phase.name)}_{record}"
         ctype = "float" if program.is_float else TYPES[record]
-        numbers = np.stack([program.constants[n] for n in members], axis=1)
+        numbers = np.stack([_each(program, phase, n) for n in members], axis=1)
         numbers = numbers[:, 0] if len(members) == 1 else numbers
         comment = "per unit: " + ", ".join(n.split(".", 1)[-1] for n in members)
         arrays.append(Constant(array, ctype, numbers.shape, numbers, comment))
@@ -125,7 +125,8 @@ def _stream(
     multipliers = [n for n in varying if _only_multiplies(program, ops, n)]
     words: list[Array] = []
     if multipliers:
-        stacked = np.stack([program.constants[n].astype(np.int64) for n in multipliers], axis=1)
+        each = (_each(program, phase, n).astype(np.int64) for n in multipliers)
+        stacked = np.stack(tuple(each), axis=1)
         words.append(dialect.packed(stacked))
     per_word = 2 if dialect.pairs else 1
     for k, name in enumerate(multipliers):
@@ -135,9 +136,15 @@ def _stream(
     for k, name in enumerate(others, start):
         texts[name] = (plain(f"w[{k}]"),)
     kind = np.float32 if program.is_float else np.int64
-    words += [program.constants[n].astype(kind)[:, None] for n in others]
+    words += [_each(program, phase, n).astype(kind)[:, None] for n in others]
     streamed = np.concatenate(words, axis=1) if words else np.zeros((phase.units, 0), kind)
     return Records(streamed, (), (), texts, True)
+
+
+def _each(program: Program, phase: Phase, name: str) -> Array:
+    """A constant unit by unit."""
+    numbers = program.constants[name]
+    return np.broadcast_to(numbers, (phase.units,)) if len(numbers) == 1 else numbers
 
 
 def _only_multiplies(program: Program, ops: tuple[Op, ...], name: str) -> bool:

@@ -34,7 +34,10 @@ def remarks(program: Program) -> Remarks:
         return Remarks(program, {})
     values = program.values
     formats: dict[str, str] = {}
+    sums = {op.dest for op in program.products}
     for op in (op for block in program.blocks for op in block.ops):
+        if program.decisions and op.kind == "shift" and op.n < 0 and op.args[0] in sums:
+            continue  # in the scales of its weights, which may be replaced
         fmt = values[op.dest].format
         if fmt.is_uniform and fmt.scale != 1.0 and not OPERATIONS[op.kind].multiplies:
             formats[op.dest] = format_text(fmt)

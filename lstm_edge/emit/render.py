@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_edge import __version__
 from lstm_edge.choices import Optimize, Unroll
+from lstm_edge.emit.blob import COVERED, CRC_TABLE, VERSION, Blob, Replaceable, blob_of
 from lstm_edge.emit.calling import called_arrays
 from lstm_edge.emit.code import (
     common_helpers,
@@ -20,7 +21,7 @@ from lstm_edge.emit.constants import function_tables, table_uses
 from lstm_edge.emit.curves import float_constants
 from lstm_edge.emit.dialects import dialect_of
 from lstm_edge.emit.dialects.tables import stored_tables
-from lstm_edge.emit.environment import environment
+from lstm_edge.emit.environment import environment, initializer
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.memory import Memory, allocate
 from lstm_edge.emit.model_view import ModelView, Printing, model_view
@@ -54,6 +55,7 @@ class Rendered:
     constants: tuple[Constant, ...]
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
+    blob: Blob | None = None
 
 
 def render(
@@ -67,10 +69,12 @@ def render(
     alone: bool = True,
     identity: Identity = UNKNOWN,
     raw: Mapping[str, RawInput] | None = None,
+    replaceable: Replaceable | None = None,
 ) -> Rendered:
     """The model's header, code and weights. `banner`: the lines of the first comment. stack: bytes
     that a call may take, None for any. alone: for this target only; else it is a part of C that
     chooses by core. identity: of the model. raw: by input, what integers of a converter stand for.
+    replaceable: where weights are a block of their own, what goes with them.
     """
     selection = select(program, target, unroll, optimize, stack)
     plan = selection.schedule
@@ -80,23 +84,28 @@ def render(
     printed = [printer.print(phase) for phase in plan.phases]
     phases = tuple(view for view, _ in printed)
     inputs, outputs, constants = _ports(program, names, raw or {})
-    tables = (
-        *function_tables(program, plan, printer.speller.tables, selection.wide),
-        *looked_up(program, plan),
-        *called_arrays(program, plan),
-    )
-    constants = [*tables, *(c for p in phases for c in p.constants), *constants]
-    kept = kept_states(program, memory, plan, phases)
+    tables = function_tables(program, plan, printer.speller.tables, selection.wide)
+    kept = {each.name for each in (*tables, *constants)}
+    weights = (*looked_up(program, plan), *called_arrays(program, plan))
+    constants = [*tables, *weights, *(c for p in phases for c in p.constants), *constants]
+    states = kept_states(program, memory, plan, phases)
     dialect = printer.speller.dialect.name
     printing = Printing(banner, identity, dialect, alone, optimize == "size", printer.wide.phases)
     model = model_view(
-        program, memory, plan, phases, (inputs, outputs), kept, tuple(constants), printing
+        program, memory, plan, phases, (inputs, outputs), states, tuple(constants), printing
     )
+    every = model.constants
+    if replaceable is not None:
+        model = replace(
+            model,
+            constants=tuple(c for c in every if c.name in kept),
+            blob=blob_of(program.name, (c for c in every if c.name not in kept), replaceable),
+        )
     portable = [products for _, products in printed if products is not None]
     called = "\n".join(line for view in phases for line in view.lines)
     kernels = kernel_code(selection.forms, portable, called) + wide_code(printer.wide)
-    files = _files(program, model, printer, kernels)
-    return Rendered(files, memory, selection, model.constants, inputs, outputs)
+    files, blob = _files(program, model, printer, kernels)
+    return Rendered(files, memory, selection, every, inputs, outputs, blob)
 
 
 def _printer(
@@ -134,13 +143,17 @@ def _ports(
 
 def _files(
     program: Program, model: ModelView, printer: PhasePrinter, kernels: str
-) -> dict[str, str]:
+) -> tuple[dict[str, str], Blob | None]:
+    """The texts, and the block of weights that they read."""
     env = environment()
     speller = printer.speller
     own = dialect_code(env, speller, printer.wide)
     operations = "common/ops_float.c.j2" if program.is_float else "common/ops.c.j2"
     context = {
         "model": model,
+        "blob_version": VERSION,
+        "blob_covered": COVERED,
+        "crc_table": CRC_TABLE,
         "kernels": in_section(kernels),
         "operations": in_section(
             env.get_template(operations).render(
@@ -156,19 +169,27 @@ def _files(
         ),
     }
     name = program.name
-    return {
+    files = {
         f"{name}.h": env.get_template("common/model.h.j2").render(context),
         f"{name}_private.h": env.get_template("common/private.h.j2").render(context),
         f"{name}.c": env.get_template("common/model.c.j2").render(context),
-        f"{name}_weights.c": env.get_template("common/weights.c.j2").render(context),
     }
+    blob = model.blob
+    if blob is not None:
+        blob = blob.read_by([*files.values(), *(initializer(each) for each in model.constants)])
+        context["model"] = replace(model, blob=blob)
+    template = "replaceable" if blob else "weights"
+    files[f"{name}_weights.c"] = env.get_template(f"common/{template}.c.j2").render(context)
+    return files, blob
 
 
 def banner(program: Program, sha256: str, target: Target | Cores, options: str) -> tuple[str, ...]:
-    """The first comment of every file."""
+    """The first comment of every file. sha256: of the model's file; "" where weights that can be
+    replaced say it.
+    """
     return (
         f"{program.name}: generated by lstm-edge {__version__}; do not edit.",
-        f"model SHA-256 {sha256}",
+        f"model SHA-256 {sha256}" if sha256 else "model: as the header of the weights in use says",
         f"target {target.name} ({target.title})",
         f"options {options}",
     )

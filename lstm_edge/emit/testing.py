@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,14 +168,10 @@ def render_harness(program: Program, target: Target, checks: int = 0) -> str:
     return template.render(model=tested_model(program), checks=checks)
 
 
-def render_selftest(
-    program: Program,
-    target: Target,
-    banner: tuple[str, ...],
-    inputs: Mapping[str, Array],
-    outputs: Mapping[str, Array],
-) -> str:
-    """A function that repeats one sample (input [steps, n], output [steps, n] or [n])."""
+def selftest_vectors(
+    program: Program, inputs: Mapping[str, Array], outputs: Mapping[str, Array]
+) -> list[Vector]:
+    """The tables of the self-test: one sample, inputs [steps, n], outputs [steps, n] or [n]."""
     vectors = []
     for kind, ports, arrays in (
         ("given", program.inputs, inputs),
@@ -186,12 +182,27 @@ def render_selftest(
             vectors.append(
                 Vector(f"{kind}_{info.name}", info.type, info.ctype, numbers.shape, numbers)
             )
-    steps = next(len(inputs[p.name]) for p in program.inputs if p.per_step)
+    return vectors
+
+
+def render_selftest(
+    program: Program,
+    banner: tuple[str, ...],
+    vectors: Sequence[Vector],
+    macros: Mapping[str, str] | None = None,
+) -> str:
+    """A function that repeats one sample. macros: of tables that lie in weights that can be
+    replaced, the name of the member.
+    """
+    named = {vector.name: vector for vector in vectors}
+    names = port_names(program)
+    steps = next(len(named[f"given_{names[p.name]}"].numbers) for p in program.inputs if p.per_step)
     template = environment().get_template("common/selftest.c.j2")
     return template.render(
         model=tested_model(program),
         banner=banner,
         vectors=vectors,
+        macros=macros,
         steps=steps,
         vectors_of={v.name.removeprefix("expected_"): v.dims[0] for v in vectors},
     )

@@ -39,7 +39,7 @@ def wide_constants(program: Program, phase: Phase) -> WideConstants:
     columns: list[Ints] = []
     for name in used:
         numbers = program.constants[name].astype(np.int64)
-        if len(numbers) == 1:
+        if program.is_number(name):
             terms[name] = one_for_all(integer_literal(int(numbers[0])))
             continue
         text = f"vldrwq_s32(&constant[{UNITS * len(columns)}])"
@@ -48,7 +48,7 @@ def wide_constants(program: Program, phase: Phase) -> WideConstants:
             numbers = numbers << 16
         else:
             terms[name] = Lanes(text)
-        columns.append(numbers)
+        columns.append(np.broadcast_to(numbers, (phase.units,)) if len(numbers) == 1 else numbers)
     vectors = -(-phase.units // UNITS)
     words = np.zeros((vectors * UNITS, len(columns)), np.int64)
     if columns:

@@ -227,7 +227,7 @@ class WideUnits:
         """The number that is added for all units, if it is one. but: the operand that is not it."""
         for arg in add.args:
             numbers = self.program.constants.get(arg)
-            if arg != but and numbers is not None and len(numbers) == 1:
+            if arg != but and numbers is not None and self.program.is_number(arg):
                 return int(numbers[0]) if abs(int(numbers[0])) < 2**30 else None
         return None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Any
 
 from lstm_edge.choices import Optimize, Unroll
 from lstm_edge.data import Data, some_samples, steps_of
@@ -39,17 +40,20 @@ Cortex-M4, 1,400 on a Cortex-M0, by the sizes of the digits example.
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A model with what calibration saw of its data."""
+    """A model with what calibration saw of its data. known: decisions of a program whose code is to
+    stay.
+    """
 
     model: Model
     reference: Program
     ranges: Ranges
     data: Data
     watch: Stopwatch = field(default_factory=Stopwatch)
+    known: Mapping[str, Any] | None = None
 
     def program(self, options: Options) -> Program:
         """The integer program of the given widths."""
-        return quantize(self.model, self.ranges, options, self._real, self.watch)
+        return quantize(self.model, self.ranges, options, self._real, self.watch, self.known)
 
     @cached_property
     def _real(self) -> RealRun:

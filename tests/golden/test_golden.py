@@ -14,7 +14,7 @@ import pytest
 from lstm_edge.cells import lstm
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.merged import render_cores
-from lstm_edge.emit.testing import render_selftest
+from lstm_edge.emit.testing import render_selftest, selftest_vectors
 from lstm_edge.families import load_cores
 from lstm_edge.interpret.execute import run
 from lstm_edge.ir.model import Floats, Layer, Model, Node, Port, Step, Tensor
@@ -96,13 +96,8 @@ def generated(case: str) -> dict[str, str]:
     program, cores = tiny_program(case, scheme), load_cores(target)
     inputs = stored(program, given(4))
     outputs, _ = run(program, inputs)
-    selftest = render_selftest(
-        program,
-        cores.targets[0],
-        BANNER,
-        {name: a[0] for name, a in inputs.items()},
-        {name: a[0] for name, a in outputs.items()},
-    )
+    first = ({name: a[0] for name, a in arrays.items()} for arrays in (inputs, outputs))
+    selftest = render_selftest(program, BANNER, selftest_vectors(program, *first))
     files = render_cores(program, cores, unroll, BANNER, identity=IDENTITY).files
     return {**files, f"{case}_selftest.c": selftest}
 

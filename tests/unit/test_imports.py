@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("measured", "sizes"),
     ("built",),
     ("artifacts", "cost", "packages", "search"),
-    ("request", "verify"),
+    ("request", "updating", "verify"),
     ("driver", "estimate"),
     ("printing", "report"),
     ("api",),

@@ -1,0 +1,156 @@
+"""Weights that can be replaced: what compiling them takes, and what an update keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lstm_edge.artifacts import selftest_tables
+from lstm_edge.bundle import PROOF, Bundle
+from lstm_edge.choices import Unroll
+from lstm_edge.data import Data
+from lstm_edge.emit.blob import NO_HASH, Replaceable
+from lstm_edge.emit.testing import Vector
+from lstm_edge.emit.view import Constant
+from lstm_edge.errors import DataError, InternalError, QuantizationError, TargetError
+from lstm_edge.families import Cores
+from lstm_edge.formats import Format
+from lstm_edge.ir.program import Program
+from lstm_edge.manifest import sha256
+from lstm_edge.passes.decisions import OPTIONS
+from lstm_edge.passes.options import Options, Widths
+from lstm_edge.passes.prove import Proof, prove
+
+STEPS = "steps of the self-test"
+"""Where a program keeps them, beside its decisions."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What an update keeps. program: the one that code was made for; described: its options, in
+    words; revision: of the new weights.
+    """
+
+    program: Program
+    described: str
+    revision: int
+
+    @property
+    def options(self) -> Options | None:
+        """The widths; None of float32."""
+        found = dict(self.program.decisions[OPTIONS])
+        if self.program.is_float:
+            return None
+        layers = {
+            name: Widths(**{**each, "doubled": tuple(each["doubled"])})
+            for name, each in found.pop("layers").items()
+        }
+        return Options(**found, layers=layers)
+
+
+def check_updatable(cores: Cores, unroll: Unroll) -> None:
+    """TargetError where weights cannot be a block of their own."""
+    if cores.several:
+        raise TargetError(
+            f"--updatable with --target {cores.name}: weights are packed for a core, so those of "
+            "several are no one block; compile for one core at a time"
+        )
+    if unroll == "full":
+        raise TargetError(
+            "--updatable with --unroll full: that makes weights part of the code, which an update "
+            "does not replace; use --unroll gates"
+        )
+
+
+def proved(program: Program, kept: Kept | None) -> Proof:
+    """As `prove`. QuantizationError where other weights are beyond what the code has room for."""
+    try:
+        return prove(program)
+    except InternalError as error:
+        if kept is None:
+            raise
+        raise QuantizationError(
+            f"with these weights the code that is to stay is not proved ({error}); train with "
+            "smaller weights, or compile this network and replace the code as well"
+        ) from None
+
+
+def with_steps(program: Program, data: Data, kept: Kept | None) -> tuple[Program, list[Vector]]:
+    """The tables of the self-test, of as many steps as the code tests, which the program keeps."""
+    steps = None if kept is None else int(kept.program.decisions[STEPS])
+    tests = selftest_tables(program, data, steps)
+    if not program.decisions:
+        return program, tests
+    given = {f"given_{port.name}" for port in program.inputs if not port.per_step}
+    steps = next(len(each.numbers) for each in tests if each.name not in given)
+    return replace(program, decisions={**program.decisions, STEPS: steps}), tests
+
+
+def replaceable(model_sha256: str, proof: str, tests: list[Vector], revision: int) -> Replaceable:
+    """What goes into a block beside its weights. proof: the certificate."""
+    tables = (
+        Constant(each.name, each.ctype, each.dims, each.numbers, f"of the self-test, {each.type}")
+        for each in tests
+    )
+    hashed = sha256(proof.encode()) if proof else NO_HASH
+    return Replaceable(model_sha256, hashed, revision, tuple(tables))
+
+
+def beyond(program: Program, data: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    """Warnings of inputs that go beyond what they are stored in. data: by name of an input, the
+    smallest and the largest number of each feature.
+    """
+    found = []
+    for port in program.inputs:
+        fmt: Format = program.values[port.value].format
+        if program.is_float or port.limit or port.name not in data:
+            continue
+        low, high = data[port.name]
+        least = (fmt.low - port.zero_point) * port.scale
+        most = (fmt.high - port.zero_point) * port.scale
+        outside = [k for k in range(len(low)) if low[k] < least[k] or high[k] > most[k]]
+        if outside:
+            k = outside[0]
+            found.append(
+                f"input {port.name!r} goes from {low[k]:g} to {high[k]:g} in feature {k}, and the "
+                f"code that stays stores {least[k]:g} to {most[k]:g}: what is beyond counts as the "
+                "nearest of these; compile this network and replace the code where that matters"
+            )
+    return found
+
+
+def check_same_code(old: Bundle, new: Bundle) -> None:
+    """DataError where the code of two bundles differs, with the first line that does."""
+    own = {f"{new.program.name}_weights.c"}
+    for name in (*old.code, old.selftest):
+        if name in own:
+            continue
+        before, after = (each.files.get(name, b"").decode().splitlines() for each in (old, new))
+        for k, (line, other) in enumerate(zip(before, after, strict=False), 1):
+            if line != other:
+                raise DataError(_differs(name, k, line, other))
+        if len(before) != len(after):
+            raise DataError(_differs(name, min(len(before), len(after)) + 1, "", ""))
+    layouts = [each.manifest["replaceable"]["layout"] for each in (old, new)]
+    if layouts[0] != layouts[1]:
+        raise DataError("the tables of functions would differ; compile this network and replace it")
+
+
+def _differs(name: str, line: int, before: str, after: str) -> str:
+    return (
+        f"this network needs other code, first in {name}, line {line}: {after.strip()!r}, not "
+        f"{before.strip()!r}; give a network of the same layers, or compile this one and replace "
+        "the code as well"
+    )
+
+
+def check_update_of(old: Bundle) -> None:
+    """DataError for a bundle whose weights cannot be replaced."""
+    if "replaceable" not in old.manifest:
+        raise DataError(
+            f"{old.program.name}: its weights are part of the code; compile the network that is in "
+            "the field with --updatable, and ship that once"
+        )
+    if not old.program.is_float and PROOF not in old.files:
+        raise DataError(f"{old.program.name}: {PROOF} is missing; compile it again")
