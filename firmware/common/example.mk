@@ -8,11 +8,13 @@
 
 ROOT := ../..
 COMMON := ../common
-BUILD := $(ROOT)/build/firmware-$(NAME)
+BUILD ?= $(ROOT)/build/firmware-$(NAME)
 
 # --- The model: lstm-edge writes the C files into $(GENERATED). ----------------------------------
+# OPTIONS: more of `compile`, set before this is included, with a place of their own to write to.
 EXAMPLE := $(ROOT)/examples/$(NAME)
-GENERATED := $(ROOT)/build/$(NAME)
+GENERATED ?= $(ROOT)/build/$(NAME)
+OPTIONS ?=
 LSTM_EDGE := $(firstword $(wildcard $(ROOT)/.venv/bin/lstm-edge) lstm-edge)
 
 # --- The board: a Cortex-M4 as QEMU's mps2-an386 has it. -----------------------------------------
@@ -37,8 +39,10 @@ SOURCES := $(sort $(wildcard *.c)) $(MODEL_SOURCES) $(COMMON_SOURCES)
 .PHONY: all run clean
 all: $(BUILD)/program.elf
 
+# RUN_IN: where the emulator finds the files that the program opens.
+RUN_IN ?= .
 run: $(BUILD)/program.elf
-	$(QEMU) -kernel $<
+	cd $(RUN_IN) && $(QEMU) -kernel $(abspath $<)
 
 clean:
 	rm -rf $(BUILD)
@@ -56,4 +60,4 @@ $(MODEL_SOURCES): $(GENERATED)/manifest.json ;
 
 $(GENERATED)/manifest.json: $(EXAMPLE)/$(NAME).onnx $(EXAMPLE)/calibration.npz
 	$(LSTM_EDGE) compile $(EXAMPLE)/$(NAME).onnx --target cortex-m4 \
-	    --calibration $(EXAMPLE)/calibration.npz -o $(GENERATED)
+	    --calibration $(EXAMPLE)/calibration.npz $(OPTIONS) -o $(GENERATED)
