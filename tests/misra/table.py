@@ -57,6 +57,7 @@ CASES = (
     Case("digits", "portable", "LSTM"),
     Case("digits", "cortex-m7", "LSTM, float32", {"scheme": "float32"}),
     Case("digits", "cortex-m33", "LSTM, int4", {"weights": 4}),
+    Case("digits", "cortex-m4", "LSTM, weights that can be replaced", {"updatable": True}),
     Case("keywords", "cortex-m4", "GRU"),
     Case("activity", "cortex-m0", "convolution with a stride, GRU"),
     Case("entities", "portable", "embedding, bidirectional LSTM"),

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+import lstm_edge
+from lstm_edge.api.network import Network
 from lstm_edge.targets import load_target
 from tests.misra.checkers import deviations, library_calls, misra, tidy, unexplained
+from tests.support.choices import PLAIN
+from tests.support.models import random_inputs, random_model
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 FORBIDDEN = """
@@ -60,6 +64,25 @@ def test_what_is_found_is_listed(
     assert unexplained(misra(sources, core), deviations("misra")) == []
     assert unexplained(tidy(sources, core), deviations("tidy")) == []
     assert library_calls(sources, core, tmp_path) <= {"memcpy", "memmove", "memset"}
+
+
+def test_weights_that_can_be_replaced_are_listed_as_well(
+    tmp_path: Path, tool_or_skip: Callable[..., None]
+) -> None:
+    core = load_target("portable")
+    tool_or_skip("cppcheck", "clang-tidy", core.compiler)
+    model = random_model(
+        1, **{**PLAIN, "hidden": (3,), "rows": 0, "steps": 4, "layout": "batch_first"}
+    )
+    made = lstm_edge.compile(
+        Network(model), target=core.name, calibration=random_inputs(model, 6), updatable=True
+    )
+    for name in ("net.h", "net_private.h", "net_weights.c"):
+        (tmp_path / name).write_bytes(made.files[name])
+    sources = [tmp_path / "net_weights.c"]
+    assert unexplained(misra(sources, core), deviations("misra")) == []
+    assert unexplained(tidy(sources, core), deviations("tidy")) == []
+    assert library_calls(sources, core, tmp_path) <= {"memcmp", "memcpy"}
 
 
 def test_what_is_forbidden_is_seen(tmp_path: Path, tool_or_skip: Callable[..., None]) -> None:
