@@ -39,14 +39,20 @@ class Kept:
     @property
     def options(self) -> Options | None:
         """The widths; None of float32."""
-        found = dict(self.program.decisions[OPTIONS])
         if self.program.is_float:
             return None
-        layers = {
-            name: Widths(**{**each, "doubled": tuple(each["doubled"])})
-            for name, each in found.pop("layers").items()
-        }
-        return Options(**found, layers=layers)
+        try:
+            found = dict(self.program.decisions[OPTIONS])
+            layers = {
+                name: Widths(**{**each, "doubled": tuple(each["doubled"])})
+                for name, each in found.pop("layers").items()
+            }
+            return Options(**found, layers=layers)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"{self.program.name}: what its program keeps for updates is damaged ({error}); "
+                "compile it again"
+            ) from None
 
 
 def check_updatable(cores: Cores, unroll: Unroll) -> None:

@@ -51,6 +51,7 @@ def port_names(program: Program) -> dict[str, str]:
     names: dict[str, str] = {}
     ends = ("in", "out", "state")
     taken = {c_name(f"{s.name}_{end}").upper() for s in program.settable for end in ends}
+    taken |= {"WEIGHTS"} if program.decisions else set()  # <NAME>_WEIGHTS_SIZE is that of the block
     for port in (*program.inputs, *program.outputs):
         base = re.sub(r"\W+", "_", port.name, flags=re.ASCII).strip("_") or "data"
         if base[0].isdigit():

@@ -71,9 +71,8 @@ def test_weights_that_can_be_replaced_are_listed_as_well(
 ) -> None:
     core = load_target("portable")
     tool_or_skip("cppcheck", "clang-tidy", core.compiler)
-    model = random_model(
-        1, **{**PLAIN, "hidden": (3,), "rows": 0, "steps": 4, "layout": "batch_first"}
-    )
+    chosen = {**PLAIN, "hidden": (3,), "rows": 0, "steps": 4, "layout": "batch_first"}
+    model = random_model(1, **chosen)
     made = lstm_edge.compile(
         Network(model), target=core.name, calibration=random_inputs(model, 6), updatable=True
     )
