@@ -38,6 +38,12 @@ whole range and the least damping, to be taken in its place.
 """
 
 
+ROOM_OF_SUMS = 4
+"""How many times as far sums of other weights may go: inputs with a large offset put much of it into
+the bias.
+"""
+
+
 @dataclass(frozen=True, eq=False)
 class Operand:
     """One factor of a matrix product in stored numbers.
@@ -197,7 +203,7 @@ class _Kept:
             return reach
         most = ACCUMULATOR_LIMIT >> grid.left_shift
         every = int(2 * self.scheme.limit * largest.sum())
-        room = max(every, int(self.decisions.room * reach))
+        room = max(every, ROOM_OF_SUMS * reach)
         bound = self.decisions.keep(f"{self.name}: sums", lambda: max(min(room, most), reach))
         if reach > bound:
             self.decisions.beyond(f"{self.source}: a sum of products, in its units,", reach, bound)
