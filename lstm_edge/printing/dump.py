@@ -6,10 +6,11 @@ from lstm_edge.artifacts import Compilation
 from lstm_edge.emit.render import Rendered
 from lstm_edge.errors import DataError
 from lstm_edge.ir.chosen import format_lines
-from lstm_edge.ir.program import LATEST, ONCE, Program
+from lstm_edge.ir.program import LATEST, LOAD, ONCE, Program
 from lstm_edge.printing.model import model
 
 DUMPS = ("model", "real", "formats", "integer", "schedule")
+_WHEN_SET = "when a state is set"
 
 
 def dump(result: Compilation, which: str) -> str:
@@ -37,6 +38,7 @@ def _schedule(made: Rendered) -> list[str]:
     for phase in made.selection.schedule.phases:
         when = "each step" if phase.per_step else "last step"
         when = when if phase.before == LATEST else f"before pass {phase.before + 1}"
+        when = _WHEN_SET if phase.sweep == LOAD else when
         lines.append(f"{phase.name}: {phase.units} units, {when}")
         lines.append(f"  matvecs {', '.join(op.dest for op in phase.matvecs) or '-'}")
         lines.append(f"  reads   {', '.join((*phase.whole, *phase.loads, *phase.scalars)) or '-'}")
@@ -61,7 +63,8 @@ def program(p: Program) -> str:
         when = (
             "after the last step" if block.before == LATEST else f"before pass {block.before + 1}"
         )
-        when = when if block.sweep == ONCE else f"each step, {p.sweeps[block.sweep]}"
+        if block.sweep != ONCE:
+            when = _WHEN_SET if block.sweep == LOAD else f"each step, {p.sweeps[block.sweep]}"
         lines.append(f"{block.layer}: {when}")
         for op in block.ops:
             value = p.values[op.dest]

@@ -186,6 +186,15 @@ def test_dump_ir_prints_and_writes_nothing(form: str, folder: Path) -> None:
     assert tree(folder) == {}
 
 
+@pytest.mark.parametrize("form", ["integer", "schedule"])
+def test_dump_ir_says_what_is_done_when_a_state_is_set(form: str) -> None:
+    """The state of a GRU is kept a second time, in fewer bits."""
+    sizes = {"weight_ih": (9, 2), "weight_hh": (9, 3), "bias_ih": (9,), "bias_hh": (9,)}
+    np.savez("net.npz", **{f"gru.{k}_l0": np.full(s, 0.1) for k, s in sizes.items()})
+    text = done("compile", "net.npz", "--target", "host", "--dump-ir", form).stdout
+    assert re.search(r"gru.*: (\d+ units, )?when a state is set\n", text)
+
+
 def test_an_unknown_form_is_refused() -> None:
     line = refused(1, "compile", MODEL, "--target", "host", "--dump-ir", "assembly")
     assert "schedule" in line
