@@ -1,0 +1,117 @@
+"""What lowering makes of small models, and how far each number in it reaches: the proof as a text,
+and a checksum of each constant, as they are in the repository.
+
+Every format, every constant and every bound of a program is in it. Whether they are good is for
+other tests to say: this one says which of them a change of the compiler moves. `--update-golden`
+writes the files anew: look at the difference.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstm_edge.ir.model import Model
+from lstm_edge.ir.program import Program
+from lstm_edge.passes.certificate import certificate
+from lstm_edge.passes.options import Options
+from lstm_edge.passes.prove import prove
+from tests.support.models import random_inputs, random_model
+from tests.support.open_cells import open_model
+from tests.support.programs import quantized
+
+FOLDER = Path(__file__).resolve().parent / "programs"
+SMALL = {
+    "features": 2,
+    "classes": 3,
+    "layout": "batch_first",
+    "weights": "normal",
+    "direction": "forward",
+    "norm": "",
+    "cut": (),
+    "also": (),
+    "initial": True,
+    "front": (),
+    "read": "last",
+    "steps": None,
+}
+
+
+def small(seed: int, **choices: object) -> Model:
+    return random_model(seed, **{**SMALL, **choices})
+
+
+CASES: dict[str, tuple[Callable[[], Model], Options]] = {
+    "gru": (
+        lambda: small(
+            5,
+            cell="gru_reset_after",
+            hidden=(3,),
+            front=("dense", "relu"),
+            head=("layer_norm", "dense", "softmax"),
+        ),
+        Options(16, 32),
+    ),
+    "lstm": (
+        lambda: small(
+            6,
+            cell="peephole",
+            hidden=(2, 2),
+            read="joined",
+            direction="both",
+            steps=4,
+            head=("dense", "log_softmax"),
+            cut=("input",),
+        ),
+        Options(12, 16, power_of_two=True),
+    ),
+    "over_time": (
+        lambda: small(
+            7,
+            cell="rnn",
+            hidden=(2,),
+            front=("conv", "relu", "strided_max_pool"),
+            read="mean",
+            steps=8,
+            head=("dense", "softplus", "scale", "argmax"),
+            lengths=True,
+        ),
+        Options(8, 32, 4, power_of_two=True),
+    ),
+    "rows": (
+        lambda: small(
+            8, cell="fast_grnn", hidden=(2,), rows=5, ids=2, read="flat", steps=3, head=("elu",)
+        ),
+        Options(12, 32, 16),
+    ),
+    "curves": (lambda: open_model("curves"), Options(12, 32)),
+    "slstm": (lambda: open_model("slstm"), Options(16, 32)),
+}
+
+
+def described(program: Program) -> str:
+    """The certificate, and what the program consists of beside its operations."""
+    lines = [certificate(program, prove(program)), "Constants"]
+    for name, array in program.constants.items():
+        crc = zlib.crc32(np.ascontiguousarray(array, "<i8").tobytes())
+        lines.append(f"  {name} {list(array.shape)} {array.dtype}: {crc:08x}")
+    lines += ["", "States"]
+    lines += [f"  {s.name} <- {s.next}: {s.initial.tolist()}" for s in program.states]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_programs_are_the_golden_ones(case: str, update_golden: bool) -> None:
+    make, options = CASES[case]
+    model = make()
+    inputs = random_inputs(model, 8, None, 1)
+    text = described(quantized(model, inputs, options, from_data=False))
+    path = FOLDER / f"{case}.txt"
+    if update_golden:
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text.splitlines() == path.read_text().splitlines(), "see --update-golden"
