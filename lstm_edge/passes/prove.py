@@ -16,7 +16,7 @@ from lstm_edge.operations import OPERATIONS, repeats
 from lstm_edge.operations.call import Op
 from lstm_edge.operations.intermediate import Intermediate
 from lstm_edge.operations.product import PARTIAL_SUM
-from lstm_edge.operations.record import Bounds
+from lstm_edge.operations.record import Bounds, Ints
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def prove(program: Program) -> Proof:
     for name, value in program.values.items():
         if name in constants:
             bounds[name] = (constants[name], constants[name])
+            _check_constant(program, name, constants[name])
         else:
             limits = (value.format.low, value.format.high)
             low, high = (np.full(value.length, limit, np.int64) for limit in limits)
@@ -90,6 +91,16 @@ def _as_long(program: Program, op: Op, name: str, bounds: Bounds, length: int) -
         return bounds
     times = length // len(bounds[0])
     return np.tile(bounds[0], times), np.tile(bounds[1], times)
+
+
+def _check_constant(program: Program, name: str, numbers: Ints) -> None:
+    """A constant lies within its format, which says how C stores it."""
+    low, high, declared = int(numbers.min()), int(numbers.max()), program.values[name].format
+    if low < declared.low or high > declared.high:
+        raise InternalError(
+            f"{program.name}: constant {name} has [{low}, {high}], "
+            f"declared [{declared.low}, {declared.high}]"
+        )
 
 
 def _check_operands(program: Program, op: Op, args: list[Bounds]) -> None:

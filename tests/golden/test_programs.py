@@ -88,9 +88,20 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         ),
         Options(12, 32, 16),
     ),
+    "eight": (
+        lambda: small(9, cell="coupled", hidden=(2,), front=("dense", "tanh"), head=("dense",)),
+        Options(8, 16),
+    ),
     "curves": (lambda: open_model("curves"), Options(12, 32)),
     "slstm": (lambda: open_model("slstm"), Options(16, 32)),
 }
+
+
+def short(numbers: float | tuple[float, ...]) -> str:
+    """A number, or a checksum of several."""
+    if not isinstance(numbers, tuple):
+        return f"{numbers:.9g}"
+    return f"{len(numbers)} of {zlib.crc32(' '.join(f'{n:.9g}' for n in numbers).encode()):08x}"
 
 
 def described(program: Program) -> str:
@@ -99,6 +110,9 @@ def described(program: Program) -> str:
     for name, array in program.constants.items():
         crc = zlib.crc32(np.ascontiguousarray(array, "<i8").tobytes())
         lines.append(f"  {name} {list(array.shape)} {array.dtype}: {crc:08x}")
+    lines += ["", "Scales and zero points"]
+    for name, value in program.values.items():
+        lines.append(f"  {name}: {short(value.format.scale)}, {short(value.format.zero_point)}")
     lines += ["", "States"]
     lines += [f"  {s.name} <- {s.next}: {s.initial.tolist()}" for s in program.states]
     return "\n".join(lines) + "\n"

@@ -197,6 +197,18 @@ def test_a_half_that_leaves_int32_before_the_shift_is_refused() -> None:
         prove(program)
 
 
+def test_a_constant_lies_within_its_format() -> None:
+    """Which says what type C stores it in."""
+    made = program(binary("add"), {"a": (-5, 7), "b": (-3, 9)}, constants={"b": np.array([-3, 9])})
+    two = {n: Value(n, 2, v.format) for n, v in made.values.items()}
+    fitting = Program(**{**vars(made), "inputs": made.inputs[:1], "values": two})
+    assert prove(fitting).bounds["y"] == (-8, 16)
+    for ends in ((-2, 9), (-3, 8)):
+        narrow = {**two, "b": Value("b", 2, Format("int32", 1.0, *ends))}
+        with pytest.raises(InternalError, match=r"constant b has \[-3, 9\], declared"):
+            prove(Program(**{**vars(fitting), "values": narrow}))
+
+
 def test_each_unit_of_a_result_counts() -> None:
     """The first unit is near 0; the second reaches further at both ends."""
     made = program(Op("concat", "y", ("a", "b")), {"a": (-1, 1), "b": (-50, 100)}, (-50, 100))
