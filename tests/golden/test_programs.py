@@ -23,6 +23,7 @@ from lstm_edge.passes.prove import prove
 from tests.support.models import random_inputs, random_model
 from tests.support.open_cells import open_model
 from tests.support.programs import quantized
+from tests.support.spectra import mel_model
 
 FOLDER = Path(__file__).resolve().parent / "programs"
 SMALL = {
@@ -92,6 +93,7 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         lambda: small(9, cell="coupled", hidden=(2,), front=("dense", "tanh"), head=("dense",)),
         Options(8, 16),
     ),
+    "audio": (lambda: mel_model(32, 16, 3, least=0.01), Options(12, 32)),
     "curves": (lambda: open_model("curves"), Options(12, 32)),
     "slstm": (lambda: open_model("slstm"), Options(16, 32)),
 }
