@@ -156,11 +156,12 @@ def test_float_matvec_sums_column_by_column_from_the_bias() -> None:
 
 
 def test_float_sum_runs_from_the_first_unit_to_the_last() -> None:
-    a = (np.random.default_rng(4).normal(size=(2, 50)) * 1e3).astype(np.float32)
+    """At each step of each sample."""
+    a = (np.random.default_rng(4).normal(size=(2, 3, 50)) * 1e3).astype(np.float32)
     found = reductions.total_float(a)
-    assert found.shape == (2, 1)
-    for sample in range(2):
-        assert found[sample, 0] == sequential(np.float32(0.0), a[sample].__getitem__, 50)
+    assert found.shape == (2, 3, 1)
+    for at in np.ndindex(2, 3):
+        assert found[at][0] == sequential(np.float32(0.0), a[at].__getitem__, 50)
 
 
 def test_float_elementwise_operations_are_those_of_ieee_754() -> None:
