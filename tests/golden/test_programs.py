@@ -20,6 +20,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.passes.certificate import certificate
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
+from tests.support.inner_axes import Conv, conv_model
 from tests.support.models import random_inputs, random_model
 from tests.support.open_cells import open_model
 from tests.support.programs import quantized
@@ -94,6 +95,21 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         Options(8, 16),
     ),
     "audio": (lambda: mel_model(32, 16, 3, least=0.01), Options(12, 32)),
+    "positions": (
+        lambda: conv_model(
+            Conv(
+                places=5,
+                channels=2,
+                units=2,
+                pad=(1, 1),
+                frames=2,
+                relu=True,
+                scaled=True,
+                pooled=2,
+            )
+        ),
+        Options(12, 32),
+    ),
     "curves": (lambda: open_model("curves"), Options(12, 32)),
     "slstm": (lambda: open_model("slstm"), Options(16, 32)),
 }

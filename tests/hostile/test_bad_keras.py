@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -195,6 +196,26 @@ def test_hostile_arrays(case: str, tmp_path: Path) -> None:
         other["data"] = np.ones((3, 20), "f4")
     make, message = HOSTILE[case]
     refused(rewritten(tmp_path, LSTM, weights=replace_kernel(make)), message)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "found", "expected"),
+    [
+        (0, "kernel", [4, 20], [3, 20]),
+        (1, "recurrent_kernel", [20, 5], [5, 20]),
+        (1, "recurrent_kernel", [5, 15], [5, 20]),
+        (2, "bias", [2, 20], [20]),
+    ],
+)
+def test_each_array_has_the_shape_of_its_layer(
+    place: int, name: str, found: list[int], expected: list[int], tmp_path: Path
+) -> None:
+    def change(file: h5py.File) -> None:
+        del file[f"layers/lstm/cell/vars/{place}"]
+        file[f"layers/lstm/cell/vars/{place}"] = np.ones(found, "f4")
+
+    told = re.escape(f"its {name} is {found}, expected {expected}")
+    refused(rewritten(tmp_path, LSTM, weights=change), told)
 
 
 def test_weights_of_another_layer_are_noticed(tmp_path: Path) -> None:
