@@ -18,7 +18,7 @@ import pytest
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.certificate import certificate
-from lstm_edge.passes.options import Options
+from lstm_edge.passes.options import Options, Widths
 from lstm_edge.passes.prove import prove
 from tests.support.inner_axes import Conv, conv_model
 from tests.support.models import random_inputs, random_model
@@ -86,9 +86,32 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
     ),
     "rows": (
         lambda: small(
-            8, cell="fast_grnn", hidden=(2,), rows=5, ids=2, read="flat", steps=3, head=("elu",)
+            8,
+            cell="fast_grnn",
+            hidden=(2,),
+            rows=5,
+            ids=2,
+            read="flat",
+            steps=3,
+            head=("elu", "softmax", "dense"),
         ),
         Options(12, 32, 16),
+    ),
+    "shifted": (
+        lambda: small(10, cell="rnn", hidden=(2,), rows=4, head=("softsign", "softmax", "dense")),
+        Options(12, 32, power_of_two=True),
+    ),
+    "doubled": (
+        lambda: small(
+            11,
+            cell="plain",
+            hidden=(2,),
+            direction="both",
+            read="steps",
+            steps=3,
+            head=("dense", "sigmoid"),
+        ),
+        Options(12, 32, layers={"lstm0": Widths(8, 12, ("R_i", "W_f"))}),
     ),
     "eight": (
         lambda: small(9, cell="coupled", hidden=(2,), front=("dense", "tanh"), head=("dense",)),
