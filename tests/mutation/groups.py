@@ -62,6 +62,8 @@ GROUPS: Mapping[str, Group] = {
             "unit/test_*_formats.py",
             "unit/test_tables.py",
             "unit/test_quantize_rows.py",
+            "unit/test_doubled.py",
+            "unit/test_proved_bounds.py",
             "unit/test_round_weights.py",
             "unit/test_fake_quant.py",
             "api/test_inputs_like.py",
