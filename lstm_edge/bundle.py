@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from lstm_edge import archive, folders, manifest
 from lstm_edge.errors import DataError, TargetError
+from lstm_edge.files import read_bytes
 from lstm_edge.ir.program import Program
 from lstm_edge.ir.serialize import from_bytes
-from lstm_edge.limits import LARGEST_DATA, LARGEST_FILE, LARGEST_TEXT, read_bytes
+from lstm_edge.limits import LARGEST_DATA, LARGEST_FILE, LARGEST_TEXT
 from lstm_edge.manifest import MANIFEST, Manifest, seal, sha256
 from lstm_edge.targets import Target, load_target
 

@@ -4,12 +4,6 @@ A compilation is to end in a gigabyte of memory, and within seconds unless there
 calibrate on. A microcontroller holds a few megabytes; with memory beside it, tens.
 """
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from lstm_edge.errors import DataError
-
 LARGEST_MODEL = 2**27
 """Bytes of a model's files, and of all arrays in them: 32 million numbers of float32."""
 MOST_WEIGHTS = 16_000_000
@@ -34,17 +28,3 @@ LARGEST_TEXT = 2**24
 """Bytes of a manifest, or of another text that people or lstm-edge write."""
 LARGEST_FILE = 2**28
 """Bytes of any other file of a bundle. C with 16 million weights has 80 MB."""
-
-
-def read_bytes(path: Path, largest: int) -> bytes:
-    """The whole of a regular file: a device has no end, and a pipe perhaps no beginning.
-
-    Raises DataError where it is none, or larger than `largest` bytes; OSError.
-    """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise DataError("is not a regular file; save it as one")
-    with path.open("rb") as stream:
-        content = stream.read(largest + 1) if path.stat().st_size <= largest else None
-    if content is None or len(content) > largest:
-        raise DataError(f"is larger than the {largest // 2**20} MB that are accepted")
-    return content

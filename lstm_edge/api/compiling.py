@@ -15,6 +15,7 @@ from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.driver import compile_model
 from lstm_edge.errors import BoundError, BudgetError, DataError, FlashError, TargetError
+from lstm_edge.files import unchanged
 from lstm_edge.ir.model import Model
 from lstm_edge.manifest import StudyEntry
 from lstm_edge.passes.given_formats import with_stored_inputs
@@ -31,6 +32,7 @@ MOST_FITTED = 4
 """Programs that are made to fit the flash: what code takes is known only then."""
 
 
+@unchanged()
 def compile_network(
     network: Network | str | Path | object,
     *,

@@ -11,7 +11,9 @@ from typing import Any
 from lstm_edge.cells import BY_NAME
 from lstm_edge.cells.named import Builders, said
 from lstm_edge.errors import ModelError
+from lstm_edge.files import read_bytes
 from lstm_edge.ir.expr import Cell
+from lstm_edge.limits import LARGEST_TEXT
 
 CellsLike = str | Path | Mapping[str, Callable[..., Cell]]
 """A file of cells, or the functions themselves by name."""
@@ -50,7 +52,7 @@ def _functions(path: Path) -> dict[str, Any]:
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     try:
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        exec(compile(read_bytes(path, LARGEST_TEXT), str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         raise ModelError(str(path), said(error, str(path))) from error
     return {

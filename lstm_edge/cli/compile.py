@@ -24,6 +24,7 @@ from lstm_edge.cli.options import (
     warn,
 )
 from lstm_edge.errors import DataError
+from lstm_edge.files import unchanged
 from lstm_edge.stopwatch import Stopwatch
 
 
@@ -168,11 +169,11 @@ def command(
     if systems is None and package_info is not None:
         raise DataError("--package-info has no meaning without --package LIST; give both")
     chosen = () if systems is None else parse_systems(systems)
-    about = About() if package_info is None else read_about(package_info)
     options["input_scale"] = named_numbers("--input-scale", input_scale)
     options["input_zero"] = named_numbers("--input-zero", input_zero)
     watch = Stopwatch()
-    with _told(watch, verbose):
+    with _told(watch, verbose), unchanged():
+        about = About() if package_info is None else read_about(package_info)
         with watch.lap("read model"):
             network = lstm_edge.load(
                 model,

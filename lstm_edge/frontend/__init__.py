@@ -12,6 +12,7 @@ import numpy as np
 
 from lstm_edge.cells.file import CellsLike, builders_of
 from lstm_edge.errors import ModelError
+from lstm_edge.files import unchanged
 from lstm_edge.frontend.graph.fold import begin_folding
 from lstm_edge.frontend.keras.load import load_keras
 from lstm_edge.frontend.npz.load import load_npz
@@ -37,6 +38,7 @@ _LOADERS: Mapping[str, Callable[[Path, int | None], Model]] = {
 _KINDS = ".onnx, .npz, .keras or .h5"
 
 
+@unchanged()
 def load(
     path: Path,
     name: str | None = None,
@@ -53,7 +55,8 @@ def load(
     `state_pairs`: of a file of a single step, input -> the output that is its next value, by the
     file's names; "" for one that is data. `cells`: functions of cells that an npz file may name, or
     the Python file that has them.
-    Raises ModelError, always with one line: what was found, what was expected, what to do.
+    Raises ModelError, always with one line: what was found, what was expected, what to do. Raises
+    DataError where a file changed meanwhile.
     """
     if steps is not None and steps < 1:
         raise ModelError(f"steps {steps}", "a sequence has at least one step")

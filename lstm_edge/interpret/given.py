@@ -24,12 +24,13 @@ import numpy.typing as npt
 
 from lstm_edge.archive import read_data
 from lstm_edge.errors import DataError
+from lstm_edge.files import read_bytes
 from lstm_edge.interpret.batches import joined, named, numbers
 from lstm_edge.interpret.feed import Feed, Results, calls_of, feed_of, state_arrays
 from lstm_edge.interpret.ports import dequantize, from_vectors
 from lstm_edge.interpret.shapes import FIRST, by_name, described, fitted, in_kind, whole
 from lstm_edge.ir.program import Program
-from lstm_edge.limits import LARGEST_DATA, read_bytes
+from lstm_edge.limits import LARGEST_DATA
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]

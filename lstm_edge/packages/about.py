@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from lstm_edge.errors import DataError
-from lstm_edge.limits import LARGEST_TEXT, read_bytes
+from lstm_edge.files import read_bytes
+from lstm_edge.limits import LARGEST_TEXT
 
 NO_LICENCE = "LicenseRef-Proprietary"
 """Nobody may use the model unless its owner says so: what the law has where nothing is said."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from lstm_edge.errors import DataError
+from lstm_edge.files import read_bytes
 from lstm_edge.folders import put, put_file
-from lstm_edge.limits import LARGEST_FILE, LARGEST_TEXT, read_bytes
+from lstm_edge.limits import LARGEST_FILE, LARGEST_TEXT
 from lstm_edge.manifest import sha256
 
 RECORD = "lstm_edge_package.json"

@@ -14,10 +14,10 @@ from lstm_edge import driver, frontend
 from lstm_edge.bundle import read_arrays
 from lstm_edge.data import load_data
 from lstm_edge.errors import DataError, ModelError
+from lstm_edge.files import read_bytes
 from lstm_edge.frontend import load
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Program
-from lstm_edge.limits import read_bytes
 from lstm_edge.passes.lower_real import lower_real
 from tests.fuzz.large import CASES
 from tests.fuzz.large.graphs import looped

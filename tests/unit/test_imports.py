@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("choices", "errors", "formats", "progress", "stopwatch", "threads"),
     ("limits",),
-    ("archive", "folders", "json_types", "operations", "resources", "rounding"),
+    ("archive", "files", "folders", "json_types", "operations", "resources", "rounding"),
     ("fake_quantization", "features", "ir", "manifest"),
     ("functions", "kernels", "targets"),
     ("cells", "families", "layers"),

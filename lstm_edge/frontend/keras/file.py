@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lstm_edge.errors import DataError, ModelError
+from lstm_edge.files import read_bytes
 from lstm_edge.frontend.keras.config import mapping
 from lstm_edge.frontend.keras.hdf5 import DAMAGES, Hdf5
 from lstm_edge.frontend.keras.weights import Weights
-from lstm_edge.limits import LARGEST_MODEL, LARGEST_TEXT, read_bytes
+from lstm_edge.limits import LARGEST_MODEL, LARGEST_TEXT
 
 _MOST_MEMBERS = 10_000
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from lstm_edge.archive import read_arrays
 from lstm_edge.errors import DataError, ModelError
-from lstm_edge.limits import LARGEST_MODEL, read_bytes
+from lstm_edge.files import read_bytes
+from lstm_edge.limits import LARGEST_MODEL
 
 Array = npt.NDArray[Any]
 

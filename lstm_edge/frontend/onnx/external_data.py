@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from lstm_edge.errors import DataError, ModelError
+from lstm_edge.files import read_bytes
 from lstm_edge.frontend.graph.tensor import byte_size
-from lstm_edge.limits import LARGEST_MODEL, read_bytes
+from lstm_edge.limits import LARGEST_MODEL
 
 
 @dataclass

@@ -12,12 +12,13 @@ import onnx
 from onnx import GraphProto, ModelProto
 
 from lstm_edge.errors import DataError, ModelError, first_line
+from lstm_edge.files import read_bytes
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.onnx.count import check_nodes
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
 from lstm_edge.frontend.onnx.sequences import join_lists
-from lstm_edge.limits import LARGEST_MODEL, read_bytes
+from lstm_edge.limits import LARGEST_MODEL
 
 OLDEST_OPSET = 7
 """Before it, Add and Gemm broadcast by attribute and LSTM is another operator."""
