@@ -69,10 +69,9 @@ def put_file(path: Path, data: bytes) -> None:
 def _told(folder: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written ({error.strerror or error}); choose another with -o"
-        ) from None
+    except (OSError, RuntimeError) as error:  # the latter of links that lead to each other
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{folder} cannot be written ({reason}); choose another with -o") from None
 
 
 @contextmanager

@@ -157,6 +157,10 @@ def test_a_place_where_nothing_can_be_beside(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a folder where a file belongs"):
         folders.put_file(place, b"")
     assert (tmp_path / "file").read_bytes() == b"mine"
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    with pytest.raises(DataError, match="one cannot be written"):
+        folders.put(tmp_path / "one", NEW)
 
 
 @pytest.fixture(scope="module")
