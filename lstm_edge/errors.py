@@ -11,7 +11,7 @@ class ModelError(LstmEdgeError):
     """The model file holds something that cannot be compiled; names the node or array."""
 
     def __init__(self, node: str, message: str) -> None:
-        super().__init__(f"{node}: {message}")
+        super().__init__(printable(f"{node}: {message}"))
         self.node = node
         self.reason = message
 
@@ -58,6 +58,15 @@ class VerificationError(LstmEdgeError):
 
 class InternalError(LstmEdgeError):
     """A fault of lstm-edge itself: please report it."""
+
+
+def printable(text: str) -> str:
+    """In one line that a terminal shows as it is: names of files may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from lstm_edge.built import Limits
 from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
+from lstm_edge.emit.spell import plain
 from lstm_edge.errors import DataError
 from lstm_edge.manifest import BudgetEntry
 from lstm_edge.passes.options import Options, Widths
@@ -279,5 +280,6 @@ class Request:
 
 
 def _listed(numbers: Mapping[str, float]) -> str:
-    """`0.5,x=2`: as the command line takes them."""
-    return ",".join(f"{name}={n!r}" if name else repr(n) for name, n in sorted(numbers.items()))
+    """`0.5,x=2`: as the command line takes them, but for what no comment of C may have."""
+    named = sorted(numbers.items())
+    return ",".join(f"{plain(name)}={n!r}" if name else repr(n) for name, n in named)

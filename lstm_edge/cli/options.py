@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from lstm_edge.errors import DataError, LstmEdgeError
+from lstm_edge.errors import DataError, LstmEdgeError, printable
 
 FOLDER = click.Path(path_type=Path)
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -50,7 +50,8 @@ def say(text: str) -> None:
     """To stdout, in lines that fit."""
     from lstm_edge.printing.fitted import columns, fitted
 
-    click.echo(fitted(text, columns()))
+    lines = [printable(line) for line in text.split("\n")]
+    click.echo(fitted("\n".join(lines), columns()))
 
 
 def warn(warnings: tuple[str, ...]) -> None:
@@ -63,6 +64,7 @@ def complain(text: str) -> None:
     """One line for programs that read it; lines that fit for people."""
     from lstm_edge.printing.fitted import columns, fitted
 
+    text = printable(text)
     shown = fitted(text, columns(sys.stderr)) if sys.stderr.isatty() else text
     click.echo(shown, err=True)
 

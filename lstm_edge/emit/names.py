@@ -34,6 +34,12 @@ _RESERVED = frozenset(
 )
 _GENERATED = re.compile(r"value\d*|pair_\d+|low_\d+|U?INT\w*_(MIN|MAX)|u?int\w*_t|[ptw]")
 """Names of the kernels' variables and of <stdint.h>."""
+_MACRO = re.compile(
+    r"[A-Z][A-Z0-9_]+|I|(PRI|SCN)[a-z]\w*|M_\w+|[LP]_\w+|s[ai]_\w+|sigev_\w+|sched_priority"
+    r"|std(in|out|err)|errno|complex|imaginary|noreturn|math_errhandling|fd_set|physadr|quad|signgam"
+    r"|strtodf|tzname"
+)
+"""Macros of C libraries without arguments, and names that look like one: vendors have thousands."""
 _KEYWORDS = frozenset(
     [
         "auto",
@@ -138,11 +144,23 @@ _KEYWORDS = frozenset(
 
 
 def is_reserved(name: str) -> bool:
-    """True for words of C, C++ and GNU C, names of <stdint.h>, and those that generated code uses
-    itself.
+    """True for words of C, C++ and GNU C, macros, names of <stdint.h>, and those that generated
+    code uses itself.
     """
     known = name in _RESERVED or name in _KEYWORDS or name.startswith("le_")
-    return known or _GENERATED.fullmatch(name) is not None
+    return known or bool(_GENERATED.fullmatch(name) or _MACRO.fullmatch(name))
+
+
+def argument(text: str, model: str) -> str:
+    """The name nearest to a port's that an argument in the header may have: names in capitals, of
+    two letters or more, become small, as they may be macros where the header is included.
+    """
+    base = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "data"
+    if len(base) > 1 and base.isupper():
+        base = base.lower()
+    if base[0].isdigit():
+        base = f"data_{base}"
+    return f"port_{base}" if is_reserved(base) or base.startswith(f"{model}_") else base
 
 
 class LocalNames:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from lstm_edge.emit.dialects.term import in_parentheses
 from lstm_edge.emit.memory import c_name
-from lstm_edge.emit.names import is_reserved
+from lstm_edge.emit.names import argument
 from lstm_edge.emit.raw_ports import RawView, raw_view
 from lstm_edge.emit.spell import float_literal
 from lstm_edge.emit.view import Constant
@@ -49,15 +48,11 @@ class PortView:
 def port_names(program: Program) -> dict[str, str]:
     """A C identifier for each input and output, by its name in the file."""
     names: dict[str, str] = {}
-    ends = ("in", "out", "state")
-    taken = {c_name(f"{s.name}_{end}").upper() for s in program.settable for end in ends}
+    ends = ("", "_in", "_out", "_state")
+    taken = {f"{c_name(s.name)}{end}".upper() for s in program.settable for end in ends}
     taken |= {"WEIGHTS"} if program.decisions else set()  # <NAME>_WEIGHTS_SIZE is that of the block
     for port in (*program.inputs, *program.outputs):
-        base = re.sub(r"\W+", "_", port.name, flags=re.ASCII).strip("_") or "data"
-        if base[0].isdigit():
-            base = f"data_{base}"
-        if is_reserved(base) or base.startswith(f"{program.name}_"):
-            base = f"port_{base}"
+        base = argument(port.name, program.name)
         name, k = base, 2
         while name.upper() in taken:
             name, k = f"{base}_{k}", k + 1

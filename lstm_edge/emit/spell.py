@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -50,6 +51,11 @@ def spell(op: Op, args: Sequence[str], *, is_float: bool, **names: object) -> st
 def helpers_of(ops: Iterable[Op], *, is_float: bool) -> frozenset[str]:
     """Names of the helper functions that the C of these operations needs."""
     return frozenset(name for op in ops for name in spelling(op, is_float).helpers_of(op))
+
+
+def plain(text: str) -> str:
+    """A user's name as comments and strings of C may have it: what could end them is `_`."""
+    return re.sub(r'[^ -~]|["\\*?]', "_", text)
 
 
 def integer_literal(number: int) -> str:

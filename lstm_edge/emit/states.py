@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lstm_edge.emit.memory import Memory, c_name
 from lstm_edge.emit.remarks import format_text
-from lstm_edge.emit.spell import float_literal
+from lstm_edge.emit.spell import float_literal, plain
 from lstm_edge.emit.view import PhaseView
 from lstm_edge.formats import STORAGE_BITS, Format
 from lstm_edge.ir.program import LOAD, Program, StatePort
@@ -110,7 +110,7 @@ def _is_narrower(low: int, high: int, ctype: str) -> bool:
 
 def _ports(program: Program, state: str) -> str:
     found = [p for p in (*program.state_inputs, *program.state_outputs) if state in p.places]
-    texts = [f"{p.name}{_part(p, state)}" for p in found]
+    texts = [f"{plain(p.name)}{_part(p, state)}" for p in found]
     return f"; {' and '.join(texts)} of the model" if texts else ""
 
 

@@ -24,10 +24,16 @@ KEYWORDS = frozenset(_WORDS.split())
 """Words that C, C++ or a hosted environment keep for themselves."""
 
 _HEADERS = (
-    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
-    "stdalign stdarg stdatomic stdbool stdckdint stddef stdint stdio stdlib stdnoreturn string "
-    "strings tgmath threads time uchar unistd wchar wctype memory new malloc alloca endian poll "
-    "sched syscall arm_acle arm_mve arm_neon arm_cmse arm_fp16"
+    "_ansi _newlib_version _syslist aio alloca ar argp argz arm_acle arm_cmse arm_fp16 arm_mve "
+    "arm_neon assert byteswap complex cpio crypt ctype devctl dirent dlfcn elf endian envz err "
+    "errno error execinfo fastmath fcntl features fenv float fmtmsg fnmatch fstab fts ftw gconv "
+    "getopt glob grp iconv ieeefp ifaddrs inttypes iso646 langinfo libgen libintl limits link "
+    "locale malloc math mcheck memory mntent monetary mqueue ndbm netdb new newlib nss obstack "
+    "paths picolibc picotls poll printf pthread pty pwd reent regdef regex regexp resolv "
+    "riscv_vector sched search semaphore semihost setjmp sgtty shadow signal spawn stab "
+    "stdalign stdarg stdatomic stdbit stdbool stdckdint stddef stdint stdio stdlib stdnoreturn "
+    "string strings syscall sysexits syslimits syslog tar termio termios tgmath threads time "
+    "uchar ucontext ulimit unctrl unistd utime utmp utmpx values wait wchar wctype wordexp"
 )
 
 HEADERS = frozenset(_HEADERS.split())

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lstm_edge.errors import ModelError
+from lstm_edge.errors import ModelError, printable
 from lstm_edge.frontend import load
 from lstm_edge.ir.model import Model
 from lstm_edge.models.names import LONGEST_GIVEN, model_name
 from lstm_edge.models.renaming import rename, sensible
-from tests.support.command import FIXTURES
+from tests.oracle.graphs import graph, node, saved
+from tests.support.command import FIXTURES, refused
 
 SERIES = FIXTURES / "lstm_open.legacy.onnx"
 """Input x, outputs 84, 80 and 81 in the file."""
@@ -121,3 +122,11 @@ def test_a_given_name_is_refused_where_files_could_not_have_it() -> None:
     assert model_name("x", longest) == longest
     with pytest.raises(ModelError, match="129 characters; expected at most 128"):
         model_name("x", longest + "a")
+
+
+def test_an_odd_name_stays_in_the_line_of_an_error(tmp_path: Path) -> None:
+    model = graph([node("Tan", "x", "y", name="a\nb\x1b[31m\u202e")], {"x": [1, 5, 4]}, ["y"], {})
+    error = refused(1, "compile", saved(model, tmp_path), "--target", "host")
+    assert "a\\nb\\x1b[31m\\u202e" in error
+    assert printable("größe 日本") == "größe 日本"
+    assert printable("\ud800\t") == "\\ud800\\t"
