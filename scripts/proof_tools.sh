@@ -37,13 +37,13 @@ unpack_cbmc() {
         -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o "APT::Sandbox::User=root"
     )
     apt-get "${options[@]}" update -q
-    (cd "$apt" && apt-get "${options[@]}" download -q cbmc libc6 libstdc++6 libgcc-s1)
+    (cd "$apt" && apt-get "${options[@]}" download -q cbmc minisat libc6 libstdc++6 libgcc-s1)
     for package in "$apt"/*.deb; do
         dpkg -x "$package" "$root"
     done
     cat >"$FOLDER/cbmc" <<SCRIPT
 #!/bin/sh
-exec $root/usr/lib64/ld-linux-x86-64.so.2 --library-path $root/usr/lib/x86_64-linux-gnu \\
+exec $root/usr/lib64/ld-linux-x86-64.so.2 --library-path $root/usr/lib/x86_64-linux-gnu:$root/usr/lib \\
     $root/usr/bin/cbmc "\$@"
 SCRIPT
     chmod +x "$FOLDER/cbmc"
@@ -59,7 +59,7 @@ if ! command -v cbmc >/dev/null && has_candidate cbmc; then
 fi
 if has_candidate cbmc; then
     ln -sf "$(command -v cbmc)" "$FOLDER/cbmc"
-elif [[ ! -x $FOLDER/cbmc ]]; then
+elif ! "$FOLDER/cbmc" --version >/dev/null 2>&1; then
     unpack_cbmc
 fi
 "$FOLDER/cbmc" --version

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from lstm_edge.operations.spectrum import BAND_PLACES, LOST_BITS
+
 PRELUDE = """\
 #include <stdint.h>
 #include <string.h>
@@ -48,7 +50,8 @@ static int32_t log2_of(int32_t a)
 class Claim:
     """Of one helper. needs: helpers that it calls; context: what its template is filled in with.
     unwind: a little more than its loops run. overflow: whether CBMC also proves that nothing leaves
-    its type; of products of two unknowns that is left to Eva, which does.
+    its type; of products of two unknowns that is left to Eva, which does. dialects: those that have
+    it, all if none is named.
     """
 
     helper: str
@@ -57,6 +60,7 @@ class Claim:
     context: dict[str, Any] = field(default_factory=dict)
     unwind: int = 1
     overflow: bool = True
+    dialects: tuple[str, ...] = ()
 
 
 def _mulw(name: str, b: str, half: str) -> str:
@@ -77,6 +81,25 @@ PLAIN = (
     CLAIM(!WITHIN(a, low, high) || r == a);
     CLAIM(a > low || r == low);
     CLAIM(a < high || r == high);""",
+    ),
+    Claim(
+        "le_mean",
+        """
+    /* What C says of / and %: sum = q count + rest, the rest below count and signed as sum. */
+    const int32_t sum = nondet_int(), count = nondet_int();
+    ASSUME(count > 0);
+    const int32_t q = sum / count, rest = sum % count;
+    CLAIM(le_mean(sum, count) == (int64_t)q - (rest < 0));""",
+        overflow=False,
+    ),
+    *(
+        Claim(
+            "le_mean",
+            f"""
+    const int32_t sum = nondet_int(), r = le_mean(sum, {count});
+    CLAIM(WITHIN(sum - (int64_t)r * {count}, 0, {count} - 1));""",
+        )
+        for count in (1, 3, 49, 256)
     ),
     Claim(
         "le_larger",
@@ -197,17 +220,97 @@ SPECTRA = (
     CLAIM(le_spare(x, 3) == 30 - log2_of((int32_t)most));""",
         unwind=32,
     ),
+    Claim(
+        "le_power",
+        """
+    int32_t z[4], power[3];
+    for (int k = 0; k < 4; k++) {
+        z[k] = nondet_int();
+        ASSUME(z[k] > INT32_MIN);
+    }
+    le_power(z, 3, power);
+    for (int k = 0; k < 2; k++) {
+        const int32_t re = z[2 * k] * ((int32_t)1 << power[2]);
+        const int32_t im = z[2 * k + 1] * ((int32_t)1 << power[2]);
+        CLAIM(power[k] == ((int64_t)re * re + (int64_t)im * im) >> 32);
+    }""",
+        needs=("le_spare",),
+        unwind=32,
+        overflow=False,
+    ),
+    Claim(
+        "le_bands",
+        """
+    const int16_t bands[3][2] = {{1, 2}, {0, 0}, {0, 1}};
+    int32_t x[3], sums[3];
+    int16_t weights[3];
+    const int32_t n = nondet_int();
+    ASSUME(WITHIN(n, 1, 31));
+    for (int k = 0; k < 3; k++) {
+        x[k] = nondet_int();
+        weights[k] = nondet_short();
+    }
+    le_bands(x, bands, weights, 3, n, sums);
+    const int64_t half = (int64_t)1 << (n - 1);
+    const int64_t two = half + (int64_t)x[1] * weights[0] + (int64_t)x[2] * weights[1];
+    CLAIM(sums[0] == nearest(two >> n, INT32_MIN, INT32_MAX));
+    CLAIM(sums[1] == 0);
+    CLAIM(sums[2] == nearest((half + (int64_t)x[0] * weights[2]) >> n, INT32_MIN, INT32_MAX));""",
+        unwind=4,
+        overflow=False,
+    ),
+    *(
+        Claim(
+            "le_band_power",
+            f"""
+    const int16_t bands[1][2] = {{{{0, 1}}}}, weights[1] = {{{weight}}};
+    int32_t z[2], sums[2];
+    for (int k = 0; k < 2; k++) {{
+        z[k] = nondet_int();
+        ASSUME(z[k] > INT32_MIN);
+    }}
+    const int32_t places = le_spare(z, 2), factor = (int32_t)((uint32_t)1 << places);
+    le_band_power(z, 2, bands, weights, 2, sums);
+    const int32_t re = z[0] * factor, im = z[1] * factor;
+    const int64_t power = (int64_t)re * re + (int64_t)im * im;
+    ASSUME(power >= 0); /* below 2 * 2^62 */
+    const int64_t sum = (power >> {LOST_BITS}) * {weight};
+    const int32_t pairs = sums[1] - places - {BAND_PLACES};
+    CLAIM(WITHIN(pairs, -16, 15));
+    CLAIM(sums[0] == (pairs >= 0 ? sum * ((int64_t)1 << 2 * pairs) : sum >> -2 * pairs));
+    CLAIM(sum == 0 || sums[0] >= 1 << 29 || sums[0] <= -(1 << 29));""",
+            needs=("le_spare",),
+            unwind=32,
+            overflow=False,
+        )
+        for weight in (1, 32767, -32768)
+    ),
 )
 """Those of common/spectrum.c.j2."""
 
 
-def _saturation(bits: int, places: int) -> Claim:
-    name = f"le_saturate{bits}" + (f"_of_{places}" if places else "")
-    body = f"""
-    const int32_t a = nondet_int();
-    const int64_t high = ((int64_t)1 << {bits - 1}) - 1;
-    CLAIM({name}(a) == nearest((int64_t)a >> {places}, -high - 1, high));"""
-    return Claim(name, body, context={"saturations": ((bits, places),)})
+def _saturations() -> Claim:
+    """Of all widths, some of a number that is shifted right before."""
+    kinds = [(bits, 0) for bits in range(2, 32)]
+    kinds += [(bits, places) for bits in (8, 12, 16, 24) for places in (1, 5, 7)]
+    body = "\n    const int32_t a = nondet_int();"
+    for bits, places in kinds:
+        name = f"le_saturate{bits}" + (f"_of_{places}" if places else "")
+        high = (1 << (bits - 1)) - 1
+        body += f"\n    CLAIM({name}(a) == nearest((int64_t)a >> {places}, -{high} - 1, {high}));"
+    return Claim("le_saturate", body, context={"saturations": kinds})
+
+
+def _pairs() -> Claim:
+    """Both halves of a word, of all widths."""
+    body = "\n    const int32_t pair = nondet_int();\n    int32_t r;"
+    for bits in range(2, 16):
+        high = (1 << (bits - 1)) - 1
+        body += f"""
+    r = le_saturate_pair{bits}(pair);
+    CLAIM((int16_t)r == nearest((int16_t)pair, -{high} - 1, {high}));
+    CLAIM(r >> 16 == nearest(pair >> 16, -{high} - 1, {high}));"""
+    return Claim("le_saturate_pair", body, context={"takes": range(2, 16)}, dialects=("dsp",))
 
 
 def _sum(name: str, a: str, b: str, places: int) -> str:
@@ -217,8 +320,20 @@ def _sum(name: str, a: str, b: str, places: int) -> str:
     CLAIM((uint32_t){name}(sum, a, b) == (uint32_t)sum + (uint32_t)product);"""
 
 
+WITH_LONG_PRODUCTS = ("armv7m", "dsp")
 OF_DIALECTS = (
-    Claim("le_mulw", _mulw("le_mulw", "nondet_short()", "b")),
+    Claim("le_mulw", _mulw("le_mulw", "nondet_short()", "b"), dialects=WITH_LONG_PRODUCTS),
+    Claim(
+        "le_mulw",
+        """
+    /* a b = p 2^16 + q: the distributive law, which z3 does not find for two unknowns. */
+    const int32_t a = nondet_int(), b = nondet_short();
+    const int32_t p = (a >> 16) * b, q = (a & 0xFFFF) * b;
+    CLAIM((int64_t)(a >> 16) * (1 << 16) + (a & 0xFFFF) == a);
+    CLAIM(le_mulw(a, b) == ((int64_t)p * (1 << 16) + q) >> 16);""",
+        overflow=False,
+        dialects=("armv6m",),
+    ),
     Claim("le_mulw_high", _mulw("le_mulw_high", "nondet_int()", "(b >> 16)")),
     Claim(
         "le_scale",
@@ -236,19 +351,7 @@ OF_DIALECTS = (
     const int32_t a = nondet_int(), b = nondet_int();
     CLAIM(le_mul(a, b) == (int64_t)(int16_t)a * (int16_t)b);""",
     ),
-    *(_saturation(bits, places) for bits in range(2, 32) for places in (0,)),
-    *(_saturation(bits, places) for bits in (8, 12, 16, 24) for places in (1, 5, 7)),
-    *(
-        Claim(
-            f"le_saturate_pair{bits}",
-            f"""
-    const int32_t pair = nondet_int(), r = le_saturate_pair{bits}(pair);
-    const int64_t high = ((int64_t)1 << {bits - 1}) - 1;
-    CLAIM((int16_t)r == nearest((int16_t)pair, -high - 1, high));
-    CLAIM(r >> 16 == nearest(pair >> 16, -high - 1, high));""",
-            context={"takes": (bits,)},
-        )
-        for bits in range(2, 16)
-    ),
+    _saturations(),
+    _pairs(),
 )
 """Those of dialects/*.c.j2."""

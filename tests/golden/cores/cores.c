@@ -70,7 +70,6 @@ LSTM_EDGE_CODE_SECTION static inline int32_t le_table(const int16_t *entries, in
     const int32_t half = (int32_t)256 << n;
     const int32_t inside = a < -half ? -half : (a > half - 1 ? half - 1 : a);
     const int32_t segment = inside >> n;
-    /*@ split segment; */
     const int16_t *const entry = &entries[256 + segment];
     const int32_t fraction = inside & (((int32_t)1 << n) - 1);
 
