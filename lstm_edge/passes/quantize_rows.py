@@ -39,8 +39,8 @@ whole range and the least damping, to be taken in its place.
 
 
 ROOM_OF_SUMS = 4
-"""How many times as far sums of other weights may go: inputs with a large offset put much of it into
-the bias.
+"""How many times as far sums of other weights may go: a bias holds what inputs with a large offset
+put into it.
 """
 
 
