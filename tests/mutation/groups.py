@@ -94,6 +94,7 @@ GROUPS: Mapping[str, Group] = {
             "emit/products.py",
         ),
         (
+            "golden/test_kernels.py",
             "unit/test_select.py",
             "unit/test_mve.py",
             "unit/test_wide.py",

@@ -36,7 +36,7 @@ class Reach:
         else:
             inner = name + "." if scope else name
             found = {t for key, of in self.tests.items() if key.startswith(inner) for t in of}
-            found |= {t for t in self.seconds if t.startswith("tests/golden/test_golden.py")}
+            found |= {t for t in self.seconds if t.startswith("tests/golden/")}
         own = f"test_{Path(file).stem}.py::"
         return sorted(found, key=lambda t: (own not in t, self.seconds[t], t))
 
