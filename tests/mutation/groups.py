@@ -143,6 +143,7 @@ GROUPS: Mapping[str, Group] = {
             "oracle/test_frontend_recurrent.py",
             "oracle/test_frontend_npz.py",
             "oracle/test_frontend_keras.py",
+            "oracle/test_frontend_states.py",
             "hostile/test_bad_models.py",
         ),
     ),
