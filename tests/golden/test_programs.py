@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lstm_edge.ir.expr import Cell, input_vector, join, state, take, tanh
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.certificate import certificate
@@ -22,7 +23,7 @@ from lstm_edge.passes.options import Options, Widths
 from lstm_edge.passes.prove import prove
 from tests.support.inner_axes import Conv, conv_model
 from tests.support.models import random_inputs, random_model
-from tests.support.open_cells import open_model
+from tests.support.open_cells import Weights, open_model, step_model
 from tests.support.programs import quantized
 from tests.support.spectra import mel_model
 
@@ -45,6 +46,15 @@ SMALL = {
 
 def small(seed: int, **choices: object) -> Model:
     return random_model(seed, **{**SMALL, **choices})
+
+
+def taken() -> Model:
+    """A step that reads its input and its state in another order."""
+    w, h = Weights(np.random.default_rng(12)), state("h")
+    x = input_vector("x")
+    new = tanh(w.matrix("a", 3, (x, 3), (h, 3))) * 0.5 + take(x, (2, 0, 1)) * take(h, (1, 2, 0))
+    cell = Cell("step", {"h": new, "out": join(take(new, (2, 0)), take(x, (1,)))}, limited=True)
+    return step_model(cell, w.params, {"out": 3}, {"h": 3}, 3)
 
 
 CASES: dict[str, tuple[Callable[[], Model], Options]] = {
@@ -133,6 +143,7 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         ),
         Options(12, 32),
     ),
+    "taken": (taken, Options(12, 32)),
     "curves": (lambda: open_model("curves"), Options(12, 32)),
     "slstm": (lambda: open_model("slstm"), Options(16, 32)),
 }
