@@ -57,6 +57,8 @@ def _braces(numbers: Any, is_float: bool, indent: str) -> str:
     if numbers.ndim > 1:
         rows = (f"{inner}{_braces(row, is_float, inner)},\n" for row in numbers)
         return "{\n" + "".join(rows) + indent + "}"
+    if not is_float and len(numbers) >= WIDTH and numbers.min() > -(2**31):
+        return "{\n" + _many(numbers, inner) + indent + "}"
     texts = [literal(n, is_float) for n in numbers]
     if sum(len(t) + 2 for t in texts) + len(inner) < WIDTH - 4:
         return "{" + ", ".join(texts) + "}"
@@ -67,3 +69,16 @@ def _braces(numbers: Any, is_float: bool, indent: str) -> str:
         for k in range(0, len(texts), per_line)
     ]
     return "{\n" + "".join(lines) + indent + "}"
+
+
+def _many(numbers: Any, inner: str) -> str:
+    """The lines of many integers, with a format for all: there may be millions, and one by one they
+    take a microsecond each.
+    """
+    width = max(len(str(end)) for end in (numbers.min(), numbers.max()))
+    per_line = max(1, (WIDTH - len(inner)) // (width + 2))
+    lines, rest = divmod(len(numbers), per_line)
+    form = [f"%{width}d"]
+    text = f"{inner}{', '.join(form * per_line)},\n" * lines
+    text += f"{inner}{', '.join(form * rest)},\n" if rest else ""
+    return text % tuple(numbers.tolist())
